@@ -1,0 +1,1 @@
+"""Decides: proposes edits, commits attempts, judges results, shows them."""

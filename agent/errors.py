@@ -1,0 +1,47 @@
+"""Every error a user can meet, with its exit code; only the command line prints them.
+
+Fault (1)                  sandbox/fault.py: the harness or its surroundings failed
+├── SandboxFault (4)       sandbox/fault.py: this machine cannot isolate the run
+├── UsageFault (2)         a flag, a setting or a tag that makes no sense
+├── ProjectFault (3)       no repository, no train.py, data that cannot be prepared
+├── HistoryFault (3)       the branch cannot be read or written
+│   └── RunBusy (3)        another process works on this tag
+└── ModelFault (5)         the model cannot be used: key, name, money
+    └── ModelUnavailable (5)   it did not answer within the deadline; trying later may work
+"""
+
+from sandbox.fault import Fault, SandboxFault
+
+__all__ = ["Fault", "HistoryFault", "ModelFault", "ModelUnavailable", "ProjectFault", "RunBusy", "SandboxFault", "UsageFault"]
+
+
+class UsageFault(Fault):
+    """A flag, a setting or a tag that makes no sense."""
+
+    exit_code = 2
+
+
+class ProjectFault(Fault):
+    """No repository, no train.py, or data that cannot be prepared."""
+
+    exit_code = 3
+
+
+class HistoryFault(Fault):
+    """The run's branch cannot be read or written."""
+
+    exit_code = 3
+
+
+class RunBusy(HistoryFault):
+    """Another process works on this tag."""
+
+
+class ModelFault(Fault):
+    """The model cannot be used: no key, no such name, no money."""
+
+    exit_code = 5
+
+
+class ModelUnavailable(ModelFault):
+    """The model did not answer within the deadline; trying later may work."""

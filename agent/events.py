@@ -1,0 +1,85 @@
+"""What the loop tells its listeners; displays only listen."""
+
+from dataclasses import dataclass
+
+from agent.records import Attempt, Proposal, Trial
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run began or went on. `trials` are those already in the ledger; `planned` is how many more may be measured, None for no bound."""
+
+    tag: str
+    branch: str
+    method: str
+    model: str | None
+    budget: str
+    tier: str
+    workers: int
+    trials: tuple[Trial, ...]
+    planned: int | None
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """The method was asked for the next proposal."""
+
+    method: str
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal arrived and waits for a free slot."""
+
+    proposal: Proposal
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """An attempt began to train in `slot`, under `seed`; `repeat` of `repeats` (the baseline runs several)."""
+
+    attempt: Attempt
+    slot: int
+    seed: int
+    repeat: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A training run printed where it is: fraction of its budget, and its training loss."""
+
+    number: int
+    fraction: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A training run ended and its weights are being scored."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A trial has its verdict, already committed."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the researcher should know: a slow model, a replay, a machine that was busy."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run ended and can be resumed; `reason` is one line."""
+
+    reason: str
+
+
+Event = RunStarted | Proposing | Proposed | TrialStarted | Progress | Scoring | Judged | Note | RunFinished

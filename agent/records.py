@@ -1,0 +1,216 @@
+"""What flows through a run: edits, proposals, measurements, trials. Frozen, serialisable, and refusing nonsense."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, FiniteFloat, model_validator
+
+from sandbox.record import Record
+
+# ---------------------------------------------------------------- edits
+
+
+class SetConstant(Record):
+    """Give the module-level constant `name` the value written as the Python expression `value` (`0.8`, `2**19`, `"SSSL"`)."""
+
+    kind: Literal["set_constant"] = "set_constant"
+    name: str
+    value: str
+
+
+class ReplaceDefinition(Record):
+    """Replace the function or class with the qualified name `name` (`GPT.forward`) by `code`, decorators included."""
+
+    kind: Literal["replace_definition"] = "replace_definition"
+    name: str
+    code: str
+
+
+class InsertDefinition(Record):
+    """Insert the function or class in `code` behind the definition `after`, in its scope; at the end of the file's definitions without it."""
+
+    kind: Literal["insert_definition"] = "insert_definition"
+    code: str
+    after: str | None = None
+
+
+class DeleteDefinition(Record):
+    """Delete the function or class with the qualified name `name`."""
+
+    kind: Literal["delete_definition"] = "delete_definition"
+    name: str
+
+
+class ReplaceStatements(Record):
+    """Replace the one run of whole statements that reads `old` (indentation aside) by `new`; `within` narrows to a definition."""
+
+    kind: Literal["replace_statements"] = "replace_statements"
+    old: str
+    new: str
+    within: str | None = None
+
+
+class AddImport(Record):
+    """Add the import statement `code` behind the imports that the file has."""
+
+    kind: Literal["add_import"] = "add_import"
+    code: str
+
+
+class RewriteFile(Record):
+    """The whole new file; differenced into the other kinds wherever they can express it."""
+
+    kind: Literal["rewrite_file"] = "rewrite_file"
+    code: str
+
+
+Edit = Annotated[
+    SetConstant | ReplaceDefinition | InsertDefinition | DeleteDefinition | ReplaceStatements | AddImport | RewriteFile,
+    Field(discriminator="kind"),
+]
+
+RefusalReason = Literal[
+    "syntax", "unknown-name", "ambiguous", "no-op", "already-tried", "protected", "seed-only", "outside-file", "unreadable"
+]
+
+
+class Refused(Record):
+    """An edit list that was not applied: why, where (a name, a line, a file), and what would have been valid."""
+
+    reason: RefusalReason
+    where: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.where}" + (f" ({self.hint})" if self.hint else "")
+
+
+# ---------------------------------------------------------------- proposals
+
+Value = bool | int | float | str
+Configuration = dict[str, Value]
+"""The searchable constants of a train.py by name, as Python values."""
+
+
+class Provenance(Record):
+    """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known."""
+
+    method: str
+    origin: Literal["baseline", "search", "llm", "scripted", "replay", "human"]
+    model: str | None = None
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost: FiniteFloat | None = Field(default=None, ge=0)
+    seconds: FiniteFloat = Field(default=0.0, ge=0)
+    replays: int | None = None
+    """The number of the trial whose edits this proposal repeats on a newer tip."""
+
+
+class Proposal(Record):
+    """Typed edits to train.py with the hypothesis behind them; `hypothesis` is one line, `rationale` may be more."""
+
+    hypothesis: str = Field(min_length=1)
+    rationale: str = ""
+    edits: tuple[Edit, ...] = ()
+    by: Provenance
+
+
+# ---------------------------------------------------------------- results
+
+
+class Score(Record):
+    """One val_bpb (bits per byte, lower is better) with the harness's seed it was measured under."""
+
+    value: FiniteFloat
+    seed: int
+    kind: Literal["sealed", "self-reported"]
+
+
+class Change(Record):
+    """One constant before and after, as resolved by the harness; None where it did not exist."""
+
+    name: str
+    before: Value | None
+    after: Value | None
+
+
+Status = Literal["baseline", "keep", "discard", "crash", "oom", "timeout", "invalid", "refused"]
+SCORED: frozenset[str] = frozenset({"baseline", "keep", "discard"})
+FAILED: frozenset[str] = frozenset({"crash", "oom", "timeout", "invalid"})
+MAX_CURVE_POINTS = 20
+
+
+class Result(Record):
+    """What running an attempt gave: scores, or the failure that took their place (`status` then says which).
+
+    curve: up to 20 points (fraction of the budget in 0..1, training loss) as train.py printed them. seconds: training
+    on the harness's clock, summed over seeds; score_seconds likewise for scoring. detail: one line on a failure.
+    """
+
+    status: Literal["scored", "crash", "oom", "timeout", "invalid"]
+    scores: tuple[Score, ...] = ()
+    curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
+    seconds: FiniteFloat = Field(default=0.0, ge=0)
+    score_seconds: FiniteFloat = Field(default=0.0, ge=0)
+    peak_memory_mb: FiniteFloat | None = None
+    parameters: int | None = None
+    facts: dict[str, Value] = {}
+    """Whatever else train.py says of itself (steps, tokens, step time): self-reported, for display only."""
+    tier: str = ""
+    detail: str = ""
+
+    @model_validator(mode="after")
+    def _scores_iff_scored(self) -> Self:
+        if (self.status == "scored") != bool(self.scores):
+            raise ValueError(f"a {self.status} result has {len(self.scores)} scores")
+        return self
+
+    @property
+    def value(self) -> float | None:
+        """The mean score, or None where there is none."""
+        return sum(s.value for s in self.scores) / len(self.scores) if self.scores else None
+
+
+class Attempt(Record):
+    """A committed proposal that has no verdict yet: what runs."""
+
+    number: int = Field(ge=0)
+    commit: str
+    parent: str
+    """The tip it was proposed on."""
+    proposal: Proposal
+
+
+class Trial(Record):
+    """One entry of the ledger: an attempt with its verdict, exactly as the verdict commit's trailers say."""
+
+    number: int = Field(ge=0)
+    status: Status
+    proposal: Proposal
+    reason: str
+    """Why this status, in one line a human can check."""
+    result: Result | None = None
+    """None for a refused proposal: nothing ran."""
+    delta: FiniteFloat | None = None
+    """Score minus the incumbent's at judging time; negative is better."""
+    changes: tuple[Change, ...] = ()
+    configuration: Configuration = {}
+    fingerprint: str = ""
+    """Hash of the attempt's normalised syntax tree; equal fingerprints are the same experiment."""
+    attempt: str = ""
+    verdict: str = ""
+    """Commit ids; filled in by the history when read or written."""
+    at: str = ""
+    """When judged, ISO 8601 UTC."""
+
+    @model_validator(mode="after")
+    def _result_fits_status(self) -> Self:
+        have = self.result.status if self.result else None
+        want = {"refused": None, **dict.fromkeys(SCORED, "scored")}.get(self.status, self.status)
+        if have != want:
+            raise ValueError(f"a {self.status} trial cannot have a {have} result")
+        return self
+
+    @property
+    def value(self) -> float | None:
+        """The mean val_bpb, or None where nothing was scored."""
+        return self.result.value if self.result else None
