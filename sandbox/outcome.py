@@ -96,9 +96,7 @@ class Cancelled(Record):
     usage: Usage
 
 
-Outcome = Annotated[
-    Finished | Crashed | OutOfMemory | TimedOut | LimitExceeded | Cancelled, Field(discriminator="kind")
-]
+Outcome = Annotated[Finished | Crashed | OutOfMemory | TimedOut | LimitExceeded | Cancelled, Field(discriminator="kind")]
 
 Dialogue = Callable[[BinaryIO, BinaryIO], None]
 """Talks to a running command: (its stdin, its stdout). Raises to end the conversation; the tree is then killed."""

@@ -1,0 +1,190 @@
+"""Where an attempt becomes a result: exported from git, trained and scored in a slot, under the harness's seeds."""
+
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from agent.events import Event, Progress, Scoring, TrialStarted
+from agent.records import Attempt, Result, Score
+from agent.slots import Slot
+from sandbox.budget import Budget
+from sandbox.measure import Job, Measured, Stopped, Unscored, measure
+from sandbox.outcome import Limits, Runner
+from sandbox.printed import parse_progress, thin_curve
+from sandbox.record import Record
+
+# Before the baseline has shown what start-up (imports, compilation, data) costs here, this is all we know about it.
+UNKNOWN_OVERHEAD_SECONDS = 900.0
+UNKNOWN_STEPS_SECONDS = 3600.0
+# A slower start than the baseline's is the candidate's right (a larger model compiles longer); a longer training is not.
+OVERHEAD_MARGIN = 2.0
+OVERHEAD_SLACK_SECONDS = 20.0
+# With a budget in steps the work is fixed and the time is not: a candidate may be this much slower than the baseline.
+STEPS_MARGIN = 5.0
+POLL_SECONDS = 0.5
+TAIL_BYTES = 4096
+
+
+def wall_cap(budget: Budget, baseline_seconds: float | None) -> float:
+    """Seconds after which a training is killed, from the budget and how long the baseline's training took in all."""
+    if budget.unit == "steps":
+        return UNKNOWN_STEPS_SECONDS if baseline_seconds is None else STEPS_MARGIN * baseline_seconds + OVERHEAD_SLACK_SECONDS
+    if baseline_seconds is None:
+        return budget.amount + UNKNOWN_OVERHEAD_SECONDS
+    overhead = max(0.0, baseline_seconds - budget.amount)
+    return budget.amount + OVERHEAD_MARGIN * overhead + OVERHEAD_SLACK_SECONDS
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An attempt to measure in a slot, once a seed. baseline_seconds: one training of the baseline in all, once known."""
+
+    attempt: Attempt
+    slot: Slot
+    seeds: tuple[int, ...]
+    baseline_seconds: float | None
+
+
+Listener = Callable[[Event], None]
+
+
+class Measures(Protocol):
+    """What the loop needs of a bench."""
+
+    slots: tuple[Slot, ...]
+
+    def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
+        """Train and score the attempt under each seed, telling `listen` how it goes; None when cancelled."""
+        ...
+
+
+class Plan(Record):
+    """What every measurement of a run has in common. `score`, `data` and `train` are as in sandbox.measure.Job."""
+
+    score: Literal["sealed", "printed"]
+    train: str
+    data: str | None
+    read_only: tuple[str, ...]
+    budget: Budget
+    memory_bytes: int | None
+
+
+class Bench:
+    """Measures the attempts of one run. Stateless but for its folder, so that N slots may use it from N threads."""
+
+    def __init__(
+        self, plan: Plan, runner: Runner, slots: tuple[Slot, ...], folder: Path, export: Callable[[str, Path], None]
+    ) -> None:
+        self.slots = slots
+        self._plan, self._runner, self._folder, self._export = plan, runner, folder, export
+
+    def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
+        """Train and score the attempt once a seed; None when it was cancelled. The first failure ends it."""
+        done: list[Measured] = []
+        for index, seed in enumerate(assignment.seeds):
+            listen(TrialStarted(assignment.attempt, assignment.slot.number, seed, index + 1, len(assignment.seeds)))
+            match self._measure(assignment, seed, listen, cancel):
+                case Stopped():
+                    return None
+                case Unscored() as failure:
+                    return _failed(failure, self._runner.tier)
+                case Measured() as measured:
+                    done.append(measured)
+        return _scored(done, assignment.seeds, self._runner.tier)
+
+    def _measure(
+        self, assignment: Assignment, seed: int, listen: Listener, cancel: threading.Event
+    ) -> Measured | Unscored | Stopped:
+        number = assignment.attempt.number
+        home = self._folder / f"{number:04d}"
+        home.mkdir(parents=True, exist_ok=True)
+        with _Exported(home / f"seed-{seed}", assignment.attempt.commit, self._export) as here:
+            job = self._job(here, home / f"train-{seed}.log", assignment, seed)
+            with _Watched(number, Path(job.log), listen):
+                return measure(job, self._runner, cancel, lambda: listen(Scoring(number)))
+
+    def _job(self, here: Path, log: Path, assignment: Assignment, seed: int) -> Job:
+        plan, slot = self._plan, assignment.slot
+        cap = wall_cap(plan.budget, assignment.baseline_seconds)
+        return Job(
+            folder=str(here / "workspace"), train=plan.train, scratch=str(here / "scratch"), log=str(log), data=plan.data,
+            read_only=plan.read_only, budget=plan.budget, seed=seed, score=plan.score, cpus=slot.cpus, gpus=slot.gpus,
+            limits=Limits(wall_seconds=cap, memory_bytes=plan.memory_bytes),
+        )  # fmt: skip
+
+
+class _Exported:
+    """The attempt's files and an empty scratch, made fresh and removed afterwards: nothing flows from trial to trial."""
+
+    def __init__(self, home: Path, commit: str, export: Callable[[str, Path], None]) -> None:
+        self._home, self._commit, self._export = home, commit, export
+
+    def __enter__(self) -> Path:
+        shutil.rmtree(self._home, ignore_errors=True)
+        (self._home / "scratch").mkdir(parents=True)
+        self._export(self._commit, self._home / "workspace")
+        return self._home
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+class _Watched:
+    """Follows a training log while it grows and reports how far the training is."""
+
+    def __init__(self, number: int, log: Path, listen: Listener) -> None:
+        self._number, self._log, self._listen = number, log, listen
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name=f"watch-{number}", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        last = None
+        while not self._over.wait(POLL_SECONDS):
+            points = parse_progress(self._tail())
+            if points and points[-1] != last:
+                last = points[-1]
+                self._listen(Progress(self._number, *last))
+
+    def _tail(self) -> str:
+        try:
+            with self._log.open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+                return file.read(TAIL_BYTES).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+
+def _mb(size: int | None) -> float | None:
+    return None if size is None else round(size / 2**20, 1)
+
+
+def _failed(run: Unscored, tier: str) -> Result:
+    return Result(
+        status=run.status, curve=thin_curve(run.curve), seconds=run.seconds, peak_memory_mb=_mb(run.peak_memory_bytes),
+        facts=run.facts, tier=tier, detail=run.detail,
+    )  # fmt: skip
+
+
+def _scored(runs: Sequence[Measured], seeds: Sequence[int], tier: str) -> Result:
+    first = runs[0]
+    return Result(
+        status="scored",
+        scores=tuple(Score(value=run.value, seed=seed, kind=run.score) for run, seed in zip(runs, seeds, strict=True)),
+        curve=thin_curve(first.curve),
+        seconds=sum(run.seconds for run in runs),
+        score_seconds=sum(run.score_seconds for run in runs),
+        peak_memory_mb=max((_mb(run.peak_memory_bytes) or 0.0 for run in runs), default=None),
+        parameters=first.parameters,
+        facts=first.facts,
+        tier=tier,
+    )

@@ -1,0 +1,222 @@
+"""The loop: propose, commit, train, judge, record. A generator of events; one worker or many, it is the same loop.
+
+Trials train in slots, a thread and a sandboxed process each; the next proposal is written meanwhile in a thread of its
+own. What those threads have to say comes through one inbox, and only the generator's own thread touches the ledger.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from agent.bench import Assignment, Measures
+from agent.bounds import Bounds
+from agent.errors import ModelFault, ProjectFault
+from agent.events import Event, Judged, Note, Proposed, Proposing, RunFinished
+from agent.ledger import Ledger
+from agent.propose import Proposer, Unreadable
+from agent.records import FAILED, Attempt, Proposal, Refused, Result, Trial
+from agent.slots import Slot
+
+# A method that is refused this often in a row has nothing left to say; going on would only spend tokens.
+MAX_REFUSALS_IN_A_ROW = 10
+
+
+@dataclass(frozen=True)
+class _Drafted:
+    proposal: Proposal | Unreadable
+
+
+@dataclass(frozen=True)
+class _Trained:
+    attempt: Attempt
+    slot: Slot
+    result: Result | None
+
+
+@dataclass(frozen=True)
+class _Broken:
+    error: BaseException
+    number: int | None
+    """The trial whose thread broke; None for the proposer's."""
+
+
+@dataclass(frozen=True)
+class _Woken:
+    """Look at your flags."""
+
+
+_Message = Event | _Drafted | _Trained | _Broken | _Woken
+
+
+class Loop:
+    """One session of work on one run. `stop` and `abort` may be called from a signal handler."""
+
+    def __init__(self, ledger: Ledger, bench: Measures, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
+        self._ledger, self._bench, self._proposer, self._bounds, self._cancel = ledger, bench, proposer, bounds, cancel
+        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._free = deque(bench.slots)
+        self._waiting = deque(a for a in ledger.history.in_flight if a.proposal.by.origin != "baseline")
+        self._staged: deque[Proposal] = deque()
+        self._running: dict[int, Attempt] = {}
+        self._drafting = False
+        self._measured = self._refusals = 0
+        self._began = time.monotonic()
+        self._ending: str | None = None
+        self._fault: BaseException | None = None
+        self._trainers = ThreadPoolExecutor(len(bench.slots), thread_name_prefix="trial")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="propose")
+
+    def stop(self) -> None:
+        """Finish the trials in training, start no more."""
+        self._end("stopped after the trials in training")
+
+    def abort(self) -> None:
+        """Kill the trials in training; they stay in flight and run again on resume."""
+        self._cancel.set()
+        self._end("stopped at once; the trials in training run again on resume")
+
+    def events(self) -> Iterator[Event]:
+        """Work until a bound, a stop or a fault. A fault is raised once every thread is at rest and all results are recorded."""
+        with self._trainers, self._writer:
+            try:
+                while True:
+                    yield from self._start_ready()
+                    yield from self._ask_ahead()
+                    if not (self._running or self._drafting):
+                        break
+                    yield from self._handle(self._inbox.get())
+                self._keep_for_resume()
+            finally:
+                self._cancel.set()
+        if self._fault:
+            raise self._fault
+        yield RunFinished(self._over() or "nothing left to do")
+
+    # ------------------------------------------------------------ starting
+
+    def _start_ready(self) -> Iterator[Event]:
+        if self._ledger.needs_baseline:
+            if not self._running and not self._ending:
+                self._train(self._ledger.begin_baseline(), self._ledger.history.run.baseline_repeats)
+            return
+        while self._free and not self._over(len(self._running)):
+            if self._waiting:
+                self._train(self._waiting.popleft())
+            elif self._staged:
+                begun = self._ledger.begin(self._staged.popleft())
+                if isinstance(begun, Trial):
+                    yield from self._refused(begun)
+                else:
+                    self._train(begun)
+            else:
+                return
+
+    def _train(self, attempt: Attempt, repeats: int = 1) -> None:
+        slot, first = self._free.popleft(), self._ledger.history.run.seed
+        order = Assignment(attempt, slot, tuple(range(first, first + repeats)), self._ledger.baseline_seconds)
+        self._running[attempt.number] = attempt
+
+        def work() -> _Trained:
+            return _Trained(attempt, slot, self._bench.run(order, self._inbox.put, self._cancel))
+
+        self._post(self._trainers, work, attempt.number)
+
+    def _ask_ahead(self) -> Iterator[Event]:
+        """Keep a proposal in stock for each free slot, and one more for the next free slot where proposing takes long."""
+        ready = len(self._staged) + len(self._waiting)
+        wanted = len(self._free) + 1 if self._proposer.looks_ahead else len(self._free)
+        too_early = self._ledger.needs_baseline and not self._proposer.looks_ahead
+        if self._drafting or too_early or ready >= wanted or self._over(len(self._running) + ready):
+            return
+        self._drafting = True
+        pending = [attempt.proposal for attempt in (*self._running.values(), *self._waiting)]
+        context = self._ledger.context((*pending, *self._staged))
+        self._post(self._writer, lambda: _Drafted(self._proposer.propose(context)), None)
+        yield Proposing(self._proposer.name)
+
+    def _post(self, pool: ThreadPoolExecutor, work: Callable[[], _Drafted | _Trained], number: int | None) -> None:
+        """Do `work` in a thread; what it returns or raises ends up in the inbox."""
+
+        def task() -> None:
+            try:
+                self._inbox.put(work())
+            except BaseException as error:
+                self._inbox.put(_Broken(error, number))
+
+        pool.submit(task)
+
+    # ------------------------------------------------------------ handling
+
+    def _handle(self, message: _Message) -> Iterator[Event]:
+        match message:
+            case _Drafted(proposal):
+                self._drafting = False
+                yield from self._stage(proposal)
+            case _Trained(attempt, slot, result):
+                del self._running[attempt.number]
+                self._free.append(slot)
+                if result is not None:
+                    yield from self._settle(attempt, result)
+            case _Broken(error, None):
+                self._drafting = False
+                self._break(error)
+            case _Broken(error, number):
+                self._running.pop(number, None)
+                self._cancel.set()
+                self._break(error)
+            case _Woken():
+                pass
+            case event:
+                yield event
+
+    def _stage(self, proposal: Proposal | Unreadable) -> Iterator[Event]:
+        refused = proposal.reason if isinstance(proposal, Unreadable) else self._ledger.admit(proposal)
+        if isinstance(refused, Refused):
+            yield from self._refused(self._ledger.refuse(proposal, refused))
+        elif isinstance(proposal, Proposal):
+            self._refusals = 0
+            self._staged.append(proposal)
+            yield Proposed(proposal)
+
+    def _refused(self, trial: Trial) -> Iterator[Event]:
+        yield Judged(trial)
+        self._refusals += 1
+        if self._refusals >= MAX_REFUSALS_IN_A_ROW:
+            message = f"{self._proposer.name} was refused {self._refusals} times in a row; the last time: {trial.reason}"
+            self._break(ModelFault(message, f"autoresearch show {trial.number}"))
+
+    def _settle(self, attempt: Attempt, result: Result) -> Iterator[Event]:
+        trial, replay = self._ledger.settle(attempt, result)
+        yield Judged(trial)
+        if trial.proposal.by.origin != "baseline":
+            self._measured += 1
+        elif trial.status in FAILED:
+            message = f"train.py fails as it is ({trial.status}): {trial.reason}"
+            self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
+        if replay:
+            self._staged.appendleft(replay)
+            yield Note(f"#{trial.number} improved on an older state; it will be tried again on the newest one")
+
+    # ------------------------------------------------------------ ending
+
+    def _over(self, under_way: int = 0) -> str | None:
+        spent = self._bounds.spent(self._measured + under_way, self._clock() - self._began, self._ledger.history.trials)
+        return self._ending or spent
+
+    def _end(self, reason: str) -> None:
+        self._ending = reason
+        self._inbox.put(_Woken())
+
+    def _break(self, error: BaseException) -> None:
+        """Let what runs come to its end, then raise `error`."""
+        self._fault = self._fault or error
+        self._end(str(error))
+
+    def _keep_for_resume(self) -> None:
+        """Proposals that were paid for and not trained become attempts in flight: resume begins with them."""
+        while self._staged and not self._ledger.needs_baseline:
+            self._ledger.begin(self._staged.popleft())
