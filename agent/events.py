@@ -7,7 +7,7 @@ from agent.records import Attempt, Proposal, Trial
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run began or went on. `trials` are those already in the ledger; `planned` is how many more may be measured, None for no bound."""
+    """A run began or went on. `trials` are in the ledger already; `planned` more may be measured (None: no bound)."""
 
     tag: str
     branch: str

@@ -44,12 +44,7 @@ class _Broken:
     """The trial whose thread broke; None for the proposer's."""
 
 
-@dataclass(frozen=True)
-class _Woken:
-    """Look at your flags."""
-
-
-_Message = Event | _Drafted | _Trained | _Broken | _Woken
+_Message = Event | _Drafted | _Trained | _Broken
 
 
 class Loop:
@@ -72,12 +67,12 @@ class Loop:
 
     def stop(self) -> None:
         """Finish the trials in training, start no more."""
-        self._end("stopped after the trials in training")
+        self._end("stopping after the trials in training")
 
     def abort(self) -> None:
         """Kill the trials in training; they stay in flight and run again on resume."""
         self._cancel.set()
-        self._end("stopped at once; the trials in training run again on resume")
+        self._end("stopping at once; the trials in training run again on resume")
 
     def events(self) -> Iterator[Event]:
         """Work until a bound, a stop or a fault. A fault is raised once every thread is at rest and all results are recorded."""
@@ -163,13 +158,12 @@ class Loop:
                     yield from self._settle(attempt, result)
             case _Broken(error, None):
                 self._drafting = False
-                self._break(error)
+                if not self._cancel.is_set():  # a proposal that was called off is no fault
+                    self._break(error)
             case _Broken(error, number):
                 self._running.pop(number, None)
                 self._cancel.set()
                 self._break(error)
-            case _Woken():
-                pass
             case event:
                 yield event
 
@@ -209,7 +203,7 @@ class Loop:
 
     def _end(self, reason: str) -> None:
         self._ending = reason
-        self._inbox.put(_Woken())
+        self._inbox.put(Note(reason))
 
     def _break(self, error: BaseException) -> None:
         """Let what runs come to its end, then raise `error`."""

@@ -26,7 +26,7 @@ class ReplaceDefinition(Record):
 
 
 class InsertDefinition(Record):
-    """Insert the function or class in `code` behind the definition `after`, in its scope; at the end of the file's definitions without it."""
+    """Insert the function or class in `code` behind the definition `after`, in its scope; behind the last one without it."""
 
     kind: Literal["insert_definition"] = "insert_definition"
     code: str
