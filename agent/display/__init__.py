@@ -1,0 +1,36 @@
+"""Shows runs: listens to events while one goes on, draws trials afterwards. Never decides anything."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+
+from agent.display.lines import LinesDisplay
+from agent.display.live import LiveDisplay
+from agent.display.pen import open_console
+from agent.display.plain import PlainDisplay
+from agent.events import Event
+
+__all__ = ["Display", "LinesDisplay", "LiveDisplay", "PlainDisplay", "choose_display"]
+
+
+class Display(Protocol):
+    """Listens to one run's events, from one thread, between `__enter__` and `__exit__`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def handle(self, event: Event) -> None:
+        """Take in one event."""
+        ...
+
+
+def choose_display(json_lines: bool = False, console: Console | None = None) -> Display:
+    """JSON lines where asked for; the live view in a terminal that can redraw; lines of text anywhere else."""
+    console = console or open_console()
+    if json_lines:
+        return LinesDisplay(console)
+    # FORCE_COLOR makes rich take a file for a terminal; moving a cursor there would only leave noise.
+    redraws = console.is_interactive and console.file.isatty()
+    return LiveDisplay(console) if redraws else PlainDisplay(console)

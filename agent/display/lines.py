@@ -1,0 +1,36 @@
+"""The run as JSON lines, one an event, for programs that listen; the form is stable."""
+
+import json
+from dataclasses import fields
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.text import Text
+
+from agent.events import Event
+from sandbox.record import Record
+
+
+class LinesDisplay:
+    """Writes each event as one ASCII line: `{"event": "Judged", "trial": {...}}`, fields as in agent/events.py."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def handle(self, event: Event) -> None:
+        """Write `event`."""
+        data = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+        self._console.print(Text(json.dumps({"event": type(event).__name__} | data)), soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.model_dump(mode="json")
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value

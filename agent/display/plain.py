@@ -1,0 +1,90 @@
+"""The run as lines of text, one an event, for logs and pipes: no colours, no cursor movements, nothing cut."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.text import Text
+
+from agent.display.pen import bpb, duration, pen_for
+from agent.events import (
+    Event,
+    Judged,
+    Note,
+    Progress,
+    Proposed,
+    Proposing,
+    RunFinished,
+    RunStarted,
+    Scoring,
+    TrialStarted,
+)
+from agent.records import Trial
+
+# A night of lines must stay readable: a training reports itself this often in its budget.
+MARKS = 4
+
+
+class PlainDisplay:
+    """Prints a line for each event, at once, with the time of day before it; of a training's progress, only each quarter."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._pen = console, pen_for(console)
+        self._marks: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def handle(self, event: Event) -> None:
+        """Print what `event` says, if it says anything new."""
+        if isinstance(event, TrialStarted):
+            self._marks[event.attempt.number] = 0
+        if isinstance(event, Progress) and not self._passes_mark(event):
+            return
+        line = self._pen.line(f"{time.strftime('%H:%M:%S')} {describe(event)}")
+        self._console.print(Text(line), soft_wrap=True)
+
+    def _passes_mark(self, event: Progress) -> bool:
+        mark = int(event.fraction * MARKS)
+        passed = mark > self._marks.get(event.number, 0)
+        self._marks[event.number] = max(mark, self._marks.get(event.number, 0))
+        return passed
+
+
+def describe(event: Event) -> str:
+    """One line about `event`; may hold whatever a model or a training wrote."""
+    match event:
+        case RunStarted():
+            return (
+                f"run {event.tag} on {event.branch}: method {event.method}, model {event.model or 'none'}, "
+                f"budget {event.budget}, sandbox tier {event.tier}, workers {event.workers}, {len(event.trials)} trials so far"
+            )
+        case Proposing(method):
+            return f"{method} is proposing"
+        case Proposed(proposal):
+            return f"proposed: {proposal.hypothesis}"
+        case TrialStarted(attempt, slot, seed, repeat, repeats):
+            which = f", run {repeat} of {repeats}" if repeats > 1 else ""
+            return f"#{attempt.number} trains in slot {slot} with seed {seed}{which}: {attempt.proposal.hypothesis}"
+        case Progress(number, fraction, loss):
+            return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
+        case Scoring(number):
+            return f"#{number} is being scored"
+        case Judged(trial):
+            return verdict_line(trial)
+        case Note(text):
+            return f"note: {text}"
+        case RunFinished(reason):
+            return f"finished: {reason}"
+
+
+def verdict_line(trial: Trial) -> str:
+    """`#8 keep 0.974729 (-0.006174) in 12 s: hypothesis [reason]`."""
+    delta = f" ({trial.delta:+.6f})" if trial.delta is not None else ""
+    value = f" {bpb(trial.value)}" if trial.value is not None else ""
+    took = f" in {duration(trial.result.seconds)}" if trial.result else ""
+    return f"#{trial.number} {trial.status}{value}{delta}{took}: {trial.proposal.hypothesis} [{trial.reason}]"

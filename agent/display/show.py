@@ -1,0 +1,110 @@
+"""One trial in full: what was claimed beside what changed, scores, curve, where it came from, and the diff."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
+from agent.records import Change, Provenance, Result, Trial, Value
+
+CURVE_CELLS = 60
+FACTS = 12
+
+
+def trial_page(trial: Trial, diff: str, log: str | None, console: Console) -> RenderableType:
+    """Everything the ledger knows of `trial`; `diff` is its attempt against its parent, `log` its log's path here."""
+    pen = pen_for(console)
+    return Group(
+        _title(trial, pen), Text(""), _claim(trial, pen), Text(""), *_rationale(trial, pen), _facts(trial, log, pen),
+        Text(""), diff_view(diff, console),
+    )  # fmt: skip
+
+
+def diff_view(diff: str, console: Console) -> RenderableType:
+    """A diff, coloured where the terminal has colours."""
+    pen = pen_for(console)
+    text = pen.block(diff).strip("\n")
+    if not text:
+        return Text("no difference", style="dim")
+    return Text(text) if pen.plain else Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+
+
+def _title(trial: Trial, pen: Pen) -> Text:
+    text = Text.assemble((f"#{trial.number} ", "bold"), pen.status(trial.status))
+    if trial.value is not None:
+        text.append(f"  {bpb(trial.value)} val_bpb", style="bold")
+    if trial.delta is not None:
+        text.append("  ").append(pen.delta(trial.delta)).append(" against the incumbent")
+    return text
+
+
+def _claim(trial: Trial, pen: Pen) -> RenderableType:
+    claim, changed = Text(pen.line(trial.proposal.hypothesis)), _changes(trial.changes, pen)
+    if pen.plain:
+        return Group(Text.assemble("claimed  ", claim), *(Text.assemble("changed  ", line) for line in changed.split()))
+    grid = Table.grid(padding=(0, 3, 0, 0), expand=True)
+    grid.add_column(ratio=1)
+    grid.add_column(ratio=1)
+    grid.add_row(Text("claimed by the proposer", style="dim"), Text("changed, as read from the file", style="dim"))
+    grid.add_row(claim, changed)
+    return grid
+
+
+def _changes(changes: tuple[Change, ...], pen: Pen) -> Text:
+    if not changes:
+        return Text("no constant")
+    arrow = pen.line("→")
+    said = (f"{change.name} {_value(change.before)} {arrow} {_value(change.after)}" for change in changes)
+    return Text("\n").join(Text(pen.line(line)) for line in said)
+
+
+def _value(value: Value | None) -> str:
+    return "(none)" if value is None else repr(value)
+
+
+def _rationale(trial: Trial, pen: Pen) -> Iterator[Text]:
+    if trial.proposal.rationale.strip():
+        yield Text(pen.block(trial.proposal.rationale.strip()), style="italic")
+        yield Text("")
+
+
+def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    lines = [("reason", trial.reason)]
+    lines += list(_measured(trial.result, pen)) if trial.result else []
+    lines += [("proposed by", _provenance(trial.proposal.by))]
+    lines += [("judged", trial.at), ("attempt", trial.attempt), ("verdict", trial.verdict), ("log", log or "not on this machine")]
+    lines = [(name, pen.line(said)) for name, said in lines if said]
+    if pen.plain:
+        return Text("\n".join(f"{name:<12} {said}" for name, said in lines))
+    for line in lines:
+        grid.add_row(*map(Text, line))
+    return grid
+
+
+def _measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
+    for score in result.scores:
+        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.kind}"
+    if result.curve:
+        first, last = result.curve[0], result.curve[-1]
+        yield "loss", f"{pen.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}"
+    yield "time", f"{duration(result.seconds)} of training, {duration(result.score_seconds)} of scoring"
+    yield "memory", memory(result.peak_memory_mb)
+    yield "parameters", f"{result.parameters:,}" if result.parameters is not None else ""
+    yield "sandbox", f"tier {result.tier}" if result.tier else ""
+    facts = ", ".join(f"{name} {value}" for name, value in list(result.facts.items())[:FACTS])
+    yield "it says", facts
+
+
+def _provenance(by: Provenance) -> str:
+    parts = [proposer(by), by.origin]
+    if by.input_tokens or by.output_tokens:
+        parts.append(f"{by.input_tokens:,} tokens in, {by.output_tokens:,} out")
+    if by.origin == "llm":
+        parts.append(f"${by.cost:.4f}" if by.cost is not None else "price not known")
+    return ", ".join([*parts, duration(by.seconds)] if by.seconds >= 1 else parts)

@@ -1,0 +1,145 @@
+"""What a run looks like right now: events folded into one state, on a clock that is handed in."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from agent.events import (
+    Event,
+    Judged,
+    Note,
+    Progress,
+    Proposed,
+    Proposing,
+    RunFinished,
+    RunStarted,
+    Scoring,
+    TrialStarted,
+)
+from agent.records import Attempt, Proposal, Trial
+from sandbox.budget import Budget
+
+# Longer than the steps of any budget worth running here take: a training that says nothing for this long is worth a word.
+SILENCE_SECONDS = 15.0
+NOTES = 2
+
+
+class Running:
+    """A trial in its slot. `reported` is the last fraction that train.py printed; `fraction` goes on from it by the clock."""
+
+    def __init__(self, event: TrialStarted, budget: Budget, now: float) -> None:
+        self.attempt: Attempt = event.attempt
+        self.slot, self.seed, self.repeat, self.repeats = event.slot, event.seed, event.repeat, event.repeats
+        self.curve: list[tuple[float, float]] = []
+        self.began = self.heard = now
+        self.scoring_since: float | None = None
+        self._first: tuple[float, float] | None = None
+        self._seconds = float(budget.amount) if budget.unit == "s" else None
+
+    def hear(self, fraction: float, loss: float, now: float) -> None:
+        """Take in where train.py says it is."""
+        if self._first is None:
+            self._first = (now, fraction)
+        if not self.curve or fraction > self.curve[-1][0]:
+            self.curve.append((fraction, loss))
+        self.heard = now
+
+    @property
+    def reported(self) -> float:
+        """The last fraction of the budget that train.py printed; 0 before it printed any."""
+        return self.curve[-1][0] if self.curve else 0.0
+
+    def fraction(self, now: float) -> float:
+        """How much of the budget is used up, as far as the clock can tell."""
+        rate = self._rate()
+        if self.scoring_since is not None:
+            return 1.0
+        return min(1.0, self.reported + rate * (now - self.heard)) if rate and self.curve else self.reported
+
+    def left(self, now: float) -> float | None:
+        """Seconds of training that are left; None while nobody can know."""
+        rate = self._rate()
+        return (1.0 - self.fraction(now)) / rate if rate and self.curve else None
+
+    def silent(self, now: float) -> float | None:
+        """Seconds without a word from train.py, where that is long."""
+        quiet = now - self.heard
+        return quiet if quiet > SILENCE_SECONDS and self.scoring_since is None else None
+
+    def _rate(self) -> float | None:
+        """Fractions of the budget a second: exact for seconds, as measured so far for steps."""
+        if self._seconds:
+            return 1.0 / self._seconds
+        if self._first is None or self.heard <= self._first[0]:
+            return None
+        return (self.reported - self._first[1]) / (self.heard - self._first[0]) or None
+
+
+class RunState:
+    """Everything a display may show of a run. `clock` is in seconds and never jumps."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.run: RunStarted | None = None
+        self.trials: list[Trial] = []
+        self.running: dict[int, Running] = {}
+        self.asked: tuple[str, float] | None = None
+        """The method that is writing a proposal, and since when."""
+        self.waiting: list[Proposal] = []
+        self.notes: deque[str] = deque(maxlen=NOTES)
+        self.finished: str | None = None
+        self.began = clock()
+        self.judged = 0
+        """Verdicts on trials that were trained since this display began."""
+
+    def handle(self, event: Event) -> None:
+        """Fold one event in."""
+        now = self.clock()
+        match event:
+            case RunStarted():
+                self.run, self.trials, self.began = event, list(event.trials), now
+            case Proposing(method):
+                self.asked = (method, now)
+            case Proposed(proposal):
+                self.asked = None
+                self.waiting.append(proposal)
+            case TrialStarted(attempt):
+                self.running[attempt.number] = Running(event, self._budget(), now)
+                self._no_longer_waiting(attempt.proposal)
+            case Progress(number, fraction, loss):
+                if number in self.running:
+                    self.running[number].hear(fraction, loss, now)
+            case Scoring(number):
+                if number in self.running:
+                    self.running[number].scoring_since = now
+            case Judged(trial):
+                self._judge(trial)
+            case Note(text):
+                self.notes.append(text)
+            case RunFinished(reason):
+                self.finished, self.asked = reason, None
+                self.running.clear()
+
+    def _judge(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        if self.running.pop(trial.number, None):
+            self.judged += 1
+        elif trial.status == "refused":
+            self.asked = None
+        self._no_longer_waiting(trial.proposal)
+
+    def _no_longer_waiting(self, proposal: Proposal) -> None:
+        if proposal in self.waiting:
+            self.waiting.remove(proposal)
+
+    def _budget(self) -> Budget:
+        return Budget.parse(self.run.budget) if self.run else Budget(amount=1)
+
+    def per_hour(self) -> float | None:
+        """Trained trials an hour since this display began; None before the first."""
+        elapsed = self.clock() - self.began
+        return self.judged * 3600 / elapsed if self.judged and elapsed > 0 else None
+
+
+def baseline_of(trials: Sequence[Trial]) -> Trial | None:
+    """The run's first baseline: what all the gain is counted from."""
+    return next((trial for trial in trials if trial.status == "baseline"), None)
