@@ -1,0 +1,479 @@
+"""Makes the data that train.py learns from and is scored on: a corpus, cut into train and val, tokenised. Read-only to the agent.
+
+    python prepare.py [--out DIR]     # idempotent; the last line printed is {"data": "<folder>", "fingerprint": "<sha256>"}
+
+    <data>/train/tokens.bin, meta.json                    all that train.py may see
+    <data>/val/tokens.bin, token_bytes.bin, meta.json     what the harness scores on
+    <data>/tokenizer.json                                 the bytes of every token, to read samples with
+
+The metric is val_bpb, bits per byte of the validation text: the sum of -log2 p(token) over its tokens, divided by the sum
+of their true bytes. Bytes, unlike tokens, are the same under every tokenizer. A document starts with a special token of 0
+bytes, which is never a counted target. token_bytes is the length of a token's own bytes: one byte of a character of three
+counts 1, not the three bytes of the replacement character that decoding it alone would show.
+"""
+
+import argparse
+import base64
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import re
+import sys
+import sysconfig
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import rustbpe
+import tenacity
+import tiktoken
+
+# What is measured. All of these decide the score, so results are comparable only where they are equal (see `fingerprint`).
+CORPUS = "stdlib"  # stdlib: this Python's own library | folder:/path of .txt, .jsonl, .parquet | climbmix | tinystories
+TOKENIZER = "bpe"  # bpe: fewer, longer tokens, so more text per second of training | byte: no vocabulary to learn
+VOCAB_SIZE = 1024  # tokens of the bpe, special one included; small, so that a small model's softmax does not eat its budget
+SEQUENCE_LENGTH = 256  # tokens of context at evaluation, and in training
+VAL_TOKENS = 2**16  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logits cross a pipe to be scored
+TRAIN_BYTES = 2**28  # text beyond this is left unread: far more than a small budget can see
+BPE_BYTES = 2**26  # text that the bpe is trained on
+CLIMBMIX_SHARDS = 4  # training shards to download, of 6542; each is about 90 MB of compressed text
+VAL_DOCUMENT_CHARS = 2**13  # longest piece of one document in val, so that no single document decides the score
+
+CLIMBMIX_URL = "https://huggingface.co/datasets/karpathy/climbmix-400b-shuffle/resolve/main"
+CLIMBMIX_LAST_SHARD = 6542  # the validation shard, as in karpathy/autoresearch
+TINYSTORIES_URL = "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/main"
+
+START = "<|start|>"  # stands before every document
+SPLIT_PATTERN = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|[\r\n]+[ \t]*|\s+(?!\S)|\s+"
+"""Words with the one sign before them, numbers, runs of signs, and a line break together with the indentation behind it."""
+
+
+class PrepareError(Exception):
+    """The data cannot be prepared; the message says why and what to do."""
+
+
+# ---------------------------------------------------------------- corpora: a document is (key, text)
+
+Document = tuple[str, str]
+GENERATED = {"pydoc_data", "encodings"}  # tables that a program wrote: easy bytes that say little about a model
+FOREIGN = {"site-packages", "dist-packages", "test", "tests", "idle_test", "_bundled", "__pycache__"}
+PIECE_CHARS = 2**16  # a longer .txt file is cut at line ends into documents of about this size
+
+
+def stdlib_documents() -> Iterator[Document]:
+    """One document a module of the standard library, without its tests."""
+    root = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root)
+        if not (FOREIGN | GENERATED).intersection(inside.parts) and not inside.name.startswith("_sysconfigdata"):
+            with contextlib.suppress(UnicodeDecodeError):  # a few old modules are not UTF-8
+                yield inside.as_posix(), path.read_bytes().decode()
+
+
+def folder_documents(root: Path) -> Iterator[Document]:
+    """The documents of every .txt, .jsonl and .parquet file below `root`; the last two keep theirs in a field `text`."""
+    paths = sorted(p for p in root.rglob("*") if p.suffix in READERS and p.is_file())
+    if not paths:
+        raise PrepareError(f"no .txt, .jsonl or .parquet file in {root}: set CORPUS in prepare.py to a folder that has some")
+    for path in paths:
+        for i, text in enumerate(READERS[path.suffix](path)):
+            yield f"{path.relative_to(root).as_posix()}#{i}", text
+
+
+def read_txt(path: Path) -> Iterator[str]:
+    """The documents of a text file: between <|endoftext|> marks where it has them, and never much longer than PIECE_CHARS."""
+    piece: list[str] = []
+    size = 0
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
+        for line in lines:
+            text, mark, _ = line.partition("<|endoftext|>")
+            piece.append(text)
+            size += len(text)
+            if mark or size >= PIECE_CHARS:
+                yield "".join(piece)
+                piece, size = [], 0
+    yield "".join(piece)
+
+
+def read_jsonl(path: Path) -> Iterator[str]:
+    """The `text` of every line; PrepareError names the line that has none."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                try:
+                    yield str(json.loads(line)["text"])
+                except (json.JSONDecodeError, KeyError, TypeError) as error:
+                    raise PrepareError(f'{path}:{number}: not a JSON object with a "text" field ({error})') from error
+
+
+def read_parquet(path: Path) -> Iterator[str]:
+    """The `text` column, one row group in memory at a time."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        if "text" not in file.schema_arrow.names:
+            raise PrepareError(f'{path}: no column "text", only {", ".join(file.schema_arrow.names)}')
+        for batch in file.iter_batches(columns=["text"]):
+            yield from (text for text in batch.column(0).to_pylist() if text)
+
+
+READERS = {".txt": read_txt, ".jsonl": read_jsonl, ".parquet": read_parquet}
+
+
+@dataclass(frozen=True)
+class Split:
+    """The two sides of a corpus; `train` is read once, from disk where it is large."""
+
+    train: Iterable[Document]
+    val: Iterable[Document]
+
+
+def by_hash(documents: Iterable[Document], val_bytes: int) -> Split:
+    """Val gets the documents whose keys hash lowest, until it has `val_bytes`; the choice depends on no order and no seed."""
+    ranked = sorted(documents, key=lambda d: hashlib.sha256(d[0].encode()).digest())
+    size, count = 0, 0
+    while count < len(ranked) and size < val_bytes:
+        size += len(ranked[count][1][:VAL_DOCUMENT_CHARS].encode())
+        count += 1
+    if 2 * count > len(ranked):
+        raise PrepareError(f"{len(ranked)} documents are too few for {val_bytes} bytes of validation text: lower VAL_TOKENS")
+    return Split(ranked[count:], ranked[:count])
+
+
+def load_corpus(name: str, root: Path) -> Split:
+    """Read or download the corpus called `name`; downloads are kept below `root`."""
+    val_bytes = VAL_TOKENS * (8 if TOKENIZER == "bpe" else 1)  # generous: a token is seldom longer than 8 bytes on average
+    kind, _, where = name.partition(":")
+    if kind == "stdlib":
+        return by_hash(stdlib_documents(), min(val_bytes, 2**19))
+    if kind == "folder":
+        return by_hash(take(folder_documents(Path(where).expanduser()), TRAIN_BYTES), val_bytes)
+    if kind == "climbmix":
+        shards = [f"shard_{i:05d}.parquet" for i in (*range(CLIMBMIX_SHARDS), CLIMBMIX_LAST_SHARD)]
+        return downloaded(CLIMBMIX_URL, shards, root / "climbmix")
+    if kind == "tinystories":
+        return downloaded(TINYSTORIES_URL, [f"TinyStoriesV2-GPT4-{s}.txt" for s in ("train", "valid")], root / "tinystories")
+    raise PrepareError(f"unknown corpus {name!r}: CORPUS is stdlib, folder:/path, climbmix or tinystories")
+
+
+def downloaded(base: str, names: list[str], folder: Path) -> Split:
+    """Fetch `names` from `base`; the last file is the validation split."""
+    paths = [download(f"{base}/{name}", folder / name) for name in names]
+    documents = [((f"{p.name}#{i}", text) for i, text in enumerate(READERS[p.suffix](p))) for p in paths]
+    return Split((d for file in documents[:-1] for d in file), documents[-1])
+
+
+def take(documents: Iterable[Document], limit: int) -> Iterator[Document]:
+    """The first documents, until they are `limit` bytes long."""
+    for key, text in documents:
+        if limit <= 0:
+            return
+        limit -= len(text.encode())
+        yield key, text
+
+
+# ---------------------------------------------------------------- downloads
+
+CHUNK = 2**20
+
+
+class Interrupted(Exception):
+    """A transfer ended early; what arrived is kept, and the next try goes on from there."""
+
+
+def download(url: str, path: Path, sha256: str | None = None, attempts: int = 6, pause: float = 1.0) -> Path:
+    """Fetch `url` to `path` once, going on where an earlier transfer stopped, and check its SHA-256.
+
+    The publishers list no checksums that this file could carry, so the first download is trusted and its checksum is
+    written beside it; every later use must match. `sha256` is for those who know better. Raises PrepareError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two prepare.py at once: the second finds the file there
+        part, known = path.with_name(path.name + ".part"), path.with_name(path.name + ".sha256")
+        if not path.exists():
+            print(f"downloading {url}", file=sys.stderr, flush=True)
+            try:
+                tenacity.Retrying(
+                    retry=tenacity.retry_if_exception_type((Interrupted, OSError, http.client.HTTPException)),
+                    stop=tenacity.stop_after_attempt(attempts),
+                    wait=tenacity.wait_exponential(multiplier=pause, max=30),
+                    reraise=True,
+                )(fetch, url, part)
+            except (Interrupted, OSError, http.client.HTTPException) as error:
+                raise PrepareError(f"{url}: {error}; what arrived is kept, run prepare.py again to go on") from error
+            verify(part, sha256, url)
+            write_text(known, sha256 or digest(part))
+            part.replace(path)
+        verify(path, sha256 or (known.read_text().strip() if known.exists() else None), url)
+    return path
+
+
+def fetch(url: str, part: Path) -> None:
+    """Append to `part` whatever of `url` it lacks. Raises Interrupted, OSError or HTTPException where it still lacks some."""
+    have = part.stat().st_size if part.exists() else 0
+    tag = part.with_name(part.name + ".etag")
+    headers = {"User-Agent": "autoresearch", "Accept-Encoding": "identity"}
+    if have and tag.exists():
+        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}  # a changed file starts over
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as reply:
+            resumed = re.fullmatch(rf"bytes {have}-\d+/(\d+)", reply.headers.get("Content-Range", ""))
+            if reply.status == 206 and not resumed:
+                part.unlink()
+                raise Interrupted("the server resumed at another byte than it was asked for")
+            total = int(resumed[1] if resumed else reply.headers.get("Content-Length", -1))
+            write_text(tag, reply.headers.get("ETag", ""))
+            with part.open("ab" if resumed else "wb") as file:
+                while block := reply.read(CHUNK):
+                    file.write(block)
+                size = file.tell()
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416:  # more is there than the server has: not the same file
+            part.unlink()
+        if error.code == 416 or error.code == 429 or error.code >= 500:
+            raise Interrupted(f"HTTP {error.code} {error.reason}") from error
+        raise PrepareError(f"{url}: HTTP {error.code} {error.reason}") from error
+    if total >= 0 and size != total:
+        raise Interrupted(f"{size} of {total} bytes arrived")
+    tag.unlink()
+
+
+def verify(path: Path, sha256: str | None, url: str) -> None:
+    """PrepareError, and no file, where `path` does not hash to `sha256`."""
+    if sha256 and (found := digest(path)) != sha256:
+        path.unlink()
+        raise PrepareError(f"{url}: sha256 is {found}, not {sha256}; the file is deleted, run prepare.py again to fetch it anew")
+
+
+def digest(path: Path) -> str:
+    """The file's SHA-256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ---------------------------------------------------------------- tokenizers
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A vocabulary: token i < len(ranks) stands for the bytes ranks[i]; the last id is START. Any text round-trips."""
+
+    ranks: tuple[bytes, ...]
+
+    @classmethod
+    def bytewise(cls) -> "Tokenizer":
+        """One token a byte."""
+        return cls(tuple(bytes([i]) for i in range(256)))
+
+    @classmethod
+    def train(cls, texts: Iterable[str], vocab_size: int) -> "Tokenizer":
+        """Byte pair encoding learnt from `texts`; fewer tokens than asked for where there are no more pairs to merge."""
+        if vocab_size < 257:
+            raise PrepareError(f"VOCAB_SIZE is {vocab_size}: 256 bytes and the start token need at least 257")
+        bpe = rustbpe.Tokenizer()
+        bpe.train_from_iterator(iter(texts), vocab_size - 1, pattern=SPLIT_PATTERN)
+        return cls(tuple(bytes(token) for token, _ in sorted(bpe.get_mergeable_ranks(), key=lambda item: item[1])))
+
+    @property
+    def start(self) -> int:
+        """The id of the special token before every document."""
+        return len(self.ranks)
+
+    @property
+    def vocab_size(self) -> int:
+        """All tokens, the special one included."""
+        return len(self.ranks) + 1
+
+    @property
+    def token_bytes(self) -> np.ndarray:
+        """uint16 [vocab_size]: the true bytes of each token, 0 for START."""
+        return np.array([*map(len, self.ranks), 0], dtype="<u2")
+
+    @property
+    def dtype(self) -> str:
+        """The narrowest type that holds an id."""
+        return "uint16" if self.vocab_size <= 2**16 else "uint32"
+
+    def encode(self, texts: Iterable[str]) -> np.ndarray:
+        """All texts in one row of ids, START before each."""
+        if len(self.ranks) == 256:
+            rows = [np.frombuffer(text.encode(), dtype=np.uint8) for text in texts]
+        else:
+            ranks = {token: i for i, token in enumerate(self.ranks)}
+            bpe = tiktoken.Encoding("workspace", pat_str=SPLIT_PATTERN, mergeable_ranks=ranks, special_tokens={START: self.start})
+            rows = [np.array(ids, dtype=self.dtype) for ids in bpe.encode_ordinary_batch(list(texts), num_threads=4)]
+        head = np.array([self.start], dtype=self.dtype)
+        return np.concatenate([part for row in rows for part in (head, row)] or [head[:0]], dtype=self.dtype, casting="same_kind")
+
+    def decode(self, ids: Iterable[int]) -> bytes:
+        """The bytes behind `ids`; START stands for none."""
+        return b"".join(self.ranks[i] for i in ids if i != self.start)
+
+    def save(self, path: Path) -> None:
+        """Write every token's bytes, base64, in order."""
+        path.write_text(json.dumps({"start": START, "tokens": [base64.b64encode(token).decode() for token in self.ranks]}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Read what `save` wrote."""
+        return cls(tuple(base64.b64decode(token) for token in json.loads(path.read_text())["tokens"]))
+
+
+# ---------------------------------------------------------------- the prepared folder
+
+
+def fingerprint(val: np.ndarray, token_bytes: np.ndarray, sequence_length: int) -> str:
+    """SHA-256 over all that decides a score: scores with equal fingerprints may be compared."""
+    parts = (val.astype("<u4").tobytes(), token_bytes.astype("<u2").tobytes(), str(sequence_length).encode())
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def bits_per_byte(nats: np.ndarray, targets: np.ndarray, token_bytes: np.ndarray) -> float:
+    """val_bpb from the loss of each target in nats; targets without bytes are not counted. The harness's own score is separate."""
+    counted = token_bytes[targets]
+    return float((nats * (counted > 0)).sum() / np.log(2) / counted.sum())
+
+
+def recipe(root: Path) -> str:
+    """A name for the data that these settings make, such as stdlib-bpe1024-x256-3f9a0c11."""
+    settings = (CORPUS, TOKENIZER, VOCAB_SIZE, SEQUENCE_LENGTH, VAL_TOKENS, TRAIN_BYTES, BPE_BYTES, CLIMBMIX_SHARDS)
+    state = hashlib.sha256(repr((settings, VAL_DOCUMENT_CHARS, SPLIT_PATTERN, CLIMBMIX_URL, TINYSTORIES_URL)).encode())
+    kind, _, where = CORPUS.partition(":")
+    if kind == "stdlib":
+        state.update(sys.version.encode())
+        state.update(sysconfig.get_path("stdlib").encode())
+    if kind == "folder":
+        folder = Path(where).expanduser()
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in READERS):
+            state.update(repr((str(path), path.stat().st_size, path.stat().st_mtime_ns)).encode())
+    vocabulary = f"bpe{VOCAB_SIZE}" if TOKENIZER == "bpe" else "byte"
+    return f"{kind}-{vocabulary}-x{SEQUENCE_LENGTH}-{state.hexdigest()[:8]}"
+
+
+def prepare(root: Path) -> tuple[Path, str]:
+    """The prepared data folder below `root`, made if absent or damaged, and its fingerprint. Safe with two at once."""
+    root.mkdir(parents=True, exist_ok=True)
+    data = root / recipe(root)
+    if found := intact(data):
+        return data, found
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=root, ignore_cleanup_errors=True) as scratch:
+        made = Path(scratch) / "data"
+        build(made, load_corpus(CORPUS, root / "downloads"))
+        if data.exists() and not intact(data):
+            data.rename(Path(scratch) / "damaged")
+        with contextlib.suppress(OSError):  # another prepare.py was first; its folder is as good
+            made.rename(data)
+    if not (found := intact(data)):
+        raise PrepareError(f"{data} cannot be written: remove it and run prepare.py again")
+    return data, found
+
+
+def intact(data: Path) -> str | None:
+    """The fingerprint of a complete folder, or None; validation is read again, so that a damaged one is made anew."""
+    try:
+        meta = json.loads((data / "val" / "meta.json").read_text())
+        val = np.fromfile(data / "val" / "tokens.bin", dtype=meta["dtype"])
+        found = fingerprint(val, np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2"), meta["sequence_length"])
+        train = json.loads((data / "train" / "meta.json").read_text())
+        size = (data / "train" / "tokens.bin").stat().st_size
+    except (OSError, ValueError, KeyError):
+        return None
+    complete = size == train["tokens"] * np.dtype(train["dtype"]).itemsize
+    return found if complete and found == meta["fingerprint"] == train["fingerprint"] else None
+
+
+def build(data: Path, corpus: Split) -> None:
+    """Tokenise both sides of `corpus` into `data`; documents that val has are not in train, whatever their order."""
+    train = [text for _, text in take(corpus.train, TRAIN_BYTES) if text]
+    tokenizer = make_tokenizer(train)
+    val = val_tokens(tokenizer, corpus.val)
+    mark = fingerprint(val, tokenizer.token_bytes, SEQUENCE_LENGTH)
+    batches = [tokenizer.encode(train[i : i + 1024]) for i in range(0, len(train), 1024)]
+    for side, tokens in (("train", np.concatenate(batches)), ("val", val)):
+        folder = data / side
+        folder.mkdir(parents=True)
+        tokens.astype(np.dtype(tokenizer.dtype).newbyteorder("<")).tofile(folder / "tokens.bin")
+        meta = {
+            "corpus": CORPUS,
+            "tokenizer": TOKENIZER,
+            "vocab_size": tokenizer.vocab_size,
+            "dtype": tokenizer.dtype,
+            "tokens": len(tokens),
+            "bytes": int(tokenizer.token_bytes[tokens].sum(dtype=np.int64)),
+            "sequence_length": SEQUENCE_LENGTH,
+            "fingerprint": mark,
+        }
+        (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+    tokenizer.token_bytes.tofile(data / "val" / "token_bytes.bin")
+    tokenizer.save(data / "tokenizer.json")
+
+
+def make_tokenizer(texts: list[str]) -> Tokenizer:
+    """The tokenizer that the settings ask for, learnt from training text only."""
+    if TOKENIZER == "byte":
+        return Tokenizer.bytewise()
+    if TOKENIZER == "bpe":
+        return Tokenizer.train((text for _, text in take((("", t) for t in texts), BPE_BYTES)), VOCAB_SIZE)
+    raise PrepareError(f"unknown tokenizer {TOKENIZER!r}: TOKENIZER is byte or bpe")
+
+
+def val_tokens(tokenizer: Tokenizer, documents: Iterable[Document]) -> np.ndarray:
+    """Whole windows of validation tokens, VAL_TOKENS targets at most, and one more to start from."""
+    pieces: list[np.ndarray] = []
+    for _, text in documents:
+        text = text[:VAL_DOCUMENT_CHARS]
+        pieces.append(tokenizer.encode([text]))
+        if tokenizer.decode(pieces[-1]) != text.encode():
+            raise PrepareError(f"the tokenizer does not round-trip this text: {text[:60]!r}")
+        if sum(map(len, pieces)) > VAL_TOKENS:
+            break
+    row = np.concatenate(pieces)
+    windows = min(len(row) - 1, VAL_TOKENS) // SEQUENCE_LENGTH
+    if not windows:
+        raise PrepareError(f"{len(row)} validation tokens do not fill one window of {SEQUENCE_LENGTH}: add text to {CORPUS}")
+    return row[: windows * SEQUENCE_LENGTH + 1]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_text(text)
+    scratch.replace(path)
+
+
+def cache_root() -> Path:
+    """Where prepared data lives unless --out says otherwise."""
+    return Path(os.environ.get("AUTORESEARCH_CACHE") or Path(platformdirs.user_cache_dir("autoresearch")) / "data")
+
+
+def main() -> None:
+    """Prepare, then print the folder as the last line."""
+    parser = argparse.ArgumentParser(description="Prepare the data that train.py learns from and is scored on.")
+    parser.add_argument(
+        "--out", type=Path, help="folder to keep prepared data in (default: $AUTORESEARCH_CACHE or the user's cache)"
+    )
+    started = time.monotonic()
+    try:
+        data, mark = prepare((parser.parse_args().out or cache_root()).expanduser().resolve())
+    except PrepareError as error:
+        sys.exit(f"prepare.py: {error}")
+    for side in ("train", "val"):
+        meta = json.loads((data / side / "meta.json").read_text())
+        print(f"{side}: {meta['tokens']:,} tokens, {meta['bytes']:,} bytes, {meta['bytes'] / meta['tokens']:.2f} bytes a token")
+    print(f"ready in {time.monotonic() - started:.1f} s")
+    print(json.dumps({"data": str(data), "fingerprint": mark}))
+
+
+if __name__ == "__main__":
+    main()
