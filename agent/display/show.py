@@ -10,7 +10,7 @@ from rich.text import Text
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
 from agent.records import Change, Provenance, Result, Trial, Value
 
-CURVE_CELLS = 60
+CURVE_CELLS = 40
 FACTS = 12
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -28,11 +27,10 @@ def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
     if pen.plain:
         return _paper(rows)
     columns = [name for name in rows[0] if _fits(name, console.width)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold")
     for name in columns:
-        widest = None if name == "hypothesis" else max(row[name].cell_len for row in rows)
         table.add_column(
-            name, no_wrap=True, justify="right" if name in _RIGHT else "left", min_width=widest,
+            name, no_wrap=True, ratio=1 if name == "hypothesis" else None, justify="right" if name in _RIGHT else "left",
             overflow="crop" if pen.ascii_only else "ellipsis",
         )  # fmt: skip
     for row in rows:
@@ -75,8 +73,9 @@ def summary(branch: str, trials: Sequence[Trial], console: Console, more: bool =
 
     more: False where resuming makes no sense.
     """
-    steps = Text("\n".join(f"  {command}" for command in next_commands(branch, trials, more)), style="bold")
-    return Group(trial_table(trials, console), Text(""), *outcome(trials, pen_for(console)), Text(""), Text("next"), steps)
+    pen = pen_for(console)
+    steps = Text("\n".join(f"  {pen.line(command)}" for command in next_commands(branch, trials, more)), style="bold")
+    return Group(trial_table(trials, console), Text(""), *outcome(trials, pen), Text(""), Text("next"), steps)
 
 
 def outcome(trials: Sequence[Trial], pen: Pen) -> tuple[Text, ...]:

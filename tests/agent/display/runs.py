@@ -5,6 +5,7 @@ import math
 from agent.events import Event, Judged, Note, Progress, Proposed, Proposing, RunStarted, Scoring, TrialStarted
 from agent.records import Attempt, Change, Proposal, Provenance, Result, Score, SetConstant, Trial
 
+ATTEMPT = {"attempt": "0" * 40}
 HOSTILE = "[bold]deeper[/bold] \x1b[31mred\x1b[0m \u202eesrever :smile: \r\n\x07 α → β"
 
 
@@ -35,7 +36,14 @@ def failed(number: int, status: str, hypothesis: str, detail: str) -> Trial:
     """A trial that ended without a score."""
     result = Result.model_validate({"status": status, "seconds": 3.2, "detail": detail, "tier": "A", "curve": curve(4.0, 3)})
     return Trial.model_validate(
-        {"number": number, "status": status, "proposal": proposal(hypothesis), "reason": detail, "result": result}
+        {
+            "number": number,
+            "status": status,
+            "proposal": proposal(hypothesis),
+            "reason": detail,
+            "result": result,
+            "attempt": "0" * 40,
+        }
     )
 
 
@@ -53,7 +61,7 @@ def night() -> tuple[Trial, ...]:
         scored(0, "baseline", 1.912345, "train.py as it is", repeats=3),
         scored(1, "discard", 1.923456, "narrower: more steps in the same time", 0.011111),
         scored(2, "keep", 1.880001, "deeper: DEPTH 4 → 6", -0.032344),
-        failed(3, "crash", "a wider head, with a very long explanation of why that should be better than it was", "ValueError: 7"),
+        failed(3, "crash", "a wider head, with a very long explanation of why that should be better than it was", "ValueError"),
         failed(4, "oom", "BATCH 2**13 → 2**19", "killed at 4.0 GB"),
         failed(5, "timeout", "train for ever", "killed after 62 s"),
         refused(6, "misspell a constant"),

@@ -1,0 +1,95 @@
+"""A run's trials as tables for other programs: karpathy/autoresearch's results.tsv, JSON lines, and CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agent.display.pen import Pen
+from agent.records import Result, Status, Trial
+
+# That format knows three ways for a trial to end. A refused proposal has no row: nothing was run, as with an edit that
+# upstream's agent thought better of.
+_UPSTREAM: Mapping[Status, str] = {
+    "baseline": "keep",
+    "keep": "keep",
+    "discard": "discard",
+    "crash": "crash",
+    "oom": "crash",
+    "timeout": "crash",
+    "invalid": "crash",
+}
+
+
+def tsv(trials: Sequence[Trial]) -> str:
+    """results.tsv, column for column. A crash reads 0.000000 and 0.0, as that format has no other way; we never store it so."""
+    rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
+    rows += [_tsv_row(trial, trial.result) for trial in trials if trial.result]
+    return "\n".join(rows) + "\n"
+
+
+def _tsv_row(trial: Trial, result: Result) -> str:
+    scored = trial.value is not None
+    gigabytes = _memory_mb(result) / 1024 if scored else 0.0
+    value = trial.value if trial.value is not None else 0.0
+    said = Pen().line(trial.proposal.hypothesis)
+    return f"{trial.attempt[:7]}\t{value:.6f}\t{gigabytes:.1f}\t{_UPSTREAM[trial.status]}\t{said}"
+
+
+def _memory_mb(result: Result) -> float:
+    """What upstream's column means: the accelerator's peak, as train.py says; without one, the processes' as measured."""
+    said = result.facts.get("peak_vram_mb")
+    on_device = isinstance(said, int | float) and said > 0
+    return float(said) if on_device and said is not None else result.peak_memory_mb or 0.0
+
+
+def jsonl(trials: Sequence[Trial]) -> str:
+    """One trial a line, with every field of agent/records.py's Trial; ASCII."""
+    return "".join(json.dumps(trial.model_dump(mode="json")) + "\n" for trial in trials)
+
+
+def flat_csv(trials: Sequence[Trial]) -> str:
+    """One trial a row, for spreadsheets: scalars as they are, changes and configuration as JSON."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, fieldnames=list(_COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    for trial in trials:
+        writer.writerow({name: _cell(read(trial)) for name, read in _COLUMNS.items()})
+    return file.getvalue()
+
+
+def _of_result(name: str) -> Callable[[Trial], Any]:
+    return lambda trial: getattr(trial.result, name) if trial.result else None
+
+
+def _of_provenance(name: str) -> Callable[[Trial], Any]:
+    return lambda trial: getattr(trial.proposal.by, name)
+
+
+_COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
+    "number": lambda trial: trial.number,
+    "status": lambda trial: trial.status,
+    "val_bpb": lambda trial: trial.value,
+    "delta": lambda trial: trial.delta,
+    "seconds": _of_result("seconds"),
+    "score_seconds": _of_result("score_seconds"),
+    "peak_memory_mb": _of_result("peak_memory_mb"),
+    "parameters": _of_result("parameters"),
+    "tier": _of_result("tier"),
+    **{name: _of_provenance(name) for name in ("method", "origin", "model", "input_tokens", "output_tokens", "cost")},
+    "hypothesis": lambda trial: trial.proposal.hypothesis,
+    "reason": lambda trial: trial.reason,
+    "changes": lambda trial: json.dumps({change.name: [change.before, change.after] for change in trial.changes}),
+    "configuration": lambda trial: json.dumps(trial.configuration),
+    "attempt": lambda trial: trial.attempt,
+    "verdict": lambda trial: trial.verdict,
+    "at": lambda trial: trial.at,
+}
+
+
+def _cell(value: Any) -> Any:
+    return Pen().line(value) if isinstance(value, str) else value
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Trial]], str]] = {"tsv": tsv, "jsonl": jsonl, "csv": flat_csv}

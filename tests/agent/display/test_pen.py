@@ -1,0 +1,76 @@
+"""Text from models and trainings reaches a terminal as letters only, and every drawing has an ASCII twin."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from agent.display.pen import Pen, duration, loss_at, memory, pen_for, spending, spread
+from tests.agent.display.runs import curve, proposal, refused, scored
+
+HOSTILE = "a\x1b[2Jb\x9b31mc\u202ed\u2028e\x7ff\x08g\udc80h\ufeffi"
+
+
+@pytest.mark.parametrize("pen", [Pen(), Pen(ascii_only=True)])
+def test_nothing_but_letters_is_left_of_a_hostile_text(pen: Pen) -> None:
+    for text in (pen.line(HOSTILE), pen.block(HOSTILE)):
+        assert text.isprintable()
+        assert text.encode()
+        assert r"\x1b[2J" in text
+        assert r"\u202e" in text
+
+
+def test_a_line_is_one_line_and_a_block_keeps_its_lines() -> None:
+    assert Pen().line(" a\r\nb\tc\n") == "a b c"
+    assert Pen().block("a\r\n\tb\rc\n") == "a\n    b\\rc\n"
+
+
+def test_ascii_terminals_get_twins_and_then_codes() -> None:
+    assert Pen(ascii_only=True).line("4 → 6 × β ‘x’") == r"4 -> 6 x \u03b2 'x'"
+    assert Pen().line("4 → 6 × β 模型") == "4 → 6 × β 模型"
+
+
+@pytest.mark.parametrize(("encoding", "ascii_only"), [("utf-8", False), ("ascii", True), ("latin-1", True)])
+def test_the_pen_follows_the_console_s_encoding(encoding: str, ascii_only: bool) -> None:
+    assert pen_for(Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding))).ascii_only is ascii_only
+
+
+def test_a_sparkline_grows_with_the_budget_and_falls_with_the_loss() -> None:
+    whole = Pen().sparkline(curve(3.0), 10)
+    assert len(whole) == 10
+    assert list(whole) == sorted(whole, reverse=True)
+    assert (whole[0], whole[-1]) == ("█", "▁")
+    assert len(Pen().sparkline(curve(3.0)[:10], 10)) == 5
+    assert Pen(ascii_only=True).sparkline(curve(3.0), 10).isascii()
+    assert Pen().sparkline((), 10) == ""
+    assert Pen().sparkline(((0.5, 2.0),), 4) == "▁▁"
+
+
+def test_two_curves_share_a_scale() -> None:
+    good, bad = curve(3.0), curve(4.0)
+    scale = spread(good, bad)
+    assert Pen().sparkline(good, 10, scale)[-1] < Pen().sparkline(bad, 10, scale)[-1]
+
+
+def test_a_loss_between_two_points_is_interpolated_and_held_at_the_ends() -> None:
+    points = ((0.2, 4.0), (0.4, 3.0))
+    assert [loss_at(points, f) for f in (0.0, 0.2, 0.3, 0.4, 1.0)] == pytest.approx([4.0, 4.0, 3.5, 3.0, 3.0])
+
+
+@pytest.mark.parametrize("fraction", [-1.0, 0.0, 0.5, 0.51, 1.0, 7.0])
+@pytest.mark.parametrize("pen", [Pen(), Pen(ascii_only=True)])
+def test_a_bar_is_as_wide_as_asked(pen: Pen, fraction: float) -> None:
+    assert pen.bar(fraction, 20).cell_len == 20
+
+
+def test_numbers_read_as_people_write_them() -> None:
+    assert [duration(s) for s in (0.2, 59.4, 59.9, 245, 11045)] == ["0 s", "59 s", "1:00", "4:05", "3:04:05"]
+    assert [memory(mb) for mb in (None, 812.4, 45060.2)] == ["", "812 MB", "44.0 GB"]
+
+
+def test_spending_says_when_a_price_is_not_known() -> None:
+    paid, searched = refused(1, "x"), scored(2, "keep", 1.0, "y")
+    unknown = paid.model_copy(update={"proposal": proposal("z", "code", origin="llm", model="m")})
+    assert spending((searched,)) == "$0.00"
+    assert spending((paid, searched, paid)) == "$0.25"
+    assert spending((paid, unknown)) == "at least $0.12 (the price of 1 is not known)"
