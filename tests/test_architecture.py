@@ -15,7 +15,21 @@ LAYERS = (
     {"loop"},
     {"ledger", "bench"},
     {"propose", "display"},
-    {"history", "trailers", "project", "settings", "judge", "edit", "space", "llm", "slots", "bounds", "data", "template"},
+    {
+        "history",
+        "trailers",
+        "project",
+        "settings",
+        "judge",
+        "edit",
+        "space",
+        "llm",
+        "slots",
+        "bounds",
+        "data",
+        "template",
+        "presets",
+    },
     {"events"},
     {"records", "errors"},
     {"sandbox"},
@@ -35,7 +49,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def part_of(name: str) -> str | None:
-    """The part that a dotted module name belongs to: `loop` for agent.loop, `edit` for agent.edit.apply, `sandbox` for all of it."""
+    """The part that a dotted module name belongs to: `loop` for agent.loop, `edit` for agent.edit.apply, or `sandbox`."""
     match name.split("."):
         case ["sandbox", *_]:
             return "sandbox"

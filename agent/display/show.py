@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
-from agent.records import Change, Provenance, Result, Trial, Value
+from agent.records import Attempt, Change, Proposal, Provenance, Result, Trial, Value
 
 CURVE_CELLS = 40
 FACTS = 12
@@ -18,8 +18,20 @@ def trial_page(trial: Trial, diff: str, log: str | None, console: Console) -> Re
     """Everything the ledger knows of `trial`; `diff` is its attempt against its parent, `log` its log's path here."""
     pen = pen_for(console)
     return Group(
-        _title(trial, pen), Text(""), _claim(trial, pen), Text(""), *_rationale(trial, pen), _facts(trial, log, pen),
-        Text(""), diff_view(diff, console),
+        _title(trial, pen), Text(""), _claim(trial.proposal, _changes(trial.changes, pen), pen), Text(""),
+        *_rationale(trial.proposal, pen), _facts(trial, log, pen), Text(""),
+        _edits(trial.proposal, pen) if trial.status == "refused" else diff_view(diff, console),
+    )  # fmt: skip
+
+
+def attempt_page(attempt: Attempt, diff: str, console: Console) -> RenderableType:
+    """What there is to know of an attempt that has no verdict yet."""
+    pen = pen_for(console)
+    facts = Text(f"proposed by  {pen.line(_provenance(attempt.proposal.by))}\nattempt      {attempt.commit}")
+    return Group(
+        Text.assemble((f"#{attempt.number} ", "bold"), "no verdict yet"), Text(""),
+        _claim(attempt.proposal, Text("as the diff says"), pen), Text(""),
+        *_rationale(attempt.proposal, pen), facts, Text(""), diff_view(diff, console),
     )  # fmt: skip
 
 
@@ -41,8 +53,8 @@ def _title(trial: Trial, pen: Pen) -> Text:
     return text
 
 
-def _claim(trial: Trial, pen: Pen) -> RenderableType:
-    claim, changed = Text(pen.line(trial.proposal.hypothesis)), _changes(trial.changes, pen)
+def _claim(proposal: Proposal, changed: Text, pen: Pen) -> RenderableType:
+    claim = Text(pen.line(proposal.hypothesis))
     if pen.plain:
         return Group(Text.assemble("claimed  ", claim), *(Text.assemble("changed  ", line) for line in changed.split()))
     grid = Table.grid(padding=(0, 3, 0, 0), expand=True)
@@ -65,10 +77,21 @@ def _value(value: Value | None) -> str:
     return "(none)" if value is None else repr(value)
 
 
-def _rationale(trial: Trial, pen: Pen) -> Iterator[Text]:
-    if trial.proposal.rationale.strip():
-        yield Text(pen.block(trial.proposal.rationale.strip()), style="italic")
+def _rationale(proposal: Proposal, pen: Pen) -> Iterator[Text]:
+    if proposal.rationale.strip():
+        yield Text(pen.block(proposal.rationale.strip()), style="italic")
         yield Text("")
+
+
+def _edits(proposal: Proposal, pen: Pen) -> Text:
+    """The edits as proposed: all there is to see of a proposal that never became a file."""
+    text = Text()
+    for edit in proposal.edits:
+        text.append(f"{edit.kind}\n", style="bold")
+        for name, value in edit.model_dump(exclude={"kind"}, exclude_none=True).items():
+            lines = pen.block(str(value)).strip("\n").split("\n")
+            text.append(f"  {name}: " + "\n    ".join(lines if len(lines) == 1 else ["", *lines]) + "\n")
+    return text if proposal.edits else Text("no edits", style="dim")
 
 
 def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:

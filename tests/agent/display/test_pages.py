@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from agent.display.export import FORMATS, flat_csv, jsonl, tsv
 from agent.display.pen import PAPER
-from agent.display.show import diff_view, trial_page
+from agent.display.show import attempt_page, diff_view, trial_page
 from agent.display.status import status_page
 from agent.display.table import next_commands, summary, trial_table
 from agent.records import Attempt, Change, Result, Trial
@@ -133,8 +133,18 @@ def test_a_refused_proposal_has_a_page_and_an_unchanged_file_no_diff() -> None:
     text = shown(trial_page(night()[6], "", None, on), on)
     assert "changed  no constant" in text
     assert "code/opus, llm, 12,345 tokens in, 678 out, $0.1234" in text
-    assert text.rstrip().endswith("no difference")
+    assert text.rstrip().endswith("set_constant\n  name: DEPTH\n  value: 6")
+    assert shown(diff_view("", paper()), paper()) == "no difference\n"
     assert shown(diff_view("-a\n+b\n", paper()), paper()) == "-a\n+b\n"
+
+
+def test_an_attempt_without_a_verdict_has_a_page() -> None:
+    on = paper()
+    text = shown(attempt_page(Attempt(number=8, commit="abc", parent="p", proposal=proposal(HOSTILE)), DIFF, on), on)
+    assert text.startswith("#8 no verdict yet")
+    assert "tpe, search" in text
+    assert "+DEPTH = 6  # \\x1b[2J[bold]" in text
+    assert all(map(str.isprintable, text.splitlines()))
 
 
 def test_a_diff_is_coloured_in_a_terminal() -> None:
