@@ -1,0 +1,210 @@
+"""The commands that look back: `status`, `log`, `show`, `diff` and `export`. They take no lock and change nothing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.cli import app, epilog
+from agent.display.export import FORMATS
+from agent.display.pen import open_console
+from agent.display.show import attempt_page, diff_view, trial_page
+from agent.display.status import status_page
+from agent.display.table import trial_table
+from agent.errors import HistoryFault, UsageFault
+from agent.history import History, list_runs
+from agent.judge import incumbent_of, noise_of
+from agent.project import find_project
+from agent.records import Attempt, Trial
+from agent.settings import read_settings
+from sandbox.record import Record
+
+Branch = Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; without it, the run in progress, or the newest.")]
+OfBranch = Annotated[str | None, typer.Option("--branch", "-b", help="As the BRANCH of the log.")]
+Number = Annotated[int, typer.Argument(min=0, metavar="N", help="The trial's number, as in the log.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, of a stable form.")]
+
+STATUS_EXAMPLES = ("autoresearch status", "autoresearch status nov24 --json")
+LOG_EXAMPLES = ("autoresearch log", "autoresearch log nov24 --kept", "autoresearch log --json | jq '.[].reason'")
+SHOW_EXAMPLES = ("autoresearch show 3", "autoresearch show 3 --branch nov24")
+DIFF_EXAMPLES = ("autoresearch diff 3", "autoresearch diff 0 12")
+EXPORT_EXAMPLES = ("autoresearch export --format tsv --output results.tsv",)
+
+
+class Format(StrEnum):
+    """What `export` writes: the names of agent.display.export.FORMATS."""
+
+    TSV = "tsv"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+@app.command(epilog=epilog(*STATUS_EXAMPLES))
+def status(branch: Branch = None, as_json: Json = False) -> None:
+    """Whether a run goes on, and how far it is.
+
+    With what is in training, the best so far, the counts by verdict, and the cost.
+    """
+    with _reading(branch) as history:
+        standing = _standing(history)
+        if as_json:
+            _print_json(standing.model_dump(mode="json"))
+        else:
+            console = open_console()
+            console.print(status_page(standing.branch, standing.pid, standing.in_flight, history.trials, console))
+
+
+@app.command(epilog=epilog(*LOG_EXAMPLES))
+def log(
+    branch: Branch = None,
+    kept: Annotated[bool, typer.Option("--kept", help="Only the baseline and what was kept.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The table of a run's trials.
+
+    A wide terminal shows more of each; --json holds all of it.
+    """
+    with _reading(branch) as history:
+        trials = [trial for trial in history.trials if not kept or trial.status in ("baseline", "keep")]
+    if as_json:
+        _print_json([trial.model_dump(mode="json") for trial in trials])
+    else:
+        console = open_console()
+        console.print(trial_table(trials, console))
+
+
+@app.command(epilog=epilog(*SHOW_EXAMPLES))
+def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None:
+    """One trial in full.
+
+    The claim beside what changed, scores, curve, where it came from, the diff, and where the log lies.
+    """
+    with _reading(branch) as history:
+        found = _find(history, number)
+        if as_json:
+            _print_json(found.model_dump(mode="json"))
+            return
+        console, text = open_console(), _own_diff(history, found)
+        if isinstance(found, Attempt):
+            console.print(attempt_page(found, text, console))
+        else:
+            console.print(trial_page(found, text, _log_path(history, number), console))
+
+
+@app.command(epilog=epilog(*DIFF_EXAMPLES))
+def diff(
+    number: Number,
+    other: Annotated[int | None, typer.Argument(min=0, metavar="M", help="Compare the states after N and after M.")] = None,
+    branch: OfBranch = None,
+) -> None:
+    """What a trial changed, or two states apart.
+
+    With N alone, what trial N changed, kept or not; with M, what was really kept between the verdicts on N and on M.
+    """
+    with _reading(branch) as history:
+        if other is None:
+            text = _own_diff(history, _find(history, number))
+        else:
+            text = history.diff(_trial(history, number).verdict, _trial(history, other).verdict)
+    console = open_console()
+    console.print(diff_view(text, console))
+
+
+@app.command(epilog=epilog(*EXPORT_EXAMPLES))
+def export(
+    branch: Branch = None,
+    form: Annotated[Format, typer.Option("--format", help="tsv is karpathy/autoresearch's results.tsv.")] = Format.TSV,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file to write instead of stdout.")] = None,
+) -> None:
+    """The trials as tsv, jsonl or csv.
+
+    The tsv's columns and statuses are upstream's: a trial that failed in whatever way is a crash of 0.000000, and a
+    refused proposal, which never ran, has no row. jsonl and csv hold every trial and no such stand-in.
+    """
+    with _reading(branch) as history:
+        text = FORMATS[form](history.trials)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UsageFault(f"cannot write {output}: {error.strerror}", "autoresearch export --output results.tsv") from error
+
+
+class Standing(Record):
+    """What `status --json` says. cost in US dollars, as far as it is known."""
+
+    branch: str
+    running: bool
+    pid: int | None
+    method: str
+    model: str | None
+    budget: str
+    in_flight: tuple[Attempt, ...]
+    counts: dict[str, int]
+    best: Trial | None
+    noise: float | None
+    cost: float
+
+
+def _standing(history: History) -> Standing:
+    run, trials = history.run, history.trials
+    pid = history.owner
+    counts: dict[str, int] = {}
+    for trial in trials:
+        counts[trial.status] = counts.get(trial.status, 0) + 1
+    return Standing(
+        branch=f"autoresearch/{run.tag}", running=pid is not None, pid=pid, method=run.method, model=run.model,
+        budget=str(run.budget), in_flight=history.in_flight, counts=counts, best=incumbent_of(trials),
+        noise=noise_of(trials).sd, cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
+    )  # fmt: skip
+
+
+@contextmanager
+def _reading(branch: str | None) -> Iterator[History]:
+    """The history of `branch`, or of the run in progress, or of the newest."""
+    folder = Path.cwd()
+    project = find_project(folder, read_settings(folder))
+    if branch is None:
+        runs = list_runs(project)
+        if not runs:
+            raise HistoryFault("there is no run in this repository yet", "autoresearch start")
+        branch = next((run.branch for run in runs if run.pid is not None), runs[0].branch)
+    with History.read(project, branch) as history:
+        yield history
+
+
+def _find(history: History, number: int) -> Trial | Attempt:
+    for one in (*history.trials, *history.in_flight):
+        if one.number == number:
+            return one
+    raise UsageFault(f"there is no trial #{number} in autoresearch/{history.run.tag}", f"autoresearch log {history.run.tag}")
+
+
+def _trial(history: History, number: int) -> Trial:
+    found = _find(history, number)
+    if isinstance(found, Attempt):
+        raise UsageFault(f"#{number} has no verdict yet, so no state to compare", f"autoresearch diff {number}")
+    return found
+
+
+def _own_diff(history: History, found: Trial | Attempt) -> str:
+    commit = found.commit if isinstance(found, Attempt) else found.attempt
+    return history.diff(f"{commit}^", commit)
+
+
+def _log_path(history: History, number: int) -> str | None:
+    """The logs of a trial's runs, where this machine has them."""
+    trials = Path(history.project.root) / ".autoresearch" / "runs" / history.run.tag / "trials"
+    logs = sorted((trials / f"{number:04d}").glob("*.log"))
+    return ", ".join(map(str, logs)) or None
+
+
+def _print_json(data: Any) -> None:
+    # ASCII: the form does not depend on the terminal, and no letter that a model wrote reaches it raw.
+    typer.echo(json.dumps(data, indent=2))
