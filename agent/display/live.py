@@ -80,7 +80,7 @@ class Frame:
         room = self._height - len(running) - len(self._state.notes) - 9
         yield self._verdicts(max(1, min(VERDICTS, room)))
         yield Text("")
-        yield self._footer()
+        yield from self._footer()
 
     # ------------------------------------------------------------ header
 
@@ -108,7 +108,7 @@ class Frame:
 
     def _trials(self) -> Iterator[Text]:
         running = sorted(self._state.running.items())
-        room = max(1, (self._height - 12) // TRIAL_LINES)
+        room = max(1, (self._height - 13) // TRIAL_LINES)
         for number, trial in running[:room]:
             yield from self._trial(number, trial)
         if len(running) > room:
@@ -194,15 +194,23 @@ class Frame:
 
     # ------------------------------------------------------------ footer
 
-    def _footer(self) -> Text:
-        best, trials = self._incumbent, self._state.trials
-        if best is None or best.value is None:
-            return Text("best  none yet", style="dim")
-        baseline = baseline_of(trials)
-        gain = best.value - baseline.value if baseline and baseline.value is not None else 0.0
-        pace = self._state.per_hour()
-        noise = noise_of(trials)
-        parts = [f"best {bpb(best.value)} by #{best.number}", f"{gain:+.6f} vs baseline"]
-        parts += [f"noise {noise.sd:.6f}"] if noise.sd is not None else []
+    def _footer(self) -> Iterator[Text]:
+        state = self._state
+        kept = sum(trial.status == "keep" for trial in state.trials)
+        pace, noise = state.per_hour(), noise_of(state.trials)
+        planned = state.run.planned if state.run else None
+        parts = [f"{len(state.trials)} trials, {kept} kept"]
+        parts += [f"{state.judged} of {planned} this time"] if planned is not None else []
         parts += [f"{pace:.1f} trials/h"] if pace else []
-        return self._joined(*parts, spending(trials).partition(" (")[0])
+        parts += [spending(state.trials).partition(" (")[0]]
+        parts += [f"noise {noise.sd:.6f}"] if noise.sd is not None else []
+        yield self._best()
+        yield Text.assemble(("run   ", "bold"), self._joined(*parts))
+
+    def _best(self) -> Text:
+        best, baseline = self._incumbent, baseline_of(self._state.trials)
+        if best is None or best.value is None or baseline is None or baseline.value is None:
+            return Text.assemble(("best  ", "bold"), ("none yet", "dim"))
+        score = (f"{bpb(best.value)} ", "bold green" if best.status == "keep" else "")
+        gain = f"{best.value - baseline.value:+.6f} vs baseline"
+        return Text.assemble(("best  ", "bold"), score, self._joined(f"by #{best.number}", gain, best.proposal.hypothesis))

@@ -62,7 +62,7 @@ def test_many_workers_are_counted_where_they_do_not_fit() -> None:
     run, _ = state(started(night()), *(begins(n, f"idea {n}", n) for n in range(8, 24)))
     lines = picture(run, 80, 24)
     assert len(lines) <= 24
-    assert any("12 more in training" in line for line in lines)
+    assert any("13 more in training" in line for line in lines)
 
 
 def test_a_frame_says_what_a_researcher_asks_at_8_in_the_morning() -> None:
@@ -71,7 +71,8 @@ def test_a_frame_says_what_a_researcher_asks_at_8_in_the_morning() -> None:
         "nov24", "autoresearch/nov24", "method tpe", "model none", "budget 20s", "tier A", "2 workers",
         "#8 even deeper: DEPTH 6 → 8", "65%", "loss 3.7", "incumbent #2 here", "-0.0", "scoring", "tpe is proposing",
         "tier A: bubblewrap",
-        "#2  keep", "1.880001", "-0.032344", "best 1.880001 by #2", "-0.032344 vs baseline", "noise 0.001000", "$0.12",
+        "#2  keep", "1.880001", "-0.032344", "best  1.880001 by #2", "-0.032344 vs baseline", "noise 0.001000", "$0.12",
+        "8 trials, 1 kept", "0 of 12 this time",
     ):  # fmt: skip
         assert said in text
     assert "[bold]deeper[/bold]" in text
@@ -134,7 +135,7 @@ def test_a_verdict_frees_its_slot_and_counts_into_the_pace() -> None:
     run.handle(verdict())
     text = "\n".join(picture(run))
     assert "#9 [bold]" not in text
-    assert "best 1.870000 by #9" in text
+    assert "best  1.870000 by #9" in text
     assert "2.0 trials/h" in text
 
 
