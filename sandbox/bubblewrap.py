@@ -1,0 +1,74 @@
+"""Tier A: bubblewrap builds the namespaces; our launcher, inside, adds identity, limits, Landlock and seccomp."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import mounts, plan, supervise
+from sandbox.fault import SandboxFault
+from sandbox.outcome import Dialogue, Outcome, RunSpec
+
+UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+
+
+@dataclass
+class Bubblewrap:
+    """Runner. `launcher` is the interpreter that takes the last steps inside, as root before it gives up its uid."""
+
+    launcher: str = mounts.launcher_interpreter()
+    tier: str = "A"
+
+    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
+        with self._launch(spec) as launch:
+            return supervise.run(launch, spec, cancel)
+
+    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
+        with self._launch(spec) as launch:
+            return supervise.converse(launch, spec, cancel, dialogue)
+
+    @contextmanager
+    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+        program = shutil.which("bwrap")
+        if program is None:
+            raise SandboxFault("bubblewrap is not installed", "sudo apt-get install bubblewrap")
+        with plan.prepare(spec, isolate=True, interpreters=(self.launcher,)) as prepared:
+            walls = [program, "--die-with-parent", *UNSHARE, *_mounts(prepared)]
+            inside = ["--", self.launcher, "-I", "-S", plan.LAUNCHER]
+            yield supervise.Launch(
+                argv=lambda descriptor, status: [*walls, "--json-status-fd", str(status), *inside, str(descriptor)],
+                environment=prepared.environment,  # bubblewrap's own environment stays readable in /proc/1
+                plan=prepared.plan,
+                namespace=True,
+            )
+
+
+def _mounts(prepared: plan.Prepared) -> list[str]:
+    """The same root as the launcher would build; each parent made first, because those that bubblewrap makes are 0700."""
+    arguments: list[str] = ["--perms", "0755", "--tmpfs", "/"]
+    made = {"/"}
+    for path, mode, size in prepared.tmpfs:
+        if path.startswith("/dev/"):
+            continue
+        arguments += ["--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
+        made.add(path)
+    arguments += ["--dev", "/dev", "--proc", "/proc"]
+    made.add("/dev")
+    for path, mode, size in prepared.tmpfs:
+        if path.startswith("/dev/"):
+            arguments += ["--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
+    binds = [*prepared.binds, mounts.Bind(plan.LAUNCHER, plan.LAUNCHER)]
+    for bind in binds:
+        if bind.kind == "dev" and not bind.target.startswith("/dev/nvidia"):
+            continue  # --dev has made it
+        for parent in reversed(Path(bind.target).parents):
+            if str(parent) not in made:
+                made.add(str(parent))
+                arguments += ["--perms", "0755", "--dir", str(parent)]
+        arguments += [{"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind], bind.source, bind.target]
+    for path, text in mounts.links():
+        if not path.startswith("/dev/"):
+            arguments += ["--symlink", text, path]
+    return [*arguments, "--remount-ro", "/"]

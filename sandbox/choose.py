@@ -1,0 +1,63 @@
+"""Chooses the best isolation that this machine can prove; refuses to run without one."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.bubblewrap import Bubblewrap
+from sandbox.canary import CanaryReport, prove
+from sandbox.fault import SandboxFault
+from sandbox.namespaces import Namespaces
+from sandbox.outcome import Runner
+from sandbox.plain import Plain
+
+TIERS: dict[str, type[Bubblewrap] | type[Namespaces]] = {"A": Bubblewrap, "B": Namespaces}
+"""Best first. A new tier is one file and one row; the contract and hostile suites run over this table."""
+
+HINTS = (  # (a kernel switch, the value that stands in the way, what to type): read for the hint only, never for the choice
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+    ("kernel/unprivileged_userns_clone", "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+    ("user/max_user_namespaces", "0", "sudo sysctl -w user.max_user_namespaces=10000"),
+)
+IN_A_CONTAINER = (
+    "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined …"
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A runner, its tier ("A", "B" or "none"), and the report of every tier that was tried on the way to it."""
+
+    runner: Runner
+    tier: str
+    reports: tuple[CanaryReport, ...] = ()
+
+
+def choose_runner(unsafe: bool = False) -> Chosen:
+    """The best runner whose canary passes; with `unsafe` a plain process. SandboxFault, with the fix to type, if none does."""
+    if unsafe:
+        return Chosen(Plain(), Plain.tier)
+    reports: list[CanaryReport] = []
+    for back_end in TIERS.values():
+        runner = back_end()
+        reports.append(prove(runner))
+        if reports[-1].ok:
+            return Chosen(runner, runner.tier, tuple(reports))
+    tried = "\n".join(f"  tier {report.tier} ({report.back_end}): {report.reason}" for report in reports)
+    raise SandboxFault(f"this machine cannot isolate a run, so none is started:\n{tried}", _fix(reports))
+
+
+def _fix(reports: list[CanaryReport]) -> str | None:
+    """The one command that most likely helps; None on a system that has no back end yet."""
+    if sys.platform != "linux":
+        return None
+    for switch, blocking, command in HINTS:
+        path = Path("/proc/sys") / switch
+        if path.exists() and path.read_text().strip() == blocking:
+            return command
+    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return IN_A_CONTAINER
+    if shutil.which("bwrap") is None:
+        return "sudo apt-get install bubblewrap"
+    return next((report.fix for report in reports if report.fix), None)

@@ -1,0 +1,277 @@
+"""The launcher, a process of its own: builds the walls that its plan lists, drops every right, then becomes the command.
+
+Run as `python -I -S jail.py FD`, where FD holds a marshalled plan (see sandbox/plan.py) written by the harness, which made
+every decision. It knows no policy, imports little (its start is part of each trial's cost) and reports on the plan's status
+descriptor in JSON lines, the way bubblewrap does: {"child-pid": N}, {"ready": 1}, {"exit-code": N} or {"signal": N}, or
+{"error": "..."} when a wall could not be built, in which case the command never starts.
+"""
+
+# pathlib would cost milliseconds at every start
+# ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123, PTH208, PTH211
+
+import ctypes
+import marshal
+import os
+import resource
+import signal
+import sys
+from typing import Any, NoReturn
+
+Plan = dict[str, Any]
+
+NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = (
+    0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000,
+)  # fmt: skip
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 24, 38, 47
+MNT_DETACH = 2
+AT_FDCWD, AT_RECURSIVE = -100, 0x8000
+SECCOMP_MODE_FILTER = 2
+LAST_CAPABILITY = 63
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
+SYS_MOUNT_SETATTR, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_ADD, SYS_LANDLOCK_RESTRICT = 442, 444, 445, 446
+FAILED = 125
+
+
+def main() -> NoReturn:
+    """Read the plan, build, exec; any failure is reported and ends the process before the command exists."""
+    with os.fdopen(int(sys.argv[1]), "rb") as stream:
+        plan: Plan = marshal.load(stream)
+    status: int = plan["status"]
+    os.set_inheritable(status, False)
+    try:
+        if plan["namespaces"]:
+            supervise_namespace(plan)
+        confine(plan)
+        become(plan)
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}".encode("ascii", "backslashreplace").decode().replace("\\", "/")
+        report(status, '{"error": "' + text.replace('"', "'") + '"}')
+        os._exit(FAILED)
+
+
+def report(status: int, line: str) -> None:
+    """One line to the harness; that the harness has gone is no reason to fail."""
+    try:
+        os.write(status, line.encode() + b"\n")
+    except OSError:
+        os._exit(FAILED)
+
+
+# ---------------------------------------------------------------- processes
+
+
+def supervise_namespace(plan: Plan) -> NoReturn:
+    """Stay outside as the parent of the namespace's first process, so that this process's exit means that all are gone."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    uid, gid = os.geteuid(), os.getegid()
+    flags = NEW_MOUNTS | NEW_NET | NEW_IPC | NEW_UTS | NEW_PIDS | NEW_CGROUP
+    check(libc.unshare(flags | (NEW_USER if plan["new_user"] else 0)), "unshare")
+    if plan["new_user"]:
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", f"{uid} {uid} 1")
+        write("/proc/self/gid_map", f"{gid} {gid} 1")
+    first = os.fork()
+    if first == 0:
+        run_first_process(plan)
+    report(plan["status"], f'{{"child-pid": {first}}}')
+    os.waitpid(first, 0)
+    os._exit(0)
+
+
+def run_first_process(plan: Plan) -> NoReturn:
+    """Be pid 1: build, confine, start the command, reap orphans; the kernel kills all that is left when this exits."""
+    try:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        build_root(plan)
+        confine(plan)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the uid cleared it
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        command = os.fork()
+        if command == 0:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            become(plan)
+        for standard in (0, 1, 2):
+            os.close(standard)
+        reaped = 0
+        while reaped != command:
+            reaped, state = os.wait()
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}".encode("ascii", "backslashreplace").decode().replace("\\", "/")
+        report(plan["status"], '{"error": "' + text.replace('"', "'") + '"}')
+        os._exit(FAILED)
+    code = os.waitstatus_to_exitcode(state)
+    report(plan["status"], f'{{"exit-code": {code}}}' if code >= 0 else f'{{"signal": {-code}}}')
+    os._exit(0)
+
+
+def become(plan: Plan) -> NoReturn:
+    """Turn into the command, with descriptors 0, 1 and 2 only."""
+    os.chdir(plan["folder"])
+    os.umask(0o022)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores both, and what is ignored would be inherited
+        signal.signal(number, signal.SIG_DFL)
+    report(plan["status"], '{"ready": 1}')
+    for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        if int(descriptor) > 2:
+            try:
+                os.set_inheritable(int(descriptor), False)
+            except OSError:  # the listing's own
+                continue
+    os.execve(plan["argv"][0], plan["argv"], plan["environment"])
+
+
+# ---------------------------------------------------------------- the root folder
+
+
+def build_root(plan: Plan) -> None:
+    """Make a root of nothing but the plan's mounts, and leave the machine's own behind."""
+    mount("none", "/", "", MS_REC | MS_PRIVATE)
+    sources = [os.open(source, os.O_PATH | os.O_CLOEXEC) for source, *_ in plan["binds"]]
+    root = "/tmp"  # every machine has one, and from here on nothing outside is looked up by name
+    mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m")
+    for path, mode, size in plan["tmpfs"]:
+        os.makedirs(root + path, 0o755, exist_ok=True)
+        mount("tmpfs", root + path, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode:o}" + (f",size={size}" if size else ""))
+    for (_, target, kind), source in zip(plan["binds"], sources, strict=True):
+        bind(source, root + target, kind)
+    for target, text in plan["links"]:
+        os.makedirs(os.path.dirname(root + target), 0o755, exist_ok=True)
+        os.symlink(text, root + target)
+    os.makedirs(root + "/proc", exist_ok=True)
+    mount("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for source in sources:
+        os.close(source)
+    set_mount_attributes(root, ATTR_RDONLY, recursive=False)
+    os.chdir(root)
+    syscall(SYS_PIVOT_ROOT[machine], "pivot_root", b".", b".")
+    check(libc.umount2(b".", MNT_DETACH), "leave the old root")
+    os.chdir("/")
+
+
+def bind(source: int, target: str, kind: str) -> None:
+    """Show `source` (a descriptor) at `target`: "ro", "rw", or "dev" for a device node."""
+    path = f"/proc/self/fd/{source}"
+    if os.path.isdir(path):
+        os.makedirs(target, 0o755, exist_ok=True)
+    elif not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    mount(path, target, "", MS_BIND | MS_REC)
+    attributes = {"ro": ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV, "rw": ATTR_NOSUID | ATTR_NODEV, "dev": ATTR_NOSUID}[kind]
+    set_mount_attributes(target, attributes, recursive=True)
+
+
+# ---------------------------------------------------------------- rights
+
+
+def confine(plan: Plan) -> None:
+    """Limits first, then identity, then Landlock and seccomp, after which nothing here could be undone."""
+    if plan["die_with_parent"]:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if plan["score_for_killing"]:
+        write("/proc/self/oom_score_adj", "1000")
+    if plan["cpus"]:
+        os.sched_setaffinity(0, plan["cpus"])
+    for which, value in plan["limits"]:
+        hard = resource.getrlimit(which)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+    if plan["become"]:
+        uid, gid = plan["become"]
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        drop_bounding_set()
+        os.setresuid(uid, uid, uid)
+    elif plan["namespaces"]:
+        drop_bounding_set()
+    if plan["harden"]:
+        drop_capabilities()
+        prctl(PR_SET_DUMPABLE, 0)  # until exec, nobody of this uid may look into this process
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        if plan["landlock"]:
+            restrict_paths(plan["landlock"])
+        install_filter(plan["filter"])
+
+
+def drop_bounding_set() -> None:
+    for capability in range(LAST_CAPABILITY):
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL beyond the kernel's last one
+
+
+def drop_capabilities() -> None:
+    libc.prctl(PR_CAP_AMBIENT, 4, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    syscall(SYS_CAPSET[machine], "capset", header, (ctypes.c_uint32 * 6)())
+
+
+def restrict_paths(rules: Plan) -> None:
+    """Landlock: `rules` has the handled masks (fs, net, scope) and (path, allowed mask) pairs; a missing path is skipped."""
+    attributes = (ctypes.c_uint64 * 3)(rules["fs"], rules["net"], rules["scope"])
+    ruleset = syscall(SYS_LANDLOCK_CREATE, "landlock", attributes, ctypes.c_size_t(rules["size"]), 0)
+    for path, allowed in rules["paths"]:
+        try:
+            folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        rule = ctypes.create_string_buffer(allowed.to_bytes(8, "little") + folder.to_bytes(4, "little"), 12)
+        syscall(SYS_LANDLOCK_ADD, f"landlock {path}", ruleset, 1, rule, 0)
+        os.close(folder)
+    syscall(SYS_LANDLOCK_RESTRICT, "landlock", ruleset, 0)
+    os.close(ruleset)
+
+
+def install_filter(program: bytes) -> None:
+    """seccomp: `program` is assembled BPF, eight bytes an instruction."""
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(Program(len(program) // 8, program)), 0, 0), "seccomp")
+
+
+# ---------------------------------------------------------------- the kernel
+
+libc = ctypes.CDLL(None, use_errno=True)
+machine = os.uname().machine
+
+
+def check(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def syscall(number: int, what: str, *arguments: Any) -> int:
+    wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    return check(libc.syscall(ctypes.c_long(number), *wide), what)
+
+
+def prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    arguments = (os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    check(libc.mount(*arguments), f"mount {target}")
+
+
+def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> None:
+    wanted = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
+    flags = AT_RECURSIVE if recursive else 0
+    syscall(SYS_MOUNT_SETATTR, f"protect {target}", AT_FDCWD, os.fsencode(target), flags, wanted, ctypes.c_size_t(32))
+
+
+def write(path: str, text: str) -> None:
+    with open(path, "w") as stream:
+        stream.write(text)
+
+
+if __name__ == "__main__":
+    main()

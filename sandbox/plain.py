@@ -1,0 +1,66 @@
+"""Tier "none": a plain process, for `--unsafe-no-sandbox`. It holds the limits that can be polled, and protects nothing."""
+
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import mounts, plan, supervise
+from sandbox.outcome import Dialogue, Outcome, RunSpec
+
+MARK = "AUTORESEARCH_RUN"
+"""In the environment of every process of a run, and so a way to find those that left its session."""
+
+
+@dataclass
+class Plain:
+    """Runner without isolation: network, files and secrets of the user are all within reach of the command."""
+
+    launcher: str = mounts.launcher_interpreter()
+    tier: str = "none"
+
+    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
+        with self._launch(spec) as launch:
+            return supervise.run(launch, spec, cancel)
+
+    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
+        with self._launch(spec) as launch:
+            return supervise.converse(launch, spec, cancel, dialogue)
+
+    @contextmanager
+    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+        with plan.prepare(spec, isolate=False) as prepared:
+            mark = f"{MARK}={uuid.uuid4().hex}"
+            environment = {**prepared.environment, **dict([mark.split("=")])}
+            yield supervise.Launch(
+                argv=lambda descriptor, _: [self.launcher, "-I", "-S", plan.LAUNCHER, str(descriptor)],
+                environment=environment,
+                plan={**prepared.plan, "environment": environment, "die_with_parent": True},
+                namespace=False,
+                sweep=lambda pid: _sweep(pid, mark.encode()),
+            )
+
+
+def _sweep(leader: int, mark: bytes) -> int:
+    """Stop, then kill, all processes that carry `mark`, so that none can fork away; returns how many there were."""
+    found = _marked(mark)
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    return len(found)
+
+
+def _marked(mark: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found

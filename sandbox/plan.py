@@ -1,0 +1,143 @@
+"""Turns a RunSpec into the launcher's plan, and keeps the folders and the identity that the run is given for its time."""
+
+import os
+import platform
+import resource
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import landlock, mounts, seccomp
+from sandbox.environment import trial_environment
+from sandbox.fault import SandboxFault
+from sandbox.outcome import MIB, RunSpec
+
+LAUNCHER = str(Path(__file__).with_name("jail.py"))
+FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
+NOBODY = 65534
+PRIVATE_TMP_BYTES = 256 * MIB  # /tmp is memory; TMPDIR, on disk, is for more
+INSIDE_WRITABLE = ("/tmp", "/dev/shm")
+DESCRIPTORS = 4096
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One run, ready for a back end: its private folder, environment, binds and tmpfs mounts, and the launcher's plan."""
+
+    private: str
+    environment: dict[str, str]
+    binds: tuple[mounts.Bind, ...]
+    tmpfs: tuple[tuple[str, int, int | None], ...]
+    """(path, mode, bytes or None for the kernel's own default)"""
+    plan: dict[str, Any]
+
+
+@contextmanager
+def prepare(spec: RunSpec, *, isolate: bool, interpreters: tuple[str, ...] = ()) -> Iterator[Prepared]:
+    """Make the run's private folder inside scratch, yield the plan, and remove the folder when the run is over.
+
+    As root the run gets a uid of its own (`isolate`), which scratch is given to; folder is made readable for it.
+    SandboxFault where a path of the spec does not exist or cannot be read by that uid.
+    """
+    private = _private_folder(spec)
+    try:
+        identity = trial_identity() if isolate and os.geteuid() == 0 else None
+        if identity:
+            _hand_over(spec, identity[0])
+        environment = trial_environment(spec, private)
+        try:
+            binds = mounts.binds(spec, private, interpreters) if isolate else ()
+        except FileNotFoundError as error:
+            raise SandboxFault(f"cannot mount {error.filename}: there is no such file or folder") from error
+        shared = spec.limits.memory_bytes
+        tmpfs = (("/tmp", 0o1777, min(PRIVATE_TMP_BYTES, shared or PRIVATE_TMP_BYTES)), ("/dev/shm", 0o1777, shared))
+        yield Prepared(private, environment, binds, tmpfs, _plan(spec, environment, binds, tmpfs, identity, isolate=isolate))
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def trial_identity() -> tuple[int, int]:
+    """A uid and gid that no user and no other run on this machine has; nobody's where a container maps too few."""
+    own = FIRST_FREE_UID + int.from_bytes(os.urandom(3), "little")
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        first, _, count = (int(word) for word in line.split())
+        if first <= own < first + count:
+            return own, own
+    return NOBODY, NOBODY
+
+
+def _private_folder(spec: RunSpec) -> str:
+    try:
+        private = Path(tempfile.mkdtemp(prefix=".private-", dir=spec.scratch))
+    except OSError as error:
+        raise SandboxFault(f"cannot write the scratch folder {spec.scratch}: {error.strerror}") from error
+    for name in ("home", "tmp", "cache", "etc"):
+        (private / name).mkdir(mode=0o755)
+    identity = f"trial:x:{{0}}:{{0}}::{private}/home:/bin/sh\n"
+    everyone = {os.geteuid(), 0, NOBODY}
+    (private / "etc/passwd").write_text("".join(identity.format(uid) for uid in sorted(everyone)))
+    (private / "etc/group").write_text("".join(f"trial{gid}:x:{gid}:\n" for gid in sorted(everyone)))
+    return str(private)
+
+
+def _hand_over(spec: RunSpec, uid: int) -> None:
+    """Give scratch to the run's uid. Nothing of an earlier run is alive to swap a link in, and links are not followed."""
+    for parent, folders, files in os.walk(spec.scratch):
+        os.chown(parent, uid, uid, follow_symlinks=False)
+        for name in (*folders, *files):
+            os.chown(os.path.join(parent, name), uid, uid, follow_symlinks=False)  # noqa: PTH118
+    folder = Path(spec.folder)
+    if folder.stat().st_mode & 0o005 != 0o005:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    for path in spec.read_only:
+        if not Path(path).exists():
+            continue  # told with its own message when it is mounted
+        need = 0o005 if Path(path).is_dir() else 0o004
+        if Path(path).stat().st_mode & need != need:
+            raise SandboxFault(f"{path} is not readable for the unprivileged run", f"chmod -R o+rX {path}")
+
+
+def _plan(
+    spec: RunSpec,
+    environment: dict[str, str],
+    binds: tuple[mounts.Bind, ...],
+    tmpfs: tuple[tuple[str, int, int | None], ...],
+    identity: tuple[int, int] | None,
+    *,
+    isolate: bool,
+) -> dict[str, Any]:
+    """The launcher's plan; back ends add `status`, `namespaces`, `new_user` and `die_with_parent`."""
+    writable = [spec.scratch, *INSIDE_WRITABLE, *(["/proc"] if spec.gpus else [])]
+    devices = [node.target for node in binds if node.kind == "dev"]
+    walls = landlock.rules(landlock.abi(), readable=["/"], writable=writable, devices=devices) if isolate else None
+    return {
+        "namespaces": False,
+        "new_user": False,
+        "die_with_parent": False,
+        "score_for_killing": Path("/proc/self/oom_score_adj").exists(),
+        "harden": isolate,
+        "become": identity,
+        "cpus": list(spec.cpus) if hasattr(os, "sched_setaffinity") else [],
+        "limits": _resource_limits(spec, isolate=isolate),
+        "landlock": walls,
+        "filter": seccomp.assemble(platform.machine()) if isolate else b"",
+        "binds": [(b.source, b.target, b.kind) for b in binds],
+        "tmpfs": list(tmpfs),
+        "links": list(mounts.links()) if isolate else [],
+        "argv": list(spec.argv),
+        "environment": environment,
+        "folder": spec.folder,
+    }
+
+
+def _resource_limits(spec: RunSpec, *, isolate: bool) -> list[tuple[int, int]]:
+    """rlimits: no core, no file beyond the quota, a bounded number of descriptors and (in a namespace) of processes.
+
+    RLIMIT_AS is left alone: CUDA reserves huge virtual ranges. RLIMIT_NPROC outside a namespace would count the user's own.
+    """
+    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, spec.limits.disk_bytes), (resource.RLIMIT_NOFILE, DESCRIPTORS)]
+    return [*limits, (resource.RLIMIT_NPROC, spec.limits.processes)] if isolate else limits

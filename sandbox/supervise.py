@@ -1,0 +1,337 @@
+"""Holds a launched process tree to its limits, on the harness's clock, until none of it is left; shared by every back end."""
+
+import json
+import marshal
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+
+from sandbox import evidence, meter
+from sandbox.fault import SandboxFault
+from sandbox.outcome import (
+    Cancelled,
+    Crashed,
+    Dialogue,
+    Finished,
+    LimitExceeded,
+    Outcome,
+    OutOfMemory,
+    RunSpec,
+    TimedOut,
+    Usage,
+)  # fmt: skip
+
+CHUNK = 1 << 16
+TICK = 0.05
+"""Seconds between looks at the clock, the cancel event and the meters."""
+METER_SHARE = 0.02
+"""The share of one core that metering may take: a dear measurement is made less often."""
+DEATH_SECONDS = 20.0
+"""How long a killed tree may take to vanish; a process in an uninterruptible wait cannot be killed at all."""
+FAREWELL_SECONDS = 2.0
+"""How long a command may run on after its dialogue has ended well."""
+
+Reason = Literal["wall", "memory", "disk", "output", "cancel", "dialogue"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A command line that starts the launcher, with its plan (which gets the status descriptor when it starts).
+
+    argv: built from (plan descriptor, a second status descriptor, for bubblewrap). namespace: whether the tree has a
+    first process of its own, whose death is everybody's; otherwise `sweep(pid)` kills the tree of `pid` and returns how
+    many were left.
+    """
+
+    argv: Callable[[int, int], list[str]]
+    environment: dict[str, str]
+    plan: dict[str, Any]
+    namespace: bool
+    sweep: Callable[[int], int] | None = None
+
+
+@dataclass
+class Meter:
+    """Asks `read` for a number now and then: every tick while that is cheap, rarer when it is not."""
+
+    read: Callable[[], int]
+    peak: int = 0
+    due: float = 0.0
+
+    def over(self, limit: int | None, now: float) -> bool:
+        if now < self.due:
+            return False
+        before = time.monotonic()
+        value = self.read()
+        self.peak = max(self.peak, value)
+        self.due = now + max(TICK, (time.monotonic() - before) / METER_SHARE)
+        return limit is not None and value > limit
+
+
+def run(launch: Launch, spec: RunSpec, cancel: threading.Event) -> Outcome:
+    """The Runner protocol's `run` for a launch."""
+    with _Tree(launch, spec, subprocess.DEVNULL, cancel) as tree:
+        tree.watch()
+        return tree.outcome()
+
+
+def converse(launch: Launch, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
+    """The Runner protocol's `converse`. The dialogue runs here, the watch in a thread of its own.
+
+    EOFError and OSError out of a dialogue whose command has died or been killed are consequences: the outcome tells the cause.
+    """
+    with _Tree(launch, spec, subprocess.PIPE, cancel) as tree, ThreadPoolExecutor(1) as pool:
+        watch = pool.submit(tree.watch)
+        stdin, stdout = tree.process.stdin, tree.process.stdout
+        assert stdin is not None and stdout is not None
+        failure: BaseException | None = None
+        try:
+            dialogue(stdin, stdout)  # type: ignore[arg-type]
+        except (EOFError, OSError) as error:
+            failure = None if tree.ended.wait(TICK * 4) else error
+        except BaseException as error:
+            failure = error
+        with suppress(OSError):
+            stdin.close()
+        if failure is None:
+            tree.ended.wait(FAREWELL_SECONDS)
+        tree.dismissed.set()
+        watch.result()
+        if failure is not None:
+            raise failure
+        return tree.outcome()
+
+
+@dataclass
+class _Tree:
+    """One running process tree and everything that is known of it. A context manager: on leaving, the tree is dead."""
+
+    launch: Launch
+    spec: RunSpec
+    stdin: int
+    cancel: threading.Event
+    reason: Reason | None = None
+    seconds: float = 0.0
+    written: int = 0
+    unfinished: bytes = b""
+    ready: bool = False
+    error: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    first: int | None = None
+    """The namespace's first process, as a pidfd."""
+    first_pid: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+    dismissed: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        spec = self.spec
+        self.kernel_kills = evidence.kernel_kills()
+        self.status, status_write = os.pipe()
+        plan = self._plan_file(status_write)
+        other_write = os.dup(status_write)  # bubblewrap closes the one it reports on, before the launcher could
+        talking = self.stdin == subprocess.PIPE
+        self.log: IO[bytes] = Path(spec.log).open("wb", buffering=0)
+        try:
+            self.started = time.monotonic()
+            self.process = subprocess.Popen(
+                self.launch.argv(plan, other_write),
+                stdin=self.stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if talking else subprocess.STDOUT,
+                env=self.launch.environment,
+                cwd="/",
+                pass_fds=(plan, status_write, other_write),
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(self.status)
+            self.log.close()
+            raise SandboxFault(f"cannot start the launcher: {error}") from error
+        finally:
+            for descriptor in (plan, status_write, other_write):
+                os.close(descriptor)
+        output = self.process.stderr if talking else self.process.stdout
+        assert output is not None
+        self.output = output.fileno()
+        self.pidfd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
+        self.memory = Meter(lambda: meter.tree_memory(self.members(), spec.scratch, private_tmpfs=self.launch.namespace))
+        self.disk = Meter(lambda: meter.disk_use(spec.scratch, self.members()))
+        for descriptor in (self.status, self.output):
+            os.set_blocking(descriptor, False)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self.kill()
+        finally:
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr, self.log):
+                if stream is not None:
+                    with suppress(OSError):
+                        stream.close()
+            for descriptor in (self.status, self.pidfd, self.first):
+                if descriptor is not None:
+                    os.close(descriptor)
+
+    def _plan_file(self, status: int) -> int:
+        with tempfile.TemporaryFile() as stream:
+            marshal.dump({**self.launch.plan, "status": status}, stream)
+            stream.seek(0)
+            return os.dup(stream.fileno())
+
+    def members(self) -> list[int]:
+        """The pids of the tree, without the launcher and the namespace's first process."""
+        if self.launch.namespace:
+            return meter.descendants(self.first_pid, inclusive=False) if self.first_pid else []
+        return meter.descendants(self.process.pid, inclusive=True)
+
+    def watch(self) -> None:
+        """Until the tree has ended or must: log, look at the limits, then kill whatever is left and read the last words."""
+        try:
+            open_descriptors = [self.status, self.output]
+            while self.reason is None and self.process.poll() is None:
+                waiting = [*open_descriptors, *([] if self.pidfd is None else [self.pidfd])]
+                readable = select_readable(waiting, TICK)
+                for descriptor in set(readable) & set(open_descriptors):
+                    if not self._read(descriptor):
+                        open_descriptors.remove(descriptor)
+                self.reason = self.reason or self._limit_passed()
+        finally:
+            self.seconds = time.monotonic() - self.started
+            self.kill()
+            self._drain()
+            self.ended.set()
+
+    def _limit_passed(self) -> Reason | None:
+        now = time.monotonic()
+        limits = self.spec.limits
+        if self.cancel.is_set():
+            return "cancel"
+        if now - self.started > limits.wall_seconds:
+            return "wall"
+        if self.dismissed.is_set():
+            return "dialogue"
+        if self.memory.over(limits.memory_bytes, now):
+            return "memory"
+        if self.disk.over(limits.disk_bytes, now):
+            return "disk"
+        return None
+
+    def _read(self, descriptor: int) -> bool:
+        """Take one chunk of output or status; False at its end."""
+        try:
+            chunk = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return True
+        if descriptor == self.status:
+            *lines, self.unfinished = (self.unfinished + chunk).split(b"\n")
+            for line in lines:
+                self._note(json.loads(line))
+            return bool(chunk)
+        room = self.spec.limits.output_bytes - self.written
+        self.log.write(chunk[:room])
+        self.written += min(len(chunk), room)
+        if len(chunk) > room:
+            self.reason = self.reason or "output"
+        return bool(chunk)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        self.ready = self.ready or "ready" in message
+        self.error = message.get("error", self.error)
+        self.signal = message.get("signal", self.signal)
+        code = message.get("exit-code", self.exit_code)
+        if code is not None and code > 128 and not self.launch.plan["namespaces"]:  # how bubblewrap reports a signal
+            self.signal = code - 128
+        self.exit_code = code
+        if "child-pid" in message and self.first is None:
+            self.first_pid = int(message["child-pid"])
+            with suppress(ProcessLookupError):
+                self.first = os.pidfd_open(self.first_pid)
+
+    def _drain(self) -> None:
+        """Read what is left in the pipes of a dead tree."""
+        for descriptor in (self.status, self.output):
+            while select_readable([descriptor], 0) and self._read(descriptor):
+                if self.reason == "output":
+                    break
+
+    def kill(self) -> None:
+        """Kill every process of the tree and wait until the kernel has none left; SandboxFault if one cannot be killed."""
+        if self.first is None and self.launch.namespace and self.process.poll() is None:
+            while select_readable([self.status], 0) and self._read(self.status) and self.first is None:
+                pass
+        deadline = time.monotonic() + DEATH_SECONDS
+        if self.first is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.first, signal.SIGKILL)
+            if not select_readable([self.first], DEATH_SECONDS):
+                raise SandboxFault(f"process {self.first_pid} of a sandbox cannot be killed: it hangs in the kernel")
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=1.0)
+        sweep = self.launch.sweep
+        while sweep and sweep(self.process.pid):
+            if time.monotonic() > deadline:
+                raise SandboxFault("processes of an unsandboxed run cannot be killed")
+            self.process.poll()
+            time.sleep(0.002)
+        self.process.kill()
+        self.process.wait()
+
+    def outcome(self) -> Outcome:
+        """What the dead tree's life amounted to; SandboxFault where it never became the command."""
+        usage = Usage(seconds=self.seconds, peak_memory_bytes=self.memory.peak or None, output_bytes=self.written)
+        if self.reason == "cancel":
+            return Cancelled(usage=usage)
+        if self.error or not (self.ready or self.reason):
+            raise SandboxFault(f"the sandbox could not be built: {self.error or self._last_words()}")
+        if self.reason == "wall":
+            return TimedOut(usage=usage)
+        if self.reason == "memory":
+            return OutOfMemory(usage=usage, evidence=f"killed at {self.memory.peak} bytes of {self.spec.limits.memory_bytes}")
+        if self.reason == "output":
+            return LimitExceeded(usage=usage, limit="output")
+        if self.reason == "disk" or meter.disk_use(self.spec.scratch, []) > self.spec.limits.disk_bytes:
+            return LimitExceeded(usage=usage, limit="disk")
+        if self.reason == "dialogue":
+            return Finished(usage=usage)
+        code, number = self._exit()
+        if code == 0:
+            return Finished(usage=usage)
+        proof = evidence.out_of_memory(self.spec.log, number, self.kernel_kills)
+        if proof:
+            return OutOfMemory(usage=usage, evidence=proof)
+        return Crashed(usage=usage, exit_code=code, signal=number)
+
+    def _exit(self) -> tuple[int | None, int | None]:
+        """(exit code, signal) of the command, one of them None."""
+        if self.signal is not None:
+            return None, self.signal
+        if self.exit_code is not None:
+            return self.exit_code, None
+        code = self.process.returncode
+        if self.launch.namespace:  # the first process itself was killed
+            return None, int(signal.SIGKILL)
+        return (code, None) if code >= 0 else (None, -code)
+
+    def _last_words(self) -> str:
+        tail = Path(self.spec.log).read_bytes()[-400:].decode(errors="replace").strip()
+        return ascii(tail) if tail else f"the launcher ended with status {self.process.returncode}"
+
+
+def select_readable(descriptors: list[int], seconds: float) -> list[int]:
+    """Those that can be read (or are at their end) within `seconds`; poll, because select stops at descriptor 1024."""
+    waiting = select.poll()
+    for descriptor in descriptors:
+        waiting.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in waiting.poll(seconds * 1000)]
