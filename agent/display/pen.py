@@ -1,6 +1,5 @@
 """Turns data, trusted or not, into text that this terminal can show: escapes, sparklines, bars, numbers, colours."""
 
-import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -97,9 +96,12 @@ def pen_for(console: Console) -> Pen:
 
 def open_console(stderr: bool = False) -> Console:
     """The console on stdout (or stderr): no markup, no guessed highlighting; where it is no terminal, no escapes, nothing cut."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PAPER
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
+    paper = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(
+        stderr=stderr, markup=False, highlight=False, emoji=False, width=PAPER if paper else None,
+        # FORCE_COLOR in the environment would have escape codes in files.
+        force_terminal=False if paper else None,
+    )  # fmt: skip
 
 
 def _escape(text: str) -> str:

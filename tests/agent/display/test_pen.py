@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from agent.display.pen import Pen, duration, loss_at, memory, pen_for, spending, spread
+from agent.display.pen import Pen, duration, loss_at, memory, open_console, pen_for, spending, spread
 from tests.agent.display.runs import curve, proposal, refused, scored
 
 HOSTILE = "a\x1b[2Jb\x9b31mc\u202ed\u2028e\x7ff\x08g\udc80h\ufeffi"
@@ -33,6 +33,17 @@ def test_ascii_terminals_get_twins_and_then_codes() -> None:
 @pytest.mark.parametrize(("encoding", "ascii_only"), [("utf-8", False), ("ascii", True), ("latin-1", True)])
 def test_the_pen_follows_the_console_s_encoding(encoding: str, ascii_only: bool) -> None:
     assert pen_for(Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding))).ascii_only is ascii_only
+
+
+def test_away_from_a_terminal_the_environment_cannot_bring_escapes_or_cuts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    console = open_console()
+    console.print("[red]word[/red] :smile: " * 30, style="red")
+    assert capsys.readouterr().out == "[red]word[/red] :smile: " * 30 + "\n"
+    assert pen_for(console).plain
 
 
 def test_a_sparkline_grows_with_the_budget_and_falls_with_the_loss() -> None:
