@@ -1,0 +1,115 @@
+"""`autoresearch doctor`: what this machine can guarantee, what is missing, and what to type to improve it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli import app, epilog
+from agent.display.pen import open_console
+from agent.errors import SandboxFault
+from agent.slots import this_machine
+from sandbox.canary import CanaryReport
+from sandbox.choose import choose_runner
+from sandbox.record import Record
+
+KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+
+
+class Finding(Record):
+    """One line of the diagnosis; `fix` is what to type."""
+
+    what: str
+    state: Literal["ok", "note", "bad"]
+    found: str
+    fix: str = ""
+
+
+@app.command(epilog=epilog("autoresearch doctor"))
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Check this machine: git, torch, accelerators, keys, and the isolation, by trying to break out of it."""
+    isolation, reports = _isolation()
+    findings = [*_tools(), *_keys(), isolation]
+    if as_json:
+        found = {"findings": [f.model_dump() for f in findings], "canary": [r.model_dump() for r in reports]}
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _print(findings, reports)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(SandboxFault.exit_code)
+
+
+def _tools() -> list[Finding]:
+    git = shutil.which("git")
+    version = (
+        subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip() if git else "not found"
+    )
+    cpus, gpus = this_machine()
+    free = shutil.disk_usage(".").free / 2**30
+    return [
+        Finding(what="python", state="ok", found=sys.version.split()[0]),
+        Finding(what="git", state="ok" if git else "bad", found=version, fix="" if git else "install git"),
+        _torch(),
+        Finding(what="cores", state="ok", found=f"{len(cpus)}; accelerators: {len(gpus) or 'none'}"),
+        Finding(what="disk", state="ok" if free > 2 else "note", found=f"{free:.0f} GiB free here"),
+    ]
+
+
+def _torch() -> Finding:
+    probe = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    if run.returncode:
+        return Finding(what="torch", state="bad", found="cannot be imported", fix="pip install torch")
+    return Finding(what="torch", state="ok", found=run.stdout.strip())
+
+
+def _keys() -> list[Finding]:
+    return [
+        Finding(what=name, state="ok" if os.environ.get(name) else "note", found="set" if os.environ.get(name) else "not set")
+        for name in KEYS
+    ]
+
+
+def _isolation() -> tuple[Finding, tuple[CanaryReport, ...]]:
+    try:
+        chosen = choose_runner()
+    except SandboxFault as fault:
+        return Finding(what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""), ()
+    return Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"), chosen.reports
+
+
+def _print(findings: list[Finding], reports: tuple[CanaryReport, ...]) -> None:
+    console = open_console()
+    table = _table("", "what", "found", "to improve")
+    marks = {"ok": Text("ok", "green"), "note": Text("-", "dim"), "bad": Text("BAD", "bold red")}
+    for finding in findings:
+        table.add_row(marks[finding.state], finding.what, Text(finding.found), Text(finding.fix))
+    console.print(table)
+    for report in reports:
+        title = f"tier {report.tier} ({report.back_end}): " + ("proven" if report.ok else f"not trusted: {report.reason}")
+        console.print(Text(f"\n{title}", "bold"))
+        if report.answers:
+            console.print(_answers(report))
+        for lack in report.missing:
+            console.print(Text(f"missing: {lack}", "yellow"))
+
+
+def _answers(report: CanaryReport) -> Table:
+    table = _table("", "a run tried to", "must it work?", "what happened")
+    for check, expected, got in report.answers:
+        right = got.split()[0] == expected
+        table.add_row(Text("ok", "green") if right else Text("BAD", "bold red"), Text(check), Text(expected), Text(got))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading)
+    return table

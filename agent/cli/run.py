@@ -1,0 +1,125 @@
+"""The commands that do work: `init`, `start` and `resume`."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.bounds import Bounds
+from agent.cli import app, epilog
+from agent.data import Prepared
+from agent.errors import ProjectFault, UsageFault
+from agent.history import History, head_of, newest, next_tag
+from agent.records import Trial
+from agent.settings import RunSettings
+from sandbox.budget import Budget
+
+Model = Annotated[
+    str | None,
+    typer.Option(help="opus, sonnet, gpt, a full model name, scripted:FILE, or none. Without it: the best there is a key for."),
+]
+BudgetText = Annotated[str, typer.Option(help="Training budget of a trial: 5m, 20s or 200steps.")]
+Trials = Annotated[int | None, typer.Option(min=1, help="Stop after this many measured trials.")]
+Hours = Annotated[float | None, typer.Option(min=0, help="Stop after this many hours.")]
+MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop when the run has spent this many dollars, resumes included.")]
+Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
+
+
+@app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to put workspace/ and program.md.")] = Path(),
+    preset: Annotated[str, typer.Option(help="cpu, gpu or h100: a set of constants.")] = "cpu",
+) -> None:
+    """Start a research folder: a train.py to improve, its prepare.py, and a program.md to edit."""
+    from agent.cli.scaffold import scaffold
+
+    for line in scaffold(folder, preset):
+        typer.echo(line)
+
+
+@app.command(epilog=epilog("autoresearch start --model opus --budget 5m --hours 8"))
+def start(
+    model: Model = None,
+    method: Annotated[
+        str | None, typer.Option(help="random, tpe, cmaes, code. Default: code with a model, cmaes without.")
+    ] = None,
+    budget: BudgetText = "5m",
+    trials: Trials = None,
+    hours: Hours = None,
+    max_cost: MaxCost = None,
+    workers: Annotated[int, typer.Option(min=1, help="Trials at once: an accelerator or a share of the cores each.")] = 1,
+    tag: Annotated[
+        str | None, typer.Option(help="Name of the run; its branch is autoresearch/TAG. Default: today's date.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the first run of each trial and of the search.")] = 0,
+    baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, to measure the noise.")] = 3,
+    unsafe: Unsafe = False,
+) -> None:
+    """Start a run on the train.py of this folder, on a branch of its own; your checkout stays as it is."""
+    from agent.cli.session import build_proposer, choose_model, prepared, prove_place, work
+
+    place = prove_place(Path.cwd(), unsafe)
+    project = place.project
+    chosen, method = choose_model(model, method)
+    tag = tag or next_tag(project)
+    cancel = threading.Event()
+    proposer = build_proposer(method, chosen, place.home / "runs" / tag / "transcripts", cancel)
+    data = prepared(project, Path(project.root))
+    run = RunSettings(
+        tag=tag, method=method, model=chosen, budget=_budget(budget), seed=seed, workers=workers, trials=trials, hours=hours,
+        max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
+        start_commit=head_of(project), score=project.score,
+    )  # fmt: skip
+    bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
+    with History.create(project, run) as history:
+        work(history, replace(place, data=data), proposer, bounds, cancel)
+
+
+@app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
+def resume(
+    branch: Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; the newest run without it.")] = None,
+    trials: Trials = None,
+    hours: Hours = None,
+    max_cost: MaxCost = None,
+    unsafe: Unsafe = False,
+) -> None:
+    """Go on with a run where it was left, from its branch alone: after a stop, a crash, or in a fresh clone."""
+    from agent.cli.session import build_proposer, prepared, prove_place, work
+
+    place = prove_place(Path.cwd(), unsafe)
+    with History.open(place.project, branch or newest(place.project)) as history:
+        run, cancel = history.run, threading.Event()
+        proposer = build_proposer(run.method, run.model, place.home / "runs" / run.tag / "transcripts", cancel)
+        data = prepared(place.project, history.worktree)
+        _same_data(run, data)
+        bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
+        work(history, replace(place, data=data), proposer, bounds, cancel)
+
+
+def _budget(text: str) -> Budget:
+    try:
+        return Budget.parse(text)
+    except ValueError as error:
+        raise UsageFault(str(error), "autoresearch start --budget 5m") from None
+
+
+def _left(run: RunSettings, trials: tuple[Trial, ...]) -> int | None:
+    """How many trials the start's --trials leaves; where it is used up, resuming means as many again."""
+    if run.trials is None:
+        return None
+    measured = sum(trial.status not in ("baseline", "refused") for trial in trials)
+    return run.trials - measured if measured < run.trials else run.trials
+
+
+def _same_data(run: RunSettings, data: Prepared | None) -> None:
+    """Scores on other validation data cannot be compared: refuse to mix them on one branch."""
+    if data and data.fingerprint != run.data_fingerprint:
+        message = (
+            f"the validation data here ({data.fingerprint[:12]}) is not what this run was measured on "
+            f"({(run.data_fingerprint or 'none')[:12]}): another Python or corpus"
+        )
+        raise ProjectFault(
+            message, f"git switch -c again autoresearch/{run.tag} && autoresearch start   # a new run from its tip"
+        )

@@ -1,0 +1,150 @@
+"""Builds one session of work on a run out of its parts, and sees it through: signals, display, faults."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from agent.bench import Bench, Plan
+from agent.bounds import Bounds
+from agent.data import Prepared, prepare_data
+from agent.display import choose_display
+from agent.display.pen import open_console
+from agent.display.table import summary
+from agent.errors import ProjectFault, UsageFault
+from agent.events import RunStarted
+from agent.history import History
+from agent.ledger import Ledger
+from agent.llm.recorded import Recorded
+from agent.llm.resolve import default_model, open_model
+from agent.loop import Loop
+from agent.project import Project, find_project
+from agent.propose import METHODS, Proposer
+from agent.settings import Settings, read_settings
+from agent.slots import make_slots, this_machine
+from agent.space import Space, read_constants, read_space
+from sandbox.choose import Chosen, choose_runner
+
+# Leave a fifth of the memory to the machine: a trial that takes the harness down with it takes the night.
+MEMORY_SHARE = 0.8
+# A model that is overloaded or unreachable at 3 a.m. may be back at 3:20; only then is the run ended, resumable.
+MODEL_DEADLINE_SECONDS = 30 * 60.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a session works: the project, its settings, the proven sandbox, and the prepared data (sealed scores only)."""
+
+    project: Project
+    settings: Settings
+    sandbox: Chosen
+    data: Prepared | None = None
+
+    @property
+    def home(self) -> Path:
+        """Everything the harness writes besides commits lies here."""
+        return Path(self.project.root) / ".autoresearch"
+
+
+def prove_place(where: Path, unsafe: bool) -> Place:
+    """Find the project around `where` and prove a sandbox on this machine."""
+    settings = read_settings(where)
+    return Place(find_project(where, settings), settings, choose_runner(unsafe))
+
+
+def choose_model(asked: str | None, method: str | None) -> tuple[str | None, str]:
+    """The model and the method to use, from what was asked for; says so where it chose. UsageFault where they do not fit."""
+    model = None if asked == "none" else asked or default_model(os.environ)
+    method = method or ("code" if model else "cmaes")
+    if method not in METHODS:
+        raise UsageFault(f"no method is called {method!r}; there are {', '.join(METHODS)}", "autoresearch start --help")
+    if METHODS[method].needs_model and model is None:
+        raise UsageFault(f"the method {method!r} needs a model", f"autoresearch start --method {method} --model opus")
+    return (model if METHODS[method].needs_model else None), method
+
+
+def build_proposer(method: str, model: str | None, transcripts: Path, cancel: threading.Event) -> Proposer:
+    """The method, with its model behind one retry layer; ModelFault where there is no key for it or no such model."""
+    if not METHODS[method].needs_model:
+        return METHODS[method].build(None)
+    assert model is not None
+    return METHODS[method].build(Recorded(open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel), transcripts))
+
+
+def prepared(project: Project, checkout: Path) -> Prepared | None:
+    """The data that prepare.py, as it stands in `checkout`, makes; None for a printed score: that data is the user's own affair."""
+    if project.score == "printed":
+        return None
+    if project.prepare is None:
+        raise ProjectFault("a sealed score needs a prepare.py beside train.py", "autoresearch init")
+    return prepare_data(checkout / project.prepare)
+
+
+def work(history: History, place: Place, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
+    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
+    run = history.run
+    ledger = Ledger(history, _space_reader(history, place), frozenset(place.settings.protected))
+    loop = Loop(ledger, _bench(history, place), proposer, bounds, cancel)
+    started = RunStarted(
+        tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
+        tier=place.sandbox.tier, workers=run.workers, trials=history.trials, planned=bounds.trials,
+    )  # fmt: skip
+    try:
+        with _signals(loop), choose_display() as display:
+            display.handle(started)
+            for event in loop.events():
+                display.handle(event)
+    finally:
+        console = open_console()
+        console.print(summary(history.branch, history.trials, console))
+
+
+def _space_reader(history: History, place: Place) -> Callable[[str], Space]:
+    """Reads the search space of a train.py; prepare.py's constants (a sequence length, say) bound some of its own."""
+    prepare = place.project.prepare
+    fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
+    return lambda source: read_space(source, place.settings.ranges, fixed)
+
+
+def _bench(history: History, place: Place) -> Bench:
+    run, settings, project = history.run, place.settings, place.project
+    cpus, gpus = this_machine()
+    plan = Plan(
+        score=project.score,
+        train=os.path.relpath(project.train, project.workspace or "."),
+        data=place.data.data if place.data else None,
+        read_only=settings.read_only,
+        budget=run.budget,
+        memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / run.workers),
+    )
+    folder = place.home / "runs" / run.tag / "trials"
+    return Bench(plan, place.sandbox.runner, make_slots(run.workers, cpus, gpus), folder, history.export)
+
+
+def _total_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@contextmanager
+def _signals(loop: Loop) -> Iterator[None]:
+    """Ctrl-C once finishes the trials in training, twice stops them; a hang-up or a termination is the second at once."""
+    asked = False
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        nonlocal asked
+        if asked or number != signal.SIGINT:
+            loop.abort()
+        else:
+            asked = True
+            loop.stop()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""How long the accelerator waits while a model thinks: `python -m benchmarks.accelerator_wait`.
+
+A model takes `--answer` seconds for each proposal; a trial trains (here: a scripted runner sleeps, on one slot) for `--train`
+seconds. Printed: the share of the time from the first trial's start to the last verdict in which nothing trained, with the
+next proposal written ahead (as always) and, for comparison, only when the slot is free. karpathy/autoresearch's published
+H100 run did not train for 13 % of its wall time.
+"""
+
+import argparse
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from agent.bench import Bench, Plan
+from agent.bounds import Bounds
+from agent.history import History
+from agent.ledger import Ledger
+from agent.loop import Loop
+from agent.project import find_project
+from agent.propose import Context
+from agent.records import Proposal, Provenance, SetConstant
+from agent.settings import RunSettings, read_settings
+from agent.slots import make_slots, this_machine
+from agent.space import read_space
+from sandbox.budget import Budget
+from sandbox.outcome import Finished, Outcome, RunSpec, Usage
+from sandbox.scripted import ScriptedRunner
+
+
+class SlowModel:
+    """Thinks for `answer` seconds and proposes a constant that was not tried."""
+
+    name = "slow-model"
+
+    def __init__(self, answer: float, looks_ahead: bool) -> None:
+        self._answer, self.looks_ahead = answer, looks_ahead
+        self._asked = 0
+
+    def propose(self, context: Context) -> Proposal:
+        """After `answer` seconds."""
+        time.sleep(self._answer)
+        self._asked += 1
+        edit = SetConstant(name="LR", value=str(0.1 + self._asked / 1000))
+        by = Provenance(method=self.name, origin="scripted")
+        return Proposal(hypothesis="slightly more", edits=(edit,), by=by)
+
+
+class Training:
+    """A scripted training that sleeps, and remembers when."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.spans: list[tuple[float, float]] = []
+
+    def __call__(self, spec: RunSpec) -> tuple[Outcome, str]:
+        began = time.monotonic()
+        time.sleep(self._seconds)
+        self.spans.append((began, time.monotonic()))
+        return Finished(usage=Usage(seconds=self._seconds)), "---\nval_bpb: 1.0\n"
+
+
+def waste(answer: float, train: float, trials: int, looks_ahead: bool) -> float:
+    """Share of the wall time, from the start of the first trial to the end of the last, in which nothing trained."""
+    training = Training(train)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in {"train.py": "LR = 0.1\n", "prepare.py": "", "program.md": "Lower.\n"}.items():
+            (folder / file).write_text(text)
+        for command in (["init", "-q"], ["add", "."], ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+        run = RunSettings(
+            tag="bench", method="code", model="slow", budget=Budget(amount=1, unit="steps"), seed=0, workers=1, trials=None,
+            hours=None, max_cost=None, baseline_repeats=1, data_fingerprint=None, start_commit=head, score="printed",
+        )  # fmt: skip
+        plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=run.budget, memory_bytes=None)
+        with History.create(find_project(folder, read_settings(folder)), run) as history:
+            bench = Bench(
+                plan, ScriptedRunner(training), make_slots(1, *this_machine()), folder / ".autoresearch" / "t", history.export
+            )
+            model = SlowModel(answer, looks_ahead)
+            loop = Loop(Ledger(history, read_space), bench, model, Bounds(trials=trials), threading.Event())
+            for _ in loop.events():
+                pass
+    trained = sum(end - began for began, end in training.spans[1:])
+    return 1 - trained / (training.spans[-1][1] - training.spans[0][1])
+
+
+def main() -> None:
+    """Print both shares."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answer", type=float, default=20.0, help="seconds a proposal takes")
+    parser.add_argument("--train", type=float, default=60.0, help="seconds a trial trains; 300 for the real thing")
+    parser.add_argument("--trials", type=int, default=5)
+    options = parser.parse_args()
+    print(f"{options.trials} trials of {options.train:g} s, proposals of {options.answer:g} s; nothing trained for")
+    for looks_ahead, name in ((True, "written ahead"), (False, "when the slot is free")):
+        print(f"  {waste(options.answer, options.train, options.trials, looks_ahead):6.2%}  proposals {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Bad days that must end well: kills, interrupts, full disks, broken training files. Real processes, real git, real sandbox."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.researcher import TRAIN, fsck, git, in_flight, kill, ledger, miniature, start_typing, statuses, type_in, wait_for
+
+START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--baseline-repeats", "2")
+SLOW = TRAIN.replace("SLEEP = 0.0", "SLEEP = 30")
+
+
+def branch_length(home: Path) -> int:
+    count = subprocess.run(
+        ["git", "rev-list", "--first-parent", "--count", "autoresearch/t"], cwd=home, capture_output=True, text=True, check=False
+    )
+    return int(count.stdout or 0)
+
+
+def quiet(home: Path) -> bool:
+    """Nothing of the run is alive any more."""
+    return not [line for line in processes() if str(home) in line and "train.py" in line]
+
+
+def processes() -> list[str]:
+    return subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    """Kills the harness at moments spread over whole trials: between commits, in training, in judging."""
+    home = miniature(tmp_path, TRAIN.replace("SLEEP = 0.0", "SLEEP = 0.05"))
+    process = start_typing(home, *START)
+    wait_for(lambda: branch_length(home) >= 3, what="a baseline")
+    kill(process)
+    for delay in (0.9, 1.0, 1.13, 1.21, 1.34, 1.42, 1.55, 1.68):
+        before = ledger(home, "t")
+        process = start_typing(home, "resume", "t")
+        try:
+            process.communicate(timeout=delay)
+        except subprocess.TimeoutExpired:
+            kill(process)
+        after = ledger(home, "t")
+        assert after[: len(before)] == before, "what was recorded stays as it was recorded"
+        assert [trial["number"] for trial in after] == list(range(len(after)))
+        fsck(home)
+    assert type_in(home, "resume", "t", "--trials", "2").returncode == 0
+    trials = ledger(home, "t")
+    assert [trial["number"] for trial in trials] == list(range(len(trials)))
+    assert in_flight(home) == []
+    for trial in trials:
+        if trial["status"] in ("keep", "discard"):
+            constants = trial["configuration"]
+            expected = 1.0 + abs(constants["LR"] - 0.4) + 0.01 * abs(constants["DEPTH"] - 8)
+            assert trial["result"]["scores"][0]["value"] == pytest.approx(expected, abs=1e-5), "no result is another's"
+
+
+def test_kill_9_in_training_leaves_no_process_and_the_attempt_runs_again(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    assert type_in(home, *START, "--trials", "1").returncode == 0
+    worktree = home / ".autoresearch" / "worktrees" / "t"
+    (worktree / "train.py").write_text((worktree / "train.py").read_text().replace("SLEEP = 0.0", "SLEEP = 3"))
+    git(worktree, "commit", "-qam", "slower, by hand")
+    process = start_typing(home, "resume", "t", "--trials", "1")
+    wait_for(lambda: in_flight(home), what="an attempt in flight")
+    wait_for(lambda: any("train.py" in line and "python" in line for line in processes()), what="training")
+    [ref] = in_flight(home)
+    attempt = git(home, "rev-parse", ref)
+    kill(process)
+    wait_for(lambda: quiet(home), 10, "the training to die with its harness")
+    assert type_in(home, "resume", "t", "--trials", "1").returncode == 0
+    assert [trial["status"] for trial in ledger(home, "t")][2] == "baseline", "the commit by hand is measured"
+    assert ledger(home, "t")[2]["attempt"] == attempt, "the very attempt that was killed"
+
+
+def test_two_starts_on_one_tag(tmp_path: Path) -> None:
+    home = miniature(tmp_path, SLOW)
+    process = start_typing(home, *START)
+    wait_for(lambda: in_flight(home), what="the first run")
+    for command in (START, ("resume", "t")):
+        second = type_in(home, *command)
+        assert second.returncode == 3, second.stderr
+        assert "error:" in second.stderr
+        assert "next:" in second.stderr
+    kill(process)
+    assert type_in(home, *START).returncode == 3, "the branch is still there"
+
+
+def test_ctrl_c_once_finishes_the_trial(tmp_path: Path) -> None:
+    home = miniature(tmp_path, TRAIN.replace("SLEEP = 0.0", "SLEEP = 1.0"))
+    process = start_typing(home, *START)
+    wait_for(lambda: "refs/autoresearch/t/1" in in_flight(home), what="the first trial")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(ledger(home, "t")) == 2
+    assert in_flight(home) == []
+
+
+def test_ctrl_c_twice_stops_at_once_and_can_be_resumed(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    assert type_in(home, *START, "--trials", "1").returncode == 0
+    git(home / ".autoresearch/worktrees/t", "commit", "-q", "--allow-empty", "-m", "by hand")
+    process = start_typing(home, "resume", "t")
+    wait_for(lambda: in_flight(home), what="an attempt")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert type_in(home, "resume", "t", "--trials", "1").returncode == 0
+    numbers = [trial["number"] for trial in ledger(home, "t")]
+    assert numbers == list(range(len(numbers)))
+    assert in_flight(home) == []
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ("def broken(:\n", "syntax"),
+        ("LR = 0.1\nprint('---')\nprint('val_bpb: nan')\n", "val_bpb"),
+        ("LR = 0.1\nprint('hello')\n", "val_bpb"),
+        ("LR = 0.1\nraise RuntimeError('no luck')\n", "no luck"),
+    ],
+)
+def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, said: str) -> None:
+    home = miniature(tmp_path, train)
+    run = type_in(home, *START)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert said.lower() in run.stderr.lower()
+    assert "next:" in run.stderr
+
+
+def test_a_trial_that_never_ends_is_a_timeout(tmp_path: Path) -> None:
+    home = miniature(tmp_path, TRAIN.replace("time.sleep(SLEEP)", "time.sleep(0 if LR == 0.1 else 10**6)"))
+    script = home / "replies.jsonl"
+    edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
+    script.write_text(json.dumps({"hypothesis": "never ends", "rationale": "", "edits": [edit]}) + "\n")
+    run = type_in(home, "start", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "1")
+    assert run.returncode == 0, run.stderr
+    assert statuses(home, "t") == ["baseline", "timeout"]
+    assert quiet(home)
+
+
+def test_a_full_disk_is_a_fault_and_the_run_goes_on_afterwards(tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("this machine lets no tmpfs be mounted")
+    try:
+        home = miniature(disk / "repo")
+        assert type_in(home, *START, "--trials", "1").returncode == 0
+        with (disk / "filler").open("wb") as filler:
+            try:
+                while True:
+                    filler.write(b"x" * 65536)
+                    filler.flush()
+            except OSError:
+                pass
+        full = type_in(home, "resume", "t", "--trials", "2")
+        assert full.returncode not in (0, 130), full.stdout
+        assert "error:" in full.stderr
+        assert "Traceback" not in full.stderr
+        (disk / "filler").unlink()
+        assert type_in(home, "resume", "t", "--trials", "2").returncode == 0
+        numbers = [trial["number"] for trial in ledger(home, "t")]
+        assert numbers == list(range(len(numbers)))
+        fsck(home)
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+def test_a_torn_object_is_named_not_ignored(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    assert type_in(home, *START, "--trials", "1").returncode == 0
+    verdict = ledger(home, "t")[1]["verdict"]
+    path = home / ".git" / "objects" / verdict[:2] / verdict[2:]
+    shutil.copy(path, home / "saved")
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:20])
+    torn = type_in(home, "resume", "t")
+    assert torn.returncode == 3, torn.stderr
+    assert "Traceback" not in torn.stderr
+    shutil.copy(home / "saved", path)
+    assert type_in(home, "resume", "t", "--trials", "1").returncode == 0
