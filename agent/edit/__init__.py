@@ -1,0 +1,8 @@
+"""Edits as data: made in a file's syntax tree, found again by comparing two files, and guarded before they cost a training."""
+
+from agent.edit.apply import Applied, apply
+from agent.edit.diff import diff, normalise
+from agent.edit.fingerprint import fingerprint
+from agent.edit.guard import guard
+
+__all__ = ["Applied", "apply", "diff", "fingerprint", "guard", "normalise"]

@@ -1,0 +1,59 @@
+"""Numbers and strings written in source, as values: arithmetic on literals, nothing else."""
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+
+Literal = bool | int | float | str
+_MAX_BITS = 4096
+_OPERATORS: dict[type[ast.operator], Callable[[Literal, Literal], Literal]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
+}  # fmt: skip
+
+
+def evaluate(node: ast.expr) -> Literal | None:
+    """The value of a literal, or of arithmetic on numbers; None for all else, and for what is not finite or far too big."""
+    match node:
+        case ast.Constant(value=bool() | str() as value):
+            return value
+        case ast.Constant(value=int() | float() as value):
+            return value if math.isfinite(_as_float(value)) or isinstance(value, int) else None
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=inner):
+            number = evaluate(inner)
+            if isinstance(number, bool | str | None):
+                return None
+            return -number if isinstance(sign, ast.USub) else number
+        case ast.BinOp(left=left, op=op, right=right):
+            return _arithmetic(evaluate(left), op, evaluate(right))
+    return None
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_number(value: Literal | None) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _arithmetic(left: Literal | None, op: ast.operator, right: Literal | None) -> Literal | None:
+    if not (_is_number(left) and _is_number(right)) or type(op) not in _OPERATORS:
+        return None
+    assert isinstance(left, int | float) and isinstance(right, int | float)
+    if isinstance(op, ast.Pow | ast.LShift) and isinstance(left, int) and isinstance(right, int):
+        size = left.bit_length() * right if isinstance(op, ast.Pow) else left.bit_length() + right
+        if size > _MAX_BITS:
+            return None
+    try:
+        value = _OPERATORS[type(op)](left, right)
+    except (ArithmeticError, ValueError, TypeError):
+        return None
+    if isinstance(value, complex) or (isinstance(value, int) and value.bit_length() > _MAX_BITS):
+        return None
+    return value if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)) else None

@@ -1,0 +1,90 @@
+"""New code on its way into a file: read from whatever indentation it was written in, written in the file's own."""
+
+import ast
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+
+from agent.edit.source import Source, parse_tree, refuse, too_deep
+from agent.records import Refused
+
+_WRAP = "if 1:\n"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Statements, dedented, with line feeds only; `text` ends in one unless it is empty."""
+
+    text: str
+    tree: ast.Module
+    module: cst.Module
+
+    @property
+    def inline(self) -> bool:
+        """Whether it is one line of simple statements, fit for a place between semicolons."""
+        return len(self.module.body) == 1 and self.text.count("\n") == 1 and "#" not in self.text and not _compound(self.tree)
+
+    def indented(self, indent: str, source: Source) -> str:
+        """The code at `indent`, in the file's step of indentation and its line breaks; what is inside strings stays."""
+        module = self.module
+        if not module.body:
+            text = "".join(indent + line if line.strip() else line for line in self.text.splitlines(keepends=True))
+        elif indent:
+            block = cst.IndentedBlock(body=_with_header(module), footer=module.footer, indent=indent)
+            wrapped = cst.Module(body=[cst.If(test=cst.Name("_"), body=block)], default_indent=source.unit)
+            text = wrapped.code.partition("\n")[2]
+        else:
+            same = module.default_indent == source.unit
+            text = self.text if same else module.with_changes(default_indent=source.unit).code
+        return text.replace("\n", source.newline)
+
+
+def read_piece(code: str, what: str) -> Piece | Refused:
+    """Parse statements at any indentation; `what` names the edit's field in a refusal."""
+    code = re.sub(r"\r\n?", "\n", code)
+    tree = parse_tree(code)
+    wrapped = False
+    if isinstance(tree, Refused) and code[:1] in (" ", "\t", "\n", "#"):
+        inner = parse_tree(_WRAP + code)
+        wrapped = isinstance(inner, ast.Module) and len(inner.body) == 1
+        tree = inner if wrapped else tree
+    if isinstance(tree, Refused):
+        return refuse("syntax", f"`{what}`: {tree.where}", tree.hint or "whole statements are needed")
+    if too_deep(tree):
+        return refuse("syntax", f"`{what}` is nested too deeply")
+    try:
+        return _piece(_WRAP + code if wrapped else code, wrapped)
+    except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:
+        return refuse("syntax", f"`{what}`: {type(error).__name__}")
+
+
+def _piece(code: str, wrapped: bool) -> Piece:
+    if code and not code.endswith("\n"):
+        code += "\n"
+    module = cst.parse_module(code)
+    if wrapped:
+        branch = cst.ensure_type(module.body[0], cst.If)
+        block = cst.ensure_type(branch.body, cst.IndentedBlock)
+        step = _step(block, module.default_indent)
+        module = cst.Module(body=list(block.body), footer=[*block.footer, *module.footer], default_indent=step)  # type: ignore[arg-type]
+        code = module.code
+    tree = parse_tree(code)
+    if isinstance(tree, Refused):
+        raise RecursionError  # cannot be: the same statements parsed a moment ago
+    return Piece(code, tree, module)
+
+
+def _step(block: cst.IndentedBlock, default: str) -> str:
+    """The step of indentation inside a wrapped piece: its own base is no evidence, unless nothing else is."""
+    return default if block.indent is None else "    "
+
+
+def _with_header(module: cst.Module) -> list[cst.BaseStatement]:
+    first, *rest = module.body
+    lines = [*module.header, *first.leading_lines]
+    return [first.with_changes(leading_lines=lines), *rest]
+
+
+def _compound(tree: ast.Module) -> bool:
+    return any(hasattr(node, "body") or hasattr(node, "cases") for node in tree.body)
