@@ -1,0 +1,110 @@
+"""Claude through Anthropic's own SDK: one forced tool call, the stable prefix cached, the reply streamed."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
+
+import anthropic
+import httpx2
+from anthropic import AsyncAnthropic
+from anthropic.types import Message, ModelInfo
+
+from agent.llm.faults import fault_of, tidy
+from agent.llm.model import Reply, Request
+from agent.llm.patience import Patience, Transient, persist
+from agent.llm.pricing import cost_of
+
+T = TypeVar("T")
+PROVIDER = "Anthropic"
+_CACHED = {"cache_control": {"type": "ephemeral"}}
+
+
+class Anthropic:
+    """One model of Anthropic's by its full `name`."""
+
+    origin: Literal["llm"] = "llm"
+
+    def __init__(self, name: str, key: str, patience: Patience, base_url: str | None = None) -> None:
+        self.name = name
+        self._api = AnthropicApi(key, patience, base_url)
+
+    def complete(self, request: Request) -> Reply:
+        """Ask once; see Model."""
+        began = time.monotonic()
+        message = self._api.ask(lambda client: self._message(client, request))
+        return _reply(message, time.monotonic() - began)
+
+    async def _message(self, client: AsyncAnthropic, request: Request) -> Message:
+        *stable, last = request.blocks
+        content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [{"type": "text", "text": last}]
+        tool = {"name": request.tool.name, "description": request.tool.description, "input_schema": request.tool.parameters}
+        arguments: dict[str, Any] = {
+            "model": self.name,
+            "max_tokens": request.max_output_tokens,
+            "system": [{"type": "text", "text": request.system, **_CACHED}],
+            "tools": [tool],
+            "tool_choice": {"type": "tool", "name": request.tool.name},
+            "messages": [{"role": "user", "content": content}],
+        }
+        async with client.messages.stream(**arguments) as stream:
+            message = await stream.get_final_message()
+        if message.stop_reason is None:
+            raise Transient(f"{PROVIDER}'s reply broke off")
+        return message
+
+
+class AnthropicApi:
+    """A key, a patience and a base URL; every call is a fresh client, closed when the call ends however it ends."""
+
+    def __init__(self, key: str, patience: Patience, base_url: str | None = None) -> None:
+        self._key, self._patience, self._base_url = key, patience, base_url
+
+    def ask(self, call: Callable[[AsyncAnthropic], Coroutine[Any, Any, T]]) -> T:
+        """Await `call(client)` with patience; the SDK's exceptions become ModelFault or ModelUnavailable."""
+
+        async def once() -> T:
+            try:
+                async with self._client() as client:
+                    return await call(client)
+            except anthropic.APIStatusError as error:
+                # An error event in a stream that began well comes with status 200: the server broke down under way.
+                status = error.status_code if error.status_code >= 400 else 529
+                raise fault_of(status, error.message, error.response.headers, PROVIDER, self._key) from None
+            except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:  # no connection, or not the API's JSON
+                raise Transient(tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)) from None
+
+        return persist(PROVIDER, once, self._patience)
+
+    def newest(self, family: str) -> str | None:
+        """The full name of the newest model of `family` (opus, sonnet, haiku) that this key may use; None without any."""
+
+        async def models(client: AsyncAnthropic) -> list[ModelInfo]:
+            return [model async for model in client.models.list(limit=100)]
+
+        found = [model for model in self.ask(models) if _belongs(model, family)]
+        return max(found, key=lambda model: (model.created_at, model.id)).id if found else None
+
+    def _client(self) -> AsyncAnthropic:
+        return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+
+
+def _belongs(model: ModelInfo, family: str) -> bool:
+    """Open to new users and of this family; servers that speak an older API name no line and no lifecycle."""
+    line = getattr(model, "line", None) or (family if family in model.id.split("-") else None)
+    return line == family and getattr(model, "lifecycle", None) in (None, "active")
+
+
+def _reply(message: Message, seconds: float) -> Reply:
+    usage = message.usage
+    read, write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    called = [block.input for block in message.content if block.type == "tool_use"]
+    return Reply(
+        model=message.model,
+        text="".join(block.text for block in message.content if block.type == "text"),
+        arguments=called[0] if called and isinstance(called[0], dict) else None,
+        cut_off=message.stop_reason in ("max_tokens", "model_context_window_exceeded"),
+        input_tokens=usage.input_tokens + read + write,
+        output_tokens=usage.output_tokens,
+        cost=cost_of(message.model, fresh=usage.input_tokens, output=usage.output_tokens, read=read, write=write),
+        seconds=seconds,
+    )

@@ -1,0 +1,43 @@
+"""What an HTTP status of a model's API means: try again, or tell the user what to fix. Keys are struck from every message."""
+
+from collections.abc import Mapping
+
+from agent.errors import ModelFault
+from agent.llm.patience import Transient
+
+MAX_MESSAGE_CHARACTERS = 300
+NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
+PASSING = frozenset({408, 409, 425, 429})
+
+
+def fault_of(status: int, message: str, headers: Mapping[str, str], provider: str, key: str) -> Transient | ModelFault:
+    """The exception for an answer with `status`; `provider` is `Anthropic` or `OpenAI`, `key` the secret to strike."""
+    text = f"{provider} answered {status}: {tidy(message, key)}"
+    variable = f"{provider.upper()}_API_KEY"
+    if status == 402 or any(sign in message.lower() for sign in NO_MONEY):
+        return ModelFault(f"{text} (the account has no credit left)", "autoresearch start --model none")
+    if status in PASSING or status >= 500:
+        return Transient(text, _retry_after(headers))
+    if status in (401, 403):
+        return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
+    if status == 404:
+        return ModelFault(f"{text} (no such model, or not for this key)", "autoresearch start --model opus")
+    return ModelFault(text, "autoresearch start --model none")
+
+
+def tidy(message: str, key: str) -> str:
+    """`message` in one line without `key`, at most MAX_MESSAGE_CHARACTERS long."""
+    return (
+        " ".join(message.replace(key, "***").split())[:MAX_MESSAGE_CHARACTERS]
+        if key
+        else " ".join(message.split())[:MAX_MESSAGE_CHARACTERS]
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds in `retry-after`; None where it is missing, a date, or nonsense."""
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

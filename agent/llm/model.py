@@ -1,0 +1,60 @@
+"""The Model protocol with its request and reply: what every provider is asked, and what it gives back."""
+
+from typing import Any, Literal, Protocol
+
+from pydantic import Field, FiniteFloat
+
+from sandbox.record import Record
+
+
+class Tool(Record):
+    """The one function that the model is made to call; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Request(Record):
+    """One question. `system` and every one of `blocks` but the last are a prefix that stays the same between requests, so
+    that a provider may cache it. `index` counts the questions of a run from 0: it is all the state a scripted model has."""
+
+    system: str
+    blocks: tuple[str, ...] = Field(min_length=1)
+    tool: Tool
+    index: int = Field(default=0, ge=0)
+    max_output_tokens: int = Field(default=16_000, gt=0)
+
+
+class Reply(Record):
+    """One answer: the tool's `arguments` (None where the model did not call it, or not in JSON), and the text around them.
+
+    input_tokens: cached ones included. cost in US dollars, None where the price is not known. seconds: waiting included.
+    """
+
+    model: str
+    text: str = ""
+    arguments: dict[str, Any] | None = None
+    cut_off: bool = False
+    """The reply ended at the limit of output tokens, not of its own will."""
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost: FiniteFloat | None = Field(default=None, ge=0)
+    seconds: FiniteFloat = Field(default=0.0, ge=0)
+
+
+class Model(Protocol):
+    """A language model that was opened with a key, a deadline and a cancel event (agent/llm/resolve.py).
+
+    name: the full name of the model. origin: what Provenance says of its proposals.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def origin(self) -> Literal["llm", "scripted"]: ...
+
+    def complete(self, request: Request) -> Reply:
+        """Ask once, and patiently. Raises ModelFault (key, name, money) or ModelUnavailable (deadline passed, called off)."""
+        ...

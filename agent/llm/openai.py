@@ -1,0 +1,128 @@
+"""Chat completions through OpenAI's own SDK, at OpenAI or at any server that speaks its API."""
+
+import json
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
+
+import httpx2
+import openai
+from openai import AsyncOpenAI
+from openai.types import Model as Listed
+from openai.types.chat import ChatCompletion
+
+from agent.llm.faults import fault_of, tidy
+from agent.llm.model import Reply, Request
+from agent.llm.patience import Patience, Transient, persist
+from agent.llm.pricing import cost_of
+
+T = TypeVar("T")
+PROVIDER = "OpenAI"
+# What the list calls gpt and is no general chat model, or is a small or a very dear one.
+OTHER_KINDS = frozenset({
+    "audio", "chat", "codex", "embedding", "image", "instruct", "mini", "nano", "oss", "preview", "pro", "realtime", "search",
+    "transcribe", "tts",
+})  # fmt: skip
+
+
+class OpenAI:
+    """One model by its `name`, at `base_url` or at OpenAI."""
+
+    origin: Literal["llm"] = "llm"
+
+    def __init__(self, name: str, key: str, patience: Patience, base_url: str | None = None) -> None:
+        self.name = name
+        self._local = base_url is not None
+        self._api = OpenAIApi(key, patience, base_url)
+
+    def complete(self, request: Request) -> Reply:
+        """Ask once; see Model."""
+        began = time.monotonic()
+        completion = self._api.ask(lambda client: self._completion(client, request))
+        return _reply(completion, self.name, time.monotonic() - began)
+
+    async def _completion(self, client: AsyncOpenAI, request: Request) -> ChatCompletion:
+        # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
+        limit = "max_tokens" if self._local else "max_completion_tokens"
+        arguments: dict[str, Any] = {
+            "model": self.name,
+            "messages": [
+                {"role": "system", "content": request.system},
+                {"role": "user", "content": "\n\n".join(request.blocks)},
+            ],
+            "tools": [{"type": "function", "function": request.tool.model_dump()}],
+            "tool_choice": {"type": "function", "function": {"name": request.tool.name}},
+            limit: request.max_output_tokens,
+        }
+        completion = await client.chat.completions.create(**arguments)
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
+            raise Transient(f"{PROVIDER}'s answer is no chat completion")
+        return completion
+
+
+class OpenAIApi:
+    """A key, a patience and a base URL; every call is a fresh client, closed when the call ends however it ends."""
+
+    def __init__(self, key: str, patience: Patience, base_url: str | None = None) -> None:
+        self._key, self._patience, self._base_url = key, patience, base_url
+
+    def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
+        """Await `call(client)` with patience; the SDK's exceptions become ModelFault or ModelUnavailable."""
+
+        async def once() -> T:
+            try:
+                async with self._client() as client:
+                    return await call(client)
+            except openai.APIStatusError as error:
+                raise fault_of(error.status_code, error.message, error.response.headers, PROVIDER, self._key) from None
+            except (openai.APIError, httpx2.HTTPError, ValueError) as error:  # no connection, or not the API's JSON
+                raise Transient(tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)) from None
+
+        return persist(PROVIDER, once, self._patience)
+
+    def newest(self) -> str | None:
+        """The name of the newest general gpt that this key may use; None without any."""
+
+        async def models(client: AsyncOpenAI) -> list[Listed]:
+            return [model async for model in client.models.list()]
+
+        found = [model for model in self.ask(models) if _is_general(model.id)]
+        return max(found, key=lambda model: (model.created, -len(model.id), model.id)).id if found else None
+
+    def _client(self) -> AsyncOpenAI:
+        return AsyncOpenAI(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+
+
+def _is_general(name: str) -> bool:
+    pieces = name.split("-")
+    return pieces[0] == "gpt" and len(pieces) > 1 and not OTHER_KINDS.intersection(pieces)
+
+
+def _reply(completion: ChatCompletion, asked: str, seconds: float) -> Reply:
+    choice, usage = completion.choices[0], completion.usage
+    calls = [call.function.arguments for call in choice.message.tool_calls or () if call.type == "function"]
+    arguments = _object(calls[0]) if calls else None
+    unread = calls if arguments is None else []
+    total, output = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+    details = usage.prompt_tokens_details if usage else None
+    read = (details.cached_tokens if details else None) or 0
+    model = completion.model or asked
+    return Reply(
+        model=model,
+        text="\n".join(part for part in (choice.message.content, choice.message.refusal, *unread) if part),
+        arguments=arguments,
+        cut_off=choice.finish_reason == "length",
+        input_tokens=total,
+        output_tokens=output,
+        cost=cost_of(model, fresh=max(total - read, 0), output=output, read=read) if usage else None,
+        seconds=seconds,
+    )
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The JSON object that `text` is, or None."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,74 @@
+"""From what the user typed behind --model to a model that can be asked."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.errors import ModelFault
+from agent.llm.model import Model
+from agent.llm.patience import Patience
+from agent.llm.scripted import Scripted
+
+FAMILIES = ("opus", "sonnet", "haiku")
+ACCEPTED = "opus, sonnet, haiku, gpt, a full name such as claude-… or gpt-…, anthropic:NAME, openai:NAME, scripted:FILE or none"
+# A server of one's own needs no key, but the SDK wants a text.
+NO_KEY = "unused"
+
+
+def default_model(environment: Mapping[str, str]) -> str | None:
+    """What to use where the user named no model: the newest opus or gpt where there is a key for it, else None."""
+    if environment.get("ANTHROPIC_API_KEY"):
+        return "opus"
+    return "gpt" if environment.get("OPENAI_API_KEY") else None
+
+
+def open_model(name: str, environment: Mapping[str, str], deadline_seconds: float, cancel: threading.Event) -> Model:
+    """The model that `name` means; `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists.
+
+    deadline_seconds: how long one question may take in all, retries included. cancel: set from any thread, it calls a question
+    off within a second. Raises ModelFault (no key, no such model) or ModelUnavailable (the provider's list cannot be had).
+    """
+    patience = Patience(deadline_seconds, cancel)
+    provider, _, rest = name.partition(":")
+    if provider == "scripted" and rest:
+        return Scripted.read(Path(rest), cancel)
+    if name in FAMILIES or name.startswith("claude-"):
+        return _anthropic(name, environment, patience)
+    if provider == "anthropic" and rest:
+        return _anthropic(rest, environment, patience)
+    if provider == "openai" and rest:
+        return _openai(rest, environment, patience)
+    if name == "gpt" or name.startswith("gpt-") or (name and environment.get("OPENAI_BASE_URL")):
+        return _openai(name, environment, patience)
+    raise ModelFault(f"no model is called {name!r}; there are {ACCEPTED}", "autoresearch start --model none")
+
+
+def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
+    from agent.llm.anthropic import Anthropic, AnthropicApi  # the SDK takes most of a second to import
+
+    key, base_url = _key("ANTHROPIC_API_KEY", name, environment), environment.get("ANTHROPIC_BASE_URL") or None
+    if name in FAMILIES:
+        name = AnthropicApi(key, patience, base_url).newest(name) or _none_listed(name, "Anthropic")
+    return Anthropic(name, key, patience, base_url)
+
+
+def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
+    from agent.llm.openai import OpenAI, OpenAIApi  # the SDK takes most of a second to import
+
+    base_url = environment.get("OPENAI_BASE_URL") or None
+    key = environment.get("OPENAI_API_KEY") or (NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment))
+    if name == "gpt":
+        name = OpenAIApi(key, patience, base_url).newest() or _none_listed(name, "OpenAI")
+    return OpenAI(name, key, patience, base_url)
+
+
+def _key(variable: str, name: str, environment: Mapping[str, str]) -> str:
+    key = environment.get(variable, "").strip()
+    if not key:
+        message = f"{name} needs a key in {variable}, and there is none; `--model none` works without (search over the constants)"
+        raise ModelFault(message, f"export {variable}=…")
+    return key
+
+
+def _none_listed(name: str, provider: str) -> str:
+    raise ModelFault(f"{provider} lists no {name} for this key", f"autoresearch start --model {provider.lower()}:NAME")

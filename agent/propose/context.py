@@ -1,0 +1,46 @@
+"""What a method may look at, what it gives back, and the Proposer protocol."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agent.records import Proposal, Provenance, Refused, Trial
+from agent.space import Space
+from sandbox.record import Record
+
+
+@dataclass(frozen=True)
+class Context:
+    """The run as one proposal sees it. source: train.py at the tip. pending: proposals without a verdict yet. seed: another
+    one for each proposal. budget: of one trial, `300s` or `200steps`."""
+
+    program: str
+    source: str
+    space: Space
+    trials: tuple[Trial, ...]
+    pending: tuple[Proposal, ...]
+    seed: int
+    budget: str
+
+
+class Unreadable(Record):
+    """A model's reply that is no proposal: it cost tokens, is recorded as a refused trial, and the next prompt says why."""
+
+    kind: Literal["unreadable"] = "unreadable"
+    by: Provenance
+    reply: str
+    reason: Refused
+
+
+class Proposer(Protocol):
+    """A method. looks_ahead: proposing takes long, so the loop asks while trials train.
+
+    propose is a function of the context: no state is kept between calls. ModelFault is raised where a model cannot be used.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def looks_ahead(self) -> bool: ...
+
+    def propose(self, context: Context) -> Proposal | Unreadable: ...

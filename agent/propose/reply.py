@@ -1,0 +1,160 @@
+"""Reads a model's reply into a hypothesis and typed edits; whatever is none is refused with the place where it fails."""
+
+import ast
+import json
+import re
+from typing import Any, get_args
+
+from pydantic import BaseModel, Field, ValidationError
+
+from agent.edit import apply, diff
+from agent.llm.model import Reply, Tool
+from agent.records import Edit, Refused, RewriteFile
+from sandbox.record import Record
+
+MAX_HYPOTHESIS_CHARACTERS = 200
+MAX_RATIONALE_CHARACTERS = 4_000
+# A fenced file that has fewer of the incumbent's definitions than this is a snippet, not the whole file.
+WHOLE_FILE_SHARE = 0.5
+_KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Edit)[0])
+
+
+class Draft(Record):
+    """A proposal as a model writes it."""
+
+    hypothesis: str = Field(min_length=1)
+    rationale: str = ""
+    edits: tuple[Edit, ...] = Field(min_length=1)
+
+
+def propose_tool() -> Tool:
+    """The tool `propose`, its schema made from the edit records and flat enough for every provider: no references, no consts."""
+    edits = {"type": "array", "minItems": 1, "items": {"anyOf": [_plain(kind) for kind in _KINDS]}}
+    properties = {
+        "hypothesis": {"type": "string", "description": "One line: what changes and why it should lower val_bpb."},
+        "rationale": {"type": "string", "description": "What in the ledger or the source speaks for it. A few sentences."},
+        "edits": {**edits, "description": "Applied in order to train.py, all or none."},
+    }
+    schema = {"type": "object", "properties": properties, "required": ["hypothesis", "edits"]}
+    return Tool(name="propose", description="Propose one experiment: typed edits to train.py.", parameters=schema)
+
+
+def read_reply(reply: Reply, source: str) -> Draft | Refused:
+    """The draft in `reply`, from the tool call, from JSON in its text, or from a whole file in a Python fence; `source` is
+    the incumbent, against which a rewritten file is differenced."""
+    if reply.cut_off:
+        return _unreadable("the reply was cut off at the limit of output tokens", "propose smaller edits")
+    arguments = reply.arguments if reply.arguments is not None else _json_in(reply.text)
+    draft = _validated(arguments) if arguments is not None else _whole_file(reply.text, source)
+    return draft if isinstance(draft, Refused) else _differenced(draft, source)
+
+
+def _validated(arguments: dict[str, Any]) -> Draft | Refused:
+    try:
+        return Draft.model_validate(_tidied(arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "arguments"
+        return _unreadable(place, first["msg"])
+
+
+def _tidied(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What models get wrong and cannot be misread: edits as JSON in a string, one edit without a list, a bare number as value."""
+    edits = arguments.get("edits")
+    if isinstance(edits, str):
+        edits = _parsed(edits)
+    if isinstance(edits, dict):
+        edits = [edits]
+    if isinstance(edits, list):
+        edits = [_tidied_edit(edit) if isinstance(edit, dict) else edit for edit in edits]
+    hypothesis = _line(arguments.get("hypothesis"))
+    rationale = str(arguments.get("rationale") or "")[:MAX_RATIONALE_CHARACTERS]
+    return {"hypothesis": hypothesis, "rationale": rationale, "edits": edits}
+
+
+def _tidied_edit(edit: dict[str, Any]) -> dict[str, Any]:
+    if edit.get("kind") == "set_constant" and isinstance(edit.get("value"), bool | int | float):
+        return {**edit, "value": repr(edit["value"])}
+    return edit
+
+
+def _line(text: Any) -> Any:
+    """A hypothesis becomes a commit's subject: one printable line."""
+    if not isinstance(text, str):
+        return text
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= MAX_HYPOTHESIS_CHARACTERS else line[: MAX_HYPOTHESIS_CHARACTERS - 1] + "…"
+
+
+def _json_in(text: str) -> dict[str, Any] | None:
+    """The JSON object with edits that a reply without a tool call holds, fenced or bare."""
+    candidates = re.findall(r"```(?:json)?\s*\n(.*?)```", text, re.DOTALL)
+    start, end = text.find("{"), text.rfind("}")
+    if 0 <= start < end:
+        candidates.append(text[start : end + 1])
+    for candidate in candidates:
+        value = _parsed(candidate)
+        if isinstance(value, dict) and isinstance(value.get("arguments", value.get("parameters")), dict):
+            value = value.get("arguments", value.get("parameters"))
+        if isinstance(value, dict) and "edits" in value:
+            return value
+    return None
+
+
+def _whole_file(text: str, source: str) -> Draft | Refused:
+    fences = re.findall(r"```(?:python|py)\s*\n(.*?)```", text, re.DOTALL)
+    if not fences:
+        return _unreadable("no call of the tool, no JSON and no file", "call the tool `propose`")
+    code = max(fences, key=len)
+    have, want = _definitions(code), _definitions(source)
+    if have is None:
+        return _unreadable("the file in the reply is not Python", "call the tool `propose`")
+    if want and len(have & want) < WHOLE_FILE_SHARE * len(want):
+        return _unreadable("the code in the reply is not the whole file", "call the tool `propose` with typed edits")
+    prose = re.sub(r"```.*?```", " ", text, flags=re.DOTALL).strip()
+    hypothesis = _line(prose.splitlines()[0] if prose else "") or "a rewritten train.py, without a word of explanation"
+    return Draft(hypothesis=hypothesis, rationale=prose[:MAX_RATIONALE_CHARACTERS], edits=(RewriteFile(code=code),))
+
+
+def _definitions(code: str) -> set[str] | None:
+    """The names that a file defines at its top; None where it does not parse."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    named = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return named | {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _differenced(draft: Draft, source: str) -> Draft:
+    """A rewritten file as the edits that it amounts to; left as it is where it cannot be applied, for the ledger to refuse."""
+    if not any(isinstance(edit, RewriteFile) for edit in draft.edits):
+        return draft
+    applied = apply(source, draft.edits)
+    if isinstance(applied, Refused):
+        return draft
+    return draft.model_copy(update={"edits": diff(source, applied.source) or draft.edits})
+
+
+def _plain(kind: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of one edit kind without titles, defaults and consts."""
+    properties = {}
+    for name, field in kind.model_fields.items():
+        if name == "kind":
+            properties[name] = {"type": "string", "enum": [field.default]}
+        else:
+            properties[name] = {"type": "string"}
+    required = ["kind", *(name for name, field in kind.model_fields.items() if field.is_required())]
+    return {"type": "object", "description": kind.__doc__ or "", "properties": properties, "required": required}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unreadable(where: str, hint: str) -> Refused:
+    return Refused(reason="unreadable", where=where, hint=hint)

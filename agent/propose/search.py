@@ -1,0 +1,59 @@
+"""A search method as a proposer: its next configuration as edits of constants, with a hypothesis that a human can read."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from agent.propose.context import Context
+from agent.propose.observe import Observation, observe
+from agent.propose.scale import is_fixed, to_unit
+from agent.records import Configuration, Proposal, Provenance, Value
+from agent.space import Parameter, Space, constant_edits
+
+# A subject line has room for so many changes; the rationale has them all.
+SHOWN = 4
+
+
+class Suggest(Protocol):
+    """A search method as a library: the next configuration from the space and what became of the others."""
+
+    def __call__(self, space: Space, observations: Sequence[Observation], seed: int) -> Configuration: ...
+
+
+class Search:
+    """Proposes what `suggest` says; quick, so that it is asked only when a slot is free and every result is known."""
+
+    looks_ahead = False
+
+    def __init__(self, name: str, suggest: Suggest) -> None:
+        self.name = name
+        self._suggest = suggest
+
+    def propose(self, context: Context) -> Proposal:
+        """The next configuration of the tip's constants. UsageFault where there is none left to try."""
+        began = time.monotonic()
+        configuration = self._suggest(context.space, observe(context), context.seed)
+        changes = _changes(context.space, configuration)
+        shown, rest = changes[:SHOWN], len(changes) - SHOWN
+        hypothesis = f"{self.name}: {', '.join(shown)}" + (f" and {rest} more" if rest > 0 else "")
+        return Proposal(
+            hypothesis=hypothesis,
+            rationale=", ".join(changes) if rest > 0 else "",
+            edits=constant_edits(context.source, configuration),
+            by=Provenance(method=self.name, origin="search", seconds=time.monotonic() - began),
+        )
+
+
+def _changes(space: Space, configuration: Configuration) -> list[str]:
+    """`MATRIX_LR 0.02 → 0.031` for each constant that differs from the tip's, the largest step first."""
+    default = space.default
+    moved = [(p, default[p.name], configuration[p.name]) for p in space.parameters if configuration[p.name] != default[p.name]]
+    moved.sort(key=lambda move: -_step(*move))
+    return [f"{parameter.name} {before} → {after}" for parameter, before, after in moved]
+
+
+def _step(parameter: Parameter, before: Value, after: Value) -> float:
+    """How far, as a share of the range."""
+    if parameter.kind == "categorical" or is_fixed(parameter):
+        return 1.0
+    return abs(to_unit(parameter, after) - to_unit(parameter, before))
