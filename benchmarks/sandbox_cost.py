@@ -1,0 +1,65 @@
+"""What isolation adds to a trial's start: `python -m benchmarks.sandbox_cost [RUNS]`, per tier, over a bare process."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.choose import TIERS
+from sandbox.fault import SandboxFault
+from sandbox.outcome import Limits, Runner, RunSpec
+from sandbox.plain import Plain
+
+RUNS = 30
+COMMAND = (sys.executable, "-I", "-S", "-c", "pass")
+
+
+def main() -> None:
+    """Interleave the contenders, so that whatever else the machine does falls on all of them; print medians."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    with tempfile.TemporaryDirectory(prefix="sandbox-cost-") as home:
+        contenders = {"bare process": lambda: subprocess.run(COMMAND, check=True)} | usable(Path(home))
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(runs):
+            for name, start in contenders.items():
+                before = time.perf_counter()
+                start()
+                seconds[name].append(time.perf_counter() - before)
+    bare = statistics.median(seconds["bare process"])
+    print(f"{'':34}{'median':>10}{'best':>10}{'added':>10}{'ratio':>8}   ({runs} runs of `python -I -S -c pass`)")
+    for name, taken in seconds.items():
+        median = statistics.median(taken)
+        print(f"{name:34}{median * 1e3:7.1f} ms{min(taken) * 1e3:7.1f} ms{(median - bare) * 1e3:7.1f} ms{median / bare:8.2f}")
+
+
+def usable(home: Path) -> dict[str, Callable[[], object]]:
+    """A start of each back end that works here, by name."""
+    for name in ("folder", "scratch"):
+        (home / name).mkdir()
+    home.chmod(0o755)
+    spec = RunSpec(
+        argv=COMMAND,
+        folder=str(home / "folder"),
+        scratch=str(home / "scratch"),
+        log=str(home / "log"),
+        limits=Limits(wall_seconds=60),
+    )
+    runners: list[Runner] = [Plain(), *(back_end() for back_end in TIERS.values())]
+    found: dict[str, Callable[[], object]] = {}
+    for runner in runners:
+        name = f"tier {runner.tier} ({type(runner).__name__.lower()})"
+        try:
+            runner.run(spec, threading.Event())
+        except SandboxFault as fault:
+            print(f"{name}: {fault.message}")
+            continue
+        found[name] = lambda runner=runner: runner.run(spec, threading.Event())  # type: ignore[misc]
+    return found
+
+
+if __name__ == "__main__":
+    main()

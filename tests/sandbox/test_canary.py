@@ -1,0 +1,96 @@
+"""The canary passes what isolates, catches what leaks, and without a passing tier nothing is run."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox import choose
+from sandbox.bubblewrap import Bubblewrap
+from sandbox.canary import prove
+from sandbox.fault import SandboxFault
+from sandbox.namespaces import Namespaces
+from sandbox.outcome import Outcome, Runner, RunSpec
+from sandbox.plain import Plain
+from tests.sandbox.tiers import ISOLATING, RUNNERS, why_not
+
+
+def wrong(report):
+    return {check for check, expected, got in report.answers if not got.startswith(expected)}
+
+
+def test_every_isolating_tier_passes(walled):
+    report = prove(walled.runner, imports=())
+    assert report.ok, report.reason
+    assert len(report.answers) >= 12
+    assert {expected for _, expected, _ in report.answers} == {"yes", "no"}
+
+
+def test_a_plain_process_fails_on_every_promise():
+    report = prove(Plain(), imports=())
+    assert not report.ok
+    # its environment is clean even so; all else is within its reach
+    assert {check for check, expected, _ in report.answers if expected == "no"} - wrong(report) == {
+        "read a key in its environment"
+    }
+
+
+@dataclass
+class Leaky:
+    """An isolation with one hole: the folder beside the trial's is mounted, too."""
+
+    inner: Runner
+    tier: str = "leaky"
+
+    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
+        beside = str(Path(spec.folder).parent / "elsewhere")
+        return self.inner.run(spec.model_copy(update={"read_only": (*spec.read_only, beside)}), cancel)
+
+
+def test_one_hole_is_found(walled):
+    report = prove(Leaky(walled.runner), imports=())
+    assert not report.ok
+    assert wrong(report) == {"read a secret file", "connect to a socket file"}
+    assert "read a secret file" in report.reason
+
+
+def test_what_cannot_import_torch_is_not_trusted(walled):
+    report = prove(walled.runner, imports=("no_such_module",))
+    assert wrong(report) == {"import no_such_module"}
+
+
+def test_chooses_the_best_tier_and_reports_each_that_it_tried():
+    best = next(tier for tier in ISOLATING if why_not(tier) is None)
+    chosen = choose.choose_runner()
+    assert chosen.tier == chosen.runner.tier == best
+    assert [report.tier for report in chosen.reports] == list(ISOLATING[: ISOLATING.index(best) + 1])
+    assert ("import torch", "yes", "yes") in chosen.reports[-1].answers
+
+
+def test_works_without_bubblewrap(monkeypatch):
+    if why_not("B"):
+        pytest.skip(why_not("B"))
+    monkeypatch.setattr(choose, "prove", lambda runner: prove(runner, imports=()))
+    monkeypatch.setenv("PATH", "/nowhere")
+    chosen = choose.choose_runner()
+    assert chosen.tier == "B"
+    assert not chosen.reports[0].ok
+    assert chosen.reports[0].fix == "sudo apt-get install bubblewrap"
+
+
+def test_refuses_where_nothing_isolates(monkeypatch):
+    monkeypatch.setattr(choose, "TIERS", {"A": lambda: Bubblewrap("/no/interpreter"), "B": lambda: Namespaces("/no/interpreter")})
+    with pytest.raises(SandboxFault, match=r"(?s)tier A.*tier B") as caught:
+        choose.choose_runner()
+    assert caught.value.exit_code == 4
+
+
+def test_unsafe_is_asked_for_and_says_so():
+    chosen = choose.choose_runner(unsafe=True)
+    assert (chosen.tier, chosen.reports) == ("none", ())
+    assert chosen.runner.tier == "none"
+
+
+def test_the_table_covers_every_tier():
+    assert set(RUNNERS) == {*choose.TIERS, "none"}

@@ -1,0 +1,187 @@
+"""What every runner promises, whatever it isolates: outcomes, output, conversation, cancellation, and nothing left behind."""
+
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sandbox.fault import SandboxFault
+from sandbox.outcome import Cancelled, Crashed, Finished, TimedOut
+from tests.sandbox.tiers import folders, living, spec_in
+
+
+def test_finishes_with_its_output_in_the_log_and_its_files_in_scratch(place):
+    ran = place.run(
+        f"""
+        import sys
+        print("out"); print("err", file=sys.stderr)
+        open({str(place.scratch / "result")!r}, "w").write("done")
+        """
+    )
+    assert isinstance(ran.outcome, Finished)
+    assert sorted(ran.said.split()) == ["err", "out"]
+    assert (place.scratch / "result").read_text() == "done"
+    assert ran.outcome.usage.output_bytes == len("out\nerr\n")
+    assert 0 < ran.outcome.usage.seconds < 30
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "signal"), [("raise SystemExit(3)", 3, None), ("import os; os.kill(os.getpid(), 11)", None, 11)]
+)
+def test_tells_an_exit_status_from_a_signal(place, code, exit_code, signal):
+    outcome = place.run(code).outcome
+    assert isinstance(outcome, Crashed)
+    assert (outcome.exit_code, outcome.signal) == (exit_code, signal)
+
+
+def test_starts_in_its_folder_with_a_clean_environment(place, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "secret")
+    ran = place.run("import os, json; print(json.dumps([os.getcwd(), dict(os.environ)]))", environment={"GIVEN": "1"})
+    folder, environment = ran.value
+    assert folder == str(place.home / "folder")
+    assert environment["GIVEN"] == "1"
+    assert "SOME_API_KEY" not in environment
+    for name in ("HOME", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME"):
+        assert environment[name].startswith(str(place.scratch))
+
+
+def test_home_and_caches_are_gone_afterwards(place):
+    place.run("import os; open(os.environ['HOME'] + '/left', 'w'); open(os.environ['TMPDIR'] + '/left', 'w')")
+    assert list(place.scratch.iterdir()) == []
+
+
+def test_reads_what_it_was_given(place):
+    (place.home / "data").mkdir()
+    (place.home / "data/tokens").write_text("tokens")
+    ran = place.run(f"print(open({str(place.home / 'data/tokens')!r}).read())", read_only=(str(place.home / "data"),))
+    assert ran.said == "tokens\n"
+
+
+def test_has_an_empty_stdin(place):
+    assert place.run("import sys; print(len(sys.stdin.read()))").said == "0\n"
+
+
+def test_uses_the_cores_it_was_given(place):
+    core = min(os.sched_getaffinity(0))
+    ran = place.run(
+        "import os, json; print(json.dumps([list(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS']]))", cpus=(core,)
+    )
+    assert ran.value == [[core], "1"]
+
+
+def test_holds_a_conversation(place):
+    heard = []
+
+    def dialogue(stdin, stdout):
+        for word in (b"one\n", b"two\n"):
+            stdin.write(word)
+            stdin.flush()
+            heard.append(stdout.readline())
+
+    ran = place.converse(
+        "import sys\nfor line in sys.stdin: print(line.strip().upper(), flush=True)\nprint('bye', file=sys.stderr)", dialogue
+    )
+    assert isinstance(ran.outcome, Finished)
+    assert heard == [b"ONE\n", b"TWO\n"]
+    assert ran.said == "bye\n"
+
+
+def test_ends_a_conversation_that_raises(place):
+    class NoMoreError(Exception):
+        pass
+
+    def dialogue(stdin, stdout):
+        stdout.readline()
+        raise NoMoreError
+
+    started = time.monotonic()
+    with pytest.raises(NoMoreError):
+        place.converse("import time; print('mark-dialogue', flush=True); time.sleep(60)", dialogue)
+    assert time.monotonic() - started < 10
+    assert living("mark-dialogue") == []
+
+
+def test_unblocks_a_conversation_at_the_wall_clock(place):
+    outcome = place.converse("import time; time.sleep(60)", lambda stdin, stdout: stdout.readline(), wall_seconds=0.5).outcome
+    assert isinstance(outcome, TimedOut)
+
+
+def test_a_conversation_with_a_dead_command_is_its_crash(place):
+    def dialogue(stdin, stdout):
+        if not stdout.readline():
+            raise EOFError
+
+    outcome = place.converse("raise SystemExit(7)", dialogue).outcome
+    assert isinstance(outcome, Crashed)
+    assert outcome.exit_code == 7
+
+
+def test_is_cancelled_at_once(place):
+    cancel = threading.Event()
+    cancelled_at = []
+    timer = threading.Timer(0.5, lambda: (cancelled_at.append(time.monotonic()), cancel.set()))
+    timer.start()
+    ran = place.run("import time; time.sleep(60)", cancel)
+    assert isinstance(ran.outcome, Cancelled)
+    assert time.monotonic() - cancelled_at[0] < 2.0  # 0.1 s here; other work on the machine may delay it
+
+
+def test_a_program_that_does_not_exist_is_the_harness_s_fault(place):
+    with pytest.raises(SandboxFault, match="no-such-program"):
+        place.run("", argv=("/usr/bin/no-such-program",))
+
+
+def test_a_missing_path_is_the_harness_s_fault(walled):
+    with pytest.raises(SandboxFault, match="nowhere"):
+        walled.run("pass", read_only=("/nowhere",))
+
+
+def test_runs_in_several_threads_at_once(place):
+    def one(number):
+        with folders() as home:
+            outcome = place.runner.run(spec_in(home, f"print({number})"), threading.Event())
+            return outcome.kind, (home / "log").read_text()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(one, range(8))) == [("finished", f"{number}\n") for number in range(8)]
+
+
+def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
+    def left():
+        return len(os.listdir("/proc/self/fd")), Path("/proc/self/mounts").read_text(), sorted(Path("/dev/shm").iterdir())
+
+    place.run("pass")
+    before = left()
+    for number in range(12):
+        place.run(f"print('mark-leak', {number})")
+    assert left() == before
+    assert living("mark-leak") == []
+    assert list(place.scratch.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_leaves_nothing_behind_after_200_runs(place):
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(200):
+        place.run("import os; os.fork() or os.setsid()")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_sees_its_interpreter_and_packages(place):
+    ran = place.run("", argv=(sys.executable, "-I", "-c", "import json, torch; print(json.dumps(torch.arange(5).sum().item()))"))
+    assert ran.value == 10
+
+
+def test_data_loader_workers_run_inside(place):
+    (place.home / "folder/train.py").write_text(
+        "import torch\n"
+        "from torch.utils.data import DataLoader\n"
+        "torch.set_num_threads(1)\n"
+        "print(sum(batch.sum().item() for batch in DataLoader(torch.arange(64.0), batch_size=8, num_workers=2)))\n"
+    )
+    ran = place.run("", argv=(sys.executable, "train.py"), wall_seconds=60)
+    assert ran.said == "2016.0\n"

@@ -1,0 +1,105 @@
+"""The tiers that this machine can run, and a short way to run a piece of Python under one of them."""
+
+import functools
+import json
+import shutil
+import sys
+import tempfile
+import textwrap
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.choose import TIERS
+from sandbox.fault import SandboxFault
+from sandbox.outcome import MIB, Dialogue, Limits, Outcome, Runner, RunSpec
+from sandbox.plain import Plain
+
+RUNNERS: dict[str, Callable[[], Runner]] = {**TIERS, "none": Plain}
+ISOLATING = tuple(TIERS)
+
+
+@functools.cache
+def why_not(tier: str) -> str | None:
+    """Why `tier` cannot run here, or None where it can."""
+    with folders() as home:
+        try:
+            RUNNERS[tier]().run(spec_in(home, "pass"), threading.Event())
+        except SandboxFault as fault:
+            return f"tier {tier} cannot run here: {fault.message}"
+    return None
+
+
+@contextmanager
+def folders():
+    """A folder with `folder` and `scratch` in it, outside pytest's own (which is closed to other users)."""
+    home = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
+    home.chmod(0o755)
+    for name in ("folder", "scratch"):
+        (home / name).mkdir()
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home)
+
+
+def spec_in(home: Path, code: str, **changes: Any) -> RunSpec:
+    """Python running `code`; `changes` go to Limits where they name a limit, to RunSpec otherwise."""
+    limits = {name: changes.pop(name) for name in list(changes) if name in Limits.model_fields}
+    return RunSpec(
+        argv=changes.pop("argv", (sys.executable, "-I", "-S", "-c", textwrap.dedent(code))),
+        folder=str(home / "folder"),
+        scratch=str(home / "scratch"),
+        log=str(home / "log"),
+        limits=Limits(**{"wall_seconds": 30.0, "disk_bytes": 64 * MIB, **limits}),
+        **changes,
+    )
+
+
+@dataclass
+class Ran:
+    outcome: Outcome
+    said: str
+
+    @property
+    def value(self) -> Any:
+        """The last line of the output, as JSON."""
+        return json.loads(self.said.splitlines()[-1])
+
+
+@dataclass
+class Place:
+    """One runner and one pair of folders to use it on."""
+
+    runner: Runner
+    home: Path
+
+    @property
+    def scratch(self) -> Path:
+        return self.home / "scratch"
+
+    def spec(self, code: str, **changes: Any) -> RunSpec:
+        return spec_in(self.home, code, **changes)
+
+    def run(self, code: str, cancel: threading.Event | None = None, **changes: Any) -> Ran:
+        outcome = self.runner.run(self.spec(code, **changes), cancel or threading.Event())
+        return Ran(outcome, (self.home / "log").read_text(errors="replace"))
+
+    def converse(self, code: str, dialogue: Dialogue, cancel: threading.Event | None = None, **changes: Any) -> Ran:
+        outcome = self.runner.converse(self.spec(code, **changes), cancel or threading.Event(), dialogue)
+        return Ran(outcome, (self.home / "log").read_text(errors="replace"))
+
+
+def living(mark: str) -> list[int]:
+    """Processes of this machine whose command line has `mark` in it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
