@@ -40,13 +40,15 @@ import tiktoken
 # What is measured. All of these decide the score, so results are comparable only where they are equal (see `fingerprint`).
 CORPUS = "stdlib"  # stdlib: this Python's own library | folder:/path of .txt, .jsonl, .parquet | climbmix | tinystories
 TOKENIZER = "bpe"  # bpe: fewer, longer tokens, so more text per second of training | byte: no vocabulary to learn
-VOCAB_SIZE = 1024  # tokens of the bpe, special one included; small, so that a small model's softmax does not eat its budget
+VOCAB_SIZE = (
+    2048  # tokens of the bpe, special one included: more, and a small model's softmax eats its budget; fewer, and it reads less
+)
 SEQUENCE_LENGTH = 256  # tokens of context at evaluation, and in training
-VAL_TOKENS = 2**16  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logits cross a pipe to be scored
+VAL_TOKENS = 2**15  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logits cross a pipe to be scored
 TRAIN_BYTES = 2**28  # text beyond this is left unread: far more than a small budget can see
 BPE_BYTES = 2**26  # text that the bpe is trained on
 CLIMBMIX_SHARDS = 4  # training shards to download, of 6542; each is about 90 MB of compressed text
-VAL_DOCUMENT_CHARS = 2**13  # longest piece of one document in val, so that no single document decides the score
+VAL_DOCUMENT_CHARS = 2**12  # longest piece of one document in val, so that no single document decides the score
 
 CLIMBMIX_URL = "https://huggingface.co/datasets/karpathy/climbmix-400b-shuffle/resolve/main"
 CLIMBMIX_LAST_SHARD = 6542  # the validation shard, as in karpathy/autoresearch
@@ -193,13 +195,15 @@ class Interrupted(Exception):
 def download(url: str, path: Path, sha256: str | None = None, attempts: int = 6, pause: float = 1.0) -> Path:
     """Fetch `url` to `path` once, going on where an earlier transfer stopped, and check its SHA-256.
 
-    The publishers list no checksums that this file could carry, so the first download is trusted and its checksum is
-    written beside it; every later use must match. `sha256` is for those who know better. Raises PrepareError.
+    This file knows no published checksum, so the first download is trusted and its checksum is written beside it, in
+    <path>.sha256; every later use, and every later download, must match. `sha256` is for those who know it beforehand.
+    Raises PrepareError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two prepare.py at once: the second finds the file there
         part, known = path.with_name(path.name + ".part"), path.with_name(path.name + ".sha256")
+        expected = sha256 or (known.read_text().strip() if known.exists() else None)
         if not path.exists():
             print(f"downloading {url}", file=sys.stderr, flush=True)
             try:
@@ -211,10 +215,10 @@ def download(url: str, path: Path, sha256: str | None = None, attempts: int = 6,
                 )(fetch, url, part)
             except (Interrupted, OSError, http.client.HTTPException) as error:
                 raise PrepareError(f"{url}: {error}; what arrived is kept, run prepare.py again to go on") from error
-            verify(part, sha256, url)
-            write_text(known, sha256 or digest(part))
+            verify(part, expected, url)
+            write_text(known, digest(part))
             part.replace(path)
-        verify(path, sha256 or (known.read_text().strip() if known.exists() else None), url)
+        verify(path, expected, url)
     return path
 
 
@@ -340,13 +344,13 @@ def fingerprint(val: np.ndarray, token_bytes: np.ndarray, sequence_length: int) 
 
 
 def bits_per_byte(nats: np.ndarray, targets: np.ndarray, token_bytes: np.ndarray) -> float:
-    """val_bpb from the loss of each target in nats; targets without bytes are not counted. The harness's own score is separate."""
+    """val_bpb from the loss of each target in nats; targets without bytes are not counted."""
     counted = token_bytes[targets]
     return float((nats * (counted > 0)).sum() / np.log(2) / counted.sum())
 
 
-def recipe(root: Path) -> str:
-    """A name for the data that these settings make, such as stdlib-bpe1024-x256-3f9a0c11."""
+def recipe() -> str:
+    """A name for the data that these settings make, such as stdlib-bpe2048-x256-3f9a0c11."""
     settings = (CORPUS, TOKENIZER, VOCAB_SIZE, SEQUENCE_LENGTH, VAL_TOKENS, TRAIN_BYTES, BPE_BYTES, CLIMBMIX_SHARDS)
     state = hashlib.sha256(repr((settings, VAL_DOCUMENT_CHARS, SPLIT_PATTERN, CLIMBMIX_URL, TINYSTORIES_URL)).encode())
     kind, _, where = CORPUS.partition(":")
@@ -364,7 +368,7 @@ def recipe(root: Path) -> str:
 def prepare(root: Path) -> tuple[Path, str]:
     """The prepared data folder below `root`, made if absent or damaged, and its fingerprint. Safe with two at once."""
     root.mkdir(parents=True, exist_ok=True)
-    data = root / recipe(root)
+    data = root / recipe()
     if found := intact(data):
         return data, found
     with tempfile.TemporaryDirectory(prefix=".making-", dir=root, ignore_cleanup_errors=True) as scratch:
@@ -460,9 +464,7 @@ def cache_root() -> Path:
 def main() -> None:
     """Prepare, then print the folder as the last line."""
     parser = argparse.ArgumentParser(description="Prepare the data that train.py learns from and is scored on.")
-    parser.add_argument(
-        "--out", type=Path, help="folder to keep prepared data in (default: $AUTORESEARCH_CACHE or the user's cache)"
-    )
+    parser.add_argument("--out", type=Path, help="where to keep it (default: $AUTORESEARCH_CACHE or the user's cache)")
     started = time.monotonic()
     try:
         data, mark = prepare((parser.parse_args().out or cache_root()).expanduser().resolve())

@@ -15,38 +15,36 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_model
 from torch import Tensor, nn
 
 # Model. A comment ends in the values worth searching: [low .. high], log where factors matter, pow2, or a | choice.
-DEPTH = 4  # transformer layers; on a CPU more steps beat more layers [1 .. 12]
-ASPECT_RATIO = 48  # width for each layer of depth: model_dim = DEPTH * ASPECT_RATIO, rounded up to whole heads [16 .. 96]
-HEAD_DIM = 64  # width of an attention head; few wide heads are faster, many narrow ones see more places [16 .. 128 pow2]
+DEPTH = 2  # transformer layers; in minutes of a CPU more steps beat more layers [1 .. 8]
+ASPECT_RATIO = 64  # model_dim = DEPTH * ASPECT_RATIO, rounded up to whole heads [16 .. 96]
+HEAD_DIM = 32  # width of an attention head; fewer wide ones are faster, more narrow ones look at more places [16 .. 128 pow2]
 MLP_RATIO = 4  # hidden width of the MLP, in model widths [1 .. 8]
-WINDOW_PATTERN = (
-    "SSSL"  # attention of each layer in turn: S looks back SHORT_WINDOW tokens, L all [SSSL | SSLL | SLSL | LLLL | SSSS]
-)
-SHORT_WINDOW = 64  # most of what predicts a token is close by [16 .. 512 pow2]
+WINDOW_PATTERN = "SSSL"  # ends at the last layer: S sees SHORT_WINDOW tokens back, L all [SSSL | SSLL | SLSL | LLLL | SSSS]
+SHORT_WINDOW = 64  # most of what predicts a token is close by [16 .. 128 pow2]
 ROPE_BASE = 10000.0  # slowest rotation of the position code: larger tells apart places further away [100 .. 1000000 log]
 LOGIT_CAP = 15.0  # logits are squashed to ±this, which keeps early losses calm [5 .. 60 log]
 
 # Optimisation. Rates are for a model 768 wide; those of AdamW scale with model_dim ** -0.5.
-TOTAL_BATCH_SIZE = 2**12  # tokens a step; short budgets want many small steps [1024 .. 65536 pow2]
-DEVICE_BATCH_SIZE = 16  # rows a forward pass at most: memory and cache, not results [4 .. 64 pow2]
-EMBEDDING_LR = 0.3  # AdamW, token embedding: rare rows see few gradients [0.01 .. 2 log]
-UNEMBEDDING_LR = 0.004  # AdamW, output head [0.0005 .. 0.05 log]
-MATRIX_LR = 0.02  # Muon, all matrices inside the layers [0.002 .. 0.2 log]
+TOTAL_BATCH_SIZE = 2**10  # tokens a step; short budgets want many small steps [512 .. 16384 pow2]
+DEVICE_BATCH_SIZE = 4  # rows (of sequence_length tokens) a forward pass, at most: memory and cache [1 .. 32 pow2]
+EMBEDDING_LR = 0.15  # AdamW, token embedding: rare rows see few gradients [0.01 .. 2 log]
+UNEMBEDDING_LR = 0.006  # AdamW, output head [0.0005 .. 0.05 log]
+MATRIX_LR = 0.03  # Muon, all matrices inside the layers [0.002 .. 0.2 log]
 SCALAR_LR = 0.02  # AdamW, the few mixing scalars [0.001 .. 2 log]
 WEIGHT_DECAY = 0.05  # Muon only, fading with the learning rate [0 .. 0.5]
 ADAM_BETA1 = 0.8  # memory of the gradient; short runs want it short [0.5 .. 0.95]
 ADAM_BETA2 = 0.95  # memory of its square [0.8 .. 0.999]
-MUON_MOMENTUM = 0.95  # memory of Muon's gradient [0.8 .. 0.99]
+MUON_MOMENTUM = 0.9  # memory of Muon's gradient; the fewer the steps, the shorter [0.8 .. 0.99]
+MUON_STEPS = 5  # rounds of orthogonalisation: fewer are rougher and cheaper [1 .. 8]
 WARMUP_RATIO = 0.02  # share of the budget in which rates rise from 0 [0 .. 0.3]
 WARMDOWN_RATIO = 0.5  # share of the budget in which they fall to FINAL_LR_FRAC [0.1 .. 1]
 FINAL_LR_FRAC = 0.02  # what is left of the rates at the end [0 .. 0.2]
@@ -76,6 +74,11 @@ def window_mask(length: int, window: int, device: torch.device) -> Tensor:
     return (distance >= 0) & (distance < window)
 
 
+def spread(*shape: int) -> Tensor:
+    """Initial weights [..., out, in]: uniform, and of the size that keeps a normed input normed."""
+    return torch.empty(shape).uniform_(-1, 1) * (3 / shape[-1]) ** 0.5
+
+
 class Block(nn.Module):
     """Attention with QK-norm, then an MLP with ReLU²; each reads a norm of the stream and adds to it."""
 
@@ -83,11 +86,9 @@ class Block(nn.Module):
         super().__init__()
         self.heads, self.short = heads, short
         hidden = round(MLP_RATIO * dim)
-        self.qkv = nn.Parameter(
-            torch.empty(3, dim, dim).uniform_(-1, 1) * (3 / dim) ** 0.5
-        )  # three matrices for Muon, one product
+        self.qkv = nn.Parameter(torch.empty(3, dim, dim).uniform_(-1, 1) * (3 / dim) ** 0.5)
         self.out = nn.Parameter(torch.zeros(dim, dim))  # a block starts as the identity
-        self.up = nn.Parameter(torch.empty(hidden, dim).uniform_(-1, 1) * (3 / dim) ** 0.5)
+        self.up = nn.Parameter(spread(hidden, dim))
         self.down = nn.Parameter(torch.zeros(dim, hidden))
 
     def attend(self, x: Tensor) -> Tensor:
@@ -115,8 +116,8 @@ class GPT(nn.Module):
         super().__init__()
         self.dim = math.ceil(DEPTH * ASPECT_RATIO / HEAD_DIM) * HEAD_DIM
         self.embedding = nn.Embedding(vocab_size, self.dim)
-        pattern = [WINDOW_PATTERN[i % len(WINDOW_PATTERN)] for i in range(DEPTH)]
-        self.blocks = nn.ModuleList(Block(self.dim, self.dim // HEAD_DIM, kind == "S") for kind in pattern[:-1] + ["L"])
+        pattern = [WINDOW_PATTERN[(i - DEPTH) % len(WINDOW_PATTERN)] for i in range(DEPTH)]
+        self.blocks = nn.ModuleList(Block(self.dim, self.dim // HEAD_DIM, kind == "S") for kind in pattern)
         self.mix = nn.Parameter(torch.tensor([[1.0, 0.0]]).repeat(DEPTH, 1))  # of the stream and of the embedding
         self.head = nn.Linear(self.dim, vocab_size, bias=False)
         nn.init.normal_(self.embedding.weight)
@@ -139,16 +140,16 @@ def build_model(vocab_size: int) -> nn.Module:
 # ---------------------------------------------------------------- optimisers
 
 
-def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor) -> Tensor:
     """The nearest orthogonal matrix, roughly, of each of [N, R, C]: Newton-Schulz, with Jordan's quintic coefficients (2024)."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrices.bfloat16() if matrices.is_cuda else matrices
     wide = x.size(-2) <= x.size(-1)
     x = x if wide else x.mT
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(steps):
+    for _ in range(MUON_STEPS):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x if wide else x.mT).to(matrices.dtype)
 
 
@@ -275,6 +276,42 @@ def compiled(model: nn.Module, device: torch.device) -> nn.Module:
 # ---------------------------------------------------------------- training
 
 
+def learn(forward: nn.Module, data: Iterator[tuple[Tensor, Tensor]], passes: int) -> float:
+    """Add up the gradients of `passes` batches; returns their mean loss in nats a token."""
+    total = 0.0
+    for _ in range(passes):
+        ids, targets = next(data)
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=ids.is_cuda):
+            logits = forward(ids)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten()) / passes
+        loss.backward()
+        total = total + loss.detach()
+    return float(total)
+
+
+def update(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
+    """One step of every optimizer, at `factor` of its rates."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+
+def refuse_giants(model: nn.Module, ids: Tensor, passes: int, budget: Budget) -> None:
+    """Exit at once, on a CPU, where by the time of one row not even one step would fit the budget."""
+    if ids.device.type != "cpu":
+        return
+    start = budget.seconds()
+    model(ids[:1]).sum().backward()
+    model.zero_grad(set_to_none=True)
+    step = (budget.seconds() - start) * len(ids) * passes / 2  # together, rows are up to twice as fast
+    if step > budget.limit:
+        sys.exit(
+            f"one step would take about {step:.0f} s of a budget of {budget.limit:.0f} s: make the model or the batch smaller"
+        )
+
+
 def train(folder: Path, out: Path, budget_text: str, seed: int) -> None:
     """Train on `folder` for the budget and write `out`/model.safetensors. Exits 1 where the loss is not a finite number."""
     began = time.perf_counter()
@@ -284,59 +321,43 @@ def train(folder: Path, out: Path, budget_text: str, seed: int) -> None:
     length = meta["sequence_length"]
     rows = max(1, min(DEVICE_BATCH_SIZE, TOTAL_BATCH_SIZE // length))
     passes = max(1, round(TOTAL_BATCH_SIZE / (rows * length)))
-    data = batches(
-        np.memmap(folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r"), rows, length, seed, device
-    )
+    tokens = np.memmap(folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r")
+    data = batches(tokens, rows, length, seed, device)
     model = build_model(meta["vocab_size"]).to(device)
     forward = compiled(model, device)
     optimizers = build_optimizers(model)
-    autocast = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
 
     budget = Budget(budget_text)
-    step, last, smooth, shown = 0, 0.0, 0.0, -1
+    refuse_giants(model, next(data)[0], passes, budget)
+    step, last, mean, shown = 0, 0.0, 0.0, -1
     while budget.allows(step, last):
         progress, before = budget.progress(step), budget.seconds()
-        loss = torch.zeros((), device=device)
-        for _ in range(passes):
-            ids, targets = next(data)
-            with autocast:
-                logits = forward(ids)
-            part = F.cross_entropy(logits.flatten(0, 1), targets.flatten()) / passes
-            part.backward()
-            loss += part.detach()
-        value = loss.item()
-        if not math.isfinite(value):
-            sys.exit(f"the loss is {value} at step {step}: training diverged, lower the learning rates")
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate(progress)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        last = budget.seconds() - before
-        step += 1
-        smooth += (value - smooth) * max(1 / step, 0.05)
-        if int(100 * budget.progress(step)) > shown:
-            shown = int(100 * budget.progress(step))
+        loss = learn(forward, data, passes)
+        if not math.isfinite(loss):
+            sys.exit(f"the loss is {loss} at step {step}: training diverged; lower the learning rates")
+        update(optimizers, rate(progress))
+        step, last = step + 1, budget.seconds() - before if step or forward is model else 0.0  # compiling is paid once
+        mean += (loss - mean) * max(1 / step, 0.05)
+        if (percent := 100 * budget.progress(step)) >= shown + 1:
+            shown = int(percent)
             print(
-                f"step {step:05d} ({100 * budget.progress(step):.1f}%) | loss: {smooth:.6f} | lr: {rate(progress):.2f} | {last * 1000:.1f} ms",
-                flush=True,
+                f"step {step:05d} ({percent:.1f}%) | loss: {mean:.6f} | lr: {rate(progress):.2f} | {last:.3f} s/step", flush=True
             )
 
     seconds = budget.seconds()
     out.mkdir(parents=True, exist_ok=True)
     save_model(model, str(out / "model.safetensors"))
-    tokens = step * passes * rows * length
     summary = {
         "training_seconds": f"{seconds:.1f}",
         "total_seconds": f"{time.perf_counter() - began:.1f}",
         "peak_vram_mb": f"{torch.cuda.max_memory_allocated() / 2**20 if device.type == 'cuda' else 0.0:.1f}",
-        "total_tokens_M": f"{tokens / 1e6:.3f}",
-        "tokens_per_second": f"{tokens / seconds:.0f}",
+        "total_tokens_M": f"{step * passes * rows * length / 1e6:.3f}",
+        "tokens_per_second": f"{step * passes * rows * length / seconds:.0f}",
         "num_steps": step,
         "num_params_M": f"{sum(p.numel() for p in model.parameters()) / 1e6:.3f}",
         "depth": DEPTH,
         "model_dim": model.dim,
-        "final_loss": f"{smooth:.6f}",
+        "final_loss": f"{mean:.6f}",
     }
     print("---\n" + "\n".join(f"{key}: {value}" for key, value in summary.items()), flush=True)
 
