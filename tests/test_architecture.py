@@ -37,7 +37,7 @@ LAYERS = (
 DEPTHS = {part: depth for depth, row in enumerate(LAYERS) for part in row}
 
 # These files run inside a sandbox, where stdout is how they answer the harness.
-INSIDE = {"sandbox/scorer.py"}
+INSIDE = {"sandbox/probe.py", "sandbox/scorer.py"}
 
 MODULES = sorted(path for folder in ("agent", "sandbox") for path in (ROOT / folder).rglob("*.py"))
 EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())

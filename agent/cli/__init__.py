@@ -72,4 +72,4 @@ def report(fault: Fault) -> int:
 
 
 # Each of these registers its commands on `app`, in the order in which --help lists them.
-from agent.cli import run, review  # noqa: E402, F401, I001
+from agent.cli import run, review, doctor  # noqa: E402, F401, I001
