@@ -36,9 +36,12 @@ class Bubblewrap:
             raise SandboxFault("bubblewrap is not installed", "sudo apt-get install bubblewrap")
         with plan.prepare(spec, isolate=True, interpreters=(self.launcher,)) as prepared:
             walls = [program, "--die-with-parent", *UNSHARE, *_mounts(prepared)]
-            inside = ["--", self.launcher, "-I", "-S", plan.LAUNCHER]
+
+            def command(descriptor: int, status: int) -> list[str]:
+                return [*walls, "--json-status-fd", str(status), "--", *plan.launch_command(self.launcher, descriptor)]
+
             yield supervise.Launch(
-                argv=lambda descriptor, status: [*walls, "--json-status-fd", str(status), *inside, str(descriptor)],
+                argv=command,
                 environment=prepared.environment,  # bubblewrap's own environment stays readable in /proc/1
                 plan=prepared.plan,
                 namespace=True,
@@ -59,7 +62,7 @@ def _mounts(prepared: plan.Prepared) -> list[str]:
     for path, mode, size in prepared.tmpfs:
         if path.startswith("/dev/"):
             arguments += ["--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
-    binds = [*prepared.binds, mounts.Bind(plan.LAUNCHER, plan.LAUNCHER)]
+    binds = [*prepared.binds, *(mounts.Bind(path, path) for path in plan.launcher_files())]
     for bind in binds:
         if bind.kind == "dev" and not bind.target.startswith("/dev/nvidia"):
             continue  # --dev has made it

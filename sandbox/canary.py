@@ -88,7 +88,7 @@ def _traps(home: Path) -> Iterator[dict[str, Any]]:
             trap.bind(address)
             trap.listen()
         (home / "elsewhere/socket").chmod(0o777)
-        bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, KEY: value})
+        bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={**os.environ, KEY: value})
         stack.callback(bystander.communicate)
         stack.enter_context(_key_in_environment(value))
         yield {

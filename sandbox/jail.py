@@ -1,9 +1,9 @@
 """The launcher, a process of its own: builds the walls that its plan lists, drops every right, then becomes the command.
 
-Run as `python -I -S jail.py FD`, where FD holds a marshalled plan (see sandbox/plan.py) written by the harness, which made
-every decision. It knows no policy, imports little (its start is part of each trial's cost) and reports on the plan's status
-descriptor in JSON lines, the way bubblewrap does: {"child-pid": N}, {"ready": 1}, {"exit-code": N} or {"signal": N}, or
-{"error": "..."} when a wall could not be built, in which case the command never starts.
+Imported by plan.launch_command, with an argument FD that holds a marshalled plan (see sandbox/plan.py) written by the
+harness, which made every decision. It knows no policy, imports little (its start is part of each trial's cost) and reports
+on the plan's status descriptor in JSON lines, the way bubblewrap does: {"child-pid": N}, {"ready": 1}, {"exit-code": N}
+or {"signal": N}, or {"error": "..."} when a wall could not be built, in which case the command never starts.
 """
 
 # pathlib would cost milliseconds at every start
@@ -271,7 +271,3 @@ def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> No
 def write(path: str, text: str) -> None:
     with open(path, "w") as stream:
         stream.write(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -29,7 +29,7 @@ class Bind:
     kind: Literal["ro", "rw", "dev"] = "ro"
 
 
-def binds(spec: RunSpec, private: str, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]:
+def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]:
     """Every bind of `spec`, parents before children; FileNotFoundError names a path of the spec that is missing."""
     found = {path: Bind(os.path.realpath(path), path) for path in SYSTEM if Path(path).is_dir() and not Path(path).is_symlink()}
     wanted = [*HARDWARE, *(f"/etc/{name}" for name in SETTINGS), *(["/sys"] if spec.gpus else [])]
@@ -41,8 +41,6 @@ def binds(spec: RunSpec, private: str, interpreters: tuple[str, ...] = ()) -> tu
     for path in (*spec.read_only, spec.folder):
         found[path] = Bind(str(Path(path).resolve(strict=True)), path)
     found[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
-    for name in ("passwd", "group"):
-        found[f"/etc/{name}"] = Bind(f"{private}/etc/{name}", f"/etc/{name}")
     found |= {node.target: node for node in device_nodes(spec)}
     ordered = sorted(found.values(), key=lambda b: Path(b.target).parts)
     return tuple(b for b in ordered if not any(_shows(other, b) for other in ordered))
@@ -83,9 +81,7 @@ def launcher_interpreter() -> str:
 
 def _shows(outer: Bind, inner: Bind) -> bool:
     """Whether `inner` is already visible through `outer`, at the same place and with the same rights."""
-    if outer is inner or outer.kind != "ro" or inner.kind != "ro":
+    inside = f"{outer.target}/"
+    if outer.kind != "ro" or inner.kind != "ro" or not inner.target.startswith(inside):
         return False
-    source, target = Path(inner.source), Path(inner.target)
-    if not target.is_relative_to(outer.target) or target == Path(outer.target):
-        return False
-    return source == Path(outer.source) / target.relative_to(outer.target)
+    return inner.source == f"{outer.source}/{inner.target.removeprefix(inside)}"

@@ -32,7 +32,7 @@ class Namespaces:
     def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
         with plan.prepare(spec, isolate=True) as prepared:
             yield supervise.Launch(
-                argv=lambda descriptor, _: [self.launcher, "-I", "-S", plan.LAUNCHER, str(descriptor)],
+                argv=lambda descriptor, _: plan.launch_command(self.launcher, descriptor),
                 environment=prepared.environment,
                 plan={**prepared.plan, "namespaces": True, "new_user": os.geteuid() != 0},
                 namespace=True,

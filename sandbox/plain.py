@@ -37,7 +37,7 @@ class Plain:
             mark = f"{MARK}={uuid.uuid4().hex}"
             environment = {**prepared.environment, **dict([mark.split("=")])}
             yield supervise.Launch(
-                argv=lambda descriptor, _: [self.launcher, "-I", "-S", plan.LAUNCHER, str(descriptor)],
+                argv=lambda descriptor, _: plan.launch_command(self.launcher, descriptor),
                 environment=environment,
                 plan={**prepared.plan, "environment": environment, "die_with_parent": True},
                 namespace=False,

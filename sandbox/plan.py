@@ -1,5 +1,6 @@
 """Turns a RunSpec into the launcher's plan, and keeps the folders and the identity that the run is given for its time."""
 
+import importlib.util
 import os
 import platform
 import resource
@@ -17,6 +18,8 @@ from sandbox.fault import SandboxFault
 from sandbox.outcome import MIB, RunSpec
 
 LAUNCHER = str(Path(__file__).with_name("jail.py"))
+IMPORT_LAUNCHER = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import jail; jail.main()"
+"""Imported, not run as a script: Python would compile a script anew for each trial, which takes as long as all else it does."""
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
 NOBODY = 65534
 PRIVATE_TMP_BYTES = 256 * MIB  # /tmp is memory; TMPDIR, on disk, is for more
@@ -36,6 +39,16 @@ class Prepared:
     plan: dict[str, Any]
 
 
+def launch_command(interpreter: str, descriptor: int) -> list[str]:
+    """The command line of the launcher, with its plan on `descriptor`."""
+    return [interpreter, "-I", "-S", "-c", IMPORT_LAUNCHER, str(descriptor)]
+
+
+def launcher_files() -> list[str]:
+    """What the launcher needs where it runs inside a root of its own."""
+    return [path for path in (LAUNCHER, importlib.util.cache_from_source(LAUNCHER)) if Path(path).exists()]
+
+
 @contextmanager
 def prepare(spec: RunSpec, *, isolate: bool, interpreters: tuple[str, ...] = ()) -> Iterator[Prepared]:
     """Make the run's private folder inside scratch, yield the plan, and remove the folder when the run is over.
@@ -50,7 +63,7 @@ def prepare(spec: RunSpec, *, isolate: bool, interpreters: tuple[str, ...] = ())
             _hand_over(spec, identity[0])
         environment = trial_environment(spec, private)
         try:
-            binds = mounts.binds(spec, private, interpreters) if isolate else ()
+            binds = mounts.binds(spec, interpreters) if isolate else ()
         except FileNotFoundError as error:
             raise SandboxFault(f"cannot mount {error.filename}: there is no such file or folder") from error
         shared = spec.limits.memory_bytes
@@ -75,12 +88,6 @@ def _private_folder(spec: RunSpec) -> str:
         private = Path(tempfile.mkdtemp(prefix=".private-", dir=spec.scratch))
     except OSError as error:
         raise SandboxFault(f"cannot write the scratch folder {spec.scratch}: {error.strerror}") from error
-    for name in ("home", "tmp", "cache", "etc"):
-        (private / name).mkdir(mode=0o755)
-    identity = f"trial:x:{{0}}:{{0}}::{private}/home:/bin/sh\n"
-    everyone = {os.geteuid(), 0, NOBODY}
-    (private / "etc/passwd").write_text("".join(identity.format(uid) for uid in sorted(everyone)))
-    (private / "etc/group").write_text("".join(f"trial{gid}:x:{gid}:\n" for gid in sorted(everyone)))
     return str(private)
 
 

@@ -126,6 +126,7 @@ class _Tree:
     written: int = 0
     unfinished: bytes = b""
     ready: bool = False
+    dead: bool = False
     error: str | None = None
     exit_code: int | None = None
     signal: int | None = None
@@ -268,6 +269,8 @@ class _Tree:
 
     def kill(self) -> None:
         """Kill every process of the tree and wait until the kernel has none left; SandboxFault if one cannot be killed."""
+        if self.dead:
+            return
         if self.first is None and self.launch.namespace and self.process.poll() is None:
             while select_readable([self.status], 0) and self._read(self.status) and self.first is None:
                 pass
@@ -287,6 +290,7 @@ class _Tree:
             time.sleep(0.002)
         self.process.kill()
         self.process.wait()
+        self.dead = True
 
     def outcome(self) -> Outcome:
         """What the dead tree's life amounted to; SandboxFault where it never became the command."""

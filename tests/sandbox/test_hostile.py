@@ -1,5 +1,7 @@
 """A train.py that attacks: one test a row of the threat list, on every isolating tier that runs here."""
 
+# ruff: noqa: E501
+
 import os
 import socket
 import subprocess

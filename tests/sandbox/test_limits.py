@@ -1,5 +1,7 @@
 """Wall clock, memory, disk, output and processes: what passes a limit is killed, and told for what it was."""
 
+# ruff: noqa: E501
+
 import time
 import tracemalloc
 

@@ -152,7 +152,11 @@ def test_runs_in_several_threads_at_once(place):
 
 def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
     def left():
-        return len(os.listdir("/proc/self/fd")), Path("/proc/self/mounts").read_text(), sorted(Path("/dev/shm").iterdir())
+        return (
+            len(list(Path("/proc/self/fd").iterdir())),
+            Path("/proc/self/mounts").read_text(),
+            sorted(Path("/dev/shm").iterdir()),
+        )
 
     place.run("pass")
     before = left()
@@ -165,10 +169,10 @@ def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
 
 @pytest.mark.slow
 def test_leaves_nothing_behind_after_200_runs(place):
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(200):
         place.run("import os; os.fork() or os.setsid()")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_sees_its_interpreter_and_packages(place):
