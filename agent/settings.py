@@ -1,0 +1,84 @@
+"""Settings: what autoresearch.toml says of a project, and what a start was asked for and a resume needs."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ValidationError
+
+from agent.errors import UsageFault
+from sandbox.budget import Budget
+from sandbox.record import Record
+
+FILE = "autoresearch.toml"
+ScoreKind = Literal["sealed", "printed"]
+_UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def _size(value: Any) -> Any:
+    """`8GiB` or `500MB` as bytes."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", value.lower())
+    if not match:
+        raise ValueError(f"not a size: {value!r} (write 8GiB or 500MB)")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+class Settings(Record):
+    """What autoresearch.toml may say; every key is optional.
+
+    train, prepare, program: paths inside the project. score: sealed or printed. protected: names in train.py that no edit may
+    change. read_only: further paths that a training may read. memory: limit of one trial, `8GiB`.
+    ranges: constant -> `0.01 .. 1 log`.
+    """
+
+    train: str | None = None
+    prepare: str | None = None
+    program: str | None = None
+    score: ScoreKind | None = None
+    protected: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    memory: Annotated[int | None, BeforeValidator(_size)] = None
+    ranges: dict[str, str] = {}
+
+
+class RunSettings(Record):
+    """What a start was asked for; kept in the run's first commit."""
+
+    tag: str
+    method: str
+    model: str | None
+    budget: Budget
+    seed: int
+    workers: int
+    trials: int | None
+    hours: float | None
+    max_cost: float | None
+    baseline_repeats: int
+    data_fingerprint: str | None
+    start_commit: str
+    score: ScoreKind
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings in `folder`/autoresearch.toml, or the defaults; UsageFault names an unknown key and the nearest one."""
+    path = folder / FILE
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageFault(f"{path}: {error}", f"$EDITOR {path}") from None
+    for key in data:
+        if key not in Settings.model_fields:
+            near = difflib.get_close_matches(key, Settings.model_fields, 1) or [", ".join(Settings.model_fields)]
+            raise UsageFault(f"{path}: no setting is called {key!r}; did you mean {near[0]}?", f"$EDITOR {path}")
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageFault(f"{path}: {where}: {first['msg']}", f"$EDITOR {path}") from None

@@ -1,0 +1,138 @@
+"""Trials, attempts and run settings as commit messages: prose for a human, then trailers for the machine."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from agent.errors import HistoryFault
+from agent.records import Attempt, Proposal, Trial
+from agent.settings import RunSettings
+
+RUN = "Autoresearch-Run"
+"""The trailer that marks the first commit of a run."""
+
+_LINE = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
+_SUBJECT_LENGTH = 120
+# Field of the record -> trailer. Values are JSON on one ASCII line, so that nothing written by a model can look like a trailer.
+_TRIAL = {
+    "number": "Trial", "status": "Status", "reason": "Reason", "delta": "Delta", "changes": "Changes",
+    "configuration": "Configuration", "fingerprint": "Fingerprint", "at": "At",
+}  # fmt: skip
+_RESULT = {
+    "status": "Result", "scores": "Scores", "curve": "Curve", "seconds": "Seconds", "score_seconds": "Score-Seconds",
+    "peak_memory_mb": "Peak-Memory-MB", "parameters": "Parameters", "facts": "Facts", "tier": "Tier", "detail": "Detail",
+}  # fmt: skip
+_PROVENANCE = {
+    "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "output_tokens": "Output-Tokens",
+    "cost": "Cost", "seconds": "Proposal-Seconds", "replays": "Replays",
+}  # fmt: skip
+_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "edits": "Edits"}
+
+
+def verdict_message(trial: Trial) -> str:
+    """The message of a verdict commit: `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`, the claim, the trailers."""
+    data = trial.model_dump(mode="json")
+    trailers = {**_named(data, _TRIAL), **_named(data["result"] or {}, _RESULT), **_proposal_trailers(trial.proposal)}
+    return _message(_verdict_subject(trial), trial.reason, trailers)
+
+
+def attempt_message(number: int, proposal: Proposal) -> str:
+    """The message of an attempt commit: the hypothesis, the rationale, the typed edits."""
+    trailers = {"Attempt": number, **_proposal_trailers(proposal)}
+    return _message(f"attempt #{number}: {proposal.hypothesis}", proposal.rationale, trailers)
+
+
+def run_message(run: RunSettings) -> str:
+    """The message of a run's first commit."""
+    method = f"{run.method} with {run.model}" if run.model else run.method
+    return _message(f"start {run.tag}: {method}, {run.budget} a trial", "", {RUN: run.model_dump(mode="json")})
+
+
+def read_trial(commit: str, parents: list[str], message: str) -> Trial | None:
+    """The trial of a verdict commit; None for a commit of another kind; HistoryFault for a verdict that was tampered with."""
+    trailers = _trailers(commit, message)
+    if "Trial" not in trailers:
+        return None
+    try:
+        result = _fields(trailers, _RESULT)
+        fields = {**_fields(trailers, _TRIAL), "proposal": _read_proposal(trailers), "result": result or None}
+        return Trial.model_validate({**fields, "attempt": parents[1], "verdict": commit})
+    except (ValidationError, IndexError, KeyError) as error:
+        raise HistoryFault(f"the verdict {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+
+
+def read_attempt(commit: str, parent: str, message: str) -> Attempt:
+    """The attempt of an attempt commit."""
+    trailers = _trailers(commit, message)
+    try:
+        return Attempt(number=trailers["Attempt"], commit=commit, parent=parent, proposal=_read_proposal(trailers))
+    except (ValidationError, KeyError) as error:
+        raise HistoryFault(f"the attempt {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+
+
+def read_run(commit: str, message: str) -> RunSettings:
+    """The settings in a run's first commit."""
+    try:
+        return RunSettings.model_validate(_trailers(commit, message)[RUN])
+    except (ValidationError, KeyError) as error:
+        raise HistoryFault(f"the run's first commit {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+
+
+def _verdict_subject(trial: Trial) -> str:
+    value = f" {trial.value:.6f}" if trial.value is not None else ""
+    delta = f" ({trial.delta:+.6f})" if trial.delta is not None else ""
+    return f"#{trial.number} {trial.status}{value}{delta} {trial.proposal.hypothesis}"
+
+
+def _proposal_trailers(proposal: Proposal) -> dict[str, Any]:
+    data = proposal.model_dump(mode="json")
+    return {**_named(data["by"], _PROVENANCE), **_named(data, _PROPOSAL)}
+
+
+def _read_proposal(trailers: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_fields(trailers, _PROPOSAL), "by": _fields(trailers, _PROVENANCE)}
+
+
+def _named(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {trailer: data[field] for field, trailer in names.items() if field in data and data[field] is not None}
+
+
+def _fields(trailers: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {field: trailers[trailer] for field, trailer in names.items() if trailer in trailers}
+
+
+def _message(subject: str, body: str, trailers: Mapping[str, Any]) -> str:
+    lines = [f"{name}: {value if _bare(value) else json.dumps(value)}" for name, value in trailers.items()]
+    prose = "\n".join(_printable(line) for line in body.splitlines()).strip()
+    parts = [_printable(" ".join(subject.split()))[:_SUBJECT_LENGTH].strip(), prose, "\n".join(lines)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _bare(value: Any) -> bool:
+    """Words that need no quotes to be read back as the words they are."""
+    return isinstance(value, str) and re.fullmatch(r"[a-z][a-z-]*", value) is not None and value not in ("null", "true", "false")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if unicodedata.category(c)[0] != "C" and unicodedata.category(c) not in ("Zl", "Zp") else " " for c in text)
+
+
+def _trailers(commit: str, message: str) -> dict[str, Any]:
+    """The trailers of the last paragraph; prose before it cannot pass for one."""
+    trailers: dict[str, Any] = {}
+    for line in message.rstrip("\n").rpartition("\n\n")[2].split("\n"):
+        match = _LINE.fullmatch(line)
+        if not match:
+            return {}
+        name, value = match[1], match[2]
+        try:
+            trailers[name] = value if _bare(value) else json.loads(value)
+        except ValueError:
+            if "Trial" in trailers or name == "Trial":
+                raise HistoryFault(f"{commit[:12]} has a torn trailer {name}", f"git show {commit[:12]}") from None
+            return {}
+    return trailers
