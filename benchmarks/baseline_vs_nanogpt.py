@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -121,7 +122,8 @@ def nanogpt(folder: Path, seconds: int, seed: int, environment: dict[str, str]) 
     spent = step_seconds(nanogpt_train(folder, steps, seed, environment))
     checkpoint = torch.load(folder / "out-bytes" / "ckpt.pt", map_location="cpu", weights_only=True)
     module = load(folder / "model.py", "nanogpt_model")
-    model = module.GPT(module.GPTConfig(**checkpoint["model_args"])).eval()
+    with redirect_stdout(sys.stderr):  # it tells its size
+        model = module.GPT(module.GPTConfig(**checkpoint["model_args"])).eval()
     model.load_state_dict(checkpoint["model"])
     text = torch.from_numpy(np.fromfile(folder / "data" / "bytes" / "val.bin", dtype=np.uint16).astype(np.int64))
     return Result(score_bytes(model, text), sum(spent[:steps]), steps)
@@ -147,14 +149,15 @@ def step_seconds(log: str) -> list[float]:
 
 @torch.no_grad()
 def score_bytes(model: torch.nn.Module, text: torch.Tensor) -> float:
-    """Bits per byte over `text`; every byte but the first few is predicted from 32 to 63 bytes of context."""
+    """Bits per byte over `text` but its last few; every byte after the first 32 is predicted from 33 to 64 bytes of context."""
     half = BLOCK // 2
     total, count = 0.0, 0
     starts = torch.arange(0, len(text) - BLOCK, half)
     for chunk in starts.split(256):
         window = text[chunk[:, None] + torch.arange(BLOCK + 1)]
-        logits, _ = model(window[:, :-1], window[:, 1:])
-        nats = cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten(), reduction="none").view(len(chunk), BLOCK)
+        targets = window[:, 1:].contiguous()
+        logits, _ = model(window[:, :-1], targets)
+        nats = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(len(chunk), BLOCK)
         if chunk[0] == 0:  # nothing overlaps the first half of the first window
             total, count = total + nats[0, :half].sum().item(), count + half
         total, count = total + nats[:, half:].sum().item(), count + len(chunk) * half
