@@ -39,6 +39,8 @@ def _write(node: object, mask: Mask, out: list[str]) -> None:
         out.append(_literal(node))
     elif mask(node):
         out.append("?")
+    elif isinstance(node, ast.Constant):
+        out.append("Constant(" + _literal(node.value) + ")")
     elif isinstance(node, ast.BinOp | ast.UnaryOp) and (value := evaluate(node)) is not None:
         out.append("Constant(" + _literal(value) + ")")
     else:

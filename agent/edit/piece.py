@@ -31,6 +31,7 @@ class Piece:
         if not module.body:
             text = "".join(indent + line if line.strip() else line for line in self.text.splitlines(keepends=True))
         elif indent:
+            module = cst.ensure_type(module.visit(_BareBlankLines()), cst.Module)
             block = cst.IndentedBlock(body=_with_header(module), footer=module.footer, indent=indent)
             wrapped = cst.Module(body=[cst.If(test=cst.Name("_"), body=block)], default_indent=source.unit)
             text = wrapped.code.partition("\n")[2]
@@ -38,6 +39,14 @@ class Piece:
             same = module.default_indent == source.unit
             text = self.text if same else module.with_changes(default_indent=source.unit).code
         return text.replace("\n", source.newline)
+
+
+class _BareBlankLines(cst.CSTTransformer):
+    """A blank line at column 0 is, to libcst, one with all of its indentation: moved to the right it would grow white space."""
+
+    def leave_EmptyLine(self, original_node: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.EmptyLine:  # noqa: N802
+        blank = updated_node.comment is None and not updated_node.whitespace.value
+        return updated_node.with_changes(indent=False) if blank else updated_node
 
 
 def read_piece(code: str, what: str) -> Piece | Refused:

@@ -1,0 +1,223 @@
+"""diff finds the smallest edits, and applying them gives the new file back, byte for byte."""
+
+import ast
+import random
+import sysconfig
+from pathlib import Path
+
+import libcst as cst
+import pytest
+
+from agent.edit import Applied, apply, diff, normalise
+from agent.edit.source import Source, read
+from agent.records import Edit, RewriteFile, SetConstant
+
+LIBRARY = Path(sysconfig.get_paths()["stdlib"])
+
+BASE = '''"""Doc."""
+
+import math
+import os
+
+# Model.
+DEPTH = 4  # layers
+LR = 0.1; WD = 0.2
+SHAPE = (
+    1,
+    2,
+)
+
+
+class Net:
+    """Doc."""
+
+    def __init__(self, n):
+        self.n = n
+        self.m = 2 * n
+
+    # why
+    def forward(self, x):
+        y = x * self.n
+        for i in range(3):
+            y = y + i
+            y = y * 2
+        if y:
+            return y
+        return -y
+
+
+def train(steps):
+    for step in range(steps):
+        print(step)
+    return steps
+
+
+if __name__ == "__main__":
+    train(10)
+    print("done")
+'''
+
+
+def edits(*changes: tuple[str, str], base: str = BASE) -> tuple[Edit, ...]:
+    """The diff after textual changes, proven."""
+    new = base
+    for old, put in changes:
+        assert old in new
+        new = new.replace(old, put, 1)
+    found = diff(base, new)
+    assert apply(base, found) == Applied(source=new)
+    return found
+
+
+def told(*changes: tuple[str, str]) -> list[str]:
+    return [f"{e.kind} {getattr(e, 'name', None) or getattr(e, 'within', None) or ''}".strip() for e in edits(*changes)]
+
+
+def test_nothing_is_no_edit() -> None:
+    assert diff(BASE, BASE) == ()
+
+
+def test_each_kind_is_found() -> None:
+    assert edits(("DEPTH = 4", "DEPTH = 6"), ("WD = 0.2", "WD = 0.3")) == (
+        SetConstant(name="DEPTH", value="6"),
+        SetConstant(name="WD", value="0.3"),
+    )
+    assert told(("    1,\n    2,\n", "    3,\n")) == ["set_constant SHAPE"]
+    assert told(("y = x * self.n", "y = x / self.n")) == ["replace_statements Net.forward"]
+    assert told(("y = y * 2", "y = y * 3")) == ["replace_statements Net.forward"]
+    assert told(("        print(step)\n    return steps\n", "        print(-step)\n    return -steps\n")) == [
+        "replace_definition train"
+    ]
+    assert told(("def train(steps):", "def train(steps, more=1):")) == ["replace_definition train"]
+    assert told(("import os\n", "import os\nimport sys\n")) == ["add_import"]
+    assert told(("def train", "def helper():\n    return 1\n\n\ndef train")) == ["insert_definition"]
+    assert told(("    # why\n", "    def extra(self):\n        pass\n\n    # why\n")) == ["insert_definition"]
+    start = BASE.index("\n\ndef train")
+    assert told((BASE[start : BASE.index("\n\nif __name__")], "")) == ["delete_definition train"]
+    assert told(("    train(10)", "    train(20)")) == ["replace_statements"]
+
+
+def test_comments_and_blank_lines_are_edits_too() -> None:
+    assert told(("# layers", "# more layers")) == ["replace_statements"]
+    assert told(("# why\n", "# because\n")) == ["replace_statements Net"]
+    assert told(("# Model.\n", "\n# The model.\n\n")) == ["replace_statements"]
+
+
+def test_many_at_once_stay_small() -> None:
+    found = told(
+        ("DEPTH = 4", "DEPTH = 5"), ("import os\n", ""), ("print(step)", "print(steps)"), ("self.m = 2 * n", "self.m = n")
+    )
+    assert len(found) == 4
+    assert "rewrite_file" not in found
+
+
+def test_what_no_kind_expresses_is_a_rewrite() -> None:
+    assert told(('"""Doc."""\n', '# head\n"""Doc."""\n')) == ["rewrite_file"]
+    assert [e.kind for e in diff(BASE, BASE.replace("\n", "\r\n"))] == ["rewrite_file"]
+    assert [e.kind for e in diff("x = (", BASE)] == ["rewrite_file"]
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_other_line_breaks(newline: str) -> None:
+    base, new = (
+        text.replace("\n", newline) for text in (BASE, BASE.replace("DEPTH = 4", "DEPTH = 5").replace("x * self.n", "x"))
+    )
+    found = diff(base, new)
+    assert apply(base, found) == Applied(source=new) or newline == "\r"
+    assert [e.kind for e in found] == ["set_constant", "replace_statements"] or newline == "\r"
+
+
+def test_a_rewrite_is_stored_as_what_it_changes() -> None:
+    new = BASE.replace("DEPTH = 4", "DEPTH = 8")
+    assert normalise(BASE, [RewriteFile(code=new)]) == (SetConstant(name="DEPTH", value="8"),)
+    assert normalise(BASE, [RewriteFile(code="(")]) == (RewriteFile(code="("),)
+    assert normalise(BASE, [SetConstant(name="DEPTH", value="8")]) == (SetConstant(name="DEPTH", value="8"),)
+
+
+# ---------------------------------------------------------------- real files
+
+
+def modules(limit: int) -> list[Path]:
+    paths = sorted(p for p in LIBRARY.glob("*.py") if 1_000 < p.stat().st_size < limit)
+    paths += sorted(p for p in (LIBRARY / "json").glob("*.py")) + sorted((LIBRARY / "email").glob("*.py"))
+    return paths
+
+
+def text_of(path: Path) -> str:
+    return path.read_bytes().decode("utf-8")
+
+
+def mutated(source: Source, random: random.Random) -> str:
+    """The file with a few lines, statements and values changed at random places, as far as it still parses."""
+    text = source.text
+    for _ in range(random.randint(1, 4)):
+        parsed = read(text)
+        assert isinstance(parsed, Source)
+        block = random.choice(parsed.blocks)
+        node, other = random.choice(block.body), random.choice(random.choice(parsed.blocks).body)
+        start, end = parsed.line_start(node.lineno), parsed.line_start((node.end_lineno or 0) + 1)
+        indent = parsed.indent_of(node)
+        change = random.choice(["delete", "comment", "double", "insert", "swap", "value"])
+        new = {
+            "delete": "",
+            "comment": f"{indent}# a remark\n\n" + text[start:end],
+            "double": text[start:end] * 2,
+            "insert": text[start:end] + f"\n{indent}def fresh(self):\n{indent}    return 1\n",
+            "swap": parsed.lines(other.lineno, other.end_lineno or 0),
+            "value": text[start:end].replace("1", "2").replace("self", "this"),
+        }[change]
+        attempt = text[:start] + new + text[end:]
+        if isinstance(read(attempt), Source):
+            text = attempt
+    return text
+
+
+def check_roundtrip(path: Path, rounds: int) -> tuple[int, int]:
+    """(files changed, changes that took a whole rewrite)."""
+    random_ = random.Random(path.name)
+    source = read(text_of(path))
+    assert isinstance(source, Source)
+    changed = rewrites = 0
+    for _ in range(rounds):
+        new = mutated(source, random_)
+        found = diff(source.text, new)
+        assert apply(source.text, found) == Applied(source=new), path
+        changed += new != source.text
+        rewrites += any(isinstance(edit, RewriteFile) for edit in found)
+    return changed, rewrites
+
+
+def test_the_library_changed_at_random_comes_back() -> None:
+    totals = [check_roundtrip(path, 2) for path in random.Random(7).sample(modules(20_000), 12)]
+    changed, rewrites = (sum(column) for column in zip(*totals, strict=True))
+    assert changed >= 15
+    assert rewrites <= changed / 3
+
+
+def check_constants(path: Path) -> int:
+    """Set each simple constant of a real file: all but its value stays, and both parsers take the result."""
+    text, done = text_of(path), 0
+    tree = ast.parse(text)
+    for node in tree.body[:200]:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            result = apply(text, [SetConstant(name=node.targets[0].id, value="12345 + 54321")])
+            if isinstance(result, Applied):
+                before, _, after = result.source.partition("12345 + 54321")
+                assert text.startswith(before)
+                assert text.endswith(after)
+                done += 1
+                if done == 1:
+                    cst.parse_module(result.source)
+    return done
+
+
+def test_constants_of_the_library() -> None:
+    assert sum(check_constants(path) for path in random.Random(3).sample(modules(15_000), 15)) >= 20
+
+
+@pytest.mark.slow
+def test_the_whole_library() -> None:
+    totals = [check_roundtrip(path, 3) for path in modules(120_000)]
+    changed, rewrites = (sum(column) for column in zip(*totals, strict=True))
+    assert rewrites <= changed / 3
+    assert sum(check_constants(path) for path in modules(60_000)) >= 200

@@ -1,0 +1,109 @@
+"""The fingerprint and the guard: what is the same experiment, and what may not be tried."""
+
+import pytest
+
+from agent.edit import fingerprint, guard
+from agent.records import Refused
+
+BASE = '''"""Doc."""
+import torch
+LR = 0.001  # rate
+BATCH = 2**19
+SEED = 42
+
+
+def build_model(n):
+    """Doc."""
+    torch.manual_seed(42)
+    return n
+
+
+class Meter:
+    def score(self): return 1
+'''
+
+
+def reason(old: str, new: str, edited: str, **kinds: object) -> str | None:
+    assert old in BASE
+    answer = guard(BASE, BASE.replace(old, new), **kinds)  # type: ignore[arg-type]
+    return answer.reason if isinstance(answer, Refused) else edited
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("x = 2**19", "x = 524288  # same"),
+        ("x = 1e-3", "x = 0.001"),
+        ("x = -(1)", "x = - 1"),
+        ("x = 0xff", "x=255"),
+        ("x = 1_000 * 3", "x = 3000"),
+        ("def f():\n    'doc'\n    return 1", "def f(): return 1"),
+        ("x = 'a'", 'x = (\n    "a"\n)'),
+        ("x = [1, 2]\r\n", "\ufeffx = [\n  1,\n  2,\n]\n"),
+        ("class C:\n    '''doc'''\n", "class C:\n    '''other'''"),
+    ],
+)
+def test_equal_programs_have_one_fingerprint(one: str, two: str) -> None:
+    assert fingerprint(one) == fingerprint(two)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("x = 1", "x = 1.0"), ("x = 1", "x = True"), ("x = 1", "x = '1'"), ("x = 1", "y = 1"), ("x = a - b", "x = b - a"),
+        ("f(1)", "f(a=1)"), ("x = 'a'", "x = b'a'"), ("x = 1\ny = 2", "y = 2\nx = 1"), ("x = 0.0", "x = -0.0"),
+        ("if x:\n    a()\n    b()", "if x:\n    a()\nb()"), ("x = {1: 2}", "x = {1, 2}"), ("(", "["), ("x = 2**-1", "x = 2"),
+    ],
+)  # fmt: skip
+def test_different_programs_differ(one: str, two: str) -> None:
+    assert fingerprint(one) != fingerprint(two)
+
+
+def test_no_op_and_already_tried() -> None:
+    assert reason("# rate", "# other", "") == "no-op"
+    assert reason("2**19", "524288", "") == "no-op"
+    tried = {fingerprint(BASE.replace("0.001", "0.002"))}
+    assert reason("0.001  # rate", "2e-3", "", tried=tried) == "already-tried"
+    assert reason("0.001", "0.003", "passes", tried=tried) == "passes"
+
+
+@pytest.mark.parametrize(("old", "new"), [("SEED = 42", "SEED = 137"), ("manual_seed(42)", "manual_seed(SEED + 7)")])
+def test_a_seed_alone_is_not_an_idea(old: str, new: str) -> None:
+    assert reason(old, new, "passes") == "seed-only"
+    both = BASE.replace(old, new).replace("0.001", "0.002")
+    assert guard(BASE, both) is None
+
+
+def test_a_seed_argument_alone_is_not_an_idea() -> None:
+    assert guard("shuffle(x, seed=1)", "shuffle(x, seed=2)").reason == "seed-only"  # type: ignore[union-attr]
+    assert guard("shuffle(x, size=1)", "shuffle(x, size=2)") is None
+    assert guard("SEEDLING = 1", "SEEDLING = 2") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("BATCH = 2**19", "BATCH = 2**18"),
+        ("BATCH = 2**19", ""),
+        ("BATCH = 2**19", "BATCH = 2**19\nBATCH = 1"),
+        ("BATCH = 2**19", "BATCH = 2**19\nimport x as BATCH"),
+        ("def score(self): return 1", "def score(self): return 0"),
+        ("def score(self): return 1", "def score(self): return 1\nMeter.score = None"),
+        ("def build_model(n):", "def build(n):"),
+    ],
+)
+def test_protected_names_stay_whatever_changes_them(old: str, new: str) -> None:
+    names = {"protected": ["BATCH", "Meter.score", "build_model", "not_there"]}
+    assert reason(old, new, "passes", **names) == "protected"
+    assert reason("0.001", "0.002", "passes", **names) == "passes"
+    assert reason("BATCH = 2**19", "LR, BATCH = 1, 2", "passes", **names) == "protected"
+
+
+def test_required_names_may_change_but_not_vanish() -> None:
+    assert reason("return n", "return n + 1", "passes", required=["build_model"]) == "passes"
+    assert reason("def build_model(n):", "def build(n):", "passes", required=["build_model"]) == "protected"
+
+
+def test_what_does_not_parse_is_refused_as_such() -> None:
+    assert reason("LR =", "LR = (", "passes") == "syntax"
+    assert guard("x = (", "x = 1") is None

@@ -1,0 +1,195 @@
+"""Whatever comes in, apply answers: it does not raise, it does not crash the process, and it does nothing by halves."""
+
+import ast
+import subprocess
+import sys
+import time
+
+import libcst as cst
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.edit import Applied, apply, diff, fingerprint, guard
+from agent.records import (
+    AddImport,
+    DeleteDefinition,
+    Edit,
+    InsertDefinition,
+    Refused,
+    ReplaceDefinition,
+    ReplaceStatements,
+    RewriteFile,
+    SetConstant,
+)
+
+BASE = "import os\nA = 1  # one\n\n\ndef f(x):\n    return x\n\n\nclass C:\n    def m(self): pass\n"
+HOSTILE = {
+    "nul": "A\x00 = 1",
+    "surrogate": "A = '\ud800'",
+    "10 MB of brackets": "(" * 10_000_000,
+    "10 MB of statements": "x=1\n" * 2_500_000,
+    "minus signs": "A = " + "-" * 5000 + "1",
+    "nots": "A = " + "not " * 900 + "1",
+    "sums": "A = " + "+".join("1" * 5000),
+    "attributes": "A = a" + ".b" * 900,
+    "calls": "A = a" + "()" * 900,
+    "elifs": "if x: pass\n" + "elif x: pass\n" * 900,
+    "indents": "".join(" " * i + "if x:\n" for i in range(99)) + " " * 99 + "pass\n",
+    "huge number": "A = " + "9" * 10_000,
+    "odd characters": "A = 1\u2028B = 2\x85\x1c",
+    "nothing": "",
+}
+
+
+def edits_of(text: str) -> list[Edit]:
+    return [
+        SetConstant(name="A", value=text),
+        ReplaceDefinition(name="f", code=text),
+        ReplaceDefinition(name="C.m", code="def m(self):\n  " + text),
+        InsertDefinition(code=text, after="C.m"),
+        ReplaceStatements(old=text, new="pass"),
+        ReplaceStatements(old="return x", new=text),
+        AddImport(code=text),
+        RewriteFile(code=text),
+    ]
+
+
+def unchecked(text: str) -> list[Edit]:
+    """As edits_of, also for texts that the records refuse to hold."""
+    texts = {"name": text, "value": text, "code": text, "old": text, "new": text, "after": text, "within": text}
+    kinds: list[type[Edit]] = [
+        SetConstant, ReplaceDefinition, InsertDefinition, DeleteDefinition, ReplaceStatements, AddImport, RewriteFile,
+    ]  # fmt: skip
+    return [kind.model_construct(**{k: v for k, v in texts.items() if k in kind.model_fields}) for kind in kinds]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_refused_or_applied_in_time(name: str) -> None:
+    text = HOSTILE[name]
+    before = time.monotonic()
+    edits = unchecked(text) if "\ud800" in text else edits_of(text) + unchecked(text)
+    for edit in edits:
+        result = apply(BASE, [edit])
+        assert isinstance(result, Refused) or ast.parse(result.source)
+    for edit in edits_of("1"):
+        assert isinstance(apply(text, [edit]), Refused | Applied)
+    assert time.monotonic() - before < 20
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_guard_fingerprint_and_diff_take_it_too(name: str) -> None:
+    text = HOSTILE[name]
+    assert len(fingerprint(text)) == 64
+    refused = guard(BASE, text, protected=["f"])
+    assert refused is not None or text == ""
+    if "\ud800" not in text:
+        for edits in (diff(BASE, text), diff(text, BASE)):
+            assert edits
+    assert apply(text, [RewriteFile(code=BASE)]) == Applied(source=BASE)
+
+
+def test_brackets_are_a_syntax_refusal() -> None:
+    for edit in edits_of("(" * 10_000_000):
+        answer = apply(BASE, [edit])
+        assert isinstance(answer, Refused)
+        assert answer.reason == "syntax"
+        assert len(str(answer)) < 1000
+
+
+SURVIVOR = """
+import threading
+from agent.edit import apply
+from agent.records import ReplaceStatements, RewriteFile, SetConstant
+
+TEXTS = "(" * 100_000, "[" * 190 + "]" * 190, "lambda: " * 3000 + "1", "-" * 20_000 + "1", "a" + "[0" * 180 + "]" * 180
+
+def work():
+    for text in TEXTS:
+        for edit in (SetConstant(name="A", value=text), RewriteFile(code=text), ReplaceStatements(old="A = 1", new=text)):
+            print(type(apply("A = 1\\n", [edit])).__name__)
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def test_the_process_survives_what_kills_libcst_alone() -> None:
+    """libcst's native parser overflows its stack on deep nesting; only a process of its own can show that ours does not."""
+    run = subprocess.run([sys.executable, "-c", SURVIVOR], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.split()) == 15
+
+
+def test_all_or_nothing() -> None:
+    good, bad = SetConstant(name="A", value="2"), SetConstant(name="B", value="2")
+    assert isinstance(apply(BASE, [good, bad]), Refused)
+    assert isinstance(apply(BASE, [good, RewriteFile(code="(")]), Refused)
+    assert isinstance(apply("A = (", [good]), Refused)
+    assert apply(BASE, []) == Applied(source=BASE)
+
+
+SHARDS = st.sampled_from(
+    [
+        *(
+            "A",
+            " = ",
+            "1",
+            "\n",
+            "    ",
+            "\t",
+            "def f(x):",
+            "pass",
+            ";",
+            "#",
+            '"""',
+            "'",
+            "(",
+            ")",
+            "[",
+            "]",
+            "\\\n",
+            "\r\n",
+            "\r",
+            "\x0c",
+        ),
+        *(
+            "if x:",
+            "else:",
+            "class C:",
+            "return x",
+            "@d\n",
+            "import os",
+            ",",
+            ":",
+            "é",
+            "\ufeff",
+            "async ",
+            "lambda: ",
+            "*",
+            "\x00",
+        ),
+        *("f'{", "}'"),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(SHARDS, max_size=14).map("".join), st.lists(SHARDS, max_size=14).map("".join))
+def test_shards_of_python(old: str, new: str) -> None:
+    for edit in (*edits_of(new), *unchecked(new)):
+        result = apply(BASE, [edit])
+        if isinstance(result, Applied):
+            ast.parse(result.source.removeprefix("\ufeff"))
+    for edit in edits_of("1"):
+        apply(old, [edit])
+    result = apply(old, diff(old, new))
+    assert isinstance(result, Refused) or result.source == new
+
+
+def test_results_parse_in_libcst_too() -> None:
+    for edit in edits_of("def f(x):\n\treturn x  # é"):
+        result = apply(BASE, [edit])
+        if isinstance(result, Applied):
+            cst.parse_module(result.source)

@@ -1,0 +1,117 @@
+"""ReplaceStatements, AddImport and RewriteFile on before / after pairs."""
+
+import pytest
+
+from agent.records import AddImport, ReplaceStatements, RewriteFile
+from tests.agent.edit.pairs import made, pair, refused
+
+CODE = """
+def f(x):
+    y = x+1  # add
+    if y:
+        z = "a"; w = 2
+    return  y
+
+def g(x):
+    if x: return 1
+    return  y
+"""
+
+
+def put(old: str, new: str, out: str, into: str, within: str | None = None) -> None:
+    assert out in CODE
+    assert made(CODE, ReplaceStatements(old=old, new=new, within=within)) == CODE.replace(out, into, 1)
+
+
+def test_layout_comments_and_quotes_do_not_matter() -> None:
+    put("y = (x + 1)", "y = x * 2", "    y = x+1  # add\n", "    y = x * 2\n")
+    put("  z = 'a'\n  w = 2", "z = 1", '        z = "a"; w = 2\n', "        z = 1\n")
+    put(
+        "y = x + 1\nif y:\n  z = 'a'\n  w = 2\n",
+        "y = 0",
+        CODE[CODE.index("    y =") : CODE.index("    return  y")],
+        "    y = 0\n",
+    )
+
+
+def test_part_of_a_line() -> None:
+    put("z = 'a'", "z = 'b'", '"a";', "'b';")
+    put("w = 2", "w = 3", "w = 2", "w = 3")
+    put("w = 2", "for w in x:\n  pass", '"a"; w = 2\n', '"a"\n        for w in x:\n            pass\n')
+    put("z = 'a'", "if x:\n  pass", '        z = "a"; w = 2\n', "        if x:\n            pass\n        w = 2\n")
+    put("return 1", "return 2", "if x: return 1", "if x: return 2")
+    put("return 1", "x = 1\nreturn x", "if x: return 1\n", "if x:\n        x = 1\n        return x\n")
+    put("return 1", "", "if x: return 1\n", "if x:\n        pass\n")
+
+
+def test_folded_blocks_unfold_whole() -> None:
+    edit = ReplaceStatements(old="b()", new="if b:\n    c()")
+    assert made("if x: a(); b(); d()  # e\n", edit) == "if x:\n    a()\n    if b:\n        c()\n    d()  # e\n"
+
+
+def test_ambiguous_until_within() -> None:
+    assert refused(CODE, ReplaceStatements(old="return y", new="return 0")).reason == "ambiguous"
+    tail = CODE[CODE.index("def g") :]
+    put("return y", "return 0", tail, tail.replace("return  y", "return 0"), within="g")
+
+
+def test_no_match_names_the_nearest() -> None:
+    answer = refused(CODE, ReplaceStatements(old="y = x + 2", new="y = 1"))
+    assert (answer.reason, "y = x+1" in answer.hint) == ("unknown-name", True)
+    assert refused(CODE, ReplaceStatements(old="return y", new="", within="h")).reason == "unknown-name"
+
+
+@pytest.mark.parametrize("old", ["", "# only a comment", "if y:", "y = ", "return y)", "\x00"])
+def test_old_is_whole_statements(old: str) -> None:
+    assert refused(CODE, ReplaceStatements(old=old, new="pass")).reason == "syntax"
+
+
+def test_new_that_does_not_parse_in_its_place() -> None:
+    assert refused("x = 1\n", ReplaceStatements(old="x = 1", new="x = ")).reason == "syntax"
+    assert refused("from __future__ import annotations\nx = 1\n", ReplaceStatements(old="x = 1", new=")")).reason == "syntax"
+
+
+def test_deleting_all_of_a_block_leaves_pass() -> None:
+    assert made("while x:\n    y()\n", ReplaceStatements(old="y()", new="")) == "while x:\n    pass\n"
+    assert made("while x:\n    y()\n", ReplaceStatements(old="y()", new="# later\n")) == "while x:\n    # later\n    pass\n"
+    assert made("x = 1\ny = 2", ReplaceStatements(old="y = 2", new="")) == "x = 1\n"
+
+
+def test_imports_stand_with_imports() -> None:
+    edit = AddImport(code="import sys")
+    pair('"""Doc."""\n\nimport os\n\nX = 1\n', edit, '"""Doc."""\n\nimport os\nimport sys\n\nX = 1\n')
+    assert made('"""Doc."""\nX = 1\n', edit) == '"""Doc."""\n\nimport sys\nX = 1\n'
+    assert made('"""Doc."""', edit) == '"""Doc."""\n\nimport sys'
+    assert made("", edit) == "import sys\n"
+    assert (
+        made("#!/bin/python\n# -*- coding: utf-8 -*-\nX = 1\n", edit)
+        == "#!/bin/python\n# -*- coding: utf-8 -*-\nimport sys\nX = 1\n"
+    )
+    assert made("X = 1\n", edit) == "import sys\nX = 1\n"
+    assert made("import os; x = '''\n'''\r\ny = 1\r\n", edit).endswith("'''\r\nimport sys\ny = 1\r\n")
+    late = "import os\nos.environ['A'] = 'b'\nimport torch\ndef f(): pass\nimport late\n"
+    assert made(late, edit) == late.replace("import torch\n", "import torch\nimport sys\n")
+
+
+def test_future_imports_come_first() -> None:
+    edit = AddImport(code="from __future__ import annotations")
+    assert made('"""Doc."""\nimport os\n', edit) == '"""Doc."""\n\nfrom __future__ import annotations\nimport os\n'
+    assert made("import os\n", edit) == "from __future__ import annotations\nimport os\n"
+
+
+def test_an_import_that_is_there_changes_nothing() -> None:
+    before = "import os, sys\nfrom a import (b,\n  c as d)\n"
+    for code in ("import sys", "from a import c as d", "import sys, os"):
+        assert made(before, AddImport(code=code)) == before
+    assert made(before, AddImport(code="from a import c")) != before
+
+
+@pytest.mark.parametrize("code", ["x = 1", "", "import", "import a; b()", "import a\nx = 1"])
+def test_only_imports_are_imports(code: str) -> None:
+    assert refused("x = 1\n", AddImport(code=code)).reason == "syntax"
+
+
+def test_rewrite_is_literal_and_may_mend_a_broken_file() -> None:
+    new = "\ufeffx = 1\r\n\x0cy = 2"
+    assert made("x = (\n", RewriteFile(code=new)) == new
+    assert refused("x = 1\n", RewriteFile(code="x = (")).reason == "syntax"
