@@ -36,7 +36,7 @@ PRESETS: dict[str, Preset] = {
             VOCAB_SIZE="8192",
             SEQUENCE_LENGTH="2048",
             VAL_TOKENS="2**17",
-            TRAIN_BYTES="2**32",
+            TRAIN_BYTES="2**31",
             CLIMBMIX_SHARDS="10",
         ),
         TRAIN: _constants(

@@ -40,14 +40,12 @@ import tiktoken
 # What is measured. All of these decide the score, so results are comparable only where they are equal (see `fingerprint`).
 CORPUS = "stdlib"  # stdlib: this Python's own library | folder:/path of .txt, .jsonl, .parquet | climbmix | tinystories
 TOKENIZER = "bpe"  # bpe: fewer, longer tokens, so more text per second of training | byte: no vocabulary to learn
-VOCAB_SIZE = (
-    2048  # tokens of the bpe, special one included: more, and a small model's softmax eats its budget; fewer, and it reads less
-)
+VOCAB_SIZE = 2048  # tokens of the bpe; with more a small model's softmax eats the budget, with fewer it reads less text
 SEQUENCE_LENGTH = 256  # tokens of context at evaluation, and in training
 VAL_TOKENS = 2**15  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logits cross a pipe to be scored
 TRAIN_BYTES = 2**28  # text beyond this is left unread: far more than a small budget can see
 BPE_BYTES = 2**26  # text that the bpe is trained on
-CLIMBMIX_SHARDS = 4  # training shards to download, of 6542; each is about 90 MB of compressed text
+CLIMBMIX_SHARDS = 4  # training shards to download, of 6542
 VAL_DOCUMENT_CHARS = 2**12  # longest piece of one document in val, so that no single document decides the score
 
 CLIMBMIX_URL = "https://huggingface.co/datasets/karpathy/climbmix-400b-shuffle/resolve/main"
