@@ -15,15 +15,16 @@ from agent.display.pen import open_console
 from agent.display.show import attempt_page, diff_view, trial_page
 from agent.display.status import status_page
 from agent.display.table import trial_table
-from agent.errors import HistoryFault, UsageFault
-from agent.history import History, list_runs
+from agent.errors import UsageFault
+from agent.history import HOME, History, list_runs, newest
 from agent.judge import incumbent_of, noise_of
-from agent.project import find_project
+from agent.lock import holder
+from agent.project import Project, find_project
 from agent.records import Attempt, Trial
 from agent.settings import read_settings
 from sandbox.record import Record
 
-Branch = Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; without it, the run in progress, or the newest.")]
+Branch = Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; without it, the run that goes on, or the last.")]
 OfBranch = Annotated[str | None, typer.Option("--branch", "-b", help="As the BRANCH of the log.")]
 Number = Annotated[int, typer.Argument(min=0, metavar="N", help="The trial's number, as in the log.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, of a stable form.")]
@@ -159,7 +160,7 @@ def _standing(history: History) -> Standing:
     for trial in trials:
         counts[trial.status] = counts.get(trial.status, 0) + 1
     return Standing(
-        branch=f"autoresearch/{run.tag}", running=pid is not None, pid=pid, method=run.method, model=run.model,
+        branch=history.branch, running=pid is not None, pid=pid, method=run.method, model=run.model,
         budget=str(run.budget), in_flight=history.in_flight, counts=counts, best=incumbent_of(trials),
         noise=noise_of(trials).sd, cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
     )  # fmt: skip
@@ -167,22 +168,25 @@ def _standing(history: History) -> Standing:
 
 @contextmanager
 def _reading(branch: str | None) -> Iterator[History]:
-    """The history of `branch`, or of the run in progress, or of the newest."""
+    """The history of `branch`, or of the run at hand."""
     folder = Path.cwd()
     project = find_project(folder, read_settings(folder))
-    if branch is None:
-        runs = list_runs(project)
-        if not runs:
-            raise HistoryFault("there is no run in this repository yet", "autoresearch start")
-        branch = next((run.branch for run in runs if run.pid is not None), runs[0].branch)
-    with History.read(project, branch) as history:
+    with History.read(project, branch or _at_hand(project)) as history:
         yield history
 
 
+def _at_hand(project: Project) -> str:
+    """The branch of the run that is going on; without one, of the run that was worked on last."""
+    locks = Path(project.root) / HOME / "runs"
+    going_on = (run.branch for run in list_runs(project) if holder(locks / run.tag / "lock") is not None)
+    return next(going_on, None) or newest(project)
+
+
 def _find(history: History, number: int) -> Trial | Attempt:
-    for one in (*history.trials, *history.in_flight):
-        if one.number == number:
-            return one
+    known: dict[int, Trial | Attempt] = {attempt.number: attempt for attempt in history.in_flight}
+    known |= {trial.number: trial for trial in history.trials}
+    if number in known:
+        return known[number]
     raise UsageFault(f"there is no trial #{number} in autoresearch/{history.run.tag}", f"autoresearch log {history.run.tag}")
 
 

@@ -16,11 +16,36 @@ from typer.testing import CliRunner, Result
 from agent.cli import app
 from agent.errors import Fault, HistoryFault, UsageFault
 from agent.history import History
+from agent.project import find_project
 from agent.records import Attempt, Change, Proposal, Provenance, Score, SetConstant, Trial
 from agent.records import Result as Measurement
-from tests.agent.study import TRAIN, make_repository, project_of, settings_of
+from agent.settings import RunSettings, Settings
+from sandbox.budget import Budget
 
+TRAIN = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nprint('trained')\n"
 HOSTILE = "[bold]wider[/bold] \x1b[31mred\u202e"
+
+
+def make_repository(folder: Path) -> Path:
+    """A git repository with a train.py at its root."""
+    folder.mkdir(parents=True)
+    (folder / "train.py").write_text(TRAIN)
+    for words in (
+        ("init", "-q", "-b", "main"),
+        ("add", "."),
+        ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "start"),
+    ):
+        _git(folder, *words)
+    return folder
+
+
+def settings(folder: Path) -> RunSettings:
+    """What the run `t` was asked for."""
+    return RunSettings(
+        tag="t", method="code", model="opus", budget=Budget(amount=20), seed=0, workers=1, trials=None, hours=None,
+        max_cost=None, baseline_repeats=2, data_fingerprint=None, start_commit=_git(folder, "rev-parse", "HEAD").strip(),
+        score="printed",
+    )  # fmt: skip
 
 
 def proposal(hypothesis: str) -> Proposal:
@@ -53,8 +78,7 @@ def settle(history: History, status: str, hypothesis: str, source: str, value: f
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a run `t` of a baseline, a keep, a crash, a refusal and a discard; and #5 in flight."""
     folder = make_repository(tmp_path_factory.mktemp("review") / "a repository")
-    project = project_of(folder)
-    with History.create(project, settings_of(project)) as history:
+    with History.create(find_project(folder, Settings()), settings(folder)) as history:
         settle(history, "baseline", "train.py as it is", TRAIN, 1.5)
         settle(history, "keep", "deeper", TRAIN.replace("DEPTH = 4", "DEPTH = 5"), 1.4)
         settle(history, "crash", HOSTILE, TRAIN.replace("DEPTH = 4", "DEPTH = 13"))
@@ -184,7 +208,7 @@ def test_the_export_has_upstream_s_columns_and_statuses(here: Path) -> None:
     assert [row[1:4] for row in rows[1:]] == [
         ["1.501000", "2.0", "keep"], ["1.401000", "2.0", "keep"], ["0.000000", "0.0", "crash"], ["1.601000", "2.0", "discard"],
     ]  # fmt: skip
-    assert _git(here, "log", "-1", "--format=%s", rows[2][0]).strip() == "deeper"
+    assert _git(here, "log", "-1", "--format=%s", rows[2][0]).strip() == "attempt #1: deeper"
 
 
 def test_the_export_goes_to_a_file_where_one_is_named(here: Path, tmp_path: Path) -> None:
@@ -201,6 +225,19 @@ def test_a_repository_without_a_run_says_how_to_start_one(tmp_path: Path, monkey
     error = fault("log")
     assert isinstance(error, HistoryFault)
     assert error.next_command == "autoresearch start"
+
+
+def test_without_a_name_it_is_the_run_that_goes_on_or_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make_repository(tmp_path / "two runs"))
+    project = find_project(Path.cwd(), Settings())
+    for tag in ("t", "u"):
+        # git's clock has seconds; the second run must be the later one.
+        monkeypatch.setenv("GIT_COMMITTER_DATE", f"2026-11-24T15:04:0{ord(tag) - ord('t')}+00:00")
+        with History.create(project, settings(Path.cwd()).model_copy(update={"tag": tag})):
+            pass
+    assert json.loads(said("status", "--json"))["branch"] == "autoresearch/u"
+    with _worker(Path.cwd()):
+        assert json.loads(said("status", "--json"))["branch"] == "autoresearch/t"
 
 
 @pytest.mark.usefixtures("here")
