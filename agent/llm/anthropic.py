@@ -31,10 +31,10 @@ class Anthropic:
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
-        message = self._api.ask(lambda client: self._message(client, request))
-        return _reply(message, time.monotonic() - began)
+        reply = self._api.ask(lambda client: self._ask(client, request))
+        return reply.model_copy(update={"seconds": time.monotonic() - began})
 
-    async def _message(self, client: AsyncAnthropic, request: Request) -> Message:
+    async def _ask(self, client: AsyncAnthropic, request: Request) -> Reply:
         *stable, last = request.blocks
         content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [{"type": "text", "text": last}]
         tool = {"name": request.tool.name, "description": request.tool.description, "input_schema": request.tool.parameters}
@@ -47,10 +47,14 @@ class Anthropic:
             "messages": [{"role": "user", "content": content}],
         }
         async with client.messages.stream(**arguments) as stream:
-            message = await stream.get_final_message()
+            try:
+                message = await stream.get_final_message()
+            except (AssertionError, RuntimeError, LookupError, AttributeError, TypeError) as error:
+                # The SDK assembles the events of a stream without checking that they are a message's.
+                raise Transient(f"{PROVIDER}'s reply is no message") from error
         if message.stop_reason is None:
             raise Transient(f"{PROVIDER}'s reply broke off")
-        return message
+        return _reply(message)
 
 
 class AnthropicApi:
@@ -94,7 +98,7 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     return line == family and getattr(model, "lifecycle", None) in (None, "active")
 
 
-def _reply(message: Message, seconds: float) -> Reply:
+def _reply(message: Message) -> Reply:
     usage = message.usage
     read, write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     called = [block.input for block in message.content if block.type == "tool_use"]
@@ -106,5 +110,4 @@ def _reply(message: Message, seconds: float) -> Reply:
         input_tokens=usage.input_tokens + read + write,
         output_tokens=usage.output_tokens,
         cost=cost_of(message.model, fresh=usage.input_tokens, output=usage.output_tokens, read=read, write=write),
-        seconds=seconds,
     )

@@ -38,10 +38,10 @@ class OpenAI:
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
-        completion = self._api.ask(lambda client: self._completion(client, request))
-        return _reply(completion, self.name, time.monotonic() - began)
+        reply = self._api.ask(lambda client: self._ask(client, request))
+        return reply.model_copy(update={"seconds": time.monotonic() - began})
 
-    async def _completion(self, client: AsyncOpenAI, request: Request) -> ChatCompletion:
+    async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
         limit = "max_tokens" if self._local else "max_completion_tokens"
         arguments: dict[str, Any] = {
@@ -55,9 +55,9 @@ class OpenAI:
             limit: request.max_output_tokens,
         }
         completion = await client.chat.completions.create(**arguments)
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
+        if not isinstance(completion, ChatCompletion) or not completion.choices or not completion.choices[0].message:
             raise Transient(f"{PROVIDER}'s answer is no chat completion")
-        return completion
+        return _reply(completion, self.name)
 
 
 class OpenAIApi:
@@ -98,7 +98,7 @@ def _is_general(name: str) -> bool:
     return pieces[0] == "gpt" and len(pieces) > 1 and not OTHER_KINDS.intersection(pieces)
 
 
-def _reply(completion: ChatCompletion, asked: str, seconds: float) -> Reply:
+def _reply(completion: ChatCompletion, asked: str) -> Reply:
     choice, usage = completion.choices[0], completion.usage
     calls = [call.function.arguments for call in choice.message.tool_calls or () if call.type == "function"]
     arguments = _object(calls[0]) if calls else None
@@ -115,7 +115,6 @@ def _reply(completion: ChatCompletion, asked: str, seconds: float) -> Reply:
         input_tokens=total,
         output_tokens=output,
         cost=cost_of(model, fresh=max(total - read, 0), output=output, read=read) if usage else None,
-        seconds=seconds,
     )
 
 

@@ -50,7 +50,7 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
     Raises ModelUnavailable at the deadline or when called off; every other exception of `call` at once.
     """
     end = time.monotonic() + patience.seconds
-    jittered = wait_exponential_jitter(initial=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait)
+    jittered = wait_exponential_jitter(multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait)
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -1,0 +1,157 @@
+"""What --model means: families, full names, scripts, and the errors where something is missing."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ModelFault, ModelUnavailable
+from agent.llm.model import Request, Tool
+from agent.llm.recorded import Recorded
+from agent.llm.resolve import default_model, open_model
+from agent.llm.scripted import Scripted
+from tests.loopback import anthropic_server, openai_server
+from tests.loopback.anthropic_server import AnthropicServer
+from tests.loopback.openai_server import OpenAIServer
+from tests.loopback.wire import Status, ToolCall
+
+CLAUDES = [
+    anthropic_server.model("claude-haiku-4-5-20251001", "2025-10-01T00:00:00Z"),
+    anthropic_server.model("claude-opus-4-6", "2026-02-05T00:00:00Z"),
+    anthropic_server.model("claude-opus-4-5-20251101", "2025-11-24T00:00:00Z"),
+    anthropic_server.model("claude-sonnet-4-6", "2026-02-17T00:00:00Z"),
+    anthropic_server.model("claude-opus-3-20240229", "2026-03-01T00:00:00Z", "retired"),
+]
+GPTS = [
+    openai_server.model("gpt-5", 100),
+    openai_server.model("gpt-5.2", 200),
+    openai_server.model("gpt-5.2-2025-12-11", 200),
+    openai_server.model("gpt-5.3-mini", 300),
+    openai_server.model("gpt-5.3-chat-latest", 300),
+    openai_server.model("gpt-image-2", 400),
+    openai_server.model("text-embedding-4", 500),
+    openai_server.model("o4-mini", 500),
+]
+TOOL = Tool(name="propose", description="", parameters={"type": "object"})
+
+
+def opened(name: str, seconds: float = 5.0, **environment: str) -> str:
+    return open_model(name, environment, seconds, threading.Event()).name
+
+
+@pytest.mark.parametrize(
+    ("family", "newest"), [("opus", "claude-opus-4-6"), ("sonnet", "claude-sonnet-4-6"), ("haiku", "claude-haiku-4-5-20251001")]
+)
+def test_a_family_is_its_newest_active_model_on_any_page_of_the_list(family: str, newest: str) -> None:
+    with AnthropicServer(models=CLAUDES) as server:
+        assert opened(family, ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url) == newest
+        assert len(server.seen) == 3, "five models in pages of two"
+
+
+def test_gpt_is_the_newest_general_one() -> None:
+    with OpenAIServer(models=GPTS) as server:
+        assert opened("gpt", OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{server.url}/v1") == "gpt-5.2"
+
+
+def test_full_names_are_taken_as_they_are_and_ask_nobody() -> None:
+    assert opened("claude-opus-4-1-20250805", ANTHROPIC_API_KEY="k") == "claude-opus-4-1-20250805"
+    assert opened("anthropic:claude-next", ANTHROPIC_API_KEY="k") == "claude-next"
+    assert opened("gpt-4.1", OPENAI_API_KEY="k") == "gpt-4.1"
+    assert opened("openai:o3", OPENAI_API_KEY="k") == "o3"
+
+
+def test_a_server_of_ones_own_needs_no_key() -> None:
+    with OpenAIServer([ToolCall({"hypothesis": "h"})]) as server:
+        model = open_model("llama3.1", {"OPENAI_BASE_URL": f"{server.url}/v1"}, 5.0, threading.Event())
+        reply = model.complete(Request(system="s", blocks=("b",), tool=TOOL))
+    assert reply.arguments == {"hypothesis": "h"}
+    assert (reply.model, reply.cost) == ("llama3.1", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("opus", "ANTHROPIC_API_KEY"),
+        ("claude-opus-4-6", "ANTHROPIC_API_KEY"),
+        ("gpt", "OPENAI_API_KEY"),
+        ("openai:x", "OPENAI_API_KEY"),
+    ],
+)
+def test_without_a_key_the_variable_is_named_and_the_way_without(name: str, variable: str) -> None:
+    with pytest.raises(ModelFault, match=variable) as caught:
+        opened(name)
+    assert "--model none" in caught.value.message
+    assert caught.value.next_command and variable in caught.value.next_command
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(ModelFault, match="opus, sonnet, haiku"):
+        opened("gemini", ANTHROPIC_API_KEY="k")
+
+
+def test_a_list_without_the_family_or_out_of_reach_is_a_fault() -> None:
+    with AnthropicServer(models=CLAUDES[:1]) as server, pytest.raises(ModelFault, match="lists no opus"):
+        opened("opus", ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url)
+    with pytest.raises(ModelUnavailable):
+        opened("opus", 0.5, ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url)
+
+
+def test_the_default_model_is_that_of_the_key_there_is() -> None:
+    assert default_model({}) is None
+    assert default_model({"OPENAI_API_KEY": "k"}) == "gpt"
+    assert default_model({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}) == "opus"
+
+
+def script(folder: Path, *lines: object) -> Path:
+    path = folder / "answers.jsonl"
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+def ask(model: Scripted, index: int) -> object:
+    return model.complete(Request(system="s", blocks=("b",), tool=TOOL, index=index))
+
+
+def test_a_script_answers_by_the_number_of_the_question(tmp_path: Path) -> None:
+    path = script(tmp_path, {"hypothesis": "one", "edits": [], "cost": 0.5}, "", {"text": "no", "output_tokens": 7})
+    model = open_model(f"scripted:{path}", {}, 5.0, threading.Event())
+    second, first = (model.complete(Request(system="s", blocks=("b",), tool=TOOL, index=index)) for index in (1, 0))
+    assert (first.arguments, first.cost) == ({"hypothesis": "one", "edits": []}, 0.5)
+    assert (second.arguments, second.text, second.output_tokens) == (None, "no", 7)
+    with pytest.raises(ModelFault, match="all are given"):
+        ask(Scripted([]), 0)
+
+
+def test_a_script_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match="line 2"):
+        Scripted.read(script(tmp_path, {"text": "a"}, "[1]"))
+    with pytest.raises(ModelFault, match="cannot read"):
+        Scripted.read(tmp_path / "missing.jsonl")
+
+
+def test_a_slow_script_can_be_called_off() -> None:
+    cancel = threading.Event()
+    threading.Timer(0.1, cancel.set).start()
+    with pytest.raises(ModelUnavailable):
+        ask(Scripted([{"text": "late", "seconds": 60}], cancel), 0)
+
+
+def test_transcripts_hold_requests_replies_and_faults_and_no_key(tmp_path: Path) -> None:
+    with AnthropicServer([ToolCall({"hypothesis": "h"}), Status(401, "wrong key: sk-secret")]) as server:
+        environment = {"ANTHROPIC_API_KEY": "sk-secret", "ANTHROPIC_BASE_URL": server.url}
+        model = Recorded(open_model("claude-x", environment, 5.0, threading.Event()), tmp_path / "a" / "b")
+        request = Request(system="the rules", blocks=("b",), tool=TOOL)
+        model.complete(request)
+        with pytest.raises(ModelFault):
+            model.complete(request)
+    text = (tmp_path / "a" / "b" / "transcript.jsonl").read_text()
+    entries = [json.loads(line) for line in text.splitlines()]
+    assert [next(key for key in entry if key != "at") for entry in entries] == ["request", "reply", "request", "fault"]
+    assert "the rules" in text and "sk-secret" not in text
+
+
+def test_a_transcript_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    model = Recorded(Scripted([{"text": "fine"}]), tmp_path / "file" / "folder")
+    assert model.complete(Request(system="s", blocks=("b",), tool=TOOL)).text == "fine"

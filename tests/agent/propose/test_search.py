@@ -1,0 +1,192 @@
+"""The contract of every search method, and what is particular to each: run over the rows of METHODS."""
+
+import logging
+import math
+import time
+
+import numpy as np
+import pytest
+
+from agent.edit import Applied, apply
+from agent.errors import UsageFault
+from agent.propose import METHODS, Observation, cmaes, random, tpe
+from agent.propose.observe import key_of
+from agent.propose.scale import draw
+from agent.propose.search import Suggest
+from agent.records import Configuration, Proposal
+from agent.space import Space, read_constants, read_space
+from benchmarks.search_start import SOURCE as FOURTEEN
+from benchmarks.search_start import make_objective
+from tests.agent.propose.example import DEFAULT, SOURCE, SPACE, context, pending, trial
+
+SEARCHES = {"random": random.suggest, "tpe": tpe.suggest, "cmaes": cmaes.suggest}
+
+
+@pytest.fixture(params=[name for name, method in METHODS.items() if not method.needs_model])
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def suggest(name: str) -> Suggest:
+    return SEARCHES[name]
+
+
+def loss(configuration: Configuration) -> float | None:
+    """Best at MATRIX_LR 0.02 and DEPTH 12; too deep fails."""
+    depth, rate = float(configuration["DEPTH"]), float(configuration["MATRIX_LR"])
+    return None if depth > 18 else 1.0 + 0.02 * abs(depth - 12) + 0.1 * abs(math.log(rate / 0.02))
+
+
+def history(suggest: Suggest, count: int, space: Space = SPACE, seed: int = 3) -> list[Observation]:
+    """The baseline and `count` suggestions with what became of them."""
+    seen = [Observation(configuration=space.default, value=loss(space.default))]
+    for _ in range(count):
+        configuration = suggest(space, seen, seed)
+        seen.append(Observation(configuration=configuration, value=loss(configuration)))
+    return seen
+
+
+def test_it_is_a_function_of_the_history_and_the_seed(suggest: Suggest) -> None:
+    seen = history(suggest, 30)
+    for length in (1, 12, 31):
+        first, again = suggest(SPACE, seen[:length], 3), suggest(SPACE, list(seen[:length]), 3)
+        assert first == again
+    assert [o.configuration for o in history(suggest, 30)] == [o.configuration for o in seen]
+    assert suggest(SPACE, seen, 3) != suggest(SPACE, seen, 4)
+
+
+def test_what_was_once_computed_changes_nothing(suggest: Suggest, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = history(suggest, 40)
+    warm = suggest(SPACE, seen, 9)
+    monkeypatch.setattr(cmaes, "_told", {})
+    assert suggest(SPACE, seen, 9) == warm
+
+
+def test_nothing_is_suggested_twice_and_everything_is_as_it_will_run(suggest: Suggest) -> None:
+    seen = [observation.configuration for observation in history(suggest, 60)]
+    assert len({key_of(configuration) for configuration in seen}) == len(seen)
+    for configuration in seen:
+        assert SPACE.repair(configuration) == configuration
+        assert set(configuration) == set(SPACE.names)
+
+
+def test_parallel_suggestions_differ(suggest: Suggest) -> None:
+    seen = history(suggest, 15)
+    for _ in range(8):
+        seen.append(Observation(configuration=suggest(SPACE, seen, 5), pending=True))
+    assert len({key_of(observation.configuration) for observation in seen[-8:]}) == 8
+
+
+def test_a_small_space_is_used_up_and_then_said_to_be(suggest: Suggest) -> None:
+    space = read_space("KIND = 'a'  # [a | b | c]\nDEPTH = 2  # [1 .. 3]\n")
+    seen = [Observation(configuration=space.default, value=1.0)]
+    for number in range(8):
+        seen.append(Observation(configuration=suggest(space, seen, 0), value=float(number)))
+    assert len({key_of(observation.configuration) for observation in seen}) == 9
+    with pytest.raises(UsageFault, match="every configuration"):
+        suggest(space, seen, 0)
+    with pytest.raises(UsageFault, match="no constants"):
+        suggest(read_space("x = 1\n"), [], 0)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["A = 1.0  # [0.1 .. 10 log]\n", "A = 3  # [1 .. 5]\n", "A = 'x'  # [x | y | z]\n", "A = True\nB = 48  # [16 .. 64 pow2]\n"],
+)
+def test_spaces_of_one_kind_work(suggest: Suggest, source: str) -> None:
+    space = read_space(source)
+    seen = [Observation(configuration=space.default, value=1.0)]
+    for _ in range(2):
+        seen.append(Observation(configuration=suggest(space, seen, 0), value=0.5))
+    many = [Observation(configuration=space.default, value=1.0 + number / 10) for number in range(30)]
+    assert suggest(space, many, 0) != space.default
+
+
+def test_failures_alone_are_no_obstacle(suggest: Suggest) -> None:
+    seen: list[Observation] = []
+    for _ in range(30):
+        seen.append(Observation(configuration=suggest(SPACE, seen, 1)))
+    assert len({key_of(observation.configuration) for observation in seen}) == 30
+
+
+def test_a_space_that_changed_since_is_no_obstacle(suggest: Suggest) -> None:
+    seen = history(suggest, 25)
+    wider = read_space(SOURCE.replace("WEIGHT_DECAY", "DECAY") + "DROPOUT = 0.1  # [0 .. 0.5]\n")
+    configuration = suggest(wider, seen, 1)
+    assert set(configuration) == set(wider.names) and "DROPOUT" in configuration
+    odd = [Observation(configuration={**DEFAULT, "DEPTH": "deep", "MATRIX_LR": 1e9, "PATTERN": "XXXX"}, value=1.0)] * 20
+    assert SPACE.repair(suggest(SPACE, odd, 1))
+
+
+def test_a_thousand_trials_of_history_cost_little(suggest: Suggest) -> None:
+    space = read_space(FOURTEEN)
+    rng, objective = np.random.default_rng(0), make_objective(space, 0)
+    seen = [Observation(configuration=c, value=objective(c)) for c in (space.repair(draw(space, rng)) for _ in range(1000))]
+    suggest(space, seen, 0)
+    times = []
+    for seed in range(1, 6):
+        began = time.process_time()
+        suggest(space, seen, seed)
+        times.append(time.process_time() - began)
+    assert min(times) < 0.15
+
+
+def test_a_proposal_edits_the_constants_and_says_so(name: str) -> None:
+    proposer = METHODS[name].build(None)
+    proposal = proposer.propose(context(trial(0, 1.0), trial(1, 0.9, DEPTH=10), trial(2, "crash", DEPTH=20), trial(3, "refused")))
+    assert isinstance(proposal, Proposal)
+    applied = apply(SOURCE, proposal.edits)
+    assert isinstance(applied, Applied)
+    changed = {name: value for name, value in read_constants(applied.source).items() if value != DEFAULT[name]}
+    assert changed and proposal.hypothesis.startswith(f"{name}: ")
+    told = proposal.rationale or proposal.hypothesis
+    for constant, value in changed.items():
+        assert f"{constant} {DEFAULT[constant]} → {value}" in told
+    assert (proposal.by.method, proposal.by.origin, proposal.by.cost) == (name, "search", None)
+    assert not proposer.looks_ahead
+
+
+def test_a_proposal_keeps_clear_of_the_pending_ones(name: str) -> None:
+    proposer = METHODS[name].build(None)
+    first = proposer.propose(context(trial(0, 1.0)))
+    assert isinstance(first, Proposal)
+    second = proposer.propose(context(trial(0, 1.0), pending=(first, pending(DEPTH=9))))
+    assert isinstance(second, Proposal) and second.edits != first.edits
+
+
+def test_optuna_is_quiet_and_its_logging_is_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("optuna.storages._in_memory")
+    before = logger.level
+    history(tpe.suggest, 12)
+    assert capfd.readouterr() == ("", "")
+    assert logger.level == before
+
+
+def test_cmaes_starts_near_the_constants_as_they_stand() -> None:
+    near = [cmaes.suggest(SPACE, [Observation(configuration=DEFAULT, value=1.0)], seed) for seed in range(40)]
+    assert all(abs(int(configuration["DEPTH"]) - 8) <= 8 for configuration in near)
+    assert sum(configuration["PATTERN"] == "SSSL" for configuration in near) > 20
+    assert 0.03 < float(np.median([float(configuration["MATRIX_LR"]) for configuration in near])) < 0.055
+
+
+def test_cmaes_ranks_failures_behind_successes_and_is_blind_to_how_bad_a_score_is() -> None:
+    seen = history(random.suggest, 40)
+    assert any(o.value is None for o in seen), "the history has a failure to learn from"
+    worst = max(o.value for o in seen if o.value is not None)
+    stretched = [o if o.value is None else o.model_copy(update={"value": math.exp(o.value * 5)}) for o in seen]
+    assert cmaes.suggest(SPACE, stretched, 7) == cmaes.suggest(SPACE, seen, 7), "ranks alone count"
+    good = [o.model_copy(update={"value": worst - 1}) if o.value is None else o for o in seen]
+    assert cmaes.suggest(SPACE, good, 7) != cmaes.suggest(SPACE, seen, 7), "a failure is no success"
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+def test_methods_that_learn_beat_random_and_fail_less(name: str) -> None:
+    def best(suggest: Suggest) -> tuple[float, int]:
+        runs = [history(suggest, 40, seed=seed) for seed in range(5)]
+        scores = [min(o.value for o in run if o.value is not None) for run in runs]
+        return float(np.median(scores)), sum(o.value is None for run in runs for o in run)
+
+    (ours, failed), (chance, failed_by_chance) = best(SEARCHES[name]), best(random.suggest)
+    assert ours < chance
+    assert failed < failed_by_chance

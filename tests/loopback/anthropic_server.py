@@ -1,0 +1,100 @@
+"""A loopback Anthropic: /v1/messages as server-sent events or as JSON, and /v1/models in pages, in the real wire format."""
+
+import json
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, send_json
+
+PAGE = 2
+
+
+def model(name: str, created_at: str, lifecycle: str = "active") -> dict[str, Any]:
+    """An entry of the list of models."""
+    line = next((line for line in ("opus", "sonnet", "haiku") if line in name), None)
+    return {
+        "type": "model", "id": name, "display_name": name, "created_at": created_at, "line": line, "lifecycle": lifecycle,
+        "max_input_tokens": 200_000, "max_tokens": 64_000,
+    }  # fmt: skip
+
+
+class AnthropicServer(Loopback):
+    """Give `url` to ANTHROPIC_BASE_URL."""
+
+    def list_models(self, path: str) -> dict[str, Any]:
+        """A page of PAGE models, behind `after_id`."""
+        after = parse_qs(urlsplit(path).query).get("after_id", [None])[0]
+        names = [entry["id"] for entry in self.models]
+        first = names.index(after) + 1 if after else 0
+        page = self.models[first : first + PAGE]
+        more = first + PAGE < len(self.models)
+        ids = [entry["id"] for entry in page] or [None]
+        return {"data": page, "has_more": more, "first_id": ids[0], "last_id": ids[-1]}
+
+    def error_body(self, step: Status) -> dict[str, Any]:
+        """`{"type": "error", "error": …}`."""
+        return {"type": "error", "error": {"type": step.kind, "message": step.message}, "request_id": "req_loopback"}
+
+    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+        """A message, streamed where the request says so."""
+        message = _message(body, step)
+        if not body.get("stream"):
+            return send_json(request, 200, message)
+        request.send_response(200)
+        request.send_header("content-type", "text/event-stream")
+        request.send_header("connection", "close")
+        request.end_headers()
+        events = list(_events(message))
+        for event in events[: len(events) // 2] if isinstance(step, Truncated) else events:
+            request.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        request.wfile.flush()
+        request.close_connection = True
+        return None
+
+
+def _message(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[str, Any]:
+    content: list[dict[str, Any]] = []
+    usage, stop = {"input_tokens": 1000, "output_tokens": 100}, "tool_use"
+    match step:
+        case ToolCall():
+            content += [{"type": "text", "text": step.text}] if step.text else []
+            content.append({"type": "tool_use", "id": "toolu_1", "name": body["tools"][0]["name"], "input": step.arguments})
+            fresh = step.input_tokens - step.cached_tokens
+            usage = {
+                "input_tokens": fresh, "cache_read_input_tokens": step.cached_tokens, "cache_creation_input_tokens": 0,
+                "output_tokens": step.output_tokens,
+            }  # fmt: skip
+        case Text():
+            content.append({"type": "text", "text": step.text})
+            stop = "max_tokens" if step.cut_off else "end_turn"
+        case Truncated():
+            content.append({"type": "text", "text": "It begins well, and then"})
+    return {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": content, "stop_reason": stop,
+        "stop_sequence": None, "usage": usage,
+    }  # fmt: skip
+
+
+def _events(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """A message as the events that a stream of it consists of."""
+    opening = {**message, "content": [], "stop_reason": None, "usage": {**message["usage"], "output_tokens": 1}}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": opening}, {"type": "ping"}]
+    for index, block in enumerate(message["content"]):
+        tool = block["type"] == "tool_use"
+        events.append(
+            {
+                "type": "content_block_start",
+                "index": index,
+                "content_block": {**block, "input": {}} if tool else {**block, "text": ""},
+            }
+        )
+        text = json.dumps(block["input"]) if tool else block["text"]
+        for start in range(0, len(text), 40):
+            piece = text[start : start + 40]
+            delta = {"type": "input_json_delta", "partial_json": piece} if tool else {"type": "text_delta", "text": piece}
+            events.append({"type": "content_block_delta", "index": index, "delta": delta})
+        events.append({"type": "content_block_stop", "index": index})
+    ending = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    usage = {"output_tokens": message["usage"]["output_tokens"]}
+    return [*events, {"type": "message_delta", "delta": ending, "usage": usage}, {"type": "message_stop"}]

@@ -1,0 +1,61 @@
+"""A loopback OpenAI: /v1/chat/completions and /v1/models in the real wire format."""
+
+import json
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, send_json
+
+
+def model(name: str, created: int) -> dict[str, Any]:
+    """An entry of the list of models."""
+    return {"id": name, "object": "model", "created": created, "owned_by": "loopback"}
+
+
+class OpenAIServer(Loopback):
+    """Give `url` + `/v1` to OPENAI_BASE_URL."""
+
+    def list_models(self, path: str) -> dict[str, Any]:
+        """All models."""
+        return {"object": "list", "data": self.models}
+
+    def error_body(self, step: Status) -> dict[str, Any]:
+        """`{"error": …}`, the kind as its code."""
+        return {"error": {"message": step.message, "type": step.kind, "param": None, "code": step.kind}}
+
+    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+        """A chat completion; a truncated one promises more bytes than it sends."""
+        completion = _completion(body, step)
+        if not isinstance(step, Truncated):
+            return send_json(request, 200, completion)
+        whole = json.dumps(completion).encode()
+        request.send_response(200)
+        request.send_header("content-type", "application/json")
+        request.send_header("content-length", str(len(whole)))
+        request.end_headers()
+        request.wfile.write(whole[: len(whole) // 2])
+        request.wfile.flush()
+        request.close_connection = True
+        return None
+
+
+def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": "It begins well, and then", "refusal": None}
+    reason, tokens, cached, output = "stop", 1000, 0, 100
+    match step:
+        case ToolCall(arguments, text):
+            written = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            call = {"name": body["tools"][0]["function"]["name"], "arguments": written}
+            message |= {"content": text or None, "tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
+            reason, tokens, cached, output = "tool_calls", step.input_tokens, step.cached_tokens, step.output_tokens
+        case Text(text, cut_off):
+            message["content"], reason = text, "length" if cut_off else "stop"
+    usage = {
+        "prompt_tokens": tokens, "completion_tokens": output, "total_tokens": tokens + output,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }  # fmt: skip
+    choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
+    return {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000, "model": body["model"], "choices": [choice],
+        "usage": usage,
+    }  # fmt: skip

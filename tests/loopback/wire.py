@@ -1,0 +1,165 @@
+"""What the two loopback servers share: a real HTTP server on 127.0.0.1 that gives scripted answers and scripted faults."""
+
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A good answer: the tool called with `arguments`; a string stands for arguments that are no JSON object."""
+
+    arguments: dict[str, Any] | str
+    text: str = ""
+    input_tokens: int = 1000
+    cached_tokens: int = 0
+    output_tokens: int = 100
+
+
+@dataclass(frozen=True)
+class Text:
+    """An answer in prose, without a tool call. cut_off: it ended at the limit of tokens."""
+
+    text: str
+    cut_off: bool = False
+
+
+@dataclass(frozen=True)
+class Status:
+    """An error answer: 401, 404, 429 (with retry-after), 500, 529 …"""
+
+    code: int
+    message: str = "an error on purpose"
+    kind: str = "api_error"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Say nothing for so long, then close."""
+
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """A good beginning, and then the connection is closed."""
+
+
+@dataclass(frozen=True)
+class Nonsense:
+    """Status 200 with a body that is not the API's."""
+
+    body: str = "<html>Bad gateway</html>"
+    content_type: str = "application/json"
+
+
+Step = ToolCall | Text | Status | Hang | Truncated | Nonsense
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class Loopback:
+    """A server in a thread while the `with` block lasts. Each question takes the next step; behind the last one, 500."""
+
+    def __init__(self, steps: Iterable[Step] = (), models: Iterable[dict[str, Any]] = ()) -> None:
+        self._steps = iter(tuple(steps))
+        self.models = list(models)
+        self.seen: list[Seen] = []
+        self.over = threading.Event()
+        loopback = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                loopback._handle(self)
+
+            def do_POST(self) -> None:
+                loopback._handle(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """What goes into the base URL variable."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def questions(self) -> list[Seen]:
+        """The requests that asked for a completion."""
+        return [seen for seen in self.seen if seen.method == "POST"]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def list_models(self, path: str) -> dict[str, Any]:
+        """The answer to GET /v1/models."""
+        raise NotImplementedError
+
+    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+        """Send a completion in the provider's format."""
+        raise NotImplementedError
+
+    def error_body(self, step: Status) -> dict[str, Any]:
+        """An error in the provider's format."""
+        raise NotImplementedError
+
+    def _handle(self, request: BaseHTTPRequestHandler) -> None:
+        length = int(request.headers.get("content-length") or 0)
+        body = json.loads(request.rfile.read(length) or b"{}")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.seen.append(Seen(request.command, request.path, headers, body))
+        if request.command == "GET":
+            send_json(request, 200, self.list_models(request.path))
+            return
+        match next(self._steps, Status(500, "the script is over")):
+            case Status() as step:
+                send_json(request, step.code, self.error_body(step), step.headers)
+            case Hang(seconds):
+                self.over.wait(seconds)
+                request.close_connection = True
+            case Nonsense(text, content_type):
+                send(request, 200, text.encode(), content_type)
+            case step:
+                self.answer(request, body, step)
+
+
+def send_json(request: BaseHTTPRequestHandler, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    """A complete JSON answer."""
+    send(request, status, json.dumps(body).encode(), "application/json", headers)
+
+
+def send(
+    request: BaseHTTPRequestHandler, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
+) -> None:
+    """A complete answer."""
+    request.send_response(status)
+    for name, value in {"content-type": content_type, "content-length": str(len(body)), **(headers or {})}.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(body)
