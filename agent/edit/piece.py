@@ -44,7 +44,7 @@ class Piece:
 class _BareBlankLines(cst.CSTTransformer):
     """A blank line at column 0 is, to libcst, one with all of its indentation: moved to the right it would grow white space."""
 
-    def leave_EmptyLine(self, original_node: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.EmptyLine:  # noqa: N802
+    def leave_EmptyLine(self, _: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.EmptyLine:  # noqa: N802
         blank = updated_node.comment is None and not updated_node.whitespace.value
         return updated_node.with_changes(indent=False) if blank else updated_node
 

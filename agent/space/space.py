@@ -168,7 +168,7 @@ def _number(value: object) -> float | None:
     try:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
-        return math.copysign(1e308, value) if isinstance(value, int) and value > 0 else -1e308
+        return 1e308 if isinstance(value, int) and value > 0 else -1e308
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
