@@ -6,18 +6,25 @@ on the plan's status descriptor in JSON lines, the way bubblewrap does: {"child-
 or {"signal": N}, or {"error": "..."} when a wall could not be built, in which case the command never starts.
 """
 
-# pathlib would cost milliseconds at every start
+# No pathlib, signal or typing: each would cost milliseconds at every start.
 # ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123, PTH208, PTH211
+
+from __future__ import annotations
 
 import ctypes
 import marshal
 import os
 import resource
-import signal
 import sys
-from typing import Any, NoReturn
 
-Plan = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Plan = dict[str, Any]
+
+SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGXFSZ = 1, 2, 9, 13, 15, 25
+SIG_DFL, SIG_IGN = 0, 1
 
 NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = (
     0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000,
@@ -65,7 +72,7 @@ def report(status: int, line: str) -> None:
 
 def supervise_namespace(plan: Plan) -> NoReturn:
     """Stay outside as the parent of the namespace's first process, so that this process's exit means that all are gone."""
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_PDEATHSIG, SIGKILL)
     uid, gid = os.geteuid(), os.getegid()
     flags = NEW_MOUNTS | NEW_NET | NEW_IPC | NEW_UTS | NEW_PIDS | NEW_CGROUP
     check(libc.unshare(flags | (NEW_USER if plan["new_user"] else 0)), "unshare")
@@ -84,16 +91,14 @@ def supervise_namespace(plan: Plan) -> NoReturn:
 def run_first_process(plan: Plan) -> NoReturn:
     """Be pid 1: build, confine, start the command, reap orphans; the kernel kills all that is left when this exits."""
     try:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_PDEATHSIG, SIGKILL)
         build_root(plan)
         confine(plan)
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the uid cleared it
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        prctl(PR_SET_PDEATHSIG, SIGKILL)  # changing the uid cleared it
+        on_signals((SIGINT, SIGTERM, SIGHUP), SIG_IGN)
         command = os.fork()
         if command == 0:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
+            on_signals((SIGINT, SIGTERM, SIGHUP), SIG_DFL)
             become(plan)
         for standard in (0, 1, 2):
             os.close(standard)
@@ -113,8 +118,7 @@ def become(plan: Plan) -> NoReturn:
     """Turn into the command, with descriptors 0, 1 and 2 only."""
     os.chdir(plan["folder"])
     os.umask(0o022)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores both, and what is ignored would be inherited
-        signal.signal(number, signal.SIG_DFL)
+    on_signals((SIGPIPE, SIGXFSZ), SIG_DFL)  # Python ignores both, and what is ignored would be inherited
     report(plan["status"], '{"ready": 1}')
     for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         if int(descriptor) > 2:
@@ -172,7 +176,7 @@ def bind(source: int, target: str, kind: str) -> None:
 def confine(plan: Plan) -> None:
     """Limits first, then identity, then Landlock and seccomp, after which nothing here could be undone."""
     if plan["die_with_parent"]:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_PDEATHSIG, SIGKILL)
     if plan["score_for_killing"]:
         write("/proc/self/oom_score_adj", "1000")
     if plan["cpus"]:
@@ -255,6 +259,11 @@ def syscall(number: int, what: str, *arguments: Any) -> int:
 def prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
+
+
+def on_signals(numbers: tuple[int, ...], action: int) -> None:
+    for number in numbers:
+        libc.signal(number, ctypes.c_void_p(action))
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
