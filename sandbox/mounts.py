@@ -1,5 +1,6 @@
 """What a run sees of the file system: an allowlist of system folders, the interpreters, and the paths of its RunSpec."""
 
+import functools
 import os
 import sys
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def device_nodes(spec: RunSpec) -> tuple[Bind, ...]:
     return tuple(Bind(node, node, "dev") for node in nodes if Path(node).exists())
 
 
-def interpreter_paths(executable: str) -> list[str]:
+@functools.cache  # an interpreter does not move while the harness runs, and looking takes milliseconds
+def interpreter_paths(executable: str) -> tuple[str, ...]:
     """The parts of each prefix on the way from `executable` through its links (venv, pyenv, uv, conda) to the real program."""
     paths: list[str] = []
     step = Path(executable)
@@ -71,7 +73,7 @@ def interpreter_paths(executable: str) -> list[str]:
         if not step.is_symlink():
             break
         step = Path(os.path.normpath(step.parent / step.readlink()))
-    return paths
+    return tuple(paths)
 
 
 def launcher_interpreter() -> str:

@@ -6,6 +6,7 @@ that libraries take their fallback; a foreign architecture's entry point (int 0x
 """
 
 import errno
+import functools
 import struct
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -46,6 +47,7 @@ LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x25, 0x45, 0
 CALL_NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets into struct seccomp_data
 
 
+@functools.cache
 def assemble(machine: str) -> bytes:
     """The filter for `machine` (as os.uname names it), eight bytes an instruction; KeyError for an unknown machine."""
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
