@@ -65,8 +65,9 @@ def make_objective(space: Space, seed: int) -> Objective:
     return objective
 
 
-def best_so_far(suggest: Suggest, space: Space, objective: Objective, seed: int, trials: int) -> list[float]:
-    """The best true score after each of `trials`, the baseline's before the first; the method sees noisy ones."""
+def best_so_far(suggest: Suggest, space: Space, objective: Objective, seed: int, trials: int) -> tuple[list[float], float]:
+    """The best true score after each of `trials`, the baseline's before the first, and the share that failed; the method sees
+    noisy scores."""
     noise = np.random.default_rng(seed + 1_000)
 
     def observed(configuration: Configuration) -> Observation:
@@ -80,26 +81,18 @@ def best_so_far(suggest: Suggest, space: Space, objective: Objective, seed: int,
         configuration = suggest(space, seen, seed)
         seen.append(observed(configuration))
         best.append(min(best[-1], objective(configuration) or math.inf))
-    return best
+    return best, sum(observation.value is None for observation in seen) / trials
 
 
-def failures(suggest: Suggest, space: Space, objective: Objective, seed: int, trials: int) -> float:
-    """The share of trials that fail."""
-    seen = [Observation(configuration=space.default, value=objective(space.default))]
-    for _ in range(trials):
-        configuration = suggest(space, seen, seed)
-        seen.append(Observation(configuration=configuration, value=objective(configuration)))
-    return sum(observation.value is None for observation in seen) / len(seen)
-
-
-def compare(trials: int, seeds: int) -> dict[str, list[float]]:
-    """For each method, the median over seeds of what is gained on the baseline after each number of trials."""
+def compare(trials: int, seeds: int) -> dict[str, tuple[list[float], float]]:
+    """For each method, medians over seeds: what is gained on the baseline after each number of trials, and the failed share."""
     space = read_space(SOURCE)
-    gains: dict[str, list[float]] = {}
+    rows: dict[str, tuple[list[float], float]] = {}
     for name, suggest in SEARCHES.items():
         runs = [best_so_far(suggest, space, make_objective(space, seed), seed, trials) for seed in range(seeds)]
-        gains[name] = [median(run[0] - run[after] for run in runs) for after in range(trials + 1)]
-    return gains
+        gains = [median(best[0] - best[after] for best, _ in runs) for after in range(trials + 1)]
+        rows[name] = gains, median(failed for _, failed in runs)
+    return rows
 
 
 def main() -> None:
@@ -110,9 +103,9 @@ def main() -> None:
     options = parser.parse_args()
     points = [point for point in CHECKPOINTS if point <= options.trials]
     print(f"gain on the baseline, median of {options.seeds} seeds; higher is better")
-    print("method   " + "".join(f"{f'{point} trials':>12}" for point in points))
-    for name, gains in compare(options.trials, options.seeds).items():
-        print(f"{name:<9}" + "".join(f"{gains[point]:12.4f}" for point in points))
+    print("method   " + "".join(f"{f'{point} trials':>12}" for point in points) + "      failed")
+    for name, (gains, failed) in compare(options.trials, options.seeds).items():
+        print(f"{name:<9}" + "".join(f"{gains[point]:12.4f}" for point in points) + f"{failed:12.0%}")
 
 
 if __name__ == "__main__":
