@@ -160,12 +160,12 @@ class Loop:
                 self._drafting = False
                 if not self._cancel.is_set():  # a proposal that was called off is no fault
                     self._break(error)
-            case _Broken(error, number):
-                self._running.pop(number, None)
+            case _Broken(error, int(number)):
+                del self._running[number]
                 self._cancel.set()
                 self._break(error)
-            case event:
-                yield event
+            case _:
+                yield message
 
     def _stage(self, proposal: Proposal | Unreadable) -> Iterator[Event]:
         refused = proposal.reason if isinstance(proposal, Unreadable) else self._ledger.admit(proposal)
@@ -198,7 +198,7 @@ class Loop:
     # ------------------------------------------------------------ ending
 
     def _over(self, under_way: int = 0) -> str | None:
-        spent = self._bounds.spent(self._measured + under_way, self._clock() - self._began, self._ledger.history.trials)
+        spent = self._bounds.spent(self._measured + under_way, time.monotonic() - self._began, self._ledger.history.trials)
         return self._ending or spent
 
     def _end(self, reason: str) -> None:

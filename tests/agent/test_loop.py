@@ -105,17 +105,19 @@ def test_two_workers_train_at_once_and_an_overtaken_improvement_is_tried_again(t
     def script(spec: RunSpec) -> tuple[Outcome, str]:
         source = (Path(spec.folder) / "train.py").read_text()
         constants = read_constants(source)
-        if (constants["LR"] == 0.3) != (constants["DEPTH"] == 8):  # the two that start together
+        if constants["LR"] == 0.9:
+            time.sleep(2.0)
+        elif (constants["LR"] == 0.3) != (constants["DEPTH"] == 8):  # the two that start together
             together.wait()
             time.sleep(0.5 * (constants["DEPTH"] == 8))
         return train(spec)
 
     with study(tmp_path, workers=2) as history:
-        events = list(loop_of(history, ListProposer([proposal(LR=0.3), proposal(DEPTH=8)]), script, trials=3).events())
-        assert statuses(history.trials) == ["baseline", "keep", "discard", "keep"]
-        overtaken, replay = history.trials[2:]
-        assert "tried again" in overtaken.reason
-        assert (replay.proposal.by.origin, replay.proposal.by.replays) == ("replay", 2)
+        proposals = [proposal(LR=0.3), proposal(DEPTH=8), proposal(LR=0.9)]
+        events = list(loop_of(history, ListProposer(proposals), script, trials=4).events())
+        [overtaken] = [trial for trial in history.trials if "tried again" in trial.reason]
+        [replay] = [trial for trial in history.trials if trial.proposal.by.origin == "replay"]
+        assert (overtaken.number, overtaken.status, replay.proposal.by.replays, replay.status) == (2, "discard", 2, "keep")
         assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
     assert any(isinstance(event, Note) and "#2" in event.text for event in events)
 

@@ -1,0 +1,83 @@
+"""What a training prints: progress lines on the way, and a `---` summary at the end. Untrusted text, parsed with caution."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.text import read_end
+
+Point = tuple[float, float]
+"""(fraction of the budget in 0..1, training loss)."""
+
+MAX_POINTS = 20
+MAX_FACTS = 32
+SUMMARY_BYTES = 64 * 1024
+CHUNK_BYTES = 1 << 20
+
+# `step 00953 (31.2%) | loss: 2.345678 | …`, with bounded repeats so that no text takes long to refuse.
+_PROGRESS = re.compile(r"step {1,4}\d{1,12} {1,4}\((\d{1,3}(?:\.\d{1,6})?)%\) {0,4}\| {0,4}loss: {0,4}(\d{1,9}(?:\.\d{1,12})?)")
+_FACT = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,39}):[ \t]{1,40}([A-Za-z0-9_.+\-]{1,40})[ \t]{0,40}")
+
+
+def parse_progress(text: str) -> tuple[Point, ...]:
+    """The points that `text` shows, fractions rising."""
+    points: list[Point] = []
+    for match in _PROGRESS.finditer(text):
+        fraction, loss = float(match[1]) / 100, float(match[2])
+        if fraction <= 1 and (not points or fraction > points[-1][0]):
+            points.append((fraction, loss))
+    return tuple(points)
+
+
+def read_curve(log: Path) -> tuple[Point, ...]:
+    """At most 20 points of a whole log, read in pieces: a log may be hundreds of megabytes."""
+    points: list[Point] = []
+    try:
+        with log.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                chunk += file.readline(512)  # do not cut a progress line in two
+                last = points[-1][0] if points else -1.0
+                points += [point for point in parse_progress(chunk.decode("utf-8", "replace")) if point[0] > last]
+                points = points if len(points) < 10_000 else points[::2]
+    except FileNotFoundError:
+        return ()
+    return thin_curve(points)
+
+
+def thin_curve(points: Sequence[Point]) -> tuple[Point, ...]:
+    """At most 20 of the points, evenly spread, the first and the last among them."""
+    if len(points) <= MAX_POINTS:
+        return tuple(points)
+    step = (len(points) - 1) / (MAX_POINTS - 1)
+    return tuple(points[round(i * step)] for i in range(MAX_POINTS))
+
+
+def parse_summary(text: str) -> dict[str, bool | int | float | str]:
+    """The `key: value` lines behind the last line that reads `---`: at most 32 finite numbers and short words."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    starts = [i for i, line in enumerate(lines) if line.rpartition("\r")[2].strip() == "---"]
+    facts: dict[str, bool | int | float | str] = {}
+    for line in lines[starts[-1] + 1 :] if starts else []:
+        match = _FACT.fullmatch(line)
+        if match and len(facts) < MAX_FACTS:
+            value = _value(match[2])
+            if value is not None:
+                facts[match[1]] = value
+    return facts
+
+
+def read_summary(log: Path) -> dict[str, bool | int | float | str]:
+    """The summary at the end of a log."""
+    return parse_summary(read_end(log, SUMMARY_BYTES))
+
+
+def _value(text: str) -> int | float | str | None:
+    """A number, or a short word; None for a number that is none (NaN, infinity)."""
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else None
