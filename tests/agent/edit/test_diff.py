@@ -199,7 +199,7 @@ def check_constants(path: Path) -> int:
     text, done = text_of(path), 0
     tree = ast.parse(text)
     for node in tree.body[:200]:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             result = apply(text, [SetConstant(name=node.targets[0].id, value="12345 + 54321")])
             if isinstance(result, Applied):
                 before, _, after = result.source.partition("12345 + 54321")
