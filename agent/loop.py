@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -38,13 +38,17 @@ class _Trained:
 
 
 @dataclass(frozen=True)
-class _Broken:
+class _Undrafted:
     error: BaseException
-    number: int | None
-    """The trial whose thread broke; None for the proposer's."""
 
 
-_Message = Event | _Drafted | _Trained | _Broken
+@dataclass(frozen=True)
+class _Untrained:
+    error: BaseException
+    attempt: Attempt
+
+
+_Message = Event | _Drafted | _Undrafted | _Trained | _Untrained
 
 
 class Loop:
@@ -115,10 +119,13 @@ class Loop:
         order = Assignment(attempt, slot, tuple(range(first, first + repeats)), self._ledger.baseline_seconds)
         self._running[attempt.number] = attempt
 
-        def work() -> _Trained:
-            return _Trained(attempt, slot, self._bench.run(order, self._inbox.put, self._cancel))
+        def work() -> _Trained | _Untrained:
+            try:
+                return _Trained(attempt, slot, self._bench.run(order, self._inbox.put, self._cancel))
+            except BaseException as error:  # raised again by the generator, once the other threads are at rest
+                return _Untrained(error, attempt)
 
-        self._post(self._trainers, work, attempt.number)
+        self._trainers.submit(lambda: self._inbox.put(work()))
 
     def _ask_ahead(self) -> Iterator[Event]:
         """Keep a proposal in stock for each free slot, and one more for the next free slot where proposing takes long."""
@@ -130,19 +137,15 @@ class Loop:
         self._drafting = True
         pending = [attempt.proposal for attempt in (*self._running.values(), *self._waiting)]
         context = self._ledger.context((*pending, *self._staged))
-        self._post(self._writer, lambda: _Drafted(self._proposer.propose(context)), None)
-        yield Proposing(self._proposer.name)
 
-    def _post(self, pool: ThreadPoolExecutor, work: Callable[[], _Drafted | _Trained], number: int | None) -> None:
-        """Do `work` in a thread; what it returns or raises ends up in the inbox."""
-
-        def task() -> None:
+        def work() -> _Drafted | _Undrafted:
             try:
-                self._inbox.put(work())
+                return _Drafted(self._proposer.propose(context))
             except BaseException as error:
-                self._inbox.put(_Broken(error, number))
+                return _Undrafted(error)
 
-        pool.submit(task)
+        self._writer.submit(lambda: self._inbox.put(work()))
+        yield Proposing(self._proposer.name)
 
     # ------------------------------------------------------------ handling
 
@@ -156,12 +159,12 @@ class Loop:
                 self._free.append(slot)
                 if result is not None:
                     yield from self._settle(attempt, result)
-            case _Broken(error, None):
+            case _Undrafted(error):
                 self._drafting = False
                 if not self._cancel.is_set():  # a proposal that was called off is no fault
                     self._break(error)
-            case _Broken(error, int(number)):
-                del self._running[number]
+            case _Untrained(error, attempt):
+                del self._running[attempt.number]
                 self._cancel.set()
                 self._break(error)
             case _:

@@ -31,7 +31,10 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
 
 
 def _with_preset(name: str, text: str, preset: str) -> str:
-    applied = apply(text, PRESETS[preset].get(name, ()))
+    edits = PRESETS[preset].get(name)
+    if not edits:
+        return text
+    applied = apply(text, edits)
     assert isinstance(applied, Applied), f"preset {preset} does not fit {name}: {applied}"
     return applied.source
 
