@@ -12,14 +12,14 @@ from typing import Any
 
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 
-# Really runs, in a real sandbox; "trains" by arithmetic. Best at LR 0.4 and DEPTH 8; SLEEP makes it as slow as a test needs.
+# Really runs, in a real sandbox; "trains" by arithmetic. Best at LR 0.4 and DEPTH 8; `pause` makes it as slow as a test needs.
 TRAIN = '''"""A training in miniature."""
 import os
 import time
 
 LR = 0.1  # [0.01 .. 1 log]
 DEPTH = 4  # [1 .. 16]
-SLEEP = 0.0
+pause = 0.0
 
 
 def loss(lr, depth):
@@ -27,7 +27,7 @@ def loss(lr, depth):
     return 1.0 + abs(lr - 0.4) + 0.01 * abs(depth - 8)
 
 
-time.sleep(SLEEP)
+time.sleep(pause)
 noise = 0.0001 * int(os.environ["AUTORESEARCH_SEED"])
 print(f"step 00001 (50.0%) | loss: {2 * loss(LR, DEPTH):.6f} |")
 print("---")

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.researcher import TRAIN, fsck, git, in_flight, kill, ledger, miniature, start_typing, statuses, type_in, wait_for
 
 START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--baseline-repeats", "2")
-SLOW = TRAIN.replace("SLEEP = 0.0", "SLEEP = 30")
+SLOW = TRAIN.replace("pause = 0.0", "pause = 30")
 
 
 def branch_length(home: Path) -> int:
@@ -33,7 +33,7 @@ def processes() -> list[str]:
 
 def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
     """Kills the harness at moments spread over whole trials: between commits, in training, in judging."""
-    home = miniature(tmp_path, TRAIN.replace("SLEEP = 0.0", "SLEEP = 0.05"))
+    home = miniature(tmp_path, TRAIN.replace("pause = 0.0", "pause = 0.05"))
     process = start_typing(home, *START)
     wait_for(lambda: branch_length(home) >= 3, what="a baseline")
     kill(process)
@@ -63,7 +63,7 @@ def test_kill_9_in_training_leaves_no_process_and_the_attempt_runs_again(tmp_pat
     home = miniature(tmp_path)
     assert type_in(home, *START, "--trials", "1").returncode == 0
     worktree = home / ".autoresearch" / "worktrees" / "t"
-    (worktree / "train.py").write_text((worktree / "train.py").read_text().replace("SLEEP = 0.0", "SLEEP = 3"))
+    (worktree / "train.py").write_text((worktree / "train.py").read_text().replace("pause = 0.0", "pause = 3"))
     git(worktree, "commit", "-qam", "slower, by hand")
     process = start_typing(home, "resume", "t", "--trials", "1")
     wait_for(lambda: in_flight(home), what="an attempt in flight")
@@ -91,7 +91,7 @@ def test_two_starts_on_one_tag(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_once_finishes_the_trial(tmp_path: Path) -> None:
-    home = miniature(tmp_path, TRAIN.replace("SLEEP = 0.0", "SLEEP = 1.0"))
+    home = miniature(tmp_path, TRAIN.replace("pause = 0.0", "pause = 1.0"))
     process = start_typing(home, *START)
     wait_for(lambda: "refs/autoresearch/t/1" in in_flight(home), what="the first trial")
     process.send_signal(signal.SIGINT)
@@ -134,7 +134,7 @@ def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, said
 
 
 def test_a_trial_that_never_ends_is_a_timeout(tmp_path: Path) -> None:
-    home = miniature(tmp_path, TRAIN.replace("time.sleep(SLEEP)", "time.sleep(0 if LR == 0.1 else 10**6)"))
+    home = miniature(tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0 if LR == 0.1 else 10**6)"))
     script = home / "replies.jsonl"
     edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
     script.write_text(json.dumps({"hypothesis": "never ends", "rationale": "", "edits": [edit]}) + "\n")

@@ -1,0 +1,125 @@
+"""The code agent end to end: `--model opus` and an OpenAI-compatible server, spoken to on loopback through the real SDKs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.researcher import git, in_flight, ledger, miniature, type_in
+from tests.loopback import anthropic_server, openai_server
+from tests.loopback.anthropic_server import AnthropicServer
+from tests.loopback.openai_server import OpenAIServer
+from tests.loopback.wire import Loopback, Status, Step, Text, ToolCall
+
+KEY = "sk-a-key-that-must-never-be-written-anywhere"
+OPUSES = [
+    anthropic_server.model("claude-opus-4-1", "2025-08-05T00:00:00Z"),
+    anthropic_server.model("claude-opus-4-7", "2026-06-01T00:00:00Z"),
+]
+GPTS = [openai_server.model("gpt-5.5", 1_780_000_000)]
+
+
+def propose(hypothesis: str, *edits: dict[str, Any]) -> ToolCall:
+    return ToolCall({"hypothesis": hypothesis, "rationale": "because", "edits": list(edits)})
+
+
+def constant(name: str, value: str) -> dict[str, Any]:
+    return {"kind": "set_constant", "name": name, "value": value}
+
+
+NIGHT: list[Step] = [
+    propose("a larger rate learns faster", constant("LR", "0.3")),
+    propose("a much larger rate is better still", constant("LR", "0.9")),
+    propose("there is no such constant", constant("LEARNING_RATE", "0.3")),
+    Status(529, "overloaded", "overloaded_error"),
+    propose("fail loudly", {"kind": "replace_statements", "old": "time.sleep(pause)", "new": "raise RuntimeError('on purpose')"}),
+    Text("I would rather talk about the weather."),
+    propose("deeper", constant("DEPTH", "8")),
+]
+
+
+def anthropic(steps: list[Step]) -> tuple[Loopback, list[str], Callable[[str], dict[str, str]]]:
+    return AnthropicServer(steps, OPUSES), ["--model", "opus"], lambda url: {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url}
+
+
+def openai(steps: list[Step]) -> tuple[Loopback, list[str], Callable[[str], dict[str, str]]]:
+    return OpenAIServer(steps, GPTS), ["--model", "gpt"], lambda url: {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1"}
+
+
+@pytest.mark.parametrize(("provider", "name"), [(anthropic, "claude-opus-4-7"), (openai, "gpt-5.5")])
+def test_a_night_with_a_model(tmp_path: Path, provider: Callable[..., Any], name: str) -> None:
+    home = miniature(tmp_path)
+    server, options, environment = provider(NIGHT)
+    with server:
+        run = type_in(home, "start", *options, "--budget", "1steps", "--trials", "4", "--tag", "t", **environment(server.url))
+    assert run.returncode == 0, run.stderr
+    trials = ledger(home, "t")
+    became = {trial["proposal"]["hypothesis"]: trial for trial in trials}  # a refusal overtakes what trains meanwhile
+    assert {hypothesis: trial["status"] for hypothesis, trial in became.items()} == {
+        "train.py as it is": "baseline",
+        "a larger rate learns faster": "keep",
+        "a much larger rate is better still": "discard",
+        "there is no such constant": "refused",
+        "fail loudly": "crash",
+        "(a reply that is no proposal)": "refused",
+        "deeper": "keep",
+    }
+    models = [trial["proposal"]["by"] for trial in trials if trial["status"] != "baseline"]
+    assert {by["origin"] for by in models} == {"llm"}
+    assert {by["model"] for by in models} == {name}
+    assert all(by["input_tokens"] > 0 for by in models)
+    assert "unknown-name" in became["there is no such constant"]["reason"]
+    assert "on purpose" in became["fail loudly"]["reason"]
+    assert "unreadable" in became["(a reply that is no proposal)"]["reason"]
+    assert "DEPTH = 8" in git(home, "show", "autoresearch/t:train.py")
+    the_model_was_told(server)
+    the_key_is_nowhere(home)
+
+
+def the_model_was_told(server: Loopback) -> None:
+    """program.md, the incumbent's source and what became of earlier proposals were in the last question."""
+    last = json.dumps([seen.body for seen in server.seen if seen.method == "POST"][-1])
+    for told in ("Lower val_bpb", "def loss", "a larger rate learns faster", "unknown-name"):
+        assert told in last, told
+
+
+def the_key_is_nowhere(home: Path) -> None:
+    for path in (home / ".autoresearch").rglob("*"):
+        if path.is_file():
+            assert KEY not in path.read_text(errors="replace"), path
+    for commit in git(home, "rev-list", "--all").split():
+        assert KEY not in git(home, "show", "--format=%B", commit)
+
+
+def test_a_model_that_cannot_be_used_says_why_and_leaves_a_run_to_resume(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    steps = [propose("a larger rate", constant("LR", "0.3")), Status(401, "invalid x-api-key", "authentication_error")]
+    server, options, environment = anthropic(steps)
+    with server:
+        run = type_in(home, "start", *options, "--budget", "1steps", "--tag", "t", **environment(server.url))
+    assert run.returncode == 5, run.stdout
+    assert "Traceback" not in run.stderr
+    assert KEY not in run.stdout + run.stderr
+    server, options, environment = anthropic([propose("deeper", constant("DEPTH", "8"))])
+    with server:
+        left = str(1 + len(in_flight(home)))  # the first proposal, where it found no time to train
+        resumed = type_in(home, "resume", "t", "--trials", left, **environment(server.url))
+    assert resumed.returncode == 0, resumed.stderr
+    assert [trial["status"] for trial in ledger(home, "t")] == ["baseline", "keep", "keep"]
+
+
+def test_spending_survives_a_resume(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    answers = [{"hypothesis": f"rate {rate}", "edits": [constant("LR", rate)], "cost": 0.6} for rate in ("0.2", "0.3", "0.35")]
+    script = home / "replies.jsonl"
+    script.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
+    start = ("start", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1steps", "--max-cost", "1")
+    assert type_in(home, *start).returncode == 0
+    spent = [trial["proposal"]["by"]["cost"] for trial in ledger(home, "t") if trial["proposal"]["by"]["cost"]]
+    assert sum(spent) == pytest.approx(1.2), "the proposal that passed the bound is the last"
+    again = type_in(home, "resume", "t")
+    assert again.returncode == 0
+    assert "spent" in again.stdout
+    assert len(ledger(home, "t")) == 1 + len(spent)
