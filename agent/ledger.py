@@ -10,17 +10,28 @@ from agent.judge import Noise, Verdict, incumbent_of, judge, noise_of
 from agent.propose import Context, Unreadable
 from agent.records import Attempt, Proposal, Provenance, Refused, Result, Trial
 from agent.space import Space, changes, read_constants
+from sandbox.record import Record
+
+
+class Fixed(Record):
+    """Names in train.py that no edit may change (protected), and names that may change but not vanish (required)."""
+
+    protected: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
+
+
+NOTHING_FIXED = Fixed()
 
 
 class Ledger:
     """Admits proposals, begins attempts and settles them, each in one or two commits.
 
-    space_of: the search space of a source. protected: names in train.py that no edit may change or delete.
+    space_of: the search space of a source. fixed: what an edit may not touch.
     """
 
-    def __init__(self, history: History, space_of: Callable[[str], Space], protected: frozenset[str] = frozenset()) -> None:
+    def __init__(self, history: History, space_of: Callable[[str], Space], fixed: Fixed = NOTHING_FIXED) -> None:
         self.history = history
-        self._space_of, self._protected = space_of, protected
+        self._space_of, self._fixed = space_of, fixed
         self._tried = {trial.fingerprint for trial in history.trials if trial.fingerprint}
         self._tried |= {fingerprint(history.source_at(attempt.commit)) for attempt in history.in_flight}
 
@@ -64,7 +75,9 @@ class Ledger:
         applied = apply(self.history.source, proposal.edits)
         if isinstance(applied, Refused):
             return applied
-        refused = guard(self.history.source, applied.source, tried=self._tried, protected=self._protected)
+        fixed = self._fixed
+        before = self.history.source
+        refused = guard(before, applied.source, tried=self._tried, protected=fixed.protected, required=fixed.required)
         return refused or applied.source
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:

@@ -1,4 +1,4 @@
-"""The research that `autoresearch init` starts from: the bundled workspace and program.md, out of the wheel or the source tree."""
+"""What `autoresearch init` starts from: the bundled workspace and program.md, out of the wheel or the source tree."""
 
 from pathlib import Path
 

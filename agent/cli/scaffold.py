@@ -7,7 +7,8 @@ import git
 
 from agent.edit import Applied, apply
 from agent.errors import ProjectFault, UsageFault
-from agent.presets import PRESETS
+from agent.presets import PRESETS, RANGES
+from agent.settings import FILE
 from agent.template import template_files
 
 _NOBODY = git.Actor("autoresearch", "autoresearch@localhost")
@@ -18,6 +19,8 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
     if preset not in PRESETS:
         raise UsageFault(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}", "autoresearch init --preset cpu")
     files = {name: _with_preset(name, text, preset) for name, text in template_files().items()}
+    if RANGES[preset]:
+        files[FILE] = "\n".join(["[ranges]", *(f'{name} = "{text}"' for name, text in RANGES[preset].items()), ""])
     if taken := [name for name in files if (folder / name).exists()]:
         raise ProjectFault(f"{folder / taken[0]} exists already; nothing was written", "autoresearch start")
     for name, text in files.items():
@@ -42,7 +45,7 @@ def _with_preset(name: str, text: str, preset: str) -> str:
 def _commit(folder: Path, names: list[str]) -> Iterator[str]:
     try:
         with git.Repo(folder, search_parent_directories=True):
-            yield "commit them: git add workspace program.md && git commit -m 'Add the research'"
+            yield f"commit them: git add {' '.join(names)} && git commit -m 'Add the research'"
     except git.InvalidGitRepositoryError:
         with git.Repo.init(folder, initial_branch="main") as repo:
             repo.index.add(names)

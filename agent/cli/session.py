@@ -18,7 +18,7 @@ from agent.display.table import summary
 from agent.errors import ProjectFault, UsageFault
 from agent.events import RunStarted
 from agent.history import History
-from agent.ledger import Ledger
+from agent.ledger import Fixed, Ledger
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model
 from agent.loop import Loop
@@ -76,7 +76,7 @@ def build_proposer(method: str, model: str | None, transcripts: Path, cancel: th
 
 
 def prepared(project: Project, checkout: Path) -> Prepared | None:
-    """The data that prepare.py, as it stands in `checkout`, makes; None for a printed score: that data is the user's own affair."""
+    """The data that prepare.py, as it stands in `checkout`, makes; None for a printed score, whose data is the user's affair."""
     if project.score == "printed":
         return None
     if project.prepare is None:
@@ -87,7 +87,7 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
 def work(history: History, place: Place, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
     run = history.run
-    ledger = Ledger(history, _space_reader(history, place), frozenset(place.settings.protected))
+    ledger = Ledger(history, _space_reader(history, place), _fixed(place))
     loop = Loop(ledger, _bench(history, place), proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
@@ -103,11 +103,18 @@ def work(history: History, place: Place, proposer: Proposer, bounds: Bounds, can
         console.print(summary(history.branch, history.trials, console))
 
 
+def _fixed(place: Place) -> Fixed:
+    """What the user protects, and the name by which the scorer builds the model."""
+    required = {"build_model"} if place.project.score == "sealed" else set()
+    return Fixed(protected=frozenset(place.settings.protected), required=frozenset(required))
+
+
 def _space_reader(history: History, place: Place) -> Callable[[str], Space]:
     """Reads the search space of a train.py; prepare.py's constants (a sequence length, say) bound some of its own."""
     prepare = place.project.prepare
     fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
-    return lambda source: read_space(source, place.settings.ranges, fixed)
+    ranges = {**place.settings.ranges, **dict.fromkeys(place.settings.protected, "fixed")}
+    return lambda source: read_space(source, ranges, fixed)
 
 
 def _bench(history: History, place: Place) -> Bench:
