@@ -33,6 +33,8 @@ from sandbox.choose import Chosen, choose_runner
 MEMORY_SHARE = 0.8
 # A model that is overloaded or unreachable at 3 a.m. may be back at 3:20; only then is the run ended, resumable.
 MODEL_DEADLINE_SECONDS = 30 * 60.0
+# Below the user's home. Not all of Hugging Face's folder: its token lies beside the hub's cache.
+USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,19 @@ def _bench(history: History, place: Place) -> Bench:
         score=project.score,
         train=os.path.relpath(project.train, project.workspace or "."),
         data=place.data.data if place.data else None,
-        read_only=settings.read_only,
+        read_only=settings.read_only or _usual_caches(project),
         budget=run.budget,
         memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / run.workers),
     )
     folder = place.home / "runs" / run.tag / "trials"
     return Bench(plan, place.sandbox.runner, make_slots(run.workers, cpus, gpus), folder, history.export)
+
+
+def _usual_caches(project: Project) -> tuple[str, ...]:
+    """Where a repository in upstream's layout keeps its data and kernels: prepare.py and a first run by hand put them there."""
+    if project.score == "sealed":
+        return ()
+    return tuple(str(path) for name in USUAL_CACHES if (path := Path.home() / name).is_dir())
 
 
 def _total_memory() -> int:
