@@ -168,9 +168,14 @@ def _mb(size: int | None) -> float | None:
     return None if size is None else round(size / 2**20, 1)
 
 
+def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """As many points and digits as a commit message should carry."""
+    return tuple((round(fraction, 4), round(loss, 6)) for fraction, loss in thin_curve(curve))
+
+
 def _failed(run: Unscored, tier: str) -> Result:
     return Result(
-        status=run.status, curve=thin_curve(run.curve), seconds=run.seconds, peak_memory_mb=_mb(run.peak_memory_bytes),
+        status=run.status, curve=_short(run.curve), seconds=round(run.seconds, 2), peak_memory_mb=_mb(run.peak_memory_bytes),
         facts=run.facts, tier=tier, detail=run.detail,
     )  # fmt: skip
 
@@ -180,9 +185,9 @@ def _scored(runs: Sequence[Measured], seeds: Sequence[int], tier: str) -> Result
     return Result(
         status="scored",
         scores=tuple(Score(value=run.value, seed=seed, kind=run.score) for run, seed in zip(runs, seeds, strict=True)),
-        curve=thin_curve(first.curve),
-        seconds=sum(run.seconds for run in runs),
-        score_seconds=sum(run.score_seconds for run in runs),
+        curve=_short(first.curve),
+        seconds=round(sum(run.seconds for run in runs), 2),
+        score_seconds=round(sum(run.score_seconds for run in runs), 2),
         peak_memory_mb=max((_mb(run.peak_memory_bytes) or 0.0 for run in runs), default=None),
         parameters=first.parameters,
         facts=first.facts,
