@@ -85,7 +85,7 @@ class Loop:
                 while True:
                     yield from self._start_ready()
                     yield from self._ask_ahead()
-                    if not (self._running or self._drafting):
+                    if not self._running and (self._ending or not self._drafting):
                         break
                     yield from self._handle(self._inbox.get())
                 self._keep_for_resume()

@@ -22,7 +22,7 @@ def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[int, ...]) -> tu
     if not 1 <= workers <= have:
         raise UsageFault(
             f"{workers} workers on {have} {what}: trials that share one are measured against each other's load",
-            f"autoresearch start --workers {have}",
+            f"autoresearch start --workers {have}   # or resume --workers {have}",
         )
     share = len(cpus) // workers or 1
     return tuple(

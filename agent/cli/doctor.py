@@ -33,7 +33,7 @@ class Finding(Record):
 
 @app.command(epilog=epilog("autoresearch doctor"))
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Check this machine: git, torch, accelerators, keys, and the isolation, by trying to break out of it."""
+    """Check this machine, and try to break out of its isolation."""
     isolation, reports = _isolation()
     findings = [*_tools(), *_keys(), isolation]
     if as_json:

@@ -1,7 +1,6 @@
 """The commands that do work: `init`, `start` and `resume`."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,9 @@ from agent.errors import ProjectFault, UsageFault
 from agent.history import History, head_of, newest, next_tag
 from agent.records import Trial
 from agent.settings import RunSettings
+from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
+from sandbox.choose import choose_runner
 
 Model = Annotated[
     str | None,
@@ -32,7 +33,10 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to put workspace/ and program.md.")] = Path(),
     preset: Annotated[str, typer.Option(help="cpu, gpu or h100: a set of constants.")] = "cpu",
 ) -> None:
-    """Start a research folder: a train.py to improve, its prepare.py, and a program.md to edit."""
+    """Write a research folder to begin with.
+
+    A train.py to improve, the prepare.py it reads its data through, and a program.md for you to edit.
+    """
     from agent.cli.scaffold import scaffold
 
     for line in scaffold(folder, preset):
@@ -57,24 +61,30 @@ def start(
     baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, to measure the noise.")] = 3,
     unsafe: Unsafe = False,
 ) -> None:
-    """Start a run on the train.py of this folder, on a branch of its own; your checkout stays as it is."""
-    from agent.cli.session import build_proposer, choose_model, prepared, prove_place, work
+    """Start a run, on a branch of its own.
 
-    place = prove_place(Path.cwd(), unsafe)
+    It works on the train.py of this folder's last commit; your checkout stays as it is. Ctrl-C once finishes the trial in
+    training, twice stops at once; either way `autoresearch resume` goes on.
+    """
+    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, work
+
+    place, cancel = find_place(Path.cwd()), threading.Event()
     project = place.project
-    chosen, method = choose_model(model, method)
     tag = tag or next_tag(project)
-    cancel = threading.Event()
+    chosen, method = choose_model(model, method)
+    allowance, head = _budget(budget), head_of(project)
+    slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, place.home / "runs" / tag / "transcripts", cancel)
+    sandbox = choose_runner(unsafe)
     data = prepared(project, Path(project.root))
     run = RunSettings(
-        tag=tag, method=method, model=chosen, budget=_budget(budget), seed=seed, workers=workers, trials=trials, hours=hours,
+        tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
-        start_commit=head_of(project), score=project.score,
+        start_commit=head, score=project.score,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with History.create(project, run) as history:
-        work(history, replace(place, data=data), proposer, bounds, cancel)
+        work(history, place, Kit(proposer, slots, sandbox, data), bounds, cancel)
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
@@ -83,19 +93,27 @@ def resume(
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once on this machine; as at the start without it.")
+    ] = None,
     unsafe: Unsafe = False,
 ) -> None:
-    """Go on with a run where it was left, from its branch alone: after a stop, a crash, or in a fresh clone."""
-    from agent.cli.session import build_proposer, prepared, prove_place, work
+    """Go on with a run, from its branch alone.
 
-    place = prove_place(Path.cwd(), unsafe)
+    After a stop, after a crash, in a fresh clone or on another machine. Bounds that are not given are those of the start.
+    """
+    from agent.cli.session import Kit, build_proposer, find_place, prepared, work
+
+    place = find_place(Path.cwd())
     with History.open(place.project, branch or newest(place.project)) as history:
         run, cancel = history.run, threading.Event()
+        slots = make_slots(workers or run.workers, *this_machine())
         proposer = build_proposer(run.method, run.model, place.home / "runs" / run.tag / "transcripts", cancel)
+        sandbox = choose_runner(unsafe)
         data = prepared(place.project, history.worktree)
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
-        work(history, replace(place, data=data), proposer, bounds, cancel)
+        work(history, place, Kit(proposer, slots, sandbox, data), bounds, cancel)
 
 
 def _budget(text: str) -> Budget:

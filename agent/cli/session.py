@@ -25,9 +25,9 @@ from agent.loop import Loop
 from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
 from agent.settings import Settings, read_settings
-from agent.slots import make_slots, this_machine
+from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
-from sandbox.choose import Chosen, choose_runner
+from sandbox.choose import Chosen
 
 # Leave a fifth of the memory to the machine: a trial that takes the harness down with it takes the night.
 MEMORY_SHARE = 0.8
@@ -39,12 +39,10 @@ USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a session works: the project, its settings, the proven sandbox, and the prepared data (sealed scores only)."""
+    """Where a session works: the project and its settings."""
 
     project: Project
     settings: Settings
-    sandbox: Chosen
-    data: Prepared | None = None
 
     @property
     def home(self) -> Path:
@@ -52,10 +50,20 @@ class Place:
         return Path(self.project.root) / ".autoresearch"
 
 
-def prove_place(where: Path, unsafe: bool) -> Place:
-    """Find the project around `where` and prove a sandbox on this machine."""
+@dataclass(frozen=True)
+class Kit:
+    """What a session works with: the method, the slots, the proven sandbox, and the prepared data (sealed scores only)."""
+
+    proposer: Proposer
+    slots: tuple[Slot, ...]
+    sandbox: Chosen
+    data: Prepared | None
+
+
+def find_place(where: Path) -> Place:
+    """The project around `where`."""
     settings = read_settings(where)
-    return Place(find_project(where, settings), settings, choose_runner(unsafe))
+    return Place(find_project(where, settings), settings)
 
 
 def choose_model(asked: str | None, method: str | None) -> tuple[str | None, str]:
@@ -86,14 +94,14 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
     return prepare_data(checkout / project.prepare)
 
 
-def work(history: History, place: Place, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
+def work(history: History, place: Place, kit: Kit, bounds: Bounds, cancel: threading.Event) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
     run = history.run
     ledger = Ledger(history, _space_reader(history, place), _fixed(place))
-    loop = Loop(ledger, _bench(history, place), proposer, bounds, cancel)
+    loop = Loop(ledger, _bench(history, place, kit), kit.proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
-        tier=place.sandbox.tier, workers=run.workers, trials=history.trials, planned=bounds.trials,
+        tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
     )  # fmt: skip
     try:
         with _signals(loop), choose_display() as display:
@@ -119,19 +127,18 @@ def _space_reader(history: History, place: Place) -> Callable[[str], Space]:
     return lambda source: read_space(source, ranges, fixed)
 
 
-def _bench(history: History, place: Place) -> Bench:
+def _bench(history: History, place: Place, kit: Kit) -> Bench:
     run, settings, project = history.run, place.settings, place.project
-    cpus, gpus = this_machine()
     plan = Plan(
         score=project.score,
         train=os.path.relpath(project.train, project.workspace or "."),
-        data=place.data.data if place.data else None,
+        data=kit.data.data if kit.data else None,
         read_only=settings.read_only or _usual_caches(project),
         budget=run.budget,
-        memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / run.workers),
+        memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
     )
     folder = place.home / "runs" / run.tag / "trials"
-    return Bench(plan, place.sandbox.runner, make_slots(run.workers, cpus, gpus), folder, history.export)
+    return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 
 def _usual_caches(project: Project) -> tuple[str, ...]:
