@@ -1,0 +1,58 @@
+"""What start and resume decide before anything is created: bounds, budgets, models, data."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.cli import session
+from agent.cli.run import _budget, _left, _same_data
+from agent.data import Prepared
+from agent.errors import ProjectFault, UsageFault
+from agent.records import Proposal, Provenance, Trial
+from tests.agent.study import make_repository, project_of, settings_of
+
+
+def trials(*statuses: str) -> tuple[Trial, ...]:
+    by = Provenance(method="random", origin="search")
+    made = []
+    for number, status in enumerate(statuses):
+        result = None if status == "refused" else {"status": status}
+        made.append(Trial(number=number, status=status, proposal=Proposal(hypothesis="h", by=by), reason="r", result=result))
+    return tuple(made)
+
+
+def test_resume_does_what_the_start_left_and_then_as_much_again(tmp_path: Path) -> None:
+    project = project_of(make_repository(tmp_path))
+    four = settings_of(project, trials=4)
+    assert _left(four, trials("crash", "refused", "timeout")) == 2
+    assert _left(four, trials("crash", "oom", "timeout", "crash")) == 4
+    assert _left(settings_of(project), trials("crash")) is None
+
+
+def test_a_budget_that_is_none_says_what_one_looks_like() -> None:
+    assert str(_budget("5m")) == "300s"
+    assert str(_budget("200steps")) == "200steps"
+    for text in ("", "0s", "five minutes", "-3s", "1.5m"):
+        with pytest.raises(UsageFault, match="5m"):
+            _budget(text)
+
+
+def test_other_validation_data_is_not_mixed_into_a_run(tmp_path: Path) -> None:
+    run = settings_of(project_of(make_repository(tmp_path)), data_fingerprint="aaaa")
+    _same_data(run, Prepared(data="/d", fingerprint="aaaa"))
+    with pytest.raises(ProjectFault, match="not what this run was measured on") as fault:
+        _same_data(run, Prepared(data="/d", fingerprint="bbbb"))
+    assert "autoresearch start" in str(fault.value.next_command)
+
+
+def test_method_and_model_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert session.choose_model(None, None) == (None, "cmaes")
+    assert session.choose_model("none", "tpe") == (None, "tpe")
+    assert session.choose_model("opus", None) == ("opus", "code")
+    assert session.choose_model("opus", "random") == (None, "random"), "a method without a model does not get one"
+    with pytest.raises(UsageFault, match="needs a model"):
+        session.choose_model("none", "code")
+    with pytest.raises(UsageFault, match="cmaes"):
+        session.choose_model(None, "gradient")
