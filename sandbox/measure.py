@@ -1,10 +1,12 @@
 """One measurement: train in one sandbox, score, and say what came of it; a failure is a result with a name, never a number."""
 
 import os
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -23,17 +25,20 @@ from sandbox.outcome import (
     RunSpec,
     TimedOut,
 )
-from sandbox.printed import Point, read_curve, read_summary
+from sandbox.printed import Point, Value, read_curve, read_summary
 from sandbox.record import Record
-from sandbox.sealed import Invalid, Validation, score
-from sandbox.text import last_words, tail
-from sandbox.weights import BadWeights, NoWeights, Weights, take_weights
+from sandbox.sealed import BFLOAT16_TOLERANCE, FLOAT32_TOLERANCE, Ended, Invalid, Validation, score
+from sandbox.text import last_words, one_line, tail
+from sandbox.weights import FOLDER, NAME, BadWeights, NoWeights, Weights, take_weights
 
 SCORER = str(Path(__file__).with_name("scorer.py"))
 # Scoring is a small part of a trial; a model that takes longer than training may is not being scored but doing something else.
 MIN_SCORE_SECONDS = 120.0
+# Bits per byte that a summary may claim: 8 is knowing nothing, 0.0 and 100.0 are what scripts print for a failure.
+ABSURD_BPB = 100.0
 
-Facts = dict[str, bool | int | float | str]
+Facts = dict[str, Value]
+Status = Literal["crash", "oom", "timeout", "invalid"]
 
 
 class Job(Record):
@@ -75,7 +80,7 @@ class Unscored(Record):
     """No score, and why: detail in one line, tail from the log, escaped."""
 
     kind: Literal["unscored"] = "unscored"
-    status: Literal["crash", "oom", "timeout", "invalid"]
+    status: Status
     detail: str
     tail: str = ""
     seconds: float = 0.0
@@ -94,12 +99,12 @@ def measure(
     job: Job, runner: Runner, cancel: threading.Event, on_scoring: Callable[[], None] = lambda: None
 ) -> Measured | Unscored | Stopped:
     """Train, then score. Raises SandboxFault only."""
-    (Path(job.scratch) / "out").mkdir(parents=True, exist_ok=True)
+    (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
     outcome = runner.run(_training(job), cancel)
     if isinstance(outcome, Cancelled):
         return Stopped()
     if not isinstance(outcome, Finished):
-        return _unscored(job, outcome, *_failure(outcome, Path(job.log)))
+        return _unscored(job, outcome, *_failure(outcome, job.log))
     if job.score == "printed":
         return _printed(job, outcome)
     on_scoring()
@@ -109,7 +114,7 @@ def measure(
 def _training(job: Job) -> RunSpec:
     train = Path(job.folder) / job.train
     environment = {
-        "AUTORESEARCH_OUT": f"{job.scratch}/out",
+        "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
         "AUTORESEARCH_SEED": str(job.seed),
     }
@@ -118,7 +123,8 @@ def _training(job: Job) -> RunSpec:
         environment["AUTORESEARCH_DATA"] = f"{job.data}/train"
         read_only = (*read_only, f"{job.data}/train")
     if job.read_only:
-        environment["HOME"] = _home(job)
+        home = _home(job)
+        environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     return RunSpec(
         argv=(sys.executable, train.name), folder=str(train.parent), scratch=job.scratch, log=job.log, limits=job.limits,
         read_only=read_only, environment=environment, cpus=job.cpus, gpus=job.gpus,
@@ -126,44 +132,47 @@ def _training(job: Job) -> RunSpec:
 
 
 def _home(job: Job) -> str:
-    """A home in scratch in which `~/…` leads to what the user allowed to be read there."""
+    """A home in scratch in which `~/.cache/…` leads to what the user allowed to be read there."""
     home, real = Path(job.scratch) / "home", Path.home()
-    for path in map(Path, job.read_only):
-        if path.is_relative_to(real):
+    home.mkdir()
+    allowed = sorted({Path(os.path.abspath(path)) for path in job.read_only})  # noqa: PTH100 -- links in it stay as they are
+    for path in allowed:
+        inside = path.is_relative_to(real) and path != real
+        if inside and not any(other in path.parents for other in allowed):  # else it is seen through that other's link
             link = home / path.relative_to(real)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path)
-    home.mkdir(exist_ok=True)
     return str(home)
 
 
 # ---------------------------------------------------------------- failures
 
 
-def _failure(outcome: Outcome, log: Path) -> tuple[Literal["crash", "oom", "timeout"], str]:
+def _failure(outcome: Outcome, log: str, what: str = "training") -> tuple[Status, str]:
     match outcome:
         case OutOfMemory():
-            return "oom", f"out of memory: {outcome.evidence}"
+            return "oom", f"out of memory in {what}: {outcome.evidence}"
         case TimedOut():
-            return "timeout", f"killed after {outcome.usage.seconds:.0f} s"
+            return "timeout", f"{what} was killed after {outcome.usage.seconds:.0f} s"
         case LimitExceeded():
-            return "crash", f"killed at its {outcome.limit} limit"
+            return "crash", f"{what} was killed at its {outcome.limit} limit"
         case Crashed(signal=int(signal)):
-            return "crash", f"died of signal {signal}: {last_words(log)}"
+            return "crash", f"died of signal {signal}: {last_words(Path(log))}"
         case _:
-            return "crash", last_words(log) or "exited with an error and no word"
+            return "crash", last_words(Path(log)) or "exited with an error and no word"
 
 
-def _unscored(job: Job, outcome: Outcome, status: Literal["crash", "oom", "timeout", "invalid"], detail: str) -> Unscored:
-    log, usage = Path(job.log), outcome.usage
+def _unscored(job: Job, outcome: Outcome, status: Status, detail: str, log: str | None = None) -> Unscored:
+    """`log`: where the failure is told, if not in the training's own."""
+    usage = outcome.usage
     return Unscored(
-        status=status, detail=detail, tail=tail(log), seconds=usage.seconds, peak_memory_bytes=usage.peak_memory_bytes,
-        curve=read_curve(log), facts=_facts(log),
+        status=status, detail=one_line(detail), tail=tail(Path(log or job.log)) or tail(Path(job.log)), seconds=usage.seconds,
+        peak_memory_bytes=usage.peak_memory_bytes, curve=read_curve(Path(job.log)), facts=_facts(job.log),
     )  # fmt: skip
 
 
-def _facts(log: Path) -> Facts:
-    return {name: value for name, value in read_summary(log).items() if name != "val_bpb"}
+def _facts(log: str) -> Facts:
+    return {name: value for name, value in read_summary(Path(log)).items() if name != "val_bpb"}
 
 
 # ---------------------------------------------------------------- scores
@@ -173,58 +182,66 @@ def _printed(job: Job, outcome: Finished) -> Measured | Unscored:
     value = read_summary(Path(job.log)).get("val_bpb")
     if isinstance(value, bool | str) or value is None:
         return _unscored(job, outcome, "crash", "it ended without a finite val_bpb in a summary behind ---")
+    if not 0 < value < ABSURD_BPB:
+        return _unscored(job, outcome, "invalid", f"it printed val_bpb {value}, which no model scores")
     return _measured(job, outcome, float(value), "self-reported")
 
 
-def _sealed(job: Job, runner: Runner, cancel: threading.Event, outcome: Finished) -> Measured | Unscored | Stopped:
-    assert job.data is not None, "a sealed score needs data"
-    target = Path(job.log).with_suffix(".safetensors")
-    try:
-        weights = take_weights(Path(job.scratch) / "out" / "model.safetensors", target)
+def _sealed(job: Job, runner: Runner, cancel: threading.Event, trained: Finished) -> Measured | Unscored | Stopped:
+    with _room(job) as room:
+        try:
+            weights = take_weights(Path(job.scratch), room / NAME, job.limits.disk_bytes)
+        except NoWeights:
+            return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
+        except BadWeights as reason:
+            return _unscored(job, trained, "invalid", str(reason))
         began = time.monotonic()
-        scored = _converse(job, weights, runner, cancel)
-    except NoWeights:
-        return _unscored(job, outcome, "crash", "it ended without saving out/model.safetensors")
-    except (BadWeights, Invalid) as reason:
-        return _unscored(job, outcome, "invalid", str(reason))
-    finally:
-        target.unlink(missing_ok=True)
-    if scored is None:
+        answer, scored = _converse(job, room, weights, runner, cancel)
+    if isinstance(scored, Cancelled):
         return Stopped()
-    return _measured(job, outcome, scored, "sealed", time.monotonic() - began, weights.parameters)
+    if isinstance(answer, float):
+        return _measured(job, trained, answer, "sealed", time.monotonic() - began, weights.parameters)
+    if isinstance(scored, OutOfMemory | TimedOut | LimitExceeded):
+        return _unscored(job, trained, *_failure(scored, _scoring_log(job), "scoring"), _scoring_log(job))
+    words = last_words(Path(_scoring_log(job))) if isinstance(answer, Ended) else ""
+    return _unscored(job, trained, "invalid", f"{answer}: {words}" if words else str(answer), _scoring_log(job))
 
 
-def _converse(job: Job, weights: Weights, runner: Runner, cancel: threading.Event) -> float | None:
-    """The score, or None when cancelled. Invalid where the scorer fails, with its last words."""
+@contextmanager
+def _room(job: Job) -> Iterator[Path]:
+    """A folder beside scratch, where the training cannot have put anything; gone afterwards."""
+    room = Path(f"{job.scratch}.scoring")
+    shutil.rmtree(room, ignore_errors=True)
+    (room / "scratch").mkdir(parents=True)
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _converse(job: Job, room: Path, weights: Weights, runner: Runner, cancel: threading.Event) -> tuple[float | Invalid, Outcome]:
+    """The score or why there is none, and how the scorer ended."""
+    assert job.data is not None, "a sealed score needs data"
     validation = Validation.read(Path(f"{job.data}/val"))
-    values: list[float] = []
-    failures: list[Invalid] = []
+    tolerance = BFLOAT16_TOLERANCE if job.gpus else FLOAT32_TOLERANCE
+    answers: list[float | Invalid] = []
 
     def dialogue(stdin: BinaryIO, stdout: BinaryIO) -> None:
         try:
-            values.append(score(validation, stdin, stdout, int.from_bytes(os.urandom(8))))
+            answers.append(score(validation, stdin, stdout, int.from_bytes(os.urandom(8)), tolerance))
         except Invalid as reason:
-            failures.append(reason)
+            answers.append(reason)
 
-    outcome = runner.converse(_scoring(job, weights, validation.vocabulary), cancel, dialogue)
-    if isinstance(outcome, Cancelled):
-        return None
-    if isinstance(outcome, TimedOut):
-        raise Invalid(f"scoring took more than {outcome.usage.seconds:.0f} s")
-    if failures:
-        words = last_words(Path(_scoring_log(job)))
-        raise Invalid(f"{failures[0]}: {words}" if words and "ended" in str(failures[0]) else str(failures[0]))
-    return values[0]
+    outcome = runner.converse(_scoring(job, room, weights, validation.vocabulary), cancel, dialogue)
+    return answers[0], outcome
 
 
-def _scoring(job: Job, weights: Weights, vocabulary: int) -> RunSpec:
+def _scoring(job: Job, room: Path, weights: Weights, vocabulary: int) -> RunSpec:
     train = Path(job.folder) / job.train
-    scratch = Path(job.scratch) / "scoring"
-    scratch.mkdir()
     seconds = max(MIN_SCORE_SECONDS, job.limits.wall_seconds)
     return RunSpec(
         argv=(sys.executable, "-I", SCORER, str(train), weights.path, str(vocabulary)), folder=str(train.parent),
-        scratch=str(scratch), log=_scoring_log(job), limits=job.limits.model_copy(update={"wall_seconds": seconds}),
+        scratch=str(room / "scratch"), log=_scoring_log(job), limits=job.limits.model_copy(update={"wall_seconds": seconds}),
         read_only=(SCORER, weights.path), cpus=job.cpus, gpus=job.gpus,
     )  # fmt: skip
 
@@ -237,8 +254,8 @@ def _measured(
     job: Job, outcome: Finished, value: float, kind: Literal["sealed", "self-reported"],
     seconds: float = 0.0, parameters: int | None = None,
 ) -> Measured:  # fmt: skip
-    log, usage = Path(job.log), outcome.usage
+    usage = outcome.usage
     return Measured(
         value=value, score=kind, seconds=usage.seconds, score_seconds=seconds, peak_memory_bytes=usage.peak_memory_bytes,
-        parameters=parameters, curve=read_curve(log), facts=_facts(log),
+        parameters=parameters, curve=read_curve(Path(job.log)), facts=_facts(job.log),
     )  # fmt: skip

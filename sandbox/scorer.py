@@ -4,11 +4,12 @@ Run as `python -I scorer.py TRAIN_PY WEIGHTS VOCAB_SIZE`; a frame in is two litt
 int32 tokens; a frame out is rows * columns * vocabulary float16 logits. A frame of 0 rows ends it. It holds no targets.
 """
 
-import importlib
+import importlib.util
 import io
 import os
 import struct
 import sys
+from types import ModuleType
 from typing import Any, BinaryIO
 
 
@@ -19,14 +20,10 @@ def main() -> None:
     os.dup2(2, 1)  # whatever train.py prints goes to the log, not into the answers
 
     import torch
-
-    sys.path.append(os.path.dirname(train_py))  # noqa: PTH120 -- behind the libraries: a file beside train.py shadows none
-    train = importlib.import_module(os.path.basename(train_py).removesuffix(".py"))  # noqa: PTH119
-
     from safetensors.torch import load_model
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = train.build_model(vocabulary)
+    model = _import(train_py).build_model(vocabulary)
     load_model(model, weights)
     model = model.to(device).eval()
     half = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else torch.autocast("cpu", enabled=False)
@@ -43,6 +40,17 @@ def main() -> None:
             # Only differences count: with the largest at 0, float16 has its precision where the probability is.
             logits = (logits - logits.amax(-1, keepdim=True)).clamp_min(-60000).half().cpu().contiguous()
             _write(answers, logits.numpy())
+
+
+def _import(path: str) -> ModuleType:
+    """The file as a module under its own name, as the files beside it may import it."""
+    folder, name = os.path.split(path)
+    sys.path.append(folder)  # behind the libraries: a file beside train.py shadows none
+    spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), path)
+    assert spec and spec.loader
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:

@@ -1,17 +1,21 @@
 """Text that untrusted code wrote, made safe to show and to store."""
 
-import unicodedata
 from pathlib import Path
 
 TAIL_CHARACTERS = 4000
+LINE_CHARACTERS = 300
+TRACEBACK = "Traceback (most recent call last):"
 
 
 def escape(text: str) -> str:
     """`text` with control, bidirectional and other invisible characters written as escapes; line ends stay."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in _UNSAFE else _escaped(c) for c in text)
+    return "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
 
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+def one_line(text: str) -> str:
+    """`text` escaped and shortened to one line of a record."""
+    line = escape(text).replace("\n", " ")
+    return line if len(line) <= LINE_CHARACTERS else line[: LINE_CHARACTERS - 1] + "…"
 
 
 def _escaped(character: str) -> str:
@@ -35,6 +39,9 @@ def tail(path: Path) -> str:
 
 
 def last_words(path: Path) -> str:
-    """The last line of a log that says something: of a traceback, the error."""
-    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    """What a log says of the end: the error that its last traceback names, else its last line with anything on it."""
+    lines = tail(path).splitlines()
+    starts = [i for i, line in enumerate(lines) if line.strip() == TRACEBACK]
+    errors = [line for line in lines[starts[-1] + 1 :] if line[:1].strip()] if starts else []
+    said = [line.strip() for line in lines if line.strip()]
+    return one_line(errors[0] if errors else said[-1] if said else "")
