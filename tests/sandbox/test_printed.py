@@ -102,9 +102,9 @@ def test_without_a_line_there_is_no_summary():
 @pytest.mark.parametrize(
     "line",
     [
-        "val_bpb: nan", "val_bpb: inf", "val_bpb: -Infinity", "val_bpb: 1e999", "val_bpb:0.5", " val_bpb: 0.5", 
-        "val_bpb: 0.5 0.6", "val bpb: 0.5", "1: 2", f"{'k' * 41}: 1", f"k: {'9' * 41}", "k: \x1b[31mred", "k: <script>", "k: \u202e1", "k: ٣",
-        "k:", ": 1",
+        "val_bpb: nan", "val_bpb: inf", "val_bpb: -Infinity", "val_bpb: 1e999", "val_bpb:0.5", " val_bpb: 0.5",
+        "val_bpb: 0.5 0.6", "val bpb: 0.5", "1: 2", f"{'k' * 41}: 1", f"k: {'9' * 41}", "k: \x1b[31mred", "k: <script>",
+        "k: \u202e1", "k: ٣", "k:", ": 1",
     ],
 )  # fmt: skip
 def test_what_is_no_fact(line):

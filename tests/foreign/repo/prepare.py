@@ -1,7 +1,5 @@
 """Data, time budget and metric of a small character model. Run once: `python prepare.py`. Fixed: experiments do not change it."""
 
-# ruff: noqa: the layout and the style are upstream's
-
 import math
 import os
 import sysconfig

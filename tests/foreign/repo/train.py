@@ -1,7 +1,5 @@
 """Trains a small character model within prepare.py's time budget: `python train.py`."""
 
-# ruff: noqa: the layout and the style are upstream's
-
 import time
 
 import torch
