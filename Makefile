@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: start install test test-slow check lint types clean
 
@@ -11,10 +12,12 @@ start: install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" -c constraints.txt
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("autoresearch needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	@echo "installing into $(VENV), once: a minute or two"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) "torch==2.13.0" -c constraints.txt
+	@$(PIP) -e ".[dev]" -c constraints.txt
+	@touch $@
 
 test: install
 	$(BIN)/python -m pytest -m "not slow"

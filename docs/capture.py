@@ -1,0 +1,66 @@
+"""Pictures for the README: types a command into a real terminal (tmux) and saves what stands there as an SVG.
+
+    python docs/capture.py docs/live.svg --after 90 -- .venv/bin/autoresearch start --model none --trials 8 --budget 20s
+
+The command is interrupted when the picture is taken. Needs tmux; nothing else here does.
+"""
+
+import argparse
+import re
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+SESSION = "autoresearch-capture"
+FONTS = "ui-monospace, Menlo, Consolas, monospace"
+
+
+def tmux(*words: str) -> str:
+    """Output of a tmux command."""
+    return subprocess.run(["tmux", *words], check=True, capture_output=True, text=True).stdout
+
+
+def screen(command: list[str], columns: int, rows: int, after: float) -> str:
+    """What stands in a terminal of this size `after` seconds after `command` was typed, with its escape codes."""
+    tmux("new-session", "-d", "-s", SESSION, "-x", str(columns), "-y", str(rows), f"TERM=xterm-256color {shlex.join(command)}")
+    try:
+        time.sleep(after)
+        shown = tmux("capture-pane", "-t", SESSION, "-p", "-e")
+        tmux("send-keys", "-t", SESSION, "C-c")
+        return shown
+    finally:
+        time.sleep(1)
+        subprocess.run(["tmux", "kill-session", "-t", SESSION], check=False, capture_output=True)
+
+
+def svg(shown: str, columns: int, title: str) -> str:
+    """The screen as a picture that loads nothing: the fonts are those of whoever looks."""
+    console = Console(width=columns, record=True, file=Path("/dev/null").open("w"), force_terminal=True)  # noqa: SIM115
+    console.print(Text.from_ansi(shown.rstrip("\n")), crop=True, no_wrap=True)
+    picture = console.export_svg(title=title, theme=MONOKAI)
+    return re.sub(r"@font-face\s*{[^}]*}\s*", "", picture).replace(
+        "Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace"
+    )
+
+
+def main() -> None:
+    """Take one picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--columns", type=int, default=120)
+    parser.add_argument("--rows", type=int, default=24)
+    parser.add_argument("--after", type=float, default=60.0, help="seconds")
+    parser.add_argument("--title", default="autoresearch start --model none")
+    parser.add_argument("command", nargs="+")
+    asked = parser.parse_args()
+    shown = screen(asked.command, asked.columns, asked.rows, asked.after)
+    asked.picture.write_text(svg(shown, asked.columns, asked.title), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

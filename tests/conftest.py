@@ -1,0 +1,19 @@
+"""No test can reach the network or this machine's keys."""
+
+import socket
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but 127.0.0.1 can be reached from the tests' own process, and no variable of this machine names a model."""
+    connect = socket.socket.connect
+
+    def only_loopback(self: socket.socket, address: object) -> None:
+        assert self.family != socket.AF_INET or address[0] == "127.0.0.1", f"a test tried to reach {address}"  # type: ignore[index]
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", only_loopback)
+    for variable in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
