@@ -1,10 +1,12 @@
 """What the harness itself costs a trial, from 10 to 1,000 trials of history: `python -m benchmarks.harness_cost`.
 
 Every part is real (search method, edit, commits, sandbox, judge) but the training: train.py prints a summary and exits.
-The figure is the median wall time from one verdict to the next over windows of the history, and their ratio.
+The figure is the median time from one verdict to the next over windows of the history, and its ratio to the first window's: once
+on the wall's clock, and once in processor time (the harness and all that it starts), which other work on the machine moves less.
 """
 
 import argparse
+import os
 import subprocess
 import tempfile
 import threading
@@ -42,8 +44,8 @@ def repository(folder: Path) -> Path:
     return folder
 
 
-def verdict_times(folder: Path, method: str, trials: int) -> list[float]:
-    """Seconds from each verdict to the next."""
+def verdict_times(folder: Path, method: str, trials: int) -> list[tuple[float, float]]:
+    """From each verdict to the next: seconds, and seconds of processor time."""
     project = find_project(folder, read_settings(folder))
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
     run = RunSettings(
@@ -55,8 +57,8 @@ def verdict_times(folder: Path, method: str, trials: int) -> list[float]:
         slots = make_slots(1, *this_machine())
         bench = Bench(plan, choose_runner().runner, slots, folder / ".autoresearch" / "trials", history.export)
         loop = Loop(Ledger(history, read_space), bench, METHODS[method].build(None), Bounds(trials=trials), threading.Event())
-        stamps = [time.monotonic() for event in loop.events() if isinstance(event, Judged)]
-    return [after - before for before, after in pairwise(stamps)]
+        stamps = [(time.monotonic(), sum(os.times()[:4])) for event in loop.events() if isinstance(event, Judged)]
+    return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(stamps)]
 
 
 def main() -> None:
@@ -67,16 +69,20 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         times = verdict_times(repository(Path(folder)), options.method, options.trials)
-    print(f"{'history':>16}  {'median':>8}  {'quartiles':>18}   per trial, method {options.method}")
-    first = None
+    print(f"per trial, method {options.method}; median (quartiles) × the first window's")
+    print(f"{'history':>16}  {'wall':>28}  {'processor':>28}")
+    first: list[float] = []
     for start in (10, 100, 300, options.trials - 50):
         window = times[start : start + 50]
         if len(window) < 10:
             continue
-        low, middle, high = quantiles(window, n=4)
-        first = first or middle
-        times_ms = f"{middle * 1e3:6.0f}ms  {low * 1e3:6.0f} … {high * 1e3:6.0f}ms"
-        print(f"{start:>7} … {start + len(window):>6}  {times_ms}   ×{middle / first:.2f}")
+        columns = [quantiles(column, n=4) for column in zip(*window, strict=True)]
+        first = first or [middle for _, middle, _ in columns]
+        shown = [
+            f"{middle * 1e3:4.0f} ms ({low * 1e3:3.0f} … {high * 1e3:3.0f}) ×{middle / base:.2f}"
+            for (low, middle, high), base in zip(columns, first, strict=True)
+        ]
+        print(f"{start:>7} … {start + len(window):>6}  " + "  ".join(f"{text:>28}" for text in shown))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from cmaes import CatCMAwM  # type: ignore[import-untyped]
 
 from agent.propose.fresh import fresh
-from agent.propose.observe import Observation, fit, key_of
+from agent.propose.observe import Observation, fit
 from agent.propose.scale import from_unit, generator, is_fixed, levels, nearest_level, to_unit
 from agent.records import Configuration, Value
 from agent.space import Space
@@ -63,7 +63,7 @@ def _replay(axes: "_Axes", start: Configuration, done: Sequence[Observation]) ->
 
 
 def _digest(before: str, generation: Sequence[Observation]) -> str:
-    told = [(key_of(seen.configuration), seen.value) for seen in generation]
+    told = [(seen.key, seen.value) for seen in generation]
     return sha256(f"{before}{told}".encode()).hexdigest()
 
 

@@ -22,7 +22,7 @@ def fresh(
     Where DRAWS were all old, ever more constants of the last one are redrawn. UsageFault where that finds nothing either:
     the space is used up.
     """
-    tried = {key_of(space.repair(space.default)), *(key_of(observation.configuration) for observation in seen)}
+    tried = {key_of(space.repair(space.default)), *(observation.key for observation in seen)}
     configuration = space.repair(space.default)
     for _ in range(DRAWS):
         configuration = space.repair(draw())

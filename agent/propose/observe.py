@@ -1,30 +1,42 @@
 """Turns the ledger into what a search method learns from: configurations, and what became of them."""
 
+import math
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
-
-from pydantic import FiniteFloat
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 
 from agent.propose.context import Context
 from agent.records import FAILED, SCORED, Configuration, Proposal, SetConstant, Value
 from agent.space import Space, read_constants
-from sandbox.record import Record
 
 Key = tuple[tuple[str, Value], ...]
 
 
-class Observation(Record):
-    """One configuration and its value (lower is better); None where it failed, or where it is still pending."""
+@dataclass(frozen=True)
+class Observation:
+    """One configuration and its value (lower is better); None where it failed, or where it is still pending.
+
+    No pydantic record: a history of a thousand is made anew for each proposal. ValueError for a value that is not finite.
+    """
 
     configuration: Configuration
-    value: FiniteFloat | None = None
+    value: float | None = None
     pending: bool = False
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"{self.value} is no score: a failed configuration has the value None")
+
+    @cached_property
+    def key(self) -> Key:
+        """The key of its configuration."""
+        return key_of(self.configuration)
 
 
 def observe(context: Context) -> tuple[Observation, ...]:
     """The trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
     done = [
-        Observation.model_construct(configuration=trial.configuration, value=trial.value, pending=False)
+        Observation(trial.configuration, trial.value)
         for trial in context.trials
         if trial.status in SCORED or trial.status in FAILED
     ]
@@ -42,10 +54,8 @@ def constants_of(proposal: Proposal) -> Configuration:
 def fit(space: Space, observations: Iterable[Observation]) -> list[Observation]:
     """The observations inside `space`: what one lacks was at its default then, what the space lacks is left out."""
     repaired = _repairs(space)
-    return [
-        Observation.model_construct(configuration=repaired(key_of(seen.configuration)), value=seen.value, pending=seen.pending)
-        for seen in observations
-    ]
+    fitting = ((seen, repaired(seen.key)) for seen in observations)
+    return [seen if seen.configuration == fit else replace(seen, configuration=fit) for seen, fit in fitting]
 
 
 @lru_cache(maxsize=4)
