@@ -177,7 +177,7 @@ def test_cmaes_ranks_failures_behind_successes_and_is_blind_to_how_bad_a_score_i
     worst = max(o.value for o in seen if o.value is not None)
     stretched = [o if o.value is None else replace(o, value=math.exp(o.value * 5)) for o in seen]
     assert cmaes.suggest(SPACE, stretched, 7) == cmaes.suggest(SPACE, seen, 7), "ranks alone count"
-    good = [o.model_copy(update={"value": worst - 1}) if o.value is None else o for o in seen]
+    good = [replace(o, value=worst - 1) if o.value is None else o for o in seen]
     assert cmaes.suggest(SPACE, good, 7) != cmaes.suggest(SPACE, seen, 7), "a failure is no success"
 
 
