@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +11,9 @@ from agent.edit import Applied, apply
 from agent.errors import UsageFault
 from agent.propose import METHODS, Observation, cmaes, random, tpe
 from agent.propose.observe import key_of
-from agent.propose.scale import draw
 from agent.propose.search import Suggest
 from agent.records import Configuration, Proposal
 from agent.space import Space, read_constants, read_space
-from benchmarks.search_start import SOURCE as FOURTEEN
-from benchmarks.search_start import make_objective
 from tests.agent.propose.example import DEFAULT, SOURCE, SPACE, context, pending, trial
 
 SEARCHES = {"random": random.suggest, "tpe": tpe.suggest, "cmaes": cmaes.suggest}
@@ -118,19 +114,6 @@ def test_a_space_that_changed_since_is_no_obstacle(suggest: Suggest) -> None:
     assert set(configuration) == set(wider.names) and "DROPOUT" in configuration
     odd = [Observation(configuration={**DEFAULT, "DEPTH": "deep", "MATRIX_LR": 1e9, "PATTERN": "XXXX"}, value=1.0)] * 20
     assert SPACE.repair(suggest(SPACE, odd, 1))
-
-
-def test_a_thousand_trials_of_history_cost_little(suggest: Suggest) -> None:
-    space = read_space(FOURTEEN)
-    rng, objective = np.random.default_rng(0), make_objective(space, 0)
-    seen = [Observation(configuration=c, value=objective(c)) for c in (space.repair(draw(space, rng)) for _ in range(1000))]
-    suggest(space, seen, 0)
-    times = []
-    for seed in range(1, 6):
-        began = time.process_time()
-        suggest(space, seen, seed)
-        times.append(time.process_time() - began)
-    assert min(times) < 0.15
 
 
 def test_a_proposal_edits_the_constants_and_says_so(name: str) -> None:
