@@ -1,30 +1,47 @@
-"""Git as the harness uses it: plumbing that ignores the user's hooks, signing, identity, index and checkout."""
+"""Git as the harness uses it: plumbing that ignores the user's hooks, signing, identity, index and environment."""
 
+import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import git
 
 from agent.errors import HistoryFault
 
-# Hooks and signing are the user's; conversions would commit other bytes than those that ran.
+# Programs of the user's that git would run, and settings that would change what is read or written here.
 _CONFIG = (
-    "core.hooksPath=/dev/null", "commit.gpgSign=false", "core.autocrlf=false", "core.safecrlf=false", "gc.auto=0",
-    "maintenance.auto=false", "core.quotePath=false", "log.showSignature=false", "advice.detachedHead=false",
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "log.showSignature=false", "gc.auto=0",
+    "maintenance.auto=false", "core.splitIndex=false", "core.safecrlf=false", "core.quotePath=false", "submodule.recurse=false",
+    "grep.patternType=basic", "i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8", "diff.noprefix=false",
+    "diff.mnemonicPrefix=false", "advice.detachedHead=false",
 )  # fmt: skip
 _IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "autoresearch"), ("EMAIL", "autoresearch@localhost"))
 }
+_ENVIRONMENT = {
+    **_IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}  # fmt: skip
+# What a hook, an alias or a wrapper script leaves set: it would send these commands to another repository, index or time.
+_FOREIGN = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
+    "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+)  # fmt: skip
 
 
 class Plumbing:
     """Git commands in `folder`. Every failure is a HistoryFault with git's own words."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._git = git.Git(folder)
-        self._environment = {**_IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
     def __call__(self, *arguments: str, stdin: bytes | None = None, index: Path | None = None) -> str:
         """Standard output of `git ARGUMENTS`, exactly; `index` is used instead of the user's."""
@@ -32,21 +49,30 @@ class Plumbing:
 
     def bytes(self, *arguments: str, stdin: bytes | None = None, index: Path | None = None) -> bytes:
         """Likewise, undecoded."""
-        environment = {**self._environment, **({"GIT_INDEX_FILE": str(index)} if index else {})}
-        command = ["git", *(part for setting in _CONFIG for part in ("-c", setting)), *arguments]
+        environment = {**_ENVIRONMENT, **({"GIT_INDEX_FILE": str(index)} if index else {})}
         try:
             with tempfile.TemporaryFile() as file:
                 file.write(stdin or b"")
                 file.seek(0)
                 out = self._git.execute(
-                    command, istream=file, env=environment, stdout_as_string=False, strip_newline_in_stdout=False
-                )
+                    self._command(arguments, environment), istream=file, env=environment, stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                )  # fmt: skip
+        except git.GitCommandNotFound:
+            raise HistoryFault("git is not installed, or not on the PATH", "autoresearch doctor") from None
         except git.GitCommandError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {_words(error)}", "git status") from None
         except OSError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
         assert isinstance(out, bytes)
         return out
+
+    def _command(self, arguments: tuple[str, ...], environment: dict[str, str]) -> list[str]:
+        # GitPython adds to the environment but takes nothing away, and works elsewhere where the folder is gone: hence env, -C.
+        foreign = [name for name in _FOREIGN if name in os.environ and name not in environment]
+        clean = ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
+        settings = [part for setting in _CONFIG for part in ("-c", setting)]
+        return [*clean, "git", "-C", str(self.folder), *settings, *arguments]
 
     def try_(self, *arguments: str) -> str | None:
         """Standard output without its line end, or None where the command fails."""
@@ -56,6 +82,19 @@ class Plumbing:
             return None
 
 
+@contextmanager
+def scratch_index(folder: Path) -> Iterator[Path]:
+    """A path in `folder` for an index of our own, gone afterwards."""
+    try:
+        room = tempfile.mkdtemp(prefix="index-", dir=folder)
+    except OSError as error:
+        raise HistoryFault(f"cannot write in {folder}: {error}", "df -h .") from None
+    try:
+        yield Path(room) / "index"
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
 def _words(error: git.GitCommandError) -> str:
-    text = error.stderr
-    return str(text).strip().removeprefix("stderr: '").removesuffix("'") or f"exit status {error.status}"
+    text = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
+    return text or f"exit status {error.status}"

@@ -1,49 +1,45 @@
 """Git is the database: attempt and verdict commits on a branch of the run's own, and refs for what is in flight."""
 
-import os
 import re
-import shutil
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, NamedTuple, Self
 
-from agent.errors import HistoryFault, UsageFault
-from agent.gitio import Plumbing
+from agent import checkout
+from agent.errors import HistoryFault
+from agent.gitio import Plumbing, scratch_index
 from agent.lock import hold, holder
-from agent.project import Project
+from agent.project import HOME, Project
 from agent.records import Attempt, Proposal, Trial
+from agent.runs import FLIGHTS, HEADS, checked, first_commit, lock_path, tip_of
 from agent.settings import RunSettings
-from agent.trailers import RUN, attempt_message, read_attempt, read_run, read_trial, run_message, verdict_message
-from sandbox.record import Record
+from agent.trailers import attempt_message, is_attempt, read_attempt, read_run, read_trial, run_message, verdict_message
 
-HOME = ".autoresearch"
-_HEADS = "refs/heads/autoresearch/"
+_FORM = "--format=%H %T %P%n%B"
 
 
-class RunSummary(Record):
-    """One run that the repository knows. branch: a remote-tracking one where there is no local one. at: of its newest commit."""
+class Commit(NamedTuple):
+    """One commit as it is read from a log."""
 
-    tag: str
-    branch: str
-    commit: str
-    at: str
-    pid: int | None
-    """The process that works on it now."""
+    id: str
+    tree: str
+    parents: list[str]
+    message: str
 
 
 class History:
     """One run's branch. Made by create, open or read; a context manager that holds the run's lock (create, open).
 
     run: what the start was asked for. trials: the ledger, oldest first. tip: the branch's commit. source, program: train.py
-    and program.md at the tip. foreign_commits: commits by a human hand since the last verdict.
+    and program.md at the tip. foreign_commits: commits since the last baseline by which a human hand changed what runs.
+    warnings: what could not be done for the worktree.
     """
 
     def __init__(self, project: Project, branch: str, lock: IO[str] | None) -> None:
         self.project, self.branch = project, branch
         self._lock = lock
         self._git = Plumbing(Path(project.root))
-        self._home = Path(project.root) / HOME
         self._sources: dict[str, str] = {}
         self.warnings: list[str] = []
         self._read()
@@ -53,15 +49,14 @@ class History:
     @classmethod
     def create(cls, project: Project, run: RunSettings) -> Self:
         """Begin a run: its branch off run.start_commit, with its settings in a first commit. HistoryFault if the tag is taken."""
-        plumbing, reference = Plumbing(Path(project.root)), _HEADS + _checked(run.tag)
-        _exclude(plumbing, Path(project.root))
+        git, reference = Plumbing(Path(project.root)), HEADS + checked(run.tag)
+        _exclude(git, Path(project.root))
         lock = _locked(project, run.tag)
         try:
-            if _tip(plumbing, reference):
-                raise HistoryFault(f"there is a run {run.tag} already", f"autoresearch resume {run.tag}   # or start --tag OTHER")
+            _refuse_taken(git, run.tag)
             tree = f"{run.start_commit}^{{tree}}"
-            first = plumbing("commit-tree", tree, "-p", run.start_commit, "-F", "-", stdin=run_message(run).encode()).strip()
-            plumbing("update-ref", reference, first, "")
+            first = git("commit-tree", tree, "-p", run.start_commit, "-F", "-", stdin=run_message(run).encode()).strip()
+            git("update-ref", reference, first, "")
             return cls(project, f"autoresearch/{run.tag}", lock)
         except BaseException:
             lock.close()
@@ -70,13 +65,12 @@ class History:
     @classmethod
     def open(cls, project: Project, branch: str) -> Self:
         """Go on with the run TAG, autoresearch/TAG or REMOTE/autoresearch/TAG, which gets a local branch. RunBusy if locked."""
-        plumbing = Plumbing(Path(project.root))
-        tag = _tag_of(branch)
-        _exclude(plumbing, Path(project.root))
+        git, tag = Plumbing(Path(project.root)), _tag_of(branch)
+        _exclude(git, Path(project.root))
         lock = _locked(project, tag)
         try:
-            if not _tip(plumbing, _HEADS + tag):
-                plumbing("update-ref", _HEADS + tag, _remote_tip(plumbing, tag), "")
+            if not tip_of(git, HEADS + tag):
+                git("update-ref", HEADS + tag, _any_tip(git, branch), "")
             return cls(project, f"autoresearch/{tag}", lock)
         except BaseException:
             lock.close()
@@ -89,7 +83,12 @@ class History:
 
     def __enter__(self) -> Self:
         if self._lock:
-            self._add_worktree()
+            try:
+                checkout.add_worktree(self._git, self.worktree, self.branch)
+                self._follow()
+            except BaseException:
+                self._lock.close()
+                raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -126,12 +125,12 @@ class History:
     @property
     def worktree(self) -> Path:
         """Where the branch is checked out."""
-        return self._home / "worktrees" / self.run.tag
+        return (self.project.home / "worktrees" / self.run.tag).resolve()
 
     @property
     def owner(self) -> int | None:
         """The process that works on the run, None where none does."""
-        return holder(_lock_path(self.project, self.run.tag))
+        return holder(lock_path(self.project, self.run.tag))
 
     def source_at(self, commit: str) -> str:
         """train.py at `commit`, every byte of it."""
@@ -145,56 +144,71 @@ class History:
 
     def diff(self, before: str, after: str) -> str:
         """The workspace's unified diff between two commits."""
-        return self._git("diff", "--no-color", "--no-ext-diff", before, after, "--", self.project.workspace or ".")
+        options = ("--no-color", "--no-ext-diff", "--no-textconv")
+        return self._git("diff", *options, before, after, "--", self.project.workspace or ".")
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` into `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        index = folder.parent / f"{folder.name}.index"
-        try:
-            self._git("read-tree", f"{commit}:{self.project.workspace}", index=index)
-            self._git("checkout-index", "--all", "--force", f"--prefix={folder}{os.sep}", index=index)
-        finally:
-            index.unlink(missing_ok=True)
+        """Write the workspace's files as of `commit` to `folder`."""
+        checkout.export(self._git, commit, self.project.workspace, folder)
 
     def _read(self) -> None:
-        reference = self.branch if self.branch.startswith("refs/") else f"refs/heads/{self.branch}"
-        tip = (
-            _tip(self._git, reference)
-            or _tip(self._git, f"refs/remotes/{self.branch}")
-            or _remote_tip(self._git, _tag_of(self.branch))
-        )
-        self.tip = tip
-        first = self._git("log", "-1", "--first-parent", "--format=%H", f"--grep=^{RUN}: ", tip, "--").strip()
+        self.tip = _any_tip(self._git, self.branch)
+        first = first_commit(self._git, self.tip)
         if not first:
-            raise HistoryFault(f"{self.branch} is not the branch of a run", "autoresearch log")
-        commits = _commits(self._git("log", "-z", "--first-parent", "--reverse", "--format=%H %P%n%B", tip, f"^{first}^@", "--"))
-        self.run = read_run(first, commits[0][2])
+            raise _no_run(self._git, self.branch)
+        log = self._git("log", "-z", "--first-parent", "--reverse", _FORM, self.tip, f"^{first}^@", "--")
+        start, *commits = _commits(log)
+        self.run = read_run(start.id, start.message)
         self._trials: list[Trial] = []
+        self._trees = [start.tree]
         self.foreign_commits: tuple[str, ...] = ()
-        for commit, parents, message in commits[1:]:
-            trial = read_trial(commit, parents, message)
-            if trial:
-                self._trials.append(trial)
-                self.foreign_commits = ()
-            else:
-                self.foreign_commits = (*self.foreign_commits, commit)
+        read = [(commit, read_trial(commit.id, commit.parents, commit.message)) for commit in commits]
+        _refuse_twins(trial for _, trial in read if trial)
+        judged = self._trees_of(trial.attempt for _, trial in read if trial and trial.status == "keep")
+        for commit, trial in read:
+            self._take(commit, trial, judged[trial.attempt] if trial and trial.status == "keep" else self._trees[-1])
         self._in_flight = self._read_in_flight()
 
+    def _take(self, commit: Commit, trial: Trial | None, expected: str) -> None:
+        """Add one commit of the branch. `expected`: the tree that it has unless a human hand changed something."""
+        if trial:
+            self._trials.append(trial)
+            if trial.status == "baseline":
+                self.foreign_commits = ()
+        elif len(commit.parents) == 2:
+            self._refuse_torn(commit)
+        if commit.tree != expected and self._runs_differently(expected, commit.tree):
+            self.foreign_commits = (*self.foreign_commits, commit.id)
+        self._trees.append(commit.tree)
+
+    def _trees_of(self, commits: Iterable[str]) -> dict[str, str]:
+        names = list(commits)
+        question = "".join(f"{name}^{{tree}}\n" for name in names).encode()
+        answers = self._git("cat-file", "--batch-check=%(objectname)", stdin=question).splitlines() if names else []
+        return dict(zip(names, answers, strict=True))
+
+    def _refuse_torn(self, merge: Commit) -> None:
+        """A merge of an attempt is a verdict, whatever is left of its message."""
+        [merged] = _commits(self._git("log", "-z", "-1", _FORM, merge.parents[1], "--"))
+        if is_attempt(merged.id, merged.message):
+            raise HistoryFault(f"the verdict {merge.id[:12]} has lost its trailers", f"git show {merge.id[:12]}")
+
+    def _runs_differently(self, before: str, after: str) -> bool:
+        """True where the trees differ in the workspace, not counting the brief: a new program.md is not a new experiment."""
+        listing = self._git("diff-tree", "-r", "-z", "--name-only", before, after, "--", self.project.workspace or ".")
+        return bool(set(listing.split("\0")) - {"", self.project.program})
+
     def _read_in_flight(self) -> dict[int, Attempt]:
-        prefix = f"refs/autoresearch/{self.run.tag}/"
         done = {trial.attempt for trial in self._trials}
-        flying = {}
-        for line in self._git("for-each-ref", "--format=%(objectname) %(refname)", prefix).splitlines():
-            commit, reference = line.split(" ", 1)
-            if commit in done:
-                if self._lock:
-                    self._git("update-ref", "-d", reference, commit)
-                continue
-            [(_, parents, message)] = _commits(self._git("log", "-z", "-1", "--format=%H %P%n%B", commit))
-            attempt = read_attempt(commit, parents[0], message)
-            flying[attempt.number] = attempt
-        return flying
+        listing = self._git("for-each-ref", "--format=%(objectname) %(refname)", f"{FLIGHTS}{self.run.tag}/").splitlines()
+        references = [line.split(" ", 1) for line in listing]
+        for commit, reference in references:
+            if commit in done and self._lock:
+                self._git("update-ref", "-d", reference, commit)
+        flying = [commit for commit, _ in references if commit not in done]
+        log = self._git("log", "-z", "--no-walk=unsorted", _FORM, *flying, "--") if flying else ""
+        attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in _commits(log)]
+        return {attempt.number: attempt for attempt in attempts}
 
     # ------------------------------------------------------------ writing
 
@@ -212,29 +226,37 @@ class History:
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
         """Merge the attempt into the branch, kept or not, and end its flight, at once. HistoryFault if the branch has moved."""
         kept = trial.status == "keep"
-        before, tree = self.tip, f"{attempt.commit if kept else self.tip}^{{tree}}"
+        before, taken = self.tip, attempt.commit if kept else self.tip
         message = verdict_message(trial).encode()
-        commit = self._git("commit-tree", tree, "-p", before, "-p", attempt.commit, "-F", "-", stdin=message).strip()
-        reference = f"refs/heads/{self.branch}"
-        transaction = (
-            f"start\nupdate {reference} {commit} {before}\ndelete {self._flight(attempt.number)} {attempt.commit}\ncommit\n"
-        )
-        try:
-            self._git("update-ref", "--stdin", stdin=transaction.encode())
-        except HistoryFault as fault:
-            if _tip(self._git, reference) == before:
-                raise
-            message_ = f"{self.branch} was moved by someone else while #{trial.number} trained ({fault.message})"
-            raise HistoryFault(message_, f"autoresearch resume {self.run.tag}") from None
-        self._sources[commit] = self._sources.get(attempt.commit if kept else before) or self.source_at(commit)
+        parents = ("-p", before, "-p", attempt.commit)
+        commit = self._git("commit-tree", f"{taken}^{{tree}}", *parents, "-F", "-", stdin=message).strip()
+        self._move(before, commit, attempt)
+        self._sources[commit] = self.source_at(taken)
         self.tip = commit
-        self.foreign_commits = ()
+        if trial.status == "baseline":
+            self.foreign_commits = ()
         self._in_flight.pop(attempt.number, None)
         recorded = trial.model_copy(update={"attempt": attempt.commit, "verdict": commit})
         self._trials.append(recorded)
         if kept:
-            self._follow(before, commit)
+            self._follow()
         return recorded
+
+    def _move(self, before: str, after: str, attempt: Attempt) -> None:
+        """Move the branch and end the attempt's flight in one transaction."""
+        reference = HEADS + self.run.tag
+        steps = f"update {reference} {after} {before}\ndelete {self._flight(attempt.number)} {attempt.commit}\n"
+        try:
+            self._git("update-ref", "--stdin", stdin=f"start\n{steps}commit\n".encode())
+        except HistoryFault as fault:
+            now = tip_of(self._git, reference)
+            if now == before:
+                raise
+            if now is None:
+                message = f"{self.branch} was deleted while #{attempt.number} trained"
+                raise HistoryFault(message, f"git update-ref {reference} {before}   # brings it back, to resume") from None
+            message = f"{self.branch} was moved by someone else while #{attempt.number} trained ({fault.message})"
+            raise HistoryFault(message, f"autoresearch resume {self.run.tag}") from None
 
     def _tree(self, source: str) -> str:
         """The tip's tree with `source` as train.py."""
@@ -243,117 +265,79 @@ class History:
         data = source.encode("utf-8", "surrogateescape")
         blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
         mode = self._git("ls-tree", self.tip, "--", self.project.train).split(" ", 1)[0]
-        index = self._home / f"index-{os.getpid()}"
-        try:
+        with scratch_index(self.project.home) as index:
             self._git("read-tree", self.tip, index=index)
             self._git("update-index", "--cacheinfo", f"{mode},{blob},{self.project.train}", index=index)
             return self._git("write-tree", index=index).strip()
-        finally:
-            index.unlink(missing_ok=True)
 
     def _flight(self, number: int) -> str:
-        return f"refs/autoresearch/{self.run.tag}/{number}"
+        return f"{FLIGHTS}{self.run.tag}/{number}"
 
-    # ------------------------------------------------------------ the worktree
-
-    def _add_worktree(self) -> None:
-        """Check the branch out in a worktree of its own, where it is not yet."""
-        if (self.worktree / ".git").exists():
-            return
-        shutil.rmtree(self.worktree, ignore_errors=True)
-        self._git("worktree", "prune")
-        self._git("worktree", "add", "--force", str(self.worktree), self.branch)
-
-    def _follow(self, before: str, after: str) -> None:
-        """Bring the worktree to the new tip; what the user changed in it is left alone, and said."""
+    def _follow(self) -> None:
+        """Bring the worktree to the tip; what the user changed in it is left alone, and said."""
+        self._trees.append(self._git("rev-parse", f"{self.tip}^{{tree}}").strip())
         try:
-            Plumbing(self.worktree)("read-tree", "-m", "-u", before, after)
+            checkout.follow(self.worktree, frozenset(self._trees), self.tip)
         except HistoryFault as fault:
-            self.warnings.append(f"{self.worktree} has changes of yours and was not updated: {fault.message}")
-
-
-def list_runs(project: Project) -> tuple[RunSummary, ...]:
-    """The runs of the repository, newest first; a remote-tracking branch counts where there is no local one."""
-    plumbing = Plumbing(Path(project.root))
-    form = "%(objectname) %(committerdate:unix) %(refname)"
-    lines = plumbing(
-        "for-each-ref", "--sort=-committerdate", f"--format={form}", "refs/heads/autoresearch", "refs/remotes"
-    ).splitlines()
-    runs: dict[str, RunSummary] = {}
-    for line in lines:
-        commit, stamp, reference = line.split(" ", 2)
-        match = re.fullmatch(r"refs/(?:heads|remotes)/((?:[^/]+/)?autoresearch/([^/]+))", reference)
-        if match and (match[2] not in runs or reference.startswith("refs/heads/")):
-            at = datetime.fromtimestamp(int(stamp), UTC).isoformat()
-            pid = holder(_lock_path(project, match[2]))
-            runs[match[2]] = RunSummary(tag=match[2], branch=match[1], commit=commit, at=at, pid=pid)
-    return tuple(sorted(runs.values(), key=lambda run: run.at, reverse=True))
-
-
-def newest(project: Project) -> str:
-    """The branch of the run that was worked on last; HistoryFault if there is none."""
-    runs = list_runs(project)
-    if not runs:
-        raise HistoryFault("there is no run here yet", "autoresearch start")
-    return runs[0].branch
-
-
-def next_tag(project: Project) -> str:
-    """A free tag for today: nov24, nov24-2, …"""
-    today = datetime.now().astimezone().strftime("%b%d").lower()
-    taken = {run.tag for run in list_runs(project)}
-    return next(tag for tag in (today, *(f"{today}-{n}" for n in range(2, 10**6))) if tag not in taken)
-
-
-def head_of(project: Project) -> str:
-    """The commit that a run starts from; HistoryFault where the files in the checkout are not those of the commit."""
-    plumbing = Plumbing(Path(project.root))
-    head = plumbing.try_("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    if not head:
-        raise HistoryFault("the repository has no commit yet", "git add . && git commit -m 'Start'")
-    paths = [path for path in (project.train, project.prepare, project.program) if path]
-    dirty = plumbing("status", "--porcelain", "--ignored", "--", *paths).strip()
-    if dirty:
-        message = f"what would run is not what you see: these files differ from the commit HEAD:\n{dirty}"
-        raise HistoryFault(message, "git add " + " ".join(f"'{path}'" for path in paths) + " && git commit")
-    return head
-
-
-def _checked(tag: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", tag) or ".." in tag or tag.endswith((".", ".lock")):
-        raise UsageFault(f"not a tag: {tag!r} (letters, digits, dots, dashes and underscores)", "autoresearch start --tag night1")
-    return tag
+            self.warnings.append(f"{self.worktree} was not brought to the newest state: {fault.message}")
 
 
 def _tag_of(branch: str) -> str:
-    return _checked(branch.rpartition("autoresearch/")[2])
+    return checked(branch.rpartition("autoresearch/")[2])
 
 
-def _tip(plumbing: Plumbing, reference: str) -> str | None:
-    return plumbing.try_("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+def _any_tip(git: Plumbing, branch: str) -> str:
+    """The commit of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG; of a remote's branch where there is no local one."""
+    tag = _tag_of(branch)
+    asked = [f"refs/remotes/{branch}"] if "/autoresearch/" in branch else []
+    remotes = git("for-each-ref", "--format=%(refname)", "refs/remotes").splitlines()
+    others = [name for name in remotes if re.fullmatch(rf"refs/remotes/.+/autoresearch/{re.escape(tag)}", name)]
+    tip = next((tip for name in (*asked, HEADS + tag, *others) if (tip := tip_of(git, name))), None)
+    if tip is None:
+        raise HistoryFault(f"there is no run {tag} here", "autoresearch log   # or git fetch")
+    return tip
 
 
-def _remote_tip(plumbing: Plumbing, tag: str) -> str:
-    for reference in plumbing("for-each-ref", "--format=%(refname)", "refs/remotes").splitlines():
-        if reference.endswith(f"/autoresearch/{tag}") and (tip := _tip(plumbing, reference)):
-            return tip
-    raise HistoryFault(f"there is no run {tag} here", "autoresearch log   # or git fetch")
+def _no_run(git: Plumbing, branch: str) -> HistoryFault:
+    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+        return HistoryFault(f"this clone is too shallow to hold the beginning of {branch}", "git fetch --unshallow")
+    return HistoryFault(f"{branch} is not the branch of a run", "autoresearch start")
 
 
-def _commits(log: str) -> list[tuple[str, list[str], str]]:
-    """(commit, parents, message) of each entry of `git log -z --format='%H %P%n%B'`."""
+def _refuse_taken(git: Plumbing, tag: str) -> None:
+    if tip_of(git, HEADS + tag):
+        raise HistoryFault(f"there is a run {tag} already", f"autoresearch resume {tag}   # or start --tag OTHER")
+    if git("for-each-ref", "--count=1", f"{FLIGHTS}{tag}/"):
+        message = f"attempts of an earlier run {tag}, whose branch is gone, are still in flight"
+        raise HistoryFault(message, f"autoresearch start --tag OTHER   # git for-each-ref {FLIGHTS}{tag} lists them")
+    if tip_of(git, HEADS.rstrip("/")):
+        raise HistoryFault(
+            "a branch called autoresearch stands in the way of autoresearch/TAG", "git branch -m autoresearch OTHER"
+        )
+
+
+def _refuse_twins(trials: Iterable[Trial]) -> None:
+    seen: set[int] = set()
+    for trial in trials:
+        if trial.number in seen:
+            raise HistoryFault(f"{trial.verdict[:12]} is a second verdict on #{trial.number}", f"git show {trial.verdict[:12]}")
+        seen.add(trial.number)
+
+
+def _commits(log: str) -> list[Commit]:
+    """The entries of `git log -z` in _FORM."""
     entries = []
     for entry in log.split("\0"):
         if entry.strip():
             head, _, message = entry.partition("\n")
-            commit, *parents = head.split()
-            entries.append((commit, parents, message))
+            commit, tree, *parents = head.split()
+            entries.append(Commit(commit, tree, parents, message))
     return entries
 
 
-def _exclude(plumbing: Plumbing, root: Path) -> None:
+def _exclude(git: Plumbing, root: Path) -> None:
     """Keep .autoresearch/ out of the user's `git status`, through a file that is not theirs to commit."""
-    path = root / plumbing("rev-parse", "--git-path", "info/exclude").rstrip("\n")
+    path = root / git("rev-parse", "--git-path", "info/exclude").rstrip("\n")
     line = f"/{HOME}/"
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
@@ -365,9 +349,5 @@ def _exclude(plumbing: Plumbing, root: Path) -> None:
         raise HistoryFault(f"cannot write {path}: {error}", f"ls -l '{path}'") from None
 
 
-def _lock_path(project: Project, tag: str) -> Path:
-    return Path(project.root) / HOME / "runs" / tag / "lock"
-
-
 def _locked(project: Project, tag: str) -> IO[str]:
-    return hold(_lock_path(project, tag), f"the run {tag}")
+    return hold(lock_path(project, tag), f"the run {tag}")

@@ -39,7 +39,7 @@ class Ledger:
 
     @property
     def needs_baseline(self) -> bool:
-        """True until the tip's own train.py has a score: at the start, and after a commit by a human hand."""
+        """True until the tip's own train.py has a score: at the start, and after a change by a human hand."""
         return incumbent_of(self.history.trials) is None or bool(self.history.foreign_commits)
 
     @property
@@ -92,7 +92,9 @@ class Ledger:
         """The tip as it is, as an attempt: the one left in flight by a killed run, or a new one."""
         for attempt in self.history.in_flight:
             if attempt.proposal.by.origin == "baseline":
-                return attempt
+                if attempt.parent == self.history.tip:
+                    return attempt
+                self._refuse(attempt, "the branch moved on before this baseline was measured")
         proposal = Proposal(hypothesis="train.py as it is", by=Provenance(method="baseline", origin="baseline"))
         return self.history.commit_attempt(self.history.next_number, proposal, self.history.source)
 
@@ -100,8 +102,10 @@ class Ledger:
         """Record a proposal that was not trained. It cost tokens, and the next proposal will see why."""
         if isinstance(proposal, Unreadable):
             proposal = Proposal(hypothesis="(a reply that is no proposal)", rationale=proposal.reply, by=proposal.by)
-        attempt = self.history.commit_attempt(self.history.next_number, proposal, self.history.source)
-        trial = Trial(number=attempt.number, status="refused", proposal=proposal, reason=str(refused), at=_now())
+        return self._refuse(self.history.commit_attempt(self.history.next_number, proposal, self.history.source), str(refused))
+
+    def _refuse(self, attempt: Attempt, reason: str) -> Trial:
+        trial = Trial(number=attempt.number, status="refused", proposal=attempt.proposal, reason=reason, at=_now())
         return self.history.commit_verdict(attempt, trial)
 
     # ------------------------------------------------------------ results

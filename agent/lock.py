@@ -3,8 +3,9 @@
 import fcntl
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from agent.errors import HistoryFault, RunBusy
 
@@ -16,29 +17,35 @@ def hold(path: Path, what: str) -> IO[str]:
     """Take the lock at `path` for this process, until the file is closed or the process dies. RunBusy names the owner."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-        if not _lock(file, fcntl.LOCK_EX, PATIENCE):
-            file.close()
-            message = f"process {holder(path) or '?'} works on {what}"
-            raise RunBusy(message, "autoresearch status   # or autoresearch start --tag OTHER")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with ExitStack() as closing:
+            file = closing.enter_context(path.open("a+", encoding="utf-8"))
+            if not _lock(file, fcntl.LOCK_EX, PATIENCE):
+                message = f"process {holder(path) or '?'} works on {what}"
+                raise RunBusy(message, "autoresearch status   # or autoresearch start --tag OTHER")
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            closing.pop_all()
+            return file
     except OSError as error:
         raise HistoryFault(f"cannot lock {path}: {error}", "df -h .") from None
-    return file
 
 
 def holder(path: Path) -> int | None:
     """The process that holds the lock at `path` (0 where it has not said who it is); None where none does."""
     try:
-        with path.open(encoding="utf-8") as file:
-            return None if _lock(file, fcntl.LOCK_SH, 0) else int(file.read().strip() or 0)
+        with path.open("rb") as file:
+            if _lock(file, fcntl.LOCK_SH, 0):
+                return None
+            word = file.read(20).strip()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise HistoryFault(f"cannot look at the lock {path}: {error}", f"ls -l '{path}'") from None
+    return int(word) if word.isdigit() else 0
 
 
-def _lock(file: IO[str], kind: int, patience: float) -> bool:
+def _lock(file: IO[Any], kind: int, patience: float) -> bool:
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -1,13 +1,14 @@
 """Finds the research in a repository: which files are train.py, prepare.py and program.md, and how it is scored."""
 
+import re
 from pathlib import Path, PurePosixPath
 
-import git
-
-from agent.errors import ProjectFault
+from agent.errors import HistoryFault, ProjectFault
+from agent.gitio import Plumbing
 from agent.settings import ScoreKind, Settings
 from sandbox.record import Record
 
+HOME = ".autoresearch"
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
 
@@ -23,6 +24,11 @@ class Project(Record):
     prepare: str | None
     program: str | None
     score: ScoreKind
+
+    @property
+    def home(self) -> Path:
+        """Everything that is written besides commits lies here."""
+        return Path(self.root) / HOME
 
 
 def find_project(where: Path, settings: Settings) -> Project:
@@ -44,19 +50,24 @@ def find_project(where: Path, settings: Settings) -> Project:
 
 
 def _root(where: Path) -> Path:
+    """The top folder of the repository around `where`, as git finds it: a linked worktree, a submodule and a `.git` file too."""
     try:
-        with git.Repo(where, search_parent_directories=True) as repo:
-            if repo.working_tree_dir is None:
-                raise ProjectFault(f"{where} is a bare repository", "git clone it, and start there")
-            return Path(repo.working_tree_dir).resolve()
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-        raise ProjectFault(f"{where} is not in a git repository", "autoresearch init") from None
+        return Path(Plumbing(where)("rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
+    except HistoryFault as fault:
+        if "not a git repository" in fault.message or not where.is_dir():
+            raise ProjectFault(f"{where} is not in a git repository", "autoresearch init") from None
+        if "must be run in a work tree" in fault.message:
+            raise ProjectFault(f"{where} is in a bare repository or a .git folder", "git clone it, and start there") from None
+        command = re.search(r"^\s*(git config .*)$", fault.message, re.MULTILINE)  # for a repository of another user's
+        raise ProjectFault(fault.message, command[1] if command else fault.next_command) from None
 
 
 def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePosixPath, ScoreKind]:
     candidates = [(base / folder / "train.py", score) for folder, score in _LAYOUTS]
     if settings.train:
         candidates = [(base / settings.train, "printed")]
+    elif base.name == _LAYOUTS[0][0] and (root / base / "train.py").is_file():
+        raise ProjectFault(f"{base} is the workspace of the project above it", "cd ..")
     for path, score in candidates:
         if (root / path).is_symlink():
             raise ProjectFault(

@@ -55,22 +55,34 @@ def run_message(run: RunSettings) -> str:
 def read_trial(commit: str, parents: list[str], message: str) -> Trial | None:
     """The trial of a verdict commit; None for a commit of another kind; HistoryFault for a verdict that was tampered with."""
     trailers = _trailers(commit, message)
+    if "Attempt" in trailers:
+        what = f"{commit[:12]} is an attempt without its verdict: a rebase or a fast-forward put it on the branch"
+        raise HistoryFault(what, "git reflog   # find the last verdict there, and git reset the branch to it")
     if "Trial" not in trailers:
         return None
+    if len(parents) != 2:
+        raise HistoryFault(f"the verdict {commit[:12]} has {len(parents)} parents, not two", f"git show {commit[:12]}")
     try:
         result = _fields(trailers, _RESULT)
         fields = {**_fields(trailers, _TRIAL), "proposal": _read_proposal(trailers), "result": result or None}
         return Trial.model_validate({**fields, "attempt": parents[1], "verdict": commit})
-    except (ValidationError, IndexError, KeyError) as error:
+    except ValidationError as error:
         raise HistoryFault(f"the verdict {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
-def read_attempt(commit: str, parent: str, message: str) -> Attempt:
+def is_attempt(commit: str, message: str) -> bool:
+    """True for the message of an attempt commit."""
+    return "Attempt" in _trailers(commit, message)
+
+
+def read_attempt(commit: str, parents: list[str], message: str) -> Attempt:
     """The attempt of an attempt commit."""
     trailers = _trailers(commit, message)
     try:
-        return Attempt(number=trailers["Attempt"], commit=commit, parent=parent, proposal=_read_proposal(trailers))
-    except (ValidationError, KeyError) as error:
+        return Attempt.model_validate(
+            {"number": trailers["Attempt"], "commit": commit, "parent": parents[0], "proposal": _read_proposal(trailers)}
+        )
+    except (ValidationError, KeyError, IndexError) as error:
         raise HistoryFault(f"the attempt {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
@@ -107,7 +119,7 @@ def _fields(trailers: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
 
 def _message(subject: str, body: str, trailers: Mapping[str, Any]) -> str:
     lines = [f"{name}: {value if _bare(value) else json.dumps(value)}" for name, value in trailers.items()]
-    prose = "\n".join(_printable(line) for line in body.splitlines()).strip()
+    prose = "\n".join(_prose(line) for line in body.splitlines()).strip("\n")
     parts = [_printable(" ".join(subject.split()))[:_SUBJECT_LENGTH].strip(), prose, "\n".join(lines)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -115,6 +127,12 @@ def _message(subject: str, body: str, trailers: Mapping[str, Any]) -> str:
 def _bare(value: Any) -> bool:
     """Words that need no quotes to be read back as the words they are."""
     return isinstance(value, str) and re.fullmatch(r"[a-z][a-z-]*", value) is not None and value not in ("null", "true", "false")
+
+
+def _prose(line: str) -> str:
+    """A line of a model's or a training's own words; indented where it looks like a trailer."""
+    line = _printable(line).rstrip()
+    return f"  {line}" if _LINE.match(line) else line
 
 
 def _printable(text: str) -> str:

@@ -15,7 +15,7 @@ LAYERS = (
     {"loop"},
     {"ledger", "bench"},
     {"propose", "display"},
-    {"history", "gitio", "lock", "trailers", "project", "settings"}
+    {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
     | {"judge", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
     {"events"},
     {"records", "errors"},

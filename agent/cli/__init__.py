@@ -1,5 +1,6 @@
 """The command line: the only place that builds objects, reads the environment, prints, and ends the process."""
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -70,6 +71,9 @@ def report(fault: Fault) -> int:
         console.print(f"next:  {pen.line(fault.next_command)}", soft_wrap=True)
     return fault.exit_code
 
+
+# Without git, GitPython would refuse to be imported, and nobody could be told what is missing.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 # Each of these registers its commands on `app`, in the order in which --help lists them.
 from agent.cli import run, review, doctor  # noqa: E402, F401, I001

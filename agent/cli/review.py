@@ -16,11 +16,11 @@ from agent.display.show import attempt_page, diff_view, trial_page
 from agent.display.status import status_page
 from agent.display.table import trial_table
 from agent.errors import UsageFault
-from agent.history import HOME, History, list_runs, newest
+from agent.history import History
 from agent.judge import incumbent_of, noise_of
-from agent.lock import holder
 from agent.project import Project, find_project
 from agent.records import Attempt, Trial
+from agent.runs import list_runs, newest
 from agent.settings import read_settings
 from sandbox.record import Record
 
@@ -177,8 +177,7 @@ def _reading(branch: str | None) -> Iterator[History]:
 
 def _at_hand(project: Project) -> str:
     """The branch of the run that is going on; without one, of the run that was worked on last."""
-    locks = Path(project.root) / HOME / "runs"
-    going_on = (run.branch for run in list_runs(project) if holder(locks / run.tag / "lock") is not None)
+    going_on = (run.branch for run in list_runs(project) if run.pid is not None)
     return next(going_on, None) or newest(project)
 
 
@@ -204,7 +203,7 @@ def _own_diff(history: History, found: Trial | Attempt) -> str:
 
 def _log_path(history: History, number: int) -> str | None:
     """The logs of a trial's runs, where this machine has them."""
-    trials = Path(history.project.root) / ".autoresearch" / "runs" / history.run.tag / "trials"
+    trials = history.project.home / "runs" / history.run.tag / "trials"
     logs = sorted((trials / f"{number:04d}").glob("*.log"))
     return ", ".join(map(str, logs)) or None
 

@@ -10,8 +10,9 @@ from agent.bounds import Bounds
 from agent.cli import app, epilog
 from agent.data import Prepared
 from agent.errors import ProjectFault, UsageFault
-from agent.history import History, head_of, newest, next_tag
+from agent.history import History
 from agent.records import Trial
+from agent.runs import head_of, newest, next_tag
 from agent.settings import RunSettings
 from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
@@ -74,7 +75,7 @@ def start(
     chosen, method = choose_model(model, method)
     allowance, head = _budget(budget), head_of(project)
     slots = make_slots(workers, *this_machine())
-    proposer = build_proposer(method, chosen, place.home / "runs" / tag / "transcripts", cancel)
+    proposer = build_proposer(method, chosen, place.project.home / "runs" / tag / "transcripts", cancel)
     sandbox = choose_runner(unsafe)
     data = prepared(project, Path(project.root))
     run = RunSettings(
@@ -108,7 +109,7 @@ def resume(
     with History.open(place.project, branch or newest(place.project)) as history:
         run, cancel = history.run, threading.Event()
         slots = make_slots(workers or run.workers, *this_machine())
-        proposer = build_proposer(run.method, run.model, place.home / "runs" / run.tag / "transcripts", cancel)
+        proposer = build_proposer(run.method, run.model, place.project.home / "runs" / run.tag / "transcripts", cancel)
         sandbox = choose_runner(unsafe)
         data = prepared(place.project, history.worktree)
         _same_data(run, data)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from rich.text import Text
+
 from agent.bench import Bench, Plan
 from agent.bounds import Bounds
 from agent.data import Prepared, prepare_data
@@ -45,11 +47,6 @@ class Place:
 
     project: Project
     settings: Settings
-
-    @property
-    def home(self) -> Path:
-        """Everything the harness writes besides commits lies here."""
-        return Path(self.project.root) / ".autoresearch"
 
 
 @dataclass(frozen=True)
@@ -113,6 +110,8 @@ def work(history: History, place: Place, kit: Kit, bounds: Bounds, cancel: threa
     finally:
         console = open_console()
         console.print(summary(history.branch, history.trials, console))
+        for warning in history.warnings:
+            console.print(Text(f"note: {warning}", "yellow"))
 
 
 def _fixed(place: Place) -> Fixed:
@@ -139,7 +138,7 @@ def _bench(history: History, place: Place, kit: Kit) -> Bench:
         budget=run.budget,
         memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
     )
-    folder = place.home / "runs" / run.tag / "trials"
+    folder = place.project.home / "runs" / run.tag / "trials"
     return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.bench import Bench, Plan
 from agent.bounds import Bounds
+from agent.gitio import Plumbing
 from agent.history import History
 from agent.ledger import Ledger
 from agent.loop import Loop
@@ -79,10 +80,7 @@ def proposal(*edits: Edit, hypothesis: str = "try it", cost: float | None = None
 
 def settings_of(project: Project, **changes: object) -> RunSettings:
     """Settings of a run on `project` with two baseline runs."""
-    import git
-
-    with git.Repo(project.root) as repo:
-        head = repo.head.commit.hexsha
+    head = Plumbing(Path(project.root))("rev-parse", "HEAD").strip()
     fields: dict[str, object] = {
         "tag": "t", "method": "list", "model": None, "budget": Budget(amount=3, unit="steps"), "seed": 0, "workers": 1,
         "trials": None, "hours": None, "max_cost": None, "baseline_repeats": 2, "data_fingerprint": None,

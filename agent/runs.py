@@ -1,0 +1,110 @@
+"""The runs that a repository knows, and what a new one needs: a free tag, and a commit that is what the user sees."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.errors import HistoryFault, UsageFault
+from agent.gitio import Plumbing
+from agent.lock import holder
+from agent.project import Project
+from agent.trailers import RUN
+from sandbox.record import Record
+
+HEADS = "refs/heads/autoresearch/"
+FLIGHTS = "refs/autoresearch/"
+
+
+class RunSummary(Record):
+    """One run that the repository knows. branch: a remote-tracking one where there is no local one. at: of its newest commit."""
+
+    tag: str
+    branch: str
+    commit: str
+    at: str
+    pid: int | None
+    """The process that works on it now."""
+
+
+def list_runs(project: Project) -> tuple[RunSummary, ...]:
+    """The runs of the repository, newest first; a remote-tracking branch counts where there is no local one.
+
+    By their branches' names alone: karpathy/autoresearch's own agents leave branches of the same form (`newest` looks closer).
+    """
+    git = Plumbing(Path(project.root))
+    form = "%(objectname) %(committerdate:unix) %(refname)"
+    runs: dict[str, RunSummary] = {}
+    for line in git("for-each-ref", "--sort=-committerdate", f"--format={form}", HEADS, "refs/remotes").splitlines():
+        commit, stamp, reference = line.split(" ", 2)
+        match = re.fullmatch(r"refs/(?:heads|remotes)/((.+/)?autoresearch/([^/]+))", reference)
+        if match and bool(match[2]) == reference.startswith("refs/remotes/") and (match[3] not in runs or not match[2]):
+            at = datetime.fromtimestamp(int(stamp), UTC).isoformat()
+            pid = holder(lock_path(project, match[3]))
+            runs[match[3]] = RunSummary(tag=match[3], branch=match[1], commit=commit, at=at, pid=pid)
+    return tuple(sorted(runs.values(), key=lambda run: run.at, reverse=True))
+
+
+def newest(project: Project) -> str:
+    """The branch of the run that was worked on last; HistoryFault if there is none."""
+    git = Plumbing(Path(project.root))
+    branches = (run.branch for run in list_runs(project) if first_commit(git, run.commit))
+    branch = next(branches, None)
+    if branch is None:
+        raise HistoryFault("there is no run here yet", "autoresearch start")
+    return branch
+
+
+def first_commit(git: Plumbing, tip: str) -> str | None:
+    """The first commit of the run whose branch stands at `tip`; None for a branch that is no run's."""
+    return git("log", "-1", "--first-parent", "--format=%H", f"--grep=^{RUN}: ", tip, "--").strip() or None
+
+
+def next_tag(project: Project) -> str:
+    """A free tag for today: nov24, nov24-2, …"""
+    today = datetime.now().astimezone().strftime("%b%d").lower()
+    flights = Plumbing(Path(project.root))("for-each-ref", "--format=%(refname)", FLIGHTS).splitlines()
+    taken = {run.tag for run in list_runs(project)} | {name.removeprefix(FLIGHTS).split("/")[0] for name in flights}
+    return next(tag for tag in (today, *(f"{today}-{n}" for n in range(2, 10**6))) if tag not in taken)
+
+
+def head_of(project: Project) -> str:
+    """The commit that a run starts from; HistoryFault where what would run is not what is in the checkout."""
+    git = Plumbing(Path(project.root))
+    head = tip_of(git, "HEAD")
+    if not head:
+        raise HistoryFault("the repository has no commit yet", "git add . && git commit -m 'Start'")
+    dirty = list(_unlike_head(git, project))
+    if dirty:
+        message = "what would run is not what you see: these files differ from the commit HEAD:\n" + "\n".join(dirty)
+        names = " ".join(shlex.quote(entry[3:]) for entry in dirty)
+        raise HistoryFault(message, f"git -C {shlex.quote(project.root)} add -f {names} && git commit")
+    return head
+
+
+def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
+    """The project's own files where they are changed, new or ignored, and other changed code in what a trial gets a copy of."""
+    own = [path for path in (project.train, project.prepare, project.program) if path]
+    options = ("--porcelain", "-z", "--no-renames")
+    yield from git("status", *options, "--untracked-files=all", "--ignored", "--", *own).split("\0")[:-1]
+    for entry in git("status", *options, "--untracked-files=no", "--", project.workspace or ".").split("\0")[:-1]:
+        if entry.endswith(".py") and entry[3:] not in own:
+            yield entry
+
+
+def tip_of(git: Plumbing, reference: str) -> str | None:
+    """The commit that a reference leads to, if there is one."""
+    return git.try_("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+
+
+def checked(tag: str) -> str:
+    """`tag`, if a branch can be called so."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", tag) or ".." in tag or tag.endswith((".", ".lock")):
+        raise UsageFault(f"not a tag: {tag!r} (letters, digits, dots, dashes and underscores)", "autoresearch start --tag night1")
+    return tag
+
+
+def lock_path(project: Project, tag: str) -> Path:
+    """The file that the process which works on the run holds locked."""
+    return project.home / "runs" / tag / "lock"
