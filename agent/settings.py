@@ -36,8 +36,8 @@ class Settings(Record):
     """What autoresearch.toml may say; every key is optional.
 
     train, prepare, program: paths inside the project. score: sealed or printed. protected: names in train.py that no edit may
-    change. read_only: further paths that a training may read, from the file's folder or with a ~. memory: limit of one trial, `8GiB`.
-    ranges: constant -> `0.01 .. 1 log`.
+    change. read_only: further paths that a training may read, relative to the file's folder or with a ~. memory: limit of one
+    trial, `8GiB`. ranges: constant -> `0.01 .. 1 log`.
     """
 
     train: str | None = None
