@@ -17,10 +17,14 @@ _OPERATORS: dict[type[ast.operator], Callable[[Literal, Literal], Literal]] = {
 def evaluate(node: ast.expr) -> Literal | None:
     """The value of a literal, or of arithmetic on numbers; None for all else, and for what is not finite or far too big."""
     match node:
-        case ast.Constant(value=bool() | str() as value):
+        case ast.Constant(value=bool() as value):
             return value
-        case ast.Constant(value=int() | float() as value):
-            return value if math.isfinite(_as_float(value)) or isinstance(value, int) else None
+        case ast.Constant(value=str() as value):
+            return value if value.encode(errors="replace").decode() == value else None  # half a surrogate pair is in no record
+        case ast.Constant(value=int() as value):
+            return value if value.bit_length() <= _MAX_BITS else None
+        case ast.Constant(value=float() as value):
+            return value if math.isfinite(value) else None
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=inner):
             number = evaluate(inner)
             if isinstance(number, bool | str | None):
@@ -29,13 +33,6 @@ def evaluate(node: ast.expr) -> Literal | None:
         case ast.BinOp(left=left, op=op, right=right):
             return _arithmetic(evaluate(left), op, evaluate(right))
     return None
-
-
-def _as_float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def _is_number(value: Literal | None) -> bool:
