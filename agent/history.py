@@ -214,14 +214,18 @@ class History:
 
     def commit_attempt(self, number: int, proposal: Proposal, source: str) -> Attempt:
         """Commit `source` as train.py on the tip, and mark it in flight, before anything runs."""
+        attempt = self.draft(number, proposal, source)
+        self._git("update-ref", self._flight(number), attempt.commit, "")
+        self._in_flight[number] = attempt
+        return attempt
+
+    def draft(self, number: int, proposal: Proposal, source: str) -> Attempt:
+        """Commit `source` as train.py on the tip, for a verdict that follows at once: it never runs, so it is never in flight."""
         tree = self._tree(source)
         message = attempt_message(number, proposal)
         commit = self._git("commit-tree", tree, "-p", self.tip, "-F", "-", stdin=message.encode()).strip()
-        self._git("update-ref", self._flight(number), commit, "")
-        attempt = Attempt(number=number, commit=commit, parent=self.tip, proposal=proposal)
         self._sources[commit] = source
-        self._in_flight[number] = attempt
-        return attempt
+        return Attempt(number=number, commit=commit, parent=self.tip, proposal=proposal)
 
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
         """Merge the attempt into the branch, kept or not, and end its flight, at once. HistoryFault if the branch has moved."""
@@ -245,9 +249,10 @@ class History:
     def _move(self, before: str, after: str, attempt: Attempt) -> None:
         """Move the branch and end the attempt's flight in one transaction."""
         reference = HEADS + self.run.tag
-        steps = f"update {reference} {after} {before}\ndelete {self._flight(attempt.number)} {attempt.commit}\n"
+        flies = attempt.number in self._in_flight
+        steps = [f"update {reference} {after} {before}", *([f"delete {self._flight(attempt.number)} {attempt.commit}"] * flies)]
         try:
-            self._git("update-ref", "--stdin", stdin=f"start\n{steps}commit\n".encode())
+            self._git("update-ref", "--stdin", stdin="\n".join(["start", *steps, "commit", ""]).encode())
         except HistoryFault as fault:
             now = tip_of(self._git, reference)
             if now == before:

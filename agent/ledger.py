@@ -102,7 +102,7 @@ class Ledger:
         """Record a proposal that was not trained. It cost tokens, and the next proposal will see why."""
         if isinstance(proposal, Unreadable):
             proposal = Proposal(hypothesis="(a reply that is no proposal)", rationale=proposal.reply, by=proposal.by)
-        return self._refuse(self.history.commit_attempt(self.history.next_number, proposal, self.history.source), str(refused))
+        return self._refuse(self.history.draft(self.history.next_number, proposal, self.history.source), str(refused))
 
     def _refuse(self, attempt: Attempt, reason: str) -> Trial:
         trial = Trial(number=attempt.number, status="refused", proposal=attempt.proposal, reason=reason, at=_now())

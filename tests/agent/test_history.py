@@ -151,14 +151,6 @@ def reverted(folder: Path) -> None:
     git(folder / ".autoresearch/worktrees/t", "revert", "-m", "1", "--no-edit", "HEAD")
 
 
-def rebased(folder: Path) -> None:
-    """With --rebase-merges the merges are made anew: a discarded attempt's change is in the tree all at once."""
-    (folder / "notes.md").write_text("on main\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "on main")
-    git(folder / ".autoresearch/worktrees/t", "rebase", "-q", "--rebase-merges", "main")
-
-
 @pytest.mark.parametrize("change", [new_train, amended, merged, reverted], ids=lambda change: change.__name__)
 def test_a_change_by_hand_is_measured_as_the_new_baseline(tmp_path: Path, change: Callable[[Path], None]) -> None:
     recorded = night(tmp_path)
@@ -216,27 +208,34 @@ def test_a_branch_set_back_goes_on_from_there(tmp_path: Path) -> None:
     fsck(tmp_path)
 
 
+def two_trials(folder: Path) -> tuple[Trial, ...]:
+    """A kept and a discarded trial, and a commit on main since."""
+    with study(folder) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.3), proposal(LR=0.9)]), trials=2).events())
+    (folder / "notes.md").write_text("on main\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "on main")
+    return history.trials
+
+
 def test_a_rebase_that_flattens_is_named(tmp_path: Path) -> None:
-    night(tmp_path)
-    git(tmp_path / ".autoresearch/worktrees/t", "rebase", "-q", "--keep-empty", "--no-rebase-merges", "main~0")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "on main")
-    worktree = tmp_path / ".autoresearch/worktrees/t"
-    subprocess.run(
-        ["git", "-c", "user.name=r", "-c", "user.email=r@r", "rebase", "-q", "-X", "theirs", "main"], cwd=worktree, check=False
-    )
+    two_trials(tmp_path)
+    git(tmp_path / ".autoresearch/worktrees/t", "rebase", "-q", "main")
     with pytest.raises(HistoryFault, match="rebase") as fault:
         reopened(tmp_path)
     assert "git reflog" in str(fault.value.next_command)
 
 
 def test_a_rebase_that_makes_the_merges_anew_is_measured_again(tmp_path: Path) -> None:
-    recorded = night(tmp_path)
-    rebased(tmp_path)
+    """git merges the discarded attempt like any other: its change is in the tree all at once."""
+    recorded = two_trials(tmp_path)
+    git(tmp_path / ".autoresearch/worktrees/t", "rebase", "-q", "--rebase-merges", "main")
     with History.open(project_of(tmp_path), "t") as history:
         assert [trial.number for trial in history.trials] == [trial.number for trial in recorded]
-        assert history.foreign_commits, "a tree that no attempt had"
-        list(loop_of(history, ListProposer([]), trials=0).events())
-        assert history.trials[-1].status == "baseline"
+        assert read_constants(history.source)["LR"] == 0.9
+        assert len(history.foreign_commits) == 1
+        list(loop_of(history, ListProposer([proposal(LR=0.4)]), trials=1).events())
+        assert [trial.status for trial in history.trials[3:]] == ["baseline", "keep"]
 
 
 def test_a_branch_that_is_gone(tmp_path: Path) -> None:
@@ -286,9 +285,8 @@ def test_a_training_whose_last_words_look_like_a_run(tmp_path: Path) -> None:
     """The reason is prose in the verdict's message: it must not pass for the run's first commit."""
     with study(tmp_path) as history:
         attempt = Ledger(history, read_space).begin_baseline()
-        for reason in ('Autoresearch-Run: {"tag": "evil"}', "Trial: 7", "Attempt: 1"):
-            trial = Trial(number=0, status="refused", proposal=attempt.proposal, reason=reason)
-        history.commit_verdict(attempt, trial.model_copy(update={"reason": 'Autoresearch-Run: {"tag": "evil"}'}))
+        reason = 'Autoresearch-Run: {"tag": "evil"}'
+        history.commit_verdict(attempt, Trial(number=0, status="refused", proposal=attempt.proposal, reason=reason))
     again = reopened(tmp_path)
     assert again.run.tag == "t"
     assert again.trials == history.trials
