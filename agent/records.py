@@ -2,9 +2,17 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
 from sandbox.record import Record
+
+
+def _whole(text: object) -> object:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(text, str) else text
+
+
+Text = Annotated[str, BeforeValidator(_whole)]
+"""What a model or a training wrote. Half a surrogate pair, which neither git nor JSON takes, becomes U+FFFD."""
 
 # ---------------------------------------------------------------- edits
 
@@ -13,54 +21,54 @@ class SetConstant(Record):
     """Give the module-level constant `name` the value written as the Python expression `value` (`0.8`, `2**19`, `"SSSL"`)."""
 
     kind: Literal["set_constant"] = "set_constant"
-    name: str
-    value: str
+    name: Text
+    value: Text
 
 
 class ReplaceDefinition(Record):
     """Replace the function or class with the qualified name `name` (`GPT.forward`) by `code`, decorators included."""
 
     kind: Literal["replace_definition"] = "replace_definition"
-    name: str
-    code: str
+    name: Text
+    code: Text
 
 
 class InsertDefinition(Record):
     """Insert the function or class in `code` behind the definition `after`, in its scope; behind the last one without it."""
 
     kind: Literal["insert_definition"] = "insert_definition"
-    code: str
-    after: str | None = None
+    code: Text
+    after: Text | None = None
 
 
 class DeleteDefinition(Record):
     """Delete the function or class with the qualified name `name`."""
 
     kind: Literal["delete_definition"] = "delete_definition"
-    name: str
+    name: Text
 
 
 class ReplaceStatements(Record):
     """Replace the one run of whole statements that reads `old` (indentation aside) by `new`; `within` narrows to a definition."""
 
     kind: Literal["replace_statements"] = "replace_statements"
-    old: str
-    new: str
-    within: str | None = None
+    old: Text
+    new: Text
+    within: Text | None = None
 
 
 class AddImport(Record):
     """Add the import statement `code` behind the imports that the file has."""
 
     kind: Literal["add_import"] = "add_import"
-    code: str
+    code: Text
 
 
 class RewriteFile(Record):
     """The whole new file; differenced into the other kinds wherever they can express it."""
 
     kind: Literal["rewrite_file"] = "rewrite_file"
-    code: str
+    code: Text
 
 
 Edit = Annotated[
@@ -77,8 +85,8 @@ class Refused(Record):
     """An edit list that was not applied: why, where (a name, a line, a file), and what would have been valid."""
 
     reason: RefusalReason
-    where: str
-    hint: str = ""
+    where: Text
+    hint: Text = ""
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.where}" + (f" ({self.hint})" if self.hint else "")
@@ -94,9 +102,9 @@ Configuration = dict[str, Value]
 class Provenance(Record):
     """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known."""
 
-    method: str
+    method: Text
     origin: Literal["baseline", "search", "llm", "scripted", "replay", "human"]
-    model: str | None = None
+    model: Text | None = None
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     cost: FiniteFloat | None = Field(default=None, ge=0)
@@ -108,8 +116,8 @@ class Provenance(Record):
 class Proposal(Record):
     """Typed edits to train.py with the hypothesis behind them; `hypothesis` is one line, `rationale` may be more."""
 
-    hypothesis: str = Field(min_length=1)
-    rationale: str = ""
+    hypothesis: Text = Field(min_length=1)
+    rationale: Text = ""
     edits: tuple[Edit, ...] = ()
     by: Provenance
 
@@ -128,7 +136,7 @@ class Score(Record):
 class Change(Record):
     """One constant before and after, as resolved by the harness; None where it did not exist."""
 
-    name: str
+    name: Text
     before: Value | None
     after: Value | None
 
@@ -155,8 +163,8 @@ class Result(Record):
     parameters: int | None = None
     facts: dict[str, Value] = {}
     """Whatever else train.py says of itself (steps, tokens, step time): self-reported, for display only."""
-    tier: str = ""
-    detail: str = ""
+    tier: Text = ""
+    detail: Text = ""
 
     @model_validator(mode="after")
     def _scores_iff_scored(self) -> Self:
@@ -186,7 +194,7 @@ class Trial(Record):
     number: int = Field(ge=0)
     status: Status
     proposal: Proposal
-    reason: str
+    reason: Text
     """Why this status, in one line a human can check."""
     result: Result | None = None
     """None for a refused proposal: nothing ran."""

@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from agent.errors import HistoryFault
 from agent.records import Attempt, Proposal, Trial
 from agent.settings import RunSettings
@@ -66,7 +64,7 @@ def read_trial(commit: str, parents: list[str], message: str) -> Trial | None:
         result = _fields(trailers, _RESULT)
         fields = {**_fields(trailers, _TRIAL), "proposal": _read_proposal(trailers), "result": result or None}
         return Trial.model_validate({**fields, "attempt": parents[1], "verdict": commit})
-    except ValidationError as error:
+    except ValueError as error:
         raise HistoryFault(f"the verdict {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
@@ -82,7 +80,7 @@ def read_attempt(commit: str, parents: list[str], message: str) -> Attempt:
         return Attempt.model_validate(
             {"number": trailers["Attempt"], "commit": commit, "parent": parents[0], "proposal": _read_proposal(trailers)}
         )
-    except (ValidationError, KeyError, IndexError) as error:
+    except (ValueError, KeyError, IndexError) as error:
         raise HistoryFault(f"the attempt {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
@@ -90,7 +88,7 @@ def read_run(commit: str, message: str) -> RunSettings:
     """The settings in a run's first commit."""
     try:
         return RunSettings.model_validate(_trailers(commit, message)[RUN])
-    except (ValidationError, KeyError) as error:
+    except (ValueError, KeyError) as error:
         raise HistoryFault(f"the run's first commit {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
@@ -106,6 +104,8 @@ def _proposal_trailers(proposal: Proposal) -> dict[str, Any]:
 
 
 def _read_proposal(trailers: Mapping[str, Any]) -> dict[str, Any]:
+    if "Edits" not in trailers:  # the last one of every message
+        raise ValueError("it is cut off")
     return {**_fields(trailers, _PROPOSAL), "by": _fields(trailers, _PROVENANCE)}
 
 
@@ -130,9 +130,9 @@ def _bare(value: Any) -> bool:
 
 
 def _prose(line: str) -> str:
-    """A line of a model's or a training's own words; indented where it looks like a trailer."""
+    """A line of a model's or a training's own words; indented where it looks like a trailer, or like the end of a message."""
     line = _printable(line).rstrip()
-    return f"  {line}" if _LINE.match(line) else line
+    return f"  {line}" if _LINE.match(line) or line.startswith("---") else line
 
 
 def _printable(text: str) -> str:
@@ -149,7 +149,7 @@ def _trailers(commit: str, message: str) -> dict[str, Any]:
         name, value = match[1], match[2]
         try:
             trailers[name] = value if _bare(value) else json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             if "Trial" in trailers or name == "Trial":
                 raise HistoryFault(f"{commit[:12]} has a torn trailer {name}", f"git show {commit[:12]}") from None
             return {}

@@ -20,13 +20,13 @@ class Recorded:
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
-        self._write("request", request.model_dump(mode="json"))
+        self._write("request", request.model_dump())
         try:
             reply = self._model.complete(request)
         except ModelFault as fault:
             self._write("fault", fault.message)
             raise
-        self._write("reply", reply.model_dump(mode="json"))
+        self._write("reply", reply.model_dump())
         return reply
 
     def _write(self, what: str, content: Any) -> None:
