@@ -1,5 +1,6 @@
 """The commands that do work: `init`, `start` and `resume`."""
 
+import math
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from agent.cli import app, epilog
 from agent.data import Prepared
 from agent.errors import ProjectFault, UsageFault
 from agent.history import History
+from agent.project import Project
 from agent.records import Trial
 from agent.runs import head_of, newest, next_tag
 from agent.settings import RunSettings
@@ -18,11 +20,19 @@ from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
 from sandbox.choose import choose_runner
 
+# Seconds; a constant beyond a month is no budget.
+MAX_TIME_BUDGET = 30 * 24 * 3600
+
 Model = Annotated[
     str | None,
     typer.Option(help="opus, sonnet, gpt, a full model name, scripted:FILE, or none. Without it: the best there is a key for."),
 ]
-BudgetText = Annotated[str, typer.Option(help="Training budget of a trial: 5m, 20s or 200steps.")]
+BudgetText = Annotated[
+    str | None,
+    typer.Option(
+        help="Training budget of a trial: 5m, 20s or 200steps. Default: 5m, or the TIME_BUDGET of upstream's prepare.py."
+    ),
+]
 Trials = Annotated[int | None, typer.Option(min=1, help="Stop after this many measured trials.")]
 Hours = Annotated[float | None, typer.Option(min=0, help="Stop after this many hours.")]
 MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop when the run has spent this many dollars, resumes included.")]
@@ -50,7 +60,7 @@ def start(
     method: Annotated[
         str | None, typer.Option(help="random, tpe, cmaes, code. Default: code with a model, cmaes without.")
     ] = None,
-    budget: BudgetText = "5m",
+    budget: BudgetText = None,
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
@@ -73,7 +83,7 @@ def start(
     project = place.project
     tag = tag or next_tag(project)
     chosen, method = choose_model(model, method)
-    allowance, head = _budget(budget), head_of(project)
+    allowance, head = _allowance(budget, project), head_of(project)
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, place.project.home / "runs" / tag / "transcripts", cancel)
     sandbox = choose_runner(unsafe)
@@ -122,6 +132,29 @@ def _budget(text: str) -> Budget:
         return Budget.parse(text)
     except ValueError as error:
         raise UsageFault(str(error), "autoresearch start --budget 5m") from None
+
+
+def _allowance(asked: str | None, project: Project) -> Budget:
+    """The budget of a trial. In upstream's layout it is prepare.py that hands it to train.py, which asks nobody else."""
+    own = _time_budget(project)
+    if own is None:
+        return _budget(asked or "5m")
+    if asked and _budget(asked) != own:
+        message = f"trainings here keep to TIME_BUDGET in {project.prepare} ({own}), whatever --budget says"
+        raise UsageFault(message, f"$EDITOR {project.prepare}   # commit it, and start without --budget")
+    return own
+
+
+def _time_budget(project: Project) -> Budget | None:
+    from agent.space import read_constants
+
+    if project.score == "sealed" or project.prepare is None:
+        return None
+    source = (Path(project.root) / project.prepare).read_text(encoding="utf-8", errors="replace")
+    seconds = read_constants(source).get("TIME_BUDGET")
+    if isinstance(seconds, str | bool | None) or not 0 < seconds < MAX_TIME_BUDGET:
+        return None
+    return Budget(amount=math.ceil(seconds))
 
 
 def _left(run: RunSettings, trials: tuple[Trial, ...]) -> int | None:
