@@ -1,12 +1,14 @@
 """Where an attempt becomes a result: exported from git, trained and scored in a slot, under the harness's seeds."""
 
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.records import Attempt, Result, Score
 from agent.slots import Slot
@@ -100,7 +102,6 @@ class Bench:
     ) -> Measured | Unscored | Stopped:
         number = assignment.attempt.number
         home = self._folder / f"{number:04d}"
-        home.mkdir(parents=True, exist_ok=True)
         with _Exported(home / f"seed-{seed}", assignment.attempt.commit, self._export) as here:
             job = self._job(here, home / f"train-{seed}.log", assignment, seed)
             with _Watched(number, Path(job.log), listen):
@@ -123,13 +124,27 @@ class _Exported:
         self._home, self._commit, self._export = home, commit, export
 
     def __enter__(self) -> Path:
-        shutil.rmtree(self._home, ignore_errors=True)
-        (self._home / "scratch").mkdir(parents=True)
+        _remove(self._home)
+        try:
+            (self._home / "scratch").mkdir(parents=True)
+        except OSError as error:
+            raise SandboxFault(f"cannot make the trial's folder {self._home}: {error.strerror}", "df -h .") from None
         self._export(self._commit, self._home / "workspace")
         return self._home
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._home, ignore_errors=True)
+        _remove(self._home)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that a training wrote to: it may be thousands of folders deep, or closed to its own owner."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except (OSError, RecursionError):
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(folder)], capture_output=True, check=False)
 
 
 class _Watched:
@@ -188,7 +203,7 @@ def _scored(runs: Sequence[Measured], seeds: Sequence[int], tier: str) -> Result
         curve=_short(first.curve),
         seconds=round(sum(run.seconds for run in runs), 2),
         score_seconds=round(sum(run.score_seconds for run in runs), 2),
-        peak_memory_mb=max((_mb(run.peak_memory_bytes) or 0.0 for run in runs), default=None),
+        peak_memory_mb=_mb(max((run.peak_memory_bytes for run in runs if run.peak_memory_bytes is not None), default=None)),
         parameters=first.parameters,
         facts=first.facts,
         tier=tier,

@@ -34,7 +34,9 @@ def exported(folder: Path, out: Path) -> dict[str, bytes]:
 
 def test_a_trial_gets_the_workspace_and_nothing_else(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
-        "secret.env": "x", "workspace/a b/ü.bin": b"\0\xff\r\n", "workspace/run.sh": "#!/bin/sh\n", "workspace/[x].txt": "x", "x.txt": "no",
+        "secret.env": "x",
+        "workspace/a b/ü.bin": b"\0\xff\r\n",
+        "workspace/run.sh": "#!/bin/sh\n", "workspace/[x].txt": "x", "x.txt": "no",
     }  # fmt: skip
     home = committed(tmp_path / "r", files)
     (home / "workspace" / "run.sh").chmod(0o755)

@@ -103,7 +103,7 @@ def test_without_a_commit(tmp_path: Path) -> None:
         head_of(project_of(tmp_path))
 
 
-@pytest.mark.parametrize("how", ["changed", "staged", "deleted", "helper", "new", "ignored"])
+@pytest.mark.parametrize("how", ["changed", "staged", "prepare", "helper", "new", "ignored"])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_what_is_not_what_you_see_is_named(tmp_path: Path, how: str, hidden: bool) -> None:
     """`hidden`: the user's own settings keep new files out of `git status`."""
@@ -117,7 +117,7 @@ def test_what_is_not_what_you_see_is_named(tmp_path: Path, how: str, hidden: boo
         case "changed" | "staged":
             (home / "train.py").write_text("LR = 0.2\n")
             git(home, "add", *(["train.py"] if how == "staged" else []))
-        case "deleted":
+        case "prepare":
             (home / "prepare.py").write_text("X = 2\n")
         case "helper":
             (home / "helper.py").write_text("X = 2\n")
@@ -128,7 +128,7 @@ def test_what_is_not_what_you_see_is_named(tmp_path: Path, how: str, hidden: boo
     project = project_of(home)
     with pytest.raises(HistoryFault, match="not what you see") as fault:
         head_of(project)
-    names = {"deleted": "prepare.py", "helper": "helper.py", "new": "program.md", "ignored": "program.md"}
+    names = {"prepare": "prepare.py", "helper": "helper.py", "new": "program.md", "ignored": "program.md"}
     assert names.get(how, "train.py") in fault.value.message
     add = str(fault.value.next_command).split(" && ")[0]
     assert "it'\"'\"'s" in add, "quoted for a shell"
