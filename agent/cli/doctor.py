@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,13 @@ from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.display.pen import open_console
-from agent.errors import SandboxFault
+from agent.errors import Fault, SandboxFault
 from agent.slots import this_machine
 from sandbox.canary import CanaryReport
 from sandbox.choose import choose_runner
 from sandbox.record import Record
 
+OLDEST_GIT = (2, 31)  # the first whose rev-parse has --path-format
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 
@@ -41,24 +43,33 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findi
         typer.echo(json.dumps(found, indent=2))
     else:
         _print(findings, reports)
-    if any(finding.state == "bad" for finding in findings):
+    if isolation.state == "bad":
         raise typer.Exit(SandboxFault.exit_code)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(Fault.exit_code)
 
 
 def _tools() -> list[Finding]:
-    git = shutil.which("git")
-    version = (
-        subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip() if git else "not found"
-    )
     cpus, gpus = this_machine()
     free = shutil.disk_usage(".").free / 2**30
     return [
         Finding(what="python", state="ok", found=sys.version.split()[0]),
-        Finding(what="git", state="ok" if git else "bad", found=version, fix="" if git else "install git"),
+        _git(),
         _torch(),
         Finding(what="cores", state="ok", found=f"{len(cpus)}; accelerators: {len(gpus) or 'none'}"),
         Finding(what="disk", state="ok" if free > 2 else "note", found=f"{free:.0f} GiB free here"),
     ]
+
+
+def _git() -> Finding:
+    git = shutil.which("git")
+    if git is None:
+        return Finding(what="git", state="bad", found="not found", fix="install git")
+    said = subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    version = tuple(int(number) for number in re.findall(r"\d+", said)[:2])
+    if version < OLDEST_GIT:
+        return Finding(what="git", state="bad", found=said or "does not say its version", fix="install git 2.31 or newer")
+    return Finding(what="git", state="ok", found=said)
 
 
 def _torch() -> Finding:

@@ -1,0 +1,82 @@
+"""`autoresearch doctor`: a real diagnosis of this machine, its stable JSON, and the exit codes of what is missing."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import sandbox.choose
+from agent.cli import app
+from agent.cli.doctor import _git
+from sandbox.plain import Plain
+from tests.agent.cli.test_cli import autoresearch
+
+NAMES = ["python", "git", "torch", "cores", "disk", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "isolation"]
+
+
+def doctor(*words: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *words], prog_name="autoresearch", catch_exceptions=False)
+
+
+def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret-word")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    done = doctor("--json")
+    said = json.loads(done.stdout)
+    assert set(said) == {"findings", "canary"}
+    findings = {finding["what"]: finding for finding in said["findings"]}
+    assert list(findings) == NAMES
+    assert all(set(finding) == {"what", "state", "found", "fix"} for finding in said["findings"])
+    assert {finding["state"] for finding in said["findings"]} <= {"ok", "note", "bad"}
+    assert (findings["ANTHROPIC_API_KEY"]["found"], findings["OPENAI_API_KEY"]["found"]) == ("set", "not set")
+    assert "sk-secret-word" not in done.stdout
+    assert done.stdout.isascii()
+    assert done.exit_code == (4 if findings["isolation"]["state"] == "bad" else 0)
+    for report in said["canary"]:
+        assert set(report) == {"tier", "back_end", "ok", "answers", "missing", "reason", "fix"}
+    if done.exit_code == 0:
+        assert said["canary"][-1]["ok"], "the tier that is used is proven"
+        assert said["canary"][-1]["answers"]
+
+
+def test_a_human_reads_what_was_tried() -> None:
+    done = doctor()
+    assert "isolation" in done.stdout
+    if done.exit_code == 0:
+        assert "proven" in done.stdout
+        assert "a run tried to" in done.stdout
+
+
+def test_without_isolation_it_is_4_and_says_what_got_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain process in the place of a sandbox: the canary itself finds it out."""
+    monkeypatch.setattr(sandbox.choose, "TIERS", {"A": Plain})
+    done = doctor("--json")
+    assert done.exit_code == 4
+    isolation = json.loads(done.stdout)["findings"][-1]
+    assert (isolation["what"], isolation["state"]) == ("isolation", "bad")
+    assert "cannot isolate a run" in isolation["found"]
+
+
+def test_without_git_every_command_says_so(tmp_path: Path) -> None:
+    done = autoresearch("doctor", "--json", cwd=tmp_path, PATH=str(tmp_path))
+    assert done.returncode in (1, 4), done.stderr
+    [git] = [finding for finding in json.loads(done.stdout)["findings"] if finding["what"] == "git"]
+    assert (git["state"], git["found"], git["fix"]) == ("bad", "not found", "install git")
+    done = autoresearch("log", cwd=tmp_path, PATH=str(tmp_path))
+    assert done.returncode == 3
+    assert "git is not installed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "state"), [("git version 2.20.1", "bad"), ("git version 2.39.5 (Apple Git-154)", "ok"), ("?", "bad")]
+)
+def test_an_old_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, state: str) -> None:
+    script = tmp_path / "git"
+    script.write_text(f"#!/bin/sh\necho '{said}'\n")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert _git().state == state
