@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from shlex import quote
 
 from agent.errors import HistoryFault
 from agent.gitio import Plumbing, scratch_index
+from agent.project import HOME
 
 
 def export(git: Plumbing, commit: str, workspace: str, folder: Path) -> None:
@@ -35,29 +37,30 @@ def _export_submodule(git: Plumbing, commit: str, folder: Path) -> None:
 
 def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     """Check `branch` out at `place`, where it is not yet. HistoryFault where it is checked out elsewhere, or `place` taken."""
-    head = f"refs/heads/{branch}"
-    for path, reference in list(_checkouts(git)):
-        if path == place and reference not in (head, None) and _is_own(git, place):
-            raise HistoryFault(f"{place} is on {reference}, not on {branch}", f"git -C '{place}' switch {branch}")
-        if reference == head and path != place:
-            _leave(git, path, branch)
-    if _is_own(git, place):
+    head, own = f"refs/heads/{branch}", _is_own(git, place)
+    checkouts = dict(_checkouts(git))
+    if own and checkouts.get(place) not in (head, None):
+        raise HistoryFault(f"{place} is on {checkouts[place]}, not on {branch}", f"git -C {quote(str(place))} switch {branch}")
+    others = [path for path, reference in checkouts.items() if reference == head and path != place]
+    for path in others:
+        _refuse_checkout(git, path, branch)
+    if own:
         return
     if place.exists():  # of a repository that this one was copied or moved from; there may be work of the user's in it
         place.rename(_free(place))
-    git.try_("worktree", "remove", "--force", str(place))  # where only its registration is left
-    git("worktree", "add", str(place), branch)
+    force = ["--force"] if others or place in checkouts else []  # what git still has listed, and is no checkout any more
+    git("worktree", "add", *force, str(place), branch)
 
 
 def follow(place: Path, known: Collection[str], tip: str) -> None:
     """Bring the worktree to `tip` from any of the trees `known`. HistoryFault where changes of the user's are in the way."""
     git = Plumbing(place)
     if git("rev-parse", "--show-toplevel").rstrip("\n") != str(place):
-        raise HistoryFault(f"{place} is no worktree any more", f"rm -r '{place}'")
+        raise HistoryFault(f"{place} is no worktree any more", f"rm -r {quote(str(place))}")
     git.try_("update-index", "-q", "--refresh")
     stands = git("write-tree").strip()
     if stands not in known:
-        raise HistoryFault(f"{place} has changes of yours in its index", f"git -C '{place}' status")
+        raise HistoryFault(f"{place} has changes of yours in its index", f"git -C {quote(str(place))} status")
     git("read-tree", "-m", "-u", stands, tip)
 
 
@@ -69,13 +72,15 @@ def _checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
             yield Path(fields["worktree"]), fields.get("branch")
 
 
-def _leave(git: Plumbing, path: Path, branch: str) -> None:
-    """Make `path` no place where `branch` is checked out: ours, if it is gone, is forgotten; another is the user's to free."""
-    if path.parts[-3:-1] == (".autoresearch", "worktrees") and not path.exists():
-        git("worktree", "remove", "--force", str(path))
-        return
-    message = f"{branch} is checked out in {path}, whose files a run would leave behind"
-    raise HistoryFault(message, f"git -C '{path}' switch --detach")
+def _refuse_checkout(git: Plumbing, path: Path, branch: str) -> None:
+    """HistoryFault if `path` is a checkout of the branch: its files would be left behind. A moved or copied repository lists
+    the old place of our own worktree, which is gone, or another repository's."""
+    if path.exists() and _is_own(git, path):
+        message = f"{branch} is checked out in {path}, whose files a run would leave behind"
+        raise HistoryFault(message, f"git -C {quote(str(path))} switch --detach")
+    if not path.exists() and path.parts[-3:-1] != (HOME, "worktrees"):
+        message = f"{branch} is checked out in {path}, which is not there now"
+        raise HistoryFault(message, f"git worktree remove --force {quote(str(path))}   # if it is gone for good")
 
 
 def _is_own(git: Plumbing, place: Path) -> bool:

@@ -84,15 +84,15 @@ class Plumbing:
 
 @contextmanager
 def scratch_index(folder: Path) -> Iterator[Path]:
-    """A path in `folder` for an index of our own, gone afterwards."""
+    """A path in `folder` for an index of our own, gone afterwards; HistoryFault where that or the block cannot write."""
     try:
         room = tempfile.mkdtemp(prefix="index-", dir=folder)
+        try:
+            yield Path(room) / "index"
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
     except OSError as error:
         raise HistoryFault(f"cannot write in {folder}: {error}", "df -h .") from None
-    try:
-        yield Path(room) / "index"
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 def _words(error: git.GitCommandError) -> str:

@@ -142,6 +142,11 @@ class History:
         """A file at `commit`."""
         return self._git("cat-file", "blob", f"{commit}:{path}")
 
+    def same_files(self, one: str, other: str) -> bool:
+        """True where two commits hold the same files, program.md and all."""
+        first, second = self._git("rev-parse", f"{one}^{{tree}}", f"{other}^{{tree}}").split()
+        return first == second
+
     def diff(self, before: str, after: str) -> str:
         """The workspace's unified diff between two commits."""
         options = ("--no-color", "--no-ext-diff", "--no-textconv")

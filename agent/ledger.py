@@ -92,7 +92,7 @@ class Ledger:
         """The tip as it is, as an attempt: the one left in flight by a killed run, or a new one."""
         for attempt in self.history.in_flight:
             if attempt.proposal.by.origin == "baseline":
-                if attempt.parent == self.history.tip:
+                if self.history.same_files(attempt.commit, self.history.tip):
                     return attempt
                 self._refuse(attempt, "the branch moved on before this baseline was measured")
         proposal = Proposal(hypothesis="train.py as it is", by=Provenance(method="baseline", origin="baseline"))
@@ -113,10 +113,9 @@ class Ledger:
     def settle(self, attempt: Attempt, result: Result) -> tuple[Trial, Proposal | None]:
         """Judge `result` and record it; with it, the replay to train next where the tip has moved on under an improvement."""
         base, source = self.history.source_at(attempt.parent), self.history.source_at(attempt.commit)
-        stale = base != self.history.source
         verdict = judge(result, self._incumbent_value(attempt), self.noise)
         replay = None
-        if stale and verdict.status == "keep":
+        if verdict.status == "keep" and not self.history.same_files(attempt.parent, self.history.tip):
             verdict, replay = self._superseded(attempt, verdict)
         trial = Trial(
             number=attempt.number, status=verdict.status, proposal=attempt.proposal, reason=verdict.reason, result=result,
@@ -142,6 +141,7 @@ class Ledger:
     def _superseded(self, attempt: Attempt, verdict: Verdict) -> tuple[Verdict, Proposal]:
         """An improvement on a state that is no longer the tip is not merged unmeasured: it is tried again on the tip."""
         number, proposal = attempt.number, attempt.proposal
+        self._tried.discard(fingerprint(self.history.source_at(attempt.commit)))  # beside other files it is another experiment
         by = Provenance(method=proposal.by.method, origin="replay", model=proposal.by.model, replays=number)
         reason = f"{verdict.reason}, but the tip has moved since: tried again on it"
         return verdict.model_copy(update={"status": "discard", "reason": reason}), proposal.model_copy(update={"by": by})

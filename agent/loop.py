@@ -211,7 +211,7 @@ class Loop:
     def _break(self, error: BaseException) -> None:
         """Let what runs come to its end, then raise `error`."""
         self._fault = self._fault or error
-        self._end(str(error))
+        self._end(str(error) or type(error).__name__)
 
     def _keep_for_resume(self) -> None:
         """Proposals that were paid for and not trained become attempts in flight: resume begins with them."""

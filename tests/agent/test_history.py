@@ -196,6 +196,20 @@ def test_a_new_brief_is_read_and_costs_no_baseline(tmp_path: Path, files: dict[s
         assert history.trials[-1].status == "keep"
 
 
+@pytest.mark.parametrize("name", ["program_md", "prepare_py", "notes_md"])
+def test_an_attempt_from_before_a_change_by_hand_does_not_undo_it(tmp_path: Path, name: str) -> None:
+    """A keep takes the attempt's whole tree, and in that the user's file is still as it was."""
+    with study(tmp_path) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.9)]), trials=1).events())
+        history.commit_attempt(history.next_number, proposal(LR=0.3), history.source.replace("0.1", "0.3"))
+    commit(tmp_path, **{name: "X = 'by hand'\n"})
+    with History.open(project_of(tmp_path), "t") as history:
+        list(loop_of(history, ListProposer([]), trials=2).events())
+        assert history.file_at(history.tip, name.replace("_", ".")) == "X = 'by hand'\n"
+        assert read_constants(history.source)["LR"] == 0.3
+        assert [trial.proposal.by.origin for trial in history.trials if trial.status == "keep"] == ["replay"]
+
+
 def test_a_branch_set_back_goes_on_from_there(tmp_path: Path) -> None:
     recorded = night(tmp_path)
     git(tmp_path / ".autoresearch/worktrees/t", "reset", "-q", "--hard", recorded[2].verdict)

@@ -170,6 +170,11 @@ def test_a_model_that_fails_lets_the_trial_in_training_finish(tmp_path: Path, fa
         assert numbers == {0, 1}, "the first proposal was not lost"
 
 
+def test_an_error_without_a_word_ends_the_run_too(tmp_path: Path) -> None:
+    with study(tmp_path) as history, pytest.raises(AssertionError):
+        list(loop_of(history, ListProposer([AssertionError()])).events())
+
+
 def test_a_fault_of_the_sandbox_ends_the_run_and_the_attempt_stays_in_flight(tmp_path: Path) -> None:
     from agent.errors import SandboxFault
 
