@@ -40,8 +40,8 @@ class Plumbing:
     """Git commands in `folder`. Every failure is a HistoryFault with git's own words."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._git = git.Git(folder)
+        self.folder = folder.absolute()
+        self._git = git.Git(self.folder)
 
     def __call__(self, *arguments: str, stdin: bytes | None = None, index: Path | None = None) -> str:
         """Standard output of `git ARGUMENTS`, exactly; `index` is used instead of the user's."""

@@ -22,6 +22,14 @@ def test_output_is_exact(tmp_path: Path) -> None:
     assert plumbing.try_("rev-parse", "--abbrev-ref", "HEAD") == "main"
 
 
+def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_repository(tmp_path / "r")
+    monkeypatch.chdir(tmp_path)
+    plumbing = Plumbing(Path("r"))
+    monkeypatch.chdir("/")
+    assert plumbing("rev-parse", "--show-toplevel") == f"{tmp_path / 'r'}\n"
+
+
 def test_a_fault_says_what_git_said(tmp_path: Path) -> None:
     with pytest.raises(HistoryFault, match=r"git cat-file failed: fatal: Not a valid object name nonsense"):
         Plumbing(make_repository(tmp_path))("cat-file", "blob", "nonsense")

@@ -62,6 +62,13 @@ def test_a_folder_with_files_keeps_them_out_of_the_commit(tmp_path: Path) -> Non
     assert (tmp_path / "data.csv").read_text() == "1\n"
 
 
+@pytest.mark.parametrize("folder", ["", "research", "a/b"])
+def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    made(Path(folder))
+    assert git(tmp_path / folder, "ls-files").splitlines() == FILES
+
+
 @pytest.mark.parametrize("inner", ["", "papers/one"])
 def test_in_a_repository_it_leaves_the_commit_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
