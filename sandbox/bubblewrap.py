@@ -34,7 +34,7 @@ class Bubblewrap:
         program = shutil.which("bwrap")
         if program is None:
             raise SandboxFault("bubblewrap is not installed", "sudo apt-get install bubblewrap")
-        with plan.prepare(spec, isolate=True, interpreters=(self.launcher,)) as prepared:
+        with plan.prepare(spec, walls="mounts", interpreters=(self.launcher,)) as prepared:
             walls = [program, "--die-with-parent", *UNSHARE, *_mounts(prepared)]
 
             def command(descriptor: int, status: int) -> list[str]:

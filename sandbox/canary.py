@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox import landlock
 from sandbox.fault import SandboxFault
+from sandbox.guarantees import LACKS, missing
 from sandbox.outcome import GIB, Finished, Limits, Runner, RunSpec
 from sandbox.record import Record
 
@@ -27,13 +27,15 @@ LIMITS = Limits(wall_seconds=120.0, memory_bytes=16 * GIB)
 class CanaryReport(Record):
     """What one tier showed. answers: (what the probe tried, "yes" or "no" as it should be, what happened).
 
-    missing: what this tier cannot promise, in words for a human; reason and fix: why it is not trusted, and what to type.
+    lacks: the checks that the tier cannot hold and is trusted without. missing: what it cannot promise here, in words for a
+    human. reason and fix: why it is not trusted, and what to type.
     """
 
     tier: str
     back_end: str
     ok: bool
     answers: tuple[tuple[str, str, str], ...] = ()
+    lacks: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     reason: str = ""
     fix: str | None = None
@@ -48,9 +50,12 @@ def prove(runner: Runner, python: str = sys.executable, imports: tuple[str, ...]
         return CanaryReport(tier=runner.tier, back_end=name, ok=False, reason=fault.message, fix=fault.next_command)
     must_work = {*MUST_WORK, *(f"import {module}" for module in imports)}
     answers = tuple((check, "yes" if check in must_work else "no", got) for check, got in said.items())
-    wrong = [check for check, expected, got in answers if got.split()[0] != expected]
+    lacks = LACKS.get(runner.tier, ())
+    wrong = [check for check, expected, got in answers if got.split()[0] != expected and check not in lacks]
     reason = f"a run under it could or could not, wrongly: {', '.join(wrong)}" if wrong else ""
-    return CanaryReport(tier=runner.tier, back_end=name, ok=not wrong, answers=answers, missing=_missing(), reason=reason)
+    return CanaryReport(
+        tier=runner.tier, back_end=name, ok=not wrong, answers=answers, lacks=lacks, missing=missing(runner.tier), reason=reason
+    )
 
 
 def _run_probe(runner: Runner, python: str, imports: tuple[str, ...]) -> dict[str, str]:
@@ -113,10 +118,3 @@ def _key_in_environment(value: str) -> Iterator[None]:
         yield
     finally:
         del os.environ[KEY]
-
-
-def _missing() -> tuple[str, ...]:
-    lacking = ["memory is polled, not capped by a cgroup: a fast allocator overshoots its limit for a moment"]
-    if landlock.abi() < 1:
-        lacking.append("no Landlock in this kernel: one wall less behind the mounts")
-    return tuple(lacking)

@@ -1,6 +1,5 @@
 """Chooses the best isolation that this machine can prove; refuses to run without one."""
 
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,20 +7,19 @@ from pathlib import Path
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.canary import CanaryReport, prove
 from sandbox.fault import SandboxFault
+from sandbox.guarantees import better
+from sandbox.landlocked import Landlocked
 from sandbox.namespaces import Namespaces
 from sandbox.outcome import Runner
 from sandbox.plain import Plain
 
-TIERS: dict[str, type[Bubblewrap] | type[Namespaces]] = {"A": Bubblewrap, "B": Namespaces}
+TIERS: dict[str, type[Bubblewrap] | type[Namespaces] | type[Landlocked]] = {"A": Bubblewrap, "B": Namespaces, "C": Landlocked}
 """Best first. A new tier is one file and one row; the contract and hostile suites run over this table."""
 
 HINTS = (  # (a kernel switch, the value that stands in the way, what to type): read for the hint only, never for the choice
     ("kernel/apparmor_restrict_unprivileged_userns", "1", "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
     ("kernel/unprivileged_userns_clone", "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
     ("user/max_user_namespaces", "0", "sudo sysctl -w user.max_user_namespaces=10000"),
-)
-IN_A_CONTAINER = (
-    "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined …"
 )
 
 
@@ -56,8 +54,4 @@ def _fix(reports: list[CanaryReport]) -> str | None:
         path = Path("/proc/sys") / switch
         if path.exists() and path.read_text().strip() == blocking:
             return command
-    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
-        return IN_A_CONTAINER
-    if shutil.which("bwrap") is None:
-        return "sudo apt-get install bubblewrap"
-    return next((report.fix for report in reports if report.fix), None)
+    return better() or next((report.fix for report in reports if report.fix), None)

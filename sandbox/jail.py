@@ -11,11 +11,13 @@ or {"signal": N}, or {"error": "..."} when a wall could not be built, in which c
 
 from __future__ import annotations
 
+import _signal
 import ctypes
 import marshal
 import os
 import resource
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     Plan = dict[str, Any]
 
-SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGXFSZ = 1, 2, 9, 13, 15, 25
+SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGSTOP, SIGXFSZ = 1, 2, 9, 13, 15, 19, 25
 SIG_DFL, SIG_IGN = 0, 1
 
 NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = (
@@ -32,6 +34,7 @@ NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = (
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 22, 24, 38, 47
+PR_SET_CHILD_SUBREAPER = 36
 MNT_DETACH = 2
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 SECCOMP_MODE_FILTER = 2
@@ -49,8 +52,10 @@ def main() -> NoReturn:
     status: int = plan["status"]
     os.set_inheritable(status, False)
     try:
-        if plan["namespaces"]:
+        if plan["supervise"] == "namespace":
             supervise_namespace(plan)
+        if plan["supervise"] == "subreaper":
+            supervise_tree(plan)
         confine(plan)
         become(plan)
     except BaseException as error:
@@ -109,9 +114,87 @@ def run_first_process(plan: Plan) -> NoReturn:
         text = f"{type(error).__name__}: {error}".encode("ascii", "backslashreplace").decode().replace("\\", "/")
         report(plan["status"], '{"error": "' + text.replace('"', "'") + '"}')
         os._exit(FAILED)
+    report_end(plan, state)
+    os._exit(0)
+
+
+def report_end(plan: Plan, state: int) -> None:
     code = os.waitstatus_to_exitcode(state)
     report(plan["status"], f'{{"exit-code": {code}}}' if code >= 0 else f'{{"signal": {-code}}}')
-    os._exit(0)
+
+
+def supervise_tree(plan: Plan) -> NoReturn:
+    """Stay outside as the one that every orphan of the tree comes to, so that having no child left means that all are gone.
+
+    SIGTERM, which the harness sends and the kernel sends when the harness has died, ends the tree.
+    """
+    check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
+    _signal.signal(SIGTERM, lambda *_: end_tree(plan))
+    prctl(PR_SET_PDEATHSIG, SIGTERM)
+    command = os.fork()
+    if command == 0:
+        on_signals((SIGTERM,), SIG_DFL)
+        confine(plan)
+        prctl(PR_SET_PDEATHSIG, SIGKILL)  # now, because changing the uid clears it
+        become(plan)
+    for standard in (0, 1, 2):
+        os.close(standard)
+    reaped = 0
+    while reaped != command:
+        reaped, state = os.wait()
+    report_end(plan, state)
+    end_tree(plan)
+
+
+def end_tree(plan: Plan) -> NoReturn:
+    """Kill until no child is left to wait for, then exit."""
+    try:
+        while True:
+            kill_uid(*plan["become"]) if plan["become"] else kill_descendants()
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            time.sleep(0.001)
+    except ChildProcessError:
+        os._exit(0)
+
+
+def kill_uid(uid: int, gid: int) -> None:
+    """Everything of the run's own uid in one call, which no fork can outrun."""
+    helper = os.fork()
+    if helper == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(gid, gid, gid)
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(helper, 0)
+
+
+def kill_descendants() -> None:
+    """Stop all first, so that few can fork while the others are killed."""
+    for number in (SIGSTOP, SIGKILL):
+        pending = [os.getpid()]
+        while pending:
+            for pid in children(pending.pop()):
+                try:
+                    os.kill(pid, number)
+                    pending.append(pid)
+                except OSError:  # it has just ended; its children will come to this process
+                    continue
+
+
+def children(pid: int) -> list[int]:
+    """The children of all threads of `pid`."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as stream:
+                found += [int(child) for child in stream.read().split()]
+    except OSError:  # a thread or all of it has ended: its children are found with their next parent
+        pass
+    return found
 
 
 def become(plan: Plan) -> NoReturn:
@@ -119,6 +202,8 @@ def become(plan: Plan) -> NoReturn:
     os.chdir(plan["folder"])
     os.umask(0o022)
     on_signals((SIGPIPE, SIGXFSZ), SIG_DFL)  # Python ignores both, and what is ignored would be inherited
+    for group in plan["join"]:
+        os.write(group, b"0")  # this process, with all that it becomes
     report(plan["status"], '{"ready": 1}')
     for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         if int(descriptor) > 2:
@@ -191,7 +276,7 @@ def confine(plan: Plan) -> None:
         os.setresgid(gid, gid, gid)
         drop_bounding_set()
         os.setresuid(uid, uid, uid)
-    elif plan["namespaces"]:
+    elif plan["supervise"] == "namespace":
         drop_bounding_set()
     if plan["harden"]:
         drop_capabilities()

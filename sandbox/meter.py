@@ -25,10 +25,10 @@ def descendants(root: int, *, inclusive: bool) -> list[int]:
     return found if inclusive else found[1:]
 
 
-def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool) -> int:
+def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool, segments: int = 0) -> int:
     """Bytes that the processes hold: anonymous pages (shared ones split), shared memory, unlinked and memory files.
 
-    Mapped files do not count: the kernel takes their pages back when it needs them.
+    segments: bytes of the run's files in a /dev/shm that is not its own. Mapped files do not count: the kernel takes their pages back when it needs them.
     """
     anonymous = shared = 0
     for pid in pids:
@@ -38,7 +38,7 @@ def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool) -> int:
         shared += fields.get("Pss_Shmem", 0) or status.get("RssShmem", 0)
     files = _unlinked_files(pids)
     on_disk = {os.stat(scratch).st_dev}  # noqa: PTH116
-    filled = 0
+    filled = segments
     if private_tmpfs and pids:
         for mount in TMPFS_INSIDE:
             with suppress(OSError):

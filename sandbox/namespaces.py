@@ -30,10 +30,10 @@ class Namespaces:
 
     @contextmanager
     def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
-        with plan.prepare(spec, isolate=True) as prepared:
+        with plan.prepare(spec, walls="mounts") as prepared:
             yield supervise.Launch(
                 argv=lambda descriptor, _: plan.launch_command(self.launcher, descriptor),
                 environment=prepared.environment,
-                plan={**prepared.plan, "namespaces": True, "new_user": os.geteuid() != 0},
+                plan={**prepared.plan, "supervise": "namespace", "new_user": os.geteuid() != 0},
                 namespace=True,
             )

@@ -13,10 +13,11 @@ GIB = 1 << 30
 
 
 class Limits(Record):
-    """What one run may use; whatever passes a limit is killed with its whole process tree."""
+    """What one run may use; whatever passes a limit is killed with its whole process tree. vram_bytes: on all its GPUs together."""
 
     wall_seconds: float = Field(gt=0)
     memory_bytes: int | None = Field(default=None, gt=0)
+    vram_bytes: int | None = Field(default=None, gt=0)
     disk_bytes: int = Field(default=2 * GIB, gt=0)
     output_bytes: int = Field(default=256 * MIB, gt=0)
     processes: int = Field(default=512, gt=0)

@@ -33,7 +33,7 @@ class Plain:
 
     @contextmanager
     def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
-        with plan.prepare(spec, isolate=False) as prepared:
+        with plan.prepare(spec, walls="none") as prepared:
             mark = f"{MARK}={uuid.uuid4().hex}"
             environment = {**prepared.environment, **dict([mark.split("=")])}
             yield supervise.Launch(

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sandbox import landlock, mounts, seccomp
+from sandbox import landlock, mounts, reach, seccomp
 from sandbox.environment import trial_environment
 from sandbox.fault import SandboxFault
 from sandbox.outcome import MIB, RunSpec
@@ -21,10 +21,13 @@ LAUNCHER = str(Path(__file__).with_name("jail.py"))
 IMPORT_LAUNCHER = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import jail; jail.main()"
 """Imported, not run as a script: Python would compile a script anew for each trial, which takes as long as all else it does."""
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
+FIRST_DYNAMIC_UID, DYNAMIC_UIDS = 61184, 4096  # systemd's for services without a user, and the last that most containers map
 NOBODY = 65534
 PRIVATE_TMP_BYTES = 256 * MIB  # /tmp is memory; TMPDIR, on disk, is for more
-INSIDE_WRITABLE = ("/tmp", "/dev/shm")
 DESCRIPTORS = 4096
+
+Walls = Literal["none", "mounts", "paths"]
+"""What stands around a run: nothing; a root of its own, with Landlock and seccomp behind it; or Landlock and seccomp alone."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Prepared:
 
     private: str
     environment: dict[str, str]
+    identity: tuple[int, int] | None
     binds: tuple[mounts.Bind, ...]
     tmpfs: tuple[tuple[str, int, int | None], ...]
     """(path, mode, bytes or None for the kernel's own default)"""
@@ -50,37 +54,48 @@ def launcher_files() -> list[str]:
 
 
 @contextmanager
-def prepare(spec: RunSpec, *, isolate: bool, interpreters: tuple[str, ...] = ()) -> Iterator[Prepared]:
+def prepare(spec: RunSpec, *, walls: Walls, interpreters: tuple[str, ...] = ()) -> Iterator[Prepared]:
     """Make the run's private folder inside scratch, yield the plan, and remove the folder when the run is over.
 
-    As root the run gets a uid of its own (`isolate`), which scratch is given to; folder is made readable for it.
+    As root an isolated run gets a uid of its own, which scratch is given to; folder is made readable for it.
     SandboxFault where a path of the spec does not exist or cannot be read by that uid.
     """
     private = _private_folder(spec)
     try:
-        identity = trial_identity() if isolate and os.geteuid() == 0 else None
+        identity = trial_identity() if walls != "none" and os.geteuid() == 0 else None
         if identity:
             _hand_over(spec, identity[0])
         environment = trial_environment(spec, private)
         try:
-            binds = mounts.binds(spec, interpreters) if isolate else ()
+            binds = mounts.binds(spec, interpreters) if walls != "none" else ()
         except FileNotFoundError as error:
             raise SandboxFault(f"cannot mount {error.filename}: there is no such file or folder") from error
+        if walls == "paths":
+            reach.check_paths(binds, identity)
+            reach.check_sockets(identity)
         shared = spec.limits.memory_bytes
         tmpfs = (("/tmp", 0o1777, min(PRIVATE_TMP_BYTES, shared or PRIVATE_TMP_BYTES)), ("/dev/shm", 0o1777, shared))
-        yield Prepared(private, environment, binds, tmpfs, _plan(spec, environment, binds, tmpfs, identity, isolate=isolate))
+        plan = _plan(spec, environment, binds, tmpfs, identity, walls)
+        yield Prepared(private, environment, identity, binds, tmpfs, plan)
     finally:
         shutil.rmtree(private, ignore_errors=True)
 
 
 def trial_identity() -> tuple[int, int]:
     """A uid and gid that no user and no other run on this machine has; nobody's where a container maps too few."""
-    own = FIRST_FREE_UID + int.from_bytes(os.urandom(3), "little")
-    for line in Path("/proc/self/uid_map").read_text().splitlines():
-        first, _, count = (int(word) for word in line.split())
-        if first <= own < first + count:
+    for first, count in ((FIRST_FREE_UID, 1 << 24), (FIRST_DYNAMIC_UID, DYNAMIC_UIDS)):
+        own = first + int.from_bytes(os.urandom(4), "little") % count
+        if _mapped(own) and (count > DYNAMIC_UIDS or own not in reach.uids_at_work()):
             return own, own
     return NOBODY, NOBODY
+
+
+def _mapped(uid: int) -> bool:
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        first, _, count = (int(word) for word in line.split())
+        if first <= uid < first + count:
+            return True
+    return False
 
 
 def _private_folder(spec: RunSpec) -> str:
@@ -114,24 +129,22 @@ def _plan(
     binds: tuple[mounts.Bind, ...],
     tmpfs: tuple[tuple[str, int, int | None], ...],
     identity: tuple[int, int] | None,
-    *,
-    isolate: bool,
+    walls: Walls,
 ) -> dict[str, Any]:
-    """The launcher's plan; back ends add `status`, `namespaces`, `new_user` and `die_with_parent`."""
-    writable = [spec.scratch, *INSIDE_WRITABLE, *(["/proc"] if spec.gpus else [])]
-    devices = [node.target for node in binds if node.kind == "dev"]
-    walls = landlock.rules(landlock.abi(), readable=["/"], writable=writable, devices=devices) if isolate else None
+    """The launcher's plan; back ends change `supervise`, `new_user` and `die_with_parent`, the start adds `status` and `join`."""
+    isolate = walls != "none"
+    same_user = walls == "paths" and identity is None
     return {
-        "namespaces": False,
+        "supervise": "",  # or "namespace", or "subreaper"
         "new_user": False,
         "die_with_parent": False,
         "score_for_killing": Path("/proc/self/oom_score_adj").exists(),
         "harden": isolate,
         "become": identity,
         "cpus": list(spec.cpus) if hasattr(os, "sched_setaffinity") else [],
-        "limits": _resource_limits(spec, isolate=isolate),
-        "landlock": walls,
-        "filter": seccomp.assemble(platform.machine()) if isolate else b"",
+        "limits": _resource_limits(spec, isolate=isolate, others=reach.tasks_of(os.geteuid()) if same_user else 0),
+        "landlock": _landlock(spec, binds, walls),
+        "filter": seccomp.assemble(platform.machine(), same_user=same_user) if isolate else b"",
         "binds": [(b.source, b.target, b.kind) for b in binds],
         "tmpfs": list(tmpfs),
         "links": list(mounts.links()) if isolate else [],
@@ -141,10 +154,25 @@ def _plan(
     }
 
 
-def _resource_limits(spec: RunSpec, *, isolate: bool) -> list[tuple[int, int]]:
-    """rlimits: no core, no file beyond the quota, a bounded number of descriptors and (in a namespace) of processes.
+def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> dict[str, Any] | None:
+    """The second wall behind the mounts, or (paths) the only one; None without Landlock."""
+    if walls == "none":
+        return None
+    proc = ["/proc"] if spec.gpus else []  # CUDA names its threads there
+    devices = [bind.target for bind in binds if bind.kind == "dev"]
+    if walls == "mounts":
+        writable = [spec.scratch, "/tmp", "/dev/shm", *proc]
+        return landlock.rules(landlock.abi(), readable=["/"], writable=writable, devices=devices)
+    readable = [*(bind.target for bind in binds if bind.kind == "ro"), "/proc"]
+    writable = [spec.scratch, *proc]
+    return landlock.rules(landlock.abi(), readable=readable, writable=writable, devices=devices, unlisted=["/dev/shm"])
 
-    RLIMIT_AS is left alone: CUDA reserves huge virtual ranges. RLIMIT_NPROC outside a namespace would count the user's own.
+
+def _resource_limits(spec: RunSpec, *, isolate: bool, others: int) -> list[tuple[int, int]]:
+    """rlimits: no core, no file beyond the quota, a bounded number of descriptors and, where it isolates, of processes.
+
+    RLIMIT_CORE 1, unlike 0, also keeps the kernel from handing a core to a program. RLIMIT_AS is left alone: CUDA reserves huge
+    virtual ranges. RLIMIT_NPROC counts all threads of a uid: `others` are those that a run shares its uid with.
     """
-    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, spec.limits.disk_bytes), (resource.RLIMIT_NOFILE, DESCRIPTORS)]
-    return [*limits, (resource.RLIMIT_NPROC, spec.limits.processes)] if isolate else limits
+    limits = [(resource.RLIMIT_CORE, 1), (resource.RLIMIT_FSIZE, spec.limits.disk_bytes), (resource.RLIMIT_NOFILE, DESCRIPTORS)]
+    return [*limits, (resource.RLIMIT_NPROC, spec.limits.processes + others)] if isolate else limits

@@ -33,23 +33,41 @@ DENIED = {  # name: (x86_64, aarch64), None where the call does not exist
     "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171),
     "vhangup": (153, 58), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None), "uselib": (134, None),
     "nfsservctl": (180, 42), "_sysctl": (156, None), "sysfs": (139, None), "ustat": (136, None),
-    # memory that no meter sees
-    "memfd_secret": (447, 447), "shmget": (29, 194),
+    # memory that no meter sees, and System V's objects, which outlive their makers
+    "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190),
+    "semop": (65, 193), "semctl": (66, 191), "semtimedop": (220, 192), "msgget": (68, 186), "msgsnd": (69, 189),
+    "msgrcv": (70, 188), "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181),
+    # the share of the machine
+    "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
 }  # fmt: skip
+CHANGES_ATTRIBUTES = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None),
+    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "setxattrat": (463, 463),
+    "removexattrat": (466, 466), "file_setattr": (469, 469),
+}  # fmt: skip
+"""What Landlock leaves to the owner of a file, wherever the file lies."""
 CLONE, CLONE3, SOCKET, SOCKETPAIR, IOCTL = (56, 220), (435, 435), (41, 198), (53, 199), (16, 29)
+PRLIMIT, SETAFFINITY, SETPRIORITY = (302, 261), (203, 122), (141, 140)
 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 AF_UNIX = 1
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into the terminal that the harness was started from
 
 ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+SUCCESS = 0
 LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 CALL_NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets into struct seccomp_data
 
 
 @functools.cache
-def assemble(machine: str) -> bytes:
-    """The filter for `machine` (as os.uname names it), eight bytes an instruction; KeyError for an unknown machine."""
+def assemble(machine: str, same_user: bool = False) -> bytes:
+    """The filter for `machine` (as os.uname names it), eight bytes an instruction; KeyError for an unknown machine.
+
+    same_user: the command has the uid of the user and sees their processes and files. What the kernel lets it do to those by
+    that uid is denied; changing a file's attributes does nothing and says so to nobody, for compilers do it to their own output.
+    """
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
     code = [
         _instruction(LOAD, ARCHITECTURE),
@@ -63,12 +81,27 @@ def assemble(machine: str) -> bytes:
         number = numbers[column]
         if number is not None:
             code += _when(JUMP_EQUAL, number, errno.EPERM)
+    if same_user:
+        code += _against_the_same_user(column)
     for call in (SOCKET, SOCKETPAIR):
         code += _on_argument(call[column], 0, [_instruction(JUMP_EQUAL, AF_UNIX, 1, 0), _fail(errno.EAFNOSUPPORT)])
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
     typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
     code += _on_argument(IOCTL[column], 1, typing)
     return b"".join([*code, _instruction(RETURN, ALLOW)])
+
+
+def _against_the_same_user(column: int) -> list[bytes]:
+    code = []
+    for numbers in CHANGES_ATTRIBUTES.values():
+        number = numbers[column]
+        if number is not None:
+            code += _when(JUMP_EQUAL, number, SUCCESS)
+    only_itself = [_instruction(JUMP_EQUAL, 0, 1, 0), _fail(errno.EPERM)]
+    for call in (PRLIMIT, SETAFFINITY):
+        code += _on_argument(call[column], 0, only_itself)
+    other_kind = [*only_itself, _instruction(LOAD, ARGUMENTS + 8), *only_itself]
+    return [*code, *_on_argument(SETPRIORITY[column], 0, other_kind)]
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
-from sandbox import evidence, meter
+from sandbox import cgroup, evidence, meter
 from sandbox.fault import SandboxFault
 from sandbox.outcome import (
     Cancelled,
@@ -31,6 +31,8 @@ from sandbox.outcome import (
     TimedOut,
     Usage,
 )  # fmt: skip
+from sandbox.segments import Segments
+from sandbox.vram import Vram
 
 CHUNK = 1 << 16
 TICK = 0.05
@@ -42,16 +44,16 @@ DEATH_SECONDS = 20.0
 FAREWELL_SECONDS = 2.0
 """How long a command may run on after its dialogue has ended well."""
 
-Reason = Literal["wall", "memory", "disk", "output", "cancel", "dialogue"]
+Reason = Literal["wall", "memory", "vram", "disk", "output", "cancel", "dialogue"]
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A command line that starts the launcher, with its plan (which gets the status descriptor when it starts).
+    """A command line that starts the launcher, with its plan (which gets its descriptors when it starts).
 
     argv: built from (plan descriptor, a second status descriptor, for bubblewrap). namespace: whether the tree has a
-    first process of its own, whose death is everybody's; otherwise `sweep(pid)` kills the tree of `pid` and returns how
-    many were left.
+    first process of its own, whose death is everybody's; a launcher that is a subreaper (see the plan) kills its tree itself;
+    otherwise `sweep(pid)` kills the tree of `pid` and returns how many were left. segments: of a run that shares /dev/shm.
     """
 
     argv: Callable[[int, int], list[str]]
@@ -59,6 +61,11 @@ class Launch:
     plan: dict[str, Any]
     namespace: bool
     sweep: Callable[[int], int] | None = None
+    segments: Segments | None = None
+
+    @property
+    def subreaper(self) -> bool:
+        return bool(self.plan["supervise"] == "subreaper")
 
 
 @dataclass
@@ -133,17 +140,22 @@ class _Tree:
     first: int | None = None
     """The namespace's first process, as a pidfd."""
     first_pid: int = 0
+    resources: ExitStack = field(default_factory=ExitStack)
+    """What is given back once the tree is dead."""
     ended: threading.Event = field(default_factory=threading.Event)
     dismissed: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         spec = self.spec
         self.kernel_kills = evidence.kernel_kills()
+        self.group = self.resources.enter_context(cgroup.group(spec.limits))
+        self.vram = Vram(spec.gpus)
         self.status, status_write = os.pipe()
         plan = self._plan_file(status_write)
         other_write = os.dup(status_write)  # bubblewrap closes the one it reports on, before the launcher could
         talking = self.stdin == subprocess.PIPE
         self.log: IO[bytes] = Path(spec.log).open("wb", buffering=0)
+        joiners = self.group.joiners if self.group else ()
         try:
             self.started = time.monotonic()
             self.process = subprocess.Popen(
@@ -153,12 +165,13 @@ class _Tree:
                 stderr=subprocess.PIPE if talking else subprocess.STDOUT,
                 env=self.launch.environment,
                 cwd="/",
-                pass_fds=(plan, status_write, other_write),
+                pass_fds=(plan, status_write, other_write, *joiners),
                 start_new_session=True,
             )
         except OSError as error:
             os.close(self.status)
             self.log.close()
+            self.resources.close()
             raise SandboxFault(f"cannot start the launcher: {error}") from error
         finally:
             for descriptor in (plan, status_write, other_write):
@@ -167,7 +180,8 @@ class _Tree:
         assert output is not None
         self.output = output.fileno()
         self.pidfd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
-        self.memory = Meter(lambda: meter.tree_memory(self.members(), spec.scratch, private_tmpfs=self.launch.namespace))
+        self.memory = Meter(self._memory)
+        self.gpu_memory = Meter(self.vram.held)
         self.disk = Meter(lambda: meter.disk_use(spec.scratch, self.members()))
         for descriptor in (self.status, self.output):
             os.set_blocking(descriptor, False)
@@ -177,6 +191,7 @@ class _Tree:
         try:
             self.kill()
         finally:
+            self.resources.close()
             for stream in (self.process.stdin, self.process.stdout, self.process.stderr, self.log):
                 if stream is not None:
                     with suppress(OSError):
@@ -187,7 +202,8 @@ class _Tree:
 
     def _plan_file(self, status: int) -> int:
         with tempfile.TemporaryFile() as stream:
-            marshal.dump({**self.launch.plan, "status": status}, stream)
+            joiners = self.group.joiners if self.group else ()
+            marshal.dump({**self.launch.plan, "status": status, "join": list(joiners)}, stream)
             stream.seek(0)
             return os.dup(stream.fileno())
 
@@ -195,7 +211,12 @@ class _Tree:
         """The pids of the tree, without the launcher and the namespace's first process."""
         if self.launch.namespace:
             return meter.descendants(self.first_pid, inclusive=False) if self.first_pid else []
-        return meter.descendants(self.process.pid, inclusive=True)
+        return meter.descendants(self.process.pid, inclusive=not self.launch.subreaper)
+
+    def _memory(self) -> int:
+        pids = self.members()
+        segments = self.launch.segments.held(pids) if self.launch.segments else 0
+        return meter.tree_memory(pids, self.spec.scratch, private_tmpfs=self.launch.namespace, segments=segments)
 
     def watch(self) -> None:
         """Until the tree has ended or must: log, look at the limits, then kill whatever is left and read the last words."""
@@ -223,8 +244,10 @@ class _Tree:
             return "wall"
         if self.dismissed.is_set():
             return "dialogue"
-        if self.memory.over(limits.memory_bytes, now):
+        if self.memory.over(limits.memory_bytes, now) or (self.group and self.group.kills()):
             return "memory"
+        if self.spec.gpus and self.gpu_memory.over(limits.vram_bytes, now):
+            return "vram"
         if self.disk.over(limits.disk_bytes, now):
             return "disk"
         return None
@@ -252,7 +275,7 @@ class _Tree:
         self.error = message.get("error", self.error)
         self.signal = message.get("signal", self.signal)
         code = message.get("exit-code", self.exit_code)
-        if code is not None and code > 128 and not self.launch.plan["namespaces"]:  # how bubblewrap reports a signal
+        if code is not None and code > 128 and not self.launch.plan["supervise"]:  # how bubblewrap reports a signal
             self.signal = code - 128
         self.exit_code = code
         if "child-pid" in message and self.first is None:
@@ -282,6 +305,8 @@ class _Tree:
                 raise SandboxFault(f"process {self.first_pid} of a sandbox cannot be killed: it hangs in the kernel")
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=1.0)
+        if self.launch.subreaper:
+            self._end_subreaper()
         sweep = self.launch.sweep
         while sweep and sweep(self.process.pid):
             if time.monotonic() > deadline:
@@ -291,18 +316,34 @@ class _Tree:
         self.process.kill()
         self.process.wait()
         self.dead = True
+        self.vram.wait_until_released()
+
+    def _end_subreaper(self) -> None:
+        """It kills its tree when told to end, and ends when it has no child left."""
+        self.process.terminate()
+        try:
+            self.process.wait(DEATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise SandboxFault("processes of a sandbox cannot be killed: they hang in the kernel") from None
 
     def outcome(self) -> Outcome:
         """What the dead tree's life amounted to; SandboxFault where it never became the command."""
-        usage = Usage(seconds=self.seconds, peak_memory_bytes=self.memory.peak or None, output_bytes=self.written)
+        capped = self.group.kills() if self.group else 0
+        peak = max(self.memory.peak, self.group.peak() if self.group and capped else 0)
+        usage = Usage(seconds=self.seconds, peak_memory_bytes=peak or None, output_bytes=self.written)
         if self.reason == "cancel":
             return Cancelled(usage=usage)
         if self.error or not (self.ready or self.reason):
             raise SandboxFault(f"the sandbox could not be built: {self.error or self._last_words()}")
         if self.reason == "wall":
             return TimedOut(usage=usage)
+        if capped:
+            return OutOfMemory(usage=usage, evidence=f"killed at {self.spec.limits.memory_bytes} bytes by its control group")
         if self.reason == "memory":
-            return OutOfMemory(usage=usage, evidence=f"killed at {self.memory.peak} bytes of {self.spec.limits.memory_bytes}")
+            return OutOfMemory(usage=usage, evidence=f"killed at {peak} bytes of {self.spec.limits.memory_bytes}")
+        if self.reason == "vram":
+            found = f"killed at {self.gpu_memory.peak} bytes of {self.spec.limits.vram_bytes} on its GPU"
+            return OutOfMemory(usage=usage, evidence=found)
         if self.reason == "output":
             return LimitExceeded(usage=usage, limit="output")
         if self.reason == "disk" or meter.disk_use(self.spec.scratch, []) > self.spec.limits.disk_bytes:
