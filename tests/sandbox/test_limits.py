@@ -7,6 +7,7 @@ import tracemalloc
 
 import pytest
 
+from sandbox import cgroup
 from sandbox.outcome import MIB, Crashed, Finished, LimitExceeded, OutOfMemory, TimedOut
 from tests.sandbox.tiers import living
 
@@ -33,14 +34,28 @@ HOGS = {
 }
 
 
-@pytest.mark.parametrize("kind", HOGS)
-def test_a_memory_hog_is_told_as_out_of_memory(place, kind):
+def run_hog(place, kind):
     (place.home / "log").touch()
     disk = 1024 * MIB  # also the size limit of a memory file
     ran = place.run(HOGS[kind] + "\nimport time; time.sleep(60)", memory_bytes=200 * MIB, disk_bytes=disk)
     assert isinstance(ran.outcome, OutOfMemory)
     assert "killed at" in ran.outcome.evidence
-    assert ran.outcome.usage.peak_memory_bytes > 200 * MIB
+    return ran.outcome
+
+
+@pytest.mark.parametrize("kind", HOGS)
+def test_a_memory_hog_is_told_as_out_of_memory(place, kind, monkeypatch):
+    monkeypatch.setattr(cgroup, "spots", lambda: ())
+    assert run_hog(place, kind).usage.peak_memory_bytes > 200 * MIB
+
+
+@pytest.mark.parametrize("kind", HOGS)
+def test_a_control_group_caps_memory_to_the_byte(place, kind):
+    if not cgroup.caps_memory():
+        pytest.skip("no control group can be made here")
+    outcome = run_hog(place, kind)
+    assert "control group" in outcome.evidence
+    assert 190 * MIB < outcome.usage.peak_memory_bytes <= 200 * MIB
 
 
 def test_shared_memory_files_end_at_the_memory_limit(walled):

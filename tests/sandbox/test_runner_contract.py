@@ -1,7 +1,6 @@
 """What every runner promises, whatever it isolates: outcomes, output, conversation, cancellation, and nothing left behind."""
 
 import os
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import pytest
 
 from sandbox.fault import SandboxFault
 from sandbox.outcome import Cancelled, Crashed, Finished, TimedOut
-from tests.sandbox.tiers import folders, living, spec_in
+from tests.sandbox.tiers import folders, interpreter_for, living, spec_in
 
 
 def test_finishes_with_its_output_in_the_log_and_its_files_in_scratch(place):
@@ -143,7 +142,7 @@ def test_a_missing_path_is_the_harness_s_fault(walled):
 def test_runs_in_several_threads_at_once(place):
     def one(number):
         with folders() as home:
-            outcome = place.runner.run(spec_in(home, f"print({number})"), threading.Event())
+            outcome = place.runner.run(spec_in(home, f"print({number})", **interpreter_for(place.tier)), threading.Event())
             return outcome.kind, (home / "log").read_text()
 
     with ThreadPoolExecutor(4) as pool:
@@ -176,7 +175,7 @@ def test_leaves_nothing_behind_after_200_runs(place):
 
 
 def test_sees_its_interpreter_and_packages(place):
-    ran = place.run("", argv=(sys.executable, "-I", "-c", "import json, torch; print(json.dumps(torch.arange(5).sum().item()))"))
+    ran = place.run("", argv=(place.python, "-I", "-c", "import json, torch; print(json.dumps(torch.arange(5).sum().item()))"))
     assert ran.value == 10
 
 
@@ -187,5 +186,5 @@ def test_data_loader_workers_run_inside(place):
         "torch.set_num_threads(1)\n"
         "print(sum(batch.sum().item() for batch in DataLoader(torch.arange(64.0), batch_size=8, num_workers=2)))\n"
     )
-    ran = place.run("", argv=(sys.executable, "train.py"), wall_seconds=60)
+    ran = place.run("", argv=(place.python, "train.py"), wall_seconds=60)
     assert ran.said == "2016.0\n"

@@ -1,9 +1,14 @@
 """The tiers that this machine can run, and a short way to run a piece of Python under one of them."""
 
+import atexit
 import functools
 import json
+import os
 import shutil
+import stat
+import subprocess
 import sys
+import sysconfig
 import tempfile
 import textwrap
 import threading
@@ -12,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from sandbox.choose import TIERS
 from sandbox.fault import SandboxFault
@@ -27,10 +34,38 @@ def why_not(tier: str) -> str | None:
     """Why `tier` cannot run here, or None where it can."""
     with folders() as home:
         try:
-            RUNNERS[tier]().run(spec_in(home, "pass"), threading.Event())
+            RUNNERS[tier]().run(spec_in(home, "pass", **interpreter_for(tier)), threading.Event())
         except SandboxFault as fault:
             return f"tier {tier} cannot run here: {fault.message}"
     return None
+
+
+def interpreter_for(tier: str) -> dict[str, Any]:
+    """`python`, and in `read_only` where its packages lie: tier C as root needs one that every user may run."""
+    if tier != "C" or os.geteuid() != 0 or open_to_all(sys.executable):
+        return {"python": sys.executable}
+    return {"python": open_python(), "read_only": (sysconfig.get_path("purelib"),)}
+
+
+def open_to_all(executable: str) -> bool:
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in Path(executable).resolve().parents)
+
+
+@functools.cache
+def open_python() -> str:
+    """A Python outside of anybody's home, with this one's packages; pytest skips where the machine has none of this version."""
+    system = "/usr/bin/python3"
+    version = [system, "-c", "import sys; print(*sys.version_info[:2])"]
+    found = Path(system).exists() and subprocess.run(version, capture_output=True, text=True, check=True).stdout.split()
+    if found != [str(part) for part in sys.version_info[:2]]:
+        pytest.skip(f"this Python lies in a closed folder, and {system} is not of its version")
+    home = tempfile.mkdtemp(prefix="sandbox-python-")
+    atexit.register(shutil.rmtree, home)
+    subprocess.run([system, "-m", "venv", "--without-pip", home], check=True)
+    Path(home).chmod(0o755)
+    packages = next(Path(home).glob("lib/python3*/site-packages"))
+    (packages / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return f"{home}/bin/python"
 
 
 @contextmanager
@@ -48,9 +83,10 @@ def folders():
 
 def spec_in(home: Path, code: str, **changes: Any) -> RunSpec:
     """Python running `code`; `changes` go to Limits where they name a limit, to RunSpec otherwise."""
+    python = changes.pop("python", sys.executable)
     limits = {name: changes.pop(name) for name in list(changes) if name in Limits.model_fields}
     return RunSpec(
-        argv=changes.pop("argv", (sys.executable, "-I", "-S", "-c", textwrap.dedent(code))),
+        argv=changes.pop("argv", (python, "-I", "-S", "-c", textwrap.dedent(code))),
         folder=str(home / "folder"),
         scratch=str(home / "scratch"),
         log=str(home / "log"),
@@ -78,11 +114,22 @@ class Place:
     home: Path
 
     @property
+    def tier(self) -> str:
+        return self.runner.tier
+
+    @property
+    def python(self) -> str:
+        """An interpreter, with the packages of this one, that a run can start."""
+        return str(interpreter_for(self.tier)["python"])
+
+    @property
     def scratch(self) -> Path:
         return self.home / "scratch"
 
     def spec(self, code: str, **changes: Any) -> RunSpec:
-        return spec_in(self.home, code, **changes)
+        given = interpreter_for(self.tier)
+        read_only = (*given.get("read_only", ()), *changes.pop("read_only", ()))
+        return spec_in(self.home, code, **{**given, **changes, "read_only": read_only})
 
     def run(self, code: str, cancel: threading.Event | None = None, **changes: Any) -> Ran:
         outcome = self.runner.run(self.spec(code, **changes), cancel or threading.Event())
