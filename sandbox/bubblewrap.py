@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from sandbox import mounts, plan, supervise
 from sandbox.fault import SandboxFault
@@ -20,6 +21,7 @@ class Bubblewrap:
 
     launcher: str = mounts.launcher_interpreter()
     tier: str = "A"
+    system: ClassVar[str] = "linux"
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
         with self._launch(spec) as launch:

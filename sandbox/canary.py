@@ -1,25 +1,18 @@
 """Proves an isolation before it is trusted: the exact command line of a trial runs a probe that tries to get out."""
 
 import json
-import os
-import secrets
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from sandbox.fault import SandboxFault
 from sandbox.guarantees import LACKS, missing
 from sandbox.outcome import GIB, Finished, Limits, Runner, RunSpec
 from sandbox.record import Record
+from sandbox.traps import traps
 
 PROBE = str(Path(__file__).with_name("probe.py"))
-KEY = "AUTORESEARCH_CANARY_KEY"
 MUST_WORK = ("write to scratch",)
 LIMITS = Limits(wall_seconds=120.0, memory_bytes=16 * GIB)
 
@@ -60,7 +53,7 @@ def prove(runner: Runner, python: str = sys.executable, imports: tuple[str, ...]
 
 def _run_probe(runner: Runner, python: str, imports: tuple[str, ...]) -> dict[str, str]:
     """What the probe says, every check answered; SandboxFault where it did not get to its end."""
-    with tempfile.TemporaryDirectory(prefix="autoresearch-canary-") as home, _traps(Path(home)) as target:
+    with tempfile.TemporaryDirectory(prefix="autoresearch-canary-") as home, traps(Path(home)) as target:
         spec = RunSpec(
             argv=(python, "-I", PROBE, json.dumps({**target, "imports": imports})),
             folder=f"{home}/folder",
@@ -75,46 +68,3 @@ def _run_probe(runner: Runner, python: str, imports: tuple[str, ...]) -> dict[st
         raise SandboxFault(f"the probe of tier {runner.tier} ended as {outcome.kind}: {said[-300:]!a}")
     answers: dict[str, str] = json.loads(said.splitlines()[-1])
     return answers
-
-
-@contextmanager
-def _traps(home: Path) -> Iterator[dict[str, Any]]:
-    """Everything that the probe must not reach, alive and reachable from here; yields where it is."""
-    value, abstract = secrets.token_hex(16), f"autoresearch-canary-{secrets.token_hex(8)}"
-    for name in ("folder", "scratch", "elsewhere"):
-        (home / name).mkdir()
-    (home / "elsewhere/secret").write_text(value)
-    home.chmod(0o755)  # so that only the sandbox stands between the probe and these files
-    (home / "elsewhere").chmod(0o777)
-    with ExitStack() as stack:
-        loopback = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        for address in ("\0" + abstract, str(home / "elsewhere/socket")):
-            trap = stack.enter_context(socket.socket(socket.AF_UNIX))
-            trap.bind(address)
-            trap.listen()
-        (home / "elsewhere/socket").chmod(0o777)
-        bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={**os.environ, KEY: value})
-        stack.callback(bystander.communicate)
-        stack.enter_context(_key_in_environment(value))
-        yield {
-            "port": loopback.getsockname()[1],
-            "abstract": abstract,
-            "pathname": str(home / "elsewhere/socket"),
-            "secret": str(home / "elsewhere/secret"),
-            "key": KEY,
-            "value": value,
-            "harness": os.getpid(),
-            "cmdline": Path("/proc/self/cmdline").read_bytes().hex(),
-            "outside": str(home / "elsewhere/written"),
-            "folder": str(home / "folder"),
-            "scratch": str(home / "scratch"),
-        }
-
-
-@contextmanager
-def _key_in_environment(value: str) -> Iterator[None]:
-    os.environ[KEY] = value
-    try:
-        yield
-    finally:
-        del os.environ[KEY]

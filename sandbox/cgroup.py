@@ -1,4 +1,4 @@
-"""A control group for each run, where the harness may make one: exact caps on memory and processes, and the kernel's own evidence.
+"""A control group for each run, where the harness may make one: exact caps on memory and processes, with evidence.
 
 Version 1 is tested on real groups. Version 2 is written from the kernel's documentation (admin-guide/cgroup-v2) and tested on
 its files alone.

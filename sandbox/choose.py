@@ -12,9 +12,12 @@ from sandbox.landlocked import Landlocked
 from sandbox.namespaces import Namespaces
 from sandbox.outcome import Runner
 from sandbox.plain import Plain
+from sandbox.seatbelt import Seatbelt
 
-TIERS: dict[str, type[Bubblewrap] | type[Namespaces] | type[Landlocked]] = {"A": Bubblewrap, "B": Namespaces, "C": Landlocked}
+BackEnd = type[Bubblewrap] | type[Namespaces] | type[Landlocked] | type[Seatbelt]
+BACK_ENDS: dict[str, BackEnd] = {"A": Bubblewrap, "B": Namespaces, "C": Landlocked, "M": Seatbelt}
 """Best first. A new tier is one file and one row; the contract and hostile suites run over this table."""
+TIERS = {tier: back_end for tier, back_end in BACK_ENDS.items() if back_end.system == sys.platform}
 
 HINTS = (  # (a kernel switch, the value that stands in the way, what to type): read for the hint only, never for the choice
     ("kernel/apparmor_restrict_unprivileged_userns", "1", "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
@@ -25,7 +28,7 @@ HINTS = (  # (a kernel switch, the value that stands in the way, what to type): 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A runner, its tier ("A", "B" or "none"), and the report of every tier that was tried on the way to it."""
+    """A runner, its tier (of TIERS, or "none"), and the report of every tier that was tried on the way to it."""
 
     runner: Runner
     tier: str
@@ -43,6 +46,7 @@ def choose_runner(unsafe: bool = False) -> Chosen:
         if reports[-1].ok:
             return Chosen(runner, runner.tier, tuple(reports))
     tried = "\n".join(f"  tier {report.tier} ({report.back_end}): {report.reason}" for report in reports)
+    tried = tried or f"  there is no tier for {sys.platform}"
     raise SandboxFault(f"this machine cannot isolate a run, so none is started:\n{tried}", _fix(reports))
 
 

@@ -31,7 +31,7 @@ def guarantees(tier: str) -> tuple[Guarantee, ...]:
     if tier not in "ABCM":
         return (Guarantee(what="isolation", held="no", how="none was asked for: network, keys and files are open to the code"),)
     return (
-        Guarantee(what="network", held="yes", how="no socket but AF_UNIX; off for all, also loopback" if tier != "M" else "denied"),
+        Guarantee(what="network", held="yes", how="denied, loopback too; only AF_UNIX sockets are made"),
         Guarantee(what="keys and environment", held="yes", how="the environment is built anew; no other process's can be read"),
         _files(tier),
         _sockets(tier),

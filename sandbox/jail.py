@@ -11,7 +11,7 @@ or {"signal": N}, or {"error": "..."} when a wall could not be built, in which c
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import ctypes
 import marshal
 import os

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sandbox import landlock, mounts, plan, supervise
 from sandbox.fault import SandboxFault
@@ -24,6 +25,7 @@ class Landlocked:
 
     launcher: str = mounts.launcher_interpreter()
     tier: str = "C"
+    system: ClassVar[str] = "linux"
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
         with self._launch(spec) as launch:

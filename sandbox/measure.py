@@ -45,7 +45,7 @@ class Job(Record):
     """What to measure. folder: the exported workspace, with `train` in it. scratch: empty, writable. log: outside of both.
 
     data: the prepared data's root (sealed scores). read_only: what else the training may read. score: sealed computes bits per
-    byte from the saved weights; printed believes the summary's val_bpb.
+    byte from the saved weights; printed believes the summary's val_bpb. python: the interpreter that trains and scores.
     """
 
     folder: str
@@ -60,6 +60,7 @@ class Job(Record):
     score: Literal["sealed", "printed"]
     cpus: tuple[int, ...] = ()
     gpus: tuple[int, ...] = ()
+    python: str = sys.executable
 
 
 class Measured(Record):
@@ -126,7 +127,7 @@ def _training(job: Job) -> RunSpec:
         home = _home(job)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     return RunSpec(
-        argv=(sys.executable, train.name), folder=str(train.parent), scratch=job.scratch, log=job.log, limits=job.limits,
+        argv=(job.python, train.name), folder=str(train.parent), scratch=job.scratch, log=job.log, limits=job.limits,
         read_only=read_only, environment=environment, cpus=job.cpus, gpus=job.gpus,
     )  # fmt: skip
 
@@ -240,7 +241,7 @@ def _scoring(job: Job, room: Path, weights: Weights, vocabulary: int) -> RunSpec
     train = Path(job.folder) / job.train
     seconds = max(MIN_SCORE_SECONDS, job.limits.wall_seconds)
     return RunSpec(
-        argv=(sys.executable, "-I", SCORER, str(train), weights.path, str(vocabulary)), folder=str(train.parent),
+        argv=(job.python, "-I", SCORER, str(train), weights.path, str(vocabulary)), folder=str(train.parent),
         scratch=str(room / "scratch"), log=_scoring_log(job), limits=job.limits.model_copy(update={"wall_seconds": seconds}),
         read_only=(SCORER, weights.path), cpus=job.cpus, gpus=job.gpus,
     )  # fmt: skip

@@ -1,9 +1,11 @@
-"""Reads what a running process tree uses: memory from /proc, disk by walking its scratch folder."""
+"""Reads what a running process tree uses: memory from /proc (or `ps`), disk by walking its scratch folder."""
 
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+
+from sandbox import ps
 
 KIB = 1024
 BYTES_PER_ENTRY = 4096
@@ -11,10 +13,13 @@ BYTES_PER_ENTRY = 4096
 UNREADABLE = 1 << 62
 """What a folder counts for that the run closed to the harness: whatever it holds, it is more than the quota."""
 TMPFS_INSIDE = ("dev/shm", "tmp")
+HAS_PROC = Path("/proc/self").exists()
 
 
 def descendants(root: int, *, inclusive: bool) -> list[int]:
     """The process ids below `root` (and `root` itself where inclusive), as the kernel lists them now."""
+    if not HAS_PROC:
+        return [row.pid for row in ps.tree(root, ps.table()) if inclusive or row.pid != root]
     found, pending = [], [root]
     while pending:
         pid = pending.pop()
@@ -28,8 +33,11 @@ def descendants(root: int, *, inclusive: bool) -> list[int]:
 def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool, segments: int = 0) -> int:
     """Bytes that the processes hold: anonymous pages (shared ones split), shared memory, unlinked and memory files.
 
-    segments: bytes of the run's files in a /dev/shm that is not its own. Mapped files do not count: the kernel takes their pages back when it needs them.
+    segments: bytes of the run's files in a /dev/shm that is not its own. Mapped files do not count: the kernel takes their pages
+    back when it needs them.
     """
+    if not HAS_PROC:
+        return sum(row.rss for row in ps.table() if row.pid in pids)
     anonymous = shared = 0
     for pid in pids:
         fields = _fields(f"/proc/{pid}/smaps_rollup") if len(pids) > 1 else {}

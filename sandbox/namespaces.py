@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sandbox import mounts, plan, supervise
 from sandbox.outcome import Dialogue, Outcome, RunSpec
@@ -19,6 +20,7 @@ class Namespaces:
 
     launcher: str = mounts.launcher_interpreter()
     tier: str = "B"
+    system: ClassVar[str] = "linux"
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
         with self._launch(spec) as launch:

@@ -13,7 +13,7 @@ GIB = 1 << 30
 
 
 class Limits(Record):
-    """What one run may use; whatever passes a limit is killed with its whole process tree. vram_bytes: on all its GPUs together."""
+    """What one run may use; whatever passes a limit is killed with its whole process tree. vram_bytes: on its GPUs together."""
 
     wall_seconds: float = Field(gt=0)
     memory_bytes: int | None = Field(default=None, gt=0)

@@ -26,7 +26,7 @@ def attempt(check: Callable[[Target], bool], target: Target) -> str:
     """`yes`, `no`, or `no` with the error that stood in the way."""
     try:
         return "yes" if check(target) else "no"
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, AttributeError) as error:
         return f"no ({type(error).__name__}: {error})"
 
 

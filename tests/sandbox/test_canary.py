@@ -10,6 +10,7 @@ from sandbox import choose
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.canary import prove
 from sandbox.fault import SandboxFault
+from sandbox.guarantees import guarantees, missing
 from sandbox.namespaces import Namespaces
 from sandbox.outcome import Outcome, Runner, RunSpec
 from sandbox.plain import Plain
@@ -17,11 +18,11 @@ from tests.sandbox.tiers import ISOLATING, RUNNERS, why_not
 
 
 def wrong(report):
-    return {check for check, expected, got in report.answers if not got.startswith(expected)}
+    return {check for check, expected, got in report.answers if not got.startswith(expected)} - set(report.lacks)
 
 
 def test_every_isolating_tier_passes(walled):
-    report = prove(walled.runner, imports=())
+    report = prove(walled.runner, python=walled.python, imports=())
     assert report.ok, report.reason
     assert len(report.answers) >= 12
     assert {expected for _, expected, _ in report.answers} == {"yes", "no"}
@@ -41,7 +42,10 @@ class Leaky:
     """An isolation with one hole: the folder beside the trial's is mounted, too."""
 
     inner: Runner
-    tier: str = "leaky"
+
+    @property
+    def tier(self) -> str:
+        return self.inner.tier
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
         beside = str(Path(spec.folder).parent / "elsewhere")
@@ -49,14 +53,14 @@ class Leaky:
 
 
 def test_one_hole_is_found(walled):
-    report = prove(Leaky(walled.runner), imports=())
+    report = prove(Leaky(walled.runner), python=walled.python, imports=())
     assert not report.ok
-    assert wrong(report) == {"read a secret file", "connect to a socket file"}
+    assert wrong(report) == {"read a secret file", "connect to a socket file"} - set(report.lacks)
     assert "read a secret file" in report.reason
 
 
 def test_what_cannot_import_torch_is_not_trusted(walled):
-    report = prove(walled.runner, imports=("no_such_module",))
+    report = prove(walled.runner, python=walled.python, imports=("no_such_module",))
     assert wrong(report) == {"import no_such_module"}
 
 
@@ -90,6 +94,26 @@ def test_unsafe_is_asked_for_and_says_so():
     chosen = choose.choose_runner(unsafe=True)
     assert (chosen.tier, chosen.reports) == ("none", ())
     assert chosen.runner.tier == "none"
+
+
+def test_what_a_tier_lacks_is_really_within_reach(walled):
+    """Else it would be held, and should be promised."""
+    report = prove(walled.runner, python=walled.python, imports=())
+    reached = {check for check, expected, got in report.answers if not got.startswith(expected)}
+    assert reached == set(report.lacks)
+    assert bool(report.lacks) == (walled.tier == "C")
+
+
+@pytest.mark.parametrize("tier", choose.BACK_ENDS)
+def test_what_a_tier_promises_is_told_with_what_it_does_not(tier):
+    told = guarantees(tier)
+    assert {"network", "memory", "no survivors", "socket files"} <= {g.what for g in told}
+    assert {g.held for g in told} == {"yes", "partly", "no"}
+    assert missing(tier) == tuple(f"{g.what}: {g.how}" for g in told if g.held != "yes")
+
+
+def test_no_tier_promises_nothing():
+    assert [g.held for g in guarantees("none")] == ["no"]
 
 
 def test_the_table_covers_every_tier():

@@ -1,0 +1,106 @@
+"""Tier M: macOS Seatbelt, through sandbox-exec. Written from documentation and published profiles; not run on a Mac yet.
+
+sandbox-exec is marked as deprecated by Apple and is what browsers and package managers still confine programs with. The
+profile denies by default. There is no namespace and no subreaper: the tree is found by parent and process group in `ps`, so a
+process that left both before it was looked at survives, and memory is what `ps` says.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sandbox import mounts, plan, ps, supervise
+from sandbox.fault import SandboxFault
+from sandbox.outcome import Dialogue, Outcome, RunSpec
+
+SYSTEM = (
+    "/System",
+    "/Library/Frameworks",
+    "/Library/Apple",
+    "/usr/lib",
+    "/usr/share",
+    "/usr/bin",
+    "/bin",
+    "/private/var/db/timezone",
+)
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/dtracehelper")
+COMPILERS = ("/Library/Developer/CommandLineTools", "/Applications/Xcode.app/Contents/Developer")
+BASE = """(version 1)
+(deny default)
+(allow process-fork)
+(allow process-info* (target same-sandbox))
+(allow signal (target same-sandbox))
+(allow sysctl-read)
+(allow mach-lookup (global-name "com.apple.system.opendirectoryd.libinfo"))
+(allow ipc-posix-sem)
+(allow ipc-posix-shm)
+(allow file-read-metadata)
+"""
+METAL = """(allow iokit-open)
+(allow mach-lookup (global-name "com.apple.MTLCompilerService"))
+"""
+
+
+def profile(spec: RunSpec, interpreters: tuple[str, ...]) -> str:
+    """The Seatbelt profile of `spec`: what is not named here is denied, the network and every other file among it."""
+    readable = [*SYSTEM, *COMPILERS, spec.folder, *spec.read_only, *plan.launcher_files()]
+    readable += [path for program in interpreters for path in mounts.interpreter_paths(program)]
+    paths = sorted({os.path.realpath(path) for path in readable})
+    programs = "".join(f"(allow process-exec file-read* file-map-executable (subpath {_quoted(path)}))\n" for path in paths)
+    devices = "".join(f"(allow file-read* file-write-data (literal {_quoted(path)}))\n" for path in DEVICES)
+    scratch = _quoted(os.path.realpath(spec.scratch))
+    writable = f"(allow file-read* file-write* process-exec file-map-executable (subpath {scratch}))\n"
+    workers = f"(allow network-bind network-outbound network-inbound (subpath {scratch}))\n"  # DataLoader's socket files
+    return BASE + (METAL if spec.gpus else "") + programs + devices + writable + workers
+
+
+def _quoted(path: str) -> str:
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@dataclass
+class Seatbelt:
+    """Runner. `launcher` is the interpreter that sets the limits, inside the profile."""
+
+    launcher: str = mounts.launcher_interpreter()
+    tier: str = "M"
+    system: ClassVar[str] = "darwin"
+
+    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
+        with self._launch(spec) as launch:
+            return supervise.run(launch, spec, cancel)
+
+    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
+        with self._launch(spec) as launch:
+            return supervise.converse(launch, spec, cancel, dialogue)
+
+    @contextmanager
+    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+        program = shutil.which("sandbox-exec")
+        if sys.platform != "darwin" or program is None:
+            raise SandboxFault("sandbox-exec is part of macOS, and this is not macOS")
+        with plan.prepare(spec, walls="none") as prepared:
+            text = profile(spec, (self.launcher, spec.argv[0]))
+            yield supervise.Launch(
+                argv=lambda descriptor, _: [program, "-p", text, *plan.launch_command(self.launcher, descriptor)],
+                environment=prepared.environment,
+                plan=prepared.plan,
+                namespace=False,
+                sweep=sweep,
+            )
+
+
+def sweep(leader: int) -> int:
+    """Stop, then kill, the group of `leader` and what descends from it; returns how many there were."""
+    found = ps.tree(leader, ps.table())
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for row in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(row.pid, number)
+    return len(found)
