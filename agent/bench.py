@@ -64,7 +64,10 @@ class Measures(Protocol):
 
 
 class Plan(Record):
-    """What every measurement of a run has in common. `score`, `data` and `train` are as in sandbox.measure.Job."""
+    """What every measurement of a run has in common. `score`, `data` and `train` are as in sandbox.measure.Job.
+
+    Limits that are None are those of sandbox.outcome.Limits.
+    """
 
     score: Literal["sealed", "printed"]
     train: str
@@ -72,6 +75,14 @@ class Plan(Record):
     read_only: tuple[str, ...]
     budget: Budget
     memory_bytes: int | None
+    vram_bytes: int | None = None
+    disk_bytes: int | None = None
+    output_bytes: int | None = None
+
+    def limits(self, wall_seconds: float) -> Limits:
+        """A measurement's, which may take `wall_seconds`."""
+        given = self.model_dump(include={"memory_bytes", "vram_bytes", "disk_bytes", "output_bytes"}, exclude_none=True)
+        return Limits(wall_seconds=wall_seconds, **given)
 
 
 class Bench:
@@ -113,7 +124,7 @@ class Bench:
         return Job(
             folder=str(here / "workspace"), train=plan.train, scratch=str(here / "scratch"), log=str(log), data=plan.data,
             read_only=plan.read_only, budget=plan.budget, seed=seed, score=plan.score, cpus=slot.cpus, gpus=slot.gpus,
-            limits=Limits(wall_seconds=cap, memory_bytes=plan.memory_bytes),
+            limits=plan.limits(cap),
         )  # fmt: skip
 
 

@@ -22,22 +22,39 @@ MIN_MEMORY, MAX_MEMORY = 1 << 24, 1 << 60
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
-def _size(value: Any) -> Any:
-    """`8GiB` or `500MB` as bytes."""
+def size_in_bytes(value: Any) -> Any:
+    """`8GiB` or `500MB` as bytes; ValueError where it is no size."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", value.lower(), re.ASCII)
-    if not match:
+    if not match or match[2] not in _UNITS:
         raise ValueError(f"not a size: {value!r} (write 8GiB or 500MB)")
     return int(Decimal(match[1]) * _UNITS[match[2]])
 
 
-class Settings(Record):
+Size = Annotated[Annotated[int, Field(gt=0, le=MAX_MEMORY)] | None, BeforeValidator(size_in_bytes)]
+Memory = Annotated[Annotated[int, Field(ge=MIN_MEMORY, le=MAX_MEMORY)] | None, BeforeValidator(size_in_bytes)]
+
+
+class Caps(Record):
+    """What one trial may use, in bytes: memory, memory of its GPUs, disk (and so the size of its weights), printed output."""
+
+    memory: Memory = None
+    vram: Size = None
+    disk: Size = None
+    output: Size = None
+
+    def over(self, other: "Caps") -> "Caps":
+        """These, and `other`'s where these say nothing."""
+        return Caps(**{name: getattr(self, name) or getattr(other, name) for name in Caps.model_fields})
+
+
+class Settings(Caps):
     """What autoresearch.toml may say; every key is optional.
 
     train, prepare, program: paths inside the project. score: sealed or printed. protected: names in train.py that no edit may
-    change. read_only: further paths that a training may read, relative to the file's folder or with a ~. memory: limit of one
-    trial, `8GiB`. ranges: constant -> `0.01 .. 1 log`.
+    change. read_only: further paths that a training may read, relative to the file's folder or with a ~. memory, vram, disk,
+    output: limits of one trial, `8GiB`. ranges: constant -> `0.01 .. 1 log`.
     """
 
     train: str | None = None
@@ -46,7 +63,6 @@ class Settings(Record):
     score: ScoreKind | None = None
     protected: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
-    memory: Annotated[int | None, BeforeValidator(_size), Field(ge=MIN_MEMORY, le=MAX_MEMORY)] = None
     ranges: dict[str, str] = {}
 
     @field_validator("train", "prepare", "program")
@@ -59,7 +75,7 @@ class Settings(Record):
 
 
 class RunSettings(Record):
-    """What a start was asked for; kept in the run's first commit."""
+    """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line."""
 
     tag: str
     method: str
@@ -74,6 +90,7 @@ class RunSettings(Record):
     data_fingerprint: str | None
     start_commit: str
     score: ScoreKind
+    caps: Caps = Caps()
 
 
 def read_settings(folder: Path) -> Settings:

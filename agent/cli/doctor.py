@@ -17,7 +17,11 @@ from agent.display.pen import open_console
 from agent.errors import Fault, SandboxFault
 from agent.slots import this_machine
 from sandbox.canary import CanaryReport
-from sandbox.choose import choose_runner
+from sandbox.choose import Chosen, choose_runner
+from sandbox.guarantees import Guarantee, guarantees
+from sandbox.hostile import ROWS
+from sandbox.hostile import Finding as Attacked
+from sandbox.hostile import attack as attack_all
 from sandbox.record import Record
 
 OLDEST_GIT = (2, 31)  # the first whose rev-parse has --path-format
@@ -33,17 +37,25 @@ class Finding(Record):
     fix: str = ""
 
 
-@app.command(epilog=epilog("autoresearch doctor"))
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Check this machine, and try to break out of its isolation."""
-    isolation, reports = _isolation()
+@app.command(epilog=epilog("autoresearch doctor", "autoresearch doctor --attack"))
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    attack: Annotated[bool, typer.Option("--attack", help="Make all 33 attacks of the hostile suite, too; a minute.")] = False,
+) -> None:
+    """Check this machine, and try to break out of its isolation.
+
+    Says what is guaranteed here, what is missing, and what to type to improve it.
+    """
+    isolation, chosen, reports = _isolation()
     findings = [*_tools(), *_keys(), isolation]
+    promised = guarantees(chosen.tier) if chosen else ()
+    attacks = _attacks(chosen, show=not as_json) if attack and chosen else ()
     if as_json:
-        found = {"findings": [f.model_dump() for f in findings], "canary": [r.model_dump() for r in reports]}
-        typer.echo(json.dumps(found, indent=2))
+        parts = {"findings": findings, "guarantees": promised, "canary": reports, "attacks": attacks}
+        typer.echo(json.dumps({name: [record.model_dump() for record in part] for name, part in parts.items()}, indent=2))
     else:
-        _print(findings, reports)
-    if isolation.state == "bad":
+        _print(findings, promised, reports, attacks)
+    if isolation.state == "bad" or any(attack.state == "broken" for attack in attacks):
         raise typer.Exit(SandboxFault.exit_code)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(Fault.exit_code)
@@ -87,35 +99,73 @@ def _keys() -> list[Finding]:
     ]
 
 
-def _isolation() -> tuple[Finding, tuple[CanaryReport, ...]]:
+def _isolation() -> tuple[Finding, Chosen | None, tuple[CanaryReport, ...]]:
     try:
         chosen = choose_runner()
     except SandboxFault as fault:
-        return Finding(what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""), ()
-    return Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"), chosen.reports
+        return Finding(what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""), None, ()
+    return Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"), chosen, chosen.reports
 
 
-def _print(findings: list[Finding], reports: tuple[CanaryReport, ...]) -> None:
+def _attacks(chosen: Chosen, show: bool) -> tuple[Attacked, ...]:
+    """Every row of the hostile suite, with a word on stderr while each takes its second."""
+    made = []
+    for found in attack_all(chosen.runner, sys.executable):
+        made.append(found)
+        if show:
+            typer.echo(f"\rattack {found.number} of {len(ROWS)} …", err=True, nl=False)
+    if show:
+        typer.echo("\r" + " " * 24 + "\r", err=True, nl=False)
+    return tuple(made)
+
+
+def _print(
+    findings: list[Finding],
+    promised: tuple[Guarantee, ...],
+    reports: tuple[CanaryReport, ...],
+    attacks: tuple[Attacked, ...],
+) -> None:
     console = open_console()
     table = _table("", "what", "found", "to improve")
     marks = {"ok": Text("ok", "green"), "note": Text("-", "dim"), "bad": Text("BAD", "bold red")}
     for finding in findings:
         table.add_row(marks[finding.state], finding.what, Text(finding.found), Text(finding.fix))
     console.print(table)
+    if promised:
+        console.print(Text("\nwhat is guaranteed here", "bold"))
+        console.print(_promises(promised))
     for report in reports:
         title = f"tier {report.tier} ({report.back_end}): " + ("proven" if report.ok else f"not trusted: {report.reason}")
         console.print(Text(f"\n{title}", "bold"))
         if report.answers:
             console.print(_answers(report))
-        for lack in report.missing:
-            console.print(Text(f"missing: {lack}", "yellow"))
+    if attacks:
+        console.print(Text("\nthe hostile suite", "bold"))
+        console.print(_attacked(attacks))
+
+
+def _promises(promised: tuple[Guarantee, ...]) -> Table:
+    table = _table("", "promise", "how", "to improve")
+    marks = {"yes": Text("yes", "green"), "partly": Text("partly", "yellow"), "no": Text("no", "yellow")}
+    for promise in promised:
+        table.add_row(marks[promise.held], promise.what, Text(promise.how), Text(promise.fix))
+    return table
+
+
+def _attacked(attacks: tuple[Attacked, ...]) -> Table:
+    table = _table("", "#", "a train.py that", "must end", "what happened")
+    marks = {"held": "green", "stated": "yellow", "absent": "dim", "broken": "bold red"}
+    for found in attacks:
+        mark = Text(found.state.upper() if found.state == "broken" else found.state, marks[found.state])
+        table.add_row(mark, str(found.number), Text(found.does), Text(found.must), Text(found.happened))
+    return table
 
 
 def _answers(report: CanaryReport) -> Table:
     table = _table("", "a run tried to", "must it work?", "what happened")
     for check, expected, got in report.answers:
-        right = got.split()[0] == expected
-        table.add_row(Text("ok", "green") if right else Text("BAD", "bold red"), Text(check), Text(expected), Text(got))
+        wrong = Text("stated", "yellow") if check in report.lacks else Text("BAD", "bold red")
+        table.add_row(Text("ok", "green") if got.split()[0] == expected else wrong, Text(check), Text(expected), Text(got))
     return table
 
 

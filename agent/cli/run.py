@@ -15,7 +15,7 @@ from agent.history import History
 from agent.project import Project
 from agent.records import Trial
 from agent.runs import head_of, newest, next_tag
-from agent.settings import RunSettings
+from agent.settings import Caps, RunSettings, size_in_bytes
 from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
 from sandbox.choose import choose_runner
@@ -36,6 +36,20 @@ BudgetText = Annotated[
 Trials = Annotated[int | None, typer.Option(min=1, help="Stop after this many measured trials.")]
 Hours = Annotated[float | None, typer.Option(min=0, help="Stop after this many hours.")]
 MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop when the run has spent this many dollars, resumes included.")]
+Memory = Annotated[
+    int | None,
+    typer.Option(parser=size_in_bytes, metavar="SIZE", help="Memory of a trial: 8GiB. Default: its share of four fifths."),
+]
+Vram = Annotated[
+    int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="Memory of a trial on its GPUs. Default: all there is.")
+]
+Disk = Annotated[
+    int | None,
+    typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may write, its weights among it. Default: 2GiB."),
+]
+Output = Annotated[
+    int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB.")
+]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
 
 
@@ -70,6 +84,10 @@ def start(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first run of each trial and of the search.")] = 0,
     baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, to measure the noise.")] = 3,
+    memory: Memory = None,
+    vram: Vram = None,
+    disk: Disk = None,
+    output: Output = None,
     unsafe: Unsafe = False,
 ) -> None:
     """Start a run, on a branch of its own.
@@ -88,14 +106,15 @@ def start(
     proposer = build_proposer(method, chosen, place.project.home / "runs" / tag / "transcripts", cancel)
     sandbox = choose_runner(unsafe)
     data = prepared(project, Path(project.root))
+    caps = Caps(memory=memory, vram=vram, disk=disk, output=output)
     run = RunSettings(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
-        start_commit=head, score=project.score,
+        start_commit=head, score=project.score, caps=caps,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with History.create(project, run) as history:
-        work(history, place, Kit(proposer, slots, sandbox, data), bounds, cancel)
+        work(history, place, Kit(proposer, slots, sandbox, data, caps), bounds, cancel)
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
@@ -107,11 +126,16 @@ def resume(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at once on this machine; as at the start without it.")
     ] = None,
+    memory: Memory = None,
+    vram: Vram = None,
+    disk: Disk = None,
+    output: Output = None,
     unsafe: Unsafe = False,
 ) -> None:
     """Go on with a run, from its branch alone.
 
-    After a stop, after a crash, in a fresh clone or on another machine. Bounds that are not given are those of the start.
+    After a stop, after a crash, in a fresh clone or on another machine. Bounds and limits that are not given are those of the
+    start.
     """
     from agent.cli.session import Kit, build_proposer, find_place, prepared, work
 
@@ -124,7 +148,8 @@ def resume(
         data = prepared(place.project, history.worktree)
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
-        work(history, place, Kit(proposer, slots, sandbox, data), bounds, cancel)
+        caps = Caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
+        work(history, place, Kit(proposer, slots, sandbox, data, caps), bounds, cancel)
 
 
 def _budget(text: str) -> Budget:

@@ -26,7 +26,7 @@ from agent.llm.resolve import default_model, open_model
 from agent.loop import Loop
 from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
-from agent.settings import Settings, read_settings
+from agent.settings import Caps, Settings, read_settings
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
 from sandbox.choose import Chosen
@@ -51,12 +51,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Kit:
-    """What a session works with: the method, the slots, the proven sandbox, and the prepared data (sealed scores only)."""
+    """What a session works with: the method, the slots, the proven sandbox, the prepared data (sealed scores only), the caps."""
 
     proposer: Proposer
     slots: tuple[Slot, ...]
     sandbox: Chosen
     data: Prepared | None
+    caps: Caps
 
 
 def find_place(where: Path) -> Place:
@@ -130,13 +131,17 @@ def _space_reader(history: History, place: Place) -> Callable[[str], Space]:
 
 def _bench(history: History, place: Place, kit: Kit) -> Bench:
     run, settings, project = history.run, place.settings, place.project
+    caps = kit.caps.over(settings)
     plan = Plan(
         score=project.score,
         train=os.path.relpath(project.train, project.workspace or "."),
         data=kit.data.data if kit.data else None,
         read_only=settings.read_only or _usual_caches(project),
         budget=run.budget,
-        memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
+        memory_bytes=caps.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
+        vram_bytes=caps.vram,
+        disk_bytes=caps.disk,
+        output_bytes=caps.output,
     )
     folder = place.project.home / "runs" / run.tag / "trials"
     return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
