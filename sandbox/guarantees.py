@@ -26,6 +26,18 @@ class Guarantee(Record):
     fix: str = ""
 
 
+class Attacked(Record):
+    """One row on one tier. state: held; broken; stated, where the tier is known not to hold it and did not; absent, where this
+    machine has nothing to attack. happened: what went wrong, or why it was not tried."""
+
+    number: int
+    does: str
+    must: str
+    tier: str
+    state: Literal["held", "broken", "stated", "absent"]
+    happened: str = ""
+
+
 def guarantees(tier: str) -> tuple[Guarantee, ...]:
     """The promises of `tier` for this user on this machine; of tier "none" there are few."""
     if tier not in "ABCM":

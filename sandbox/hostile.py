@@ -7,29 +7,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from sandbox import stages
 from sandbox.fault import SandboxFault
+from sandbox.guarantees import Attacked
 from sandbox.outcome import Runner
-from sandbox.record import Record
 from sandbox.stages import NotHere, Stage
 from sandbox.traps import traps
 
 Judge = Callable[[Stage], Iterator[str]]
 """Stages an attack and yields what went wrong, a phrase each; nothing where the row is held."""
-
-
-class Finding(Record):
-    """One row on one tier. state: held; broken; stated, where the tier is known not to hold it and did not; absent, where this
-    machine has nothing to attack. happened: what went wrong, or why it was not tried."""
-
-    number: int
-    does: str
-    must: str
-    tier: str
-    state: Literal["held", "broken", "stated", "absent"]
-    happened: str = ""
 
 
 ROWS: tuple[tuple[str, str, Judge], ...] = (
@@ -86,7 +73,7 @@ def not_held(tier: str) -> dict[int, str]:
     return NOT_HELD.get(tier, {}) | (NOT_HELD.get(f"{tier} as a user", {}) if os.geteuid() != 0 else {})
 
 
-def attack(runner: Runner, python: str, read_only: tuple[str, ...] = (), only: tuple[int, ...] = ()) -> Iterator[Finding]:
+def attack(runner: Runner, python: str, read_only: tuple[str, ...] = (), only: tuple[int, ...] = ()) -> Iterator[Attacked]:
     """Try every row (or `only` those numbers) under `runner`, with `python` inside; yields a finding as each is done."""
     for number, (does, must, judge) in enumerate(ROWS, 1):
         if not only or number in only:
@@ -105,12 +92,11 @@ def _try(judge: Judge, runner: Runner, python: str, read_only: tuple[str, ...]) 
     return not wrong, "; ".join(wrong)
 
 
-def _finding(number: int, does: str, must: str, tier: str, held: bool | None, happened: str) -> Finding:
+def _finding(number: int, does: str, must: str, tier: str, held: bool | None, happened: str) -> Attacked:
     stated = not_held(tier).get(number)
+    known = {"number": number, "does": does, "must": must, "tier": tier}
     if held is None:
-        state: Literal["held", "broken", "stated", "absent"] = "absent"
-    elif held:
-        state = "held"
-    else:
-        state, happened = ("stated", stated) if stated else ("broken", happened)
-    return Finding(number=number, does=does, must=must, tier=tier, state=state, happened=happened)
+        return Attacked(**known, state="absent", happened=happened)
+    if held:
+        return Attacked(**known, state="held")
+    return Attacked(**known, state="stated", happened=stated) if stated else Attacked(**known, state="broken", happened=happened)

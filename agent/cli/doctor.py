@@ -18,10 +18,7 @@ from agent.errors import Fault, SandboxFault
 from agent.slots import this_machine
 from sandbox.canary import CanaryReport
 from sandbox.choose import Chosen, choose_runner
-from sandbox.guarantees import Guarantee, guarantees
-from sandbox.hostile import ROWS
-from sandbox.hostile import Finding as Attacked
-from sandbox.hostile import attack as attack_all
+from sandbox.guarantees import Attacked, Guarantee, guarantees
 from sandbox.record import Record
 
 OLDEST_GIT = (2, 31)  # the first whose rev-parse has --path-format
@@ -109,8 +106,10 @@ def _isolation() -> tuple[Finding, Chosen | None, tuple[CanaryReport, ...]]:
 
 def _attacks(chosen: Chosen, show: bool) -> tuple[Attacked, ...]:
     """Every row of the hostile suite, with a word on stderr while each takes its second."""
+    from sandbox.hostile import ROWS, attack
+
     made = []
-    for found in attack_all(chosen.runner, sys.executable):
+    for found in attack(chosen.runner, sys.executable):
         made.append(found)
         if show:
             typer.echo(f"\rattack {found.number} of {len(ROWS)} …", err=True, nl=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.hostile import NOT_HELD, ROWS
 from sandbox.outcome import Finished
 from tests.sandbox.tiers import ISOLATING, why_not
 
@@ -15,31 +16,54 @@ PYTHON = "/usr/bin/python3"
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("tier", ISOLATING)
-def test_isolates_for_a_user_without_rights(tier):
+def system_python():
+    """A Python that every user may run; skips where there is none that is new enough."""
+    new = [PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if not Path(PYTHON).exists() or subprocess.run(new, check=False).returncode:
+        pytest.skip(f"no {PYTHON} of 3.11 or newer, and this interpreter may lie in root's own folder")
+    return PYTHON
+
+
+def elsewhere(tier, who, world):
+    """What tests.sandbox.unprivileged says of `tier` as another user, in another world."""
     if os.geteuid() != 0:
-        pytest.skip("already a user without rights: every other test here is this one")
+        pytest.skip("only root can become another user; every other test here is this one, as whoever runs them")
+    command = [sys.executable, "-m", "tests.sandbox.unprivileged", tier, system_python(), who, world]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def assert_isolates(said, tier, who):
+    assert said["ok"], said["reason"]
+    simple, uid, hog, bomb = said["kinds"]
+    assert (simple, hog) == ("finished", "out-of-memory")
+    assert bomb == "crashed"  # the bomb met its cap, and its own first process died of it
+    assert (uid == "65534") == (who == "nobody") and uid != "0"
+    stated = NOT_HELD.get(tier, {}) | (NOT_HELD.get(f"{tier} as a user", {}) if who == "nobody" else {})
+    wrong = {
+        n: found
+        for n, found in said["attacks"].items()
+        if found[0] == "broken" or (found[0] == "stated" and int(n) not in stated)
+    }
+    assert wrong == {}
+    assert len(said["attacks"]) == len(ROWS)
+
+
+@pytest.mark.parametrize("tier", [tier for tier in ISOLATING if tier != "C"])  # C: below
+def test_isolates_for_a_user_without_rights(tier):
     if why_not(tier):
         pytest.skip(why_not(tier))
-    if (
-        not Path(PYTHON).exists()
-        or subprocess.run([PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False).returncode
-    ):
-        pytest.skip(f"no {PYTHON} of 3.11 or newer, and this interpreter may lie in root's own folder")
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.sandbox.unprivileged", tier, PYTHON],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    said = json.loads(ran.stdout.splitlines()[-1])
-    assert said["ok"], said["reason"]
-    assert said["uid"] == 65534
-    assert said["kinds"][:2] == ["finished", "out-of-memory"]
-    assert said["kinds"][2] == "crashed"  # the bomb met its cap, and its own first process died of it
+    assert_isolates(elsewhere(tier, "nobody", "open"), tier, "nobody")
+
+
+@pytest.mark.parametrize("who", ["root", "nobody"])
+def test_where_no_namespace_is_allowed_only_tier_c_runs(who):
+    if why_not("C"):
+        pytest.skip(why_not("C"))
+    assert_isolates(elsewhere("C", who, "closed"), "C", who)
+    assert not elsewhere("B", who, "closed")["ok"]
+    assert not elsewhere("A", who, "closed")["ok"]
 
 
 def test_root_does_not_stay_root(walled):
