@@ -173,20 +173,20 @@ def _remove(folder: Path, seconds: float = EMPTY_SECONDS) -> None:
 def _memberships(process: Path) -> Iterator[tuple[frozenset[str], str]]:
     """(controllers, path) of each hierarchy; version 2 has no controllers here."""
     for line in _lines(process / "cgroup"):
-        _, names, path = line.split(":", 2)
-        yield frozenset(names.split(",")) - {""}, path
+        match line.split(":", 2):
+            case [_, names, path]:
+                yield frozenset(names.split(",")) - {""}, path
 
 
 def _mounts(process: Path) -> Iterator[tuple[int, str, Path, frozenset[str]]]:
     """(version, root, mount point, controllers) of each hierarchy that can be seen."""
     for line in _lines(process / "mountinfo"):
         front, _, back = line.partition(" - ")
-        kind, _, options = back.split(" ", 2)
-        root, mount = front.split(" ")[3:5]
-        if kind == "cgroup2":
-            yield 2, root, Path(mount), frozenset()
-        elif kind == "cgroup":
-            yield 1, root, Path(mount), frozenset(options.split(",")) & _v1_names(process)
+        match front.split(" ")[3:5], back.split(" "):
+            case [root, mount], ["cgroup2", *_]:
+                yield 2, root, Path(mount), frozenset()
+            case [root, mount], ["cgroup", _, options]:
+                yield 1, root, Path(mount), frozenset(options.split(",")) & _v1_names(process)
 
 
 def _v1_names(process: Path) -> frozenset[str]:
@@ -195,7 +195,7 @@ def _v1_names(process: Path) -> frozenset[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(errors="replace").splitlines()
     except OSError:
         return []
 
@@ -211,4 +211,5 @@ def _number(path: Path) -> int:
 
 def _counter(path: Path, name: str) -> int:
     """The number behind `name` in a file of such lines."""
-    return sum(int(line.split()[1]) for line in _lines(path) if line.split()[:1] == [name])
+    rows = [line.split() for line in _lines(path)]
+    return sum(int(row[1]) for row in rows if len(row) == 2 and row[0] == name and row[1].isdecimal())

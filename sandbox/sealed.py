@@ -4,6 +4,12 @@ The model never names its own score. Probabilities are normalised here, so they 
 with a changed suffix stand among the real ones, in random order: a model whose answer for a prefix depends on what follows,
 or on the windows it saw before, is invalid. Not caught: a model written to recognise an audit by its repeated prefix, and a
 gain that stays below the tolerance at every token.
+
+What it costs: N validation tokens and 16 audited windows of T, V logits each, cross a pipe as float16 and are normalised here.
+With a vocabulary of 8192 and the preset h100's 2**17 tokens in windows of 2048 that is 80 * 2048 * 8192 = 1.3e9 logits: 2.7 GB
+through the pipe (2 s at the 1.5 GB/s of one), 8 s of one core at 6 ns a logit (`python -m benchmarks.scoring_cost` measures
+it), while a GPU computes the next frame in less; with some 10 s to import torch and start CUDA, 20 s, or 7 % of a budget of
+five minutes. The cost grows with N * V and not with the model: who doubles the vocabulary halves VAL_TOKENS.
 """
 
 import json

@@ -1,6 +1,8 @@
 """What every runner promises, whatever it isolates: outcomes, output, conversation, cancellation, and nothing left behind."""
 
 import os
+import tempfile
+import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import cgroup, ps
 from sandbox.fault import SandboxFault
 from sandbox.outcome import Cancelled, Crashed, Finished, TimedOut
 from tests.sandbox.tiers import folders, interpreter_for, living, spec_in
@@ -166,12 +169,50 @@ def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
     assert list(place.scratch.iterdir()) == []
 
 
+def inventory():
+    """Everything of this machine that a run could leave behind: descriptors, threads, mounts, groups, files, segments."""
+    groups = {str(path) for spot in cgroup.spots() for path in spot.parent.glob("autoresearch-*")}
+    return {
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+        "children": [row.pid for row in ps.table() if row.parent == os.getpid()],
+        "mounts": Path("/proc/self/mounts").read_text(),
+        "control groups": groups,
+        "temporary files": {path.name for path in Path(tempfile.gettempdir()).glob(".private-*")},
+        "shared memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
+        "semaphores and queues": [Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem", "msg")],
+    }
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_leaves_nothing_behind_after_200_runs(place):
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(200):
-        place.run("import os; os.fork() or os.setsid()")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    """Each leaves its session, forks, makes files and a segment, and one in four is killed."""
+    code = """
+        import mmap, os, sys, time  # mark-two-hundred
+        for name in (os.environ["HOME"] + "/left", os.environ["TMPDIR"] + "/left", "/dev/shm/left-" + str(os.getpid())):
+            try:
+                file = open(name, "wb+")
+                file.write(b"left")
+                file.flush()
+            except OSError:
+                pass
+        hold = mmap.mmap(file.fileno(), 4) if not file.closed else None
+        os.fork() or os.setsid()
+        time.sleep({pause})
+        """
+    place.run("pass")
+    before = inventory()
+    for number in range(200):
+        place.run(textwrap.dedent(code).replace("{pause}", "9" if number % 4 == 0 else "0.15"), wall_seconds=0.4)
+    assert living("mark-two-hundred") == []
+    assert list(place.scratch.iterdir()) == []
+    after = inventory()
+    if place.tier == "none":  # it protects nothing, /dev/shm among it
+        for name in set(after["shared memory"]) - set(before["shared memory"]):
+            Path("/dev/shm", name).unlink()
+        after["shared memory"] = before["shared memory"]
+    assert after == before
 
 
 def test_sees_its_interpreter_and_packages(place):

@@ -78,8 +78,8 @@ CHEATS = {
         in_forward(
             "if not self.training:\n"
             '    seen = self.__dict__.setdefault("seen", torch.zeros(logits.size(-1), logits.size(-1)))\n'
-            "    logits = logits + seen[ids]\n"
-            "    seen.index_put_((ids[:, :-1].flatten(), ids[:, 1:].flatten()), torch.tensor(0.5), accumulate=True)"
+            "    seen.index_put_((ids[:, :-1].flatten(), ids[:, 1:].flatten()), torch.tensor(0.5), accumulate=True)\n"
+            "    logits = logits + seen[ids]"
         ),
     ),
     "detects scoring, and looks for the targets": (
@@ -110,7 +110,7 @@ CHEATS = {
         after_saving(
             "if os.fork() == 0:\n"
             "    os.setsid()\n"
-            "    time.sleep(3)\n"
+            "    time.sleep(60)\n"
             '    (out / "model.safetensors").write_bytes(b"later")\n'
             "    os._exit(0)"
         ),
@@ -154,7 +154,8 @@ def trained(runner, source, data):
         shutil.copy(WORKSPACE / "prepare.py", home / "folder")
         job = Job(
             folder=str(home / "folder"), scratch=str(home / "scratch"), log=str(home / "log"), data=str(home / "data"), seed=1,
-            budget=Budget(amount=4, unit="steps"), score="sealed", cpus=(0,), limits=Limits(wall_seconds=WALL, disk_bytes=64 * MIB),
+            budget=Budget(amount=4, unit="steps"), score="sealed", cpus=(0,),
+            limits=Limits(wall_seconds=WALL, disk_bytes=64 * MIB),
         )  # fmt: skip
         result = measure(job, runner, threading.Event())
         assert (home / "folder/prepare.py").read_bytes() == (WORKSPACE / "prepare.py").read_bytes()

@@ -1,0 +1,212 @@
+"""The small parts of limits and tiers: ps, segments, GPU memory, control groups, a shared uid, Seatbelt's profile."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox import cgroup, ps, reach, seatbelt, seccomp, vram
+from sandbox.fault import SandboxFault
+from sandbox.mounts import Bind
+from sandbox.outcome import GIB, MIB, Limits
+from sandbox.segments import SHM, Segments
+from tests.sandbox.test_walls import decide
+from tests.sandbox.tiers import folders, spec_in
+
+# ---------------------------------------------------------------- ps
+
+
+def test_ps_finds_a_real_tree_and_its_memory():
+    code = "import os, time; hog = bytearray(50 << 20); os.fork() or os.setsid(); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as leader:
+        deadline = time.monotonic() + 20
+        while len(tree := ps.tree(leader.pid, ps.table())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(tree) == 2
+        assert {row.pid for row in tree} > {leader.pid}
+        assert sum(row.rss for row in tree) > 50 * MIB
+        assert seatbelt.sweep(leader.pid) == 2
+    assert ps.tree(leader.pid, ps.table()) == []
+
+
+def test_a_tree_holds_the_group_and_the_descendants_of_both():
+    rows = [ps.Row(*numbers, 0) for numbers in ((10, 1, 10), (11, 10, 11), (12, 1, 10), (13, 12, 13), (14, 1, 14), (15, 14, 14))]
+    assert [row.pid for row in ps.tree(10, rows)] == [10, 11, 12, 13]
+
+
+# ---------------------------------------------------------------- shared memory files
+
+
+def test_a_user_s_segments_are_those_seen_in_use_and_no_others():
+    mark = f"test-{os.getpid()}"
+    names = {kind: f"{mark}-{kind}" for kind in ("before", "mine", "other")}
+    try:
+        Path(SHM, names["before"]).write_bytes(b"x" * 8192)
+        with Segments(None) as segments:
+            Path(SHM, names["other"]).write_bytes(b"x" * 8192)
+            with Path(SHM, names["mine"]).open("wb", buffering=0) as file:
+                file.write(b"x" * 8192)
+                assert segments.held([os.getpid()]) == 8192
+            assert segments.held([]) == 8192  # known from now on
+        assert not Path(SHM, names["mine"]).exists()
+        assert Path(SHM, names["before"]).exists() and Path(SHM, names["other"]).exists()
+    finally:
+        for name in names.values():
+            Path(SHM, name).unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------- GPU memory, on a stand-in for the driver
+
+
+def test_a_run_s_gpu_memory_is_what_came_since(monkeypatch):
+    now = {0: 3 * GIB, 1: GIB}
+    held = vram.Vram((0, 1), read=now.get)
+    now |= {0: 5 * GIB, 1: 2 * GIB}
+    assert held.held() == 3 * GIB
+    threading.Timer(0.3, lambda: now.update({0: 3 * GIB, 1: GIB + MIB})).start()
+    held.wait_until_released()
+    now[0] = 9 * GIB
+    monkeypatch.setattr(vram, "RELEASE_SECONDS", 0.2)
+    with pytest.raises(SandboxFault, match="GPU 0, 1 still holds") as caught:
+        held.wait_until_released()
+    assert caught.value.next_command == "nvidia-smi"
+
+
+def test_without_a_driver_there_is_no_gpu_memory():
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there is one here")
+    assert vram.used(0) is None
+    assert vram.Vram((0,)).held() == 0
+
+
+# ---------------------------------------------------------------- control groups
+
+
+def test_the_caps_of_a_real_group_are_set_and_it_is_gone_afterwards():
+    if not cgroup.caps_memory():
+        pytest.skip("no control group can be made here")
+    with cgroup.group(Limits(wall_seconds=1, memory_bytes=300 * MIB, processes=77)) as group:
+        names = ("memory.limit_in_bytes", "memory.max", "pids.max")
+        files = [folder / name for folder in group.folders for name in names if (folder / name).exists()]
+        assert {int(file.read_text()) for file in files} <= {300 * MIB, 77}
+        assert str(300 * MIB) in [file.read_text().strip() for file in files]
+        assert group.kills() == 0
+    assert not any(folder.exists() for folder in group.folders)
+
+
+def hierarchy(home, **files):
+    """The files of a version 2 hierarchy, on a disk: what is read and written can be seen, what the kernel does cannot."""
+    own = home / "cgroup/user/app/run"
+    own.mkdir(parents=True)
+    process = home / "process"
+    process.mkdir()
+    (process / "cgroup").write_text("0::/user/app/run\n")
+    (process / "mountinfo").write_text(f"30 20 0:27 / {home / 'cgroup'} rw,nosuid - cgroup2 cgroup2 rw\n")
+    for folder in (own, own.parent, own.parent.parent, home / "cgroup"):
+        for name in ("cgroup.procs", "cgroup.subtree_control", "cgroup.controllers"):
+            (folder / name).write_text("")
+    for name, text in files.items():
+        (own.parent / f"cgroup.{name}").write_text(text)
+    return process, own
+
+
+def test_version_2_is_used_where_an_ancestor_hands_memory_down(tmp_path):
+    process, own = hierarchy(tmp_path, subtree_control="cpu memory pids")
+    assert list(cgroup.find_spots(process)) == [cgroup.Spot(own.parent, ("memory", "pids"), 2)]
+
+
+def test_version_2_without_delegation_is_not_used(tmp_path):
+    process, _ = hierarchy(tmp_path, subtree_control="cpu")
+    assert list(cgroup.find_spots(process)) == []
+
+
+def test_a_scope_of_its_own_is_divided(tmp_path):
+    process, own = hierarchy(tmp_path)
+    (own / "cgroup.controllers").write_text("memory pids")
+    (own / "cgroup.procs").write_text(str(os.getpid()))
+    list(cgroup.find_spots(process))
+    assert (own / "autoresearch-harness/cgroup.procs").read_text() == "0"
+    assert (own / "cgroup.subtree_control").read_text() == "+memory +pids"
+
+
+def test_a_version_2_group_gets_exact_caps_and_dies_as_one(tmp_path):
+    folder = cgroup._make(cgroup.Spot(tmp_path, ("memory", "pids"), 2), Limits(wall_seconds=1, memory_bytes=GIB, processes=9))
+    written = {path.name: path.read_text() for path in folder.iterdir()}
+    assert written == {"memory.max": str(GIB), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "9"}
+    (folder / "memory.events").write_text("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n")
+    (folder / "memory.peak").write_text("1048576\n")
+    group = cgroup.Group((folder,), ())
+    assert (group.kills(), group.peak()) == (2, MIB)
+
+
+# ---------------------------------------------------------------- a uid that is shared
+
+
+def test_a_closed_parent_is_told_with_the_command_that_opens_it(tmp_path):
+    (tmp_path / "closed/data").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    bind = Bind(str(tmp_path / "closed/data"), "/data")
+    with pytest.raises(SandboxFault, match="closed to others") as caught:
+        reach.check_paths([bind], (5, 5))
+    assert re.match(r"chmod o\+x /", caught.value.next_command)
+    reach.check_paths([bind], None)  # a user reaches what is theirs
+
+
+def test_where_a_socket_starts_programs_for_the_user_tier_c_refuses(monkeypatch):
+    with folders() as home, socket.socket(socket.AF_UNIX) as docker:
+        docker.bind(str(home / "docker.sock"))
+        monkeypatch.setattr(reach, "CONTROL_SOCKETS", (str(home / "docker.sock"),))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        (home / "docker.sock").chmod(0o660)
+        reach.check_sockets((1 << 30, 1 << 30))  # another uid may not connect
+        (home / "docker.sock").chmod(0o666)
+        for identity in ((1 << 30, 1 << 30), None):
+            with pytest.raises(SandboxFault, match=r"docker\.sock") as caught:
+                reach.check_sockets(identity)
+            assert "bubblewrap" in caught.value.next_command
+
+
+@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+def test_against_its_own_user_a_run_can_do_no_more_than_to_itself(machine):
+    column = ("x86_64", "aarch64").index(machine)
+    arch, program = seccomp.AUDIT_ARCH[machine], seccomp.assemble(machine, same_user=True)
+    denied = seccomp.ERRNO | 1
+    for numbers in seccomp.CHANGES_ATTRIBUTES.values():
+        if numbers[column] is not None:
+            assert decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0  # "done", and nothing was
+    for call in (seccomp.PRLIMIT, seccomp.SETAFFINITY):
+        assert decide(program, arch, call[column], 0) == seccomp.ALLOW
+        assert decide(program, arch, call[column], 1234) == denied
+    assert decide(program, arch, seccomp.SETPRIORITY[column], 0, 0) == seccomp.ALLOW
+    assert {decide(program, arch, seccomp.SETPRIORITY[column], *who) for who in ((0, 7), (1, 0), (2, 0))} == {denied}
+    assert decide(seccomp.assemble(machine), arch, seccomp.PRLIMIT[column], 1234) == seccomp.ALLOW
+
+
+# ---------------------------------------------------------------- Seatbelt, by its text alone
+
+
+def test_the_profile_denies_by_default_and_names_what_the_run_needs():
+    with folders() as home:
+        (home / 'da"ta').mkdir()
+        spec = spec_in(home, "", read_only=(str(home / 'da"ta'),))
+        text = seatbelt.profile(spec, (sys.executable,))
+        writable = [line for line in text.splitlines() if "file-write*" in line]
+        assert len(writable) == 1 and str((home / "scratch").resolve()) in writable[0]
+        assert f'(subpath "{home.resolve()}/da\\"ta")' in text
+    assert text.startswith("(version 1)\n(deny default)")
+    assert text.count("(") == text.count(")")
+    networks = [line for line in text.splitlines() if "network" in line]
+    assert len(networks) == 1 and "subpath" in networks[0]  # socket files in scratch, and nothing else
+
+
+def test_seatbelt_says_where_it_cannot_run(monkeypatch):
+    if sys.platform == "darwin":
+        pytest.skip("it can")
+    with folders() as home, pytest.raises(SandboxFault, match="not macOS"):
+        seatbelt.Seatbelt().run(spec_in(home, "pass"), threading.Event())
