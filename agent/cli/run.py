@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from agent.bounds import Bounds
 from agent.cli import app, epilog
@@ -106,7 +107,7 @@ def start(
     proposer = build_proposer(method, chosen, place.project.home / "runs" / tag / "transcripts", cancel)
     sandbox = choose_runner(unsafe)
     data = prepared(project, Path(project.root))
-    caps = Caps(memory=memory, vram=vram, disk=disk, output=output)
+    caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
     run = RunSettings(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
@@ -148,7 +149,7 @@ def resume(
         data = prepared(place.project, history.worktree)
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
-        caps = Caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
+        caps = _caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
         work(history, place, Kit(proposer, slots, sandbox, data, caps), bounds, cancel)
 
 
@@ -180,6 +181,15 @@ def _time_budget(project: Project) -> Budget | None:
     if isinstance(seconds, str | bool | None) or not 0 < seconds < MAX_TIME_BUDGET:
         return None
     return Budget(amount=math.ceil(seconds))
+
+
+def _caps(**asked: int | None) -> Caps:
+    """The limits that were asked for; UsageFault where no training could live with one."""
+    try:
+        return Caps(**asked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageFault(f"--{first['loc'][0]}: {first['msg']}", "autoresearch start --memory 8GiB") from None
 
 
 def _left(run: RunSettings, trials: tuple[Trial, ...]) -> int | None:

@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from agent.cli import session
-from agent.cli.run import _budget, _left, _same_data
+from agent.bench import Plan
+from agent.cli import app, session
+from agent.cli.run import _budget, _caps, _left, _same_data
 from agent.data import Prepared
 from agent.errors import ProjectFault, UsageFault
 from agent.records import Proposal, Provenance, Trial
+from agent.settings import Caps, RunSettings, Settings
+from sandbox.budget import Budget
+from sandbox.outcome import Limits
 from tests.agent.study import make_repository, project_of, settings_of
 
 
@@ -56,3 +61,32 @@ def test_method_and_model_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
         session.choose_model("none", "code")
     with pytest.raises(UsageFault, match="cmaes"):
         session.choose_model(None, "gradient")
+
+
+def test_limits_are_those_asked_for_and_else_the_file_s(tmp_path: Path) -> None:
+    asked = _caps(memory=2**30, vram=None, disk=None, output=2**20)
+    assert asked.over(Settings(memory=2**31, disk=2**32)) == Caps(memory=2**30, disk=2**32, output=2**20)
+    run = settings_of(project_of(make_repository(tmp_path)), caps=asked)
+    assert RunSettings.model_validate_json(run.model_dump_json()).caps == asked
+
+
+def test_limits_reach_the_run() -> None:
+    plan = Plan(
+        score="printed", train="train.py", data=None, read_only=(), budget=Budget(amount=1), memory_bytes=2**30, vram_bytes=2**33,
+        output_bytes=2**20,
+    )  # fmt: skip
+    limits = plan.limits(7.0)
+    assert (limits.wall_seconds, limits.memory_bytes, limits.vram_bytes, limits.output_bytes) == (7.0, 2**30, 2**33, 2**20)
+    assert limits.disk_bytes == Limits(wall_seconds=1).disk_bytes
+
+
+@pytest.mark.parametrize(("text", "says"), [("8 parrots", "not a size"), ("8i", "not a size"), ("-1GiB", "not a size")])
+def test_a_limit_that_is_no_size_says_what_one_looks_like(text: str, says: str) -> None:
+    ran = CliRunner().invoke(app, ["start", "--memory", text])
+    assert ran.exit_code == 2
+    assert says in ran.output
+
+
+def test_no_training_lives_on_a_kilobyte() -> None:
+    with pytest.raises(UsageFault, match="--memory"):
+        _caps(memory=1024, vram=None, disk=None, output=None)
