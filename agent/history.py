@@ -11,10 +11,20 @@ from agent.errors import HistoryFault
 from agent.gitio import Plumbing, scratch_index
 from agent.lock import hold, holder
 from agent.project import HOME, Project
-from agent.records import Attempt, Proposal, Trial
+from agent.records import TAKEN, Attempt, Proposal, Result, Trial
 from agent.runs import FLIGHTS, HEADS, checked, first_commit, lock_path, tip_of
 from agent.settings import RunSettings
-from agent.trailers import attempt_message, is_attempt, read_attempt, read_run, read_trial, run_message, verdict_message
+from agent.trailers import (
+    attempt_message,
+    is_attempt,
+    measured_message,
+    read_attempt,
+    read_measured,
+    read_run,
+    read_trial,
+    run_message,
+    verdict_message,
+)
 
 _FORM = "--format=%H %T %P%n%B"
 
@@ -42,6 +52,7 @@ class History:
         self._git = Plumbing(Path(project.root))
         self._sources: dict[str, str] = {}
         self.warnings: list[str] = []
+        self._measured: dict[int, Result] = {}
         self._read()
 
     # ------------------------------------------------------------ opening
@@ -107,6 +118,10 @@ class History:
         """Attempts without a verdict, by number."""
         return tuple(self._in_flight[number] for number in sorted(self._in_flight))
 
+    def measured(self, attempt: Attempt) -> Result | None:
+        """What the runs of an attempt in flight have given so far."""
+        return self._measured.get(attempt.number)
+
     @property
     def next_number(self) -> int:
         """The number of the next attempt."""
@@ -169,9 +184,9 @@ class History:
         self.foreign_commits: tuple[str, ...] = ()
         read = [(commit, read_trial(commit.id, commit.parents, commit.message)) for commit in commits]
         _refuse_twins(trial for _, trial in read if trial)
-        judged = self._trees_of(trial.attempt for _, trial in read if trial and trial.status == "keep")
+        judged = self._trees_of(trial.attempt for _, trial in read if trial and trial.status in TAKEN)
         for commit, trial in read:
-            self._take(commit, trial, judged[trial.attempt] if trial and trial.status == "keep" else self._trees[-1])
+            self._take(commit, trial, judged[trial.attempt] if trial and trial.status in TAKEN else self._trees[-1])
         self._in_flight = self._read_in_flight()
 
     def _take(self, commit: Commit, trial: Trial | None, expected: str) -> None:
@@ -207,13 +222,22 @@ class History:
         done = {trial.attempt for trial in self._trials}
         listing = self._git("for-each-ref", "--format=%(objectname) %(refname)", f"{FLIGHTS}{self.run.tag}/").splitlines()
         references = [line.split(" ", 1) for line in listing]
+        heads = self._log_of(commit for commit, _ in references)
+        notes = {head.id: read_measured(head.id, head.message) for head in heads.values()}
+        attempt_of = {name: head.parents[0] if notes[name] else name for name, head in heads.items()}
         for commit, reference in references:
-            if commit in done and self._lock:
+            if attempt_of[commit] in done and self._lock:
                 self._git("update-ref", "-d", reference, commit)
-        flying = [commit for commit, _ in references if commit not in done]
-        log = self._git("log", "-z", "--no-walk=unsorted", _FORM, *flying, "--") if flying else ""
-        attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in _commits(log)]
+        flying = {attempt_of[commit]: notes[commit] for commit, _ in references if attempt_of[commit] not in done}
+        attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in self._log_of(flying).values()]
+        self._measured = {attempt.number: note for attempt in attempts if (note := flying[attempt.commit])}
         return {attempt.number: attempt for attempt in attempts}
+
+    def _log_of(self, names: Iterable[str]) -> dict[str, Commit]:
+        """These commits, read at once."""
+        wanted = list(names)
+        log = self._git("log", "-z", "--no-walk=unsorted", _FORM, *wanted, "--") if wanted else ""
+        return {commit.id: commit for commit in _commits(log)}
 
     # ------------------------------------------------------------ writing
 
@@ -232,9 +256,17 @@ class History:
         self._sources[commit] = source
         return Attempt(number=number, commit=commit, parent=self.tip, proposal=proposal)
 
+    def note(self, attempt: Attempt, result: Result) -> None:
+        """Write down what the runs of `attempt` have given so far, where its flight is marked: a resume goes on from there."""
+        message = measured_message(attempt.number, result).encode()
+        tree = f"{attempt.commit}^{{tree}}"
+        commit = self._git("commit-tree", tree, "-p", attempt.commit, "-F", "-", stdin=message).strip()
+        self._git("update-ref", self._flight(attempt.number), commit)
+        self._measured[attempt.number] = result
+
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
         """Merge the attempt into the branch, kept or not, and end its flight, at once. HistoryFault if the branch has moved."""
-        kept = trial.status == "keep"
+        kept = trial.status in TAKEN
         before, taken = self.tip, attempt.commit if kept else self.tip
         message = verdict_message(trial).encode()
         parents = ("-p", before, "-p", attempt.commit)
@@ -245,6 +277,7 @@ class History:
         if trial.status == "baseline":
             self.foreign_commits = ()
         self._in_flight.pop(attempt.number, None)
+        self._measured.pop(attempt.number, None)
         recorded = trial.model_copy(update={"attempt": attempt.commit, "verdict": commit})
         self._trials.append(recorded)
         if kept:

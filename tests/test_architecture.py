@@ -16,7 +16,7 @@ LAYERS = (
     {"ledger", "bench"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
-    | {"judge", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
+    | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,15 @@ BudgetText = Annotated[
 Trials = Annotated[int | None, typer.Option(min=1, help="Stop after this many measured trials.")]
 Hours = Annotated[float | None, typer.Option(min=0, help="Stop after this many hours.")]
 MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop when the run has spent this many dollars, resumes included.")]
+FalseKeeps = Annotated[float, typer.Option(min=0.01, max=25, help="Keeps that 100 trials which change nothing may give.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
+
+
+class Judgement(StrEnum):
+    """How verdicts are reached: the names of agent.judge.VerdictRule."""
+
+    SEQUENTIAL = "sequential"
+    GREEDY = "greedy"
 
 
 @app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
@@ -69,7 +78,9 @@ def start(
         str | None, typer.Option(help="Name of the run; its branch is autoresearch/TAG. Default: today's date.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first run of each trial and of the search.")] = 0,
-    baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, to measure the noise.")] = 3,
+    baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, under as many seeds.")] = 3,
+    verdict: Annotated[Judgement, typer.Option(help="greedy keeps whatever scores better once.")] = Judgement.SEQUENTIAL,
+    false_keeps: FalseKeeps = 0.5,
     unsafe: Unsafe = False,
 ) -> None:
     """Start a run, on a branch of its own.
@@ -91,7 +102,7 @@ def start(
     run = RunSettings(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
-        start_commit=head, score=project.score,
+        start_commit=head, score=project.score, verdict=verdict.value, false_keeps=false_keeps,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with History.create(project, run) as history:

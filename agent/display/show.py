@@ -112,7 +112,7 @@ def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
 
 def _measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
     for score in result.scores:
-        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.kind}"
+        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}"
     if result.curve:
         first, last = result.curve[0], result.curve[-1]
         yield "loss", f"{pen.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}"

@@ -84,7 +84,7 @@ def settings_of(project: Project, **changes: object) -> RunSettings:
     fields: dict[str, object] = {
         "tag": "t", "method": "list", "model": None, "budget": Budget(amount=3, unit="steps"), "seed": 0, "workers": 1,
         "trials": None, "hours": None, "max_cost": None, "baseline_repeats": 2, "data_fingerprint": None,
-        "start_commit": head, "score": project.score,
+        "start_commit": head, "score": project.score, "verdict": "greedy",
     }  # fmt: skip
     return RunSettings(**{**fields, **changes})
 
