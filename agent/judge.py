@@ -19,6 +19,7 @@ from statistics import fmean, stdev, variance
 from typing import Literal
 
 from pydantic import Field, FiniteFloat
+
 from agent.records import KEPT, Pair, Trial
 from sandbox.record import Record
 
