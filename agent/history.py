@@ -53,6 +53,7 @@ class History:
         self._sources: dict[str, str] = {}
         self.warnings: list[str] = []
         self._measured: dict[int, Result] = {}
+        self._heads: dict[int, str] = {}
         self._read()
 
     # ------------------------------------------------------------ opening
@@ -231,6 +232,8 @@ class History:
         flying = {attempt_of[commit]: notes[commit] for commit, _ in references if attempt_of[commit] not in done}
         attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in self._log_of(flying).values()]
         self._measured = {attempt.number: note for attempt in attempts if (note := flying[attempt.commit])}
+        head_of = {attempt_of[name]: name for name in heads}
+        self._heads = {attempt.number: head_of[attempt.commit] for attempt in attempts}
         return {attempt.number: attempt for attempt in attempts}
 
     def _log_of(self, names: Iterable[str]) -> dict[str, Commit]:
@@ -245,7 +248,7 @@ class History:
         """Commit `source` as train.py on the tip, and mark it in flight, before anything runs."""
         attempt = self.draft(number, proposal, source)
         self._git("update-ref", self._flight(number), attempt.commit, "")
-        self._in_flight[number] = attempt
+        self._in_flight[number], self._heads[number] = attempt, attempt.commit
         return attempt
 
     def draft(self, number: int, proposal: Proposal, source: str) -> Attempt:
@@ -261,7 +264,8 @@ class History:
         message = measured_message(attempt.number, result).encode()
         tree = f"{attempt.commit}^{{tree}}"
         commit = self._git("commit-tree", tree, "-p", attempt.commit, "-F", "-", stdin=message).strip()
-        self._git("update-ref", self._flight(attempt.number), commit)
+        self._git("update-ref", self._flight(attempt.number), commit, self._heads[attempt.number])
+        self._heads[attempt.number] = commit
         self._measured[attempt.number] = result
 
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
@@ -278,6 +282,7 @@ class History:
             self.foreign_commits = ()
         self._in_flight.pop(attempt.number, None)
         self._measured.pop(attempt.number, None)
+        self._heads.pop(attempt.number, None)
         recorded = trial.model_copy(update={"attempt": attempt.commit, "verdict": commit})
         self._trials.append(recorded)
         if kept:
@@ -288,7 +293,10 @@ class History:
         """Move the branch and end the attempt's flight in one transaction."""
         reference = HEADS + self.run.tag
         flies = attempt.number in self._in_flight
-        steps = [f"update {reference} {after} {before}", *([f"delete {self._flight(attempt.number)} {attempt.commit}"] * flies)]
+        steps = [
+            f"update {reference} {after} {before}",
+            *([f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] * flies),
+        ]
         try:
             self._git("update-ref", "--stdin", stdin="\n".join(["start", *steps, "commit", ""]).encode())
         except HistoryFault as fault:

@@ -255,7 +255,7 @@ class Ledger:
         return Settled(self.history.commit_verdict(attempt, trial), self._again(attempt) if verdict.again else None)
 
     def _stale(self, attempt: Attempt) -> bool:
-        return self.history.source_at(attempt.parent) != self.history.source
+        return not self.history.same_files(attempt.parent, self.history.tip)
 
     def _incumbent(self, attempt: Attempt) -> Trial:
         """The trial that made the state that `attempt` was proposed on: what it has to beat."""
@@ -271,6 +271,7 @@ class Ledger:
 
     def _again(self, attempt: Attempt) -> Proposal:
         proposal = attempt.proposal
+        self._tried.discard(fingerprint(self.history.source_at(attempt.commit)))  # beside other files it is another experiment
         by = Provenance(method=proposal.by.method, origin="replay", model=proposal.by.model, replays=attempt.number)
         return proposal.model_copy(update={"by": by})
 

@@ -78,7 +78,12 @@ def fresh_seeds(trials: Sequence[Trial], how_many: int, first: int) -> tuple[int
 
 
 def compare(
-    bench: Measures, candidates: Sequence[State], reference: State, seeds: Sequence[int], listen: Listener, cancel: threading.Event
+    bench: Measures,
+    candidates: Sequence[State],
+    reference: State,
+    seeds: Sequence[int],
+    listen: Listener,
+    cancel: threading.Event,
 ) -> Iterator[Comparison]:
     """Train every state under every seed, all of a seed before the next so that a drift meets all alike; yields the comparisons."""
     table: dict[str, dict[int, Scored]] = {state.commit: {} for state in (reference, *candidates)}
@@ -150,7 +155,5 @@ def reverse(before: str, after: str) -> tuple[Edit, ...]:
 def state_of(history: History, trial: Trial) -> State:
     """The state that a trial tried."""
     if not trial.attempt or trial.result is None:
-        raise HistoryFault(f"#{trial.number} was never trained, so there is nothing to measure again", f"autoresearch show {trial.number}")
+        raise HistoryFault(f"#{trial.number} was never trained: nothing to measure again", f"autoresearch show {trial.number}")
     return State(f"#{trial.number} {trial.proposal.hypothesis}", trial.attempt, trial.number)
-
-

@@ -58,7 +58,7 @@ def read_measured(commit: str, message: str) -> Result | None:
         return None
     try:
         return Result.model_validate(_fields(trailers, _RESULT))
-    except ValidationError as error:
+    except ValueError as error:
         raise HistoryFault(f"the note {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
