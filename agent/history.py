@@ -253,7 +253,7 @@ class History:
 
     def draft(self, number: int, proposal: Proposal, source: str) -> Attempt:
         """Commit `source` as train.py on the tip, for a verdict that follows at once: it never runs, so it is never in flight."""
-        tree = self._tree(source)
+        tree = self.tree_with(source, self.tip)
         message = attempt_message(number, proposal)
         commit = self._git("commit-tree", tree, "-p", self.tip, "-F", "-", stdin=message.encode()).strip()
         self._sources[commit] = source
@@ -293,10 +293,8 @@ class History:
         """Move the branch and end the attempt's flight in one transaction."""
         reference = HEADS + self.run.tag
         flies = attempt.number in self._in_flight
-        steps = [
-            f"update {reference} {after} {before}",
-            *([f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] * flies),
-        ]
+        steps = [f"update {reference} {after} {before}"]
+        steps += [f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] if flies else []
         try:
             self._git("update-ref", "--stdin", stdin="\n".join(["start", *steps, "commit", ""]).encode())
         except HistoryFault as fault:
@@ -309,15 +307,15 @@ class History:
             message = f"{self.branch} was moved by someone else while #{attempt.number} trained ({fault.message})"
             raise HistoryFault(message, f"autoresearch resume {self.run.tag}") from None
 
-    def _tree(self, source: str) -> str:
-        """The tip's tree with `source` as train.py."""
-        if source == self.source:
-            return f"{self.tip}^{{tree}}"
+    def tree_with(self, source: str, base: str) -> str:
+        """The tree of the commit `base` with `source` as train.py."""
+        if source == self.source_at(base):
+            return f"{base}^{{tree}}"
         data = source.encode("utf-8", "surrogateescape")
         blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
-        mode = self._git("ls-tree", self.tip, "--", self.project.train).split(" ", 1)[0]
+        mode = self._git("ls-tree", base, "--", self.project.train).split(" ", 1)[0]
         with scratch_index(self.project.home) as index:
-            self._git("read-tree", self.tip, index=index)
+            self._git("read-tree", base, index=index)
             self._git("update-index", "--cacheinfo", f"{mode},{blob},{self.project.train}", index=index)
             return self._git("write-tree", index=index).strip()
 

@@ -85,7 +85,7 @@ def compare(
     listen: Listener,
     cancel: threading.Event,
 ) -> Iterator[Comparison]:
-    """Train every state under every seed, all of a seed before the next so that a drift meets all alike; yields the comparisons."""
+    """Train every state under every seed, all of a seed before the next: a drift meets all alike."""
     table: dict[str, dict[int, Scored]] = {state.commit: {} for state in (reference, *candidates)}
     for turn, seed in enumerate(seeds):
         order = (reference, *candidates) if turn % 2 == 0 else (*reversed(candidates), reference)
@@ -152,7 +152,7 @@ def reverse(before: str, after: str) -> tuple[Edit, ...]:
     return tuple(diff(after, before))
 
 
-def state_of(history: History, trial: Trial) -> State:
+def state_of(trial: Trial) -> State:
     """The state that a trial tried."""
     if not trial.attempt or trial.result is None:
         raise HistoryFault(f"#{trial.number} was never trained: nothing to measure again", f"autoresearch show {trial.number}")

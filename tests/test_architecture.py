@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"cli"},
     {"loop"},
-    {"ledger", "bench"},
+    {"finalize"},
+    {"ledger", "remeasure", "bench"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
     | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},

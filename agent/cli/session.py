@@ -97,7 +97,7 @@ def work(history: History, place: Place, kit: Kit, bounds: Bounds, cancel: threa
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
     run = history.run
     ledger = Ledger(history, _space_reader(history, place), _fixed(place))
-    loop = Loop(ledger, _bench(history, place, kit), kit.proposer, bounds, cancel)
+    loop = Loop(ledger, bench_of(history, place, kit.slots, kit.sandbox, kit.data), kit.proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
         tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
@@ -128,18 +128,19 @@ def _space_reader(history: History, place: Place) -> Callable[[str], Space]:
     return lambda source: read_space(source, ranges, fixed)
 
 
-def _bench(history: History, place: Place, kit: Kit) -> Bench:
+def bench_of(history: History, place: Place, slots: tuple[Slot, ...], sandbox: Chosen, data: Prepared | None) -> Bench:
+    """Where the attempts of `history` are measured."""
     run, settings, project = history.run, place.settings, place.project
     plan = Plan(
         score=project.score,
         train=os.path.relpath(project.train, project.workspace or "."),
-        data=kit.data.data if kit.data else None,
+        data=data.data if data else None,
         read_only=settings.read_only or _usual_caches(project),
         budget=run.budget,
-        memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
+        memory_bytes=settings.memory or int(_total_memory() * MEMORY_SHARE / len(slots)),
     )
     folder = place.project.home / "runs" / run.tag / "trials"
-    return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
+    return Bench(plan, sandbox.runner, slots, folder, history.export)
 
 
 def _usual_caches(project: Project) -> tuple[str, ...]:
