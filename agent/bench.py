@@ -222,9 +222,11 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
     """What is known of an attempt after one more run. Its own failure is its result; the incumbent's is told in `detail`."""
     if before is None:
         return run
+    peaks = [peak for peak in (before.peak_memory_mb, run.peak_memory_mb) if peak is not None]
     spent = {
         "seconds": round(before.seconds + run.seconds, 2),
         "score_seconds": round(before.score_seconds + run.score_seconds, 2),
+        "peak_memory_mb": before.peak_memory_mb if order.role == "incumbent" else max(peaks, default=None),
     }  # fmt: skip
     whose = "the incumbent" if order.role == "incumbent" else "it"
     detail = "" if run.status == "scored" else f"{whose} failed when it was run again under seed {order.seed}: {run.detail}"

@@ -93,7 +93,8 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         if isinstance(found, Attempt):
             console.print(attempt_page(found, text, console))
         else:
-            console.print(trial_page(found, text, _log_path(history, number), console))
+            against = next((trial for trial in history.trials if trial.number == found.against), None)
+            console.print(trial_page(found, text, _log_path(history, number), console, against))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
