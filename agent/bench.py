@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
-from agent.records import Attempt, Result, Score
+from agent.machine import machine_name
+from agent.records import Attempt, Order, Result, Score
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.measure import Job, Measured, Stopped, Unscored, measure
@@ -42,11 +43,12 @@ def wall_cap(budget: Budget, baseline_seconds: float | None) -> float:
 
 @dataclass(frozen=True)
 class Assignment:
-    """An attempt to measure in a slot, once a seed. baseline_seconds: one training of the baseline in all, once known."""
+    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known."""
 
     attempt: Attempt
+    order: Order
     slot: Slot
-    seeds: tuple[int, ...]
+    run: int
     baseline_seconds: float | None
 
 
@@ -59,7 +61,7 @@ class Measures(Protocol):
     slots: tuple[Slot, ...]
 
     def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
-        """Train and score the attempt under each seed, telling `listen` how it goes; None when cancelled."""
+        """Train and score what is ordered, telling `listen` how it goes; None when cancelled."""
         ...
 
 
@@ -95,36 +97,33 @@ class Bench:
         self._plan, self._runner, self._folder, self._export = plan, runner, folder, export
 
     def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
-        """Train and score the attempt once a seed; None when it was cancelled. The first failure ends it."""
-        done: list[Measured] = []
-        for index, seed in enumerate(assignment.seeds):
-            listen(TrialStarted(assignment.attempt, assignment.slot.number, seed, index + 1, len(assignment.seeds)))
-            match self._measure(assignment, seed, listen, cancel):
-                case Stopped():
-                    return None
-                case Unscored() as failure:
-                    return _failed(failure, self._runner.tier)
-                case Measured() as measured:
-                    done.append(measured)
-        return _scored(done, assignment.seeds, self._runner.tier)
+        """Train and score what is ordered; None when it was cancelled."""
+        order = assignment.order
+        listen(TrialStarted(assignment.attempt, assignment.slot.number, order.seed, assignment.run, order.role))
+        match self._measure(assignment, listen, cancel):
+            case Stopped():
+                return None
+            case Unscored() as failure:
+                return _failed(failure, self._runner.tier)
+            case Measured() as measured:
+                return _scored(measured, order, self._plan.budget, self._runner.tier)
 
-    def _measure(
-        self, assignment: Assignment, seed: int, listen: Listener, cancel: threading.Event
-    ) -> Measured | Unscored | Stopped:
-        number = assignment.attempt.number
+    def _measure(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Measured | Unscored | Stopped:
+        number, order = assignment.attempt.number, assignment.order
+        name = f"train-{order.seed}" if order.role == "candidate" else f"incumbent-{order.seed}"
         home = self._folder / f"{number:04d}"
-        with _Exported(home / f"seed-{seed}", assignment.attempt.commit, self._export) as here:
-            job = self._job(here, home / f"train-{seed}.log", assignment, seed)
+        with _Exported(home / name, order.commit, self._export) as here:
+            job = self._job(here, home / f"{name}.log", assignment)
             with _Watched(number, Path(job.log), listen):
                 return measure(job, self._runner, cancel, lambda: listen(Scoring(number)))
 
-    def _job(self, here: Path, log: Path, assignment: Assignment, seed: int) -> Job:
+    def _job(self, here: Path, log: Path, assignment: Assignment) -> Job:
         plan, slot = self._plan, assignment.slot
         cap = wall_cap(plan.budget, assignment.baseline_seconds)
         return Job(
             folder=str(here / "workspace"), train=plan.train, scratch=str(here / "scratch"), log=str(log), data=plan.data,
-            read_only=plan.read_only, budget=plan.budget, seed=seed, score=plan.score, cpus=slot.cpus, gpus=slot.gpus,
-            limits=plan.limits(cap),
+            read_only=plan.read_only, budget=plan.budget, seed=assignment.order.seed, score=plan.score, cpus=slot.cpus,
+            gpus=slot.gpus, limits=plan.limits(cap),
         )  # fmt: skip
 
 
@@ -206,16 +205,42 @@ def _failed(run: Unscored, tier: str) -> Result:
     )  # fmt: skip
 
 
-def _scored(runs: Sequence[Measured], seeds: Sequence[int], tier: str) -> Result:
-    first = runs[0]
+def _scored(run: Measured, order: Order, budget: Budget, tier: str) -> Result:
+    score = Score(
+        value=run.value, seed=order.seed, kind=run.score, role=order.role, machine=machine_name(), speed=_speed(run, budget)
+    )  # fmt: skip
     return Result(
         status="scored",
-        scores=tuple(Score(value=run.value, seed=seed, kind=run.score) for run, seed in zip(runs, seeds, strict=True)),
-        curve=_short(first.curve),
-        seconds=round(sum(run.seconds for run in runs), 2),
-        score_seconds=round(sum(run.score_seconds for run in runs), 2),
-        peak_memory_mb=_mb(max((run.peak_memory_bytes for run in runs if run.peak_memory_bytes is not None), default=None)),
-        parameters=first.parameters,
-        facts=first.facts,
+        scores=(score,),
+        curve=_short(run.curve),
+        seconds=round(run.seconds, 2),
+        score_seconds=round(run.score_seconds, 2),
+        peak_memory_mb=_mb(run.peak_memory_bytes),
+        parameters=run.parameters,
+        facts=run.facts,
         tier=tier,
     )
+
+
+def _speed(run: Measured, budget: Budget) -> float | None:
+    """Steps a second: known for a budget in steps, as train.py says otherwise."""
+    steps = budget.amount if budget.unit == "steps" else run.facts.get("num_steps")
+    known = isinstance(steps, int | float) and not isinstance(steps, bool) and steps > 0 and run.seconds > 0
+    return float(f"{steps / run.seconds:.4g}") if known and isinstance(steps, int | float) else None
+
+
+def add_run(before: Result | None, run: Result, order: Order) -> Result:
+    """What is known of an attempt after one more run. Its own failure is its result; the incumbent's is told in `detail`."""
+    if before is None:
+        return run
+    peaks = [peak for peak in (before.peak_memory_mb, run.peak_memory_mb) if peak is not None]
+    spent = {
+        "seconds": round(before.seconds + run.seconds, 2),
+        "score_seconds": round(before.score_seconds + run.score_seconds, 2),
+        "peak_memory_mb": before.peak_memory_mb if order.role == "incumbent" else max(peaks, default=None),
+    }  # fmt: skip
+    whose = "the incumbent" if order.role == "incumbent" else "it"
+    detail = "" if run.status == "scored" else f"{whose} failed when it was run again under seed {order.seed}: {run.detail}"
+    if run.status != "scored" and order.role == "candidate":
+        return before.model_copy(update={**spent, "status": run.status, "scores": (), "detail": detail})
+    return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores), "detail": detail})

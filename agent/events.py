@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from agent.records import Attempt, Proposal, Trial
+from agent.records import Attempt, Proposal, Role, Trial
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Proposed:
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """An attempt began to train in `slot`, under `seed`; `repeat` of `repeats` (the baseline runs several)."""
+    """An attempt began to train in `slot`, under `seed`, for the `run`-th time; or its incumbent did, for comparison."""
 
     attempt: Attempt
     slot: int
     seed: int
-    repeat: int
-    repeats: int
+    run: int
+    role: Role = "candidate"
 
 
 @dataclass(frozen=True)

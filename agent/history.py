@@ -11,10 +11,20 @@ from agent.errors import HistoryFault
 from agent.gitio import Plumbing, scratch_index
 from agent.lock import hold, holder
 from agent.project import HOME, Project
-from agent.records import Attempt, Proposal, Trial
+from agent.records import TAKEN, Attempt, Proposal, Result, Trial
 from agent.runs import FLIGHTS, HEADS, checked, first_commit, lock_path, tip_of
 from agent.settings import RunSettings
-from agent.trailers import attempt_message, is_attempt, read_attempt, read_run, read_trial, run_message, verdict_message
+from agent.trailers import (
+    attempt_message,
+    is_attempt,
+    measured_message,
+    read_attempt,
+    read_measured,
+    read_run,
+    read_trial,
+    run_message,
+    verdict_message,
+)
 
 _FORM = "--format=%H %T %P%n%B"
 
@@ -42,6 +52,8 @@ class History:
         self._git = Plumbing(Path(project.root))
         self._sources: dict[str, str] = {}
         self.warnings: list[str] = []
+        self._measured: dict[int, Result] = {}
+        self._heads: dict[int, str] = {}
         self._read()
 
     # ------------------------------------------------------------ opening
@@ -107,6 +119,10 @@ class History:
         """Attempts without a verdict, by number."""
         return tuple(self._in_flight[number] for number in sorted(self._in_flight))
 
+    def measured(self, attempt: Attempt) -> Result | None:
+        """What the runs of an attempt in flight have given so far."""
+        return self._measured.get(attempt.number)
+
     @property
     def next_number(self) -> int:
         """The number of the next attempt."""
@@ -169,9 +185,9 @@ class History:
         self.foreign_commits: tuple[str, ...] = ()
         read = [(commit, read_trial(commit.id, commit.parents, commit.message)) for commit in commits]
         _refuse_twins(trial for _, trial in read if trial)
-        judged = self._trees_of(trial.attempt for _, trial in read if trial and trial.status == "keep")
+        judged = self._trees_of(trial.attempt for _, trial in read if trial and trial.status in TAKEN)
         for commit, trial in read:
-            self._take(commit, trial, judged[trial.attempt] if trial and trial.status == "keep" else self._trees[-1])
+            self._take(commit, trial, judged[trial.attempt] if trial and trial.status in TAKEN else self._trees[-1])
         self._in_flight = self._read_in_flight()
 
     def _take(self, commit: Commit, trial: Trial | None, expected: str) -> None:
@@ -207,13 +223,24 @@ class History:
         done = {trial.attempt for trial in self._trials}
         listing = self._git("for-each-ref", "--format=%(objectname) %(refname)", f"{FLIGHTS}{self.run.tag}/").splitlines()
         references = [line.split(" ", 1) for line in listing]
+        heads = self._log_of(commit for commit, _ in references)
+        notes = {head.id: read_measured(head.id, head.message) for head in heads.values()}
+        attempt_of = {name: head.parents[0] if notes[name] else name for name, head in heads.items()}
         for commit, reference in references:
-            if commit in done and self._lock:
+            if attempt_of[commit] in done and self._lock:
                 self._git("update-ref", "-d", reference, commit)
-        flying = [commit for commit, _ in references if commit not in done]
-        log = self._git("log", "-z", "--no-walk=unsorted", _FORM, *flying, "--") if flying else ""
-        attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in _commits(log)]
+        flying = {attempt_of[commit]: notes[commit] for commit, _ in references if attempt_of[commit] not in done}
+        attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in self._log_of(flying).values()]
+        self._measured = {attempt.number: note for attempt in attempts if (note := flying[attempt.commit])}
+        head_of = {attempt_of[name]: name for name in heads}
+        self._heads = {attempt.number: head_of[attempt.commit] for attempt in attempts}
         return {attempt.number: attempt for attempt in attempts}
+
+    def _log_of(self, names: Iterable[str]) -> dict[str, Commit]:
+        """These commits, read at once."""
+        wanted = list(names)
+        log = self._git("log", "-z", "--no-walk=unsorted", _FORM, *wanted, "--") if wanted else ""
+        return {commit.id: commit for commit in _commits(log)}
 
     # ------------------------------------------------------------ writing
 
@@ -221,20 +248,29 @@ class History:
         """Commit `source` as train.py on the tip, and mark it in flight, before anything runs."""
         attempt = self.draft(number, proposal, source)
         self._git("update-ref", self._flight(number), attempt.commit, "")
-        self._in_flight[number] = attempt
+        self._in_flight[number], self._heads[number] = attempt, attempt.commit
         return attempt
 
     def draft(self, number: int, proposal: Proposal, source: str) -> Attempt:
         """Commit `source` as train.py on the tip, for a verdict that follows at once: it never runs, so it is never in flight."""
-        tree = self._tree(source)
+        tree = self.tree_with(source, self.tip)
         message = attempt_message(number, proposal)
         commit = self._git("commit-tree", tree, "-p", self.tip, "-F", "-", stdin=message.encode()).strip()
         self._sources[commit] = source
         return Attempt(number=number, commit=commit, parent=self.tip, proposal=proposal)
 
+    def note(self, attempt: Attempt, result: Result) -> None:
+        """Write down what the runs of `attempt` have given so far, where its flight is marked: a resume goes on from there."""
+        message = measured_message(attempt.number, result).encode()
+        tree = f"{attempt.commit}^{{tree}}"
+        commit = self._git("commit-tree", tree, "-p", attempt.commit, "-F", "-", stdin=message).strip()
+        self._git("update-ref", self._flight(attempt.number), commit, self._heads[attempt.number])
+        self._heads[attempt.number] = commit
+        self._measured[attempt.number] = result
+
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
         """Merge the attempt into the branch, kept or not, and end its flight, at once. HistoryFault if the branch has moved."""
-        kept = trial.status == "keep"
+        kept = trial.status in TAKEN
         before, taken = self.tip, attempt.commit if kept else self.tip
         message = verdict_message(trial).encode()
         parents = ("-p", before, "-p", attempt.commit)
@@ -245,6 +281,8 @@ class History:
         if trial.status == "baseline":
             self.foreign_commits = ()
         self._in_flight.pop(attempt.number, None)
+        self._measured.pop(attempt.number, None)
+        self._heads.pop(attempt.number, None)
         recorded = trial.model_copy(update={"attempt": attempt.commit, "verdict": commit})
         self._trials.append(recorded)
         if kept:
@@ -255,7 +293,8 @@ class History:
         """Move the branch and end the attempt's flight in one transaction."""
         reference = HEADS + self.run.tag
         flies = attempt.number in self._in_flight
-        steps = [f"update {reference} {after} {before}", *([f"delete {self._flight(attempt.number)} {attempt.commit}"] * flies)]
+        steps = [f"update {reference} {after} {before}"]
+        steps += [f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] if flies else []
         try:
             self._git("update-ref", "--stdin", stdin="\n".join(["start", *steps, "commit", ""]).encode())
         except HistoryFault as fault:
@@ -268,15 +307,15 @@ class History:
             message = f"{self.branch} was moved by someone else while #{attempt.number} trained ({fault.message})"
             raise HistoryFault(message, f"autoresearch resume {self.run.tag}") from None
 
-    def _tree(self, source: str) -> str:
-        """The tip's tree with `source` as train.py."""
-        if source == self.source:
-            return f"{self.tip}^{{tree}}"
+    def tree_with(self, source: str, base: str) -> str:
+        """The tree of the commit `base` with `source` as train.py."""
+        if source == self.source_at(base):
+            return f"{base}^{{tree}}"
         data = source.encode("utf-8", "surrogateescape")
         blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
-        mode = self._git("ls-tree", self.tip, "--", self.project.train).split(" ", 1)[0]
+        mode = self._git("ls-tree", base, "--", self.project.train).split(" ", 1)[0]
         with scratch_index(self.project.home) as index:
-            self._git("read-tree", self.tip, index=index)
+            self._git("read-tree", base, index=index)
             self._git("update-index", "--cacheinfo", f"{mode},{blob},{self.project.train}", index=index)
             return self._git("write-tree", index=index).strip()
 

@@ -1,72 +1,251 @@
-"""Decides what a result is worth: pure functions from scores and the measured noise to a verdict."""
+"""Decides what a result is worth, or that it takes another run to know: pure functions from paired differences to a decision.
+
+The model. A score is y(code, seed) = quality(code) + luck(seed) + noise. What a seed does to every code alike (initial weights,
+the order of the data) is often most of the spread, so a candidate is only ever compared with the incumbent under the same
+seed: of the difference d = y(candidate, seed) - y(incumbent, seed), luck cancels and noise of standard deviation tau is left.
+tau is pooled over all trials of the run that were paired more than once; a candidate that proves noisier is held to its own.
+
+The test. The first run screens. What is not better by SCREEN tau is discarded at once, what is better beyond doubt is kept at
+once, and only what lies between is run again, pair by pair, until it is decided or LOOKS pairs are spent. Each look is a
+t-test of the mean difference at level BOOST * false_keeps / 100: as only the few candidates that pass the screen are ever
+tested, that holds the false keeps of 100 unchanged candidates below `false_keeps`. BOOST and the lines of futility were
+chosen by measurement: `python -m benchmarks.verdicts`. What is recorded comes from the confirming runs, not from the screen.
+"""
 
 from collections.abc import Sequence
-from statistics import stdev
+from itertools import groupby
+from math import inf, sqrt
+from statistics import fmean, stdev, variance
+from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
-from agent.records import FAILED, Result, Status, Trial
+from agent.records import KEPT, Pair, Trial
 from sandbox.record import Record
 
-# A candidate runs once, and the incumbent's score carries noise too. With the noise taken from three baseline runs, two
-# standard deviations keep about one of a hundred unchanged candidates, where keeping every improvement keeps four
-# (tests/agent/test_judge.py simulates both).
-KEEP_SIGMAS = 2.0
+VerdictRule = Literal["sequential", "greedy"]
+
+# In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
+SCREEN = 0.7
+# Better by more than this on the screen (five standard deviations of a run), and by what the budget asks: luck alone cannot.
+BEYOND_DOUBT = 3.6
+SCREEN_SHARE = 0.2
+BOOST = 8.0
+# Until tau is known from this many degrees of freedom, whatever looks better at all is run again: that is how it is learnt.
+MIN_DEGREES = 3
+# In standard errors: a mean that lies below these after the first, second, … confirming pair is not worth another one.
+FUTILITY = (1.0, 1.5)
+LOOKS = len(FUTILITY) + 1
+# A simplification may cost this much (in tau) over a whole run, each counted at its loss plus one standard error.
+ALLOWANCE = 1.5
+CONFIDENCE = 0.95
+
+
+class Rule(Record):
+    """How a run decides. greedy keeps what scores better once, as karpathy/autoresearch does. false_keeps: per 100 no-ops."""
+
+    verdict: VerdictRule = "sequential"
+    false_keeps: float = Field(default=0.5, gt=0, le=25)
+
+    @property
+    def alpha(self) -> float:
+        """The chance that one unchanged candidate may have of being kept."""
+        return self.false_keeps / 100
 
 
 class Noise(Record):
-    """Standard deviation of one run's score under different seeds, from `runs` repeats; None until two were measured."""
+    """How far scores scatter, pooled over a run. All in bits per byte; None where it was not measured.
+
+    sd: tau, of one paired difference between equal codes, from `degrees` degrees of freedom. seeds: of one code's score between
+    seeds, on one machine, from `runs` runs. machines: of one code's score between machines.
+    """
 
     sd: FiniteFloat | None = Field(default=None, ge=0)
+    degrees: int = 0
+    seeds: FiniteFloat | None = Field(default=None, ge=0)
     runs: int = 0
-
-    @property
-    def margin(self) -> float:
-        """How much better than the incumbent (in bits per byte) a score must be to be kept."""
-        return KEEP_SIGMAS * self.sd if self.sd is not None else 0.0
+    machines: FiniteFloat | None = Field(default=None, ge=0)
 
     def __str__(self) -> str:
-        return f"±{self.sd:.6f} (sd of {self.runs} runs)" if self.sd is not None else "not measured"
+        paired = (
+            f"±{self.sd:.6f} a paired comparison ({self.degrees} df)" if self.sd is not None else "no comparison repeated yet"
+        )
+        parts = [paired]
+        parts += [f"±{self.seeds:.6f} between seeds ({self.runs} runs)"] if self.seeds is not None else []
+        parts += [f"±{self.machines:.6f} between machines"] if self.machines is not None else []
+        return ", ".join(parts)
 
 
-class Verdict(Record):
-    """What the judge decided about a result, and why in one line."""
+class Case(Record):
+    """What is known of one candidate. differences: candidate minus incumbent, a seed each; the first is the screen's.
 
-    status: Status
+    noise: the run's, without this case. simpler: code was deleted and none added; allowance: what that may still cost.
+    """
+
+    differences: tuple[FiniteFloat, ...] = Field(min_length=1)
+    noise: Noise = Noise()
+    simpler: bool = False
+    allowance: FiniteFloat = 0.0
+
+
+class Keep(Record):
+    """The candidate becomes the incumbent. charge: the loss that a simplification uses up of the run's allowance."""
+
+    delta: FiniteFloat
     reason: str
-    delta: FiniteFloat | None = None
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    charge: FiniteFloat | None = None
+
+
+class Discard(Record):
+    """The candidate does not."""
+
+    delta: FiniteFloat
+    reason: str
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+
+
+class Rerun(Record):
+    """Nobody can tell yet: one more pair of runs, candidate and incumbent under one more seed."""
+
+    reason: str
+
+
+Decision = Keep | Discard | Rerun
+
+
+def decide(case: Case, rule: Rule) -> Decision:
+    """What to do about a candidate."""
+    first = case.differences[0]
+    if rule.verdict == "greedy":
+        return _settled(case, first < 0, "better on its one run" if first < 0 else "not better")
+    if first == 0 and case.simpler:
+        return _settled(case, True, "simpler, and scores exactly the same").model_copy(update={"charge": 0.0})
+    if first == 0:
+        return _settled(case, False, "scores exactly as the incumbent does under the same seed: nothing changed")
+    return _screen(case, rule) if len(case.differences) == 1 else _look(case, rule)
+
+
+# ---------------------------------------------------------------- sequential
+
+
+def _screen(case: Case, rule: Rule) -> Decision:
+    gain, tau, degrees = -case.differences[0], case.noise.sd, case.noise.degrees
+    if tau is None or degrees < MIN_DEGREES:
+        if gain <= 0 and not case.simpler:
+            return _settled(case, False, "not better")
+        return Rerun(reason="the noise is not known yet")
+    if gain > tau * max(BEYOND_DOUBT, _critical(rule.alpha * SCREEN_SHARE, degrees)):
+        return _settled(case, True, f"better by {_times(gain, tau)} the noise, beyond doubt on one run")
+    if gain >= SCREEN * tau:
+        return Rerun(reason=f"better by {_times(gain, tau)} the noise on one run: not decided")
+    if case.simpler and -gain < case.allowance:
+        return Rerun(reason="simpler, and perhaps no worse")
+    return _settled(case, False, f"better by {gain:.6f}, within the noise" if gain > 0 else "not better")
+
+
+def _look(case: Case, rule: Rule) -> Decision:
+    count, looks = len(case.differences), len(case.differences) - 1
+    tau, degrees = _own_noise(case)
+    error = tau / sqrt(count)
+    gain = -fmean(case.differences)
+    z = gain / error if error else (inf if gain > 0 else -inf)
+    over = f"{count} pairs: z {z:.1f}"
+    if degrees >= MIN_DEGREES - 1 and z > _critical(min(0.25, BOOST * rule.alpha), degrees):
+        return _settled(case, True, f"better in {over}")
+    charge = max(0.0, -gain) + error
+    if case.simpler and looks >= 2 and charge <= case.allowance:
+        return _settled(case, True, f"simpler, and not worse in {over}").model_copy(update={"charge": charge})
+    if looks >= LOOKS:
+        return _settled(case, False, f"not decided in {over}")
+    if z < FUTILITY[looks - 1] and not (case.simpler and gain > -case.allowance):
+        return _settled(case, False, f"not better in {over}" if z < 0 else f"too little to be told from noise in {over}")
+    return Rerun(reason=f"not decided by {over}")
+
+
+def _own_noise(case: Case) -> tuple[float, int]:
+    """tau and its degrees of freedom, this case's own pairs included; its own alone where that is larger."""
+    before = case.noise.degrees
+    own = len(case.differences) - 1
+    squares = variance(case.differences) * own + (case.noise.sd or 0.0) ** 2 * before
+    pooled = sqrt(squares / (own + before))
+    return (max(pooled, stdev(case.differences)) if own > 1 else pooled), own + before
+
+
+def _settled(case: Case, kept: bool, why: str) -> Keep | Discard:
+    """The decision with the estimate of the confirming runs, or of the screen where there are none, and its interval."""
+    confirming = case.differences[1:] or case.differences
+    delta, interval = fmean(confirming), None
+    if len(case.differences) > 1 or case.noise.sd is not None:
+        tau, degrees = _own_noise(case) if len(case.differences) > 1 else (case.noise.sd or 0.0, case.noise.degrees)
+        half = _critical((1 - CONFIDENCE) / 2, degrees) * tau / sqrt(len(confirming))
+        interval = (delta - half, delta + half)
+    return (Keep if kept else Discard)(delta=delta, interval=interval, reason=f"{why} ({delta:+.6f})")
+
+
+def _critical(level: float, degrees: int) -> float:
+    """Student's t is larger with this probability."""
+    from scipy import stats  # takes longer to import than `autoresearch log` takes to answer
+
+    return float(stats.t.isf(level, degrees))
+
+
+def _times(gain: float, tau: float) -> str:
+    return f"{gain / tau:.1f} times" if tau else "infinitely often"
+
+
+# ---------------------------------------------------------------- the run's noise
 
 
 def noise_of(trials: Sequence[Trial]) -> Noise:
-    """The noise that the newest baseline's repeats show."""
-    for trial in reversed(trials):
-        if trial.status == "baseline" and trial.result:
-            return noise_among(trial.result)
-    return Noise()
+    """The noise that a run has shown so far."""
+    squares, degrees = 0.0, 0
+    for trial in trials:
+        differences = differences_of(trial.pairs)
+        if len(differences) > 1:
+            squares += variance(differences) * (len(differences) - 1)
+            degrees += len(differences) - 1
+    seeds, runs = _spread_of_seeds(trials)
+    paired = sqrt(squares / degrees) if degrees else None
+    return Noise(sd=paired, degrees=degrees, seeds=seeds, runs=runs, machines=_spread_of_machines(trials))
+
+
+def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:
+    """Candidate minus incumbent, for each pair."""
+    return tuple(pair.candidate - pair.incumbent for pair in pairs)
+
+
+def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
+    """Of the baselines, whose seeds nobody chose by their score."""
+    squares = degrees = runs = 0.0
+    for trial in trials:
+        if trial.status == "baseline" and trial.result and len(trial.result.own) > 1:
+            values = [score.value for score in trial.result.own]
+            squares += variance(values) * (len(values) - 1)
+            degrees, runs = degrees + len(values) - 1, runs + len(values)
+    return (sqrt(squares / degrees) if degrees else None), int(runs)
+
+
+def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
+    """Pooled over codes that were scored under one seed on more than one machine."""
+    scores = [
+        (trial.number if score.role == "candidate" else trial.against, score.seed, score.machine, score.value)
+        for trial in trials if trial.result for score in trial.result.scores if score.machine
+    ]  # fmt: skip
+    squares, degrees = 0.0, 0
+    for _, same in groupby(sorted(scores, key=str), key=lambda score: score[:2]):
+        means = [fmean(s[3] for s in group) for _, group in groupby(same, key=lambda score: score[2])]
+        if len(means) > 1:
+            squares += variance(means) * (len(means) - 1)
+            degrees += len(means) - 1
+    return sqrt(squares / degrees) if degrees else None
+
+
+def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
+    """What simplifications may still cost this run, in bits per byte."""
+    return ALLOWANCE * (noise.sd or 0.0) - sum(trial.charge or 0.0 for trial in trials)
 
 
 def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
-    """The trial whose tree is the branch's tip: the newest keep or baseline."""
-    return next((trial for trial in reversed(trials) if trial.status in ("keep", "baseline")), None)
-
-
-def judge(result: Result, incumbent: float | None, noise: Noise) -> Verdict:
-    """Judge a result against the incumbent's score (None: this is the baseline that everything else is compared with)."""
-    if result.status in FAILED:
-        return Verdict(status=result.status, reason=result.detail)
-    value = result.value
-    assert value is not None
-    if incumbent is None:
-        return Verdict(status="baseline", reason=f"noise {noise_among(result)}")
-    delta = value - incumbent
-    if delta < -noise.margin:
-        return Verdict(status="keep", delta=delta, reason=f"better by {-delta:.6f}, more than the margin {noise.margin:.6f}")
-    if delta < 0:
-        return Verdict(status="discard", delta=delta, reason=f"better by {-delta:.6f}, within the margin {noise.margin:.6f}")
-    return Verdict(status="discard", delta=delta, reason=f"not better ({delta:+.6f})")
-
-
-def noise_among(result: Result) -> Noise:
-    """The noise among the scores of one result."""
-    values = [score.value for score in result.scores]
-    return Noise(sd=stdev(values), runs=len(values)) if len(values) > 1 else Noise(runs=len(values))
+    """The trial whose tree is the branch's tip: the newest that was kept, or the baseline."""
+    return next((trial for trial in reversed(trials) if trial.status in KEPT), None)

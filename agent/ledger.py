@@ -1,14 +1,33 @@
 """The run's rules over its history: what may be tried, what a result is worth, and what is written down. No threads here."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.edit import apply, fingerprint, guard
+from pydantic import FiniteFloat
+
+from agent.bench import add_run
+from agent.edit import apply, code_lines, fingerprint, guard
 from agent.errors import HistoryFault
 from agent.history import History
-from agent.judge import Noise, Verdict, incumbent_of, judge, noise_of
+from agent.judge import (
+    LOOKS,
+    Case,
+    Decision,
+    Discard,
+    Noise,
+    Rerun,
+    Rule,
+    allowance_of,
+    decide,
+    differences_of,
+    incumbent_of,
+    noise_of,
+)
+from agent.machine import machine_name
+from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious
 from agent.propose import Context, Unreadable
-from agent.records import Attempt, Proposal, Provenance, Refused, Result, Trial
+from agent.records import Attempt, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
 from sandbox.record import Record
 
@@ -21,10 +40,31 @@ class Fixed(Record):
 
 
 NOTHING_FIXED = Fixed()
+# A trial has this many runs, its own and the incumbent's, whatever the machine does.
+MAX_RUNS = 2 * LOOKS + 4
+
+
+class Verdict(Record):
+    """What becomes of an attempt, and why in one line. again: it is to be tried on the newer tip."""
+
+    status: Status
+    reason: str
+    delta: FiniteFloat | None = None
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    charge: FiniteFloat | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A recorded verdict, with the proposal to try again on the tip where it has moved on under an improvement."""
+
+    trial: Trial
+    replay: Proposal | None
 
 
 class Ledger:
-    """Admits proposals, begins attempts and settles them, each in one or two commits.
+    """Admits proposals, begins attempts, orders their runs and settles them, each in one or two commits.
 
     space_of: the search space of a source. fixed: what an edit may not touch.
     """
@@ -44,7 +84,7 @@ class Ledger:
 
     @property
     def noise(self) -> Noise:
-        """The noise of one run's score, as the newest baseline showed it."""
+        """The noise, pooled over the run."""
         return noise_of(self.history.trials)
 
     @property
@@ -52,7 +92,7 @@ class Ledger:
         """How long one training of the newest baseline took in all; None before there is one."""
         for trial in reversed(self.history.trials):
             if trial.status == "baseline" and trial.result:
-                return trial.result.seconds / len(trial.result.scores)
+                return trial.result.seconds / max(1, len(trial.result.scores))
         return None
 
     def context(self, pending: tuple[Proposal, ...]) -> Context:
@@ -108,26 +148,117 @@ class Ledger:
         trial = Trial(number=attempt.number, status="refused", proposal=attempt.proposal, reason=reason, at=_now())
         return self.history.commit_verdict(attempt, trial)
 
+    # ------------------------------------------------------------ runs
+
+    def runs_done(self, attempt: Attempt) -> int:
+        """How many runs an attempt in flight has behind it."""
+        result = self.history.measured(attempt)
+        return len(result.scores) if result else 0
+
+    def record(self, attempt: Attempt, order: Order, run: Result) -> None:
+        """Write down what an ordered run gave, so that a killed process loses no other."""
+        self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
+
+    def next(self, attempt: Attempt) -> Order | Settled:
+        """The run that `attempt` needs next, or its verdict, recorded."""
+        result = self.history.measured(attempt)
+        if attempt.proposal.by.origin == "baseline":
+            return self._next_of_baseline(attempt, result)
+        incumbent = self._incumbent(attempt)
+        if result is None:
+            return Order(commit=attempt.commit, seed=self._screening_seed(attempt, incumbent))
+        if result.status != "scored":
+            return self._settle(attempt, result, Verdict(status=result.status, reason=result.detail))
+        return self._weigh(attempt, result, incumbent)
+
+    def _next_of_baseline(self, attempt: Attempt, result: Result | None) -> Order | Settled:
+        run, done = self.history.run, len(result.scores) if result else 0
+        if result is None or (result.status == "scored" and done < run.baseline_repeats):
+            return Order(commit=attempt.commit, seed=run.seed + done)
+        if result.status != "scored":
+            return self._settle(attempt, result, Verdict(status=result.status, reason=result.detail))
+        return self._settle(attempt, result, Verdict(status="baseline", reason=f"{done} runs under different seeds"))
+
+    def _screening_seed(self, attempt: Attempt, incumbent: Trial) -> int:
+        run = self.history.run
+        if run.verdict == "greedy":
+            return run.seed
+        known = comparable(scores_of(self.history.trials, incumbent.number), machine_name(), self._timed)
+        return next_seed((), tuple(known), attempt.number, run.seed)
+
+    def _weigh(self, attempt: Attempt, result: Result, incumbent: Trial) -> Order | Settled:
+        """Judge what was measured of `attempt`, or order one more run of it or of the incumbent."""
+        run, trials = self.history.run, self.history.trials
+        machine = result.own[-1].machine
+        rerun = tuple(score for score in result.scores if score.role == "incumbent")
+        own = comparable(result.own, machine, self._timed)
+        other = comparable((*scores_of(trials, incumbent.number), *rerun), machine, self._timed)
+        pairs = pairs_of(own, other)
+        if result.detail:
+            return self._settle(attempt, result, Verdict(status="discard", reason=result.detail), pairs)
+        if not rerun and self._doubtful(result, incumbent, other):
+            return Order(commit=incumbent.attempt, seed=result.own[-1].seed, role="incumbent", why="is the machine still itself?")
+        decision = self._decide(attempt, pairs) if pairs else Rerun(reason="nothing to compare with yet")
+        if isinstance(decision, Rerun) and len(result.scores) < MAX_RUNS and not self._stale(attempt):
+            seed, role = next_run(own, other, attempt.number, run.seed)
+            return Order(
+                commit=attempt.commit if role == "candidate" else incumbent.attempt, seed=seed, role=role, why=decision.reason
+            )
+        return self._settle(attempt, result, self._verdict(attempt, decision), pairs)
+
+    def _decide(self, attempt: Attempt, pairs: tuple[Pair, ...]) -> Decision:
+        history, noise = self.history, self.noise
+        base, source = history.source_at(attempt.parent), history.source_at(attempt.commit)
+        case = Case(
+            differences=differences_of(pairs), noise=noise, simpler=code_lines(source) < code_lines(base),
+            allowance=allowance_of(history.trials, noise),
+        )  # fmt: skip
+        return decide(case, Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps))
+
+    def _doubtful(self, result: Result, incumbent: Trial, known: dict[int, Score]) -> bool:
+        """Whether a timed trial may have met a slow machine, or nobody has looked at the incumbent for long."""
+        if not self._timed or self.history.run.verdict == "greedy" or len(result.own) > 1:
+            return False
+        there = incumbent.result.parameters if incumbent.result else None
+        slow = suspicious(result.own[0], result.parameters, next(reversed(known.values()), None), there)
+        return slow or overdue(self.history.trials, incumbent.number)
+
+    def _verdict(self, attempt: Attempt, decision: Decision) -> Verdict:
+        match decision:
+            case Rerun(reason=reason):
+                stale = "the tip has moved since: tried again on it" if self._stale(attempt) else "runs differ too much in speed"
+                return Verdict(status="discard", reason=f"{reason}; {stale}", again=self._stale(attempt))
+            case Discard():
+                return Verdict(status="discard", reason=decision.reason, delta=decision.delta, interval=decision.interval)
+        kept: Status = "keep" if decision.charge is None else "simplify"
+        verdict = Verdict(
+            status=kept, reason=decision.reason, delta=decision.delta, interval=decision.interval, charge=decision.charge
+        )  # fmt: skip
+        if self._stale(attempt):
+            reason = f"{decision.reason}, but the tip has moved since: tried again on it"
+            return verdict.model_copy(update={"status": "discard", "reason": reason, "charge": None, "again": True})
+        return verdict
+
     # ------------------------------------------------------------ results
 
-    def settle(self, attempt: Attempt, result: Result) -> tuple[Trial, Proposal | None]:
-        """Judge `result` and record it; with it, the replay to train next where the tip has moved on under an improvement."""
+    def _settle(self, attempt: Attempt, result: Result, verdict: Verdict, pairs: tuple[Pair, ...] = ()) -> Settled:
+        """Record the verdict; an improvement on a state that is no longer the tip comes back as a proposal, never merged."""
         base, source = self.history.source_at(attempt.parent), self.history.source_at(attempt.commit)
-        verdict = judge(result, self._incumbent_value(attempt), self.noise)
-        replay = None
-        if verdict.status == "keep" and not self.history.same_files(attempt.parent, self.history.tip):
-            verdict, replay = self._superseded(attempt, verdict)
+        against = None if attempt.proposal.by.origin == "baseline" else self._incumbent(attempt)
+        known = against.value if against else None
         trial = Trial(
             number=attempt.number, status=verdict.status, proposal=attempt.proposal, reason=verdict.reason, result=result,
-            delta=verdict.delta, changes=changes(base, source), configuration=read_constants(source),
-            fingerprint=fingerprint(source), at=_now(),
+            against=against.number if against else None, pairs=pairs, delta=verdict.delta, interval=verdict.interval,
+            estimate=known + verdict.delta if known is not None and verdict.delta is not None else None, charge=verdict.charge,
+            changes=changes(base, source), configuration=read_constants(source), fingerprint=fingerprint(source), at=_now(),
         )  # fmt: skip
-        return self.history.commit_verdict(attempt, trial), replay
+        return Settled(self.history.commit_verdict(attempt, trial), self._again(attempt) if verdict.again else None)
 
-    def _incumbent_value(self, attempt: Attempt) -> float | None:
-        """The score of the state that `attempt` was made on: what it has to beat. None for a baseline."""
-        if attempt.proposal.by.origin == "baseline":
-            return None
+    def _stale(self, attempt: Attempt) -> bool:
+        return not self.history.same_files(attempt.parent, self.history.tip)
+
+    def _incumbent(self, attempt: Attempt) -> Trial:
+        """The trial that made the state that `attempt` was proposed on: what it has to beat."""
         before = []
         for trial in self.history.trials:
             before.append(trial)
@@ -136,15 +267,18 @@ class Ledger:
         incumbent = incumbent_of(before)
         if incumbent is None:
             raise HistoryFault(f"attempt #{attempt.number} stands before any baseline", "autoresearch log")
-        return incumbent.value
+        return incumbent
 
-    def _superseded(self, attempt: Attempt, verdict: Verdict) -> tuple[Verdict, Proposal]:
-        """An improvement on a state that is no longer the tip is not merged unmeasured: it is tried again on the tip."""
-        number, proposal = attempt.number, attempt.proposal
+    def _again(self, attempt: Attempt) -> Proposal:
+        proposal = attempt.proposal
         self._tried.discard(fingerprint(self.history.source_at(attempt.commit)))  # beside other files it is another experiment
-        by = Provenance(method=proposal.by.method, origin="replay", model=proposal.by.model, replays=number)
-        reason = f"{verdict.reason}, but the tip has moved since: tried again on it"
-        return verdict.model_copy(update={"status": "discard", "reason": reason}), proposal.model_copy(update={"by": by})
+        by = Provenance(method=proposal.by.method, origin="replay", model=proposal.by.model, replays=attempt.number)
+        return proposal.model_copy(update={"by": by})
+
+    @property
+    def _timed(self) -> bool:
+        """Whether the machine's speed moves scores."""
+        return self.history.run.budget.unit == "s"
 
 
 def _now() -> str:

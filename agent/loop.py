@@ -16,9 +16,9 @@ from agent.bench import Assignment, Measures
 from agent.bounds import Bounds
 from agent.errors import ModelFault, ProjectFault
 from agent.events import Event, Judged, Note, Proposed, Proposing, RunFinished
-from agent.ledger import Ledger
+from agent.ledger import Ledger, Settled
 from agent.propose import Proposer, Unreadable
-from agent.records import FAILED, Attempt, Proposal, Refused, Result, Trial
+from agent.records import FAILED, Attempt, Order, Proposal, Refused, Result, Trial
 from agent.slots import Slot
 
 # A method that is refused this often in a row has nothing left to say; going on would only spend tokens.
@@ -34,6 +34,7 @@ class _Drafted:
 class _Trained:
     attempt: Attempt
     slot: Slot
+    order: Order
     result: Result | None
 
 
@@ -100,28 +101,36 @@ class Loop:
     def _start_ready(self) -> Iterator[Event]:
         if self._ledger.needs_baseline:
             if not self._running and not self._ending:
-                self._train(self._ledger.begin_baseline(), self._ledger.history.run.baseline_repeats)
+                yield from self._advance(self._ledger.begin_baseline())
             return
         while self._free and not self._over(len(self._running)):
             if self._waiting:
-                self._train(self._waiting.popleft())
+                yield from self._advance(self._waiting.popleft())
             elif self._staged:
                 begun = self._ledger.begin(self._staged.popleft())
                 if isinstance(begun, Trial):
                     yield from self._refused(begun)
                 else:
-                    self._train(begun)
+                    yield from self._advance(begun)
             else:
                 return
 
-    def _train(self, attempt: Attempt, repeats: int = 1) -> None:
-        slot, first = self._free.popleft(), self._ledger.history.run.seed
-        order = Assignment(attempt, slot, tuple(range(first, first + repeats)), self._ledger.baseline_seconds)
+    def _advance(self, attempt: Attempt) -> Iterator[Event]:
+        """Start the run that `attempt` needs next, or tell its verdict. Its re-runs come before anything new in the slot."""
+        order = self._ledger.next(attempt)
+        if isinstance(order, Settled):
+            yield from self._settled(order)
+        elif not self._cancel.is_set():
+            self._train(attempt, order)
+
+    def _train(self, attempt: Attempt, order: Order) -> None:
+        slot, ledger = self._free.popleft(), self._ledger
+        assignment = Assignment(attempt, order, slot, ledger.runs_done(attempt) + 1, ledger.baseline_seconds)
         self._running[attempt.number] = attempt
 
         def work() -> _Trained | _Untrained:
             try:
-                return _Trained(attempt, slot, self._bench.run(order, self._inbox.put, self._cancel))
+                return _Trained(attempt, slot, order, self._bench.run(assignment, self._inbox.put, self._cancel))
             except BaseException as error:  # raised again by the generator, once the other threads are at rest
                 return _Untrained(error, attempt)
 
@@ -154,11 +163,12 @@ class Loop:
             case _Drafted(proposal):
                 self._drafting = False
                 yield from self._stage(proposal)
-            case _Trained(attempt, slot, result):
+            case _Trained(attempt, slot, order, result):
                 del self._running[attempt.number]
-                self._free.append(slot)
+                self._free.appendleft(slot)
                 if result is not None:
-                    yield from self._settle(attempt, result)
+                    self._ledger.record(attempt, order, result)
+                    yield from self._advance(attempt)
             case _Undrafted(error):
                 self._drafting = False
                 if not self._cancel.is_set():  # a proposal that was called off is no fault
@@ -186,8 +196,8 @@ class Loop:
             message = f"{self._proposer.name} was refused {self._refusals} times in a row; the last time: {trial.reason}"
             self._break(ModelFault(message, f"autoresearch show {trial.number}"))
 
-    def _settle(self, attempt: Attempt, result: Result) -> Iterator[Event]:
-        trial, replay = self._ledger.settle(attempt, result)
+    def _settled(self, settled: Settled) -> Iterator[Event]:
+        trial, replay = settled.trial, settled.replay
         yield Judged(trial)
         if trial.proposal.by.origin != "baseline":
             self._measured += 1

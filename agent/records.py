@@ -125,12 +125,39 @@ class Proposal(Record):
 # ---------------------------------------------------------------- results
 
 
+Role = Literal["candidate", "incumbent"]
+
+
 class Score(Record):
-    """One val_bpb (bits per byte, lower is better) with the harness's seed it was measured under."""
+    """One val_bpb (bits per byte, lower is better) with the harness's seed it was measured under.
+
+    role: of the attempt itself, or of the incumbent, run again for comparison. machine: which one. speed: steps a second of
+    training, on the harness's clock; for a budget in seconds with the steps that train.py says it made.
+    """
 
     value: FiniteFloat
     seed: int
     kind: Literal["sealed", "self-reported"]
+    role: Role = "candidate"
+    machine: str = ""
+    speed: FiniteFloat | None = Field(default=None, gt=0)
+
+
+class Pair(Record):
+    """A candidate's and its incumbent's score under one seed, on one machine, at one speed: what a verdict rests on."""
+
+    seed: int
+    candidate: FiniteFloat
+    incumbent: FiniteFloat
+
+
+class Order(Record):
+    """One training that a trial needs next: of its attempt, or of the incumbent that it is compared with."""
+
+    commit: str
+    seed: int
+    role: Role = "candidate"
+    why: str = ""
 
 
 class Change(Record):
@@ -141,8 +168,12 @@ class Change(Record):
     after: Value | None
 
 
-Status = Literal["baseline", "keep", "discard", "crash", "oom", "timeout", "invalid", "refused"]
-SCORED: frozenset[str] = frozenset({"baseline", "keep", "discard"})
+Status = Literal["baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "refused"]
+KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
+"""The attempt's tree became the branch's."""
+TAKEN: frozenset[str] = KEPT - {"baseline"}
+"""Likewise, and it was another one than before."""
+SCORED: frozenset[str] = KEPT | {"discard"}
 FAILED: frozenset[str] = frozenset({"crash", "oom", "timeout", "invalid"})
 MAX_CURVE_POINTS = 20
 
@@ -150,8 +181,10 @@ MAX_CURVE_POINTS = 20
 class Result(Record):
     """What running an attempt gave: scores, or the failure that took their place (`status` then says which).
 
-    curve: up to 20 points (fraction of the budget in 0..1, training loss) as train.py printed them. seconds: training
-    on the harness's clock, summed over seeds; score_seconds likewise for scoring. detail: one line on a failure.
+    scores: in the order of measuring; the incumbent's among them where it was run again. curve: up to 20 points (fraction
+    of the budget in 0..1, training loss) as train.py printed them. seconds: training on the harness's clock, summed over
+    runs; score_seconds likewise for scoring. detail: one line on a failure, also of the incumbent when it was run again.
+    curve, parameters and facts are the first run's.
     """
 
     status: Literal["scored", "crash", "oom", "timeout", "invalid"]
@@ -173,9 +206,14 @@ class Result(Record):
         return self
 
     @property
+    def own(self) -> tuple[Score, ...]:
+        """The attempt's own scores: the screen's first, then those that confirm."""
+        return tuple(score for score in self.scores if score.role == "candidate")
+
+    @property
     def value(self) -> float | None:
-        """The mean score, or None where there is none."""
-        return sum(s.value for s in self.scores) / len(self.scores) if self.scores else None
+        """The mean of the attempt's own scores, or None where there is none."""
+        return sum(score.value for score in self.own) / len(self.own) if self.own else None
 
 
 class Attempt(Record):
@@ -198,8 +236,18 @@ class Trial(Record):
     """Why this status, in one line a human can check."""
     result: Result | None = None
     """None for a refused proposal: nothing ran."""
+    against: int | None = None
+    """The number of the incumbent that it was compared with."""
+    pairs: tuple[Pair, ...] = ()
+    """What the verdict rests on: the screen's pair first, then those that confirm."""
     delta: FiniteFloat | None = None
-    """Score minus the incumbent's at judging time; negative is better."""
+    """Mean difference to the incumbent over the confirming pairs, or the screen's where there are none; negative is better."""
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    """Of delta, at 95 %."""
+    estimate: FiniteFloat | None = None
+    """val_bpb on the footing of the baseline's seeds: the incumbent's estimate plus delta."""
+    charge: FiniteFloat | None = None
+    """What a simplification uses up of the loss that a run may accept."""
     changes: tuple[Change, ...] = ()
     configuration: Configuration = {}
     fingerprint: str = ""
@@ -220,5 +268,5 @@ class Trial(Record):
 
     @property
     def value(self) -> float | None:
-        """The mean val_bpb, or None where nothing was scored."""
-        return self.result.value if self.result else None
+        """val_bpb, comparable between the trials of a run; None where nothing was scored."""
+        return self.estimate if self.estimate is not None else self.result.value if self.result else None

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from agent.errors import UsageFault
+from agent.judge import VerdictRule
 from sandbox.budget import Budget
 from sandbox.record import Record
 
@@ -91,6 +92,8 @@ class RunSettings(Record):
     start_commit: str
     score: ScoreKind
     caps: Caps = Caps()
+    verdict: VerdictRule = "sequential"
+    false_keeps: float = Field(default=0.5, gt=0, le=25)
 
 
 def read_settings(folder: Path) -> Settings:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.errors import HistoryFault
-from agent.records import Attempt, Proposal, Trial
+from agent.records import Attempt, Proposal, Result, Trial
 from agent.settings import RunSettings
 
 RUN = "Autoresearch-Run"
@@ -17,7 +17,8 @@ _LINE = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 _SUBJECT_LENGTH = 120
 # Field of the record -> trailer. Values are JSON on one ASCII line, so that nothing written by a model can look like a trailer.
 _TRIAL = {
-    "number": "Trial", "status": "Status", "reason": "Reason", "delta": "Delta", "changes": "Changes",
+    "number": "Trial", "status": "Status", "reason": "Reason", "against": "Against", "pairs": "Pairs", "delta": "Delta",
+    "interval": "Interval", "estimate": "Estimate", "charge": "Charge", "changes": "Changes",
     "configuration": "Configuration", "fingerprint": "Fingerprint", "at": "At",
 }  # fmt: skip
 _RESULT = {
@@ -42,6 +43,23 @@ def attempt_message(number: int, proposal: Proposal) -> str:
     """The message of an attempt commit: the hypothesis, the rationale, the typed edits."""
     trailers = {"Attempt": number, **_proposal_trailers(proposal)}
     return _message(f"attempt #{number}: {proposal.hypothesis}", proposal.rationale, trailers)
+
+
+def measured_message(number: int, result: Result) -> str:
+    """The message of a note on an attempt in flight: what its runs have given so far."""
+    trailers = {"Measured": number, **_named(result.model_dump(mode="json"), _RESULT)}
+    return _message(f"measured #{number}: {len(result.scores)} runs so far", "", trailers)
+
+
+def read_measured(commit: str, message: str) -> Result | None:
+    """The result in such a note; None for a commit of another kind."""
+    trailers = _trailers(commit, message)
+    if "Measured" not in trailers:
+        return None
+    try:
+        return Result.model_validate(_fields(trailers, _RESULT))
+    except ValueError as error:
+        raise HistoryFault(f"the note {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
 def run_message(run: RunSettings) -> str:

@@ -13,10 +13,11 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"cli"},
     {"loop"},
-    {"ledger", "bench"},
+    {"finalize"},
+    {"ledger", "remeasure", "bench"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
-    | {"judge", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
+    | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

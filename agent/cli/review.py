@@ -19,7 +19,7 @@ from agent.errors import UsageFault
 from agent.history import History
 from agent.judge import incumbent_of, noise_of
 from agent.project import Project, find_project
-from agent.records import Attempt, Trial
+from agent.records import KEPT, Attempt, Trial
 from agent.runs import list_runs, newest
 from agent.settings import read_settings
 from sandbox.record import Record
@@ -70,7 +70,7 @@ def log(
     A wide terminal shows more of each; --json holds all of it.
     """
     with _reading(branch) as history:
-        trials = [trial for trial in history.trials if not kept or trial.status in ("baseline", "keep")]
+        trials = [trial for trial in history.trials if not kept or trial.status in KEPT]
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
     else:
@@ -93,7 +93,8 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         if isinstance(found, Attempt):
             console.print(attempt_page(found, text, console))
         else:
-            console.print(trial_page(found, text, _log_path(history, number), console))
+            against = next((trial for trial in history.trials if trial.number == found.against), None)
+            console.print(trial_page(found, text, _log_path(history, number), console, against))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,15 @@ Disk = Annotated[
 Output = Annotated[
     int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB.")
 ]
+FalseKeeps = Annotated[float, typer.Option(min=0.01, max=25, help="Keeps that 100 trials which change nothing may give.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
+
+
+class Judgement(StrEnum):
+    """How verdicts are reached: the names of agent.judge.VerdictRule."""
+
+    SEQUENTIAL = "sequential"
+    GREEDY = "greedy"
 
 
 @app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
@@ -84,7 +93,9 @@ def start(
         str | None, typer.Option(help="Name of the run; its branch is autoresearch/TAG. Default: today's date.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first run of each trial and of the search.")] = 0,
-    baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, to measure the noise.")] = 3,
+    baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, under as many seeds.")] = 3,
+    verdict: Annotated[Judgement, typer.Option(help="greedy keeps whatever scores better once.")] = Judgement.SEQUENTIAL,
+    false_keeps: FalseKeeps = 0.5,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -111,11 +122,11 @@ def start(
     run = RunSettings(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
-        start_commit=head, score=project.score, caps=caps,
+        start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with History.create(project, run) as history:
-        work(history, place, Kit(proposer, slots, sandbox, data, caps), bounds, cancel)
+        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel)
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
@@ -150,7 +161,7 @@ def resume(
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
         caps = _caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
-        work(history, place, Kit(proposer, slots, sandbox, data, caps), bounds, cancel)
+        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel)
 
 
 def _budget(text: str) -> Budget:

@@ -51,9 +51,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Kit:
-    """What a session works with: the method, the slots, the proven sandbox, the prepared data (sealed scores only), the caps."""
+    """What a session measures with: the project's settings, the slots, the proven sandbox, the prepared data (sealed scores
+    only), and the caps asked for, which go before those of the settings."""
 
-    proposer: Proposer
+    settings: Settings
     slots: tuple[Slot, ...]
     sandbox: Chosen
     data: Prepared | None
@@ -94,11 +95,11 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
     return prepare_data(checkout / project.prepare)
 
 
-def work(history: History, place: Place, kit: Kit, bounds: Bounds, cancel: threading.Event) -> None:
+def work(history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
     run = history.run
-    ledger = Ledger(history, _space_reader(history, place), _fixed(place))
-    loop = Loop(ledger, _bench(history, place, kit), kit.proposer, bounds, cancel)
+    ledger = Ledger(history, _space_reader(history, kit.settings), _fixed(history.project, kit.settings))
+    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
         tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
@@ -115,22 +116,23 @@ def work(history: History, place: Place, kit: Kit, bounds: Bounds, cancel: threa
             console.print(Text(f"note: {warning}", "yellow"))
 
 
-def _fixed(place: Place) -> Fixed:
+def _fixed(project: Project, settings: Settings) -> Fixed:
     """What the user protects, and the name by which the scorer builds the model."""
-    required = {"build_model"} if place.project.score == "sealed" else set()
-    return Fixed(protected=frozenset(place.settings.protected), required=frozenset(required))
+    required = {"build_model"} if project.score == "sealed" else set()
+    return Fixed(protected=frozenset(settings.protected), required=frozenset(required))
 
 
-def _space_reader(history: History, place: Place) -> Callable[[str], Space]:
+def _space_reader(history: History, settings: Settings) -> Callable[[str], Space]:
     """Reads the search space of a train.py; prepare.py's constants (a sequence length, say) bound some of its own."""
-    prepare = place.project.prepare
+    prepare = history.project.prepare
     fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
-    ranges = {**place.settings.ranges, **dict.fromkeys(place.settings.protected, "fixed")}
+    ranges = {**settings.ranges, **dict.fromkeys(settings.protected, "fixed")}
     return lambda source: read_space(source, ranges, fixed)
 
 
-def _bench(history: History, place: Place, kit: Kit) -> Bench:
-    run, settings, project = history.run, place.settings, place.project
+def bench_of(history: History, kit: Kit) -> Bench:
+    """Where the attempts of `history` are measured."""
+    run, settings, project = history.run, kit.settings, history.project
     caps = kit.caps.over(settings)
     plan = Plan(
         score=project.score,
@@ -143,7 +145,7 @@ def _bench(history: History, place: Place, kit: Kit) -> Bench:
         disk_bytes=caps.disk,
         output_bytes=caps.output,
     )
-    folder = place.project.home / "runs" / run.tag / "trials"
+    folder = project.home / "runs" / run.tag / "trials"
     return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 

@@ -14,6 +14,7 @@ from agent.records import Result, Status, Trial
 _UPSTREAM: Mapping[Status, str] = {
     "baseline": "keep",
     "keep": "keep",
+    "simplify": "keep",
     "discard": "discard",
     "crash": "crash",
     "oom": "crash",

@@ -15,7 +15,7 @@ from agent.display.pen import STYLES, Pen, bpb, duration, loss_at, pen_for, spen
 from agent.display.state import Running, RunState, baseline_of
 from agent.events import Event
 from agent.judge import incumbent_of, noise_of
-from agent.records import Trial
+from agent.records import KEPT, Trial
 
 # Seconds tick once a second; twice that keeps them even without making the terminal work.
 REFRESHES_PER_SECOND = 2
@@ -118,7 +118,8 @@ class Frame:
 
     def _trial(self, number: int, trial: Running) -> Iterator[Text]:
         proposal = trial.attempt.proposal
-        repeat = f"  run {trial.repeat} of {trial.repeats}" if trial.repeats > 1 else ""
+        whose = "incumbent, for comparison" if trial.role == "incumbent" else f"seed {trial.seed}"
+        repeat = f"  run {trial.run}: {whose}" if trial.run > 1 else ""
         yield Text.assemble((f"#{number} ", "bold"), self._pen.line(proposal.hypothesis), (repeat, "dim"))
         fraction = trial.fraction(self._now)
         bar = self._pen.bar(fraction, max(10, min(60, self._width - 36)))
@@ -196,14 +197,14 @@ class Frame:
 
     def _footer(self) -> Iterator[Text]:
         state = self._state
-        kept = sum(trial.status == "keep" for trial in state.trials)
+        kept = sum(trial.status in KEPT and trial.status != "baseline" for trial in state.trials)
         pace, noise = state.per_hour(), noise_of(state.trials)
         planned = state.run.planned if state.run else None
         parts = [f"{len(state.trials)} trials, {kept} kept"]
         parts += [f"{state.judged} of {planned} this time"] if planned is not None else []
         parts += [f"{pace:.1f} trials/h"] if pace else []
         parts += [spending(state.trials).partition(" (")[0]]
-        parts += [f"noise {noise.sd:.6f}"] if noise.sd is not None else []
+        parts += [f"noise {measured:.6f}"] if (measured := noise.sd if noise.sd is not None else noise.seeds) is not None else []
         yield self._best()
         yield Text.assemble(("run   ", "bold"), self._joined(*parts))
 
@@ -211,6 +212,6 @@ class Frame:
         best, baseline = self._incumbent, baseline_of(self._state.trials)
         if best is None or best.value is None or baseline is None or baseline.value is None:
             return Text.assemble(("best  ", "bold"), ("none yet", "dim"))
-        score = (f"{bpb(best.value)} ", "bold green" if best.status == "keep" else "")
+        score = (f"{bpb(best.value)} ", "bold green" if best.status != "baseline" else "")
         gain = f"{best.value - baseline.value:+.6f} vs baseline"
         return Text.assemble(("best  ", "bold"), score, self._joined(f"by #{best.number}", gain, best.proposal.hypothesis))

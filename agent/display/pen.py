@@ -19,6 +19,7 @@ PAPER = 10_000
 STYLES = {
     "baseline": "cyan",
     "keep": "bold green",
+    "simplify": "green",
     "discard": "dim",
     "crash": "red",
     "oom": "red",

@@ -67,9 +67,10 @@ def describe(event: Event) -> str:
             return f"{method} is proposing"
         case Proposed(proposal):
             return f"proposed: {proposal.hypothesis}"
-        case TrialStarted(attempt, slot, seed, repeat, repeats):
-            which = f", run {repeat} of {repeats}" if repeats > 1 else ""
-            return f"#{attempt.number} trains in slot {slot} with seed {seed}{which}: {attempt.proposal.hypothesis}"
+        case TrialStarted(attempt, slot, seed, run, role):
+            which = f", run {run}" if run > 1 else ""
+            whose = "'s incumbent" if role == "incumbent" else ""
+            return f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
         case Scoring(number):

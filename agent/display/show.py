@@ -7,6 +7,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from agent.display.claims import contradictions, flops_per_token
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
 from agent.records import Attempt, Change, Proposal, Provenance, Result, Trial, Value
 
@@ -14,12 +15,15 @@ CURVE_CELLS = 40
 FACTS = 12
 
 
-def trial_page(trial: Trial, diff: str, log: str | None, console: Console) -> RenderableType:
-    """Everything the ledger knows of `trial`; `diff` is its attempt against its parent, `log` its log's path here."""
+def trial_page(trial: Trial, diff: str, log: str | None, console: Console, incumbent: Trial | None = None) -> RenderableType:
+    """Everything the ledger knows of `trial`; `diff` is its attempt against its parent, `log` its log's path here.
+
+    incumbent: what it was compared with, to hold the claim against.
+    """
     pen = pen_for(console)
     return Group(
         _title(trial, pen), Text(""), _claim(trial.proposal, _changes(trial.changes, pen), pen), Text(""),
-        *_rationale(trial.proposal, pen), _facts(trial, log, pen), Text(""),
+        *_denied(trial, incumbent, pen), *_rationale(trial.proposal, pen), _facts(trial, log, pen), Text(""),
         _edits(trial.proposal, pen) if trial.status == "refused" else diff_view(diff, console),
     )  # fmt: skip
 
@@ -65,6 +69,14 @@ def _claim(proposal: Proposal, changed: Text, pen: Pen) -> RenderableType:
     return grid
 
 
+def _denied(trial: Trial, incumbent: Trial | None, pen: Pen) -> Iterator[Text]:
+    """Where the record contradicts the claim."""
+    found = contradictions(trial, incumbent)
+    yield from (Text(f"contradicted  {pen.line(line)}", style="bold red") for line in found)
+    if found:
+        yield Text("")
+
+
 def _changes(changes: tuple[Change, ...], pen: Pen) -> Text:
     if not changes:
         return Text("no constant")
@@ -99,7 +111,9 @@ def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
     lines = [("reason", trial.reason)]
+    lines += list(_compared(trial))
     lines += list(_measured(trial.result, pen)) if trial.result else []
+    lines += [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")] if (flops := flops_per_token(trial)) else []
     lines += [("proposed by", _provenance(trial.proposal.by))]
     lines += [("judged", trial.at), ("attempt", trial.attempt), ("verdict", trial.verdict), ("log", log or "not on this machine")]
     lines = [(name, pen.line(said)) for name, said in lines if said]
@@ -110,9 +124,23 @@ def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
     return grid
 
 
+def _compared(trial: Trial) -> Iterator[tuple[str, str]]:
+    """What the verdict rests on, seed by seed."""
+    for pair in trial.pairs:
+        difference = pair.candidate - pair.incumbent
+        yield (
+            "pair",
+            f"{difference:+.6f}  seed {pair.seed}  {bpb(pair.candidate)} against #{trial.against}'s {bpb(pair.incumbent)}",
+        )
+    if trial.interval:
+        yield "interval", f"from {trial.interval[0]:+.6f} to {trial.interval[1]:+.6f}, at 95 %"
+    if trial.charge is not None:
+        yield "charge", f"{trial.charge:.6f} of what simplifications may cost"
+
+
 def _measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
     for score in result.scores:
-        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.kind}"
+        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}"
     if result.curve:
         first, last = result.curve[0], result.curve[-1]
         yield "loss", f"{pen.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}"

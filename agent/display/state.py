@@ -28,7 +28,7 @@ class Running:
 
     def __init__(self, event: TrialStarted, budget: Budget, now: float) -> None:
         self.attempt: Attempt = event.attempt
-        self.slot, self.seed, self.repeat, self.repeats = event.slot, event.seed, event.repeat, event.repeats
+        self.slot, self.seed, self.run, self.role = event.slot, event.seed, event.run, event.role
         self.curve: list[tuple[float, float]] = []
         self.began = self.heard = now
         self.scoring_since: float | None = None

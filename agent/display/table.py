@@ -96,9 +96,7 @@ def _best(trials: Sequence[Trial], pen: Pen) -> Text:
 
 
 def _noise(trials: Sequence[Trial], pen: Pen) -> Text:
-    noise = noise_of(trials)
-    what = pen.line(str(noise))
-    return Text(f"noise   {what}" + (f": only gains above {noise.margin:.6f} are kept" if noise.sd is not None else ""))
+    return Text(f"noise   {pen.line(str(noise_of(trials)))}")
 
 
 def counts(trials: Sequence[Trial]) -> str:

@@ -2,12 +2,12 @@
 
 import re
 from functools import cache
-from statistics import stdev
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from agent.judge import noise_of
 from agent.propose.context import Context
-from agent.records import Proposal, Trial
+from agent.records import KEPT, Proposal, Trial
 
 MAX_PROGRAM_CHARACTERS = 20_000
 # About six thousand tokens: a night's ledger in one line a trial, and the prompt stays flat however long the run.
@@ -35,8 +35,8 @@ def ledger_text(context: Context) -> str:
         _templates()
         .get_template("ledger.j2")
         .render(
-            noise=_noise(context.trials),
-            best=next((f"{t.value:.6f}" for t in reversed(context.trials) if t.status in ("keep", "baseline")), None),
+            noise=str(noise_of(context.trials)),
+            best=next((f"{t.value:.6f}" for t in reversed(context.trials) if t.status in KEPT), None),
             lines=lines,
             omitted=len(context.trials) - len(lines),
             pending=[pending_line(proposal) for proposal in context.pending],
@@ -74,7 +74,7 @@ def fenced(text: str, language: str = "", limit: int | None = None) -> str:
 def _ledger_lines(trials: tuple[Trial, ...], limit: int) -> list[str]:
     """As many trials as fit, in their order: the newest few first, then the kept ones, then the newest of the rest."""
     newest = list(reversed(trials))
-    ranked = sorted(newest, key=lambda trial: (trial not in newest[:10], trial.status not in ("baseline", "keep")))
+    ranked = sorted(newest, key=lambda trial: (trial not in newest[:10], trial.status not in KEPT))
     chosen: dict[int, str] = {}
     for trial in ranked:
         line = trial_line(trial)
@@ -92,14 +92,6 @@ def _edits_line(proposal: Proposal) -> str:
         place = getattr(edit, "name", None) or getattr(edit, "within", None) or getattr(edit, "after", None) or ""
         pieces.append(f"{edit.kind} {place}".strip())
     return ", ".join(pieces)
-
-
-def _noise(trials: tuple[Trial, ...]) -> dict[str, str | int] | None:
-    for trial in reversed(trials):
-        if trial.status == "baseline" and trial.result and len(trial.result.scores) > 1:
-            scores = [score.value for score in trial.result.scores]
-            return {"count": len(scores), "sd": f"{stdev(scores):.6f}"}
-    return None
 
 
 def _shown(value: object) -> str:

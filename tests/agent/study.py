@@ -14,7 +14,7 @@ from agent.ledger import Ledger
 from agent.loop import Loop
 from agent.project import Project, find_project
 from agent.propose import Context, Unreadable
-from agent.records import Edit, Proposal, Provenance, SetConstant
+from agent.records import Attempt, Edit, Order, Proposal, Provenance, Result, SetConstant, Trial
 from agent.settings import RunSettings, read_settings
 from agent.slots import make_slots
 from agent.space import read_constants, read_space
@@ -84,7 +84,7 @@ def settings_of(project: Project, **changes: object) -> RunSettings:
     fields: dict[str, object] = {
         "tag": "t", "method": "list", "model": None, "budget": Budget(amount=3, unit="steps"), "seed": 0, "workers": 1,
         "trials": None, "hours": None, "max_cost": None, "baseline_repeats": 2, "data_fingerprint": None,
-        "start_commit": head, "score": project.score,
+        "start_commit": head, "score": project.score, "verdict": "greedy",
     }  # fmt: skip
     return RunSettings(**{**fields, **changes})
 
@@ -112,3 +112,12 @@ def study(folder: Path, **changes: object) -> Iterator[History]:
     project = project_of(make_repository(folder))
     with History.create(project, settings_of(project, **changes)) as history:
         yield history
+
+
+def settle(ledger: Ledger, attempt: Attempt, result: Result) -> tuple[Trial, Proposal | None]:
+    """The verdict on an attempt whose runs gave `result`, and what to try again; runs it still lacks repeat the last score."""
+    ledger.history.note(attempt, result)
+    while isinstance(needed := ledger.next(attempt), Order):
+        score = result.scores[-1].model_copy(update={"seed": needed.seed, "role": needed.role})
+        ledger.record(attempt, needed, result.model_copy(update={"scores": (score,)}))
+    return needed.trial, needed.replay

@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from agent.bench import OVERHEAD_SLACK_SECONDS, UNKNOWN_OVERHEAD_SECONDS, UNKNOWN_STEPS_SECONDS, Assignment, Bench, Plan, wall_cap
+from agent.bench import (
+    OVERHEAD_SLACK_SECONDS,
+    UNKNOWN_OVERHEAD_SECONDS,
+    UNKNOWN_STEPS_SECONDS,
+    Assignment,
+    Bench,
+    Plan,
+    add_run,
+    wall_cap,
+)
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, TrialStarted
-from agent.records import Attempt, Result
+from agent.records import Attempt, Order, Result
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.outcome import Cancelled, Crashed, Finished, Outcome, RunSpec, TimedOut, Usage
@@ -36,14 +45,24 @@ def bench_of(folder: Path, script: Script, unit: str = "s", memory: int | None =
     return Bench(plan, ScriptedRunner(script), (Slot(number=0, cpus=(0,)),), folder, export)
 
 
-def assignment(seeds: tuple[int, ...] = (0,), number: int = 7, baseline: float | None = None) -> Assignment:
+def assignment(seed: int = 0, number: int = 7, baseline: float | None = None, run: int = 1) -> Assignment:
     attempt = Attempt(number=number, commit=f"c{number}", parent="p", proposal=proposal(LR=1))
-    return Assignment(attempt, Slot(number=0, cpus=(0,)), seeds, baseline)
+    return Assignment(attempt, Order(commit=f"c{number}", seed=seed), Slot(number=0, cpus=(0,)), run, baseline)
 
 
 def measured(folder: Path, script: Script, seeds: tuple[int, ...] = (0,)) -> tuple[Result | None, list[Event]]:
+    """What the runs under `seeds` give together, until one fails."""
     heard: list[Event] = []
-    return bench_of(folder, script).run(assignment(seeds), heard.append, threading.Event()), heard
+    bench, result = bench_of(folder, script), None
+    for run, seed in enumerate(seeds, 1):
+        order = assignment(seed, run=run)
+        one = bench.run(order, heard.append, threading.Event())
+        if one is None:
+            return None, heard
+        result = add_run(result, one, order.order)
+        if one.status != "scored":
+            break
+    return result, heard
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from agent.history import History
 from agent.ledger import Ledger
 from agent.records import Result, Score, Trial
 from agent.space import read_constants, read_space
-from tests.agent.study import ListProposer, loop_of, make_repository, project_of, proposal, settings_of, study
+from tests.agent.study import ListProposer, loop_of, make_repository, project_of, proposal, settings_of, settle, study
 from tests.e2e.researcher import fsck, git
 
 NIGHT = [proposal(LR=0.3), proposal(LR=0.9), proposal(DEPTH=13), proposal(NOPE=1), proposal(DEPTH=6)]
@@ -111,8 +111,8 @@ def test_gc_and_packed_references_in_the_middle_of_a_run(tmp_path: Path) -> None
         git(tmp_path, "reflog", "expire", "--expire=now", "--all")
         git(tmp_path, "gc", "-q", "--prune=now")
         git(tmp_path, "pack-refs", "--all")
-        ledger.settle(attempt, scored(1.0))
-        ledger.settle(other, scored(0.5))
+        settle(ledger, attempt, scored(1.0))
+        settle(ledger, other, scored(0.5))
         assert [trial.status for trial in history.trials] == ["baseline", "keep"]
     assert reopened(tmp_path).trials == history.trials
     fsck(tmp_path)
@@ -255,12 +255,12 @@ def test_a_rebase_that_makes_the_merges_anew_is_measured_again(tmp_path: Path) -
 def test_a_branch_that_is_gone(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         ledger = Ledger(history, read_space)
-        ledger.settle(ledger.begin_baseline(), scored(1.0))
+        settle(ledger, ledger.begin_baseline(), scored(1.0))
         attempt = ledger.begin(proposal(LR=0.3))
         tip = history.tip
         git(tmp_path, "update-ref", "-d", "refs/heads/autoresearch/t")
         with pytest.raises(HistoryFault, match="deleted") as fault:
-            ledger.settle(attempt, scored(0.5))  # type: ignore[arg-type]
+            settle(ledger, attempt, scored(0.5))  # type: ignore[arg-type]
     with pytest.raises(HistoryFault, match="no run t"):
         History.open(project_of(tmp_path), "t")
     with pytest.raises(HistoryFault, match="still in flight"):
@@ -363,7 +363,7 @@ def test_a_death_between_any_two_git_commands_loses_nothing(tmp_path: Path, monk
     project = project_of(tmp_path)
     with History.create(project, settings_of(project)) as history:
         ledger = Ledger(history, read_space)
-        ledger.settle(ledger.begin_baseline(), scored(100.0))
+        settle(ledger, ledger.begin_baseline(), scored(100.0))
     survived = False
     for call in range(60):
         before = reopened(tmp_path)
@@ -395,7 +395,7 @@ def work(history: History, round_: int) -> None:
     for n, value in ((1, best - 1), (2, best)):
         attempt = ledger.begin(proposal(LR=round((10 * round_ + n) * 1e-4, 6), hypothesis=f"{round_}.{n}"))
         assert not isinstance(attempt, Trial)
-        ledger.settle(attempt, scored(value))
+        settle(ledger, attempt, scored(value))
     refused = ledger.admit(proposal(NOPE=1))
     assert not isinstance(refused, str)
     ledger.refuse(proposal(NOPE=1), refused)
@@ -405,7 +405,7 @@ def finish(history: History) -> None:
     """What a resume does with attempts in flight."""
     ledger = Ledger(history, read_space)
     for attempt in history.in_flight:
-        ledger.settle(attempt, scored(200.0))
+        settle(ledger, attempt, scored(200.0))
 
 
 def check_whole(folder: Path) -> None:
@@ -428,12 +428,12 @@ def check_whole(folder: Path) -> None:
 def test_git_is_asked_as_often_for_the_last_verdict_as_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with study(tmp_path) as history:
         ledger = Ledger(history, read_space)
-        ledger.settle(ledger.begin_baseline(), scored(1.0))
+        settle(ledger, ledger.begin_baseline(), scored(1.0))
         counts = []
         for n in range(1, 31):
             with dying(monkeypatch, -1, False) as calls:
                 attempt = ledger.begin(proposal(LR=n / 1000))
-                ledger.settle(attempt, scored(1.0))  # type: ignore[arg-type]
+                settle(ledger, attempt, scored(1.0))  # type: ignore[arg-type]
             counts.append(len(calls))
     assert len(set(counts)) == 1, counts
     assert counts[0] <= 12
@@ -442,8 +442,8 @@ def test_git_is_asked_as_often_for_the_last_verdict_as_for_the_first(tmp_path: P
 def test_a_thousand_trials_are_read_with_a_handful_of_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with study(tmp_path) as history:
         ledger = Ledger(history, read_space)
-        ledger.settle(ledger.begin_baseline(), scored(1.0))
-        ledger.settle(ledger.begin(proposal(LR=0.3)), scored(0.5))  # type: ignore[arg-type]
+        settle(ledger, ledger.begin_baseline(), scored(1.0))
+        settle(ledger, ledger.begin(proposal(LR=0.3)), scored(0.5))  # type: ignore[arg-type]
     copies = import_trials(tmp_path, 1000)
     with dying(monkeypatch, -1, False) as calls:
         again = reopened(tmp_path)

@@ -76,7 +76,7 @@ def started(trials: tuple[Trial, ...] = ()) -> RunStarted:
 
 def begins(number: int, hypothesis: str, slot: int = 0) -> TrialStarted:
     """A trial begins to train."""
-    return TrialStarted(Attempt(number=number, commit="c", parent="p", proposal=proposal(hypothesis)), slot, 42, 1, 1)
+    return TrialStarted(Attempt(number=number, commit="c", parent="p", proposal=proposal(hypothesis)), slot, 42, 1)
 
 
 def morning() -> tuple[Event, ...]:

@@ -82,7 +82,7 @@ def test_the_summary_answers_best_noise_cost_and_what_next() -> None:
     on = paper()
     text = shown(summary("autoresearch/t", night(), on), on)
     assert "best    1.880001 val_bpb by #2, -0.032344 (-1.69%) against the baseline: deeper: DEPTH 4 → 6" in text
-    assert "noise   ±0.001000 (sd of 3 runs): only gains above 0.002000 are kept" in text
+    assert "noise   no comparison repeated yet, ±0.001000 between seeds (3 runs)" in text
     assert "trials  1 baseline, 1 keep, 2 discard, 1 crash, 1 oom, 1 timeout, 1 refused" in text
     assert "spent   $0.12" in text
     assert text.rstrip().endswith("next\n  autoresearch show 2\n  autoresearch diff 2\n  autoresearch resume autoresearch/t")

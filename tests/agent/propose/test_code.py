@@ -142,7 +142,7 @@ def test_the_ledger_shows_what_changed_beside_what_was_claimed() -> None:
     assert '#1 discard 1.100000 (+0.100000) DEPTH 8 → 10 [512 MB] "wider by far": not better' in text
     assert '#2 crash DEPTH 8 → 20 "twenty": crash: a long story' in text
     assert '#3 refused "an idea": refused: a long story' in text
-    assert "2 seeds scored with a standard deviation of 0.000707" in text
+    assert "±0.000707 between seeds (2 runs)" in text
     assert '"under way": set_constant DEPTH' in text
 
 

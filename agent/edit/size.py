@@ -1,0 +1,17 @@
+"""How long a file is when nothing counts but code: comments, blank lines, layout and docstrings do not."""
+
+import ast
+
+from agent.edit.source import parse_tree
+from agent.records import Refused
+
+
+def code_lines(source: str) -> int:
+    """Lines of the code as Python itself would print it; 0 for a file that does not parse."""
+    tree = parse_tree(source.removeprefix("\ufeff"))
+    if isinstance(tree, Refused):
+        return 0
+    homes = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    texts = [ast.get_docstring(node, clean=False) or "" for node in ast.walk(tree) if isinstance(node, homes)]
+    docstrings = sum(len(text.splitlines()) for text in texts)
+    return len(ast.unparse(tree).splitlines()) - docstrings

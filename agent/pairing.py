@@ -1,0 +1,79 @@
+"""Which runs may be compared, and which one to make next: paired seeds, one machine, one speed, alternating in time. Pure."""
+
+from collections.abc import Sequence
+
+from agent.records import Pair, Role, Score, Trial
+
+# A machine that trains the same code slower than this share of before has changed: what it measured before is not comparable.
+SAME_SPEED = 0.85
+# A candidate as large as the incumbent, and slower than this: the incumbent is run again before anybody blames the idea.
+SUSPICIOUS_SPEED = 0.75
+# So many trials without a run of the incumbent, and it is run again: a slow drift shows in no single trial.
+CHECK_EVERY = 25
+
+
+def scores_of(trials: Sequence[Trial], number: int) -> tuple[Score, ...]:
+    """Everything that was measured of the code of trial `number`, oldest first: as a candidate, and as an incumbent since."""
+    found: list[Score] = []
+    for trial in trials:
+        role = "candidate" if trial.number == number else "incumbent" if trial.against == number else None
+        if role and trial.result:
+            found += [score for score in trial.result.scores if score.role == role]
+    return tuple(found)
+
+
+def comparable(scores: Sequence[Score], machine: str, timed: bool) -> dict[int, Score]:
+    """The newest score under each seed on `machine`; where training is timed, only those measured at the newest one's speed."""
+    here = [score for score in scores if score.machine == machine]
+    speeds = [score.speed for score in here if score.speed]
+    if timed and speeds:
+        here = [score for score in here if score.speed and _same_speed(score.speed, speeds[-1])]
+    return {score.seed: score for score in here}
+
+
+def _same_speed(one: float, other: float) -> bool:
+    return min(one, other) >= SAME_SPEED * max(one, other)
+
+
+def pairs_of(own: dict[int, Score], other: dict[int, Score]) -> tuple[Pair, ...]:
+    """The pairs that two sets of comparable scores make, in the order in which the candidate was measured."""
+    return tuple(Pair(seed=s, candidate=own[s].value, incumbent=other[s].value) for s in own if s in other)
+
+
+def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: int = 0) -> int:
+    """The seed of trial `number`'s next pair: one that the incumbent was measured under already, else the next new one.
+
+    The incumbent's own first score screened it, so it is a lucky one: it comes last. The others take turns from trial to trial:
+    a lucky score among them then makes one candidate's screen too hard, not every candidate's.
+    """
+    clean = incumbent[1:] or incumbent
+    turn = number % len(clean) if clean else 0
+    left = [seed for seed in (*clean[turn:], *clean[:turn], *incumbent) if seed not in own]
+    return left[0] if left else max([*own, *incumbent, first - 1]) + 1
+
+
+def next_run(own: dict[int, Score], incumbent: dict[int, Score], number: int, first: int) -> tuple[int, Role]:
+    """Seed and role of the run that completes a pair or begins the next one; which of the two comes first takes turns."""
+    for seed in own:
+        if seed not in incumbent:
+            return seed, "incumbent"
+    seed = next_seed(tuple(own), tuple(incumbent), number, first)
+    return seed, "incumbent" if seed not in incumbent and len(own) % 2 else "candidate"
+
+
+def suspicious(screen: Score, parameters: int | None, incumbent: Score | None, there: int | None) -> bool:
+    """Whether a candidate's first run was so slow that the machine may be to blame."""
+    if incumbent is None or not screen.speed or not incumbent.speed or parameters != there:
+        return False
+    return screen.speed < SUSPICIOUS_SPEED * incumbent.speed
+
+
+def overdue(trials: Sequence[Trial], number: int) -> bool:
+    """Whether the incumbent `number` has not been run for many trials."""
+    since = 0
+    for trial in reversed(trials):
+        fresh = trial.result and any(score.role == "incumbent" for score in trial.result.scores)
+        if trial.number == number or (trial.against == number and fresh):
+            return since >= CHECK_EVERY
+        since += trial.result is not None
+    return False

@@ -1,0 +1,159 @@
+"""Measures states of a run again, side by side under fresh seeds: what `replicate` and `ablate` are made of. Decides nothing."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from math import sqrt
+from statistics import fmean, stdev
+
+from pydantic import FiniteFloat
+
+from agent.bench import Assignment, Listener, Measures
+from agent.edit import Applied, apply, diff
+from agent.errors import HistoryFault
+from agent.history import History
+from agent.judge import CONFIDENCE
+from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, Trial
+from sandbox.record import Record
+
+
+class Comparison(Record):
+    """One state against another, seed by seed. delta: mean difference, candidate minus reference; interval: at 95 %."""
+
+    what: str
+    pairs: tuple[Pair, ...] = ()
+    failure: str = ""
+    """Why there are no pairs."""
+
+    @property
+    def delta(self) -> float | None:
+        """Mean difference; None without pairs."""
+        return fmean(pair.candidate - pair.incumbent for pair in self.pairs) if self.pairs else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of delta, by Student's t; None with fewer than two pairs."""
+        differences = [pair.candidate - pair.incumbent for pair in self.pairs]
+        if len(differences) < 2:
+            return None
+        from scipy import stats
+
+        half = float(stats.t.isf((1 - CONFIDENCE) / 2, len(differences) - 1)) * stdev(differences) / sqrt(len(differences))
+        return fmean(differences) - half, fmean(differences) + half
+
+    @property
+    def verdict(self) -> str:
+        """In words: whether the candidate is better, worse, or not to be told apart."""
+        if self.failure or self.delta is None:
+            return self.failure or "nothing was measured"
+        if all(pair.candidate == pair.incumbent for pair in self.pairs):
+            return "no difference at all"
+        if self.interval is None:
+            return "one pair tells nothing"
+        low, high = self.interval
+        return "better" if high < 0 else "worse" if low > 0 else "not to be told from noise"
+
+
+class Scored(Record):
+    """A state's score under one seed; or why there is none."""
+
+    value: FiniteFloat | None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """Something that can be trained: a commit, and what to call it."""
+
+    name: str
+    commit: str
+    number: int
+
+
+def fresh_seeds(trials: Sequence[Trial], how_many: int, first: int) -> tuple[int, ...]:
+    """Seeds under which no verdict of the run was reached."""
+    used = {score.seed for trial in trials if trial.result for score in trial.result.scores}
+    return tuple(islice((seed for seed in count(first) if seed not in used), how_many))
+
+
+def compare(
+    bench: Measures,
+    candidates: Sequence[State],
+    reference: State,
+    seeds: Sequence[int],
+    listen: Listener,
+    cancel: threading.Event,
+) -> Iterator[Comparison]:
+    """Train every state under every seed, all of a seed before the next: a drift meets all alike."""
+    table: dict[str, dict[int, Scored]] = {state.commit: {} for state in (reference, *candidates)}
+    for turn, seed in enumerate(seeds):
+        order = (reference, *candidates) if turn % 2 == 0 else (*reversed(candidates), reference)
+        for state in order:
+            if not any(scored.failure for scored in table[state.commit].values()):
+                table[state.commit][seed] = _train(bench, state, seed, turn, listen, cancel)
+                if cancel.is_set():
+                    return
+    for state in candidates:
+        yield _comparison(state, table[state.commit], table[reference.commit])
+
+
+def _train(bench: Measures, state: State, seed: int, turn: int, listen: Listener, cancel: threading.Event) -> Scored:
+    proposal = Proposal(hypothesis=state.name, by=Provenance(method="remeasure", origin="replay"))
+    attempt = Attempt(number=state.number, commit=state.commit, parent=state.commit, proposal=proposal)
+    run = bench.run(Assignment(attempt, Order(commit=state.commit, seed=seed), bench.slots[0], turn + 1, None), listen, cancel)
+    if run is None:
+        return Scored(value=None, failure="stopped")
+    return Scored(value=run.value, failure="" if run.status == "scored" else f"{run.status}: {run.detail}")
+
+
+def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) -> Comparison:
+    failures = [scored.failure for scored in (*own.values(), *other.values()) if scored.failure]
+    pairs = tuple(
+        Pair(seed=seed, candidate=mine.value, incumbent=theirs.value)
+        for seed, mine in own.items() if (theirs := other.get(seed)) and mine.value is not None and theirs.value is not None
+    )  # fmt: skip
+    return Comparison(what=state.name, pairs=pairs if not failures else (), failure=failures[0] if failures else "")
+
+
+# ---------------------------------------------------------------- ablation
+
+
+@dataclass(frozen=True)
+class Without:
+    """The final state with one kept change taken out: its train.py, or why that cannot be had."""
+
+    trial: Trial
+    source: str | None
+    reason: str = ""
+
+
+def kept_changes(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """What was kept, oldest first, behind the newest baseline."""
+    found: list[Trial] = []
+    for trial in trials:
+        found = [] if trial.status == "baseline" else [*found, trial] if trial.status in KEPT else found
+    return tuple(found)
+
+
+def without(history: History, trial: Trial) -> Without:
+    """The tip's train.py with the change of `trial` undone: the reverse of its edits, where later ones have left their place."""
+    before, after = history.source_at(f"{trial.attempt}^"), history.source_at(trial.attempt)
+    back = apply(history.source, reverse(before, after))
+    if not isinstance(back, Applied):
+        return Without(trial, None, f"later changes build on it ({back})")
+    if back.source == history.source:
+        return Without(trial, None, "a later change replaced it")
+    return Without(trial, back.source)
+
+
+def reverse(before: str, after: str) -> tuple[Edit, ...]:
+    """The edits that undo a change."""
+    return tuple(diff(after, before))
+
+
+def state_of(trial: Trial) -> State:
+    """The state that a trial tried."""
+    if not trial.attempt or trial.result is None:
+        raise HistoryFault(f"#{trial.number} was never trained: nothing to measure again", f"autoresearch show {trial.number}")
+    return State(f"#{trial.number} {trial.proposal.hypothesis}", trial.attempt, trial.number)

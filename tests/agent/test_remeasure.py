@@ -1,0 +1,117 @@
+"""Afterwards: fresh seeds, side by side; each kept change taken out; clean commits."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.bench import Bench, Plan
+from agent.errors import UsageFault
+from agent.finalize import finalize_run
+from agent.gitio import Plumbing
+from agent.history import History
+from agent.records import Proposal, Provenance, ReplaceStatements
+from agent.remeasure import State, compare, fresh_seeds, kept_changes, state_of, without
+from agent.slots import make_slots
+from agent.space import read_constants
+from sandbox.outcome import Crashed, Outcome, RunSpec, Usage
+from sandbox.scripted import ScriptedRunner
+from tests.agent.study import ListProposer, loop_of, proposal, study
+from tests.agent.test_reruns import noisy, source_of
+
+
+def bench_of(history: History, script: object = noisy) -> Bench:
+    plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=history.run.budget, memory_bytes=None)
+    folder = Path(history.project.root) / ".autoresearch" / "again"
+    return Bench(plan, ScriptedRunner(script), make_slots(1, (0,), ()), folder, history.export)  # type: ignore[arg-type]
+
+
+def no_op(name: str) -> Proposal:
+    return proposal(ReplaceStatements(old="SEED = 1", new=f"SEED = 1\n{name} = 1"), hypothesis=f"add {name}")
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Iterator[History]:
+    """One real improvement, and three edits that change nothing, all kept by greed."""
+    better = iter([0.0, 0.0, 0.0, -0.0001, -0.0002, -0.0003])
+
+    def lucky(spec: RunSpec) -> tuple[Outcome, str]:
+        outcome, said = noisy(spec)
+        return outcome, f"---\nval_bpb: {float(said.split('val_bpb: ')[1]) + next(better)}\n"
+
+    proposals = [proposal(LR=0.3, hypothesis="the real one"), no_op("A"), no_op("B"), no_op("C")]
+    with study(tmp_path, verdict="greedy", baseline_repeats=2) as history:
+        list(loop_of(history, ListProposer(proposals), lucky, trials=4).events())
+        assert [trial.status for trial in history.trials] == ["baseline", *["keep"] * 4]
+        yield history
+
+
+def test_ablation_tells_one_real_improvement_from_three_that_change_nothing(planted: History) -> None:
+    states = []
+    for trial in kept_changes(planted.trials):
+        taken = without(planted, trial)
+        assert taken.source is not None, taken.reason
+        proposed = Proposal(hypothesis=f"without {trial.number}", by=Provenance(method="ablate", origin="replay"))
+        states.append(State(proposed.hypothesis, planted.draft(trial.number, proposed, taken.source).commit, trial.number))
+    seeds = fresh_seeds(planted.trials, 4, 0)
+    found = list(compare(bench_of(planted), states, State("all", planted.tip, 4), seeds, lambda _: None, threading.Event()))
+    assert [one.verdict for one in found] == ["worse", *["no difference at all"] * 3]
+    assert found[0].delta == pytest.approx(0.2, abs=0.02)
+    assert found[0].interval
+    assert found[0].interval[0] > 0
+
+
+def test_seeds_are_fresh(planted: History) -> None:
+    used = {score.seed for trial in planted.trials for score in trial.result.scores}  # type: ignore[union-attr]
+    assert used == {0, 1}
+    assert fresh_seeds(planted.trials, 3, 0) == (2, 3, 4)
+
+
+def test_a_state_that_fails_says_so(planted: History) -> None:
+    def broken(spec: RunSpec) -> tuple[Outcome, str]:
+        if "LR = 0.3" in source_of(spec):
+            return Crashed(usage=Usage(seconds=1.0), exit_code=1), "RuntimeError: worn out\n"
+        return noisy(spec)
+
+    baseline, best = planted.trials[0], planted.trials[1]
+    states = [state_of(best)]
+    [found] = compare(bench_of(planted, broken), states, state_of(baseline), (5, 6), lambda _: None, threading.Event())
+    assert "worn out" in found.verdict
+    assert found.delta is None
+
+
+def test_one_pair_tells_nothing(planted: History) -> None:
+    baseline, best = planted.trials[0], planted.trials[1]
+    [found] = compare(bench_of(planted), [state_of(best)], state_of(baseline), (9,), lambda _: None, threading.Event())
+    assert (found.verdict, found.interval) == ("one pair tells nothing", None)
+
+
+def test_a_change_that_a_later_one_replaced_cannot_be_taken_out(tmp_path: Path) -> None:
+    with study(tmp_path, verdict="greedy") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2), proposal(LR=0.4)]), trials=2).events())
+        first, second = kept_changes(history.trials)
+        assert without(history, second).source is not None
+        taken = without(history, first)
+        assert taken.source is None or read_constants(taken.source)["LR"] == 0.1
+
+
+def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> None:
+    lines = list(finalize_run(planted, "tuned", frozenset({2, 3, 4})))
+    git = Plumbing(Path(planted.project.root))
+    log = git("log", "--format=%B", f"{planted.run.start_commit}..tuned")
+    assert "the real one" in log
+    assert "Measured: -0.2" in log
+    assert git("rev-list", "--count", f"{planted.run.start_commit}..tuned").strip() == "1"
+    assert read_constants(planted.source_at("tuned"))["LR"] == 0.3
+    assert "A = 1" not in planted.source_at("tuned")
+    assert lines[-1].startswith("next: git diff")
+    with pytest.raises(UsageFault, match="already"):
+        list(finalize_run(planted, "tuned", frozenset()))
+    with pytest.raises(UsageFault, match="not kept"):
+        list(finalize_run(planted, "other", frozenset({99})))
+
+
+def test_finalize_with_everything_is_the_runs_tip(planted: History) -> None:
+    list(finalize_run(planted, "whole", frozenset()))
+    assert planted.source_at("whole") == planted.source
