@@ -22,13 +22,14 @@ from agent.edit import Applied, apply
 from agent.errors import ModelFault
 from agent.events import Judged
 from agent.gitio import Plumbing
-from agent.history import History, head_of
+from agent.history import History
 from agent.judge import VerdictRule, noise_of
 from agent.ledger import Ledger
 from agent.loop import Loop
 from agent.project import find_project
 from agent.propose import Context
 from agent.records import Edit, Proposal, Provenance, ReplaceStatements, SetConstant, Trial
+from agent.runs import head_of
 from agent.settings import RunSettings, read_settings
 from agent.slots import make_slots, this_machine
 from agent.space import read_space
@@ -89,14 +90,16 @@ def small_workspace(folder: Path) -> Path:
 
 
 @contextmanager
-def small_run(folder: Path, verdict: VerdictRule, steps: int, tag: str = "small") -> Iterator[tuple[History, Bench]]:
+def small_run(
+    folder: Path, verdict: VerdictRule, steps: int, seed: int = 0, tag: str = "small"
+) -> Iterator[tuple[History, Bench]]:
     """A new run on the small workspace in `folder`, with all that it takes to train."""
     project = find_project(folder, read_settings(folder))
     data, sandbox = prepare_data(folder / "workspace/prepare.py"), choose_runner()
     run = RunSettings(
-        tag=tag, method="list", model=None, budget=Budget(amount=steps, unit="steps"), seed=0, workers=1, trials=None, hours=None,
-        max_cost=None, baseline_repeats=3, data_fingerprint=data.fingerprint, start_commit=head_of(project), score="sealed",
-        verdict=verdict,
+        tag=tag, method="list", model=None, budget=Budget(amount=steps, unit="steps"), seed=seed, workers=1, trials=None,
+        hours=None, max_cost=None, baseline_repeats=3, data_fingerprint=data.fingerprint, start_commit=head_of(project),
+        score="sealed", verdict=verdict,
     )  # fmt: skip
     plan = Plan(score="sealed", train="train.py", data=data.data, read_only=(), budget=run.budget, memory_bytes=None)
     with History.create(project, run) as history:
@@ -115,14 +118,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--verdict", choices=("sequential", "greedy"), default="sequential")
     parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0, help="the harness's first seed")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, small_run(small_workspace(Path(name) / "r"), options.verdict, options.steps) as (
-        history, bench,
-    ):  # fmt: skip
-        for trial in play(history, bench, map(no_op, range(1, 10_000)), options.trials):
-            print(verdict_line(trial), flush=True)
-        trials = history.trials
+    with tempfile.TemporaryDirectory() as name:
+        folder = small_workspace(Path(name) / "r")
+        with small_run(folder, options.verdict, options.steps, options.seed) as (history, bench):
+            for trial in play(history, bench, map(no_op, range(1, 10_000)), options.trials):
+                print(verdict_line(trial), flush=True)
+            trials = history.trials
     kept = sum(trial.status in ("keep", "simplify") for trial in trials)
     runs = sum(len(trial.result.scores) for trial in trials if trial.result)
     print(f"{options.verdict}: {kept} of {options.trials} edits that change nothing were kept, in {runs} runs")

@@ -107,8 +107,8 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert (result.status, result.seconds, result.peak_memory_mb, result.tier) == ("scored", 4.5, 5.0, "scripted")
     assert result.curve == ((0.5, 2.5),)
     assert result.facts == {"num_steps": 3}
-    started = [(event.seed, event.repeat, event.repeats) for event in heard if isinstance(event, TrialStarted)]
-    assert started == [(3, 1, 3), (4, 2, 3), (5, 3, 3)]
+    started = [(event.seed, event.run) for event in heard if isinstance(event, TrialStarted)]
+    assert started == [(3, 1), (4, 2), (5, 3)]
     assert sorted(path.name for path in (tmp_path / "0007").iterdir()) == ["train-3.log", "train-4.log", "train-5.log"]
 
 
