@@ -14,6 +14,7 @@ LAYERS = (
     {"cli"},
     {"loop"},
     {"ledger", "bench"},
+    {"pages"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
     | {"judge", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},

@@ -1,0 +1,48 @@
+"""The commands that make pages: `report`. They take no lock and change nothing in the repository."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli import app, epilog
+from agent.cli.review import Branch, reading
+from agent.errors import UsageFault
+
+
+@app.command(
+    epilog=epilog("autoresearch report", "autoresearch report nov24 --output night.html", "autoresearch report --markdown")
+)
+def report(
+    branch: Branch = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write; - is stdout. Default: TAG.html, or stdout for Markdown."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown for a pull request instead of a page.")] = False,
+) -> None:
+    """A run as one HTML file to look at or to send.
+
+    Made from the branch alone. The file loads nothing from anywhere: best and noise, what did it, the staircase, every trial
+    with its claim, record, curve and diff, the constants, and the cost.
+    """
+    from agent.pages.markdown import markdown_report
+    from agent.pages.render import report as html_report
+    from agent.pages.story import own_diffs, read_story
+
+    with reading(branch) as history:
+        story = read_story(history)
+        text = markdown_report(story) if markdown else html_report(story, own_diffs(history, story.trials))
+    write(text, output or (Path("-") if markdown else Path(f"{story.run.tag}.html")))
+
+
+def write(text: str, output: Path) -> None:
+    """Write `text` into a file and say so, or to stdout for `-`; UsageFault where it cannot be written."""
+    if str(output) == "-":
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UsageFault(f"cannot write {output}: {error.strerror}", "autoresearch report --output report.html") from error
+    typer.echo(f"wrote {output}", err=True)
