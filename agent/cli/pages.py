@@ -8,6 +8,8 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.review import Branch, reading
 from agent.errors import UsageFault
+from agent.project import find_project
+from agent.settings import read_settings
 
 
 @app.command(
@@ -46,3 +48,23 @@ def write(text: str, output: Path) -> None:
     except OSError as error:
         raise UsageFault(f"cannot write {output}: {error.strerror}", "autoresearch report --output report.html") from error
     typer.echo(f"wrote {output}", err=True)
+
+
+@app.command(epilog=epilog("autoresearch dashboard", "autoresearch dashboard --host 0.0.0.0 --port 8787"))
+def dashboard(
+    host: Annotated[str, typer.Option(help="Address to listen on. Beyond this machine a visitor needs the token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = 8787,
+) -> None:
+    """The runs of this repository as live web pages, until Ctrl-C.
+
+    Read-only, for this machine alone unless told otherwise. From elsewhere: ssh -L 8787:localhost:8787 MACHINE.
+    """
+    from agent.pages.server import serve
+    from agent.pages.watch import Watch
+
+    folder = Path.cwd()
+    watch = Watch(find_project(folder, read_settings(folder)))
+    try:
+        serve(watch, host, port, typer.echo)
+    except KeyboardInterrupt:
+        return

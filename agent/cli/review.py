@@ -18,6 +18,7 @@ from agent.display.table import trial_table
 from agent.errors import UsageFault
 from agent.history import History
 from agent.judge import incumbent_of, noise_of
+from agent.pages.story import log_paths
 from agent.project import Project, find_project
 from agent.records import Attempt, Trial
 from agent.runs import list_runs, newest
@@ -203,9 +204,7 @@ def _own_diff(history: History, found: Trial | Attempt) -> str:
 
 def _log_path(history: History, number: int) -> str | None:
     """The logs of a trial's runs, where this machine has them."""
-    trials = history.project.home / "runs" / history.run.tag / "trials"
-    logs = sorted((trials / f"{number:04d}").glob("*.log"))
-    return ", ".join(map(str, logs)) or None
+    return ", ".join(map(str, log_paths(history, number))) or None
 
 
 def _print_json(data: Any) -> None:

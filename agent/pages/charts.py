@@ -1,7 +1,7 @@
 """The geometry of a page's pictures, in the units of an SVG's view box; the templates draw it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import dropwhile, pairwise
@@ -155,7 +155,41 @@ class Curves:
     def _line(self, curve: Curve) -> str:
         """The points from the first that lies in the picture: the steep fall before it is no part of it."""
         seen = list(dropwhile(lambda point: point[1] > self.y.high, curve)) or list(curve[-1:])
-        return " ".join(f"{self.x(fraction)},{self.y(loss)}" for fraction, loss in seen)
+        points = [f"{self.x(fraction)},{self.y(loss)}" for fraction, loss in seen]
+        return " ".join(points if len(points) != 1 else points * 2)  # twice the same is a dot
+
+
+class Overlay:
+    """The best so far of several runs, over the time that their trainings took: runs of any number of workers compare."""
+
+    frame = Frame(1000, 360, 84, 16, 984, 306)
+
+    def __init__(self, stories: Sequence[Story]) -> None:
+        walks = [list(_walk(story)) for story in stories]
+        values = [value for walk in walks for _, value in walk]
+        seconds = max((at for walk in walks for at, _ in walk), default=0.0)
+        self.unit, self._per = ("hours", 3600.0) if seconds >= 2 * 3600 else ("minutes", 60.0)
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        room, frame = 0.06 * (high - low) or 0.01, self.frame
+        self.x = Scale(0.0, seconds / self._per or 1.0, frame.left, frame.right)
+        self.y = Scale(low - room, high + room, frame.bottom, frame.top)
+        self.lines = [self._line(walk) for walk in walks]
+
+    def _line(self, walk: list[tuple[float, float]]) -> str:
+        corners = [(self.x(at / self._per), self.y(value)) for at, value in walk]
+        return " ".join(f"{'H' if i else 'M'}{x} {'V' if i else ''}{y}" for i, (x, y) in enumerate(corners))
+
+
+def _walk(story: Story) -> Iterator[tuple[float, float]]:
+    """(seconds of training so far, best so far), at each new best and at the end."""
+    seconds, best = 0.0, None
+    for trial in story.trials:
+        seconds += trial.result.seconds if trial.result else 0.0
+        if trial.value is not None and trial.status in ("baseline", "keep"):
+            best = trial.value
+            yield seconds, best
+    if best is not None:
+        yield seconds, best
 
 
 class Slice:

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from agent.display.pen import STYLES, Pen, bpb, duration, loss_at, memory, proposer, spending
 from agent.display.show import measured, provenance, written
 from agent.display.table import next_commands
-from agent.pages.charts import Curves, Staircase, slices, title_of
+from agent.pages.charts import Curves, Overlay, Staircase, slices, title_of
 from agent.pages.highlight import diff_lines
-from agent.pages.story import Story, when
+from agent.pages.story import Story, differences, when
 from agent.records import Attempt, Trial
 from sandbox.printed import Point
 
@@ -90,6 +90,16 @@ def run_page(story: Story, nonce: str, flights: Sequence[Flight], details: Seque
     )  # fmt: skip
 
 
+def runs_page(stories: Sequence[Story], nonce: str) -> str:
+    """All runs of a repository, a line each."""
+    return page("runs.html", nonce, False, stories=stories)
+
+
+def compare_page(stories: Sequence[Story], nonce: str) -> str:
+    """Several runs beside each other."""
+    return page("compare.html", nonce, False, stories=stories, overlay=Overlay(stories), differences=differences(stories))
+
+
 def now_part(story: Story, flights: Sequence[Flight]) -> str:
     """What goes on at this moment."""
     return environment().get_template("now.html").render(story=story, flights=flights)
@@ -126,6 +136,7 @@ def environment() -> Environment:
     made.globals |= {
         "known": lambda status: status if status in STYLES else "other", "bpb": bpb, "duration": duration, "memory": memory,
         "title_of": title_of, "value": written, "when": when,
+        "spending": spending,
     }  # fmt: skip
     return made
 

@@ -126,6 +126,16 @@ def when(stamp: str) -> str:
         return stamp
 
 
+def differences(stories: Sequence[Story]) -> list[str]:
+    """Why the scores of these runs cannot be compared as they are: conditions that are not the same in all of them."""
+    conditions: dict[str, set[str]] = {
+        "budget of a trial": {str(story.run.budget) for story in stories},
+        "validation data": {str(story.run.data_fingerprint) for story in stories},
+        "kind of score": {str(story.run.score) for story in stories},
+    }
+    return [name for name, values in conditions.items() if len(values) > 1]
+
+
 def read_story(history: History) -> Story:
     """The story that `history` holds right now."""
     return Story(history.branch, history.run, history.trials, history.in_flight, history.owner)
@@ -139,6 +149,4 @@ def own_diffs(history: History, trials: Sequence[Trial]) -> dict[int, str]:
 
 def log_paths(history: History, number: int) -> list[Path]:
     """The training logs of a trial, where this machine has them."""
-    return sorted(
-        (Path(history.project.root) / ".autoresearch" / "runs" / history.run.tag / "trials" / f"{number:04d}").glob("*.log")
-    )
+    return sorted((history.project.home / "runs" / history.run.tag / "trials" / f"{number:04d}").glob("*.log"))

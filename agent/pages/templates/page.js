@@ -4,7 +4,7 @@
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const main = $("#main"), panel = $("#panel"), live = main?.dataset.live;
+  const main = $("#main"), panel = $("#panel"), live = main?.dataset.events;
   const asked = () => new URLSearchParams(location.hash.slice(1));
   let sorted = "", from = null;
 
@@ -142,7 +142,8 @@
   async function renew() {
     const reply = await fetch(location.pathname + location.search);
     if (!reply.ok) return;
-    const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const text = await reply.text(), body = text.slice(text.indexOf("<body"));  // its style has another nonce than this page
+    const fresh = new DOMParser().parseFromString(body, "text/html");
     for (const old of $$("main > section[id]")) {
       const now = fresh.getElementById(old.id);
       if (!now || now.innerHTML === old.innerHTML || old.id === "all") continue;
@@ -164,7 +165,7 @@
   }
 
   if (live) {
-    const events = new EventSource(`/run/${encodeURIComponent(main.dataset.run)}/events`);
+    const events = new EventSource(live);
     events.addEventListener("changed", renew);
     events.addEventListener("now", (event) => { $("#now").innerHTML = JSON.parse(event.data); });
     events.addEventListener("error", () => { main.dataset.lost = "1"; });

@@ -199,8 +199,8 @@ def test_constants_are_sliced_also_where_they_are_words() -> None:
 def test_curves_lie_in_their_frame() -> None:
     one = Curves([(0.1, 9.0), (0.5, 3.0), (1.0, 2.0)], [(0.1, 8.0), (1.0, 2.1)])
     assert one.mine.count(",") == 2, "the steep fall at the start is left out"
-    assert one.incumbent.count(",") == 1
-    assert Curves([(0.1, 5.0)]).mine.count(",") == 1
+    assert len(set(one.incumbent.split())) == 1
+    assert Curves([(0.1, 5.0)]).mine.count(",") == 2, "a line of one point is a dot"
 
 
 def test_gains_are_ranked_and_compared_with_the_noise() -> None:
