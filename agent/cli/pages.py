@@ -1,5 +1,6 @@
-"""The commands that make pages: `report`. They take no lock and change nothing in the repository."""
+"""The commands that make pages: `report`, `dashboard` and `plot`. They take no lock and change nothing in the repository."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -68,3 +69,36 @@ def dashboard(
         serve(watch, host, port, typer.echo)
     except KeyboardInterrupt:
         return
+
+
+class Picture(StrEnum):
+    """What `plot` draws: the names of agent.pages.figures.FIGURES."""
+
+    PROGRESS = "progress"
+    CURVES = "curves"
+    IMPORTANCE = "importance"
+    COMPARE = "compare"
+
+
+@app.command(epilog=epilog("autoresearch plot progress", "autoresearch plot compare nov24 nov25 --output compare.png"))
+def plot(
+    picture: Annotated[Picture, typer.Argument(help="progress, curves, importance, or compare (of several runs).")],
+    branches: Annotated[list[str] | None, typer.Argument(metavar="[BRANCH]...", help="As the BRANCH of the log.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="An .svg or .png file. Default: TAG-PICTURE.svg.")] = None,
+) -> None:
+    """A figure of a run as SVG or PNG.
+
+    Its caption states seeds, noise, hardware as far as it is recorded, and the command.
+    """
+    from agent.pages.figures import FIGURES, save
+    from agent.pages.story import read_story
+
+    stories, wanted = [], list[str | None](branches or []) or [None]
+    for branch in wanted:
+        with reading(branch) as history:
+            stories.append(read_story(history))
+    if len(stories) > 1 and picture != Picture.COMPARE:
+        raise UsageFault(f"{picture} is of one run, not of {len(stories)}", "autoresearch plot compare RUN RUN")
+    path = output or Path("-".join([*(story.run.tag for story in stories), f"{picture}.svg"]))
+    save(FIGURES[picture](stories), path)
+    typer.echo(f"wrote {path}", err=True)

@@ -165,22 +165,22 @@ class Overlay:
     frame = Frame(1000, 360, 84, 16, 984, 306)
 
     def __init__(self, stories: Sequence[Story]) -> None:
-        walks = [list(_walk(story)) for story in stories]
+        walks = [list(walk_of(story)) for story in stories]
         values = [value for walk in walks for _, value in walk]
         seconds = max((at for walk in walks for at, _ in walk), default=0.0)
-        self.unit, self._per = ("hours", 3600.0) if seconds >= 2 * 3600 else ("minutes", 60.0)
+        self.unit, self.per = ("hours", 3600.0) if seconds >= 2 * 3600 else ("minutes", 60.0)
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         room, frame = 0.06 * (high - low) or 0.01, self.frame
-        self.x = Scale(0.0, seconds / self._per or 1.0, frame.left, frame.right)
+        self.x = Scale(0.0, seconds / self.per or 1.0, frame.left, frame.right)
         self.y = Scale(low - room, high + room, frame.bottom, frame.top)
         self.lines = [self._line(walk) for walk in walks]
 
     def _line(self, walk: list[tuple[float, float]]) -> str:
-        corners = [(self.x(at / self._per), self.y(value)) for at, value in walk]
+        corners = [(self.x(at / self.per), self.y(value)) for at, value in walk]
         return " ".join(f"{'H' if i else 'M'}{x} {'V' if i else ''}{y}" for i, (x, y) in enumerate(corners))
 
 
-def _walk(story: Story) -> Iterator[tuple[float, float]]:
+def walk_of(story: Story) -> Iterator[tuple[float, float]]:
     """(seconds of training so far, best so far), at each new best and at the end."""
     seconds, best = 0.0, None
     for trial in story.trials:
@@ -202,7 +202,7 @@ class Slice:
         self.name, self._trials = name, trials
         values = [trial.configuration[name] for trial in trials]
         self._places: Mapping[Value, float] | None = None
-        if not all(_is_number(value) for value in values):
+        if not all(is_number(value) for value in values):
             self._places = {value: float(i) for i, value in enumerate(sorted(set(values), key=str))}
         numbers = [self._number(trial) for trial in trials]
         self.log = min(numbers) > 0 and max(numbers) / min(numbers) >= LOG_RATIO
@@ -249,7 +249,8 @@ def title_of(trial: Trial) -> str:
     return f"#{trial.number} {trial.status}{score}: {trial.proposal.hypothesis}"
 
 
-def _is_number(value: Value) -> bool:
+def is_number(value: Value) -> bool:
+    """True for a number that is not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

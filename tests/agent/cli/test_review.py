@@ -232,6 +232,16 @@ def test_the_report_is_a_page_named_after_the_run_or_markdown(here: Path, tmp_pa
     assert isinstance(fault("report", "--output", str(here / "no" / "such" / "folder" / "x.html")), UsageFault)
 
 
+@pytest.mark.usefixtures("here")
+def test_a_figure_goes_into_a_file(tmp_path: Path) -> None:
+    for words in (("progress",), ("compare", "t", "t")):
+        file = tmp_path / f"{words[0]}.svg"
+        assert said("plot", *words, "--output", str(file)) == ""
+        assert "<svg" in file.read_text()
+    assert isinstance(fault("plot", "progress", "t", "t"), UsageFault)
+    assert isinstance(fault("plot", "importance"), UsageFault)
+
+
 def test_a_repository_without_a_run_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make_repository(tmp_path / "empty"))
     error = fault("log")
