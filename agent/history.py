@@ -1,7 +1,7 @@
 """Git is the database: attempt and verdict commits on a branch of the run's own, and refs for what is in flight."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -167,6 +167,15 @@ class History:
         """The workspace's unified diff between two commits."""
         options = ("--no-color", "--no-ext-diff", "--no-textconv")
         return self._git("diff", *options, before, after, "--", self.project.workspace or ".")
+
+    def diffs(self, commits: Sequence[str]) -> dict[str, str]:
+        """The workspace's unified diff of each of `commits` against its parent, in one call however many they are."""
+        listed = "".join(f"{commit}\n" for commit in commits if commit).encode()
+        where = self.project.workspace or "."
+        options = ("--no-color", "--no-ext-diff", "--no-textconv")
+        text = self._git("diff-tree", "--stdin", "-r", "-p", *options, "--", where, stdin=listed)
+        parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)  # a diff's own lines begin otherwise
+        return dict(zip(parts[1::2], parts[2::2], strict=True))
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`."""

@@ -66,6 +66,11 @@ class Noise(Record):
     runs: int = 0
     machines: FiniteFloat | None = Field(default=None, ge=0)
 
+    @property
+    def scatter(self) -> float | None:
+        """What to read a difference against: tau, or the scatter of seeds until a comparison was repeated."""
+        return self.sd if self.sd is not None else self.seeds
+
     def __str__(self) -> str:
         paired = (
             f"±{self.sd:.6f} a paired comparison ({self.degrees} df)" if self.sd is not None else "no comparison repeated yet"

@@ -15,6 +15,7 @@ LAYERS = (
     {"loop"},
     {"finalize"},
     {"ledger", "remeasure", "bench"},
+    {"pages"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
     | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},

@@ -18,6 +18,7 @@ from agent.display.table import trial_table
 from agent.errors import UsageFault
 from agent.history import History
 from agent.judge import incumbent_of, noise_of
+from agent.pages.story import log_paths
 from agent.project import Project, find_project
 from agent.records import KEPT, Attempt, Trial
 from agent.runs import list_runs, newest
@@ -50,7 +51,7 @@ def status(branch: Branch = None, as_json: Json = False) -> None:
 
     With what is in training, the best so far, the counts by verdict, and the cost.
     """
-    with _reading(branch) as history:
+    with reading(branch) as history:
         standing = _standing(history)
         if as_json:
             _print_json(standing.model_dump(mode="json"))
@@ -69,7 +70,7 @@ def log(
 
     A wide terminal shows more of each; --json holds all of it.
     """
-    with _reading(branch) as history:
+    with reading(branch) as history:
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT]
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
@@ -84,7 +85,7 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
 
     The claim beside what changed, scores, curve, where it came from, the diff, and where the log lies.
     """
-    with _reading(branch) as history:
+    with reading(branch) as history:
         found = _find(history, number)
         if as_json:
             _print_json(found.model_dump(mode="json"))
@@ -107,7 +108,7 @@ def diff(
 
     With N alone, what trial N changed, kept or not; with M, what was really kept between the verdicts on N and on M.
     """
-    with _reading(branch) as history:
+    with reading(branch) as history:
         if other is None:
             text = _own_diff(history, _find(history, number))
         else:
@@ -127,7 +128,7 @@ def export(
     The tsv's columns and statuses are upstream's: a trial that failed in whatever way is a crash of 0.000000, and a
     refused proposal, which never ran, has no row. jsonl and csv hold every trial and no such stand-in.
     """
-    with _reading(branch) as history:
+    with reading(branch) as history:
         text = FORMATS[form](history.trials)
     if output is None:
         typer.echo(text, nl=False)
@@ -168,7 +169,7 @@ def _standing(history: History) -> Standing:
 
 
 @contextmanager
-def _reading(branch: str | None) -> Iterator[History]:
+def reading(branch: str | None) -> Iterator[History]:
     """The history of `branch`, or of the run at hand."""
     folder = Path.cwd()
     project = find_project(folder, read_settings(folder))
@@ -204,9 +205,7 @@ def _own_diff(history: History, found: Trial | Attempt) -> str:
 
 def _log_path(history: History, number: int) -> str | None:
     """The logs of a trial's runs, where this machine has them."""
-    trials = history.project.home / "runs" / history.run.tag / "trials"
-    logs = sorted((trials / f"{number:04d}").glob("*.log"))
-    return ", ".join(map(str, logs)) or None
+    return ", ".join(map(str, log_paths(history, number))) or None
 
 
 def _print_json(data: Any) -> None:

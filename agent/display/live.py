@@ -204,7 +204,7 @@ class Frame:
         parts += [f"{state.judged} of {planned} this time"] if planned is not None else []
         parts += [f"{pace:.1f} trials/h"] if pace else []
         parts += [spending(state.trials).partition(" (")[0]]
-        parts += [f"noise {measured:.6f}"] if (measured := noise.sd if noise.sd is not None else noise.seeds) is not None else []
+        parts += [f"noise {noise.scatter:.6f}"] if noise.scatter is not None else []
         yield self._best()
         yield Text.assemble(("run   ", "bold"), self._joined(*parts))
 

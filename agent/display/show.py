@@ -31,7 +31,7 @@ def trial_page(trial: Trial, diff: str, log: str | None, console: Console, incum
 def attempt_page(attempt: Attempt, diff: str, console: Console) -> RenderableType:
     """What there is to know of an attempt that has no verdict yet."""
     pen = pen_for(console)
-    facts = Text(f"proposed by  {pen.line(_provenance(attempt.proposal.by))}\nattempt      {attempt.commit}")
+    facts = Text(f"proposed by  {pen.line(provenance(attempt.proposal.by))}\nattempt      {attempt.commit}")
     return Group(
         Text.assemble((f"#{attempt.number} ", "bold"), "no verdict yet"), Text(""),
         _claim(attempt.proposal, Text("as the diff says"), pen), Text(""),
@@ -81,11 +81,12 @@ def _changes(changes: tuple[Change, ...], pen: Pen) -> Text:
     if not changes:
         return Text("no constant")
     arrow = pen.line("→")
-    said = (f"{change.name} {_value(change.before)} {arrow} {_value(change.after)}" for change in changes)
+    said = (f"{change.name} {written(change.before)} {arrow} {written(change.after)}" for change in changes)
     return Text("\n").join(Text(pen.line(line)) for line in said)
 
 
-def _value(value: Value | None) -> str:
+def written(value: Value | None) -> str:
+    """A constant's value as Python writes it."""
     return "(none)" if value is None else repr(value)
 
 
@@ -112,9 +113,9 @@ def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
     grid.add_column()
     lines = [("reason", trial.reason)]
     lines += list(_compared(trial))
-    lines += list(_measured(trial.result, pen)) if trial.result else []
+    lines += list(measured(trial.result, pen)) if trial.result else []
     lines += [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")] if (flops := flops_per_token(trial)) else []
-    lines += [("proposed by", _provenance(trial.proposal.by))]
+    lines += [("proposed by", provenance(trial.proposal.by))]
     lines += [("judged", trial.at), ("attempt", trial.attempt), ("verdict", trial.verdict), ("log", log or "not on this machine")]
     lines = [(name, pen.line(said)) for name, said in lines if said]
     if pen.plain:
@@ -138,7 +139,8 @@ def _compared(trial: Trial) -> Iterator[tuple[str, str]]:
         yield "charge", f"{trial.charge:.6f} of what simplifications may cost"
 
 
-def _measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
+def measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
+    """What was measured, as names and words; those that are empty are not known."""
     for score in result.scores:
         yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}"
     if result.curve:
@@ -152,7 +154,8 @@ def _measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
     yield "it says", facts
 
 
-def _provenance(by: Provenance) -> str:
+def provenance(by: Provenance) -> str:
+    """Who proposed, from where, with how many tokens, at what price and how long."""
     parts = [proposer(by), by.origin]
     if by.input_tokens or by.output_tokens:
         parts.append(f"{by.input_tokens:,} tokens in, {by.output_tokens:,} out")

@@ -9,7 +9,7 @@ from rich.text import Text
 from agent.display.pen import STYLES, Pen, bpb, duration, memory, pen_for, proposer, spending
 from agent.display.state import baseline_of
 from agent.judge import incumbent_of, noise_of
-from agent.records import FAILED, Trial
+from agent.records import FAILED, TAKEN, Trial
 
 CURVE_CELLS = 10
 # From these widths on a hypothesis keeps room beside the further columns.
@@ -109,7 +109,7 @@ def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tu
     """Three commands worth typing now, the most telling first."""
     best = incumbent_of(trials)
     failed = [trial for trial in trials if trial.status in FAILED or trial.status == "refused"]
-    kept = best is not None and best.status == "keep"
+    kept = best is not None and best.status in TAKEN
     commands = [f"autoresearch show {best.number}", f"autoresearch diff {best.number}"] if best and kept else []
     commands += [f"autoresearch show {failed[-1].number}"] if failed and (not kept or len(failed) * 2 > len(trials)) else []
     commands += [f"autoresearch resume {branch}"] if more else []

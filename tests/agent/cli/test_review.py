@@ -220,6 +220,28 @@ def test_the_export_goes_to_a_file_where_one_is_named(here: Path, tmp_path: Path
     assert isinstance(fault("export", "--output", str(here / "no" / "such" / "folder" / "x.tsv")), UsageFault)
 
 
+def test_the_report_is_a_page_named_after_the_run_or_markdown(here: Path, tmp_path: Path) -> None:
+    page = tmp_path / "night.html"
+    assert said("report", "--output", str(page)) == ""
+    text = page.read_text()
+    assert text.startswith("<!doctype html>")
+    for part in ("deeper", "1.401000", '<tr class="add">', "[bold]wider[/bold] \\x1b[31mred\\u202e", "#5</strong> colder"):
+        assert part in text
+    assert "| #1 | 1.401000 | -0.101000 |" in said("report", "t", "--markdown")
+    assert said("report", "--output", "-").startswith("<!doctype html>")
+    assert isinstance(fault("report", "--output", str(here / "no" / "such" / "folder" / "x.html")), UsageFault)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_figure_goes_into_a_file(tmp_path: Path) -> None:
+    for words in (("progress",), ("compare", "t", "t")):
+        file = tmp_path / f"{words[0]}.svg"
+        assert said("plot", *words, "--output", str(file)) == ""
+        assert "<svg" in file.read_text()
+    assert isinstance(fault("plot", "progress", "t", "t"), UsageFault)
+    assert isinstance(fault("plot", "importance"), UsageFault)
+
+
 def test_a_repository_without_a_run_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make_repository(tmp_path / "empty"))
     error = fault("log")
@@ -243,7 +265,7 @@ def test_without_a_name_it_is_the_run_that_goes_on_or_the_last(tmp_path: Path, m
 @pytest.mark.usefixtures("here")
 def test_looking_back_changes_nothing(home: Path) -> None:
     before = _everything(home)
-    for words in (("log",), ("show", "1"), ("diff", "1"), ("diff", "0", "4"), ("status",), ("export",)):
+    for words in (("log",), ("show", "1"), ("diff", "1"), ("diff", "0", "4"), ("status",), ("export",), ("report", "-o", "-")):
         said(*words)
     assert _everything(home) == before
 

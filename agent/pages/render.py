@@ -1,0 +1,191 @@
+"""Renders stories as HTML, whole pages and the parts that the dashboard serves; escapes whatever it is given."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from agent.display.pen import STYLES, Pen, bpb, duration, loss_at, memory, proposer, spending
+from agent.display.show import measured, provenance, written
+from agent.display.table import next_commands
+from agent.pages.charts import Curves, Overlay, Staircase, slices, title_of
+from agent.pages.highlight import diff_lines
+from agent.pages.story import Story, differences, when
+from agent.records import Attempt, Trial
+from sandbox.printed import Point
+
+PEN = Pen()
+# Column -> heading, and how it is sorted and aligned.
+COLUMNS = (
+    ("number", "#", "num"), ("status", "status", ""), ("value", "val_bpb", "num"), ("delta", "delta", "num"),
+    ("sigmas", "÷ noise", "num"), ("seconds", "time", "num"), ("memory", "memory", "num"), ("method", "method", ""),
+    ("said", "hypothesis", ""),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    trial: Trial
+    sigmas: float | None
+    seconds: float | None
+    memory: float | None
+    method: str
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A trial in training as far as its log tells. ahead: its loss minus the incumbent's at the same share of the budget."""
+
+    attempt: Attempt
+    curve: tuple[Point, ...] = ()
+    incumbent: tuple[Point, ...] = ()
+
+    @property
+    def curves(self) -> Curves | None:
+        """The picture, once there is a point."""
+        return Curves(self.curve, self.incumbent) if self.curve else None
+
+    @property
+    def fraction(self) -> float:
+        """Share of the budget that is used."""
+        return self.curve[-1][0]
+
+    @property
+    def loss(self) -> float:
+        """The last loss that train.py printed."""
+        return self.curve[-1][1]
+
+    @property
+    def ahead(self) -> float | None:
+        """Loss minus the incumbent's there; negative is better."""
+        return self.loss - loss_at(self.incumbent, self.fraction) if self.incumbent else None
+
+
+def flights_of(story: Story, curves: Mapping[int, tuple[Point, ...]]) -> list[Flight]:
+    """The attempts in flight with their `curves` so far, by number."""
+    best = story.best.result.curve if story.best and story.best.result else ()
+    return [Flight(one, curves.get(one.number, ()), best) for one in story.in_flight]
+
+
+def report(story: Story, diffs: Mapping[int, str]) -> str:
+    """The whole run as one file that loads nothing from anywhere; `diffs` is each trial's unified diff by number."""
+    details = [(trial.number, trial_part(story, trial, diffs.get(trial.number, ""))) for trial in story.trials]
+    return run_page(story, secrets.token_urlsafe(16), flights_of(story, {}), details)
+
+
+def run_page(story: Story, nonce: str, flights: Sequence[Flight], details: Sequence[tuple[int, Markup]] | None = None) -> str:
+    """A run's page. `nonce` names the page's own style and script to its security policy; without `details` it is live."""
+    known, _, unknown = spending(story.trials).partition(" (")
+    return page(
+        "run.html", nonce, details is not None, story=story, flights=flights, details=details or (), columns=COLUMNS,
+        rows=[_row(story, trial) for trial in story.trials], staircase=Staircase(story), slices=slices(story),
+        spent=(known, unknown.rstrip(")")), commands=next_commands(story.branch, story.trials),
+        conditions=list(_conditions(story)),
+    )  # fmt: skip
+
+
+def runs_page(stories: Sequence[Story], nonce: str) -> str:
+    """All runs of a repository, a line each."""
+    return page("runs.html", nonce, False, stories=stories)
+
+
+def compare_page(stories: Sequence[Story], nonce: str) -> str:
+    """Several runs beside each other."""
+    return page("compare.html", nonce, False, stories=stories, overlay=Overlay(stories), differences=differences(stories))
+
+
+def now_part(story: Story, flights: Sequence[Flight]) -> str:
+    """What goes on at this moment."""
+    return environment().get_template("now.html").render(story=story, flights=flights)
+
+
+def trial_part(story: Story, trial: Trial, diff: str, logs: Sequence[tuple[str, str]] = ()) -> Markup:
+    """One trial in full. `logs`: name and tail of each of its training logs."""
+    incumbent = story.beaten_by(trial)
+    mine = trial.result.curve if trial.result else ()
+    theirs = incumbent.result.curve if incumbent and incumbent.result else ()
+    html = environment().get_template("trial.html").render(
+        trial=trial, facts=list(_facts(trial)), diff=diff_lines(diff), logs=logs,
+        curves=Curves(mine, theirs) if mine else None, over=incumbent.number if incumbent else None,
+    )  # fmt: skip
+    return Markup(html)
+
+
+def page(template: str, nonce: str, standalone: bool, **names: Any) -> str:
+    """A whole page of any kind."""
+    return (
+        environment()
+        .get_template(template)
+        .render(nonce=nonce, standalone=standalone, css=_asset("page.css"), js=_asset("page.js"), **names)
+    )
+
+
+@cache
+def environment() -> Environment:
+    """The templates. Whatever they print is freed of control characters and escaped, unless it is markup of our own making."""
+    made = Environment(
+        loader=PackageLoader("agent.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=_clean,
+    )  # fmt: skip
+    made.globals |= {
+        "known": lambda status: status if status in STYLES else "other", "bpb": bpb, "duration": duration, "memory": memory,
+        "title_of": title_of, "value": written, "when": when,
+        "spending": spending,
+    }  # fmt: skip
+    return made
+
+
+def _clean(value: Any) -> Any:
+    if value is None:
+        return ""
+    return PEN.block(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _asset(name: str) -> Markup:
+    loader = environment().loader
+    assert loader
+    return Markup(loader.get_source(environment(), name)[0])
+
+
+def _row(story: Story, trial: Trial) -> Row:
+    result = trial.result
+    return Row(
+        trial=trial,
+        sigmas=story.sigmas(-trial.delta) if trial.delta is not None else None,
+        seconds=result.seconds if result else None,
+        memory=result.peak_memory_mb if result else None,
+        method=proposer(trial.proposal.by),
+    )
+
+
+def _facts(trial: Trial) -> Iterator[tuple[str, str]]:
+    if trial.result:
+        yield from ((name, said) for name, said in measured(trial.result, PEN) if said and name != "loss")
+    yield "proposed by", provenance(trial.proposal.by)
+    yield from (
+        (name, said)
+        for name, said in (("judged", when(trial.at)), ("attempt", trial.attempt), ("verdict", trial.verdict))
+        if said
+    )
+
+
+def _conditions(story: Story) -> Iterator[tuple[str, str]]:
+    run = story.run
+    yield "branch", story.branch
+    yield "method", f"{run.method} with {run.model}" if run.model else run.method
+    yield "budget of a trial", str(run.budget)
+    yield "workers", str(run.workers)
+    yield "seed", str(run.seed)
+    yield "baseline runs", str(run.baseline_repeats)
+    yield "noise", str(story.noise)
+    yield "score", "sealed: computed by the harness" if run.score == "sealed" else "self-reported by train.py"
+    yield "sandbox tier", story.tiers
+    yield "start commit", run.start_commit
+    yield "validation data", run.data_fingerprint or "the repository's own"

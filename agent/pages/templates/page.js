@@ -1,0 +1,175 @@
+// What a page does beyond being read: opens trials, sorts, filters, follows the keyboard, and keeps up with a live run.
+// Everything that it shows lies in the URL behind #, so that a link shows the same.
+"use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const main = $("#main"), panel = $("#panel"), live = main?.dataset.events;
+  const asked = () => new URLSearchParams(location.hash.slice(1));
+  let sorted = "", from = null;
+
+  function ask(changes) {
+    const state = asked();
+    for (const [name, value] of Object.entries(changes)) value === null ? state.delete(name) : state.set(name, value);
+    const hash = state.toString();
+    if (hash === location.hash.slice(1)) return;
+    history.pushState(null, "", hash ? "#" + hash : location.pathname + location.search);
+    show();
+  }
+
+  function show() {
+    const state = asked();
+    sort(state.get("sort") || "number");
+    filter(state.get("q") || "", state.get("status"));
+    open(state.get("trial"));
+  }
+
+  // ------------------------------------------------------------ the table
+
+  const rows = () => $$("#trials tbody tr");
+  const shown = () => rows().filter((row) => !row.hidden);
+
+  function sort(wanted) {
+    const body = $("#trials tbody");
+    if (!body || wanted === sorted) return;
+    sorted = wanted;
+    const falling = wanted.startsWith("-"), key = wanted.replace(/^-/, "");
+    const heads = $$("#trials thead th"), column = heads.findIndex((head) => $("button", head).dataset.sort === key);
+    if (column < 0) return;
+    heads.forEach((head, i) => i === column ? head.setAttribute("aria-sort", falling ? "descending" : "ascending") : head.removeAttribute("aria-sort"));
+    const numeric = heads[column].classList.contains("num");
+    const keyed = rows().map((row) => [row.children[column].dataset.v, row]);
+    const order = (a, b) => numeric ? a - b : a.localeCompare(b);
+    // What has no value stands last, whichever way the rest is sorted.
+    keyed.sort(([a], [b]) => a === "" || b === "" ? (a === "") - (b === "") : falling ? order(b, a) : order(a, b));
+    body.append(...keyed.map(([, row]) => row));
+  }
+
+  function filter(text, statuses) {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean), wanted = statuses === null ? null : new Set(statuses.split(","));
+    for (const row of rows()) {
+      const said = words.length ? row.textContent.toLowerCase() : "";
+      row.hidden = !(wanted === null || wanted.has(row.dataset.status)) || !words.every((word) => said.includes(word));
+    }
+    const search = $("#search");
+    if (!search) return;
+    if (document.activeElement !== search) search.value = text;
+    $$("input[name=status]").forEach((box) => { box.checked = wanted === null || wanted.has(box.value); });
+    const count = shown().length;
+    $("#shown").textContent = count === rows().length ? `${count} trials` : `${count} of ${rows().length} trials`;
+  }
+
+  // ------------------------------------------------------------ one trial
+
+  async function open(number) {
+    if (!panel) return;
+    $$(".open").forEach((one) => one.classList.remove("open"));
+    if (number === null) {
+      const was = !panel.hidden;
+      panel.hidden = true;
+      if (was && from?.isConnected) from.focus();
+      return;
+    }
+    $$(`tr[data-number="${CSS.escape(number)}"], .dot[data-trial="${CSS.escape(number)}"]`).forEach((one) => one.classList.add("open"));
+    const html = await fragment(number);
+    if (asked().get("trial") !== number) return;
+    const opened = panel.hidden;
+    panel.hidden = false;
+    $("#content").innerHTML = html;
+    panel.scrollTop = 0;
+    if (opened) panel.focus({ preventScroll: true });
+  }
+
+  async function fragment(number) {
+    if (!live) return document.getElementById("t" + number)?.textContent ?? "<p>There is no such trial.</p>";
+    const reply = await fetch(`/run/${encodeURIComponent(main.dataset.run)}/trial/${encodeURIComponent(number)}`);
+    return reply.ok ? reply.text() : "<p>There is no such trial.</p>";
+  }
+
+  function step(by) {
+    const list = shown().map((row) => row.dataset.number), at = list.indexOf(asked().get("trial"));
+    const next = list[at < 0 ? (by > 0 ? 0 : list.length - 1) : Math.min(list.length - 1, Math.max(0, at + by))];
+    if (next === undefined) return;
+    ask({ trial: next });
+    $(`tr[data-number="${next}"]`).scrollIntoView({ block: "nearest" });
+  }
+
+  // ------------------------------------------------------------ hands
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-trial]"), head = event.target.closest("[data-sort]"), row = event.target.closest("#trials tbody tr");
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (link || row) {
+      if (row && !link && String(getSelection())) return;
+      event.preventDefault();
+      from = link || $("a", row);
+      ask({ trial: link ? link.dataset.trial : row.dataset.number });
+    } else if (head) {
+      const key = head.dataset.sort;
+      ask({ sort: sorted === key ? "-" + key : key });
+    } else if (event.target.closest("#close")) ask({ trial: null });
+    else if (event.target.closest("#theme")) theme();
+  });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "search") ask({ q: event.target.value || null });
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.name !== "status") return;
+    const boxes = $$("input[name=status]"), on = boxes.filter((box) => box.checked).map((box) => box.value);
+    ask({ status: on.length === boxes.length ? null : on.join(",") });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return event.target.id === "search" ? event.target.blur() : ask({ trial: null });
+    if (event.target.matches("input, textarea, select")) return;
+    if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
+    else if (event.key === "/" && $("#search")) { event.preventDefault(); $("#search").focus(); }
+  });
+  addEventListener("popstate", show);
+  addEventListener("hashchange", show);
+
+  function theme() {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches, root = document.documentElement;
+    root.dataset.theme = (root.dataset.theme || (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* private windows keep nothing */ }
+  }
+  try { document.documentElement.dataset.theme = localStorage.getItem("theme") ?? ""; } catch { /* as above */ }
+
+  // ------------------------------------------------------------ live
+
+  async function renew() {
+    const reply = await fetch(location.pathname + location.search);
+    if (!reply.ok) return;
+    const text = await reply.text(), body = text.slice(text.indexOf("<body"));  // its style has another nonce than this page
+    const fresh = new DOMParser().parseFromString(body, "text/html");
+    for (const old of $$("main > section[id]")) {
+      const now = fresh.getElementById(old.id);
+      if (!now || now.innerHTML === old.innerHTML || old.id === "all") continue;
+      old.replaceChildren(...now.childNodes);
+    }
+    renewTable(fresh);
+    sorted = "";
+    show();
+  }
+
+  // Only rows that are new are put in: what is selected, focused or half typed stays as it is.
+  function renewTable(fresh) {
+    const body = $("#trials tbody"), all = $("#all"), now = $("#all", fresh);
+    if (!now) return;
+    if (!body || $$("input[name=status]").length !== $$("input[name=status]", fresh).length) { all.replaceChildren(...now.childNodes); return; }
+    const known = new Set(rows().map((row) => row.dataset.number));
+    body.append(...$$("#trials tbody tr", fresh).filter((row) => !known.has(row.dataset.number)));
+    $$("fieldset .chip", all).forEach((chip, i) => { chip.lastChild.textContent = $$("fieldset .chip", now)[i].lastChild.textContent; });
+  }
+
+  if (live) {
+    const events = new EventSource(live);
+    events.addEventListener("changed", renew);
+    events.addEventListener("now", (event) => { $("#now").innerHTML = JSON.parse(event.data); });
+    events.addEventListener("error", () => { main.dataset.lost = "1"; });
+    events.addEventListener("open", () => { if (main.dataset.lost) { delete main.dataset.lost; renew(); } });
+  }
+  show();
+})();
