@@ -63,12 +63,12 @@ def test_the_first_screen_answers_the_questions_in_their_order() -> None:
     story = night(120)
     text = re.sub(r"<[^>]*>", " ", page_of(story).partition("<main")[2])
     best, gain = story.best, story.gain
-    assert best and gain and story.noise.sd
+    assert best and gain and story.noise.scatter
     said = [
         "not running",
         f"{best.value:.6f}",
         f"{gain:+.6f}",
-        f"{-gain / story.noise.sd:.1f}×",
+        f"{-gain / story.noise.scatter:.1f}×",
         "120",
         f"{len(story.gains)} kept",
         "$7.20",
@@ -207,8 +207,8 @@ def test_gains_are_ranked_and_compared_with_the_noise() -> None:
     story = night(80)
     sizes = [gain.size for gain in story.gains]
     assert sizes == sorted(sizes, reverse=True)
-    assert story.noise.sd
-    assert story.gains[0].sigmas == pytest.approx(sizes[0] / story.noise.sd)
+    assert story.noise.scatter
+    assert story.gains[0].sigmas == pytest.approx(sizes[0] / story.noise.scatter)
     assert story.elapsed_seconds == 79 * 300
     bare = Trial.model_validate(story.trials[0].model_dump() | {"at": ""})
     assert Story("b", story.run, (bare,)).elapsed_seconds is None
