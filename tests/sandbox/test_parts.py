@@ -71,6 +71,7 @@ def test_a_run_s_gpu_memory_is_what_came_since(monkeypatch):
     assert held.held() == 3 * GIB
     threading.Timer(0.3, lambda: now.update({0: 3 * GIB, 1: GIB + MIB})).start()
     held.wait_until_released()
+    assert held.held() == MIB
     now[0] = 9 * GIB
     monkeypatch.setattr(vram, "RELEASE_SECONDS", 0.2)
     with pytest.raises(SandboxFault, match="GPU 0, 1 still holds") as caught:

@@ -1,6 +1,8 @@
 """What every runner promises, whatever it isolates: outcomes, output, conversation, cancellation, and nothing left behind."""
 
 import os
+import shutil
+import sysconfig
 import tempfile
 import textwrap
 import threading
@@ -12,7 +14,7 @@ import pytest
 
 from sandbox import cgroup, ps
 from sandbox.fault import SandboxFault
-from sandbox.outcome import Cancelled, Crashed, Finished, TimedOut
+from sandbox.outcome import MIB, Cancelled, Crashed, Finished, TimedOut
 from tests.sandbox.tiers import folders, interpreter_for, living, spec_in
 
 
@@ -218,6 +220,18 @@ def test_leaves_nothing_behind_after_200_runs(place):
 def test_sees_its_interpreter_and_packages(place):
     ran = place.run("", argv=(place.python, "-I", "-c", "import json, torch; print(json.dumps(torch.arange(5).sum().item()))"))
     assert ran.value == 10
+
+
+@pytest.mark.slow
+def test_a_model_is_compiled_inside(place):
+    """torch.compile calls the machine's C++ compiler, whose files go into the run's own folder."""
+    if not (shutil.which("g++") and Path(sysconfig.get_path("include"), "Python.h").exists()):
+        pytest.skip("no C++ compiler, or no headers of this Python")
+    code = "import torch; f = torch.compile(lambda x: (x * 2 + 1).sin().sum()); print(f(torch.zeros(8)).item())"
+    ran = place.run("", argv=(place.python, "-c", code), wall_seconds=170, disk_bytes=512 * MIB)
+    assert isinstance(ran.outcome, Finished), ran.said
+    assert abs(float(ran.said.splitlines()[-1]) - 6.7318) < 0.001
+    assert list(place.scratch.iterdir()) == []
 
 
 def test_data_loader_workers_run_inside(place):

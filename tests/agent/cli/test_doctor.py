@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 import sandbox.choose
 from agent.cli import app
 from agent.cli.doctor import _git
+from sandbox.choose import Chosen
+from sandbox.hostile import ROWS
 from sandbox.plain import Plain
 from tests.agent.cli.test_cli import autoresearch
 
@@ -26,7 +28,9 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     done = doctor("--json")
     said = json.loads(done.stdout)
-    assert set(said) == {"findings", "canary"}
+    assert set(said) == {"findings", "guarantees", "canary", "attacks"}
+    assert all(set(promise) == {"what", "held", "how", "fix"} for promise in said["guarantees"])
+    assert said["attacks"] == []
     findings = {finding["what"]: finding for finding in said["findings"]}
     assert list(findings) == NAMES
     assert all(set(finding) == {"what", "state", "found", "fix"} for finding in said["findings"])
@@ -36,7 +40,7 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stdout.isascii()
     assert done.exit_code == (4 if findings["isolation"]["state"] == "bad" else 0)
     for report in said["canary"]:
-        assert set(report) == {"tier", "back_end", "ok", "answers", "missing", "reason", "fix"}
+        assert set(report) == {"tier", "back_end", "ok", "answers", "lacks", "missing", "reason", "fix"}
     if done.exit_code == 0:
         assert said["canary"][-1]["ok"], "the tier that is used is proven"
         assert said["canary"][-1]["answers"]
@@ -48,6 +52,25 @@ def test_a_human_reads_what_was_tried() -> None:
     if done.exit_code == 0:
         assert "proven" in done.stdout
         assert "a run tried to" in done.stdout
+        assert "what is guaranteed here" in done.stdout
+
+
+def test_attacks_are_made_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = json.loads(doctor("--attack", "--json").stdout)
+    if not said["guarantees"]:
+        pytest.skip("no tier runs here")
+    assert [attack["number"] for attack in said["attacks"]] == list(range(1, 34))
+    assert {attack["state"] for attack in said["attacks"]} <= {"held", "stated", "absent"}
+    assert {attack["tier"] for attack in said["attacks"]} == {said["canary"][-1]["tier"]}
+
+
+def test_an_attack_that_gets_through_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier that the canary trusts for once, and the attacks do not."""
+    monkeypatch.setattr("agent.cli.doctor.choose_runner", lambda: Chosen(Plain(), "none"))
+    monkeypatch.setattr("sandbox.hostile.ROWS", (ROWS[4],))
+    done = doctor("--attack")
+    assert done.exit_code == 4
+    assert "BROKEN" in done.stdout
 
 
 def test_without_isolation_it_is_4_and_says_what_got_through(monkeypatch: pytest.MonkeyPatch) -> None:
