@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.machine import machine_name
-from agent.records import Attempt, Order, Result, Score
+from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.measure import Job, Measured, Stopped, Unscored, measure
@@ -201,7 +201,7 @@ def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], .
 def _failed(run: Unscored, tier: str) -> Result:
     return Result(
         status=run.status, curve=_short(run.curve), seconds=round(run.seconds, 2), peak_memory_mb=_mb(run.peak_memory_bytes),
-        facts=run.facts, tier=tier, detail=run.detail,
+        facts=run.facts, tier=tier, detail=run.detail, tail=run.tail[-MAX_TAIL_CHARACTERS:],
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     {"ledger", "remeasure", "bench"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
-    | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
+    | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets", "preflight"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},
