@@ -95,10 +95,16 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
     return prepare_data(checkout / project.prepare)
 
 
+def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) -> Ledger:
+    """The ledger of a run, with the project's settings; nothing is written by opening it. caps: asked for beside the settings'."""
+    memory = _trial_memory(caps.over(settings), workers) / 2**20
+    return Ledger(history, _space_reader(history, settings), _fixed(history.project, settings), memory)
+
+
 def work(history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
     run = history.run
-    ledger = Ledger(history, _space_reader(history, kit.settings), _fixed(history.project, kit.settings))
+    ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots))
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
@@ -140,7 +146,7 @@ def bench_of(history: History, kit: Kit) -> Bench:
         data=kit.data.data if kit.data else None,
         read_only=settings.read_only or _usual_caches(project),
         budget=run.budget,
-        memory_bytes=caps.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
+        memory_bytes=_trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
         output_bytes=caps.output,
@@ -154,6 +160,11 @@ def _usual_caches(project: Project) -> tuple[str, ...]:
     if project.score == "sealed":
         return ()
     return tuple(str(path) for name in USUAL_CACHES if (path := Path.home() / name).is_dir())
+
+
+def _trial_memory(caps: Caps, workers: int) -> int:
+    """Bytes of main memory that one trial may use."""
+    return caps.memory or int(_total_memory() * MEMORY_SHARE / workers)
 
 
 def _total_memory() -> int:
