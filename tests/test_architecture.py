@@ -14,7 +14,7 @@ LAYERS = (
     {"cli"},
     {"loop"},
     {"finalize"},
-    {"ledger", "remeasure", "bench"},
+    {"ledger", "remeasure", "bench", "rehearsal"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
     | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets", "preflight"},

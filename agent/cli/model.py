@@ -33,9 +33,8 @@ def prompt(
         cost = cost_of([*(trial.proposal for trial in history.trials), *pending])
         bounds, measured = _bounds(history.run), sum(trial.result is not None for trial in history.trials)
         remaining = bounds.left(max(0, measured - 1), 0.0, cost)
-        context = open_ledger(history, place.settings, history.run.caps, history.run.workers).context(
-            pending, remaining, bounds.dollars(cost)
-        )
+        ledger = open_ledger(history, place.settings, history.run.caps, history.run.workers)
+        context = ledger.context(pending, remaining, bounds.dollars(cost))
     request = request_of(context)
     typer.echo(request.model_dump_json(indent=2) if as_json else _readable(request))
 

@@ -96,7 +96,7 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
 
 
 def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) -> Ledger:
-    """The ledger of a run, with the project's settings; nothing is written by opening it. caps: asked for beside the settings'."""
+    """The ledger of a run, with the project's settings; opening it writes nothing. caps: asked for beside the settings'."""
     memory = _trial_memory(caps.over(settings), workers) / 2**20
     return Ledger(history, _space_reader(history, settings), _fixed(history.project, settings), memory)
 

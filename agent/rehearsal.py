@@ -1,0 +1,64 @@
+"""A trial in small before its budget is spent: a moment of training and a scoring on a sliver of the data.
+
+It finds what a training only shows at its end, once the budget is gone: weights that are not saved or do not load, logits that
+are not finite, of another shape or not causal, and a model that outgrows the memory. Its shapes are the real ones, since a
+failure that depends on the shapes is what it looks for; what it saves is time. What fails there is the trial's result.
+
+A train.py that only works for longer than a moment fails it too, and is told so: `in a rehearsal of 3s`.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from agent.records import Proposal, SetConstant
+from sandbox.budget import Budget
+from sandbox.measure import Job, Unscored
+
+# Where less is at stake, a start-up more costs as much as it can save.
+LEAST_SECONDS, LEAST_STEPS = 60, 100
+SHARE = 100
+STEPS = 2
+# Of the sequence length: more than any batch has rows, and enough that the audit of causality has something to choose from.
+TRAIN_WINDOWS, VAL_WINDOWS = 1024, 8
+# What a moment of training may take besides its start-up: the first steps are slow.
+SLACK_SECONDS = 60.0
+
+
+def pays(score: str, budget: Budget, proposal: Proposal) -> bool:
+    """Whether to rehearse: new code, under a sealed score (a printed one has a budget of its own), and with much at stake."""
+    least = LEAST_SECONDS if budget.unit == "s" else LEAST_STEPS
+    known = all(isinstance(edit, SetConstant) for edit in proposal.edits)  # the baseline too, which has no edits
+    return score == "sealed" and budget.amount >= least and not known
+
+
+def rehearsal_of(job: Job, folder: Path) -> Job:
+    """`job` in small, with its data in `folder`."""
+    assert job.data is not None, "a sealed score has data"
+    _sliver(Path(job.data) / "train", folder / "train", TRAIN_WINDOWS)
+    _sliver(Path(job.data) / "val", folder / "val", VAL_WINDOWS)
+    budget = small(job.budget)
+    saved = job.budget.amount - budget.amount if job.budget.unit == "s" else 0
+    limits = job.limits.model_copy(update={"wall_seconds": job.limits.wall_seconds - saved + SLACK_SECONDS})
+    return job.model_copy(update={"data": str(folder), "budget": budget, "limits": limits})
+
+
+def _sliver(source: Path, target: Path, windows: int) -> None:
+    """A copy of one split, its tokens cut off behind so many windows."""
+    meta = json.loads((source / "meta.json").read_text(encoding="utf-8"))
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("tokens.bin"))
+    width = {"uint16": 2, "uint32": 4}[meta["dtype"]]
+    with (source / "tokens.bin").open("rb") as whole:
+        tokens = whole.read((windows * meta["sequence_length"] + 1) * width)
+    (target / "tokens.bin").write_bytes(tokens)
+    (target / "meta.json").write_text(json.dumps({**meta, "tokens": len(tokens) // width}), encoding="utf-8")
+
+
+def small(budget: Budget) -> Budget:
+    """A moment, in the budget's own unit: a train.py need know no other."""
+    return Budget(amount=max(1, budget.amount // SHARE)) if budget.unit == "s" else Budget(amount=STEPS, unit="steps")
+
+
+def failed_early(failure: Unscored, budget: Budget) -> Unscored:
+    """The failure, saying when it happened."""
+    return failure.model_copy(update={"detail": f"in a rehearsal of {small(budget)}: {failure.detail}"})
