@@ -79,13 +79,17 @@ class AnthropicApi:
 
         return persist(PROVIDER, once, self._patience)
 
-    def newest(self, family: str) -> str | None:
-        """The full name of the newest model of `family` (opus, sonnet, haiku) that this key may use; None without any."""
+    def models(self) -> list[ModelInfo]:
+        """All models that this key may use."""
 
         async def models(client: AsyncAnthropic) -> list[ModelInfo]:
             return [model async for model in client.models.list(limit=100)]
 
-        found = [model for model in self.ask(models) if _belongs(model, family)]
+        return self.ask(models)
+
+    def newest(self, family: str, models: list[ModelInfo] | None = None) -> str | None:
+        """The full name of the newest model of `family` (opus, sonnet, haiku), among `models` or all; None without any."""
+        found = [model for model in models or self.models() if _belongs(model, family)]
         return max(found, key=lambda model: (model.created_at, model.id)).id if found else None
 
     def _client(self) -> AsyncAnthropic:

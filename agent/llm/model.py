@@ -9,6 +9,8 @@ from sandbox.record import Record
 
 # Of UTF-8: on the safe side for prose, code and figures with every tokenizer that the providers use.
 CHARACTERS_A_TOKEN = 3
+# What is said to a model that is given no tool.
+AS_JSON = "There is no tool here. Answer with the JSON object alone that would be the argument of `{name}`, of this schema:"
 
 
 class Tool(Record):

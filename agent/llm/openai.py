@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
 import httpx2
@@ -13,7 +13,7 @@ from openai.types import Model as Listed
 from openai.types.chat import ChatCompletion
 
 from agent.llm.faults import fault_of, tidy
-from agent.llm.model import Reply, Request
+from agent.llm.model import AS_JSON, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 
@@ -21,7 +21,6 @@ T = TypeVar("T")
 PROVIDER, PRICED_AS = "OpenAI", "openai"
 # How servers say that they cannot do what they were asked for: Ollama, vLLM, llama.cpp, LM Studio, OpenRouter.
 _LACKS = re.compile(r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE)
-AS_JSON = "There is no tool here. Answer with the JSON object alone that would be the argument of `{name}`, of this schema:"
 # What the list calls gpt and is no general chat model, or is a small or a very dear one.
 OTHER_KINDS = frozenset({
     "audio", "chat", "codex", "embedding", "image", "instruct", "mini", "nano", "oss", "preview", "pro", "realtime", "search",
@@ -105,17 +104,22 @@ class OpenAIApi:
 
         return persist(PROVIDER, once, self._patience)
 
-    def newest(self) -> str | None:
-        """The name of the newest general gpt that this key may use; None without any."""
+    def models(self) -> list[Listed]:
+        """All models that this key or server offers, in its order."""
 
         async def models(client: AsyncOpenAI) -> list[Listed]:
             return [model async for model in client.models.list()]
 
-        found = [model for model in self.ask(models) if _is_general(model.id)]
-        return max(found, key=lambda model: (model.created, -len(model.id), model.id)).id if found else None
+        return self.ask(models)
 
     def _client(self) -> AsyncOpenAI:
         return AsyncOpenAI(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+
+
+def newest(models: Sequence[Listed]) -> str | None:
+    """The name of the newest general gpt; None without any."""
+    found = [model for model in models if _is_general(model.id)]
+    return max(found, key=lambda model: (model.created, -len(model.id), model.id)).id if found else None
 
 
 def _is_general(name: str) -> bool:
