@@ -27,6 +27,7 @@ from agent.judge import (
 from agent.machine import machine_name
 from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious
 from agent.preflight import foresee
+from agent.program import read_program
 from agent.propose import Context, Unreadable
 from agent.records import Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
@@ -106,7 +107,7 @@ class Ledger:
         history = self.history
         space = self._space_of(history.source)
         return Context(
-            program=history.program,
+            program=read_program(history.program).brief,
             source=history.source,
             space=space,
             trials=history.trials,

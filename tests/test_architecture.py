@@ -16,8 +16,8 @@ LAYERS = (
     {"finalize"},
     {"ledger", "remeasure", "bench", "rehearsal"},
     {"propose", "display"},
-    {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
-    | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets", "preflight"},
+    {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
+    | {"judge", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

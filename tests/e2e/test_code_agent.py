@@ -123,3 +123,24 @@ def test_spending_survives_a_resume(tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "may cost $0.60, and $0.40 of --max-cost is left" in again.stdout
     assert len(ledger(home, "t")) == 1 + len(spent)
+
+
+def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_branch(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    (home / "program.md").write_text("---\nprotected: [DEPTH]\ntrials: 2\n---\nLower val_bpb.\n")
+    git(home, "commit", "-qam", "say what is protected")
+    edits = [constant("LR", "0.2"), constant("DEPTH", "5"), constant("LR", "0.3")]
+    answers = [{"hypothesis": f"idea {n}", "edits": [edit]} for n, edit in enumerate(edits)]
+    script = home / "replies.jsonl"
+    script.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
+    done = type_in(home, "start", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1steps")
+    assert done.returncode == 0, done.stderr
+    first = ledger(home, "t")
+    assert [trial["status"] for trial in first] == ["baseline", "keep", "keep"], "DEPTH went back, and two trials are enough"
+    assert first[2]["proposal"]["by"]["refused"] == 1
+    script.unlink()
+    again = type_in(home, "start", "--model", "replay:t", "--tag", "again", "--budget", "1steps")
+    assert again.returncode == 0, again.stderr
+    trees = [git(home, "rev-list", "--first-parent", "--format=%T", f"autoresearch/{tag}").splitlines() for tag in ("t", "again")]
+    same = [[line for line in lines if not line.startswith("commit")] for lines in trees]
+    assert same[0] == same[1] and len(same[0]) >= 4
