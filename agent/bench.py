@@ -12,7 +12,7 @@ from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.machine import machine_name
 from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
-from agent.rehearsal import failed_early, pays, rehearsal_of
+from agent.rehearsal import foretold, pays, rehearsal_of
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.measure import Job, Measured, Stopped, Unscored, measure
@@ -117,10 +117,7 @@ class Bench:
         home = self._folder / f"{assignment.attempt.number:04d}"
         with _Exported(home / "rehearsal", order.commit, self._export) as here:
             job = rehearsal_of(self._job(here, home / "rehearsal.log", assignment), here / "data")
-            outcome = measure(job, self._runner, cancel)
-        if isinstance(outcome, Unscored):
-            return failed_early(outcome, self._plan.budget)
-        return outcome if isinstance(outcome, Stopped) else None
+            return foretold(measure(job, self._runner, cancel))
 
     def _measure(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Measured | Unscored | Stopped:
         number, order = assignment.attempt.number, assignment.order

@@ -1,10 +1,10 @@
-"""A trial in small before its budget is spent: a moment of training and a scoring on a sliver of the data.
+"""A trial in small before its budget is spent: two steps of training and a scoring on a sliver of the data.
 
 It finds what a training only shows at its end, once the budget is gone: weights that are not saved or do not load, logits that
 are not finite, of another shape or not causal, and a model that outgrows the memory. Its shapes are the real ones, since a
 failure that depends on the shapes is what it looks for; what it saves is time. What fails there is the trial's result.
 
-A train.py that only works for longer than a moment fails it too, and is told so: `in a rehearsal of 3s`.
+A train.py that needs more than two steps to work at all fails it too, and is told so.
 """
 
 import json
@@ -13,15 +13,16 @@ from pathlib import Path
 
 from agent.records import Proposal, SetConstant
 from sandbox.budget import Budget
-from sandbox.measure import Job, Unscored
+from sandbox.fault import SandboxFault
+from sandbox.measure import Job, Measured, Stopped, Unscored
 
 # Where less is at stake, a start-up more costs as much as it can save.
 LEAST_SECONDS, LEAST_STEPS = 60, 100
-SHARE = 100
-STEPS = 2
+# In steps, which every train.py of a sealed score understands beside seconds: how long one takes is for the real budget to say.
+REHEARSAL = Budget(amount=2, unit="steps")
 # Of the sequence length: more than any batch has rows, and enough that the audit of causality has something to choose from.
 TRAIN_WINDOWS, VAL_WINDOWS = 1024, 8
-# What a moment of training may take besides its start-up: the first steps are slow.
+# What two steps may take besides the start-up: the first ones are slow, on a busy machine above all.
 SLACK_SECONDS = 60.0
 
 
@@ -33,14 +34,16 @@ def pays(score: str, budget: Budget, proposal: Proposal) -> bool:
 
 
 def rehearsal_of(job: Job, folder: Path) -> Job:
-    """`job` in small, with its data in `folder`."""
+    """`job` in small, with its data in `folder`. SandboxFault where there is no room for it."""
     assert job.data is not None, "a sealed score has data"
-    _sliver(Path(job.data) / "train", folder / "train", TRAIN_WINDOWS)
-    _sliver(Path(job.data) / "val", folder / "val", VAL_WINDOWS)
-    budget = small(job.budget)
-    saved = job.budget.amount - budget.amount if job.budget.unit == "s" else 0
+    try:
+        _sliver(Path(job.data) / "train", folder / "train", TRAIN_WINDOWS)
+        _sliver(Path(job.data) / "val", folder / "val", VAL_WINDOWS)
+    except OSError as error:
+        raise SandboxFault(f"cannot copy a sliver of {job.data} to {folder}: {error.strerror}", "df -h .") from None
+    saved = job.budget.amount if job.budget.unit == "s" else 0
     limits = job.limits.model_copy(update={"wall_seconds": job.limits.wall_seconds - saved + SLACK_SECONDS})
-    return job.model_copy(update={"data": str(folder), "budget": budget, "limits": limits})
+    return job.model_copy(update={"data": str(folder), "budget": REHEARSAL, "limits": limits})
 
 
 def _sliver(source: Path, target: Path, windows: int) -> None:
@@ -54,11 +57,12 @@ def _sliver(source: Path, target: Path, windows: int) -> None:
     (target / "meta.json").write_text(json.dumps({**meta, "tokens": len(tokens) // width}), encoding="utf-8")
 
 
-def small(budget: Budget) -> Budget:
-    """A moment, in the budget's own unit: a train.py need know no other."""
-    return Budget(amount=max(1, budget.amount // SHARE)) if budget.unit == "s" else Budget(amount=STEPS, unit="steps")
+def foretold(outcome: Measured | Unscored | Stopped) -> Unscored | Stopped | None:
+    """What a rehearsal says of the trial: its failure, or nothing. Too slow it cannot say: that is for the budget."""
+    if isinstance(outcome, Measured) or (isinstance(outcome, Unscored) and outcome.status == "timeout"):
+        return None
+    return _early(outcome) if isinstance(outcome, Unscored) else outcome
 
 
-def failed_early(failure: Unscored, budget: Budget) -> Unscored:
-    """The failure, saying when it happened."""
-    return failure.model_copy(update={"detail": f"in a rehearsal of {small(budget)}: {failure.detail}"})
+def _early(failure: Unscored) -> Unscored:
+    return failure.model_copy(update={"detail": f"in a rehearsal of {REHEARSAL.amount} steps: {failure.detail}"})

@@ -136,13 +136,17 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     return line == family and getattr(model, "lifecycle", None) in (None, "active")
 
 
+def _silence(stop_reason: str | None) -> str:
+    return "(the provider declined to answer this question)" if stop_reason == "refusal" else ""
+
+
 def _reply(message: Message) -> Reply:
     usage = message.usage
     read, write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     called = [block.input for block in message.content if block.type == "tool_use"]
     return Reply(
         model=message.model,
-        text="".join(block.text for block in message.content if block.type == "text"),
+        text="".join(block.text for block in message.content if block.type == "text") or _silence(message.stop_reason),
         arguments=called[0] if called and isinstance(called[0], dict) else None,
         cut_off=message.stop_reason in ("max_tokens", "model_context_window_exceeded"),
         input_tokens=usage.input_tokens + read + write,

@@ -24,6 +24,8 @@ MAX_SENT_BACK = 2
 MENDABLE = frozenset({"crash", "invalid"})
 # Trials since a failure after which it is no longer worth going back to.
 MEND_WITHIN = 5
+# What an answer needs at the least, where money is too short for a long one.
+SHORT_OUTPUT_TOKENS = 4_000
 ASKED = frozenset({"llm", "scripted"})
 
 
@@ -57,14 +59,15 @@ class Code:
             request = _again(request, context, refusals, len(replies))
 
     def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
-        """The answer; MoneySpent where it would cost more than is left."""
-        cost = self._model.estimate(request)
-        if context.dollars is not None and cost is not None:
-            left = context.dollars - sum(reply.cost or 0.0 for reply in before)
-            if cost > left:
-                message = f"the next question may cost ${cost:.2f}, and ${max(left, 0.0):.2f} of --max-cost is left"
-                raise MoneySpent(message, "autoresearch resume --max-cost DOLLARS")
-        return self._model.complete(request)
+        """The answer, shorter where money is short; MoneySpent where even that may cost more than is left."""
+        left = None if context.dollars is None else context.dollars - sum(reply.cost or 0.0 for reply in before)
+        shorter = request.model_copy(update={"max_output_tokens": min(SHORT_OUTPUT_TOKENS, request.max_output_tokens)})
+        costs = [(self._model.estimate(asked), asked) for asked in (request, shorter)]
+        affordable = next((asked for cost, asked in costs if left is None or cost is None or cost <= left), None)
+        if affordable is None:
+            message = f"the next question may cost ${costs[-1][0]:.2f}, and ${max(left or 0.0, 0.0):.2f} of --max-cost is left"
+            raise MoneySpent(message, "autoresearch resume --max-cost DOLLARS")
+        return self._model.complete(affordable)
 
     def _provenance(self, replies: Sequence[Reply], refused: int, mended: Trial | None) -> Provenance:
         costs = [reply.cost for reply in replies]

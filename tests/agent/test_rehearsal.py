@@ -8,9 +8,10 @@ import torch
 
 from agent.bench import Assignment, Bench, Plan
 from agent.records import Attempt, Edit, Order, ReplaceStatements, Result, SetConstant
-from agent.rehearsal import pays, small
+from agent.rehearsal import foretold, pays
 from agent.slots import Slot
 from sandbox.budget import Budget
+from sandbox.measure import Stopped, Unscored
 from tests.agent.study import proposal
 from tests.sandbox.miniature import Miniature, train_py
 from tests.sandbox.tiers import ISOLATING, RUNNERS, folders, why_not
@@ -32,10 +33,6 @@ CODE = ReplaceStatements(old="a = 1", new="a = 2")
 def test_only_new_code_with_much_at_stake_is_rehearsed(score: str, budget: str, edit: Edit, rehearsed: bool) -> None:
     assert pays(score, Budget.parse(budget), proposal(edit)) is rehearsed
     assert not pays(score, Budget.parse(budget), proposal()), "a baseline has no edits"
-
-
-def test_a_moment_is_in_the_budgets_own_unit() -> None:
-    assert [str(small(Budget.parse(text))) for text in ("5m", "60s", "200steps")] == ["3s", "1s", "2steps"]
 
 
 def measured(main: str, forward: str = "return self.table(idx)") -> tuple[Result, list[str]]:
@@ -77,10 +74,15 @@ def test_what_passes_in_small_is_trained_in_full() -> None:
     assert runs == ["2steps 1282", "200steps 1282"], "the miniature's data is smaller than a sliver"
 
 
+def test_a_rehearsal_that_was_too_slow_says_nothing() -> None:
+    assert foretold(Unscored(status="timeout", detail="killed after 90 s")) is None
+    assert foretold(Stopped()) == Stopped()
+
+
 def test_what_would_fail_at_its_end_fails_before_its_budget() -> None:
     result, runs = measured(SAY + "save()", forward="return self.table(idx)[:, :, :5]")
-    assert result.status == "invalid" and result.detail.startswith("in a rehearsal of 2steps: ")
+    assert result.status == "invalid" and result.detail.startswith("in a rehearsal of 2 steps: ")
     assert runs == ["2steps 1282"], "nothing else ran"
     result, runs = measured(SAY + "raise RuntimeError('no')")
-    assert (result.status, result.detail) == ("crash", "in a rehearsal of 2steps: RuntimeError: no")
+    assert (result.status, result.detail) == ("crash", "in a rehearsal of 2 steps: RuntimeError: no")
     assert "RuntimeError: no" in result.tail
