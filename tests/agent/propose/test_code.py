@@ -16,7 +16,7 @@ from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
 from agent.preflight import foresee
 from agent.propose import METHODS, Context, Unreadable
-from agent.propose.code import MAX_SENT_BACK, MEND_WITHIN, Code, request_of, to_mend
+from agent.propose.code import MAX_SENT_BACK, MEND_WITHIN, SHORT_OUTPUT_TOKENS, Code, request_of, to_mend
 from agent.propose.reply import propose_tool
 from agent.records import Edit, Proposal, Provenance, Refused, RewriteFile, SetConstant, Trial
 from tests.agent.propose.example import SOURCE, context, pending, trial
@@ -289,3 +289,15 @@ def test_the_question_that_would_pass_the_bound_is_not_asked() -> None:
     with pytest.raises(MoneySpent, match=r"may cost \$0.50, and \$0.40"):
         Code(model).propose(replace(judging(BASELINE), dollars=0.9))
     assert len(model.requests) == 1
+
+
+def test_where_money_is_short_the_answer_is_to_be_short() -> None:
+    class Priced(Asked):
+        def estimate(self, request: Request) -> float | None:
+            return request.max_output_tokens / 10_000
+
+    model = Priced(draft(DEEPER))
+    assert isinstance(Code(model).propose(replace(judging(BASELINE), dollars=0.5)), Proposal)
+    assert model.requests[0].max_output_tokens == SHORT_OUTPUT_TOKENS
+    with pytest.raises(MoneySpent, match=r"may cost \$0.40, and \$0.39"):
+        Code(Priced(draft(DEEPER))).propose(replace(judging(BASELINE), dollars=0.39))
