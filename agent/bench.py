@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.machine import machine_name
-from agent.records import Attempt, Order, Result, Score
+from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
+from agent.rehearsal import foretold, pays, rehearsal_of
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.measure import Job, Measured, Stopped, Unscored, measure
@@ -97,16 +98,26 @@ class Bench:
         self._plan, self._runner, self._folder, self._export = plan, runner, folder, export
 
     def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
-        """Train and score what is ordered; None when it was cancelled."""
+        """Train and score what is ordered; None when it was cancelled. A rehearsal's failure is the result."""
         order = assignment.order
         listen(TrialStarted(assignment.attempt, assignment.slot.number, order.seed, assignment.run, order.role))
-        match self._measure(assignment, listen, cancel):
+        match self._rehearse(assignment, cancel) or self._measure(assignment, listen, cancel):
             case Stopped():
                 return None
             case Unscored() as failure:
                 return _failed(failure, self._runner.tier)
             case Measured() as measured:
                 return _scored(measured, order, self._plan.budget, self._runner.tier)
+
+    def _rehearse(self, assignment: Assignment, cancel: threading.Event) -> Unscored | Stopped | None:
+        """What the first run of new code in small comes to; None where nothing speaks against the real one."""
+        order, first = assignment.order, assignment.run == 1 and assignment.order.role == "candidate"
+        if not first or not pays(self._plan.score, self._plan.budget, assignment.attempt.proposal):
+            return None
+        home = self._folder / f"{assignment.attempt.number:04d}"
+        with _Exported(home / "rehearsal", order.commit, self._export) as here:
+            job = rehearsal_of(self._job(here, home / "rehearsal.log", assignment), here / "data")
+            return foretold(measure(job, self._runner, cancel))
 
     def _measure(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Measured | Unscored | Stopped:
         number, order = assignment.attempt.number, assignment.order
@@ -201,7 +212,7 @@ def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], .
 def _failed(run: Unscored, tier: str) -> Result:
     return Result(
         status=run.status, curve=_short(run.curve), seconds=round(run.seconds, 2), peak_memory_mb=_mb(run.peak_memory_bytes),
-        facts=run.facts, tier=tier, detail=run.detail,
+        facts=run.facts, tier=tier, detail=run.detail, tail=run.tail[-MAX_TAIL_CHARACTERS:],
     )  # fmt: skip
 
 

@@ -7,12 +7,23 @@ Fault (1)                  sandbox/fault.py: the harness or its surroundings fai
 ├── HistoryFault (3)       the branch cannot be read or written
 │   └── RunBusy (3)        another process works on this tag
 └── ModelFault (5)         the model cannot be used: key, name, money
-    └── ModelUnavailable (5)   it did not answer within the deadline; trying later may work
+    ├── ModelUnavailable (5)   it did not answer within the deadline; trying later may work
+    └── MoneySpent (5)     the next question would cost more than the run may still spend
 """
 
 from sandbox.fault import Fault, SandboxFault
 
-__all__ = ["Fault", "HistoryFault", "ModelFault", "ModelUnavailable", "ProjectFault", "RunBusy", "SandboxFault", "UsageFault"]
+__all__ = [
+    "Fault",
+    "HistoryFault",
+    "ModelFault",
+    "ModelUnavailable",
+    "MoneySpent",
+    "ProjectFault",
+    "RunBusy",
+    "SandboxFault",
+    "UsageFault",
+]
 
 
 class UsageFault(Fault):
@@ -45,3 +56,7 @@ class ModelFault(Fault):
 
 class ModelUnavailable(ModelFault):
     """The model did not answer within the deadline; trying later may work."""
+
+
+class MoneySpent(ModelFault):
+    """The next question would cost more than the run may still spend: no fault, and the end of the run."""

@@ -1,13 +1,13 @@
 """The run's rules over its history: what may be tried, what a result is worth, and what is written down. No threads here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import FiniteFloat
 
 from agent.bench import add_run
-from agent.edit import apply, code_lines, fingerprint, guard
+from agent.edit import Applied, apply, code_lines, fingerprint, guard
 from agent.errors import HistoryFault
 from agent.history import History
 from agent.judge import (
@@ -26,8 +26,10 @@ from agent.judge import (
 )
 from agent.machine import machine_name
 from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious
+from agent.preflight import foresee
+from agent.program import read_program
 from agent.propose import Context, Unreadable
-from agent.records import Attempt, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
+from agent.records import Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
 from sandbox.record import Record
 
@@ -66,12 +68,14 @@ class Settled:
 class Ledger:
     """Admits proposals, begins attempts, orders their runs and settles them, each in one or two commits.
 
-    space_of: the search space of a source. fixed: what an edit may not touch.
+    space_of: the search space of a source. fixed: what an edit may not touch. memory_mb: what one trial may use.
     """
 
-    def __init__(self, history: History, space_of: Callable[[str], Space], fixed: Fixed = NOTHING_FIXED) -> None:
+    def __init__(
+        self, history: History, space_of: Callable[[str], Space], fixed: Fixed = NOTHING_FIXED, memory_mb: float | None = None
+    ) -> None:
         self.history = history
-        self._space_of, self._fixed = space_of, fixed
+        self._space_of, self._fixed, self._memory_mb = space_of, fixed, memory_mb
         self._tried = {trial.fingerprint for trial in history.trials if trial.fingerprint}
         self._tried |= {fingerprint(history.source_at(attempt.commit)) for attempt in history.in_flight}
 
@@ -95,30 +99,45 @@ class Ledger:
                 return trial.result.seconds / max(1, len(trial.result.scores))
         return None
 
-    def context(self, pending: tuple[Proposal, ...]) -> Context:
-        """Everything a method may look at, with a seed that differs for each proposal and is the same after a resume."""
+    def context(self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None) -> Context:
+        """Everything a method may look at, with a seed that differs for each proposal and is the same after a resume.
+
+        remaining, dollars: as in Context.
+        """
         history = self.history
+        space = self._space_of(history.source)
         return Context(
-            program=history.program,
+            program=read_program(history.program).brief,
             source=history.source,
-            space=self._space_of(history.source),
+            space=space,
             trials=history.trials,
             pending=pending,
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
             budget=str(history.run.budget),
+            check=self._check(pending, space),
+            remaining=remaining,
+            dollars=dollars,
+            memory_mb=self._memory_mb,
         )
+
+    def _check(self, pending: tuple[Proposal, ...], space: Space) -> Callable[[Sequence[Edit]], Refused | None]:
+        """Whether edits would be admitted to the tip as it is now, what is pending counted as tried."""
+        source, fixed = self.history.source, self._fixed
+        waiting = (apply(source, proposal.edits) for proposal in pending)
+        tried = self._tried | {fingerprint(applied.source) for applied in waiting if isinstance(applied, Applied)}
+
+        def check(edits: Sequence[Edit]) -> Refused | None:
+            admitted = _admitted(source, edits, space, fixed, tried)
+            return admitted if isinstance(admitted, Refused) else None
+
+        return check
 
     # ------------------------------------------------------------ proposals
 
     def admit(self, proposal: Proposal) -> str | Refused:
         """The train.py that `proposal` makes of the tip's, or why it is not worth a budget."""
-        applied = apply(self.history.source, proposal.edits)
-        if isinstance(applied, Refused):
-            return applied
-        fixed = self._fixed
-        before = self.history.source
-        refused = guard(before, applied.source, tried=self._tried, protected=fixed.protected, required=fixed.required)
-        return refused or applied.source
+        source = self.history.source
+        return _admitted(source, proposal.edits, self._space_of(source), self._fixed, self._tried)
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt in flight; a refused trial where it no longer applies."""
@@ -279,6 +298,15 @@ class Ledger:
     def _timed(self) -> bool:
         """Whether the machine's speed moves scores."""
         return self.history.run.budget.unit == "s"
+
+
+def _admitted(source: str, edits: Sequence[Edit], space: Space, fixed: Fixed, tried: Collection[str]) -> str | Refused:
+    """`source` with the edits made, or why that is not worth a budget."""
+    applied = apply(source, edits)
+    if isinstance(applied, Refused):
+        return applied
+    refused = guard(source, applied.source, tried=tried, protected=fixed.protected, required=fixed.required)
+    return refused or foresee(source, applied.source, edits, space) or applied.source
 
 
 def _now() -> str:

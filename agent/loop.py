@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from agent.bench import Assignment, Measures
-from agent.bounds import Bounds
-from agent.errors import ModelFault, ProjectFault
+from agent.bounds import Bounds, cost_of
+from agent.errors import ModelFault, MoneySpent, ProjectFault
 from agent.events import Event, Judged, Note, Proposed, Proposing, RunFinished
 from agent.ledger import Ledger, Settled
 from agent.propose import Proposer, Unreadable
@@ -145,7 +145,7 @@ class Loop:
             return
         self._drafting = True
         pending = [attempt.proposal for attempt in (*self._running.values(), *self._waiting)]
-        context = self._ledger.context((*pending, *self._staged))
+        context = self._ledger.context((*pending, *self._staged), *self._left())
 
         def work() -> _Drafted | _Undrafted:
             try:
@@ -171,7 +171,9 @@ class Loop:
                     yield from self._advance(attempt)
             case _Undrafted(error):
                 self._drafting = False
-                if not self._cancel.is_set():  # a proposal that was called off is no fault
+                if isinstance(error, MoneySpent):
+                    self._end(error.message)
+                elif not self._cancel.is_set():  # a proposal that was called off is no fault
                     self._break(error)
             case _Untrained(error, attempt):
                 del self._running[attempt.number]
@@ -211,8 +213,17 @@ class Loop:
     # ------------------------------------------------------------ ending
 
     def _over(self, under_way: int = 0) -> str | None:
-        spent = self._bounds.spent(self._measured + under_way, time.monotonic() - self._began, self._ledger.history.trials)
-        return self._ending or spent
+        return self._ending or self._bounds.spent(self._measured + under_way, time.monotonic() - self._began, self._cost())
+
+    def _left(self) -> tuple[str, float | None]:
+        """What the bounds leave, in words, and the dollars of it."""
+        under_way, seconds, cost = len(self._running) + len(self._staged), time.monotonic() - self._began, self._cost()
+        return self._bounds.left(self._measured + under_way, seconds, cost), self._bounds.dollars(cost)
+
+    def _cost(self) -> float:
+        """Dollars spent on proposals so far, those without a verdict included."""
+        judged = [trial.proposal for trial in self._ledger.history.trials]
+        return cost_of([*judged, *(attempt.proposal for attempt in (*self._running.values(), *self._waiting)), *self._staged])
 
     def _end(self, reason: str) -> None:
         self._ending = reason

@@ -77,7 +77,17 @@ Edit = Annotated[
 ]
 
 RefusalReason = Literal[
-    "syntax", "unknown-name", "ambiguous", "no-op", "already-tried", "protected", "seed-only", "outside-file", "unreadable"
+    "syntax",
+    "unknown-name",
+    "ambiguous",
+    "no-op",
+    "already-tried",
+    "protected",
+    "seed-only",
+    "outside-file",
+    "unreadable",
+    "undefined-name",
+    "indivisible",
 ]
 
 
@@ -100,24 +110,37 @@ Configuration = dict[str, Value]
 
 
 class Provenance(Record):
-    """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known."""
+    """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known.
+
+    input_tokens: cached_tokens included. calls: questions put to a model. refused: drafts among its answers that were sent
+    back to it before this one.
+    """
 
     method: Text
     origin: Literal["baseline", "search", "llm", "scripted", "replay", "human"]
     model: Text | None = None
     input_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     cost: FiniteFloat | None = Field(default=None, ge=0)
     seconds: FiniteFloat = Field(default=0.0, ge=0)
+    calls: int = Field(default=0, ge=0)
+    refused: int = Field(default=0, ge=0)
     replays: int | None = None
     """The number of the trial whose edits this proposal repeats on a newer tip."""
+    repairs: int | None = None
+    """The number of the failed trial that this proposal mends."""
 
 
 class Proposal(Record):
-    """Typed edits to train.py with the hypothesis behind them; `hypothesis` is one line, `rationale` may be more."""
+    """Typed edits to train.py with the hypothesis behind them; `hypothesis` is one line, `rationale` may be more.
+
+    expected: the change of val_bpb that the proposer predicts, where it did; negative is better.
+    """
 
     hypothesis: Text = Field(min_length=1)
     rationale: Text = ""
+    expected: FiniteFloat | None = None
     edits: tuple[Edit, ...] = ()
     by: Provenance
 
@@ -176,6 +199,8 @@ TAKEN: frozenset[str] = KEPT - {"baseline"}
 SCORED: frozenset[str] = KEPT | {"discard"}
 FAILED: frozenset[str] = frozenset({"crash", "oom", "timeout", "invalid"})
 MAX_CURVE_POINTS = 20
+# Enough for a traceback's last frames; it goes into a commit message.
+MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):
@@ -184,7 +209,7 @@ class Result(Record):
     scores: in the order of measuring; the incumbent's among them where it was run again. curve: up to 20 points (fraction
     of the budget in 0..1, training loss) as train.py printed them. seconds: training on the harness's clock, summed over
     runs; score_seconds likewise for scoring. detail: one line on a failure, also of the incumbent when it was run again.
-    curve, parameters and facts are the first run's.
+    tail: the end of the failure's log, escaped. curve, parameters and facts are the first run's.
     """
 
     status: Literal["scored", "crash", "oom", "timeout", "invalid"]
@@ -198,6 +223,7 @@ class Result(Record):
     """Whatever else train.py says of itself (steps, tokens, step time): self-reported, for display only."""
     tier: Text = ""
     detail: Text = ""
+    tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
 
     @model_validator(mode="after")
     def _scores_iff_scored(self) -> Self:

@@ -69,6 +69,11 @@ def next_tag(project: Project) -> str:
     return next(tag for tag in (today, *(f"{today}-{n}" for n in range(2, 10**6))) if tag not in taken)
 
 
+def brief_at(project: Project, commit: str) -> str:
+    """program.md at `commit`, or nothing where there is none."""
+    return Plumbing(Path(project.root))("cat-file", "blob", f"{commit}:{project.program}") if project.program else ""
+
+
 def head_of(project: Project) -> str:
     """The commit that a run starts from; HistoryFault where what would run is not what is in the checkout."""
     git = Plumbing(Path(project.root))

@@ -24,12 +24,14 @@ _TRIAL = {
 _RESULT = {
     "status": "Result", "scores": "Scores", "curve": "Curve", "seconds": "Seconds", "score_seconds": "Score-Seconds",
     "peak_memory_mb": "Peak-Memory-MB", "parameters": "Parameters", "facts": "Facts", "tier": "Tier", "detail": "Detail",
+    "tail": "Tail",
 }  # fmt: skip
 _PROVENANCE = {
-    "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "output_tokens": "Output-Tokens",
-    "cost": "Cost", "seconds": "Proposal-Seconds", "replays": "Replays",
+    "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "cached_tokens": "Cached-Tokens",
+    "output_tokens": "Output-Tokens", "cost": "Cost", "seconds": "Proposal-Seconds", "calls": "Calls",
+    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs",
 }  # fmt: skip
-_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "edits": "Edits"}
+_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "expected": "Expected", "edits": "Edits"}
 
 
 def verdict_message(trial: Trial) -> str:

@@ -14,11 +14,11 @@ LAYERS = (
     {"cli"},
     {"loop"},
     {"finalize"},
-    {"ledger", "remeasure", "bench"},
+    {"ledger", "remeasure", "bench", "rehearsal"},
     {"pages"},
     {"propose", "display"},
-    {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings"}
-    | {"judge", "pairing", "machine", "edit", "space", "llm", "slots", "bounds", "data", "template", "presets"},
+    {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
+    | {"judge", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

@@ -14,9 +14,10 @@ from agent.cli import app, epilog
 from agent.data import Prepared
 from agent.errors import ProjectFault, UsageFault
 from agent.history import History
+from agent.program import read_program
 from agent.project import Project
 from agent.records import Trial
-from agent.runs import head_of, newest, next_tag
+from agent.runs import brief_at, head_of, newest, next_tag
 from agent.settings import Caps, RunSettings, size_in_bytes
 from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
@@ -27,7 +28,10 @@ MAX_TIME_BUDGET = 30 * 24 * 3600
 
 Model = Annotated[
     str | None,
-    typer.Option(help="opus, sonnet, gpt, a full model name, scripted:FILE, or none. Without it: the best there is a key for."),
+    typer.Option(
+        help="opus, sonnet, gpt, local, a full model name, claude-code, codex, replay:BRANCH, scripted:FILE or none; see "
+        "`autoresearch models`. Without it: Claude, GPT or a local server, whichever there is a key or an address for, else none."
+    ),
 ]
 BudgetText = Annotated[
     str | None,
@@ -113,9 +117,14 @@ def start(
     project = place.project
     tag = tag or next_tag(project)
     chosen, method = choose_model(model, method)
-    allowance, head = _allowance(budget, project), head_of(project)
+    if model is None and chosen:
+        typer.echo(f"no --model given: {chosen}, by the environment's keys; --model none searches without one")
+    head = head_of(project)
+    wishes = read_program(brief_at(project, head)).wishes
+    trials, hours, max_cost = trials or wishes.trials, hours or wishes.hours, max_cost or wishes.max_cost
+    allowance = _allowance(budget or wishes.budget, project)
     slots = make_slots(workers, *this_machine())
-    proposer = build_proposer(method, chosen, place.project.home / "runs" / tag / "transcripts", cancel)
+    proposer = build_proposer(method, chosen, project, tag, cancel)
     sandbox = choose_runner(unsafe)
     data = prepared(project, Path(project.root))
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
@@ -155,7 +164,7 @@ def resume(
     with History.open(place.project, branch or newest(place.project)) as history:
         run, cancel = history.run, threading.Event()
         slots = make_slots(workers or run.workers, *this_machine())
-        proposer = build_proposer(run.method, run.model, place.project.home / "runs" / run.tag / "transcripts", cancel)
+        proposer = build_proposer(run.method, run.model, place.project, run.tag, cancel)
         sandbox = choose_runner(unsafe)
         data = prepared(place.project, history.worktree)
         _same_data(run, data)

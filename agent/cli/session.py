@@ -24,8 +24,10 @@ from agent.ledger import Fixed, Ledger
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model
 from agent.loop import Loop
+from agent.program import read_program
 from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
+from agent.propose.replay import Replay
 from agent.settings import Caps, Settings, read_settings
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
@@ -37,6 +39,8 @@ MEMORY_SHARE = 0.8
 MODEL_DEADLINE_SECONDS = 30 * 60.0
 # Below the user's home. Not all of Hugging Face's folder: its token lies beside the hub's cache.
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
+
+REPLAY = "replay:"
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -78,11 +82,17 @@ def choose_model(asked: str | None, method: str | None) -> tuple[str | None, str
     return (model if METHODS[method].needs_model else None), method
 
 
-def build_proposer(method: str, model: str | None, transcripts: Path, cancel: threading.Event) -> Proposer:
-    """The method, with its model behind one retry layer; ModelFault where there is no key for it or no such model."""
+def build_proposer(method: str, model: str | None, project: Project, tag: str, cancel: threading.Event) -> Proposer:
+    """The method, with its model behind one retry layer; ModelFault where there is no key for it or no such model.
+
+    `replay:BRANCH` as a model stands for the proposals on that branch.
+    """
     if not METHODS[method].needs_model:
         return METHODS[method].build(None)
     assert model is not None
+    if model.startswith(REPLAY):
+        return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
+    transcripts = project.home / "runs" / tag / "transcripts"
     return METHODS[method].build(Recorded(open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel), transcripts))
 
 
@@ -95,10 +105,18 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
     return prepare_data(checkout / project.prepare)
 
 
+def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) -> Ledger:
+    """The ledger of a run, with the project's settings; opening it writes nothing. caps: asked for beside the settings'."""
+    protected = (*settings.protected, *read_program(history.program).wishes.protected)
+    settings = settings.model_copy(update={"protected": protected})
+    memory = _trial_memory(caps.over(settings), workers) / 2**20
+    return Ledger(history, _space_reader(history, settings), _fixed(history.project, settings), memory)
+
+
 def work(history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
     run = history.run
-    ledger = Ledger(history, _space_reader(history, kit.settings), _fixed(history.project, kit.settings))
+    ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots))
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
@@ -140,7 +158,7 @@ def bench_of(history: History, kit: Kit) -> Bench:
         data=kit.data.data if kit.data else None,
         read_only=settings.read_only or _usual_caches(project),
         budget=run.budget,
-        memory_bytes=caps.memory or int(_total_memory() * MEMORY_SHARE / len(kit.slots)),
+        memory_bytes=_trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
         output_bytes=caps.output,
@@ -154,6 +172,11 @@ def _usual_caches(project: Project) -> tuple[str, ...]:
     if project.score == "sealed":
         return ()
     return tuple(str(path) for name in USUAL_CACHES if (path := Path.home() / name).is_dir())
+
+
+def _trial_memory(caps: Caps, workers: int) -> int:
+    """Bytes of main memory that one trial may use."""
+    return caps.memory or int(_total_memory() * MEMORY_SHARE / workers)
 
 
 def _total_memory() -> int:

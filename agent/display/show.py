@@ -158,7 +158,12 @@ def provenance(by: Provenance) -> str:
     """Who proposed, from where, with how many tokens, at what price and how long."""
     parts = [proposer(by), by.origin]
     if by.input_tokens or by.output_tokens:
-        parts.append(f"{by.input_tokens:,} tokens in, {by.output_tokens:,} out")
+        cached = f" ({by.cached_tokens:,} from the cache)" if by.cached_tokens else ""
+        parts.append(f"{by.input_tokens:,} tokens in{cached}, {by.output_tokens:,} out")
+    if by.refused:
+        parts.append(f"{by.refused} drafts refused before it")
+    if by.repairs is not None:
+        parts.append(f"to mend #{by.repairs}")
     if by.origin == "llm":
         parts.append(f"${by.cost:.4f}" if by.cost is not None else "price not known")
     return ", ".join([*parts, duration(by.seconds)] if by.seconds >= 1 else parts)

@@ -1,4 +1,4 @@
-"""Claude through Anthropic's own SDK: one forced tool call, the stable prefix cached, the reply streamed."""
+"""Claude through Anthropic's own SDK: one tool call, thinking where the model does, the stable prefix cached, streamed."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -15,7 +15,10 @@ from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 
 T = TypeVar("T")
-PROVIDER = "Anthropic"
+_Thinking = Literal["adaptive", "enabled", "not"]
+# What the API accepts as the least.
+MIN_THINKING_TOKENS = 1024
+PROVIDER, PRICED_AS = "Anthropic", "anthropic"
 _CACHED = {"cache_control": {"type": "ephemeral"}}
 
 
@@ -27,6 +30,11 @@ class Anthropic:
     def __init__(self, name: str, key: str, patience: Patience, base_url: str | None = None) -> None:
         self.name = name
         self._api = AnthropicApi(key, patience, base_url)
+        self._thinking: _Thinking | None = None
+
+    def estimate(self, request: Request) -> float | None:
+        """See Model; the whole question may have to be written to the cache."""
+        return cost_of(self.name, PRICED_AS, fresh=0, write=request.tokens, output=request.max_output_tokens)
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
@@ -35,17 +43,9 @@ class Anthropic:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncAnthropic, request: Request) -> Reply:
-        *stable, last = request.blocks
-        content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [{"type": "text", "text": last}]
-        tool = {"name": request.tool.name, "description": request.tool.description, "input_schema": request.tool.parameters}
-        arguments: dict[str, Any] = {
-            "model": self.name,
-            "max_tokens": request.max_output_tokens,
-            "system": [{"type": "text", "text": request.system, **_CACHED}],
-            "tools": [tool],
-            "tool_choice": {"type": "tool", "name": request.tool.name},
-            "messages": [{"role": "user", "content": content}],
-        }
+        if self._thinking is None:
+            self._thinking = await _thinking_of(client, self.name)
+        arguments = _arguments(self.name, request, self._thinking)
         async with client.messages.stream(**arguments) as stream:
             try:
                 message = await stream.get_final_message()
@@ -79,17 +79,55 @@ class AnthropicApi:
 
         return persist(PROVIDER, once, self._patience)
 
-    def newest(self, family: str) -> str | None:
-        """The full name of the newest model of `family` (opus, sonnet, haiku) that this key may use; None without any."""
+    def models(self) -> list[ModelInfo]:
+        """All models that this key may use."""
 
         async def models(client: AsyncAnthropic) -> list[ModelInfo]:
             return [model async for model in client.models.list(limit=100)]
 
-        found = [model for model in self.ask(models) if _belongs(model, family)]
+        return self.ask(models)
+
+    def newest(self, family: str, models: list[ModelInfo] | None = None) -> str | None:
+        """The full name of the newest model of `family` (opus, sonnet, haiku), among `models` or all; None without any."""
+        found = [model for model in models or self.models() if _belongs(model, family)]
         return max(found, key=lambda model: (model.created_at, model.id)).id if found else None
 
     def _client(self) -> AsyncAnthropic:
         return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+
+
+async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
+    """How the model may think, as the provider's list says; servers that speak an older API say nothing, and it does not."""
+    try:
+        model = await client.models.retrieve(name)
+    except anthropic.NotFoundError:
+        return "not"
+    kinds = getattr(getattr(getattr(model, "capabilities", None), "thinking", None), "types", None)
+    ways: tuple[_Thinking, ...] = ("adaptive", "enabled")
+    return next((way for way in ways if getattr(getattr(kinds, way, None), "supported", False)), "not")
+
+
+def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, Any]:
+    """The question on the wire. A model that thinks cannot be made to call a tool, only asked to: the rules ask it to."""
+    *stable, last = request.blocks
+    content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [{"type": "text", "text": last}]
+    tool = {"name": request.tool.name, "description": request.tool.description, "input_schema": request.tool.parameters}
+    forced = {"type": "tool", "name": request.tool.name}
+    arguments: dict[str, Any] = {
+        "model": name,
+        "max_tokens": request.max_output_tokens,
+        "system": [{"type": "text", "text": request.system, **_CACHED}],
+        "tools": [tool],
+        "tool_choice": forced if thinking == "not" else {"type": "auto"},
+        "messages": [{"role": "user", "content": content}],
+    }
+    if thinking == "adaptive":
+        arguments["thinking"] = {"type": "adaptive"}
+    elif thinking == "enabled":
+        budget = max(MIN_THINKING_TOKENS, request.max_output_tokens // 2)
+        arguments |= {"thinking": {"type": "enabled", "budget_tokens": budget}}
+        arguments["max_tokens"] = max(request.max_output_tokens, budget + MIN_THINKING_TOKENS)
+    return arguments
 
 
 def _belongs(model: ModelInfo, family: str) -> bool:
@@ -98,16 +136,21 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     return line == family and getattr(model, "lifecycle", None) in (None, "active")
 
 
+def _silence(stop_reason: str | None) -> str:
+    return "(the provider declined to answer this question)" if stop_reason == "refusal" else ""
+
+
 def _reply(message: Message) -> Reply:
     usage = message.usage
     read, write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     called = [block.input for block in message.content if block.type == "tool_use"]
     return Reply(
         model=message.model,
-        text="".join(block.text for block in message.content if block.type == "text"),
+        text="".join(block.text for block in message.content if block.type == "text") or _silence(message.stop_reason),
         arguments=called[0] if called and isinstance(called[0], dict) else None,
         cut_off=message.stop_reason in ("max_tokens", "model_context_window_exceeded"),
         input_tokens=usage.input_tokens + read + write,
+        cached_tokens=read,
         output_tokens=usage.output_tokens,
-        cost=cost_of(message.model, fresh=usage.input_tokens, output=usage.output_tokens, read=read, write=write),
+        cost=cost_of(message.model, PRICED_AS, fresh=usage.input_tokens, output=usage.output_tokens, read=read, write=write),
     )

@@ -1,10 +1,16 @@
 """The Model protocol with its request and reply: what every provider is asked, and what it gives back."""
 
+import json
 from typing import Any, Literal, Protocol
 
 from pydantic import Field, FiniteFloat
 
 from sandbox.record import Record
+
+# Of UTF-8: on the safe side for prose, code and figures with every tokenizer that the providers use.
+CHARACTERS_A_TOKEN = 3
+# What is said to a model that is given no tool.
+AS_JSON = "There is no tool here. Answer with the JSON object alone that would be the argument of `{name}`, of this schema:"
 
 
 class Tool(Record):
@@ -25,11 +31,18 @@ class Request(Record):
     index: int = Field(default=0, ge=0)
     max_output_tokens: int = Field(default=16_000, gt=0)
 
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the question is, rather too many than too few."""
+        text = [self.system, *self.blocks, json.dumps(self.tool.parameters)]
+        return sum(len(part.encode("utf-8", "replace")) for part in text) // CHARACTERS_A_TOKEN
+
 
 class Reply(Record):
     """One answer: the tool's `arguments` (None where the model did not call it, or not in JSON), and the text around them.
 
-    input_tokens: cached ones included. cost in US dollars, None where the price is not known. seconds: waiting included.
+    input_tokens: cached ones included; cached_tokens: those read from the provider's cache. cost in US dollars, None where the
+    price is not known. seconds: waiting included.
     """
 
     model: str
@@ -38,6 +51,7 @@ class Reply(Record):
     cut_off: bool = False
     """The reply ended at the limit of output tokens, not of its own will."""
     input_tokens: int = Field(default=0, ge=0)
+    cached_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     cost: FiniteFloat | None = Field(default=None, ge=0)
     seconds: FiniteFloat = Field(default=0.0, ge=0)
@@ -54,6 +68,10 @@ class Model(Protocol):
 
     @property
     def origin(self) -> Literal["llm", "scripted"]: ...
+
+    def estimate(self, request: Request) -> float | None:
+        """The most that the question may cost, in dollars: nothing cached, all output tokens used. None where it is not known."""
+        ...
 
     def complete(self, request: Request) -> Reply:
         """Ask once, and patiently. Raises ModelFault (key, name, money) or ModelUnavailable (deadline passed, called off)."""

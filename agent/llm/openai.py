@@ -1,8 +1,9 @@
-"""Chat completions through OpenAI's own SDK, at OpenAI or at any server that speaks its API."""
+"""Chat completions through OpenAI's own SDK, at OpenAI or at any server that speaks its API, with tools, a schema or neither."""
 
 import json
+import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeVar
 
 import httpx2
@@ -12,12 +13,14 @@ from openai.types import Model as Listed
 from openai.types.chat import ChatCompletion
 
 from agent.llm.faults import fault_of, tidy
-from agent.llm.model import Reply, Request
+from agent.llm.model import AS_JSON, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 
 T = TypeVar("T")
-PROVIDER = "OpenAI"
+PROVIDER, PRICED_AS = "OpenAI", "openai"
+# How servers say that they cannot do what they were asked for: Ollama, vLLM, llama.cpp, LM Studio, OpenRouter.
+_LACKS = re.compile(r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE)
 # What the list calls gpt and is no general chat model, or is a small or a very dear one.
 OTHER_KINDS = frozenset({
     "audio", "chat", "codex", "embedding", "image", "instruct", "mini", "nano", "oss", "preview", "pro", "realtime", "search",
@@ -32,32 +35,53 @@ class OpenAI:
 
     def __init__(self, name: str, key: str, patience: Patience, base_url: str | None = None) -> None:
         self.name = name
-        self._local = base_url is not None
+        self._url = base_url
+        self._way: Literal["tools", "schema", "text"] = "tools"
         self._api = OpenAIApi(key, patience, base_url)
+
+    def estimate(self, request: Request) -> float | None:
+        """See Model."""
+        return cost_of(self.name, PRICED_AS, fresh=request.tokens, output=request.max_output_tokens, url=self._url)
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
+        if reply.arguments is None and self._url and not reply.cut_off and self._way == "tools":
+            self._way = "schema"  # the server took the tool and the model did not: next time the server is to enforce the form
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
-        # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
-        limit = "max_tokens" if self._local else "max_completion_tokens"
-        arguments: dict[str, Any] = {
-            "model": self.name,
-            "messages": [
-                {"role": "system", "content": request.system},
-                {"role": "user", "content": "\n\n".join(request.blocks)},
-            ],
-            "tools": [{"type": "function", "function": request.tool.model_dump()}],
-            "tool_choice": {"type": "function", "function": {"name": request.tool.name}},
-            limit: request.max_output_tokens,
-        }
-        completion = await client.chat.completions.create(**arguments)
+        """In the first way that the server can do, which is remembered."""
+        while True:
+            try:
+                completion = await client.chat.completions.create(**self._arguments(request))
+                break
+            except (openai.BadRequestError, openai.UnprocessableEntityError, openai.InternalServerError) as error:
+                if self._way == "text" or not _LACKS.search(error.message):
+                    raise
+                self._way = "schema" if self._way == "tools" else "text"
         if not isinstance(completion, ChatCompletion) or not completion.choices or not completion.choices[0].message:
             raise Transient(f"{PROVIDER}'s answer is no chat completion")
-        return _reply(completion, self.name)
+        return _reply(completion, self.name, self._url)
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
+        limit = "max_tokens" if self._url else "max_completion_tokens"
+        tool, system = request.tool, request.system
+        if self._way != "tools":
+            system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
+        arguments: dict[str, Any] = {
+            "model": self.name,
+            "messages": [{"role": "system", "content": system}, {"role": "user", "content": "\n\n".join(request.blocks)}],
+            limit: request.max_output_tokens,
+        }
+        if self._way == "tools":
+            arguments["tools"] = [{"type": "function", "function": tool.model_dump()}]
+            arguments["tool_choice"] = {"type": "function", "function": {"name": tool.name}}
+        elif self._way == "schema":
+            arguments["response_format"] = {"type": "json_schema", "json_schema": {"name": tool.name, "schema": tool.parameters}}
+        return arguments
 
 
 class OpenAIApi:
@@ -80,17 +104,22 @@ class OpenAIApi:
 
         return persist(PROVIDER, once, self._patience)
 
-    def newest(self) -> str | None:
-        """The name of the newest general gpt that this key may use; None without any."""
+    def models(self) -> list[Listed]:
+        """All models that this key or server offers, in its order."""
 
         async def models(client: AsyncOpenAI) -> list[Listed]:
             return [model async for model in client.models.list()]
 
-        found = [model for model in self.ask(models) if _is_general(model.id)]
-        return max(found, key=lambda model: (model.created, -len(model.id), model.id)).id if found else None
+        return self.ask(models)
 
     def _client(self) -> AsyncOpenAI:
         return AsyncOpenAI(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+
+
+def newest(models: Sequence[Listed]) -> str | None:
+    """The name of the newest general gpt; None without any."""
+    found = [model for model in models if _is_general(model.id)]
+    return max(found, key=lambda model: (model.created, -len(model.id), model.id)).id if found else None
 
 
 def _is_general(name: str) -> bool:
@@ -98,7 +127,7 @@ def _is_general(name: str) -> bool:
     return pieces[0] == "gpt" and len(pieces) > 1 and not OTHER_KINDS.intersection(pieces)
 
 
-def _reply(completion: ChatCompletion, asked: str) -> Reply:
+def _reply(completion: ChatCompletion, asked: str, url: str | None) -> Reply:
     choice, usage = completion.choices[0], completion.usage
     calls = [call.function.arguments for call in choice.message.tool_calls or () if call.type == "function"]
     arguments = _object(calls[0]) if calls else None
@@ -113,8 +142,9 @@ def _reply(completion: ChatCompletion, asked: str) -> Reply:
         arguments=arguments,
         cut_off=choice.finish_reason == "length",
         input_tokens=total,
+        cached_tokens=min(read, total),
         output_tokens=output,
-        cost=cost_of(model, fresh=max(total - read, 0), output=output, read=read) if usage else None,
+        cost=cost_of(model, PRICED_AS, fresh=max(total - read, 0), output=output, read=read, url=url) if usage else None,
     )
 
 

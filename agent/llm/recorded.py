@@ -18,6 +18,10 @@ class Recorded:
         self.origin: Literal["llm", "scripted"] = model.origin
         self._model, self._path = model, folder / "transcript.jsonl"
 
+    def estimate(self, request: Request) -> float | None:
+        """See Model."""
+        return self._model.estimate(request)
+
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         self._write("request", request.model_dump())

@@ -5,25 +5,33 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.errors import ModelFault
+from agent.llm.command import COMMANDS, Command
 from agent.llm.model import Model
 from agent.llm.patience import Patience
 from agent.llm.scripted import Scripted
 
 FAMILIES = ("opus", "sonnet", "haiku")
-ACCEPTED = "opus, sonnet, haiku, gpt, a full name such as claude-… or gpt-…, anthropic:NAME, openai:NAME, scripted:FILE or none"
+ACCEPTED = (
+    "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME, openai:NAME, claude-code, codex, "
+    "scripted:FILE or none"
+)
 # A server of one's own needs no key, but the SDK wants a text.
 NO_KEY = "unused"
 
 
 def default_model(environment: Mapping[str, str]) -> str | None:
-    """What to use where the user named no model: the newest opus or gpt where there is a key for it, else None."""
+    """What to use where the user named no model: the newest opus or gpt where there is a key for it, the first model of a
+    server of one's own where OPENAI_BASE_URL names one, else None."""
     if environment.get("ANTHROPIC_API_KEY"):
         return "opus"
-    return "gpt" if environment.get("OPENAI_API_KEY") else None
+    if environment.get("OPENAI_API_KEY"):
+        return "gpt"
+    return "local" if environment.get("OPENAI_BASE_URL") else None
 
 
 def open_model(name: str, environment: Mapping[str, str], deadline_seconds: float, cancel: threading.Event) -> Model:
-    """The model that `name` means; `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists.
+    """The model that `name` means; `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists,
+    `local` is the first that OPENAI_BASE_URL's server lists.
 
     deadline_seconds: how long one question may take in all, retries included. cancel: set from any thread, it calls a question
     off within a second. Raises ModelFault (no key, no such model) or ModelUnavailable (the provider's list cannot be had).
@@ -32,6 +40,8 @@ def open_model(name: str, environment: Mapping[str, str], deadline_seconds: floa
     provider, _, rest = name.partition(":")
     if provider == "scripted" and rest:
         return Scripted.read(Path(rest), cancel)
+    if provider in COMMANDS:
+        return Command(name, environment, patience)
     if name in FAMILIES or name.startswith("claude-"):
         return _anthropic(name, environment, patience)
     if provider == "anthropic" and rest:
@@ -53,12 +63,14 @@ def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) ->
 
 
 def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
-    from agent.llm.openai import OpenAI, OpenAIApi  # the SDK takes most of a second to import
+    from agent.llm.openai import OpenAI, OpenAIApi, newest  # the SDK takes most of a second to import
 
     base_url = environment.get("OPENAI_BASE_URL") or None
     key = environment.get("OPENAI_API_KEY") or (NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment))
     if name == "gpt":
-        name = OpenAIApi(key, patience, base_url).newest() or _none_listed(name, "OpenAI")
+        name = newest(OpenAIApi(key, patience, base_url).models()) or _none_listed(name, "OpenAI")
+    elif name == "local":
+        name = next((model.id for model in OpenAIApi(key, patience, base_url).models()), None) or _none_listed("model", "OpenAI")
     return OpenAI(name, key, patience, base_url)
 
 

@@ -11,7 +11,7 @@ from agent.errors import ModelFault, ModelUnavailable
 from agent.llm.model import Reply, Request
 
 # What a line may say of the answer besides the proposal itself.
-ABOUT = frozenset({"text", "seconds", "input_tokens", "output_tokens", "cost", "cut_off"})
+ABOUT = frozenset({"text", "seconds", "input_tokens", "cached_tokens", "output_tokens", "cost", "cut_off"})
 
 
 class Scripted:
@@ -36,6 +36,12 @@ class Scripted:
             raise ModelFault(f"cannot read the script {path}: {error}", "autoresearch start --model none") from None
         answers = [_answer(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
         return cls(answers, cancel, f"scripted:{path}")
+
+    def estimate(self, request: Request) -> float | None:
+        """What the answer will be booked at."""
+        answer = self._answers[request.index] if request.index < len(self._answers) else {}
+        cost = answer.get("cost")
+        return float(cost) if cost is not None else None
 
     def complete(self, request: Request) -> Reply:
         """The answer to question `request.index`; ModelFault behind the last one."""

@@ -1,17 +1,27 @@
 """What a method may look at, what it gives back, and the Proposer protocol."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from agent.records import Proposal, Provenance, Refused, Trial
+from agent.records import Edit, Proposal, Provenance, Refused, Trial
 from agent.space import Space
 from sandbox.record import Record
+
+
+def _admit_all(_: Sequence[Edit]) -> Refused | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Context:
     """The run as one proposal sees it. source: train.py at the tip. pending: proposals without a verdict yet. seed: another
-    one for each proposal. budget: of one trial, `300s` or `200steps`."""
+    one for each proposal. budget: of one trial, `300s` or `200steps`.
+
+    check: why the ledger would refuse these edits, None where it would take them; safe to call from any thread.
+    remaining: what the run may still use, in words. dollars: what it may still spend; None without a bound. memory_mb: what
+    one trial may use; None where it is not known.
+    """
 
     program: str
     source: str
@@ -20,6 +30,10 @@ class Context:
     pending: tuple[Proposal, ...]
     seed: int
     budget: str
+    check: Callable[[Sequence[Edit]], Refused | None] = _admit_all
+    remaining: str = ""
+    dollars: float | None = None
+    memory_mb: float | None = None
 
 
 class Unreadable(Record):

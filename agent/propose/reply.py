@@ -2,13 +2,15 @@
 
 import ast
 import json
+import math
 import re
 from typing import Any, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from agent.edit import apply, diff
 from agent.llm.model import Reply, Tool
+from agent.propose.patch import apply_patch
 from agent.records import Edit, Refused, RewriteFile
 from sandbox.record import Record
 
@@ -16,14 +18,18 @@ MAX_HYPOTHESIS_CHARACTERS = 200
 MAX_RATIONALE_CHARACTERS = 4_000
 # A fenced file that has fewer of the incumbent's definitions than this is a snippet, not the whole file.
 WHOLE_FILE_SHARE = 0.5
+MAX_CANDIDATES = 4
+_FENCE = re.compile(r"```(\w*)[^\n]*\n(.*?)```", re.DOTALL)
+_LOOKS_LIKE_DIFF = re.compile(r"^@@ .*^[+-]", re.DOTALL | re.MULTILINE)
 _KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Edit)[0])
 
 
 class Draft(Record):
-    """A proposal as a model writes it."""
+    """A proposal as a model writes it; expected: the change of val_bpb that it predicts."""
 
     hypothesis: str = Field(min_length=1)
     rationale: str = ""
+    expected: FiniteFloat | None = None
     edits: tuple[Edit, ...] = Field(min_length=1)
 
 
@@ -32,21 +38,36 @@ def propose_tool() -> Tool:
     edits = {"type": "array", "minItems": 1, "items": {"anyOf": [_plain(kind) for kind in _KINDS]}}
     properties = {
         "hypothesis": {"type": "string", "description": "One line: what changes and why it should lower val_bpb."},
+        "expected": {"type": "number", "description": "The change of val_bpb that you predict, such as -0.004."},
         "rationale": {"type": "string", "description": "What in the ledger or the source speaks for it. A few sentences."},
         "edits": {**edits, "description": "Applied in order to train.py, all or none."},
     }
-    schema = {"type": "object", "properties": properties, "required": ["hypothesis", "edits"]}
+    one = {"type": "object", "properties": properties, "required": ["hypothesis", "edits"]}
+    others = {
+        "type": "array", "maxItems": MAX_CANDIDATES - 1, "items": one,
+        "description": "Other experiments, best first: the first one that is not refused is tried.",
+    }  # fmt: skip
+    schema = {**one, "properties": {**properties, "alternatives": others}}
     return Tool(name="propose", description="Propose one experiment: typed edits to train.py.", parameters=schema)
 
 
-def read_reply(reply: Reply, source: str) -> Draft | Refused:
-    """The draft in `reply`, from the tool call, from JSON in its text, or from a whole file in a Python fence; `source` is
-    the incumbent, against which a rewritten file is differenced."""
+def read_reply(reply: Reply, source: str) -> tuple[Draft, ...] | Refused:
+    """The drafts in `reply`, best first: from the tool call, from JSON in its text, from a diff or a whole file in a fence.
+
+    `source` is the incumbent, which a diff is made on and against which a rewritten file is differenced. Refused where not one
+    draft can be read.
+    """
     if reply.cut_off:
         return _unreadable("the reply was cut off at the limit of output tokens", "propose smaller edits")
     arguments = reply.arguments if reply.arguments is not None else _json_in(reply.text)
-    draft = _validated(arguments) if arguments is not None else _whole_file(reply.text, source)
-    return draft if isinstance(draft, Refused) else _differenced(draft, source)
+    if arguments is None:
+        found = [_from_text(reply.text, source)]
+    else:
+        others = arguments.get("alternatives")
+        others = [other for other in others if isinstance(other, dict)] if isinstance(others, list) else []
+        found = [_validated(one) for one in (arguments, *others[: MAX_CANDIDATES - 1])]
+    drafts = tuple(_differenced(draft, source) for draft in found if isinstance(draft, Draft))
+    return drafts or next(draft for draft in found if isinstance(draft, Refused))
 
 
 def _validated(arguments: dict[str, Any]) -> Draft | Refused:
@@ -69,7 +90,16 @@ def _tidied(arguments: dict[str, Any]) -> dict[str, Any]:
         edits = [_tidied_edit(edit) if isinstance(edit, dict) else edit for edit in edits]
     hypothesis = _line(arguments.get("hypothesis"))
     rationale = str(arguments.get("rationale") or "")[:MAX_RATIONALE_CHARACTERS]
-    return {"hypothesis": hypothesis, "rationale": rationale, "edits": edits}
+    return {"hypothesis": hypothesis, "rationale": rationale, "expected": _number(arguments.get("expected")), "edits": edits}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also as text; what a model is unsure of (`a little`) is no prediction."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _tidied_edit(edit: dict[str, Any]) -> dict[str, Any]:
@@ -101,19 +131,33 @@ def _json_in(text: str) -> dict[str, Any] | None:
     return None
 
 
-def _whole_file(text: str, source: str) -> Draft | Refused:
-    fences = re.findall(r"```(?:python|py)\s*\n(.*?)```", text, re.DOTALL)
+def _from_text(text: str, source: str) -> Draft | Refused:
+    """A diff or a whole file in a fence, the first line of the prose as its hypothesis."""
+    code = _diff_in(text, source) or _file_in(text, source)
+    if isinstance(code, Refused):
+        return code
+    prose = re.sub(r"```.*?```", " ", text, flags=re.DOTALL).strip()
+    hypothesis = _line(prose.splitlines()[0] if prose else "") or "a rewritten train.py, without a word of explanation"
+    return Draft(hypothesis=hypothesis, rationale=prose[:MAX_RATIONALE_CHARACTERS], edits=(RewriteFile(code=code),))
+
+
+def _diff_in(text: str, source: str) -> str | Refused | None:
+    """The file that the fenced diffs of a reply make of `source`; None where there is none."""
+    fences = [body for name, body in _FENCE.findall(text) if name in ("diff", "patch") or _LOOKS_LIKE_DIFF.search(body)]
+    return apply_patch(source, "\n".join(fences)) if fences else None
+
+
+def _file_in(text: str, source: str) -> str | Refused:
+    fences = [body for name, body in _FENCE.findall(text) if name in ("python", "py")]
     if not fences:
-        return _unreadable("no call of the tool, no JSON and no file", "call the tool `propose`")
-    code = max(fences, key=len)
+        return _unreadable("no call of the tool, no JSON, no diff and no file", "call the tool `propose`")
+    code: str = max(fences, key=len)
     have, want = _definitions(code), _definitions(source)
     if have is None:
         return _unreadable("the file in the reply is not Python", "call the tool `propose`")
     if want and len(have & want) < WHOLE_FILE_SHARE * len(want):
         return _unreadable("the code in the reply is not the whole file", "call the tool `propose` with typed edits")
-    prose = re.sub(r"```.*?```", " ", text, flags=re.DOTALL).strip()
-    hypothesis = _line(prose.splitlines()[0] if prose else "") or "a rewritten train.py, without a word of explanation"
-    return Draft(hypothesis=hypothesis, rationale=prose[:MAX_RATIONALE_CHARACTERS], edits=(RewriteFile(code=code),))
+    return code
 
 
 def _definitions(code: str) -> set[str] | None:

@@ -10,12 +10,13 @@ from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, sen
 PAGE = 2
 
 
-def model(name: str, created_at: str, lifecycle: str = "active") -> dict[str, Any]:
-    """An entry of the list of models."""
+def model(name: str, created_at: str, lifecycle: str = "active", thinks: dict[str, bool] | None = None) -> dict[str, Any]:
+    """An entry of the list of models; thinks: the ways of thinking that it supports."""
+    ways = {way: {"supported": supported} for way, supported in (thinks or {}).items()}
     line = next((line for line in ("opus", "sonnet", "haiku") if line in name), None)
     return {
         "type": "model", "id": name, "display_name": name, "created_at": created_at, "line": line, "lifecycle": lifecycle,
-        "max_input_tokens": 200_000, "max_tokens": 64_000,
+        "max_input_tokens": 200_000, "max_tokens": 64_000, "capabilities": {"thinking": {"supported": bool(ways), "types": ways}},
     }  # fmt: skip
 
 
@@ -23,7 +24,10 @@ class AnthropicServer(Loopback):
     """Give `url` to ANTHROPIC_BASE_URL."""
 
     def list_models(self, path: str) -> dict[str, Any]:
-        """A page of PAGE models, behind `after_id`."""
+        """One model by its name, or a page of PAGE models, behind `after_id`."""
+        one = [entry for entry in self.models if urlsplit(path).path.endswith(f"/models/{entry['id']}")]
+        if one:
+            return one[0]
         after = parse_qs(urlsplit(path).query).get("after_id", [None])[0]
         names = [entry["id"] for entry in self.models]
         first = names.index(after) + 1 if after else 0

@@ -45,9 +45,13 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
     match step:
         case ToolCall(arguments, text):
             written = arguments if isinstance(arguments, str) else json.dumps(arguments)
-            call = {"name": body["tools"][0]["function"]["name"], "arguments": written}
-            message |= {"content": text or None, "tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
-            reason, tokens, cached, output = "tool_calls", step.input_tokens, step.cached_tokens, step.output_tokens
+            tokens, cached, output = step.input_tokens, step.cached_tokens, step.output_tokens
+            if "tools" in body:
+                call = {"name": body["tools"][0]["function"]["name"], "arguments": written}
+                message |= {"content": text or None, "tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
+                reason = "tool_calls"
+            else:  # asked for by a schema, or in words
+                message["content"] = written
         case Text(text, cut_off):
             message["content"], reason = text, "length" if cut_off else "stop"
     usage = {

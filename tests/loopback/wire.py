@@ -77,6 +77,8 @@ class Loopback:
     def __init__(self, steps: Iterable[Step] = (), models: Iterable[dict[str, Any]] = ()) -> None:
         self._steps = iter(tuple(steps))
         self.models = list(models)
+        self.refuse: Status | None = None
+        """The answer to every GET, in place of a list of models."""
         self.seen: list[Seen] = []
         self.over = threading.Event()
         loopback = self
@@ -134,6 +136,9 @@ class Loopback:
         body = json.loads(request.rfile.read(length) or b"{}")
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Seen(request.command, request.path, headers, body))
+        if request.command == "GET" and self.refuse:
+            send_json(request, self.refuse.code, self.error_body(self.refuse), self.refuse.headers)
+            return
         if request.command == "GET":
             send_json(request, 200, self.list_models(request.path))
             return

@@ -1,9 +1,11 @@
 """Both providers through their real SDKs against the loopback servers: one suite, so that a third provider is one row."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from agent.llm.anthropic import Anthropic
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.llm.openai import OpenAI
 from agent.llm.patience import Patience
+from tests.loopback import anthropic_server
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
 from tests.loopback.wire import Hang, Loopback, Nonsense, Status, Step, Text, ToolCall, Truncated
@@ -66,8 +69,9 @@ def test_a_tool_call_comes_back_with_tokens_and_price(provider: Provider) -> Non
     assert reply.arguments == {"hypothesis": "a larger rate"}
     assert reply.text == "Well."
     assert (reply.input_tokens, reply.output_tokens) == (1_000, 100)
-    price = {"claude-opus-4-6": 600 * 5 + 400 * 0.5 + 100 * 25, "gpt-5": 600 * 1.25 + 400 * 0.125 + 100 * 10}
-    assert reply.cost == pytest.approx(price[reply.model] / 1e6)
+    assert reply.cached_tokens == 400
+    price = {"claude-opus-4-6": (600 * 5 + 400 * 0.5 + 100 * 25) / 1e6, "gpt-5": None}  # at a server of one's own
+    assert reply.cost == (price[reply.model] and pytest.approx(price[reply.model]))
     assert reply.seconds > 0
     (question,) = server.questions
     assert question.headers["authorization"] == f"Bearer {KEY}"
@@ -174,3 +178,60 @@ def test_arguments_that_are_no_json_come_back_as_text() -> None:
     reply, _ = PROVIDERS["openai"].ask(ToolCall('{"hypothesis": "broken'))
     assert reply.arguments is None
     assert reply.text == '{"hypothesis": "broken'
+
+
+# ---------------------------------------------------------------- what a server or a model can do, found out once
+
+SCHEMA = json.dumps({"hypothesis": "by schema"})
+
+
+def twice(*steps: Step) -> tuple[list[Reply], list[dict[str, Any]]]:
+    """Two questions to one OpenAI-compatible server: the replies, and the bodies that it saw."""
+    with OpenAIServer(steps) as server:
+        model = PROVIDERS["openai"].model(server.url, Patience(5.0, threading.Event(), 0.01))
+        replies = [model.complete(REQUEST), model.complete(REQUEST)]
+    return replies, [question.body for question in server.questions]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (400, "registry.ollama.ai/library/gemma does not support tools"),
+        (500, "tools param requires --jinja flag"),
+        (422, "Unsupported parameter: tool_choice"),
+    ],
+)
+def test_a_server_without_tools_is_asked_by_schema_from_then_on(code: int, words: str) -> None:
+    replies, bodies = twice(Status(code, words), Text(SCHEMA), Text(SCHEMA))
+    assert [reply.text for reply in replies] == [SCHEMA, SCHEMA]
+    assert ["tools" in body for body in bodies] == [True, False, False], "found out once"
+    assert bodies[1]["response_format"]["json_schema"]["schema"] == TOOL.parameters
+    assert "JSON object" in bodies[1]["messages"][0]["content"]
+
+
+def test_a_server_with_neither_is_asked_in_words() -> None:
+    replies, bodies = twice(Status(400, "no tools"), Status(400, "response_format is not supported"), Text(SCHEMA), Text(SCHEMA))
+    assert [reply.text for reply in replies] == [SCHEMA, SCHEMA]
+    assert ["response_format" in body for body in bodies] == [False, True, False, False]
+
+
+def test_a_model_that_ignores_the_tool_is_asked_by_schema_next() -> None:
+    replies, bodies = twice(Text("Let us talk."), Text(SCHEMA))
+    assert replies[0].text == "Let us talk." and ["tools" in body for body in bodies] == [True, False]
+
+
+def test_a_model_that_thinks_is_let_think_and_asked_for_the_tool() -> None:
+    def claude(ways: dict[str, bool]) -> dict[str, Any]:
+        name = "claude-haiku-4-5"
+        with AnthropicServer([GOOD, GOOD], [anthropic_server.model(name, "2025-10-01T00:00:00Z", thinks=ways)]) as server:
+            model = Anthropic(name, KEY, Patience(5.0, threading.Event(), 0.01), server.url)
+            assert model.complete(REQUEST).arguments and model.complete(REQUEST).arguments
+        assert len(server.seen) == 3, "its capabilities are looked up once"
+        return server.questions[1].body
+
+    body = claude({"adaptive": True, "enabled": True})
+    assert (body["thinking"], body["tool_choice"]) == ({"type": "adaptive"}, {"type": "auto"})
+    body = claude({"adaptive": False, "enabled": True})
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 8_000} and body["max_tokens"] == 16_000
+    body = claude({})
+    assert "thinking" not in body and body["tool_choice"] == {"type": "tool", "name": "propose"}

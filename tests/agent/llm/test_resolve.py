@@ -69,6 +69,11 @@ def test_a_server_of_ones_own_needs_no_key() -> None:
     assert (reply.model, reply.cost) == ("llama3.1", None)
 
 
+def test_local_is_the_first_model_of_a_server_of_ones_own() -> None:
+    with OpenAIServer(models=[openai_server.model("qwen3:32b", 9), openai_server.model("gemma3", 8)]) as server:
+        assert opened("local", OPENAI_BASE_URL=f"{server.url}/v1") == "qwen3:32b"
+
+
 @pytest.mark.parametrize(
     ("name", "variable"),
     [
@@ -99,7 +104,8 @@ def test_a_list_without_the_family_or_out_of_reach_is_a_fault() -> None:
 
 def test_the_default_model_is_that_of_the_key_there_is() -> None:
     assert default_model({}) is None
-    assert default_model({"OPENAI_API_KEY": "k"}) == "gpt"
+    assert default_model({"OPENAI_BASE_URL": "http://127.0.0.1:11434/v1"}) == "local"
+    assert default_model({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "u"}) == "gpt"
     assert default_model({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}) == "opus"
 
 

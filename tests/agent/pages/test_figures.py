@@ -22,7 +22,12 @@ def words(path: Path) -> str:
 def test_a_figure_states_how_it_was_measured(name: str, tmp_path: Path) -> None:
     save(FIGURES[name]([night(60)]), tmp_path / "a.svg")
     said = " ".join(words(tmp_path / "a.svg").split())
-    for part in ("±0.000400 between seeds (3 runs)", "seeds 0, 1, 2", "hardware not recorded", "autoresearch start --method code"):
+    for part in (
+        "±0.000400 between seeds (3 runs)",
+        "seeds 0, 1, 2",
+        "hardware not recorded",
+        "autoresearch start --method code",
+    ):
         assert part in said
     save(FIGURES[name]([night(60)]), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

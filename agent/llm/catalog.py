@@ -1,0 +1,72 @@
+"""What can be asked from here: the models that each key, server and command reaches, with their list prices."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+
+from agent.errors import ModelFault
+from agent.llm.command import COMMANDS
+from agent.llm.patience import Patience
+from agent.llm.pricing import cost_of
+from agent.llm.resolve import FAMILIES, NO_KEY
+from sandbox.record import Record
+
+THOUSAND, MILLION = 1_000, 1_000_000
+
+
+class Offer(Record):
+    """One line of the catalogue. model: what to type behind --model. dollars: a million tokens in and out; None: not known.
+
+    note: the short name that stands for it today, or why nothing can be listed.
+    """
+
+    provider: str
+    model: str
+    dollars: tuple[float, float] | None = None
+    note: str = ""
+
+
+def offers(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
+    """In the order in which `start` without --model looks: Anthropic, OpenAI or a server that speaks its API, commands."""
+    if environment.get("ANTHROPIC_API_KEY"):
+        yield from _listed("Anthropic", lambda: _anthropic(environment, patience))
+    if environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL"):
+        yield from _listed("OpenAI", lambda: _openai(environment, patience))
+    for name, command in COMMANDS.items():
+        if path := shutil.which(command.executable, path=environment.get("PATH")):
+            yield Offer(provider=command.executable, model=name, note=f"{path}, with its own login")
+
+
+def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[Offer]:
+    try:
+        yield from list(offered())
+    except ModelFault as fault:
+        yield Offer(provider=provider, model="", note=fault.message)
+
+
+def _anthropic(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
+    from agent.llm.anthropic import PRICED_AS, AnthropicApi  # the SDK takes most of a second to import
+
+    api = AnthropicApi(environment["ANTHROPIC_API_KEY"], patience, environment.get("ANTHROPIC_BASE_URL") or None)
+    models = api.models()
+    aliases = {api.newest(family, models): family for family in FAMILIES}
+    for model in models:
+        yield Offer(provider="Anthropic", model=model.id, dollars=_dollars(model.id, PRICED_AS), note=aliases.get(model.id, ""))
+
+
+def _openai(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
+    from agent.llm.openai import PRICED_AS, OpenAIApi, newest  # the SDK takes most of a second to import
+
+    url = environment.get("OPENAI_BASE_URL") or None
+    models = OpenAIApi(environment.get("OPENAI_API_KEY") or NO_KEY, patience, url).models()
+    alias = newest(models)
+    for model in models:
+        note = "gpt" if model.id == alias else ""
+        name = model.id if url or model.id.startswith("gpt-") else f"openai:{model.id}"
+        yield Offer(provider=url or "OpenAI", model=name, dollars=_dollars(model.id, PRICED_AS, url), note=note)
+
+
+def _dollars(model: str, provider: str, url: str | None = None) -> tuple[float, float] | None:
+    """For a million tokens in and out, at the rate of a short question: some prices rise with its length."""
+    fresh = cost_of(model, provider, fresh=THOUSAND, output=0, url=url)
+    output = cost_of(model, provider, fresh=0, output=THOUSAND, url=url)
+    return None if fresh is None or output is None else (fresh * MILLION / THOUSAND, output * MILLION / THOUSAND)

@@ -1,0 +1,77 @@
+"""Reads program.md: the brief that the model follows, and the settings that its front matter holds between two lines of `---`."""
+
+import difflib
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, FiniteFloat, ValidationError
+
+from agent.errors import UsageFault
+from sandbox.budget import Budget
+from sandbox.record import Record
+
+FENCE = "---"
+MAX_FRONT_MATTER = 10_000
+
+
+class Wishes(Record):
+    """What the front matter may say; flags on the command line win. metric: only what is measured here can be asked for.
+
+    budget: of one trial, `5m` or `200steps`. protected: names in train.py that no edit may change, beside autoresearch.toml's.
+    """
+
+    metric: Literal["val_bpb"] = "val_bpb"
+    budget: str | None = None
+    protected: tuple[str, ...] = ()
+    trials: int | None = Field(default=None, ge=1)
+    hours: FiniteFloat | None = Field(default=None, gt=0)
+    max_cost: FiniteFloat | None = Field(default=None, gt=0)
+
+
+class Program(Record):
+    """A program.md: its brief, without the front matter, and its wishes."""
+
+    brief: str
+    wishes: Wishes = Wishes()
+
+
+def read_program(text: str) -> Program:
+    """`text` in its two parts. UsageFault names the key that is wrong, and the nearest one that is not."""
+    matter, brief = _split(text)
+    wishes = _loaded(matter) if matter else None
+    if not isinstance(wishes, dict):  # prose between two rules
+        return Program(brief=text)
+    for key in wishes:
+        if key not in Wishes.model_fields:
+            near = difflib.get_close_matches(str(key), Wishes.model_fields, 1) or [", ".join(Wishes.model_fields)]
+            raise _fault(f"nothing is called {key!r}; did you mean {near[0]}?")
+    try:
+        program = Program(brief=brief, wishes=Wishes.model_validate(wishes))
+        if program.wishes.budget:
+            Budget.parse(program.wishes.budget)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _fault(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except ValueError as error:
+        raise _fault(f"budget: {error}") from None
+    return program
+
+
+def _split(text: str) -> tuple[str, str]:
+    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    if not lines or lines[0].strip() != FENCE:
+        return "", text
+    end = next((n for n, line in enumerate(lines[1:], 1) if line.strip() == FENCE), None)
+    matter = "".join(lines[1:end])
+    return ("", text) if end is None or len(matter) > MAX_FRONT_MATTER else (matter, "".join(lines[end + 1 :]).lstrip("\n"))
+
+
+def _loaded(matter: str) -> Any:
+    try:
+        return yaml.safe_load(matter)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _fault(" ".join(str(error).split())[:300]) from None
+
+
+def _fault(message: str) -> UsageFault:
+    return UsageFault(f"program.md, its front matter: {message}", "$EDITOR program.md")

@@ -1,0 +1,68 @@
+"""A trial in small before its budget is spent: two steps of training and a scoring on a sliver of the data.
+
+It finds what a training only shows at its end, once the budget is gone: weights that are not saved or do not load, logits that
+are not finite, of another shape or not causal, and a model that outgrows the memory. Its shapes are the real ones, since a
+failure that depends on the shapes is what it looks for; what it saves is time. What fails there is the trial's result.
+
+A train.py that needs more than two steps to work at all fails it too, and is told so.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from agent.records import Proposal, SetConstant
+from sandbox.budget import Budget
+from sandbox.fault import SandboxFault
+from sandbox.measure import Job, Measured, Stopped, Unscored
+
+# Where less is at stake, a start-up more costs as much as it can save.
+LEAST_SECONDS, LEAST_STEPS = 60, 100
+# In steps, which every train.py of a sealed score understands beside seconds: how long one takes is for the real budget to say.
+REHEARSAL = Budget(amount=2, unit="steps")
+# Of the sequence length: more than any batch has rows, and enough that the audit of causality has something to choose from.
+TRAIN_WINDOWS, VAL_WINDOWS = 1024, 8
+# What two steps may take besides the start-up: the first ones are slow, on a busy machine above all.
+SLACK_SECONDS = 60.0
+
+
+def pays(score: str, budget: Budget, proposal: Proposal) -> bool:
+    """Whether to rehearse: new code, under a sealed score (a printed one has a budget of its own), and with much at stake."""
+    least = LEAST_SECONDS if budget.unit == "s" else LEAST_STEPS
+    known = all(isinstance(edit, SetConstant) for edit in proposal.edits)  # the baseline too, which has no edits
+    return score == "sealed" and budget.amount >= least and not known
+
+
+def rehearsal_of(job: Job, folder: Path) -> Job:
+    """`job` in small, with its data in `folder`. SandboxFault where there is no room for it."""
+    assert job.data is not None, "a sealed score has data"
+    try:
+        _sliver(Path(job.data) / "train", folder / "train", TRAIN_WINDOWS)
+        _sliver(Path(job.data) / "val", folder / "val", VAL_WINDOWS)
+    except OSError as error:
+        raise SandboxFault(f"cannot copy a sliver of {job.data} to {folder}: {error.strerror}", "df -h .") from None
+    saved = job.budget.amount if job.budget.unit == "s" else 0
+    limits = job.limits.model_copy(update={"wall_seconds": job.limits.wall_seconds - saved + SLACK_SECONDS})
+    return job.model_copy(update={"data": str(folder), "budget": REHEARSAL, "limits": limits})
+
+
+def _sliver(source: Path, target: Path, windows: int) -> None:
+    """A copy of one split, its tokens cut off behind so many windows."""
+    meta = json.loads((source / "meta.json").read_text(encoding="utf-8"))
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("tokens.bin"))
+    width = {"uint16": 2, "uint32": 4}[meta["dtype"]]
+    with (source / "tokens.bin").open("rb") as whole:
+        tokens = whole.read((windows * meta["sequence_length"] + 1) * width)
+    (target / "tokens.bin").write_bytes(tokens)
+    (target / "meta.json").write_text(json.dumps({**meta, "tokens": len(tokens) // width}), encoding="utf-8")
+
+
+def foretold(outcome: Measured | Unscored | Stopped) -> Unscored | Stopped | None:
+    """What a rehearsal says of the trial: its failure, or nothing. Too slow it cannot say: that is for the budget."""
+    if isinstance(outcome, Measured) or (isinstance(outcome, Unscored) and outcome.status == "timeout"):
+        return None
+    return _early(outcome) if isinstance(outcome, Unscored) else outcome
+
+
+def _early(failure: Unscored) -> Unscored:
+    return failure.model_copy(update={"detail": f"in a rehearsal of {REHEARSAL.amount} steps: {failure.detail}"})

@@ -1,0 +1,143 @@
+"""Command lines as models, with stand-in executables that answer in the documented form of the real ones."""
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import ModelFault, ModelUnavailable
+from agent.llm.command import Command
+from agent.llm.model import Reply, Request
+from agent.llm.patience import Patience
+from agent.llm.resolve import open_model
+from agent.propose.code import Code
+from agent.propose.reply import propose_tool
+from agent.records import Proposal, SetConstant
+from tests.agent.propose.example import context, trial
+
+ANSWER = json.dumps({"hypothesis": "deeper", "edits": [{"kind": "set_constant", "name": "DEPTH", "value": "12"}]})
+CLAUDE = {
+    "type": "result", "subtype": "success", "is_error": False, "result": f"```json\n{ANSWER}\n```", "total_cost_usd": 0.25,
+    "modelUsage": {"claude-opus-4-8": {}},
+    "usage": {"input_tokens": 10, "cache_read_input_tokens": 400, "cache_creation_input_tokens": 90, "output_tokens": 50},
+}  # fmt: skip
+CODEX = [
+    {"type": "thread.started", "thread_id": "t"},
+    {"type": "item.completed", "item": {"id": "i0", "type": "reasoning", "text": "hm"}},
+    {"type": "item.completed", "item": {"id": "i1", "type": "agent_message", "text": ANSWER}},
+    {"type": "turn.completed", "usage": {"input_tokens": 500, "cached_input_tokens": 400, "output_tokens": 50}},
+]
+REQUEST = Request(system="the rules", blocks=("the source", "the ledger"), tool=propose_tool())
+
+
+def stand_in(folder: Path, name: str, body: str) -> dict[str, str]:
+    """An executable that notes how it was called and then runs `body`; the environment in which it is found."""
+    path = folder / name
+    noting = f"""#!{sys.executable}
+import json, os, sys, time
+asked = sys.stdin.read()
+with open({str(folder / "calls.jsonl")!r}, "a") as file:
+    call = {{"argv": sys.argv[1:], "stdin": asked, "env": dict(os.environ), "cwd": os.getcwd(), "files": os.listdir()}}
+    file.write(json.dumps(call) + "\\n")
+"""
+    path.write_text(noting + body)
+    path.chmod(0o755)
+    keys = {"ANTHROPIC_API_KEY": "sk-secret", "OPENAI_API_KEY": "sk-secret", "MY_TOKEN": "secret"}
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": "/somewhere", **keys}
+
+
+def calls(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+
+
+def ask(name: str, environment: dict[str, str], seconds: float = 20.0) -> Reply:
+    return Command(name, environment, Patience(seconds, threading.Event(), 0.01)).complete(REQUEST)
+
+
+def test_claude_code_is_asked_in_print_mode_without_tools_or_keys(tmp_path: Path) -> None:
+    environment = stand_in(tmp_path, "claude", f"print({json.dumps(CLAUDE)!r})")
+    reply = ask("claude-code:opus", environment)
+    assert (reply.model, reply.cost, reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (
+        "claude-opus-4-8", 0.25, 500, 400, 50,
+    )  # fmt: skip
+    (call,) = calls(tmp_path)
+    argv = call["argv"]
+    assert argv[:3] == ["-p", "--output-format", "json"] and argv[argv.index("--tools") + 1] == ""
+    assert argv[argv.index("--model") + 1] == "opus"
+    rules = argv[argv.index("--system-prompt") + 1]
+    assert rules.startswith("the rules") and '"edits"' in rules
+    assert call["stdin"] == "the source\n\nthe ledger"
+    assert "secret" not in json.dumps(call["env"]) and call["env"]["HOME"] == "/somewhere"
+    assert call["files"] == [] and not Path(call["cwd"]).exists(), "a folder of its own, empty, and gone afterwards"
+
+
+def test_codex_is_asked_in_its_read_only_sandbox(tmp_path: Path) -> None:
+    lines = "\n".join(map(json.dumps, CODEX))
+    environment = stand_in(tmp_path, "codex", f"print({lines!r})")
+    reply = ask("codex", environment)
+    assert (reply.model, reply.text, reply.cost) == ("codex", ANSWER, None)
+    assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (500, 400, 50)
+    (call,) = calls(tmp_path)
+    assert call["argv"][:4] == ["exec", "--json", "--sandbox", "read-only"] and call["argv"][-1] == "-"
+    assert call["stdin"].startswith("the rules") and call["stdin"].endswith("the ledger")
+
+
+@pytest.mark.parametrize("name", ["claude-code", "codex"])
+def test_its_answer_is_a_proposal(tmp_path: Path, name: str) -> None:
+    said = {"claude-code": json.dumps(CLAUDE), "codex": "\n".join(map(json.dumps, CODEX))}[name]
+    environment = stand_in(tmp_path, {"claude-code": "claude"}.get(name, name), f"print({said!r})")
+    model = open_model(name, environment, 20.0, threading.Event())
+    proposal = Code(model).propose(context(trial(0, 1.0)))
+    assert isinstance(proposal, Proposal) and proposal.edits == (SetConstant(name="DEPTH", value="12"),)
+    assert proposal.by.origin == "llm"
+
+
+def test_a_command_that_is_not_there_or_not_logged_in_is_a_fault_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ModelFault, match="none on the PATH"):
+        ask("codex", {"PATH": str(tmp_path)})
+    refused = {**CLAUDE, "is_error": True, "result": "Invalid API key · Please run /login"}
+    with pytest.raises(ModelFault, match="logged in") as caught:
+        ask("claude-code", stand_in(tmp_path, "claude", f"print({json.dumps(refused)!r})"))
+    assert type(caught.value) is ModelFault and caught.value.next_command == "claude"
+    with pytest.raises(ModelFault, match="up to date"):
+        ask("claude-code", stand_in(tmp_path, "claude", "sys.exit(\"error: unknown option '--tools'\")"))
+
+
+def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
+    first = f"count = len(open({str(tmp_path / 'calls.jsonl')!r}).readlines())\n"
+    body = first + f"sys.exit('usage limit reached') if count == 1 else print('<html>' if count == 2 else {json.dumps(CLAUDE)!r})"
+    assert ask("claude-code", stand_in(tmp_path, "claude", body)).output_tokens == 50
+    assert len(calls(tmp_path)) == 3
+
+
+def test_one_that_hangs_is_killed_with_its_children_when_called_off(tmp_path: Path) -> None:
+    body = f"""
+import subprocess
+child = subprocess.Popen(["sleep", "600"])
+with open({str(tmp_path / "pid")!r}, "w") as file:
+    file.write(str(child.pid))
+time.sleep(600)
+"""
+    cancel = threading.Event()
+    model = Command("claude-code", stand_in(tmp_path, "claude", body), Patience(120.0, cancel))
+
+    def call_off() -> None:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+            time.sleep(0.05)
+        cancel.set()
+
+    threading.Thread(target=call_off, daemon=True).start()
+    with pytest.raises(ModelUnavailable, match="called off"):
+        model.complete(REQUEST)
+    child = int((tmp_path / "pid").read_text())
+    for _ in range(100):
+        status = Path(f"/proc/{child}/stat")
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("a child of the command outlived it")

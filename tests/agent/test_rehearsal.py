@@ -1,0 +1,88 @@
+"""New code is rehearsed in small, in a real sandbox, and what would only have failed at its end fails in seconds."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from agent.bench import Assignment, Bench, Plan
+from agent.records import Attempt, Edit, Order, ReplaceStatements, Result, SetConstant
+from agent.rehearsal import foretold, pays
+from agent.slots import Slot
+from sandbox.budget import Budget
+from sandbox.measure import Stopped, Unscored
+from tests.agent.study import proposal
+from tests.sandbox.miniature import Miniature, train_py
+from tests.sandbox.tiers import ISOLATING, RUNNERS, folders, why_not
+
+CODE = ReplaceStatements(old="a = 1", new="a = 2")
+
+
+@pytest.mark.parametrize(
+    ("score", "budget", "edit", "rehearsed"),
+    [
+        ("sealed", "5m", CODE, True),
+        ("sealed", "200steps", CODE, True),
+        ("sealed", "20s", CODE, False),
+        ("sealed", "20steps", CODE, False),
+        ("printed", "5m", CODE, False),
+        ("sealed", "5m", SetConstant(name="A", value="1"), False),
+    ],
+)
+def test_only_new_code_with_much_at_stake_is_rehearsed(score: str, budget: str, edit: Edit, rehearsed: bool) -> None:
+    assert pays(score, Budget.parse(budget), proposal(edit)) is rehearsed
+    assert not pays(score, Budget.parse(budget), proposal()), "a baseline has no edits"
+
+
+def measured(main: str, forward: str = "return self.table(idx)") -> tuple[Result, list[str]]:
+    """What the bench makes of a train.py under a budget worth saving, and the budgets that its runs had."""
+    tier = next((tier for tier in ISOLATING if why_not(tier) is None), None)
+    if tier is None:
+        pytest.skip("no tier of isolation can run here")
+    with folders() as home:
+        small_world = Miniature.make(home, RUNNERS[tier]())
+
+        def export(commit: str, folder: Path) -> None:
+            folder.mkdir()
+            (folder / "train.py").write_text(train_py(main, forward))
+            (folder / "trained.safetensors").write_bytes((home / "folder" / "trained.safetensors").read_bytes())
+
+        plan = Plan(
+            score="sealed", train="train.py", data=str(home / "data"), read_only=(), budget=Budget.parse("200steps"),
+            memory_bytes=None,
+        )  # fmt: skip
+        bench = Bench(plan, small_world.runner, (Slot(number=0, cpus=(0,)),), home / "trials", export)
+        attempt = Attempt(number=1, commit="c", parent="p", proposal=proposal(CODE))
+        result = bench.run(
+            Assignment(attempt, Order(commit="c", seed=0), Slot(number=0, cpus=(0,)), 1, 20.0),
+            lambda event: None,
+            threading.Event(),
+        )
+        logs = sorted((home / "trials" / "0001").glob("*l.log")) + sorted((home / "trials" / "0001").glob("train-0.log"))
+        assert result
+        return result, [log.read_text().strip() for log in logs]
+
+
+SAY = 'print(os.environ["AUTORESEARCH_BUDGET"], os.path.getsize(os.environ["AUTORESEARCH_DATA"] + "/tokens.bin"))\n'
+
+
+def test_what_passes_in_small_is_trained_in_full() -> None:
+    torch.manual_seed(0)
+    result, runs = measured(SAY + "save()")
+    assert result.status == "scored"
+    assert runs == ["2steps 1282", "200steps 1282"], "the miniature's data is smaller than a sliver"
+
+
+def test_a_rehearsal_that_was_too_slow_says_nothing() -> None:
+    assert foretold(Unscored(status="timeout", detail="killed after 90 s")) is None
+    assert foretold(Stopped()) == Stopped()
+
+
+def test_what_would_fail_at_its_end_fails_before_its_budget() -> None:
+    result, runs = measured(SAY + "save()", forward="return self.table(idx)[:, :, :5]")
+    assert result.status == "invalid" and result.detail.startswith("in a rehearsal of 2 steps: ")
+    assert runs == ["2steps 1282"], "nothing else ran"
+    result, runs = measured(SAY + "raise RuntimeError('no')")
+    assert (result.status, result.detail) == ("crash", "in a rehearsal of 2 steps: RuntimeError: no")
+    assert "RuntimeError: no" in result.tail
