@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.propose import Observation, cmaes, random, tpe
 from agent.propose.scale import is_fixed, levels, to_unit
-from agent.propose.search import Suggest
+from agent.propose.suggest import Suggest
 from agent.records import Configuration
 from agent.space import Space, read_space
 
@@ -73,7 +73,7 @@ def best_so_far(suggest: Suggest, space: Space, objective: Objective, seed: int,
     def observed(configuration: Configuration) -> Observation:
         value = objective(configuration)
         shown = None if value is None else value + NOISE * noise.standard_normal()
-        return Observation(configuration=configuration, value=shown)
+        return Observation(configuration, "oom" if shown is None else shown)
 
     seen = [observed(space.default)]
     best = [objective(space.default) or math.inf]
@@ -81,7 +81,7 @@ def best_so_far(suggest: Suggest, space: Space, objective: Objective, seed: int,
         configuration = suggest(space, seen, seed)
         seen.append(observed(configuration))
         best.append(min(best[-1], objective(configuration) or math.inf))
-    return best, sum(observation.value is None for observation in seen) / trials
+    return best, sum(observation.failure is not None for observation in seen) / trials
 
 
 def compare(trials: int, seeds: int) -> dict[str, tuple[list[float], float]]:

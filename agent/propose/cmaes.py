@@ -49,7 +49,7 @@ def _replay(axes: "_Axes", start: Configuration, done: Sequence[Observation]) ->
     strategy = axes.strategy(start)
     size = strategy.population_size
     generations = [done[first : first + size] for first in range(0, len(done) - size + 1, size)]
-    digests = list(accumulate(generations, _digest, initial=_digest(repr(axes), [Observation(configuration=start)])))
+    digests = list(accumulate(generations, _digest, initial=_digest(repr(axes), [Observation(start)])))
     known = next((n for n in range(len(generations), 0, -1) if digests[n] in _told), 0)
     strategy = deepcopy(_told[digests[known]]) if known else strategy
     for n in range(known, len(generations)):
@@ -63,7 +63,7 @@ def _replay(axes: "_Axes", start: Configuration, done: Sequence[Observation]) ->
 
 
 def _digest(before: str, generation: Sequence[Observation]) -> str:
-    told = [(seen.key, seen.value) for seen in generation]
+    told = [(seen.key, seen.outcome) for seen in generation]
     return sha256(f"{before}{told}".encode()).hexdigest()
 
 

@@ -1,23 +1,16 @@
 """A search method as a proposer: its next configuration as edits of constants, with a hypothesis that a human can read."""
 
 import time
-from collections.abc import Sequence
-from typing import Protocol
 
 from agent.propose.context import Context
-from agent.propose.observe import Observation, observe
+from agent.propose.observe import observe
 from agent.propose.scale import is_fixed, to_unit
+from agent.propose.suggest import Suggest
 from agent.records import Configuration, Proposal, Provenance, Value
 from agent.space import Parameter, Space, constant_edits
 
 # A subject line has room for so many changes; the rationale has them all.
 SHOWN = 4
-
-
-class Suggest(Protocol):
-    """A search method as a library: the next configuration from the space and what became of the others."""
-
-    def __call__(self, space: Space, observations: Sequence[Observation], seed: int) -> Configuration: ...
 
 
 class Search:
