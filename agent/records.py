@@ -120,6 +120,8 @@ class Proposal(Record):
     rationale: Text = ""
     edits: tuple[Edit, ...] = ()
     by: Provenance
+    then: tuple[Configuration, ...] = ()
+    """What else was in the same reply, to be proposed next without asking again (a batch)."""
 
 
 # ---------------------------------------------------------------- results

@@ -29,7 +29,7 @@ _PROVENANCE = {
     "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "output_tokens": "Output-Tokens",
     "cost": "Cost", "seconds": "Proposal-Seconds", "replays": "Replays",
 }  # fmt: skip
-_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "edits": "Edits"}
+_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "edits": "Edits", "then": "Then"}
 
 
 def verdict_message(trial: Trial) -> str:
@@ -118,6 +118,7 @@ def _verdict_subject(trial: Trial) -> str:
 
 def _proposal_trailers(proposal: Proposal) -> dict[str, Any]:
     data = proposal.model_dump(mode="json")
+    data["then"] = data["then"] or None  # few proposals are of a batch
     return {**_named(data["by"], _PROVENANCE), **_named(data, _PROPOSAL)}
 
 

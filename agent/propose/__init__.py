@@ -58,9 +58,28 @@ class Method:
 METHODS: dict[str, Method] = {
     "random": Method("random", "independent draws from the whole search space: the yardstick"),
     "tpe": Method("tpe", "tree-structured Parzen estimator (optuna): models where good and bad constants lie"),
+    "trust": Method("trust", "a trust region around the current constants: a Gaussian process, failures foreseen"),
+    "gp": Method("gp", "a Gaussian process over the whole space (optuna); seconds a proposal"),
     "cmaes": Method("cmaes", "CatCMA with margin (cmaes), from the current constants in small steps: best in short runs"),
     "code": Method(
         "code", "a language model reads program.md, train.py and the ledger, and proposes typed edits", "Code", "needed"
+    ),
+    "hybrid": Method(
+        "hybrid",
+        "an optimiser on the constants; a model advises on them and edits code; a bandit shares the turns",
+        "Hybrid",
+        "optional",
+    ),
+    "llm-hps": Method("llm_hps", "a model sees bounds, incumbent and last trials, and names the constants", "LlmHps", "needed"),
+    "llm-curves": Method(
+        "llm_curves", "neuropt: a model reads training curves and proposes batches of constants", "LlmCurves", "needed"
+    ),
+    "llambo": Method("llambo", "LLAMBO as Optuna has it: a model names candidates and says which are good", "Llambo", "needed"),
+    "llambo-paper": Method(
+        "llambo_paper", "LLAMBO as published: candidates for a target score, predicted ten times", "LlamboPaper", "needed"
+    ),
+    "centaur": Method(
+        "centaur", "CMA-ES, and on some trials a model that sees its state and may overrule it", "Centaur", "needed"
     ),
 }
 

@@ -22,8 +22,12 @@ from agent.records import Configuration, Proposal
 from agent.space import Space, read_constants, read_space
 from tests.agent.propose.example import DEFAULT, SOURCE, SPACE, context, pending, trial
 
+# Seconds a proposal, so minutes for its contract.
+SLOW = {"gp": [pytest.mark.slow, pytest.mark.timeout(1800)]}
+SEARCHES = [pytest.param(name, marks=SLOW.get(name, [])) for name, method in METHODS.items() if method.proposer is None]
 
-@pytest.fixture(params=[name for name, method in METHODS.items() if method.proposer is None])
+
+@pytest.fixture(params=SEARCHES)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -187,7 +191,7 @@ def test_cmaes_ranks_failures_behind_successes_and_is_blind_to_how_bad_a_score_i
     assert cmaes.suggest(SPACE, good, 7) != cmaes.suggest(SPACE, seen, 7), "a failure is no success"
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "cmaes", "trust"])
 def test_methods_that_learn_beat_random_and_fail_less(name: str) -> None:
     def best(suggest: Suggest) -> tuple[float, int]:
         runs = [history(suggest, 40, seed=seed) for seed in range(5)]
@@ -214,7 +218,7 @@ def test_the_example_of_the_documentation_works(capsys: pytest.CaptureFixture[st
 
 
 def test_a_library_user_is_told_what_there_is() -> None:
-    with pytest.raises(UsageFault, match="random, tpe, cmaes"):
+    with pytest.raises(UsageFault, match="random, tpe, gp"):
         ask("annealing", SPACE, [], 0)
     with pytest.raises(UsageFault, match="works on a run"):
         ask("code", SPACE, [], 0)
