@@ -36,9 +36,14 @@ class Method:
         """True where it does not work without one."""
         return self.model == "needed"
 
+    @property
+    def is_search(self) -> bool:
+        """True where it needs a space and a list of observations only."""
+        return self.proposer is None
+
     def suggest(self) -> Suggest:
         """The method as a library; UsageFault where it is a proposer of edits."""
-        if self.proposer:
+        if not self.is_search:
             raise UsageFault(f"{self.module} works on a run, not on a list of observations", "autoresearch methods")
         return cast(Suggest, self._import().suggest)
 

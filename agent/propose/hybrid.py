@@ -15,7 +15,7 @@ from agent.propose.context import Context, Proposer, Unreadable
 from agent.propose.llm_hps import LlmHps
 from agent.propose.scale import generator
 from agent.propose.search import Search
-from agent.records import Proposal, Trial
+from agent.records import TAKEN, Proposal, Trial
 
 # In trials: a gain counts half as much when so many have ended since.
 HALF_LIFE = 40.0
@@ -73,7 +73,7 @@ def record_of(arm: str, trials: Sequence[Trial]) -> Record:
     for place, trial in enumerate(trials):
         if trial.proposal.by.method == arm:
             weight = 2.0 ** -((len(trials) - 1 - place) / HALF_LIFE)
-            gain += weight * max(0.0, -(trial.delta or 0.0)) * (trial.status == "keep")
+            gain += weight * max(0.0, -(trial.delta or 0.0)) * (trial.status in TAKEN)
             seconds += weight * seconds_of(trial)
     return Record(gain, seconds)
 
