@@ -143,6 +143,8 @@ class Proposal(Record):
     expected: FiniteFloat | None = None
     edits: tuple[Edit, ...] = ()
     by: Provenance
+    then: tuple[Configuration, ...] = ()
+    """What else was in the same reply, to be proposed next without asking again (a batch)."""
 
 
 # ---------------------------------------------------------------- results

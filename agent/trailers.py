@@ -31,7 +31,7 @@ _PROVENANCE = {
     "output_tokens": "Output-Tokens", "cost": "Cost", "seconds": "Proposal-Seconds", "calls": "Calls",
     "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs",
 }  # fmt: skip
-_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "expected": "Expected", "edits": "Edits"}
+_PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "expected": "Expected", "edits": "Edits", "then": "Then"}
 
 
 def verdict_message(trial: Trial) -> str:
@@ -120,6 +120,7 @@ def _verdict_subject(trial: Trial) -> str:
 
 def _proposal_trailers(proposal: Proposal) -> dict[str, Any]:
     data = proposal.model_dump(mode="json")
+    data["then"] = data["then"] or None  # few proposals are of a batch
     return {**_named(data["by"], _PROVENANCE), **_named(data, _PROPOSAL)}
 
 

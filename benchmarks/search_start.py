@@ -1,111 +1,106 @@
-"""How far the search methods get in a short run: `python -m benchmarks.search_start`.
+"""How far the search methods get from the given constants: `python -m benchmarks.search_start --methods trust,cmaes,tpe,random`.
 
-The space is the 14 constants that the papers tune, started where they stand. The objective is synthetic, made to have what
-the real one has: a valley whose bottom lies a little off the start, coupled learning rates, flat and irrelevant constants,
-models too big or rates too high that fail, and noise on every score. Each seed moves the bottom of the valley and the
-couplings. Printed is the median over seeds of the best score so far, without its noise.
+For each task (benchmarks/search_tasks.py, synthetic) and number of trials: what is gained on the baseline, median over the seeds,
+without the noise that the method sees; then the spread (half the distance between the quartiles), the share of trials that
+failed, in all and after the first twenty, processor time a proposal, and the trials needed for what `tpe` had at the end.
 """
 
 import argparse
 import math
-from collections.abc import Callable
-from statistics import median
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
-from agent.propose import Observation, cmaes, random, tpe
-from agent.propose.scale import is_fixed, levels, to_unit
-from agent.propose.search import Suggest
+from agent.propose import METHODS, Observation
 from agent.records import Configuration
-from agent.space import Space, read_space
+from benchmarks.search_tasks import TASKS
 
-SOURCE = """
-DEPTH = 8  # [4 .. 24]
-ASPECT_RATIO = 64  # [32 .. 128]
-HEAD_DIM = 128  # [64 .. 256 pow2]
-DEVICE_BATCH_SIZE = 128  # [32 .. 256 pow2]
-TOTAL_BATCH_SIZE = 524288  # [65536 .. 2097152 pow2]
-EMBEDDING_LR = 0.6  # [0.01 .. 2 log]
-UNEMBEDDING_LR = 0.004  # [0.0005 .. 0.05 log]
-MATRIX_LR = 0.04  # [0.005 .. 0.2 log]
-SCALAR_LR = 0.5  # [0.05 .. 2 log]
-WEIGHT_DECAY = 0.2  # [0 .. 0.5]
-WARMUP_RATIO = 0.0  # [0 .. 0.3]
-WARMDOWN_RATIO = 0.5  # [0.1 .. 0.8]
-FINAL_LR_FRAC = 0.0  # [0 .. 0.2]
-WINDOW_PATTERN = "SSSL"  # [SSSL | SSLL | SLSL | LLLL | SSSS | LSSL]
-"""
-SEARCHES: dict[str, Suggest] = {"random": random.suggest, "tpe": tpe.suggest, "cmaes": cmaes.suggest}
-CHECKPOINTS = (10, 25, 50, 100)
-# Of the range: how far the bottom of the valley lies from the start in each constant, standard deviation.
-OFFSET = 0.15
-NOISE = 0.0005
-Objective = Callable[[Configuration], float | None]
+CHECKPOINTS = (25, 50, 100, 300)
+# The failures up to here teach; after it they are waste.
+LEARNT = 20
+YARDSTICK = "tpe"
 
 
-def make_objective(space: Space, seed: int) -> Objective:
-    """A loss like val_bpb over `space`, about 1 at the start; None is a failed trial."""
-    rng = np.random.default_rng(seed)
-    numbers = [p for p in space.parameters if p.kind != "categorical" and not is_fixed(p)]
-    start = np.array([to_unit(p, p.default) for p in numbers])
-    bottom = np.clip(start + OFFSET * rng.standard_normal(len(numbers)), 0, 1)
-    weights = 0.3 * rng.lognormal(-1.5, 1.0, len(numbers))
-    tilt = np.linalg.qr(np.eye(len(numbers)) + 0.3 * rng.standard_normal((len(numbers), len(numbers))))[0]
-    bonus = {choice: 0.01 * rng.standard_normal() for choice in levels(space.parameters[-1])}
+@dataclass(frozen=True)
+class Run:
+    """One method on one function. best: the true score after each trial, the baseline's before the first; failed: likewise."""
 
-    def objective(configuration: Configuration) -> float | None:
-        x = np.array([to_unit(p, configuration[p.name]) for p in numbers])
-        width = float(configuration["DEPTH"]) * float(configuration["ASPECT_RATIO"])
-        memory = width * width * float(configuration["DEPTH"]) * float(configuration["DEVICE_BATCH_SIZE"])
-        if memory > 8 * (512 * 512 * 8 * 128) or float(configuration["MATRIX_LR"]) * float(configuration["EMBEDDING_LR"]) > 0.15:
-            return None
-        slope = tilt @ (x - bottom)
-        return 0.97 + float(np.sum(weights * slope**2)) + bonus[configuration["WINDOW_PATTERN"]]
+    method: str
+    task: str
+    best: tuple[float, ...]
+    failed: tuple[bool, ...]
+    seconds: float
 
-    return objective
+    def gain(self, trials: int) -> float:
+        """What is gained on the baseline after so many trials."""
+        return self.best[0] - self.best[trials]
 
 
-def best_so_far(suggest: Suggest, space: Space, objective: Objective, seed: int, trials: int) -> tuple[list[float], float]:
-    """The best true score after each of `trials`, the baseline's before the first, and the share that failed; the method sees
-    noisy scores."""
-    noise = np.random.default_rng(seed + 1_000)
+def play(method: str, task: str, seed: int, trials: int) -> Run:
+    """Search for `trials` from the given constants; every method meets the same function and the same stream of noise."""
+    about, suggest = TASKS[task], METHODS[method].suggest()
+    objective, noise = about.make(seed), np.random.default_rng(seed + 1_000)
+    seen: list[Observation] = []
+    best, failed, spent = math.inf, [], 0.0
+    scores = []
 
-    def observed(configuration: Configuration) -> Observation:
-        value = objective(configuration)
-        shown = None if value is None else value + NOISE * noise.standard_normal()
-        return Observation(configuration=configuration, value=shown)
+    def see(configuration: Configuration) -> None:
+        nonlocal best
+        value, error = objective(configuration), about.noise * noise.standard_normal()
+        seen.append(Observation(configuration, "oom" if value is None else value + error))
+        best = best if value is None else min(best, value)
+        scores.append(best)
+        failed.append(value is None)
 
-    seen = [observed(space.default)]
-    best = [objective(space.default) or math.inf]
+    see(about.space.default)
     for _ in range(trials):
-        configuration = suggest(space, seen, seed)
-        seen.append(observed(configuration))
-        best.append(min(best[-1], objective(configuration) or math.inf))
-    return best, sum(observation.value is None for observation in seen) / trials
+        began = time.process_time()
+        configuration = suggest(about.space, seen, seed)
+        spent += time.process_time() - began
+        see(configuration)
+    return Run(method, task, tuple(scores), tuple(failed), spent / trials)
 
 
-def compare(trials: int, seeds: int) -> dict[str, tuple[list[float], float]]:
-    """For each method, medians over seeds: what is gained on the baseline after each number of trials, and the failed share."""
-    space = read_space(SOURCE)
-    rows: dict[str, tuple[list[float], float]] = {}
-    for name, suggest in SEARCHES.items():
-        runs = [best_so_far(suggest, space, make_objective(space, seed), seed, trials) for seed in range(seeds)]
-        gains = [median(best[0] - best[after] for best, _ in runs) for after in range(trials + 1)]
-        rows[name] = gains, median(failed for _, failed in runs)
-    return rows
+def table(runs: Sequence[Run], trials: int) -> Iterator[str]:
+    """One block a task, one line a method."""
+    points = [point for point in CHECKPOINTS if point <= trials]
+    for task in dict.fromkeys(run.task for run in runs):
+        yield f"\n{task}: {TASKS[task].description}"
+        yield "method  " + "".join(f"{point:>9}" for point in points) + "    spread  failed  after 20  ms  as tpe at"
+        rows = {name: [r for r in runs if (r.method, r.task) == (name, task)] for name in dict.fromkeys(r.method for r in runs)}
+        goal = np.median([run.gain(trials) for run in rows[YARDSTICK]]) if YARDSTICK in rows else None
+        for name, played in rows.items():
+            gains = np.array([[run.best[0] - score for score in run.best] for run in played])
+            quartiles = np.quantile(gains[:, trials], (0.25, 0.75))
+            middle = np.median(gains, axis=0)
+            equal = next((str(n) for n in range(trials + 1) if goal is not None and middle[n] >= goal), "-")
+            failed = np.array([run.failed for run in played])
+            yield (
+                f"{name:8}" + "".join(f"{middle[point]:9.4f}" for point in points) + f"{np.ptp(quartiles) / 2:10.4f}"
+                f"{failed[:, 1:].mean():8.0%}{failed[:, LEARNT + 1 :].mean():10.1%}"
+                f"{1000 * np.mean([run.seconds for run in played]):4.0f}{equal:>11}"
+            )
 
 
 def main() -> None:
-    """Print the table."""
+    """Play all, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--seeds", type=int, default=9)
-    options = parser.parse_args()
-    points = [point for point in CHECKPOINTS if point <= options.trials]
-    print(f"gain on the baseline, median of {options.seeds} seeds; higher is better")
-    print("method   " + "".join(f"{f'{point} trials':>12}" for point in points) + "      failed")
-    for name, (gains, failed) in compare(options.trials, options.seeds).items():
-        print(f"{name:<9}" + "".join(f"{gains[point]:12.4f}" for point in points) + f"{failed:12.0%}")
+    parser.add_argument("--methods", default="random,tpe,cmaes,trust")
+    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=100, help="the methods' settings were chosen on seeds below 100")
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+    jobs = [(method, task, seed) for task in asked.tasks.split(",") for method in asked.methods.split(",") for seed in seeds]
+    with ProcessPoolExecutor(asked.workers) as pool:
+        runs = list(pool.map(play, *zip(*jobs, strict=True), [asked.trials] * len(jobs)))
+    print(f"gain on the baseline after so many trials, median of {asked.seeds} seeds; higher is better")
+    print("\n".join(table(runs, asked.trials)))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def init(
 def start(
     model: Model = None,
     method: Annotated[
-        str | None, typer.Option(help="random, tpe, cmaes, code. Default: code with a model, cmaes without.")
+        str | None, typer.Option(help="One of `autoresearch methods`. Default: code with a model, trust without.")
     ] = None,
     budget: BudgetText = None,
     trials: Trials = None,

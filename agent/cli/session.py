@@ -74,12 +74,12 @@ def find_place(where: Path) -> Place:
 def choose_model(asked: str | None, method: str | None) -> tuple[str | None, str]:
     """The model and the method to use, from what was asked for; says so where it chose. UsageFault where they do not fit."""
     model = None if asked == "none" else asked or default_model(os.environ)
-    method = method or ("code" if model else "cmaes")
+    method = method or ("code" if model else "trust")
     if method not in METHODS:
-        raise UsageFault(f"no method is called {method!r}; there are {', '.join(METHODS)}", "autoresearch start --help")
+        raise UsageFault(f"no method is called {method!r}; there are {', '.join(METHODS)}", "autoresearch methods")
     if METHODS[method].needs_model and model is None:
         raise UsageFault(f"the method {method!r} needs a model", f"autoresearch start --method {method} --model opus")
-    return (model if METHODS[method].needs_model else None), method
+    return (None if METHODS[method].model == "none" else model), method
 
 
 def build_proposer(method: str, model: str | None, project: Project, tag: str, cancel: threading.Event) -> Proposer:
@@ -87,9 +87,8 @@ def build_proposer(method: str, model: str | None, project: Project, tag: str, c
 
     `replay:BRANCH` as a model stands for the proposals on that branch.
     """
-    if not METHODS[method].needs_model:
+    if model is None:
         return METHODS[method].build(None)
-    assert model is not None
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
     transcripts = project.home / "runs" / tag / "transcripts"

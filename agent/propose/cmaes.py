@@ -6,6 +6,7 @@ in their order, are told in generations of equal size, as the values that really
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
 
@@ -31,11 +32,34 @@ def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Con
     axes = _Axes(space)
     if not axes.count:
         return fresh(space, seen, lambda: space.default, rng)
-    done = [observation for observation in seen if not observation.pending]
-    start = done[0].configuration if done else space.repair(space.default)
-    strategy = _replay(axes, start, done)
+    strategy = _strategy_of(space, axes, seen)
     strategy.reseed_rng(int(rng.integers(2**32)))
     return fresh(space, seen, lambda: axes.configuration(strategy.ask()), rng)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the strategy believes. mean (n,) and covariance (n, n) of the numbers called `names`, each on its unit interval; step:
+    what the covariance is to be multiplied with, squared. centre: the mean as constants. chances: of each choice's values."""
+
+    names: tuple[str, ...]
+    mean: np.ndarray
+    step: float
+    covariance: np.ndarray
+    centre: Configuration
+    chances: dict[str, tuple[tuple[Value, float], ...]]
+
+
+def state_of(space: Space, observations: Sequence[Observation]) -> State:
+    """The state after all complete generations of `observations`."""
+    axes = _Axes(space)
+    return axes.state(_strategy_of(space, axes, fit(space, observations)))
+
+
+def _strategy_of(space: Space, axes: "_Axes", seen: Sequence[Observation]) -> CatCMAwM:
+    done = [observation for observation in seen if not observation.pending]
+    start = done[0].configuration if done else space.repair(space.default)
+    return _replay(axes, start, done)
 
 
 # The strategies after the latest generations, by a digest of all they were told: a memo of a pure function, so that a proposal
@@ -49,12 +73,12 @@ def _replay(axes: "_Axes", start: Configuration, done: Sequence[Observation]) ->
     strategy = axes.strategy(start)
     size = strategy.population_size
     generations = [done[first : first + size] for first in range(0, len(done) - size + 1, size)]
-    digests = list(accumulate(generations, _digest, initial=_digest(repr(axes), [Observation(configuration=start)])))
+    digests = list(accumulate(generations, _digest, initial=_digest(repr(axes), [Observation(start)])))
     known = next((n for n in range(len(generations), 0, -1) if digests[n] in _told), 0)
     strategy = deepcopy(_told[digests[known]]) if known else strategy
     for n in range(known, len(generations)):
         ranked = _by_rank(axes, generations[n], _best(done[: (n + 1) * size], start))
-        strategy.tell([(axes.solution(seen.configuration), float(rank)) for rank, seen in enumerate(ranked)])
+        strategy.tell([(axes.solution(seen.configuration, strategy), float(rank)) for rank, seen in enumerate(ranked)])
     if digests[-1] not in _told:
         _told[digests[-1]] = deepcopy(strategy)
         while len(_told) > MAX_TOLD:
@@ -63,7 +87,7 @@ def _replay(axes: "_Axes", start: Configuration, done: Sequence[Observation]) ->
 
 
 def _digest(before: str, generation: Sequence[Observation]) -> str:
-    told = [(seen.key, seen.value) for seen in generation]
+    told = [(seen.key, seen.outcome) for seen in generation]
     return sha256(f"{before}{told}".encode()).hexdigest()
 
 
@@ -82,6 +106,20 @@ def _by_rank(axes: "_Axes", generation: Sequence[Observation], best: Configurati
         return failed, distance if seen.value is None else seen.value
 
     return sorted(generation, key=order)
+
+
+def _moments(strategy: CatCMAwM) -> tuple[np.ndarray, float, np.ndarray]:
+    """Mean, step size and covariance of what `strategy` draws, the widening of counted numbers (its margin) included."""
+    return strategy._mean, strategy._sigma, strategy._C * np.outer(strategy._A, strategy._A)
+
+
+def _shortened(place: np.ndarray, strategy: CatCMAwM) -> np.ndarray:
+    """`place`, brought closer to the mean where draws do not get (√n + 2n / (n + 2) deviations)."""
+    mean, dimensions = strategy._mean, len(place)
+    axes, deviations = strategy._eigen_decomposition()
+    length = float(np.linalg.norm(axes.T @ ((place - mean) / (strategy._sigma * strategy._A)) / deviations))
+    limit = dimensions**0.5 + 2 * dimensions / (dimensions + 2)
+    return np.asarray(mean + (place - mean) * min(1.0, limit / max(length, 1e-12)))
 
 
 class _Axes:
@@ -116,11 +154,24 @@ class _Axes:
             **options,
         )
 
-    def solution(self, configuration: Configuration) -> CatCMAwM.Solution:
-        """A configuration as if the strategy had drawn it."""
-        raw = self._numbers(configuration)
-        x, z = raw[: len(self._floats)], raw[len(self._floats) :]
+    def solution(self, configuration: Configuration, strategy: CatCMAwM) -> CatCMAwM.Solution:
+        """A configuration as if `strategy` had drawn it: one that it would hardly ever draw (another method's, a model's) is told
+        as a point on the same way, as far as a draw may go (Hansen 2011, arXiv 1110.4181, equations 4 and 5)."""
+        place = self._numbers(configuration)
+        raw = _shortened(place, strategy) if place.size else place
+        x, z = place[: len(self._floats)], place[len(self._floats) :]
         return CatCMAwM.Solution(x, z, self._one_hot(configuration), raw)
+
+    def state(self, strategy: CatCMAwM) -> State:
+        """What `strategy` believes, in the terms of the space."""
+        numbers = (*self._floats, *self._counted)
+        mean, step, covariance = _moments(strategy) if numbers else (np.zeros(0), STEP, np.zeros((0, 0)))
+        centre = {p.name: p.repair(from_unit(p, float(place))) for p, place in zip(numbers, mean, strict=True)}
+        chances = {
+            p.name: tuple(zip(levels(p), (float(chance) for chance in row), strict=False))
+            for p, row in zip(self._choices, strategy._q if self._choices else (), strict=True)
+        }
+        return State(tuple(p.name for p in numbers), np.array(mean), float(step), np.array(covariance), centre, chances)
 
     def configuration(self, solution: CatCMAwM.Solution) -> Configuration:
         """What the strategy drew, as constants."""

@@ -4,28 +4,51 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
+from typing import Literal, cast, get_args
 
 from agent.propose.context import Context
-from agent.records import FAILED, SCORED, Configuration, Proposal, SetConstant, Value
+from agent.records import SCORED, Configuration, Proposal, SetConstant, Trial, Value
 from agent.space import Space, read_constants
 
 Key = tuple[tuple[str, Value], ...]
+Failure = Literal["crash", "oom", "timeout", "invalid"]
+Curve = tuple[tuple[float, float], ...]
+FAILURES: frozenset[str] = frozenset(get_args(Failure))
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One configuration and its value (lower is better); None where it failed, or where it is still pending.
+    """One configuration and what became of it: its score (lower is better), the name of its failure, or None while it is pending.
 
-    No pydantic record: a history of a thousand is made anew for each proposal. ValueError for a value that is not finite.
+    curve: points (fraction of the budget, training loss), of a failed run as far as it came. No pydantic record: a history of a
+    thousand is made anew for each proposal. ValueError for a score that is not finite, and for a failure of another name.
     """
 
     configuration: Configuration
-    value: float | None = None
-    pending: bool = False
+    outcome: float | Failure | None = None
+    curve: Curve = ()
 
     def __post_init__(self) -> None:
+        named = isinstance(self.outcome, str)
+        if named and self.outcome not in FAILURES:
+            raise ValueError(f"{self.outcome!r} is no failure; there are {', '.join(sorted(FAILURES))}")
         if self.value is not None and not math.isfinite(self.value):
-            raise ValueError(f"{self.value} is no score: a failed configuration has the value None")
+            raise ValueError(f"{self.outcome} is no score: a failed configuration has the name of its failure")
+
+    @property
+    def value(self) -> float | None:
+        """The score, or None where there is none."""
+        return None if isinstance(self.outcome, str) else self.outcome
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why there will be no score, or None."""
+        return self.outcome if isinstance(self.outcome, str) else None
+
+    @property
+    def pending(self) -> bool:
+        """True while nothing is known of it."""
+        return self.outcome is None
 
     @cached_property
     def key(self) -> Key:
@@ -35,14 +58,18 @@ class Observation:
 
 def observe(context: Context) -> tuple[Observation, ...]:
     """The trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
-    done = [
-        Observation(trial.configuration, trial.value)
-        for trial in context.trials
-        if trial.status in SCORED or trial.status in FAILED
-    ]
+    done = [observed for trial in context.trials if (observed := observation_of(trial))]
     tip = context.space.default
-    waiting = [Observation(configuration={**tip, **constants_of(proposal)}, pending=True) for proposal in context.pending]
+    waiting = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
     return (*done, *waiting)
+
+
+def observation_of(trial: Trial) -> Observation | None:
+    """What a trial teaches of its constants; None where it never ran."""
+    if trial.result is None:
+        return None
+    outcome = trial.value if trial.status in SCORED else cast(Failure, trial.status)
+    return Observation(trial.configuration, outcome, trial.result.curve)
 
 
 def constants_of(proposal: Proposal) -> Configuration:

@@ -1,23 +1,16 @@
 """A search method as a proposer: its next configuration as edits of constants, with a hypothesis that a human can read."""
 
 import time
-from collections.abc import Sequence
-from typing import Protocol
 
 from agent.propose.context import Context
-from agent.propose.observe import Observation, observe
+from agent.propose.observe import observe
 from agent.propose.scale import is_fixed, to_unit
+from agent.propose.suggest import Suggest
 from agent.records import Configuration, Proposal, Provenance, Value
 from agent.space import Parameter, Space, constant_edits
 
 # A subject line has room for so many changes; the rationale has them all.
 SHOWN = 4
-
-
-class Suggest(Protocol):
-    """A search method as a library: the next configuration from the space and what became of the others."""
-
-    def __call__(self, space: Space, observations: Sequence[Observation], seed: int) -> Configuration: ...
 
 
 class Search:
@@ -33,15 +26,17 @@ class Search:
         """The next configuration of the tip's constants. UsageFault where there is none left to try."""
         began = time.monotonic()
         configuration = self._suggest(context.space, observe(context), context.seed)
-        changes = _changes(context.space, configuration)
-        shown, rest = changes[:SHOWN], len(changes) - SHOWN
-        hypothesis = f"{self.name}: {', '.join(shown)}" + (f" and {rest} more" if rest > 0 else "")
-        return Proposal(
-            hypothesis=hypothesis,
-            rationale=", ".join(changes) if rest > 0 else "",
-            edits=constant_edits(context.source, configuration),
-            by=Provenance(method=self.name, origin="search", seconds=time.monotonic() - began),
-        )
+        by = Provenance(method=self.name, origin="search", seconds=time.monotonic() - began)
+        return proposal_of(context, configuration, by)
+
+
+def proposal_of(context: Context, configuration: Configuration, by: Provenance, reason: str = "") -> Proposal:
+    """`configuration` as edits of the tip; the hypothesis says what changes, the rationale has `reason` and what had no room."""
+    changes = _changes(context.space, configuration)
+    shown, rest = changes[:SHOWN], len(changes) - SHOWN
+    hypothesis = f"{by.method}: {', '.join(shown) or 'nothing changed'}" + (f" and {rest} more" if rest > 0 else "")
+    rationale = "\n".join(filter(None, (reason, ", ".join(changes) if rest > 0 else "")))
+    return Proposal(hypothesis=hypothesis, rationale=rationale, edits=constant_edits(context.source, configuration), by=by)
 
 
 def _changes(space: Space, configuration: Configuration) -> list[str]:

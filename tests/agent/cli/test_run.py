@@ -53,10 +53,12 @@ def test_other_validation_data_is_not_mixed_into_a_run(tmp_path: Path) -> None:
 def test_method_and_model_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    assert session.choose_model(None, None) == (None, "cmaes")
+    assert session.choose_model(None, None) == (None, "trust")
     assert session.choose_model("none", "tpe") == (None, "tpe")
     assert session.choose_model("opus", None) == ("opus", "code")
     assert session.choose_model("opus", "random") == (None, "random"), "a method without a model does not get one"
+    assert session.choose_model("opus", "hybrid") == ("opus", "hybrid")
+    assert session.choose_model("none", "hybrid") == (None, "hybrid"), "it works without one"
     with pytest.raises(UsageFault, match="needs a model"):
         session.choose_model("none", "code")
     with pytest.raises(UsageFault, match="cmaes"):

@@ -1,46 +1,54 @@
 """The contract of every search method, and what is particular to each: run over the rows of METHODS."""
 
+import json
 import logging
 import math
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from agent.edit import Applied, apply
 from agent.errors import UsageFault
-from agent.propose import METHODS, Observation, cmaes, random, tpe
-from agent.propose.observe import key_of
-from agent.propose.search import Suggest
+from agent.propose import METHODS, Observation, ask, cmaes, random, tpe
+from agent.propose.observe import key_of, observe
+from agent.propose.suggest import Suggest
 from agent.records import Configuration, Proposal
 from agent.space import Space, read_constants, read_space
 from tests.agent.propose.example import DEFAULT, SOURCE, SPACE, context, pending, trial
 
-SEARCHES = {"random": random.suggest, "tpe": tpe.suggest, "cmaes": cmaes.suggest}
+# Seconds a proposal, so minutes for its contract.
+SLOW = {"gp": [pytest.mark.slow, pytest.mark.timeout(1800)]}
+SEARCHES = [pytest.param(name, marks=SLOW.get(name, [])) for name, method in METHODS.items() if method.proposer is None]
 
 
-@pytest.fixture(params=[name for name, method in METHODS.items() if not method.needs_model])
+@pytest.fixture(params=SEARCHES)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 @pytest.fixture
 def suggest(name: str) -> Suggest:
-    return SEARCHES[name]
+    return METHODS[name].suggest()
 
 
-def loss(configuration: Configuration) -> float | None:
+def loss(configuration: Configuration) -> float | Literal["oom"]:
     """Best at MATRIX_LR 0.02 and DEPTH 12; too deep fails."""
     depth, rate = float(configuration["DEPTH"]), float(configuration["MATRIX_LR"])
-    return None if depth > 18 else 1.0 + 0.02 * abs(depth - 12) + 0.1 * abs(math.log(rate / 0.02))
+    return "oom" if depth > 18 else 1.0 + 0.02 * abs(depth - 12) + 0.1 * abs(math.log(rate / 0.02))
 
 
 def history(suggest: Suggest, count: int, space: Space = SPACE, seed: int = 3) -> list[Observation]:
     """The baseline and `count` suggestions with what became of them."""
-    seen = [Observation(configuration=space.default, value=loss(space.default))]
+    seen = [Observation(space.default, loss(space.default))]
     for _ in range(count):
         configuration = suggest(space, seen, seed)
-        seen.append(Observation(configuration=configuration, value=loss(configuration)))
+        seen.append(Observation(configuration, loss(configuration)))
     return seen
 
 
@@ -53,11 +61,22 @@ def test_it_is_a_function_of_the_history_and_the_seed(suggest: Suggest) -> None:
     assert suggest(SPACE, seen, 3) != suggest(SPACE, seen, 4)
 
 
-def test_what_was_once_computed_changes_nothing(suggest: Suggest, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = history(suggest, 40)
-    warm = suggest(SPACE, seen, 9)
-    monkeypatch.setattr(cmaes, "_told", {})
-    assert suggest(SPACE, seen, 9) == warm
+RESUMED = """
+import json, sys
+from agent.propose import METHODS, Observation
+from tests.agent.propose.example import SPACE
+told = [Observation(*row) for row in json.load(sys.stdin)]
+lengths = [int(length) for length in sys.argv[2:]]
+print(json.dumps([METHODS[sys.argv[1]].suggest()(SPACE, told[:length], 3) for length in lengths]))
+"""
+
+
+def test_it_goes_on_in_another_process_where_it_was(name: str, suggest: Suggest) -> None:
+    seen = history(suggest, 33)
+    told = json.dumps([[o.configuration, o.outcome] for o in seen])
+    command = [sys.executable, "-c", RESUMED, name, "33", "9", "20"]
+    out = subprocess.run(command, input=told, capture_output=True, text=True, check=True, timeout=120)
+    assert json.loads(out.stdout) == [seen[length].configuration for length in (33, 9, 20)]
 
 
 def test_nothing_is_suggested_twice_and_everything_is_as_it_will_run(suggest: Suggest) -> None:
@@ -68,18 +87,19 @@ def test_nothing_is_suggested_twice_and_everything_is_as_it_will_run(suggest: Su
         assert set(configuration) == set(SPACE.names)
 
 
-def test_parallel_suggestions_differ(suggest: Suggest) -> None:
-    seen = history(suggest, 15)
-    for _ in range(8):
-        seen.append(Observation(configuration=suggest(SPACE, seen, 5), pending=True))
-    assert len({observation.key for observation in seen[-8:]}) == 8
+def test_a_batch_has_no_duplicates(name: str, suggest: Suggest) -> None:
+    for seen in ([], history(suggest, 15)):
+        proposed = ask(name, SPACE, seen, seed=5, count=8)
+        assert len({key_of(configuration) for configuration in proposed}) == 8
+        assert not {key_of(configuration) for configuration in proposed} & {observation.key for observation in seen}
+        assert ask(name, SPACE, seen, seed=5, count=3) == proposed[:3]
 
 
 def test_a_small_space_is_used_up_and_then_said_to_be(suggest: Suggest) -> None:
     space = read_space("KIND = 'a'  # [a | b | c]\nDEPTH = 2  # [1 .. 3]\n")
-    seen = [Observation(configuration=space.default, value=1.0)]
+    seen = [Observation(space.default, 1.0)]
     for number in range(8):
-        seen.append(Observation(configuration=suggest(space, seen, 0), value=float(number)))
+        seen.append(Observation(suggest(space, seen, 0), float(number)))
     assert len({observation.key for observation in seen}) == 9
     with pytest.raises(UsageFault, match="every configuration"):
         suggest(space, seen, 0)
@@ -93,18 +113,25 @@ def test_a_small_space_is_used_up_and_then_said_to_be(suggest: Suggest) -> None:
 )
 def test_spaces_of_one_kind_work(suggest: Suggest, source: str) -> None:
     space = read_space(source)
-    seen = [Observation(configuration=space.default, value=1.0)]
+    seen = [Observation(space.default, 1.0)]
     for _ in range(2):
-        seen.append(Observation(configuration=suggest(space, seen, 0), value=0.5))
-    many = [Observation(configuration=space.default, value=1.0 + number / 10) for number in range(30)]
+        seen.append(Observation(suggest(space, seen, 0), 0.5))
+    many = [Observation(space.default, 1.0 + number / 10) for number in range(30)]
     assert suggest(space, many, 0) != space.default
 
 
 def test_failures_alone_are_no_obstacle(suggest: Suggest) -> None:
     seen: list[Observation] = []
     for _ in range(30):
-        seen.append(Observation(configuration=suggest(SPACE, seen, 1)))
+        seen.append(Observation(suggest(SPACE, seen, 1), "oom"))
     assert len({observation.key for observation in seen}) == 30
+
+
+def test_scores_that_never_differ_are_no_obstacle(suggest: Suggest) -> None:
+    seen = [Observation(DEFAULT, 1.0)]
+    for number in range(25):
+        seen.append(Observation(suggest(SPACE, seen, 1), 1.0, curve=((0.5, 3.0), (1.0, 2.0)) if number % 2 else ()))
+    assert len({observation.key for observation in seen}) == 26
 
 
 def test_a_space_that_changed_since_is_no_obstacle(suggest: Suggest) -> None:
@@ -112,7 +139,7 @@ def test_a_space_that_changed_since_is_no_obstacle(suggest: Suggest) -> None:
     wider = read_space(SOURCE.replace("WEIGHT_DECAY", "DECAY") + "DROPOUT = 0.1  # [0 .. 0.5]\n")
     configuration = suggest(wider, seen, 1)
     assert set(configuration) == set(wider.names) and "DROPOUT" in configuration
-    odd = [Observation(configuration={**DEFAULT, "DEPTH": "deep", "MATRIX_LR": 1e9, "PATTERN": "XXXX"}, value=1.0)] * 20
+    odd = [Observation({**DEFAULT, "DEPTH": "deep", "MATRIX_LR": 1e9, "PATTERN": "XXXX"}, 1.0)] * 20
     assert SPACE.repair(suggest(SPACE, odd, 1))
 
 
@@ -148,7 +175,7 @@ def test_optuna_is_quiet_and_its_logging_is_as_it_was(capfd: pytest.CaptureFixtu
 
 
 def test_cmaes_starts_near_the_constants_as_they_stand() -> None:
-    near = [cmaes.suggest(SPACE, [Observation(configuration=DEFAULT, value=1.0)], seed) for seed in range(40)]
+    near = [cmaes.suggest(SPACE, [Observation(DEFAULT, 1.0)], seed) for seed in range(40)]
     assert all(abs(int(configuration["DEPTH"]) - 8) <= 8 for configuration in near)
     assert sum(configuration["PATTERN"] == "SSSL" for configuration in near) > 20
     assert 0.03 < float(np.median([float(configuration["MATRIX_LR"]) for configuration in near])) < 0.055
@@ -158,19 +185,55 @@ def test_cmaes_ranks_failures_behind_successes_and_is_blind_to_how_bad_a_score_i
     seen = history(random.suggest, 40)
     assert any(o.value is None for o in seen), "the history has a failure to learn from"
     worst = max(o.value for o in seen if o.value is not None)
-    stretched = [o if o.value is None else replace(o, value=math.exp(o.value * 5)) for o in seen]
+    stretched = [o if o.value is None else replace(o, outcome=math.exp(o.value * 5)) for o in seen]
     assert cmaes.suggest(SPACE, stretched, 7) == cmaes.suggest(SPACE, seen, 7), "ranks alone count"
-    good = [replace(o, value=worst - 1) if o.value is None else o for o in seen]
+    good = [replace(o, outcome=worst - 1) if o.value is None else o for o in seen]
     assert cmaes.suggest(SPACE, good, 7) != cmaes.suggest(SPACE, seen, 7), "a failure is no success"
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes"])
+@pytest.mark.parametrize("name", ["tpe", "cmaes", "trust"])
 def test_methods_that_learn_beat_random_and_fail_less(name: str) -> None:
     def best(suggest: Suggest) -> tuple[float, int]:
         runs = [history(suggest, 40, seed=seed) for seed in range(5)]
         scores = [min(o.value for o in run if o.value is not None) for run in runs]
         return float(np.median(scores)), sum(o.value is None for run in runs for o in run)
 
-    (ours, failed), (chance, failed_by_chance) = best(SEARCHES[name]), best(random.suggest)
+    (ours, failed), (chance, failed_by_chance) = best(METHODS[name].suggest()), best(random.suggest)
     assert ours < chance
     assert failed < failed_by_chance
+
+
+def test_the_example_of_the_documentation_works(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).parents[3] / "docs" / "library.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    tried: list[dict[str, Any]] = []
+
+    def train(**constants: Any) -> float | str:
+        tried.append(constants)
+        return "oom" if constants["DEPTH"] > 20 else abs(math.log(constants["LR"] / 0.02))
+
+    exec(code, {"train": train})
+    best = float(capsys.readouterr().out.split()[0])
+    assert len(tried) == 21 and best < 0.5 * math.log(2), "half way from 0.04 to 0.02"
+
+
+def test_a_library_user_is_told_what_there_is() -> None:
+    with pytest.raises(UsageFault, match="random, tpe, gp"):
+        ask("annealing", SPACE, [], 0)
+    with pytest.raises(UsageFault, match="works on a run"):
+        ask("code", SPACE, [], 0)
+
+
+@pytest.mark.parametrize("outcome", [math.nan, math.inf, "exploded"])
+def test_an_observation_refuses_nonsense(outcome: Any) -> None:
+    with pytest.raises(ValueError, match=r"score|failure"):
+        Observation(DEFAULT, outcome)
+
+
+def test_the_ledger_becomes_scores_failures_curves_and_pending() -> None:
+    scored = trial(1, 0.9, DEPTH=10)
+    assert scored.result
+    scored = scored.model_copy(update={"result": scored.result.model_copy(update={"curve": ((0.5, 3.0),)})})
+    seen = observe(context(trial(0, 1.0), scored, trial(2, "oom", DEPTH=20), trial(3, "refused"), pending=(pending(DEPTH=9),)))
+    assert [(o.value, o.failure, o.pending) for o in seen[1:]] == [(0.9, None, False), (None, "oom", False), (None, None, True)]
+    assert seen[1].curve == ((0.5, 3.0),) and seen[3].configuration == {**DEFAULT, "DEPTH": 9}

@@ -1,0 +1,151 @@
+"""Trust-region Bayesian optimisation from the constants as they stand: few of them changed at a time, failures foreseen.
+
+After TuRBO (Eriksson et al. 2019, arXiv 1910.01739) and Casmopolitan (Wan et al. 2021, arXiv 2102.07188): candidates lie around
+the incumbent, a Gaussian process says what each may gain, a second one how likely it is to fail, and the best product is next.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+
+from agent.propose import gaussian
+from agent.propose.fresh import fresh
+from agent.propose.grid import Grid
+from agent.propose.observe import Key, Observation, fit
+from agent.propose.scale import generator
+from agent.records import Configuration
+from agent.space import Space
+
+# The first proposals change all constants a little, as an evolution strategy does: one trial then teaches something of each.
+FIRST = 8
+# Candidates around the best few, then around the best of those; how many constants move on average, how far (shares of a range).
+CANDIDATES, FINER = 1500, 500
+CHANGED, CHANGED_FINER = 3.0, 2.0
+STEPS, STEPS_FINER = (0.02, 0.25), (0.01, 0.1)
+CENTRES = 3
+# The processes see the nearest observations only; their hyperparameters are fitted anew after so many more trials.
+NEAREST = 150
+REFIT = 10
+# A success is 1 and a failure -1 to the second process. A place works where it is above MARGIN, which is known only up to BLUR (a
+# variance); and a gain that comes with a risk is worth the chance of success to this power: a failed trial teaches little.
+MARGIN = 0.2
+BLUR = 0.1
+AVERSION = 10.0
+
+
+def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
+    """The next configuration; the same for the same arguments."""
+    rng = generator(seed, len(observations))
+    seen = fit(space, observations)
+    grid = Grid(space)
+    if not grid.groups.size:
+        return fresh(space, seen, lambda: space.default, rng)
+    done = [observation for observation in seen if not observation.pending]
+    scored = [observation for observation in done if observation.value is not None]
+    if len(seen) < FIRST or not scored:
+        centre = min(scored, key=lambda o: o.value or 0.0).configuration if scored else space.repair(space.default)
+        return fresh(space, seen, lambda: grid.configuration(grid.around(centre, rng)), rng)
+    ranked = _ranked(space, grid, seen, rng)
+    return fresh(space, seen, lambda: next(ranked), rng)
+
+
+def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.random.Generator) -> Iterator[Configuration]:
+    """Candidates by what they promise, best first."""
+    gain = Gain(space, grid, seen)
+    risk = Risk(space, grid, seen, gain.centres[0])
+
+    def promise(candidates: np.ndarray) -> np.ndarray:
+        return gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
+
+    candidates = grid.neighbours(gain.centres, CANDIDATES, CHANGED, STEPS, rng)
+    ranking = np.argsort(-promise(candidates), kind="stable")
+    finer = grid.neighbours(candidates[ranking[:5]], FINER, CHANGED_FINER, STEPS_FINER, rng)
+    candidates = np.vstack([candidates[ranking[:50]], finer])
+    for place in np.argsort(-promise(candidates), kind="stable"):
+        yield grid.configuration(candidates[place])
+
+
+class Gain:
+    """What a point may gain on the incumbent: a Gaussian process on warped scores. centres: the best points as it sees them."""
+
+    def __init__(self, space: Space, grid: Grid, seen: Sequence[Observation]) -> None:
+        scored = [o for o in seen if o.value is not None]
+        values = np.array([o.value for o in scored])
+        points = grid.points([o.configuration for o in scored])
+        near = nearest(points, points[int(np.argmin(values))])
+        points, targets, cut = points[near], warp(values[near]), cut_of(len(near))
+        keys = tuple(scored[i].key for i in near[:cut])
+        theta = _hyperparameters(space, keys, tuple(float(target) for target in warp(values[near[:cut]])))
+        self._process = gaussian.condition(points, targets, theta, grid.groups)
+        means, _ = self._process.predict(points)
+        self._incumbent = float(np.min(means))
+        self.centres = points[np.argsort(means, kind="stable")[:CENTRES]]
+        waiting = [o.configuration for o in seen if o.pending]
+        if waiting:  # believed to come out as expected, so that what lies beside them promises little
+            there = grid.points(waiting)
+            believed = np.concatenate([targets, self._process.predict(there)[0]])
+            self._process = gaussian.condition(np.vstack([points, there]), believed, theta, grid.groups)
+
+    def log_expected(self, points: np.ndarray) -> np.ndarray:
+        """The logarithm of the expected improvement, (m,)."""
+        mean, spread = self._process.predict(points)
+        return np.asarray(log_improvement((self._incumbent - mean) / spread) + np.log(spread))
+
+
+def warp(values: np.ndarray) -> np.ndarray:
+    """Scores with their median at 0 and the better half as it is; the worse half grows like a logarithm: how bad is no matter."""
+    middle = np.median(values)
+    unit = max(float(middle - np.min(values)), 1e-12)
+    z = (values - middle) / unit
+    z = np.where(z > 0, np.log1p(np.maximum(z, 0)), z)
+    return np.asarray(z / max(float(np.std(z)), 1e-12))
+
+
+def log_improvement(z: np.ndarray) -> np.ndarray:
+    """log(phi(z) + z Phi(z)), in a form that does not underflow (Ament et al. 2023, arXiv 2310.20708, simplified)."""
+    log_density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
+    far = z < -5
+    plain = np.log(np.maximum(np.exp(log_density) + z * ndtr(z), 1e-300))
+    return np.asarray(np.where(far, log_density - 2 * np.log(np.abs(np.where(far, z, 1.0))), plain))
+
+
+class Risk:
+    """How likely a point is to fail: a Gaussian process on 1 for a success and -1 for a failure."""
+
+    def __init__(self, space: Space, grid: Grid, seen: Sequence[Observation], centre: np.ndarray) -> None:
+        done = [o for o in seen if not o.pending]
+        points = grid.points([o.configuration for o in done])
+        near = nearest(points, centre)
+        labels = np.array([1.0 if done[i].failure is None else -1.0 for i in near])
+        self._process = None
+        if np.any(labels < 0):
+            cut = cut_of(len(near))
+            theta = _hyperparameters(space, tuple(done[i].key for i in near[:cut]), tuple(labels[:cut]))
+            self._process = gaussian.condition(points[near], labels, theta, grid.groups)
+            self._noise = float(np.exp(theta[-2]))
+
+    def log_success(self, points: np.ndarray) -> np.ndarray:
+        """The logarithm of the probability that it does not fail, (m,)."""
+        if self._process is None:
+            return np.zeros(len(points))
+        mean, spread = self._process.predict(points)
+        return np.asarray(log_ndtr((mean - MARGIN) / np.sqrt(spread**2 + self._noise + BLUR)))
+
+
+def nearest(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The places of the NEAREST points around `centre`, in their order."""
+    return np.sort(np.argsort(np.sum((points - centre) ** 2, 1), kind="stable")[:NEAREST])
+
+
+def cut_of(count: int) -> int:
+    """How many of `count` observations the hyperparameters are fitted to: they are fitted anew every REFIT trials."""
+    return count if count < REFIT else count // REFIT * REFIT
+
+
+@lru_cache(maxsize=8)
+def _hyperparameters(space: Space, keys: tuple[Key, ...], targets: tuple[float, ...]) -> np.ndarray:
+    """The hyperparameters of a process that saw `targets`: remembered, for they take longest and change little between trials."""
+    grid = Grid(space)
+    return gaussian.fit(grid.points([dict(key) for key in keys]), np.array(targets), grid.groups)

@@ -1,0 +1,73 @@
+"""What the trust region stands on: the Gaussian process, the improvement it promises, and failures that it foresees."""
+
+import numpy as np
+import pytest
+
+from agent.propose import Observation, gaussian, random, trust
+from agent.propose.grid import Grid
+from agent.records import Configuration
+from tests.agent.propose.example import SPACE
+
+GROUPS = np.array([0, 1, 2, 2])
+
+
+def example(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a cube, and a function that depends on the first column alone."""
+    points = np.random.default_rng(0).random((count, 4))
+    return points, np.sin(4 * points[:, 0])
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    points, values = example(20)
+    apart = np.stack([gaussian.squared_distances(points[:, g == GROUPS], points[:, g == GROUPS]) for g in range(3)])
+    theta = np.array([0.3, -0.2, 0.5, -3.0, 0.2])
+    _, gradient = gaussian._loss(theta, apart, values)
+    steps = 1e-5 * np.eye(5)
+    for step, expected in zip(steps, gradient, strict=True):
+        slope = (gaussian._loss(theta + step, apart, values)[0] - gaussian._loss(theta - step, apart, values)[0]) / 2e-5
+        assert slope == pytest.approx(expected, abs=1e-5)
+
+
+def test_it_finds_out_which_column_matters_and_is_unsure_where_it_was_not() -> None:
+    points, values = example(40)
+    theta = gaussian.fit(points, values, GROUPS)
+    assert theta[0] < theta[1] - 1 and theta[0] < theta[2] - 1
+    process = gaussian.condition(points, values, theta, GROUPS)
+    between, spread = process.predict(np.array([[0.5, 0.5, 0.5, 0.5], [3.0, 0.5, 0.5, 0.5]]))
+    assert between[0] == pytest.approx(np.sin(2.0), abs=0.1)
+    assert spread[1] > 5 * spread[0]
+
+
+def test_the_improvement_is_the_textbook_s_and_does_not_underflow() -> None:
+    z = np.array([-40.0, -8.0, -1.0, 0.0, 2.0])
+    logs = trust.log_improvement(z)
+    assert np.all(np.isfinite(logs)) and np.all(np.diff(logs) > 0)
+    assert np.exp(logs[2:]) == pytest.approx([0.08332, 0.39894, 2.00849], abs=1e-4)
+
+
+def test_a_wall_between_two_constants_is_learnt() -> None:
+    def works(c: Configuration) -> bool:
+        return float(c["DEPTH"]) * float(c["HEAD_DIM"]) <= 1500
+
+    seen: list[Observation] = []
+    for _ in range(60):
+        configuration = random.suggest(SPACE, seen, 4)
+        seen.append(Observation(configuration, 1.0 if works(configuration) else "oom"))
+    grid = Grid(SPACE)
+    risk = trust.Risk(SPACE, grid, seen, grid.points([SPACE.default])[0])
+    unseen = [random.suggest(SPACE, seen, seed) for seed in range(5, 85)]
+    chances = np.exp(risk.log_success(grid.points(unseen)))
+    right = [(chance > 0.5) == works(configuration) for chance, configuration in zip(chances, unseen, strict=True)]
+    assert 20 < sum(map(works, unseen)) < 60 and np.mean(right) > 0.85
+
+
+def test_neighbours_would_run_as_they_are() -> None:
+    grid, rng = Grid(SPACE), np.random.default_rng(0)
+    centre = grid.points([SPACE.default])
+    around = grid.neighbours(centre, 50, 2.0, (0.05, 0.3), rng)
+    assert np.all(np.any(around != centre, axis=1) | (np.sum(around == centre, axis=1) == centre.shape[1]))
+    for point in around:
+        configuration = grid.configuration(point)
+        assert SPACE.repair(configuration) == configuration
+        # A float is written with three digits; everything else lies where it was put.
+        assert grid.points([configuration])[0] == pytest.approx(point, abs=2e-3)
