@@ -26,6 +26,7 @@ MENDABLE = frozenset({"crash", "invalid"})
 MEND_WITHIN = 5
 # What an answer needs at the least, where money is too short for a long one.
 SHORT_OUTPUT_TOKENS = 4_000
+FIRST_BLOCKS = 2
 ASKED = frozenset({"llm", "scripted"})
 
 
@@ -56,7 +57,7 @@ class Code:
             refusals = [(str(reason), _json(draft), "json") for draft, reason in zip(drafts, reasons, strict=True)]
             refusals = refusals or [(str(found), _text_of(replies[-1]), "text")]
             refused += len(refusals)
-            request = _again(request, context, refusals, len(replies))
+            request = _again(request, refusals, len(replies))
 
     def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
         """The answer, shorter where money is short; MoneySpent where even that may cost more than is left."""
@@ -106,9 +107,9 @@ def to_mend(context: Context) -> Trial | None:
     return None
 
 
-def _again(request: Request, context: Context, refusals: Sequence[tuple[str, str, str]], asked: int) -> Request:
-    """The same question with what was refused behind it: the prefix stays, and is read from the provider's cache."""
-    blocks = (*request_of(context).blocks, again_text(refusals, last=asked == MAX_SENT_BACK))
+def _again(request: Request, refusals: Sequence[tuple[str, str, str]], asked: int) -> Request:
+    """The same question with what was refused last behind it: the prefix stays, and is read from the provider's cache."""
+    blocks = (*request.blocks[:FIRST_BLOCKS], again_text(refusals, last=asked == MAX_SENT_BACK))
     return request.model_copy(update={"blocks": blocks, "index": request.index + 1})
 
 

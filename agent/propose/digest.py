@@ -23,7 +23,8 @@ def digest(trials: Sequence[Trial], limit: int) -> list[str]:
     left = limit - sum(len(line) + 1 for line in head) - NAMES_CHARACTERS
     lines, cut = [], []
     for name, found in sorted(_by_subject(trials).items(), key=lambda item: -len(item[1])):
-        line = _constant(name, found) if name.isupper() else _definition(name, found)
+        values = _values(name, found)
+        line = _constant(name, found, values) if values else _definition(name, found)
         left -= len(line) + 1
         if left >= 0:
             lines.append(line)
@@ -53,13 +54,18 @@ def _by_subject(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
 # ---------------------------------------------------------------- constants
 
 
-def _constant(name: str, trials: list[Trial]) -> str:
-    """`MATRIX_LR, 9 trials, 1 kept: 0.01 +0.0210 | 0.02 .. 0.03 -0.0031 .. +0.0004 (5 trials) | 0.2 crash`"""
+def _values(name: str, trials: list[Trial]) -> dict[Value | None, list[Trial]]:
+    """The trials by the value that they gave the constant `name`; empty where it is a definition."""
     tried: dict[Value | None, list[Trial]] = defaultdict(list)
     for trial in trials:
         for change in trial.changes:
             if change.name == name:
                 tried[change.after].append(trial)
+    return tried
+
+
+def _constant(name: str, trials: list[Trial], tried: dict[Value | None, list[Trial]]) -> str:
+    """`MATRIX_LR, 9 trials, 1 kept: 0.01 +0.0210 | 0.02 .. 0.03 -0.0031 .. +0.0004 (5 trials) | 0.2 crash`"""
     values = sorted(tried, key=_order)
     size = -(-len(values) // GROUPS)
     groups = [values[first : first + size] for first in range(0, len(values), size)]
@@ -68,8 +74,7 @@ def _constant(name: str, trials: list[Trial]) -> str:
 
 
 def _order(value: Value | None) -> tuple[int, float, str]:
-    number = isinstance(value, int | float)
-    return (0, float(value), "") if number else (1, 0.0, str(value))  # type: ignore[arg-type]
+    return (0, value, "") if isinstance(value, int | float) else (1, 0.0, str(value))
 
 
 def _span(values: Sequence[Value | None]) -> str:

@@ -1,6 +1,7 @@
 """What the model is told: a ledger inside its budget that forgets nothing, curves with what they show, no text out of bounds."""
 
 import random
+import re
 
 import pytest
 
@@ -60,7 +61,30 @@ def test_a_thousand_trials_stay_inside_the_budget_and_none_is_forgotten(capsys: 
         tried = [t for t in trials if t.status != "refused" and (name in str(t.changes) or name in str(t.proposal.edits[:1]))]
         assert f"{name}, " in text, f"{name} was tried {len(tried)} times and is summed up"
     assert "Refused: refused" in text and "Near misses: #" in text
-    assert "NEW_" in text and " more" in text, "names that were tried once are named or counted"
+    names = {change.name for t in trials if t.status != "refused" for change in t.changes}
+    named = {name for name in names if re.search(rf"\b{name}\b", text)}
+    counted = re.search(r"and (\d+) more", text)
+    assert len(named) + int(counted[1] if counted else 0) >= len(names), "what was tried is named, or counted at the least"
+
+
+def test_a_short_digest_names_and_counts_what_it_cannot_sum_up() -> None:
+    trials = [trial(n, 1.1, **{f"NEW_{n}": n}) for n in range(1, 500)] + [trial(n, 1.2, DEPTH=n) for n in range(500, 520)]
+    lines = digest(trials, 2_000)
+    assert sum(len(line) + 1 for line in lines) <= 2_000
+    assert any(line.startswith("DEPTH, 20 trials: ") for line in lines), "the most tried come first"
+    summed = sum(line.startswith("NEW_") for line in lines)
+    listed, more = lines[-1].removeprefix("Tried too: ").split(" and ")
+    assert summed + len(listed.split(", ")) + int(more.removesuffix(" more")) == 499
+
+
+def test_a_class_in_capitals_is_no_constant() -> None:
+    made = trial(1, 0.99, "another GPT")
+    code = ReplaceDefinition(name="GPT", code="class GPT: ...")
+    made = made.model_copy(update={"proposal": made.proposal.model_copy(update={"edits": (code,)})})
+    assert 'GPT, 1 trial: -0.0100; best #1 "another GPT"' in digest([made], 2_000)
+    assert digest([trial(2, 1.0, DEPTH=10**400), trial(3, 1.0, DEPTH=0.5)], 2_000)[-1].startswith(
+        "DEPTH, 2 trials: 0.5 +0.0000 | 1"
+    )
 
 
 def test_the_digest_says_what_each_value_did() -> None:
