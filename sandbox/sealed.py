@@ -31,6 +31,8 @@ Rows = npt.NDArray[np.int64]
 # What one frame holds at most (but at least a window): 32 MiB of logits, and no more activations than training has.
 FRAME_LOGITS = 1 << 24
 FRAME_TOKENS = 1 << 13
+# In one frame a window and its changed copy would stand together, and what a model takes from all of it is the same for both.
+FEWEST_FRAMES = 4
 AUDITS = 16
 # By how much a prefix's log-probability x may differ between two windows, in units of 1 + |x| nats. Frames have one shape, so
 # honest differences are near zero. float32: four roundings of float16, the wire's format (at most 2**-10 in these units), which
@@ -134,7 +136,7 @@ def _audits(validation: Validation, inputs: Tokens, rng: np.random.Generator) ->
 def _frames(order: Rows, validation: Validation) -> list[Rows]:
     """`order` in groups of one size (the last is filled up with the first), for the arithmetic may differ with the size."""
     tokens = min(FRAME_TOKENS, FRAME_LOGITS // validation.vocabulary)
-    size = min(len(order), max(1, tokens // validation.length))
+    size = max(1, min(len(order) // FEWEST_FRAMES, tokens // validation.length))
     filled = np.concatenate([order, order[: -len(order) % size]])
     return list(filled.reshape(-1, size))
 

@@ -125,6 +125,15 @@ def test_a_model_that_is_not_causal_has_no_score(ask, cheat, seed, monkeypatch):
     assert "looks ahead" in str(value)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_model_takes_from_all_of_a_frame_shows_with_little_data_too(ask, seed):
+    """The whole validation data would fit into one frame, where a window and its changed copy would be given the same."""
+    pooled = "def logits(t): np.add.at(seen, (t[:, :-1], t[:, 1:]), 0.05); return TABLE[t] + seen[t]"
+    value, _ = ask(pooled, seed=seed)
+    assert isinstance(value, Invalid)
+    assert "looks ahead" in str(value)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_an_honest_model_with_noise_in_its_arithmetic_has_one(ask, seed):
     noisy = "def logits(t): return TABLE[t] * 8 + np.random.default_rng().normal(size=(*t.shape, V)) * 1e-4"

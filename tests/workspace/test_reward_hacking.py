@@ -21,6 +21,8 @@ from tests.sandbox.tiers import folders
 
 SMALL = {"DEPTH": "2", "ASPECT_RATIO": "16", "HEAD_DIM": "16", "TOTAL_BATCH_SIZE": "512", "DEVICE_BATCH_SIZE": "16"}
 SAVE = 'save_model(model, str(out / "model.safetensors"))'
+SLOW = pytest.mark.slow  # the wall clock has to run out
+WALL = 40.0
 CAPPED = "return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)"
 
 
@@ -78,7 +80,7 @@ CHEATS = {
         in_forward(
             "if not self.training:\n"
             '    seen = self.__dict__.setdefault("seen", torch.zeros(logits.size(-1), logits.size(-1)))\n'
-            "    seen.index_put_((ids[:, :-1].flatten(), ids[:, 1:].flatten()), torch.tensor(0.5), accumulate=True)\n"
+            "    seen.index_put_((ids[:, :-1].flatten(), ids[:, 1:].flatten()), torch.tensor(0.05), accumulate=True)\n"
             "    logits = logits + seen[ids]"
         ),
     ),
@@ -162,15 +164,10 @@ def trained(runner, source, data):
     return result
 
 
-WALL = 40.0
-
-
-@pytest.mark.parametrize("cheat", CHEATS)
+@pytest.mark.parametrize("cheat", [pytest.param(n, marks=SLOW) if ends == "timeout" else n for n, (ends, _) in CHEATS.items()])
 def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch):
     expected, edits = CHEATS[cheat]
-    if expected == "timeout":  # what never ends need not be watched for long
-        monkeypatch.setattr(f"{__name__}.WALL", 12.0)
-        monkeypatch.setattr(measuring, "MIN_SCORE_SECONDS", 12.0)
+    monkeypatch.setattr(measuring, "MIN_SCORE_SECONDS", WALL)  # what never ends need not be watched for long
     applied = apply(source, edits)
     assert isinstance(applied, Applied), applied
     refused = guard(source, applied.source, required={"build_model"})
@@ -185,3 +182,4 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
     with capsys.disabled():
         print(f"\n  {cheat}: {ending} ({detail[:100]})", end="")
     assert ending == expected, detail
+    assert ("scoring was killed" in detail) == (cheat == "trains a second time inside forward")
