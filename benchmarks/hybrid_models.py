@@ -83,7 +83,7 @@ def play(task: str, quality: str, seed: int, trials: int) -> tuple[list[float], 
         if model:
             model.space, model.level = space, round(_level(source))
         made = method.propose(Context("", source, space, tuple(ledger), (), seed * 1_000_003 + len(ledger), "300s"))
-        applied = Applied(source=source, changed=()) if isinstance(made, Unreadable) else apply(source, made.edits)
+        applied = Applied(source=source) if isinstance(made, Unreadable) else apply(source, made.edits)
         if isinstance(made, Unreadable) or not isinstance(applied, Applied) or applied.source == source:
             ledger.append(_trial(len(ledger), "refused", Proposal(hypothesis="refused", by=made.by), source, None))
             gains.append(gains[-1])

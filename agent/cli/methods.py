@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
-from agent.propose import METHODS
 
 NEEDS = {"none": "nothing", "optional": "nothing; better with a model", "needed": "a model"}
 
@@ -17,6 +16,8 @@ def methods(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout
 
     Those that need nothing search the constants of train.py, and are a library as well (docs/library.md).
     """
+    from agent.propose import METHODS
+
     if as_json:
         rows = [
             {"name": name, "model": method.model, "library": method.is_search, "about": method.description}

@@ -19,8 +19,10 @@ from agent.records import TAKEN, Proposal, Trial
 
 # In trials: a gain counts half as much when so many have ended since.
 HALF_LIFE = 40.0
-# In trials: an arm begins with what the run as a whole earns in so many, so that one early failure does not end it.
-PRIOR = 2.0
+# In trials: an arm begins as if it had had so many, in which it earned what the run as a whole does (the optimiser), or half of
+# that (a model, which costs money): one early failure does not end it; where nobody gains the optimiser has most of the turns.
+PRIOR = 1.5
+MODEL_CREDIT = 0.5
 FLOOR = 0.04
 SHARPNESS = 2.0
 
@@ -51,18 +53,21 @@ class Earnings:
 
 
 def shares_of(arms: Sequence[str], trials: Sequence[Trial], pending: Sequence[Proposal]) -> dict[str, float]:
-    """The share of the next turns that each arm is due; they sum to 1. An arm that was never tried comes first."""
+    """The share of the next turns that each arm is due; they sum to 1. The first of `arms` is the optimiser. An arm that was
+    never tried comes first; until somebody gained, what the trials took says nothing against an arm."""
     known = {trial.proposal.by.method for trial in trials} | {proposal.by.method for proposal in pending}
     untried = [arm for arm in arms if arm not in known]
     if untried:
         return {arm: 1 / len(untried) if arm in untried else 0.0 for arm in arms}
     records = {arm: record_of(arm, trials) for arm in arms}
     gain, seconds = sum(r.gain for r in records.values()), sum(r.seconds for r in records.values())
-    ended = sum(2.0 ** -((len(trials) - 1 - place) / HALF_LIFE) for place in range(len(trials)))
-    credit = PRIOR * seconds / ended if ended else 0.0
-    if gain <= 0 or credit <= 0:
-        return dict.fromkeys(arms, 1 / len(arms))
-    rates = {arm: ((r.gain + credit * gain / seconds) / (r.seconds + credit)) ** SHARPNESS for arm, r in records.items()}
+    ended = sum(_weight(len(trials), place) for place in range(len(trials)))
+    credit = PRIOR * (seconds or 1.0) / max(ended, 1.0)
+    usual = gain / seconds if gain > 0 else 1.0
+    rates = {}
+    for place, (arm, record) in enumerate(records.items()):
+        believed = usual * credit * (MODEL_CREDIT if place else 1.0)
+        rates[arm] = ((record.gain + believed) / (record.seconds * (gain > 0) + credit)) ** SHARPNESS
     total = sum(rates.values())
     return {arm: FLOOR + (1 - FLOOR * len(arms)) * rate / total for arm, rate in rates.items()}
 
@@ -72,10 +77,15 @@ def record_of(arm: str, trials: Sequence[Trial]) -> Earnings:
     gain = seconds = 0.0
     for place, trial in enumerate(trials):
         if trial.proposal.by.method == arm:
-            weight = 2.0 ** -((len(trials) - 1 - place) / HALF_LIFE)
+            weight = _weight(len(trials), place)
             gain += weight * max(0.0, -(trial.delta or 0.0)) * (trial.status in TAKEN)
             seconds += weight * seconds_of(trial)
     return Earnings(gain, seconds)
+
+
+def _weight(count: int, place: int) -> float:
+    """How much the trial at `place` of `count` still counts."""
+    return float(2.0 ** -((count - 1 - place) / HALF_LIFE))
 
 
 def seconds_of(trial: Trial) -> float:

@@ -53,7 +53,7 @@ def test_what_gained_long_ago_counts_less() -> None:
     found = shares(played(0, "llm-hps", None), *early, *late)
     assert found["trust"] > found["code"]
     quiet = shares(*[played(n, ARMS[n % 3], None) for n in range(1, 30)])
-    assert quiet == pytest.approx(dict.fromkeys(ARMS, 1 / 3)), "nobody gained: nothing to go by"
+    assert quiet["trust"] > 0.6 and quiet["code"] == quiet["llm-hps"] > 0.1, "nobody gained: nothing to go by"
 
 
 def test_without_a_model_it_is_the_optimiser() -> None:
