@@ -27,7 +27,6 @@ app = typer.Typer(
     help="Autonomous research on a train.py: typed edits, isolated runs, sealed scores, git as the lab notebook.",
     epilog=epilog("autoresearch start --model none --trials 4 --budget 20s", "autoresearch log"),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -76,4 +75,4 @@ def report(fault: Fault) -> int:
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 # Each of these registers its commands on `app`, in the order in which --help lists them.
-from agent.cli import run, review, pages, afterwards, methods, model, doctor  # noqa: E402, F401, I001
+from agent.cli import run, review, compare, pages, afterwards, methods, model, doctor  # noqa: E402, F401, I001

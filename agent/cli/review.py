@@ -10,15 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.terminal import pager, watch_status
 from agent.display.export import FORMATS
 from agent.display.pen import open_console
-from agent.display.show import attempt_page, diff_view, trial_page
+from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
 from agent.display.table import trial_table
-from agent.errors import UsageFault
+from agent.errors import Fault, UsageFault
 from agent.history import History
 from agent.judge import incumbent_of, noise_of
-from agent.pages.story import log_paths
+from agent.pages.story import log_paths, own_diffs
 from agent.project import Project, find_project
 from agent.records import KEPT, Attempt, Trial
 from agent.runs import list_runs, newest
@@ -27,11 +28,29 @@ from sandbox.record import Record
 
 Branch = Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; without it, the run that goes on, or the last.")]
 OfBranch = Annotated[str | None, typer.Option("--branch", "-b", help="As the BRANCH of the log.")]
-Number = Annotated[int, typer.Argument(min=0, metavar="N", help="The trial's number, as in the log.")]
+
+
+def _numbers() -> list[str]:
+    """Trial numbers for a shell's completion; never a hypothesis: shells evaluate what completion scripts print."""
+    try:
+        with reading(None) as history:
+            return [str(trial.number) for trial in history.trials]
+    except Fault:
+        return []
+
+
+Number = Annotated[
+    int, typer.Argument(min=0, metavar="N", help="The trial's number, as in the log.", autocompletion=lambda: _numbers())
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, of a stable form.")]
 
-STATUS_EXAMPLES = ("autoresearch status", "autoresearch status nov24 --json")
-LOG_EXAMPLES = ("autoresearch log", "autoresearch log nov24 --kept", "autoresearch log --json | jq '.[].reason'")
+STATUS_EXAMPLES = ("autoresearch status --watch", "autoresearch status", "autoresearch status nov24 --json")
+LOG_EXAMPLES = (
+    "autoresearch log",
+    "autoresearch log --kept -p",
+    "autoresearch log nov24 --kept",
+    "autoresearch log --json | jq '.[].reason'",
+)
 SHOW_EXAMPLES = ("autoresearch show 3", "autoresearch show 3 --branch nov24")
 DIFF_EXAMPLES = ("autoresearch diff 3", "autoresearch diff 0 12")
 EXPORT_EXAMPLES = ("autoresearch export --format tsv --output results.tsv",)
@@ -46,12 +65,19 @@ class Format(StrEnum):
 
 
 @app.command(epilog=epilog(*STATUS_EXAMPLES))
-def status(branch: Branch = None, as_json: Json = False) -> None:
+def status(
+    branch: Branch = None,
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking until the run ends or Ctrl-C.")] = False,
+) -> None:
     """Whether a run goes on, and how far it is.
 
     With what is in training, the best so far, the counts by verdict, and the cost.
     """
     with reading(branch) as history:
+        if watch and not as_json:
+            watch_status(history)
+            return
         standing = _standing(history)
         if as_json:
             _print_json(standing.model_dump(mode="json"))
@@ -65,6 +91,7 @@ def log(
     branch: Branch = None,
     kept: Annotated[bool, typer.Option("--kept", help="Only the baseline and what was kept.")] = False,
     as_json: Json = False,
+    patch: Annotated[bool, typer.Option("--patch", "-p", help="With each trial's diff.")] = False,
 ) -> None:
     """The table of a run's trials.
 
@@ -72,11 +99,16 @@ def log(
     """
     with reading(branch) as history:
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT]
+        diffs = own_diffs(history, trials) if patch else {}
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
     else:
         console = open_console()
-        console.print(trial_table(trials, console))
+        with pager(console):
+            if not patch:
+                console.print(trial_table(trials, console))
+            for trial in trials if patch else ():
+                console.print(verdict_view(trial, console), diff_view(diffs[trial.number], console), "", sep="\n")
 
 
 @app.command(epilog=epilog(*SHOW_EXAMPLES))

@@ -48,6 +48,12 @@ def diff_view(diff: str, console: Console) -> RenderableType:
     return Text(text) if pen.plain else Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
+def verdict_view(trial: Trial, console: Console) -> RenderableType:
+    """A trial in two lines, to stand above its diff."""
+    pen = pen_for(console)
+    return Group(_title(trial, pen), Text(f"  {pen.line(trial.proposal.hypothesis)}  [{pen.line(trial.reason)}]"))
+
+
 def _title(trial: Trial, pen: Pen) -> Text:
     text = Text.assemble((f"#{trial.number} ", "bold"), pen.status(trial.status))
     if trial.value is not None:

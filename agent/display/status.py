@@ -1,13 +1,16 @@
 """What a run is doing and where it stands, for the question at 8 a.m."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agent.display.pen import pen_for
-from agent.display.table import outcome
+from agent.display.pen import Curve, Pen, pen_for
+from agent.display.table import outcome, trial_table
 from agent.records import Attempt, Trial
+
+CURVE_CELLS = 24
+LAST = 8
 
 
 def status_page(
@@ -23,3 +26,22 @@ def status_page(
         *(Text.assemble(label, one) for one in flying),
         *outcome(trials, pen),
     )
+
+
+def watch_page(
+    branch: str,
+    pid: int | None,
+    in_flight: Sequence[Attempt],
+    trials: Sequence[Trial],
+    curves: Mapping[int, Curve],
+    console: Console,
+) -> RenderableType:
+    """The status with how far each training is, by its curve so far, and the last verdicts."""
+    pen = pen_for(console)
+    far = [Text(f"        #{number} {_progress(curve, pen)}", no_wrap=True) for number, curve in curves.items() if curve]
+    return Group(status_page(branch, pid, in_flight, trials, console), *far, Text(""), trial_table(trials[-LAST:], console))
+
+
+def _progress(curve: Curve, pen: Pen) -> str:
+    fraction, loss = curve[-1]
+    return f"{fraction:4.0%}  loss {loss:.4f}  {pen.sparkline(curve, CURVE_CELLS)}"

@@ -242,6 +242,49 @@ def test_a_figure_goes_into_a_file(tmp_path: Path) -> None:
     assert isinstance(fault("plot", "importance"), UsageFault)
 
 
+@pytest.mark.usefixtures("here")
+def test_the_log_can_hold_the_diffs() -> None:
+    text = said("log", "--kept", "-p")
+    assert "#1 keep  1.401000 val_bpb" in text
+    assert "  deeper  [it is a keep]" in text
+    assert "+DEPTH = 5" in text
+    assert "DEPTH = 13" not in text
+    assert "\\x1b[31mred" in said("log", "-p")
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_are_put_beside_each_other() -> None:
+    lines = said("compare", "t", "autoresearch/t").splitlines()
+    assert lines[0].split() == ["t", "t"]
+    assert [line.split()[1:] for line in lines if line.startswith("best")] == [["1.401000", "by", "#1"] * 2]
+    assert isinstance(fault("compare", "t"), UsageFault)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_shell_is_offered_numbers_and_nothing_that_a_model_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        monkeypatch.setenv("_AUTORESEARCH_COMPLETE", f"complete_{shell}")
+        monkeypatch.setenv("COMP_WORDS", "autoresearch show ")
+        monkeypatch.setenv("COMP_CWORD", "2")
+        monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "autoresearch show ")
+        monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+        offered = CliRunner().invoke(app, prog_name="autoresearch").stdout
+        assert "4" in offered
+        assert not any(word in offered for word in ("deeper", "wider", "hotter"))
+
+
+def test_the_status_can_be_watched_until_the_run_ends(here: Path) -> None:
+    assert "not running" in said("status", "--watch")
+    command = [str(Path(sys.executable).parent / "autoresearch"), "status", "--watch"]
+    with _worker(here):
+        watching = subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, text=True)
+        assert watching.stdout
+        assert "running as process" in watching.stdout.readline()
+    rest, _ = watching.communicate(timeout=60)
+    assert watching.returncode == 0
+    assert "not running" in rest
+
+
 def test_a_repository_without_a_run_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make_repository(tmp_path / "empty"))
     error = fault("log")
