@@ -23,6 +23,7 @@ SMALL = {"DEPTH": "2", "ASPECT_RATIO": "16", "HEAD_DIM": "16", "TOTAL_BATCH_SIZE
 SAVE = 'save_model(model, str(out / "model.safetensors"))'
 SLOW = pytest.mark.slow  # the wall clock has to run out
 WALL = 40.0
+STEPS = Budget(amount=4, unit="steps")
 CAPPED = "return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)"
 
 
@@ -149,14 +150,14 @@ def honest(runner, source, data):
     return result.value
 
 
-def trained(runner, source, data):
+def trained(runner, source, data, budget=STEPS):
     with folders() as home:
         shutil.copytree(data, home / "data")
         (home / "folder/train.py").write_text(source)
         shutil.copy(WORKSPACE / "prepare.py", home / "folder")
         job = Job(
             folder=str(home / "folder"), scratch=str(home / "scratch"), log=str(home / "log"), data=str(home / "data"), seed=1,
-            budget=Budget(amount=4, unit="steps"), score="sealed", cpus=(0,),
+            budget=budget, score="sealed", cpus=(0,),
             limits=Limits(wall_seconds=WALL, disk_bytes=64 * MIB),
         )  # fmt: skip
         result = measure(job, runner, threading.Event())
@@ -174,7 +175,7 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
     if isinstance(refused, Refused):
         ending, detail = "refused", str(refused)
     else:
-        result = trained(runner, applied.source, data)
+        result = trained(runner, applied.source, data, Budget(amount=1) if cheat == "patches time" else STEPS)
         ending, detail = ("honest", f"{result.value:.6f}") if isinstance(result, Measured) else (result.status, result.detail)
         assert "val_bpb" not in result.facts
         if ending == "honest":
