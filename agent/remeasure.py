@@ -13,7 +13,7 @@ from agent.bench import Assignment, Listener, Measures
 from agent.edit import Applied, apply, diff
 from agent.errors import HistoryFault
 from agent.history import History
-from agent.judge import CONFIDENCE
+from agent.judge import CONFIDENCE, critical
 from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, Trial
 from sandbox.record import Record
 
@@ -37,9 +37,7 @@ class Comparison(Record):
         differences = [pair.candidate - pair.incumbent for pair in self.pairs]
         if len(differences) < 2:
             return None
-        from scipy import stats
-
-        half = float(stats.t.isf((1 - CONFIDENCE) / 2, len(differences) - 1)) * stdev(differences) / sqrt(len(differences))
+        half = critical((1 - CONFIDENCE) / 2, len(differences) - 1) * stdev(differences) / sqrt(len(differences))
         return fmean(differences) - half, fmean(differences) + half
 
     @property

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from agent.errors import UsageFault
-from agent.judge import VerdictRule
+from agent.judge import LEAST_FALSE_KEEPS, VerdictRule
 from sandbox.budget import Budget
 from sandbox.record import Record
 
@@ -93,7 +93,7 @@ class RunSettings(Record):
     score: ScoreKind
     caps: Caps = Caps()
     verdict: VerdictRule = "sequential"
-    false_keeps: float = Field(default=0.5, gt=0, le=25)
+    false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
 
 
 def read_settings(folder: Path) -> Settings:

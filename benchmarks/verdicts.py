@@ -22,9 +22,8 @@ from math import sqrt
 from statistics import fmean, variance
 
 import numpy as np
-from scipy import stats
 
-from agent.judge import Case, Decision, Discard, Keep, Noise, Rerun, Rule, decide
+from agent.judge import Case, Decision, Discard, Keep, Noise, Rerun, Rule, critical, decide
 from agent.pairing import next_seed
 
 Decide = Callable[[Case, Rule], Decision]
@@ -61,7 +60,7 @@ def fixed(case: Case, rule: Rule) -> Decision:
     if count < FIXED:
         return Rerun(reason="")
     gain, error = -fmean(case.differences), sqrt(variance(case.differences) / count)
-    better = gain / error > float(stats.t.isf(rule.alpha, count - 1))
+    better = gain / error > critical(rule.alpha, count - 1)
     return (Keep if better else Discard)(delta=-gain, reason="")
 
 
@@ -118,6 +117,11 @@ class Night:
             self.claimed += decision.delta
         return isinstance(decision, Keep)
 
+    def replicated(self) -> float:
+        """The best against the baseline under seeds by which nothing was decided, as `autoresearch replicate` measures it."""
+        fresh = range(10_000, 10_000 + REPEATS)
+        return fmean(self.train(self.quality, seed) - self.train(0.0, seed) for seed in fresh)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -128,6 +132,7 @@ class Row:
     repeats: float
     kept: float
     gap: float
+    after: float
 
 
 def nights(
@@ -164,6 +169,7 @@ def measure(name: str, rule: Rule, count: int, sigma: float, seeds: float) -> Ro
         repeats=fmean(1 - (len(history) + 1) / night.runs for night, _ in published),
         kept=fmean(sum(kept) for _, kept in published),
         gap=fmean(night.claimed - night.quality for night, _ in published),
+        after=fmean(night.replicated() - night.quality for night, _ in published),
     )
 
 
@@ -177,11 +183,14 @@ def main() -> None:
     options = parser.parse_args()
     rule = Rule(false_keeps=options.false_keeps)
     print(f"{options.nights} nights; budget {options.false_keeps:g} false keeps per 100 trials")
-    print(f"{'':8}{'false keeps':>12}{'power 1, 2, 3 sigma':>24}{'repeats':>10}{'kept of 125':>13}{'gap':>8}")
+    print(f"{'':8}{'false keeps':>12}{'power 1, 2, 3 sigma':>24}{'repeats':>10}{'kept of 125':>13}{'gap':>8}{'after':>8}")
     for name in RULES:
         row = measure(name, rule, options.nights, options.sigma, options.seeds)
         powers = "  ".join(f"{power:4.0%}" for power in row.power)
-        print(f"{name:8}{row.false_keeps:12.2f}{powers:>24}{row.repeats:10.1%}{row.kept:13.1f}{row.gap:+8.2f}", flush=True)
+        print(
+            f"{name:8}{row.false_keeps:12.2f}{powers:>24}{row.repeats:10.1%}{row.kept:13.1f}{row.gap:+8.2f}{row.after:+8.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ Disk = Annotated[
 Output = Annotated[
     int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB.")
 ]
-FalseKeeps = Annotated[float, typer.Option(min=0.01, max=25, help="Keeps that 100 trials which change nothing may give.")]
+FalseKeeps = Annotated[float, typer.Option(min=0.5, max=25, help="Keeps that 100 trials which change nothing may give.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
 
 
