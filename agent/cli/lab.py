@@ -1,0 +1,101 @@
+"""What `replicate` and `ablate` do: states of a run trained again, side by side, and what is said of them."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from agent.bench import Bench
+from agent.cli.session import Kit, bench_of, find_place, prepared
+from agent.errors import HistoryFault, UsageFault
+from agent.history import History
+from agent.machine import machine_name
+from agent.records import Proposal, Provenance, Trial
+from agent.remeasure import Comparison, State, compare, fresh_seeds, without
+from agent.runs import newest
+from agent.slots import make_slots, this_machine
+from sandbox.choose import choose_runner
+
+
+@contextmanager
+def lab(branch: str | None, unsafe: bool) -> Iterator[tuple[History, Bench]]:
+    """The run, and a bench on which its states are trained as its trials were."""
+    place = find_place(Path.cwd())
+    with History.open(place.project, branch or newest(place.project)) as history:
+        slots = make_slots(history.run.workers, *this_machine())[:1]
+        data = prepared(place.project, history.worktree)
+        if data and data.fingerprint != history.run.data_fingerprint:
+            raise HistoryFault("the validation data here is not what this run was measured on", "autoresearch log")
+        yield history, bench_of(history, Kit(place.settings, slots, choose_runner(unsafe), data, history.run.caps))
+
+
+def measured(history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int) -> list[Comparison]:
+    """Each of `states` beside `reference`, under `seeds` seeds by which nothing was decided."""
+    fresh = fresh_seeds(history.trials, seeds, history.run.seed)
+    return list(compare(bench, states, reference, fresh, lambda _: None, threading.Event())) if states else []
+
+
+def ablations(history: History, kept: Sequence[Trial]) -> tuple[list[State], list[Comparison]]:
+    """What can be trained without each change, and what cannot."""
+    states, gone = [], []
+    for trial in kept:
+        taken = without(history, trial)
+        name = f"without #{trial.number} {trial.proposal.hypothesis}"
+        if taken.source is None:
+            gone.append(Comparison(what=name, failure=taken.reason))
+            continue
+        proposal = Proposal(hypothesis=name, by=Provenance(method="ablate", origin="replay", replays=trial.number))
+        states.append(State(name, history.draft(trial.number, proposal, taken.source).commit, trial.number))
+    return states, gone
+
+
+def report(history: History, found: Sequence[Comparison], against: str, as_json: bool) -> None:
+    """Everything that a paper needs to say, as JSON; or a line each."""
+    if as_json:
+        versions = {"python": sys.version.split()[0], **_versions("torch", "numpy")}
+        facts = {
+            "branch": history.branch, "commit": history.tip, "budget": str(history.run.budget), "machine": machine_name(),
+            "versions": versions, "command": " ".join(["autoresearch", *sys.argv[1:]]), "against": against,
+        }  # fmt: skip
+        typer.echo(json.dumps({**facts, "comparisons": [_plain(one) for one in found]}, indent=2))
+        return
+    for one in found:
+        interval = f"  95 % from {one.interval[0]:+.6f} to {one.interval[1]:+.6f}" if one.interval else ""
+        delta = f"{one.delta:+.6f}" if one.delta is not None else ""
+        typer.echo(f"{ascii(one.what)[1:-1]}: {one.verdict}  {delta}{interval}  ({len(one.pairs)} pairs {against})")
+
+
+def _plain(one: Comparison) -> dict[str, Any]:
+    return {**one.model_dump(mode="json"), "delta": one.delta, "interval": one.interval, "verdict": one.verdict}
+
+
+def _versions(*names: str) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def trial_of(history: History, number: int) -> Trial:
+    """The trial `number`; UsageFault where it has no verdict."""
+    for trial in history.trials:
+        if trial.number == number:
+            return trial
+    raise UsageFault(f"there is no verdict on #{number} in {history.branch}", "autoresearch log")
+
+
+def baseline_of(history: History) -> Trial:
+    """The run's first baseline; HistoryFault where there is none yet."""
+    for trial in history.trials:
+        if trial.status == "baseline":
+            return trial
+    raise HistoryFault(f"{history.branch} has no baseline yet", "autoresearch resume")
