@@ -65,7 +65,7 @@ METHODS: dict[str, Method] = {
     "tpe": Method("tpe", "tree-structured Parzen estimator (optuna): models where good and bad constants lie"),
     "trust": Method("trust", "a trust region around the current constants: a Gaussian process, failures foreseen"),
     "gp": Method("gp", "a Gaussian process over the whole space (optuna); seconds a proposal"),
-    "cmaes": Method("cmaes", "CatCMA with margin (cmaes), from the current constants in small steps: best in short runs"),
+    "cmaes": Method("cmaes", "CatCMA with margin (cmaes), from the current constants in small steps"),
     "code": Method(
         "code", "a language model reads program.md, train.py and the ledger, and proposes typed edits", "Code", "needed"
     ),

@@ -23,10 +23,10 @@ Answer with the tool alone. What the researcher wrote about the goal:
 
 
 class Advice:
-    """One proposal of `method` in the making. questions: how many the method puts to the model for one."""
+    """One proposal of `method` in the making; it may take several questions."""
 
-    def __init__(self, method: str, model: Model, context: Context, questions: int = 1) -> None:
-        self._method, self._model, self._context, self._questions = method, model, context, questions
+    def __init__(self, method: str, model: Model, context: Context) -> None:
+        self._method, self._model, self._context = method, model, context
         self._began = time.monotonic()
         self._replies: list[Reply] = []
         self.space = context.space
@@ -41,7 +41,7 @@ class Advice:
             system=SYSTEM.format(budget=self._context.budget, program=program),
             blocks=(space_text(space or self.space), "\n".join(filter(None, (text, refusals_text(self._context.trials))))),
             tool=tool,
-            index=_asked_before(self._context) * self._questions + len(self._replies),
+            index=_asked_before(self._context) + len(self._replies),
         )
         self._replies.append(self._model.complete(request))
         return self._replies[-1]
@@ -108,16 +108,17 @@ class Advice:
             origin=self._model.origin if by_model else "search",
             model=self._replies[-1].model if self._replies else self._model.name,
             input_tokens=sum(reply.input_tokens for reply in self._replies),
+            cached_tokens=sum(reply.cached_tokens for reply in self._replies),
             output_tokens=sum(reply.output_tokens for reply in self._replies),
             cost=sum(known) if costs and len(known) == len(costs) else None,
             seconds=time.monotonic() - self._began if self._replies else 0.0,
+            calls=len(self._replies),
         )
 
 
 def _asked_before(context: Context) -> int:
-    """How many proposals of this run a model was asked for; the others out of one reply took no time."""
-    proposals = [*(trial.proposal for trial in context.trials), *context.pending]
-    return sum(proposal.by.model is not None and proposal.by.seconds > 0 for proposal in proposals)
+    """How many questions this run has put to a model."""
+    return sum(p.by.calls for p in (*(trial.proposal for trial in context.trials), *context.pending))
 
 
 def arguments_of(reply: Reply) -> dict[str, Any] | Refused:

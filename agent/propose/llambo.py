@@ -31,7 +31,7 @@ class Llambo:
 
     def propose(self, context: Context) -> Proposal | Unreadable:
         """The candidate that the model holds most likely to be among the best fifth."""
-        advice = Advice(self.name, self._model, context, questions=2)
+        advice = Advice(self.name, self._model, context)
         advice.seen = [o for o in advice.seen if o.failure is None]
         values = [o.value for o in advice.seen if o.value is not None]
         if len(values) < WARM_UP:

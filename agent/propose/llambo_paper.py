@@ -38,7 +38,7 @@ class LlamboPaper:
 
     def propose(self, context: Context) -> Proposal | Unreadable:
         """The candidate with the highest expected improvement under the model's own predictions."""
-        advice = Advice(self.name, self._model, context, questions=1 + PREDICTIONS)
+        advice = Advice(self.name, self._model, context)
         values = [o.value for o in advice.seen if o.value is not None]
         if len(values) < WARM_UP:
             drawn = random.suggest(advice.space, advice.seen, context.seed)
