@@ -218,7 +218,7 @@ def test_the_example_of_the_documentation_works(capsys: pytest.CaptureFixture[st
 
 
 def test_a_library_user_is_told_what_there_is() -> None:
-    with pytest.raises(UsageFault, match="random, tpe, gp"):
+    with pytest.raises(UsageFault, match="random, tpe, trust"):
         ask("annealing", SPACE, [], 0)
     with pytest.raises(UsageFault, match="works on a run"):
         ask("code", SPACE, [], 0)
