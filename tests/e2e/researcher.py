@@ -71,13 +71,14 @@ def start_typing(folder: Path, *arguments: str, wrapper: tuple[str, ...] = (), *
     """`autoresearch ARGUMENTS` typed in `folder` (behind a `wrapper` such as nohup), and left running."""
     return subprocess.Popen(
         [*wrapper, str(AUTORESEARCH), *arguments], cwd=folder, env=clean_environment(**environment), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=_heed_ctrl_c,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=_heed_signals,
     )  # fmt: skip
 
 
-def _heed_ctrl_c() -> None:
-    """As in a terminal, also where the tests themselves run in the background, where it is ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _heed_signals() -> None:
+    """As in a terminal, also where the tests themselves run in the background or behind nohup, where these are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def ledger(folder: Path, *arguments: str) -> list[dict[str, Any]]:

@@ -90,8 +90,9 @@ def test_a_train_py_that_brings_an_edited_prepare_py_trains_under_the_old_one(ho
     baseline, trial = ledger(repository, "t")
     assert baseline["status"] == "baseline"
     assert trial["status"] in ("keep", "discard"), trial["reason"]
-    [log] = (repository / ".autoresearch/runs/t/trials/0001").glob("*.log")
-    assert "prepare.py is not mine" in log.read_text()
+    logs = list((repository / ".autoresearch/runs/t/trials/0001").glob("train-*.log"))
+    assert logs
+    assert all("prepare.py is not mine" in log.read_text() for log in logs)
     assert trial["result"]["facts"]["training_seconds"] < 30
     for commit in (trial["attempt"], trial["verdict"]):
         assert git(repository, "show", f"{commit}:prepare.py") == (FOREIGN / "prepare.py").read_text().strip()

@@ -12,9 +12,9 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-component-update", "--disable-sync")  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for a file of tests; while it lives this thread has an event loop, in which asyncio.run refuses to start."""
     if CHROMIUM is None:
         pytest.skip("there is no chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
