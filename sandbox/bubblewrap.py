@@ -1,38 +1,27 @@
 """Tier A: bubblewrap builds the namespaces; our launcher, inside, adds identity, limits, Landlock and seccomp."""
 
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from sandbox import mounts, plan, supervise
+from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
-from sandbox.outcome import Dialogue, Outcome, RunSpec
+from sandbox.outcome import RunSpec
 
 UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
 
-@dataclass
-class Bubblewrap:
-    """Runner. `launcher` is the interpreter that takes the last steps inside, as root before it gives up its uid."""
+class Bubblewrap(BackEnd):
+    """Our launcher takes the last steps inside, as root before it gives up its uid."""
 
-    launcher: str = mounts.launcher_interpreter()
-    tier: str = "A"
+    tier: ClassVar[str] = "A"
     system: ClassVar[str] = "linux"
 
-    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.run(launch, spec, cancel)
-
-    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.converse(launch, spec, cancel, dialogue)
-
     @contextmanager
-    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+    def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
         program = shutil.which("bwrap")
         if program is None:
             raise SandboxFault("bubblewrap is not installed", "sudo apt-get install bubblewrap")

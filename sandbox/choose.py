@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.backend import BackEnd
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.canary import CanaryReport, prove
 from sandbox.fault import SandboxFault
@@ -14,8 +15,7 @@ from sandbox.outcome import Runner
 from sandbox.plain import Plain
 from sandbox.seatbelt import Seatbelt
 
-BackEnd = type[Bubblewrap] | type[Namespaces] | type[Landlocked] | type[Seatbelt]
-BACK_ENDS: dict[str, BackEnd] = {"A": Bubblewrap, "B": Namespaces, "C": Landlocked, "M": Seatbelt}
+BACK_ENDS: dict[str, type[BackEnd]] = {"A": Bubblewrap, "B": Namespaces, "C": Landlocked, "M": Seatbelt}
 """Best first. A new tier is one file and one row; the contract and hostile suites run over this table."""
 TIERS = {tier: back_end for tier, back_end in BACK_ENDS.items() if back_end.system == sys.platform}
 

@@ -1,42 +1,31 @@
 """Tier C: Landlock and seccomp by our own launcher, without a namespace, for containers and kernels that allow none."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import ClassVar
 
-from sandbox import landlock, mounts, plan, supervise
+from sandbox import landlock, plan, supervise
+from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
-from sandbox.outcome import Dialogue, Outcome, RunSpec
+from sandbox.outcome import RunSpec
 from sandbox.segments import Segments
 
 LEAST_ABI = 6
 """The first Landlock that keeps signals and abstract sockets in: Linux 6.12."""
 
 
-@dataclass
-class Landlocked:
-    """Runner. `launcher` is the interpreter that puts up the walls, and the parent that every orphan of the run comes to.
+class Landlocked(BackEnd):
+    """Our launcher puts up the walls, and is the parent that every orphan of the run comes to.
 
     As root the run has a uid of its own: it is killed by that uid in one call, and counted by it. As a user it shares the
     user's uid, and its processes are killed as descendants of the launcher.
     """
 
-    launcher: str = mounts.launcher_interpreter()
-    tier: str = "C"
+    tier: ClassVar[str] = "C"
     system: ClassVar[str] = "linux"
 
-    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.run(launch, spec, cancel)
-
-    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.converse(launch, spec, cancel, dialogue)
-
     @contextmanager
-    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+    def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
         if landlock.abi() < LEAST_ABI:
             raise SandboxFault(f"this kernel has version {landlock.abi()} of Landlock, and {LEAST_ABI} is needed (Linux 6.12)")
         with plan.prepare(spec, walls="paths") as prepared:

@@ -109,7 +109,10 @@ class Runner(Protocol):
     Every way a candidate can fail is an Outcome; SandboxFault is raised for the harness's own failures only.
     """
 
-    tier: str
+    @property
+    def tier(self) -> str:
+        """As in guarantees.py, or "none"."""
+        ...
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
         """Run with empty stdin; stdout and stderr go to spec.log."""

@@ -2,37 +2,29 @@
 
 import os
 import signal
-import threading
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from sandbox import mounts, plan, supervise
-from sandbox.outcome import Dialogue, Outcome, RunSpec
+from sandbox import plan, supervise
+from sandbox.backend import BackEnd
+from sandbox.outcome import RunSpec
 
 MARK = "AUTORESEARCH_RUN"
 """In the environment of every process of a run, and so a way to find those that left its session."""
 
 
-@dataclass
-class Plain:
-    """Runner without isolation: network, files and secrets of the user are all within reach of the command."""
+class Plain(BackEnd):
+    """No isolation: network, files and secrets of the user are all within reach of the command."""
 
-    launcher: str = mounts.launcher_interpreter()
-    tier: str = "none"
-
-    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.run(launch, spec, cancel)
-
-    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.converse(launch, spec, cancel, dialogue)
+    tier: ClassVar[str] = "none"
+    system: ClassVar[str] = sys.platform
 
     @contextmanager
-    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+    def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
         with plan.prepare(spec, walls="none") as prepared:
             mark = f"{MARK}={uuid.uuid4().hex}"
             environment = {**prepared.environment, **dict([mark.split("=")])}

@@ -9,15 +9,14 @@ import os
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import ClassVar
 
 from sandbox import mounts, plan, ps, supervise
+from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
-from sandbox.outcome import Dialogue, Outcome, RunSpec
+from sandbox.outcome import RunSpec
 
 SYSTEM = (
     "/System",
@@ -64,24 +63,14 @@ def _quoted(path: str) -> str:
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-@dataclass
-class Seatbelt:
-    """Runner. `launcher` is the interpreter that sets the limits, inside the profile."""
+class Seatbelt(BackEnd):
+    """Our launcher sets the limits, inside the profile."""
 
-    launcher: str = mounts.launcher_interpreter()
-    tier: str = "M"
+    tier: ClassVar[str] = "M"
     system: ClassVar[str] = "darwin"
 
-    def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.run(launch, spec, cancel)
-
-    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
-        with self._launch(spec) as launch:
-            return supervise.converse(launch, spec, cancel, dialogue)
-
     @contextmanager
-    def _launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+    def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
         program = shutil.which("sandbox-exec")
         if sys.platform != "darwin" or program is None:
             raise SandboxFault("sandbox-exec is part of macOS, and this is not macOS")
