@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 from agent import checkout
+from agent.comparison import Measurement
 from agent.errors import HistoryFault
 from agent.gitio import Plumbing, scratch_index
 from agent.lock import hold, holder
@@ -15,9 +16,11 @@ from agent.records import TAKEN, Attempt, Proposal, Result, Trial
 from agent.runs import FLIGHTS, HEADS, checked, first_commit, lock_path, tip_of
 from agent.settings import RunSettings
 from agent.trailers import (
+    again_message,
     attempt_message,
     is_attempt,
     measured_message,
+    read_again,
     read_attempt,
     read_measured,
     read_run,
@@ -41,8 +44,9 @@ class Commit(NamedTuple):
 class History:
     """One run's branch. Made by create, open or read; a context manager that holds the run's lock (create, open).
 
-    run: what the start was asked for. trials: the ledger, oldest first. tip: the branch's commit. source, program: train.py
-    and program.md at the tip. foreign_commits: commits since the last baseline by which a human hand changed what runs.
+    run: what the start was asked for. trials: the ledger, oldest first. measurements: what was measured again afterwards,
+    oldest first. tip: the branch's commit. source, program: train.py and program.md at the tip. foreign_commits: commits since
+    the last baseline by which a human hand changed what runs.
     warnings: what could not be done for the worktree.
     """
 
@@ -113,6 +117,10 @@ class History:
     def trials(self) -> tuple[Trial, ...]:
         """The ledger, oldest first."""
         return tuple(self._trials)
+
+    def trials_at(self, commit: str) -> tuple[Trial, ...]:
+        """The ledger as it was when the branch stood at `commit`; all of it for a commit that is not the branch's."""
+        return tuple(self._trials[: self._reach.get(commit)])
 
     @property
     def in_flight(self) -> tuple[Attempt, ...]:
@@ -190,6 +198,8 @@ class History:
         start, *commits = _commits(log)
         self.run = read_run(start.id, start.message)
         self._trials: list[Trial] = []
+        self.measurements: list[Measurement] = []
+        self._reach: dict[str, int] = {start.id: 0}
         self._trees = [start.tree]
         self.foreign_commits: tuple[str, ...] = ()
         read = [(commit, read_trial(commit.id, commit.parents, commit.message)) for commit in commits]
@@ -205,11 +215,14 @@ class History:
             self._trials.append(trial)
             if trial.status == "baseline":
                 self.foreign_commits = ()
+        elif found := read_again(commit.id, commit.message):
+            self.measurements.append(found)
         elif len(commit.parents) == 2:
             self._refuse_torn(commit)
         if commit.tree != expected and self._runs_differently(expected, commit.tree):
             self.foreign_commits = (*self.foreign_commits, commit.id)
         self._trees.append(commit.tree)
+        self._reach[commit.id] = len(self._trials)
 
     def _trees_of(self, commits: Iterable[str]) -> dict[str, str]:
         names = list(commits)
@@ -284,7 +297,9 @@ class History:
         message = verdict_message(trial).encode()
         parents = ("-p", before, "-p", attempt.commit)
         commit = self._git("commit-tree", f"{taken}^{{tree}}", *parents, "-F", "-", stdin=message).strip()
-        self._move(before, commit, attempt)
+        flies = attempt.number in self._in_flight
+        landed = [f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] if flies else []
+        self._move(before, commit, landed, f"the trial #{attempt.number}")
         self._sources[commit] = self.source_at(taken)
         self.tip = commit
         if trial.status == "baseline":
@@ -294,16 +309,25 @@ class History:
         self._heads.pop(attempt.number, None)
         recorded = trial.model_copy(update={"attempt": attempt.commit, "verdict": commit})
         self._trials.append(recorded)
+        self._reach[commit] = len(self._trials)
         if kept:
             self._follow()
         return recorded
 
-    def _move(self, before: str, after: str, attempt: Attempt) -> None:
-        """Move the branch and end the attempt's flight in one transaction."""
+    def measured_again(self, found: Measurement) -> None:
+        """Commit what was found to the branch, on which it changes nothing. HistoryFault if the branch has moved."""
+        before, message = self.tip, again_message(found).encode()
+        commit = self._git("commit-tree", f"{before}^{{tree}}", "-p", before, "-F", "-", stdin=message).strip()
+        self._move(before, commit, (), found.kind)
+        self._sources[commit] = self.source_at(before)
+        self.tip = commit
+        self._reach[commit] = len(self._trials)
+        self.measurements.append(found)
+
+    def _move(self, before: str, after: str, also: Sequence[str], meanwhile: str) -> None:
+        """Move the branch, and make the steps `also`, in one transaction. meanwhile: what was under way."""
         reference = HEADS + self.run.tag
-        flies = attempt.number in self._in_flight
-        steps = [f"update {reference} {after} {before}"]
-        steps += [f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] if flies else []
+        steps = [f"update {reference} {after} {before}", *also]
         try:
             self._git("update-ref", "--stdin", stdin="\n".join(["start", *steps, "commit", ""]).encode())
         except HistoryFault as fault:
@@ -311,9 +335,9 @@ class History:
             if now == before:
                 raise
             if now is None:
-                message = f"{self.branch} was deleted while #{attempt.number} trained"
+                message = f"{self.branch} was deleted during {meanwhile}"
                 raise HistoryFault(message, f"git update-ref {reference} {before}   # brings it back, to resume") from None
-            message = f"{self.branch} was moved by someone else while #{attempt.number} trained ({fault.message})"
+            message = f"{self.branch} was moved by someone else during {meanwhile} ({fault.message})"
             raise HistoryFault(message, f"autoresearch resume {self.run.tag}") from None
 
     def tree_with(self, source: str, base: str) -> str:

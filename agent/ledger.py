@@ -278,12 +278,7 @@ class Ledger:
 
     def _incumbent(self, attempt: Attempt) -> Trial:
         """The trial that made the state that `attempt` was proposed on: what it has to beat."""
-        before = []
-        for trial in self.history.trials:
-            before.append(trial)
-            if trial.verdict == attempt.parent:
-                break
-        incumbent = incumbent_of(before)
+        incumbent = incumbent_of(self.history.trials_at(attempt.parent))
         if incumbent is None:
             raise HistoryFault(f"attempt #{attempt.number} stands before any baseline", "autoresearch log")
         return incumbent

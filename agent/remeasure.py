@@ -4,53 +4,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from math import sqrt
-from statistics import fmean, stdev
 
 from pydantic import FiniteFloat
 
 from agent.bench import Assignment, Listener, Measures
+from agent.comparison import Comparison
 from agent.edit import Applied, apply, diff
 from agent.errors import HistoryFault
 from agent.history import History
-from agent.judge import CONFIDENCE, critical
 from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, Trial
 from sandbox.record import Record
-
-
-class Comparison(Record):
-    """One state against another, seed by seed. delta: mean difference, candidate minus reference; interval: at 95 %."""
-
-    what: str
-    pairs: tuple[Pair, ...] = ()
-    failure: str = ""
-    """Why there are no pairs."""
-
-    @property
-    def delta(self) -> float | None:
-        """Mean difference; None without pairs."""
-        return fmean(pair.candidate - pair.incumbent for pair in self.pairs) if self.pairs else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Of delta, by Student's t; None with fewer than two pairs."""
-        differences = [pair.candidate - pair.incumbent for pair in self.pairs]
-        if len(differences) < 2:
-            return None
-        half = critical((1 - CONFIDENCE) / 2, len(differences) - 1) * stdev(differences) / sqrt(len(differences))
-        return fmean(differences) - half, fmean(differences) + half
-
-    @property
-    def verdict(self) -> str:
-        """In words: whether the candidate is better, worse, or not to be told apart."""
-        if self.failure or self.delta is None:
-            return self.failure or "nothing was measured"
-        if all(pair.candidate == pair.incumbent for pair in self.pairs):
-            return "no difference at all"
-        if self.interval is None:
-            return "one pair tells nothing"
-        low, high = self.interval
-        return "better" if high < 0 else "worse" if low > 0 else "not to be told from noise"
 
 
 class Scored(Record):
@@ -111,7 +74,9 @@ def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) 
         Pair(seed=seed, candidate=mine.value, incumbent=theirs.value)
         for seed, mine in own.items() if (theirs := other.get(seed)) and mine.value is not None and theirs.value is not None
     )  # fmt: skip
-    return Comparison(what=state.name, pairs=pairs if not failures else (), failure=failures[0] if failures else "")
+    return Comparison(
+        what=state.name, trial=state.number, pairs=pairs if not failures else (), failure=failures[0] if failures else ""
+    )
 
 
 # ---------------------------------------------------------------- ablation

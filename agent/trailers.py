@@ -6,12 +6,14 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from agent.comparison import Measurement
 from agent.errors import HistoryFault
 from agent.records import Attempt, Proposal, Result, Trial
 from agent.settings import RunSettings
 
 RUN = "Autoresearch-Run"
 """The trailer that marks the first commit of a run."""
+_AGAIN = "Measured-Again"
 
 _LINE = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 _SUBJECT_LENGTH = 120
@@ -62,6 +64,25 @@ def read_measured(commit: str, message: str) -> Result | None:
         return Result.model_validate(_fields(trailers, _RESULT))
     except ValueError as error:
         raise HistoryFault(f"the note {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+
+
+def again_message(found: Measurement) -> str:
+    """The message of a commit that changes nothing and tells what was measured again: a line for each state."""
+    states = ", ".join(f"#{one.trial}" for one in found.comparisons)
+    lines = [f"{one.what}: {one}" for one in found.comparisons]
+    subject = f"{found.kind} {states} against {found.against}"
+    return _message(subject, "\n".join(lines), {_AGAIN: found.model_dump(mode="json")})
+
+
+def read_again(commit: str, message: str) -> Measurement | None:
+    """What such a commit tells; None for a commit of another kind."""
+    trailers = _trailers(commit, message)
+    if _AGAIN not in trailers:
+        return None
+    try:
+        return Measurement.model_validate(trailers[_AGAIN])
+    except ValueError as error:
+        raise HistoryFault(f"the measurement {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
 def run_message(run: RunSettings) -> str:
@@ -141,8 +162,12 @@ def _fields(trailers: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
 def _message(subject: str, body: str, trailers: Mapping[str, Any]) -> str:
     lines = [f"{name}: {value if _bare(value) else json.dumps(value)}" for name, value in trailers.items()]
     prose = "\n".join(_prose(line) for line in body.splitlines()).strip("\n")
-    parts = [_printable(" ".join(subject.split()))[:_SUBJECT_LENGTH].strip(), prose, "\n".join(lines)]
+    parts = [_cut(_printable(" ".join(subject.split()))), prose, "\n".join(lines)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _cut(subject: str) -> str:
+    return subject.strip() if len(subject) <= _SUBJECT_LENGTH else subject[: _SUBJECT_LENGTH - 3].strip() + "..."
 
 
 def _bare(value: Any) -> bool:

@@ -18,7 +18,7 @@ LAYERS = (
     {"pages"},
     {"propose", "display"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
-    | {"judge", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
+    | {"judge", "comparison", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

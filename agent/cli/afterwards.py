@@ -1,4 +1,4 @@
-"""The commands for the morning after: `replicate`, `ablate` and `finalize`. They change nothing on the run's branch."""
+"""The commands for the morning after: `replicate`, `ablate` and `finalize`. None of them changes what the run's branch holds."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,30 +18,30 @@ Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated
 
 @app.command(epilog=epilog("autoresearch replicate 8 --seeds 5"))
 def replicate(
-    number: Annotated[int, typer.Argument(min=0, metavar="N", help="The trial's number, as in the log.")],
+    number: Annotated[int | None, typer.Argument(min=0, metavar="[N]", help="As in the log; the best without it.")] = None,
     seeds: Seeds = 3, branch: OfBranch = None, as_json: Json = False, unsafe: Unsafe = False,
 ) -> None:  # fmt: skip
     """Measure a trial again, beside the baseline.
 
-    Under seeds by which nothing was decided: what is left of a claim when luck has no say.
+    Under seeds by which nothing was decided: what is left of a claim when luck has no say. The figure goes on the run's branch.
     """
-    from agent.cli.lab import baseline_of, lab, measured, report, trial_of
+    from agent.cli.lab import baseline_of, lab, measured, record, tell, trial_of
     from agent.remeasure import state_of
 
     with lab(branch, unsafe) as (history, bench):
         trial = trial_of(history, number)
         reference = state_of(baseline_of(history))
         found = measured(history, bench, [state_of(trial)], reference, seeds)
-        report(history, found, f"against the baseline #{reference.number}", as_json)
+        tell(history, record(history, "replicate", found, f"the baseline #{reference.number}"), as_json)
 
 
 @app.command(epilog=epilog("autoresearch ablate --seeds 4"))
 def ablate(seeds: Seeds = 4, branch: OfBranch = None, as_json: Json = False, unsafe: Unsafe = False) -> None:
     """Take each kept change out of the final state, and see what is lost.
 
-    `worse` without a change: it matters. `not to be told from noise`, or `better`: it could go.
+    `worse` without a change: it matters. `not to be told from noise`, or `better`: it could go. The figures go on the branch.
     """
-    from agent.cli.lab import ablations, lab, measured, report
+    from agent.cli.lab import ablations, lab, measured, record, tell
     from agent.remeasure import State, kept_changes
 
     with lab(branch, unsafe) as (history, bench):
@@ -52,7 +52,7 @@ def ablate(seeds: Seeds = 4, branch: OfBranch = None, as_json: Json = False, uns
         best = incumbent_of(history.trials)
         assert best is not None
         found = measured(history, bench, states, State("the final state", history.tip, best.number), seeds)
-        report(history, [*found, *gone], "against the final state", as_json)
+        tell(history, record(history, "ablate", [*found, *gone], "the final state"), as_json)
 
 
 @app.command(epilog=epilog("autoresearch finalize --drop 7 --to tuned"))

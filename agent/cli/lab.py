@@ -5,19 +5,22 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 from agent.bench import Bench
 from agent.cli.session import Kit, bench_of, find_place, prepared
+from agent.comparison import Comparison, Measurement
 from agent.errors import HistoryFault, UsageFault
 from agent.history import History
+from agent.judge import incumbent_of
 from agent.machine import machine_name
 from agent.records import Proposal, Provenance, Trial
-from agent.remeasure import Comparison, State, compare, fresh_seeds, without
+from agent.remeasure import State, compare, fresh_seeds, without
 from agent.runs import newest
 from agent.slots import make_slots, this_machine
 from sandbox.choose import choose_runner
@@ -48,27 +51,34 @@ def ablations(history: History, kept: Sequence[Trial]) -> tuple[list[State], lis
         taken = without(history, trial)
         name = f"without #{trial.number} {trial.proposal.hypothesis}"
         if taken.source is None:
-            gone.append(Comparison(what=name, failure=taken.reason))
+            gone.append(Comparison(what=name, trial=trial.number, failure=taken.reason))
             continue
         proposal = Proposal(hypothesis=name, by=Provenance(method="ablate", origin="replay", replays=trial.number))
         states.append(State(name, history.draft(trial.number, proposal, taken.source).commit, trial.number))
     return states, gone
 
 
-def report(history: History, found: Sequence[Comparison], against: str, as_json: bool) -> None:
-    """Everything that a paper needs to say, as JSON; or a line each."""
+def record(history: History, kind: Literal["replicate", "ablate"], found: Sequence[Comparison], against: str) -> Measurement:
+    """Write down on the run's branch what was found."""
+    command = " ".join(["autoresearch", *sys.argv[1:]])
+    measurement = Measurement(
+        kind=kind, against=against, comparisons=tuple(found), machine=machine_name(), command=command,
+        versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+    history.measured_again(measurement)
+    return measurement
+
+
+def tell(history: History, measurement: Measurement, as_json: bool) -> None:
+    """Everything that a paper needs to say, as JSON; or a line for each state."""
     if as_json:
-        versions = {"python": sys.version.split()[0], **_versions("torch", "numpy")}
-        facts = {
-            "branch": history.branch, "commit": history.tip, "budget": str(history.run.budget), "machine": machine_name(),
-            "versions": versions, "command": " ".join(["autoresearch", *sys.argv[1:]]), "against": against,
-        }  # fmt: skip
-        typer.echo(json.dumps({**facts, "comparisons": [_plain(one) for one in found]}, indent=2))
+        run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
+        comparisons = [_plain(one) for one in measurement.comparisons]
+        typer.echo(json.dumps({**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}, indent=2))
         return
-    for one in found:
-        interval = f"  95 % from {one.interval[0]:+.6f} to {one.interval[1]:+.6f}" if one.interval else ""
-        delta = f"{one.delta:+.6f}" if one.delta is not None else ""
-        typer.echo(f"{ascii(one.what)[1:-1]}: {one.verdict}  {delta}{interval}  ({len(one.pairs)} pairs {against})")
+    for one in measurement.comparisons:
+        typer.echo(f"{ascii(one.what)[1:-1]}: {one}, against {measurement.against}")
 
 
 def _plain(one: Comparison) -> dict[str, Any]:
@@ -85,8 +95,13 @@ def _versions(*names: str) -> dict[str, str]:
     return found
 
 
-def trial_of(history: History, number: int) -> Trial:
-    """The trial `number`; UsageFault where it has no verdict."""
+def trial_of(history: History, number: int | None) -> Trial:
+    """The trial `number`, or the one at the tip; UsageFault where it has no verdict, or nothing was kept."""
+    if number is None:
+        best = incumbent_of(history.trials)
+        if best is None or best.status == "baseline":
+            raise UsageFault("nothing was kept, so there is no gain to measure again", "autoresearch log")
+        return best
     for trial in history.trials:
         if trial.number == number:
             return trial

@@ -11,6 +11,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.terminal import pager, watch_status
+from agent.comparison import Comparison, replication_of
 from agent.display.export import FORMATS
 from agent.display.pen import open_console
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
@@ -84,6 +85,8 @@ def status(
         else:
             console = open_console()
             console.print(status_page(standing.branch, standing.pid, standing.in_flight, history.trials, console))
+            if standing.replicated:
+                console.print(f"again   {standing.replicated}, against the baseline", highlight=False)
 
 
 @app.command(epilog=epilog(*LOG_EXAMPLES))
@@ -127,7 +130,7 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
             console.print(attempt_page(found, text, console))
         else:
             against = next((trial for trial in history.trials if trial.number == found.against), None)
-            console.print(trial_page(found, text, _log_path(history, number), console, against))
+            console.print(trial_page(found, text, _log_path(history, number), console, against, history.measurements))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
@@ -183,20 +186,22 @@ class Standing(Record):
     in_flight: tuple[Attempt, ...]
     counts: dict[str, int]
     best: Trial | None
+    replicated: Comparison | None
+    """The best against the baseline, where `replicate` has measured it."""
     noise: float | None
     cost: float
 
 
 def _standing(history: History) -> Standing:
-    run, trials = history.run, history.trials
-    pid = history.owner
+    run, trials, pid, best = history.run, history.trials, history.owner, incumbent_of(history.trials)
     counts: dict[str, int] = {}
     for trial in trials:
         counts[trial.status] = counts.get(trial.status, 0) + 1
     return Standing(
         branch=history.branch, running=pid is not None, pid=pid, method=run.method, model=run.model,
-        budget=str(run.budget), in_flight=history.in_flight, counts=counts, best=incumbent_of(trials),
-        noise=noise_of(trials).sd, cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
+        budget=str(run.budget), in_flight=history.in_flight, counts=counts, best=best,
+        replicated=replication_of(history.measurements, best), noise=noise_of(trials).sd,
+        cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
     )  # fmt: skip
 
 

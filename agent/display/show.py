@@ -1,12 +1,13 @@
 """One trial in full: what was claimed beside what changed, scores, curve, where it came from, and the diff."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from agent.comparison import Measurement
 from agent.display.claims import contradictions, flops_per_token
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
 from agent.records import Attempt, Change, Proposal, Provenance, Result, Trial, Value
@@ -15,15 +16,17 @@ CURVE_CELLS = 40
 FACTS = 12
 
 
-def trial_page(trial: Trial, diff: str, log: str | None, console: Console, incumbent: Trial | None = None) -> RenderableType:
+def trial_page(
+    trial: Trial, diff: str, log: str | None, console: Console, incumbent: Trial | None = None, again: Sequence[Measurement] = ()
+) -> RenderableType:
     """Everything the ledger knows of `trial`; `diff` is its attempt against its parent, `log` its log's path here.
 
-    incumbent: what it was compared with, to hold the claim against.
+    incumbent: what it was compared with, to hold the claim against. again: what was measured afterwards.
     """
     pen = pen_for(console)
     return Group(
         _title(trial, pen), Text(""), _claim(trial.proposal, _changes(trial.changes, pen), pen), Text(""),
-        *_denied(trial, incumbent, pen), *_rationale(trial.proposal, pen), _facts(trial, log, pen), Text(""),
+        *_denied(trial, incumbent, pen), *_rationale(trial.proposal, pen), _facts(trial, log, again, pen), Text(""),
         _edits(trial.proposal, pen) if trial.status == "refused" else diff_view(diff, console),
     )  # fmt: skip
 
@@ -113,12 +116,13 @@ def _edits(proposal: Proposal, pen: Pen) -> Text:
     return text if proposal.edits else Text("no edits", style="dim")
 
 
-def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
+def _facts(trial: Trial, log: str | None, again: Sequence[Measurement], pen: Pen) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
     lines = [("reason", trial.reason)]
     lines += list(_compared(trial))
+    lines += [(one.kind, f"{found}, against {one.against}") for one in again if (found := one.of(trial.number))]
     lines += list(measured(trial.result, pen)) if trial.result else []
     lines += [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")] if (flops := flops_per_token(trial)) else []
     lines += [("proposed by", provenance(trial.proposal.by))]

@@ -110,7 +110,7 @@ def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tu
     best = incumbent_of(trials)
     failed = [trial for trial in trials if trial.status in FAILED or trial.status == "refused"]
     kept = best is not None and best.status in TAKEN
-    commands = [f"autoresearch show {best.number}", f"autoresearch diff {best.number}"] if best and kept else []
+    commands = [f"autoresearch show {best.number}", f"autoresearch replicate {best.number}"] if best and kept else []
     commands += [f"autoresearch show {failed[-1].number}"] if failed and (not kept or len(failed) * 2 > len(trials)) else []
     commands += [f"autoresearch resume {branch}"] if more else []
     commands += [f"autoresearch log {branch}", f"autoresearch status {branch}", "autoresearch export --format tsv"]

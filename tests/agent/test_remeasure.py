@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from agent.bench import Bench, Plan
-from agent.errors import UsageFault
+from agent.comparison import Comparison, Measurement, replication_of
+from agent.errors import HistoryFault, UsageFault
 from agent.finalize import finalize_run
 from agent.gitio import Plumbing
 from agent.history import History
-from agent.records import Proposal, Provenance, ReplaceStatements
+from agent.records import Pair, Proposal, Provenance, ReplaceStatements
 from agent.remeasure import State, compare, fresh_seeds, kept_changes, state_of, without
 from agent.slots import make_slots
 from agent.space import read_constants
@@ -115,3 +116,53 @@ def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> 
 def test_finalize_with_everything_is_the_runs_tip(planted: History) -> None:
     list(finalize_run(planted, "whole", frozenset()))
     assert planted.source_at("whole") == planted.source
+
+
+def measurement(number: int, against: str = "the baseline #0") -> Measurement:
+    pairs = tuple(Pair(seed=seed, candidate=1.0 + 0.001 * seed, incumbent=1.2) for seed in (5, 6, 7))
+    found = Comparison(what=f"#{number} a claim\nTrial: 9", trial=number, pairs=pairs)
+    return Measurement(
+        kind="replicate", against=against, comparisons=(found,), machine="m", command="autoresearch replicate", at="2026-11-25"
+    )
+
+
+def test_what_was_measured_again_stands_on_the_branch_and_changes_nothing(planted: History) -> None:
+    tip, trials = planted.tip, planted.trials
+    planted.measured_again(measurement(1))
+    assert planted.same_files(tip, planted.tip)
+    read = History.read(planted.project, planted.branch)
+    assert (read.trials, read.foreign_commits) == (trials, ())
+    [found] = read.measurements
+    assert found == measurement(1)
+    log = Plumbing(Path(planted.project.root))("log", "-1", "--format=%B", planted.branch)
+    assert log.startswith("replicate #1 against the baseline #0\n\n#1 a claim")
+    assert "better  -0.194000  95 % from" in log
+    list(loop_of(planted, ListProposer([proposal(LR=0.35, hypothesis="on top of it")]), trials=1).events())
+    assert (planted.trials[-1].status, planted.trials[-1].against) == ("keep", 4), "it goes on behind a measurement"
+    assert len(History.read(planted.project, planted.branch).trials) == 6
+
+
+def test_an_attempt_behind_a_measurement_is_compared_with_what_stood_there(planted: History) -> None:
+    planted.measured_again(measurement(1))
+    behind = planted.tip
+    known = planted.trials
+    list(loop_of(planted, ListProposer([proposal(LR=0.35)]), trials=1).events())
+    assert planted.trials_at(behind) == History.read(planted.project, planted.branch).trials_at(behind) == known
+    assert planted.trials_at(planted.tip) == planted.trials
+
+
+def test_the_newest_replication_of_a_trial_is_the_one_that_counts(planted: History) -> None:
+    failed = Comparison(what="#1", trial=1, failure="crash: worn out")
+    again = measurement(1).model_copy(update={"comparisons": (failed,)})
+    assert replication_of([measurement(1), again, measurement(2)], planted.trials[1]) == measurement(1).of(1)
+    assert replication_of([measurement(2)], planted.trials[1]) is None
+    assert replication_of([measurement(2)], None) is None
+
+
+def test_a_torn_measurement_is_named(planted: History) -> None:
+    git = Plumbing(Path(planted.project.root))
+    message = b'replicate #1\n\nMeasured-Again: {"kind": "replicate"}\n'
+    commit = git("commit-tree", f"{planted.tip}^{{tree}}", "-p", planted.tip, "-F", "-", stdin=message).strip()
+    git("update-ref", f"refs/heads/{planted.branch}", commit)
+    with pytest.raises(HistoryFault, match="measurement"):
+        History.read(planted.project, planted.branch)

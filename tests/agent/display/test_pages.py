@@ -85,7 +85,7 @@ def test_the_summary_answers_best_noise_cost_and_what_next() -> None:
     assert "noise   no comparison repeated yet, ±0.001000 between seeds (3 runs)" in text
     assert "trials  1 baseline, 1 keep, 2 discard, 1 crash, 1 oom, 1 timeout, 1 refused" in text
     assert "spent   $0.12" in text
-    assert text.rstrip().endswith("next\n  autoresearch show 2\n  autoresearch diff 2\n  autoresearch resume autoresearch/t")
+    assert text.rstrip().endswith("next\n  autoresearch show 2\n  autoresearch replicate 2\n  autoresearch resume autoresearch/t")
 
 
 def test_the_next_commands_fit_what_happened() -> None:
@@ -95,7 +95,7 @@ def test_the_next_commands_fit_what_happened() -> None:
     assert next_commands("b", (baseline, crashed))[0] == "autoresearch show 1"
     kept = scored(2, "keep", 1.8, "y", -0.1)
     assert next_commands("b", (baseline, kept, crashed), more=False) == (
-        "autoresearch show 2", "autoresearch diff 2", "autoresearch log b",
+        "autoresearch show 2", "autoresearch replicate 2", "autoresearch log b",
     )  # fmt: skip
 
 
