@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
-from agent.machine import machine_name
+from agent.machine import Conditions, conditions, machine_name
 from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
 from agent.rehearsal import foretold, pays, rehearsal_of
 from agent.slots import Slot
@@ -29,6 +29,8 @@ OVERHEAD_SLACK_SECONDS = 20.0
 # With a budget in steps the work is fixed and the time is not: a candidate may be this much slower than the baseline.
 STEPS_MARGIN = 5.0
 POLL_SECONDS = 0.5
+# Reading clock and heat asks a driver, which takes a while: so many looks at the log to one look at those.
+LOOKS_PER_READING = 20
 TAIL_BYTES = 4096
 
 
@@ -106,8 +108,8 @@ class Bench:
                 return None
             case Unscored() as failure:
                 return _failed(failure, self._runner.tier)
-            case Measured() as measured:
-                return _scored(measured, order, self._plan.budget, self._runner.tier)
+            case (Measured() as measured, Conditions() as found):
+                return _scored(measured, order, self._plan.budget, self._runner.tier, found)
 
     def _rehearse(self, assignment: Assignment, cancel: threading.Event) -> Unscored | Stopped | None:
         """What the first run of new code in small comes to; None where nothing speaks against the real one."""
@@ -119,14 +121,17 @@ class Bench:
             job = rehearsal_of(self._job(here, home / "rehearsal.log", assignment), here / "data")
             return foretold(measure(job, self._runner, cancel))
 
-    def _measure(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Measured | Unscored | Stopped:
+    def _measure(
+        self, assignment: Assignment, listen: Listener, cancel: threading.Event
+    ) -> tuple[Measured, Conditions] | Unscored | Stopped:
         number, order = assignment.attempt.number, assignment.order
         name = f"train-{order.seed}" if order.role == "candidate" else f"incumbent-{order.seed}"
         home = self._folder / f"{number:04d}"
         with _Exported(home / name, order.commit, self._export) as here:
             job = self._job(here, home / f"{name}.log", assignment)
-            with _Watched(number, Path(job.log), listen):
-                return measure(job, self._runner, cancel, lambda: listen(Scoring(number)))
+            with _Watched(number, Path(job.log), assignment.slot, listen) as watched:
+                came = measure(job, self._runner, cancel, watched.trained)
+            return (came, watched.conditions) if isinstance(came, Measured) else came
 
     def _job(self, here: Path, log: Path, assignment: Assignment) -> Job:
         plan, slot = self._plan, assignment.slot
@@ -169,23 +174,33 @@ def _remove(folder: Path) -> None:
 
 
 class _Watched:
-    """Follows a training log while it grows and reports how far the training is."""
+    """Follows a training log while it grows and reports how far the training is, and what state the machine was in meanwhile."""
 
-    def __init__(self, number: int, log: Path, listen: Listener) -> None:
-        self._number, self._log, self._listen = number, log, listen
-        self._over = threading.Event()
+    def __init__(self, number: int, log: Path, slot: Slot, listen: Listener) -> None:
+        self._number, self._log, self._slot, self._listen = number, log, slot, listen
+        self.conditions = Conditions()
+        self._over, self._trained = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"watch-{number}", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
 
+    def trained(self) -> None:
+        """Training has ended: what the machine does from now on says nothing of it."""
+        self._trained.set()
+        self._listen(Scoring(self._number))
+
     def _follow(self) -> None:
-        last = None
+        last, looks = None, 0
         while not self._over.wait(POLL_SECONDS):
+            if looks % LOOKS_PER_READING == 0 and not self._trained.is_set():
+                self.conditions = conditions(self._slot.cpus, self._slot.gpus)
+            looks += 1
             points = parse_progress(self._tail())
             if points and points[-1] != last:
                 last = points[-1]
@@ -216,9 +231,10 @@ def _failed(run: Unscored, tier: str) -> Result:
     )  # fmt: skip
 
 
-def _scored(run: Measured, order: Order, budget: Budget, tier: str) -> Result:
+def _scored(run: Measured, order: Order, budget: Budget, tier: str, found: Conditions) -> Result:
     score = Score(
-        value=run.value, seed=order.seed, kind=run.score, role=order.role, machine=machine_name(), speed=_speed(run, budget)
+        value=run.value, seed=order.seed, kind=run.score, role=order.role, machine=machine_name(), speed=_speed(run, budget),
+        clock=found.clock, celsius=found.celsius,
     )  # fmt: skip
     return Result(
         status="scored",

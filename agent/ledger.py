@@ -25,7 +25,7 @@ from agent.judge import (
     noise_of,
 )
 from agent.machine import machine_name
-from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious
+from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious, unsteady
 from agent.preflight import foresee
 from agent.program import read_program
 from agent.propose import Context, Unreadable
@@ -257,6 +257,18 @@ class Ledger:
             reason = f"{decision.reason}, but the tip has moved since: tried again on it"
             return verdict.model_copy(update={"status": "discard", "reason": reason, "charge": None, "again": True})
         return verdict
+
+    def advice(self, baseline: Trial) -> str | None:
+        """What to do about a machine on which the runs of `baseline` took turns at being fast; None where they did not."""
+        own = baseline.result.own if baseline.result else ()
+        apart = unsteady(own) if self._timed and all(score.kind == "sealed" for score in own) else None
+        steps = baseline.result.facts.get("num_steps") if baseline.result else None
+        if apart is None or not isinstance(steps, int):
+            return None
+        return (
+            f"the baseline's runs differ by {apart:.0%} in speed, so scores also measure the load of this machine: "
+            f"--budget {steps}steps would not"
+        )
 
     # ------------------------------------------------------------ results
 

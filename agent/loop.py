@@ -206,6 +206,8 @@ class Loop:
         elif trial.status in FAILED:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
+        elif advice := self._ledger.advice(trial):
+            yield Note(advice)
         if replay:
             self._staged.appendleft(replay)
             yield Note(f"#{trial.number} improved on an older state; it will be tried again on the newest one")

@@ -1,10 +1,15 @@
-"""Which machine a score was measured on: a short name that stays the same between runs and differs between machines."""
+"""Which machine a score was measured on, and the state it was in: a name that stays the same between runs, clock and heat."""
 
 import hashlib
 import platform
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import fmean
+
+SYSTEM = Path("/sys")
 
 
 @cache
@@ -15,13 +20,50 @@ def machine_name() -> str:
     return f"{digits} {_accelerator() or platform.machine()}"
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """How fast what computes was clocked (MHz) and how hot it was (degrees Celsius); None where the machine does not say."""
+
+    clock: float | None = None
+    celsius: float | None = None
+
+
+def conditions(cpus: Sequence[int], gpus: Sequence[int], system: Path = SYSTEM) -> Conditions:
+    """Of a slot, now: of its first GPU (by nvidia-smi, not run on such a machine yet), else of its cores.
+
+    system: where Linux shows its devices. A virtual machine shows neither clock nor heat.
+    """
+    if gpus:
+        words = _smi("clocks.sm,temperature.gpu", f"--id={gpus[0]}", unit="nounits").split(",")
+        clock, celsius = (_float(word) for word in words) if len(words) == 2 else (None, None)
+        return Conditions(clock, celsius)
+    clocks = [_float(_read(system / f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq")) for cpu in cpus]
+    heat = [_float(_read(path)) for path in system.glob("class/thermal/thermal_zone*/temp")]
+    known = [clock / 1000 for clock in clocks if clock is not None]
+    hot = [celsius / 1000 for celsius in heat if celsius is not None]
+    return Conditions(round(fmean(known), 1) if known else None, max(hot, default=None))
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _accelerator() -> str:
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return _smi("name").partition("\n")[0].strip()
+
+
+def _smi(query: str, *options: str, unit: str = "") -> str:
+    """What nvidia-smi answers, a line for each device; nothing where there is none."""
+    form = ",".join(part for part in ("csv", "noheader", unit) if part)
+    command = ["nvidia-smi", f"--query-gpu={query}", f"--format={form}", *options]
     try:
         run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return run.stdout.splitlines()[0].strip() if run.returncode == 0 and run.stdout.strip() else ""
+    return run.stdout if run.returncode == 0 else ""
 
 
 def _processor() -> str:
@@ -29,7 +71,7 @@ def _processor() -> str:
     return lines[0].partition(":")[2].strip() if lines else platform.processor()
 
 
-def _read(path: str) -> str:
+def _read(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -8,6 +8,8 @@ from agent.records import Pair, Role, Score, Trial
 SAME_SPEED = 0.85
 # A candidate as large as the incumbent, and slower than this: the incumbent is run again before anybody blames the idea.
 SUSPICIOUS_SPEED = 0.75
+# A machine on which equal code trains at speeds that differ by more than this: a budget in seconds measures its load as well.
+UNSTEADY = 0.05
 # So many trials without a run of the incumbent, and it is run again: a slow drift shows in no single trial.
 CHECK_EVERY = 25
 
@@ -66,6 +68,13 @@ def suspicious(screen: Score, parameters: int | None, incumbent: Score | None, t
     if incumbent is None or not screen.speed or not incumbent.speed or parameters != there:
         return False
     return screen.speed < SUSPICIOUS_SPEED * incumbent.speed
+
+
+def unsteady(scores: Sequence[Score]) -> float | None:
+    """How far apart the slowest and the fastest of runs of equal code are, as a share of the fastest, where that is too far."""
+    speeds = [score.speed for score in scores if score.speed]
+    apart = 1 - min(speeds) / max(speeds) if speeds else 0.0
+    return apart if apart > UNSTEADY else None
 
 
 def overdue(trials: Sequence[Trial], number: int) -> bool:

@@ -157,7 +157,8 @@ class Score(Record):
     """One val_bpb (bits per byte, lower is better) with the harness's seed it was measured under.
 
     role: of the attempt itself, or of the incumbent, run again for comparison. machine: which one. speed: steps a second of
-    training, on the harness's clock; for a budget in seconds with the steps that train.py says it made.
+    training, on the harness's clock; for a budget in seconds with the steps that train.py says it made. clock (MHz) and celsius:
+    of what computed, near the end of training, where the machine says.
     """
 
     value: FiniteFloat
@@ -166,6 +167,8 @@ class Score(Record):
     role: Role = "candidate"
     machine: str = ""
     speed: FiniteFloat | None = Field(default=None, gt=0)
+    clock: FiniteFloat | None = None
+    celsius: FiniteFloat | None = None
 
 
 class Pair(Record):

@@ -152,7 +152,9 @@ def _compared(trial: Trial) -> Iterator[tuple[str, str]]:
 def measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
     """What was measured, as names and words; those that are empty are not known."""
     for score in result.scores:
-        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}"
+        clock = f"  {score.clock:,.0f} MHz" if score.clock is not None else ""
+        heat = f"  {score.celsius:.0f} C" if score.celsius is not None else ""
+        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}{clock}{heat}"
     if result.curve:
         first, last = result.curve[0], result.curve[-1]
         yield "loss", f"{pen.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}"

@@ -21,6 +21,7 @@ from agent.records import (
     Trial,
 )
 from agent.space import read_constants, read_space
+from sandbox.budget import Budget
 from tests.agent.study import project_of, proposal, settle, study
 
 
@@ -182,3 +183,20 @@ def test_a_training_that_writes_half_a_surrogate_pair_into_its_constants(ledger:
     trial, _ = settle(ledger, begun(ledger, proposal(edit)), scored(0.5))
     assert trial.status == "keep"
     assert "NAME" not in trial.configuration
+
+
+def test_a_machine_of_changing_speed_is_advised_a_budget_in_steps(tmp_path: Path) -> None:
+    with study(tmp_path, budget=Budget(amount=60, unit="s")) as history:
+        ledger = Ledger(history, read_space)
+        settle(ledger, ledger.begin_baseline(), scored(0.99, 1.0, 1.01))
+    [baseline] = ledger.history.trials
+    assert baseline.result
+    own = [score.model_copy(update={"speed": speed}) for score, speed in zip(baseline.result.own, (10.0, 8.0, 9.0), strict=True)]
+    uneven = baseline.result.model_copy(update={"scores": tuple(own), "facts": {"num_steps": 600}})
+    advice = ledger.advice(baseline.model_copy(update={"result": uneven}))
+    assert advice == (
+        "the baseline's runs differ by 20% in speed, so scores also measure the load of this machine: --budget 600steps would not"
+    )
+    assert ledger.advice(baseline) is None
+    printed = uneven.model_copy(update={"scores": tuple(one.model_copy(update={"kind": "self-reported"}) for one in own)})
+    assert ledger.advice(baseline.model_copy(update={"result": printed})) is None, "its budget is its own"

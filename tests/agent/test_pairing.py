@@ -1,6 +1,8 @@
 """Only scores of one machine, at one speed, under one seed are compared; and runs take turns."""
 
-from agent.pairing import CHECK_EVERY, comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious
+import pytest
+
+from agent.pairing import CHECK_EVERY, comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious, unsteady
 from agent.records import Pair, Proposal, Provenance, Result, Role, Score, Trial
 
 
@@ -65,3 +67,9 @@ def test_an_incumbent_that_was_not_run_for_long_is_overdue() -> None:
     assert overdue(trials, 0)
     trials.append(trial(CHECK_EVERY + 1, "discard", score(2, 0), score(1, 0, "incumbent"), against=0))
     assert not overdue(trials, 0)
+
+
+def test_a_machine_of_changing_speed_is_noticed_on_equal_code() -> None:
+    assert unsteady([score(1.0, 0, speed=10.0), score(1.0, 1, speed=9.0)]) == pytest.approx(0.1)
+    assert unsteady([score(1.0, 0, speed=10.0), score(1.0, 1, speed=9.8)]) is None
+    assert unsteady([score(1.0, 0, speed=None)]) is None
