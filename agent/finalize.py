@@ -24,7 +24,7 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
             continue
         source = _applied(history, trial, source)
         tip = git("commit-tree", history.tree_with(source, tip), "-p", tip, "-F", "-", stdin=_message(trial).encode()).strip()
-        yield f"{tip[:12]} {trial.proposal.hypothesis.splitlines()[0].encode('ascii', 'replace').decode()}"
+        yield f"{tip[:12]} {trial.proposal.hypothesis.splitlines()[0]}"
     git("update-ref", f"refs/heads/{branch}", tip, "")
     yield f"next: git diff {history.run.start_commit[:12]} {branch}"
 

@@ -44,6 +44,8 @@ LOOKS = len(FUTILITY) + 1
 ALLOWANCE = 1.5
 CONFIDENCE = 0.95
 STANDARD = NormalDist()
+# Beyond this a multiple of the noise is no longer a figure that anybody reads.
+MANY_TIMES = 100
 # Points at which the luck of a screen is integrated.
 GRID = 64
 # Of 100 no-op trials. Below this the calibrated levels no longer hold what they promise (0.19 were measured for a budget of 0.1).
@@ -234,7 +236,7 @@ def critical(level: float, degrees: int) -> float:
 
 
 def _times(gain: float, tau: float) -> str:
-    return f"{gain / tau:.1f} times" if tau else "infinitely often"
+    return f"{gain / tau:.1f} times" if gain < MANY_TIMES * tau else f"more than {MANY_TIMES} times"
 
 
 # ---------------------------------------------------------------- the run's noise

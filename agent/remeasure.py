@@ -12,7 +12,8 @@ from agent.comparison import Comparison
 from agent.edit import Applied, apply, diff
 from agent.errors import HistoryFault
 from agent.history import History
-from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, Trial
+from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, SetConstant, Trial
+from agent.space import read_constants
 from sandbox.record import Record
 
 
@@ -100,13 +101,17 @@ def kept_changes(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 
 def without(history: History, trial: Trial) -> Without:
-    """The tip's train.py with the change of `trial` undone: the reverse of its edits, where later ones have left their place."""
+    """The tip's train.py with the change of `trial` undone: the reverse of its edits, but for what later ones have set anew."""
     before, after = history.source_at(f"{trial.attempt}^"), history.source_at(trial.attempt)
-    back = apply(history.source, reverse(before, after))
+    then, now = read_constants(after), read_constants(history.source)
+    still = [e for e in reverse(before, after) if not isinstance(e, SetConstant) or now.get(e.name) == then.get(e.name)]
+    if not still:
+        return Without(trial, None, "later changes replaced it")
+    back = apply(history.source, still)
     if not isinstance(back, Applied):
         return Without(trial, None, f"later changes build on it ({back})")
     if back.source == history.source:
-        return Without(trial, None, "a later change replaced it")
+        return Without(trial, None, "later changes replaced it")
     return Without(trial, back.source)
 
 

@@ -63,10 +63,12 @@ def finalize(
 ) -> None:
     """Write what was kept as clean commits, one a change, each with its measured effect, ready to be reviewed and merged."""
     from agent.cli.session import find_place
+    from agent.display.pen import open_console, pen_for
     from agent.finalize import finalize_run
 
     place = find_place(Path.cwd())
     with History.read(place.project, branch or newest(place.project)) as history:
         name = to or f"{history.run.tag}-final"
+        console = open_console()
         for line in finalize_run(history, name, frozenset(drop or ())):
-            typer.echo(line)
+            console.print(pen_for(console).line(line))

@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
 import typer
 
 from agent.bench import Bench
-from agent.cli.session import Kit, bench_of, find_place, prepared
+from agent.cli.session import Kit, bench_of, find_place, prepared, proven
 from agent.comparison import Comparison, Measurement
+from agent.display.pen import open_console, pen_for
 from agent.errors import HistoryFault, UsageFault
+from agent.events import Event, TrialStarted
 from agent.history import History
 from agent.judge import incumbent_of
 from agent.machine import machine_name
@@ -23,7 +26,6 @@ from agent.records import Proposal, Provenance, Trial
 from agent.remeasure import State, compare, fresh_seeds, without
 from agent.runs import newest
 from agent.slots import make_slots, this_machine
-from sandbox.choose import choose_runner
 
 
 @contextmanager
@@ -35,13 +37,21 @@ def lab(branch: str | None, unsafe: bool) -> Iterator[tuple[History, Bench]]:
         data = prepared(place.project, history.worktree)
         if data and data.fingerprint != history.run.data_fingerprint:
             raise HistoryFault("the validation data here is not what this run was measured on", "autoresearch log")
-        yield history, bench_of(history, Kit(place.settings, slots, choose_runner(unsafe), data, history.run.caps))
+        yield history, bench_of(history, Kit(place.settings, slots, proven(unsafe), data, history.run.caps))
 
 
 def measured(history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int) -> list[Comparison]:
     """Each of `states` beside `reference`, under `seeds` seeds by which nothing was decided."""
     fresh = fresh_seeds(history.trials, seeds, history.run.seed)
-    return list(compare(bench, states, reference, fresh, lambda _: None, threading.Event())) if states else []
+    console = open_console(stderr=True)
+    runs, done = len(fresh) * (len(states) + 1), count(1)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TrialStarted):
+            what = pen_for(console).line(event.attempt.proposal.hypothesis)
+            console.print(f"training {next(done)} of {runs}, seed {event.seed}: {what}")
+
+    return list(compare(bench, states, reference, fresh, listen, threading.Event())) if states else []
 
 
 def ablations(history: History, kept: Sequence[Trial]) -> tuple[list[State], list[Comparison]]:
@@ -77,8 +87,9 @@ def tell(history: History, measurement: Measurement, as_json: bool) -> None:
         comparisons = [_plain(one) for one in measurement.comparisons]
         typer.echo(json.dumps({**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}, indent=2))
         return
+    console = open_console()
     for one in measurement.comparisons:
-        typer.echo(f"{ascii(one.what)[1:-1]}: {one}, against {measurement.against}")
+        console.print(f"{pen_for(console).line(one.what)}: {one}, against {measurement.against}")
 
 
 def _plain(one: Comparison) -> dict[str, Any]:

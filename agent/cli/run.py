@@ -21,7 +21,6 @@ from agent.runs import brief_at, head_of, newest, next_tag
 from agent.settings import Caps, RunSettings, size_in_bytes
 from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
-from sandbox.choose import choose_runner
 
 # Seconds; a constant beyond a month is no budget.
 MAX_TIME_BUDGET = 30 * 24 * 3600
@@ -111,7 +110,7 @@ def start(
     It works on the train.py of this folder's last commit; your checkout stays as it is. Ctrl-C once finishes the trial in
     training, twice stops at once; either way `autoresearch resume` goes on.
     """
-    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, work
+    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, proven, work
 
     place, cancel = find_place(Path.cwd()), threading.Event()
     project = place.project
@@ -125,7 +124,7 @@ def start(
     allowance = _allowance(budget or wishes.budget, project)
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, project, tag, cancel)
-    sandbox = choose_runner(unsafe)
+    sandbox = proven(unsafe)
     data = prepared(project, Path(project.root))
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
     run = RunSettings(
@@ -158,14 +157,14 @@ def resume(
     After a stop, after a crash, in a fresh clone or on another machine. Bounds and limits that are not given are those of the
     start.
     """
-    from agent.cli.session import Kit, build_proposer, find_place, prepared, work
+    from agent.cli.session import Kit, build_proposer, find_place, prepared, proven, work
 
     place = find_place(Path.cwd())
     with History.open(place.project, branch or newest(place.project)) as history:
         run, cancel = history.run, threading.Event()
         slots = make_slots(workers or run.workers, *this_machine())
         proposer = build_proposer(run.method, run.model, place.project, run.tag, cancel)
-        sandbox = choose_runner(unsafe)
+        sandbox = proven(unsafe)
         data = prepared(place.project, history.worktree)
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)

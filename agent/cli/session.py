@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from agent.propose.replay import Replay
 from agent.settings import Caps, Settings, read_settings
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
-from sandbox.choose import Chosen
+from sandbox.choose import Chosen, choose_runner
 
 # Leave a fifth of the memory to the machine: a trial that takes the harness down with it takes the night.
 MEMORY_SHARE = 0.8
@@ -95,12 +96,24 @@ def build_proposer(method: str, model: str | None, project: Project, tag: str, c
     return METHODS[method].build(Recorded(open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel), transcripts))
 
 
+def proven(unsafe: bool) -> Chosen:
+    """The sandbox to train in. Proving it takes seconds, and so does the data: a terminal is told what it waits for."""
+    _tell("proving the sandbox")
+    return choose_runner(unsafe)
+
+
+def _tell(what: str) -> None:
+    if sys.stderr.isatty():
+        open_console(stderr=True).print(f"{what} ...", style="dim")
+
+
 def prepared(project: Project, checkout: Path) -> Prepared | None:
     """The data that prepare.py, as it stands in `checkout`, makes; None for a printed score, whose data is the user's affair."""
     if project.score == "printed":
         return None
     if project.prepare is None:
         raise ProjectFault("a sealed score needs a prepare.py beside train.py", "autoresearch init")
+    _tell("preparing the data")
     return prepare_data(checkout / project.prepare)
 
 

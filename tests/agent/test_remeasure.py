@@ -13,7 +13,7 @@ from agent.finalize import finalize_run
 from agent.gitio import Plumbing
 from agent.history import History
 from agent.records import Pair, Proposal, Provenance, ReplaceStatements
-from agent.remeasure import State, compare, fresh_seeds, kept_changes, state_of, without
+from agent.remeasure import State, Without, compare, fresh_seeds, kept_changes, state_of, without
 from agent.slots import make_slots
 from agent.space import read_constants
 from sandbox.outcome import Crashed, Outcome, RunSpec, Usage
@@ -93,8 +93,16 @@ def test_a_change_that_a_later_one_replaced_cannot_be_taken_out(tmp_path: Path) 
         list(loop_of(history, ListProposer([proposal(LR=0.2), proposal(LR=0.4)]), trials=2).events())
         first, second = kept_changes(history.trials)
         assert without(history, second).source is not None
-        taken = without(history, first)
-        assert taken.source is None or read_constants(taken.source)["LR"] == 0.1
+        assert without(history, first) == Without(first, None, "later changes replaced it")
+
+
+def test_of_a_change_only_what_still_stands_is_taken_out(tmp_path: Path) -> None:
+    with study(tmp_path, verdict="greedy") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2, DEPTH=5), proposal(LR=0.4)]), trials=2).events())
+        taken = without(history, kept_changes(history.trials)[0])
+        assert taken.source
+        constants = read_constants(taken.source)
+        assert (constants["LR"], constants["DEPTH"]) == (0.4, 4)
 
 
 def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> None:
