@@ -124,15 +124,30 @@ class Night:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """A mean over nights, and its standard error."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def of(cls, samples: Sequence[float]) -> "Mean":
+        return cls(fmean(samples), sqrt(variance(samples) / len(samples)))
+
+    def __format__(self, form: str) -> str:
+        return f"{self.value:{form}} ±{self.error:{form.lstrip('+')}}"
+
+
+@dataclass(frozen=True)
 class Row:
     """What one rule does; see the module's docstring."""
 
-    false_keeps: float
-    power: tuple[float, ...]
-    repeats: float
-    kept: float
-    gap: float
-    after: float
+    false_keeps: Mean
+    power: tuple[Mean, ...]
+    repeats: Mean
+    kept: Mean
+    gap: Mean
+    after: Mean
 
 
 def nights(
@@ -157,19 +172,19 @@ def measure(name: str, rule: Rule, count: int, sigma: float, seeds: float) -> Ro
             name,
             rule,
             lambda rng, b=better: [-b if i % 10 == 9 else float(rng.exponential(3)) * (rng.random() > 0.3) for i in range(60)],
-            count // 4,
+            count,
             seeds,
         )  # type: ignore[misc]
-        power.append(fmean(fmean(kept[9::10]) for _, kept in mixed))
+        power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
     history = [effect / sigma for effect in published_effects()]
     published = nights(name, rule, lambda _: history, count // 2, seeds)
     return Row(
-        false_keeps=fmean(sum(kept) for _, kept in idle),
+        false_keeps=Mean.of([sum(kept) for _, kept in idle]),
         power=tuple(power),
-        repeats=fmean(1 - (len(history) + 1) / night.runs for night, _ in published),
-        kept=fmean(sum(kept) for _, kept in published),
-        gap=fmean(night.claimed - night.quality for night, _ in published),
-        after=fmean(night.replicated() - night.quality for night, _ in published),
+        repeats=Mean.of([1 - (len(history) + 1) / night.runs for night, _ in published]),
+        kept=Mean.of([sum(kept) for _, kept in published]),
+        gap=Mean.of([night.claimed - night.quality for night, _ in published]),
+        after=Mean.of([night.replicated() - night.quality for night, _ in published]),
     )
 
 
@@ -183,14 +198,11 @@ def main() -> None:
     options = parser.parse_args()
     rule = Rule(false_keeps=options.false_keeps)
     print(f"{options.nights} nights; budget {options.false_keeps:g} false keeps per 100 trials")
-    print(f"{'':8}{'false keeps':>12}{'power 1, 2, 3 sigma':>24}{'repeats':>10}{'kept of 125':>13}{'gap':>8}{'after':>8}")
     for name in RULES:
         row = measure(name, rule, options.nights, options.sigma, options.seeds)
-        powers = "  ".join(f"{power:4.0%}" for power in row.power)
-        print(
-            f"{name:8}{row.false_keeps:12.2f}{powers:>24}{row.repeats:10.1%}{row.kept:13.1f}{row.gap:+8.2f}{row.after:+8.2f}",
-            flush=True,
-        )
+        powers = ", ".join(f"{power:.1%}" for power in row.power)
+        print(f"{name}: {row.false_keeps:.2f} false keeps; power {powers}; {row.repeats:.1%} of runs repeat", flush=True)
+        print(f"        {row.kept:.1f} of 125 kept; gap {row.gap:+.2f}; after {row.after:+.2f}", flush=True)
 
 
 if __name__ == "__main__":
