@@ -30,15 +30,15 @@ from sandbox.record import Record
 VerdictRule = Literal["sequential", "greedy"]
 
 # In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
-SCREEN = 0.82
-# Better by more than this on the screen (five standard deviations of a run), and by what the budget asks: luck alone cannot.
-BEYOND_DOUBT = 3.6
+SCREEN = 0.83
+# Better by more than this on the screen (nearly five standard deviations of a run), and by what the budget asks: luck alone cannot.
+BEYOND_DOUBT = 3.4
 SCREEN_SHARE = 0.2
 BOOST = 7.6
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again: that is how it is learnt.
 MIN_DEGREES = 3
 # In standard errors: a mean that lies below these after the first, second, … confirming pair is not worth another one.
-FUTILITY = (1.0, 1.2, 1.5)
+FUTILITY = (1.0, 1.2, 1.4, 1.6)
 LOOKS = len(FUTILITY) + 1
 # A simplification may cost this much (in tau) over a whole run, each counted at its loss plus one standard error.
 ALLOWANCE = 1.5

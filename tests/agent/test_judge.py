@@ -33,7 +33,8 @@ def trial(number: int, status: str, *values: float, pairs: Sequence[Pair] = (), 
         ((-0.012, -0.030), KNOWN, Keep),
         ((-0.012, -0.010), KNOWN, Rerun),
         ((-0.012, -0.010, -0.010, -0.002), KNOWN, Rerun),
-        ((-0.012, -0.010, -0.010, -0.002, -0.002), KNOWN, Discard),  # enough looks
+        ((-0.012, -0.010, -0.010, -0.002, -0.002), KNOWN, Rerun),
+        ((-0.012, -0.010, -0.010, -0.002, -0.002, -0.004), KNOWN, Discard),  # enough looks
         ((-0.012, -0.010, -0.010, -0.012), KNOWN, Keep),
     ],
 )
