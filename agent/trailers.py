@@ -17,8 +17,8 @@ _LINE = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 _SUBJECT_LENGTH = 120
 # Field of the record -> trailer. Values are JSON on one ASCII line, so that nothing written by a model can look like a trailer.
 _TRIAL = {
-    "number": "Trial", "status": "Status", "reason": "Reason", "against": "Against", "pairs": "Pairs", "delta": "Delta",
-    "interval": "Interval", "estimate": "Estimate", "charge": "Charge", "changes": "Changes",
+    "number": "Trial", "status": "Status", "reason": "Reason", "claim": "Claim", "against": "Against", "pairs": "Pairs",
+    "delta": "Delta", "interval": "Interval", "estimate": "Estimate", "charge": "Charge", "changes": "Changes",
     "configuration": "Configuration", "fingerprint": "Fingerprint", "at": "At",
 }  # fmt: skip
 _RESULT = {

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agent.display.claims import contradictions, flops_per_token
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
-from agent.records import Attempt, Change, Proposal, Provenance, Result, Trial, Value
+from agent.records import Attempt, Change, Claim, Proposal, Provenance, Result, Trial, Value
 
 CURVE_CELLS = 40
 FACTS = 12
@@ -117,7 +117,7 @@ def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    lines = [("reason", trial.reason)]
+    lines = [("reason", trial.reason), *(_elsewhere(trial.claim) if trial.claim else ())]
     lines += list(_compared(trial))
     lines += list(measured(trial.result, pen)) if trial.result else []
     lines += [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")] if (flops := flops_per_token(trial)) else []
@@ -129,6 +129,13 @@ def _facts(trial: Trial, log: str | None, pen: Pen) -> RenderableType:
     for line in lines:
         grid.add_row(*map(Text, line))
     return grid
+
+
+def _elsewhere(claim: Claim) -> Iterator[tuple[str, str]]:
+    """What is said of a trial that did not run here."""
+    memory_used = f", {claim.memory_gb:g} GB" if claim.memory_gb is not None else ""
+    yield "they say", f"{claim}{memory_used}"
+    yield "their commit", f"{claim.commit} {claim.at}"
 
 
 def _compared(trial: Trial) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from agent.propose.context import Context
 from agent.propose.digest import digest, subject_of
 from agent.propose.signals import signals, tokens_per_second
 from agent.propose.text import fenced, one_line
-from agent.records import KEPT, Proposal, SetConstant, Trial, Value
+from agent.records import KEPT, TAKEN, Proposal, SetConstant, Trial, Value
 from agent.space import Parameter
 
 MAX_PROGRAM_CHARACTERS = 20_000
@@ -52,6 +52,7 @@ def ledger_text(context: Context) -> str:
         best=best,
         facts=_facts(best) if best else "",
         lines=lines,
+        claimed=any(trial.claim for trial in context.trials),
         omitted=len(context.trials) - len(lines),
         digest=digest(context.trials, int(room * DIGEST_SHARE)) if len(context.trials) > DIGEST_FROM else [],
         curves=_curves(context),
@@ -82,9 +83,8 @@ def trial_line(trial: Trial) -> str:
     code = _edits_line(trial.proposal, code_only=bool(changes))
     changed = one_line(", ".join(part for part in (changes, code) if part), MAX_CHANGES_CHARACTERS)
     mends = f" (mends #{trial.proposal.by.repairs})" if trial.proposal.by.repairs is not None else ""
-    claim = (
-        f'"{one_line(trial.proposal.hypothesis, MAX_CLAIM_CHARACTERS)}"{mends}: {one_line(trial.reason, MAX_REASON_CHARACTERS)}'
-    )
+    reason = f"they say {trial.claim}" if trial.claim else one_line(trial.reason, MAX_REASON_CHARACTERS)
+    claim = f'"{one_line(trial.proposal.hypothesis, MAX_CLAIM_CHARACTERS)}"{mends}: {reason}'
     parts = [f"#{trial.number} {trial.status}{score}", f"({delta})" if delta else "", changed, _facts(trial), claim]
     return " ".join(part for part in parts if part)
 
@@ -98,7 +98,7 @@ def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:
     """As many trials as fit, in their order: the newest few first, then the kept ones, then the newest of the rest."""
     newest = list(reversed(trials))
     recent = {trial.number for trial in newest[:NEWEST]}
-    ranked = sorted(newest, key=lambda trial: (trial.number not in recent, trial.status not in KEPT))
+    ranked = sorted(newest, key=lambda trial: (trial.number not in recent, trial.status not in KEPT | TAKEN))
     chosen: dict[int, str] = {}
     for trial in ranked:
         line = trial_line(trial)
