@@ -109,6 +109,22 @@ Configuration = dict[str, Value]
 """The searchable constants of a train.py by name, as Python values."""
 
 
+Exploration = Literal["bolder", "combine", "undo", "remove"]
+EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
+
+
+class Asked(Record):
+    """What a proposal was asked to be, where a run had kept nothing for `after` trials. trials: those that were named to it."""
+
+    kind: Exploration
+    trials: tuple[int, ...] = ()
+    after: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        named = f" {' and '.join(f'#{number}' for number in self.trials)}" if self.trials else ""
+        return f"{self.kind}{named} ({self.after} trials without a keep)"
+
+
 class Provenance(Record):
     """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known.
 
@@ -130,6 +146,8 @@ class Provenance(Record):
     """The number of the trial whose edits this proposal repeats on a newer tip."""
     repairs: int | None = None
     """The number of the failed trial that this proposal mends."""
+    asked: Asked | None = None
+    """What kind of change was asked for, where it was not just the next one."""
 
 
 class Proposal(Record):

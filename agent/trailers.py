@@ -29,7 +29,7 @@ _RESULT = {
 _PROVENANCE = {
     "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "cached_tokens": "Cached-Tokens",
     "output_tokens": "Output-Tokens", "cost": "Cost", "seconds": "Proposal-Seconds", "calls": "Calls",
-    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs",
+    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs", "asked": "Asked",
 }  # fmt: skip
 _PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "expected": "Expected", "edits": "Edits", "then": "Then"}
 

@@ -177,6 +177,8 @@ def provenance(by: Provenance) -> str:
         parts.append(f"{by.refused} drafts refused before it")
     if by.repairs is not None:
         parts.append(f"to mend #{by.repairs}")
+    if by.asked:
+        parts.append(f"asked to be {by.asked}" if by.asked.kind == "bolder" else f"asked to {by.asked}")
     if by.origin == "llm":
         parts.append(f"${by.cost:.4f}" if by.cost is not None else "price not known")
     return ", ".join([*parts, duration(by.seconds)] if by.seconds >= 1 else parts)

@@ -13,7 +13,9 @@ from agent.edit.literal import evaluate
 from agent.errors import HistoryFault
 from agent.records import (
     CLAIMED,
+    EXPLORATIONS,
     AddImport,
+    Asked,
     Attempt,
     Change,
     Claim,
@@ -101,6 +103,7 @@ PROVENANCE = st.builds(
     cost=st.none() | COST,
     seconds=COST,
     replays=st.none() | st.integers(0, 10**6),
+    asked=st.none() | st.builds(Asked, kind=st.sampled_from(EXPLORATIONS), trials=st.just((3, 5)), after=st.integers(0, 99)),
 )
 PROPOSAL = st.builds(Proposal, hypothesis=WORD, rationale=TEXT, edits=st.lists(EDIT, max_size=3).map(tuple), by=PROVENANCE)
 SCORES = st.lists(
