@@ -118,7 +118,7 @@ def start(
     tag = tag or next_tag(project)
     chosen, method = choose_model(model, method)
     if model is None and chosen:
-        typer.echo(f"no --model given: {chosen}, by the environment's keys; --model none searches without one")
+        typer.echo(f"no --model given: {chosen}, by the keys that are here; --model none searches without one")
     head = head_of(project)
     wishes = read_program(brief_at(project, head)).wishes
     trials, hours, max_cost = trials or wishes.trials, hours or wishes.hours, max_cost or wishes.max_cost
