@@ -34,7 +34,8 @@ def _start(history: History) -> str:
     baselines = [trial for trial in history.trials if trial.status == "baseline"]
     if not baselines:
         raise HistoryFault(f"{history.branch} has no baseline yet", "autoresearch resume")
-    return baselines[-1].attempt if len(baselines) > 1 else history.run.start_commit
+    moved = len(baselines) > 1 or any(trial.status == "adopted" for trial in history.trials)
+    return baselines[-1].attempt if moved else history.run.start_commit
 
 
 def _applied(history: History, trial: Trial, source: str) -> str:

@@ -29,6 +29,7 @@ from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, sc
 from agent.preflight import foresee
 from agent.program import read_program
 from agent.propose import Context, Unreadable
+from agent.propose.policy import PATIENCE, Policy
 from agent.records import Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
 from sandbox.record import Record
@@ -106,8 +107,9 @@ class Ledger:
         """
         history = self.history
         space = self._space_of(history.source)
+        program = read_program(history.program)
         return Context(
-            program=read_program(history.program).brief,
+            program=program.brief,
             source=history.source,
             space=space,
             trials=history.trials,
@@ -118,6 +120,7 @@ class Ledger:
             remaining=remaining,
             dollars=dollars,
             memory_mb=self._memory_mb,
+            policy=Policy(patience=program.wishes.patience or PATIENCE, kinds=program.wishes.explore),
         )
 
     def _check(self, pending: tuple[Proposal, ...], space: Space) -> Callable[[Sequence[Edit]], Refused | None]:

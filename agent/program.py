@@ -1,12 +1,13 @@
 """Reads program.md: the brief that the model follows, and the settings that its front matter holds between two lines of `---`."""
 
 import difflib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, FiniteFloat, ValidationError
+from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError
 
 from agent.errors import UsageFault
+from agent.records import EXPLORATIONS, Exploration
 from sandbox.budget import Budget
 from sandbox.record import Record
 
@@ -14,10 +15,17 @@ FENCE = "---"
 MAX_FRONT_MATTER = 10_000
 
 
+def _switch(value: Any) -> Any:
+    """`on` and `off` as YAML reads them."""
+    return (EXPLORATIONS if value else ()) if isinstance(value, bool) else value
+
+
 class Wishes(Record):
     """What the front matter may say; flags on the command line win. metric: only what is measured here can be asked for.
 
     budget: of one trial, `5m` or `200steps`. protected: names in train.py that no edit may change, beside autoresearch.toml's.
+    patience: measured trials without a keep, after which a model is asked for another kind of change. explore: which kinds, in
+    turn: `on`, `off` or a list of them (agent/propose/policy.py says what they are).
     """
 
     metric: Literal["val_bpb"] = "val_bpb"
@@ -26,6 +34,8 @@ class Wishes(Record):
     trials: int | None = Field(default=None, ge=1)
     hours: FiniteFloat | None = Field(default=None, gt=0)
     max_cost: FiniteFloat | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, ge=1)
+    explore: Annotated[tuple[Exploration, ...], BeforeValidator(_switch)] = EXPLORATIONS
 
 
 class Program(Record):

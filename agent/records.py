@@ -109,6 +109,22 @@ Configuration = dict[str, Value]
 """The searchable constants of a train.py by name, as Python values."""
 
 
+Exploration = Literal["bolder", "combine", "undo", "remove"]
+EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
+
+
+class Asked(Record):
+    """What a proposal was asked to be, where a run had kept nothing for `after` trials. trials: those that were named to it."""
+
+    kind: Exploration
+    trials: tuple[int, ...] = ()
+    after: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        named = f" {' and '.join(f'#{number}' for number in self.trials)}" if self.trials else ""
+        return f"{self.kind}{named} ({self.after} trials without a keep)"
+
+
 class Provenance(Record):
     """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known.
 
@@ -117,7 +133,7 @@ class Provenance(Record):
     """
 
     method: Text
-    origin: Literal["baseline", "search", "llm", "scripted", "replay", "human"]
+    origin: Literal["baseline", "search", "llm", "scripted", "replay", "human", "adopted"]
     model: Text | None = None
     input_tokens: int = Field(default=0, ge=0)
     cached_tokens: int = Field(default=0, ge=0)
@@ -130,6 +146,8 @@ class Provenance(Record):
     """The number of the trial whose edits this proposal repeats on a newer tip."""
     repairs: int | None = None
     """The number of the failed trial that this proposal mends."""
+    asked: Asked | None = None
+    """What kind of change was asked for, where it was not just the next one."""
 
 
 class Proposal(Record):
@@ -196,11 +214,15 @@ class Change(Record):
     after: Value | None
 
 
-Status = Literal["baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "refused"]
+Status = Literal[
+    "baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "refused", "adopted", "reported"
+]  # fmt: skip
 KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
-"""The attempt's tree became the branch's."""
-TAKEN: frozenset[str] = KEPT - {"baseline"}
-"""Likewise, and it was another one than before."""
+"""The attempt's tree became the branch's, by a measurement here."""
+TAKEN: frozenset[str] = (KEPT - {"baseline"}) | {"adopted"}
+"""The attempt's tree became the branch's, and it was another one than before."""
+CLAIMED: frozenset[str] = frozenset({"adopted", "reported"})
+"""Tried elsewhere: taken over unmeasured, or only told of. Nothing ran here."""
 SCORED: frozenset[str] = KEPT | {"discard"}
 FAILED: frozenset[str] = frozenset({"crash", "oom", "timeout", "invalid"})
 MAX_CURVE_POINTS = 20
@@ -257,6 +279,29 @@ class Attempt(Record):
     proposal: Proposal
 
 
+class Claim(Record):
+    """What somebody else says of a change that was tried elsewhere: self-reported, and no verdict of ours rests on it.
+
+    commit: theirs. verdict, score (val_bpb) and memory_gb: None where nobody wrote one down. at: when it was committed.
+    """
+
+    commit: Text
+    verdict: Literal["keep", "discard", "crash"] | None = None
+    score: FiniteFloat | None = None
+    memory_gb: FiniteFloat | None = None
+    at: str = ""
+
+    @model_validator(mode="after")
+    def _crash_has_no_score(self) -> Self:
+        if self.score is not None and self.verdict in (None, "crash"):
+            raise ValueError(f"a score with the verdict {self.verdict}")
+        return self
+
+    def __str__(self) -> str:
+        score = f" {self.score:.6f}, self-reported" if self.score is not None else ""
+        return f"{self.verdict}{score}" if self.verdict else "nothing"
+
+
 class Trial(Record):
     """One entry of the ledger: an attempt with its verdict, exactly as the verdict commit's trailers say."""
 
@@ -266,7 +311,9 @@ class Trial(Record):
     reason: Text
     """Why this status, in one line a human can check."""
     result: Result | None = None
-    """None for a refused proposal: nothing ran."""
+    """None where nothing ran here: of a refused proposal, and of what was tried elsewhere."""
+    claim: Claim | None = None
+    """What is said of it where it was tried elsewhere, and only there."""
     against: int | None = None
     """The number of the incumbent that it was compared with."""
     pairs: tuple[Pair, ...] = ()
@@ -292,9 +339,11 @@ class Trial(Record):
     @model_validator(mode="after")
     def _result_fits_status(self) -> Self:
         have = self.result.status if self.result else None
-        want = {"refused": None, **dict.fromkeys(SCORED, "scored")}.get(self.status, self.status)
+        want = {**dict.fromkeys(CLAIMED | {"refused"}), **dict.fromkeys(SCORED, "scored")}.get(self.status, self.status)
         if have != want:
             raise ValueError(f"a {self.status} trial cannot have a {have} result")
+        if (self.status in CLAIMED) != (self.claim is not None):
+            raise ValueError(f"a {self.status} trial with the claim {self.claim!r}")
         return self
 
     @property

@@ -19,8 +19,8 @@ _LINE = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 _SUBJECT_LENGTH = 120
 # Field of the record -> trailer. Values are JSON on one ASCII line, so that nothing written by a model can look like a trailer.
 _TRIAL = {
-    "number": "Trial", "status": "Status", "reason": "Reason", "against": "Against", "pairs": "Pairs", "delta": "Delta",
-    "interval": "Interval", "estimate": "Estimate", "charge": "Charge", "changes": "Changes",
+    "number": "Trial", "status": "Status", "reason": "Reason", "claim": "Claim", "against": "Against", "pairs": "Pairs",
+    "delta": "Delta", "interval": "Interval", "estimate": "Estimate", "charge": "Charge", "changes": "Changes",
     "configuration": "Configuration", "fingerprint": "Fingerprint", "at": "At",
 }  # fmt: skip
 _RESULT = {
@@ -31,7 +31,7 @@ _RESULT = {
 _PROVENANCE = {
     "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "cached_tokens": "Cached-Tokens",
     "output_tokens": "Output-Tokens", "cost": "Cost", "seconds": "Proposal-Seconds", "calls": "Calls",
-    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs",
+    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs", "asked": "Asked",
 }  # fmt: skip
 _PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "expected": "Expected", "edits": "Edits", "then": "Then"}
 

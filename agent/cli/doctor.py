@@ -14,7 +14,8 @@ from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.display.pen import open_console
-from agent.errors import Fault, SandboxFault
+from agent.errors import Fault, ModelFault, SandboxFault
+from agent.llm.keys import key_of
 from agent.slots import this_machine
 from sandbox.canary import CanaryReport
 from sandbox.choose import Chosen, choose_runner
@@ -90,10 +91,17 @@ def _torch() -> Finding:
 
 
 def _keys() -> list[Finding]:
-    return [
-        Finding(what=name, state="ok" if os.environ.get(name) else "note", found="set" if os.environ.get(name) else "not set")
-        for name in KEYS
-    ]
+    return [_key(name) for name in KEYS]
+
+
+def _key(name: str) -> Finding:
+    if os.environ.get(name):
+        return Finding(what=name, state="ok", found="set")
+    try:
+        found = name.endswith("_API_KEY") and key_of(name, os.environ)
+    except ModelFault as fault:
+        return Finding(what=name, state="note", found=fault.message, fix=fault.next_command or "")
+    return Finding(what=name, state="ok" if found else "note", found="in the keyring" if found else "not set")
 
 
 def _isolation() -> tuple[Finding, Chosen | None, tuple[CanaryReport, ...]]:

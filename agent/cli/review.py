@@ -22,7 +22,7 @@ from agent.history import History
 from agent.judge import incumbent_of, noise_of
 from agent.pages.story import log_paths, own_diffs
 from agent.project import Project, find_project
-from agent.records import KEPT, Attempt, Trial
+from agent.records import KEPT, TAKEN, Attempt, Trial
 from agent.runs import list_runs, newest
 from agent.settings import read_settings
 from sandbox.record import Record
@@ -92,7 +92,7 @@ def status(
 @app.command(epilog=epilog(*LOG_EXAMPLES))
 def log(
     branch: Branch = None,
-    kept: Annotated[bool, typer.Option("--kept", help="Only the baseline and what was kept.")] = False,
+    kept: Annotated[bool, typer.Option("--kept", help="Only the baseline and what was kept or adopted.")] = False,
     as_json: Json = False,
     patch: Annotated[bool, typer.Option("--patch", "-p", help="With each trial's diff.")] = False,
 ) -> None:
@@ -101,7 +101,7 @@ def log(
     A wide terminal shows more of each; --json holds all of it.
     """
     with reading(branch) as history:
-        trials = [trial for trial in history.trials if not kept or trial.status in KEPT]
+        trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])

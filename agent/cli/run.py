@@ -117,11 +117,11 @@ def start(
     tag = tag or next_tag(project)
     chosen, method = choose_model(model, method)
     if model is None and chosen:
-        typer.echo(f"no --model given: {chosen}, by the environment's keys; --model none searches without one")
+        typer.echo(f"no --model given: {chosen}, by the keys that are here; --model none searches without one")
     head = head_of(project)
     wishes = read_program(brief_at(project, head)).wishes
     trials, hours, max_cost = trials or wishes.trials, hours or wishes.hours, max_cost or wishes.max_cost
-    allowance = _allowance(budget or wishes.budget, project)
+    allowance = allowance_of(budget or wishes.budget, project)
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, project, tag, cancel)
     sandbox = proven(unsafe)
@@ -179,7 +179,7 @@ def _budget(text: str) -> Budget:
         raise UsageFault(str(error), "autoresearch start --budget 5m") from None
 
 
-def _allowance(asked: str | None, project: Project) -> Budget:
+def allowance_of(asked: str | None, project: Project) -> Budget:
     """The budget of a trial. In upstream's layout it is prepare.py that hands it to train.py, which asks nobody else."""
     own = _time_budget(project)
     if own is None:
@@ -215,7 +215,7 @@ def _left(run: RunSettings, trials: tuple[Trial, ...]) -> int | None:
     """How many trials the start's --trials leaves; where it is used up, resuming means as many again."""
     if run.trials is None:
         return None
-    measured = sum(trial.status not in ("baseline", "refused") for trial in trials)
+    measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
     return run.trials - measured if measured < run.trials else run.trials
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.display.pen import Pen
-from agent.records import Result, Status, Trial
+from agent.records import Claim, Result, Status, Trial
 
 # That format knows three ways for a trial to end. A refused proposal has no row: nothing was run, as with an edit that
 # upstream's agent thought better of.
@@ -27,6 +27,7 @@ def tsv(trials: Sequence[Trial]) -> str:
     """results.tsv, column for column. A crash reads 0.000000 and 0.0, as that format has no other way; we never store it so."""
     rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
     rows += [_tsv_row(trial, trial.result) for trial in trials if trial.result]
+    rows[1:1] = [_claimed_row(trial, trial.claim) for trial in trials if trial.claim and trial.claim.verdict]
     return "\n".join(rows) + "\n"
 
 
@@ -36,6 +37,12 @@ def _tsv_row(trial: Trial, result: Result) -> str:
     value = trial.value if trial.value is not None else 0.0
     said = Pen().line(trial.proposal.hypothesis)
     return f"{trial.attempt[:7]}\t{value:.6f}\t{gigabytes:.1f}\t{_UPSTREAM[trial.status]}\t{said}"
+
+
+def _claimed_row(trial: Trial, claim: Claim) -> str:
+    """What was adopted, as its own results.tsv had it; where nobody wrote one down, that format has no row for it."""
+    said = Pen().line(trial.proposal.hypothesis)
+    return f"{claim.commit[:8]}\t{claim.score or 0.0:.6f}\t{claim.memory_gb or 0.0:.1f}\t{claim.verdict}\t{said}"
 
 
 def _memory_mb(result: Result) -> float:
@@ -85,6 +92,7 @@ _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
     "configuration": lambda trial: json.dumps(trial.configuration),
     "attempt": lambda trial: trial.attempt,
     "verdict": lambda trial: trial.verdict,
+    "claim": lambda trial: trial.claim.model_dump_json(exclude_none=True) if trial.claim else None,
     "at": lambda trial: trial.at,
 }
 

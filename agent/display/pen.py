@@ -26,6 +26,8 @@ STYLES = {
     "timeout": "yellow",
     "invalid": "magenta",
     "refused": "yellow",
+    "adopted": "blue",
+    "reported": "dim",
 }
 
 _BLOCKS = "▁▂▃▄▅▆▇█"

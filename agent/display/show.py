@@ -10,7 +10,7 @@ from rich.text import Text
 from agent.comparison import Measurement
 from agent.display.claims import contradictions, flops_per_token
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
-from agent.records import Attempt, Change, Proposal, Provenance, Result, Trial, Value
+from agent.records import Attempt, Change, Claim, Proposal, Provenance, Result, Trial, Value
 
 CURVE_CELLS = 40
 FACTS = 12
@@ -120,7 +120,7 @@ def _facts(trial: Trial, log: str | None, again: Sequence[Measurement], pen: Pen
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    lines = [("reason", trial.reason)]
+    lines = [("reason", trial.reason), *(_elsewhere(trial.claim) if trial.claim else ())]
     lines += list(_compared(trial))
     lines += [(one.kind, f"{found}, against {one.against}") for one in again if (found := one.of(trial.number))]
     lines += list(measured(trial.result, pen)) if trial.result else []
@@ -133,6 +133,13 @@ def _facts(trial: Trial, log: str | None, again: Sequence[Measurement], pen: Pen
     for line in lines:
         grid.add_row(*map(Text, line))
     return grid
+
+
+def _elsewhere(claim: Claim) -> Iterator[tuple[str, str]]:
+    """What is said of a trial that did not run here."""
+    memory_used = f", {claim.memory_gb:g} GB" if claim.memory_gb is not None else ""
+    yield "they say", f"{claim}{memory_used}"
+    yield "their commit", f"{claim.commit} {claim.at}"
 
 
 def _compared(trial: Trial) -> Iterator[tuple[str, str]]:
@@ -176,6 +183,8 @@ def provenance(by: Provenance) -> str:
         parts.append(f"{by.refused} drafts refused before it")
     if by.repairs is not None:
         parts.append(f"to mend #{by.repairs}")
+    if by.asked:
+        parts.append(f"asked to be {by.asked}" if by.asked.kind == "bolder" else f"asked to {by.asked}")
     if by.origin == "llm":
         parts.append(f"${by.cost:.4f}" if by.cost is not None else "price not known")
     return ", ".join([*parts, duration(by.seconds)] if by.seconds >= 1 else parts)

@@ -9,7 +9,7 @@ from rich.text import Text
 from agent.display.pen import STYLES, Pen, bpb, duration, memory, pen_for, proposer, spending
 from agent.display.state import baseline_of
 from agent.judge import incumbent_of, noise_of
-from agent.records import FAILED, TAKEN, Trial
+from agent.records import FAILED, TAKEN, Claim, Trial
 
 CURVE_CELLS = 10
 # From these widths on a hypothesis keeps room beside the further columns.
@@ -40,11 +40,13 @@ def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
 
 def _row(trial: Trial, pen: Pen) -> dict[str, Text]:
     result = trial.result
-    faint = "dim" if trial.status in ("discard", "refused") else ""
+    faint = "dim" if trial.status in ("discard", "refused", "reported") else ""
     return {
         "#": Text(str(trial.number)),
         "status": pen.status(trial.status),
-        "val_bpb": Text(bpb(trial.value), style=STYLES["keep"] if trial.status == "keep" else ""),
+        "val_bpb": _claimed(trial.claim)
+        if trial.claim
+        else Text(bpb(trial.value), style=STYLES["keep"] if trial.status == "keep" else ""),
         "delta": pen.delta(trial.delta),
         "time": Text(duration(result.seconds) if result else ""),
         "memory": Text(memory(result.peak_memory_mb) if result else ""),
@@ -52,6 +54,11 @@ def _row(trial: Trial, pen: Pen) -> dict[str, Text]:
         "method": Text(pen.line(proposer(trial.proposal.by)), style="dim"),
         "hypothesis": Text(pen.line(trial.proposal.hypothesis), style=faint),
     }
+
+
+def _claimed(claim: Claim) -> Text:
+    """A score that nobody measured here, in brackets."""
+    return Text(f"({bpb(claim.score)})" if claim.score is not None else "", style="dim")
 
 
 def _fits(column: str, width: int) -> bool:

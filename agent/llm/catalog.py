@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from agent.errors import ModelFault
 from agent.llm.command import COMMANDS
+from agent.llm.keys import key_of
 from agent.llm.patience import Patience
 from agent.llm.pricing import cost_of
 from agent.llm.resolve import FAMILIES, NO_KEY
@@ -27,10 +28,11 @@ class Offer(Record):
 
 def offers(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     """In the order in which `start` without --model looks: Anthropic, OpenAI or a server that speaks its API, commands."""
-    if environment.get("ANTHROPIC_API_KEY"):
-        yield from _listed("Anthropic", lambda: _anthropic(environment, patience))
-    if environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL"):
-        yield from _listed("OpenAI", lambda: _openai(environment, patience))
+    if claude := key_of("ANTHROPIC_API_KEY", environment):
+        yield from _listed("Anthropic", lambda: _anthropic(claude, environment, patience))
+    gpt = key_of("OPENAI_API_KEY", environment)
+    if gpt or environment.get("OPENAI_BASE_URL"):
+        yield from _listed("OpenAI", lambda: _openai(gpt or NO_KEY, environment, patience))
     for name, command in COMMANDS.items():
         if path := shutil.which(command.executable, path=environment.get("PATH")):
             yield Offer(provider=command.executable, model=name, note=f"{path}, with its own login")
@@ -43,21 +45,21 @@ def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[O
         yield Offer(provider=provider, model="", note=fault.message)
 
 
-def _anthropic(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
+def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     from agent.llm.anthropic import PRICED_AS, AnthropicApi  # the SDK takes most of a second to import
 
-    api = AnthropicApi(environment["ANTHROPIC_API_KEY"], patience, environment.get("ANTHROPIC_BASE_URL") or None)
+    api = AnthropicApi(key, patience, environment.get("ANTHROPIC_BASE_URL") or None)
     models = api.models()
     aliases = {api.newest(family, models): family for family in FAMILIES}
     for model in models:
         yield Offer(provider="Anthropic", model=model.id, dollars=_dollars(model.id, PRICED_AS), note=aliases.get(model.id, ""))
 
 
-def _openai(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
+def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     from agent.llm.openai import PRICED_AS, OpenAIApi, newest  # the SDK takes most of a second to import
 
     url = environment.get("OPENAI_BASE_URL") or None
-    models = OpenAIApi(environment.get("OPENAI_API_KEY") or NO_KEY, patience, url).models()
+    models = OpenAIApi(key, patience, url).models()
     alias = newest(models)
     for model in models:
         note = "gpt" if model.id == alias else ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.errors import ModelFault
 from agent.llm.command import COMMANDS, Command
+from agent.llm.keys import SERVICE, key_of
 from agent.llm.model import Model
 from agent.llm.patience import Patience
 from agent.llm.scripted import Scripted
@@ -22,9 +23,9 @@ NO_KEY = "unused"
 def default_model(environment: Mapping[str, str]) -> str | None:
     """What to use where the user named no model: the newest opus or gpt where there is a key for it, the first model of a
     server of one's own where OPENAI_BASE_URL names one, else None."""
-    if environment.get("ANTHROPIC_API_KEY"):
+    if key_of("ANTHROPIC_API_KEY", environment):
         return "opus"
-    if environment.get("OPENAI_API_KEY"):
+    if key_of("OPENAI_API_KEY", environment):
         return "gpt"
     return "local" if environment.get("OPENAI_BASE_URL") else None
 
@@ -66,7 +67,7 @@ def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Mo
     from agent.llm.openai import OpenAI, OpenAIApi, newest  # the SDK takes most of a second to import
 
     base_url = environment.get("OPENAI_BASE_URL") or None
-    key = environment.get("OPENAI_API_KEY") or (NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment))
+    key = key_of("OPENAI_API_KEY", environment) or (NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment))
     if name == "gpt":
         name = newest(OpenAIApi(key, patience, base_url).models()) or _none_listed(name, "OpenAI")
     elif name == "local":
@@ -75,10 +76,10 @@ def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Mo
 
 
 def _key(variable: str, name: str, environment: Mapping[str, str]) -> str:
-    key = environment.get(variable, "").strip()
+    key = key_of(variable, environment)
     if not key:
         message = f"{name} needs a key in {variable}, and there is none; `--model none` works without (search over the constants)"
-        raise ModelFault(message, f"export {variable}=…")
+        raise ModelFault(message, f"export {variable}=…   # or: keyring set {SERVICE} {variable}")
     return key
 
 

@@ -106,7 +106,7 @@ class Staircase:
     @property
     def failures(self) -> list[Dot]:
         """Trials without a score, on the strip."""
-        return [Dot(self.x(one.number), self.strip, one) for one in self._story.trials if one.value is None]
+        return [Dot(self.x(one.number), self.strip, one) for one in self._story.trials if one.value is None and not one.claim]
 
     @property
     def steps(self) -> str:

@@ -37,7 +37,7 @@ def progress(stories: Sequence[Story]) -> Figure:
     figure, axes = _figure()
     chart = Staircase(story)
     discarded = [one for one in story.trials if one.value is not None and one not in story.incumbents]
-    failed = [one.number for one in story.trials if one.value is None]
+    failed = [one.number for one in story.trials if one.value is None and not one.claim]
     low, high = chart.y.low, chart.y.high
     heights = [min(one.value or 0.0, high) for one in discarded]
     axes.scatter([one.number for one in discarded], heights, s=14, facecolors="none", edgecolors=GREY, label="discarded")

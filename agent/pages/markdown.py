@@ -61,7 +61,7 @@ def _gain_row(gain: Gain) -> tuple[str, ...]:
 
 
 def _failed(story: Story) -> Iterator[str]:
-    failed: list[Trial] = [trial for trial in story.trials if trial.value is None]
+    failed: list[Trial] = [trial for trial in story.trials if trial.value is None and not trial.claim]
     yield f"<details><summary>{len(failed)} without a score</summary>"
     yield ""
     rows = [

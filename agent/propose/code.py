@@ -12,10 +12,11 @@ from agent.edit.apply import Applied
 from agent.errors import MoneySpent
 from agent.llm.model import Model, Reply, Request
 from agent.propose.context import Context, Unreadable
-from agent.propose.prompt import again_text, ledger_text, mend_text, source_text, system_text
+from agent.propose.policy import asked_now
+from agent.propose.prompt import again_text, explore_text, ledger_text, mend_text, source_text, system_text
 from agent.propose.reply import Draft, propose_tool, read_reply
 from agent.propose.text import fenced, one_line
-from agent.records import Proposal, Provenance, Refused, Trial
+from agent.records import Asked, Proposal, Provenance, Refused, Trial
 
 MAX_REPLY_CHARACTERS = 2_000
 # How often one proposal may go back to the model: a model that cannot mend it in two goes is better shown the next ledger.
@@ -42,14 +43,14 @@ class Code:
 
     def propose(self, context: Context) -> Proposal | Unreadable:
         """What the model makes of the context."""
-        request, mended, replies, refused = request_of(context), to_mend(context), list[Reply](), 0
+        request, replies, refused = request_of(context), list[Reply](), 0
         while True:
             replies.append(self._ask(request, context, replies))
             found = read_reply(replies[-1], context.source)
             drafts = () if isinstance(found, Refused) else found
             reasons = [_reason(draft, context) for draft in drafts]
             passed = reasons.index(None) if None in reasons else None
-            by = self._provenance(replies, refused + (passed or 0), mended)
+            by = self._provenance(replies, refused + (passed or 0), context)
             if passed is not None:
                 return _proposal(drafts[passed], by)
             if len(replies) > MAX_SENT_BACK:
@@ -70,7 +71,8 @@ class Code:
             raise MoneySpent(message, "autoresearch resume --max-cost DOLLARS")
         return self._model.complete(affordable)
 
-    def _provenance(self, replies: Sequence[Reply], refused: int, mended: Trial | None) -> Provenance:
+    def _provenance(self, replies: Sequence[Reply], refused: int, context: Context) -> Provenance:
+        mended = to_mend(context)
         costs = [reply.cost for reply in replies]
         return Provenance(
             method=self.name,
@@ -84,13 +86,15 @@ class Code:
             calls=len(replies),
             refused=refused,
             repairs=mended.number if mended else None,
+            asked=to_explore(context),
         )
 
 
 def request_of(context: Context) -> Request:
     """The question for the next proposal: what stays the same for longest comes first."""
-    failed = to_mend(context)
-    last = ledger_text(context) if failed is None else f"{ledger_text(context)}\n\n{mend_text(failed)}"
+    failed, asked = to_mend(context), to_explore(context)
+    wish = mend_text(failed) if failed else explore_text(asked, context) if asked else ""
+    last = f"{ledger_text(context)}\n\n{wish}" if wish else ledger_text(context)
     return Request(
         system=system_text(context), blocks=(source_text(context), last), tool=propose_tool(), index=_asked_before(context)
     )
@@ -105,6 +109,11 @@ def to_mend(context: Context) -> Trial | None:
         if trial.status in MENDABLE and by.method == Code.name and by.repairs is None and trial.number not in tried:
             return trial
     return None
+
+
+def to_explore(context: Context) -> Asked | None:
+    """What else than the next experiment to ask for; a failure is mended first."""
+    return None if to_mend(context) else asked_now(context.trials, context.pending, context.policy)
 
 
 def _again(request: Request, refusals: Sequence[tuple[str, str, str]], asked: int) -> Request:

@@ -33,6 +33,12 @@ def digest(trials: Sequence[Trial], limit: int) -> list[str]:
     return [*head, *lines, *([f"Tried too: {_names(cut)}"] if cut else [])]
 
 
+def near_misses(trials: Sequence[Trial]) -> list[Trial]:
+    """The best scored trials that were not kept, best first."""
+    missed = [trial for trial in trials if trial.status in SCORED - KEPT and trial.delta is not None]
+    return sorted(missed, key=lambda trial: trial.delta or 0.0)[:NEAR_MISSES]
+
+
 def subject_of(edit: Edit) -> str:
     """What an edit is about: a constant, a definition, or `the module`."""
     name = getattr(edit, "name", None) or getattr(edit, "within", None) or getattr(edit, "after", None)
@@ -130,8 +136,7 @@ def _most(counter: Counter[str]) -> str:
 
 def _near_misses(trials: Sequence[Trial]) -> Iterator[str]:
     """The best that were not kept: what a combination could be made of."""
-    missed = [trial for trial in trials if trial.status in SCORED - KEPT and trial.delta is not None]
-    best = sorted(missed, key=lambda trial: trial.delta or 0.0)[:NEAR_MISSES]
+    best = near_misses(trials)
     if best:
         said = [f'#{t.number} {t.delta:+.6f} "{one_line(t.proposal.hypothesis, CLAIM_CHARACTERS)}"' for t in best]
         yield f"Near misses: {', '.join(said)}"

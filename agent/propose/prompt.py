@@ -10,9 +10,10 @@ from agent.judge import incumbent_of, noise_of
 from agent.llm.model import CHARACTERS_A_TOKEN
 from agent.propose.context import Context
 from agent.propose.digest import digest, subject_of
+from agent.propose.policy import drought_of, subjects, turned_constants
 from agent.propose.signals import signals, tokens_per_second
 from agent.propose.text import fenced, one_line
-from agent.records import KEPT, Proposal, SetConstant, Trial, Value
+from agent.records import KEPT, TAKEN, Asked, Proposal, SetConstant, Trial, Value
 from agent.space import Parameter
 
 MAX_PROGRAM_CHARACTERS = 20_000
@@ -52,6 +53,7 @@ def ledger_text(context: Context) -> str:
         best=best,
         facts=_facts(best) if best else "",
         lines=lines,
+        claimed=any(trial.claim for trial in context.trials),
         omitted=len(context.trials) - len(lines),
         digest=digest(context.trials, int(room * DIGEST_SHARE)) if len(context.trials) > DIGEST_FROM else [],
         curves=_curves(context),
@@ -62,9 +64,20 @@ def ledger_text(context: Context) -> str:
 
 def mend_text(trial: Trial) -> str:
     """What is asked about a trial that failed: the same experiment without its mistake."""
-    edits = json.dumps([edit.model_dump(exclude_none=True) for edit in trial.proposal.edits], indent=1)
+    edits = _edits_json(trial.proposal)
     tail = trial.result.tail if trial.result else ""
     return _templates().get_template("mend.j2").render(trial=trial, edits=edits, tail=tail)
+
+
+def explore_text(asked: Asked, context: Context) -> str:
+    """What is asked for where nothing was kept for long, with the edits of the trials that it names."""
+    named = [trial for trial in context.trials if trial.number in asked.trials]
+    drought = drought_of(context.trials)
+    return _templates().get_template("explore.j2").render(
+        asked=asked, named=sorted(named, key=lambda trial: asked.trials.index(trial.number)),
+        edits={trial.number: _edits_json(trial.proposal) for trial in named},
+        turned=turned_constants(drought), subjects=", ".join(subjects(drought)),
+    )  # fmt: skip
 
 
 def again_text(refusals: Sequence[tuple[str, str, str]], last: bool) -> str:
@@ -82,9 +95,8 @@ def trial_line(trial: Trial) -> str:
     code = _edits_line(trial.proposal, code_only=bool(changes))
     changed = one_line(", ".join(part for part in (changes, code) if part), MAX_CHANGES_CHARACTERS)
     mends = f" (mends #{trial.proposal.by.repairs})" if trial.proposal.by.repairs is not None else ""
-    claim = (
-        f'"{one_line(trial.proposal.hypothesis, MAX_CLAIM_CHARACTERS)}"{mends}: {one_line(trial.reason, MAX_REASON_CHARACTERS)}'
-    )
+    reason = f"they say {trial.claim}" if trial.claim else one_line(trial.reason, MAX_REASON_CHARACTERS)
+    claim = f'"{one_line(trial.proposal.hypothesis, MAX_CLAIM_CHARACTERS)}"{mends}: {reason}'
     parts = [f"#{trial.number} {trial.status}{score}", f"({delta})" if delta else "", changed, _facts(trial), claim]
     return " ".join(part for part in parts if part)
 
@@ -98,7 +110,7 @@ def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:
     """As many trials as fit, in their order: the newest few first, then the kept ones, then the newest of the rest."""
     newest = list(reversed(trials))
     recent = {trial.number for trial in newest[:NEWEST]}
-    ranked = sorted(newest, key=lambda trial: (trial.number not in recent, trial.status not in KEPT))
+    ranked = sorted(newest, key=lambda trial: (trial.number not in recent, trial.status not in KEPT | TAKEN))
     chosen: dict[int, str] = {}
     for trial in ranked:
         line = trial_line(trial)
@@ -141,6 +153,10 @@ def _fact_texts(trial: Trial) -> Iterator[str]:
         yield f"{speed:.3g} tokens/s"
     if result.peak_memory_mb:
         yield f"{result.peak_memory_mb:.0f} MB"
+
+
+def _edits_json(proposal: Proposal) -> str:
+    return json.dumps([edit.model_dump(exclude_none=True) for edit in proposal.edits], indent=1)
 
 
 def _edits_line(proposal: Proposal, code_only: bool = False) -> str:

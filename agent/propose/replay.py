@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent.errors import ModelFault
 from agent.propose.context import Context
-from agent.records import Proposal, Provenance, Trial
+from agent.records import CLAIMED, Proposal, Provenance, Trial
 
 
 class Replay:
@@ -12,13 +12,15 @@ class Replay:
 
     The same start under the same scores gives the same attempts, byte for byte; where a score falls to the other side of the
     noise, the edits are tried on another tip from there on. What the ledger tried again on a newer tip it does itself again.
+    Of an adopted run, everything that has edits is really tried here; what is only told of has none to try.
     """
 
     looks_ahead = True
 
     def __init__(self, name: str, trials: Sequence[Trial]) -> None:
         self.name = name
-        recorded = [trial.proposal for trial in trials if trial.proposal.by.origin != "baseline"]
+        told = {trial.number for trial in trials if trial.status in CLAIMED and not trial.proposal.edits}
+        recorded = [trial.proposal for trial in trials if trial.proposal.by.origin != "baseline" and trial.number not in told]
         self._proposals = [proposal for proposal in recorded if proposal.by.replays is None]
 
     def propose(self, context: Context) -> Proposal:

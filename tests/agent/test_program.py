@@ -16,6 +16,16 @@ def test_the_front_matter_is_read_and_the_brief_is_what_is_left() -> None:
     assert read_program(WISHES.replace("\n", "\r\n")).wishes == wishes
 
 
+def test_the_front_matter_steers_what_a_stuck_run_asks_for() -> None:
+    def explore(line: str) -> tuple[str, ...]:
+        return read_program(f"---\n{line}\n---\n").wishes.explore
+
+    assert explore("explore: off") == explore("explore: []") == ()
+    assert explore("explore: on") == explore("patience: 3") == ("bolder", "combine", "undo", "remove")
+    assert explore("explore: [remove, bolder]") == ("remove", "bolder")
+    assert read_program("---\npatience: 3\n---\n").wishes.patience == 3
+
+
 @pytest.mark.parametrize(
     "text", ["", "# Goal\n", "---\n", "---\nbudget: 10m\n", "---\nprose between rules\n---\nmore\n", "text\n---\na: 1\n---\n"]
 )
@@ -33,6 +43,8 @@ def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
         ("trials: many", "trials"),
         ("hours: .nan", "hours"),
         ("protected: 3", "protected"),
+        ("patience: 0", "patience"),
+        ("explore: [boldly]", "explore"),
         ("a: [", "front matter"),
         ("a: !!python/object/apply:os.system ['true']", "front matter"),
     ],

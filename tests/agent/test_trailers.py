@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from agent.edit.literal import evaluate
 from agent.errors import HistoryFault
 from agent.records import (
+    CLAIMED,
+    EXPLORATIONS,
     AddImport,
+    Asked,
     Attempt,
     Change,
+    Claim,
     DeleteDefinition,
     InsertDefinition,
     Proposal,
@@ -92,13 +96,14 @@ EDIT = st.one_of(
 PROVENANCE = st.builds(
     Provenance,
     method=TEXT,
-    origin=st.sampled_from(["baseline", "search", "llm", "scripted", "replay", "human"]),
+    origin=st.sampled_from(["baseline", "search", "llm", "scripted", "replay", "human", "adopted"]),
     model=st.none() | TEXT,
     input_tokens=st.integers(0, 2**60),
     output_tokens=st.integers(0, 2**60),
     cost=st.none() | COST,
     seconds=COST,
     replays=st.none() | st.integers(0, 10**6),
+    asked=st.none() | st.builds(Asked, kind=st.sampled_from(EXPLORATIONS), trials=st.just((3, 5)), after=st.integers(0, 99)),
 )
 PROPOSAL = st.builds(Proposal, hypothesis=WORD, rationale=TEXT, edits=st.lists(EDIT, max_size=3).map(tuple), by=PROVENANCE)
 SCORES = st.lists(
@@ -109,6 +114,7 @@ RESULT_FIELDS = {
     "peak_memory_mb": st.none() | NUMBER, "parameters": st.none() | st.integers(), "tier": TEXT, "detail": TEXT,
     "facts": st.dictionaries(NAME, VALUE, max_size=3),
 }  # fmt: skip
+CLAIM = st.builds(Claim, commit=TEXT, verdict=st.sampled_from(["keep", "discard"]), score=st.none() | NUMBER, at=NAME)
 SCORED = st.builds(Result, status=st.just("scored"), scores=SCORES.map(tuple), **RESULT_FIELDS)
 
 
@@ -119,13 +125,15 @@ def failed(status: str) -> st.SearchStrategy[Result]:
 @st.composite
 def trials(draw: st.DrawFn) -> Trial:
     """A trial of any status, with anything in every field."""
-    status = draw(st.sampled_from(["baseline", "keep", "discard", "crash", "oom", "timeout", "invalid", "refused"]))
-    result = None if status == "refused" else draw(SCORED if status in ("baseline", "keep", "discard") else failed(status))
+    status = draw(st.sampled_from(["baseline", "keep", "discard", "crash", "oom", "timeout", "invalid", "refused", *CLAIMED]))
+    ran = status != "refused" and status not in CLAIMED
+    result = draw(SCORED if status in ("baseline", "keep", "discard") else failed(status)) if ran else None
     value = st.none() | VALUE
     change = st.builds(Change, name=TEXT, before=value, after=value)
     return Trial(
         number=draw(st.integers(0, 10**6)), status=status, proposal=draw(PROPOSAL), reason=draw(TEXT), result=result,
-        delta=draw(st.none() | NUMBER), changes=tuple(draw(st.lists(change, max_size=2))),
+        claim=draw(CLAIM) if status in CLAIMED else None, delta=draw(st.none() | NUMBER),
+        changes=tuple(draw(st.lists(change, max_size=2))),
         configuration=draw(st.dictionaries(NAME, VALUE, max_size=3)), fingerprint=draw(NAME), attempt="a" * 40, verdict="c" * 40,
         at=draw(NAME),
     )  # fmt: skip

@@ -35,11 +35,13 @@ print(f"val_bpb:          {loss(LR, DEPTH) + noise:.6f}")
 print("num_steps:        1")
 '''
 
+NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+
 
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without keys and without anything that points at a model or a home of git settings."""
     keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "AUTORESEARCH_CACHE", "HOME", "XDG_CACHE_HOME")
-    return {**{name: os.environ[name] for name in keep if name in os.environ}, "COLUMNS": "120", **more}
+    return {**{name: os.environ[name] for name in keep if name in os.environ}, "COLUMNS": "120", **NO_KEYRING, **more}
 
 
 def git(folder: Path, *arguments: str) -> str:
