@@ -118,6 +118,7 @@ class Ledger:
             remaining=remaining,
             dollars=dollars,
             memory_mb=self._memory_mb,
+            foreign=history.foreign,
         )
 
     def _check(self, pending: tuple[Proposal, ...], space: Space) -> Callable[[Sequence[Edit]], Refused | None]:

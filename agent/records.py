@@ -1,6 +1,6 @@
 """What flows through a run: edits, proposals, measurements, trials. Frozen, serialisable, and refusing nonsense."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
@@ -199,7 +199,8 @@ KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
 TAKEN: frozenset[str] = KEPT - {"baseline"}
 """Likewise, and it was another one than before."""
 SCORED: frozenset[str] = KEPT | {"discard"}
-FAILED: frozenset[str] = frozenset({"crash", "oom", "timeout", "invalid"})
+Failure = Literal["crash", "oom", "timeout", "invalid"]
+FAILED: frozenset[str] = frozenset(get_args(Failure))
 MAX_CURVE_POINTS = 20
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
@@ -298,3 +299,15 @@ class Trial(Record):
     def value(self) -> float | None:
         """val_bpb, comparable between the trials of a run; None where nothing was scored."""
         return self.estimate if self.estimate is not None else self.result.value if self.result else None
+
+
+class Foreign(Record):
+    """A trial of another run or tool, told to the methods at a start: never an attempt of this run, and never judged.
+
+    number: its own there. outcome: its score (lower is better), or why it has none. curve: as in Result.
+    """
+
+    number: int
+    configuration: Configuration
+    outcome: FiniteFloat | Failure
+    curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = ()

@@ -76,7 +76,10 @@ class Settings(Caps):
 
 
 class RunSettings(Record):
-    """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line."""
+    """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line.
+
+    warm: the name of the file whose trials the run began with.
+    """
 
     tag: str
     method: str
@@ -94,6 +97,7 @@ class RunSettings(Record):
     caps: Caps = Caps()
     verdict: VerdictRule = "sequential"
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
+    warm: str | None = None
 
 
 def read_settings(folder: Path) -> Settings:

@@ -56,6 +56,14 @@ Disk = Annotated[
 Output = Annotated[
     int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB.")
 ]
+Warm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Trials of another run to begin with: an optuna SQLite file (FILE#STUDY), JSON, JSON lines, tsv or csv. The method "
+        "learns from them; they are no attempts of this run.",
+    ),
+]
 FalseKeeps = Annotated[float, typer.Option(min=0.5, max=25, help="Keeps that 100 trials which change nothing may give.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
 
@@ -100,6 +108,7 @@ def start(
     baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, under as many seeds.")] = 3,
     verdict: Annotated[Judgement, typer.Option(help="greedy keeps whatever scores better once.")] = Judgement.SEQUENTIAL,
     false_keeps: FalseKeeps = 0.5,
+    warm: Warm = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -111,7 +120,7 @@ def start(
     It works on the train.py of this folder's last commit; your checkout stays as it is. Ctrl-C once finishes the trial in
     training, twice stops at once; either way `autoresearch resume` goes on.
     """
-    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, work
+    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, warm_start, work
 
     place, cancel = find_place(Path.cwd()), threading.Event()
     project = place.project
@@ -125,6 +134,7 @@ def start(
     allowance = _allowance(budget or wishes.budget, project)
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, project, tag, cancel)
+    foreign = warm_start(warm, place, head) if warm else ()
     sandbox = choose_runner(unsafe)
     data = prepared(project, Path(project.root))
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
@@ -132,9 +142,10 @@ def start(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
         start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
+        warm=Path(warm).name if warm else None,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
-    with History.create(project, run) as history:
+    with History.create(project, run, foreign) as history:
         work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel)
 
 

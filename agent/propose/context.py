@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from agent.records import Edit, Proposal, Provenance, Refused, Trial
+from agent.records import Edit, Foreign, Proposal, Provenance, Refused, Trial
 from agent.space import Space
 from sandbox.record import Record
 
@@ -20,7 +20,7 @@ class Context:
 
     check: why the ledger would refuse these edits, None where it would take them; safe to call from any thread.
     remaining: what the run may still use, in words. dollars: what it may still spend; None without a bound. memory_mb: what
-    one trial may use; None where it is not known.
+    one trial may use; None where it is not known. foreign: trials of other runs that this one began with.
     """
 
     program: str
@@ -34,6 +34,7 @@ class Context:
     remaining: str = ""
     dollars: float | None = None
     memory_mb: float | None = None
+    foreign: tuple[Foreign, ...] = ()
 
 
 class Unreadable(Record):

@@ -1,37 +1,38 @@
 """Turns the ledger into what a search method learns from: configurations, and what became of them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
-from typing import Literal, cast, get_args
+from statistics import median
+from typing import cast
 
 from agent.propose.context import Context
-from agent.records import SCORED, Configuration, Proposal, SetConstant, Trial, Value
+from agent.records import FAILED, SCORED, Configuration, Failure, Proposal, SetConstant, Trial, Value
 from agent.space import Space, read_constants
 
 Key = tuple[tuple[str, Value], ...]
-Failure = Literal["crash", "oom", "timeout", "invalid"]
 Curve = tuple[tuple[float, float], ...]
-FAILURES: frozenset[str] = frozenset(get_args(Failure))
 
 
 @dataclass(frozen=True)
 class Observation:
     """One configuration and what became of it: its score (lower is better), the name of its failure, or None while it is pending.
 
-    curve: points (fraction of the budget, training loss), of a failed run as far as it came. No pydantic record: a history of a
-    thousand is made anew for each proposal. ValueError for a score that is not finite, and for a failure of another name.
+    curve: points (fraction of the budget, training loss), of a failed run as far as it came. foreign: of another run or tool; it
+    teaches like any other, and may be proposed. No pydantic record: a history of a thousand is made anew for each proposal.
+    ValueError for a score that is not finite, and for a failure of another name.
     """
 
     configuration: Configuration
     outcome: float | Failure | None = None
     curve: Curve = ()
+    foreign: bool = False
 
     def __post_init__(self) -> None:
         named = isinstance(self.outcome, str)
-        if named and self.outcome not in FAILURES:
-            raise ValueError(f"{self.outcome!r} is no failure; there are {', '.join(sorted(FAILURES))}")
+        if named and self.outcome not in FAILED:
+            raise ValueError(f"{self.outcome!r} is no failure; there are {', '.join(sorted(FAILED))}")
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"{self.outcome} is no score: a failed configuration has the name of its failure")
 
@@ -57,11 +58,21 @@ class Observation:
 
 
 def observe(context: Context) -> tuple[Observation, ...]:
-    """The trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
+    """Foreign trials, the trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
     done = [observed for trial in context.trials if (observed := observation_of(trial))]
     tip = context.space.default
     waiting = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
-    return (*done, *waiting)
+    return (*_on_our_footing(context, done), *done, *waiting)
+
+
+def _on_our_footing(context: Context, done: Sequence[Observation]) -> list[Observation]:
+    """The foreign trials, moved by the median difference of what both sides scored: theirs is another machine, budget or data.
+    As they are where no configuration is common to both."""
+    theirs = [Observation(told.configuration, told.outcome, told.curve, foreign=True) for told in context.foreign]
+    ours = {seen.key: seen.value for seen in fit(context.space, done) if seen.value is not None} if theirs else {}
+    common = [ours[seen.key] - seen.value for seen in fit(context.space, theirs) if seen.value is not None and seen.key in ours]
+    move = median(common) if common else 0.0
+    return [seen if seen.value is None else replace(seen, outcome=seen.value + move) for seen in theirs]
 
 
 def observation_of(trial: Trial) -> Observation | None:
