@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace, UniformFloatHyperparameter, UniformIntegerHyperparameter
 from ConfigSpace import Configuration as Point
 from joblib import parallel_config
 from smac import HyperparameterOptimizationFacade as Facade
 from smac import Scenario
+from smac.acquisition.maximizer import LocalSearch
 from smac.runhistory import StatusType, TrialInfo, TrialValue
 
 from agent.propose.fresh import fresh
@@ -64,8 +66,22 @@ def _facade(axes: Axes, seed: int) -> Iterator[Facade]:
         scenario = Scenario(
             cube, deterministic=True, n_trials=MAX_TRIALS, n_workers=1, seed=seed, output_directory=Path(folder)
         )  # fmt: skip
-        design = Facade.get_initial_design(scenario, n_configs=0)
-        yield Facade(scenario, None, initial_design=design, overwrite=True, logging_level=False)
+        design, maximizer = Facade.get_initial_design(scenario, n_configs=0), Facade.get_acquisition_maximizer(scenario)
+        _put_in_order(maximizer._local_search)
+        yield Facade(
+            scenario, None, initial_design=design, acquisition_maximizer=maximizer, overwrite=True, logging_level=False
+        )  # fmt: skip
+
+
+def _put_in_order(search: LocalSearch) -> None:
+    """Give the facade's local search its starting points in an order of their own: they come from a set, whose order differs
+    between processes, and a proposal is to be the same after a resume."""
+    start_points = search._get_init_points_from_previous_configs
+
+    def in_order(*given: Any) -> list[Point]:
+        return sorted(start_points(*given), key=lambda point: tuple(point.get_array()))
+
+    search._get_init_points_from_previous_configs = in_order
 
 
 def _tell(facade: Facade, axes: Axes, seen: Sequence[Observation]) -> None:

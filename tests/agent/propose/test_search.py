@@ -80,7 +80,7 @@ def test_it_goes_on_in_another_process_where_it_was(name: str, suggest: Suggest)
     seen = history(suggest, 33)
     told = json.dumps([[o.configuration, o.outcome] for o in seen])
     command = [sys.executable, "-c", RESUMED, name, "33", "9", "20"]
-    out = subprocess.run(command, input=told, capture_output=True, text=True, check=True, timeout=120)
+    out = subprocess.run(command, input=told, capture_output=True, text=True, check=True, timeout=600)
     assert json.loads(out.stdout) == [seen[length].configuration for length in (33, 9, 20)]
 
 
