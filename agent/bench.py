@@ -6,18 +6,19 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.machine import machine_name
+from agent.pruning import Curve, hopeless, passed
 from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
 from agent.rehearsal import foretold, pays, rehearsal_of
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.outcome import Limits, Runner
-from sandbox.printed import parse_progress, thin_curve
+from sandbox.printed import parse_progress, read_curve, thin_curve
 from sandbox.record import Record
 
 # Before the baseline has shown what start-up (imports, compilation, data) costs here, this is all we know about it.
@@ -44,13 +45,22 @@ def wall_cap(budget: Budget, baseline_seconds: float | None) -> float:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known."""
+    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known.
+
+    rivals: curves against which its first run may be given up before its end.
+    """
 
     attempt: Attempt
     order: Order
     slot: Slot
     run: int
     baseline_seconds: float | None
+    rivals: tuple[Curve, ...] = ()
+
+    @property
+    def is_first(self) -> bool:
+        """True for the run that tells whether the candidate is worth others."""
+        return self.run == 1 and self.order.role == "candidate"
 
 
 Listener = Callable[[Event], None]
@@ -88,6 +98,15 @@ class Plan(Record):
         return Limits(wall_seconds=wall_seconds, **given)
 
 
+@dataclass(frozen=True)
+class _GivenUp:
+    """A training that was stopped because its curve so far was hopeless."""
+
+    why: str
+    stopped: Stopped
+    curve: tuple[tuple[float, float], ...]
+
+
 class Bench:
     """Measures the attempts of one run. Stateless but for its folder, so that N slots may use it from N threads."""
 
@@ -98,12 +117,15 @@ class Bench:
         self._plan, self._runner, self._folder, self._export = plan, runner, folder, export
 
     def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
-        """Train and score what is ordered; None when it was cancelled. A rehearsal's failure is the result."""
+        """Train and score what is ordered; None when it was cancelled. A rehearsal's failure is the result, and so is it that the
+        training was given up."""
         order = assignment.order
         listen(TrialStarted(assignment.attempt, assignment.slot.number, order.seed, assignment.run, order.role))
         match self._rehearse(assignment, cancel) or self._measure(assignment, listen, cancel):
             case Stopped():
                 return None
+            case _GivenUp() as given_up:
+                return _pruned(given_up, self._runner.tier)
             case Unscored() as failure:
                 return _failed(failure, self._runner.tier)
             case Measured() as measured:
@@ -111,22 +133,27 @@ class Bench:
 
     def _rehearse(self, assignment: Assignment, cancel: threading.Event) -> Unscored | Stopped | None:
         """What the first run of new code in small comes to; None where nothing speaks against the real one."""
-        order, first = assignment.order, assignment.run == 1 and assignment.order.role == "candidate"
-        if not first or not pays(self._plan.score, self._plan.budget, assignment.attempt.proposal):
+        order = assignment.order
+        if not assignment.is_first or not pays(self._plan.score, self._plan.budget, assignment.attempt.proposal):
             return None
         home = self._folder / f"{assignment.attempt.number:04d}"
         with _Exported(home / "rehearsal", order.commit, self._export) as here:
             job = rehearsal_of(self._job(here, home / "rehearsal.log", assignment), here / "data")
             return foretold(measure(job, self._runner, cancel))
 
-    def _measure(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Measured | Unscored | Stopped:
+    def _measure(
+        self, assignment: Assignment, listen: Listener, cancel: threading.Event
+    ) -> Measured | Unscored | Stopped | _GivenUp:
         number, order = assignment.attempt.number, assignment.order
         name = f"train-{order.seed}" if order.role == "candidate" else f"incumbent-{order.seed}"
         home = self._folder / f"{number:04d}"
         with _Exported(home / name, order.commit, self._export) as here:
             job = self._job(here, home / f"{name}.log", assignment)
-            with _Watched(number, Path(job.log), listen):
-                return measure(job, self._runner, cancel, lambda: listen(Scoring(number)))
+            with _Watched(number, Path(job.log), listen, cancel, assignment.rivals if assignment.is_first else ()) as watched:
+                outcome = measure(job, self._runner, watched.stop, watched.on_scoring)
+        if isinstance(outcome, Stopped) and watched.hopeless and not cancel.is_set():
+            return _GivenUp(watched.hopeless, outcome, read_curve(Path(job.log)))
+        return outcome
 
     def _job(self, here: Path, log: Path, assignment: Assignment) -> Job:
         plan, slot = self._plan, assignment.slot
@@ -169,15 +196,27 @@ def _remove(folder: Path) -> None:
 
 
 class _Watched:
-    """Follows a training log while it grows and reports how far the training is."""
+    """Follows a training log while it grows, reports how far the training is, and gives it up where its curve is hopeless.
 
-    def __init__(self, number: int, log: Path, listen: Listener) -> None:
-        self._number, self._log, self._listen = number, log, listen
+    stop: to be heeded by the training; set on `cancel`, or when it is given up. hopeless: why it was.
+    """
+
+    def __init__(self, number: int, log: Path, listen: Listener, cancel: threading.Event, rivals: Sequence[Curve]) -> None:
+        self._number, self._log, self._listen, self._cancel, self._rivals = number, log, listen, cancel, rivals
+        self.stop = threading.Event() if rivals else cancel
+        self.hopeless = ""
+        self._looks = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"watch-{number}", daemon=True)
 
-    def __enter__(self) -> None:
+    def on_scoring(self) -> None:
+        """The training is over: there is nothing left to give up."""
+        self._rivals = ()
+        self._listen(Scoring(self._number))
+
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
@@ -186,10 +225,23 @@ class _Watched:
     def _follow(self) -> None:
         last = None
         while not self._over.wait(POLL_SECONDS):
+            if self._cancel.is_set():
+                self.stop.set()
             points = parse_progress(self._tail())
             if points and points[-1] != last:
                 last = points[-1]
                 self._listen(Progress(self._number, *last))
+                self._look(last[0])
+
+    def _look(self, fraction: float) -> None:
+        """At each checkpoint once, and at the whole curve: whoever reads the log later comes to the same answer."""
+        if not self._rivals or passed(fraction) == self._looks:
+            return
+        self._looks = passed(fraction)
+        why = hopeless(read_curve(self._log), self._rivals)
+        if why and self._rivals:
+            self.hopeless = why
+            self.stop.set()
 
     def _tail(self) -> str:
         try:
@@ -213,6 +265,14 @@ def _failed(run: Unscored, tier: str) -> Result:
     return Result(
         status=run.status, curve=_short(run.curve), seconds=round(run.seconds, 2), peak_memory_mb=_mb(run.peak_memory_bytes),
         facts=run.facts, tier=tier, detail=run.detail, tail=run.tail[-MAX_TAIL_CHARACTERS:],
+    )  # fmt: skip
+
+
+def _pruned(given_up: _GivenUp, tier: str) -> Result:
+    stopped = given_up.stopped
+    return Result(
+        status="pruned", curve=_short(given_up.curve), seconds=round(stopped.seconds, 2),
+        peak_memory_mb=_mb(stopped.peak_memory_bytes), tier=tier, detail=given_up.why,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, sc
 from agent.preflight import foresee
 from agent.program import read_program
 from agent.propose import Context, Unreadable
+from agent.pruning import Curve, rivals_of
 from agent.records import Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
 from sandbox.record import Record
@@ -174,6 +175,10 @@ class Ledger:
         """How many runs an attempt in flight has behind it."""
         result = self.history.measured(attempt)
         return len(result.scores) if result else 0
+
+    def rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
+        """The curves that a training of `attempt` may be given up against; none where nothing is to be given up."""
+        return rivals_of(self.history.trials, attempt.proposal) if self.history.run.prune == "median" else ()
 
     def record(self, attempt: Attempt, order: Order, run: Result) -> None:
         """Write down what an ordered run gave, so that a killed process loses no other."""

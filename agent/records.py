@@ -193,7 +193,7 @@ class Change(Record):
     after: Value | None
 
 
-Status = Literal["baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "refused"]
+Status = Literal["baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "pruned", "refused"]
 KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
 """The attempt's tree became the branch's."""
 TAKEN: frozenset[str] = KEPT - {"baseline"}
@@ -207,7 +207,8 @@ MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):
-    """What running an attempt gave: scores, or the failure that took their place (`status` then says which).
+    """What running an attempt gave: scores, or the failure that took their place (`status` then says which), or that it was given
+    up before its end (pruned), which says no more than its curve so far.
 
     scores: in the order of measuring; the incumbent's among them where it was run again. curve: up to 20 points (fraction
     of the budget in 0..1, training loss) as train.py printed them. seconds: training on the harness's clock, summed over
@@ -215,7 +216,7 @@ class Result(Record):
     tail: the end of the failure's log, escaped. curve, parameters and facts are the first run's.
     """
 
-    status: Literal["scored", "crash", "oom", "timeout", "invalid"]
+    status: Literal["scored", "crash", "oom", "timeout", "invalid", "pruned"]
     scores: tuple[Score, ...] = ()
     curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
     seconds: FiniteFloat = Field(default=0.0, ge=0)

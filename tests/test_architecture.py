@@ -18,7 +18,7 @@ LAYERS = (
     {"pages"},
     {"propose", "display", "foreign"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
-    | {"judge", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
+    | {"judge", "pairing", "pruning", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

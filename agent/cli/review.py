@@ -163,8 +163,8 @@ def export(
     """The trials as tsv, jsonl, csv or an optuna study.
 
     The tsv's columns and statuses are upstream's: a trial that failed in whatever way is a crash of 0.000000, and a
-    refused proposal, which never ran, has no row. jsonl and csv hold every trial and no such stand-in. optuna writes an SQLite
-    file, as `optuna-dashboard sqlite:///FILE` and optuna.load_study open it.
+    refused proposal, which never ran, has no row, like a training that was given up. jsonl and csv hold every trial and no
+    such stand-in. optuna writes an SQLite file, as `optuna-dashboard sqlite:///FILE` and optuna.load_study open it.
     """
     with reading(branch) as history:
         if form == Format.OPTUNA:

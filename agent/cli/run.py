@@ -75,6 +75,13 @@ class Judgement(StrEnum):
     GREEDY = "greedy"
 
 
+class Pruning(StrEnum):
+    """Which trainings are given up: the names of agent.pruning.PruneRule."""
+
+    OFF = "off"
+    MEDIAN = "median"
+
+
 @app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to put workspace/ and program.md.")] = Path(),
@@ -109,6 +116,9 @@ def start(
     verdict: Annotated[Judgement, typer.Option(help="greedy keeps whatever scores better once.")] = Judgement.SEQUENTIAL,
     false_keeps: FalseKeeps = 0.5,
     warm: Warm = None,
+    prune: Annotated[
+        Pruning, typer.Option(help="median gives a training up whose loss is above the median of the earlier ones.")
+    ] = Pruning.OFF,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -142,7 +152,7 @@ def start(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
         start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
-        warm=Path(warm).name if warm else None,
+        warm=Path(warm).name if warm else None, prune=prune.value,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with History.create(project, run, foreign) as history:

@@ -21,7 +21,8 @@ from agent.space import Parameter, Space
 def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Space) -> None:
     """Write a study `autoresearch/TAG` to the file `path`, in place of what is there; UsageFault where it cannot be written.
 
-    A score is a COMPLETE trial, a failure is FAIL without a value. A refused proposal, which never ran, is not in it.
+    A score is a COMPLETE trial, a failure is FAIL without a value, what was given up is PRUNED. A refused proposal, which never
+    ran, is not in it.
     Parameters are the constants that the newest train.py is searched over, within its ranges or what was tried beyond them;
     the others are in the user attribute `configuration`. The intermediate values are training losses, at percent of the budget.
     """
@@ -68,6 +69,8 @@ def _told(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
 
 
 def _state(trial: Trial) -> TrialState:
+    if trial.status == "pruned":
+        return TrialState.PRUNED
     return TrialState.FAIL if trial.status in FAILED else TrialState.COMPLETE
 
 

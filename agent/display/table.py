@@ -40,7 +40,7 @@ def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
 
 def _row(trial: Trial, pen: Pen) -> dict[str, Text]:
     result = trial.result
-    faint = "dim" if trial.status in ("discard", "refused") else ""
+    faint = "dim" if trial.status in ("discard", "pruned", "refused") else ""
     return {
         "#": Text(str(trial.number)),
         "status": pen.status(trial.status),
