@@ -11,13 +11,14 @@ from typing import Literal, Protocol, Self
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.machine import Conditions, conditions, machine_name
+from agent.pruning import Curve, hopeless, passed
 from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
 from agent.rehearsal import foretold, pays, rehearsal_of
 from agent.slots import Slot
 from sandbox.budget import Budget
 from sandbox.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.outcome import Limits, Runner
-from sandbox.printed import parse_progress, thin_curve
+from sandbox.printed import parse_progress, read_curve, thin_curve
 from sandbox.record import Record
 
 # Before the baseline has shown what start-up (imports, compilation, data) costs here, this is all we know about it.
@@ -46,13 +47,22 @@ def wall_cap(budget: Budget, baseline_seconds: float | None) -> float:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known."""
+    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known.
+
+    rivals: curves against which its first run may be given up before its end.
+    """
 
     attempt: Attempt
     order: Order
     slot: Slot
     run: int
     baseline_seconds: float | None
+    rivals: tuple[Curve, ...] = ()
+
+    @property
+    def is_first(self) -> bool:
+        """True for the run that tells whether the candidate is worth others."""
+        return self.run == 1 and self.order.role == "candidate"
 
 
 Listener = Callable[[Event], None]
@@ -90,6 +100,15 @@ class Plan(Record):
         return Limits(wall_seconds=wall_seconds, **given)
 
 
+@dataclass(frozen=True)
+class _GivenUp:
+    """A training that was stopped because its curve so far was hopeless."""
+
+    why: str
+    stopped: Stopped
+    curve: tuple[tuple[float, float], ...]
+
+
 class Bench:
     """Measures the attempts of one run. Stateless but for its folder, so that N slots may use it from N threads."""
 
@@ -100,12 +119,15 @@ class Bench:
         self._plan, self._runner, self._folder, self._export = plan, runner, folder, export
 
     def run(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Result | None:
-        """Train and score what is ordered; None when it was cancelled. A rehearsal's failure is the result."""
+        """Train and score what is ordered; None when it was cancelled. A rehearsal's failure is the result, and so is it that the
+        training was given up."""
         order = assignment.order
         listen(TrialStarted(assignment.attempt, assignment.slot.number, order.seed, assignment.run, order.role))
         match self._rehearse(assignment, cancel) or self._measure(assignment, listen, cancel):
             case Stopped():
                 return None
+            case _GivenUp() as given_up:
+                return _pruned(given_up, self._runner.tier)
             case Unscored() as failure:
                 return _failed(failure, self._runner.tier)
             case (Measured() as measured, Conditions() as found):
@@ -113,8 +135,8 @@ class Bench:
 
     def _rehearse(self, assignment: Assignment, cancel: threading.Event) -> Unscored | Stopped | None:
         """What the first run of new code in small comes to; None where nothing speaks against the real one."""
-        order, first = assignment.order, assignment.run == 1 and assignment.order.role == "candidate"
-        if not first or not pays(self._plan.score, self._plan.budget, assignment.attempt.proposal):
+        order = assignment.order
+        if not assignment.is_first or not pays(self._plan.score, self._plan.budget, assignment.attempt.proposal):
             return None
         home = self._folder / f"{assignment.attempt.number:04d}"
         with _Exported(home / "rehearsal", order.commit, self._export) as here:
@@ -123,15 +145,18 @@ class Bench:
 
     def _measure(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
-    ) -> tuple[Measured, Conditions] | Unscored | Stopped:
+    ) -> tuple[Measured, Conditions] | Unscored | Stopped | _GivenUp:
         number, order = assignment.attempt.number, assignment.order
         name = f"train-{order.seed}" if order.role == "candidate" else f"incumbent-{order.seed}"
         home = self._folder / f"{number:04d}"
         with _Exported(home / name, order.commit, self._export) as here:
             job = self._job(here, home / f"{name}.log", assignment)
-            with _Watched(number, Path(job.log), assignment.slot, listen) as watched:
-                came = measure(job, self._runner, cancel, watched.trained)
-            return (came, watched.conditions) if isinstance(came, Measured) else came
+            watched = _Watched(assignment, Path(job.log), listen, cancel)
+            with watched:
+                outcome = measure(job, self._runner, watched.stop, watched.trained)
+        if isinstance(outcome, Stopped) and watched.hopeless and not cancel.is_set():
+            return _GivenUp(watched.hopeless, outcome, read_curve(Path(job.log)))
+        return (outcome, watched.conditions) if isinstance(outcome, Measured) else outcome
 
     def _job(self, here: Path, log: Path, assignment: Assignment) -> Job:
         plan, slot = self._plan, assignment.slot
@@ -174,13 +199,21 @@ def _remove(folder: Path) -> None:
 
 
 class _Watched:
-    """Follows a training log while it grows and reports how far the training is, and what state the machine was in meanwhile."""
+    """Follows a training log while it grows: tells how far it is, gives it up where its curve is hopeless, reads the machine.
 
-    def __init__(self, number: int, log: Path, slot: Slot, listen: Listener) -> None:
-        self._number, self._log, self._slot, self._listen = number, log, slot, listen
+    stop: to be heeded by the training; set on `cancel`, or when it is given up. hopeless: why it was. conditions: of the machine.
+    """
+
+    def __init__(self, assignment: Assignment, log: Path, listen: Listener, cancel: threading.Event) -> None:
+        self._number, self._slot = assignment.attempt.number, assignment.slot
+        self._log, self._listen, self._cancel = log, listen, cancel
+        self._rivals = assignment.rivals if assignment.is_first else ()
+        self.stop = threading.Event() if self._rivals else cancel
+        self.hopeless = ""
         self.conditions = Conditions()
+        self._looks = 0
         self._over, self._trained = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._follow, name=f"watch-{number}", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name=f"watch-{self._number}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -191,7 +224,8 @@ class _Watched:
         self._thread.join()
 
     def trained(self) -> None:
-        """Training has ended: what the machine does from now on says nothing of it."""
+        """Training has ended: there is nothing left to give up, and what the machine does from now on says nothing of it."""
+        self._rivals = ()
         self._trained.set()
         self._listen(Scoring(self._number))
 
@@ -201,10 +235,23 @@ class _Watched:
             if looks % LOOKS_PER_READING == 0 and not self._trained.is_set():
                 self.conditions = conditions(self._slot.cpus, self._slot.gpus)
             looks += 1
+            if self._cancel.is_set():
+                self.stop.set()
             points = parse_progress(self._tail())
             if points and points[-1] != last:
                 last = points[-1]
                 self._listen(Progress(self._number, *last))
+                self._look(last[0])
+
+    def _look(self, fraction: float) -> None:
+        """At each checkpoint once, and at the whole curve: whoever reads the log later comes to the same answer."""
+        if not self._rivals or passed(fraction) == self._looks:
+            return
+        self._looks = passed(fraction)
+        why = hopeless(read_curve(self._log), self._rivals)
+        if why and self._rivals:
+            self.hopeless = why
+            self.stop.set()
 
     def _tail(self) -> str:
         try:
@@ -228,6 +275,14 @@ def _failed(run: Unscored, tier: str) -> Result:
     return Result(
         status=run.status, curve=_short(run.curve), seconds=round(run.seconds, 2), peak_memory_mb=_mb(run.peak_memory_bytes),
         facts=run.facts, tier=tier, detail=run.detail, tail=run.tail[-MAX_TAIL_CHARACTERS:],
+    )  # fmt: skip
+
+
+def _pruned(given_up: _GivenUp, tier: str) -> Result:
+    stopped = given_up.stopped
+    return Result(
+        status="pruned", curve=_short(given_up.curve), seconds=round(stopped.seconds, 2),
+        peak_memory_mb=_mb(stopped.peak_memory_bytes), tier=tier, detail=given_up.why,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -12,12 +13,13 @@ from agent.errors import HistoryFault
 from agent.gitio import Plumbing, scratch_index
 from agent.lock import hold, holder
 from agent.project import HOME, Project
-from agent.records import TAKEN, Attempt, Proposal, Result, Trial
+from agent.records import TAKEN, Attempt, Foreign, Proposal, Result, Trial
 from agent.runs import FLIGHTS, HEADS, checked, first_commit, lock_path, tip_of
 from agent.settings import RunSettings
 from agent.trailers import (
     again_message,
     attempt_message,
+    foreign_message,
     is_attempt,
     measured_message,
     read_again,
@@ -30,6 +32,7 @@ from agent.trailers import (
 )
 
 _FORM = "--format=%H %T %P%n%B"
+FOREIGN = "foreign.jsonl"
 
 
 class Commit(NamedTuple):
@@ -63,15 +66,19 @@ class History:
     # ------------------------------------------------------------ opening
 
     @classmethod
-    def create(cls, project: Project, run: RunSettings) -> Self:
-        """Begin a run: its branch off run.start_commit, with its settings in a first commit. HistoryFault if the tag is taken."""
+    def create(cls, project: Project, run: RunSettings, foreign: Sequence[Foreign] = ()) -> Self:
+        """Begin a run: its branch off run.start_commit, with its settings in a first commit. HistoryFault if the tag is taken.
+
+        foreign: trials of other runs; they come along in a commit of their own, the first one's second parent.
+        """
         git, reference = Plumbing(Path(project.root)), HEADS + checked(run.tag)
         _exclude(git, Path(project.root))
         lock = _locked(project, run.tag)
         try:
             _refuse_taken(git, run.tag)
             tree = f"{run.start_commit}^{{tree}}"
-            first = git("commit-tree", tree, "-p", run.start_commit, "-F", "-", stdin=run_message(run).encode()).strip()
+            parents = ["-p", run.start_commit, *(["-p", _commit_foreign(git, foreign, run.warm)] if foreign else [])]
+            first = git("commit-tree", tree, *parents, "-F", "-", stdin=run_message(run).encode()).strip()
             git("update-ref", reference, first, "")
             return cls(project, f"autoresearch/{run.tag}", lock)
         except BaseException:
@@ -121,6 +128,17 @@ class History:
     def trials_at(self, commit: str) -> tuple[Trial, ...]:
         """The ledger as it was when the branch stood at `commit`; all of it for a commit that is not the branch's."""
         return tuple(self._trials[: self._reach.get(commit)])
+
+    @cached_property
+    def foreign(self) -> tuple[Foreign, ...]:
+        """The trials of other runs that this one began with. HistoryFault where they cannot be read."""
+        if self.run.warm is None:
+            return ()
+        where = f"{first_commit(self._git, self.tip)}^2:{FOREIGN}"
+        try:
+            return tuple(Foreign.model_validate_json(line) for line in self._git("cat-file", "blob", where).splitlines())
+        except ValueError as error:
+            raise HistoryFault(f"the foreign trials in {where} cannot be read: {error}", f"git show {where}") from None
 
     @property
     def in_flight(self) -> tuple[Attempt, ...]:
@@ -362,6 +380,14 @@ class History:
             checkout.follow(self.worktree, frozenset(self._trees), self.tip)
         except HistoryFault as fault:
             self.warnings.append(f"{self.worktree} was not brought to the newest state: {fault.message}")
+
+
+def _commit_foreign(git: Plumbing, foreign: Sequence[Foreign], source: str | None) -> str:
+    """A commit without parents that holds trials of other runs: reachable from the branch, and in no tree that is trained."""
+    lines = "".join(f"{trial.model_dump_json()}\n" for trial in foreign)
+    blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=lines.encode()).strip()
+    tree = git("mktree", stdin=f"100644 blob {blob}\t{FOREIGN}\n".encode()).strip()
+    return git("commit-tree", tree, "-F", "-", stdin=foreign_message(len(foreign), source or "").encode()).strip()
 
 
 def _tag_of(branch: str) -> str:

@@ -31,7 +31,7 @@ VerdictRule = Literal["sequential", "greedy"]
 
 # In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
 SCREEN = 0.83
-# Better by more than this on the screen (nearly five standard deviations of a run), and by what the budget asks: luck alone cannot.
+# Better by more than this on the screen (nearly five standard deviations of a run), and by what the budget asks, is no luck.
 BEYOND_DOUBT = 3.4
 SCREEN_SHARE = 0.2
 BOOST = 7.6

@@ -30,6 +30,7 @@ from agent.preflight import foresee
 from agent.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.policy import PATIENCE, Policy
+from agent.pruning import Curve, rivals_of
 from agent.records import Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
 from sandbox.record import Record
@@ -121,6 +122,7 @@ class Ledger:
             dollars=dollars,
             memory_mb=self._memory_mb,
             policy=Policy(patience=program.wishes.patience or PATIENCE, kinds=program.wishes.explore),
+            foreign=history.foreign,
         )
 
     def _check(self, pending: tuple[Proposal, ...], space: Space) -> Callable[[Sequence[Edit]], Refused | None]:
@@ -176,6 +178,10 @@ class Ledger:
         """How many runs an attempt in flight has behind it."""
         result = self.history.measured(attempt)
         return len(result.scores) if result else 0
+
+    def rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
+        """The curves that a training of `attempt` may be given up against; none where nothing is to be given up."""
+        return rivals_of(self.history.trials, attempt.proposal) if self.history.run.prune == "median" else ()
 
     def record(self, attempt: Attempt, order: Order, run: Result) -> None:
         """Write down what an ordered run gave, so that a killed process loses no other."""

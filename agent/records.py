@@ -1,6 +1,6 @@
 """What flows through a run: edits, proposals, measurements, trials. Frozen, serialisable, and refusing nonsense."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
@@ -215,7 +215,7 @@ class Change(Record):
 
 
 Status = Literal[
-    "baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "refused", "adopted", "reported"
+    "baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "pruned", "refused", "adopted", "reported"
 ]  # fmt: skip
 KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
 """The attempt's tree became the branch's, by a measurement here."""
@@ -224,14 +224,16 @@ TAKEN: frozenset[str] = (KEPT - {"baseline"}) | {"adopted"}
 CLAIMED: frozenset[str] = frozenset({"adopted", "reported"})
 """Tried elsewhere: taken over unmeasured, or only told of. Nothing ran here."""
 SCORED: frozenset[str] = KEPT | {"discard"}
-FAILED: frozenset[str] = frozenset({"crash", "oom", "timeout", "invalid"})
+Failure = Literal["crash", "oom", "timeout", "invalid"]
+FAILED: frozenset[str] = frozenset(get_args(Failure))
 MAX_CURVE_POINTS = 20
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):
-    """What running an attempt gave: scores, or the failure that took their place (`status` then says which).
+    """What running an attempt gave: scores, or the failure that took their place (`status` then says which), or that it was given
+    up before its end (pruned), which says no more than its curve so far.
 
     scores: in the order of measuring; the incumbent's among them where it was run again. curve: up to 20 points (fraction
     of the budget in 0..1, training loss) as train.py printed them. seconds: training on the harness's clock, summed over
@@ -239,7 +241,7 @@ class Result(Record):
     tail: the end of the failure's log, escaped. curve, parameters and facts are the first run's.
     """
 
-    status: Literal["scored", "crash", "oom", "timeout", "invalid"]
+    status: Literal["scored", "crash", "oom", "timeout", "invalid", "pruned"]
     scores: tuple[Score, ...] = ()
     curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
     seconds: FiniteFloat = Field(default=0.0, ge=0)
@@ -350,3 +352,15 @@ class Trial(Record):
     def value(self) -> float | None:
         """val_bpb, comparable between the trials of a run; None where nothing was scored."""
         return self.estimate if self.estimate is not None else self.result.value if self.result else None
+
+
+class Foreign(Record):
+    """A trial of another run or tool, told to the methods at a start: never an attempt of this run, and never judged.
+
+    number: its own there. outcome: its score (lower is better), or why it has none. curve: as in Result.
+    """
+
+    number: int
+    configuration: Configuration
+    outcome: FiniteFloat | Failure
+    curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = ()

@@ -71,7 +71,12 @@ def next_tag(project: Project) -> str:
 
 def brief_at(project: Project, commit: str) -> str:
     """program.md at `commit`, or nothing where there is none."""
-    return Plumbing(Path(project.root))("cat-file", "blob", f"{commit}:{project.program}") if project.program else ""
+    return text_at(project, commit, project.program) if project.program else ""
+
+
+def text_at(project: Project, commit: str, path: str) -> str:
+    """A file of the project at `commit`."""
+    return Plumbing(Path(project.root))("cat-file", "blob", f"{commit}:{path}")
 
 
 def head_of(project: Project) -> str:

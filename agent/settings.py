@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from agent.errors import UsageFault
 from agent.judge import LEAST_FALSE_KEEPS, VerdictRule
+from agent.pruning import PruneRule
 from sandbox.budget import Budget
 from sandbox.record import Record
 
@@ -76,7 +77,10 @@ class Settings(Caps):
 
 
 class RunSettings(Record):
-    """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line."""
+    """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line.
+
+    warm: the name of the file whose trials the run began with. prune: which trainings are given up before their end.
+    """
 
     tag: str
     method: str
@@ -94,6 +98,8 @@ class RunSettings(Record):
     caps: Caps = Caps()
     verdict: VerdictRule = "sequential"
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
+    warm: str | None = None
+    prune: PruneRule = "off"
 
 
 def read_settings(folder: Path) -> Settings:

@@ -91,6 +91,11 @@ def run_message(run: RunSettings) -> str:
     return _message(f"start {run.tag}: {method}, {run.budget} a trial", "", {RUN: run.model_dump(mode="json")})
 
 
+def foreign_message(count: int, source: str) -> str:
+    """The message of the commit that holds a run's foreign trials."""
+    return _message(f"{count} foreign trials", f"from {source}: what another run found, for the methods to begin with", {})
+
+
 def read_trial(commit: str, parents: list[str], message: str) -> Trial | None:
     """The trial of a verdict commit; None for a commit of another kind; HistoryFault for a verdict that was tampered with."""
     trailers = _trailers(commit, message)

@@ -91,9 +91,11 @@ class Unscored(Record):
 
 
 class Stopped(Record):
-    """The harness was told to stop; nothing is known about the candidate."""
+    """The harness was told to stop; nothing is known about the candidate but what its training took until then."""
 
     kind: Literal["stopped"] = "stopped"
+    seconds: float = 0.0
+    peak_memory_bytes: int | None = None
 
 
 def measure(
@@ -103,7 +105,7 @@ def measure(
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
     outcome = runner.run(_training(job), cancel)
     if isinstance(outcome, Cancelled):
-        return Stopped()
+        return Stopped(seconds=outcome.usage.seconds, peak_memory_bytes=outcome.usage.peak_memory_bytes)
     if not isinstance(outcome, Finished):
         return _unscored(job, outcome, *_failure(outcome, job.log))
     if job.score == "printed":

@@ -16,9 +16,10 @@ LAYERS = (
     {"finalize", "adopt"},
     {"ledger", "remeasure", "bench", "rehearsal"},
     {"pages"},
-    {"propose", "display"},
+    {"propose", "display", "foreign"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
-    | {"judge", "comparison", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
+    | {"judge", "comparison", "pairing", "pruning", "machine"}
+    | {"edit", "space", "llm", "data", "template", "presets", "preflight"},
     {"events"},
     {"records", "errors"},
     {"sandbox"},

@@ -20,11 +20,18 @@ def methods(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout
 
     if as_json:
         rows = [
-            {"name": name, "model": method.model, "library": method.is_search, "about": method.description}
+            {
+                "name": name,
+                "model": method.model,
+                "library": method.is_search,
+                "extra": method.extra,
+                "about": method.description,
+            }
             for name, method in METHODS.items()
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
-    width, needs = max(map(len, METHODS)), max(map(len, NEEDS.values()))
+    needs = {name: f"pip install '{m.extra}'" if m.extra else NEEDS[m.model] for name, m in METHODS.items()}
+    width, room = max(map(len, METHODS)), max(map(len, needs.values()))
     for name, method in METHODS.items():
-        typer.echo(f"{name:<{width}}  {NEEDS[method.model]:<{needs}}  {method.description}")
+        typer.echo(f"{name:<{width}}  {needs[name]:<{room}}  {method.description}")

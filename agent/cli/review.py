@@ -16,7 +16,7 @@ from agent.display.export import FORMATS
 from agent.display.pen import open_console
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
-from agent.display.table import trial_table
+from agent.display.table import trial_table, warm_text
 from agent.errors import Fault, UsageFault
 from agent.history import History
 from agent.judge import incumbent_of, noise_of
@@ -54,15 +54,19 @@ LOG_EXAMPLES = (
 )
 SHOW_EXAMPLES = ("autoresearch show 3", "autoresearch show 3 --branch nov24")
 DIFF_EXAMPLES = ("autoresearch diff 3", "autoresearch diff 0 12")
-EXPORT_EXAMPLES = ("autoresearch export --format tsv --output results.tsv",)
+EXPORT_EXAMPLES = (
+    "autoresearch export --format tsv --output results.tsv",
+    "autoresearch export --format optuna --output study.db",
+)
 
 
 class Format(StrEnum):
-    """What `export` writes: the names of agent.display.export.FORMATS."""
+    """What `export` writes: the names of agent.display.export.FORMATS, and optuna's storage."""
 
     TSV = "tsv"
     JSONL = "jsonl"
     CSV = "csv"
+    OPTUNA = "optuna"
 
 
 @app.command(epilog=epilog(*STATUS_EXAMPLES))
@@ -84,9 +88,10 @@ def status(
             _print_json(standing.model_dump(mode="json"))
         else:
             console = open_console()
-            console.print(status_page(standing.branch, standing.pid, standing.in_flight, history.trials, console))
+            warm = warm_text(history.foreign, history.run.warm) if history.run.warm else ""
+            console.print(status_page(standing.branch, standing.pid, standing.in_flight, history.trials, console, warm))
             if standing.replicated:
-                console.print(f"again   {standing.replicated}, against the baseline", highlight=False)
+                console.print(f"again   {standing.replicated}, against the baseline")
 
 
 @app.command(epilog=epilog(*LOG_EXAMPLES))
@@ -158,12 +163,16 @@ def export(
     form: Annotated[Format, typer.Option("--format", help="tsv is karpathy/autoresearch's results.tsv.")] = Format.TSV,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file to write instead of stdout.")] = None,
 ) -> None:
-    """The trials as tsv, jsonl or csv.
+    """The trials as tsv, jsonl, csv or an optuna study.
 
     The tsv's columns and statuses are upstream's: a trial that failed in whatever way is a crash of 0.000000, and a
-    refused proposal, which never ran, has no row. jsonl and csv hold every trial and no such stand-in.
+    refused proposal, which never ran, has no row, like a training that was given up. jsonl and csv hold every trial and no
+    such stand-in. optuna writes an SQLite file, as `optuna-dashboard sqlite:///FILE` and optuna.load_study open it.
     """
     with reading(branch) as history:
+        if form == Format.OPTUNA:
+            _export_study(history, output)
+            return
         text = FORMATS[form](history.trials)
     if output is None:
         typer.echo(text, nl=False)
@@ -174,8 +183,18 @@ def export(
         raise UsageFault(f"cannot write {output}: {error.strerror}", "autoresearch export --output results.tsv") from error
 
 
+def _export_study(history: History, output: Path | None) -> None:
+    from agent.cli.session import space_reader
+    from agent.display.storage import write_study
+
+    if output is None:
+        raise UsageFault("an optuna study is a file of its own", "autoresearch export --format optuna --output study.db")
+    space = space_reader(history, read_settings(Path.cwd()))(history.source)
+    write_study(output, history.run, history.trials, space)
+
+
 class Standing(Record):
-    """What `status --json` says. cost in US dollars, as far as it is known."""
+    """What `status --json` says. cost in US dollars, as far as it is known. foreign: trials of `warm` that the run began with."""
 
     branch: str
     running: bool
@@ -190,6 +209,8 @@ class Standing(Record):
     """The best against the baseline, where `replicate` has measured it."""
     noise: float | None
     cost: float
+    warm: str | None
+    foreign: int
 
 
 def _standing(history: History) -> Standing:
@@ -201,7 +222,7 @@ def _standing(history: History) -> Standing:
         branch=history.branch, running=pid is not None, pid=pid, method=run.method, model=run.model,
         budget=str(run.budget), in_flight=history.in_flight, counts=counts, best=best,
         replicated=replication_of(history.measurements, best), noise=noise_of(trials).sd,
-        cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
+        cost=sum(trial.proposal.by.cost or 0.0 for trial in trials), warm=run.warm, foreign=len(history.foreign),
     )  # fmt: skip
 
 

@@ -55,6 +55,14 @@ Disk = Annotated[
 Output = Annotated[
     int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB.")
 ]
+Warm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Trials of another run to begin with: an optuna SQLite file (FILE#STUDY), JSON, JSON lines, tsv or csv. The method "
+        "learns from them; they are no attempts of this run.",
+    ),
+]
 FalseKeeps = Annotated[float, typer.Option(min=0.5, max=25, help="Keeps that 100 trials which change nothing may give.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
 
@@ -64,6 +72,13 @@ class Judgement(StrEnum):
 
     SEQUENTIAL = "sequential"
     GREEDY = "greedy"
+
+
+class Pruning(StrEnum):
+    """Which trainings are given up: the names of agent.pruning.PruneRule."""
+
+    OFF = "off"
+    MEDIAN = "median"
 
 
 @app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
@@ -99,6 +114,10 @@ def start(
     baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, under as many seeds.")] = 3,
     verdict: Annotated[Judgement, typer.Option(help="greedy keeps whatever scores better once.")] = Judgement.SEQUENTIAL,
     false_keeps: FalseKeeps = 0.5,
+    warm: Warm = None,
+    prune: Annotated[
+        Pruning, typer.Option(help="median gives a training up whose loss is above the median of the earlier ones.")
+    ] = Pruning.OFF,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -110,7 +129,7 @@ def start(
     It works on the train.py of this folder's last commit; your checkout stays as it is. Ctrl-C once finishes the trial in
     training, twice stops at once; either way `autoresearch resume` goes on.
     """
-    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, proven, work
+    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, proven, warm_start, work
 
     place, cancel = find_place(Path.cwd()), threading.Event()
     project = place.project
@@ -124,6 +143,7 @@ def start(
     allowance = allowance_of(budget or wishes.budget, project)
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, project, tag, cancel)
+    foreign = warm_start(warm, place, head) if warm else ()
     sandbox = proven(unsafe)
     data = prepared(project, Path(project.root))
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
@@ -131,9 +151,10 @@ def start(
         tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
         max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
         start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
+        warm=Path(warm).name if warm else None, prune=prune.value,
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
-    with History.create(project, run) as history:
+    with History.create(project, run, foreign) as history:
         work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import typer
 from rich.text import Text
 
 from agent.bench import Bench, Plan
@@ -17,9 +18,10 @@ from agent.bounds import Bounds
 from agent.data import Prepared, prepare_data
 from agent.display import choose_display
 from agent.display.pen import open_console
-from agent.display.table import summary
+from agent.display.table import summary, warm_text
 from agent.errors import ProjectFault, UsageFault
 from agent.events import RunStarted
+from agent.foreign import read_foreign
 from agent.history import History
 from agent.ledger import Fixed, Ledger
 from agent.llm.recorded import Recorded
@@ -29,6 +31,8 @@ from agent.program import read_program
 from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
 from agent.propose.replay import Replay
+from agent.records import Configuration, Foreign
+from agent.runs import text_at
 from agent.settings import Caps, Settings, read_settings
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
@@ -117,12 +121,28 @@ def prepared(project: Project, checkout: Path) -> Prepared | None:
     return prepare_data(checkout / project.prepare)
 
 
+def warm_start(path: str, place: Place, commit: str) -> tuple[Foreign, ...]:
+    """The foreign trials of a file, and a line on them; UsageFault where none of their constants is searched here."""
+    project = place.project
+    source = text_at(project, commit, project.train)
+    fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
+    names = set(space_of(source, fixed, place.settings).names)
+    told = read_foreign(path)
+    common = sorted(names & {name for trial in told for name in trial.configuration})
+    if not common:
+        theirs = ", ".join(sorted({name for trial in told for name in trial.configuration})[:8]) or "none"
+        message = f"no constant of the trials in {path} ({theirs}) is searched here ({', '.join(sorted(names)[:8])})"
+        raise UsageFault(message, "$EDITOR autoresearch.toml   # [ranges]")
+    typer.echo(f"{warm_text(told, path)}, with {len(common)} of the {len(names)} constants searched here")
+    return told
+
+
 def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) -> Ledger:
     """The ledger of a run, with the project's settings; opening it writes nothing. caps: asked for beside the settings'."""
     protected = (*settings.protected, *read_program(history.program).wishes.protected)
     settings = settings.model_copy(update={"protected": protected})
     memory = _trial_memory(caps.over(settings), workers) / 2**20
-    return Ledger(history, _space_reader(history, settings), _fixed(history.project, settings), memory)
+    return Ledger(history, space_reader(history, settings), _fixed(history.project, settings), memory)
 
 
 def work(history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
@@ -152,12 +172,16 @@ def _fixed(project: Project, settings: Settings) -> Fixed:
     return Fixed(protected=frozenset(settings.protected), required=frozenset(required))
 
 
-def _space_reader(history: History, settings: Settings) -> Callable[[str], Space]:
+def space_reader(history: History, settings: Settings) -> Callable[[str], Space]:
     """Reads the search space of a train.py; prepare.py's constants (a sequence length, say) bound some of its own."""
     prepare = history.project.prepare
     fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
-    ranges = {**settings.ranges, **dict.fromkeys(settings.protected, "fixed")}
-    return lambda source: read_space(source, ranges, fixed)
+    return lambda source: space_of(source, fixed, settings)
+
+
+def space_of(source: str, fixed: Configuration, settings: Settings) -> Space:
+    """The search space of a train.py. fixed: prepare.py's constants."""
+    return read_space(source, {**settings.ranges, **dict.fromkeys(settings.protected, "fixed")}, fixed)
 
 
 def bench_of(history: History, kit: Kit) -> Bench:

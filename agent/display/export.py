@@ -10,7 +10,7 @@ from agent.display.pen import Pen
 from agent.records import Claim, Result, Status, Trial
 
 # That format knows three ways for a trial to end. A refused proposal has no row: nothing was run, as with an edit that
-# upstream's agent thought better of.
+# upstream's agent thought better of; nor has a training that was given up, for it would read as a score of 0.
 _UPSTREAM: Mapping[Status, str] = {
     "baseline": "keep",
     "keep": "keep",
@@ -26,7 +26,7 @@ _UPSTREAM: Mapping[Status, str] = {
 def tsv(trials: Sequence[Trial]) -> str:
     """results.tsv, column for column. A crash reads 0.000000 and 0.0, as that format has no other way; we never store it so."""
     rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
-    rows += [_tsv_row(trial, trial.result) for trial in trials if trial.result]
+    rows += [_tsv_row(trial, trial.result) for trial in trials if trial.result and trial.status in _UPSTREAM]
     rows[1:1] = [_claimed_row(trial, trial.claim) for trial in trials if trial.claim and trial.claim.verdict]
     return "\n".join(rows) + "\n"
 

@@ -14,9 +14,9 @@ LAST = 8
 
 
 def status_page(
-    branch: str, pid: int | None, in_flight: Sequence[Attempt], trials: Sequence[Trial], console: Console
+    branch: str, pid: int | None, in_flight: Sequence[Attempt], trials: Sequence[Trial], console: Console, warm: str = ""
 ) -> RenderableType:
-    """A screen about the run on `branch`; `pid` is the process that works on it, None where none does."""
+    """A screen about the run on `branch`; `pid` is the process that works on it, None where none does. warm: a word on it."""
     pen = pen_for(console)
     doing = Text(f"running as process {pid}", style="green") if pid is not None else Text("not running", style="dim")
     flying = [Text(pen.line(f"#{one.number} {one.proposal.hypothesis}")) for one in in_flight]
@@ -25,6 +25,7 @@ def status_page(
         Text.assemble("run     ", (pen.line(branch), "bold"), "  ", doing),
         *(Text.assemble(label, one) for one in flying),
         *outcome(trials, pen),
+        *([Text(pen.line(f"warm    {warm}"))] if warm else []),
     )
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from agent.display.pen import STYLES, Pen, bpb, duration, memory, pen_for, proposer, spending
 from agent.display.state import baseline_of
 from agent.judge import incumbent_of, noise_of
-from agent.records import FAILED, TAKEN, Claim, Trial
+from agent.records import FAILED, TAKEN, Claim, Foreign, Trial
 
 CURVE_CELLS = 10
 # From these widths on a hypothesis keeps room beside the further columns.
@@ -40,7 +40,7 @@ def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
 
 def _row(trial: Trial, pen: Pen) -> dict[str, Text]:
     result = trial.result
-    faint = "dim" if trial.status in ("discard", "refused", "reported") else ""
+    faint = "dim" if trial.status in ("discard", "pruned", "refused", "reported") else ""
     return {
         "#": Text(str(trial.number)),
         "status": pen.status(trial.status),
@@ -83,6 +83,12 @@ def summary(branch: str, trials: Sequence[Trial], console: Console, more: bool =
     pen = pen_for(console)
     steps = Text("\n".join(f"  {pen.line(command)}" for command in next_commands(branch, trials, more)), style="bold")
     return Group(trial_table(trials, console), Text(""), *outcome(trials, pen), Text(""), Text("next"), steps)
+
+
+def warm_text(foreign: Sequence[Foreign], source: str) -> str:
+    """`412 foreign trials of study.db (37 failed), which count as no attempts here`"""
+    failed = sum(isinstance(trial.outcome, str) for trial in foreign)
+    return f"{len(foreign)} foreign trials of {source} ({failed} failed), which count as no attempts here"
 
 
 def outcome(trials: Sequence[Trial], pen: Pen) -> tuple[Text, ...]:

@@ -24,12 +24,14 @@ __all__ = ["METHODS", "Context", "Method", "Observation", "Proposer", "Suggest",
 class Method:
     """One row of METHODS. module: its file in this folder, imported when it is used: optuna alone takes longer to import than
     `autoresearch log` to answer. proposer: the class there that is made with the model; without one, the module has `suggest`.
+    extra: what pip is to be asked for where the method works with a package that is no dependency.
     """
 
     module: str
     description: str
     proposer: str | None = None
     model: Literal["none", "optional", "needed"] = "none"
+    extra: str | None = None
 
     @property
     def needs_model(self) -> bool:
@@ -57,7 +59,12 @@ class Method:
         return cast(Proposer, getattr(self._import(), self.proposer)(model))
 
     def _import(self) -> ModuleType:
-        return import_module(f"agent.propose.{self.module}")
+        try:
+            return import_module(f"agent.propose.{self.module}")
+        except ModuleNotFoundError as error:
+            if self.extra is None:
+                raise
+            raise UsageFault(f"the method {self.module} needs {error.name}", f"pip install '{self.extra}'") from None
 
 
 METHODS: dict[str, Method] = {
@@ -65,6 +72,7 @@ METHODS: dict[str, Method] = {
     "tpe": Method("tpe", "tree-structured Parzen estimator (optuna): models where good and bad constants lie"),
     "trust": Method("trust", "a trust region around the current constants: a Gaussian process, failures foreseen"),
     "gp": Method("gp", "a Gaussian process over the whole space (optuna); seconds a proposal"),
+    "smac": Method("smac", "SMAC3: a random forest over the whole space; seconds a proposal", extra="smac>=2.4,<3"),
     "cmaes": Method("cmaes", "CatCMA with margin (cmaes), from the current constants in small steps"),
     "code": Method(
         "code", "a language model reads program.md, train.py and the ledger, and proposes typed edits", "Code", "needed"

@@ -54,7 +54,8 @@ class Advice:
         space = self.space
         refused = [constants_of(trial.proposal) for trial in self._context.trials if trial.status == "refused"]
         again = {key_of(space.repair({**space.default, **constants})) for constants in refused}
-        return again | {observation.key for observation in self.seen} | {key_of(space.repair(space.default))}
+        here = {observation.key for observation in self.seen if not observation.foreign}
+        return again | here | {key_of(space.repair(space.default))}
 
     def read_one(self, reply: Reply) -> Configuration | Refused:
         """The new configuration of a reply; Refused where it has none, or one that was tried before."""

@@ -1,7 +1,8 @@
 """CatCMA with margin (Hamano et al. 2025, arXiv 2504.07884): an evolution strategy over floats, integers and choices at once.
 
-It starts at the constants as they stand, with a small step. Its state is a function of the history: the trials that ended,
-in their order, are told in generations of equal size, as the values that really ran, however they came about.
+It starts at the constants as they stand, with a small step, or at the best of the foreign trials. Its state is a function of the
+history: the trials that ended, in their order, are told in generations of equal size, as the values that really ran, however they
+came about.
 """
 
 from collections.abc import Sequence
@@ -57,9 +58,10 @@ def state_of(space: Space, observations: Sequence[Observation]) -> State:
 
 
 def _strategy_of(space: Space, axes: "_Axes", seen: Sequence[Observation]) -> CatCMAwM:
-    done = [observation for observation in seen if not observation.pending]
+    done = [observation for observation in seen if not observation.pending and not observation.foreign]
+    known = [observation for observation in seen if observation.foreign and observation.value is not None]
     start = done[0].configuration if done else space.repair(space.default)
-    return _replay(axes, start, done)
+    return _replay(axes, _best(known, start), done)
 
 
 # The strategies after the latest generations, by a digest of all they were told: a memo of a pure function, so that a proposal

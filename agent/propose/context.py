@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agent.propose.policy import USUAL, Policy
-from agent.records import Edit, Proposal, Provenance, Refused, Trial
+from agent.records import Edit, Foreign, Proposal, Provenance, Refused, Trial
 from agent.space import Space
 from sandbox.record import Record
 
@@ -21,7 +21,8 @@ class Context:
 
     check: why the ledger would refuse these edits, None where it would take them; safe to call from any thread.
     remaining: what the run may still use, in words. dollars: what it may still spend; None without a bound. memory_mb: what
-    one trial may use; None where it is not known. policy: what to ask for where nothing is kept for long.
+    one trial may use; None where it is not known. policy: what to ask for where nothing is kept for long. foreign: trials of
+    other runs that this one began with.
     """
 
     program: str
@@ -36,6 +37,7 @@ class Context:
     dollars: float | None = None
     memory_mb: float | None = None
     policy: Policy = USUAL
+    foreign: tuple[Foreign, ...] = ()
 
 
 class Unreadable(Record):

@@ -17,12 +17,13 @@ PERTURBATIONS = 200
 def fresh(
     space: Space, seen: Sequence[Observation], draw: Callable[[], Configuration], rng: np.random.Generator
 ) -> Configuration:
-    """The first of `draw`'s configurations, as it would really run, that is in none of `seen` and is not the default.
+    """The first of `draw`'s configurations, as it would really run, that is in none of `seen` and is not the default. What is
+    foreign was not tried here.
 
     Where DRAWS were all old, ever more constants of the last one are redrawn. UsageFault where that finds nothing either:
     the space is used up.
     """
-    tried = {key_of(space.repair(space.default)), *(observation.key for observation in seen)}
+    tried = {key_of(space.repair(space.default)), *(observation.key for observation in seen if not observation.foreign)}
     configuration = space.repair(space.default)
     for _ in range(DRAWS):
         configuration = space.repair(draw())

@@ -1,9 +1,11 @@
 """Gaussian process: optuna's GPSampler (log expected improvement; needs torch), told the whole history anew for each proposal."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from statistics import median
 
+import torch
 from optuna.samplers import GPSampler
 from optuna.trial import TrialState
 
@@ -35,5 +37,17 @@ def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Con
     axes, sampler = Axes(space), GPSampler(seed=int(rng.integers(2**32)), n_startup_trials=0)
     stand_in = median(scores)
     told = [axes.trial(observation, TrialState.COMPLETE, RELATIVE_PARAMS, stand_in) for observation in seen[-NEWEST:]]
-    with quiet("optuna", logging.ERROR):  # it advises a package that makes it faster
+    with one_thread(), quiet("optuna", logging.ERROR):  # it advises a package that makes it faster
         return fresh(space, seen, lambda: axes.ask(study_of(sampler, told)), rng)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread, for the time of this block only: matrices this small take four times as long on two that meet at each
+    product, and much longer where a training keeps the cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,37 +1,45 @@
 """Turns the ledger into what a search method learns from: configurations, and what became of them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
-from typing import Literal, cast, get_args
+from statistics import median
+from typing import Literal, cast
 
 from agent.propose.context import Context
-from agent.records import SCORED, Configuration, Proposal, SetConstant, Trial, Value
+from agent.pruning import loss_at
+from agent.records import FAILED, SCORED, Configuration, Failure, Proposal, SetConstant, Trial, Value
 from agent.space import Space, read_constants
 
+PRUNED = "pruned"
+# Of the finished trials that had a lower loss at that point, the nearest so many.
+NEIGHBOURS = 3
 Key = tuple[tuple[str, Value], ...]
-Failure = Literal["crash", "oom", "timeout", "invalid"]
 Curve = tuple[tuple[float, float], ...]
-FAILURES: frozenset[str] = frozenset(get_args(Failure))
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One configuration and what became of it: its score (lower is better), the name of its failure, or None while it is pending.
+    """One configuration and what became of it: its score (lower is better), the name of its failure, "pruned" where its training
+    was given up, or None while it is pending.
 
-    curve: points (fraction of the budget, training loss), of a failed run as far as it came. No pydantic record: a history of a
-    thousand is made anew for each proposal. ValueError for a score that is not finite, and for a failure of another name.
+    curve: points (fraction of the budget, training loss), of a failed run as far as it came. foreign: of another run or tool; it
+    teaches like any other, and may be proposed. No pydantic record: a history of a thousand is made anew for each proposal.
+    ValueError for a score that is not finite, and for a failure of another name.
     """
 
     configuration: Configuration
-    outcome: float | Failure | None = None
+    outcome: float | Failure | Literal["pruned"] | None = None
     curve: Curve = ()
+    foreign: bool = False
+    estimated: bool = False
+    """Given up, with the score that `fit` takes it for."""
 
     def __post_init__(self) -> None:
         named = isinstance(self.outcome, str)
-        if named and self.outcome not in FAILURES:
-            raise ValueError(f"{self.outcome!r} is no failure; there are {', '.join(sorted(FAILURES))}")
+        if named and self.outcome not in {*FAILED, PRUNED}:
+            raise ValueError(f"{self.outcome!r} is no failure; there are {', '.join(sorted(FAILED))}, and {PRUNED}")
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"{self.outcome} is no score: a failed configuration has the name of its failure")
 
@@ -43,7 +51,12 @@ class Observation:
     @property
     def failure(self) -> Failure | None:
         """Why there will be no score, or None."""
-        return self.outcome if isinstance(self.outcome, str) else None
+        return self.outcome if isinstance(self.outcome, str) and self.outcome != "pruned" else None
+
+    @property
+    def pruned(self) -> bool:
+        """True where its training was given up, and `fit` has not taken it for a score yet."""
+        return self.outcome == PRUNED
 
     @property
     def pending(self) -> bool:
@@ -57,18 +70,28 @@ class Observation:
 
 
 def observe(context: Context) -> tuple[Observation, ...]:
-    """The trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
+    """Foreign trials, the trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
     done = [observed for trial in context.trials if (observed := observation_of(trial))]
     tip = context.space.default
     waiting = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
-    return (*done, *waiting)
+    return (*_on_our_footing(context, done), *done, *waiting)
+
+
+def _on_our_footing(context: Context, done: Sequence[Observation]) -> list[Observation]:
+    """The foreign trials, moved by the median difference of what both sides scored: theirs is another machine, budget or data.
+    As they are where no configuration is common to both."""
+    theirs = [Observation(told.configuration, told.outcome, told.curve, foreign=True) for told in context.foreign]
+    ours = {seen.key: seen.value for seen in fit(context.space, done) if seen.value is not None} if theirs else {}
+    common = [ours[seen.key] - seen.value for seen in fit(context.space, theirs) if seen.value is not None and seen.key in ours]
+    move = median(common) if common else 0.0
+    return [seen if seen.value is None else replace(seen, outcome=seen.value + move) for seen in theirs]
 
 
 def observation_of(trial: Trial) -> Observation | None:
     """What a trial teaches of its constants; None where it never ran."""
     if trial.result is None:
         return None
-    outcome = trial.value if trial.status in SCORED else cast(Failure, trial.status)
+    outcome = trial.value if trial.status in SCORED else cast(Failure | Literal["pruned"], trial.status)
     return Observation(trial.configuration, outcome, trial.result.curve)
 
 
@@ -79,10 +102,26 @@ def constants_of(proposal: Proposal) -> Configuration:
 
 
 def fit(space: Space, observations: Iterable[Observation]) -> list[Observation]:
-    """The observations inside `space`: what one lacks was at its default then, what the space lacks is left out."""
+    """The observations inside `space`: what one lacks was at its default then, what the space lacks is left out.
+
+    What was given up is taken for what its curve promises, no better than the median: the methods know scores and failures only.
+    """
     repaired = _repairs(space)
-    fitting = ((seen, repaired(seen.key)) for seen in observations)
-    return [seen if seen.configuration == fit else replace(seen, configuration=fit) for seen, fit in fitting]
+    fitting = [(seen, repaired(seen.key)) for seen in observations]
+    fitted = [seen if seen.configuration == fit else replace(seen, configuration=fit) for seen, fit in fitting]
+    scored = [seen for seen in fitted if seen.value is not None]
+    return [replace(seen, outcome=_promise(seen, scored), estimated=True) if seen.pruned else seen for seen in fitted]
+
+
+def _promise(given_up: Observation, scored: Sequence[Observation]) -> float | None:
+    """The score that finished trials with such a loss at that point had, at least the median; None where nothing was scored."""
+    values = [seen.value for seen in scored if seen.value is not None]
+    if not values:
+        return None
+    at, loss = given_up.curve[-1] if given_up.curve else (0.0, 0.0)
+    known = sorted((there, value) for seen, value in zip(scored, values, strict=True) if (there := loss_at(seen.curve, at)))
+    better = [value for there, value in known if there <= loss]
+    return max(median(values), *better[-NEIGHBOURS:])
 
 
 @lru_cache(maxsize=4)

@@ -10,8 +10,10 @@ from agent.judge import incumbent_of, noise_of
 from agent.llm.model import CHARACTERS_A_TOKEN
 from agent.propose.context import Context
 from agent.propose.digest import digest, subject_of
+from agent.propose.observe import fit, observe
 from agent.propose.policy import drought_of, subjects, turned_constants
 from agent.propose.signals import signals, tokens_per_second
+from agent.propose.tables import best_of, observation_line
 from agent.propose.text import fenced, one_line
 from agent.records import KEPT, TAKEN, Asked, Proposal, SetConstant, Trial, Value
 from agent.space import Parameter
@@ -28,6 +30,7 @@ MAX_CLAIM_CHARACTERS = 200
 MAX_REASON_CHARACTERS = 300
 MAX_CHANGES_CHARACTERS = 300
 MAX_PENDING = 8
+FOREIGN_BEST = 5
 
 
 def system_text(context: Context) -> str:
@@ -59,6 +62,7 @@ def ledger_text(context: Context) -> str:
         curves=_curves(context),
         pending=[pending_line(proposal) for proposal in context.pending[-MAX_PENDING:]],
         remaining=context.remaining,
+        foreign=_foreign_lines(context),
     )
 
 
@@ -104,6 +108,12 @@ def trial_line(trial: Trial) -> str:
 def pending_line(proposal: Proposal) -> str:
     """`"raise the embedding's rate": set_constant EMBEDDING_LR 0.8`"""
     return f'"{one_line(proposal.hypothesis, MAX_CLAIM_CHARACTERS)}": {one_line(_edits_line(proposal), MAX_CHANGES_CHARACTERS)}'
+
+
+def _foreign_lines(context: Context) -> list[str]:
+    """The best trials of other runs, by what differs from the incumbent."""
+    seen = fit(context.space, [observation for observation in observe(context) if observation.foreign]) if context.foreign else []
+    return [one_line(observation_line(best, context.space), MAX_CHANGES_CHARACTERS) for best in best_of(seen, FOREIGN_BEST)]
 
 
 def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:

@@ -1,9 +1,10 @@
 """A search method as a proposer: its next configuration as edits of constants, with a hypothesis that a human can read."""
 
 import time
+from collections.abc import Sequence
 
 from agent.propose.context import Context
-from agent.propose.observe import observe
+from agent.propose.observe import Observation, fit, key_of, observe
 from agent.propose.scale import is_fixed, to_unit
 from agent.propose.suggest import Suggest
 from agent.records import Configuration, Proposal, Provenance, Value
@@ -25,9 +26,23 @@ class Search:
     def propose(self, context: Context) -> Proposal:
         """The next configuration of the tip's constants. UsageFault where there is none left to try."""
         began = time.monotonic()
-        configuration = self._suggest(context.space, observe(context), context.seed)
+        seen = observe(context)
+        best = best_foreign(context.space, seen)
+        configuration = best or self._suggest(context.space, seen, context.seed)
         by = Provenance(method=self.name, origin="search", seconds=time.monotonic() - began)
-        return proposal_of(context, configuration, by)
+        return proposal_of(context, configuration, by, "the best of the foreign trials" if best else "")
+
+
+def best_foreign(space: Space, observations: Sequence[Observation]) -> Configuration | None:
+    """The best foreign configuration, until one of the foreign ones was tried here (beside the constants as they stand): it may
+    be as good here, and says how their scores compare with ours."""
+    seen = fit(space, observations)
+    here = {observation.key for observation in seen if not observation.foreign} | {key_of(space.repair(space.default))}
+    theirs = [observation for observation in seen if observation.foreign]
+    if any(o.key in here and o.key != key_of(space.repair(space.default)) for o in theirs):
+        return None
+    scored = [(o.value, place) for place, o in enumerate(theirs) if o.value is not None and o.key not in here]
+    return theirs[min(scored)[1]].configuration if scored else None
 
 
 def proposal_of(context: Context, configuration: Configuration, by: Provenance, reason: str = "") -> Proposal:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -21,21 +21,27 @@ FEASIBLE = "constraints:runs"
 
 
 class Axes:
-    """The free parameters of a space as optuna has them: levels by their place in the order, others on the unit interval."""
+    """The free parameters of a space as optuna has them: levels by their place in the order, others on the unit interval.
+
+    free: by name. distributions: likewise.
+    """
 
     def __init__(self, space: Space) -> None:
         self._default = space.default
-        self._free = {parameter.name: parameter for parameter in space.parameters if not is_fixed(parameter)}
-        self.distributions: dict[str, BaseDistribution] = {name: _distribution(p) for name, p in self._free.items()}
+        self.free = {parameter.name: parameter for parameter in space.parameters if not is_fixed(parameter)}
+        self.distributions: dict[str, BaseDistribution] = {name: _distribution(p) for name, p in self.free.items()}
 
     def params(self, configuration: Configuration) -> dict[str, Value]:
         """A configuration as optuna has it."""
-        return {name: _encode(parameter, configuration[name]) for name, parameter in self._free.items()}
+        return {name: _encode(parameter, configuration[name]) for name, parameter in self.free.items()}
+
+    def configuration(self, params: Mapping[str, Value]) -> Configuration:
+        """The way back."""
+        return {**self._default, **{name: _decode(parameter, params[name]) for name, parameter in self.free.items()}}
 
     def ask(self, study: optuna.Study) -> Configuration:
         """What the study's sampler proposes."""
-        params = study.ask(self.distributions).params
-        return {**self._default, **{name: _decode(parameter, params[name]) for name, parameter in self._free.items()}}
+        return self.configuration(study.ask(self.distributions).params)
 
     def trial(self, seen: Observation, failed: TrialState, relative: str, stand_in: float | None = None) -> FrozenTrial:
         """A trial as optuna.trial.create_trial makes it. failed: the state that a failure is told as, with the value `stand_in`

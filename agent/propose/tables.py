@@ -29,10 +29,11 @@ def parameter_line(parameter: Parameter) -> str:
 
 
 def observation_line(seen: Observation, space: Space) -> str:
-    """`0.974729 DEPTH=9 MATRIX_LR=0.05`: the outcome and what differs from the file as it stands."""
+    """`0.974729 DEPTH=9 MATRIX_LR=0.05`: the outcome and what differs from the file as it stands; another run's is `foreign`."""
     outcome = "in training" if seen.pending else f"{seen.value:.6f}" if seen.value is not None else f"failed ({seen.failure})"
     different = [f"{name}={value!r}" for name, value in seen.configuration.items() if space.default.get(name) != value]
-    return f"{outcome} {' '.join(different) or 'as now'}"
+    whose = "foreign " if seen.foreign else "given up, taken for " if seen.estimated else ""
+    return f"{whose}{outcome} {' '.join(different) or 'as now'}"
 
 
 def best_of(seen: Sequence[Observation], count: int) -> list[Observation]:

@@ -33,6 +33,38 @@ def autoresearch(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return type_in(home / "research", *words, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_hopeless_trainings_are_given_up(home: Path) -> None:
+    """Random search over a range most of which learns next to nothing: real trainings of three seconds."""
+    repository = home / "research"
+    prepare = repository / "prepare.py"
+    prepare.write_text(prepare.read_text().replace("TIME_BUDGET = 1.0", "TIME_BUDGET = 3.0"))
+    fixed = 'EMBEDDING_DIM = "fixed"\nHIDDEN_DIM = "fixed"\nBATCH_SIZE = "fixed"\nWEIGHT_DECAY = "fixed"\n'
+    (repository / "autoresearch.toml").write_text(f'[ranges]\nLEARNING_RATE = "0.0000001 .. 0.1 log"\n{fixed}')
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "longer")
+    words = ("start", "--model", "none", "--method", "random", "--verdict", "greedy", "--baseline-repeats", "1", "--trials", "10")
+    own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    run = type_in(repository, *words, "--prune", "median", timeout=850, **own)
+    assert run.returncode == 0, run.stdout + run.stderr
+    trials = ledger(repository)
+    given_up = [trial for trial in trials if trial["status"] == "pruned"]
+    scored = [trial for trial in trials if trial["status"] in ("baseline", "keep", "discard")]
+    assert len(trials) == 11 == len(given_up) + len(scored)
+    assert given_up and min(trial["number"] for trial in given_up) >= 5, "five curves are needed first"
+    for trial in given_up:
+        assert trial["result"]["scores"] == [] and "given up at" in trial["reason"]
+        assert 0.3 < trial["result"]["curve"][-1][0] < 1
+    best = min(scored, key=lambda trial: trial["result"]["scores"][0]["value"])
+    rate = best["configuration"]["LEARNING_RATE"]
+    assert all(trial["configuration"]["LEARNING_RATE"] < rate for trial in given_up), "what barely learns"
+    assert "pruned" in autoresearch(home, "status").stdout
+    shown = autoresearch(home, "show", str(given_up[0]["number"])).stdout
+    assert "pruned" in shown and "median of" in shown
+    fsck(repository)
+
+
 def test_it_runs_with_no_configuration(home: Path) -> None:
     repository = home / "research"
     run = autoresearch(home, "start", "--model", "none", "--trials", "2")

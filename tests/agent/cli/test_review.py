@@ -218,6 +218,8 @@ def test_the_export_goes_to_a_file_where_one_is_named(here: Path, tmp_path: Path
         assert file.read_bytes().decode() == said("export", "--format", form)
     assert len(list(csv.DictReader(io.StringIO((tmp_path / "trials.csv").read_text())))) == 5
     assert isinstance(fault("export", "--output", str(here / "no" / "such" / "folder" / "x.tsv")), UsageFault)
+    assert isinstance(fault("export", "--format", "optuna"), UsageFault), "an SQLite file is nothing for stdout"
+    assert isinstance(fault("export", "--format", "optuna", "--output", str(here / "no" / "x.db")), UsageFault)
 
 
 def test_the_report_is_a_page_named_after_the_run_or_markdown(here: Path, tmp_path: Path) -> None:

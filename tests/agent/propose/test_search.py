@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +24,12 @@ from agent.space import Space, read_constants, read_space
 from tests.agent.propose.example import DEFAULT, SOURCE, SPACE, context, pending, trial
 
 # Seconds a proposal, so minutes for its contract.
-SLOW = {"gp": [pytest.mark.slow, pytest.mark.timeout(1800)]}
-SEARCHES = [pytest.param(name, marks=SLOW.get(name, [])) for name, method in METHODS.items() if method.proposer is None]
+SLOW = [pytest.mark.slow, pytest.mark.timeout(1800)]
+MARKS = {
+    "gp": SLOW,
+    "smac": [*SLOW, pytest.mark.skipif(find_spec("smac") is None, reason="the extra smac is not installed")],
+}
+SEARCHES = [pytest.param(name, marks=MARKS.get(name, [])) for name, method in METHODS.items() if method.proposer is None]
 
 
 @pytest.fixture(params=SEARCHES)
@@ -75,7 +80,7 @@ def test_it_goes_on_in_another_process_where_it_was(name: str, suggest: Suggest)
     seen = history(suggest, 33)
     told = json.dumps([[o.configuration, o.outcome] for o in seen])
     command = [sys.executable, "-c", RESUMED, name, "33", "9", "20"]
-    out = subprocess.run(command, input=told, capture_output=True, text=True, check=True, timeout=120)
+    out = subprocess.run(command, input=told, capture_output=True, text=True, check=True, timeout=600)
     assert json.loads(out.stdout) == [seen[length].configuration for length in (33, 9, 20)]
 
 
@@ -215,6 +220,40 @@ def test_the_example_of_the_documentation_works(capsys: pytest.CaptureFixture[st
     exec(code, {"train": train})
     best = float(capsys.readouterr().out.split()[0])
     assert len(tried) == 21 and best < 0.5 * math.log(2), "half way from 0.04 to 0.02"
+
+
+def test_a_method_of_an_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "agent.propose.smac", raising=False)
+    monkeypatch.setitem(sys.modules, "smac", None)
+    monkeypatch.setitem(sys.modules, "ConfigSpace", None)
+    with pytest.raises(UsageFault, match="smac needs") as fault:
+        ask("smac", SPACE, [], 0)
+    assert fault.value.next_command == "pip install 'smac>=2.4,<3'"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("smac") is None, reason="the extra smac is not installed")
+def test_smac_writes_nothing_where_it_runs_and_is_told_failures_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from smac.runhistory import StatusType
+
+    from agent.propose import smac
+
+    monkeypatch.chdir(tmp_path)
+    seen = history(random.suggest, 14)
+    seen += [Observation({**DEFAULT, "DEPTH": 21}, "timeout"), Observation({**DEFAULT, "DEPTH": 10})]
+    assert key_of(smac.suggest(SPACE, seen, 1)) not in {observation.key for observation in seen}
+    assert not list(tmp_path.iterdir()) and capfd.readouterr() == ("", "")
+    axes = smac.Axes(SPACE)
+    with smac._facade(axes, 1) as facade:
+        smac._tell(facade, axes, seen)
+        told = [value.status for value in facade.runhistory.values()]
+        costs = [value.cost for value in facade.runhistory.values() if value.status != StatusType.RUNNING]
+    failed = {"oom": StatusType.MEMORYOUT, "timeout": StatusType.TIMEOUT}
+    expected = [StatusType.RUNNING if o.pending else failed[o.failure] if o.failure else StatusType.SUCCESS for o in seen]
+    assert told == expected and StatusType.MEMORYOUT in told
+    assert max(costs) == max(o.value for o in seen if o.value is not None), "a failure is never a huge number"
 
 
 def test_a_library_user_is_told_what_there_is() -> None:
