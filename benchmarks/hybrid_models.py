@@ -46,6 +46,10 @@ class Simulated:
         self._quality, self._objective, self._rng = quality, objective, np.random.default_rng(seed + 77)
         self.space, self.level = SPACE, 0
 
+    def estimate(self, request: Request) -> float | None:
+        """It has no price."""
+        return None
+
     def complete(self, request: Request) -> Reply:
         """Constants or an edit, as the tool asks."""
         answer = self._edit() if "edits" in request.tool.parameters["properties"] else self._constants()
