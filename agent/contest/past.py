@@ -97,7 +97,7 @@ def _past(record: Mapping[str, Any]) -> Past | None:
 def _value(cell: object) -> Value | None:
     """A constant as a Python value; None for an empty cell and for what is no constant."""
     if isinstance(cell, bool | int | float):
-        return cell
+        return cell if math.isfinite(cell) else None
     if not isinstance(cell, str) or not cell.strip():
         return None
     word = cell.strip()
@@ -105,7 +105,7 @@ def _value(cell: object) -> Value | None:
         return word.lower() == "true"
     for kind in (int, float):
         try:
-            return kind(word)
+            return number if math.isfinite(number := kind(word)) else None
         except ValueError:
             continue
     return word
@@ -147,6 +147,8 @@ def _aligned(path: Path, rows: Sequence[Past]) -> list[Past]:
         message = f"{path} has no columns of constants" if rows else f"{path} holds no trials with a score ({', '.join(SCORES)})"
         hint = "a results.tsv of karpathy/autoresearch says in prose what was tried: no surrogate can be made of it"
         raise UsageFault(f"{message}; {hint}", "autoresearch bench --help")
+    if len({constant_name(name) for name in columns}) < len(columns):
+        raise UsageFault(f"two columns of {path} become one constant: {', '.join(columns)}", "autoresearch bench --help")
     return [
         Past({constant_name(name): row.configuration[name] for name in columns}, row.outcome)
         for row in rows

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from agent.contest.standing import Field, overall
 from agent.contest.statistics import LEVEL, band
@@ -14,6 +15,7 @@ from agent.pages.figures import COLOURS, DASHES, WIDTH, plain, with_caption
 COLUMNS = 2
 PANEL_HEIGHT = 2.9  # inches
 POINTS = 200
+GAIN = "gain on the baseline"
 BAND = f"the mean over the seeds and its {LEVEL:.0%} interval (bootstrap over the seeds)"
 
 
@@ -23,7 +25,7 @@ def convergence(found: Sequence[Field]) -> Figure:
     for field, axes in zip(found, panels, strict=True):
         for method, curve in field.curves.items():
             _draw(axes, found, method, np.arange(curve.shape[1]), curve)
-        axes.set(title=field.setup.task, xlabel="trials behind the baseline", ylabel="gain on the baseline")
+        axes.set(title=field.setup.task, xlabel="trials behind the baseline", ylabel=GAIN)
     return with_caption(figure, f"Gain of the incumbent on the baseline, higher is better: {BAND}. {_conditions(found)}")
 
 
@@ -38,9 +40,10 @@ def incumbents(found: Sequence[Field]) -> Figure:
             if end > begin:
                 clock = np.geomspace(begin, end, POINTS)
                 _draw(axes, found, method, clock, _at(clock, spent, curve))
-        axes.set(
-            title=field.setup.task, xlabel="seconds of proposing and evaluating", ylabel="gain on the baseline", xscale="log"
-        )
+        axes.set(title=field.setup.task, xlabel="seconds of proposing and evaluating", ylabel=GAIN, xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     text = f"Gain over time, higher is better: {BAND}. On synthetic tasks and surrogates an evaluation takes no time, and the"
     return with_caption(figure, f"{text} seconds are the method's own. {_conditions(found)}")
 

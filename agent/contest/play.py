@@ -15,7 +15,8 @@ from agent.propose import METHODS, Context, Observation, Proposer, Suggest, Unre
 from agent.propose.observe import Failure, constants_of
 from agent.records import Configuration, Proposal, Provenance, Result, Score, Trial
 
-BUDGET = "1steps"
+# What a model is told that a trial trains for.
+BUDGET = "one evaluation"
 
 
 @dataclass(frozen=True)

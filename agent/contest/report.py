@@ -13,13 +13,14 @@ from agent.pages.figures import save
 
 FIGURE_TITLES = {"convergence": "Convergence", "incumbents": "Incumbents over time", "ranks": "Ranks"}
 READING = f"""Each method begins with the same baseline, the constants as they stand. **Gain** is how much lower the score of
-its incumbent is than the baseline's, mean over the seeds (± standard deviation at the end); the incumbent is the
+its incumbent is than the baseline's, mean over the seeds (sd: standard deviation at the end); the incumbent is the
 configuration that it *measured* best, and counts with its true score where that is known, so that a lucky measurement gains
-nothing. **Rank** is among the methods under the same seed. **Failed** is the share of all trials, then of those after the
-first {LEARNT}. **As** another method: the trial after which the mean gain is what that one has at the end. **p** is
-Wilcoxon's signed-rank test over the seeds against the best method of the table, after Holm's correction for all pairs of it.
-Every seed of a synthetic task is another function, met by all methods alike: most of the spread is between functions, and the
-ranks and the paired test are free of it."""
+nothing. **Rank** is among the methods under the same seed. **Failed** is the share of all trials, then of those after the first
+{LEARNT}. **As** another method: the trial after which the mean gain is what that one has at the end. **p** is Wilcoxon's
+signed-rank test over the seeds against the best method of the table, after Holm's correction for all pairs of it. Every seed of
+a synthetic task is another function, met by all methods alike: most of the spread is between functions, and the ranks and the
+paired test are free of it. **ms a proposal** is processor time of the method (with a model: the clock's), **s a trial** the
+clock's, whatever else the machine did."""
 
 
 def write_report(path: Path, results: Results) -> list[Path]:
@@ -93,7 +94,7 @@ def _task(field: Field) -> str:
         f"{seeds} seeds ({_span(field.seeds)}), {field.trials} trials each.",
     ]
     if field.unfinished:
-        said.append(f"{field.unfinished} games are left out, unfinished or of a seed that not every method played.")
+        said.append(f"Left out, as unfinished or of a seed that not every method played: {field.unfinished} games.")
     if least * len(field.comparisons) > ALPHA:
         said.append(f"The smallest p that {seeds} seeds can give is {least:.2g} before the correction: here p can show nothing.")
     return f"## {setup.task}\n\n{' '.join(said)}\n\n{table(*task_table(field))}"

@@ -12,7 +12,7 @@ def task_table(field: Field) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of a task's table, as text."""
     points = list(field.standings[0].gain)
     gained, learnt, as_it = [f"gain at {point}" for point in points], f"after {LEARNT}", f"as {field.yardstick}"
-    header = ["method", *gained, "score", "rank", "failed", learnt, as_it, "ms a proposal", "s a trial"]
+    header = ["method", *gained, "± sd", "score", "rank", "failed", learnt, as_it, "ms a proposal", "s a trial"]
     spent = any(standing.tokens for standing in field.standings)
     header += ["tokens", "dollars"] if spent else []
     return [*header, "p"], [_row(standing, points, spent, field) for standing in field.standings]
@@ -20,13 +20,12 @@ def task_table(field: Field) -> tuple[list[str], list[list[str]]]:
 
 def _row(standing: Standing, points: Sequence[int], spent: bool, field: Field) -> list[str]:
     gain = [f"{standing.gain[point]:.4f}" for point in points]
-    gain[-1] += f" ± {standing.spread:.4f}"
     late = f"{standing.late:.0%}" if field.trials > LEARNT else "–"
+    reached = "never" if standing.reached is None else str(standing.reached)
     costs = [f"{standing.tokens:,}", "unknown" if standing.dollars is None else f"{standing.dollars:.2f}"] if spent else []
     return [
-        standing.method, *gain, f"{standing.score:.4f}", f"{standing.rank:.2f}", f"{standing.failed:.0%}", late,
-        str(standing.reached) if standing.reached is not None else "never",
-        f"{1000 * standing.asked:.0f}", f"{standing.ran:.2f}", *costs,
+        standing.method, *gain, f"{standing.spread:.4f}", f"{standing.score:.4f}", f"{standing.rank:.2f}",
+        f"{standing.failed:.0%}", late, reached, f"{1000 * standing.asked:.0f}", f"{standing.ran:.2f}", *costs,
         "best" if standing.beaten is None else p_text(standing.beaten),
     ]  # fmt: skip
 

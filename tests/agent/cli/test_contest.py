@@ -23,9 +23,13 @@ GAMES = ("bench", "--methods", "random,cmaes", "--tasks", "valley", "--seeds", "
 LINES = 2 * 2 * 26
 
 
+# Where the tests run in the background Ctrl-C is ignored, and what they start would inherit that.
+PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from agent.cli import main; main()"
+
+
 def command(*words: str) -> list[str]:
     """The command as a process of its own."""
-    return [sys.executable, "-c", "from agent.cli import main; main()", *words]
+    return [sys.executable, "-c", PROGRAM, *words]
 
 
 def process(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -53,22 +57,22 @@ def workers_of(pid: int) -> list[int]:
     return [int(word) for word in children.read_text().split()] if children.exists() else []
 
 
-def killed(folder: Path, lines: int) -> None:
-    """The bench of two workers, killed with -9 when so many lines are written; its workers end with it."""
+def ended(folder: Path, lines: int, by: signal.Signals) -> int:
+    """The exit code of the bench of two workers, ended by a signal when so many lines are written; its workers end with it."""
     path = folder / "bench.jsonl"
-    before = path.read_bytes().count(b"\n") if path.exists() else 0
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     line, quiet = command(*GAMES, "25", "--workers", "2"), subprocess.DEVNULL
     process = subprocess.Popen(line, cwd=folder, env=env, stdout=quiet, stderr=quiet)
     try:
-        while process.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < before + lines):
+        while process.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < lines):
             time.sleep(0.005)
         workers = workers_of(process.pid)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(by)
+        code = process.wait()
     while any(Path(f"/proc/{worker}/cmdline").exists() and Path(f"/proc/{worker}/cmdline").read_bytes() for worker in workers):
         time.sleep(0.01)
+    return code
 
 
 @pytest.mark.timeout(600)
@@ -77,7 +81,7 @@ def test_a_bench_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path:
     whole.mkdir()
     torn.mkdir()
     assert process(whole, *GAMES, "25").returncode == 0
-    killed(torn, 20)
+    assert ended(torn, 20, signal.SIGKILL) == -signal.SIGKILL
     with (torn / "bench.jsonl").open("ab") as file:  # what a kill in the middle of a write leaves
         file.write(b'{"kind":"trial","game":{"task":"val')
     assert 0 < sum(map(len, trials(torn / "bench.jsonl").values())) < LINES
@@ -89,6 +93,12 @@ def test_a_bench_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path:
     again = bench(*GAMES, "25")
     assert (again.exit_code, again.stderr) == (0, ""), "nothing is left to be played"
     assert again.stdout == done.stdout
+
+
+def test_ctrl_c_ends_it_and_leaves_a_whole_file(tmp_path: Path) -> None:
+    assert ended(tmp_path, 10, signal.SIGINT) == 130
+    assert (tmp_path / "bench.jsonl").read_bytes().endswith(b"\n")
+    assert 0 < sum(map(len, trials(tmp_path / "bench.jsonl").values())) < LINES
 
 
 @pytest.fixture

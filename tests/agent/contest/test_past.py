@@ -115,9 +115,10 @@ def test_an_optuna_storage_is_read_as_optuna_wrote_it(direction: str, tmp_path: 
 
 def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text("optimizer.lr,score,status\n0.1,1.5,ok\n0.2,,oom\n0.3,,FAILED\n", encoding="utf-8")
+    path.write_text("optimizer.lr,score,status\n0.1,1.5,ok\n0.2,,oom\n0.3,,FAILED\n0.4,nan,ok\nnan,1.0,ok\n", encoding="utf-8")
     assert [(one.configuration, one.outcome) for one in read_past(path)] == [
         ({"OPTIMIZER_LR": 0.1}, 1.5), ({"OPTIMIZER_LR": 0.2}, "oom"), ({"OPTIMIZER_LR": 0.3}, "crash"),
+        ({"OPTIMIZER_LR": 0.4}, "crash"),
     ]  # fmt: skip
 
 
@@ -128,6 +129,7 @@ def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
         ("a.json", "{broken", "cannot read"),
         ("a.csv", "LR,accuracy\n0.1,0.9\n", "no trials with a score"),
         ("a.jsonl", "", "no trials with a score"),
+        ("b.csv", "lr,LR,score\n0.1,0.2,1.0\n", "become one constant"),
     ],
 )
 def test_what_is_no_table_of_trials_is_refused(name: str, text: str, said: str, tmp_path: Path) -> None:
