@@ -14,7 +14,7 @@ from agent.pages.figures import COLOURS, DASHES, WIDTH, plain, with_caption
 
 COLUMNS = 2
 PANEL_HEIGHT = 2.9  # inches
-POINTS = 200
+POINTS = 80
 GAIN = "gain on the baseline"
 BAND = f"the mean over the seeds and its {LEVEL:.0%} interval (bootstrap over the seeds)"
 
