@@ -26,7 +26,7 @@ from sandbox.choose import choose_runner
 
 BUDGET = "30steps"
 TRAIN, PREPARE = "workspace/train.py", "workspace/prepare.py"
-NOISE = "none within a seed, which trains all trials alike; between seeds of the same constants about 0.01 bits a byte"
+NOISE = "one seed trains all trials of a game alike; what order of summation is left to the cores is not measured"
 BY = Provenance(method="bench", origin="search")
 
 
