@@ -1,6 +1,6 @@
 """What `hybrid` makes of models of graded quality: `python -m benchmarks.hybrid_models`.
 
-The tasks are those of benchmarks/search_tasks.py with a function in the file that a clever edit improves, in five steps of 0.003.
+The tasks are those of agent/contest/tasks/ with a function in the file that a clever edit improves, in five steps of 0.003.
 The models are simulated. `useless` draws constants at random and breaks the code; `middling` moves two constants at random, and
 one edit in ten helps; `good` tries 20 neighbours in its head, without the noise, and every third edit helps. `none` is the
 optimiser alone. Printed is the gain on the baseline, mean over seeds, and the share of turns of each arm.
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from agent.contest.tasks import bowl, rugged, scaling
+from agent.contest.tasks.fourteen import SOURCE, SPACE, Objective
 from agent.edit import Applied, apply
 from agent.llm.model import Reply, Request
 from agent.propose import Context, Unreadable
@@ -22,8 +24,12 @@ from agent.propose.hybrid import Hybrid
 from agent.propose.scale import draw
 from agent.records import Configuration, Proposal, Provenance, Result, Score, Trial
 from agent.space import Space, read_constants, read_space
-from benchmarks.search_tasks import SOURCE, SPACE, TASKS, Objective
 
+TASKS = {
+    "valley": (bowl.valley, bowl.NOISE),
+    "scaling": (scaling.scaling, scaling.NOISE),
+    "rugged": (rugged.rugged, rugged.NOISE),
+}
 CODE = SOURCE + "\n\ndef trick():\n    return 0\n"
 STEPS, STEP_GAIN = 5, 0.003
 TRAINING_SECONDS, QUESTION_SECONDS = 300.0, 20.0
@@ -39,6 +45,10 @@ class Simulated:
     def __init__(self, quality: str, objective: Objective, seed: int) -> None:
         self._quality, self._objective, self._rng = quality, objective, np.random.default_rng(seed + 77)
         self.space, self.level = SPACE, 0
+
+    def estimate(self, request: Request) -> float | None:
+        """It has no price."""
+        return None
 
     def complete(self, request: Request) -> Reply:
         """Constants or an edit, as the tool asks."""
@@ -68,8 +78,8 @@ class Simulated:
 
 def play(task: str, quality: str, seed: int, trials: int) -> tuple[list[float], Counter[str]]:
     """The gain on the baseline after each trial, true and not as measured, and how often each arm had its turn."""
-    about = TASKS[task]
-    objective, noise = about.make(seed), np.random.default_rng(seed + 1_000)
+    make, deviation = TASKS[task]
+    objective, noise = make(seed), np.random.default_rng(seed + 1_000)
     model = None if quality == "none" else Simulated(quality, objective, seed)
     method, source, ledger, gains = Hybrid(model), CODE, [], [0.0]
     start = _true(CODE, SPACE, objective)
@@ -89,8 +99,8 @@ def play(task: str, quality: str, seed: int, trials: int) -> tuple[list[float], 
             gains.append(gains[-1])
             continue
         true = _true(applied.source, SPACE, objective)
-        value = None if true is None else true + about.noise * float(noise.standard_normal())
-        better = value is not None and value < kept - 2 * about.noise
+        value = None if true is None else true + deviation * float(noise.standard_normal())
+        better = value is not None and value < kept - 2 * deviation
         status = "crash" if value is None else "keep" if better else "discard"
         delta = None if value is None else value - kept
         ledger.append(_trial(len(ledger), status, made, applied.source, value, delta))

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"cli"},
     {"loop"},
-    {"finalize", "adopt"},
+    {"finalize", "adopt", "contest"},
     {"ledger", "remeasure", "bench", "rehearsal"},
     {"pages"},
     {"propose", "display", "foreign"},

@@ -75,4 +75,4 @@ def report(fault: Fault) -> int:
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 # Each of these registers its commands on `app`, in the order in which --help lists them.
-from agent.cli import run, adopt, review, compare, pages, afterwards, methods, model, doctor  # noqa: E402, F401, I001
+from agent.cli import run, adopt, review, compare, pages, afterwards, methods, contest, model, doctor  # noqa: E402, F401, I001

@@ -97,7 +97,7 @@ def compare(stories: Sequence[Story]) -> Figure:
     unlike = differences(stories)
     warning = f" NOT COMPARABLE as they are: the runs differ in {', '.join(unlike)}." if unlike else ""
     noises = "; ".join(f"{story.run.tag}: {conditions(story)}" for story in stories)
-    return _with_caption(figure, f"Best so far, one run each.{warning} {noises}")
+    return with_caption(figure, f"Best so far, one run each.{warning} {noises}")
 
 
 FIGURES: Mapping[str, Callable[[Sequence[Story]], Figure]] = {
@@ -143,11 +143,15 @@ def command(story: Story) -> str:
 
 def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = figure.add_subplot()
+    return figure, plain(figure.add_subplot())
+
+
+def plain(axes: Axes) -> Axes:
+    """The axes as all figures have them."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dcdfe3", linewidth=0.6)
     axes.set_axisbelow(True)
-    return figure, axes
+    return axes
 
 
 def _staircase(axes: Axes, story: Story) -> None:
@@ -182,10 +186,11 @@ def _method(story: Story) -> str:
 
 
 def _captioned(figure: Figure, story: Story, what: str) -> Figure:
-    return _with_caption(figure, f"{what} {story.branch}: {conditions(story)}")
+    return with_caption(figure, f"{what} {story.branch}: {conditions(story)}")
 
 
-def _with_caption(figure: Figure, text: str) -> Figure:
+def with_caption(figure: Figure, text: str) -> Figure:
+    """The figure with what it shows and how that was measured under it."""
     lines = textwrap.fill(PEN.line(text), CAPTION_COLUMNS)
     figure.supxlabel(lines, fontsize=7.5, x=0.01, ha="left", color="#59626d", parse_math=False)
     return figure

@@ -1,0 +1,48 @@
+"""Workers: each plays in a process of its own, and what ends one of them ends the bench with a reason, not silently."""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from agent.contest.results import Game, Line
+from agent.contest.workers import Job, Over, Played, WorkerFault, play_all
+from agent.errors import Fault
+
+
+def job(method: str = "random", seed: int = 1, trials: int = 5, model: str | None = None) -> Job:
+    """A game from its beginning."""
+    return Job("valley", Game(task="valley", method=method, seed=seed).model_dump_json(), (), trials, model)
+
+
+def test_games_are_played_at_once_and_each_comes_to_its_end() -> None:
+    messages = list(play_all([job(seed=seed) for seed in range(3)], 2))
+    lines = [Line.model_validate_json(message.line) for message in messages if isinstance(message, Played)]
+    for seed in range(3):
+        assert [line.number for line in lines if line.game.seed == seed] == list(range(6))
+    assert sum(isinstance(message, Over) for message in messages) == 3
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_is_killed_is_noticed() -> None:
+    playing = play_all([job(trials=100_000)], 1)
+    next(playing)
+    [worker] = multiprocessing.active_children()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(Fault, match=r"a worker died \(exit code -9\)"):
+        list(playing)
+
+
+def test_a_fault_in_a_worker_keeps_its_words_and_its_exit_code() -> None:
+    with pytest.raises(WorkerFault, match="cannot read the script") as caught:
+        list(play_all([job("llm-hps", model="scripted:/missing.jsonl")], 1))
+    assert caught.value.exit_code == 5
+    assert not multiprocessing.active_children()
+
+
+def test_what_nobody_foresaw_is_told_with_its_traceback() -> None:
+    broken = Job("valley", '{"task": "valley", "method": "nonsense", "seed": 1}', (), 5, None)
+    with pytest.raises(WorkerFault, match=r"bench's fault(.|\n)*KeyError"):
+        list(play_all([broken], 1))
