@@ -130,6 +130,8 @@ class Provenance(Record):
     """The number of the trial whose edits this proposal repeats on a newer tip."""
     repairs: int | None = None
     """The number of the failed trial that this proposal mends."""
+    exchanges: tuple[str, ...] = ()
+    """Names of the questions put to a model, in the transcript of the machine that asked."""
 
 
 class Proposal(Record):

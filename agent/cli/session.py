@@ -28,6 +28,7 @@ from agent.program import read_program
 from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
 from agent.propose.replay import Replay
+from agent.runs import transcripts_of
 from agent.settings import Caps, Settings, read_settings
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
@@ -91,8 +92,8 @@ def build_proposer(method: str, model: str | None, project: Project, tag: str, c
         return METHODS[method].build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
-    transcripts = project.home / "runs" / tag / "transcripts"
-    return METHODS[method].build(Recorded(open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel), transcripts))
+    opened = open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel)
+    return METHODS[method].build(Recorded(opened, transcripts_of(project, tag)))
 
 
 def prepared(project: Project, checkout: Path) -> Prepared | None:
