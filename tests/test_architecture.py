@@ -16,7 +16,7 @@ LAYERS = (
     {"finalize"},
     {"ledger", "remeasure", "bench", "rehearsal"},
     {"pages"},
-    {"propose", "display"},
+    {"propose", "display", "sinks"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
     | {"judge", "pairing", "machine", "edit", "space", "llm", "data", "template", "presets", "preflight"},
     {"events"},

@@ -3,9 +3,10 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 
@@ -18,7 +19,7 @@ from agent.display import choose_display
 from agent.display.pen import open_console
 from agent.display.table import summary
 from agent.errors import ProjectFault, UsageFault
-from agent.events import RunStarted
+from agent.events import Note, RunStarted
 from agent.history import History
 from agent.ledger import Fixed, Ledger
 from agent.llm.recorded import Recorded
@@ -30,6 +31,7 @@ from agent.propose import METHODS, Proposer
 from agent.propose.replay import Replay
 from agent.runs import transcripts_of
 from agent.settings import Caps, Settings, read_settings
+from agent.sinks import Sinks, open_sinks
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
 from sandbox.choose import Chosen
@@ -113,24 +115,34 @@ def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) 
     return Ledger(history, _space_reader(history, settings), _fixed(history.project, settings), memory)
 
 
-def work(history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
-    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
+def sinks_of(project: Project, tag: str, asked: Sequence[str] | None, notify: str | None) -> Sinks:
+    """Where the verdicts of a run go besides its branch; UsageFault for what cannot be."""
+    return open_sinks(asked or (), notify, project.home / "runs" / tag / "sinks")
+
+
+def work(
+    history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event, sinks: Sinks | None = None
+) -> None:
+    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it. sinks: who is told besides."""
+    sinks = sinks or Sinks()
     run = history.run
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots))
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
         tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
+        start_commit=run.start_commit,
     )  # fmt: skip
     try:
-        with _signals(loop), choose_display() as display:
-            display.handle(started)
-            for event in loop.events():
-                display.handle(event)
+        with sinks, _signals(loop), choose_display() as display:
+            for event in chain([started], loop.events()):
+                for told in (event, *map(Note, sinks.warnings())):
+                    display.handle(told)
+                sinks.handle(event)
     finally:
         console = open_console()
         console.print(summary(history.branch, history.trials, console))
-        for warning in history.warnings:
+        for warning in (*history.warnings, *sinks.warnings()):
             console.print(Text(f"note: {warning}", "yellow"))
 
 
