@@ -10,6 +10,7 @@
 
   function ask(changes) {
     const state = asked();
+    for (const [name, value] of [...state]) if (!value) state.delete(name);  // the name of a part of the page, not of a state
     for (const [name, value] of Object.entries(changes)) value === null ? state.delete(name) : state.set(name, value);
     const hash = state.toString();
     if (hash === location.hash.slice(1)) return;
