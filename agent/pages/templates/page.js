@@ -79,7 +79,15 @@
     if (!search) return;
     if (document.activeElement !== search) search.value = text;
     $$("input[name=status]").forEach((box) => { box.checked = wanted === null || wanted.has(box.value); });
+    requestAnimationFrame(() => setTimeout(fade));
     $("#shown").textContent = count === table.length ? `${count} trials` : `${count} of ${table.length} trials`;
+  }
+
+  // What the table leaves out stands back in every picture, once the table itself is painted.
+  function fade() {
+    const gone = new Set(table.filter((one) => one.row.hidden).map((one) => one.number));
+    if (!gone.size && !$("main svg .faded")) return;
+    for (const one of $$("main svg a[data-trial]")) one.classList.toggle("faded", gone.has(one.dataset.trial));
   }
 
   // ------------------------------------------------------------ one trial

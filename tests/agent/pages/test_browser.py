@@ -154,6 +154,17 @@ def test_lines_are_coloured_by_score_or_by_verdict_and_a_link_shows_the_same(tab
     assert "colour=" not in tab.url
 
 
+def test_what_the_table_leaves_out_stands_back_in_the_pictures(tab: Page, tmp_path: Path) -> None:
+    story = busy()
+    look_at(tab, tmp_path, story)
+    tab.get_by_label("discard").uncheck()
+    gone = sum(one.status == "discard" for one in story.trials)
+    for picture in (".staircase", ".parallel", ".tree"):
+        expect(tab.locator(f"{picture} .faded")).to_have_count(gone)
+    tab.get_by_label("discard").check()
+    expect(tab.locator(".faded")).to_have_count(0)
+
+
 def test_the_theme_can_be_switched(tab: Page, tmp_path: Path) -> None:
     tab.emulate_media(color_scheme="dark")
     look_at(tab, tmp_path, night(3))
