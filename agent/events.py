@@ -18,6 +18,7 @@ class RunStarted:
     workers: int
     trials: tuple[Trial, ...]
     planned: int | None
+    start_commit: str = ""
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,8 @@ class Provenance(Record):
     """The number of the failed trial that this proposal mends."""
     asked: Asked | None = None
     """What kind of change was asked for, where it was not just the next one."""
+    exchanges: tuple[str, ...] = ()
+    """Names of the questions put to a model, in the transcript of the machine that asked."""
 
 
 class Proposal(Record):

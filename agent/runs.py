@@ -115,6 +115,11 @@ def checked(tag: str) -> str:
     return tag
 
 
+def transcripts_of(project: Project, tag: str) -> Path:
+    """The folder in which this machine keeps what models were asked in a run."""
+    return project.home / "runs" / tag / "transcripts"
+
+
 def lock_path(project: Project, tag: str) -> Path:
     """The file that the process which works on the run holds locked."""
     return project.home / "runs" / tag / "lock"

@@ -31,7 +31,7 @@ _RESULT = {
 _PROVENANCE = {
     "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "cached_tokens": "Cached-Tokens",
     "output_tokens": "Output-Tokens", "cost": "Cost", "seconds": "Proposal-Seconds", "calls": "Calls",
-    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs", "asked": "Asked",
+    "refused": "Drafts-Refused", "replays": "Replays", "repairs": "Repairs", "asked": "Asked", "exchanges": "Exchanges",
 }  # fmt: skip
 _PROPOSAL = {"hypothesis": "Hypothesis", "rationale": "Rationale", "expected": "Expected", "edits": "Edits", "then": "Then"}
 
@@ -147,6 +147,7 @@ def _verdict_subject(trial: Trial) -> str:
 def _proposal_trailers(proposal: Proposal) -> dict[str, Any]:
     data = proposal.model_dump(mode="json")
     data["then"] = data["then"] or None  # few proposals are of a batch
+    data["by"]["exchanges"] = data["by"]["exchanges"] or None
     return {**_named(data["by"], _PROVENANCE), **_named(data, _PROPOSAL)}
 
 

@@ -16,7 +16,7 @@ LAYERS = (
     {"finalize", "adopt", "contest"},
     {"ledger", "remeasure", "bench", "rehearsal"},
     {"pages"},
-    {"propose", "display", "foreign"},
+    {"propose", "display", "foreign", "sinks"},
     {"history", "runs", "checkout", "gitio", "lock", "trailers", "project", "settings", "program", "slots", "bounds"}
     | {"judge", "comparison", "pairing", "pruning", "machine"}
     | {"edit", "space", "llm", "data", "template", "presets", "preflight"},

@@ -64,6 +64,14 @@ Warm = Annotated[
     ),
 ]
 FalseKeeps = Annotated[float, typer.Option(min=0.5, max=25, help="Keeps that 100 trials which change nothing may give.")]
+SinkNames = Annotated[
+    list[str] | None,
+    typer.Option("--sink", metavar="KIND[:WHERE]", help="Tell verdicts there too: tensorboard:DIR, mlflow:URI or wandb:PROJECT."),
+]
+NotifyCommand = Annotated[
+    str | None,
+    typer.Option("--notify", metavar="COMMAND", help="Run this at a keep, an error and the end; $AUTORESEARCH_TEXT says what."),
+]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
 
 
@@ -122,6 +130,8 @@ def start(
     vram: Vram = None,
     disk: Disk = None,
     output: Output = None,
+    sink: SinkNames = None,
+    notify: NotifyCommand = None,
     unsafe: Unsafe = False,
 ) -> None:
     """Start a run, on a branch of its own.
@@ -129,7 +139,7 @@ def start(
     It works on the train.py of this folder's last commit; your checkout stays as it is. Ctrl-C once finishes the trial in
     training, twice stops at once; either way `autoresearch resume` goes on.
     """
-    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, proven, warm_start, work
+    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, proven, sinks_of, warm_start, work
 
     place, cancel = find_place(Path.cwd()), threading.Event()
     project = place.project
@@ -144,6 +154,7 @@ def start(
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, project, tag, cancel)
     foreign = warm_start(warm, place, head) if warm else ()
+    sinks = sinks_of(project, tag, sink, notify)
     sandbox = proven(unsafe)
     data = prepared(project, Path(project.root))
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
@@ -155,7 +166,7 @@ def start(
     )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with History.create(project, run, foreign) as history:
-        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel)
+        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
@@ -171,6 +182,8 @@ def resume(
     vram: Vram = None,
     disk: Disk = None,
     output: Output = None,
+    sink: SinkNames = None,
+    notify: NotifyCommand = None,
     unsafe: Unsafe = False,
 ) -> None:
     """Go on with a run, from its branch alone.
@@ -178,19 +191,20 @@ def resume(
     After a stop, after a crash, in a fresh clone or on another machine. Bounds and limits that are not given are those of the
     start.
     """
-    from agent.cli.session import Kit, build_proposer, find_place, prepared, proven, work
+    from agent.cli.session import Kit, build_proposer, find_place, prepared, proven, sinks_of, work
 
     place = find_place(Path.cwd())
     with History.open(place.project, branch or newest(place.project)) as history:
         run, cancel = history.run, threading.Event()
         slots = make_slots(workers or run.workers, *this_machine())
         proposer = build_proposer(run.method, run.model, place.project, run.tag, cancel)
+        sinks = sinks_of(place.project, run.tag, sink, notify)
         sandbox = proven(unsafe)
         data = prepared(place.project, history.worktree)
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
         caps = _caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
-        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel)
+        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
 
 
 def _budget(text: str) -> Budget:

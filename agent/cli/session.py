@@ -4,9 +4,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ from agent.display import choose_display
 from agent.display.pen import open_console
 from agent.display.table import summary, warm_text
 from agent.errors import ProjectFault, UsageFault
-from agent.events import RunStarted
+from agent.events import Note, RunStarted
 from agent.foreign import read_foreign
 from agent.history import History
 from agent.ledger import Fixed, Ledger
@@ -32,8 +33,9 @@ from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
 from agent.propose.replay import Replay
 from agent.records import Configuration, Foreign
-from agent.runs import text_at
+from agent.runs import text_at, transcripts_of
 from agent.settings import Caps, Settings, read_settings
+from agent.sinks import Sinks, open_sinks
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
 from sandbox.choose import Chosen, choose_runner
@@ -96,8 +98,8 @@ def build_proposer(method: str, model: str | None, project: Project, tag: str, c
         return METHODS[method].build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
-    transcripts = project.home / "runs" / tag / "transcripts"
-    return METHODS[method].build(Recorded(open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel), transcripts))
+    opened = open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel)
+    return METHODS[method].build(Recorded(opened, transcripts_of(project, tag)))
 
 
 def proven(unsafe: bool) -> Chosen:
@@ -145,24 +147,34 @@ def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) 
     return Ledger(history, space_reader(history, settings), _fixed(history.project, settings), memory)
 
 
-def work(history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
-    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it."""
+def sinks_of(project: Project, tag: str, asked: Sequence[str] | None, notify: str | None) -> Sinks:
+    """Where the verdicts of a run go besides its branch; UsageFault for what cannot be."""
+    return open_sinks(asked or (), notify, project.home / "runs" / tag / "sinks")
+
+
+def work(
+    history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event, sinks: Sinks | None = None
+) -> None:
+    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it. sinks: who is told besides."""
+    sinks = sinks or Sinks()
     run = history.run
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots))
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
         tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
+        start_commit=run.start_commit,
     )  # fmt: skip
     try:
-        with _signals(loop), choose_display() as display:
-            display.handle(started)
-            for event in loop.events():
-                display.handle(event)
+        with sinks, _signals(loop), choose_display() as display:
+            for event in chain([started], loop.events()):
+                for told in (event, *map(Note, sinks.warnings())):
+                    display.handle(told)
+                sinks.handle(event)
     finally:
         console = open_console()
         console.print(summary(history.branch, history.trials, console))
-        for warning in history.warnings:
+        for warning in (*history.warnings, *sinks.warnings()):
             console.print(Text(f"note: {warning}", "yellow"))
 
 

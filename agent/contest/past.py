@@ -14,8 +14,7 @@ from typing import Any, cast
 
 from agent.contest.task import constant_name
 from agent.errors import UsageFault
-from agent.propose.observe import FAILURES, Failure
-from agent.records import Configuration, Value
+from agent.records import FAILED, Configuration, Failure, Value
 
 SCORES = ("val_bpb", "score", "value", "loss", "val_loss", "objective")
 """What the score may be called, in the order of preference; lower is better."""
@@ -91,7 +90,7 @@ def _past(record: Mapping[str, Any]) -> Past | None:
     number = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
     if failed is None and number and not (name == "val_bpb" and float(cast(float, score)) > ABSURD):
         return Past(configuration, float(cast(float, score)))
-    return Past(configuration, cast(Failure, failed) if failed in FAILURES else "crash")
+    return Past(configuration, cast(Failure, failed) if failed in FAILED else "crash")
 
 
 def _value(cell: object) -> Value | None:

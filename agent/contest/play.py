@@ -12,8 +12,8 @@ from agent.contest.task import Evaluate, Task
 from agent.errors import Fault
 from agent.llm.model import Model
 from agent.propose import METHODS, Context, Observation, Proposer, Suggest, Unreadable
-from agent.propose.observe import Failure, constants_of
-from agent.records import Configuration, Proposal, Provenance, Result, Score, Trial
+from agent.propose.observe import constants_of
+from agent.records import Configuration, Failure, Proposal, Provenance, Result, Score, Trial
 
 # What a model is told that a trial trains for.
 BUDGET = "one evaluation"

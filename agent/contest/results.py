@@ -14,8 +14,7 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from agent.contest.task import Quality, Task
 from agent.errors import UsageFault
-from agent.propose.observe import Failure
-from agent.records import Configuration, Proposal
+from agent.records import Configuration, Failure, Proposal
 from sandbox.record import Record
 
 LEARNT = 20

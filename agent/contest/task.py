@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.propose.observe import Curve, Failure
-from agent.records import Configuration
+from agent.propose.observe import Curve
+from agent.records import Configuration, Failure
 from agent.space import Space
 from sandbox.record import Record
 

@@ -212,6 +212,10 @@ class Frame:
         best, baseline = self._incumbent, baseline_of(self._state.trials)
         if best is None or best.value is None or baseline is None or baseline.value is None:
             return Text.assemble(("best  ", "bold"), ("none yet", "dim"))
+        if best.number == baseline.number:
+            return Text.assemble(
+                ("best  ", "bold"), self._pen.line(f"{bpb(best.value)} – the baseline: nothing has beaten it yet")
+            )
         score = (f"{bpb(best.value)} ", "bold green" if best.status != "baseline" else "")
         gain = f"{best.value - baseline.value:+.6f} vs baseline"
         return Text.assemble(("best  ", "bold"), score, self._joined(f"by #{best.number}", gain, best.proposal.hypothesis))

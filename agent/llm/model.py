@@ -55,6 +55,8 @@ class Reply(Record):
     output_tokens: int = Field(default=0, ge=0)
     cost: FiniteFloat | None = Field(default=None, ge=0)
     seconds: FiniteFloat = Field(default=0.0, ge=0)
+    exchange: str = ""
+    """Its name in the transcript, where one is kept."""
 
 
 class Model(Protocol):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from agent.display.pen import Pen
 from agent.errors import UsageFault
+from agent.pages.captions import conditions
 from agent.pages.charts import CLIP_QUANTILE, Overlay, Staircase, walk_of
 from agent.pages.importance import QUANTILE, importances
 from agent.pages.story import Story, differences
@@ -118,27 +119,6 @@ def save(figure: Figure, path: Path) -> None:
             figure.savefig(path, format=suffix, dpi=RESOLUTION, metadata=metadata)
     except OSError as error:
         raise UsageFault(f"cannot write {path}: {error.strerror}", "autoresearch plot progress --output progress.svg") from error
-
-
-def conditions(story: Story) -> str:
-    """How the scores were measured: seeds, noise, hardware, and the command that began the run."""
-    run = story.run
-    seeds = sorted({score.seed for trial in story.trials if trial.result for score in trial.result.scores})
-    shown = ", ".join(map(str, seeds[:8])) + (" …" if len(seeds) > 8 else "")
-    kind = "sealed" if run.score == "sealed" else "self-reported"
-    return (
-        f"{len(story.trials)} trials of {run.budget}, {kind} scores, seeds {shown or 'none yet'}, noise {story.noise}, "
-        f"{run.workers} at once, sandbox tier {story.tiers}, hardware not recorded. "
-        f"$ {command(story)} (from {run.start_commit[:12]})"
-    )
-
-
-def command(story: Story) -> str:
-    """The command that began the run, as far as its first commit tells."""
-    run = story.run
-    options = {"method": run.method, "model": run.model, "budget": run.budget, "seed": run.seed, "workers": run.workers,
-               "baseline-repeats": run.baseline_repeats, "tag": run.tag}  # fmt: skip
-    return "autoresearch start " + " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
 
 
 def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:

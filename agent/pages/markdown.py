@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.display.pen import Pen, bpb, duration, proposer, spending
 from agent.display.table import counts
+from agent.pages.captions import hardware
 from agent.pages.story import Gain, Story
 from agent.records import Trial
 
@@ -78,6 +79,7 @@ def _conditions(story: Story) -> Iterator[str]:
     yield (
         f"Method {inert(method)}, {run.budget} a trial, seed {run.seed}, {run.baseline_repeats} baseline runs, "
         f"{'sealed' if run.score == 'sealed' else 'self-reported'} score, sandbox tier {inert(story.tiers)}, "
+        f"{inert(hardware(story))}, "
         f"from {run.start_commit[:12]} on {inert(story.branch)}."
     )
     yield ""

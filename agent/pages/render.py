@@ -1,5 +1,6 @@
 """Renders stories as HTML, whole pages and the parts that the dashboard serves; escapes whatever it is given."""
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,21 @@ from markupsafe import Markup
 from agent.display.pen import STYLES, Pen, bpb, duration, loss_at, memory, proposer, spending
 from agent.display.show import measured, provenance, written
 from agent.display.table import next_commands
+from agent.errors import UsageFault
+from agent.pages.captions import command, conditions, hardware, seeds
 from agent.pages.charts import Curves, Overlay, Staircase, slices, title_of
 from agent.pages.highlight import diff_lines
-from agent.pages.story import Story, differences, when
+from agent.pages.importance import importances
+from agent.pages.parallel import Parallel
+from agent.pages.proposers import proposers
+from agent.pages.story import Local, Story, differences, when
+from agent.pages.tree import Tree
 from agent.records import Attempt, Trial
 from sandbox.printed import Point
 
 PEN = Pen()
+# A question holds a train.py and a ledger; what is longer than this is not read in a browser.
+MAX_CHARACTERS = 200_000
 # Column -> heading, and how it is sorted and aligned.
 COLUMNS = (
     ("number", "#", "num"), ("status", "status", ""), ("value", "val_bpb", "num"), ("delta", "delta", "num"),
@@ -82,11 +91,13 @@ def report(story: Story, diffs: Mapping[int, str]) -> str:
 def run_page(story: Story, nonce: str, flights: Sequence[Flight], details: Sequence[tuple[int, Markup]] | None = None) -> str:
     """A run's page. `nonce` names the page's own style and script to its security policy; without `details` it is live."""
     known, _, unknown = spending(story.trials).partition(" (")
+    shares, unimportant = _importances(story)
     return page(
         "run.html", nonce, details is not None, story=story, flights=flights, details=details or (), columns=COLUMNS,
         rows=[_row(story, trial) for trial in story.trials], staircase=Staircase(story), slices=slices(story),
         spent=(known, unknown.rstrip(")")), commands=next_commands(story.branch, story.trials),
-        conditions=list(_conditions(story)),
+        conditions=list(_conditions(story)), caption=conditions(story), tree=Tree(story), proposers=proposers(story),
+        parallel=Parallel(story, list(shares)), shares=shares, unimportant=unimportant,
     )  # fmt: skip
 
 
@@ -105,14 +116,15 @@ def now_part(story: Story, flights: Sequence[Flight]) -> str:
     return environment().get_template("now.html").render(story=story, flights=flights)
 
 
-def trial_part(story: Story, trial: Trial, diff: str, logs: Sequence[tuple[str, str]] = ()) -> Markup:
-    """One trial in full. `logs`: name and tail of each of its training logs."""
+def trial_part(story: Story, trial: Trial, diff: str, local: Local | None = None) -> Markup:
+    """One trial in full; `local` is None in a file that is read anywhere."""
     incumbent = story.beaten_by(trial)
     mine = trial.result.curve if trial.result else ()
     theirs = incumbent.result.curve if incumbent and incumbent.result else ()
     html = environment().get_template("trial.html").render(
-        trial=trial, facts=list(_facts(trial)), diff=diff_lines(diff), logs=logs,
+        trial=trial, facts=list(_facts(story, trial)), diff=diff_lines(diff), logs=local.logs if local else (),
         curves=Curves(mine, theirs) if mine else None, over=incumbent.number if incumbent else None,
+        asked=trial.proposal.by.calls, exchanges=local.exchanges if local else (), here=local is not None,
     )  # fmt: skip
     return Markup(html)
 
@@ -138,7 +150,13 @@ def environment() -> Environment:
         "title_of": title_of, "value": written, "when": when,
         "spending": spending,
     }  # fmt: skip
+    made.filters |= {"shortened": _shortened, "written_out": lambda data: json.dumps(data, indent=1, ensure_ascii=False)}
     return made
+
+
+def _shortened(text: str) -> str:
+    rest = len(text) - MAX_CHARACTERS
+    return text if rest <= 0 else f"{text[:MAX_CHARACTERS]}\n… {rest} more characters"
 
 
 def _clean(value: Any) -> Any:
@@ -165,7 +183,18 @@ def _row(story: Story, trial: Trial) -> Row:
     )
 
 
-def _facts(trial: Trial) -> Iterator[tuple[str, str]]:
+def _importances(story: Story) -> tuple[dict[str, float], str]:
+    """The share of each constant, or why there is none."""
+    try:
+        return importances(story.trials), ""
+    except UsageFault as fault:
+        return {}, f"{fault.message[0].upper()}{fault.message[1:]}."
+
+
+def _facts(story: Story, trial: Trial) -> Iterator[tuple[str, str]]:
+    parent = story.parents.get(trial.number) if trial.status != "baseline" else None
+    if parent:
+        yield "proposed on", f"#{parent.number}"
     if trial.result:
         yield from ((name, said) for name, said in measured(trial.result, PEN) if said and name != "loss")
     yield "proposed by", provenance(trial.proposal.by)
@@ -184,8 +213,11 @@ def _conditions(story: Story) -> Iterator[tuple[str, str]]:
     yield "workers", str(run.workers)
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)
+    yield "seeds measured", seeds(story)
     yield "noise", str(story.noise)
+    yield "hardware", hardware(story)
     yield "score", "sealed: computed by the harness" if run.score == "sealed" else "self-reported by train.py"
     yield "sandbox tier", story.tiers
+    yield "command", command(story)
     yield "start commit", run.start_commit
     yield "validation data", run.data_fingerprint or "the repository's own"

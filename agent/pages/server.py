@@ -71,8 +71,8 @@ class Dashboard:
 
     def trial(self, request: Request) -> Response:
         """One trial, as a part of a page."""
-        story, trial, diff, logs = self._watch.trial(request.path_params["tag"], request.path_params["number"])
-        return HTMLResponse(trial_part(story, trial, diff, logs).encode("utf-8", "replace"))
+        story, trial, diff, local = self._watch.trial(request.path_params["tag"], request.path_params["number"])
+        return HTMLResponse(trial_part(story, trial, diff, local).encode("utf-8", "replace"))
 
     # ------------------------------------------------------------ events
 

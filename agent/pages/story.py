@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.display.state import baseline_of
 from agent.history import History
 from agent.judge import Noise, incumbent_of, noise_of
+from agent.llm.recorded import Exchange
 from agent.records import KEPT, TAKEN, Attempt, Trial
 from agent.settings import RunSettings
 
@@ -83,7 +84,7 @@ class Story:
         """How many trials ended how; names of statuses, the first seen first."""
         return Counter(trial.status for trial in self.trials)
 
-    @property
+    @cached_property
     def incumbents(self) -> tuple[Trial, ...]:
         """The trials that were the branch's tip in turn, oldest first."""
         return tuple(trial for trial in self.trials if trial.status in KEPT and trial.value is not None)
@@ -92,6 +93,31 @@ class Story:
         """The incumbent when `trial` was judged: what its curve is drawn over."""
         earlier = [one for one in self.incumbents if one.number < trial.number]
         return earlier[-1] if earlier else None
+
+    @cached_property
+    def tips(self) -> dict[int, Trial | None]:
+        """The kept state that was the branch's right behind each verdict, by the trial's number."""
+        tips, tip = dict[int, Trial | None](), None
+        for trial in self.trials:
+            tip = trial if trial.status in KEPT and trial.value is not None else tip
+            tips[trial.number] = tip
+        return tips
+
+    @cached_property
+    def parents(self) -> dict[int, Trial | None]:
+        """The kept state that each trial was proposed on: what it was compared with, or the tip of its time where nothing was."""
+        known = {trial.number: trial for trial in self.incumbents}
+        before = (None, *self.tips.values())
+        return {
+            trial.number: tip if trial.against is None else known.get(trial.against)
+            for trial, tip in zip(self.trials, before, strict=False)
+        }
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """The names of the machines that scores were measured on."""
+        scores = (score for trial in self.trials if trial.result for score in trial.result.scores)
+        return frozenset(score.machine for score in scores if score.machine)
 
     # ------------------------------------------------------------ cost
 
@@ -121,6 +147,14 @@ class Story:
     def tiers(self) -> str:
         """The sandbox tiers that the trials ran in."""
         return ", ".join(sorted({trial.result.tier for trial in self.trials if trial.result and trial.result.tier})) or "unknown"
+
+
+@dataclass(frozen=True)
+class Local:
+    """What this machine alone has of a trial. logs: name and tail of each training log. exchanges: with the model."""
+
+    logs: tuple[tuple[str, str], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
 
 
 def when(stamp: str) -> str:

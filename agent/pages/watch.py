@@ -7,11 +7,12 @@ from pathlib import Path
 from agent.errors import HistoryFault
 from agent.gitio import Plumbing
 from agent.history import History
+from agent.llm.recorded import read_exchanges
 from agent.lock import holder
-from agent.pages.story import Story, log_paths, read_story
+from agent.pages.story import Local, Story, log_paths, read_story
 from agent.project import Project
 from agent.records import Trial
-from agent.runs import FLIGHTS, HEADS, checked, first_commit, list_runs, lock_path
+from agent.runs import FLIGHTS, HEADS, checked, first_commit, list_runs, lock_path, transcripts_of
 from sandbox.printed import Point, read_curve
 from sandbox.text import tail
 
@@ -49,14 +50,15 @@ class Watch:
         """The run as it stands; HistoryFault if there is none."""
         return read_story(self._history(tag))
 
-    def trial(self, tag: str, number: int) -> tuple[Story, Trial, str, list[tuple[str, str]]]:
-        """A trial with its run, its diff and the tails of its logs here; HistoryFault if there is none."""
+    def trial(self, tag: str, number: int) -> tuple[Story, Trial, str, Local]:
+        """A trial with its run, its diff, and what only this machine has of it; HistoryFault if there is none."""
         history = self._history(tag)
         trial = next((trial for trial in history.trials if trial.number == number), None)
         if trial is None:
             raise HistoryFault(f"there is no trial #{number} in {tag}", f"autoresearch log {tag}")
-        logs = [(path.name, tail(path)) for path in log_paths(history, number)]
-        return read_story(history), trial, history.diff(f"{trial.attempt}^", trial.attempt), logs
+        logs = tuple((path.name, tail(path)) for path in log_paths(history, number))
+        exchanges = read_exchanges(transcripts_of(self._project, history.run.tag), trial.proposal.by.exchanges)
+        return read_story(history), trial, history.diff(f"{trial.attempt}^", trial.attempt), Local(logs, exchanges)
 
     def curves(self, tag: str) -> dict[int, tuple[Point, ...]]:
         """How far each attempt in flight is, by number, as far as the newest of its logs on this machine tells."""

@@ -114,6 +114,7 @@ class Advice:
             cost=sum(known) if costs and len(known) == len(costs) else None,
             seconds=time.monotonic() - self._began if self._replies else 0.0,
             calls=len(self._replies),
+            exchanges=tuple(reply.exchange for reply in self._replies if reply.exchange),
         )
 
 

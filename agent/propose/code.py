@@ -84,6 +84,7 @@ class Code:
             cost=None if None in costs else sum(cost or 0.0 for cost in costs),
             seconds=sum(reply.seconds for reply in replies),
             calls=len(replies),
+            exchanges=tuple(reply.exchange for reply in replies if reply.exchange),
             refused=refused,
             repairs=mended.number if mended else None,
             asked=to_explore(context),

@@ -102,3 +102,18 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) ->
     run = type_in(tmp_path, command, "--help")
     assert run.returncode == 0
     assert f"autoresearch {command}" in run.stdout.split("Example")[1]
+
+
+def test_a_run_tells_the_users_command_and_is_not_stopped_by_it(tmp_path: Path) -> None:
+    home = miniature(tmp_path / "r")
+    heard = tmp_path / "heard"
+    script = tmp_path / "tell.sh"
+    script.write_text(f'#!/bin/sh\necho "$AUTORESEARCH_EVENT $AUTORESEARCH_RUN" >> {heard}\nexit 3\n')
+    script.chmod(0o755)
+    run = type_in(home, "start", "--model", "none", "--trials", "2", "--budget", "1steps", "--tag", "t", "--notify", str(script))
+    assert run.returncode == 0, run.stderr
+    assert heard.read_text().splitlines()[-1] == "end t"
+    assert run.stdout.count("--notify failed, the run goes on") == 1
+    refused = type_in(home, "start", "--model", "none", "--sink", "pigeon")
+    assert refused.returncode == 2
+    assert "tensorboard" in refused.stderr

@@ -16,8 +16,7 @@ from agent.contest.task import Evaluate, Outcome, Task
 from agent.data import Prepared, prepare_data
 from agent.edit import Applied, apply
 from agent.errors import UsageFault
-from agent.propose.observe import Failure
-from agent.records import Attempt, Configuration, Order, Proposal, Provenance, Result
+from agent.records import Attempt, Configuration, Failure, Order, Proposal, Provenance, Result
 from agent.slots import Slot
 from agent.space import constant_edits, read_constants, read_space
 from agent.template import template_files

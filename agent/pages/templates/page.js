@@ -10,6 +10,7 @@
 
   function ask(changes) {
     const state = asked();
+    for (const [name, value] of [...state]) if (!value) state.delete(name);  // the name of a part of the page, not of a state
     for (const [name, value] of Object.entries(changes)) value === null ? state.delete(name) : state.set(name, value);
     const hash = state.toString();
     if (hash === location.hash.slice(1)) return;
@@ -21,42 +22,72 @@
     const state = asked();
     sort(state.get("sort") || "number");
     filter(state.get("q") || "", state.get("status"));
+    colour(state.get("colour") || "score");
     open(state.get("trial"));
+  }
+
+  function colour(wanted) {
+    const place = $("#constants");
+    if (!place) return;
+    place.dataset.colour = wanted;
+    $$("input[name=colour]", place).forEach((box) => { box.checked = box.value === wanted; });
   }
 
   // ------------------------------------------------------------ the table
 
-  const rows = () => $$("#trials tbody tr");
-  const shown = () => rows().filter((row) => !row.hidden);
+  // The rows are read once: what each is sorted and searched by does not change while it stands there.
+  let table = [];
+  const MANY = 200, SCREEN = 40;
+  const shown = () => table.filter((one) => !one.row.hidden).map((one) => one.row);
+
+  function read() {
+    table = $$("#trials tbody tr").map((row) => ({
+      row, number: row.dataset.number, status: row.dataset.status, said: row.textContent.toLowerCase(),
+      keys: [...row.children].map((cell) => cell.dataset.v),
+    }));
+  }
 
   function sort(wanted) {
     const body = $("#trials tbody");
     if (!body || wanted === sorted) return;
-    sorted = wanted;
     const falling = wanted.startsWith("-"), key = wanted.replace(/^-/, "");
     const heads = $$("#trials thead th"), column = heads.findIndex((head) => $("button", head).dataset.sort === key);
     if (column < 0) return;
+    sorted = wanted;
     heads.forEach((head, i) => i === column ? head.setAttribute("aria-sort", falling ? "descending" : "ascending") : head.removeAttribute("aria-sort"));
-    const numeric = heads[column].classList.contains("num");
-    const keyed = rows().map((row) => [row.children[column].dataset.v, row]);
-    const order = (a, b) => numeric ? a - b : a.localeCompare(b);
+    const collate = new Intl.Collator().compare;
+    const order = heads[column].classList.contains("num") ? (a, b) => a - b : collate;
     // What has no value stands last, whichever way the rest is sorted.
-    keyed.sort(([a], [b]) => a === "" || b === "" ? (a === "") - (b === "") : falling ? order(b, a) : order(a, b));
-    body.append(...keyed.map(([, row]) => row));
+    table.sort(({ keys: { [column]: a } }, { keys: { [column]: b } }) =>
+      a === "" || b === "" ? (a === "") - (b === "") : falling ? order(b, a) : order(a, b));
+    // To move a thousand rows takes long enough to be felt: those on the first screen go first, the rest once they are painted.
+    const rest = () => { if (sorted === wanted) body.append(...table.map((one) => one.row)); };
+    if (table.length <= MANY) return rest();
+    body.prepend(...shown().slice(0, SCREEN));
+    requestAnimationFrame(() => setTimeout(rest));
   }
 
   function filter(text, statuses) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean), wanted = statuses === null ? null : new Set(statuses.split(","));
-    for (const row of rows()) {
-      const said = words.length ? row.textContent.toLowerCase() : "";
-      row.hidden = !(wanted === null || wanted.has(row.dataset.status)) || !words.every((word) => said.includes(word));
+    let count = 0;
+    for (const { row, status, said } of table) {
+      const hidden = !(wanted === null || wanted.has(status)) || !words.every((word) => said.includes(word));
+      if (row.hidden !== hidden) row.hidden = hidden;
+      count += !hidden;
     }
     const search = $("#search");
     if (!search) return;
     if (document.activeElement !== search) search.value = text;
     $$("input[name=status]").forEach((box) => { box.checked = wanted === null || wanted.has(box.value); });
-    const count = shown().length;
-    $("#shown").textContent = count === rows().length ? `${count} trials` : `${count} of ${rows().length} trials`;
+    requestAnimationFrame(() => setTimeout(fade));
+    $("#shown").textContent = count === table.length ? `${count} trials` : `${count} of ${table.length} trials`;
+  }
+
+  // What the table leaves out stands back in every picture, once the table itself is painted.
+  function fade() {
+    const gone = new Set(table.filter((one) => one.row.hidden).map((one) => one.number));
+    if (!gone.size && !$("main svg .faded")) return;
+    for (const one of $$("main svg a[data-trial]")) one.classList.toggle("faded", gone.has(one.dataset.trial));
   }
 
   // ------------------------------------------------------------ one trial
@@ -70,7 +101,7 @@
       if (was && from?.isConnected) from.focus();
       return;
     }
-    $$(`tr[data-number="${CSS.escape(number)}"], .dot[data-trial="${CSS.escape(number)}"]`).forEach((one) => one.classList.add("open"));
+    $$(`tr[data-number="${CSS.escape(number)}"], a[data-trial="${CSS.escape(number)}"]`).forEach((one) => one.classList.add("open"));
     const html = await fragment(number);
     if (asked().get("trial") !== number) return;
     const opened = panel.hidden;
@@ -115,6 +146,7 @@
     if (event.target.id === "search") ask({ q: event.target.value || null });
   });
   document.addEventListener("change", (event) => {
+    if (event.target.name === "colour") ask({ colour: event.target.value === "score" ? null : event.target.value });
     if (event.target.name !== "status") return;
     const boxes = $$("input[name=status]"), on = boxes.filter((box) => box.checked).map((box) => box.value);
     ask({ status: on.length === boxes.length ? null : on.join(",") });
@@ -150,6 +182,7 @@
       old.replaceChildren(...now.childNodes);
     }
     renewTable(fresh);
+    read();
     sorted = "";
     show();
   }
@@ -159,7 +192,7 @@
     const body = $("#trials tbody"), all = $("#all"), now = $("#all", fresh);
     if (!now) return;
     if (!body || $$("input[name=status]").length !== $$("input[name=status]", fresh).length) { all.replaceChildren(...now.childNodes); return; }
-    const known = new Set(rows().map((row) => row.dataset.number));
+    const known = new Set(table.map((one) => one.number));
     body.append(...$$("#trials tbody tr", fresh).filter((row) => !known.has(row.dataset.number)));
     $$("fieldset .chip", all).forEach((chip, i) => { chip.lastChild.textContent = $$("fieldset .chip", now)[i].lastChild.textContent; });
   }
@@ -171,5 +204,6 @@
     events.addEventListener("error", () => { main.dataset.lost = "1"; });
     events.addEventListener("open", () => { if (main.dataset.lost) { delete main.dataset.lost; renew(); } });
   }
+  read();
   show();
 })();

@@ -58,6 +58,14 @@ def test_a_frame_fits_its_terminal(width: int, height: int, encoding: str) -> No
     assert encoding == "utf-8" or all(line.isascii() for line in lines)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_while_the_baseline_stands_it_says_so(encoding: str) -> None:
+    text = "\n".join(picture(state(started(night()[:2]))[0], 80, 30, encoding))
+    [best] = [line for line in text.splitlines() if line.startswith("best")]
+    assert best.startswith("best  1.912345 ") and best.endswith("the baseline: nothing has beaten it yet")
+    assert "vs baseline" not in text and best.isascii() == (encoding == "ascii")
+
+
 def test_many_workers_are_counted_where_they_do_not_fit() -> None:
     run, _ = state(started(night()), *(begins(n, f"idea {n}", n) for n in range(8, 24)))
     lines = picture(run, 80, 24)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import ModelFault, ModelUnavailable
 from agent.llm.model import Request, Tool
-from agent.llm.recorded import Recorded
+from agent.llm.recorded import Recorded, read_exchanges
 from agent.llm.resolve import default_model, open_model
 from agent.llm.scripted import Scripted
 from tests.loopback import anthropic_server, openai_server
@@ -148,13 +148,27 @@ def test_transcripts_hold_requests_replies_and_faults_and_no_key(tmp_path: Path)
         environment = {"ANTHROPIC_API_KEY": "sk-secret", "ANTHROPIC_BASE_URL": server.url}
         model = Recorded(open_model("claude-x", environment, 5.0, threading.Event()), tmp_path / "a" / "b")
         request = Request(system="the rules", blocks=("b",), tool=TOOL)
-        model.complete(request)
+        reply = model.complete(request)
         with pytest.raises(ModelFault):
             model.complete(request)
     text = (tmp_path / "a" / "b" / "transcript.jsonl").read_text()
     entries = [json.loads(line) for line in text.splitlines()]
-    assert [next(key for key in entry if key != "at") for entry in entries] == ["request", "reply", "request", "fault"]
+    assert [next(key for key in entry if key not in ("at", "id")) for entry in entries] == [
+        "request",
+        "reply",
+        "request",
+        "fault",
+    ]
     assert "the rules" in text and "sk-secret" not in text
+    assert [entry["id"] for entry in entries[:2]] == [reply.exchange] * 2
+    [exchange] = read_exchanges(tmp_path / "a" / "b", (reply.exchange, entries[-1]["id"], "0123456789ab"))
+    assert (exchange.request, exchange.reply.arguments) == (request, {"hypothesis": "h"})
+
+
+def test_a_torn_or_missing_transcript_has_no_exchanges(tmp_path: Path) -> None:
+    assert read_exchanges(tmp_path / "nowhere", ("0123456789ab",)) == ()
+    (tmp_path / "transcript.jsonl").write_text('{"at": "x", "id": "0123456789ab", "request": {"sys\n')
+    assert read_exchanges(tmp_path, ("0123456789ab",)) == ()
 
 
 def test_a_transcript_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:

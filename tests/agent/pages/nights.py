@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from agent.pages.story import Story
-from agent.records import Attempt, Change, Proposal, Provenance, Result, Score, SetConstant, Trial
+from agent.records import KEPT, Attempt, Change, Proposal, Provenance, Result, Score, SetConstant, Trial, Value
 from agent.settings import RunSettings
 from sandbox.budget import Budget
 
@@ -128,6 +128,37 @@ def night(length: int, seed: int = 0) -> Story:
             worse = abs(dice.gauss(0.004, 0.006))
             trials.append(trial(number, "discard", best + worse, worse, idea))
     return Story("autoresearch/nov24", settings(), tuple(trials))
+
+
+MACHINE = "3f9a01c2 NVIDIA H100"
+
+
+def busy(length: int = 40) -> Story:
+    """A night of several methods and two workers: code that gains a constant halfway, mends, late trials tried again, a flight.
+
+    Trial 12 was proposed on the state before the one that was the tip at its verdict, and 14 tries it again; 21 mends 20.
+    """
+    story, made, kept = night(length), list[Trial](), list[int]()
+    for one in story.trials:
+        method = ("code", "trust", "llm-hps")[one.number % 3]
+        by = {"method": method, "model": None if method == "trust" else "opus", "repairs": 20 if one.number == 21 else None,
+              "replays": 12 if one.number == 14 else None, "calls": 1}  # fmt: skip
+        by |= {} if one.number else {"method": "baseline", "origin": "baseline", "model": None}
+        provenance = one.proposal.by.model_copy(update=by)
+        new: dict[str, Value] = {"PAIRS": 2 ** (one.number % 4)} if one.number >= length // 2 else {}
+        against = None if one.status in ("baseline", "refused") else kept[-2] if one.number == 12 else kept[-1]
+        measured = one.result and one.result.model_copy(
+            update={"scores": tuple(score.model_copy(update={"machine": MACHINE}) for score in one.result.scores)}
+        )
+        proposed = one.proposal.model_copy(update={"by": provenance})
+        made.append(
+            one.model_copy(
+                update={"against": against, "result": measured, "proposal": proposed, "configuration": one.configuration | new}
+            )
+        )
+        kept += [one.number] if one.status in KEPT else []
+    flying = Attempt(number=length, commit="c", parent=made[-1].verdict, proposal=made[-1].proposal)
+    return Story(story.branch, story.run, tuple(made), (flying,), 4711)
 
 
 def hostile() -> Story:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from agent.pages.render import report
 from agent.pages.story import Story
-from tests.agent.pages.nights import diff, hostile, night
+from tests.agent.pages.nights import busy, diff, hostile, night
 
 WIDE, PHONE = 1280, 360
 
@@ -29,7 +29,8 @@ def violations(tab: Page) -> list[str]:
 
 def numbers(tab: Page) -> list[int]:
     """The trials that the table shows, from top to bottom."""
-    return [int(text) for text in tab.locator("#trials tbody tr:visible td:first-child").all_inner_texts()]
+    rows = tab.locator("#trials tbody tr:not([hidden])")
+    return [int(number) for number in rows.evaluate_all("rows => rows.map((row) => row.dataset.number)")]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,53 @@ def test_the_table_filters_and_a_link_shows_the_same(tab: Page, tmp_path: Path) 
     expect(tab.locator("#panel h2")).to_contain_text("#2")
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_constants_tree_and_proposers_are_accessible_and_fit(tab: Page, tmp_path: Path, width: int, scheme: str) -> None:
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    tab.set_viewport_size({"width": width, "height": 800})
+    look_at(tab, tmp_path, busy(), "#colour=verdict")
+    assert violations(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    for section in ("#constants .parallel", "#tree .tree", "#proposers table"):
+        expect(tab.locator(section)).to_be_visible()
+
+
+def test_a_line_and_a_dot_of_the_tree_open_their_trial(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, busy())
+    for number, place in ((7, ".parallel"), (9, ".tree")):
+        tab.locator(f"{place} [data-trial='{number}']").dispatch_event("click")
+        expect(tab.locator("#panel h2")).to_contain_text(f"#{number}")
+        expect(tab.locator(f".thread.open[data-trial='{number}']")).to_have_count(1)
+    tab.keyboard.press("Escape")
+    expect(tab.locator(".thread.open")).to_have_count(0)
+
+
+def test_lines_are_coloured_by_score_or_by_verdict_and_a_link_shows_the_same(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, busy())
+    ink = "document.querySelector('.thread.kept polyline:not(.hit)')"
+    colour = f"getComputedStyle({ink}).stroke"
+    by_score = tab.evaluate(colour)
+    tab.get_by_label("verdict").check()
+    assert tab.evaluate(colour) != by_score
+    assert "colour=verdict" in tab.url
+    tab.reload()
+    expect(tab.get_by_label("verdict")).to_be_checked()
+    tab.get_by_label("score", exact=True).check()
+    assert tab.evaluate(colour) == by_score
+    assert "colour=" not in tab.url
+
+
+def test_what_the_table_leaves_out_stands_back_in_the_pictures(tab: Page, tmp_path: Path) -> None:
+    story = busy()
+    look_at(tab, tmp_path, story)
+    tab.get_by_label("discard").uncheck()
+    gone = sum(one.status == "discard" for one in story.trials)
+    for picture in (".staircase", ".parallel", ".tree"):
+        expect(tab.locator(f"{picture} .faded")).to_have_count(gone)
+    tab.get_by_label("discard").check()
+    expect(tab.locator(".faded")).to_have_count(0)
+
+
 def test_the_theme_can_be_switched(tab: Page, tmp_path: Path) -> None:
     tab.emulate_media(color_scheme="dark")
     look_at(tab, tmp_path, night(3))
@@ -138,7 +186,8 @@ def test_on_paper_it_is_all_there(tab: Page, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_thousand_trials_are_painted_before_they_are_all_there_and_stay_usable(tab: Page, tmp_path: Path) -> None:
     """No clock in a test (benchmarks/pages.py measures): here, that nothing but the opened trial is in the document."""
-    look_at(tab, tmp_path, night(1000))
+    story = night(1000)
+    look_at(tab, tmp_path, story)
     elements = "document.getElementsByTagName('*').length"
     before = tab.evaluate(elements)
     assert before < 40_000
@@ -147,6 +196,10 @@ def test_a_thousand_trials_are_painted_before_they_are_all_there_and_stay_usable
         expect(tab.locator("#panel h2")).to_contain_text(f"#{number}")
     tab.keyboard.press("Escape")
     assert tab.evaluate(elements) - before < 500
+    tab.get_by_role("button", name="val_bpb").click()
+    by_value = sorted((t for t in story.trials if t.value is not None), key=lambda t: t.value or 0)
+    expect(tab.locator("#trials tbody tr").nth(900)).to_have_attribute("data-number", str(by_value[900].number))
+    assert numbers(tab)[: len(by_value)] == [one.number for one in by_value]
     tab.get_by_role("searchbox").fill("tie no weights")
     expect(tab.locator("#shown")).to_have_text("100 of 1000 trials")
     assert json.loads(tab.evaluate("JSON.stringify(document.querySelectorAll('#trials tbody tr').length)")) == 1000

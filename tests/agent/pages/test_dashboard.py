@@ -14,20 +14,26 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agent.history import History
+from agent.llm.model import Request, Tool
+from agent.llm.recorded import Recorded
+from agent.llm.scripted import Scripted
 from agent.pages.guard import is_loopback
 from agent.pages.watch import Watch
 from agent.records import Trial
+from agent.runs import transcripts_of
 from tests.agent.pages.nights import HOSTILE, proposal, result
 from tests.agent.pages.test_browser import violations
 from tests.agent.study import project_of, settings_of
 from tests.e2e.researcher import git, miniature, start_typing
 
 
-def settle(history: History, status: str, value: float | None, hypothesis: str = "an idea") -> Trial:
-    """Commit an attempt and its verdict."""
+def settle(history: History, status: str, value: float | None, hypothesis: str = "an idea", **by: object) -> Trial:
+    """Commit an attempt and its verdict; `by` goes into the provenance."""
     number = history.next_number
     source = history.source.replace("LR = 0.1 ", f"LR = 0.{number + 2}1 ") if number else history.source
-    attempt = history.commit_attempt(number, proposal(hypothesis, 0.5), source)
+    proposed = proposal(hypothesis, 0.5)
+    proposed = proposed.model_copy(update={"by": proposed.by.model_copy(update=by)})
+    attempt = history.commit_attempt(number, proposed, source)
     delta = None if value is None or not history.trials else value - 1.5
     trial = Trial.model_validate(
         {"number": number, "status": status, "proposal": attempt.proposal, "reason": hypothesis, "delta": delta,
@@ -184,6 +190,32 @@ def test_a_run_is_read_again_only_where_something_moved(home: Path) -> None:
 
 
 # ---------------------------------------------------------------- in a browser
+
+
+def test_what_the_model_was_asked_is_folded_beside_its_trial_and_stays_text(tab: Page, tmp_path: Path) -> None:
+    folder = miniature(tmp_path / "asked")
+    project = project_of(folder)
+    attack = "<img src=x onerror=window.pwned=1></pre><script>window.pwned=1</script>\x1b[31m"
+    model = Recorded(Scripted([{"text": attack, "hypothesis": attack}]), transcripts_of(project, "t"))
+    tool = Tool(name="propose", description="", parameters={})
+    reply = model.complete(Request(system=attack, blocks=("train.py as it is", attack), tool=tool))
+    with History.create(project, settings_of(project)) as history:
+        settle(history, "baseline", 1.5)
+        settle(history, "keep", 1.4, calls=1, exchanges=(reply.exchange,))
+        settle(history, "keep", 1.3, calls=2, exchanges=("0123456789ab",))
+    with dashboard(folder) as address:
+        tab.goto(f"{address}run/t#trial=1")
+        summary = tab.locator("#content .exchange summary")
+        expect(summary).to_contain_text("Question 1 of 1")
+        expect(tab.locator("#content .exchange pre").first).not_to_be_visible()
+        summary.click()
+        expect(tab.locator("#content .exchange pre").first).to_have_text(attack.replace("\x1b", "\\x1b"))
+        expect(tab.locator("#content .exchange")).to_contain_text("arguments of propose")
+        assert tab.evaluate("window.pwned") is None
+        assert violations(tab) == []
+        tab.goto(f"{address}run/t#trial=2")
+        expect(tab.locator("#content")).to_contain_text("No question on this machine")
+        tab.goto("about:blank")
 
 
 def test_pages_are_accessible_and_hostile_text_does_nothing(tab: Page, address: str) -> None:

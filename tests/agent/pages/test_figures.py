@@ -10,7 +10,7 @@ from agent.errors import UsageFault
 from agent.pages.figures import FIGURES, save
 from agent.pages.importance import importances
 from agent.pages.story import Story
-from tests.agent.pages.nights import hostile, night, settings, trial
+from tests.agent.pages.nights import MACHINE, busy, hostile, night, settings, trial
 
 
 def words(path: Path) -> str:
@@ -31,6 +31,11 @@ def test_a_figure_states_how_it_was_measured(name: str, tmp_path: Path) -> None:
         assert part in said
     save(FIGURES[name]([night(60)]), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_caption_names_the_machine_where_the_scores_do(tmp_path: Path) -> None:
+    save(FIGURES["progress"]([busy()]), tmp_path / "a.svg")
+    assert f"on {MACHINE}" in " ".join(words(tmp_path / "a.svg").split())
 
 
 @pytest.mark.parametrize("name", ["progress", "curves", "compare"])

@@ -1,0 +1,38 @@
+"""What stands under a figure: how its scores were measured, under which seeds, on what, and by which command."""
+
+from agent.pages.story import Story
+
+SEEDS = 8
+
+
+def conditions(story: Story) -> str:
+    """Trials, budget, kind of score, seeds, noise, hardware, and the command that began the run."""
+    run = story.run
+    kind = "sealed" if run.score == "sealed" else "self-reported"
+    return (
+        f"{len(story.trials)} trials of {run.budget}, {kind} scores, seeds {seeds(story)}, noise {story.noise}, "
+        f"{run.workers} at once, sandbox tier {story.tiers}, {hardware(story)}. "
+        f"$ {command(story)} (from {run.start_commit[:12]})"
+    )
+
+
+def seeds(story: Story) -> str:
+    """The seeds that anything was measured under."""
+    used = sorted({score.seed for trial in story.trials if trial.result for score in trial.result.scores})
+    return ", ".join(map(str, used[:SEEDS])) + (" …" if len(used) > SEEDS else "") if used else "none yet"
+
+
+def hardware(story: Story) -> str:
+    """The machines that scores were measured on, by the names that agent/machine.py gives them."""
+    machines = sorted(story.machines)
+    if not machines:
+        return "hardware not recorded"
+    return f"on {machines[0]}" if len(machines) == 1 else f"on {len(machines)} machines ({', '.join(machines)})"
+
+
+def command(story: Story) -> str:
+    """The command that began the run, as far as its first commit tells."""
+    run = story.run
+    options = {"method": run.method, "model": run.model, "budget": run.budget, "seed": run.seed, "workers": run.workers,
+               "baseline-repeats": run.baseline_repeats, "tag": run.tag}  # fmt: skip
+    return "autoresearch start " + " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
