@@ -1,9 +1,10 @@
-"""Trials of other runs and tools, read from a file: what `start --warm FILE` tells the methods before their first proposal.
+"""Trials of other runs and tools, read from a file: what `start --warm FILE` tells the methods, and `bench --trials` learns.
 
 What a file is shows in what is in it:
 - optuna's SQLite storage (`autoresearch export --format optuna`, or anybody's); one of several studies is FILE#STUDY;
 - JSON or JSON lines: records anywhere in it, each with a score or a failure and its constants, which stand in a dictionary of
-  their own or, in capitals, beside the score (our own jsonl; autoresearch-automl's trials.json, a list for each method and seed);
+  their own or beside the score, in capitals where some are (our own jsonl; autoresearch-automl's trials.json, a list for each
+  method and seed; neuropt's log);
 - a table (.tsv, .csv) with the same as columns, such as our own csv.
 """
 
@@ -28,6 +29,13 @@ CONSTANTS = ("configuration", "params", "config", "hyperparameters", "constants"
 STATUSES = ("status", "state", "success")
 WENT_WELL = SCORED | {"complete", "success", "ok", "true", ""}
 WENT_WRONG = FAILED | {"fail", "failed", "crashed", "error", "false"}
+# What stands beside scores in such files and is no constant.
+ABOUT = frozenset({
+    *SCORES, *STATUSES, "tid", "id", "trial", "trial_id", "number", "seed", "error", "wt", "seconds", "elapsed",
+    "wall_time_seconds", "timestamp", "time", "source", "method", "backend", "generation", "iteration", "budget", "memory_gb",
+    "peak_memory_gb", "peak_memory_mb", "commit", "description", "train_loss", "val_loss", "test_loss", "tokens_per_second",
+    "scalars", "curve", "curves",
+})  # fmt: skip
 # What tools write as the val_bpb of a failure: upstream 0.0, autoresearch-automl 100.0.
 LEAST_BPB, MOST_BPB = 0.0, 100.0
 # A longer history costs more time at each proposal than it teaches: the best stay, and of the others every n-th.
@@ -38,11 +46,17 @@ SQLITE = b"SQLite format 3\0"
 
 def read_foreign(path: str) -> tuple[Foreign, ...]:
     """The trials in a file, at most MAX_TRIALS; UsageFault where it cannot be read, or no trial in it has constants."""
+    return tuple(_thinned(all_foreign(path)))
+
+
+def all_foreign(path: str) -> list[Foreign]:
+    """The same without a limit."""
     name, _, study = path.partition("#")
-    found = tuple(_thinned(list(_read(Path(name), study or None))))
+    found = list(_read(Path(name), study or None))
     if not found:
         message = f"{path} has no trial with a score or a failure beside its constants"
-        raise UsageFault(message, "autoresearch export --format jsonl   # what one looks like")
+        hint = "; what stands in a results.tsv of karpathy/autoresearch is prose, and teaches no method"
+        raise UsageFault(message + hint, "autoresearch export --format jsonl   # what one looks like")
     return found
 
 
@@ -100,7 +114,9 @@ def _rows(text: str) -> list[dict[str, Any]]:
 
 def _cell(cell: str) -> Any:
     """A cell as what JSON would make of it; text where it makes nothing of it."""
-    given = {"True": True, "False": False}.get(cell, _line(cell) if cell not in ("NaN", "Infinity", "-Infinity") else math.nan)
+    if cell.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return math.nan
+    given = {"True": True, "False": False}.get(cell, _line(cell))
     return cell if given is None else given
 
 
@@ -141,7 +157,8 @@ def _constants(record: Mapping[str, Any]) -> Configuration:
     for name in CONSTANTS:
         if isinstance(record.get(name), dict):
             return _values(record[name])
-    return _values({name: value for name, value in record.items() if name.isupper()})
+    loud = {name: value for name, value in record.items() if name.isupper()}
+    return _values(loud or {name: value for name, value in record.items() if name not in ABOUT})
 
 
 def _values(given: Mapping[str, Any]) -> Configuration:
@@ -149,7 +166,11 @@ def _values(given: Mapping[str, Any]) -> Configuration:
 
 
 def _is_value(value: object) -> bool:
-    return isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
+    return isinstance(value, bool | int) or (isinstance(value, str) and value != "") or _is_finite(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _outcome(record: Mapping[str, Any]) -> float | Failure | None:

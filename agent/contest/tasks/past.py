@@ -15,11 +15,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from agent.contest.extra import sklearn
-from agent.contest.past import Past, read_past
+from agent.contest.past import read_past
 from agent.contest.task import Evaluate, Outcome, Quality, Task
 from agent.errors import UsageFault
 from agent.propose.grid import Grid
-from agent.records import Configuration, Value
+from agent.records import Configuration, Foreign, Value
 from agent.space import Parameter, Space
 from agent.space.constants import written
 
@@ -36,8 +36,8 @@ LOG_RATIO = 20.0
 
 def task(name: str) -> Task:
     """The task `trials:FILE`. UsageFault where the file cannot be read, or makes too poor a surrogate."""
-    path = Path(name.partition(":")[2])
-    past = read_past(path)
+    asked = name.partition(":")[2]
+    past, path = read_past(asked), Path(asked.partition("#")[0])
     scored = [trial for trial in past if not isinstance(trial.outcome, str)]
     if len(scored) < LEAST_TRIALS:
         message = f"{path} has {len(scored)} trials with a score, and a surrogate needs {LEAST_TRIALS}"
@@ -73,7 +73,7 @@ def _warning(quality: Quality) -> str:
 # ---------------------------------------------------------------- the space
 
 
-def space_of(past: Sequence[Past], default: Configuration) -> Space:
+def space_of(past: Sequence[Foreign], default: Configuration) -> Space:
     """The space that the trials span, from the first scored one; what never changed is left out."""
     columns = {name: [trial.configuration[name] for trial in past] for name in default}
     parameters = [_parameter(name, values, default[name]) for name, values in columns.items() if len(set(values)) > 1]
@@ -99,7 +99,7 @@ def _parameter(name: str, values: Sequence[Value], default: Value) -> Parameter:
 class Surrogate:
     """Two forests fitted to past trials. A place fails where more than half of the second one says so."""
 
-    def __init__(self, space: Space, past: Sequence[Past], seed: int) -> None:
+    def __init__(self, space: Space, past: Sequence[Foreign], seed: int) -> None:
         ensemble = sklearn("ensemble")
         self._grid = Grid(space)
         points, scores, failed = _arrays(self._grid, past)
@@ -127,7 +127,7 @@ class Surrogate:
         return Outcome(score, score)
 
 
-def make(space: Space, past: Sequence[Past], seed: int) -> Evaluate:
+def make(space: Space, past: Sequence[Foreign], seed: int) -> Evaluate:
     """The function of a seed, which decides the forests' draws. The start is known to work, whatever lies around it."""
     surrogate = Surrogate(space, past, seed)
 
@@ -140,7 +140,7 @@ def make(space: Space, past: Sequence[Past], seed: int) -> Evaluate:
     return evaluate
 
 
-def quality_of(space: Space, past: Sequence[Past]) -> Quality:
+def quality_of(space: Space, past: Sequence[Foreign]) -> Quality:
     """How well the forests foretell trials of folds that they have not seen. Equal configurations stay in one fold: a trial that
     was repeated would be foretold by its twin."""
     points, scores, failed = _arrays(Grid(space), past)
@@ -167,7 +167,7 @@ def _folds(points: np.ndarray) -> list[set[int]]:
     return [set(np.flatnonzero(fold[group.ravel()] == number).tolist()) for number in range(FOLDS)]
 
 
-def _arrays(grid: Grid, past: Sequence[Past]) -> tuple[np.ndarray, np.ndarray, Any]:
+def _arrays(grid: Grid, past: Sequence[Foreign]) -> tuple[np.ndarray, np.ndarray, Any]:
     """Points (n, d), scores (n,) with 0 where there is none, and which failed (n,)."""
     failed = np.array([isinstance(trial.outcome, str) for trial in past])
     scores = np.array([0.0 if isinstance(trial.outcome, str) else trial.outcome for trial in past])

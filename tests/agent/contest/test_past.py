@@ -11,11 +11,12 @@ import numpy as np
 import optuna
 import pytest
 
-from agent.contest.past import Past, read_past
+from agent.contest.past import read_past
 from agent.contest.tasks import open_task
 from agent.contest.tasks.past import quality_of, space_of
 from agent.errors import UsageFault
 from agent.propose.study import quiet
+from agent.records import Foreign
 
 Row = tuple[dict[str, Any], float | None]
 COUNT = 120
@@ -79,14 +80,13 @@ DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
 }  # fmt: skip
 
 
-def storage(path: Path, made: list[Row], direction: str = "minimize") -> Path:
+def storage(path: Path, made: list[Row]) -> Path:
     """An optuna storage that optuna itself wrote; one more of its trials was pruned and one is still running."""
-    sign = 1 if direction == "minimize" else -1
     with quiet("optuna", logging.ERROR):
-        study = optuna.create_study(storage=f"sqlite:///{path}", study_name="s", direction=direction)
+        study = optuna.create_study(storage=f"sqlite:///{path}", study_name="s")
     states = optuna.trial.TrialState
     for constants, score in made:
-        state, value = (states.FAIL, None) if score is None else (states.COMPLETE, sign * score)
+        state, value = (states.FAIL, None) if score is None else (states.COMPLETE, score)
         study.add_trial(optuna.trial.create_trial(state=state, value=value, params=constants, distributions=DISTRIBUTIONS))
     study.add_trial(optuna.trial.create_trial(state=states.PRUNED, params=made[0][0], distributions=DISTRIBUTIONS))
     study.ask(DISTRIBUTIONS)
@@ -101,14 +101,13 @@ def test_the_formats_hold_the_same_trials(tmp_path: Path) -> None:
         automl(tmp_path / "trials.json", made), json_lines(tmp_path / "search.jsonl", made),
         table(tmp_path / "results.tsv", made), table(tmp_path / "results.csv", made, ","),
     ):  # fmt: skip
-        found = [(one.configuration, None if isinstance(one.outcome, str) else one.outcome) for one in read_past(path)]
+        found = [(one.configuration, None if isinstance(one.outcome, str) else one.outcome) for one in read_past(str(path))]
         assert found == wanted, path.name
 
 
-@pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_an_optuna_storage_is_read_as_optuna_wrote_it(direction: str, tmp_path: Path) -> None:
+def test_an_optuna_storage_is_read_as_optuna_wrote_it(tmp_path: Path) -> None:
     made = rows(count=12)
-    found = read_past(storage(tmp_path / "study.db", made, direction))
+    found = read_past(str(storage(tmp_path / "study.db", made)))
     assert [one.configuration for one in found] == [constants for constants, _ in made]
     assert [one.outcome for one in found] == [pytest.approx(score) if score is not None else "crash" for _, score in made]
 
@@ -116,7 +115,7 @@ def test_an_optuna_storage_is_read_as_optuna_wrote_it(direction: str, tmp_path: 
 def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("optimizer.lr,score,status\n0.1,1.5,ok\n0.2,,oom\n0.3,,FAILED\n0.4,nan,ok\nnan,1.0,ok\n", encoding="utf-8")
-    assert [(one.configuration, one.outcome) for one in read_past(path)] == [
+    assert [(one.configuration, one.outcome) for one in read_past(str(path))] == [
         ({"OPTIMIZER_LR": 0.1}, 1.5), ({"OPTIMIZER_LR": 0.2}, "oom"), ({"OPTIMIZER_LR": 0.3}, "crash"),
         ({"OPTIMIZER_LR": 0.4}, "crash"),
     ]  # fmt: skip
@@ -125,24 +124,27 @@ def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("results.tsv", "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1\t0.99\t44.0\tkeep\tbaseline\n", "in prose"),
-        ("a.json", "{broken", "cannot read"),
-        ("a.csv", "LR,accuracy\n0.1,0.9\n", "no trials with a score"),
-        ("a.jsonl", "", "no trials with a score"),
-        ("b.csv", "lr,LR,score\n0.1,0.2,1.0\n", "become one constant"),
+        ("results.tsv", "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1\t0.99\t44.0\tkeep\tbaseline\n", "prose"),
+        ("a.json", "{broken", "no trial"),
+        ("a.csv", "LR,accuracy\n0.1,0.9\n", "no trial"),
+        ("a.jsonl", "", "no trial"),
+        ("b.csv", "l.r,l-r,score\n0.1,0.2,1.0\n", "become one constant"),
     ],
 )
 def test_what_is_no_table_of_trials_is_refused(name: str, text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(UsageFault, match=said):
-        read_past(tmp_path / name)
+        read_past(str(tmp_path / name))
     with pytest.raises(UsageFault, match="cannot read"):
-        read_past(tmp_path / "missing.json")
+        read_past(str(tmp_path / "missing.json"))
 
 
-def past(made: list[Row], score: Callable[[float], float] = lambda value: value) -> list[Past]:
+def past(made: list[Row], score: Callable[[float], float] = lambda value: value) -> list[Foreign]:
     """The rows as they are read."""
-    return [Past(constants, "crash" if value is None else score(value)) for constants, value in made]
+    return [
+        Foreign(number=number, configuration=constants, outcome="crash" if value is None else score(value))
+        for number, (constants, value) in enumerate(made)
+    ]
 
 
 def test_the_space_is_what_the_trials_span() -> None:
