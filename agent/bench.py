@@ -44,13 +44,17 @@ def wall_cap(budget: Budget, baseline_seconds: float | None) -> float:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known."""
+    """One training that an attempt needs, in a slot; its `run`-th.
+
+    baseline_seconds: one training of the baseline, and baseline_speed: its steps a second, once they are known.
+    """
 
     attempt: Attempt
     order: Order
     slot: Slot
     run: int
     baseline_seconds: float | None
+    baseline_speed: float | None = None
 
 
 Listener = Callable[[Event], None]
@@ -117,7 +121,7 @@ class Bench:
         home = self._folder / f"{assignment.attempt.number:04d}"
         with _Exported(home / "rehearsal", order.commit, self._export) as here:
             job = rehearsal_of(self._job(here, home / "rehearsal.log", assignment), here / "data")
-            return foretold(measure(job, self._runner, cancel))
+            return foretold(measure(job, self._runner, cancel), self._plan.budget, assignment.baseline_speed)
 
     def _measure(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Measured | Unscored | Stopped:
         number, order = assignment.attempt.number, assignment.order

@@ -125,7 +125,8 @@ class Loop:
 
     def _train(self, attempt: Attempt, order: Order) -> None:
         slot, ledger = self._free.popleft(), self._ledger
-        assignment = Assignment(attempt, order, slot, ledger.runs_done(attempt) + 1, ledger.baseline_seconds)
+        run, seconds, speed = ledger.runs_done(attempt) + 1, ledger.baseline_seconds, ledger.baseline_speed
+        assignment = Assignment(attempt, order, slot, run, seconds, speed)
         self._running[attempt.number] = attempt
 
         def work() -> _Trained | _Untrained:
