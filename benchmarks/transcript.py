@@ -146,9 +146,10 @@ def _news(blocks: list[str]) -> str:
 def _became(trial: dict[str, Any]) -> str:
     delta = f" ({trial['delta']:+.6f})" if trial["delta"] is not None else ""
     runs = len((trial["result"] or {}).get("scores", []))
+    scored = f"{runs} scored run{'s' * (runs != 1)}"
     asked = trial["proposal"]["by"]["asked"]
     wish = f", which was asked for as `{asked['kind']}`" if asked else ""
-    return f"It became **#{trial['number']}**{wish}: **{trial['status']}**{delta} after {runs} run{'s' * (runs != 1)} that scored. {trial['reason']}"
+    return f"It became **#{trial['number']}**{wish}: **{trial['status']}**{delta} after {scored}. {trial['reason']}"
 
 
 def _ending(home: Path, last: dict[str, Any], trials: list[dict[str, Any]]) -> Iterator[str]:
