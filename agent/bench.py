@@ -47,9 +47,10 @@ def wall_cap(budget: Budget, baseline_seconds: float | None) -> float:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One training that an attempt needs, in a slot; its `run`-th. baseline_seconds: one training of the baseline, once known.
+    """One training that an attempt needs, in a slot; its `run`-th.
 
-    rivals: curves against which its first run may be given up before its end.
+    baseline_seconds: one training of the baseline, and baseline_speed: its steps a second, once they are known. rivals: curves
+    against which its first run may be given up before its end.
     """
 
     attempt: Attempt
@@ -57,6 +58,7 @@ class Assignment:
     slot: Slot
     run: int
     baseline_seconds: float | None
+    baseline_speed: float | None = None
     rivals: tuple[Curve, ...] = ()
 
     @property
@@ -141,7 +143,7 @@ class Bench:
         home = self._folder / f"{assignment.attempt.number:04d}"
         with _Exported(home / "rehearsal", order.commit, self._export) as here:
             job = rehearsal_of(self._job(here, home / "rehearsal.log", assignment), here / "data")
-            return foretold(measure(job, self._runner, cancel))
+            return foretold(measure(job, self._runner, cancel), self._plan.budget, assignment.baseline_speed)
 
     def _measure(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event

@@ -96,10 +96,17 @@ class Ledger:
     @property
     def baseline_seconds(self) -> float | None:
         """How long one training of the newest baseline took in all; None before there is one."""
-        for trial in reversed(self.history.trials):
-            if trial.status == "baseline" and trial.result:
-                return trial.result.seconds / max(1, len(trial.result.scores))
-        return None
+        result = self._baseline()
+        return result.seconds / max(1, len(result.scores)) if result else None
+
+    @property
+    def baseline_speed(self) -> float | None:
+        """Steps a second of the newest baseline's first run; None before there is one, and where nobody knows."""
+        result = self._baseline()
+        return result.own[0].speed if result and result.own else None
+
+    def _baseline(self) -> Result | None:
+        return next((trial.result for trial in reversed(self.history.trials) if trial.status == "baseline"), None)
 
     def context(self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None) -> Context:
         """Everything a method may look at, with a seed that differs for each proposal and is the same after a resume.

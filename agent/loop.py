@@ -126,7 +126,7 @@ class Loop:
     def _train(self, attempt: Attempt, order: Order) -> None:
         slot, ledger = self._free.popleft(), self._ledger
         run, rivals = ledger.runs_done(attempt) + 1, ledger.rivals(attempt)
-        assignment = Assignment(attempt, order, slot, run, ledger.baseline_seconds, rivals)
+        assignment = Assignment(attempt, order, slot, run, ledger.baseline_seconds, ledger.baseline_speed, rivals)
         self._running[attempt.number] = attempt
 
         def work() -> _Trained | _Untrained:

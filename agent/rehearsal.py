@@ -4,7 +4,8 @@ It finds what a training only shows at its end, once the budget is gone: weights
 are not finite, of another shape or not causal, and a model that outgrows the memory. Its shapes are the real ones, since a
 failure that depends on the shapes is what it looks for; what it saves is time. What fails there is the trial's result.
 
-A train.py that needs more than two steps to work at all fails it too, and is told so.
+A train.py that needs more than two steps to work at all fails it too, and is told so. So does one whose second step takes, by its
+own word, so long that the budget holds next to none of the baseline's steps: nothing that learns is that much better a step.
 """
 
 import json
@@ -24,6 +25,8 @@ REHEARSAL = Budget(amount=2, unit="steps")
 TRAIN_WINDOWS, VAL_WINDOWS = 1024, 8
 # What two steps may take besides the start-up: the first ones are slow, on a busy machine above all.
 SLACK_SECONDS = 60.0
+# Of the baseline's steps. One step on a busy machine may take several times as long as it should, but not fifty times.
+LEAST_SHARE = 0.02
 
 
 def pays(score: str, budget: Budget, proposal: Proposal) -> bool:
@@ -57,11 +60,28 @@ def _sliver(source: Path, target: Path, windows: int) -> None:
     (target / "meta.json").write_text(json.dumps({**meta, "tokens": len(tokens) // width}), encoding="utf-8")
 
 
-def foretold(outcome: Measured | Unscored | Stopped) -> Unscored | Stopped | None:
-    """What a rehearsal says of the trial: its failure, or nothing. Too slow it cannot say: that is for the budget."""
-    if isinstance(outcome, Measured) or (isinstance(outcome, Unscored) and outcome.status == "timeout"):
+def foretold(outcome: Measured | Unscored | Stopped, budget: Budget, speed: float | None = None) -> Unscored | Stopped | None:
+    """What a rehearsal says of the trial: its failure, or nothing. speed: the baseline's steps a second, where they are known.
+
+    Of a rehearsal that was too slow to end it says nothing: start-up and scoring may be to blame.
+    """
+    if isinstance(outcome, Measured):
+        return _hopeless(outcome, budget, speed)
+    if isinstance(outcome, Unscored):
+        return None if outcome.status == "timeout" else _early(outcome)
+    return outcome
+
+
+def _hopeless(outcome: Measured, budget: Budget, speed: float | None) -> Unscored | None:
+    """The failure that a budget in seconds would end in, by what train.py says of its last step; None where it says nothing."""
+    step = outcome.facts.get("step_seconds")
+    if budget.unit != "s" or speed is None or isinstance(step, bool | str | None) or step <= 0:
         return None
-    return _early(outcome) if isinstance(outcome, Unscored) else outcome
+    fit, usual = budget.amount / step, budget.amount * speed
+    if fit >= LEAST_SHARE * usual:
+        return None
+    detail = f"a step took {step:.2f} s: {fit:.0f} of them fit into {budget}, where the baseline makes {usual:.0f}"
+    return _early(Unscored(status="timeout", detail=detail, seconds=outcome.seconds, facts=outcome.facts))
 
 
 def _early(failure: Unscored) -> Unscored:

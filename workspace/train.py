@@ -354,6 +354,7 @@ def train(folder: Path, out: Path, budget_text: str, seed: int) -> None:
         "total_tokens_M": f"{step * passes * rows * length / 1e6:.3f}",
         "tokens_per_second": f"{step * passes * rows * length / seconds:.0f}",
         "num_steps": step,
+        "step_seconds": f"{last:.3f}",
         "num_params_M": f"{sum(p.numel() for p in model.parameters()) / 1e6:.3f}",
         "depth": DEPTH,
         "model_dim": model.dim,

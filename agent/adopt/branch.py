@@ -86,7 +86,8 @@ def file_in(git: Plumbing, commit: str, path: str) -> str | None:
 
 
 def _commit(git: Plumbing, name: str) -> str:
-    commit = None if name.startswith("-") else tip_of(git, name)
+    """The commit that the user named; a branch that only origin has by its short name, as in a fresh clone."""
+    commit = None if name.startswith("-") else tip_of(git, name) or tip_of(git, f"origin/{name}")
     if commit is None:
         raise UsageFault(f"there is no branch or commit {name!r} here", "git branch --all   # git fetch brings more")
     return commit

@@ -19,12 +19,15 @@ from itertools import combinations
 
 from pydantic import Field
 
+from agent.judge import noise_of
 from agent.propose.digest import near_misses, subject_of
 from agent.records import EXPLORATIONS, KEPT, TAKEN, Asked, Exploration, Proposal, SetConstant, Trial
 from sandbox.record import Record
 
 # The published run's longest time without a keep was 26 trials; a third of that without one is no bad luck any more.
 PATIENCE = 8
+# In noises above the incumbent: what is further off is a miss and not a near one.
+NEAR = 2.0
 
 
 class Policy(Record):
@@ -82,9 +85,10 @@ def _nothing(*_: object) -> tuple[int, ...]:
 
 
 def _pair(trials: Sequence[Trial], before: Sequence[Asked]) -> tuple[int, ...] | None:
-    """The best pair of near misses that was not asked for yet."""
+    """The best pair of near misses that was not asked for yet; of those that the noise may have hidden a gain in."""
+    scatter = noise_of(trials).scatter
     done = {frozenset(asked.trials) for asked in before if asked.kind == "combine"}
-    missed = [trial.number for trial in near_misses(trials)]
+    missed = [trial.number for trial in near_misses(trials) if scatter is None or (trial.delta or 0.0) <= NEAR * scatter]
     return next((pair for pair in combinations(missed, 2) if frozenset(pair) not in done), None)
 
 

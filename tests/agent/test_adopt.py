@@ -154,6 +154,8 @@ def test_the_start_is_where_the_branch_left_the_trunk(tmp_path: Path) -> None:
     git(tmp_path, "switch", "-q", "exp")
     assert find_span(plumbing, "exp", None, ()).start == start, "also for who stands on it"
     assert find_span(plumbing, "exp", commits[0], ()).start == commits[0]
+    git(tmp_path, "update-ref", "refs/remotes/origin/theirs", commits[1])
+    assert find_span(plumbing, "theirs", None, ()) == Span(start, commits[1], "theirs"), "as it is called in a fresh clone"
     rows = tsv(f"{commits[0]}|1.0|1|keep|baseline")
     assert find_span(plumbing, "exp", None, rows).start == commits[0], "the first row is the baseline's"
 

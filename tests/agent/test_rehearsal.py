@@ -11,11 +11,12 @@ from agent.records import Attempt, Edit, Order, ReplaceStatements, Result, SetCo
 from agent.rehearsal import foretold, pays
 from agent.slots import Slot
 from sandbox.budget import Budget
-from sandbox.measure import Stopped, Unscored
+from sandbox.measure import Measured, Stopped, Unscored
 from tests.agent.study import proposal
 from tests.sandbox.miniature import Miniature, train_py
 from tests.sandbox.tiers import ISOLATING, RUNNERS, folders, why_not
 
+MINUTES = Budget.parse("5m")
 CODE = ReplaceStatements(old="a = 1", new="a = 2")
 
 
@@ -75,8 +76,33 @@ def test_what_passes_in_small_is_trained_in_full() -> None:
 
 
 def test_a_rehearsal_that_was_too_slow_says_nothing() -> None:
-    assert foretold(Unscored(status="timeout", detail="killed after 90 s")) is None
-    assert foretold(Stopped()) == Stopped()
+    assert foretold(Unscored(status="timeout", detail="killed after 90 s"), MINUTES) is None
+    assert foretold(Stopped(), MINUTES) == Stopped()
+
+
+@pytest.mark.parametrize(
+    ("step", "budget", "speed", "fails"),
+    [
+        (6.0, "5m", 10.0, True),  # 50 steps, where the baseline makes 3000
+        (4.0, "5m", 10.0, False),
+        (6.0, "5m", None, False),
+        (6.0, "200steps", 10.0, False),
+        (0.0, "5m", 10.0, False),
+        ("soon", "5m", 10.0, False),
+        (True, "5m", 0.001, False),
+        (None, "5m", 10.0, False),
+    ],
+)
+def test_a_step_that_leaves_room_for_next_to_none_ends_the_trial(
+    step: float | str | None, budget: str, speed: float | None, fails: bool
+) -> None:
+    facts = {} if step is None else {"step_seconds": step}
+    found = foretold(Measured(value=1.0, score="sealed", seconds=12.0, facts=facts), Budget.parse(budget), speed)
+    if not fails:
+        assert found is None
+    else:
+        assert isinstance(found, Unscored) and found.status == "timeout"
+        assert found.detail.endswith("a step took 6.00 s: 50 of them fit into 300s, where the baseline makes 3000")
 
 
 def test_what_would_fail_at_its_end_fails_before_its_budget() -> None:

@@ -29,7 +29,7 @@ def keep(number: int, delta: float) -> Trial:
 
 def dry(count: int, first: int = 1) -> list[Trial]:
     """So many discarded trials, each a little worse than the one before."""
-    return [trial(n, 1.0 + 0.001 * n, f"idea {n}", MATRIX_LR=0.01 + 0.001 * n) for n in range(first, first + count)]
+    return [trial(n, 1.0 + 0.0001 * n, f"idea {n}", MATRIX_LR=0.01 + 0.001 * n) for n in range(first, first + count)]
 
 
 def with_asked(one: Trial, asked: Asked) -> Trial:
@@ -87,6 +87,11 @@ def test_what_has_nothing_to_name_is_skipped_and_what_waits_counts_as_a_turn() -
     assert other is not None and other.kind == "combine", "a proposal that waits was asked for the first already"
 
 
+def test_what_is_far_off_is_no_near_miss() -> None:
+    far = [trial(0, 1.0), *(trial(n, 1.1, DEPTH=n + 8) for n in (1, 2, 3))]  # the baseline's two seeds differ by 0.001
+    assert asked_now(far, (), Policy(patience=2, kinds=("combine",))) is None
+
+
 def question(trials: list[Trial], **policy: Any) -> str:
     return request_of(replace(context(*trials), policy=Policy(patience=3, **policy))).blocks[-1]
 
@@ -95,7 +100,7 @@ def test_the_question_names_trials_with_their_edits() -> None:
     trials = [trial(0, 1.0), keep(1, -0.002), *dry(3, 2)]
     combine = question(trials, kinds=("combine",))
     assert "Combine these near misses" in combine
-    assert combine.index("#2 discard +0.002000") < combine.index("#3 discard +0.003000")
+    assert combine.index("#2 discard +0.000200") < combine.index("#3 discard +0.000300")
     assert combine.count('"set_constant"') == 2
     assert "Undo this change" in question(trials, kinds=("undo",)) and "#1 keep" in question(trials, kinds=("undo",))
     assert "Remove code" in question(trials, kinds=("remove",))
@@ -133,7 +138,7 @@ def test_a_resumed_run_asks_for_the_same_as_program_md_says(tmp_path: Path, line
         for depth in (5, 6, 7):
             attempt = ledger.begin(proposal(DEPTH=depth))
             assert not isinstance(attempt, Trial)
-            settle(ledger, attempt, _scored(1.0 + depth))
+            settle(ledger, attempt, _scored(1.0))
         asked = to_explore(ledger.context(()))
         text = request_of(ledger.context(())).blocks[-1]
     with History.open(project, "t") as history:

@@ -1,0 +1,207 @@
+"""A small night from the first question to the log, as a page: `python -m benchmarks.transcript docs/transcript.md`.
+
+Real are the questions, the edits, the refusals, the sandbox, the trainings on the bundled workspace, the scores, the verdicts and
+the commits. The model is not: its replies stand below, written by hand, and are given in their order whatever is asked. So the
+page shows what a model is told and what becomes of what it says; it is no evidence of what a model finds.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sandbox.budget import Budget
+
+AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
+TAG = "small"
+CURVE = re.compile(r"#\d+ \w+ \d+%:")
+# In steps, so that a busy machine moves no score.
+BUDGET, TRIALS = "60steps", 6
+PATIENCE = 2
+# A model of one thin layer: what is shown is the loop, and a busy machine is to make the page in minutes.
+SMALL = {
+    "DEPTH = 2 ": "DEPTH = 1 ",
+    "ASPECT_RATIO = 64 ": "ASPECT_RATIO = 32 ",
+    "DEVICE_BATCH_SIZE = 4 ": "DEVICE_BATCH_SIZE = 2 ",
+}
+NORM = 'def norm(x: Tensor) -> Tensor:\n    """RMSNorm by hand."""\n    return x / (x.square().mean(-1{keep}) + 1e-6).sqrt()\n'
+
+
+def constant(name: str, value: str) -> dict[str, str]:
+    """An edit that sets a constant."""
+    return {"kind": "set_constant", "name": name, "value": value}
+
+
+def norm(keep: str) -> dict[str, str]:
+    """An edit that writes the norm out."""
+    return {"kind": "replace_definition", "name": "norm", "code": NORM.format(keep=keep)}
+
+
+def reply(hypothesis: str, expected: float, *edits: dict[str, str]) -> dict[str, Any]:
+    """A call of the tool `propose`."""
+    return {"hypothesis": hypothesis, "expected": expected, "edits": list(edits)}
+
+
+REPLIES = (
+    reply("twice the tokens a step: a better gradient, as the steps are fixed", -0.05, constant("TOTAL_BATCH_SIZE", "2**11")),
+    reply("a higher rate for the matrices, as the batch is larger now", -0.01, constant("LEARNING_RATE", "0.06")),
+    reply("a higher rate for the matrices, as the batch is larger now", -0.01, constant("MATRIX_LR", "0.06")),
+    reply("a norm written out is one kernel less to launch", 0.0, norm("")),
+    reply("a looser cap lets the logits of common bytes grow", -0.004, constant("LOGIT_CAP", "30.0")),
+    reply("the same norm, with the axis kept", 0.0, norm(", keepdim=True")),
+    reply("the higher rate and the looser cap together", -0.01, constant("MATRIX_LR", "0.06"), constant("LOGIT_CAP", "30.0")),
+    reply("less decay in so short a run", -0.001, constant("WEIGHT_DECAY", "0.0")),
+)
+
+
+def night(home: Path, budget: str, trials: int) -> None:
+    """The whole run, in the folder `home`."""
+    _type(home.parent, "init", home.name)
+    brief = home / "program.md"
+    brief.write_text(f"---\npatience: {PATIENCE}\n---\n\n{brief.read_text()}")
+    train = home / "workspace" / "train.py"
+    source = train.read_text()
+    for usual, small in SMALL.items():
+        assert usual in source, f"train.py says {usual}no more"
+        source = source.replace(usual, small)
+    train.write_text(source)
+    for command in (["add", "."], ["-c", "user.name=r", "-c", "user.email=r@localhost", "commit", "-qm", "small, and impatient"]):
+        subprocess.run(["git", *command], cwd=home, check=True)
+    (home / "replies.jsonl").write_text("".join(json.dumps(one) + "\n" for one in REPLIES))
+    options = ("--model", "scripted:replies.jsonl", "--baseline-repeats", "2", "--tag", TAG)
+    _type(home, "start", *options, "--budget", budget, "--trials", str(trials))
+
+
+def page(home: Path) -> str:
+    """The transcript as Markdown: exchange by exchange, then the log."""
+    trials = json.loads(_type(home, "log", "--json"))
+    lines = (home / ".autoresearch" / "runs" / TAG / "transcripts" / "transcript.jsonl").read_text().splitlines()
+    exchanges = [json.loads(line) for line in lines]
+    asked = [one["request"] for one in exchanges if "request" in one]
+    answered = [one["reply"] for one in exchanges if "reply" in one]
+    parts = [*_beginning(asked[0]), *_exchanges(asked, answered, trials), *_ending(home, asked[-1], trials)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _beginning(first: dict[str, Any]) -> Iterator[str]:
+    yield "# A small night, from the first question to the log"
+    yield (
+        "Made by `python -m benchmarks.transcript docs/transcript.md`. **The model's replies are scripted**: they were written\n"
+        "by hand, and are given in their order whatever is asked. Everything else is real: the questions, the refusals, the\n"
+        "sandbox, the trainings of the bundled workspace on a CPU, the scores, the verdicts and the commits. It shows what a\n"
+        "model is told and what becomes of what it says, not what a model finds. The model that is trained is one thin layer,\n"
+        f"for {Budget.parse(BUDGET).amount} steps, so that the page is made in minutes; `program.md` says `patience: {PATIENCE}`."
+    )
+    yield "Each question begins with the rules and `program.md`, which a provider caches for the whole run:"
+    yield _fenced(_cut(first["system"], 9))
+    yield "then `train.py` with its searchable constants, cached until something is kept:"
+    yield _fenced(first["blocks"][0].splitlines()[0] + "\n…\n" + "\n".join(_knobs(first["blocks"][0])[:4]) + "\n…")
+    yield "and last the ledger as it is then. It is asked while the trial before it trains: it sees all verdicts but that one."
+
+
+def _knobs(block: str) -> list[str]:
+    tail = block.partition("Its searchable constants")[2].splitlines()
+    return ["Its searchable constants" + tail[0], *tail[2:]] if tail else []
+
+
+def _exchanges(asked: list[dict[str, Any]], answered: list[dict[str, Any]], trials: list[dict[str, Any]]) -> Iterator[str]:
+    for number, (request, answer) in enumerate(zip(asked, answered, strict=False), 1):
+        yield f"## Question {number}"
+        yield _fenced(_news(request["blocks"]))
+        yield "The reply:"
+        yield _fenced(_compact(answer["arguments"]), "json")
+        hypothesis, edits = answer["arguments"]["hypothesis"], answer["arguments"]["edits"]
+        mine = [t for t in trials if t["proposal"]["hypothesis"] == hypothesis and _edits(t) == edits]
+        yield _became(mine[0]) if mine else "It was refused before it cost a trial, and went back with the reason."
+
+
+def _compact(arguments: dict[str, Any]) -> str:
+    """JSON with a line for the claim and one for each edit."""
+    claim = json.dumps({name: value for name, value in arguments.items() if name != "edits"})[:-1]
+    edits = ",\n  ".join(json.dumps(edit) for edit in arguments["edits"])
+    return f'{claim}, "edits": [\n  {edits}\n]}}'
+
+
+def _edits(trial: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in edit.items() if value is not None} for edit in trial["proposal"]["edits"]]
+
+
+def _news(blocks: list[str]) -> str:
+    """What is new in a question: a draft that came back, a failure to mend, another kind of change; else the newest lines."""
+    if len(blocks) > 2:
+        return _cut(blocks[2], 12)
+    ledger, _, wish = blocks[1].partition("Propose the next experiment.")
+    if wish.strip():
+        return "… the ledger, and behind it:\n" + _cut(wish.strip(), 14)
+    told = [line for line in ledger.splitlines() if line.startswith("#") and not CURVE.match(line)]
+    return "\n".join(["… the ledger:", *told[-3:]] if told else ["… the ledger: (nothing has been tried yet)"])
+
+
+def _became(trial: dict[str, Any]) -> str:
+    delta = f" ({trial['delta']:+.6f})" if trial["delta"] is not None else ""
+    runs = len((trial["result"] or {}).get("scores", []))
+    scored = f"{runs} scored run{'s' * (runs != 1)}"
+    asked = trial["proposal"]["by"]["asked"]
+    wish = f", which was asked for as `{asked['kind']}`" if asked else ""
+    return f"It became **#{trial['number']}**{wish}: **{trial['status']}**{delta} after {scored}. {trial['reason']}"
+
+
+def _ending(home: Path, last: dict[str, Any], trials: list[dict[str, Any]]) -> Iterator[str]:
+    yield "## In the morning"
+    yield f"The last question was about {_tokens(last):,} tokens long. `autoresearch log`:"
+    yield _fenced(_type(home, "log"))
+    kept = [trial["number"] for trial in trials if trial["status"] in ("keep", "simplify")]
+    if kept:
+        yield f"`autoresearch show {kept[-1]}`:"
+        shown = _type(home, "show", str(kept[-1])).splitlines()
+        yield _fenced("\n".join(line for line in shown if not line.startswith("log ")))  # of a folder that is gone by then
+    yield f"`git log --first-parent --format=%s autoresearch/{TAG}`:"
+    git = ["git", "log", "--first-parent", "--format=%s", f"autoresearch/{TAG}"]
+    yield _fenced(subprocess.run(git, cwd=home, check=True, capture_output=True, text=True).stdout)
+
+
+def _tokens(request: dict[str, Any]) -> int:
+    return sum(map(len, (request["system"], *request["blocks"]))) // 4
+
+
+def _cut(text: str, lines: int) -> str:
+    kept = text.splitlines()
+    return "\n".join(kept[:lines] + (["…"] if len(kept) > lines else []))
+
+
+def _fenced(text: str, language: str = "text") -> str:
+    return f"````{language}\n{text.strip()}\n````"
+
+
+def _type(folder: Path, *arguments: str) -> str:
+    """Output of an `autoresearch` command, as a file gets it."""
+    run = subprocess.run(
+        [str(AUTORESEARCH), *arguments], cwd=folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    if run.returncode:
+        sys.exit(f"autoresearch {' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
+    return run.stdout
+
+
+def main() -> None:
+    """Make the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("--budget", default=BUDGET)
+    parser.add_argument("--trials", type=int, default=TRIALS)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="transcript-") as room:
+        home = Path(room) / "research"
+        night(home, asked.budget, asked.trials)
+        asked.page.write_text(page(home), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
