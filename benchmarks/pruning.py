@@ -1,4 +1,4 @@
-"""When giving trainings up pays: `python -m benchmarks.pruning --methods random,trust`.
+"""When giving trainings up pays: `python -m benchmarks.pruning`.
 
 The tasks of benchmarks/search_tasks.py (synthetic) with a simulated curve for each training: its score at the end, and above it a
 gap that closes with the square of what is left of the budget. The gap differs between configurations: not at all (curves never
@@ -7,6 +7,7 @@ with `--prune off` and with `median`, and what is compared is the gain after tha
 """
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ POINTS = tuple((n + 1) / 20 for n in range(20))
 
 @dataclass(frozen=True)
 class Night:
-    """What one run came to. gain: on the baseline, true; lost: given up although it was better than everything before."""
+    """What one run came to. gain: of its best trial on the baseline, true; negative where none was better. lost: how many were
+    given up although they were better than everything before."""
 
     gain: float
     trials: int
@@ -60,7 +62,7 @@ def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: 
     space = curves.about.space
     start, value, curve = curves.train(space.default)
     assert start is not None, "the given constants work"
-    seen, best, spent, given_up, lost = [Observation(space.default, value, curve)], start, 0.0, 0, 0
+    seen, best, spent, given_up, lost = [Observation(space.default, value, curve)], math.inf, 0.0, 0, 0
     while spent < budget:
         configuration = suggest(space, seen, seed)
         true, value, curve = curves.train(configuration)
@@ -105,9 +107,9 @@ def table(rows: dict[tuple[str, str, str, bool], list[Night]]) -> Iterator[str]:
 def main() -> None:
     """Play all, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", default="random,tpe")
-    parser.add_argument("--tasks", default="valley,rugged")
-    parser.add_argument("--budget", type=float, default=50, help="in full trainings")
+    parser.add_argument("--methods", default="random,tpe,trust")
+    parser.add_argument("--tasks", default="valley")
+    parser.add_argument("--budget", type=float, default=40, help="in full trainings")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
