@@ -14,6 +14,7 @@ AXES = 11
 SHADES = 5
 # As many values are named beside an axis; more are known by its ends.
 NAMED = 6
+LABEL_HEIGHT = 14.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Line:
 class Parallel:
     """Every trial whose constants are known. A constant that the code of a trial lacks passes through the strip at the foot."""
 
-    frame = Frame(1000, 380, 50, 48, 946, 312)
+    frame = Frame(1000, 380, 80, 48, 944, 312)
     strip = 346
 
     def __init__(self, story: Story, ranked: Sequence[str] = ()) -> None:
@@ -52,7 +53,7 @@ class Parallel:
         seen = _values(self._trials)
         order = {name: place for place, name in enumerate(ranked)}
         varied = [name for name in seen if len(seen[name]) > 1 or self._lacking(name)]
-        varied.sort(key=lambda name: (order.get(name, len(order)), -len(seen[name]), name))
+        varied.sort(key=lambda name: (order.get(name, len(order)), not self._lacking(name), -len(seen[name]), name))
         self.left_out = len(varied) - AXES if len(varied) > AXES else 0
         self._scales = {name: _Heights(seen[name], self.frame) for name in varied[:AXES]}
         staircase = Staircase(story)
@@ -116,13 +117,22 @@ class _Heights:
         self._scale = Scale(numbers[0], numbers[-1], frame.bottom, frame.top, self.log)
         shown = numbers if len(numbers) <= NAMED else [numbers[0], numbers[-1]]
         labels = {place: str(value) for value, place in self._names.items()} if self._names else {}
-        self.ticks = tuple((self._scale(number), labels.get(number, f"{number:g}")) for number in shown)
+        self.ticks = _apart([(self._scale(number), labels.get(number, f"{number:g}")) for number in shown])
 
     def __call__(self, value: Value) -> float:
         return self._scale(self._number(value))
 
     def _number(self, value: Value) -> float:
         return self._names[value] if self._names else float(value)
+
+
+def _apart(ticks: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    """The ticks whose labels do not touch: both ends, and of the others those with room."""
+    kept = ticks[:1]
+    for place, label in ticks[1:-1]:
+        if min(abs(place - kept[-1][0]), abs(place - ticks[-1][0])) >= LABEL_HEIGHT:
+            kept.append((place, label))
+    return (*kept, *(ticks[-1:] if len(ticks) > 1 else []))
 
 
 def _values(trials: Sequence[Trial]) -> dict[str, set[Value]]:

@@ -72,7 +72,9 @@ class Tree:
         """The kept states, oldest first."""
         last: dict[int, int] = {}
         for number, on in self._homes.items():
-            last[on] = max(number, last.get(on, 0))
+            parent = self._story.parents[number]
+            for place in {on, parent.number} if parent else {on}:
+                last[place] = max(number, last.get(place, 0))
         return [self._level(trial, last[trial.number]) for trial in self._story.incumbents]
 
     @cached_property

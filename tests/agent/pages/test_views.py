@@ -1,5 +1,6 @@
 """The views into a run: every trial across its constants, the tree of attempts, and who proposed with what success."""
 
+import itertools
 import re
 
 import pytest
@@ -44,6 +45,7 @@ def test_axes_stand_in_the_order_of_importance_and_too_many_are_counted() -> Non
     wide = [trial(n, "baseline" if n == 0 else "discard", 1.0, None, "x", configuration={f"C{i}": n for i in range(20)})
             for n in range(3)]  # fmt: skip
     chart = Parallel(Story("b", night(1).run, tuple(wide)))
+    assert Parallel(busy()).axes[0].name == "PAIRS", "what not every version has comes first where nothing is ranked"
     assert (len(chart.axes), chart.left_out) == (AXES + 1, 20 - AXES)
 
 
@@ -73,6 +75,7 @@ def test_each_trial_stands_on_the_state_that_it_was_proposed_on() -> None:
         assert place[one.number] == (height[one.number] if one.number in height else height[parent.number])  # type: ignore[union-attr]
     assert [level.came_from for level in chart.levels[1:]] == [level.y for level in chart.levels[:-1]]
     assert chart.levels[0].came_from is None
+    assert all(before.x1 >= after.x0 for before, after in itertools.pairwise(chart.levels)), "a level reaches to the step down"
 
 
 def test_late_trials_mends_repeats_and_flights_are_told() -> None:
