@@ -11,7 +11,7 @@ from typing import Literal, Protocol, Self
 from agent.errors import SandboxFault
 from agent.events import Event, Progress, Scoring, TrialStarted
 from agent.machine import Conditions, conditions, machine_name
-from agent.pruning import Curve, hopeless, passed
+from agent.pruning import LATEST, Curve, hopeless, passed
 from agent.records import MAX_TAIL_CHARACTERS, Attempt, Order, Result, Score
 from agent.rehearsal import foretold, pays, rehearsal_of
 from agent.slots import Slot
@@ -247,7 +247,7 @@ class _Watched:
 
     def _look(self, fraction: float) -> None:
         """At each checkpoint once, and at the whole curve: whoever reads the log later comes to the same answer."""
-        if not self._rivals or passed(fraction) == self._looks:
+        if not self._rivals or passed(fraction) == self._looks or fraction > LATEST:
             return
         self._looks = passed(fraction)
         why = hopeless(read_curve(self._log), self._rivals)

@@ -124,7 +124,7 @@ def start(
     false_keeps: FalseKeeps = 0.5,
     warm: Warm = None,
     prune: Annotated[
-        Pruning, typer.Option(help="median gives a training up whose loss is above the median of the earlier ones.")
+        Pruning, typer.Option(help="median gives a training up whose loss is far above the median of the earlier ones.")
     ] = Pruning.OFF,
     memory: Memory = None,
     vram: Vram = None,

@@ -57,11 +57,13 @@ MORE = proposal(DEPTH=20)
 # ---------------------------------------------------------------- the rule
 
 
-def test_what_is_above_the_median_at_a_checkpoint_is_given_up() -> None:
+def test_what_is_far_above_the_median_at_a_checkpoint_is_given_up() -> None:
     rivals = [falling(1.0 + 0.1 * n) for n in range(5)]
     assert hopeless(falling(1.19), rivals) is None, "as good as the better half"
     why = hopeless(falling(3.0, 0.5), rivals)
     assert why and "loss 4.3000 at 35%" in why and "given up at 50%" in why and "median of 5 earlier trials is 3.6700" in why
+    assert hopeless(falling(1.39), rivals) is None, "above the median by less than the best is below it"
+    assert hopeless(falling(1.41), rivals), "by more"
     assert hopeless(falling(3.0, 0.3), rivals) is None, "never in the first third"
     assert hopeless((), rivals) is None and hopeless(((0.9, 9.0),), rivals) is None, "nothing is known of it"
     assert min(CHECKPOINTS) > 0.3

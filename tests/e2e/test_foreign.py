@@ -36,26 +36,28 @@ def autoresearch(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_hopeless_trainings_are_given_up(home: Path) -> None:
-    """Random search over a range most of which learns next to nothing: real trainings of three seconds."""
+    """Random search over a range part of which learns next to nothing (#7 is there): real trainings of three seconds."""
     repository = home / "research"
     prepare = repository / "prepare.py"
     prepare.write_text(prepare.read_text().replace("TIME_BUDGET = 1.0", "TIME_BUDGET = 3.0"))
+    train = repository / "train.py"
+    train.write_text(train.read_text().replace('end="",', 'end="", flush=True,'))
     fixed = 'EMBEDDING_DIM = "fixed"\nHIDDEN_DIM = "fixed"\nBATCH_SIZE = "fixed"\nWEIGHT_DECAY = "fixed"\n'
-    (repository / "autoresearch.toml").write_text(f'[ranges]\nLEARNING_RATE = "0.0000001 .. 0.1 log"\n{fixed}')
+    (repository / "autoresearch.toml").write_text(f'[ranges]\nLEARNING_RATE = "0.00001 .. 0.1 log"\n{fixed}')
     git(repository, "add", ".")
     git(repository, "commit", "-qm", "longer")
-    words = ("start", "--model", "none", "--method", "random", "--verdict", "greedy", "--baseline-repeats", "1", "--trials", "10")
+    words = ("start", "--model", "none", "--method", "random", "--verdict", "greedy", "--baseline-repeats", "1", "--trials", "8")
     own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
     run = type_in(repository, *words, "--prune", "median", timeout=850, **own)
     assert run.returncode == 0, run.stdout + run.stderr
     trials = ledger(repository)
     given_up = [trial for trial in trials if trial["status"] == "pruned"]
     scored = [trial for trial in trials if trial["status"] in ("baseline", "keep", "discard")]
-    assert len(trials) == 11 == len(given_up) + len(scored)
+    assert len(trials) == 9 == len(given_up) + len(scored)
     assert given_up and min(trial["number"] for trial in given_up) >= 5, "five curves are needed first"
     for trial in given_up:
         assert trial["result"]["scores"] == [] and "given up at" in trial["reason"]
-        assert 0.3 < trial["result"]["curve"][-1][0] < 1
+        assert 0.3 < trial["result"]["curve"][-1][0] < 1, trial["reason"]
     best = min(scored, key=lambda trial: trial["result"]["scores"][0]["value"])
     rate = best["configuration"]["LEARNING_RATE"]
     assert all(trial["configuration"]["LEARNING_RATE"] < rate for trial in given_up), "what barely learns"
