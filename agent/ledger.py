@@ -306,7 +306,9 @@ class Ledger:
 
     def _incumbent(self, attempt: Attempt) -> Trial:
         """The trial that made the state that `attempt` was proposed on: what it has to beat."""
-        incumbent = incumbent_of(self.history.trials_at(attempt.parent))
+        trials = self.history.trials
+        first = next((trial for trial in trials if trial.status == "baseline"), None)
+        incumbent = incumbent_of(self.history.trials_at(attempt.parent)) or first  # proposed while the baseline was in flight
         if incumbent is None:
             raise HistoryFault(f"attempt #{attempt.number} stands before any baseline", "autoresearch log")
         return incumbent

@@ -80,6 +80,11 @@ def small_workspace(folder: Path) -> Path:
     """The bundled workspace at a size that trains in a second, committed in a new repository."""
     for _ in scaffold(folder, "cpu"):
         pass
+    return shrunk(folder)
+
+
+def shrunk(folder: Path) -> Path:
+    """The bundled workspace in `folder`, made so small, and committed."""
     for name, constants in SMALL.items():
         edits = [SetConstant(name=constant, value=value) for constant, value in constants.items()]
         applied = apply((folder / name).read_text(), edits)

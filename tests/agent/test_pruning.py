@@ -140,7 +140,7 @@ def bench_of(folder: Path, ends: list[Curve], heard: list[bool]) -> Bench:
 
 def assigned(rivals: tuple[Curve, ...], run: int = 1, role: Role = "candidate") -> Assignment:
     attempt = Attempt(number=7, commit="c", parent="p", proposal=MORE)
-    return Assignment(attempt, Order(commit="c", seed=0, role=role), Slot(number=0, cpus=(0,)), run, None, rivals)
+    return Assignment(attempt, Order(commit="c", seed=0, role=role), Slot(number=0, cpus=(0,)), run, None, rivals=rivals)
 
 
 RIVALS = tuple(falling(1.0 + 0.1 * n) for n in range(5))

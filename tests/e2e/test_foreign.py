@@ -114,6 +114,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_train_py_that_brings_an_edited_prepare_py_trains_under_the_old_one(home: Path, tmp_path: Path) -> None:
     repository = home / "research"
     edit = {"kind": "replace_statements", "old": "import time", "new": OVERWRITE}

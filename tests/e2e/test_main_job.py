@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.no_ops import shrunk
 from tests.e2e.researcher import fsck, git, ledger, miniature, statuses, type_in
 
 
@@ -11,7 +12,7 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
     cache = {"AUTORESEARCH_CACHE": str(tmp_path / "cache")}
     made = type_in(tmp_path, "init", "research")
     assert made.returncode == 0, made.stderr
-    home = tmp_path / "research"
+    home = shrunk(tmp_path / "research")  # scoring it at its own size takes most of a test's time
     start = type_in(home, "start", "--model", "none", "--trials", "1", "--budget", "3steps", "--baseline-repeats", "2", **cache)
     assert start.returncode == 0, start.stderr
     assert statuses(home)[0] == "baseline"

@@ -55,6 +55,7 @@ def test_a_human_reads_what_was_tried() -> None:
         assert "what is guaranteed here" in done.stdout
 
 
+@pytest.mark.slow  # the same attacks are made one by one in tests/sandbox/test_hostile.py
 def test_attacks_are_made_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said = json.loads(doctor("--attack", "--json").stdout)
     if not said["guarantees"]:
