@@ -23,8 +23,8 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
     assert trials[0]["result"]["parameters"] > 1000
     assert git(home, "status", "--porcelain") == "", "the user's checkout is as it was"
     assert git(home, "branch", "--show-current") == "main"
-    notebook = git(home, "log", "--first-parent", "--format=%s", trials_branch(home)).splitlines()
-    assert notebook[-3].startswith("#0 baseline")
+    notebook = git(home, "log", "--first-parent", "--format=%s", f"main..{trials_branch(home)}").splitlines()
+    assert notebook[-2].startswith("#0 baseline")
     fsck(home)
 
     git(tmp_path, "clone", "-q", str(home), "clone")
