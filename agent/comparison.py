@@ -1,6 +1,6 @@
 """What was found when states of a run were measured again, side by side: the record that `replicate` and `ablate` leave."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import fmean, stdev
 from typing import Literal
@@ -71,6 +71,13 @@ class Measurement(Record):
     def of(self, number: int) -> Comparison | None:
         """What was found of trial `number`."""
         return next((one for one in self.comparisons if one.trial == number), None)
+
+
+def afterwards(measurements: Sequence[Measurement], number: int) -> Iterator[tuple[str, str]]:
+    """What was found of trial `number` when it was measured again: the kind, and the finding in words."""
+    for one in measurements:
+        if found := one.of(number):
+            yield one.kind, f"{found}, against {one.against}"
 
 
 def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> Comparison | None:

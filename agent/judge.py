@@ -230,9 +230,9 @@ def _luck_of_look(gain: float, tau: float, threshold: float, looks: int) -> floa
 @cache
 def critical(level: float, degrees: int) -> float:
     """What Student's t exceeds with probability `level`."""
-    from scipy import stats  # takes longer to import than `autoresearch log` takes to answer
+    from scipy.special import stdtrit  # scipy.stats has the same and takes a second to import
 
-    return float(stats.t.isf(level, degrees))
+    return float(-stdtrit(degrees, level))
 
 
 def _times(gain: float, tau: float) -> str:

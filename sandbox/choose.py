@@ -35,14 +35,17 @@ class Chosen:
     reports: tuple[CanaryReport, ...] = ()
 
 
-def choose_runner(unsafe: bool = False) -> Chosen:
-    """The best runner whose canary passes; with `unsafe` a plain process. SandboxFault, with the fix to type, if none does."""
+def choose_runner(unsafe: bool = False, imports: tuple[str, ...] = ("torch",)) -> Chosen:
+    """The best runner whose canary passes; with `unsafe` a plain process. SandboxFault, with the fix to type, if none does.
+
+    imports: what the interpreter must be able to import inside.
+    """
     if unsafe:
         return Chosen(Plain(), Plain.tier)
     reports: list[CanaryReport] = []
     for back_end in TIERS.values():
         runner = back_end()
-        reports.append(prove(runner))
+        reports.append(prove(runner, imports=imports))
         if reports[-1].ok:
             return Chosen(runner, runner.tier, tuple(reports))
     tried = "\n".join(f"  tier {report.tier} ({report.back_end}): {report.reason}" for report in reports)

@@ -37,7 +37,7 @@ def lab(branch: str | None, unsafe: bool) -> Iterator[tuple[History, Bench]]:
         data = prepared(place.project, history.worktree)
         if data and data.fingerprint != history.run.data_fingerprint:
             raise HistoryFault("the validation data here is not what this run was measured on", "autoresearch log")
-        yield history, bench_of(history, Kit(place.settings, slots, proven(unsafe), data, history.run.caps))
+        yield history, bench_of(history, Kit(place.settings, slots, proven(unsafe, history.source), data, history.run.caps))
 
 
 def measured(history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int) -> list[Comparison]:

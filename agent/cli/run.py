@@ -17,7 +17,7 @@ from agent.history import History
 from agent.program import read_program
 from agent.project import Project
 from agent.records import Trial
-from agent.runs import brief_at, head_of, newest, next_tag
+from agent.runs import brief_at, head_of, newest, next_tag, text_at
 from agent.settings import Caps, RunSettings, size_in_bytes
 from agent.slots import make_slots, this_machine
 from sandbox.budget import Budget
@@ -155,7 +155,7 @@ def start(
     proposer = build_proposer(method, chosen, project, tag, cancel)
     foreign = warm_start(warm, place, head) if warm else ()
     sinks = sinks_of(project, tag, sink, notify)
-    sandbox = proven(unsafe)
+    sandbox = proven(unsafe, text_at(project, head, project.train))
     data = prepared(project, Path(project.root))
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
     run = RunSettings(
@@ -199,7 +199,7 @@ def resume(
         slots = make_slots(workers or run.workers, *this_machine())
         proposer = build_proposer(run.method, run.model, place.project, run.tag, cancel)
         sinks = sinks_of(place.project, run.tag, sink, notify)
-        sandbox = proven(unsafe)
+        sandbox = proven(unsafe, history.source)
         data = prepared(place.project, history.worktree)
         _same_data(run, data)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)

@@ -102,10 +102,13 @@ def build_proposer(method: str, model: str | None, project: Project, tag: str, c
     return METHODS[method].build(Recorded(opened, transcripts_of(project, tag)))
 
 
-def proven(unsafe: bool) -> Chosen:
-    """The sandbox to train in. Proving it takes seconds, and so does the data: a terminal is told what it waits for."""
+def proven(unsafe: bool, source: str) -> Chosen:
+    """The sandbox to train `source` in; that torch loads inside takes most of the proof, and is shown to a source that names it.
+
+    Proving it takes seconds, and so does the data: a terminal is told what it waits for.
+    """
     _tell("proving the sandbox")
-    return choose_runner(unsafe)
+    return choose_runner(unsafe, ("torch",) if "torch" in source else ())
 
 
 def _tell(what: str) -> None:

@@ -7,7 +7,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agent.comparison import Measurement
+from agent.comparison import Measurement, afterwards
 from agent.display.claims import contradictions, flops_per_token
 from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
 from agent.records import Attempt, Change, Claim, Proposal, Provenance, Result, Trial, Value
@@ -122,7 +122,7 @@ def _facts(trial: Trial, log: str | None, again: Sequence[Measurement], pen: Pen
     grid.add_column()
     lines = [("reason", trial.reason), *(_elsewhere(trial.claim) if trial.claim else ())]
     lines += list(_compared(trial))
-    lines += [(one.kind, f"{found}, against {one.against}") for one in again if (found := one.of(trial.number))]
+    lines += afterwards(again, trial.number)
     lines += list(measured(trial.result, pen)) if trial.result else []
     lines += [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")] if (flops := flops_per_token(trial)) else []
     lines += [("proposed by", provenance(trial.proposal.by))]

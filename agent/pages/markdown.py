@@ -41,6 +41,8 @@ def _standing(story: Story) -> Iterator[str]:
         share = f"{gain:+.6f} ({gain / baseline.value:+.2%})"
         yield f"**{bpb(best.value)} val_bpb** by #{best.number}: {share} against the baseline{noise}."
     yield ""
+    if story.replicated:
+        yield f"- measured again, against the baseline: {inert(str(story.replicated))}"
     yield f"- noise: {story.noise}"
     yield f"- trials: {counts(story.trials)}"
     elapsed = f" in {duration(story.elapsed_seconds)}" if story.elapsed_seconds else ""

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.comparison import afterwards
 from agent.display.pen import STYLES, Pen, bpb, duration, loss_at, memory, proposer, spending
 from agent.display.show import measured, provenance, written
 from agent.display.table import next_commands
@@ -197,6 +198,7 @@ def _facts(story: Story, trial: Trial) -> Iterator[tuple[str, str]]:
         yield "proposed on", f"#{parent.number}"
     if trial.result:
         yield from ((name, said) for name, said in measured(trial.result, PEN) if said and name != "loss")
+    yield from afterwards(story.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
     yield from (
         (name, said)

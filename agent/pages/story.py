@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from agent.comparison import Comparison, Measurement, replication_of
 from agent.display.state import baseline_of
 from agent.history import History
 from agent.judge import Noise, incumbent_of, noise_of
@@ -29,13 +30,14 @@ class Gain:
 
 @dataclass(frozen=True)
 class Story:
-    """One run. pid: the process that works on it, None where none does."""
+    """One run. pid: the process that works on it, None where none does. measurements: what was found afterwards, oldest first."""
 
     branch: str
     run: RunSettings
     trials: tuple[Trial, ...]
     in_flight: tuple[Attempt, ...] = ()
     pid: int | None = None
+    measurements: tuple[Measurement, ...] = ()
 
     @cached_property
     def baseline(self) -> Trial | None:
@@ -58,6 +60,11 @@ class Story:
         if self.best is None or self.baseline is None or self.best.value is None or self.baseline.value is None:
             return None
         return self.best.value - self.baseline.value
+
+    @property
+    def replicated(self) -> Comparison | None:
+        """The best against the baseline under fresh seeds, where `replicate` has measured it."""
+        return replication_of(self.measurements, self.best)
 
     @cached_property
     def gains(self) -> tuple[Gain, ...]:
@@ -177,7 +184,7 @@ def differences(stories: Sequence[Story]) -> list[str]:
 
 def read_story(history: History) -> Story:
     """The story that `history` holds right now."""
-    return Story(history.branch, history.run, history.trials, history.in_flight, history.owner)
+    return Story(history.branch, history.run, history.trials, history.in_flight, history.owner, tuple(history.measurements))
 
 
 def own_diffs(history: History, trials: Sequence[Trial]) -> dict[int, str]:

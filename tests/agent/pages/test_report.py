@@ -1,16 +1,18 @@
 """A run as one file: what it says, what it loads (nothing), and that no text in it comes to life."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from agent.comparison import Comparison, Measurement
 from agent.pages.charts import Curves, Scale, Staircase, slices
 from agent.pages.highlight import MAX_LINES, diff_lines
 from agent.pages.markdown import inert, markdown_report
 from agent.pages.render import report
 from agent.pages.story import Story
-from agent.records import Trial
+from agent.records import Pair, Trial
 from tests.agent.pages.nights import HOSTILE, diff, hostile, night, settings, trial
 
 
@@ -122,6 +124,21 @@ def test_the_markdown_report_is_short_and_says_what_was_kept() -> None:
         assert f"| #{gain.trial.number} |" in text
     assert f"**{story.best.value:.6f} val_bpb**" in text  # type: ignore[union-attr]
     assert "No trial has a score yet." in markdown_report(night(0))
+
+
+def test_what_was_measured_again_stands_beside_the_claim() -> None:
+    story = night(40)
+    assert story.best is not None
+    pairs = tuple(Pair(seed=seed, candidate=1.0 + 0.001 * seed, incumbent=1.2) for seed in (5, 6, 7))
+    found = Comparison(what="best", trial=story.best.number, pairs=pairs)
+    said = Measurement(
+        kind="replicate", against="the baseline #0", comparisons=(found,), machine="m", command="autoresearch replicate", at="now"
+    )
+    told = replace(story, measurements=(said,))
+    assert "Measured again against the baseline: better  -0.194000" in page_of(told)
+    assert "better  -0.194000  95 % from -0.196484 to -0.191516  (3 pairs), against the baseline #0" in page_of(told)
+    assert "- measured again, against the baseline: better  -0.194000  95 %" in markdown_report(told).replace("&#37;", "%")
+    assert "easured again" not in page_of(story) + markdown_report(story)
 
 
 def test_a_status_of_a_later_version_is_shown_as_it_is() -> None:
