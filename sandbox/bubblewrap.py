@@ -11,11 +11,11 @@ from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
 from sandbox.outcome import RunSpec
 
-UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1")
 
 
 class Bubblewrap(BackEnd):
-    """Our launcher takes the last steps inside, as root before it gives up its uid."""
+    """Our launcher takes the last steps inside, as its first process, and as root before it gives up its uid."""
 
     tier: ClassVar[str] = "A"
     system: ClassVar[str] = "linux"
@@ -34,8 +34,9 @@ class Bubblewrap(BackEnd):
             yield supervise.Launch(
                 argv=command,
                 environment=prepared.environment,  # bubblewrap's own environment stays readable in /proc/1
-                plan=prepared.plan,
+                plan={**prepared.plan, "supervise": "first"},
                 namespace=True,
+                wrapped=True,
             )
 
 

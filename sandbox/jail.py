@@ -2,17 +2,15 @@
 
 Imported by plan.launch_command, with an argument FD that holds a marshalled plan (see sandbox/plan.py) written by the
 harness, which made every decision. It knows no policy, imports little (its start is part of each trial's cost) and reports
-on the plan's status descriptor in JSON lines, the way bubblewrap does: {"child-pid": N}, {"ready": 1}, {"exit-code": N}
-or {"signal": N}, or {"error": "..."} when a wall could not be built, in which case the command never starts.
+on the plan's status descriptor in JSON lines: {"child-pid": N}, the way bubblewrap does, {"ready": 1}, {"exited": N} or
+{"signal": N}, or {"error": "..."} when a wall could not be built, in which case the command never starts.
 """
 
-# No pathlib, signal or typing: each would cost milliseconds at every start.
+# No pathlib, ctypes, signal, typing or __future__: each would cost up to milliseconds at every start.
 # ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123, PTH208, PTH211
 
-from __future__ import annotations
-
+import _ctypes
 import _signal  # type: ignore[import-not-found]
-import ctypes
 import marshal
 import os
 import resource
@@ -38,14 +36,13 @@ PR_SET_CHILD_SUBREAPER = 36
 MNT_DETACH = 2
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 SECCOMP_MODE_FILTER = 2
-LAST_CAPABILITY = 63
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 SYS_MOUNT_SETATTR, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_ADD, SYS_LANDLOCK_RESTRICT = 442, 444, 445, 446
 FAILED = 125
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Read the plan, build, exec; any failure is reported and ends the process before the command exists."""
     with os.fdopen(int(sys.argv[1]), "rb") as stream:
         plan: Plan = marshal.load(stream)
@@ -54,6 +51,8 @@ def main() -> NoReturn:
     try:
         if plan["supervise"] == "namespace":
             supervise_namespace(plan)
+        if plan["supervise"] == "first":
+            run_first_process(plan)
         if plan["supervise"] == "subreaper":
             supervise_tree(plan)
         confine(plan)
@@ -75,12 +74,12 @@ def report(status: int, line: str) -> None:
 # ---------------------------------------------------------------- processes
 
 
-def supervise_namespace(plan: Plan) -> NoReturn:
+def supervise_namespace(plan: "Plan") -> "NoReturn":
     """Stay outside as the parent of the namespace's first process, so that this process's exit means that all are gone."""
     prctl(PR_SET_PDEATHSIG, SIGKILL)
     uid, gid = os.geteuid(), os.getegid()
     flags = NEW_MOUNTS | NEW_NET | NEW_IPC | NEW_UTS | NEW_PIDS | NEW_CGROUP
-    check(libc.unshare(flags | (NEW_USER if plan["new_user"] else 0)), "unshare")
+    check(libc("unshare", flags | (NEW_USER if plan["new_user"] else 0)), "unshare")
     if plan["new_user"]:
         write("/proc/self/setgroups", "deny")
         write("/proc/self/uid_map", f"{uid} {uid} 1")
@@ -93,11 +92,12 @@ def supervise_namespace(plan: Plan) -> NoReturn:
     os._exit(0)
 
 
-def run_first_process(plan: Plan) -> NoReturn:
-    """Be pid 1: build, confine, start the command, reap orphans; the kernel kills all that is left when this exits."""
+def run_first_process(plan: "Plan") -> "NoReturn":
+    """Be pid 1: build what is not built, confine, start the command, reap; the kernel kills all that is left when this exits."""
     try:
         prctl(PR_SET_PDEATHSIG, SIGKILL)
-        build_root(plan)
+        if plan["supervise"] == "namespace":
+            build_root(plan)
         confine(plan)
         prctl(PR_SET_PDEATHSIG, SIGKILL)  # changing the uid cleared it
         on_signals((SIGINT, SIGTERM, SIGHUP), SIG_IGN)
@@ -118,17 +118,17 @@ def run_first_process(plan: Plan) -> NoReturn:
     os._exit(0)
 
 
-def report_end(plan: Plan, state: int) -> None:
+def report_end(plan: "Plan", state: int) -> None:
     code = os.waitstatus_to_exitcode(state)
-    report(plan["status"], f'{{"exit-code": {code}}}' if code >= 0 else f'{{"signal": {-code}}}')
+    report(plan["status"], f'{{"exited": {code}}}' if code >= 0 else f'{{"signal": {-code}}}')
 
 
-def supervise_tree(plan: Plan) -> NoReturn:
+def supervise_tree(plan: "Plan") -> "NoReturn":
     """Stay outside as the one that every orphan of the tree comes to, so that having no child left means that all are gone.
 
     SIGTERM, which the harness sends and the kernel sends when the harness has died, ends the tree.
     """
-    check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     _signal.signal(SIGTERM, lambda *_: end_tree(plan))
     prctl(PR_SET_PDEATHSIG, SIGTERM)
     command = os.fork()
@@ -146,7 +146,7 @@ def supervise_tree(plan: Plan) -> NoReturn:
     end_tree(plan)
 
 
-def end_tree(plan: Plan) -> NoReturn:
+def end_tree(plan: "Plan") -> "NoReturn":
     """Kill until no child is left to wait for, then exit."""
     try:
         while True:
@@ -197,7 +197,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def become(plan: Plan) -> NoReturn:
+def become(plan: "Plan") -> "NoReturn":
     """Turn into the command, with descriptors 0, 1 and 2 only."""
     os.chdir(plan["folder"])
     os.umask(0o022)
@@ -217,7 +217,7 @@ def become(plan: Plan) -> NoReturn:
 # ---------------------------------------------------------------- the root folder
 
 
-def build_root(plan: Plan) -> None:
+def build_root(plan: "Plan") -> None:
     """Make a root of nothing but the plan's mounts, and leave the machine's own behind."""
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     sources = [os.open(source, os.O_PATH | os.O_CLOEXEC) for source, *_ in plan["binds"]]
@@ -238,7 +238,7 @@ def build_root(plan: Plan) -> None:
     set_mount_attributes(root, ATTR_RDONLY, recursive=False)
     os.chdir(root)
     syscall(SYS_PIVOT_ROOT[machine], "pivot_root", b".", b".")
-    check(libc.umount2(b".", MNT_DETACH), "leave the old root")
+    check(libc("umount2", b".", MNT_DETACH), "leave the old root")
     os.chdir("/")
 
 
@@ -258,7 +258,7 @@ def bind(source: int, target: str, kind: str) -> None:
 # ---------------------------------------------------------------- rights
 
 
-def confine(plan: Plan) -> None:
+def confine(plan: "Plan") -> None:
     """Limits first, then identity, then Landlock and seccomp, after which nothing here could be undone."""
     if plan["die_with_parent"]:
         prctl(PR_SET_PDEATHSIG, SIGKILL)
@@ -288,27 +288,26 @@ def confine(plan: Plan) -> None:
 
 
 def drop_bounding_set() -> None:
-    for capability in range(LAST_CAPABILITY):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL beyond the kernel's last one
+    capability = 0
+    while libc("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0) == 0:  # until beyond the kernel's last one
+        capability += 1
 
 
 def drop_capabilities() -> None:
-    libc.prctl(PR_CAP_AMBIENT, 4, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    syscall(SYS_CAPSET[machine], "capset", header, (ctypes.c_uint32 * 6)())
+    libc("prctl", PR_CAP_AMBIENT, 4, 0, 0, 0)
+    syscall(SYS_CAPSET[machine], "capset", packed(4, 0x20080522, 0), packed(4, *[0] * 6))
 
 
-def restrict_paths(rules: Plan) -> None:
+def restrict_paths(rules: "Plan") -> None:
     """Landlock: `rules` has the handled masks (fs, net, scope) and (path, allowed mask) pairs; a missing path is skipped."""
-    attributes = (ctypes.c_uint64 * 3)(rules["fs"], rules["net"], rules["scope"])
-    ruleset = syscall(SYS_LANDLOCK_CREATE, "landlock", attributes, ctypes.c_size_t(rules["size"]), 0)
+    attributes = packed(8, rules["fs"], rules["net"], rules["scope"])
+    ruleset = syscall(SYS_LANDLOCK_CREATE, "landlock", attributes, rules["size"], 0)
     for path, allowed in rules["paths"]:
         try:
             folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        rule = ctypes.create_string_buffer(allowed.to_bytes(8, "little") + folder.to_bytes(4, "little"), 12)
-        syscall(SYS_LANDLOCK_ADD, f"landlock {path}", ruleset, 1, rule, 0)
+        syscall(SYS_LANDLOCK_ADD, f"landlock {path}", ruleset, 1, packed(8, allowed) + packed(4, folder), 0)
         os.close(folder)
     syscall(SYS_LANDLOCK_RESTRICT, "landlock", ruleset, 0)
     os.close(ruleset)
@@ -316,50 +315,79 @@ def restrict_paths(rules: Plan) -> None:
 
 def install_filter(program: bytes) -> None:
     """seccomp: `program` is assembled BPF, eight bytes an instruction."""
-
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
-
-    check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(Program(len(program) // 8, program)), 0, 0), "seccomp")
+    code = (Byte * len(program)).from_buffer_copy(program)
+    pointer = packed(8, len(program) // 8, _ctypes.addressof(code))
+    check(libc("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer, 0, 0), "seccomp")
 
 
 # ---------------------------------------------------------------- the kernel
 
-libc = ctypes.CDLL(None, use_errno=True)
 machine = os.uname().machine
+
+
+class Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "c"
+
+
+class Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "i"
+
+
+class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "l"
+
+
+class Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = Int
+
+
+program = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
+functions: dict[str, Function] = {}
+
+
+def libc(name: str, *arguments: int | bytes) -> int:
+    """Call a function of the C library that returns an int; an int is passed as a long, bytes as a pointer to them."""
+    if name not in functions:
+        functions[name] = Function(_ctypes.dlsym(program, name))
+    result: int = functions[name](*[Long(one) if isinstance(one, int) else one for one in arguments])
+    return result
+
+
+def packed(size: int, *numbers: int) -> bytes:
+    """A C structure of unsigned integers of `size` bytes each."""
+    return b"".join(number.to_bytes(size, sys.byteorder) for number in numbers)
 
 
 def check(result: int, what: str) -> int:
     if result < 0:
-        number = ctypes.get_errno()
+        number = _ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
     return result
 
 
-def syscall(number: int, what: str, *arguments: Any) -> int:
-    wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    return check(libc.syscall(ctypes.c_long(number), *wide), what)
+def syscall(number: int, what: str, *arguments: int | bytes) -> int:
+    return check(libc("syscall", number, *arguments), what)
 
 
 def prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        check(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
+        check(libc("prctl", option, value, 0, 0, 0), f"prctl {option}")
 
 
 def on_signals(numbers: tuple[int, ...], action: int) -> None:
     for number in numbers:
-        libc.signal(number, ctypes.c_void_p(action))
+        libc("signal", number, action)
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    arguments = (os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), data.encode())
-    check(libc.mount(*arguments), f"mount {target}")
+    arguments = (os.fsencode(source), os.fsencode(target), kind.encode(), flags, data.encode())
+    check(libc("mount", *arguments), f"mount {target}")
 
 
 def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> None:
-    wanted = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
-    flags = AT_RECURSIVE if recursive else 0
-    syscall(SYS_MOUNT_SETATTR, f"protect {target}", AT_FDCWD, os.fsencode(target), flags, wanted, ctypes.c_size_t(32))
+    flags, wanted = AT_RECURSIVE if recursive else 0, packed(8, attributes, 0, 0, 0)
+    syscall(SYS_MOUNT_SETATTR, f"protect {target}", AT_FDCWD, os.fsencode(target), flags, wanted, len(wanted))
 
 
 def write(path: str, text: str) -> None:

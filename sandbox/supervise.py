@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -53,7 +52,9 @@ class Launch:
 
     argv: built from (plan descriptor, a second status descriptor, for bubblewrap). namespace: whether the tree has a
     first process of its own, whose death is everybody's; a launcher that is a subreaper (see the plan) kills its tree itself;
-    otherwise `sweep(pid)` kills the tree of `pid` and returns how many were left. segments: of a run that shares /dev/shm.
+    otherwise `sweep(pid)` kills the tree of `pid` and returns how many were left. wrapped: whether argv starts another program
+    that builds the walls, and reports as its child the launcher, which is then the namespace's first process. segments: of a
+    run that shares /dev/shm.
     """
 
     argv: Callable[[int, int], list[str]]
@@ -61,6 +62,7 @@ class Launch:
     plan: dict[str, Any]
     namespace: bool
     sweep: Callable[[int], int] | None = None
+    wrapped: bool = False
     segments: Segments | None = None
 
     @property
@@ -137,6 +139,8 @@ class _Tree:
     error: str | None = None
     exit_code: int | None = None
     signal: int | None = None
+    pipe: int | None = None
+    """Where the launcher waits for its plan."""
     first: int | None = None
     """The namespace's first process, as a pidfd."""
     first_pid: int = 0
@@ -151,7 +155,8 @@ class _Tree:
         self.group = self.resources.enter_context(cgroup.group(spec.limits))
         self.vram = Vram(spec.gpus)
         self.status, status_write = os.pipe()
-        plan = self._plan_file(status_write)
+        self.plan = {**self.launch.plan, "status": status_write}
+        plan, self.pipe = os.pipe()
         other_write = os.dup(status_write)  # bubblewrap closes the one it reports on, before the launcher could
         talking = self.stdin == subprocess.PIPE
         self.log: IO[bytes] = Path(spec.log).open("wb", buffering=0)
@@ -169,6 +174,7 @@ class _Tree:
                 start_new_session=True,
             )
         except OSError as error:
+            os.close(self.pipe)
             os.close(self.status)
             self.log.close()
             self.resources.close()
@@ -185,6 +191,8 @@ class _Tree:
         self.disk = Meter(lambda: meter.disk_use(spec.scratch, self.members()))
         for descriptor in (self.status, self.output):
             os.set_blocking(descriptor, False)
+        if not self.launch.wrapped:
+            self._send_plan(self.process.pid)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -196,16 +204,25 @@ class _Tree:
                 if stream is not None:
                     with suppress(OSError):
                         stream.close()
-            for descriptor in (self.status, self.pidfd, self.first):
+            for descriptor in (self.status, self.pipe, self.pidfd, self.first):
                 if descriptor is not None:
                     os.close(descriptor)
 
-    def _plan_file(self, status: int) -> int:
-        with tempfile.TemporaryFile() as stream:
-            joiners = self.group.joiners if self.group else ()
-            marshal.dump({**self.launch.plan, "status": status, "join": list(joiners)}, stream)
-            stream.seek(0)
-            return os.dup(stream.fileno())
+    def _send_plan(self, launcher: int) -> None:
+        """Put the launcher into the run's groups, which takes as long as its interpreter's start, and let it go on.
+
+        A subreaper is not put into them, because it must fork when they are full: its child joins them. A launcher that is dead
+        already has said why in its log.
+        """
+        joiners = self.group.joiners if self.group else ()
+        pipe, self.pipe = self.pipe, None
+        assert pipe is not None
+        with suppress(BrokenPipeError, ProcessLookupError), os.fdopen(pipe, "wb") as stream:
+            if not self.launch.subreaper:
+                for joiner in joiners:
+                    os.write(joiner, str(launcher).encode())
+                joiners = ()
+            marshal.dump({**self.plan, "join": list(joiners)}, stream)
 
     def members(self) -> list[int]:
         """The pids of the tree, without the launcher and the namespace's first process."""
@@ -274,14 +291,13 @@ class _Tree:
         self.ready = self.ready or "ready" in message
         self.error = message.get("error", self.error)
         self.signal = message.get("signal", self.signal)
-        code = message.get("exit-code", self.exit_code)
-        if code is not None and code > 128 and not self.launch.plan["supervise"]:  # how bubblewrap reports a signal
-            self.signal = code - 128
-        self.exit_code = code
+        self.exit_code = message.get("exited", self.exit_code)
         if "child-pid" in message and self.first is None:
             self.first_pid = int(message["child-pid"])
             with suppress(ProcessLookupError):
                 self.first = os.pidfd_open(self.first_pid)
+            if self.launch.wrapped:
+                self._send_plan(self.first_pid)
 
     def _drain(self) -> None:
         """Read what is left in the pipes of a dead tree."""

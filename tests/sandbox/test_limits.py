@@ -120,8 +120,8 @@ def test_three_megabytes_without_a_newline_are_harmless(place):
 
 
 def test_a_fork_bomb_is_capped_and_leaves_nobody(walled):
-    code = """
-        import os, time  # mark-fork-bomb
+    code = f"""
+        import os, time  # {walled.mark}
         while True:
             try:
                 os.fork()
@@ -130,14 +130,14 @@ def test_a_fork_bomb_is_capped_and_leaves_nobody(walled):
         """
     ran = walled.run(code, processes=40, wall_seconds=1.5)
     assert isinstance(ran.outcome, TimedOut)
-    assert living("mark-fork-bomb") == []
+    assert living(walled.mark) == []
 
 
 @pytest.mark.parametrize("end", ["time.sleep(60)", "os._exit(0)"])
 def test_daemons_do_not_survive(place, end):
-    code = f"import os, time  # mark-daemon\nif os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n  os.close(1); os.close(2)\n  time.sleep(60)\ntime.sleep(0.3)\n{end}"
+    code = f"import os, time  # {place.mark}\nif os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n  os.close(1); os.close(2)\n  time.sleep(60)\ntime.sleep(0.3)\n{end}"
     place.run(code, wall_seconds=1.0)
-    assert living("mark-daemon") == []
+    assert living(place.mark) == []
 
 
 def test_results_are_not_written_after_the_end(place):

@@ -104,9 +104,9 @@ def test_ends_a_conversation_that_raises(place):
 
     started = time.monotonic()
     with pytest.raises(NoMoreError):
-        place.converse("import time; print('mark-dialogue', flush=True); time.sleep(60)", dialogue)
+        place.converse(f"import time; print('{place.mark}', flush=True); time.sleep(60)", dialogue)
     assert time.monotonic() - started < 10
-    assert living("mark-dialogue") == []
+    assert living(place.mark) == []
 
 
 def test_unblocks_a_conversation_at_the_wall_clock(place):
@@ -165,9 +165,9 @@ def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
     place.run("pass")
     before = left()
     for number in range(12):
-        place.run(f"print('mark-leak', {number})")
+        place.run(f"print('{place.mark}', {number})")
     assert left() == before
-    assert living("mark-leak") == []
+    assert living(place.mark) == []
     assert list(place.scratch.iterdir()) == []
 
 
@@ -191,7 +191,7 @@ def inventory():
 def test_leaves_nothing_behind_after_200_runs(place):
     """Each leaves its session, forks, makes files and a segment, and one in four is killed."""
     code = """
-        import mmap, os, sys, time  # mark-two-hundred
+        import mmap, os, sys, time  # {mark}
         for name in (os.environ["HOME"] + "/left", os.environ["TMPDIR"] + "/left", "/dev/shm/left-" + str(os.getpid())):
             try:
                 file = open(name, "wb+")
@@ -205,9 +205,10 @@ def test_leaves_nothing_behind_after_200_runs(place):
         """
     place.run("pass")
     before = inventory()
+    marked = textwrap.dedent(code).replace("{mark}", place.mark)
     for number in range(200):
-        place.run(textwrap.dedent(code).replace("{pause}", "9" if number % 4 == 0 else "0.15"), wall_seconds=0.4)
-    assert living("mark-two-hundred") == []
+        place.run(marked.replace("{pause}", "9" if number % 4 == 0 else "0.15"), wall_seconds=0.4)
+    assert living(place.mark) == []
     assert list(place.scratch.iterdir()) == []
     after = inventory()
     if place.tier == "none":  # it protects nothing, /dev/shm among it

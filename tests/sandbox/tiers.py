@@ -123,6 +123,11 @@ class Place:
         return str(interpreter_for(self.tier)["python"])
 
     @property
+    def mark(self) -> str:
+        """A word that no other test's processes carry, not even those of the same test beside this one."""
+        return f"mark-{self.home.name}"
+
+    @property
     def scratch(self) -> Path:
         return self.home / "scratch"
 
