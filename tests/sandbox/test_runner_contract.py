@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import cgroup, ps
+from sandbox import cgroup, meter
 from sandbox.fault import SandboxFault
 from sandbox.outcome import MIB, Cancelled, Crashed, Finished, TimedOut
 from tests.sandbox.tiers import folders, interpreter_for, living, spec_in
@@ -171,17 +171,17 @@ def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
     assert list(place.scratch.iterdir()) == []
 
 
-def inventory():
-    """Everything of this machine that a run could leave behind: descriptors, threads, mounts, groups, files, segments."""
-    groups = {str(path) for spot in cgroup.spots() for path in spot.parent.glob("autoresearch-*")}
+def inventory(mark):
+    """Everything that a run of this process could leave behind: descriptors, threads, mounts, groups, files, segments."""
+    groups = {str(path) for spot in cgroup.spots() for path in spot.parent.glob(f"{cgroup.PREFIX}-run-{os.getpid()}-*")}
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": threading.active_count(),
-        "children": [row.pid for row in ps.table() if row.parent == os.getpid()],
+        "children": meter.descendants(os.getpid(), inclusive=False),
         "mounts": Path("/proc/self/mounts").read_text(),
         "control groups": groups,
         "temporary files": {path.name for path in Path(tempfile.gettempdir()).glob(".private-*")},
-        "shared memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
+        "shared memory": sorted(path.name for path in Path("/dev/shm").glob(f"*{mark}*")),
         "semaphores and queues": [Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem", "msg")],
     }
 
@@ -192,7 +192,7 @@ def test_leaves_nothing_behind_after_200_runs(place):
     """Each leaves its session, forks, makes files and a segment, and one in four is killed."""
     code = """
         import mmap, os, sys, time  # {mark}
-        for name in (os.environ["HOME"] + "/left", os.environ["TMPDIR"] + "/left", "/dev/shm/left-" + str(os.getpid())):
+        for name in (os.environ["HOME"] + "/left", os.environ["TMPDIR"] + "/left", "/dev/shm/{mark}-" + str(os.getpid())):
             try:
                 file = open(name, "wb+")
                 file.write(b"left")
@@ -204,13 +204,13 @@ def test_leaves_nothing_behind_after_200_runs(place):
         time.sleep({pause})
         """
     place.run("pass")
-    before = inventory()
+    before = inventory(place.mark)
     marked = textwrap.dedent(code).replace("{mark}", place.mark)
     for number in range(200):
         place.run(marked.replace("{pause}", "9" if number % 4 == 0 else "0.15"), wall_seconds=0.4)
     assert living(place.mark) == []
     assert list(place.scratch.iterdir()) == []
-    after = inventory()
+    after = inventory(place.mark)
     if place.tier == "none":  # it protects nothing, /dev/shm among it
         for name in set(after["shared memory"]) - set(before["shared memory"]):
             Path("/dev/shm", name).unlink()
