@@ -89,7 +89,7 @@ class RunState:
         self.finished: str | None = None
         self.began = clock()
         self.judged = 0
-        """Verdicts on trials that were trained since this display began."""
+        """Verdicts on proposals that were trained since this display began, as `--trials` counts them."""
 
     def handle(self, event: Event) -> None:
         """Fold one event in."""
@@ -122,7 +122,7 @@ class RunState:
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
         if self.running.pop(trial.number, None):
-            self.judged += 1
+            self.judged += trial.proposal.by.origin != "baseline"
         elif trial.status == "refused":
             self.asked = None
         self._no_longer_waiting(trial.proposal)

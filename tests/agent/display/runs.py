@@ -22,11 +22,12 @@ def proposal(hypothesis: str, method: str = "tpe", **by: object) -> Proposal:
 
 def scored(number: int, status: str, value: float, hypothesis: str, delta: float | None = None, repeats: int = 1) -> Trial:
     """A trial with a score; `repeats` scores lie 0.001 apart around `value`."""
+    proposed = proposal(hypothesis, "baseline", origin="baseline") if status == "baseline" else proposal(hypothesis)
     scores = tuple(Score(value=value + 0.001 * (i - (repeats - 1) / 2), seed=i, kind="sealed") for i in range(repeats))
     result = Result(status="scored", scores=scores, curve=curve(value * 2), seconds=20.4 * repeats, score_seconds=2.0,
                     peak_memory_mb=812.4, parameters=3_400_000, facts={"num_steps": 142}, tier="A")  # fmt: skip
     return Trial.model_validate(
-        {"number": number, "status": status, "proposal": proposal(hypothesis), "reason": "not better" if delta else "noise",
+        {"number": number, "status": status, "proposal": proposed, "reason": "not better" if delta else "noise",
          "result": result, "delta": delta, "changes": (Change(name="DEPTH", before=4, after=6),), "attempt": f"{number:040x}",
          "verdict": f"{number + 1000:040x}", "at": "2026-11-24T15:04:05+00:00"}
     )  # fmt: skip

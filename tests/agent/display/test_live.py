@@ -86,6 +86,16 @@ def test_a_frame_says_what_a_researcher_asks_at_8_in_the_morning() -> None:
     assert "[bold]deeper[/bold]" in text
 
 
+def test_the_baseline_is_none_of_the_trials_that_were_asked_for() -> None:
+    nothing, _ = state(started(), begins(0, "train.py as it is"))
+    baseline, first = night()[:2]
+    nothing.handle(Judged(baseline))
+    assert "0 of 12 this time" in "\n".join(picture(nothing, 80, 30))
+    nothing.handle(begins(1, "one"))
+    nothing.handle(Judged(first))
+    assert "1 of 12 this time" in "\n".join(picture(nothing, 80, 30))
+
+
 def test_lines_stay_where_they_are_while_verdicts_come_in() -> None:
     run, _ = state(started(), begins(1, "one"))
     before = picture(run, 80, 30)
