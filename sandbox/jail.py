@@ -325,6 +325,9 @@ def install_filter(program: bytes) -> None:
 machine = os.uname().machine
 
 
+# What ctypes is made of, without what makes it slow to import.
+
+
 class Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "c"
 

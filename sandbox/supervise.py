@@ -209,20 +209,25 @@ class _Tree:
                     os.close(descriptor)
 
     def _send_plan(self, launcher: int) -> None:
-        """Put the launcher into the run's groups, which takes as long as its interpreter's start, and let it go on.
-
-        A subreaper is not put into them, because it must fork when they are full: its child joins them. A launcher that is dead
-        already has said why in its log.
-        """
-        joiners = self.group.joiners if self.group else ()
+        """Let the launcher, which waits for it, go on. A launcher that is dead already has said why in its log."""
         pipe, self.pipe = self.pipe, None
         assert pipe is not None
-        with suppress(BrokenPipeError, ProcessLookupError), os.fdopen(pipe, "wb") as stream:
-            if not self.launch.subreaper:
-                for joiner in joiners:
-                    os.write(joiner, str(launcher).encode())
-                joiners = ()
-            marshal.dump({**self.plan, "join": list(joiners)}, stream)
+        with suppress(BrokenPipeError), os.fdopen(pipe, "wb") as stream:
+            marshal.dump({**self.plan, "join": self._join(launcher)}, stream)
+
+    def _join(self, launcher: int) -> list[int]:
+        """Put the launcher into the run's groups, which takes as long as its interpreter's start; returns what it has to join.
+
+        A subreaper leaves that to its child, because it must fork when they are full. What cannot be joined from here the
+        launcher tries, and reports.
+        """
+        joiners = list(self.group.joiners) if self.group else []
+        if not self.launch.subreaper:
+            with suppress(OSError):
+                while joiners:
+                    os.write(joiners[0], str(launcher).encode())
+                    del joiners[0]
+        return joiners
 
     def members(self) -> list[int]:
         """The pids of the tree, without the launcher and the namespace's first process."""
