@@ -6,14 +6,13 @@ on the plan's status descriptor in JSON lines: {"child-pid": N}, the way bubblew
 {"signal": N}, or {"error": "..."} when a wall could not be built, in which case the command never starts.
 """
 
-# No pathlib, ctypes, signal, typing or __future__: each would cost up to milliseconds at every start.
+# No pathlib, ctypes, resource, signal, typing or __future__: each would cost up to milliseconds at every start.
 # ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123, PTH208, PTH211
 
 import _ctypes
 import _signal  # type: ignore[import-not-found]
 import marshal
 import os
-import resource
 import sys
 import time
 
@@ -267,9 +266,10 @@ def confine(plan: "Plan") -> None:
     if plan["cpus"]:
         os.sched_setaffinity(0, plan["cpus"])
     for which, value in plan["limits"]:
-        hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
+        present = (Byte * 16)()
+        check(libc("getrlimit", which, present), "getrlimit")
+        value = min(value, int.from_bytes(present[8:], sys.byteorder))  # infinity is the greatest number there is
+        check(libc("setrlimit", which, packed(8, value, value)), "setrlimit")
     if plan["become"]:
         uid, gid = plan["become"]
         os.setgroups([])
@@ -349,8 +349,8 @@ program = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 functions: dict[str, Function] = {}
 
 
-def libc(name: str, *arguments: int | bytes) -> int:
-    """Call a function of the C library that returns an int; an int is passed as a long, bytes as a pointer to them."""
+def libc(name: str, *arguments: int | bytes | _ctypes.Array[Byte]) -> int:
+    """Call a function of the C library that returns an int; an int is passed as a long, bytes and arrays as a pointer to them."""
     if name not in functions:
         functions[name] = Function(_ctypes.dlsym(program, name))
     result: int = functions[name](*[Long(one) if isinstance(one, int) else one for one in arguments])
