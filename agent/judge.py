@@ -8,8 +8,9 @@ tau is pooled over all trials of the run that were paired more than once; a cand
 The test. The first run screens. What is not better by SCREEN tau is discarded at once, what is better beyond doubt is kept at
 once, and only what lies between is run again, pair by pair, until it is decided or LOOKS pairs are spent. Each look is a
 t-test of the mean difference at level BOOST * false_keeps / 100: as only the few candidates that pass the screen are ever
-tested, that holds the false keeps of 100 unchanged candidates below `false_keeps`. BOOST and the lines of futility were
-chosen by measurement: `python -m benchmarks.verdicts`.
+tested, that holds the false keeps of 100 unchanged candidates below `false_keeps`. While tau is known from few degrees of
+freedom the level is lower: the screen holds back less then, and would let the first trials spend the budget of the night.
+BOOST, SOBER and the lines of futility were chosen by measurement: `python -m benchmarks.verdicts`.
 
 The record. A gain is estimated from the confirming runs, not from the screen, less the luck that helped it past the
 threshold: what is kept is lucky on average (Zhong and Prentice, Biostatistics 2008, call the remedy a bias-reduced estimate).
@@ -31,10 +32,12 @@ VerdictRule = Literal["sequential", "greedy"]
 
 # In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
 SCREEN = 0.83
-# Better by more than this on the screen (nearly five standard deviations of a run), and by what the budget asks, is no luck.
-BEYOND_DOUBT = 3.4
-SCREEN_SHARE = 0.2
-BOOST = 7.6
+# Better by more than this on the screen (over four standard deviations of a run), and by what the budget asks, is no luck.
+BEYOND_DOUBT = 2.95
+SCREEN_SHARE = 0.6
+BOOST = 18.0
+# Degrees of freedom at which a look is held to half of its final level.
+SOBER = 20
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again: that is how it is learnt.
 MIN_DEGREES = 3
 # In standard errors: a mean that lies below these after the first, second, … confirming pair is not worth another one.
@@ -169,7 +172,7 @@ def _look(case: Case, rule: Rule) -> Decision:
     gain = -fmean(case.differences)
     z = gain / error if error else (inf if gain > 0 else -inf)
     over = f"{count} pairs: z {z:.1f}"
-    threshold = error * critical(min(0.25, BOOST * rule.alpha), degrees)
+    threshold = error * critical(_level(rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold:
         return _settled(case, True, f"better in {over}", _luck_of_look(-fmean(case.differences[1:]), tau, threshold, looks))
     charge = max(0.0, -gain) + error
@@ -180,6 +183,11 @@ def _look(case: Case, rule: Rule) -> Decision:
     if z < FUTILITY[looks - 1] and not (case.simpler and gain > -case.allowance):
         return _settled(case, False, f"not better in {over}" if z < 0 else f"too little to be told from noise in {over}")
     return Rerun(reason=f"not decided by {over}")
+
+
+def _level(rule: Rule, degrees: int) -> float:
+    """The chance that a look leaves to luck, where tau has so many degrees of freedom."""
+    return min(0.25, BOOST * rule.alpha * degrees / (degrees + SOBER))
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
