@@ -49,11 +49,11 @@ class Comparison(Record):
         return "better" if high < 0 else "worse" if low > 0 else "not to be told from noise"
 
     def __str__(self) -> str:
-        """`better  -0.012300  95 % from -0.014100 to -0.010500  (3 pairs)`, or what there is instead of numbers."""
+        """`better: -0.012300, 95 % from -0.014100 to -0.010500 (3 pairs)`, or what there is instead of numbers."""
         if self.delta is None or self.interval is None:
             return self.verdict
         low, high = self.interval
-        return f"{self.verdict}  {self.delta:+.6f}  95 % from {low:+.6f} to {high:+.6f}  ({len(self.pairs)} pairs)"
+        return f"{self.verdict}: {self.delta:+.6f}, 95 % from {low:+.6f} to {high:+.6f} ({len(self.pairs)} pairs)"
 
 
 class Measurement(Record):

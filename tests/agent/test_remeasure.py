@@ -144,7 +144,7 @@ def test_what_was_measured_again_stands_on_the_branch_and_changes_nothing(plante
     assert found == measurement(1)
     log = Plumbing(Path(planted.project.root))("log", "-1", "--format=%B", planted.branch)
     assert log.startswith("replicate #1 against the baseline #0\n\n#1 a claim")
-    assert "better  -0.194000  95 % from" in log
+    assert "better: -0.194000, 95 % from" in log
     list(loop_of(planted, ListProposer([proposal(LR=0.35, hypothesis="on top of it")]), trials=1).events())
     assert (planted.trials[-1].status, planted.trials[-1].against) == ("keep", 4), "it goes on behind a measurement"
     assert len(History.read(planted.project, planted.branch).trials) == 6

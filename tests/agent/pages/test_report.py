@@ -135,9 +135,9 @@ def test_what_was_measured_again_stands_beside_the_claim() -> None:
         kind="replicate", against="the baseline #0", comparisons=(found,), machine="m", command="autoresearch replicate", at="now"
     )
     told = replace(story, measurements=(said,))
-    assert "Measured again against the baseline: better  -0.194000" in page_of(told)
-    assert "better  -0.194000  95 % from -0.196484 to -0.191516  (3 pairs), against the baseline #0" in page_of(told)
-    assert "- measured again, against the baseline: better -0.194000" in markdown_report(told)
+    assert "Measured again, against the baseline: better: -0.194000" in page_of(told)
+    assert "better: -0.194000, 95 % from -0.196484 to -0.191516 (3 pairs), against the baseline #0" in page_of(told)
+    assert "- measured again, against the baseline: better: -0.194000" in markdown_report(told)
     assert "easured again" not in page_of(story) + markdown_report(story)
 
 
