@@ -254,8 +254,8 @@ def noise_of(trials: Sequence[Trial]) -> Noise:
     """The noise that a run has shown so far."""
     squares, degrees = 0.0, 0
     for trial in trials:
-        differences = differences_of(trial.pairs)
-        if len(differences) > 1:
+        if len(trial.pairs) > 1:
+            differences = differences_of(trial.pairs)
             squares += variance(differences) * (len(differences) - 1)
             degrees += len(differences) - 1
     seeds, runs = _spread_of_seeds(trials)
@@ -285,6 +285,8 @@ def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
         (trial.number if score.role == "candidate" else trial.against, score.seed, score.machine, score.value)
         for trial in trials if trial.result for score in trial.result.scores if score.machine
     ]  # fmt: skip
+    if len({score[2] for score in scores}) < 2:
+        return None
     squares, degrees = 0.0, 0
     for _, same in groupby(sorted(scores, key=str), key=lambda score: score[:2]):
         means = [fmean(s[3] for s in group) for _, group in groupby(same, key=lambda score: score[2])]

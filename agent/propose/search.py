@@ -36,6 +36,8 @@ class Search:
 def best_foreign(space: Space, observations: Sequence[Observation]) -> Configuration | None:
     """The best foreign configuration, until one of the foreign ones was tried here (beside the constants as they stand): it may
     be as good here, and says how their scores compare with ours."""
+    if not any(observation.foreign for observation in observations):
+        return None
     seen = fit(space, observations)
     here = {observation.key for observation in seen if not observation.foreign} | {key_of(space.repair(space.default))}
     theirs = [observation for observation in seen if observation.foreign]
