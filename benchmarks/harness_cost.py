@@ -1,8 +1,9 @@
 """What the harness itself costs a trial, from 10 to 1,000 trials of history: `python -m benchmarks.harness_cost`.
 
 Every part is real (search method, edit, commits, sandbox, judge) but the training: train.py prints a summary and exits.
-The figure is the median time from one verdict to the next over windows of the history, and its ratio to the first window's: once
-on the wall's clock, and once in processor time (the harness and all that it starts), which other work on the machine moves less.
+One run is grown, and cloned at each length; then the clones are gone on with in turns, so that a machine that grows slower
+meanwhile does so for all of them. The figure is the median time from one verdict to the next, and its ratio to the shortest
+history's: on the wall's clock, and in processor time (the harness and all that it starts).
 """
 
 import argparse
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
@@ -21,14 +23,16 @@ from agent.events import Judged
 from agent.history import History
 from agent.ledger import Ledger
 from agent.loop import Loop
-from agent.project import find_project
+from agent.project import Project, find_project
 from agent.propose import METHODS
+from agent.runs import head_of, list_runs
 from agent.settings import RunSettings, read_settings
 from agent.slots import make_slots, this_machine
 from agent.space import read_space
 from sandbox.budget import Budget
 from sandbox.choose import choose_runner
 
+TAG, LENGTHS = "bench", (10, 100, 300)
 CONSTANTS = 14
 TRAIN = "\n".join(f"RATE_{i} = 0.1  # [0.001 .. 10 log]" for i in range(CONSTANTS)) + (
     "\nprint('---')\nprint('val_bpb:', 1 + sum(abs(v - 0.3) for k, v in list(globals().items()) if k.startswith('RATE_')))\n"
@@ -36,7 +40,8 @@ TRAIN = "\n".join(f"RATE_{i} = 0.1  # [0.001 .. 10 log]" for i in range(CONSTANT
 
 
 def repository(folder: Path) -> Path:
-    """A repository in upstream's layout whose training takes no time."""
+    """A new repository in upstream's layout whose training takes no time."""
+    folder.mkdir()
     for name, text in {"train.py": TRAIN, "prepare.py": "", "program.md": "Lower val_bpb.\n"}.items():
         (folder / name).write_text(text)
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"]):
@@ -45,44 +50,60 @@ def repository(folder: Path) -> Path:
 
 
 def verdict_times(folder: Path, method: str, trials: int) -> list[tuple[float, float]]:
-    """From each verdict to the next: seconds, and seconds of processor time."""
+    """From each verdict to the next: seconds, and seconds of processor time. Begins the run, or goes on with it."""
     project = find_project(folder, read_settings(folder))
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
-    run = RunSettings(
-        tag="bench", method=method, model=None, budget=Budget(amount=1, unit="steps"), seed=0, workers=1, trials=None, hours=None,
-        max_cost=None, baseline_repeats=2, data_fingerprint=None, start_commit=head, score="printed",
-    )  # fmt: skip
-    plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=run.budget, memory_bytes=None)
-    with History.create(project, run) as history:
+    started = any(run.tag == TAG for run in list_runs(project))  # here, or where this is a clone of
+    with History.open(project, TAG) if started else History.create(project, _settings(project, method)) as history:
+        plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=history.run.budget, memory_bytes=None)
         slots = make_slots(1, *this_machine())
-        bench = Bench(plan, choose_runner().runner, slots, folder / ".autoresearch" / "trials", history.export)
+        bench = Bench(plan, choose_runner(imports=()).runner, slots, folder / ".autoresearch" / "trials", history.export)
         loop = Loop(Ledger(history, read_space), bench, METHODS[method].build(None), Bounds(trials=trials), threading.Event())
         stamps = [(time.monotonic(), sum(os.times()[:4])) for event in loop.events() if isinstance(event, Judged)]
     return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(stamps)]
 
 
+def _settings(project: Project, method: str) -> RunSettings:
+    return RunSettings(
+        tag=TAG, method=method, model=None, budget=Budget(amount=1, unit="steps"), seed=0, workers=1, trials=None, hours=None,
+        max_cost=None, baseline_repeats=2, data_fingerprint=None, start_commit=head_of(project), score="printed",
+    )  # fmt: skip
+
+
+def histories(home: Path, method: str, lengths: Sequence[int]) -> dict[int, Path]:
+    """One run, cloned when it had each of these lengths: the repositories, by length."""
+    grown, length, made = repository(home / "grown"), 0, {}
+    for wanted in lengths:
+        verdict_times(grown, method, wanted - length)
+        length, made[wanted] = wanted, home / str(wanted)
+        subprocess.run(["git", "clone", "-q", str(grown), str(made[wanted])], check=True)
+    return made
+
+
 def main() -> None:
-    """Print the table."""
+    """Grow the histories, go on with each in turns, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--trials", type=int, default=1000, help="of the longest history")
     parser.add_argument("--method", default="random")
+    parser.add_argument("--rounds", type=int, default=6, help="of ten trials on each history")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        times = verdict_times(repository(Path(folder)), options.method, options.trials)
-    print(f"per trial, method {options.method}; median (quartiles) × the first window's")
-    print(f"{'history':>16}  {'wall':>28}  {'processor':>28}")
+    lengths = [length for length in LENGTHS if length < options.trials] + [options.trials]
+    times: dict[int, list[tuple[float, float]]] = {length: [] for length in lengths}
+    with tempfile.TemporaryDirectory() as home:
+        made = histories(Path(home), options.method, lengths)
+        for _ in range(options.rounds):
+            for length, folder in made.items():
+                times[length] += verdict_times(folder, options.method, 11)
+    print(f"per trial, method {options.method}, the histories in turns; median (quartiles) × the shortest history's")
+    print(f"{'history':>9}  {'wall':>28}  {'processor':>28}")
     first: list[float] = []
-    for start in (10, 100, 300, options.trials - 50):
-        window = times[start : start + 50]
-        if len(window) < 10:
-            continue
-        columns = [quantiles(column, n=4) for column in zip(*window, strict=True)]
+    for length, found in times.items():
+        columns = [quantiles(column, n=4) for column in zip(*found, strict=True)]
         first = first or [middle for _, middle, _ in columns]
         shown = [
             f"{middle * 1e3:4.0f} ms ({low * 1e3:3.0f} … {high * 1e3:3.0f}) ×{middle / base:.2f}"
             for (low, middle, high), base in zip(columns, first, strict=True)
         ]
-        print(f"{start:>7} … {start + len(window):>6}  " + "  ".join(f"{text:>28}" for text in shown))
+        print(f"{length:>9}  " + "  ".join(f"{text:>28}" for text in shown))
 
 
 if __name__ == "__main__":
