@@ -32,22 +32,23 @@ class Bind:
 
 def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]:
     """Every bind of `spec`, parents before children; FileNotFoundError names a path of the spec that is missing."""
-    found = {bind.target: bind for bind in _machine((spec.argv[0], *interpreters), spec.gpus)}
+    found = {bind.target: bind for bind in _machine((spec.argv[0], *interpreters), bool(spec.gpus))}
     for path in (*spec.read_only, spec.folder):
         found[path] = Bind(str(Path(path).resolve(strict=True)), path)
     found[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
+    found |= {node.target: node for node in device_nodes(spec)}  # looked for each time: CUDA's appear when it is first used
     ordered = sorted(found.values(), key=lambda b: Path(b.target).parts)
     return tuple(b for b in ordered if not any(_shows(other, b) for other in ordered))
 
 
 @functools.cache  # none of it moves while the harness runs, and looking takes milliseconds at each start
-def _machine(executables: tuple[str, ...], gpus: tuple[int, ...]) -> tuple[Bind, ...]:
-    """What a run sees of the machine whatever else it is for: its system, its settings, these interpreters and devices."""
+def _machine(executables: tuple[str, ...], gpus: bool) -> tuple[Bind, ...]:
+    """What a run sees of the machine whatever else it is for: its system, its settings and these interpreters."""
     found = [Bind(os.path.realpath(path), path) for path in SYSTEM if Path(path).is_dir() and not Path(path).is_symlink()]
     wanted = [*HARDWARE, *(f"/etc/{name}" for name in SETTINGS), *(["/sys"] if gpus else [])]
     wanted += [path for executable in executables for path in interpreter_paths(executable)]
     found += [Bind(os.path.realpath(path), path) for path in wanted if Path(path).exists() and path not in SYSTEM]
-    return (*found, *device_nodes(gpus))
+    return tuple(found)
 
 
 @functools.cache
@@ -57,13 +58,14 @@ def links() -> tuple[tuple[str, str], ...]:
     return (*merged, *DEVICE_LINKS)
 
 
-def device_nodes(gpus: tuple[int, ...]) -> tuple[Bind, ...]:
+def device_nodes(spec: RunSpec) -> tuple[Bind, ...]:
     """The harmless device nodes, and those of the run's own NVIDIA GPUs (from documentation: not run on such a machine)."""
-    own = (*(f"nvidia{index}" for index in gpus), *GPU_DEVICES) if gpus else ()
-    nodes = [f"/dev/{name}" for name in (*DEVICES, *own)]
+    gpus = (*(f"nvidia{index}" for index in spec.gpus), *GPU_DEVICES) if spec.gpus else ()
+    nodes = [f"/dev/{name}" for name in (*DEVICES, *gpus)]
     return tuple(Bind(node, node, "dev") for node in nodes if Path(node).exists())
 
 
+@functools.cache  # tier M asks at each start
 def interpreter_paths(executable: str) -> tuple[str, ...]:
     """The parts of each prefix on the way from `executable` through its links (venv, pyenv, uv, conda) to the real program."""
     paths: list[str] = []
