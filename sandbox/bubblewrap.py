@@ -1,9 +1,9 @@
 """Tier A: bubblewrap builds the namespaces; our launcher, inside, adds identity, limits, Landlock and seccomp."""
 
+import os.path
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import ClassVar
 
 from sandbox import mounts, plan, supervise
@@ -58,12 +58,21 @@ def _mounts(prepared: plan.Prepared) -> list[str]:
     for bind in binds:
         if bind.kind == "dev" and not bind.target.startswith("/dev/nvidia"):
             continue  # --dev has made it
-        for parent in reversed(Path(bind.target).parents):
-            if str(parent) not in made:
-                made.add(str(parent))
-                arguments += ["--perms", "0755", "--dir", str(parent)]
+        for parent in _missing(bind.target, made):
+            made.add(parent)
+            arguments += ["--perms", "0755", "--dir", parent]
         arguments += [{"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind], bind.source, bind.target]
     for path, text in mounts.links():
         if not path.startswith("/dev/"):
             arguments += ["--symlink", text, path]
     return [*arguments, "--remount-ro", "/"]
+
+
+def _missing(target: str, made: set[str]) -> list[str]:
+    """The folders above `target` that are not made yet, outermost first."""
+    missing: list[str] = []
+    parent = os.path.dirname(target)  # noqa: PTH120  pathlib would take a millisecond for all
+    while parent not in made:
+        missing.insert(0, parent)
+        parent = os.path.dirname(parent)  # noqa: PTH120
+    return missing

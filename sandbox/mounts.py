@@ -37,7 +37,7 @@ def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]
         found[path] = Bind(str(Path(path).resolve(strict=True)), path)
     found[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
     found |= {node.target: node for node in device_nodes(spec)}  # looked for each time: CUDA's appear when it is first used
-    ordered = sorted(found.values(), key=lambda b: Path(b.target).parts)
+    ordered = sorted(found.values(), key=lambda b: b.target.split("/"))
     return tuple(b for b in ordered if not any(_shows(other, b) for other in ordered))
 
 
