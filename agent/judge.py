@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from math import inf, sqrt
-from statistics import NormalDist, fmean, stdev, variance
+from statistics import NormalDist, fmean, stdev
 from typing import Literal
 
 from pydantic import Field, FiniteFloat
@@ -194,7 +194,7 @@ def _own_noise(case: Case) -> tuple[float, int]:
     """tau and its degrees of freedom, this case's own pairs included; its own alone where that is larger."""
     before = case.noise.degrees
     own = len(case.differences) - 1
-    squares = variance(case.differences) * own + (case.noise.sd or 0.0) ** 2 * before
+    squares = _squares(case.differences) + (case.noise.sd or 0.0) ** 2 * before
     pooled = sqrt(squares / (own + before))
     return (max(pooled, stdev(case.differences)) if own > 1 else pooled), own + before
 
@@ -256,7 +256,7 @@ def noise_of(trials: Sequence[Trial]) -> Noise:
     for trial in trials:
         if len(trial.pairs) > 1:
             differences = differences_of(trial.pairs)
-            squares += variance(differences) * (len(differences) - 1)
+            squares += _squares(differences)
             degrees += len(differences) - 1
     seeds, runs = _spread_of_seeds(trials)
     paired = sqrt(squares / degrees) if degrees else None
@@ -268,30 +268,36 @@ def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:
     return tuple(pair.candidate - pair.incumbent for pair in pairs)
 
 
+def _squares(values: Sequence[float]) -> float:
+    """The sum of the squared distances to the mean; statistics.variance is exact to the last digit, and slow."""
+    mean = fmean(values)
+    return sum((value - mean) ** 2 for value in values)
+
+
 def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
     """Of the baselines, whose seeds nobody chose by their score."""
     squares = degrees = runs = 0.0
     for trial in trials:
         if trial.status == "baseline" and trial.result and len(trial.result.own) > 1:
             values = [score.value for score in trial.result.own]
-            squares += variance(values) * (len(values) - 1)
+            squares += _squares(values)
             degrees, runs = degrees + len(values) - 1, runs + len(values)
     return (sqrt(squares / degrees) if degrees else None), int(runs)
 
 
 def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
     """Pooled over codes that were scored under one seed on more than one machine."""
+    if len({score.machine for trial in trials if trial.result for score in trial.result.scores if score.machine}) < 2:
+        return None
     scores = [
         (trial.number if score.role == "candidate" else trial.against, score.seed, score.machine, score.value)
         for trial in trials if trial.result for score in trial.result.scores if score.machine
     ]  # fmt: skip
-    if len({score[2] for score in scores}) < 2:
-        return None
     squares, degrees = 0.0, 0
     for _, same in groupby(sorted(scores, key=str), key=lambda score: score[:2]):
         means = [fmean(s[3] for s in group) for _, group in groupby(same, key=lambda score: score[2])]
         if len(means) > 1:
-            squares += variance(means) * (len(means) - 1)
+            squares += _squares(means)
             degrees += len(means) - 1
     return sqrt(squares / degrees) if degrees else None
 

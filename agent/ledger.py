@@ -25,13 +25,13 @@ from agent.judge import (
     noise_of,
 )
 from agent.machine import machine_name
-from agent.pairing import comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious, unsteady
+from agent.pairing import Scores, comparable, next_run, next_seed, overdue, pairs_of, suspicious, unsteady
 from agent.preflight import foresee
 from agent.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.policy import PATIENCE, Policy
 from agent.pruning import Curve, rivals_of
-from agent.records import Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
+from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
 from agent.space import Space, changes, read_constants
 from sandbox.record import Record
 
@@ -78,6 +78,7 @@ class Ledger:
     ) -> None:
         self.history = history
         self._space_of, self._fixed, self._memory_mb = space_of, fixed, memory_mb
+        self._scores = Scores()
         self._tried = {trial.fingerprint for trial in history.trials if trial.fingerprint}
         self._tried |= {fingerprint(history.source_at(attempt.commit)) for attempt in history.in_flight}
 
@@ -86,7 +87,8 @@ class Ledger:
     @property
     def needs_baseline(self) -> bool:
         """True until the tip's own train.py has a score: at the start, and after a change by a human hand."""
-        return incumbent_of(self.history.trials) is None or bool(self.history.foreign_commits)
+        measured = any(trial.status in KEPT for trial in self.history.trials)  # the first one, mostly
+        return not measured or bool(self.history.foreign_commits)
 
     @property
     def noise(self) -> Noise:
@@ -218,7 +220,7 @@ class Ledger:
         run = self.history.run
         if run.verdict == "greedy":
             return run.seed
-        known = comparable(scores_of(self.history.trials, incumbent.number), machine_name(), self._timed)
+        known = comparable(self._scores.of(incumbent.number, self.history.trials), machine_name(), self._timed)
         return next_seed((), tuple(known), attempt.number, run.seed)
 
     def _weigh(self, attempt: Attempt, result: Result, incumbent: Trial) -> Order | Settled:
@@ -227,7 +229,7 @@ class Ledger:
         machine = result.own[-1].machine
         rerun = tuple(score for score in result.scores if score.role == "incumbent")
         own = comparable(result.own, machine, self._timed)
-        other = comparable((*scores_of(trials, incumbent.number), *rerun), machine, self._timed)
+        other = comparable((*self._scores.of(incumbent.number, trials), *rerun), machine, self._timed)
         pairs = pairs_of(own, other)
         if result.detail:
             return self._settle(attempt, result, Verdict(status="discard", reason=result.detail), pairs)

@@ -224,7 +224,9 @@ class Loop:
         return self._bounds.left(self._measured + under_way, seconds, cost), self._bounds.dollars(cost)
 
     def _cost(self) -> float:
-        """Dollars spent on proposals so far, those without a verdict included."""
+        """Dollars spent on proposals so far, those without a verdict included; not counted where there is no bound on them."""
+        if self._bounds.max_cost is None:
+            return 0.0
         judged = [trial.proposal for trial in self._ledger.history.trials]
         return cost_of([*judged, *(attempt.proposal for attempt in (*self._running.values(), *self._waiting)), *self._staged])
 

@@ -1,5 +1,6 @@
 """Which runs may be compared, and which one to make next: paired seeds, one machine, one speed, alternating in time. Pure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from agent.records import Pair, Role, Score, Trial
@@ -14,14 +15,24 @@ UNSTEADY = 0.05
 CHECK_EVERY = 25
 
 
-def scores_of(trials: Sequence[Trial], number: int) -> tuple[Score, ...]:
-    """Everything that was measured of the code of trial `number`, oldest first: as a candidate, and as an incumbent since."""
-    found: list[Score] = []
-    for trial in trials:
-        role = "candidate" if trial.number == number else "incumbent" if trial.against == number else None
-        if role and trial.result:
-            found += [score for score in trial.result.scores if score.role == role]
-    return tuple(found)
+class Scores:
+    """Everything that was measured of each code of a run; it looks at each trial once, however often it is asked."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._of: defaultdict[int, list[Score]] = defaultdict(list)
+
+    def of(self, number: int, trials: Sequence[Trial]) -> tuple[Score, ...]:
+        """Of the code of trial `number`, oldest first: as a candidate, and as an incumbent since. trials: those of last time,
+        and what came after them.
+        """
+        for trial in trials[self._seen :]:
+            for score in trial.result.scores if trial.result else ():
+                code = trial.number if score.role == "candidate" else trial.against
+                if code is not None:
+                    self._of[code].append(score)
+        self._seen = len(trials)
+        return tuple(self._of[number])
 
 
 def comparable(scores: Sequence[Score], machine: str, timed: bool) -> dict[int, Score]:

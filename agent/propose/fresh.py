@@ -23,7 +23,8 @@ def fresh(
     Where DRAWS were all old, ever more constants of the last one are redrawn. UsageFault where that finds nothing either:
     the space is used up.
     """
-    tried = {key_of(space.repair(space.default)), *(observation.key for observation in seen if not observation.foreign)}
+    # A list: to look through it once or twice takes less than to hash all of it.
+    tried = [key_of(space.repair(space.default)), *(observation.key for observation in seen if not observation.foreign)]
     configuration = space.repair(space.default)
     for _ in range(DRAWS):
         configuration = space.repair(draw())

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from statistics import median
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from agent.propose.context import Context
 from agent.pruning import loss_at
@@ -15,6 +15,8 @@ from agent.space import Space, read_constants
 PRUNED = "pruned"
 # Of the finished trials that had a lower loss at that point, the nearest so many.
 NEIGHBOURS = 3
+# A history is looked at anew for each proposal; of so many trials it is remembered what came of that.
+REMEMBERED = 4096
 Key = tuple[tuple[str, Value], ...]
 Curve = tuple[tuple[float, float], ...]
 
@@ -88,24 +90,24 @@ def _on_our_footing(context: Context, done: Sequence[Observation]) -> list[Obser
 
 
 class _Same:
-    """A trial as a key: equal to itself alone, because comparing what it holds would take longer than making it anew."""
+    """An object as a key: equal to itself alone, because comparing what it holds would take longer than making it anew."""
 
-    __slots__ = ("trial",)
+    __slots__ = ("it",)
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
+    def __init__(self, it: Any) -> None:
+        self.it = it
 
     def __hash__(self) -> int:
-        return id(self.trial)
+        return id(self.it)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.trial is other.trial
+        return isinstance(other, _Same) and self.it is other.it
 
 
-@lru_cache(maxsize=4096)
-def _observed(same: _Same) -> Observation | None:
+@lru_cache(maxsize=REMEMBERED)
+def _observed(trial: _Same) -> Observation | None:
     """What a trial teaches, remembered: all of a history but its end is what the last proposal saw."""
-    return observation_of(same.trial)
+    return observation_of(trial.it)
 
 
 def observation_of(trial: Trial) -> Observation | None:
@@ -127,9 +129,8 @@ def fit(space: Space, observations: Iterable[Observation]) -> list[Observation]:
 
     What was given up is taken for what its curve promises, no better than the median: the methods know scores and failures only.
     """
-    repaired = _repairs(space)
-    fitting = [(seen, repaired(seen.key)) for seen in observations]
-    fitted = [seen if seen.configuration == fit else replace(seen, configuration=fit) for seen, fit in fitting]
+    fits = _fits(space)
+    fitted = [fits(_Same(seen)) for seen in observations]
     scored = [seen for seen in fitted if seen.value is not None]
     return [replace(seen, outcome=_promise(seen, scored), estimated=True) if seen.pruned else seen for seen in fitted]
 
@@ -146,14 +147,16 @@ def _promise(given_up: Observation, scored: Sequence[Observation]) -> float | No
 
 
 @lru_cache(maxsize=4)
-def _repairs(space: Space) -> Callable[[Key], Configuration]:
-    """Repairs into `space`, remembered: a history is fitted anew for each proposal, and all but its end is the same."""
+def _fits(space: Space) -> Callable[[_Same], Observation]:
+    """Moves an observation into `space`, remembered likewise."""
 
-    @cache
-    def repaired(key: Key) -> Configuration:
-        return space.repair(dict(key))
+    @lru_cache(maxsize=REMEMBERED)
+    def fitted(same: _Same) -> Observation:
+        seen: Observation = same.it
+        configuration = space.repair(seen.configuration)
+        return seen if seen.configuration == configuration else replace(seen, configuration=configuration)
 
-    return repaired
+    return fitted
 
 
 def key_of(configuration: Configuration) -> Key:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.pairing import CHECK_EVERY, comparable, next_run, next_seed, overdue, pairs_of, scores_of, suspicious, unsteady
+from agent.pairing import CHECK_EVERY, Scores, comparable, next_run, next_seed, overdue, pairs_of, suspicious, unsteady
 from agent.records import Pair, Proposal, Provenance, Result, Role, Score, Trial
 
 
@@ -19,8 +19,8 @@ def trial(number: int, status: str, *scores: Score, against: int | None = None) 
 def test_an_incumbent_is_known_by_all_its_runs() -> None:
     baseline = trial(0, "baseline", score(1.0, 0), score(1.1, 1))
     later = trial(1, "discard", score(1.2, 1), score(1.3, 2, "incumbent"), score(1.4, 2), against=0)
-    assert [s.value for s in scores_of([baseline, later], 0)] == [1.0, 1.1, 1.3]
-    assert [s.value for s in scores_of([baseline, later], 1)] == [1.2, 1.4]
+    assert [s.value for s in Scores().of(0, [baseline, later])] == [1.0, 1.1, 1.3]
+    assert [s.value for s in Scores().of(1, [baseline, later])] == [1.2, 1.4]
 
 
 def test_another_machine_or_another_speed_is_not_compared() -> None:
