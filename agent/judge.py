@@ -5,6 +5,10 @@ the order of the data) is often most of the spread, so a candidate is only ever 
 seed: of the difference d = y(candidate, seed) - y(incumbent, seed), luck cancels and noise of standard deviation tau is left.
 tau is pooled over all trials of the run that were paired more than once; a candidate that proves noisier is held to its own.
 
+The incumbent's luck. Its scores stand for all the while it is the incumbent: where one of them is a bad one, everything looks
+better than it is. So each is held against what was tried since. Most changes are for the worse; where the median of what was
+discarded did better than the incumbent under a seed, that is the incumbent's bad luck there, and is taken off (`bad_luck`).
+
 The test. The first run screens. What is not better by SCREEN tau is discarded at once, what is better beyond doubt is kept at
 once, and only what lies between is run again, pair by pair, until it is decided or LOOKS pairs are spent. Each look is a
 t-test of the mean difference at level BOOST * false_keeps / 100: as only the few candidates that pass the screen are ever
@@ -20,7 +24,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from math import inf, sqrt
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean, median, stdev
 from typing import Literal
 
 from pydantic import Field, FiniteFloat
@@ -31,17 +35,17 @@ from sandbox.record import Record
 VerdictRule = Literal["sequential", "greedy"]
 
 # In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
-SCREEN = 0.83
-# Better by more than this on the screen (over four standard deviations of a run), and by what the budget asks, is no luck.
-BEYOND_DOUBT = 2.95
-SCREEN_SHARE = 0.6
-BOOST = 18.0
-# Degrees of freedom at which a look is held to half of its final level.
-SOBER = 20
+SCREEN = 0.77
+# Better by more than this on the screen (four standard deviations of a run), and by what the budget asks, is no luck.
+BEYOND_DOUBT = 2.8
+SCREEN_SHARE = 0.9
+BOOST = 26.0
+# Degrees of freedom at which a look is held to a quarter of its final level.
+SOBER = 10
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again: that is how it is learnt.
 MIN_DEGREES = 3
 # In standard errors: a mean that lies below these after the first, second, … confirming pair is not worth another one.
-FUTILITY = (1.0, 1.2, 1.4, 1.6)
+FUTILITY = (1.05, 1.25, 1.45, 1.65)
 LOOKS = len(FUTILITY) + 1
 # A simplification may cost this much (in tau) over a whole run, each counted at its loss plus one standard error.
 ALLOWANCE = 1.5
@@ -98,10 +102,12 @@ class Noise(Record):
 class Case(Record):
     """What is known of one candidate. differences: candidate minus incumbent, a seed each; the first is the screen's.
 
-    noise: the run's, without this case. simpler: code was deleted and none added; allowance: what that may still cost.
+    luck: of each difference, what is the incumbent's bad luck (zero or negative); none for none. noise: the run's, without this
+    case. simpler: code was deleted and none added; allowance: what that may still cost.
     """
 
     differences: tuple[FiniteFloat, ...] = Field(min_length=1)
+    luck: tuple[FiniteFloat, ...] = ()
     noise: Noise = Noise()
     simpler: bool = False
     allowance: FiniteFloat = 0.0
@@ -142,7 +148,13 @@ def decide(case: Case, rule: Rule) -> Decision:
         return _settled(case, True, "simpler, and scores exactly the same").model_copy(update={"charge": 0.0})
     if first == 0:
         return _settled(case, False, "scores exactly as the incumbent does under the same seed: nothing changed")
-    return _screen(case, rule) if len(case.differences) == 1 else _look(case, rule)
+    luck = case.luck or (0.0,) * len(case.differences)
+    fair = tuple(seen - bad for seen, bad in zip(case.differences, luck, strict=True))
+    case = case.model_copy(update={"differences": fair, "luck": ()})
+    decision = _screen(case, rule) if len(fair) == 1 else _look(case, rule)
+    if not any(luck):
+        return decision
+    return decision.model_copy(update={"reason": f"{decision.reason}; {fmean(luck):+.6f} was the incumbent's bad luck"})
 
 
 # ---------------------------------------------------------------- sequential
@@ -187,7 +199,7 @@ def _look(case: Case, rule: Rule) -> Decision:
 
 def _level(rule: Rule, degrees: int) -> float:
     """The chance that a look leaves to luck, where tau has so many degrees of freedom."""
-    return min(0.25, BOOST * rule.alpha * degrees / (degrees + SOBER))
+    return min(0.25, BOOST * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
@@ -261,6 +273,27 @@ def noise_of(trials: Sequence[Trial]) -> Noise:
     seeds, runs = _spread_of_seeds(trials)
     paired = sqrt(squares / degrees) if degrees else None
     return Noise(sd=paired, degrees=degrees, seeds=seeds, runs=runs, machines=_spread_of_machines(trials))
+
+
+def bad_luck(discarded: Sequence[float]) -> float:
+    """What of the incumbent's score under a seed is bad luck, zero or negative, by the differences of what was discarded to it.
+
+    Its difference to itself, zero, is one of them: a single candidate that did better says half of what it could.
+    """
+    return min(0.0, median([0.0, *discarded]))
+
+
+def luck_of(trials: Sequence[Trial], incumbent: int, pairs: Sequence[Pair]) -> tuple[float, ...]:
+    """The bad luck of trial `incumbent` in each of the pairs, by all that was discarded against the same score of its."""
+    discarded: dict[tuple[int, float], list[float]] = {(pair.seed, pair.incumbent): [] for pair in pairs}
+    for trial in reversed(trials):
+        if trial.number == incumbent:
+            break
+        if trial.against == incumbent and trial.status == "discard":
+            for pair in trial.pairs:
+                if (pair.seed, pair.incumbent) in discarded:
+                    discarded[pair.seed, pair.incumbent].append(pair.candidate - pair.incumbent)
+    return tuple(bad_luck(discarded[pair.seed, pair.incumbent]) for pair in pairs)
 
 
 def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:

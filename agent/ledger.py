@@ -22,6 +22,7 @@ from agent.judge import (
     decide,
     differences_of,
     incumbent_of,
+    luck_of,
     noise_of,
 )
 from agent.machine import machine_name
@@ -247,7 +248,8 @@ class Ledger:
         history, noise = self.history, self.noise
         base, source = history.source_at(attempt.parent), history.source_at(attempt.commit)
         case = Case(
-            differences=differences_of(pairs), noise=noise, simpler=code_lines(source) < code_lines(base),
+            differences=differences_of(pairs), luck=luck_of(history.trials, self._incumbent(attempt).number, pairs), noise=noise,
+            simpler=code_lines(source) < code_lines(base),
             allowance=allowance_of(history.trials, noise),
         )  # fmt: skip
         return decide(case, Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps))

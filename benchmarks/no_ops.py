@@ -2,8 +2,9 @@
 
 The bundled workspace, small enough that a trial takes seconds on a CPU: real git, sandbox, training and sealed scores. Each
 edit draws some unused random numbers before the model is made: another program to the ledger, other initial weights under
-the same seed, and on average exactly the same model. Whatever is kept is a false keep. With the same seed on a CPU and a budget
-in steps, an edit that left the random numbers alone would score the same to the last digit.
+the same seed, and on average exactly the same model. Whatever is kept is a false keep. Each draws STRIDE more than the one
+before: a few more would move the weights of that one by a few places, and give almost its score. With the same seed on a CPU
+and a budget in steps, an edit that left the random numbers alone would score the same to the last digit.
 """
 
 import argparse
@@ -46,13 +47,14 @@ SMALL = {
         "TOTAL_BATCH_SIZE": "2**9",
     },
 }
+STRIDE = 1009
 MADE = 'model = build_model(meta["vocab_size"]).to(device)'
 
 
 def no_op(number: int) -> Proposal:
     """An edit that leaves the model as it is, on average."""
-    edit = ReplaceStatements(old=MADE, new=f"torch.rand({number})\n{MADE}", within="train")
-    return listed(f"draw {number} random numbers and forget them", edit)
+    edit = ReplaceStatements(old=MADE, new=f"torch.rand({STRIDE * number})\n{MADE}", within="train")
+    return listed(f"draw {STRIDE * number} random numbers and forget them", edit)
 
 
 def listed(hypothesis: str, *edits: Edit) -> Proposal:

@@ -16,6 +16,7 @@ by its users' repeats.
 """
 
 import argparse
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
@@ -23,7 +24,7 @@ from statistics import fmean, variance
 
 import numpy as np
 
-from agent.judge import Case, Decision, Discard, Keep, Noise, Rerun, Rule, critical, decide
+from agent.judge import Case, Decision, Discard, Keep, Noise, Rerun, Rule, bad_luck, critical, decide
 from agent.pairing import next_seed
 
 Decide = Callable[[Case, Rule], Decision]
@@ -86,6 +87,7 @@ class Night:
     runs: int = 0
     luck: dict[int, float] = field(default_factory=dict)
     incumbent: dict[int, float] = field(default_factory=dict)
+    discarded: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     squares: float = 0.0
     degrees: int = 0
 
@@ -105,16 +107,20 @@ class Night:
             own[seed] = self.train(self.quality + effect, seed)
             if seed not in self.incumbent:
                 self.incumbent[seed] = self.train(self.quality, seed)
-            differences = tuple(own[s] - self.incumbent[s] for s in own)
-            decision = self.decide(Case(differences=differences, noise=noise), self.rule)
+            differences = {s: own[s] - self.incumbent[s] for s in own}
+            luck = tuple(bad_luck(self.discarded[s]) for s in own)
+            decision = self.decide(Case(differences=tuple(differences.values()), luck=luck, noise=noise), self.rule)
             if not isinstance(decision, Rerun):
                 break
         if len(own) > 1:
-            self.squares += variance(differences) * (len(own) - 1)
+            self.squares += variance(differences.values()) * (len(own) - 1)
             self.degrees += len(own) - 1
         if isinstance(decision, Keep):
             self.quality, self.incumbent = self.quality + effect, own
             self.claimed += decision.delta
+            self.discarded.clear()
+        for seed, difference in () if isinstance(decision, Keep) else differences.items():
+            self.discarded[seed].append(difference)
         return isinstance(decision, Keep)
 
     def replicated(self) -> float:

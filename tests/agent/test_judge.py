@@ -5,7 +5,22 @@ from statistics import stdev
 
 import pytest
 
-from agent.judge import ALLOWANCE, LOOKS, Case, Discard, Keep, Noise, Rerun, Rule, allowance_of, decide, incumbent_of, noise_of
+from agent.judge import (
+    ALLOWANCE,
+    LOOKS,
+    Case,
+    Discard,
+    Keep,
+    Noise,
+    Rerun,
+    Rule,
+    allowance_of,
+    bad_luck,
+    decide,
+    incumbent_of,
+    luck_of,
+    noise_of,
+)
 from agent.records import Pair, Proposal, Provenance, Result, Score, Trial
 from benchmarks.verdicts import measure, nights, published_effects
 
@@ -32,9 +47,9 @@ def trial(number: int, status: str, *values: float, pairs: Sequence[Pair] = (), 
         ((-0.012, 0.010), KNOWN, Discard),  # a lucky screen
         ((-0.012, -0.030), KNOWN, Keep),
         ((-0.012, -0.010), KNOWN, Rerun),
-        ((-0.012, -0.010, -0.008, -0.002), KNOWN, Rerun),
-        ((-0.012, -0.010, -0.008, -0.002, -0.0025), KNOWN, Rerun),
-        ((-0.012, -0.010, -0.008, -0.002, -0.0025, -0.002), KNOWN, Discard),  # enough looks
+        ((-0.012, -0.010, -0.006, -0.002), KNOWN, Rerun),
+        ((-0.012, -0.010, -0.006, -0.003, -0.0025), Noise(sd=0.01, degrees=8), Rerun),
+        ((-0.012, -0.010, -0.006, -0.003, -0.0025, -0.002), Noise(sd=0.01, degrees=8), Discard),  # enough looks
         ((-0.012, -0.010, -0.012), KNOWN, Keep),
         ((-0.012, -0.010, -0.012), Noise(sd=0.01, degrees=3), Rerun),  # as good, and less is known of the noise
         ((-0.012, -0.010, -0.010, -0.012), KNOWN, Keep),
@@ -75,6 +90,27 @@ def test_a_candidate_noisier_than_the_run_is_held_to_its_own_noise() -> None:
     wild = (-0.10, 0.06, -0.09)
     assert not isinstance(decide(Case(differences=wild, noise=KNOWN), OURS), Keep)
     assert isinstance(decide(Case(differences=(-0.043, -0.041, -0.046), noise=KNOWN), OURS), Keep)
+
+
+def test_the_incumbents_bad_luck_is_no_merit_of_the_candidates() -> None:
+    lucky = Case(differences=(-0.012, -0.010, -0.012), noise=KNOWN)
+    assert isinstance(decide(lucky, OURS), Keep)
+    assert not isinstance(decide(lucky.model_copy(update={"luck": (-0.006, -0.006, -0.006)}), OURS), Keep)
+    same = Case(differences=(0.0,), luck=(-0.1,), noise=KNOWN)
+    assert "nothing changed" in decide(same, OURS).reason, "what is the same program stays that"
+
+
+def test_bad_luck_is_what_most_of_the_discarded_did_better_under_that_seed() -> None:
+    def tried(number: int, candidate: float, status: str = "discard", incumbent: float = 1.0, against: int = 0) -> Trial:
+        pairs = [Pair(seed=3, candidate=candidate, incumbent=incumbent)]
+        return trial(number, status, candidate, pairs=pairs, against=against)
+
+    better = [tried(n, 0.98 + n / 1000) for n in range(1, 6)]
+    others = [tried(6, 0.1, "keep"), tried(7, 0.1, against=6), tried(8, 0.1, incumbent=0.9)]
+    trials, asked = [trial(0, "baseline", 1.0), *better, *others], [Pair(seed=s, candidate=0.99, incumbent=1.0) for s in (3, 4)]
+    assert luck_of(trials, 0, asked) == pytest.approx((-0.0165, 0.0)), "five differences, and its own of zero"
+    assert bad_luck([0.1, 0.2]) == 0, "most changes are for the worse"
+    assert bad_luck([-0.2]) == -0.1
 
 
 @pytest.mark.parametrize(("difference", "decision"), [(-1e-9, Keep), (0.0, Discard), (0.1, Discard)])
