@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.researcher import TRAIN, fsck, git, ledger, miniature, statuses, type_in
 
 
@@ -22,6 +24,7 @@ def upstream(folder: Path) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_a_branch_is_adopted_looked_at_and_gone_on_from(tmp_path: Path) -> None:
     home = upstream(tmp_path / "upstream")
     arguments = ("--results", "results.tsv", "--model", "none", "--method", "random", "--budget", "1steps", "--tag", "t")

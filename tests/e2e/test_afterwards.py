@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.researcher import git, ledger, miniature, type_in
 
 
+@pytest.mark.slow
 def test_a_night_is_replicated_ablated_and_finalized(tmp_path: Path) -> None:
     home = miniature(tmp_path / "a night")
     nothing = type_in(home, "replicate")

@@ -67,6 +67,7 @@ def test_hopeless_trainings_are_given_up(home: Path) -> None:
     fsck(repository)
 
 
+@pytest.mark.slow
 def test_it_runs_with_no_configuration(home: Path) -> None:
     repository = home / "research"
     run = autoresearch(home, "start", "--model", "none", "--trials", "2")

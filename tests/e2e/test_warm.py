@@ -12,6 +12,7 @@ from tests.e2e.researcher import TRAIN, fsck, git, ledger, miniature, type_in
 CRASHING = TRAIN.replace("time.sleep(pause)", "time.sleep(pause)\nassert LR < 0.6, 'diverged'")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_begins_with_what_another_one_found(tmp_path: Path) -> None:
     first = miniature(tmp_path / "first", CRASHING)

@@ -126,6 +126,7 @@ def test_every_preset_parses_and_has_the_space_that_it_says(tmp_path: Path, pres
     assert git(tmp_path, "status", "--porcelain") == "", "autoresearch.toml is in the first commit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_builds_its_model_on_the_cpu(tmp_path: Path, preset: str) -> None:
     """Shapes only (torch's meta device): the large ones would take gigabytes."""
