@@ -4,7 +4,8 @@ Scores are drawn from the model in agent/judge.py: quality, plus what the seed d
 deviation 1 sigma. Three rules decide on the same draws: greedy (karpathy/autoresearch's), fixed (five paired runs of every
 candidate, a t-test at the budget), and ours. Printed, for each rule:
 
-    false keeps    in 100 trials that change nothing, and of those in the first 20, when the noise is hardly known
+    false keeps    in 100 trials that change nothing, and of those in the first 20, when the noise is hardly known; and the
+                   share of nights of 60 such trials that keep any
     power          share kept of candidates that are 1, 2, 3 sigma better, one of ten among 60 trials that are worse or equal
     repeats        share of all training runs that repeat one, on the published history
     gap            recorded minus true total gain on that history, in sigma; negative: more was claimed than is there
@@ -150,6 +151,7 @@ class Row:
 
     false_keeps: Mean
     early: Mean
+    spoilt: Mean
     power: tuple[Mean, ...]
     repeats: Mean
     kept: Mean
@@ -188,6 +190,7 @@ def measure(name: str, rule: Rule, count: int, sigma: float, seeds: float) -> Ro
     return Row(
         false_keeps=Mean.of([sum(kept) for _, kept in idle]),
         early=Mean.of([sum(kept[:20]) for _, kept in idle]),
+        spoilt=Mean.of([float(any(kept[:60])) for _, kept in idle]),
         power=tuple(power),
         repeats=Mean.of([1 - (len(history) + 1) / night.runs for night, _ in published]),
         kept=Mean.of([sum(kept) for _, kept in published]),
@@ -209,7 +212,7 @@ def main() -> None:
     for name in RULES:
         row = measure(name, rule, options.nights, options.sigma, options.seeds)
         powers = ", ".join(f"{power:.1%}" for power in row.power)
-        kept = f"{row.false_keeps:.2f} false keeps, {row.early:.2f} early"
+        kept = f"{row.false_keeps:.2f} false keeps, {row.early:.2f} early, {row.spoilt:.0%} of nights"
         print(f"{name}: {kept}; power {powers}; {row.repeats:.1%} of runs repeat", flush=True)
         print(f"        {row.kept:.1f} of 125 kept; gap {row.gap:+.2f}; after {row.after:+.2f}", flush=True)
 

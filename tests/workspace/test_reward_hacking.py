@@ -21,7 +21,8 @@ from tests.sandbox.tiers import folders
 
 SMALL = {"DEPTH": "2", "ASPECT_RATIO": "16", "HEAD_DIM": "16", "TOTAL_BATCH_SIZE": "512", "DEVICE_BATCH_SIZE": "16"}
 SAVE = 'save_model(model, str(out / "model.safetensors"))'
-SLOW = pytest.mark.slow  # the wall clock has to run out
+QUICK = ("refused", "invalid")
+SLOW = pytest.mark.slow  # what is scored honestly is compared with the honest run, and what never ends has to be waited for
 WALL = 40.0
 STEPS = Budget(amount=4, unit="steps")
 CAPPED = "return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)"
@@ -165,7 +166,7 @@ def trained(runner, source, data, budget=STEPS):
     return result
 
 
-@pytest.mark.parametrize("cheat", [pytest.param(n, marks=SLOW) if ends == "timeout" else n for n, (ends, _) in CHEATS.items()])
+@pytest.mark.parametrize("cheat", [n if ends in QUICK else pytest.param(n, marks=SLOW) for n, (ends, _) in CHEATS.items()])
 def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch):
     expected, edits = CHEATS[cheat]
     monkeypatch.setattr(measuring, "MIN_SCORE_SECONDS", WALL)  # what never ends need not be watched for long
