@@ -236,7 +236,7 @@ class Ledger:
             return self._settle(attempt, result, Verdict(status="discard", reason=result.detail), pairs)
         if not rerun and self._doubtful(result, incumbent, other):
             return Order(commit=incumbent.attempt, seed=result.own[-1].seed, role="incumbent", why="is the machine still itself?")
-        decision = self._decide(attempt, pairs) if pairs else Rerun(reason="nothing to compare with yet")
+        decision = self._decide(attempt, incumbent, pairs) if pairs else Rerun(reason="nothing to compare with yet")
         if isinstance(decision, Rerun) and len(result.scores) < MAX_RUNS and not self._stale(attempt):
             seed, role = next_run(own, other, attempt.number, run.seed)
             return Order(
@@ -244,13 +244,12 @@ class Ledger:
             )
         return self._settle(attempt, result, self._verdict(attempt, decision), pairs)
 
-    def _decide(self, attempt: Attempt, pairs: tuple[Pair, ...]) -> Decision:
+    def _decide(self, attempt: Attempt, incumbent: Trial, pairs: tuple[Pair, ...]) -> Decision:
         history, noise = self.history, self.noise
         base, source = history.source_at(attempt.parent), history.source_at(attempt.commit)
         case = Case(
-            differences=differences_of(pairs), luck=luck_of(history.trials, self._incumbent(attempt).number, pairs), noise=noise,
-            simpler=code_lines(source) < code_lines(base),
-            allowance=allowance_of(history.trials, noise),
+            differences=differences_of(pairs), luck=luck_of(history.trials, incumbent.number, pairs), noise=noise,
+            simpler=code_lines(source) < code_lines(base), allowance=allowance_of(history.trials, noise),
         )  # fmt: skip
         return decide(case, Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps))
 

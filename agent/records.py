@@ -323,7 +323,8 @@ class Trial(Record):
     pairs: tuple[Pair, ...] = ()
     """What the verdict rests on: the screen's pair first, then those that confirm."""
     delta: FiniteFloat | None = None
-    """Mean difference to the incumbent over the confirming pairs, or the screen's where there are none; negative is better."""
+    """Mean difference to the incumbent over the confirming pairs, or the screen's where there are none, less what is luck
+    (agent/judge.py); negative is better."""
     interval: tuple[FiniteFloat, FiniteFloat] | None = None
     """Of delta, at 95 %."""
     estimate: FiniteFloat | None = None
