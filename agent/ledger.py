@@ -221,7 +221,7 @@ class Ledger:
         run = self.history.run
         if run.verdict == "greedy":
             return run.seed
-        known = comparable(self._scores.of(incumbent.number, self.history.trials), machine_name(), self._timed)
+        known = comparable(self._scores.of(incumbent.number, self.history.trials), machine_name(), self._tolerance())
         return next_seed((), tuple(known), attempt.number, run.seed)
 
     def _weigh(self, attempt: Attempt, result: Result, incumbent: Trial) -> Order | Settled:
@@ -229,8 +229,9 @@ class Ledger:
         run, trials = self.history.run, self.history.trials
         machine = result.own[-1].machine
         rerun = tuple(score for score in result.scores if score.role == "incumbent")
-        own = comparable(result.own, machine, self._timed)
-        other = comparable((*self._scores.of(incumbent.number, trials), *rerun), machine, self._timed)
+        tolerance = self._tolerance(result.scores)
+        own = comparable(result.own, machine, tolerance)
+        other = comparable((*self._scores.of(incumbent.number, trials), *rerun), machine, tolerance)
         pairs = pairs_of(own, other)
         if result.detail:
             return self._settle(attempt, result, Verdict(status="discard", reason=result.detail), pairs)
@@ -258,7 +259,8 @@ class Ledger:
         if not self._timed or self.history.run.verdict == "greedy" or len(result.own) > 1:
             return False
         there = incumbent.result.parameters if incumbent.result else None
-        slow = suspicious(result.own[0], result.parameters, next(reversed(known.values()), None), there)
+        newest = next(reversed(known.values()), None)
+        slow = suspicious(result.own[0], result.parameters, newest, there, self._scores.tolerance(self.history.trials))
         return slow or overdue(self.history.trials, incumbent.number)
 
     def _verdict(self, attempt: Attempt, decision: Decision) -> Verdict:
@@ -326,6 +328,10 @@ class Ledger:
     def _timed(self) -> bool:
         """Whether the machine's speed moves scores."""
         return self.history.run.budget.unit == "s"
+
+    def _tolerance(self, fresh: Sequence[Score] = ()) -> float | None:
+        """By how much the speeds of runs that are compared may differ; None where that is all the same."""
+        return self._scores.tolerance(self.history.trials, fresh) if self._timed else None
 
 
 def _admitted(source: str, edits: Sequence[Edit], space: Space, fixed: Fixed, tried: Collection[str]) -> str | Refused:

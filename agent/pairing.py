@@ -1,12 +1,18 @@
 """Which runs may be compared, and which one to make next: paired seeds, one machine, one speed, alternating in time. Pure."""
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
+from math import log
+from statistics import median
 
 from agent.records import Pair, Role, Score, Trial
 
 # A machine that trains the same code slower than this share of before has changed: what it measured before is not comparable.
 SAME_SPEED = 0.85
+# Where its speed goes up and down from run to run, it takes this many times the usual step (three standard deviations).
+BEYOND_JITTER = 4.5
 # A candidate as large as the incumbent, and slower than this: the incumbent is run again before anybody blames the idea.
 SUSPICIOUS_SPEED = 0.75
 # A machine on which equal code trains at speeds that differ by more than this: a budget in seconds measures its load as well.
@@ -21,31 +27,58 @@ class Scores:
     def __init__(self) -> None:
         self._seen = 0
         self._of: defaultdict[int, list[Score]] = defaultdict(list)
+        self._steps: list[float] = []  # ascending
 
     def of(self, number: int, trials: Sequence[Trial]) -> tuple[Score, ...]:
         """Of the code of trial `number`, oldest first: as a candidate, and as an incumbent since. trials: those of last time,
         and what came after them.
         """
+        self._read(trials)
+        return tuple(self._of[number])
+
+    def tolerance(self, trials: Sequence[Trial], fresh: Sequence[Score] = ()) -> float:
+        """How far apart speeds may be, as a difference of logarithms, before the machine counts as another one.
+
+        A step is what lies between two runs of equal code that one trial made; their median tells a machine that goes up and down
+        all the time from one that has changed once. trials: as in `of`. fresh: what the trial at hand has measured.
+        """
+        self._read(trials)
+        steps = sorted((*self._steps, *_steps(fresh))) if fresh else self._steps
+        usual = median(steps) if steps else 0.0
+        return max(-log(SAME_SPEED), BEYOND_JITTER * usual)
+
+    def _read(self, trials: Sequence[Trial]) -> None:
         for trial in trials[self._seen :]:
-            for score in trial.result.scores if trial.result else ():
+            scores = trial.result.scores if trial.result else ()
+            for score in scores:
                 code = trial.number if score.role == "candidate" else trial.against
                 if code is not None:
                     self._of[code].append(score)
+            for step in _steps(scores):
+                insort(self._steps, step)
         self._seen = len(trials)
-        return tuple(self._of[number])
 
 
-def comparable(scores: Sequence[Score], machine: str, timed: bool) -> dict[int, Score]:
-    """The newest score under each seed on `machine`; where training is timed, only those measured at the newest one's speed."""
+def _steps(scores: Sequence[Score]) -> list[float]:
+    """By how much the speed of each code changed from run to run, in the scores of one trial."""
+    codes = ([score for score in scores if score.role == role] for role in ("candidate", "incumbent"))
+    return [
+        abs(log(after.speed / before.speed))
+        for runs in codes for before, after in pairwise(runs)
+        if before.speed and after.speed and before.machine == after.machine
+    ]  # fmt: skip
+
+
+def comparable(scores: Sequence[Score], machine: str, tolerance: float | None) -> dict[int, Score]:
+    """The newest score under each seed on `machine`; where training is timed, only those measured at the newest one's speed.
+
+    tolerance: as `Scores.tolerance` gives it; None where training is not timed.
+    """
     here = [score for score in scores if score.machine == machine]
     speeds = [score.speed for score in here if score.speed]
-    if timed and speeds:
-        here = [score for score in here if score.speed and _same_speed(score.speed, speeds[-1])]
+    if tolerance is not None and speeds:
+        here = [score for score in here if score.speed and abs(log(score.speed / speeds[-1])) <= tolerance]
     return {score.seed: score for score in here}
-
-
-def _same_speed(one: float, other: float) -> bool:
-    return min(one, other) >= SAME_SPEED * max(one, other)
 
 
 def pairs_of(own: dict[int, Score], other: dict[int, Score]) -> tuple[Pair, ...]:
@@ -74,11 +107,11 @@ def next_run(own: dict[int, Score], incumbent: dict[int, Score], number: int, fi
     return seed, "incumbent" if seed not in incumbent and len(own) % 2 else "candidate"
 
 
-def suspicious(screen: Score, parameters: int | None, incumbent: Score | None, there: int | None) -> bool:
-    """Whether a candidate's first run was so slow that the machine may be to blame."""
+def suspicious(screen: Score, parameters: int | None, incumbent: Score | None, there: int | None, tolerance: float) -> bool:
+    """Whether a candidate's first run was so slow that the machine may be to blame. tolerance: as `Scores.tolerance` gives it."""
     if incumbent is None or not screen.speed or not incumbent.speed or parameters != there:
         return False
-    return screen.speed < SUSPICIOUS_SPEED * incumbent.speed
+    return log(incumbent.speed / screen.speed) > max(-log(SUSPICIOUS_SPEED), tolerance)
 
 
 def unsteady(scores: Sequence[Score]) -> float | None:

@@ -25,8 +25,27 @@ def test_an_incumbent_is_known_by_all_its_runs() -> None:
 
 def test_another_machine_or_another_speed_is_not_compared() -> None:
     scores = [score(1.0, 0), score(1.1, 1, machine="other"), score(1.2, 2, speed=5.0), score(1.3, 3, speed=5.2)]
-    assert list(comparable(scores, "m", timed=False)) == [0, 2, 3]
-    assert list(comparable(scores, "m", timed=True)) == [2, 3], "the machine has slowed down since"
+    assert list(comparable(scores, "m", None)) == [0, 2, 3]
+    assert list(comparable(scores, "m", Scores().tolerance([]))) == [2, 3], "the machine has slowed down since"
+
+
+def test_a_machine_that_goes_up_and_down_is_not_one_that_has_slowed_down() -> None:
+    """The same two speeds: taking turns they are this machine's way, and a step from one to the other is a change."""
+    up_and_down = [score(1.0, seed, speed=6.0 if seed % 2 else 10.0) for seed in range(4)]
+    one_step = [score(1.0, seed, speed=6.0 if seed > 1 else 10.0) for seed in range(4)]
+    jitter = Scores().tolerance([trial(0, "baseline", *up_and_down)])
+    drift = Scores().tolerance([trial(0, "baseline", *one_step)])
+    assert list(comparable(up_and_down, "m", jitter)) == [0, 1, 2, 3]
+    assert list(comparable(one_step, "m", drift)) == [2, 3]
+
+
+def test_only_runs_of_equal_code_on_one_machine_tell_how_unsteady_it_is() -> None:
+    steady = Scores().tolerance([])
+    larger = trial(1, "discard", score(1.0, 0, speed=2.0), score(1.0, 0, "incumbent"), score(1.0, 1, speed=2.0), against=0)
+    moved = trial(2, "discard", score(1.0, 0), score(1.0, 1, machine="other", speed=3.0), against=0)
+    silent = trial(3, "discard", score(1.0, 0, speed=None), score(1.0, 1), against=0)
+    assert Scores().tolerance([larger, moved, silent]) == steady
+    assert Scores().tolerance([], [score(1.0, 0), score(1.0, 1, speed=5.0)]) > steady, "what the trial at hand shows counts"
 
 
 def test_pairs_are_of_common_seeds_in_the_candidates_order() -> None:
@@ -53,10 +72,12 @@ def test_runs_take_turns_where_both_are_needed() -> None:
 
 def test_a_slow_run_of_a_model_of_equal_size_is_suspicious() -> None:
     slow, incumbent = score(1, 0, speed=5.0), score(1, 0, speed=10.0)
-    assert suspicious(slow, 100, incumbent, 100)
-    assert not suspicious(slow, 200, incumbent, 100), "a larger model may be slower"
-    assert not suspicious(score(1, 0, speed=9.0), 100, incumbent, 100)
-    assert not suspicious(score(1, 0, speed=None), 100, incumbent, 100)
+    steady = Scores().tolerance([])
+    assert suspicious(slow, 100, incumbent, 100, steady)
+    assert not suspicious(slow, 200, incumbent, 100, steady), "a larger model may be slower"
+    assert not suspicious(score(1, 0, speed=9.0), 100, incumbent, 100, steady)
+    assert not suspicious(score(1, 0, speed=None), 100, incumbent, 100, steady)
+    assert not suspicious(slow, 100, incumbent, 100, 1.0), "this machine does that all the time"
 
 
 def test_an_incumbent_that_was_not_run_for_long_is_overdue() -> None:

@@ -140,6 +140,26 @@ def test_a_slow_machine_is_told_from_a_slow_idea(tmp_path: Path) -> None:
     assert trial.delta == pytest.approx(-0.2, abs=0.02)
 
 
+def test_on_a_machine_that_goes_up_and_down_nothing_is_measured_twice(tmp_path: Path) -> None:
+    from sandbox.budget import Budget
+
+    ran: list[str] = []
+
+    def jittery(spec: RunSpec) -> tuple[Outcome, str]:
+        ran.append(source_of(spec))
+        outcome, said = noisy(spec)
+        return outcome, f"{said}num_steps: {60 if len(ran) % 3 else 100}\n"
+
+    with study(tmp_path, verdict="sequential", baseline_repeats=3, budget=Budget(amount=3)) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.3)]), jittery, trials=1).events())
+        trial = history.trials[1]
+    assert trial.result
+    speeds = [score.speed for score in trial.result.scores if score.speed]
+    assert max(speeds) > 1.5 * min(speeds), "the machine did jitter in the trial"
+    assert trial.status == "keep"
+    assert len(set(scores(trial))) == len(scores(trial)), "no seed twice"
+
+
 def test_a_change_that_deletes_code_and_costs_nothing_is_kept_as_a_simplification(tmp_path: Path) -> None:
     import subprocess
 
