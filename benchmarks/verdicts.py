@@ -160,11 +160,11 @@ class Row:
 
 
 def nights(
-    name: str, rule: Rule, effects: Callable[[np.random.Generator], Sequence[float]], count: int, seeds: float
+    name: str, rule: Rule, effects: Callable[[np.random.Generator], Sequence[float]], which: range, seeds: float
 ) -> list[tuple[Night, list[bool]]]:
-    """`count` simulated runs of one rule, with what was kept."""
+    """Simulated runs of one rule, with what was kept; `which`: the seed of each."""
     played = []
-    for seed in range(count):
+    for seed in which:
         rng = np.random.default_rng(seed)
         night = Night(RULES[name], rule, rng, seeds)
         night.incumbent = {s: night.train(0.0, s) for s in range(1 if name == "greedy" else REPEATS)}
@@ -172,21 +172,21 @@ def nights(
     return played
 
 
-def measure(name: str, rule: Rule, count: int, sigma: float, seeds: float) -> Row:
+def measure(name: str, rule: Rule, which: range, sigma: float, seeds: float) -> Row:
     """Play no-op nights, nights with one real improvement in ten, and the published history."""
-    idle = nights(name, rule, lambda _: [0.0] * 100, count, seeds)
+    idle = nights(name, rule, lambda _: [0.0] * 100, which, seeds)
     power = []
     for better in (1.0, 2.0, 3.0):
         mixed = nights(
             name,
             rule,
             lambda rng, b=better: [-b if i % 10 == 9 else float(rng.exponential(3)) * (rng.random() > 0.3) for i in range(60)],
-            count,
+            which,
             seeds,
         )  # type: ignore[misc]
         power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
     history = [effect / sigma for effect in published_effects()]
-    published = nights(name, rule, lambda _: history, count // 2, seeds)
+    published = nights(name, rule, lambda _: history, which[: len(which) // 2], seeds)
     return Row(
         false_keeps=Mean.of([sum(kept) for _, kept in idle]),
         early=Mean.of([sum(kept[:20]) for _, kept in idle]),
@@ -203,14 +203,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nights", type=int, default=400)
+    parser.add_argument(
+        "--first", type=int, default=0, help="the seed of the first night; the levels were chosen on those from 0"
+    )
     parser.add_argument("--false-keeps", type=float, default=0.5, help="the error budget, per 100 trials")
     parser.add_argument("--sigma", type=float, default=0.0002, help="noise of one run of the published history, in bits per byte")
     parser.add_argument("--seeds", type=float, default=0.0, help="how much a seed moves every code alike, in sigma")
     options = parser.parse_args()
     rule = Rule(false_keeps=options.false_keeps)
-    print(f"{options.nights} nights; budget {options.false_keeps:g} false keeps per 100 trials")
+    print(f"{options.nights} nights from {options.first}; budget {options.false_keeps:g} false keeps per 100 trials")
     for name in RULES:
-        row = measure(name, rule, options.nights, options.sigma, options.seeds)
+        row = measure(name, rule, range(options.first, options.first + options.nights), options.sigma, options.seeds)
         powers = ", ".join(f"{power:.1%}" for power in row.power)
         kept = f"{row.false_keeps:.2f} false keeps, {row.early:.2f} early, {row.spoilt:.0%} of nights"
         print(f"{name}: {kept}; power {powers}; {row.repeats:.1%} of runs repeat", flush=True)

@@ -177,7 +177,7 @@ def test_the_incumbent_is_the_newest_kept() -> None:
 
 def false_keeps(name: str, rule: Rule, seeds: float, count: int = 200) -> float:
     """In 100 trials; of 200 nights, so within 0.1 of what the benchmark finds in a thousand."""
-    return sum(sum(kept) for _, kept in nights(name, rule, lambda _: [0.0] * 100, count, seeds)) / count
+    return sum(sum(kept) for _, kept in nights(name, rule, lambda _: [0.0] * 100, range(count), seeds)) / count
 
 
 def test_unchanged_code_is_seldom_kept_where_greed_keeps_four() -> None:
@@ -187,7 +187,7 @@ def test_unchanged_code_is_seldom_kept_where_greed_keeps_four() -> None:
 
 
 def test_the_first_trials_do_not_spend_the_budget_of_the_night() -> None:
-    early = [sum(kept) for _, kept in nights("ours", OURS, lambda _: [0.0] * 10, 400, 0.0)]
+    early = [sum(kept) for _, kept in nights("ours", OURS, lambda _: [0.0] * 10, range(400), 0.0)]
     assert sum(early) / 400 < 0.2, "0.24 where a look is held to the same level however little is known of the noise"
 
 
@@ -196,7 +196,7 @@ def test_the_budget_of_errors_is_the_users() -> None:
 
 
 def test_real_improvements_are_kept_at_the_price_of_few_runs() -> None:
-    row = measure("ours", OURS, 60, 0.0002, 0.0)
+    row = measure("ours", OURS, range(60), 0.0002, 0.0)
     assert row.power[2].value > 0.7
     assert row.power[0].value < row.power[1].value < row.power[2].value
     assert row.repeats.value < 0.17
