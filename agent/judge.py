@@ -35,7 +35,7 @@ from sandbox.record import Record
 VerdictRule = Literal["sequential", "greedy"]
 
 # In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
-SCREEN = 0.77
+SCREEN = 0.79
 # Better by more than this on the screen (four standard deviations of a run), and by what the budget asks, is no luck.
 BEYOND_DOUBT = 2.8
 SCREEN_SHARE = 0.9

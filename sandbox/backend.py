@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sandbox import mounts, supervise
+from sandbox.launcher import Ahead, Launcher
 from sandbox.outcome import Dialogue, Outcome, RunSpec
 
 
@@ -19,6 +20,13 @@ class BackEnd(ABC):
     """The sys.platform that it is for."""
 
     launcher: str = mounts.launcher_interpreter()
+
+    def __post_init__(self) -> None:
+        self._ahead = Ahead(self.launcher)
+
+    def ahead(self, talking: bool) -> Launcher:
+        """A launcher that nothing is wrapped around, started ahead."""
+        return self._ahead.take(talking=talking)
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
         with self.launch(spec) as launch:

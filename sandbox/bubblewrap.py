@@ -9,6 +9,7 @@ from typing import ClassVar
 from sandbox import mounts, plan, supervise
 from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
+from sandbox.launcher import Launcher, command
 from sandbox.outcome import RunSpec
 
 UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1")
@@ -28,15 +29,14 @@ class Bubblewrap(BackEnd):
         with plan.prepare(spec, walls="mounts", interpreters=(self.launcher,)) as prepared:
             walls = [program, "--die-with-parent", *UNSHARE, *_mounts(prepared)]
 
-            def command(descriptor: int, status: int) -> list[str]:
-                return [*walls, "--json-status-fd", str(status), "--", *plan.launch_command(self.launcher, descriptor)]
+            def argv(descriptor: int, status: int) -> list[str]:
+                return [*walls, "--json-status-fd", str(status), "--", *command(self.launcher, descriptor)]
 
             yield supervise.Launch(
-                argv=command,
-                environment=prepared.environment,  # bubblewrap's own environment stays readable in /proc/1
+                # Bubblewrap's own environment stays readable in /proc/1.
+                start=lambda talking: Launcher.start(argv, prepared.environment, talking=talking),
                 plan={**prepared.plan, "supervise": "first"},
                 namespace=True,
-                wrapped=True,
             )
 
 

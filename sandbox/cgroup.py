@@ -35,10 +35,19 @@ class Spot:
 
 @dataclass(frozen=True)
 class Group:
-    """One run's group in each hierarchy. joiners: open descriptors; whoever writes "0" there is in."""
+    """One run's group in each hierarchy."""
 
     folders: tuple[Path, ...]
-    joiners: tuple[int, ...]
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """The files that take a process in: whoever writes "0" there is in."""
+        return tuple(str(folder / "cgroup.procs") for folder in self.folders)
+
+    def add(self, pid: int) -> None:
+        """Put a process there, and all that it starts from now on."""
+        for door in self.doors:
+            Path(door).write_text(str(pid))
 
     def kills(self) -> int:
         """How many processes the kernel killed because the group was at its memory limit."""
@@ -54,19 +63,15 @@ class Group:
 def group(limits: Limits) -> Iterator[Group | None]:
     """A group with the memory and process caps of `limits`, removed on leaving; None where none can be made."""
     folders: list[Path] = []
-    joiners: list[int] = []
     try:
         try:
             for spot in spots():
                 folders.append(_make(spot, limits))
-            joiners += [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in folders]
-            made = Group(tuple(folders), tuple(joiners)) if folders else None
+            made = Group(tuple(folders)) if folders else None
         except OSError:
             made = None
         yield made
     finally:
-        for joiner in joiners:
-            os.close(joiner)
         for folder in folders:
             _remove(folder)
 

@@ -1,6 +1,6 @@
 """The launcher, a process of its own: builds the walls that its plan lists, drops every right, then becomes the command.
 
-Imported by plan.launch_command, with an argument FD that holds a marshalled plan (see sandbox/plan.py) written by the
+Imported by launcher.command, with an argument FD that holds a marshalled plan (see sandbox/plan.py) written by the
 harness, which made every decision. It knows no policy, imports little (its start is part of each trial's cost) and reports
 on the plan's status descriptor in JSON lines: {"child-pid": N}, the way bubblewrap does, {"ready": 1}, {"exited": N} or
 {"signal": N}, or {"error": "..."} when a wall could not be built, in which case the command never starts.
@@ -43,11 +43,11 @@ FAILED = 125
 
 def main() -> "NoReturn":
     """Read the plan, build, exec; any failure is reported and ends the process before the command exists."""
-    with os.fdopen(int(sys.argv[1]), "rb") as stream:
-        plan: Plan = marshal.load(stream)
+    plan: Plan = marshal.loads(told(int.from_bytes(told(4), "little")))
     status: int = plan["status"]
     os.set_inheritable(status, False)
     try:
+        plan["join"] = [os.open(door, os.O_WRONLY | os.O_CLOEXEC) for door in plan["join"]]
         if plan["supervise"] == "namespace":
             supervise_namespace(plan)
         if plan["supervise"] == "first":
@@ -60,6 +60,17 @@ def main() -> "NoReturn":
         text = f"{type(error).__name__}: {error}".encode("ascii", "backslashreplace").decode().replace("\\", "/")
         report(status, '{"error": "' + text.replace('"', "'") + '"}')
         os._exit(FAILED)
+
+
+def told(size: int) -> bytes:
+    """So many bytes from the harness; at their end it has died, or needs no launcher any more."""
+    data = b""
+    while len(data) < size:
+        chunk = os.read(int(sys.argv[1]), size - len(data))
+        if not chunk:
+            os._exit(FAILED)
+        data += chunk
+    return data
 
 
 def report(status: int, line: str) -> None:
@@ -100,6 +111,7 @@ def run_first_process(plan: "Plan") -> "NoReturn":
         confine(plan)
         prctl(PR_SET_PDEATHSIG, SIGKILL)  # changing the uid cleared it
         on_signals((SIGINT, SIGTERM, SIGHUP), SIG_IGN)
+        told(1)  # that the harness has put this process into its control group
         command = os.fork()
         if command == 0:
             on_signals((SIGINT, SIGTERM, SIGHUP), SIG_DFL)

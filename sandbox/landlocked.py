@@ -33,8 +33,7 @@ class Landlocked(BackEnd):
                 raise SandboxFault("this container maps no user that a run could have for itself")
             with Segments(prepared.identity) as segments:
                 yield supervise.Launch(
-                    argv=lambda descriptor, _: plan.launch_command(self.launcher, descriptor),
-                    environment=prepared.environment,
+                    start=self.ahead,
                     plan={**prepared.plan, "supervise": "subreaper"},
                     namespace=False,
                     segments=segments,

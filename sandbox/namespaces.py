@@ -23,8 +23,7 @@ class Namespaces(BackEnd):
     def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
         with plan.prepare(spec, walls="mounts") as prepared:
             yield supervise.Launch(
-                argv=lambda descriptor, _: plan.launch_command(self.launcher, descriptor),
-                environment=prepared.environment,
+                start=self.ahead,
                 plan={**prepared.plan, "supervise": "namespace", "new_user": os.geteuid() != 0},
                 namespace=True,
             )

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from sandbox import plan, supervise
 from sandbox.backend import BackEnd
+from sandbox.launcher import Launcher, command
 from sandbox.outcome import RunSpec
 
 MARK = "AUTORESEARCH_RUN"
@@ -29,8 +30,7 @@ class Plain(BackEnd):
             mark = f"{MARK}={uuid.uuid4().hex}"
             environment = {**prepared.environment, **dict([mark.split("=")])}
             yield supervise.Launch(
-                argv=lambda descriptor, _: plan.launch_command(self.launcher, descriptor),
-                environment=environment,
+                start=lambda talking: Launcher.start(lambda plan, _: command(self.launcher, plan), environment, talking=talking),
                 plan={**prepared.plan, "environment": environment, "die_with_parent": True},
                 namespace=False,
                 sweep=lambda pid: _sweep(pid, mark.encode()),

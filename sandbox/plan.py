@@ -15,14 +15,9 @@ from typing import Any, Literal
 from sandbox import landlock, mounts, reach, seccomp
 from sandbox.environment import trial_environment
 from sandbox.fault import SandboxFault
+from sandbox.launcher import SCRIPT
 from sandbox.outcome import MIB, RunSpec
 
-LAUNCHER = str(Path(__file__).with_name("jail.py"))
-IMPORT_LAUNCHER = f"import sys; sys.path[:-1] = [{str(Path(__file__).parent)!r}]; import jail; jail.main()"
-"""Imported, not run as a script: Python would compile a script anew for each trial, which takes as long as all else it does.
-
-The search path is cut to the launcher's folder and, last of Python's own, the compiled modules: it needs no more, and looks fast.
-"""
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
 FIRST_DYNAMIC_UID, DYNAMIC_UIDS = 61184, 4096  # systemd's for services without a user, and the last that most containers map
 NOBODY = 65534
@@ -46,14 +41,9 @@ class Prepared:
     plan: dict[str, Any]
 
 
-def launch_command(interpreter: str, descriptor: int) -> list[str]:
-    """The command line of the launcher, with its plan on `descriptor`."""
-    return [interpreter, "-I", "-S", "-c", IMPORT_LAUNCHER, str(descriptor)]
-
-
 def launcher_files() -> list[str]:
     """What the launcher needs where it runs inside a root of its own."""
-    return [path for path in (LAUNCHER, importlib.util.cache_from_source(LAUNCHER)) if Path(path).exists()]
+    return [path for path in (SCRIPT, importlib.util.cache_from_source(SCRIPT)) if Path(path).exists()]
 
 
 @contextmanager

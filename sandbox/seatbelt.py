@@ -16,6 +16,7 @@ from typing import ClassVar
 from sandbox import mounts, plan, ps, supervise
 from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
+from sandbox.launcher import Launcher, command
 from sandbox.outcome import RunSpec
 
 SYSTEM = (
@@ -76,9 +77,15 @@ class Seatbelt(BackEnd):
             raise SandboxFault("sandbox-exec is part of macOS, and this is not macOS")
         with plan.prepare(spec, walls="none") as prepared:
             text = profile(spec, (self.launcher, spec.argv[0]))
+
+            def start(talking: bool) -> Launcher:
+                wrapped = [program, "-p", text]
+                return Launcher.start(
+                    lambda plan, _: [*wrapped, *command(self.launcher, plan)], prepared.environment, talking=talking
+                )
+
             yield supervise.Launch(
-                argv=lambda descriptor, _: [program, "-p", text, *plan.launch_command(self.launcher, descriptor)],
-                environment=prepared.environment,
+                start=start,
                 plan=prepared.plan,
                 namespace=False,
                 sweep=sweep,

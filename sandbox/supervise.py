@@ -1,7 +1,6 @@
 """Holds a launched process tree to its limits, on the harness's clock, until none of it is left; shared by every back end."""
 
 import json
-import marshal
 import os
 import select
 import signal
@@ -14,10 +13,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from sandbox import cgroup, evidence, meter
 from sandbox.fault import SandboxFault
+from sandbox.launcher import Launcher
 from sandbox.outcome import (
     Cancelled,
     Crashed,
@@ -48,21 +48,17 @@ Reason = Literal["wall", "memory", "vram", "disk", "output", "cancel", "dialogue
 
 @dataclass(frozen=True)
 class Launch:
-    """A command line that starts the launcher, with its plan (which gets its descriptors when it starts).
+    """A way to start the launcher, with or without a dialogue, and its plan.
 
-    argv: built from (plan descriptor, a second status descriptor, for bubblewrap). namespace: whether the tree has a
-    first process of its own, whose death is everybody's; a launcher that is a subreaper (see the plan) kills its tree itself;
-    otherwise `sweep(pid)` kills the tree of `pid` and returns how many were left. wrapped: whether argv starts another program
-    that builds the walls, and reports as its child the launcher, which is then the namespace's first process. segments: of a
-    run that shares /dev/shm.
+    namespace: whether the tree has a first process of its own, whose death is everybody's; a launcher that is a subreaper (see
+    the plan) kills its tree itself; otherwise `sweep(pid)` kills the tree of `pid` and returns how many were left. segments: of
+    a run that shares /dev/shm.
     """
 
-    argv: Callable[[int, int], list[str]]
-    environment: dict[str, str]
+    start: Callable[[bool], Launcher]
     plan: dict[str, Any]
     namespace: bool
     sweep: Callable[[int], int] | None = None
-    wrapped: bool = False
     segments: Segments | None = None
 
     @property
@@ -90,7 +86,7 @@ class Meter:
 
 def run(launch: Launch, spec: RunSpec, cancel: threading.Event) -> Outcome:
     """The Runner protocol's `run` for a launch."""
-    with _Tree(launch, spec, subprocess.DEVNULL, cancel) as tree:
+    with _Tree(launch, spec, cancel, talking=False) as tree:
         tree.watch()
         return tree.outcome()
 
@@ -100,7 +96,7 @@ def converse(launch: Launch, spec: RunSpec, cancel: threading.Event, dialogue: D
 
     EOFError and OSError out of a dialogue whose command has died or been killed are consequences: the outcome tells the cause.
     """
-    with _Tree(launch, spec, subprocess.PIPE, cancel) as tree, ThreadPoolExecutor(1) as pool:
+    with _Tree(launch, spec, cancel, talking=True) as tree, ThreadPoolExecutor(1) as pool:
         watch = pool.submit(tree.watch)
         stdin, stdout = tree.process.stdin, tree.process.stdout
         assert stdin is not None and stdout is not None
@@ -128,8 +124,8 @@ class _Tree:
 
     launch: Launch
     spec: RunSpec
-    stdin: int
     cancel: threading.Event
+    talking: bool
     reason: Reason | None = None
     seconds: float = 0.0
     written: int = 0
@@ -139,8 +135,6 @@ class _Tree:
     error: str | None = None
     exit_code: int | None = None
     signal: int | None = None
-    pipe: int | None = None
-    """Where the launcher waits for its plan."""
     first: int | None = None
     """The namespace's first process, as a pidfd."""
     first_pid: int = 0
@@ -150,84 +144,62 @@ class _Tree:
     dismissed: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.resources.close()  # a launcher that was not sent its plan ends of that
+            raise
+        return self
+
+    def _start(self) -> None:
         spec = self.spec
         self.kernel_kills = evidence.kernel_kills()
         self.group = self.resources.enter_context(cgroup.group(spec.limits))
         self.vram = Vram(spec.gpus)
-        self.status, status_write = os.pipe()
-        self.plan = {**self.launch.plan, "status": status_write}
-        plan, self.pipe = os.pipe()
-        other_write = os.dup(status_write)  # bubblewrap closes the one it reports on, before the launcher could
-        talking = self.stdin == subprocess.PIPE
-        self.log: IO[bytes] = Path(spec.log).open("wb", buffering=0)
-        joiners = self.group.joiners if self.group else ()
-        try:
-            self.started = time.monotonic()
-            self.process = subprocess.Popen(
-                self.launch.argv(plan, other_write),
-                stdin=self.stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if talking else subprocess.STDOUT,
-                env=self.launch.environment,
-                cwd="/",
-                pass_fds=(plan, status_write, other_write, *joiners),
-                start_new_session=True,
-            )
-        except OSError as error:
-            os.close(self.pipe)
-            os.close(self.status)
-            self.log.close()
-            self.resources.close()
-            raise SandboxFault(f"cannot start the launcher: {error}") from error
-        finally:
-            for descriptor in (plan, status_write, other_write):
-                os.close(descriptor)
-        output = self.process.stderr if talking else self.process.stdout
+        self.log = self.resources.enter_context(open(spec.log, "wb", buffering=0))  # noqa: PTH123, SIM115
+        self.started = time.monotonic()
+        self.launcher = self.launch.start(self.talking)
+        self.resources.callback(self.launcher.close)
+        self.process = self.launcher.process
+        output = self.process.stderr if self.talking else self.process.stdout
         assert output is not None
-        self.output = output.fileno()
+        self.output, self.status = output.fileno(), self.launcher.status
         self.pidfd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
         self.memory = Meter(self._memory)
         self.gpu_memory = Meter(self.vram.held)
         self.disk = Meter(lambda: meter.disk_use(spec.scratch, self.members()))
         for descriptor in (self.status, self.output):
             os.set_blocking(descriptor, False)
-        if not self.launch.wrapped:
-            self._send_plan(self.process.pid)
-        return self
+        self._send_plan()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             self.kill()
         finally:
             self.resources.close()
-            for stream in (self.process.stdin, self.process.stdout, self.process.stderr, self.log):
-                if stream is not None:
-                    with suppress(OSError):
-                        stream.close()
-            for descriptor in (self.status, self.pipe, self.pidfd, self.first):
+            for descriptor in (self.pidfd, self.first):
                 if descriptor is not None:
                     os.close(descriptor)
 
-    def _send_plan(self, launcher: int) -> None:
-        """Let the launcher, which waits for it, go on. A launcher that is dead already has said why in its log."""
-        pipe, self.pipe = self.pipe, None
-        assert pipe is not None
-        with suppress(BrokenPipeError), os.fdopen(pipe, "wb") as stream:
-            marshal.dump({**self.plan, "join": self._join(launcher)}, stream)
+    def _send_plan(self) -> None:
+        """And see to the run's control groups, which takes as long as building walls does, and is done meanwhile.
 
-    def _join(self, launcher: int) -> list[int]:
-        """Put the launcher into the run's groups, which takes as long as its interpreter's start; returns what it has to join.
-
-        A subreaper leaves that to its child, because it must fork when they are full. What cannot be joined from here the
-        launcher tries, and reports.
+        A namespace's first process is put there once it is known. A subreaper leaves it to its child, because it must be able to
+        fork when they are full.
         """
-        joiners = list(self.group.joiners) if self.group else []
-        if not self.launch.subreaper:
-            with suppress(OSError):
-                while joiners:
-                    os.write(joiners[0], str(launcher).encode())
-                    del joiners[0]
-        return joiners
+        doors = self.group.doors if self.group and self.launch.subreaper else ()
+        if not (self.launch.namespace or self.launch.subreaper):
+            self._admit(self.process.pid)
+        self.launcher.send({**self.launch.plan, "join": list(doors)})
+
+    def _admit(self, pid: int) -> None:
+        try:
+            if self.group:
+                self.group.add(pid)
+        except ProcessLookupError:
+            pass  # it is dead already, and has said why
+        except OSError as error:
+            self.error = f"the run cannot be put into its control group: {error}"
 
     def members(self) -> list[int]:
         """The pids of the tree, without the launcher and the namespace's first process."""
@@ -244,7 +216,7 @@ class _Tree:
         """Until the tree has ended or must: log, look at the limits, then kill whatever is left and read the last words."""
         try:
             open_descriptors = [self.status, self.output]
-            while self.reason is None and self.process.poll() is None:
+            while self.reason is None and self.error is None and self.process.poll() is None:
                 waiting = [*open_descriptors, *([] if self.pidfd is None else [self.pidfd])]
                 readable = select_readable(waiting, TICK)
                 for descriptor in set(readable) & set(open_descriptors):
@@ -301,8 +273,9 @@ class _Tree:
             self.first_pid = int(message["child-pid"])
             with suppress(ProcessLookupError):
                 self.first = os.pidfd_open(self.first_pid)
-            if self.launch.wrapped:
-                self._send_plan(self.first_pid)
+            self._admit(self.first_pid)
+            if not self.error:
+                self.launcher.go()
 
     def _drain(self) -> None:
         """Read what is left in the pipes of a dead tree."""

@@ -1,9 +1,7 @@
 """The hostile suite on every isolating tier that runs here, and proof that it can fail."""
 
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -31,23 +29,6 @@ def test_row(walled, number, monkeypatch):
     finding = one(walled.runner, number, walled.tier)
     expected = {"stated"} if number in not_held(walled.tier) else {"held"} if number != 33 else {"held", "absent"}
     assert finding.state in expected, finding.happened
-
-
-@pytest.fixture
-def swept():
-    """What an attack leaves behind where nothing stands in its way, hundreds of megabytes of shared memory among it, goes."""
-
-    def left():
-        patterns = ("mark-*", ".profile", ".pythonrc")
-        return {
-            file for folder in ("/dev/shm", "/tmp", "/var/tmp", "/run") for name in patterns for file in Path(folder).glob(name)
-        }
-
-    before = left()
-    yield
-    for file in left() - before:
-        with suppress(OSError):
-            file.unlink()
 
 
 # What a plain process holds all the same: its environment is clean, its limits are polled, its results are checked.

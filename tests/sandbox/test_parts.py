@@ -142,7 +142,7 @@ def test_a_version_2_group_gets_exact_caps_and_dies_as_one(tmp_path):
     assert written == {"memory.max": str(GIB), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "9"}
     (folder / "memory.events").write_text("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n")
     (folder / "memory.peak").write_text("1048576\n")
-    group = cgroup.Group((folder,), ())
+    group = cgroup.Group((folder,))
     assert (group.kills(), group.peak()) == (2, MIB)
 
 

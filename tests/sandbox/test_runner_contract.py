@@ -1,5 +1,6 @@
 """What every runner promises, whatever it isolates: outcomes, output, conversation, cancellation, and nothing left behind."""
 
+import gc
 import os
 import shutil
 import sysconfig
@@ -156,6 +157,7 @@ def test_runs_in_several_threads_at_once(place):
 
 def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
     def left():
+        settle(place.runner)
         return len(list(Path("/proc/self/fd").iterdir())), Path("/proc/self/mounts").read_text()
 
     place.run("pass")
@@ -167,13 +169,20 @@ def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
     assert list(place.scratch.iterdir()) == []
 
 
+def settle(runner):
+    """Until the launcher of the next run waits, and those of runners of earlier tests have ended."""
+    gc.collect()
+    for launcher in runner._ahead._waiting:
+        launcher.result()
+
+
 def inventory():
     """Everything of this machine that a run could leave behind: descriptors, threads, mounts, groups, files, segments."""
-    groups = {str(path) for spot in cgroup.spots() for path in spot.parent.glob(f"{cgroup.PREFIX}-*")}
+    groups = {str(path) for spot in cgroup.spots() for path in spot.parent.glob(f"{cgroup.PREFIX}-run-{os.getpid()}-*")}
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
-        "threads": threading.active_count(),
-        "children": meter.descendants(os.getpid(), inclusive=False),
+        "threads": [thread.name for thread in threading.enumerate() if not thread.name.startswith("launcher")],
+        "children": len(meter.descendants(os.getpid(), inclusive=False)),  # one of them waits to launch the next run
         "mounts": Path("/proc/self/mounts").read_text(),
         "control groups": groups,
         "temporary files": {path.name for path in Path(tempfile.gettempdir()).glob(".private-*")},
@@ -200,12 +209,14 @@ def test_leaves_nothing_behind_after_200_runs(place):
         time.sleep({pause})
         """
     place.run("pass")
+    settle(place.runner)
     before = inventory()
     marked = textwrap.dedent(code).replace("{mark}", place.mark)
     for number in range(200):
         place.run(marked.replace("{pause}", "9" if number % 4 == 0 else "0.15"), wall_seconds=0.4)
     assert living(place.mark) == []
     assert list(place.scratch.iterdir()) == []
+    settle(place.runner)
     after = inventory()
     if place.tier == "none":  # it protects nothing, /dev/shm among it
         for name in set(after["shared memory"]) - set(before["shared memory"]):

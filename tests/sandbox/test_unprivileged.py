@@ -14,6 +14,7 @@ from tests.sandbox.tiers import ISOLATING, why_not
 
 PYTHON = "/usr/bin/python3"
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("swept")
 
 
 def system_python():
