@@ -154,12 +154,12 @@ class _Tree:
     def _start(self) -> None:
         spec = self.spec
         self.kernel_kills = evidence.kernel_kills()
-        self.group = self.resources.enter_context(cgroup.group(spec.limits))
         self.vram = Vram(spec.gpus)
         self.log = self.resources.enter_context(open(spec.log, "wb", buffering=0))  # noqa: PTH123, SIM115
         self.started = time.monotonic()
         self.launcher = self.launch.start(self.talking)
         self.resources.callback(self.launcher.close)
+        self.group = self.resources.enter_context(cgroup.group(spec.limits))  # after the start: bubblewrap is at work meanwhile
         self.process = self.launcher.process
         output = self.process.stderr if self.talking else self.process.stdout
         assert output is not None
