@@ -1,7 +1,7 @@
 """Ours: an optimiser tunes the constants, a model advises on them and edits the code, and a bandit shares out the turns.
 
 What an arm earns is read off the ledger: what its kept trials gained, for each second that its trials and its questions took,
-the old ones counting less. Turns are shared in proportion to the square of that; each arm keeps a small share, since what pays
+the old ones counting less. Turns are shared in proportion to the cube of that; each arm keeps a small share, since what pays
 changes as a run goes on. Every proposal names the arm that made it. Without a model there is one arm, the optimiser.
 """
 
@@ -23,8 +23,8 @@ HALF_LIFE = 40.0
 # that (a model, which costs money): one early failure does not end it; where nobody gains the optimiser has most of the turns.
 PRIOR = 1.5
 MODEL_CREDIT = 0.5
-FLOOR = 0.04
-SHARPNESS = 2.0
+FLOOR = 0.01
+SHARPNESS = 3.0
 
 
 class Hybrid:

@@ -216,6 +216,7 @@ def test_constants_of_the_library() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_whole_library() -> None:
     totals = [check_roundtrip(path, 3) for path in modules(120_000)]
     changed, rewrites = (sum(column) for column in zip(*totals, strict=True))
