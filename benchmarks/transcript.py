@@ -74,7 +74,7 @@ def night(home: Path, budget: str, trials: int) -> None:
     for command in (["add", "."], ["-c", "user.name=r", "-c", "user.email=r@localhost", "commit", "-qm", "small, and impatient"]):
         subprocess.run(["git", *command], cwd=home, check=True)
     (home / "replies.jsonl").write_text("".join(json.dumps(one) + "\n" for one in REPLIES))
-    options = ("--model", "scripted:replies.jsonl", "--baseline-repeats", "2", "--tag", TAG)
+    options = ("--method", "code", "--model", "scripted:replies.jsonl", "--baseline-repeats", "2", "--tag", TAG)
     _type(home, "start", *options, "--budget", budget, "--trials", str(trials))
 
 

@@ -108,7 +108,7 @@ def init(
 def start(
     model: Model = None,
     method: Annotated[
-        str | None, typer.Option(help="One of `autoresearch methods`. Default: code with a model, trust without.")
+        str | None, typer.Option(help="One of `autoresearch methods`. Default: hybrid with a model, trust without.")
     ] = None,
     budget: BudgetText = None,
     trials: Trials = None,

@@ -81,7 +81,7 @@ def find_place(where: Path) -> Place:
 def choose_model(asked: str | None, method: str | None) -> tuple[str | None, str]:
     """The model and the method to use, from what was asked for; says so where it chose. UsageFault where they do not fit."""
     model = None if asked == "none" else asked or default_model(os.environ)
-    method = method or ("code" if model else "trust")
+    method = method or ("hybrid" if model else "trust")
     if method not in METHODS:
         raise UsageFault(f"no method is called {method!r}; there are {', '.join(METHODS)}", "autoresearch methods")
     if METHODS[method].needs_model and model is None:

@@ -153,7 +153,9 @@ def test_a_trial_that_never_ends_is_a_timeout(tmp_path: Path) -> None:
     script = home / "replies.jsonl"
     edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
     script.write_text(json.dumps({"hypothesis": "never ends", "rationale": "", "edits": [edit]}) + "\n")
-    run = type_in(home, "start", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "1")
+    run = type_in(
+        home, "start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "1"
+    )
     assert run.returncode == 0, run.stderr
     assert statuses(home, "t") == ["baseline", "timeout"]
     assert quiet(home)

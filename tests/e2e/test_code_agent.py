@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.e2e.researcher import git, in_flight, ledger, miniature, type_in
 from tests.loopback import anthropic_server, openai_server
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
-from tests.loopback.wire import Loopback, Status, Step, Text, ToolCall
+from tests.loopback.wire import Loopback, Status, Step, Text, ToolCall, Truncated
 
 KEY = "sk-a-key-that-must-never-be-written-anywhere"
 OPUSES = [
@@ -19,6 +20,7 @@ OPUSES = [
     anthropic_server.model("claude-opus-4-7", "2026-06-01T00:00:00Z"),
 ]
 GPTS = [openai_server.model("gpt-5.5", 1_780_000_000)]
+CODE = ("--method", "code", "--model")
 
 
 def propose(hypothesis: str, *edits: dict[str, Any]) -> ToolCall:
@@ -41,11 +43,11 @@ NIGHT: list[Step] = [
 
 
 def anthropic(steps: list[Step]) -> tuple[Loopback, list[str], Callable[[str], dict[str, str]]]:
-    return AnthropicServer(steps, OPUSES), ["--model", "opus"], lambda url: {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url}
+    return AnthropicServer(steps, OPUSES), [*CODE, "opus"], lambda url: {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url}
 
 
 def openai(steps: list[Step]) -> tuple[Loopback, list[str], Callable[[str], dict[str, str]]]:
-    return OpenAIServer(steps, GPTS), ["--model", "gpt"], lambda url: {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1"}
+    return OpenAIServer(steps, GPTS), [*CODE, "gpt"], lambda url: {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1"}
 
 
 @pytest.mark.parametrize(("provider", "name"), [(anthropic, "claude-opus-4-7"), (openai, "gpt-5.5")])
@@ -115,7 +117,7 @@ def test_spending_survives_a_resume(tmp_path: Path) -> None:
     answers = [{"hypothesis": f"rate {rate}", "edits": [constant("LR", rate)], "cost": 0.6} for rate in ("0.2", "0.3", "0.35")]
     script = home / "replies.jsonl"
     script.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
-    start = ("start", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1steps", "--max-cost", "1")
+    start = ("start", *CODE, f"scripted:{script}", "--tag", "t", "--budget", "1steps", "--max-cost", "1")
     assert type_in(home, *start).returncode == 0
     spent = [trial["proposal"]["by"]["cost"] for trial in ledger(home, "t") if trial["proposal"]["by"]["cost"]]
     assert sum(spent) == pytest.approx(0.6), "the question that would pass the bound is not asked"
@@ -133,7 +135,7 @@ def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_bran
     answers = [{"hypothesis": f"idea {n}", "edits": [edit]} for n, edit in enumerate(edits)]
     script = home / "replies.jsonl"
     script.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
-    done = type_in(home, "start", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1steps")
+    done = type_in(home, "start", *CODE, f"scripted:{script}", "--tag", "t", "--budget", "1steps")
     assert done.returncode == 0, done.stderr
     first = ledger(home, "t")
     assert [trial["status"] for trial in first] == ["baseline", "keep", "keep"], "DEPTH went back, and two trials are enough"
@@ -144,3 +146,26 @@ def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_bran
     trees = [git(home, "rev-list", "--first-parent", "--format=%T", f"autoresearch/{tag}").splitlines() for tag in ("t", "again")]
     same = [[line for line in lines if not line.startswith("commit")] for lines in trees]
     assert same[0] == same[1] and len(same[0]) >= 4
+
+
+class Adviser(AnthropicServer):
+    """Answers with an edit of code or with constants, as the tool asks."""
+
+    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+        asked = body["tools"][0]["input_schema"]["properties"]
+        edit = {"hypothesis": "deeper", "rationale": "because", "edits": [constant("DEPTH", "8")]}
+        advice = {"reason": "a larger rate", "configuration": {"LR": 0.3, "DEPTH": 4}}
+        super().answer(request, body, ToolCall(edit if "edits" in asked else advice))
+
+
+def test_with_a_model_and_no_method_an_optimiser_advice_and_edits_take_turns(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    with Adviser([Text("in place of a step")] * 20, OPUSES) as server:
+        environment = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
+        run = type_in(home, "start", "--model", "opus", "--budget", "1steps", "--trials", "3", "--tag", "t", **environment)
+    assert run.returncode == 0, run.stderr
+    by = {trial["proposal"]["by"]["method"]: trial["proposal"]["by"] for trial in ledger(home, "t")[1:]}
+    assert set(by) == {"trust", "llm-hps", "code"}, "each has its turn before any has a second one"
+    assert {method: told["model"] for method, told in by.items()} == {
+        "trust": None, "llm-hps": "claude-opus-4-7", "code": "claude-opus-4-7",
+    }  # fmt: skip

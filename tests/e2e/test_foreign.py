@@ -121,7 +121,9 @@ def test_a_train_py_that_brings_an_edited_prepare_py_trains_under_the_old_one(ho
     edit = {"kind": "replace_statements", "old": "import time", "new": OVERWRITE}
     (tmp_path / "replies.jsonl").write_text(json.dumps({"hypothesis": "more time", "rationale": "", "edits": [edit]}) + "\n")
     script = f"scripted:{tmp_path / 'replies.jsonl'}"
-    run = autoresearch(home, "start", "--model", script, "--tag", "t", "--trials", "1", "--baseline-repeats", "1")
+    run = autoresearch(
+        home, "start", "--method", "code", "--model", script, "--tag", "t", "--trials", "1", "--baseline-repeats", "1"
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     baseline, trial = ledger(repository, "t")
     assert baseline["status"] == "baseline"

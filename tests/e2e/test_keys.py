@@ -24,7 +24,7 @@ def test_a_key_in_the_keyring_is_used_and_stays_there(tmp_path: Path) -> None:
             json.dumps({server.url: {"ANTHROPIC_API_KEY": KEY}, "autoresearch": {"ANTHROPIC_API_KEY": "sk-other"}})
         )
         environment = {"ANTHROPIC_BASE_URL": server.url, **ring}
-        run = type_in(home, "start", "--budget", "1steps", "--trials", "1", "--tag", "t", **environment)
+        run = type_in(home, "start", "--method", "code", "--budget", "1steps", "--trials", "1", "--tag", "t", **environment)
         sent = [str(seen.headers) for seen in server.seen]
         doctor = type_in(home, "doctor", "--json", **environment)
     assert run.returncode == 0, run.stderr

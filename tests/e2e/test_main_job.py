@@ -13,7 +13,8 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
     made = type_in(tmp_path, "init", "research")
     assert made.returncode == 0, made.stderr
     home = shrunk(tmp_path / "research")  # scoring it at its own size takes most of a test's time
-    start = type_in(home, "start", "--model", "none", "--trials", "1", "--budget", "3steps", "--baseline-repeats", "2", **cache)
+    options = ("--trials", "1", "--budget", "3steps", "--baseline-repeats", "2", "--verdict", "greedy")
+    start = type_in(home, "start", "--model", "none", *options, **cache)
     assert start.returncode == 0, start.stderr
     assert statuses(home)[0] == "baseline"
     trials = ledger(home)

@@ -55,7 +55,7 @@ def test_method_and_model_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     assert session.choose_model(None, None) == (None, "trust")
     assert session.choose_model("none", "tpe") == (None, "tpe")
-    assert session.choose_model("opus", None) == ("opus", "code")
+    assert session.choose_model("opus", None) == ("opus", "hybrid")
     assert session.choose_model("opus", "random") == (None, "random"), "a method without a model does not get one"
     assert session.choose_model("opus", "hybrid") == ("opus", "hybrid")
     assert session.choose_model("none", "hybrid") == (None, "hybrid"), "it works without one"
