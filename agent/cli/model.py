@@ -29,7 +29,7 @@ def prompt(
     branch: Branch = None,
     as_json: Annotated[bool, typer.Option("--json", help="The question as JSON, the tool's schema included.")] = False,
 ) -> None:
-    """What a model would be asked next, word for word.
+    """What a model would be asked next for an edit of code, word for word.
 
     From a run's branch, with its bounds as at the start. Nothing is asked, and no key is needed.
     """
