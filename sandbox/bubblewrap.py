@@ -41,38 +41,28 @@ class Bubblewrap(BackEnd):
 
 
 def _mounts(prepared: plan.Prepared) -> list[str]:
-    """The same root as the launcher would build; each parent made first, because those that bubblewrap makes are 0700."""
-    arguments: list[str] = ["--perms", "0755", "--tmpfs", "/"]
-    made = {"/"}
+    """The same root as the launcher would build; each parent made first, because those that bubblewrap makes are 0700.
+
+    Not bubblewrap's own --dev: it brings terminals, which no run needs, and takes a millisecond.
+    """
+    arguments: list[str] = ["--perms", "0755", "--tmpfs", "/", "--proc", "/proc"]
+    made = {"/", *(path for path, *_ in prepared.tmpfs)}
     for path, mode, size in prepared.tmpfs:
-        if path.startswith("/dev/"):
-            continue
-        arguments += ["--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
-        made.add(path)
-    arguments += ["--dev", "/dev", "--proc", "/proc"]
-    made.add("/dev")
-    for path, mode, size in prepared.tmpfs:
-        if path.startswith("/dev/"):
-            arguments += ["--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
-    binds = [*prepared.binds, *(mounts.Bind(path, path) for path in plan.launcher_files())]
-    for bind in binds:
-        if bind.kind == "dev" and not bind.target.startswith("/dev/nvidia"):
-            continue  # --dev has made it
-        for parent in _missing(bind.target, made):
-            made.add(parent)
-            arguments += ["--perms", "0755", "--dir", parent]
-        arguments += [{"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind], bind.source, bind.target]
+        arguments += [*_parents(path, made), "--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
+    for bind in (*prepared.binds, *(mounts.Bind(path, path) for path in plan.launcher_files())):
+        kind = {"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind]
+        arguments += [*_parents(bind.target, made), kind, bind.source, bind.target]
     for path, text in mounts.links():
-        if not path.startswith("/dev/"):
-            arguments += ["--symlink", text, path]
+        arguments += [*_parents(path, made), "--symlink", text, path]
     return [*arguments, "--remount-ro", "/"]
 
 
-def _missing(target: str, made: set[str]) -> list[str]:
-    """The folders above `target` that are not made yet, outermost first."""
+def _parents(target: str, made: set[str]) -> list[str]:
+    """What makes the folders above `target` that are not made yet, outermost first."""
     missing: list[str] = []
     parent = os.path.dirname(target)  # noqa: PTH120  pathlib would take a millisecond for all
     while parent not in made:
+        made.add(parent)
         missing.insert(0, parent)
         parent = os.path.dirname(parent)  # noqa: PTH120
-    return missing
+    return [word for folder in missing for word in ("--perms", "0755", "--dir", folder)]

@@ -1,5 +1,6 @@
 """Turns a RunSpec into the launcher's plan, and keeps the folders and the identity that the run is given for its time."""
 
+import importlib
 import importlib.util
 import os
 import platform
@@ -42,7 +43,8 @@ class Prepared:
 
 
 def launcher_files() -> list[str]:
-    """What the launcher needs where it runs inside a root of its own."""
+    """What the launcher needs where it runs inside a root of its own, where it could not compile itself once and for all."""
+    importlib.import_module("sandbox.jail")
     return [path for path in (SCRIPT, importlib.util.cache_from_source(SCRIPT)) if Path(path).exists()]
 
 
