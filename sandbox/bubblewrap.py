@@ -9,7 +9,7 @@ from typing import ClassVar
 from sandbox import mounts, plan, supervise
 from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
-from sandbox.launcher import Launcher, command
+from sandbox.launcher import Launcher, command, files
 from sandbox.outcome import RunSpec
 
 UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1")
@@ -49,7 +49,7 @@ def _mounts(prepared: plan.Prepared) -> list[str]:
     made = {"/", *(path for path, *_ in prepared.tmpfs)}
     for path, mode, size in prepared.tmpfs:
         arguments += [*_parents(path, made), "--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
-    for bind in (*prepared.binds, *(mounts.Bind(path, path) for path in plan.launcher_files())):
+    for bind in (*prepared.binds, *(mounts.Bind(path, path) for path in files())):
         kind = {"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind]
         arguments += [*_parents(bind.target, made), kind, bind.source, bind.target]
     for path, text in mounts.links():

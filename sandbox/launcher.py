@@ -1,5 +1,7 @@
 """The launcher as the harness sees it: a process that waits for its plan; and one that is started ahead of the next run."""
 
+import importlib
+import importlib.util
 import marshal
 import os
 import subprocess
@@ -25,6 +27,12 @@ The search path is cut to the launcher's folder and, last of Python's own, the c
 def command(interpreter: str, descriptor: int) -> list[str]:
     """The command line of the launcher, which reads its plan from `descriptor`."""
     return [interpreter, "-I", "-S", "-c", IMPORT, str(descriptor)]
+
+
+def files() -> list[str]:
+    """What it needs where it runs inside a root of its own, where it could not compile itself once and for all."""
+    importlib.import_module("sandbox.jail")
+    return [path for path in (SCRIPT, importlib.util.cache_from_source(SCRIPT)) if Path(path).exists()]
 
 
 @dataclass
@@ -100,7 +108,7 @@ class Ahead:
     def __init__(self, interpreter: str) -> None:
         self._interpreter = interpreter
         self._lock = threading.Lock()
-        # All in one thread that stays: Linux counts a child's parent as dead when the thread that started it ends.
+        # In a thread that stays: Linux counts a child's parent as dead when the thread that started it ends.
         self._starter = ThreadPoolExecutor(1, "launcher")
         self._waiting: list[Future[Launcher]] = []
         weakref.finalize(self, _dismiss, self._waiting)
@@ -110,16 +118,22 @@ class Ahead:
         if talking:
             return self._start(talking=True)
         with self._lock:
-            taken = self._waiting.pop() if self._waiting else self._starter.submit(self._start)
+            waiting = self._waiting.pop() if self._waiting else None
             self._waiting.append(self._starter.submit(self._start))
-        launcher = taken.result()
-        if launcher.process.poll() is None:
-            return launcher
-        launcher.close()  # killed while it waited
-        return self._start()
+        return (waiting and _alive(waiting)) or self._start()
 
     def _start(self, *, talking: bool = False) -> Launcher:
         return Launcher.start(lambda plan, _: command(self._interpreter, plan), {"LANG": "C.UTF-8"}, talking=talking)
+
+
+def _alive(waiting: Future[Launcher]) -> Launcher | None:
+    """The launcher, unless it could not be started then, or was killed while it waited: nothing of that need hold now."""
+    with suppress(SandboxFault):
+        launcher = waiting.result()
+        if launcher.process.poll() is None:
+            return launcher
+        launcher.close()
+    return None
 
 
 def _dismiss(waiting: list[Future[Launcher]]) -> None:

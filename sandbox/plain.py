@@ -30,7 +30,7 @@ class Plain(BackEnd):
             mark = f"{MARK}={uuid.uuid4().hex}"
             environment = {**prepared.environment, **dict([mark.split("=")])}
             yield supervise.Launch(
-                start=lambda talking: Launcher.start(lambda plan, _: command(self.launcher, plan), environment, talking=talking),
+                start=lambda talking: Launcher.start(lambda fd, _: command(self.launcher, fd), environment, talking=talking),
                 plan={**prepared.plan, "environment": environment, "die_with_parent": True},
                 namespace=False,
                 sweep=lambda pid: _sweep(pid, mark.encode()),

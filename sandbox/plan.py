@@ -1,7 +1,5 @@
 """Turns a RunSpec into the launcher's plan, and keeps the folders and the identity that the run is given for its time."""
 
-import importlib
-import importlib.util
 import os
 import platform
 import resource
@@ -16,7 +14,6 @@ from typing import Any, Literal
 from sandbox import landlock, mounts, reach, seccomp
 from sandbox.environment import trial_environment
 from sandbox.fault import SandboxFault
-from sandbox.launcher import SCRIPT
 from sandbox.outcome import MIB, RunSpec
 
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
@@ -40,12 +37,6 @@ class Prepared:
     tmpfs: tuple[tuple[str, int, int | None], ...]
     """(path, mode, bytes or None for the kernel's own default)"""
     plan: dict[str, Any]
-
-
-def launcher_files() -> list[str]:
-    """What the launcher needs where it runs inside a root of its own, where it could not compile itself once and for all."""
-    importlib.import_module("sandbox.jail")
-    return [path for path in (SCRIPT, importlib.util.cache_from_source(SCRIPT)) if Path(path).exists()]
 
 
 @contextmanager

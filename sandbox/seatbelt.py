@@ -16,7 +16,7 @@ from typing import ClassVar
 from sandbox import mounts, plan, ps, supervise
 from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
-from sandbox.launcher import Launcher, command
+from sandbox.launcher import Launcher, command, files
 from sandbox.outcome import RunSpec
 
 SYSTEM = (
@@ -49,7 +49,7 @@ METAL = """(allow iokit-open)
 
 def profile(spec: RunSpec, interpreters: tuple[str, ...]) -> str:
     """The Seatbelt profile of `spec`: what is not named here is denied, the network and every other file among it."""
-    readable = [*SYSTEM, *COMPILERS, spec.folder, *spec.read_only, *plan.launcher_files()]
+    readable = [*SYSTEM, *COMPILERS, spec.folder, *spec.read_only, *files()]
     readable += [path for program in interpreters for path in mounts.interpreter_paths(program)]
     paths = sorted({os.path.realpath(path) for path in readable})
     programs = "".join(f"(allow process-exec file-read* file-map-executable (subpath {_quoted(path)}))\n" for path in paths)
@@ -81,7 +81,7 @@ class Seatbelt(BackEnd):
             def start(talking: bool) -> Launcher:
                 wrapped = [program, "-p", text]
                 return Launcher.start(
-                    lambda plan, _: [*wrapped, *command(self.launcher, plan)], prepared.environment, talking=talking
+                    lambda descriptor, _: [*wrapped, *command(self.launcher, descriptor)], prepared.environment, talking=talking
                 )
 
             yield supervise.Launch(

@@ -190,7 +190,8 @@ class _Tree:
         doors = self.group.doors if self.group and self.launch.subreaper else ()
         if not (self.launch.namespace or self.launch.subreaper):
             self._admit(self.process.pid)
-        self.launcher.send({**self.launch.plan, "join": list(doors)})
+        if not self.error:
+            self.launcher.send({**self.launch.plan, "join": list(doors)})
 
     def _admit(self, pid: int) -> None:
         try:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_launcher_that_was_killed_while_it_waited_is_replaced(stocked):
     process = waiting(stocked).process
     process.kill()
     process.wait()
+    assert stocked.run("print(7)").value == 7
+
+
+def test_one_that_could_not_be_started_ahead_is_started_when_it_is_needed(stocked):
+    [future] = stocked.runner._ahead._waiting
+    future.result().close()
+    failed = Future()
+    failed.set_exception(SandboxFault("no memory just then"))
+    stocked.runner._ahead._waiting[:] = [failed]
     assert stocked.run("print(7)").value == 7
 
 
