@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ LEAST_TRIALS, LEAST_R2, LEAST_RANK = 30, 0.0, 0.3
 FAIR_RANK = 0.6
 # Failures fewer than this are too few to model: then none fails.
 LEAST_FAILURES = 10
-# Numbers whose largest is this many times the smallest are searched by factors.
+# Numbers whose largest is this many times the smallest are searched by factors, if those who tried them did so as well.
 LOG_RATIO = 20.0
 
 
@@ -87,10 +88,17 @@ def _parameter(name: str, values: Sequence[Value], default: Value) -> Parameter:
     low, high = min(numbers), max(numbers)
     whole = all(float(number).is_integer() for number in numbers)
     powers = whole and all(number >= 1 and math.log2(number).is_integer() for number in numbers) and high / low > 2
-    log = powers or (low > 0 and high / low >= LOG_RATIO)
+    log = powers or (low > 0 and high / low >= LOG_RATIO and _by_factors(numbers))
     if not whole:
         return Parameter(name=name, kind="float", low=float(low), high=float(high), log=log, default=float(default))
     return Parameter(name=name, kind="int", low=int(low), high=int(high), log=log, power_of_two=powers, default=int(default))
+
+
+def _by_factors(numbers: Sequence[float]) -> bool:
+    """True where the median lies nearer to the middle of a scale of factors than to that of the plain one."""
+    low, middle, high = min(numbers), median(numbers), max(numbers)
+    plain = (middle - low) / (high - low)
+    return abs(math.log(middle / low) / math.log(high / low) - 0.5) < abs(plain - 0.5)
 
 
 # ---------------------------------------------------------------- the forests
