@@ -1,14 +1,14 @@
 """Trust-region Bayesian optimisation from the constants as they stand: few of them changed at a time, failures foreseen.
 
 After TuRBO (Eriksson et al. 2019, arXiv 1910.01739) and Casmopolitan (Wan et al. 2021, arXiv 2102.07188): candidates lie around
-the incumbent, a Gaussian process says what each may gain, a second one how likely it is to fail, and the best product is next.
+the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr
 
 from agent.propose import gaussian
 from agent.propose.fresh import fresh
@@ -20,19 +20,19 @@ from agent.space import Space
 
 # The first proposals change all constants a little, as an evolution strategy does: one trial then teaches something of each.
 FIRST = 8
-# Candidates around the best few, then around the best of those; how many constants move on average, how far (shares of a range).
+# Candidates around the incumbent, then around the best of those; how many constants move on average, how far (shares of a range).
 CANDIDATES, FINER = 1500, 500
 CHANGED, CHANGED_FINER = 3.0, 2.0
 STEPS, STEPS_FINER = (0.02, 0.25), (0.01, 0.1)
-CENTRES = 3
-# The processes see the nearest observations only; their hyperparameters are fitted anew after so many more trials.
+# The process sees the nearest observations only; its hyperparameters are fitted anew after so many more trials.
 NEAREST = 150
 REFIT = 10
-# A success is 1 and a failure -1 to the second process. A place works where it is above MARGIN, which is known only up to BLUR (a
-# variance); and a gain that comes with a risk is worth the chance of success to this power: a failed trial teaches little.
-MARGIN = 0.2
-BLUR = 0.1
-AVERSION = 10.0
+# How many trees foretell failures, and the share of the columns that each of their splits chooses from.
+TREES, COLUMNS = 60, 0.5
+# A gain that comes with a risk is worth the chance of success to this power: a failed trial teaches little. No tree for it is not
+# taken for no chance.
+AVERSION = 40.0
+LEAST = 1e-3
 
 
 def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
@@ -54,12 +54,12 @@ def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Con
 def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.random.Generator) -> Iterator[Configuration]:
     """Candidates by what they promise, best first."""
     gain = Gain(space, grid, seen)
-    risk = Risk(space, grid, seen, gain.centres[0])
+    risk = Risk(grid, seen, rng)
 
     def promise(candidates: np.ndarray) -> np.ndarray:
         return gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
 
-    candidates = grid.neighbours(gain.centres, CANDIDATES, CHANGED, STEPS, rng)
+    candidates = grid.neighbours(gain.incumbent, CANDIDATES, CHANGED, STEPS, rng)
     ranking = np.argsort(-promise(candidates), kind="stable")
     finer = grid.neighbours(candidates[ranking[:5]], FINER, CHANGED_FINER, STEPS_FINER, rng)
     candidates = np.vstack([candidates[ranking[:50]], finer])
@@ -68,20 +68,20 @@ def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.rando
 
 
 class Gain:
-    """What a point may gain on the incumbent: a Gaussian process on warped scores. centres: the best points as it sees them."""
+    """What a point may gain on the incumbent: a Gaussian process on warped scores. incumbent: (1, d), the best as measured."""
 
     def __init__(self, space: Space, grid: Grid, seen: Sequence[Observation]) -> None:
         scored = [o for o in seen if o.value is not None]
         values = np.array([o.value for o in scored])
         points = grid.points([o.configuration for o in scored])
-        near = nearest(points, points[int(np.argmin(values))])
+        best = int(np.argmin(values))
+        self.incumbent = points[[best]]
+        near = nearest(points, points[best])
         points, targets, cut = points[near], warp(values[near]), cut_of(len(near))
         keys = tuple(scored[i].key for i in near[:cut])
         theta = _hyperparameters(space, keys, tuple(float(target) for target in warp(values[near[:cut]])))
         self._process = gaussian.condition(points, targets, theta, grid.groups)
-        means, _ = self._process.predict(points)
-        self._incumbent = float(np.min(means))
-        self.centres = points[np.argsort(means, kind="stable")[:CENTRES]]
+        self._goal = float(np.min(self._process.predict(points)[0]))
         waiting = [o.configuration for o in seen if o.pending]
         if waiting:  # believed to come out as expected, so that what lies beside them promises little
             there = grid.points(waiting)
@@ -91,7 +91,7 @@ class Gain:
     def log_expected(self, points: np.ndarray) -> np.ndarray:
         """The logarithm of the expected improvement, (m,)."""
         mean, spread = self._process.predict(points)
-        return np.asarray(log_improvement((self._incumbent - mean) / spread) + np.log(spread))
+        return np.asarray(log_improvement((self._goal - mean) / spread) + np.log(spread))
 
 
 def warp(values: np.ndarray) -> np.ndarray:
@@ -112,26 +112,29 @@ def log_improvement(z: np.ndarray) -> np.ndarray:
 
 
 class Risk:
-    """How likely a point is to fail: a Gaussian process on 1 for a success and -1 for a failure."""
+    """How likely a point is to fail, by a vote of extremely randomised trees (Geurts et al. 2006, doi 10.1007/s10994-006-6226-1).
 
-    def __init__(self, space: Space, grid: Grid, seen: Sequence[Observation], centre: np.ndarray) -> None:
+    Trees because what is too large stays too large: beyond the outermost failure a Gaussian process is back at its mean.
+    """
+
+    def __init__(self, grid: Grid, seen: Sequence[Observation], rng: np.random.Generator) -> None:
         done = [o for o in seen if not o.pending]
-        points = grid.points([o.configuration for o in done])
-        near = nearest(points, centre)
-        labels = np.array([1.0 if done[i].failure is None else -1.0 for i in near])
-        self._process = None
-        if np.any(labels < 0):
-            cut = cut_of(len(near))
-            theta = _hyperparameters(space, tuple(done[i].key for i in near[:cut]), tuple(labels[:cut]))
-            self._process = gaussian.condition(points[near], labels, theta, grid.groups)
-            self._noise = float(np.exp(theta[-2]))
+        works = [o.failure is None for o in done]
+        self._forest = None
+        if not all(works):
+            from sklearn.ensemble import (
+                ExtraTreesClassifier,
+            )  # takes most of a second, which a run without a failure need not wait
+
+            forest = ExtraTreesClassifier(TREES, max_features=COLUMNS, random_state=int(rng.integers(2**31)), n_jobs=1)
+            self._forest = forest.fit(grid.points([o.configuration for o in done]), works)
 
     def log_success(self, points: np.ndarray) -> np.ndarray:
         """The logarithm of the probability that it does not fail, (m,)."""
-        if self._process is None:
+        if self._forest is None:
             return np.zeros(len(points))
-        mean, spread = self._process.predict(points)
-        return np.asarray(log_ndtr((mean - MARGIN) / np.sqrt(spread**2 + self._noise + BLUR)))
+        works = self._forest.predict_proba(points)[:, list(self._forest.classes_).index(True)]
+        return np.asarray(np.log(np.maximum(works, LEAST)))
 
 
 def nearest(points: np.ndarray, centre: np.ndarray) -> np.ndarray:

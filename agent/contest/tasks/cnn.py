@@ -12,9 +12,9 @@ from functools import cache
 
 import numpy as np
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from agent.contest.extra import datasets
 from agent.contest.task import Evaluate, Outcome, Task
 from agent.contest.tasks import TASKS
 from agent.propose.observe import Curve
@@ -44,8 +44,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.G
 
 
 def task(name: str) -> Task:
-    """The task `cnn`; UsageFault without scikit-learn."""
-    datasets()
+    """The task `cnn`."""
     noise = "none within a seed: it decides split and weights, alike for all; scores are those that the method sees"
     return Task(name, TASKS[name].about, noise, read_space(SOURCE), SOURCE, make)
 
@@ -152,6 +151,6 @@ def _split(seed: int) -> tuple[Digits, Digits]:
 
 @cache
 def _digits() -> Digits:
-    pixels, labels = datasets().load_digits(return_X_y=True)
+    pixels, labels = load_digits(return_X_y=True)
     images = torch.tensor(pixels / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
     return images, torch.tensor(labels, dtype=torch.long)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.metrics import r2_score, roc_auc_score
 
-from agent.contest.extra import sklearn
 from agent.contest.past import read_past
 from agent.contest.task import Evaluate, Outcome, Quality, Task
 from agent.errors import UsageFault
@@ -108,13 +109,12 @@ class Surrogate:
     """Two forests fitted to past trials. A place fails where more than half of the second one says so."""
 
     def __init__(self, space: Space, past: Sequence[Foreign], seed: int) -> None:
-        ensemble = sklearn("ensemble")
         self._grid = Grid(space)
         points, scores, failed = _arrays(self._grid, past)
         options = {"n_estimators": TREES, "random_state": seed, "max_features": 0.5, "n_jobs": 1}
-        self._score = ensemble.RandomForestRegressor(**options).fit(points[~failed], scores[~failed])
+        self._score = RandomForestRegressor(**options).fit(points[~failed], scores[~failed])
         enough = LEAST_FAILURES <= int(failed.sum()) < len(failed)
-        self._failure = ensemble.RandomForestClassifier(**options, min_samples_leaf=3).fit(points, failed) if enough else None
+        self._failure = RandomForestClassifier(**options, min_samples_leaf=3).fit(points, failed) if enough else None
 
     def score(self, points: np.ndarray) -> np.ndarray:
         """(n,) the mean of the trees."""
@@ -160,12 +160,11 @@ def quality_of(space: Space, past: Sequence[Foreign]) -> Quality:
         foretold[held], risk[held] = surrogate.score(points[held]), surrogate.risk(points[held])
     true, guess = scores[~failed], foretold[~failed]
     varied = float(np.std(true)) > 0 and float(np.std(guess)) > 0
-    metrics = sklearn("metrics")
     return Quality(
         trials=len(past), failed=int(failed.sum()), folds=FOLDS,
-        r2=float(metrics.r2_score(true, guess)) if varied else None,
+        r2=float(r2_score(true, guess)) if varied else None,
         rank=float(spearmanr(true, guess).statistic) if varied else None,
-        auc=float(metrics.roc_auc_score(failed, risk)) if LEAST_FAILURES <= failed.sum() < len(failed) else None,
+        auc=float(roc_auc_score(failed, risk)) if LEAST_FAILURES <= failed.sum() < len(failed) else None,
     )  # fmt: skip
 
 

@@ -6,8 +6,12 @@ seed decides the folds and what is drawn of the columns, alike for every method 
 """
 
 import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
 
-from agent.contest.extra import datasets, one_core, sklearn
 from agent.contest.task import Evaluate, Outcome, Task
 from agent.contest.tasks import TASKS
 from agent.records import Configuration
@@ -27,26 +31,24 @@ FOLDS = 3
 
 
 def task(name: str) -> Task:
-    """The task `trees`; UsageFault without scikit-learn."""
-    datasets()
+    """The task `trees`."""
     noise = "none within a seed: it decides the folds, alike for all; scores are those that the method sees"
     return Task(name, TASKS[name].about, noise, read_space(SOURCE), SOURCE, make)
 
 
 def make(seed: int) -> Evaluate:
     """The function of a seed: the mean log loss over its folds."""
-    features, labels = datasets().load_breast_cancer(return_X_y=True)
-    selection, ensemble, metrics = sklearn("model_selection"), sklearn("ensemble"), sklearn("metrics")
-    folds = list(selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
+    features, labels = load_breast_cancer(return_X_y=True)
+    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
 
     def evaluate(configuration: Configuration, _: int) -> Outcome:
         constants = {name.lower(): value for name, value in configuration.items()}
         losses = []
-        with one_core():
+        with threadpool_limits(limits=1):  # on a busy machine its threads spend more time waiting for each other
             for train, held in folds:
-                model = ensemble.HistGradientBoostingClassifier(**constants, random_state=seed, early_stopping=False)
+                model = HistGradientBoostingClassifier(**constants, random_state=seed, early_stopping=False)
                 model.fit(features[train], labels[train])
-                losses.append(metrics.log_loss(labels[held], model.predict_proba(features[held])))
+                losses.append(log_loss(labels[held], model.predict_proba(features[held])))
         return Outcome(float(np.mean(losses)))
 
     return evaluate

@@ -1,5 +1,7 @@
 """What the trust region stands on: the Gaussian process, the improvement it promises, and failures that it foresees."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -45,20 +47,43 @@ def test_the_improvement_is_the_textbook_s_and_does_not_underflow() -> None:
     assert np.exp(logs[2:]) == pytest.approx([0.08332, 0.39894, 2.00849], abs=1e-4)
 
 
+def drawn(count: int, works: Callable[[Configuration], bool]) -> list[Observation]:
+    """So many random configurations, of which some failed."""
+    seen: list[Observation] = []
+    for _ in range(count):
+        configuration = random.suggest(SPACE, seen, 4)
+        seen.append(Observation(configuration, 1.0 if works(configuration) else "oom"))
+    return seen
+
+
 def test_a_wall_between_two_constants_is_learnt() -> None:
     def works(c: Configuration) -> bool:
         return float(c["DEPTH"]) * float(c["HEAD_DIM"]) <= 1500
 
-    seen: list[Observation] = []
-    for _ in range(60):
-        configuration = random.suggest(SPACE, seen, 4)
-        seen.append(Observation(configuration, 1.0 if works(configuration) else "oom"))
-    grid = Grid(SPACE)
-    risk = trust.Risk(SPACE, grid, seen, grid.points([SPACE.default])[0])
+    seen, grid = drawn(60, works), Grid(SPACE)
+    risk = trust.Risk(grid, seen, np.random.default_rng(0))
     unseen = [random.suggest(SPACE, seen, seed) for seed in range(5, 85)]
     chances = np.exp(risk.log_success(grid.points(unseen)))
     right = [(chance > 0.5) == works(configuration) for chance, configuration in zip(chances, unseen, strict=True)]
     assert 20 < sum(map(works, unseen)) < 60 and np.mean(right) > 0.85
+
+
+def test_what_is_larger_than_all_that_failed_is_foreseen_to_fail() -> None:
+    seen = [one for one in drawn(120, lambda c: float(c["DEPTH"]) < 15) if float(one.configuration["DEPTH"]) < 19]
+    risk = trust.Risk(Grid(SPACE), seen, np.random.default_rng(0))
+    deep, flat = ({**SPACE.default, "DEPTH": depth} for depth in (24, 4))
+    assert {one.failure for one in seen} == {None, "oom"}
+    chances = np.exp(risk.log_success(Grid(SPACE).points([deep, flat])))
+    assert chances[0] < 0.25 and chances[1] > 0.75
+
+
+def test_the_incumbent_is_what_was_measured_best() -> None:
+    seen = [
+        Observation({**SPACE.default, "MATRIX_LR": rate}, score)
+        for rate, score in ((0.01, 1.0), (0.02, 0.7), (0.021, 1.1), (0.03, 1.2))
+    ]
+    gain = trust.Gain(SPACE, Grid(SPACE), seen)
+    assert np.array_equal(gain.incumbent, Grid(SPACE).points([seen[1].configuration]))
 
 
 def test_neighbours_would_run_as_they_are() -> None:
