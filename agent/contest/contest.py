@@ -5,14 +5,14 @@ import platform
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from agent.contest.results import Asked, Game, Line, Results, setup_of
 from agent.contest.task import Task
 from agent.contest.workers import Job, Over, Played, play_all
 
-VERSIONS = ("autoresearch", "optuna", "cmaes", "numpy", "scipy", "torch")
+PACKAGES = ("autoresearch", "optuna", "cmaes", "numpy", "scipy", "scikit-learn", "torch", "smac")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Plan:
 def hold(plan: Plan, results: Results) -> Iterator[Line | Game]:
     """Play what `results` lacks of `plan` and append it; yields each trial, and each game when it is over."""
     for task in plan.tasks.values():
-        results.agree(setup_of(task, machine(), {name: version(name) for name in VERSIONS}))
+        results.agree(setup_of(task, machine(), versions()))
     jobs = list(_jobs(plan, results))
     for message in play_all(jobs, plan.workers) if jobs else ():
         match message:
@@ -79,3 +79,15 @@ def _jobs(plan: Plan, results: Results) -> Iterator[Job]:
 def machine() -> str:
     """What the times were measured on, without the machine's name."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that methods and tasks are made of, as far as they are installed."""
+    return {name: number for name in PACKAGES if (number := _version(name))}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
