@@ -31,7 +31,7 @@ REFIT = 10
 TREES, COLUMNS = 60, 0.5
 # A gain that comes with a risk is worth the chance of success to this power: a failed trial teaches little. No tree for it is not
 # taken for no chance.
-AVERSION = 40.0
+AVERSION = 20.0
 LEAST = 1e-3
 
 
