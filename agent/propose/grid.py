@@ -13,6 +13,9 @@ STEP = 0.1
 STAY = 0.75
 # The length of a choice's column: two choices that differ are then one range apart.
 CHOSEN = 0.5**0.5
+# Changed alone, a number goes to each of its levels where they are few, else so far to either side, in ranges.
+FEW = 8
+ALONE = np.array([-0.2, -0.1, -0.05, 0.05, 0.1, 0.2])
 
 
 class Grid:
@@ -55,8 +58,8 @@ class Grid:
         """A point with every number a little off `centre`."""
         point = self.points([centre])
         point[:, : len(self._numbers)] += STEP * rng.standard_normal(len(self._numbers))
-        chosen = rng.random((1, len(self._choices))) > STAY
-        return np.asarray(self._snapped(point, chosen, rng)[0])
+        self._redraw(point, rng.random((1, len(self._choices))) > STAY, rng)
+        return np.asarray(self._snapped(point)[0])
 
     def neighbours(
         self, centres: np.ndarray, count: int, changed: float, steps: tuple[float, float], rng: np.random.Generator
@@ -69,17 +72,39 @@ class Grid:
         size = np.exp(rng.uniform(np.log(steps[0]), np.log(steps[1]), size=(count, 1)))
         numbers = len(self._numbers)
         points[:, :numbers] += moved[:, :numbers] * size * rng.standard_normal((count, numbers))
-        return self._snapped(points, moved[:, numbers:], rng)
+        self._redraw(points, moved[:, numbers:], rng)
+        return self._snapped(points)
 
-    def _snapped(self, points: np.ndarray, redrawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def alone(self, centre: np.ndarray) -> np.ndarray:
+        """(m, d): the point `centre` (d,) with one constant changed alone, for each constant to a few other places."""
+        rows = []
+        for column, places in enumerate(self._levels):
+            for place in places if 0 < places.size <= FEW else centre[column] + ALONE:
+                rows.append(centre.copy())
+                rows[-1][column] = place
+        for choice in range(len(self._choices)):
+            columns = self._columns(choice)
+            for column in columns:
+                rows.append(centre.copy())
+                rows[-1][columns] = CHOSEN * (columns == column)
+        points = self._snapped(np.array(rows))
+        return points[np.any(points != centre, axis=1)]
+
+    def _columns(self, choice: int) -> np.ndarray:
+        return np.flatnonzero(self.groups == len(self._numbers) + choice)
+
+    def _redraw(self, points: np.ndarray, redrawn: np.ndarray, rng: np.random.Generator) -> None:
+        """Draw the choices anew that `redrawn` (n, choices) says."""
+        for choice, p in enumerate(self._choices):
+            columns, rows = self._columns(choice), np.flatnonzero(redrawn[:, choice])
+            points[np.ix_(rows, columns)] = 0.0
+            points[rows, columns[rng.integers(len(levels(p)), size=len(rows))]] = CHOSEN
+
+    def _snapped(self, points: np.ndarray) -> np.ndarray:
+        """The numbers within their bounds, and on their levels."""
         numbers = len(self._numbers)
         points[:, :numbers] = np.clip(points[:, :numbers], 0, 1)
         for column, places in enumerate(self._levels):
             if places.size:
                 points[:, column] = places[np.argmin(np.abs(points[:, column, None] - places), 1)]
-        for choice, p in enumerate(self._choices):
-            columns = np.flatnonzero(self.groups == numbers + choice)
-            rows = np.flatnonzero(redrawn[:, choice])
-            points[np.ix_(rows, columns)] = 0.0
-            points[rows, columns[rng.integers(len(levels(p)), size=len(rows))]] = CHOSEN
         return points

@@ -24,6 +24,10 @@ FIRST = 8
 CANDIDATES, FINER = 1500, 500
 CHANGED, CHANGED_FINER = 3.0, 2.0
 STEPS, STEPS_FINER = (0.02, 0.25), (0.01, 0.1)
+# Where so many trials in a row gained nothing, every other proposal changes one constant alone: the one that would gain the most
+# if it came out so many deviations better than expected. Around a sharp optimum all else looks worse than it is, and riskier
+# after a few failures; so the risk counts less here, this often its logarithm in deviations of the scores.
+STALLED, LUCK, CAUTION = 8, 2.5, 4.0
 # The process sees the nearest observations only; its hyperparameters are fitted anew after so many more trials.
 NEAREST = 150
 REFIT = 10
@@ -55,6 +59,10 @@ def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.rando
     """Candidates by what they promise, best first."""
     gain = Gain(space, grid, seen)
     risk = Risk(grid, seen, rng)
+    if _stalled(seen):
+        alone = grid.alone(gain.incumbent[0])
+        worth = gain.hoped(alone) + CAUTION * risk.log_success(alone)
+        yield from (grid.configuration(alone[place]) for place in np.argsort(-worth, kind="stable")[:FIRST])
 
     def promise(candidates: np.ndarray) -> np.ndarray:
         return gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
@@ -65,6 +73,13 @@ def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.rando
     candidates = np.vstack([candidates[ranking[:50]], finer])
     for place in np.argsort(-promise(candidates), kind="stable"):
         yield grid.configuration(candidates[place])
+
+
+def _stalled(seen: Sequence[Observation]) -> bool:
+    """True at every other proposal since STALLED trials gained nothing; what is foreign or of the first ones does not count."""
+    best = int(np.argmin([np.inf if o.value is None else o.value for o in seen]))
+    idle = sum(not o.foreign for o in seen[max(best + 1, FIRST) :])
+    return idle >= STALLED and idle % 2 == 0
 
 
 class Gain:
@@ -92,6 +107,11 @@ class Gain:
         """The logarithm of the expected improvement, (m,)."""
         mean, spread = self._process.predict(points)
         return np.asarray(log_improvement((self._goal - mean) / spread) + np.log(spread))
+
+    def hoped(self, points: np.ndarray) -> np.ndarray:
+        """The gain LUCK deviations above what is expected, (m,), where warped scores have deviation 1."""
+        mean, spread = self._process.predict(points)
+        return np.asarray(self._goal - mean + LUCK * spread)
 
 
 def warp(values: np.ndarray) -> np.ndarray:

@@ -96,3 +96,28 @@ def test_neighbours_would_run_as_they_are() -> None:
         assert SPACE.repair(configuration) == configuration
         # A float is written with three digits; everything else lies where it was put.
         assert grid.points([configuration])[0] == pytest.approx(point, abs=2e-3)
+
+
+def test_alone_changes_one_constant_and_leaves_none_out() -> None:
+    grid = Grid(SPACE)
+    centre = grid.points([SPACE.default])[0]
+    changed = [{n for n, v in grid.configuration(p).items() if v != SPACE.default[n]} for p in grid.alone(centre)]
+    assert all(len(names) == 1 for names in changed)
+    assert set.union(*changed) == set(SPACE.names)
+
+
+def test_where_nothing_gains_every_other_proposal_changes_one_constant_alone() -> None:
+    seen = [Observation(SPACE.default, 1.0)]
+    changed = []
+    for _ in range(33):
+        configuration = trust.suggest(SPACE, seen, 3)
+        changed.append(sum(value != SPACE.default[name] for name, value in configuration.items()))
+        seen.append(Observation(configuration, 1.1 + 0.1 * changed[-1]))
+    first = trust.FIRST - 1 + trust.STALLED
+    assert changed[first::2] == [1] * len(changed[first::2])
+    assert max(changed[:first]) > 2
+
+    better = Observation({**SPACE.default, "DEPTH": 9}, 0.5)
+    told = Observation({**SPACE.default, "DEPTH": 10}, 1.2, foreign=True)
+    assert trust._stalled(seen) and not trust._stalled([*seen, better])
+    assert not trust._stalled([Observation(SPACE.default, 1.0), *[told] * 40]), "what others tried gained nothing here either"
