@@ -1,7 +1,8 @@
 """Trust-region Bayesian optimisation from the constants as they stand: few of them changed at a time, failures foreseen.
 
 After TuRBO (Eriksson et al. 2019, arXiv 1910.01739) and Casmopolitan (Wan et al. 2021, arXiv 2102.07188): candidates lie around
-the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next.
+the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next. Where
+that gets nowhere, one constant alone is changed, every other time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from agent.propose import gaussian
-from agent.propose.fresh import fresh
+from agent.propose.fresh import DRAWS, fresh
 from agent.propose.grid import Grid
 from agent.propose.observe import Key, Observation, fit
 from agent.propose.scale import generator
@@ -62,7 +63,7 @@ def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.rando
     if _stalled(seen):
         alone = grid.alone(gain.incumbent[0])
         worth = gain.hoped(alone) + CAUTION * risk.log_success(alone)
-        yield from (grid.configuration(alone[place]) for place in np.argsort(-worth, kind="stable")[:FIRST])
+        yield from (grid.configuration(alone[place]) for place in np.argsort(-worth, kind="stable")[: DRAWS // 2])
 
     def promise(candidates: np.ndarray) -> np.ndarray:
         return gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
@@ -142,9 +143,8 @@ class Risk:
         works = [o.failure is None for o in done]
         self._forest = None
         if not all(works):
-            from sklearn.ensemble import (
-                ExtraTreesClassifier,
-            )  # takes most of a second, which a run without a failure need not wait
+            # Takes most of a second, for which a run without a failure need not wait.
+            from sklearn.ensemble import ExtraTreesClassifier
 
             forest = ExtraTreesClassifier(TREES, max_features=COLUMNS, random_state=int(rng.integers(2**31)), n_jobs=1)
             self._forest = forest.fit(grid.points([o.configuration for o in done]), works)
