@@ -22,7 +22,7 @@ import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,9 +44,10 @@ class Result(NamedTuple):
     steps: int
 
 
-def load(path: Path, name: str):
+def load(path: Path, name: str) -> Any:
     """The module at `path`, under a name of its own."""
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader, f"{path} is no module"
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -92,11 +93,11 @@ def score_ours(model: torch.nn.Module, data: Path) -> float:
     ids, targets = tokens[:-1].view(-1, length), tokens[1:].view(-1, length)
     nats = [
         cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="none")
-        for x, y in zip(ids.split(16), targets.split(16), strict=True)
+        for x, y in zip(torch.split(ids, 16), torch.split(targets, 16), strict=True)
     ]
     sizes = np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2")
     prepare = load(WORKSPACE / "prepare.py", "prepare")
-    return prepare.bits_per_byte(torch.cat(nats).double().numpy(), targets.flatten().numpy(), sizes)
+    return float(prepare.bits_per_byte(torch.cat(nats).double().numpy(), targets.flatten().numpy(), sizes))
 
 
 # ---------------------------------------------------------------- nanoGPT
@@ -153,7 +154,7 @@ def score_bytes(model: torch.nn.Module, text: torch.Tensor) -> float:
     half = BLOCK // 2
     total, count = 0.0, 0
     starts = torch.arange(0, len(text) - BLOCK, half)
-    for chunk in starts.split(256):
+    for chunk in torch.split(starts, 256):
         window = text[chunk[:, None] + torch.arange(BLOCK + 1)]
         targets = window[:, 1:].contiguous()
         logits, _ = model(window[:, :-1], targets)

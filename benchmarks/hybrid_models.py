@@ -10,11 +10,10 @@ import argparse
 import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from agent.contest.tasks import bowl, rugged, scaling
 from agent.contest.tasks.fourteen import SOURCE, SPACE, Objective
 from agent.edit import Applied, apply
 from agent.llm.model import Reply, Request
@@ -24,12 +23,8 @@ from agent.propose.hybrid import Hybrid
 from agent.propose.scale import draw
 from agent.records import Configuration, Proposal, Provenance, Result, Score, Trial
 from agent.space import Space, read_constants, read_space
+from benchmarks.functions import FUNCTIONS
 
-TASKS = {
-    "valley": (bowl.valley, bowl.NOISE),
-    "scaling": (scaling.scaling, scaling.NOISE),
-    "rugged": (rugged.rugged, rugged.NOISE),
-}
 CODE = SOURCE + "\n\ndef trick():\n    return 0\n"
 STEPS, STEP_GAIN = 5, 0.003
 TRAINING_SECONDS, QUESTION_SECONDS = 300.0, 20.0
@@ -39,7 +34,7 @@ HELPS = {"useless": 0.0, "middling": 0.1, "good": 0.33}
 class Simulated:
     """A model of `quality` that answers both tools; it reads the incumbent off `space` and `level`, which play() keeps up."""
 
-    origin = "scripted"
+    origin: Literal["llm", "scripted"] = "scripted"
     name = "simulated"
 
     def __init__(self, quality: str, objective: Objective, seed: int) -> None:
@@ -78,7 +73,7 @@ class Simulated:
 
 def play(task: str, quality: str, seed: int, trials: int) -> tuple[list[float], Counter[str]]:
     """The gain on the baseline after each trial, true and not as measured, and how often each arm had its turn."""
-    make, deviation = TASKS[task]
+    make, deviation = FUNCTIONS[task]
     objective, noise = make(seed), np.random.default_rng(seed + 1_000)
     model = None if quality == "none" else Simulated(quality, objective, seed)
     method, source, ledger, gains = Hybrid(model), CODE, [], [0.0]

@@ -1,6 +1,6 @@
 """When giving trainings up pays: `python -m benchmarks.pruning`.
 
-The tasks of benchmarks/search_tasks.py (synthetic) with a simulated curve for each training: its score at the end, and above it a
+The synthetic tasks of benchmarks/functions.py with a simulated curve for each training: its score at the end, and above it a
 gap that closes with the square of what is left of the budget. The gap differs between configurations: not at all (curves never
 cross), by a little, or by as much as schedules that decay early or late make it. A run has the time of so many full trainings
 with `--prune off` and with `median`, and what is compared is the gain after that time, without the noise that the method sees.
@@ -16,10 +16,11 @@ from statistics import fmean
 
 import numpy as np
 
+from agent.contest.tasks.fourteen import SPACE
 from agent.propose import METHODS, Observation
 from agent.pruning import CHECKPOINTS, LEAST, hopeless
 from agent.records import Configuration
-from benchmarks.search_tasks import TASKS
+from benchmarks.functions import FUNCTIONS
 
 # The gap half way is a quarter of this, in bits per byte. It differs by a factor whose logarithm has these deviations.
 GAP = 0.4
@@ -44,13 +45,13 @@ class Curves:
     """Simulated training losses on one function of a task."""
 
     def __init__(self, task: str, seed: int, crossing: float) -> None:
-        self.about = TASKS[task]
-        self._objective, self._noise = self.about.make(seed), np.random.default_rng(seed + 1_000)
+        make, self._deviation = FUNCTIONS[task]
+        self._objective, self._noise = make(seed), np.random.default_rng(seed + 1_000)
         self._lean, self._crossing = np.random.default_rng(seed + 2_000), crossing
 
     def train(self, configuration: Configuration) -> tuple[float | None, float, tuple[tuple[float, float], ...]]:
         """The true score, the one that is seen, and the curve; no score where it fails."""
-        true, error = self._objective(configuration), self.about.noise * self._noise.standard_normal()
+        true, error = self._objective(configuration), self._deviation * self._noise.standard_normal()
         gap = GAP * float(np.exp(self._crossing * self._lean.standard_normal()))
         seen = 0.0 if true is None else true + error
         return true, seen, () if true is None else tuple((at, seen + gap * (1 - at) ** 2) for at in POINTS)
@@ -59,12 +60,11 @@ class Curves:
 def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: float) -> Night:
     """One run for the time of `budget` full trainings after the baseline's."""
     curves, suggest = Curves(task, seed, CROSSING[crossing]), METHODS[method].suggest()
-    space = curves.about.space
-    start, value, curve = curves.train(space.default)
+    start, value, curve = curves.train(SPACE.default)
     assert start is not None, "the given constants work"
-    seen, best, spent, given_up, lost = [Observation(space.default, value, curve)], math.inf, 0.0, 0, 0
+    seen, best, spent, given_up, lost = [Observation(SPACE.default, value, curve)], math.inf, 0.0, 0, 0
     while spent < budget:
-        configuration = suggest(space, seen, seed)
+        configuration = suggest(SPACE, seen, seed)
         true, value, curve = curves.train(configuration)
         stop = checkpoint_of(curve, seen) if prune else None
         if true is None:

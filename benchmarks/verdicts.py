@@ -177,13 +177,11 @@ def measure(name: str, rule: Rule, which: range, sigma: float, seeds: float) -> 
     idle = nights(name, rule, lambda _: [0.0] * 100, which, seeds)
     power = []
     for better in (1.0, 2.0, 3.0):
-        mixed = nights(
-            name,
-            rule,
-            lambda rng, b=better: [-b if i % 10 == 9 else float(rng.exponential(3)) * (rng.random() > 0.3) for i in range(60)],
-            which,
-            seeds,
-        )  # type: ignore[misc]
+
+        def one_in_ten(rng: np.random.Generator, better: float = better) -> list[float]:
+            return [-better if i % 10 == 9 else float(rng.exponential(3)) * (rng.random() > 0.3) for i in range(60)]
+
+        mixed = nights(name, rule, one_in_ten, which, seeds)
         power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
     history = [effect / sigma for effect in published_effects()]
     published = nights(name, rule, lambda _: history, which[: len(which) // 2], seeds)

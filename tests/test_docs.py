@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,17 @@ def test_every_linked_file_is_there(page: str) -> None:
     linked = re.findall(r'\]\(([^)#:]+)\)|(?:src|srcset)="([^":]+)"', text)
     for path in filter(None, (one or other for one, other in linked)):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")))
+def test_every_benchmark_can_be_started(name: str) -> None:
+    assert import_module(f"benchmarks.{name}").__doc__
+
+
+def test_every_benchmark_that_the_readme_names_is_there() -> None:
+    named = set(re.findall(r"python -m (benchmarks\.\w+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert len(named) > 8
+    assert not [name for name in named if not callable(getattr(import_module(name), "main", None))]
 
 
 def test_the_report_is_small_and_loads_nothing() -> None:

@@ -1,0 +1,13 @@
+"""The synthetic tasks of agent/contest/tasks/ as bare functions, for benchmarks that make something of their own of them."""
+
+from collections.abc import Callable
+
+from agent.contest.tasks import bowl, rugged, scaling
+from agent.contest.tasks.fourteen import Objective
+
+FUNCTIONS: dict[str, tuple[Callable[[int], Objective], float]] = {
+    "valley": (bowl.valley, bowl.NOISE),
+    "scaling": (scaling.scaling, scaling.NOISE),
+    "rugged": (rugged.rugged, rugged.NOISE),
+}
+"""By name: the function of a seed, and the standard deviation of the noise that a score of it has."""
