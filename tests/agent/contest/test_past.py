@@ -158,6 +158,13 @@ def test_the_space_is_what_the_trials_span() -> None:
     assert set(by_name["PATTERN"].choices) == {"SSSL", "LLLL", "SSSS"}
 
 
+def test_a_number_is_searched_as_those_who_tried_it_searched_it() -> None:
+    """Both reach over a factor of hundreds or more: the smallest of many even draws lies near 0."""
+    draws = [(n + 0.5) / 200 for n in range(200)]
+    made = [Foreign(number=n, configuration={"EVEN": u, "FACTORS": 1e-4 * 1e4**u}, outcome=u) for n, u in enumerate(draws)]
+    assert [parameter.log for parameter in space_of(made, made[0].configuration).parameters] == [False, True]
+
+
 def test_the_surrogate_foretells_and_says_how_well(tmp_path: Path) -> None:
     task = open_task(f"trials:{automl(tmp_path / 'trials.json', rows())}")
     assert task.quality is not None
