@@ -15,7 +15,7 @@ STAY = 0.75
 CHOSEN = 0.5**0.5
 # Changed alone, a number goes to each of its levels where they are few, else so far to either side, in ranges.
 FEW = 8
-ALONE = np.array([-0.2, -0.1, -0.05, 0.05, 0.1, 0.2])
+ALONE = np.array([-0.25, -0.12, 0.12, 0.25])
 
 
 class Grid:
@@ -54,12 +54,13 @@ class Grid:
             values[p.name] = levels(p)[int(np.argmax(point[self.groups == group]))]
         return {**self._default, **values}
 
-    def around(self, centre: Configuration, rng: np.random.Generator) -> np.ndarray:
-        """A point with every number a little off `centre`."""
-        point = self.points([centre])
-        point[:, : len(self._numbers)] += STEP * rng.standard_normal(len(self._numbers))
-        self._redraw(point, rng.random((1, len(self._choices))) > STAY, rng)
-        return np.asarray(self._snapped(point)[0])
+    def around(self, centre: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+        """(count, d): points with every number a little off `centre` (1, d)."""
+        points = np.repeat(centre, count, axis=0)
+        numbers = len(self._numbers)
+        points[:, :numbers] += STEP * rng.standard_normal((count, numbers))
+        self._redraw(points, rng.random((count, len(self._choices))) > STAY, rng)
+        return self._snapped(points)
 
     def neighbours(
         self, centres: np.ndarray, count: int, changed: float, steps: tuple[float, float], rng: np.random.Generator

@@ -1,8 +1,8 @@
-"""Trust-region Bayesian optimisation from the constants as they stand: few of them changed at a time, failures foreseen.
+"""Trust-region Bayesian optimisation from the constants as they stand: a few of them changed at a time, failures foreseen.
 
 After TuRBO (Eriksson et al. 2019, arXiv 1910.01739) and Casmopolitan (Wan et al. 2021, arXiv 2102.07188): candidates lie around
-the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next. Where
-that gets nowhere, one constant alone is changed, every other time.
+the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next. Every
+other proposal, by the toss of a coin, changes one constant alone: what it gains or costs is then known for what it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,21 @@ from agent.propose.scale import generator
 from agent.records import Configuration
 from agent.space import Space
 
-# The first proposals change all constants a little, as an evolution strategy does: one trial then teaches something of each.
-FIRST = 8
-# Candidates around the incumbent, then around the best of those; how many constants move on average, how far (shares of a range).
+# Before so many trials a change of several constants is one of all of them, the most promising of so many: one trial then teaches
+# something of each, as in an evolution strategy.
+FIRST, DRAWN = 17, 50
+# Later, candidates around the incumbent, then around the best of those; how many constants move on average, how far (shares of a
+# range).
 CANDIDATES, FINER = 1500, 500
 CHANGED, CHANGED_FINER = 3.0, 2.0
 STEPS, STEPS_FINER = (0.02, 0.25), (0.01, 0.1)
-# Where so many trials in a row gained nothing, every other proposal changes one constant alone: the one that would gain the most
-# if it came out so many deviations better than expected. Around a sharp optimum all else looks worse than it is, and riskier
-# after a few failures; so the risk counts less here, this often its logarithm in deviations of the scores.
-STALLED, LUCK, CAUTION = 8, 2.5, 4.0
-# The process sees the nearest observations only; its hyperparameters are fitted anew after so many more trials.
+# One constant alone is the one that would gain the most if it came out so many deviations better than expected. Around a sharp
+# optimum all else looks worse than it is, and riskier after a few failures; so the risk counts less here, this often its
+# logarithm in deviations of the scores.
+LUCK, CAUTION = 1.5, 8.0
+# The process sees the nearest observations only; its hyperparameters are fitted anew where this share of them is new.
 NEAREST = 150
-REFIT = 10
+REFIT = 0.1
 # How many trees foretell failures, and the share of the columns that each of their splits chooses from.
 TREES, COLUMNS = 60, 0.5
 # A gain that comes with a risk is worth the chance of success to this power: a failed trial teaches little. No tree for it is not
@@ -47,11 +49,9 @@ def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Con
     grid = Grid(space)
     if not grid.groups.size:
         return fresh(space, seen, lambda: space.default, rng)
-    done = [observation for observation in seen if not observation.pending]
-    scored = [observation for observation in done if observation.value is not None]
-    if len(seen) < FIRST or not scored:
-        centre = min(scored, key=lambda o: o.value or 0.0).configuration if scored else space.repair(space.default)
-        return fresh(space, seen, lambda: grid.configuration(grid.around(centre, rng)), rng)
+    if not any(observation.value is not None for observation in seen):
+        start = grid.points([space.repair(space.default)])
+        return fresh(space, seen, lambda: grid.configuration(grid.around(start, 1, rng)[0]), rng)
     ranked = _ranked(space, grid, seen, rng)
     return fresh(space, seen, lambda: next(ranked), rng)
 
@@ -60,27 +60,22 @@ def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.rando
     """Candidates by what they promise, best first."""
     gain = Gain(space, grid, seen)
     risk = Risk(grid, seen, rng)
-    if _stalled(seen):
+    if rng.random() < 0.5:
         alone = grid.alone(gain.incumbent[0])
         worth = gain.hoped(alone) + CAUTION * risk.log_success(alone)
         yield from (grid.configuration(alone[place]) for place in np.argsort(-worth, kind="stable")[: DRAWS // 2])
 
-    def promise(candidates: np.ndarray) -> np.ndarray:
-        return gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
+    def best_first(candidates: np.ndarray) -> np.ndarray:
+        promise = gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
+        return np.asarray(candidates[np.argsort(-promise, kind="stable")])
 
-    candidates = grid.neighbours(gain.incumbent, CANDIDATES, CHANGED, STEPS, rng)
-    ranking = np.argsort(-promise(candidates), kind="stable")
-    finer = grid.neighbours(candidates[ranking[:5]], FINER, CHANGED_FINER, STEPS_FINER, rng)
-    candidates = np.vstack([candidates[ranking[:50]], finer])
-    for place in np.argsort(-promise(candidates), kind="stable"):
-        yield grid.configuration(candidates[place])
-
-
-def _stalled(seen: Sequence[Observation]) -> bool:
-    """True at every other proposal since STALLED trials gained nothing; what is foreign or of the first ones does not count."""
-    best = int(np.argmin([np.inf if o.value is None else o.value for o in seen]))
-    idle = sum(not o.foreign for o in seen[max(best + 1, FIRST) :])
-    return idle >= STALLED and idle % 2 == 0
+    if len(seen) < FIRST:
+        candidates = best_first(grid.around(gain.incumbent, DRAWN, rng))
+    else:
+        candidates = best_first(grid.neighbours(gain.incumbent, CANDIDATES, CHANGED, STEPS, rng))
+        finer = grid.neighbours(candidates[:5], FINER, CHANGED_FINER, STEPS_FINER, rng)
+        candidates = best_first(np.vstack([candidates[:50], finer]))
+    yield from (grid.configuration(candidate) for candidate in candidates)
 
 
 class Gain:
@@ -163,8 +158,9 @@ def nearest(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def cut_of(count: int) -> int:
-    """How many of `count` observations the hyperparameters are fitted to: they are fitted anew every REFIT trials."""
-    return count if count < REFIT else count // REFIT * REFIT
+    """How many of `count` observations the hyperparameters are fitted to: they are fitted anew where REFIT of them are new."""
+    step = max(int(REFIT * count), 1)
+    return count // step * step
 
 
 @lru_cache(maxsize=8)
