@@ -1,8 +1,8 @@
 """Trust-region Bayesian optimisation from the constants as they stand: a few of them changed at a time, failures foreseen.
 
 After TuRBO (Eriksson et al. 2019, arXiv 1910.01739) and Casmopolitan (Wan et al. 2021, arXiv 2102.07188): candidates lie around
-the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next. Every
-other proposal, by the toss of a coin, changes one constant alone: what it gains or costs is then known for what it is.
+the incumbent, a Gaussian process says what each may gain, a forest how likely it is to fail, and the best product is next. At
+the beginning, and where that gets nowhere, every other proposal changes one constant alone: what it does is then known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,9 +27,10 @@ FIRST, DRAWN = 17, 50
 CANDIDATES, FINER = 1500, 500
 CHANGED, CHANGED_FINER = 3.0, 2.0
 STEPS, STEPS_FINER = (0.02, 0.25), (0.01, 0.1)
-# One constant alone is the one that would gain the most if it came out so many deviations better than expected. Around a sharp
-# optimum all else looks worse than it is, and riskier after a few failures; so the risk counts less here, this often its
-# logarithm in deviations of the scores.
+# Before so many trials, and where so many in a row gained nothing, one of each two proposals changes one constant alone: the one
+# that would gain the most if it came out so many deviations better than expected. Around a sharp optimum all else looks worse
+# than it is, and riskier after a few failures; so the risk counts less here: its logarithm counts as so many deviations.
+EARLY, STALLED = 40, 8
 LUCK, CAUTION = 1.5, 8.0
 # The process sees the nearest observations only; its hyperparameters are fitted anew where this share of them is new.
 NEAREST = 150
@@ -52,18 +53,28 @@ def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Con
     if not any(observation.value is not None for observation in seen):
         start = grid.points([space.repair(space.default)])
         return fresh(space, seen, lambda: grid.configuration(grid.around(start, 1, rng)[0]), rng)
-    ranked = _ranked(space, grid, seen, rng)
+    ranked = _ranked(space, grid, seen, rng, _alone(seen, seed))
     return fresh(space, seen, lambda: next(ranked), rng)
 
 
-def _ranked(space: Space, grid: Grid, seen: Sequence[Observation], rng: np.random.Generator) -> Iterator[Configuration]:
-    """Candidates by what they promise, best first."""
+def _alone(seen: Sequence[Observation], seed: int) -> bool:
+    """True where one constant is to change alone. A coin says at which of two proposals, since others may propose between."""
+    best = int(np.argmin([np.inf if o.value is None else o.value for o in seen]))
+    idle = sum(not (o.foreign or o.pending) for o in seen[best + 1 :])
+    pair, place = divmod(len(seen), 2)
+    return (len(seen) < EARLY or idle >= STALLED) and int(generator(seed, pair).integers(2)) == place
+
+
+def _ranked(
+    space: Space, grid: Grid, seen: Sequence[Observation], rng: np.random.Generator, alone: bool
+) -> Iterator[Configuration]:
+    """Candidates by what they promise, best first; before them, where `alone`, those that change one constant."""
     gain = Gain(space, grid, seen)
     risk = Risk(grid, seen, rng)
-    if rng.random() < 0.5:
-        alone = grid.alone(gain.incumbent[0])
-        worth = gain.hoped(alone) + CAUTION * risk.log_success(alone)
-        yield from (grid.configuration(alone[place]) for place in np.argsort(-worth, kind="stable")[: DRAWS // 2])
+    if alone:
+        candidates = grid.alone(gain.incumbent[0])
+        worth = gain.hoped(candidates) + CAUTION * risk.log_success(candidates)
+        yield from (grid.configuration(candidates[place]) for place in np.argsort(-worth, kind="stable")[: DRAWS // 2])
 
     def best_first(candidates: np.ndarray) -> np.ndarray:
         promise = gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)

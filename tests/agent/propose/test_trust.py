@@ -110,20 +110,33 @@ def changes(configuration: Configuration) -> set[str]:
     return {name for name, value in configuration.items() if value != SPACE.default[name]}
 
 
-def test_half_of_the_proposals_change_one_constant_alone_and_the_first_of_the_others_most() -> None:
+def test_half_of_the_first_proposals_change_one_constant_alone_and_the_others_most() -> None:
     seen = [Observation(SPACE.default, 1.0)]
-    for _ in range(40):
+    for _ in range(trust.FIRST - 1):
         configuration = trust.suggest(SPACE, seen, 3)
         seen.append(Observation(configuration, 1.1 + 0.1 * len(changes(configuration))))
     sizes = [len(changes(one.configuration)) for one in seen[1:]]
     assert 0.25 < np.mean([size == 1 for size in sizes]) < 0.75
-    assert np.mean([size for size in sizes[: trust.FIRST] if size > 1]) > len(SPACE.names) / 2
+    assert np.mean([size for size in sizes if size > 1]) > len(SPACE.names) / 2
+
+
+def test_later_one_constant_is_changed_alone_only_where_own_trials_gain_nothing() -> None:
+    own, told = (Observation({**SPACE.default, "DEPTH": 10}, 1.2, foreign=foreign) for foreign in (False, True))
+    start, better = Observation(SPACE.default, 1.0), Observation({**SPACE.default, "DEPTH": 9}, 0.5)
+
+    def share(*seen: Observation) -> float:
+        return float(np.mean([trust._alone(seen, seed) for seed in range(200)]))
+
+    assert share(start, *[own] * 60) == pytest.approx(0.5, abs=0.1)
+    assert share(start, *[told] * 60) == share(start, *[own] * 60, better) == 0.0
+    for count in range(2, trust.EARLY, 2):
+        assert trust._alone([start] * count, 7) != trust._alone([start] * (count + 1), 7), "one of each two"
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_one_constant_that_gains_is_found_though_every_other_change_costs(seed: int) -> None:
     seen = [Observation(SPACE.default, 1.0)]
-    for _ in range(60):
+    for _ in range(50):
         configuration = trust.suggest(SPACE, seen, seed)
         others = changes(configuration) - {"BATCH"}
         gain = 0.1 * (float(configuration["BATCH"]) < float(SPACE.default["BATCH"]))
