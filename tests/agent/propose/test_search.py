@@ -63,8 +63,8 @@ def test_it_is_a_function_of_the_history_and_the_seed(suggest: Suggest) -> None:
         first, again = suggest(SPACE, seen[:length], 3), suggest(SPACE, list(seen[:length]), 3)
         assert first == again
     assert [o.configuration for o in history(suggest, 30)] == [o.configuration for o in seen]
-    # The best place may be the same one for every seed.
-    assert any(suggest(SPACE, seen[:length], 3) != suggest(SPACE, seen[:length], 4) for length in range(1, 31))
+    # The best place may be the same one for several seeds.
+    assert any(len({repr(suggest(SPACE, seen[:length], seed)) for seed in range(3, 8)}) > 1 for length in (1, 12, 31))
 
 
 RESUMED = """
