@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.contest.pictures import PICTURES
 from agent.contest.results import LEARNT, Results
 from agent.contest.standing import CHECKPOINTS, Field, Overall, fields, overall
-from agent.contest.statistics import ALPHA, Comparison, least_p
+from agent.contest.statistics import ALPHA, LEVEL, Comparison, least_p
 from agent.contest.tables import p_text, table, task_table
 from agent.errors import UsageFault
 from agent.pages.figures import save
@@ -15,12 +15,13 @@ FIGURE_TITLES = {"convergence": "Convergence", "incumbents": "Incumbents over ti
 READING = f"""Each method begins with the same baseline, the constants as they stand. **Gain** is how much lower the score of
 its incumbent is than the baseline's, mean over the seeds (sd: standard deviation at the end); the incumbent is the
 configuration that it *measured* best, and counts with its true score where that is known, so that a lucky measurement gains
-nothing. **Rank** is among the methods under the same seed. **Failed** is the share of all trials, then of those after the first
-{LEARNT}. **As** another method: the trial after which the mean gain is what that one has at the end. **p** is Wilcoxon's
-signed-rank test over the seeds against the best method of the table, after Holm's correction for all pairs of it. Every seed of
-a synthetic task is another function, met by all methods alike: most of the spread is between functions, and the ranks and the
-paired test are free of it. **ms a proposal** is processor time of the method (with a model: the clock's), **s a trial** the
-clock's, whatever else the machine did."""
+nothing. **Rank** is among the methods under the same seed. **Failed** is the share of all trials, then of those after the
+first {LEARNT}. **As** another method: the trial after which the mean gain is what that one has at the end, and where
+{LEVEL:.0%} of such counts lie when the seeds are drawn anew, with replacement, for both alike. **p** is Wilcoxon's
+signed-rank test over the seeds against the best method of the table, after Holm's correction for all pairs of it. Every seed
+of a synthetic task is another function, met by all methods alike: most of the spread is between functions, and the ranks and
+the paired test are free of it. **ms a proposal** is processor time of the method (with a model: the clock's), **s a trial**
+the clock's, whatever else the machine did."""
 
 
 def write_report(path: Path, results: Results) -> list[Path]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.contest.results import LEARNT, Game, Line, Results, Setup
-from agent.contest.statistics import Comparison, compare, gains, ranks
+from agent.contest.statistics import Comparison, Reached, compare, gains, ranks, reached
 
 CHECKPOINTS = (10, 25, 50, 100, 200, 300)
 YARDSTICK = ("optuna-tpe", "tpe", "random")
@@ -18,8 +18,8 @@ class Standing:
     """A method on a task. gain: on the baseline after each checkpoint, mean over the seeds; spread: standard deviation at the
     end. score: of the final incumbent, mean. rank: mean, at the end. failed: share of the trials; late: of those after the first
     LEARNT. asked, ran: mean seconds of proposing and evaluating a trial. dollars: None where a price is not known. reached: after
-    how many trials the mean gain is what the yardstick has at the end; None where it never is. beaten: None for the best
-    method, for another Holm's p of the paired test against that one.
+    how many trials the mean gain is what the yardstick has at the end. beaten: None for the best method, for another Holm's p of
+    the paired test against that one.
     """
 
     method: str
@@ -34,7 +34,7 @@ class Standing:
     ran: float
     tokens: int
     dollars: float | None
-    reached: int | None
+    reached: Reached
     beaten: float | None
 
 
@@ -99,18 +99,18 @@ def _standings(
 ) -> tuple[Standing, ...]:
     """The methods, best first."""
     final = ranks(np.stack([curve[:, -1] for curve in curves.values()], axis=1)).mean(axis=0)
-    goal = float(np.mean(curves[yardstick][:, -1]))
+    goals = curves[yardstick][:, -1]
     best = max(curves, key=lambda method: float(np.mean(curves[method][:, -1])))
     p = {frozenset((one.one, one.two)): one.corrected for one in comparisons}
     found = [
-        _standing(method, played[method], curve, float(rank), goal, p.get(frozenset((method, best))))
+        _standing(method, played[method], curve, float(rank), goals, p.get(frozenset((method, best))))
         for (method, curve), rank in zip(curves.items(), final, strict=True)
     ]
     return tuple(sorted(found, key=lambda standing: -max(standing.gain.items())[1]))
 
 
 def _standing(
-    method: str, played: Sequence[Sequence[Line]], curve: np.ndarray, rank: float, goal: float, beaten: float | None
+    method: str, played: Sequence[Sequence[Line]], curve: np.ndarray, rank: float, goals: np.ndarray, beaten: float | None
 ) -> Standing:
     last = curve.shape[1] - 1
     mean = np.mean(curve, axis=0)
@@ -118,7 +118,6 @@ def _standing(
     late = [line for lines in played for line in lines[LEARNT + 1 :]]
     by = [line.proposal.by for line in trials if line.proposal]
     costs = [one.cost for one in by if one.calls]
-    reached = next((number for number in range(last + 1) if mean[number] >= goal), None)
     return Standing(
         method=method, seeds=len(played), gain={n: float(mean[n]) for n in sorted({*CHECKPOINTS, last}) if n <= last},
         spread=float(np.std(curve[:, -1], ddof=1)) if len(curve) > 1 else 0.0,
@@ -127,7 +126,7 @@ def _standing(
         asked=float(np.mean([line.asked for line in trials])), ran=float(np.mean([line.ran for line in trials])),
         tokens=sum(one.input_tokens + one.output_tokens for one in by),
         dollars=None if None in costs else float(sum(cost for cost in costs if cost is not None)),
-        reached=reached, beaten=beaten,
+        reached=reached(curve, goals), beaten=beaten,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from agent.contest.results import Line
 
 DRAWS = 2_000
 LEVEL = 0.95
+TAILS = (1 - LEVEL) / 2, (1 + LEVEL) / 2
 ALPHA = 0.05
 
 
@@ -39,12 +40,40 @@ def ranks(table: np.ndarray) -> np.ndarray:
     return np.asarray(rankdata(-table, axis=1))
 
 
-def band(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def band(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean of (seeds, n) over the seeds, and its bootstrap interval (percentile, seeds drawn with replacement)."""
+    low, high = np.quantile(_resampled(samples), TAILS, axis=0)
+    return np.mean(samples, axis=0), low, high
+
+
+def _resampled(samples: np.ndarray) -> np.ndarray:
+    """(DRAWS, n) means of (seeds, n), the seeds drawn with replacement; of the same seeds for equally many."""
     draws = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
     weights = np.stack([np.bincount(draw, minlength=len(samples)) for draw in draws]) / len(samples)
-    low, high = np.quantile(weights @ samples, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return np.mean(samples, axis=0), low, high
+    return np.asarray(weights @ samples)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """After how many trials a mean gain is what another method has at its end; None where it never is. low, high: the interval
+    of that count where the seeds are drawn anew, of both methods alike."""
+
+    after: int | None
+    low: int | None
+    high: int | None
+
+
+def reached(curves: np.ndarray, goals: np.ndarray) -> Reached:
+    """When the gains (seeds, n) of a method are, in the mean, the final gains (seeds,) of another under the same seeds."""
+    lead = curves - goals[:, None]
+    never = curves.shape[1]
+
+    def counts(means: np.ndarray) -> np.ndarray:
+        return np.asarray(np.where(np.any(means >= 0, axis=1), np.argmax(means >= 0, axis=1), never))
+
+    found = counts(np.mean(lead, axis=0, keepdims=True))[0], *np.quantile(counts(_resampled(lead)), TAILS, method="inverted_cdf")
+    after, low, high = (None if count == never else int(count) for count in found)
+    return Reached(after, low, high)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.contest.results import LEARNT, Results
 from agent.contest.standing import Field, Standing, fields, overall
+from agent.contest.statistics import Reached
 
 
 def task_table(field: Field) -> tuple[list[str], list[list[str]]]:
@@ -21,13 +22,18 @@ def task_table(field: Field) -> tuple[list[str], list[list[str]]]:
 def _row(standing: Standing, points: Sequence[int], spent: bool, field: Field) -> list[str]:
     gain = [f"{standing.gain[point]:.4f}" for point in points]
     late = f"{standing.late:.0%}" if field.trials > LEARNT else "–"
-    reached = "never" if standing.reached is None else str(standing.reached)
     costs = [f"{standing.tokens:,}", "unknown" if standing.dollars is None else f"{standing.dollars:.2f}"] if spent else []
     return [
         standing.method, *gain, f"{standing.spread:.4f}", f"{standing.score:.4f}", f"{standing.rank:.2f}",
-        f"{standing.failed:.0%}", late, reached, f"{1000 * standing.asked:.0f}", f"{standing.ran:.2f}", *costs,
+        f"{standing.failed:.0%}", late, _reached_text(standing.reached),
+        f"{1000 * standing.asked:.0f}", f"{standing.ran:.2f}", *costs,
         "best" if standing.beaten is None else p_text(standing.beaten),
     ]  # fmt: skip
+
+
+def _reached_text(reached: Reached) -> str:
+    after, low, high = ("never" if count is None else str(count) for count in (reached.after, reached.low, reached.high))
+    return f"{after} ({low}–{high})"
 
 
 def p_text(p: float) -> str:

@@ -52,7 +52,7 @@ def test_gains_failures_ranks_and_times_are_those_of_the_lines() -> None:
     assert (good.score, good.rank, poor.rank) == (pytest.approx(0.7), 1.0, 2.0)
     assert (good.failed, poor.failed) == (pytest.approx(1 / 6), pytest.approx(1 / 6))
     assert (good.asked, good.ran) == (0.5, 2.0)
-    assert (good.reached, poor.reached) == (1, 3), "the mean gain of `random` at the end is 0.1"
+    assert (good.reached.after, poor.reached.after) == (1, 3), "the mean gain of `random` at the end is 0.1"
     assert (good.beaten, poor.beaten) == (None, 0.5)
     assert field.seconds["good"][0].tolist() == [0.0, 2.5, 5.0, 7.5]
 

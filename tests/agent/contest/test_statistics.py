@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.contest.results import Game, Line
-from agent.contest.statistics import band, compare, gains, holm, incumbents, least_p, ranks, signed_rank
+from agent.contest.statistics import Reached, band, compare, gains, holm, incumbents, least_p, ranks, reached, signed_rank
 
 GAME = Game(task="t", method="m", seed=0)
 
@@ -56,6 +56,23 @@ def test_a_band_holds_the_mean_and_narrows_with_the_seeds() -> None:
     assert np.all(upper - lower < high - low)
     # For a mean of 200 normal values: about 2 x 1.96 / sqrt(200).
     assert np.allclose(upper - lower, 2 * 1.96 / 200**0.5, rtol=0.2)
+
+
+def test_a_mean_gain_is_reached_as_soon_as_these_seeds_say_and_as_others_like_them_would() -> None:
+    certain = np.tile([0.0, 1.0, 2.0, 3.0], (6, 1))
+    assert reached(certain, np.full(6, 2.0)) == Reached(2, 2, 2)
+    assert reached(certain, np.full(6, 4.0)) == Reached(None, None, None)
+    assert reached(certain, certain[:, -1]) == Reached(3, 3, 3), "its own end, whatever a sum is rounded to"
+    # Half of the seeds gain 1 at once, the others never: one half or more of them is there at 0.5, any of them at 0.1.
+    mixed = np.array([[0.0, 1.0]] * 5 + [[0.0, 0.0]] * 5)
+    assert reached(mixed, np.full(10, 0.5)) == Reached(1, 1, None)
+    assert reached(mixed, np.full(10, 0.1)) == Reached(1, 1, 1)
+
+
+def test_the_seeds_of_both_are_drawn_alike() -> None:
+    # Seeds differ by far more than the methods do; the lead at trial 2 is the same under each.
+    size = np.arange(12.0)[:, None]
+    assert reached(size + np.array([0.0, 0.9, 1.1]), size[:, 0] + 1.0) == Reached(2, 2, 2)
 
 
 def test_pairs_are_compared_and_corrected_together() -> None:
