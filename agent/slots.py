@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from agent.errors import UsageFault
+from sandbox.environment import available_cpus
 from sandbox.record import Record
 
 
@@ -32,10 +33,9 @@ def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[int, ...]) -> tu
 
 def this_machine() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The cores this process may use and the NVIDIA devices it can see (CUDA_VISIBLE_DEVICES obeyed), without importing torch."""
-    cpus = tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else tuple(range(os.cpu_count() or 1))
     devices = sorted(int(match[1]) for path in Path("/dev").glob("nvidia*") if (match := re.fullmatch(r"nvidia(\d+)", path.name)))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         wanted = {int(part) for part in visible.split(",") if part.strip().isdigit()}
         devices = [device for device in devices if device in wanted]
-    return cpus, tuple(devices)
+    return available_cpus(), tuple(devices)

@@ -1,6 +1,7 @@
 """Plays games in processes of their own; results come back trial by trial, so that a kill costs the trials in flight and no more.
 
-A worker ends with its parent, however that ends, and uses one core.
+A worker ends with its parent, however that ends, and keeps to cores of its own: what it proposes with takes one of them, and what
+is really trained for it gets them all.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from queue import Empty
 from typing import Any
 
 from agent.errors import Fault
+from sandbox.environment import available_cpus
 
 # Read by the libraries when they are loaded, so it is set before any is.
 ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -76,7 +78,10 @@ def play_all(jobs: Sequence[Job], workers: int) -> Iterator[Played | Over]:
     waiting, messages = context.Queue(), context.Queue()
     for job in [*jobs, *[None] * workers]:
         waiting.put(job)
-    processes = [context.Process(target=serve, args=(waiting, messages), daemon=True) for _ in range(min(workers, len(jobs)))]
+    processes = [
+        context.Process(target=serve, args=(waiting, messages, cpus), daemon=True)
+        for cpus in shares(available_cpus(), min(workers, len(jobs)))
+    ]
     with _signals_held():
         for process in processes:
             process.start()
@@ -120,8 +125,15 @@ def _signals_held() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def serve(waiting: "Queue[Job | None]", messages: "Queue[Message]") -> None:
-    """A worker: plays what is waiting until there is nothing left."""
+def shares(cpus: Sequence[int], workers: int) -> list[tuple[int, ...]]:
+    """The cores of each worker; all of them where there are fewer cores than workers."""
+    return [tuple(cpus[place::workers]) if workers <= len(cpus) else tuple(cpus) for place in range(workers)]
+
+
+def serve(waiting: "Queue[Job | None]", messages: "Queue[Message]", cpus: Sequence[int]) -> None:
+    """A worker: plays on these cores what is waiting until there is nothing left."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)
     for name in ONE_CORE:
         os.environ[name] = "1"
     threading.Thread(target=_follow_parent, daemon=True).start()

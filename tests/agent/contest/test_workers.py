@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from agent.contest.results import Game, Line
-from agent.contest.workers import Job, Over, Played, WorkerFault, play_all
+from agent.contest.workers import Job, Over, Played, WorkerFault, play_all, shares
 from agent.errors import Fault
 
 
@@ -23,6 +23,28 @@ def test_games_are_played_at_once_and_each_comes_to_its_end() -> None:
         assert [line.number for line in lines if line.game.seed == seed] == list(range(6))
     assert sum(isinstance(message, Over) for message in messages) == 3
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_two_workers_do_not_share_a_core() -> None:
+    cpus = os.sched_getaffinity(0)
+    playing = play_all([job(seed=seed, trials=100_000) for seed in range(2)], 2)
+    started: set[int] = set()
+    while len(started) < 2:
+        message = next(playing)
+        assert isinstance(message, Played)
+        started.add(Line.model_validate_json(message.line).game.seed)
+    one, two = (os.sched_getaffinity(process.pid or 0) for process in multiprocessing.active_children())
+    playing.close()
+    assert one | two == cpus
+    assert len(cpus) == 1 or not one & two
+    assert os.sched_getaffinity(0) == cpus, "the bench itself keeps its own"
+
+
+def test_more_workers_than_cores_share_them_all() -> None:
+    assert shares((0, 1, 2, 5), 2) == [(0, 2), (1, 5)]
+    assert shares((3, 4), 1) == [(3, 4)]
+    assert shares((3, 4), 3) == [(3, 4)] * 3
 
 
 def test_a_worker_that_is_killed_is_noticed() -> None:
