@@ -33,7 +33,7 @@ def _row(standing: Standing, points: Sequence[int], spent: bool, field: Field) -
 
 def _reached_text(reached: Reached) -> str:
     after, low, high = ("never" if count is None else str(count) for count in (reached.after, reached.low, reached.high))
-    return f"{after} ({low}–{high})"
+    return after if low == after == high else f"{after} ({low}–{high})"
 
 
 def p_text(p: float) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from agent.contest.results import Asked, Game, Line, Results, Row, Setup
 from agent.contest.standing import fields, overall
+from agent.contest.tables import task_table
 from agent.records import Proposal, Provenance
 
 
@@ -55,6 +56,17 @@ def test_gains_failures_ranks_and_times_are_those_of_the_lines() -> None:
     assert (good.reached.after, poor.reached.after) == (1, 3), "the mean gain of `random` at the end is 0.1"
     assert (good.beaten, poor.beaten) == (None, 0.5)
     assert field.seconds["good"][0].tolist() == [0.0, 2.5, 5.0, 7.5]
+
+
+def test_a_count_is_shown_with_its_interval_where_it_has_one() -> None:
+    [field] = fields(results(
+        *(rows("a", "good", seed, [0.8, 0.7, 0.5 if seed else 0.7]) for seed in range(4)),
+        *(rows("a", "random", seed, [0.9, 0.9, 0.6]) for seed in range(4)),
+        *(rows("a", "poor", seed, [None, None, None]) for seed in range(4)),
+    ))  # fmt: skip
+    header, table = task_table(field)
+    shown = {row[0]: row[header.index("as random")] for row in table}
+    assert shown == {"good": "3 (3–never)", "random": "3", "poor": "never"}
 
 
 def test_only_whole_games_under_seeds_that_all_have_count() -> None:
