@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from agent.contest.standing import Field, overall
 from agent.contest.statistics import LEVEL, band
@@ -25,7 +25,8 @@ def convergence(found: Sequence[Field]) -> Figure:
     for field, axes in zip(found, panels, strict=True):
         for method, curve in field.curves.items():
             _draw(axes, found, method, np.arange(curve.shape[1]), curve)
-        axes.set(title=field.setup.task, xlabel="trials behind the baseline", ylabel=GAIN)
+        axes.set(title=field.setup.task, ylabel=GAIN)
+        _count_trials(axes)
     return with_caption(figure, f"Gain of the incumbent on the baseline, higher is better: {BAND}. {_conditions(found)}")
 
 
@@ -54,7 +55,8 @@ def ranking(found: Sequence[Field]) -> Figure:
     whole = overall(found)
     for method, curve in (whole.ranks if whole else {}).items():
         _draw(axes, found, method, np.arange(1, curve.shape[1]), curve[:, 1:])
-    axes.set(xlabel="trials behind the baseline", ylabel="mean rank, 1 is best")
+    axes.set(ylabel="mean rank, 1 is best")
+    _count_trials(axes)
     axes.invert_yaxis()
     blocks = f"{whole.blocks} pairs of a task and a seed, over {', '.join(whole.tasks)}" if whole else "a single method"
     return with_caption(figure, f"Rank among the methods, mean and its {LEVEL:.0%} interval (bootstrap): {blocks}.")
@@ -89,6 +91,11 @@ def _handles(axes: Axes, found: Sequence[Field]) -> Iterator[object]:
     for method in _methods(found):
         [line] = axes.plot([], [], linewidth=1.8, label=method, **_look(found, method))  # type: ignore[arg-type]
         yield line
+
+
+def _count_trials(axes: Axes) -> None:
+    axes.set(xlabel="trials behind the baseline")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw(axes: Axes, found: Sequence[Field], method: str, x: np.ndarray, samples: np.ndarray) -> None:
