@@ -95,7 +95,7 @@ def _handles(axes: Axes, found: Sequence[Field]) -> Iterator[object]:
 
 def _count_trials(axes: Axes) -> None:
     axes.set(xlabel="trials behind the baseline")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _draw(axes: Axes, found: Sequence[Field], method: str, x: np.ndarray, samples: np.ndarray) -> None:

@@ -25,7 +25,7 @@ from sandbox.choose import choose_runner
 
 BUDGET = "30steps"
 TRAIN, PREPARE = "workspace/train.py", "workspace/prepare.py"
-NOISE = "one seed trains all trials of a game alike; what the cores make of it (the order of sums, the steps that fit into seconds) differs"
+NOISE = "one seed trains all trials of a game alike; the order of sums and the steps that fit into seconds vary"
 BY = Provenance(method="bench", origin="search")
 
 
