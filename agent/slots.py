@@ -25,10 +25,16 @@ def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[int, ...]) -> tu
             f"{workers} workers on {have} {what}: trials that share one are measured against each other's load",
             f"autoresearch start --workers {have}   # or resume --workers {have}",
         )
-    share = len(cpus) // workers or 1
     return tuple(
-        Slot(number=i, cpus=cpus[i * share : (i + 1) * share], gpus=gpus[i::workers] if gpus else ()) for i in range(workers)
+        Slot(number=i, cpus=cores, gpus=gpus[i::workers] if gpus else ()) for i, cores in enumerate(share_out(cpus, workers))
     )
+
+
+def share_out(cpus: tuple[int, ...], workers: int) -> tuple[tuple[int, ...], ...]:
+    """Equally many cores for each of `workers`, so that none is measured with more; no core twice, and none for those who are too
+    many."""
+    share = len(cpus) // workers or 1
+    return tuple(cpus[i * share : (i + 1) * share] for i in range(workers))
 
 
 def this_machine() -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -36,7 +36,7 @@ def bench(
     first_seed: Annotated[
         int, typer.Option(min=0, help="The first; the methods' settings were chosen on seeds below 100.")
     ] = 100,
-    workers: Annotated[int, typer.Option(min=1, help="Games at once, each on cores of its own.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Games at once, each on its share of the cores.")] = 1,
     model: Annotated[str | None, typer.Option(help="For methods that need one, as for `autoresearch start`.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file of results, added to and gone on with.")] = OUTPUT,
     report: Annotated[Path | None, typer.Option(help="Write a Markdown page, and its figures as SVG beside it.")] = None,

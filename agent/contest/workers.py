@@ -1,6 +1,6 @@
 """Plays games in processes of their own; results come back trial by trial, so that a kill costs the trials in flight and no more.
 
-A worker ends with its parent, however that ends, and keeps to cores of its own: what it proposes with takes one of them, and what
+A worker ends with its parent, however that ends, and keeps to its share of the cores: what it proposes with takes one, and what
 is really trained for it gets them all.
 """
 
@@ -18,6 +18,7 @@ from queue import Empty
 from typing import Any
 
 from agent.errors import Fault
+from agent.slots import share_out
 from sandbox.environment import available_cpus
 
 # Read by the libraries when they are loaded, so it is set before any is.
@@ -125,12 +126,12 @@ def _signals_held() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def shares(cpus: Sequence[int], workers: int) -> list[tuple[int, ...]]:
+def shares(cpus: tuple[int, ...], workers: int) -> tuple[tuple[int, ...], ...]:
     """The cores of each worker; all of them where there are fewer cores than workers."""
-    return [tuple(cpus[place::workers]) if workers <= len(cpus) else tuple(cpus) for place in range(workers)]
+    return share_out(cpus, workers) if workers <= len(cpus) else (cpus,) * workers
 
 
-def serve(waiting: "Queue[Job | None]", messages: "Queue[Message]", cpus: Sequence[int]) -> None:
+def serve(waiting: "Queue[Job | None]", messages: "Queue[Message]", cpus: tuple[int, ...]) -> None:
     """A worker: plays on these cores what is waiting until there is nothing left."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus)

@@ -36,15 +36,17 @@ def test_two_workers_do_not_share_a_core() -> None:
         started.add(Line.model_validate_json(message.line).game.seed)
     one, two = (os.sched_getaffinity(process.pid or 0) for process in multiprocessing.active_children())
     playing.close()
-    assert one | two == cpus
+    assert one | two <= cpus
+    assert len(one) == len(two) == max(len(cpus) // 2, 1), "neither trains with more than the other"
     assert len(cpus) == 1 or not one & two
     assert os.sched_getaffinity(0) == cpus, "the bench itself keeps its own"
 
 
-def test_more_workers_than_cores_share_them_all() -> None:
-    assert shares((0, 1, 2, 5), 2) == [(0, 2), (1, 5)]
-    assert shares((3, 4), 1) == [(3, 4)]
-    assert shares((3, 4), 3) == [(3, 4)] * 3
+def test_workers_have_equally_many_cores_and_share_them_all_where_they_are_too_many() -> None:
+    assert shares((0, 1, 2, 5), 2) == ((0, 1), (2, 5))
+    assert shares((0, 1, 2), 2) == ((0,), (1,))
+    assert shares((3, 4), 1) == ((3, 4),)
+    assert shares((3, 4), 3) == ((3, 4),) * 3
 
 
 def test_a_worker_that_is_killed_is_noticed() -> None:
