@@ -324,7 +324,8 @@ class _Tree:
     def outcome(self) -> Outcome:
         """What the dead tree's life amounted to; SandboxFault where it never became the command."""
         capped = self.group.kills() if self.group else 0
-        peak = max(self.memory.peak, self.group.peak() if self.group and capped else 0)
+        # What is summed up over processes that start and end meanwhile may count a page twice; the kernel counts it once.
+        peak = (self.group.peak() if self.group and capped else 0) or self.memory.peak
         usage = Usage(seconds=self.seconds, peak_memory_bytes=peak or None, output_bytes=self.written)
         if self.reason == "cancel":
             return Cancelled(usage=usage)
