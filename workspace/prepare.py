@@ -19,8 +19,10 @@ import fcntl
 import hashlib
 import http.client
 import json
+import lzma
 import os
 import re
+import site
 import sys
 import sysconfig
 import tempfile
@@ -38,7 +40,7 @@ import tenacity
 import tiktoken
 
 # What is measured. All of these decide the score, so results are comparable only where they are equal (see `fingerprint`).
-CORPUS = "stdlib"  # stdlib: this Python's own library | folder:/path of .txt, .jsonl, .parquet | climbmix | tinystories
+CORPUS = "sotu"  # sotu: the State of the Union addresses | folder:/path of .txt, .jsonl, .parquet | climbmix | tinystories
 TOKENIZER = "bpe"  # bpe: fewer, longer tokens, so more text per second of training | byte: no vocabulary to learn
 VOCAB_SIZE = 2048  # tokens of the bpe; with more a small model's softmax eats the budget, with fewer it reads less text
 SEQUENCE_LENGTH = 256  # tokens of context at evaluation, and in training
@@ -46,7 +48,10 @@ VAL_TOKENS = 2**15  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logi
 TRAIN_BYTES = 2**28  # text beyond this is left unread: far more than a small budget can see
 BPE_BYTES = 2**26  # text that the bpe is trained on
 CLIMBMIX_SHARDS = 4  # training shards to download, of 6542
-VAL_DOCUMENT_CHARS = 2**12  # longest piece of one document in val, so that no single document decides the score
+VAL_DOCUMENT_CHARS = 2**13  # longest piece of one document in val, so that no single document decides the score
+SHARED_WORDS = 8  # a run of so many words that also stands in val counts as shared
+SHARED_PART = 0.05  # a training document of whose runs more than this part is shared is left out
+SHARED_RUNS = 40  # and so is one with more shared runs than this, however long it is
 
 CLIMBMIX_URL = "https://huggingface.co/datasets/karpathy/climbmix-400b-shuffle/resolve/main"
 CLIMBMIX_LAST_SHARD = 6542  # the validation shard, as in karpathy/autoresearch
@@ -61,29 +66,53 @@ class PrepareError(Exception):
     """The data cannot be prepared; the message says why and what to do."""
 
 
+class NetworkNeeded(PrepareError):
+    """A download is needed where the harness gives no network yet; the message is its address."""
+
+
 # ---------------------------------------------------------------- corpora: a document is (key, text)
 
 Document = tuple[str, str]
-GENERATED = {"pydoc_data", "encodings"}  # tables that a program wrote: easy bytes that say little about a model
-FOREIGN = {"site-packages", "dist-packages", "test", "tests", "idle_test", "_bundled", "__pycache__"}
+SHIPPED = "state-of-the-union.jsonl.xz"  # comes with autoresearch, outside of every folder that a training sees
 PIECE_CHARS = 2**16  # a longer .txt file is cut at line ends into documents of about this size
 
 
-def stdlib_documents() -> Iterator[Document]:
-    """One document a module of the standard library, without its tests."""
-    root = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(root.rglob("*.py")):
-        inside = path.relative_to(root)
-        if not (FOREIGN | GENERATED).intersection(inside.parts) and not inside.name.startswith("_sysconfigdata"):
-            with contextlib.suppress(UnicodeDecodeError):  # a few old modules are not UTF-8
-                yield inside.as_posix(), path.read_bytes().decode()
+def shipped_corpus() -> Path:
+    """Return where the shipped corpus lies: where the harness says, beside the repository's workspace, or where pip put it."""
+    if told := os.environ.get("AUTORESEARCH_CORPUS"):
+        return Path(told)
+    shared = Path("share") / "autoresearch" / SHIPPED
+    prefixes = (sys.prefix, sysconfig.get_path("data"), site.getuserbase())
+    places = [Path(__file__).resolve().parents[1] / "corpus" / SHIPPED, *(Path(prefix) / shared for prefix in prefixes)]
+    for place in places:
+        if place.is_file():
+            return place
+    raise PrepareError(
+        f"no {SHIPPED} in {', '.join(str(place.parent) for place in dict.fromkeys(places))}: "
+        "run prepare.py with the Python that autoresearch is installed for, or set AUTORESEARCH_CORPUS to the file"
+    )
+
+
+def shipped_documents() -> Iterator[Document]:
+    """Yield one document an address."""
+    path = shipped_corpus()
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                address = json.loads(line)
+                yield address["key"], address["text"]
+    except (OSError, lzma.LZMAError, ValueError) as error:
+        raise PrepareError(f"cannot read the corpus {path}: {error}") from error
 
 
 def folder_documents(root: Path) -> Iterator[Document]:
     """The documents of every .txt, .jsonl and .parquet file below `root`; the last two keep theirs in a field `text`."""
     paths = sorted(p for p in root.rglob("*") if p.suffix in READERS and p.is_file())
     if not paths:
-        raise PrepareError(f"no .txt, .jsonl or .parquet file in {root}: set CORPUS in prepare.py to a folder that has some")
+        raise PrepareError(
+            f"no .txt, .jsonl or .parquet file in {root}: set CORPUS in prepare.py to a folder that has some, and list it "
+            "under read_only in autoresearch.toml, which shows it to prepare.py and to no training"
+        )
     for path in paths:
         for i, text in enumerate(READERS[path.suffix](path)):
             yield f"{path.relative_to(root).as_posix()}#{i}", text
@@ -131,45 +160,58 @@ READERS = {".txt": read_txt, ".jsonl": read_jsonl, ".parquet": read_parquet}
 
 @dataclass(frozen=True)
 class Split:
-    """The two sides of a corpus; `train` is read once, from disk where it is large."""
+    """The two sides of a corpus; `train` is read once, from disk where it is large. `val` is cut to what may be scored."""
 
     train: Iterable[Document]
     val: Iterable[Document]
 
 
 def by_hash(documents: Iterable[Document], val_bytes: int) -> Split:
-    """Val gets the documents whose keys hash lowest, until it has `val_bytes`; the choice depends on no order and no seed."""
-    ranked = sorted(documents, key=lambda d: hashlib.sha256(d[0].encode()).digest())
-    size, count = 0, 0
-    while count < len(ranked) and size < val_bytes:
-        size += len(ranked[count][1][:VAL_DOCUMENT_CHARS].encode())
-        count += 1
-    if 2 * count > len(ranked):
+    """Val gets the documents whose texts hash lowest, until it has `val_bytes`.
+
+    The choice depends on no order, no seed and no name: it cannot be worked out without the texts themselves.
+    """
+    ranked = sorted(documents, key=lambda d: hashlib.sha256(d[1].encode()).digest())
+    val = scored(ranked, val_bytes)
+    if 2 * len(val) > len(ranked):
         raise PrepareError(f"{len(ranked)} documents are too few for {val_bytes} bytes of validation text: lower VAL_TOKENS")
-    return Split(ranked[count:], ranked[:count])
+    return Split(ranked[len(val) :], val)
+
+
+def scored(documents: Iterable[Document], val_bytes: int) -> list[Document]:
+    """Return the first documents, each cut to VAL_DOCUMENT_CHARS, until they have `val_bytes`."""
+    val: list[Document] = []
+    size = 0
+    for key, text in documents:
+        if size >= val_bytes:
+            break
+        val.append((key, text[:VAL_DOCUMENT_CHARS]))
+        size += len(val[-1][1].encode())
+    return val
 
 
 def load_corpus(name: str, root: Path) -> Split:
     """Read or download the corpus called `name`; downloads are kept below `root`."""
-    val_bytes = VAL_TOKENS * (8 if TOKENIZER == "bpe" else 1)  # generous: a token is seldom longer than 8 bytes on average
+    val_bytes = VAL_TOKENS * (6 if TOKENIZER == "bpe" else 1)  # generous: tokens are seldom longer than 6 bytes on average
     kind, _, where = name.partition(":")
-    if kind == "stdlib":
-        return by_hash(stdlib_documents(), min(val_bytes, 2**19))
+    if kind == "sotu":
+        return by_hash(shipped_documents(), val_bytes)
     if kind == "folder":
         return by_hash(take(folder_documents(Path(where).expanduser()), TRAIN_BYTES), val_bytes)
     if kind == "climbmix":
         shards = [f"shard_{i:05d}.parquet" for i in (*range(CLIMBMIX_SHARDS), CLIMBMIX_LAST_SHARD)]
-        return downloaded(CLIMBMIX_URL, shards, root / "climbmix")
+        return downloaded(CLIMBMIX_URL, shards, root / "climbmix", val_bytes)
     if kind == "tinystories":
-        return downloaded(TINYSTORIES_URL, [f"TinyStoriesV2-GPT4-{s}.txt" for s in ("train", "valid")], root / "tinystories")
-    raise PrepareError(f"unknown corpus {name!r}: CORPUS is stdlib, folder:/path, climbmix or tinystories")
+        stories = [f"TinyStoriesV2-GPT4-{side}.txt" for side in ("train", "valid")]
+        return downloaded(TINYSTORIES_URL, stories, root / "tinystories", val_bytes)
+    raise PrepareError(f"unknown corpus {name!r}: CORPUS is sotu, folder:/path, climbmix or tinystories")
 
 
-def downloaded(base: str, names: list[str], folder: Path) -> Split:
+def downloaded(base: str, names: list[str], folder: Path, val_bytes: int) -> Split:
     """Fetch `names` from `base`; the last file is the validation split."""
     paths = [download(f"{base}/{name}", folder / name) for name in names]
     documents = [((f"{p.name}#{i}", text) for i, text in enumerate(READERS[p.suffix](p))) for p in paths]
-    return Split((d for file in documents[:-1] for d in file), documents[-1])
+    return Split((d for file in documents[:-1] for d in file), scored(documents[-1], val_bytes))
 
 
 def take(documents: Iterable[Document], limit: int) -> Iterator[Document]:
@@ -179,6 +221,46 @@ def take(documents: Iterable[Document], limit: int) -> Iterator[Document]:
             return
         limit -= len(text.encode())
         yield key, text
+
+
+# ---------------------------------------------------------------- near-duplicates of validation text
+
+
+def runs_of_words(text: str) -> np.ndarray:
+    """Return a hash [n] of every run of SHARED_WORDS words, whatever their case, signs and spaces; of all words of less."""
+    words = re.findall(r"\w+", text.casefold())
+    codes = np.fromiter(map(hash, words), dtype=np.int64, count=len(words)).view(np.uint64)
+    width = min(SHARED_WORDS, len(words))
+    count = len(words) - width + 1 if words else 0
+    runs = np.zeros(count, dtype=np.uint64)
+    for place in range(width):
+        runs = runs * np.uint64(0x9E3779B97F4A7C15) + codes[place : place + count]
+    return runs
+
+
+class Sieve:
+    """Tells training documents that repeat validation text, and counts them. It takes about three minutes for a GiB of text.
+
+    documents, size: how many were found, and their bytes.
+    """
+
+    def __init__(self, val: Iterable[Document]) -> None:
+        self.documents = 0
+        self.size = 0
+        self._known = np.unique(np.concatenate([np.zeros(0, np.uint64), *(runs_of_words(text) for _, text in val)]))
+
+    def passes(self, text: str) -> bool:
+        """Return whether `text` shares no more with the validation text than unrelated texts do."""
+        runs = runs_of_words(text)
+        if not len(runs) or not len(self._known):
+            return True
+        nearest = np.searchsorted(self._known, runs).clip(max=len(self._known) - 1)
+        shared = int((self._known[nearest] == runs).sum())
+        if shared <= min(SHARED_RUNS, SHARED_PART * len(runs)):
+            return True
+        self.documents += 1
+        self.size += len(text.encode())
+        return False
 
 
 # ---------------------------------------------------------------- downloads
@@ -203,6 +285,8 @@ def download(url: str, path: Path, sha256: str | None = None, attempts: int = 6,
         part, known = path.with_name(path.name + ".part"), path.with_name(path.name + ".sha256")
         expected = sha256 or (known.read_text().strip() if known.exists() else None)
         if not path.exists():
+            if os.environ.get("AUTORESEARCH_NETWORK") == "0":
+                raise NetworkNeeded(url)
             print(f"downloading {url}", file=sys.stderr, flush=True)
             try:
                 tenacity.Retrying(
@@ -348,13 +432,13 @@ def bits_per_byte(nats: np.ndarray, targets: np.ndarray, token_bytes: np.ndarray
 
 
 def recipe() -> str:
-    """A name for the data that these settings make, such as stdlib-bpe2048-x256-3f9a0c11."""
+    """A name for the data that these settings make, such as sotu-bpe2048-x256-3f9a0c11."""
     settings = (CORPUS, TOKENIZER, VOCAB_SIZE, SEQUENCE_LENGTH, VAL_TOKENS, TRAIN_BYTES, BPE_BYTES, CLIMBMIX_SHARDS)
-    state = hashlib.sha256(repr((settings, VAL_DOCUMENT_CHARS, SPLIT_PATTERN, CLIMBMIX_URL, TINYSTORIES_URL)).encode())
+    splits = (VAL_DOCUMENT_CHARS, SHARED_WORDS, SHARED_PART, SHARED_RUNS)
+    state = hashlib.sha256(repr((settings, splits, SPLIT_PATTERN, CLIMBMIX_URL, TINYSTORIES_URL)).encode())
     kind, _, where = CORPUS.partition(":")
-    if kind == "stdlib":
-        state.update(sys.version.encode())
-        state.update(sysconfig.get_path("stdlib").encode())
+    if kind == "sotu":
+        state.update(digest(shipped_corpus()).encode())
     if kind == "folder":
         folder = Path(where).expanduser()
         for path in sorted(p for p in folder.rglob("*") if p.suffix in READERS):
@@ -391,34 +475,48 @@ def intact(data: Path) -> str | None:
         size = (data / "train" / "tokens.bin").stat().st_size
     except (OSError, ValueError, KeyError):
         return None
-    complete = size == train["tokens"] * np.dtype(train["dtype"]).itemsize
-    return found if complete and found == meta["fingerprint"] == train["fingerprint"] else None
+    complete = size == train["tokens"] * np.dtype(train["dtype"]).itemsize and train["tokens"] == meta.get("train_tokens")
+    return found if complete and found == meta["fingerprint"] else None
 
 
 def build(data: Path, corpus: Split) -> None:
-    """Tokenise both sides of `corpus` into `data`; documents that val has are not in train, whatever their order."""
-    train = [text for _, text in take(corpus.train, TRAIN_BYTES) if text]
+    """Tokenise both sides of `corpus` into `data`; documents that repeat validation text are not in train."""
+    val_documents = list(corpus.val)
+    sieve = Sieve(val_documents)
+    train = [text for _, text in take(corpus.train, TRAIN_BYTES) if text and sieve.passes(text)]
+    if not train:
+        raise PrepareError(f"no training text is left in {CORPUS}: all of it repeats the validation text")
     tokenizer = make_tokenizer(train)
-    val = val_tokens(tokenizer, corpus.val)
-    mark = fingerprint(val, tokenizer.token_bytes, SEQUENCE_LENGTH)
     batches = [tokenizer.encode(train[i : i + 1024]) for i in range(0, len(train), 1024)]
-    for side, tokens in (("train", np.concatenate(batches)), ("val", val)):
-        folder = data / side
-        folder.mkdir(parents=True)
-        tokens.astype(np.dtype(tokenizer.dtype).newbyteorder("<")).tofile(folder / "tokens.bin")
-        meta = {
-            "corpus": CORPUS,
-            "tokenizer": TOKENIZER,
-            "vocab_size": tokenizer.vocab_size,
-            "dtype": tokenizer.dtype,
-            "tokens": len(tokens),
-            "bytes": int(tokenizer.token_bytes[tokens].sum(dtype=np.int64)),
-            "sequence_length": SEQUENCE_LENGTH,
-            "fingerprint": mark,
-        }
-        (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
+    tokens = np.concatenate(batches)
+    save_side(data / "train", tokens, tokenizer, {})
+    val = val_tokens(tokenizer, val_documents)
+    told = {
+        "corpus": CORPUS,
+        "fingerprint": fingerprint(val, tokenizer.token_bytes, SEQUENCE_LENGTH),
+        "train_tokens": len(tokens),
+        "near_duplicates": {"documents": sieve.documents, "bytes": sieve.size},
+    }
+    save_side(data / "val", val, tokenizer, told)
     tokenizer.token_bytes.tofile(data / "val" / "token_bytes.bin")
     tokenizer.save(data / "tokenizer.json")
+
+
+def save_side(folder: Path, tokens: np.ndarray, tokenizer: Tokenizer, told: dict[str, object]) -> None:
+    """Write tokens.bin and meta.json, with `told` in it. A training sees those of train: they say nothing of val."""
+    folder.mkdir(parents=True)
+    tokens.astype(np.dtype(tokenizer.dtype).newbyteorder("<")).tofile(folder / "tokens.bin")
+    meta = {
+        "corpus": CORPUS.partition(":")[0],
+        "tokenizer": TOKENIZER,
+        "vocab_size": tokenizer.vocab_size,
+        "dtype": tokenizer.dtype,
+        "tokens": len(tokens),
+        "bytes": int(tokenizer.token_bytes[tokens].sum(dtype=np.int64)),
+        "sequence_length": SEQUENCE_LENGTH,
+        **told,
+    }
+    (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
 
 
 def make_tokenizer(texts: list[str]) -> Tokenizer:
@@ -434,7 +532,6 @@ def val_tokens(tokenizer: Tokenizer, documents: Iterable[Document]) -> np.ndarra
     """Whole windows of validation tokens, VAL_TOKENS targets at most, and one more to start from."""
     pieces: list[np.ndarray] = []
     for _, text in documents:
-        text = text[:VAL_DOCUMENT_CHARS]
         pieces.append(tokenizer.encode([text]))
         if tokenizer.decode(pieces[-1]) != text.encode():
             raise PrepareError(f"the tokenizer does not round-trip this text: {text[:60]!r}")
@@ -456,7 +553,7 @@ def write_text(path: Path, text: str) -> None:
 
 def cache_root() -> Path:
     """Where prepared data lives unless --out says otherwise."""
-    return Path(os.environ.get("AUTORESEARCH_CACHE") or Path(platformdirs.user_cache_dir("autoresearch")) / "data")
+    return Path(os.environ.get("AUTORESEARCH_CACHE") or Path(platformdirs.user_cache_dir("autoresearch")) / "prepared")
 
 
 def main() -> None:
@@ -466,11 +563,16 @@ def main() -> None:
     started = time.monotonic()
     try:
         data, mark = prepare((parser.parse_args().out or cache_root()).expanduser().resolve())
+    except NetworkNeeded as error:
+        print(json.dumps({"needs": "network", "from": [str(error)]}))
+        sys.exit(1)
     except PrepareError as error:
         sys.exit(f"prepare.py: {error}")
     for side in ("train", "val"):
         meta = json.loads((data / side / "meta.json").read_text())
         print(f"{side}: {meta['tokens']:,} tokens, {meta['bytes']:,} bytes, {meta['bytes'] / meta['tokens']:.2f} bytes a token")
+    repeats = meta["near_duplicates"]
+    print(f"left out of train: {repeats['documents']:,} near-duplicates of val, {repeats['bytes']:,} bytes")
     print(f"ready in {time.monotonic() - started:.1f} s")
     print(json.dumps({"data": str(data), "fingerprint": mark}))
 

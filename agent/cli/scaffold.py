@@ -36,6 +36,12 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
     yield f"  {enter}autoresearch start --model opus"
 
 
+def written_files(name: str) -> frozenset[bytes]:
+    """The content of the template's file `name` as `init` writes it, under each preset."""
+    text = template_files()[name]
+    return frozenset(_with_preset(name, text, preset).encode() for preset in PRESETS)
+
+
 def _with_preset(name: str, text: str, preset: str) -> str:
     edits = PRESETS[preset].get(name)
     if not edits:

@@ -24,15 +24,32 @@ def texts(documents: list[tuple[str, str]]) -> list[str]:
     return [text for _, text in documents]
 
 
-def test_standard_library_is_the_sources_without_tests_and_packages(prepare: ModuleType) -> None:
-    documents = dict(prepare.stdlib_documents())
-    assert {"argparse.py", "json/decoder.py", "asyncio/events.py"} <= documents.keys()
-    parts = {part for key in documents for part in key.split("/")}
-    assert not parts & {"site-packages", "test", "tests", "idle_test", "pydoc_data", "encodings"}
-    assert sum(map(len, documents.values())) > 4_000_000
+def test_the_shipped_corpus_is_the_addresses_and_every_byte_is_known(prepare: ModuleType) -> None:
+    packed = prepare.shipped_corpus()
+    assert prepare.digest(packed) in (packed.parent / "README.md").read_text()
+    documents = dict(prepare.shipped_documents())
+    assert {"1790_george_washington_n", "1862_abraham_lincoln_r", "2016_barack_obama_d"} <= documents.keys()
+    assert len(documents) == 233
+    assert sum(len(text.encode()) for text in documents.values()) > 10_000_000
 
 
-def test_split_by_hash_depends_on_no_order_and_never_overlaps(prepare: ModuleType) -> None:
+def test_the_shipped_corpus_is_where_the_harness_says_or_is_missed(
+    prepare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTORESEARCH_CORPUS", str(tmp_path / "none.jsonl.xz"))
+    with pytest.raises(prepare.PrepareError, match=r"cannot read the corpus .*none\.jsonl\.xz"):
+        list(prepare.shipped_documents())
+    (tmp_path / "torn.jsonl.xz").write_bytes(b"no archive")
+    monkeypatch.setenv("AUTORESEARCH_CORPUS", str(tmp_path / "torn.jsonl.xz"))
+    with pytest.raises(prepare.PrepareError, match=r"cannot read the corpus .*torn\.jsonl\.xz"):
+        list(prepare.shipped_documents())
+    monkeypatch.delenv("AUTORESEARCH_CORPUS")
+    monkeypatch.setattr(prepare, "SHIPPED", "lost.jsonl.xz")
+    with pytest.raises(prepare.PrepareError, match="set AUTORESEARCH_CORPUS"):
+        prepare.shipped_corpus()
+
+
+def test_split_by_hash_depends_on_no_order_and_no_name_and_never_overlaps(prepare: ModuleType) -> None:
     documents = [(f"file{i}.py", f"text {i} " * 50) for i in range(200)]
     first = prepare.by_hash(documents, 5000)
     random.Random(0).shuffle(documents)
@@ -41,12 +58,22 @@ def test_split_by_hash_depends_on_no_order_and_never_overlaps(prepare: ModuleTyp
     assert not set(first.val) & set(first.train)
     assert sorted([*first.val, *first.train]) == sorted(documents)
     assert 5000 <= sum(len(text) for text in texts(first.val)) < 6000
+    renamed = prepare.by_hash([(f"other-{key}", text) for key, text in documents], 5000)
+    assert texts(renamed.val) == texts(first.val)
 
 
 def test_more_files_leave_most_of_the_validation_split_as_it_was(prepare: ModuleType) -> None:
-    documents = [(f"file{i}.py", "x" * 100) for i in range(400)]
+    documents = [(f"file{i}.py", f"{i:03d}" * 33) for i in range(400)]
     before = set(prepare.by_hash(documents[:380], 4000).val)
     assert len(before & set(prepare.by_hash(documents, 4000).val)) >= 32
+
+
+def test_what_is_reserved_for_validation_is_cut_and_its_rest_is_nowhere(prepare: ModuleType) -> None:
+    prepare.VAL_DOCUMENT_CHARS = 100
+    split = prepare.by_hash([(str(i), f"{i:04d} " * 60) for i in range(50)], 1000)
+    assert {len(text) for text in texts(split.val)} == {100}
+    beginnings = {text[:4] for text in texts(split.val)}
+    assert not beginnings & {text[:4] for text in texts(split.train)}
 
 
 def test_folder_reads_txt_jsonl_and_parquet(prepare: ModuleType, tmp_path: Path) -> None:
@@ -147,7 +174,7 @@ def test_prepared_folder_says_all_of_itself(prepare: ModuleType, data: Path) -> 
     assert len(token_bytes) == val["vocab_size"] == 257
     assert (len(tokens) - 1) % 32 == 0 and len(tokens) == val["tokens"]
     assert val["bytes"] == token_bytes[tokens].sum() == len(prepare.Tokenizer.load(data / "tokenizer.json").decode(tokens))
-    assert train["fingerprint"] == val["fingerprint"] == prepare.fingerprint(tokens, token_bytes, 32)
+    assert val["fingerprint"] == prepare.fingerprint(tokens, token_bytes, 32)
     assert (data / "train" / "tokens.bin").stat().st_size == 2 * train["tokens"]
 
 
@@ -193,9 +220,83 @@ def test_two_at_once_agree(corpus: Path, tmp_path: Path) -> None:
     assert list(tmp_path.glob(".making-*")) == []
 
 
+def sentences(first: int, count: int) -> str:
+    """Return `count` sentences of twelve words each that no other call with other numbers shares."""
+    lines = (" ".join(f"w{first + i}n{word}" for word in range(12)) for i in range(count))
+    return "".join(f"{line}.\n" for line in lines)
+
+
+TWINS = {
+    "exact": lambda text: text,
+    "other case, signs and line ends": lambda text: text.upper().replace(".\n", "!  "),
+    "every tenth sentence new": lambda text: "".join(
+        sentences(90_000 + i, 1) if i % 10 == 0 else line for i, line in enumerate(text.splitlines(keepends=True))
+    ),
+    "one part of a much longer document": lambda text: sentences(80_000, 400) + text[: len(text) // 2] + sentences(70_000, 400),
+    "one sentence as a document": lambda text: text.splitlines()[3],
+}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_near_duplicate_of_validation_text_is_left_out_of_training(prepare: ModuleType, twin: str) -> None:
+    held_out = sentences(0, 40)
+    sieve = prepare.Sieve([("v", held_out)])
+    planted = TWINS[twin](held_out)
+    assert not sieve.passes(planted)
+    assert (sieve.documents, sieve.size) == (1, len(planted.encode()))
+
+
+def test_what_shares_a_phrase_or_nothing_is_trained_on(prepare: ModuleType) -> None:
+    held_out = sentences(0, 40)
+    sieve = prepare.Sieve([("v", held_out), ("short", "Thank you."), ("empty", "")])
+    quotes_once = sentences(500, 100) + held_out.splitlines()[7]
+    for text in (sentences(1000, 40), quotes_once, "Thank you all.", "", "..."):
+        assert sieve.passes(text), text[:40]
+    assert not sieve.passes("thank you!")
+    assert sieve.documents == 1
+
+
+def test_planted_near_duplicates_are_counted_and_gone(prepare: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for i in range(60):
+        (folder / f"{i}.txt").write_text(sentences(1000 * i, 8))
+    shrink(prepare, folder)
+    split = prepare.load_corpus(prepare.CORPUS, tmp_path)
+    victim = texts(split.val)[0]
+    planted = victim.upper().replace("\n", "\n\n")
+    (folder / "planted.txt").write_text(planted)
+    again = prepare.load_corpus(prepare.CORPUS, tmp_path)
+    assert victim in texts(again.val) and planted in texts(again.train)
+    data, _ = prepare.prepare(tmp_path / "cache")
+    meta = json.loads((data / "val" / "meta.json").read_text())
+    assert meta["near_duplicates"] == {"documents": 1, "bytes": len(planted)}
+    tokenizer = prepare.Tokenizer.load(data / "tokenizer.json")
+    trained = tokenizer.decode(np.fromfile(data / "train" / "tokens.bin", dtype="<u2")).decode()
+    assert victim.upper()[:60] not in trained and victim[:60] not in trained
+    assert texts(again.train)[1][:60] in trained
+
+
+def test_training_text_that_is_all_validation_text_is_refused(prepare: ModuleType, tmp_path: Path) -> None:
+    for i in range(40):
+        (tmp_path / f"{i}.txt").write_text(sentences(0, 8) + "." * i)
+    shrink(prepare, tmp_path)
+    with pytest.raises(prepare.PrepareError, match="all of it repeats the validation text"):
+        prepare.prepare(tmp_path / "cache")
+
+
+def test_what_a_training_sees_says_nothing_of_the_validation_side(prepare: ModuleType, corpus: Path, data: Path) -> None:
+    train, val = ((data / side / "meta.json").read_text() for side in ("train", "val"))
+    assert json.loads(train).keys() == {
+        "corpus", "tokenizer", "vocab_size", "dtype", "tokens", "bytes", "sequence_length"
+    }  # fmt: skip
+    assert str(corpus) in val and str(corpus) not in train
+    assert json.loads(val)["fingerprint"] not in train
+
+
 def test_unknown_settings_say_what_is_known(prepare: ModuleType, tmp_path: Path) -> None:
     prepare.CORPUS = "wikipedia"
-    with pytest.raises(prepare.PrepareError, match="stdlib, folder:/path, climbmix or tinystories"):
+    with pytest.raises(prepare.PrepareError, match="sotu, folder:/path, climbmix or tinystories"):
         prepare.prepare(tmp_path)
 
 
@@ -205,6 +306,6 @@ def test_the_default_is_ready_in_seconds_and_cheap_to_score(prepare: ModuleType,
     said = json.loads(run.stdout.splitlines()[-1])
     meta = json.loads(Path(said["data"], "val", "meta.json").read_text())
     assert said["fingerprint"] == meta["fingerprint"]
-    assert meta["corpus"] == "stdlib" and meta["tokens"] == prepare.VAL_TOKENS + 1
+    assert meta["corpus"] == "sotu" and meta["tokens"] == prepare.VAL_TOKENS + 1
     assert meta["vocab_size"] == prepare.VOCAB_SIZE
     assert meta["tokens"] * meta["vocab_size"] <= 150_000_000

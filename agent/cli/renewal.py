@@ -1,0 +1,77 @@
+"""Runs that began on a corpus which no longer counts: their data is replaced, on the record, and measured anew.
+
+The validation text of CORPUS = "stdlib" was Python's own library, which every training can read. Such a run is read as ever;
+`resume` commits the prepare.py of today to its branch, with the owner's constants, and begins with a new baseline.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from agent.cli.consent import Consent
+from agent.cli.session import Place, prepared
+from agent.data import Prepared
+from agent.edit import Applied, apply
+from agent.errors import ProjectFault
+from agent.history import History
+from agent.records import SetConstant
+from agent.space import read_constants
+from agent.template import PREPARE, is_retired, template_files
+from sandbox.choose import Chosen
+
+# What an owner may have set. The corpus is not among them, nor what only the old one's split needed.
+KEPT_CONSTANTS = (
+    "TOKENIZER", "VOCAB_SIZE", "SEQUENCE_LENGTH", "VAL_TOKENS", "TRAIN_BYTES", "BPE_BYTES", "CLIMBMIX_SHARDS",
+)  # fmt: skip
+REASON = (
+    "The validation text of this run was Python's own library, which every training can read, so its scores say little.\n"
+    "prepare.py is now the one of today, with the constants that the owner had set; its data lies where no training sees it.\n"
+    "Scores from before are not compared with scores from here on: the next trial is a new baseline."
+)
+
+
+@contextmanager
+def data_of_run(place: Place, history: History, sandbox: Chosen, consent: Consent) -> Iterator[Prepared | None]:
+    """Yield the data on which `history` goes on. ProjectFault where it is not what the run's scores were measured on."""
+    path = place.project.prepare
+    text = history.file_at(history.tip, path) if path and place.project.score == "sealed" else ""
+    if is_retired(text):
+        draft = history.draft_prepare(renewed(text))
+        with prepared(place, draft, sandbox, consent) as data:
+            assert data is not None, "a sealed score has data"
+            history.change_data(draft, data.fingerprint, REASON)
+            typer.echo(f"{path} took its validation text from Python's own library, which every training can read.")
+            typer.echo(f"It is replaced on {history.branch}; a new baseline comes first, and no older score is compared with it.")
+            yield data
+        return
+    with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
+        same_data(history.run.tag, history.data_fingerprint, data)
+        yield data
+
+
+def renewed(text: str) -> str:
+    """Return the prepare.py of today with the constants that `text` has."""
+    own = read_constants(text)
+    today = template_files()[PREPARE]
+    usual = read_constants(today)
+    edits = [
+        SetConstant(name=name, value=repr(own[name]))
+        for name in KEPT_CONSTANTS
+        if name in own and own[name] != usual[name]
+    ]  # fmt: skip
+    if not edits:
+        return today
+    applied = apply(today, edits)
+    assert isinstance(applied, Applied), f"the constants of the template can be set: {applied}"
+    return applied.source
+
+
+def same_data(tag: str, measured_on: str | None, data: Prepared | None) -> None:
+    """Scores on other validation data cannot be compared: refuse to mix them on one branch."""
+    if data and data.fingerprint != measured_on:
+        message = (
+            f"the validation data here ({data.fingerprint[:12]}) is not what this run was measured on "
+            f"({(measured_on or 'none')[:12]}): another corpus"
+        )
+        raise ProjectFault(message, f"git switch -c again autoresearch/{tag} && autoresearch start   # a new run from its tip")
