@@ -1,6 +1,7 @@
 """Which machine a score was measured on, and the state it was in: a name that stays the same between runs, clock and heat."""
 
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -9,15 +10,27 @@ from functools import cache
 from pathlib import Path
 from statistics import fmean
 
+from agent.errors import UsageFault
+from agent.slots import this_machine
+from sandbox.devices import Device
+
 SYSTEM = Path("/sys")
 
 
 @cache
 def machine_name() -> str:
-    """`3f9a01c2 NVIDIA H100` or `3f9a01c2 x86_64`: eight digits of the machine's identity, and what computes on it."""
+    """`3f9a01c2 NVIDIA H100` or `3f9a01c2 x86_64`: eight digits of the machine's identity, and what computes on it.
+
+    A MIG slice's model names its size. Workers that run at once have one model.
+    """
     identity = _read("/etc/machine-id") or platform.node()
     digits = hashlib.sha256(f"{identity} {_processor()}".encode()).hexdigest()[:8]
     return f"{digits} {_accelerator() or platform.machine()}"
+
+
+def total_memory() -> int:
+    """Bytes of main memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @dataclass(frozen=True)
@@ -28,13 +41,16 @@ class Conditions:
     celsius: float | None = None
 
 
-def conditions(cpus: Sequence[int], gpus: Sequence[int], system: Path = SYSTEM) -> Conditions:
+def conditions(cpus: Sequence[int], gpus: Sequence[Device], system: Path = SYSTEM) -> Conditions:
     """Of a slot, now: of its first GPU (by nvidia-smi, not run on such a machine yet), else of its cores.
 
-    system: where Linux shows its devices. A virtual machine shows neither clock nor heat.
+    system: where Linux shows its devices. A virtual machine shows neither clock nor heat. Of a MIG slice its card's are told.
     """
+    if gpus and gpus[0].vendor != "nvidia":
+        return Conditions()
     if gpus:
-        words = _smi("clocks.sm,temperature.gpu", f"--id={gpus[0]}", unit="nounits").split(",")
+        card = gpus[0].card or gpus[0].name
+        words = _smi("clocks.sm,temperature.gpu", f"--id={card}", unit="nounits").split(",")
         clock, celsius = (_float(word) for word in words) if len(words) == 2 else (None, None)
         return Conditions(clock, celsius)
     clocks = [_float(_read(system / f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq")) for cpu in cpus]
@@ -52,7 +68,12 @@ def _float(text: str) -> float | None:
 
 
 def _accelerator() -> str:
-    return _smi("name").partition("\n")[0].strip()
+    """Return the model of the first accelerator that trials may use here; nothing without one."""
+    try:
+        _, gpus = this_machine()
+    except UsageFault:
+        return ""
+    return gpus[0].model or f"{gpus[0].vendor} GPU" if gpus else ""
 
 
 def _smi(query: str, *options: str, unit: str = "") -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from agent.machine import Conditions, conditions, machine_name
+from sandbox.devices import Device
 
 
 def shown(root: Path, name: str, text: str) -> None:
@@ -24,7 +25,7 @@ def test_a_machine_that_says_nothing_is_not_guessed_at(tmp_path: Path) -> None:
 
 
 def test_without_a_driver_a_gpu_says_nothing(tmp_path: Path) -> None:
-    assert conditions((0,), (7,), tmp_path) == Conditions()
+    assert conditions((0,), (Device(index=7),), tmp_path) == Conditions()
 
 
 def test_a_machine_keeps_its_name() -> None:
