@@ -1,0 +1,26 @@
+"""Proposes the edits of one suspect trial again, once, because a human approved it: `autoresearch approve N`."""
+
+from agent.errors import UsageFault
+from agent.propose.context import Context
+from agent.records import Proposal, Provenance, Trial
+from agent.suspicion import APPROVE, approved_by
+
+
+class Approved:
+    """A proposer with one proposal: the edits of `trial`, whose verdict is recorded under a number of its own."""
+
+    name = APPROVE
+    looks_ahead = False
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def propose(self, context: Context) -> Proposal:
+        """The edits of the suspect; UsageFault where they were proposed already, and so were refused."""
+        number = self._trial.number
+        for trial in context.trials:
+            if approved_by(trial.proposal) == number:
+                message = f"the edits of #{number} no longer fit the newest state: {trial.reason}"
+                raise UsageFault(message, f"autoresearch show {trial.number}")
+        by = Provenance(method=APPROVE, origin="human", replays=number)
+        return self._trial.proposal.model_copy(update={"by": by, "then": ()})

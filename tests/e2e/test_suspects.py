@@ -1,0 +1,62 @@
+"""A score nobody would believe, as typed: held back overnight, then approved or rejected in the morning."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.researcher import TRAIN, git, ledger, miniature, statuses, type_in
+
+SETTINGS = 'plausible = "1.15 .. 9"\n'
+REPLIES = [
+    {"hypothesis": "too good", "edits": [{"kind": "set_constant", "name": "LR", "value": "0.4"}]},
+    {"hypothesis": "another", "edits": [{"kind": "set_constant", "name": "LR", "value": "0.35"}]},
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A repository after a short night that held two trials back."""
+    home = miniature(tmp_path / "a night", TRAIN)
+    (home / "autoresearch.toml").write_text(SETTINGS)
+    git(home, "add", ".")
+    git(home, "commit", "-qm", "what is plausible")
+    script = tmp_path / "replies.jsonl"
+    script.write_text("".join(json.dumps(reply) + "\n" for reply in REPLIES))
+    start = ("start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "2")
+    run = type_in(home, *start)
+    assert run.returncode == 0, run.stderr
+    return home
+
+
+def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(home: Path) -> None:
+    assert statuses(home, "t") == ["baseline", "suspect", "suspect"]
+    tip = git(home, "show", "autoresearch/t:train.py")
+    assert "LR = 0.1" in tip
+    log = type_in(home, "log").stdout
+    assert "autoresearch approve 1, or reject 1" in log
+
+    wrong = type_in(home, "approve", "0")
+    assert (wrong.returncode, wrong.stderr) == (
+        2, "error: #0 is no suspect: its verdict is baseline\nnext:  autoresearch show 0\n",
+    )  # fmt: skip
+    assert type_in(home, "reject", "9").returncode == 2
+
+    rejected = type_in(home, "reject", "2", "--because", "LR 0.35 is too good to be true")
+    assert rejected.returncode == 0, rejected.stderr
+    assert "LR 0.35 is too good to be true" in type_in(home, "log").stdout
+    assert "LR 0.35 is too good to be true" in type_in(home, "show", "2").stdout
+    assert git(home, "show", "autoresearch/t:train.py") == tip
+    assert "rejected already" in type_in(home, "approve", "2").stderr
+
+    approved = type_in(home, "approve", "1")
+    assert approved.returncode == 0, approved.stderr
+    trials = ledger(home, "t")
+    assert [trial["status"] for trial in trials] == ["baseline", "suspect", "suspect", "keep"]
+    assert trials[3]["proposal"]["by"]["origin"] == "human"
+    assert trials[3]["proposal"]["by"]["replays"] == 1
+    seen = {score["seed"] for score in trials[1]["result"]["scores"]}
+    assert seen.isdisjoint(score["seed"] for score in trials[3]["result"]["scores"])
+    assert "LR = 0.4" in git(home, "show", "autoresearch/t:train.py")
+    assert "approved: tried again as #3, keep" in type_in(home, "show", "1").stdout
+    assert "approved already" in type_in(home, "approve", "1").stderr
