@@ -36,17 +36,20 @@ def pays(score: str, budget: Budget, proposal: Proposal) -> bool:
     return score == "sealed" and budget.amount >= least and not known
 
 
-def rehearsal_of(job: Job, folder: Path) -> Job:
-    """`job` in small, with its data in `folder`. SandboxFault where there is no room for it."""
+def rehearsal_of(job: Job, folder: Path, startup: float) -> Job:
+    """`job` in small, with its data in `folder`. SandboxFault where there is no room for it.
+
+    startup: seconds that it may take besides its two steps. It has no deadline: a slow start-up is for the real run to judge.
+    """
     assert job.data is not None, "a sealed score has data"
     try:
         _sliver(Path(job.data) / "train", folder / "train", TRAIN_WINDOWS)
         _sliver(Path(job.data) / "val", folder / "val", VAL_WINDOWS)
     except OSError as error:
         raise SandboxFault(f"cannot copy a sliver of {job.data} to {folder}: {error.strerror}", "df -h .") from None
-    saved = job.budget.amount if job.budget.unit == "s" else 0
-    limits = job.limits.model_copy(update={"wall_seconds": job.limits.wall_seconds - saved + SLACK_SECONDS})
-    return job.model_copy(update={"data": str(folder), "budget": REHEARSAL, "limits": limits})
+    limits = job.limits.model_copy(update={"wall_seconds": startup + SLACK_SECONDS})
+    small = {"data": str(folder), "own_data": None, "budget": REHEARSAL, "deadline": None, "limits": limits}
+    return job.model_copy(update=small)
 
 
 def _sliver(source: Path, target: Path, windows: int) -> None:

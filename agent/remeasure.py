@@ -14,6 +14,7 @@ from agent.errors import HistoryFault
 from agent.history import History
 from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, SetConstant, Trial
 from agent.space import read_constants
+from sandbox.deadline import Usual
 from sandbox.record import Record
 
 
@@ -46,27 +47,51 @@ def compare(
     seeds: Sequence[int],
     listen: Listener,
     cancel: threading.Event,
+    usual: Usual | None,
 ) -> Iterator[Comparison]:
-    """Train every state under every seed, all of a seed before the next: a drift meets all alike."""
+    """Train every state under every seed, all of a seed before the next: a drift meets all alike.
+
+    usual: what the run's baseline takes on this machine, by which their time is judged.
+    """
     table: dict[str, dict[int, Scored]] = {state.commit: {} for state in (reference, *candidates)}
     for turn, seed in enumerate(seeds):
-        order = (reference, *candidates) if turn % 2 == 0 else (*reversed(candidates), reference)
-        for state in order:
+        states = (reference, *candidates) if turn % 2 == 0 else (*reversed(candidates), reference)
+        for state in states:
             if not any(scored.failure for scored in table[state.commit].values()):
-                table[state.commit][seed] = _train(bench, state, seed, turn, listen, cancel)
+                order = Order(commit=state.commit, seed=seed, role="incumbent" if state is reference else "candidate")
+                table[state.commit][seed] = _train(bench, _assignment(bench, state, order, turn, usual), listen, cancel)
                 if cancel.is_set():
                     return
     for state in candidates:
         yield _comparison(state, table[state.commit], table[reference.commit])
 
 
-def _train(bench: Measures, state: State, seed: int, turn: int, listen: Listener, cancel: threading.Event) -> Scored:
+def time_baseline(bench: Measures, baseline: State, seed: int, listen: Listener, cancel: threading.Event) -> Usual | None:
+    """What the run's baseline takes on this machine; None where that was stopped. HistoryFault where it fails here."""
+    order = Order(commit=baseline.commit, seed=seed, role="baseline")
+    run = bench.run(_assignment(bench, baseline, order, 0, None), listen, cancel)
+    if run is None:
+        return None
+    if run.status != "scored":
+        raise HistoryFault(f"the baseline fails on this machine ({run.status}): {run.detail}", "autoresearch log")
+    [score] = run.scores
+    steps = None if score.startup is None else run.seconds - score.startup
+    return Usual(seconds=run.seconds, stepping=steps)
+
+
+def _assignment(bench: Measures, state: State, order: Order, turn: int, usual: Usual | None) -> Assignment:
     proposal = Proposal(hypothesis=state.name, by=Provenance(method="remeasure", origin="replay"))
     attempt = Attempt(number=state.number, commit=state.commit, parent=state.commit, proposal=proposal)
-    run = bench.run(Assignment(attempt, Order(commit=state.commit, seed=seed), bench.slots[0], turn + 1, None), listen, cancel)
+    return Assignment(attempt, order, bench.slots[0], turn + 1, usual)
+
+
+def _train(bench: Measures, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Scored:
+    run = bench.run(assignment, listen, cancel)
     if run is None:
         return Scored(value=None, failure="stopped")
-    return Scored(value=run.value, failure="" if run.status == "scored" else f"{run.status}: {run.detail}")
+    if run.status != "scored":
+        return Scored(value=None, failure=f"{run.status}: {run.detail}")
+    return Scored(value=run.scores[0].value)
 
 
 def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) -> Comparison:

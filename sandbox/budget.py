@@ -7,13 +7,15 @@ from pydantic import Field
 
 from sandbox.record import Record
 
+# Seconds or steps; more is no budget, and a float holds it.
+MAX_AMOUNT = 10**12
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
 class Budget(Record):
     """`amount` in `unit`; `str()` is what train.py finds in AUTORESEARCH_BUDGET: `300s` or `200steps`."""
 
-    amount: int = Field(gt=0)
+    amount: int = Field(gt=0, le=MAX_AMOUNT)
     unit: Literal["s", "steps"] = "s"
 
     @classmethod

@@ -3,6 +3,7 @@
     python train.py     # by hand: default data, 300 s, ./out. The harness sets:
     AUTORESEARCH_DATA  folder with tokens.bin and meta.json      AUTORESEARCH_BUDGET  300s | 200steps
     AUTORESEARCH_OUT   folder for model.safetensors              AUTORESEARCH_SEED    int
+    AUTORESEARCH_DEADLINE  for a budget in seconds: when to have saved, in seconds since the epoch (not set for a first baseline)
 
 The scorer imports this file, calls build_model(vocab_size), loads the weights, and asks model(ids [B, T]) -> logits [B, T, V].
 """
@@ -207,11 +208,16 @@ def rate(progress: float) -> float:
 
 
 class Budget:
-    """How much of `300s` or `200steps` is used up; seconds count from construction and include the first, slow steps."""
+    """How much of `300s` or `200steps` is used up; seconds count from construction and include the first, slow steps.
 
-    def __init__(self, text: str) -> None:
+    deadline: seconds since the epoch by which the weights must be saved; after a slow start it shortens a budget in seconds.
+    """
+
+    def __init__(self, text: str, deadline: float = math.inf) -> None:
         self.steps = int(text.removesuffix("steps")) if text.endswith("steps") else None
-        self.limit = float(text.removesuffix("s")) if self.steps is None else math.inf
+        self.given = float(text.removesuffix("s")) if self.steps is None else math.inf
+        left = deadline - time.time() - 0.5 if self.steps is None else math.inf  # half a second to save the weights
+        self.limit = max(0.001, min(self.given, left))
         self.start = time.perf_counter()
 
     def seconds(self) -> float:
@@ -306,14 +312,17 @@ def refuse_giants(model: nn.Module, ids: Tensor, passes: int, budget: Budget) ->
     model(ids[:1]).sum().backward()
     model.zero_grad(set_to_none=True)
     step = (budget.seconds() - start) * len(ids) * passes / 2  # together, rows are up to twice as fast
-    if step > budget.limit:
+    if step > budget.given:
         sys.exit(
-            f"one step would take about {step:.0f} s of a budget of {budget.limit:.0f} s: make the model or the batch smaller"
+            f"one step would take about {step:.0f} s of a budget of {budget.given:.0f} s: make the model or the batch smaller"
         )
 
 
-def train(folder: Path, out: Path, budget_text: str, seed: int) -> None:
-    """Train on `folder` for the budget and write `out`/model.safetensors. Exits 1 where the loss is not a finite number."""
+def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float = math.inf) -> None:
+    """Train on `folder` for the budget and write `out`/model.safetensors. Exits 1 where the loss is not a finite number.
+
+    Everything slow that is no training comes before the tokens are opened: the harness times a budget in steps from there.
+    """
     began = time.perf_counter()
     torch.manual_seed(seed)
     device = pick_device()
@@ -321,13 +330,13 @@ def train(folder: Path, out: Path, budget_text: str, seed: int) -> None:
     length = meta["sequence_length"]
     rows = max(1, min(DEVICE_BATCH_SIZE, TOTAL_BATCH_SIZE // length))
     passes = max(1, round(TOTAL_BATCH_SIZE / (rows * length)))
-    tokens = np.memmap(folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r")
-    data = batches(tokens, rows, length, seed, device)
     model = build_model(meta["vocab_size"]).to(device)
     forward = compiled(model, device)
     optimizers = build_optimizers(model)
+    tokens = np.memmap(folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r")
+    data = batches(tokens, rows, length, seed, device)
 
-    budget = Budget(budget_text)
+    budget = Budget(budget_text, deadline)
     refuse_giants(model, next(data)[0], passes, budget)
     step, last, mean, shown = 0, 0.0, 0.0, -1
     while budget.allows(step, last):
@@ -369,4 +378,5 @@ if __name__ == "__main__":
         Path(os.environ.get("AUTORESEARCH_OUT") or "out"),
         os.environ.get("AUTORESEARCH_BUDGET") or "300s",
         int(os.environ.get("AUTORESEARCH_SEED") or 0),
+        float(os.environ.get("AUTORESEARCH_DEADLINE") or "inf"),
     )

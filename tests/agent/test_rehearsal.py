@@ -11,6 +11,7 @@ from agent.records import Attempt, Edit, Order, ReplaceStatements, Result, SetCo
 from agent.rehearsal import foretold, pays
 from agent.slots import Slot
 from sandbox.budget import Budget
+from sandbox.deadline import Usual
 from sandbox.measure import Measured, Stopped, Unscored
 from tests.agent.study import proposal
 from tests.sandbox.miniature import Miniature, train_py
@@ -56,7 +57,7 @@ def measured(main: str, forward: str = "return self.table(idx)") -> tuple[Result
         bench = Bench(plan, small_world.runner, (Slot(number=0, cpus=(0,)),), home / "trials", export)
         attempt = Attempt(number=1, commit="c", parent="p", proposal=proposal(CODE))
         result = bench.run(
-            Assignment(attempt, Order(commit="c", seed=0), Slot(number=0, cpus=(0,)), 1, 20.0),
+            Assignment(attempt, Order(commit="c", seed=0), Slot(number=0, cpus=(0,)), 1, Usual(seconds=20.0)),
             lambda event: None,
             threading.Event(),
         )

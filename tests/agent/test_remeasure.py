@@ -13,17 +13,20 @@ from agent.finalize import finalize_run
 from agent.gitio import Plumbing
 from agent.history import History
 from agent.records import Pair, Proposal, Provenance, ReplaceStatements
-from agent.remeasure import State, Without, compare, fresh_seeds, kept_changes, state_of, without
+from agent.remeasure import State, Without, compare, fresh_seeds, kept_changes, state_of, time_baseline, without
 from agent.slots import make_slots
 from agent.space import read_constants
+from sandbox.budget import Budget
+from sandbox.deadline import Usual
 from sandbox.outcome import Crashed, Outcome, RunSpec, Usage
 from sandbox.scripted import ScriptedRunner
 from tests.agent.study import ListProposer, loop_of, proposal, study
 from tests.agent.test_reruns import noisy, source_of
 
 
-def bench_of(history: History, script: object = noisy) -> Bench:
-    plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=history.run.budget, memory_bytes=None)
+def bench_of(history: History, script: object = noisy, budget: Budget | None = None) -> Bench:
+    budget = budget or history.run.budget
+    plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=budget, memory_bytes=None)
     folder = Path(history.project.root) / ".autoresearch" / "again"
     return Bench(plan, ScriptedRunner(script), make_slots(1, (0,), ()), folder, history.export)  # type: ignore[arg-type]
 
@@ -56,7 +59,7 @@ def test_ablation_tells_one_real_improvement_from_three_that_change_nothing(plan
         proposed = Proposal(hypothesis=f"without {trial.number}", by=Provenance(method="ablate", origin="replay"))
         states.append(State(proposed.hypothesis, planted.draft(trial.number, proposed, taken.source).commit, trial.number))
     seeds = fresh_seeds(planted.trials, 4, 0)
-    found = list(compare(bench_of(planted), states, State("all", planted.tip, 4), seeds, lambda _: None, threading.Event()))
+    found = list(compare(bench_of(planted), states, State("all", planted.tip, 4), seeds, lambda _: None, threading.Event(), None))
     assert [one.verdict for one in found] == ["worse", *["no difference at all"] * 3]
     assert found[0].delta == pytest.approx(0.2, abs=0.02)
     assert found[0].interval
@@ -77,14 +80,37 @@ def test_a_state_that_fails_says_so(planted: History) -> None:
 
     baseline, best = planted.trials[0], planted.trials[1]
     states = [state_of(best)]
-    [found] = compare(bench_of(planted, broken), states, state_of(baseline), (5, 6), lambda _: None, threading.Event())
+    [found] = compare(bench_of(planted, broken), states, state_of(baseline), (5, 6), lambda _: None, threading.Event(), None)
     assert "worn out" in found.verdict
     assert found.delta is None
 
 
+def test_a_state_is_held_to_its_budget_and_the_machine_may_be_slow_once(planted: History) -> None:
+    """A candidate that trains for longer than the baseline's time allows has failed; the reference is measured again."""
+    slow = iter([9.0, 1.0, 1.0, 9.0])
+    ran: list[str] = []
+
+    def timed(spec: RunSpec) -> tuple[Outcome, str]:
+        ran.append(source_of(spec))
+        outcome, said = noisy(spec)
+        return outcome.model_copy(update={"usage": Usage(seconds=next(slow, 1.0))}), said
+
+    baseline, best = planted.trials[0], planted.trials[1]
+    bench = bench_of(planted, timed, Budget(amount=1))
+    usual = time_baseline(bench_of(planted), state_of(baseline), 5, lambda _: None, threading.Event())
+    assert usual == Usual(seconds=1.0)
+    reference = state_of(baseline)
+    [found] = compare(bench, [state_of(best)], reference, (5, 6), lambda _: None, threading.Event(), usual)
+    assert ["LR = 0.3" in source for source in ran] == [False, False, True, True, False]
+    assert found.failure == (
+        "invalid: trained 9.0 s, where the budget of 1 s and the baseline's start-up of 0.0 s allow 2.0 s; "
+        "a longer start-up counts as training"
+    )
+
+
 def test_one_pair_tells_nothing(planted: History) -> None:
     baseline, best = planted.trials[0], planted.trials[1]
-    [found] = compare(bench_of(planted), [state_of(best)], state_of(baseline), (9,), lambda _: None, threading.Event())
+    [found] = compare(bench_of(planted), [state_of(best)], state_of(baseline), (9,), lambda _: None, threading.Event(), None)
     assert (found.verdict, found.interval) == ("one pair tells nothing", None)
 
 
@@ -130,7 +156,12 @@ def measurement(number: int, against: str = "the baseline #0") -> Measurement:
     pairs = tuple(Pair(seed=seed, candidate=1.0 + 0.001 * seed, incumbent=1.2) for seed in (5, 6, 7))
     found = Comparison(what=f"#{number} a claim\nTrial: 9", trial=number, pairs=pairs)
     return Measurement(
-        kind="replicate", against=against, comparisons=(found,), machine="m", command="autoresearch replicate", at="2026-11-25"
+        kind="replicate",
+        against=against,
+        comparisons=(found,),
+        machine="m",
+        command="autoresearch replicate",
+        at="2026-11-25T00:00:00+00:00",
     )
 
 

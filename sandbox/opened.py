@@ -1,0 +1,110 @@
+"""Tells when a file is first opened, seen from outside the process that opens it (inotify, Linux only).
+
+A watch on a folder hears of every open through that folder, also inside a sandbox that has it mounted elsewhere. It does not
+tell who opened, so each training gets a folder of its own with hard links to the files.
+"""
+
+import ctypes
+import os
+import select
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+IN_OPEN = 0x20
+# struct inotify_event: the watch, the mask, a cookie, and the length of the name behind it.
+EVENT = struct.Struct("iIII")
+CHUNK = 1 << 12
+
+
+def link_files(folder: Path, target: Path) -> bool:
+    """Make `target` with hard links to the files of `folder`; False, and no `target`, where that cannot be done."""
+    try:
+        target.mkdir()
+        for file in folder.iterdir():
+            (target / file.name).hardlink_to(file)
+    except OSError:
+        unlink_files(target)
+        return False
+    return True
+
+
+def unlink_files(target: Path) -> None:
+    """Remove what `link_files` made, and leave the files themselves as they are."""
+    if target.is_dir():
+        for link in target.iterdir():
+            link.unlink()
+        target.rmdir()
+
+
+class FirstOpen:
+    """Watches `file` while it is a context. `seconds`: from entering until it was opened, 0 if it was not.
+
+    None where nobody can tell: this machine cannot watch, or there is no file.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.seconds: float | None = None
+        self._file = file
+        self._inotify = -1
+        self._thread = threading.Thread(target=self._follow, name="first-open", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        self._inotify = _watch(self._file.parent) if self._file else -1
+        if self._inotify >= 0:
+            self.seconds = 0.0
+            self._wake, self._end = os.pipe()
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._inotify < 0:
+            return
+        os.close(self._end)
+        self._thread.join()
+        os.close(self._wake)
+        os.close(self._inotify)
+
+    def _follow(self) -> None:
+        name = self._file.name if self._file else ""
+        waiting = select.poll()
+        waiting.register(self._inotify, select.POLLIN)
+        waiting.register(self._wake, select.POLLIN | select.POLLHUP)
+        while True:
+            ready = {descriptor for descriptor, _ in waiting.poll()}
+            now = time.monotonic()
+            if self._inotify in ready and name in _opened(os.read(self._inotify, CHUNK)):
+                self.seconds = now - self._began
+                return
+            if self._wake in ready:
+                return
+
+
+def _watch(folder: Path) -> int:
+    """An inotify descriptor that hears of opens in `folder`; -1 where this machine has none to give."""
+    if sys.platform != "linux":
+        return -1
+    libc = ctypes.CDLL(None, use_errno=True)
+    inotify: int = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if inotify < 0:
+        return -1
+    if libc.inotify_add_watch(inotify, os.fsencode(folder), IN_OPEN) < 0:
+        os.close(inotify)
+        return -1
+    return inotify
+
+
+def _opened(events: bytes) -> set[str]:
+    """The names of the files that a batch of inotify events says were opened."""
+    names: set[str] = set()
+    at = 0
+    while at < len(events):
+        _, _, _, length = EVENT.unpack_from(events, at)
+        name = events[at + EVENT.size : at + EVENT.size + length].rstrip(b"\0")
+        names.add(os.fsdecode(name))
+        at += EVENT.size + length
+    return names
