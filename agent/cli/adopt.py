@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.run import BudgetText, Model, allowance_of
+from agent.cli.run import BudgetText, Model, Trust, Unsafe, allowance_of
 from agent.errors import UsageFault
 from agent.history import History
 from agent.records import Trial
@@ -32,6 +32,8 @@ def adopt(
     tag: Annotated[
         str | None, typer.Option(help="Name of the run; its branch is autoresearch/TAG. Default: today's date.")
     ] = None,
+    trust: Trust = False,
+    unsafe: Unsafe = False,
 ) -> None:
     """Take over another loop's experiments, as a run to go on with.
 
@@ -40,13 +42,17 @@ def adopt(
     measured here, and nothing is judged against them. `autoresearch resume` first measures the newest state as the baseline.
     """
     from agent.adopt import changed_beside, find_span, read_rows, steps_between, take_over
-    from agent.cli.session import choose_model, find_place, prepared
+    from agent.cli.consent import Consent
+    from agent.cli.reach import agree_to_start, remember_run
+    from agent.cli.session import choose_model, find_place, prepared, proven, refuse_foreign_encoding
     from agent.gitio import Plumbing
     from agent.program import read_program
-    from agent.runs import brief_at, next_tag
+    from agent.runs import brief_at, next_tag, text_at
     from agent.settings import RunSettings
 
-    project = find_place(Path.cwd()).project
+    place = find_place(Path.cwd())
+    project = place.project
+    consent = Consent(project, trust)
     git = Plumbing(Path(project.root))
     branch, file = (None, Path(what)) if what.endswith(".tsv") else (what, results)
     rows = read_rows(_text(file), str(file)) if file else ()
@@ -55,18 +61,23 @@ def adopt(
         typer.echo(f"scores from {span.name}:{RESULTS}")
         rows = read_rows(beside, f"{span.name}:{RESULTS}")
     _refuse_start_without(project.program, git.try_("ls-tree", span.start, "--", project.program or "."), span.start)
+    refuse_foreign_encoding(project.train, text_at(project, span.start, project.train))
     chosen, method = choose_model(model, method)
+    agree_to_start(project, place.settings, consent, commit=span.start, model=chosen, max_cost=None)
     wishes = read_program(brief_at(project, span.start)).wishes
-    data = prepared(project, Path(project.root))
+    sandbox = proven(unsafe, "", project, ()) if project.score == "sealed" else None
+    with prepared(place, span.start, sandbox, consent) as data:
+        fingerprint = data.fingerprint if data else None
     run = RunSettings(
         tag=tag or next_tag(project), method=method, model=chosen, budget=allowance_of(budget or wishes.budget, project), seed=0,
         workers=1, trials=wishes.trials, hours=wishes.hours, max_cost=wishes.max_cost, baseline_repeats=3,
-        data_fingerprint=data.fingerprint if data else None, start_commit=span.start, score=project.score,
+        data_fingerprint=fingerprint, start_commit=span.start, score=project.score,
     )  # fmt: skip
     steps = list(steps_between(git, project, span, rows))
     if not steps:
         raise UsageFault(f"no commit since {span.start[:12]} changes {project.train}", f"git log {span.start[:12]}..{span.name}")
     with History.create(project, run) as history:
+        remember_run(consent, history)
         trials = list(take_over(history, steps))
         _report(history, trials, sum(step.taken for step in steps), span.name, changed_beside(git, project, span))
 
@@ -82,7 +93,7 @@ def _report(history: History, trials: Sequence[Trial], changes: int, name: str, 
             f"not taken over: {', '.join(map(_plain, beside))}, which the branch changed as well; here it is as at {start}"
         )
     for warning in history.warnings:
-        typer.echo(f"note: {warning}")
+        typer.echo(f"note: {_plain(warning)}")
     typer.echo("nothing was measured here: a resume first measures the newest state as the baseline, and judges against that")
     typer.echo(f"next: autoresearch resume {history.branch}")
 

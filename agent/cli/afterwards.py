@@ -7,6 +7,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.review import Json, OfBranch
+from agent.cli.run import Trust
 from agent.errors import UsageFault
 from agent.history import History
 from agent.judge import incumbent_of
@@ -19,7 +20,7 @@ Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated
 @app.command(epilog=epilog("autoresearch replicate 8 --seeds 5"))
 def replicate(
     number: Annotated[int | None, typer.Argument(min=0, metavar="[N]", help="As in the log; the best without it.")] = None,
-    seeds: Seeds = 3, branch: OfBranch = None, as_json: Json = False, unsafe: Unsafe = False,
+    seeds: Seeds = 3, branch: OfBranch = None, as_json: Json = False, trust: Trust = False, unsafe: Unsafe = False,
 ) -> None:  # fmt: skip
     """Measure a trial again, beside the baseline.
 
@@ -28,7 +29,7 @@ def replicate(
     from agent.cli.lab import baseline_of, lab, measured, record, tell, trial_of
     from agent.remeasure import state_of
 
-    with lab(branch, unsafe) as (history, bench):
+    with lab(branch, unsafe, trust) as (history, bench):
         trial = trial_of(history, number)
         reference = state_of(baseline_of(history))
         found = measured(history, bench, [state_of(trial)], reference, seeds)
@@ -36,7 +37,9 @@ def replicate(
 
 
 @app.command(epilog=epilog("autoresearch ablate --seeds 4"))
-def ablate(seeds: Seeds = 4, branch: OfBranch = None, as_json: Json = False, unsafe: Unsafe = False) -> None:
+def ablate(
+    seeds: Seeds = 4, branch: OfBranch = None, as_json: Json = False, trust: Trust = False, unsafe: Unsafe = False,
+) -> None:  # fmt: skip
     """Take each kept change out of the final state, and see what is lost.
 
     `worse` without a change: it matters. `not to be told from noise`, or `better`: it could go. The figures go on the branch.
@@ -44,7 +47,7 @@ def ablate(seeds: Seeds = 4, branch: OfBranch = None, as_json: Json = False, uns
     from agent.cli.lab import ablations, lab, measured, record, tell
     from agent.remeasure import State, kept_changes
 
-    with lab(branch, unsafe) as (history, bench):
+    with lab(branch, unsafe, trust) as (history, bench):
         kept = kept_changes(history.trials)
         if not kept:
             raise UsageFault("nothing was kept, so there is nothing to take out", "autoresearch log --kept")

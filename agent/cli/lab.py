@@ -14,6 +14,8 @@ from typing import Any, Literal
 import typer
 
 from agent.bench import Bench
+from agent.cli.consent import Consent
+from agent.cli.reach import agreed_run
 from agent.cli.session import Kit, bench_of, find_place, prepared, proven
 from agent.comparison import Comparison, Measurement
 from agent.display.pen import open_console, pen_for
@@ -23,35 +25,56 @@ from agent.history import History
 from agent.judge import incumbent_of
 from agent.machine import machine_name
 from agent.records import Proposal, Provenance, Trial
-from agent.remeasure import State, compare, fresh_seeds, without
+from agent.remeasure import State, compare, fresh_seeds, state_of, time_baseline, without
 from agent.runs import newest
 from agent.slots import make_slots, this_machine
+from agent.yardstick import usual_of, yardstick_of
+from sandbox.deadline import Usual
 
 
 @contextmanager
-def lab(branch: str | None, unsafe: bool) -> Iterator[tuple[History, Bench]]:
+def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History, Bench]]:
     """The run, and a bench on which its states are trained as its trials were."""
     place = find_place(Path.cwd())
-    with History.open(place.project, branch or newest(place.project)) as history:
+    consent = Consent(place.project, trust)
+    name = branch or newest(place.project)
+    with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         slots = make_slots(history.run.workers, *this_machine())[:1]
-        data = prepared(place.project, history.worktree)
-        if data and data.fingerprint != history.run.data_fingerprint:
-            raise HistoryFault("the validation data here is not what this run was measured on", "autoresearch log")
-        yield history, bench_of(history, Kit(place.settings, slots, proven(unsafe, history.source), data, history.run.caps))
+        sandbox = proven(unsafe, history.source, place.project, slots)
+        with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
+            if data and data.fingerprint != history.data_fingerprint:
+                raise HistoryFault("the validation data here is not what this run was measured on", "autoresearch log")
+            yield history, bench_of(history, Kit(place.settings, slots, sandbox, data, history.run.caps))
 
 
 def measured(history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int) -> list[Comparison]:
     """Each of `states` beside `reference`, under `seeds` seeds by which nothing was decided."""
+    if not states:
+        return []
     fresh = fresh_seeds(history.trials, seeds, history.run.seed)
+    usual = _usual(history, bench)
     console = open_console(stderr=True)
-    runs, done = len(fresh) * (len(states) + 1), count(1)
+    runs, done = len(fresh) * (len(states) + 1) + (usual is None), count(1)
 
     def listen(event: Event) -> None:
         if isinstance(event, TrialStarted):
             what = pen_for(console).line(event.attempt.proposal.hypothesis)
             console.print(f"training {next(done)} of {runs}, seed {event.seed}: {what}")
 
-    return list(compare(bench, states, reference, fresh, listen, threading.Event())) if states else []
+    cancel = threading.Event()
+    usual = usual or time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
+    return list(compare(bench, states, reference, fresh, listen, cancel, usual))
+
+
+def _usual(history: History, bench: Bench) -> Usual | None:
+    """What the run's baseline takes on this machine, where its trials say."""
+    yardstick = yardstick_of(history.trials)
+    cores = len(bench.slots[0].cpus) or None
+    return usual_of(yardstick, history.trials, (), machine_name(), cores) if yardstick else None
+
+
+def _yardstick(history: History) -> State:
+    return state_of(yardstick_of(history.trials) or baseline_of(history))
 
 
 def ablations(history: History, kept: Sequence[Trial]) -> tuple[list[State], list[Comparison]]:
@@ -120,8 +143,8 @@ def trial_of(history: History, number: int | None) -> Trial:
 
 
 def baseline_of(history: History) -> Trial:
-    """The run's first baseline; HistoryFault where there is none yet."""
-    for trial in history.trials:
+    """The first baseline on the run's data; HistoryFault where there is none yet."""
+    for trial in history.comparable:
         if trial.status == "baseline":
             return trial
     raise HistoryFault(f"{history.branch} has no baseline yet", "autoresearch resume")

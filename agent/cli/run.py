@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from agent.bounds import Bounds
 from agent.cli import app, epilog
-from agent.data import Prepared
-from agent.errors import ProjectFault, UsageFault
+from agent.errors import UsageFault
 from agent.history import History
 from agent.program import read_program
 from agent.project import Project
@@ -35,7 +34,8 @@ Model = Annotated[
 BudgetText = Annotated[
     str | None,
     typer.Option(
-        help="Training budget of a trial: 5m, 20s or 200steps. Default: 5m, or the TIME_BUDGET of upstream's prepare.py."
+        help="Training budget of a trial: 5m, 20s or 200steps. Default: 5m, or the TIME_BUDGET of upstream's prepare.py. "
+        "Steps are the weaker promise: the harness caps their time by the baseline's, and does not count them."
     ),
 ]
 Trials = Annotated[int | None, typer.Option(min=1, help="Stop after this many measured trials.")]
@@ -71,6 +71,9 @@ SinkNames = Annotated[
 NotifyCommand = Annotated[
     str | None,
     typer.Option("--notify", metavar="COMMAND", help="Run this at a keep, an error and the end; $AUTORESEARCH_TEXT says what."),
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Agree to what reaches out of the project, which is listed; asked once in a terminal.")
 ]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
 
@@ -132,6 +135,7 @@ def start(
     output: Output = None,
     sink: SinkNames = None,
     notify: NotifyCommand = None,
+    trust: Trust = False,
     unsafe: Unsafe = False,
 ) -> None:
     """Start a run, on a branch of its own.
@@ -139,14 +143,29 @@ def start(
     It works on the train.py of this folder's last commit; your checkout stays as it is. Ctrl-C once finishes the trial in
     training, twice stops at once; either way `autoresearch resume` goes on.
     """
-    from agent.cli.session import Kit, build_proposer, choose_model, find_place, prepared, proven, sinks_of, warm_start, work
+    from agent.cli.consent import Consent
+    from agent.cli.reach import agree_to_start, remember_run
+    from agent.cli.session import (
+        Kit,
+        build_proposer,
+        choose_model,
+        find_place,
+        prepared,
+        proven,
+        refuse_foreign_encoding,
+        sinks_of,
+        warm_start,
+        work,
+    )
 
     place, cancel = find_place(Path.cwd()), threading.Event()
     project = place.project
+    consent = Consent(project, trust)
     tag = tag or next_tag(project)
     chosen, method = choose_model(model, method)
     if model is None and chosen:
         typer.echo(f"no --model given: {chosen}, by the keys that are here; --model none searches without one")
+    agree_to_start(project, place.settings, consent, commit="HEAD", model=chosen, max_cost=max_cost, sinks=sink or ())
     head = head_of(project)
     wishes = read_program(brief_at(project, head)).wishes
     trials, hours, max_cost = trials or wishes.trials, hours or wishes.hours, max_cost or wishes.max_cost
@@ -155,18 +174,21 @@ def start(
     proposer = build_proposer(method, chosen, project, tag, cancel)
     foreign = warm_start(warm, place, head) if warm else ()
     sinks = sinks_of(project, tag, sink, notify)
-    sandbox = proven(unsafe, text_at(project, head, project.train))
-    data = prepared(project, Path(project.root))
+    source = text_at(project, head, project.train)
+    refuse_foreign_encoding(project.train, source)
+    sandbox = proven(unsafe, source, project, slots)
     caps = _caps(memory=memory, vram=vram, disk=disk, output=output)
-    run = RunSettings(
-        tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
-        max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
-        start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
-        warm=Path(warm).name if warm else None, prune=prune.value,
-    )  # fmt: skip
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
-    with History.create(project, run, foreign) as history:
-        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
+    with prepared(place, head, sandbox, consent) as data:
+        run = RunSettings(
+            tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
+            max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
+            start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
+            warm=Path(warm).name if warm else None, prune=prune.value, plausible=wishes.plausible or place.settings.plausible,
+        )  # fmt: skip
+        with History.create(project, run, foreign) as history:
+            remember_run(consent, history)
+            work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
@@ -184,6 +206,7 @@ def resume(
     output: Output = None,
     sink: SinkNames = None,
     notify: NotifyCommand = None,
+    trust: Trust = False,
     unsafe: Unsafe = False,
 ) -> None:
     """Go on with a run, from its branch alone.
@@ -191,20 +214,35 @@ def resume(
     After a stop, after a crash, in a fresh clone or on another machine. Bounds and limits that are not given are those of the
     start.
     """
-    from agent.cli.session import Kit, build_proposer, find_place, prepared, proven, sinks_of, work
+    from agent.cli.consent import Consent
+    from agent.cli.reach import agreed_run
+    from agent.cli.renewal import data_of_run
+    from agent.cli.session import (
+        Kit,
+        build_proposer,
+        find_place,
+        proven,
+        refuse_foreign_encoding,
+        sinks_of,
+        work,
+    )
 
     place = find_place(Path.cwd())
-    with History.open(place.project, branch or newest(place.project)) as history:
+    project, consent = place.project, Consent(place.project, trust)
+    name = branch or newest(project)
+    with agreed_run(
+        project, place.settings, consent, name, asks=True, bound_typed=max_cost is not None, sinks=sink or ()
+    ) as history:
         run, cancel = history.run, threading.Event()
         slots = make_slots(workers or run.workers, *this_machine())
         proposer = build_proposer(run.method, run.model, place.project, run.tag, cancel)
         sinks = sinks_of(place.project, run.tag, sink, notify)
-        sandbox = proven(unsafe, history.source)
-        data = prepared(place.project, history.worktree)
-        _same_data(run, data)
+        refuse_foreign_encoding(place.project.train, history.source)
+        sandbox = proven(unsafe, history.source, place.project, slots)
         bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
         caps = _caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
-        work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
+        with data_of_run(place, history, sandbox, consent) as data:
+            work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
 
 
 def _budget(text: str) -> Budget:
@@ -252,15 +290,3 @@ def _left(run: RunSettings, trials: tuple[Trial, ...]) -> int | None:
         return None
     measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
     return run.trials - measured if measured < run.trials else run.trials
-
-
-def _same_data(run: RunSettings, data: Prepared | None) -> None:
-    """Scores on other validation data cannot be compared: refuse to mix them on one branch."""
-    if data and data.fingerprint != run.data_fingerprint:
-        message = (
-            f"the validation data here ({data.fingerprint[:12]}) is not what this run was measured on "
-            f"({(run.data_fingerprint or 'none')[:12]}): another Python or corpus"
-        )
-        raise ProjectFault(
-            message, f"git switch -c again autoresearch/{run.tag} && autoresearch start   # a new run from its tip"
-        )

@@ -5,10 +5,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 
 import typer
@@ -16,37 +17,43 @@ from rich.text import Text
 
 from agent.bench import Bench, Plan
 from agent.bounds import Bounds
-from agent.data import Prepared, prepare_data
+from agent.cli.consent import Consent
+from agent.cli.reach import kept_from_models, network_wish, prepare_source, readable_paths
+from agent.data import NetworkWanted, Prepared, cache_folders, prepare_data
 from agent.display import choose_display
-from agent.display.pen import open_console
+from agent.display.pen import open_console, pen_for
 from agent.display.table import summary, warm_text
+from agent.edit.encoding import foreign_encoding
 from agent.errors import ProjectFault, UsageFault
 from agent.events import Note, RunStarted
 from agent.foreign import read_foreign
 from agent.history import History
+from agent.home import HOME, below
+from agent.leaks import search_room
 from agent.ledger import Fixed, Ledger
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model
 from agent.loop import Loop
+from agent.machine import total_memory
 from agent.program import read_program
 from agent.project import Project, find_project
 from agent.propose import METHODS, Proposer
 from agent.propose.replay import Replay
 from agent.records import Configuration, Foreign
-from agent.runs import text_at, transcripts_of
+from agent.runs import sinks_folder, text_at, transcripts_of, trials_folder
 from agent.settings import Caps, Settings, read_settings
 from agent.sinks import Sinks, open_sinks
 from agent.slots import Slot
 from agent.space import Space, read_constants, read_space
+from agent.template import PREPARE, is_retired
+from agent.unseen import held_out, records, shown
 from sandbox.choose import Chosen, choose_runner
+from sandbox.devices import for_one_process
 
 # Leave a fifth of the memory to the machine: a trial that takes the harness down with it takes the night.
 MEMORY_SHARE = 0.8
 # A model that is overloaded or unreachable at 3 a.m. may be back at 3:20; only then is the run ended, resumable.
 MODEL_DEADLINE_SECONDS = 30 * 60.0
-# Below the user's home. Not all of Hugging Face's folder: its token lies beside the hub's cache.
-USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
-
 REPLAY = "replay:"
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,36 +101,72 @@ def build_proposer(method: str, model: str | None, project: Project, tag: str, c
 
     `replay:BRANCH` as a model stands for the proposals on that branch.
     """
+    if method not in METHODS:
+        raise UsageFault(f"the run asks for the method {method!r}, which this version does not have", "autoresearch methods")
     if model is None:
         return METHODS[method].build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
-    opened = open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel)
+    opened = open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel, hidden=kept_from_models(project))
     return METHODS[method].build(Recorded(opened, transcripts_of(project, tag)))
 
 
-def proven(unsafe: bool, source: str) -> Chosen:
+def refuse_foreign_encoding(path: str, source: str) -> None:
+    """Raise ProjectFault where Python reads the train.py at `path` in another encoding than UTF-8: edits could not be trusted."""
+    if fault := foreign_encoding(source):
+        raise ProjectFault(f"{path} must be UTF-8: {fault}", f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it")
+
+
+def proven(unsafe: bool, source: str, project: Project, slots: Sequence[Slot]) -> Chosen:
     """The sandbox to train `source` in; that torch loads inside takes most of the proof, and is shown to a source that names it.
 
-    Proving it takes seconds, and so does the data: a terminal is told what it waits for.
+    Where the slots have accelerators, torch must also compute on them. Proving it takes seconds, and so does the data: a
+    terminal is told what it waits for.
     """
     _tell("proving the sandbox")
-    return choose_runner(unsafe, ("torch",) if "torch" in source else ())
+    gpus = tuple(device for slot in slots for device in slot.gpus)
+    imports = ("torch",) if "torch" in source else ()
+    return choose_runner(unsafe, imports, for_one_process(gpus), proof_folder(project))
 
 
-def _tell(what: str) -> None:
+def proof_folder(project: Project) -> Path:
+    """Where a sandbox is proven: where the project's trials run, so that one that cannot run there is not chosen."""
+    return below(Path(project.root), HOME, make=True)
+
+
+def _tell(*words: str) -> None:
     if sys.stderr.isatty():
-        open_console(stderr=True).print(f"{what} ...", style="dim")
+        open_console(stderr=True).print(f"{' '.join(words)} ...", style="dim")
 
 
-def prepared(project: Project, checkout: Path) -> Prepared | None:
-    """The data that prepare.py, as it stands in `checkout`, makes; None for a printed score, whose data is the user's affair."""
-    if project.score == "printed":
-        return None
-    if project.prepare is None:
-        raise ProjectFault("a sealed score needs a prepare.py beside train.py", "autoresearch init")
+@contextmanager
+def prepared(
+    place: Place, commit: str, sandbox: Chosen | None, consent: Consent, wanted: str | None = None
+) -> Iterator[Prepared | None]:
+    """Yield the data that prepare.py, as of `commit`, makes in `sandbox`; None for a printed score, whose data is the user's.
+
+    sandbox: None only where the score is printed. wanted: the fingerprint of data that need not be made again. prepare.py
+    gets a network only after the user's consent.
+    """
+    if place.project.score == "printed" or sandbox is None:
+        yield None
+        return
+    source = prepare_source(place.project, commit)
+    if is_retired(source.text.decode("utf-8", "replace")):
+        raise ProjectFault(
+            f"{source.name} takes its validation text from Python's own library, which every training can read",
+            f"autoresearch init NEW && cp NEW/{PREPARE} {source.name}   # and commit; `autoresearch resume` renews a run itself",
+        )
+    read_only = place.settings.read_only
     _tell("preparing the data")
-    return prepare_data(checkout / project.prepare)
+    with ExitStack() as stack:
+        try:
+            data = stack.enter_context(prepare_data(source, sandbox.runner, read_only=read_only, wanted=wanted))
+        except NetworkWanted as want:
+            consent.require(network_wish(source, want))
+            _tell("preparing the data, with the network", *want.sources)
+            data = stack.enter_context(prepare_data(source, sandbox.runner, read_only=read_only, network=True))
+        yield data
 
 
 def warm_start(path: str, place: Place, commit: str) -> tuple[Foreign, ...]:
@@ -142,27 +185,31 @@ def warm_start(path: str, place: Place, commit: str) -> tuple[Foreign, ...]:
     return told
 
 
-def open_ledger(history: History, settings: Settings, caps: Caps, workers: int) -> Ledger:
+def open_ledger(history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None) -> Ledger:
     """The ledger of a run, with the project's settings; opening it writes nothing. caps: asked for beside the settings'."""
     protected = (*settings.protected, *read_program(history.program).wishes.protected)
     settings = settings.model_copy(update={"protected": protected})
     memory = _trial_memory(caps.over(settings), workers) / 2**20
-    return Ledger(history, space_reader(history, settings), _fixed(history.project, settings), memory)
+    return Ledger(history, space_reader(history, settings), _fixed(history.project, settings), memory, cores)
 
 
 def sinks_of(project: Project, tag: str, asked: Sequence[str] | None, notify: str | None) -> Sinks:
     """Where the verdicts of a run go besides its branch; UsageFault for what cannot be."""
-    return open_sinks(asked or (), notify, project.home / "runs" / tag / "sinks")
+    return open_sinks(asked or (), notify, sinks_folder(project, tag))
 
 
 def work(
-    history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event, sinks: Sinks | None = None
-) -> None:
-    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it. sinks: who is told besides."""
+    history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event, sinks: Sinks | None = None,
+    only_new: bool = False,
+) -> None:  # fmt: skip
+    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it. sinks: who is told besides.
+
+    only_new: as in Loop.
+    """
     sinks = sinks or Sinks()
     run = history.run
-    ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots))
-    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel)
+    ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), len(kit.slots[0].cpus) or None)
+    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new)
     started = RunStarted(
         tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
         tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
@@ -178,7 +225,7 @@ def work(
         console = open_console()
         console.print(summary(history.branch, history.trials, console))
         for warning in (*history.warnings, *sinks.warnings()):
-            console.print(Text(f"note: {warning}", "yellow"))
+            console.print(Text(f"note: {pen_for(console).line(warning)}", "yellow"))
 
 
 def _fixed(project: Project, settings: Settings) -> Fixed:
@@ -200,38 +247,40 @@ def space_of(source: str, fixed: Configuration, settings: Settings) -> Space:
 
 
 def bench_of(history: History, kit: Kit) -> Bench:
-    """Where the attempts of `history` are measured."""
+    """Where the attempts of `history` are measured. ProjectFault where a training would see what it is scored on."""
     run, settings, project = history.run, kit.settings, history.project
     caps = kit.caps.over(settings)
+    hidden = _hidden(history, kit.data)
     plan = Plan(
         score=project.score,
         train=os.path.relpath(project.train, project.workspace or "."),
         data=kit.data.data if kit.data else None,
-        read_only=settings.read_only or _usual_caches(project),
+        read_only=shown(readable_paths(project, settings), hidden),
         budget=run.budget,
         memory_bytes=_trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
         output_bytes=caps.output,
+        hidden=hidden,
     )
-    folder = project.home / "runs" / run.tag / "trials"
+    folder = trials_folder(project, history.tag)
+    if kit.data:
+        _tell("looking for validation text in what a training sees")
+        search_room(folder / "search", plan, kit.data, lambda room: history.export(history.tip, room))
     return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 
-def _usual_caches(project: Project) -> tuple[str, ...]:
-    """Where a repository in upstream's layout keeps its data and kernels: prepare.py and a first run by hand put them there."""
-    if project.score == "sealed":
-        return ()
-    return tuple(str(path) for name in USUAL_CACHES if (path := Path.home() / name).is_dir())
+def _hidden(history: History, data: Prepared | None) -> tuple[str, ...]:
+    """What no run of `history` may see: the repository's records and, with a sealed score, whatever holds validation text."""
+    own = records(history.project)
+    if data is None or history.project.prepare is None:
+        return (*own, *map(str, cache_folders()))
+    return (*own, *held_out(data.data, history.file_at(history.tip, history.project.prepare)))
 
 
 def _trial_memory(caps: Caps, workers: int) -> int:
     """Bytes of main memory that one trial may use."""
-    return caps.memory or int(_total_memory() * MEMORY_SHARE / workers)
-
-
-def _total_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return caps.memory or int(total_memory() * MEMORY_SHARE / workers)
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 `claude-code` and `codex` use the login that the command has; API keys in the environment are not passed on, so that a question
 is not billed to them. The process gets a folder that is empty and its own, and is killed with its children at the deadline. It is
-not sandboxed: it is the user's own program, it needs the network and its login. Claude Code is started with no tools at all;
-Codex cannot be, and gets its own read-only sandbox. Costs are what the command says; under a subscription they are nominal.
+not sandboxed: it is the user's own program, it needs the network and its login. But it runs where the validation data and what
+is kept of the runs are not (sandbox/mask.py), and is refused where that cannot be had. Besides, Claude Code is started with no
+tools at all, and Codex without its shell and in its own read-only sandbox, by their documented options. Costs are what the
+command says; under a subscription they are nominal.
 Written to the documented output of both; tested with stand-in executables, not with the real ones.
 """
 
@@ -14,15 +16,18 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from agent.errors import ModelFault
+from agent.data import cache_folders
+from agent.errors import ModelFault, SandboxFault
 from agent.llm.faults import tidy
 from agent.llm.model import AS_JSON, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
+from sandbox.mask import check_mask, masked
 
 # All that a command needs to find itself, its login and the network; keys are not among it.
 PASSED_ON = frozenset({
@@ -46,11 +51,14 @@ class Dialect:
 
 
 class Command:
-    """A command line as a Model; name: `claude-code`, or `claude-code:opus` for one of its models."""
+    """A command line as a Model; name: `claude-code`, or `claude-code:opus` for one of its models.
+
+    hidden: what it must not see, besides the folders of prepared data. ModelFault where nothing can be hidden from it.
+    """
 
     origin: Literal["llm"] = "llm"
 
-    def __init__(self, name: str, environment: Mapping[str, str], patience: Patience) -> None:
+    def __init__(self, name: str, environment: Mapping[str, str], patience: Patience, hidden: Sequence[Path] = ()) -> None:
         self.name = name
         kind, _, model = name.partition(":")
         self._dialect, self._model, self._patience = COMMANDS[kind], model or None, patience
@@ -59,7 +67,13 @@ class Command:
         if found is None:
             message = f"{kind} needs the command `{self._dialect.executable}`, and there is none on the PATH"
             raise ModelFault(message, "autoresearch models")
+        try:
+            check_mask()
+        except SandboxFault as fault:
+            message = f"{kind} could read the validation data here, so it is not asked: {fault.message}"
+            raise ModelFault(message, f"{fault.next_command}   # or another --model: autoresearch models") from None
         self._path = found
+        self._hidden = (*cache_folders(), *hidden)
 
     def estimate(self, request: Request) -> float | None:  # noqa: ARG002
         """Not known before: a subscription has no price a question."""
@@ -80,12 +94,12 @@ class Command:
             raise _trouble(self.name, self._dialect.executable, f"{err}\n{out}".strip() or f"exit code {code}")
         try:
             return self._dialect.read(out)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Transient(tidy(f"{self.name} answered in an unknown form: {error}", "")) from None
 
     async def _run(self, arguments: tuple[str, ...], question: str, folder: str) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
-            self._path, *arguments, cwd=folder, env=self._environment, start_new_session=True,
+            *masked((self._path, *arguments), self._hidden), cwd=folder, env=self._environment, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -137,9 +151,16 @@ def _claude_reply(out: str) -> Reply:
 # ---------------------------------------------------------------- Codex
 
 
+# Its configuration reference: no shell, no other tool that reads a file or a page.
+CODEX_WITHOUT_TOOLS = (
+    "features.shell_tool=false", "features.unified_exec=false", "tools.view_image=false", 'web_search="disabled"',
+)  # fmt: skip
+
+
 def _codex_argv(model: str | None, _: str) -> tuple[str, ...]:
     chosen = ("--model", model) if model else ()
-    return ("exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral", *chosen, "-")
+    quiet = [word for setting in CODEX_WITHOUT_TOOLS for word in ("-c", setting)]
+    return ("exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral", *quiet, *chosen, "-")
 
 
 def _codex_reply(out: str) -> Reply:

@@ -1,7 +1,7 @@
 """From what the user typed behind --model to a model that can be asked."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agent.errors import ModelFault
@@ -30,19 +30,26 @@ def default_model(environment: Mapping[str, str]) -> str | None:
     return "local" if environment.get("OPENAI_BASE_URL") else None
 
 
-def open_model(name: str, environment: Mapping[str, str], deadline_seconds: float, cancel: threading.Event) -> Model:
+def open_model(
+    name: str,
+    environment: Mapping[str, str],
+    deadline_seconds: float,
+    cancel: threading.Event,
+    hidden: Sequence[Path] = (),
+) -> Model:
     """The model that `name` means; `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists,
     `local` is the first that OPENAI_BASE_URL's server lists.
 
     deadline_seconds: how long one question may take in all, retries included. cancel: set from any thread, it calls a question
-    off within a second. Raises ModelFault (no key, no such model) or ModelUnavailable (the provider's list cannot be had).
+    off within a second. hidden: what a command of the user's must not see; validation data is always among it. Raises
+    ModelFault (no key, no such model) or ModelUnavailable (the provider's list cannot be had).
     """
     patience = Patience(deadline_seconds, cancel)
     provider, _, rest = name.partition(":")
     if provider == "scripted" and rest:
         return Scripted.read(Path(rest), cancel)
     if provider in COMMANDS:
-        return Command(name, environment, patience)
+        return Command(name, environment, patience, hidden)
     if name in FAMILIES or name.startswith("claude-"):
         return _anthropic(name, environment, patience)
     if provider == "anthropic" and rest:

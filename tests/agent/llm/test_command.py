@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from agent.llm.resolve import open_model
 from agent.propose.code import Code
 from agent.propose.reply import propose_tool
 from agent.records import Proposal, SetConstant
+from sandbox import mask
 from tests.agent.propose.example import context, trial
 
 ANSWER = json.dumps({"hypothesis": "deeper", "edits": [{"kind": "set_constant", "name": "DEPTH", "value": "12"}]})
@@ -116,9 +120,10 @@ def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_one_that_hangs_is_killed_with_its_children_when_called_off(tmp_path: Path) -> None:
+    seconds = f"600.{os.getpid()}"  # by which the child is known here: it sees its own number inside a namespace
     body = f"""
 import subprocess
-child = subprocess.Popen(["sleep", "600"])
+child = subprocess.Popen(["sleep", "{seconds}"])
 with open({str(tmp_path / "pid")!r}, "w") as file:
     file.write(str(child.pid))
 time.sleep(600)
@@ -134,10 +139,80 @@ time.sleep(600)
     threading.Thread(target=call_off, daemon=True).start()
     with pytest.raises(ModelUnavailable, match="called off"):
         model.complete(REQUEST)
-    child = int((tmp_path / "pid").read_text())
     for _ in range(100):
-        status = Path(f"/proc/{child}/stat")
-        if not status.exists() or status.read_text().split()[2] == "Z":
+        if not any(seconds in line for line in command_lines()):
             return
         time.sleep(0.05)
     pytest.fail("a child of the command outlived it")
+
+
+def command_lines() -> Iterator[str]:
+    """Of every process of this machine that is not dead."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_text(errors="replace")
+
+
+READ = """
+import glob
+found = {}
+for path in hidden:
+    try:
+        found[path] = open(path).read()
+    except OSError as error:
+        found[path] = type(error).__name__
+for root in glob.glob("/proc/[0-9]*/root"):
+    for path in hidden:
+        try:
+            found[root + path] = open(root + path).read()
+        except OSError:
+            pass
+with open(mark, "w") as file:
+    json.dump(found, file)
+"""
+
+
+@pytest.mark.parametrize("tool", ["bwrap", "own"])
+@pytest.mark.parametrize("name", ["claude-code", "codex"])
+def test_it_runs_where_the_hidden_data_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tool: str) -> None:
+    """A stand-in that does what a shell in the real one could: read the tokens, by their path and through any process."""
+    if tool == "own":
+        monkeypatch.setattr(mask, "_bubblewrap", mask._own)
+    elif shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    mask._proven.cache_clear()
+    cache, project = tmp_path / "cache", tmp_path / "repository" / ".autoresearch"
+    monkeypatch.setenv("AUTORESEARCH_CACHE", str(cache))
+    secrets = [cache / "0123" / "val" / "tokens.bin", project / "runs" / "t" / "log", tmp_path / "evaluate.py"]
+    for secret in secrets:
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_text("tokens")
+    said = {"claude-code": json.dumps(CLAUDE), "codex": "\n".join(map(json.dumps, CODEX))}[name]
+    paths = [str(secret) for secret in secrets]
+    body = f"hidden, mark = {paths!r}, {str(tmp_path / 'mark')!r}\n{READ}\nprint({said!r})"
+    environment = stand_in(tmp_path, {"claude-code": "claude"}.get(name, name), body)
+    model = open_model(name, environment, 20.0, threading.Event(), (project, secrets[2]))
+    model.complete(REQUEST)
+    found = json.loads((tmp_path / "mark").read_text())
+    assert "tokens" not in found.values()
+    assert set(found) <= {*paths, *(root for root in found if root.startswith("/proc/"))}
+    mask._proven.cache_clear()
+
+
+def test_one_from_which_nothing_can_be_hidden_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask.sys, "platform", "darwin")
+    mask._proven.cache_clear()
+    with pytest.raises(ModelFault, match="could read the validation data here") as caught:
+        ask("codex", stand_in(tmp_path, "codex", "print(1)"))
+    assert "autoresearch models" in str(caught.value.next_command)
+    assert not (tmp_path / "calls.jsonl").exists(), "it was not started"
+    mask._proven.cache_clear()
+
+
+def test_codex_is_started_without_its_shell(tmp_path: Path) -> None:
+    """By its configuration reference; what the real one makes of it was not tried."""
+    lines = "\n".join(map(json.dumps, CODEX))
+    ask("codex", stand_in(tmp_path, "codex", f"print({lines!r})"))
+    argv = calls(tmp_path)[0]["argv"]
+    settings = [argv[i + 1] for i, word in enumerate(argv) if word == "-c"]
+    assert {"features.shell_tool=false", "features.unified_exec=false"} <= set(settings)

@@ -1,0 +1,88 @@
+"""Asks whether what reaches out of a project is trusted, once per list, before anything is done with it."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.text import Text
+
+from agent.display.pen import open_console, pen_for
+from agent.errors import TrustFault
+from agent.project import Project
+from agent.trust import Item, digest_of
+from agent.trust_store import TrustStore
+
+OWN_RUN = "a run that was started here"
+
+
+class Consent:
+    """What the user of `project` agreed to. trusted: he typed --trust."""
+
+    def __init__(self, project: Project, trusted: bool) -> None:
+        self._root = Path(project.root)
+        self._trusted = trusted
+        self._store = TrustStore(self._root)
+
+    def require(self, items: Sequence[Item]) -> None:
+        """Return once the list is confirmed; TrustFault where it is not. An empty list needs no word."""
+        if not items or self._store.holds(digest_of(self._root, items)):
+            return
+        if not self._trusted and not _asks_here():
+            lines = "\n".join(f"  {_plain(item.line)}" for item in items)
+            raise TrustFault(f"this is not trusted yet, and nobody is here to ask:\n{lines}", _again())
+        self._show(items)
+        if not self._trusted and not _agreed():
+            raise TrustFault("not trusted, so nothing was done")
+        self.remember(items)
+
+    def remember(self, items: Sequence[Item]) -> None:
+        """Take the list as confirmed from now on."""
+        if items:
+            self._add(digest_of(self._root, items), tuple(item.line for item in items))
+
+    def is_own(self, first: str) -> bool:
+        """Return whether the run with this first commit was started by this user on this machine."""
+        return self._store.holds(_own_run(first))
+
+    def remember_run(self, first: str) -> None:
+        """A run that the user starts now: what its record says is his own word."""
+        if not self.is_own(first):
+            self._add(_own_run(first), (f"{OWN_RUN}: {first}",))
+
+    def _add(self, digest: str, lines: tuple[str, ...]) -> None:
+        try:
+            self._store.add(digest, self._root, lines)
+        except TrustFault as fault:
+            open_console(stderr=True).print(Text(f"note: {fault.message}; it will be asked again", "yellow"))
+
+    def _show(self, items: Sequence[Item]) -> None:
+        console = open_console(stderr=True)
+        pen = pen_for(console)
+        console.print(f"What reaches out of {pen.line(str(self._root))}:", markup=False, soft_wrap=True)
+        for item in items:
+            console.print(f"  {pen.line(item.line)}", markup=False, soft_wrap=True)
+
+
+def _own_run(first: str) -> str:
+    return f"run-{first}"
+
+
+def _asks_here() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _agreed() -> bool:
+    try:
+        return typer.confirm("Trust this?", default=False, err=True)
+    except typer.Abort:
+        return False
+
+
+def _again() -> str:
+    return shlex.join(["autoresearch", *sys.argv[1:], "--trust"])
+
+
+def _plain(text: str) -> str:
+    return pen_for(open_console(stderr=True)).line(text)
