@@ -6,12 +6,14 @@ from shlex import quote
 
 from agent.errors import HistoryFault
 from agent.gitio import Plumbing, scratch_index
-from agent.project import HOME
+from agent.home import HOME
+from agent.repository import refuse_links
 
 
-def export(git: Plumbing, commit: str, workspace: str, folder: Path) -> None:
+def export(git: Plumbing, commit: str, workspace: str, folder: Path, without: Collection[str] = ()) -> None:
     """Write the files below `workspace` as of `commit` to `folder`, as a checkout would: filters, line ends, submodules.
 
+    without: paths in the repository that are left out.
     A submodule comes from where it is checked out in the user's own checkout; where it is not, its folder is empty there too.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -19,12 +21,14 @@ def export(git: Plumbing, commit: str, workspace: str, folder: Path) -> None:
         git("read-tree", commit, index=index)
         listing = git("ls-files", "--stage", "-z", "--", workspace or ".", index=index)
         entries = [(head.split(" "), path) for head, _, path in (line.partition("\t") for line in listing.split("\0") if line)]
+        entries = [(head, path) for head, path in entries if path not in without]
         names = "\0".join(path for _, path in entries).encode("utf-8", "surrogateescape")
         tree = index.parent / "tree"
         (tree / workspace).mkdir(parents=True)
         git("checkout-index", "--force", "-z", "--stdin", f"--prefix={tree}/", stdin=names, index=index)
         for (mode, linked, _), path in entries:
             if mode == "160000" and (git.folder / path / ".git").exists():
+                refuse_links(git.folder, path)
                 _export_submodule(Plumbing(git.folder / path), linked, tree / path)
         (tree / workspace).rename(folder)
 
@@ -62,6 +66,19 @@ def follow(place: Path, known: Collection[str], tip: str) -> None:
     if stands not in known:
         raise HistoryFault(f"{place} has changes of yours in its index", f"git -C {quote(str(place))} status")
     git("read-tree", "-m", "-u", stands, tip)
+
+
+def place_of(git: Plumbing, branch: str) -> Path | None:
+    """Return the worktree of this repository in which `branch` is checked out, if there is one."""
+    places = (path for path, reference in _checkouts(git) if reference == f"refs/heads/{branch}")
+    return next((place for place in places if _is_own(git, place)), None)
+
+
+def move(git: Plumbing, place: Path, to: Path) -> None:
+    """Move a worktree, and what the user has in it; leave it where it is if something is in the way."""
+    if not to.exists():
+        to.parent.mkdir(parents=True, exist_ok=True)
+        git.try_("worktree", "move", str(place), str(to))
 
 
 def _checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agent.bounded import MAX_ITEMS, Stamp, Whole
 from agent.judge import CONFIDENCE, critical
 from agent.records import Pair, Text, Trial
 from sandbox.record import Record
@@ -16,9 +17,9 @@ class Comparison(Record):
     """One state against another, seed by seed. delta: mean difference, candidate minus reference; interval: at 95 %."""
 
     what: Text
-    trial: int
+    trial: Whole
     """The trial whose state it is, or whose change was taken out of the final one."""
-    pairs: tuple[Pair, ...] = ()
+    pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     failure: Text = ""
     """Why there are no pairs."""
 
@@ -61,11 +62,11 @@ class Measurement(Record):
 
     kind: Literal["replicate", "ablate"]
     against: Text
-    comparisons: tuple[Comparison, ...] = Field(min_length=1)
+    comparisons: tuple[Comparison, ...] = Field(min_length=1, max_length=MAX_ITEMS)
     machine: str
     command: Text
-    versions: dict[str, str] = {}
-    at: str
+    versions: Annotated[dict[str, str], Field(max_length=MAX_ITEMS)] = {}
+    at: Stamp
     """When, ISO 8601 UTC."""
 
     def of(self, number: int) -> Comparison | None:

@@ -9,6 +9,7 @@ from agent.gitio import Plumbing
 from agent.history import History
 from agent.records import Trial
 from agent.remeasure import kept_changes, reverse
+from agent.trailers import prose
 
 
 def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterator[str]:
@@ -51,5 +52,11 @@ def _message(trial: Trial) -> str:
     effect = f"{trial.delta:+.6f} bits per byte" if trial.delta is not None else "not measured"
     interval = f", 95 % from {trial.interval[0]:+.6f} to {trial.interval[1]:+.6f}" if trial.interval else ""
     seeds = ", ".join(str(pair.seed) for pair in trial.pairs)
-    lines = [f"Measured: {effect}{interval}", f"Seeds: {seeds}", f"Trial: {trial.number} ({trial.verdict[:12]}), {trial.reason}"]
-    return f"{' '.join(trial.proposal.hypothesis.split())}\n\n{trial.proposal.rationale}\n\n" + "\n".join(lines) + "\n"
+    lines = [
+        f"Measured: {effect}{interval}",
+        f"Seeds: {seeds}",
+        f"Trial: {trial.number} ({trial.verdict[:12]}), {prose(trial.reason)}",
+    ]
+    return (
+        f"{prose(' '.join(trial.proposal.hypothesis.split()))}\n\n{prose(trial.proposal.rationale)}\n\n" + "\n".join(lines) + "\n"
+    )

@@ -21,6 +21,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from agent.bounded import reason_of
 from agent.errors import UsageFault
 from agent.records import FAILED, MAX_CURVE_POINTS, SCORED, Configuration, Failure, Foreign, Trial, Value
 
@@ -52,7 +53,10 @@ def read_foreign(path: str) -> tuple[Foreign, ...]:
 def all_foreign(path: str) -> list[Foreign]:
     """The same without a limit."""
     name, _, study = path.partition("#")
-    found = list(_read(Path(name), study or None))
+    try:
+        found = list(_read(Path(name), study or None))
+    except ValidationError as error:
+        raise UsageFault(f"{path} has a trial that cannot be: {reason_of(error)}", f"$EDITOR {name}") from None
     if not found:
         message = f"{path} has no trial with a score or a failure beside its constants"
         hint = "; what stands in a results.tsv of karpathy/autoresearch is prose, and teaches no method"

@@ -1,22 +1,31 @@
 """Git as the harness uses it: plumbing that ignores the user's hooks, signing, identity, index and environment."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 import git
 
 from agent.errors import HistoryFault
+from sandbox.fault import SandboxFault
+from sandbox.leftovers import temporary_folder
+from sandbox.redaction import redacted
 
+# A disk with less than this is full for whoever writes a commit.
+FULL_BYTES = 1 << 20
 # Programs of the user's that git would run, and settings that would change what is read or written here.
 _CONFIG = (
     "core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "log.showSignature=false", "gc.auto=0",
     "maintenance.auto=false", "core.splitIndex=false", "core.safecrlf=false", "core.quotePath=false", "submodule.recurse=false",
     "grep.patternType=basic", "i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8", "diff.noprefix=false",
-    "diff.mnemonicPrefix=false", "advice.detachedHead=false",
+    "diff.mnemonicPrefix=false", "advice.detachedHead=false", "core.pager=cat", "core.editor=false", "sequence.editor=false",
+    "core.askPass=", "gpg.program=false", "gpg.ssh.program=false", "gpg.x509.program=false",
+    "fetch.recurseSubmodules=false", "protocol.ext.allow=never",
 )  # fmt: skip
 _IDENTITY = {
     f"GIT_{role}_{what}": value
@@ -26,7 +35,13 @@ _IDENTITY = {
 _ENVIRONMENT = {
     **_IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
+    # An object that is missing would be fetched, by a program that a repository's own settings may name.
+    "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none",
 }  # fmt: skip
+# What git says of a lock that another git command holds, or that a killed one left.
+_LOCKED = re.compile(r"Unable to create '([^'\n]+\.lock)'")
+# What git says, in its versions, of an object that it may not fetch.
+_NOT_FETCHED = ("lazy fetching disabled", "not allowed")
 # What a hook, an alias or a wrapper script leaves set: it would send these commands to another repository or index.
 _FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
@@ -34,6 +49,10 @@ _FOREIGN = (
     "GIT_REPLACE_REF_BASE", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
     "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
 )  # fmt: skip
+
+
+INDEX = "index"
+"""The kind of temporary folder that scratch_index makes."""
 
 
 class Plumbing:
@@ -61,7 +80,8 @@ class Plumbing:
         except git.GitCommandNotFound:
             raise HistoryFault("git is not installed, or not on the PATH", "autoresearch doctor") from None
         except git.GitCommandError as error:
-            raise HistoryFault(f"git {arguments[0]} failed: {_words(error)}", "git status") from None
+            words = _words(error)
+            raise HistoryFault(f"git {arguments[0]} failed: {words}", _next_command(words, self.folder)) from None
         except OSError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
         assert isinstance(out, bytes)
@@ -84,17 +104,29 @@ class Plumbing:
 
 @contextmanager
 def scratch_index(folder: Path) -> Iterator[Path]:
-    """A path in `folder` for an index of our own, gone afterwards; HistoryFault where that or the block cannot write."""
+    """A path in `folder` for an index of our own, gone afterwards; HistoryFault where that or the block cannot write.
+
+    What a killed process left there is removed first.
+    """
     try:
-        room = tempfile.mkdtemp(prefix="index-", dir=folder)
-        try:
-            yield Path(room) / "index"
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
-    except OSError as error:
+        with temporary_folder(INDEX, folder) as room:
+            yield room / "index"
+    except (OSError, SandboxFault) as error:
         raise HistoryFault(f"cannot write in {folder}: {error}", "df -h .") from None
+
+
+def _next_command(words: str, folder: Path) -> str:
+    """Return what to type next: git does not always say that a disk is full."""
+    if any(sign in words for sign in _NOT_FETCHED):
+        return "git fetch --refetch   # the clone is a partial one"
+    if held := _LOCKED.search(words):
+        return f"rm {quote(held[1])}   # if no git command is at work: one that was killed left it"
+    full = any(sign in words.lower() for sign in ("no space left", "out of diskspace", "quota exceeded"))
+    with suppress(OSError):
+        full = full or shutil.disk_usage(folder).free < FULL_BYTES
+    return "df -h .   # free some space, and type the command again" if full else "git status"
 
 
 def _words(error: git.GitCommandError) -> str:
     text = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
-    return text or f"exit status {error.status}"
+    return redacted(text) or f"exit status {error.status}"

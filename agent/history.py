@@ -2,65 +2,66 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import IO, Self
 
 from agent import checkout
+from agent.bounded import MAX_WHOLE, reason_of
+from agent.branch import find_tip, has_file, lost_file, no_run, refuse_incomplete, refuse_taken, tag_of
+from agent.commits import FORM, Commit, parse_log
 from agent.comparison import Measurement
 from agent.errors import HistoryFault
+from agent.flights import Flights, abandoned_tags, readable_flights, transaction
 from agent.gitio import Plumbing, scratch_index
+from agent.home import checked, is_tag, run_folder, worktree_path
 from agent.lock import hold, holder
-from agent.project import HOME, Project
+from agent.project import Project
 from agent.records import TAKEN, Attempt, Foreign, Proposal, Result, Trial
-from agent.runs import FLIGHTS, HEADS, checked, first_commit, lock_path, tip_of
+from agent.repository import refuse_tracked
+from agent.runs import HEADS, first_commit, lock_path, sweep_trials, tip_of, unlike_remotes
 from agent.settings import RunSettings
+from agent.suspicion import Rejection
 from agent.trailers import (
     again_message,
     attempt_message,
+    data_message,
     foreign_message,
     is_attempt,
-    measured_message,
     read_again,
-    read_attempt,
+    read_data,
     read_measured,
+    read_rejection,
     read_run,
     read_trial,
+    rejection_message,
     run_message,
     verdict_message,
 )
 
-_FORM = "--format=%H %T %P%n%B"
 FOREIGN = "foreign.jsonl"
-
-
-class Commit(NamedTuple):
-    """One commit as it is read from a log."""
-
-    id: str
-    tree: str
-    parents: list[str]
-    message: str
 
 
 class History:
     """One run's branch. Made by create, open or read; a context manager that holds the run's lock (create, open).
 
-    run: what the start was asked for. trials: the ledger, oldest first. measurements: what was measured again afterwards,
-    oldest first. tip: the branch's commit. source, program: train.py and program.md at the tip. foreign_commits: commits since
-    the last baseline by which a human hand changed what runs.
-    warnings: what could not be done for the worktree.
+    tag: the branch's name behind autoresearch/; refs, worktree, lock and logs go by it, whatever tag the record has.
+    run: what the start was asked for, with `tag` as its tag. trials: the ledger, oldest first. measurements: what was measured
+    again afterwards, oldest first. rejections: of suspects. tip: the branch's commit. source, program: train.py and program.md
+    at the tip. foreign_commits: commits since the last baseline by which a human hand, or change_data, changed what runs.
+    data_fingerprint: of the data that the run is measured on now.
+    warnings: what is odd about the branch, and what could not be done for the worktree.
     """
 
     def __init__(self, project: Project, branch: str, lock: IO[str] | None) -> None:
         self.project, self.branch = project, branch
+        self.tag = tag_of(branch)
         self._lock = lock
         self._git = Plumbing(Path(project.root))
         self._sources: dict[str, str] = {}
         self.warnings: list[str] = []
-        self._measured: dict[int, Result] = {}
-        self._heads: dict[int, str] = {}
         self._read()
 
     # ------------------------------------------------------------ opening
@@ -72,10 +73,10 @@ class History:
         foreign: trials of other runs; they come along in a commit of their own, the first one's second parent.
         """
         git, reference = Plumbing(Path(project.root)), HEADS + checked(run.tag)
-        _exclude(git, Path(project.root))
+        refuse_tracked(git, run.start_commit)
         lock = _locked(project, run.tag)
         try:
-            _refuse_taken(git, run.tag)
+            refuse_taken(git, run.tag)
             tree = f"{run.start_commit}^{{tree}}"
             parents = ["-p", run.start_commit, *(["-p", _commit_foreign(git, foreign, run.warm)] if foreign else [])]
             first = git("commit-tree", tree, *parents, "-F", "-", stdin=run_message(run).encode()).strip()
@@ -87,14 +88,21 @@ class History:
 
     @classmethod
     def open(cls, project: Project, branch: str) -> Self:
-        """Go on with the run TAG, autoresearch/TAG or REMOTE/autoresearch/TAG, which gets a local branch. RunBusy if locked."""
-        git, tag = Plumbing(Path(project.root)), _tag_of(branch)
-        _exclude(git, Path(project.root))
+        """Go on with the run TAG, autoresearch/TAG or REMOTE/autoresearch/TAG, which gets a local branch. RunBusy if locked.
+
+        Attempts in flight that the branch has left behind (it was renamed or set back) find their place on it; see `_mend`.
+        """
+        git, tag = Plumbing(Path(project.root)), tag_of(branch)
         lock = _locked(project, tag)
         try:
             if not tip_of(git, HEADS + tag):
-                git("update-ref", HEADS + tag, _any_tip(git, branch), "")
-            return cls(project, f"autoresearch/{tag}", lock)
+                git("update-ref", HEADS + tag, find_tip(git, branch), "")
+            history = cls(project, f"autoresearch/{tag}", lock)
+            sweep_trials(project, tag)
+            history.warnings += refuse_incomplete(git, project, history.branch, history.tip, history.run.start_commit)
+            history._mend()
+            history.warnings += unlike_remotes(git, tag, history.tip)
+            return history
         except BaseException:
             lock.close()
             raise
@@ -107,7 +115,9 @@ class History:
     def __enter__(self) -> Self:
         if self._lock:
             try:
+                self._bring_worktree()
                 checkout.add_worktree(self._git, self.worktree, self.branch)
+                self._trees += self._trees_of(flight.attempt.commit for flight in self._flights).values()
                 self._follow()
             except BaseException:
                 self._lock.close()
@@ -129,6 +139,20 @@ class History:
         """The ledger as it was when the branch stood at `commit`; all of it for a commit that is not the branch's."""
         return tuple(self._trials[: self._reach.get(commit)])
 
+    @property
+    def comparable(self) -> tuple[Trial, ...]:
+        """The part of the ledger that was measured on the data that the run has now."""
+        return tuple(self._trials[self._data_from :])
+
+    @property
+    def incomparable(self) -> tuple[Trial, ...]:
+        """The rest of it."""
+        return tuple(self._trials[: self._data_from])
+
+    def on_other_data(self, commit: str) -> bool:
+        """Return whether the branch had other data when it stood at `commit`."""
+        return self._data_of.get(commit, self.data_fingerprint) != self.data_fingerprint
+
     @cached_property
     def foreign(self) -> tuple[Foreign, ...]:
         """The trials of other runs that this one began with. HistoryFault where they cannot be read."""
@@ -138,21 +162,26 @@ class History:
         try:
             return tuple(Foreign.model_validate_json(line) for line in self._git("cat-file", "blob", where).splitlines())
         except ValueError as error:
-            raise HistoryFault(f"the foreign trials in {where} cannot be read: {error}", f"git show {where}") from None
+            raise HistoryFault(f"the foreign trials in {where} cannot be read: {reason_of(error)}", f"git show {where}") from None
 
     @property
     def in_flight(self) -> tuple[Attempt, ...]:
         """Attempts without a verdict, by number."""
-        return tuple(self._in_flight[number] for number in sorted(self._in_flight))
+        return tuple(flight.attempt for flight in self._flights)
 
     def measured(self, attempt: Attempt) -> Result | None:
         """What the runs of an attempt in flight have given so far."""
-        return self._measured.get(attempt.number)
+        return self._flights.measured(attempt)
 
     @property
     def next_number(self) -> int:
-        """The number of the next attempt."""
-        return 1 + max([-1, *self._in_flight, *(trial.number for trial in self._trials)])
+        """The number of the next attempt. HistoryFault where a forged branch has used up all that there are."""
+        number = 1 + max([-1, *(flight.attempt.number for flight in self._flights), *self._numbers])
+        if number > MAX_WHOLE:
+            raise HistoryFault(
+                f"{self.branch} has a trial #{number - 1}, and no number behind that", f"autoresearch log {self.tag}"
+            )
+        return number
 
     @property
     def source(self) -> str:
@@ -162,17 +191,19 @@ class History:
     @property
     def program(self) -> str:
         """program.md at the tip, or nothing where there is none."""
-        return self.file_at(self.tip, self.project.program) if self.project.program else ""
+        if not self.project.program or not has_file(self._git, self.tip, self.project.program):
+            return ""
+        return self.file_at(self.tip, self.project.program)
 
     @property
     def worktree(self) -> Path:
         """Where the branch is checked out."""
-        return (self.project.home / "worktrees" / self.run.tag).resolve()
+        return worktree_path(Path(self.project.root), self.tag)
 
     @property
     def owner(self) -> int | None:
         """The process that works on the run, None where none does."""
-        return holder(lock_path(self.project, self.run.tag))
+        return holder(lock_path(self.project, self.tag))
 
     def source_at(self, commit: str) -> str:
         """train.py at `commit`, every byte of it."""
@@ -181,8 +212,13 @@ class History:
         return self._sources[commit]
 
     def file_at(self, commit: str, path: str) -> str:
-        """A file at `commit`."""
-        return self._git("cat-file", "blob", f"{commit}:{path}")
+        """A file at `commit`. HistoryFault where it has none."""
+        try:
+            return self._git("cat-file", "blob", f"{commit}:{path}")
+        except HistoryFault:
+            if has_file(self._git, commit, path):
+                raise
+            raise lost_file(self.project, self.branch, commit, self.run.start_commit, path) from None
 
     def same_files(self, one: str, other: str) -> bool:
         """True where two commits hold the same files, program.md and all."""
@@ -204,43 +240,75 @@ class History:
         return dict(zip(parts[1::2], parts[2::2], strict=True))
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` to `folder`."""
-        checkout.export(self._git, commit, self.project.workspace, folder)
+        """Write the workspace's files as of `commit` to `folder`; of sealed data the recipe stays out."""
+        checkout.export(self._git, commit, self.project.workspace, folder, self.project.unseen)
 
     def _read(self) -> None:
-        self.tip = _any_tip(self._git, self.branch)
+        self.tip = find_tip(self._git, self.branch)
         first = first_commit(self._git, self.tip)
         if not first:
-            raise _no_run(self._git, self.branch)
-        log = self._git("log", "-z", "--first-parent", "--reverse", _FORM, self.tip, f"^{first}^@", "--")
-        start, *commits = _commits(log)
-        self.run = read_run(start.id, start.message)
+            raise no_run(self._git, self.branch)
+        log = self._git("log", "-z", "--first-parent", "--reverse", FORM, self.tip, f"^{first}^@", "--")
+        start, *commits = parse_log(log)
+        self._refuse_attempt_at_tip(commits)
+        self.run = read_run(start.id, start.message).model_copy(update={"tag": self.tag})
         self._trials: list[Trial] = []
         self.measurements: list[Measurement] = []
+        self.rejections: list[Rejection] = []
         self._reach: dict[str, int] = {start.id: 0}
+        self.data_fingerprint = self.run.data_fingerprint
+        self._data_from = 0
+        self._data_of: dict[str, str | None] = {start.id: self.data_fingerprint}
         self._trees = [start.tree]
         self.foreign_commits: tuple[str, ...] = ()
         read = [(commit, read_trial(commit.id, commit.parents, commit.message)) for commit in commits]
-        _refuse_twins(trial for _, trial in read if trial)
+        self._landed = {trial.attempt for _, trial in read if trial}
+        twins = _twins(trial for _, trial in read if trial)
+        self.warnings += [_of_twin(trial) for trial in twins.values()]
         judged = self._trees_of(trial.attempt for _, trial in read if trial and trial.status in TAKEN)
         for commit, trial in read:
-            self._take(commit, trial, judged[trial.attempt] if trial and trial.status in TAKEN else self._trees[-1])
-        self._in_flight = self._read_in_flight()
+            if commit.id in twins:
+                self._take_foreign(commit, self._trees[-1])
+            else:
+                self._take(commit, trial, judged[trial.attempt] if trial and trial.status in TAKEN else self._trees[-1])
+        self._numbers = {trial.number for trial in self._trials}
+        self._flights = Flights(self._git, self.tag, self._landed, clean=self._lock is not None)
 
     def _take(self, commit: Commit, trial: Trial | None, expected: str) -> None:
         """Add one commit of the branch. `expected`: the tree that it has unless a human hand changed something."""
+        fingerprint = None
         if trial:
-            self._trials.append(trial)
+            self._trials.append(self._marked(trial))
             if trial.status == "baseline":
                 self.foreign_commits = ()
         elif found := read_again(commit.id, commit.message):
             self.measurements.append(found)
+        elif rejection := read_rejection(commit.id, commit.message):
+            self.rejections.append(rejection)
+        elif fingerprint := read_data(commit.id, commit.message):
+            self._begin_data(fingerprint)
         elif len(commit.parents) == 2:
             self._refuse_torn(commit)
-        if commit.tree != expected and self._runs_differently(expected, commit.tree):
+        self._take_foreign(commit, expected, fingerprint is not None)
+
+    def _take_foreign(self, commit: Commit, expected: str, other_data: bool = False) -> None:
+        """Note where a commit leaves the branch, and whether a human hand, or other data, changed what runs by it."""
+        if other_data or (commit.tree != expected and self._runs_differently(expected, commit.tree)):
             self.foreign_commits = (*self.foreign_commits, commit.id)
         self._trees.append(commit.tree)
         self._reach[commit.id] = len(self._trials)
+        self._data_of[commit.id] = self.data_fingerprint
+
+    def _begin_data(self, fingerprint: str) -> None:
+        """What comes from here on is measured on other data."""
+        self.data_fingerprint = fingerprint
+        self._data_from = len(self._trials)
+
+    def _marked(self, trial: Trial) -> Trial:
+        """Return `trial` with what only its place on the branch tells."""
+        fresh = trial.status == "baseline" and self._data_from > 0
+        first = fresh and not any(earlier.status == "baseline" for earlier in self.comparable)
+        return trial.model_copy(update={"new_data": True}) if first else trial
 
     def _trees_of(self, commits: Iterable[str]) -> dict[str, str]:
         names = list(commits)
@@ -248,9 +316,22 @@ class History:
         answers = self._git("cat-file", "--batch-check=%(objectname)", stdin=question).splitlines() if names else []
         return dict(zip(names, answers, strict=True))
 
+    def _refuse_attempt_at_tip(self, commits: Sequence[Commit]) -> None:
+        """A fast-forward to an attempt in flight, or to a note on one, is taken back by moving the branch to where it was."""
+        at_tip = [commit for commit in commits[-2:] if not read_measured(commit.id, commit.message)][-1:]
+        if not at_tip or not is_attempt(at_tip[0].id, at_tip[0].message):
+            return
+        before = at_tip[0].parents[0]
+        if len(commits) > 2 and any(is_attempt(commit.id, commit.message) for commit in commits[-4:] if commit is not at_tip[0]):
+            return  # a rebase that flattened: nothing of the branch is as it was
+        message = (
+            f"{at_tip[0].id[:12]} at the tip of {self.branch} is an attempt without its verdict: a fast-forward put it there"
+        )
+        raise HistoryFault(message, f"git update-ref {HEADS}{self.tag} {before}   # takes it off the branch again")
+
     def _refuse_torn(self, merge: Commit) -> None:
         """A merge of an attempt is a verdict, whatever is left of its message."""
-        [merged] = _commits(self._git("log", "-z", "-1", _FORM, merge.parents[1], "--"))
+        [merged] = parse_log(self._git("log", "-z", "-1", FORM, merge.parents[1], "--"))
         if is_attempt(merged.id, merged.message):
             raise HistoryFault(f"the verdict {merge.id[:12]} has lost its trailers", f"git show {merge.id[:12]}")
 
@@ -259,36 +340,12 @@ class History:
         listing = self._git("diff-tree", "-r", "-z", "--name-only", before, after, "--", self.project.workspace or ".")
         return bool(set(listing.split("\0")) - {"", self.project.program})
 
-    def _read_in_flight(self) -> dict[int, Attempt]:
-        done = {trial.attempt for trial in self._trials}
-        listing = self._git("for-each-ref", "--format=%(objectname) %(refname)", f"{FLIGHTS}{self.run.tag}/").splitlines()
-        references = [line.split(" ", 1) for line in listing]
-        heads = self._log_of(commit for commit, _ in references)
-        notes = {head.id: read_measured(head.id, head.message) for head in heads.values()}
-        attempt_of = {name: head.parents[0] if notes[name] else name for name, head in heads.items()}
-        for commit, reference in references:
-            if attempt_of[commit] in done and self._lock:
-                self._git("update-ref", "-d", reference, commit)
-        flying = {attempt_of[commit]: notes[commit] for commit, _ in references if attempt_of[commit] not in done}
-        attempts = [read_attempt(commit.id, commit.parents, commit.message) for commit in self._log_of(flying).values()]
-        self._measured = {attempt.number: note for attempt in attempts if (note := flying[attempt.commit])}
-        head_of = {attempt_of[name]: name for name in heads}
-        self._heads = {attempt.number: head_of[attempt.commit] for attempt in attempts}
-        return {attempt.number: attempt for attempt in attempts}
-
-    def _log_of(self, names: Iterable[str]) -> dict[str, Commit]:
-        """These commits, read at once."""
-        wanted = list(names)
-        log = self._git("log", "-z", "--no-walk=unsorted", _FORM, *wanted, "--") if wanted else ""
-        return {commit.id: commit for commit in _commits(log)}
-
     # ------------------------------------------------------------ writing
 
     def commit_attempt(self, number: int, proposal: Proposal, source: str) -> Attempt:
         """Commit `source` as train.py on the tip, and mark it in flight, before anything runs."""
         attempt = self.draft(number, proposal, source)
-        self._git("update-ref", self._flight(number), attempt.commit, "")
-        self._in_flight[number], self._heads[number] = attempt, attempt.commit
+        self._flights.begin(attempt)
         return attempt
 
     def draft(self, number: int, proposal: Proposal, source: str) -> Attempt:
@@ -301,53 +358,85 @@ class History:
 
     def note(self, attempt: Attempt, result: Result) -> None:
         """Write down what the runs of `attempt` have given so far, where its flight is marked: a resume goes on from there."""
-        message = measured_message(attempt.number, result).encode()
-        tree = f"{attempt.commit}^{{tree}}"
-        commit = self._git("commit-tree", tree, "-p", attempt.commit, "-F", "-", stdin=message).strip()
-        self._git("update-ref", self._flight(attempt.number), commit, self._heads[attempt.number])
-        self._heads[attempt.number] = commit
-        self._measured[attempt.number] = result
+        self._flights.note(attempt, result)
 
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
-        """Merge the attempt into the branch, kept or not, and end its flight, at once. HistoryFault if the branch has moved."""
+        """Merge the attempt into the branch, kept or not, and end its flight, at once.
+
+        HistoryFault if the branch has moved, or the number has a verdict.
+        """
+        if trial.number in self._numbers:
+            raise HistoryFault(f"#{trial.number} has a verdict already", f"autoresearch show {trial.number} --branch {self.tag}")
         kept = trial.status in TAKEN
         before, taken = self.tip, attempt.commit if kept else self.tip
         message = verdict_message(trial).encode()
         parents = ("-p", before, "-p", attempt.commit)
         commit = self._git("commit-tree", f"{taken}^{{tree}}", *parents, "-F", "-", stdin=message).strip()
-        flies = attempt.number in self._in_flight
-        landed = [f"delete {self._flight(attempt.number)} {self._heads[attempt.number]}"] if flies else []
-        self._move(before, commit, landed, f"the trial #{attempt.number}")
+        self._move(before, commit, self._flights.landing(attempt), f"the trial #{trial.number}")
         self._sources[commit] = self.source_at(taken)
         self.tip = commit
         if trial.status == "baseline":
             self.foreign_commits = ()
-        self._in_flight.pop(attempt.number, None)
-        self._measured.pop(attempt.number, None)
-        self._heads.pop(attempt.number, None)
-        recorded = trial.model_copy(update={"attempt": attempt.commit, "verdict": commit})
+        self._flights.forget(attempt)
+        self._numbers.add(trial.number)
+        self._landed.add(attempt.commit)
+        recorded = self._marked(trial.model_copy(update={"attempt": attempt.commit, "verdict": commit}))
         self._trials.append(recorded)
         self._reach[commit] = len(self._trials)
+        self._data_of[commit] = self.data_fingerprint
         if kept:
             self._follow()
         return recorded
 
     def measured_again(self, found: Measurement) -> None:
         """Commit what was found to the branch, on which it changes nothing. HistoryFault if the branch has moved."""
-        before, message = self.tip, again_message(found).encode()
-        commit = self._git("commit-tree", f"{before}^{{tree}}", "-p", before, "-F", "-", stdin=message).strip()
-        self._move(before, commit, (), found.kind)
+        self._say(again_message(found), found.kind)
+        self.measurements.append(found)
+
+    def reject(self, rejection: Rejection) -> None:
+        """Commit a rejection to the branch, on which it changes nothing. HistoryFault if the branch has moved."""
+        self._say(rejection_message(rejection), f"the rejection of #{rejection.number}")
+        self.rejections.append(rejection)
+
+    def _say(self, message: str, meanwhile: str) -> None:
+        """Commit a message to the branch with the tree that it has. meanwhile: as in _move."""
+        before = self.tip
+        commit = self._git("commit-tree", f"{before}^{{tree}}", "-p", before, "-F", "-", stdin=message.encode()).strip()
+        self._move(before, commit, (), meanwhile)
         self._sources[commit] = self.source_at(before)
         self.tip = commit
         self._reach[commit] = len(self._trials)
-        self.measurements.append(found)
+        self._data_of[commit] = self.data_fingerprint
+
+    def draft_prepare(self, text: str) -> str:
+        """Return a commit on the tip, on no branch yet, with `text` as prepare.py."""
+        assert self.project.prepare, "there is one"
+        tree = self._tree_with_file(self.project.prepare, text, self.tip)
+        return self._git("commit-tree", tree, "-p", self.tip, "-F", "-", stdin=b"draft of other data\n").strip()
+
+    def change_data(self, draft: str, fingerprint: str, reason: str) -> None:
+        """Commit the files of `draft` to the branch: from here on the run is measured on the data that its prepare.py makes.
+
+        No score from before is compared with one from after; a new baseline comes first. HistoryFault if the branch has moved.
+        """
+        before = self.tip
+        message = data_message(fingerprint, reason).encode()
+        commit = self._git("commit-tree", f"{draft}^{{tree}}", "-p", before, "-F", "-", stdin=message).strip()
+        self._move(before, commit, (), "the change of data")
+        self._sources[commit] = self.source_at(before)
+        self.tip = commit
+        self._begin_data(fingerprint)
+        self.foreign_commits = (*self.foreign_commits, commit)
+        self._reach[commit] = len(self._trials)
+        self._data_of[commit] = fingerprint
+        self._follow()
 
     def _move(self, before: str, after: str, also: Sequence[str], meanwhile: str) -> None:
         """Move the branch, and make the steps `also`, in one transaction. meanwhile: what was under way."""
-        reference = HEADS + self.run.tag
+        reference = HEADS + self.tag
         steps = [f"update {reference} {after} {before}", *also]
         try:
-            self._git("update-ref", "--stdin", stdin="\n".join(["start", *steps, "commit", ""]).encode())
+            self._git("update-ref", "--stdin", stdin=transaction(steps))
         except HistoryFault as fault:
             now = tip_of(self._git, reference)
             if now == before:
@@ -356,22 +445,66 @@ class History:
                 message = f"{self.branch} was deleted during {meanwhile}"
                 raise HistoryFault(message, f"git update-ref {reference} {before}   # brings it back, to resume") from None
             message = f"{self.branch} was moved by someone else during {meanwhile} ({fault.message})"
-            raise HistoryFault(message, f"autoresearch resume {self.run.tag}") from None
+            raise HistoryFault(message, f"autoresearch resume {self.tag}") from None
 
     def tree_with(self, source: str, base: str) -> str:
         """The tree of the commit `base` with `source` as train.py."""
         if source == self.source_at(base):
             return f"{base}^{{tree}}"
-        data = source.encode("utf-8", "surrogateescape")
+        return self._tree_with_file(self.project.train, source, base)
+
+    def _tree_with_file(self, path: str, text: str, base: str) -> str:
+        data = text.encode("utf-8", "surrogateescape")
         blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
-        mode = self._git("ls-tree", base, "--", self.project.train).split(" ", 1)[0]
-        with scratch_index(self.project.home) as index:
+        mode = self._git("ls-tree", base, "--", path).split(" ", 1)[0]
+        with scratch_index(run_folder(Path(self.project.root), self.tag, make=True)) as index:
             self._git("read-tree", base, index=index)
-            self._git("update-index", "--cacheinfo", f"{mode},{blob},{self.project.train}", index=index)
+            self._git("update-index", "--cacheinfo", f"{mode},{blob},{path}", index=index)
             return self._git("write-tree", index=index).strip()
 
-    def _flight(self, number: int) -> str:
-        return f"{FLIGHTS}{self.run.tag}/{number}"
+    # ------------------------------------------------------------ other hands
+
+    def _mend(self) -> None:
+        """Give every attempt in flight its place on this branch.
+
+        Those of a branch that was renamed to this one become its own. One that was proposed on a commit which the branch no
+        longer has is refused. One whose number the branch gave to another meanwhile gets a new number.
+        """
+        self._take_over()
+        numbers = set(self._numbers)
+        for flight in list(self._flights):
+            attempt = flight.attempt
+            free = attempt.number not in numbers
+            numbers.add(attempt.number)
+            if attempt.parent not in self._reach:
+                self._refuse(attempt, attempt.number if free else self.next_number)
+            elif not free:
+                self._flights.renumber(flight, self.next_number)
+
+    def _take_over(self) -> None:
+        for old in abandoned_tags(self._git):
+            flights = [flight for flight in readable_flights(self._git, old) if flight.attempt.parent in self._reach]
+            flights = [flight for flight in flights if flight.attempt.commit not in self._landed]
+            if flights and old != self.tag:
+                with _locked(self.project, old):
+                    self._flights.take_over(flights)
+
+    def _refuse(self, attempt: Attempt, number: int) -> None:
+        reason = f"the branch was set back: it no longer has {attempt.parent[:12]}, on which this was proposed"
+        if number != attempt.number:
+            reason += f"; it was #{attempt.number} there"
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        trial = Trial(number=number, status="refused", proposal=attempt.proposal, reason=reason, at=at)
+        self.commit_verdict(attempt, trial)
+
+    def _bring_worktree(self) -> None:
+        """Move the worktree of a run whose branch was renamed to this one, unless a process works there."""
+        place = checkout.place_of(self._git, self.branch)
+        worktree = self.worktree
+        if place is None or place == worktree or place.parent != worktree.parent or not is_tag(place.name):
+            return
+        if holder(lock_path(self.project, place.name)) is None:
+            checkout.move(self._git, place, worktree)
 
     def _follow(self) -> None:
         """Bring the worktree to the tip; what the user changed in it is left alone, and said."""
@@ -390,72 +523,24 @@ def _commit_foreign(git: Plumbing, foreign: Sequence[Foreign], source: str | Non
     return git("commit-tree", tree, "-F", "-", stdin=foreign_message(len(foreign), source or "").encode()).strip()
 
 
-def _tag_of(branch: str) -> str:
-    return checked(branch.rpartition("autoresearch/")[2])
-
-
-def _any_tip(git: Plumbing, branch: str) -> str:
-    """The commit of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG; of a remote's branch where there is no local one."""
-    tag = _tag_of(branch)
-    asked = [f"refs/remotes/{branch}"] if "/autoresearch/" in branch else []
-    remotes = git("for-each-ref", "--format=%(refname)", "refs/remotes").splitlines()
-    others = [name for name in remotes if re.fullmatch(rf"refs/remotes/.+/autoresearch/{re.escape(tag)}", name)]
-    tip = next((tip for name in (*asked, HEADS + tag, *others) if (tip := tip_of(git, name))), None)
-    if tip is None:
-        raise HistoryFault(f"there is no run {tag} here", "autoresearch log   # or git fetch")
-    return tip
-
-
-def _no_run(git: Plumbing, branch: str) -> HistoryFault:
-    if git("rev-parse", "--is-shallow-repository").strip() == "true":
-        return HistoryFault(f"this clone is too shallow to hold the beginning of {branch}", "git fetch --unshallow")
-    return HistoryFault(f"{branch} is not the branch of a run", "autoresearch start")
-
-
-def _refuse_taken(git: Plumbing, tag: str) -> None:
-    if tip_of(git, HEADS + tag):
-        raise HistoryFault(f"there is a run {tag} already", f"autoresearch resume {tag}   # or start --tag OTHER")
-    if git("for-each-ref", "--count=1", f"{FLIGHTS}{tag}/"):
-        message = f"attempts of an earlier run {tag}, whose branch is gone, are still in flight"
-        raise HistoryFault(message, f"autoresearch start --tag OTHER   # git for-each-ref {FLIGHTS}{tag} lists them")
-    if tip_of(git, HEADS.rstrip("/")):
-        raise HistoryFault(
-            "a branch called autoresearch stands in the way of autoresearch/TAG", "git branch -m autoresearch OTHER"
-        )
-
-
-def _refuse_twins(trials: Iterable[Trial]) -> None:
+def _twins(trials: Iterable[Trial]) -> dict[str, Trial]:
+    """Return the verdicts on a number that had one before, by commit: the first one counts."""
     seen: set[int] = set()
+    twins = {}
     for trial in trials:
         if trial.number in seen:
-            raise HistoryFault(f"{trial.verdict[:12]} is a second verdict on #{trial.number}", f"git show {trial.verdict[:12]}")
+            twins[trial.verdict] = trial
         seen.add(trial.number)
+    return twins
 
 
-def _commits(log: str) -> list[Commit]:
-    """The entries of `git log -z` in _FORM."""
-    entries = []
-    for entry in log.split("\0"):
-        if entry.strip():
-            head, _, message = entry.partition("\n")
-            commit, tree, *parents = head.split()
-            entries.append(Commit(commit, tree, parents, message))
-    return entries
-
-
-def _exclude(git: Plumbing, root: Path) -> None:
-    """Keep .autoresearch/ out of the user's `git status`, through a file that is not theirs to commit."""
-    path = root / git("rev-parse", "--git-path", "info/exclude").rstrip("\n")
-    line = f"/{HOME}/"
-    try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
-        if line not in text.splitlines():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(("" if text.endswith("\n") or not text else "\n") + line + "\n")
-    except OSError as error:
-        raise HistoryFault(f"cannot write {path}: {error}", f"ls -l '{path}'") from None
+def _of_twin(trial: Trial) -> str:
+    return (
+        f"{trial.verdict[:12]} is a second verdict on #{trial.number} ({trial.status}); the first one counts, and this one is "
+        "taken for a commit by hand"
+    )
 
 
 def _locked(project: Project, tag: str) -> IO[str]:
+    run_folder(Path(project.root), tag, make=True)
     return hold(lock_path(project, tag), f"the run {tag}")

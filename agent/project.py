@@ -5,10 +5,11 @@ from pathlib import Path, PurePosixPath
 
 from agent.errors import HistoryFault, ProjectFault
 from agent.gitio import Plumbing
-from agent.settings import ScoreKind, Settings
+from agent.home import HOME
+from agent.repository import refuse_foreign, refuse_links
+from agent.settings import FILE, ScoreKind, Settings
 from sandbox.record import Record
 
-HOME = ".autoresearch"
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
 
@@ -30,15 +31,22 @@ class Project(Record):
         """Everything that is written besides commits lies here."""
         return Path(self.root) / HOME
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Files of the workspace that no trial gets: where the score is sealed, the one that says which data is held out."""
+        return (self.prepare,) if self.score == "sealed" and self.prepare else ()
+
 
 def find_project(where: Path, settings: Settings) -> Project:
     """The project in the folder `where`; ProjectFault if there is no repository or no train.py in it."""
     root = _root(where)
+    refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
     train, score = _train(root, base, settings)
     workspace = train.parent
     prepare = base / settings.prepare if settings.prepare else workspace / "prepare.py"
     program = base / (settings.program or "program.md")
+    refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
     return Project(
         root=str(root),
         workspace="" if str(workspace) == "." else str(workspace),
@@ -52,7 +60,7 @@ def find_project(where: Path, settings: Settings) -> Project:
 def _root(where: Path) -> Path:
     """The top folder of the repository around `where`, as git finds it: a linked worktree, a submodule and a `.git` file too."""
     try:
-        return Path(Plumbing(where)("rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
+        root = Path(Plumbing(where)("rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
     except HistoryFault as fault:
         if "not a git repository" in fault.message or not where.is_dir():
             raise ProjectFault(f"{where} is not in a git repository", "autoresearch init") from None
@@ -60,6 +68,9 @@ def _root(where: Path) -> Path:
             raise ProjectFault(f"{where} is in a bare repository or a .git folder", "git clone it, and start there") from None
         command = re.search(r"^\s*(git config .*)$", fault.message, re.MULTILINE)  # for a repository of another user's
         raise ProjectFault(fault.message, command[1] if command else fault.next_command) from None
+    if not where.resolve().is_relative_to(root):
+        raise ProjectFault(f"the repository around {where} says that its files are in {root}", "git config --unset core.worktree")
+    return root
 
 
 def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePosixPath, ScoreKind]:
@@ -69,10 +80,7 @@ def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePos
     elif base.name == _LAYOUTS[0][0] and (root / base / "train.py").is_file():
         raise ProjectFault(f"{base} is the workspace of the project above it", "cd ..")
     for path, score in candidates:
-        if (root / path).is_symlink():
-            raise ProjectFault(
-                f"{path} is a symbolic link; a trial needs the file itself", f"cp --remove-destination $(realpath {path}) {path}"
-            )
+        refuse_links(root, str(path))
         if (root / path).is_file():
             return path, score
     looked = " or ".join(str(path) for path, _ in candidates)

@@ -1,9 +1,12 @@
 """What flows through a run: edits, proposals, measurements, trials. Frozen, serialisable, and refusing nonsense."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from agent.bounded import MAX_ITEMS, Derived, Fraction, Natural, Quantity, Real, Stamp, Whole, small_enough
+from sandbox.outcome import Audit
 from sandbox.record import Record
 
 
@@ -104,8 +107,8 @@ class Refused(Record):
 
 # ---------------------------------------------------------------- proposals
 
-Value = bool | int | float | str
-Configuration = dict[str, Value]
+Value = Annotated[bool | int | float | str, BeforeValidator(small_enough)]
+Configuration = Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)]
 """The searchable constants of a train.py by name, as Python values."""
 
 
@@ -117,8 +120,8 @@ class Asked(Record):
     """What a proposal was asked to be, where a run had kept nothing for `after` trials. trials: those that were named to it."""
 
     kind: Exploration
-    trials: tuple[int, ...] = ()
-    after: int = Field(ge=0)
+    trials: Annotated[tuple[Whole, ...], Field(max_length=MAX_ITEMS)] = ()
+    after: Natural
 
     def __str__(self) -> str:
         named = f" {' and '.join(f'#{number}' for number in self.trials)}" if self.trials else ""
@@ -135,20 +138,20 @@ class Provenance(Record):
     method: Text
     origin: Literal["baseline", "search", "llm", "scripted", "replay", "human", "adopted"]
     model: Text | None = None
-    input_tokens: int = Field(default=0, ge=0)
-    cached_tokens: int = Field(default=0, ge=0)
-    output_tokens: int = Field(default=0, ge=0)
-    cost: FiniteFloat | None = Field(default=None, ge=0)
-    seconds: FiniteFloat = Field(default=0.0, ge=0)
-    calls: int = Field(default=0, ge=0)
-    refused: int = Field(default=0, ge=0)
-    replays: int | None = None
+    input_tokens: Natural = 0
+    cached_tokens: Natural = 0
+    output_tokens: Natural = 0
+    cost: Quantity | None = None
+    seconds: Quantity = 0.0
+    calls: Natural = 0
+    refused: Natural = 0
+    replays: Whole | None = None
     """The number of the trial whose edits this proposal repeats on a newer tip."""
-    repairs: int | None = None
+    repairs: Whole | None = None
     """The number of the failed trial that this proposal mends."""
     asked: Asked | None = None
     """What kind of change was asked for, where it was not just the next one."""
-    exchanges: tuple[str, ...] = ()
+    exchanges: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
     """Names of the questions put to a model, in the transcript of the machine that asked."""
 
 
@@ -160,52 +163,61 @@ class Proposal(Record):
 
     hypothesis: Text = Field(min_length=1)
     rationale: Text = ""
-    expected: FiniteFloat | None = None
-    edits: tuple[Edit, ...] = ()
+    expected: Derived | None = None
+    edits: Annotated[tuple[Edit, ...], Field(max_length=MAX_ITEMS)] = ()
     by: Provenance
-    then: tuple[Configuration, ...] = ()
+    then: Annotated[tuple[Configuration, ...], Field(max_length=MAX_ITEMS)] = ()
     """What else was in the same reply, to be proposed next without asking again (a batch)."""
 
 
 # ---------------------------------------------------------------- results
 
 
-Role = Literal["candidate", "incumbent"]
+Role = Literal["candidate", "incumbent", "baseline"]
 
 
 class Score(Record):
     """One val_bpb (bits per byte, lower is better) with the harness's seed it was measured under.
 
-    role: of the attempt itself, or of the incumbent, run again for comparison. machine: which one. speed: steps a second of
-    training, on the harness's clock; for a budget in seconds with the steps that train.py says it made. clock (MHz) and celsius:
-    of what computed, near the end of training, where the machine says.
+    role: of the attempt itself; of the incumbent, run again for comparison; or of the baseline, run for the time that it takes.
+    machine: which one. speed: steps a second of training, on the harness's clock; for a budget in seconds with the steps that
+    train.py says it made. clock (MHz) and celsius: of what computed, near the end of training, where the machine says. seconds:
+    of training, on the harness's clock. startup: seconds of them until the tokens were first opened (0 if never), where that was
+    watched. cores: how many it ran on, where it was not all. cut: training was ended at its deadline, and what it had saved by
+    then was scored.
     """
 
-    value: FiniteFloat
-    seed: int
+    value: Real
+    seed: Whole
     kind: Literal["sealed", "self-reported"]
     role: Role = "candidate"
     machine: str = ""
-    speed: FiniteFloat | None = Field(default=None, gt=0)
-    clock: FiniteFloat | None = None
-    celsius: FiniteFloat | None = None
+    speed: Annotated[Real, Field(gt=0)] | None = None
+    clock: Real | None = None
+    celsius: Real | None = None
+    seconds: Quantity | None = None
+    startup: Quantity | None = None
+    cores: Annotated[Whole, Field(ge=1)] | None = None
+    cut: bool = False
 
 
 class Pair(Record):
     """A candidate's and its incumbent's score under one seed, on one machine, at one speed: what a verdict rests on."""
 
-    seed: int
-    candidate: FiniteFloat
-    incumbent: FiniteFloat
+    seed: Whole
+    candidate: Real
+    incumbent: Real
 
 
 class Order(Record):
-    """One training that a trial needs next: of its attempt, or of the incumbent that it is compared with."""
+    """One training that a trial needs next: of its attempt, of the incumbent that it is compared with, or of the baseline."""
 
     commit: str
-    seed: int
+    seed: Whole
     role: Role = "candidate"
     why: str = ""
+    audit: Audit = "usual"
+    """How much of a sealed score is audited: the full audit takes longer and finds smaller leaks."""
 
 
 class Change(Record):
@@ -217,7 +229,8 @@ class Change(Record):
 
 
 Status = Literal[
-    "baseline", "keep", "simplify", "discard", "crash", "oom", "timeout", "invalid", "pruned", "refused", "adopted", "reported"
+    "baseline", "keep", "simplify", "discard", "suspect", "crash", "oom", "timeout", "invalid", "pruned", "refused", "adopted",
+    "reported",
 ]  # fmt: skip
 KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
 """The attempt's tree became the branch's, by a measurement here."""
@@ -226,6 +239,7 @@ TAKEN: frozenset[str] = (KEPT - {"baseline"}) | {"adopted"}
 CLAIMED: frozenset[str] = frozenset({"adopted", "reported"})
 """Tried elsewhere: taken over unmeasured, or only told of. Nothing ran here."""
 SCORED: frozenset[str] = KEPT | {"discard"}
+"""The score is believed. A suspect has one that is not: it waits for `autoresearch approve` or `reject`."""
 Failure = Literal["crash", "oom", "timeout", "invalid"]
 FAILED: frozenset[str] = frozenset(get_args(Failure))
 MAX_CURVE_POINTS = 20
@@ -244,16 +258,20 @@ class Result(Record):
     """
 
     status: Literal["scored", "crash", "oom", "timeout", "invalid", "pruned"]
-    scores: tuple[Score, ...] = ()
-    curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
-    seconds: FiniteFloat = Field(default=0.0, ge=0)
-    score_seconds: FiniteFloat = Field(default=0.0, ge=0)
-    peak_memory_mb: FiniteFloat | None = None
-    parameters: int | None = None
-    facts: dict[str, Value] = {}
+    scores: Annotated[tuple[Score, ...], Field(max_length=MAX_ITEMS)] = ()
+    curve: tuple[tuple[Fraction, Real], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
+    seconds: Quantity = 0.0
+    score_seconds: Quantity = 0.0
+    peak_memory_mb: Real | None = None
+    parameters: Whole | None = None
+    facts: Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)] = {}
     """Whatever else train.py says of itself (steps, tokens, step time): self-reported, for display only."""
     tier: Text = ""
     detail: Text = ""
+    overshot: bool = False
+    """Its training took longer than its budget allows. Known while it is judged; the branch has it in `detail`."""
+    recheck: Literal["passed", "failed"] | None = None
+    """Of an implausible score: what came of measuring it again under a fresh seed and the full audit."""
     tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
 
     @model_validator(mode="after")
@@ -276,7 +294,7 @@ class Result(Record):
 class Attempt(Record):
     """A committed proposal that has no verdict yet: what runs."""
 
-    number: int = Field(ge=0)
+    number: Natural
     commit: str
     parent: str
     """The tip it was proposed on."""
@@ -291,9 +309,9 @@ class Claim(Record):
 
     commit: Text
     verdict: Literal["keep", "discard", "crash"] | None = None
-    score: FiniteFloat | None = None
-    memory_gb: FiniteFloat | None = None
-    at: str = ""
+    score: Real | None = None
+    memory_gb: Real | None = None
+    at: Stamp = ""
 
     @model_validator(mode="after")
     def _crash_has_no_score(self) -> Self:
@@ -309,7 +327,7 @@ class Claim(Record):
 class Trial(Record):
     """One entry of the ledger: an attempt with its verdict, exactly as the verdict commit's trailers say."""
 
-    number: int = Field(ge=0)
+    number: Natural
     status: Status
     proposal: Proposal
     reason: Text
@@ -318,33 +336,36 @@ class Trial(Record):
     """None where nothing ran here: of a refused proposal, and of what was tried elsewhere."""
     claim: Claim | None = None
     """What is said of it where it was tried elsewhere, and only there."""
-    against: int | None = None
+    against: Whole | None = None
     """The number of the incumbent that it was compared with."""
-    pairs: tuple[Pair, ...] = ()
+    pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     """What the verdict rests on: the screen's pair first, then those that confirm."""
-    delta: FiniteFloat | None = None
+    delta: Derived | None = None
     """Mean difference to the incumbent over the confirming pairs, or the screen's where there are none, less what is luck
     (agent/judge.py); negative is better."""
-    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    interval: tuple[Derived, Derived] | None = None
     """Of delta, at 95 %."""
-    estimate: FiniteFloat | None = None
+    estimate: Derived | None = None
     """val_bpb on the footing of the baseline's seeds: the incumbent's estimate plus delta."""
-    charge: FiniteFloat | None = None
+    charge: Derived | None = None
     """What a simplification uses up of the loss that a run may accept."""
-    changes: tuple[Change, ...] = ()
+    changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
     configuration: Configuration = {}
     fingerprint: str = ""
     """Hash of the attempt's normalised syntax tree; equal fingerprints are the same experiment."""
     attempt: str = ""
     verdict: str = ""
     """Commit ids; filled in by the history when read or written."""
-    at: str = ""
+    at: Stamp = ""
     """When judged, ISO 8601 UTC."""
+    new_data: bool = False
+    """True for the first baseline on other validation data; filled in by the history. No earlier score compares with it."""
 
     @model_validator(mode="after")
     def _result_fits_status(self) -> Self:
         have = self.result.status if self.result else None
-        want = {**dict.fromkeys(CLAIMED | {"refused"}), **dict.fromkeys(SCORED, "scored")}.get(self.status, self.status)
+        scored = SCORED | {"suspect"}
+        want = {**dict.fromkeys(CLAIMED | {"refused"}), **dict.fromkeys(scored, "scored")}.get(self.status, self.status)
         if have != want:
             raise ValueError(f"a {self.status} trial cannot have a {have} result")
         if (self.status in CLAIMED) != (self.claim is not None):
@@ -353,8 +374,18 @@ class Trial(Record):
 
     @property
     def value(self) -> float | None:
-        """val_bpb, comparable between the trials of a run; None where nothing was scored."""
+        """val_bpb, comparable between the trials of a run; None where nothing was scored, and of a suspect."""
+        if self.status == "suspect":
+            return None
         return self.estimate if self.estimate is not None else self.result.value if self.result else None
+
+
+def on_newest_data(trials: Sequence[Trial]) -> Sequence[Trial]:
+    """Return the trials that were measured on the data of the last one: all of them, unless the run was given other data."""
+    for place in range(len(trials) - 1, -1, -1):
+        if trials[place].new_data:
+            return trials[place:]
+    return trials
 
 
 class Foreign(Record):
@@ -363,7 +394,7 @@ class Foreign(Record):
     number: its own there. outcome: its score (lower is better), or why it has none. curve: as in Result.
     """
 
-    number: int
+    number: Whole
     configuration: Configuration
-    outcome: FiniteFloat | Failure
-    curve: tuple[tuple[FiniteFloat, FiniteFloat], ...] = ()
+    outcome: Derived | Failure
+    curve: Annotated[tuple[tuple[Real, Real], ...], Field(max_length=MAX_ITEMS)] = ()

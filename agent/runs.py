@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.errors import HistoryFault, UsageFault
-from agent.gitio import Plumbing
+from agent.errors import HistoryFault
+from agent.gitio import INDEX, Plumbing
+from agent.home import is_tag, run_folder
 from agent.lock import holder
 from agent.project import Project
 from agent.trailers import RUN
+from sandbox.leftovers import remove_tree, sweep
 from sandbox.record import Record
 
 HEADS = "refs/heads/autoresearch/"
@@ -39,6 +41,7 @@ def list_runs(project: Project) -> tuple[RunSummary, ...]:
     for line in git("for-each-ref", "--sort=-committerdate", f"--format={form}", HEADS, "refs/remotes").splitlines():
         commit, stamp, reference = line.split(" ", 2)
         match = re.fullmatch(r"refs/(?:heads|remotes)/((.+/)?autoresearch/([^/]+))", reference)
+        match = match if match and is_tag(match[3]) else None
         if match and bool(match[2]) == reference.startswith("refs/remotes/") and (match[3] not in runs or not match[2]):
             at = datetime.fromtimestamp(int(stamp), UTC).isoformat()
             pid = holder(lock_path(project, match[3]))
@@ -87,16 +90,24 @@ def head_of(project: Project) -> str:
         raise HistoryFault("the repository has no commit yet", "git add . && git commit -m 'Start'")
     dirty = list(_unlike_head(git, project))
     if dirty:
-        message = "what would run is not what you see: these files differ from the commit HEAD:\n" + "\n".join(dirty)
+        message = "what would run is not what you see: these files differ from the commit HEAD:\n" + "\n".join(
+            map(_one_line, dirty)
+        )
         names = " ".join(shlex.quote(entry[3:]) for entry in dirty)
         raise HistoryFault(message, f"git -C {shlex.quote(project.root)} add -f {names} && git commit")
     return head
 
 
+def _one_line(entry: str) -> str:
+    """Return a name as one line of a message: a line break in it would begin a line that reads as ours."""
+    return entry.replace("\r", "\\r").replace("\n", "\\n")
+
+
 def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
     """The project's own files where they are changed, new or ignored, and other changed code in what a trial gets a copy of."""
     own = [path for path in (project.train, project.prepare, project.program) if path]
-    options = ("--porcelain", "-z", "--no-renames")
+    # A submodule has a config of its own, which none of our settings would reach.
+    options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
     yield from git("status", *options, "--untracked-files=all", "--ignored", "--", *own).split("\0")[:-1]
     for entry in git("status", *options, "--untracked-files=no", "--", project.workspace or ".").split("\0")[:-1]:
         if entry.endswith(".py") and entry[3:] not in own:
@@ -108,18 +119,49 @@ def tip_of(git: Plumbing, reference: str) -> str | None:
     return git.try_("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
 
 
-def checked(tag: str) -> str:
-    """`tag`, if a branch can be called so."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", tag) or ".." in tag or tag.endswith((".", ".lock")):
-        raise UsageFault(f"not a tag: {tag!r} (letters, digits, dots, dashes and underscores)", "autoresearch start --tag night1")
-    return tag
-
-
 def transcripts_of(project: Project, tag: str) -> Path:
     """The folder in which this machine keeps what models were asked in a run."""
-    return project.home / "runs" / tag / "transcripts"
+    return run_folder(Path(project.root), tag, "transcripts")
 
 
 def lock_path(project: Project, tag: str) -> Path:
     """The file that the process which works on the run holds locked."""
-    return project.home / "runs" / tag / "lock"
+    return run_folder(Path(project.root), tag) / "lock"
+
+
+def trials_folder(project: Project, tag: str, *names: str) -> Path:
+    """The folder in which this machine keeps the logs of a run's trials."""
+    return run_folder(Path(project.root), tag, "trials", *names)
+
+
+def sinks_folder(project: Project, tag: str) -> Path:
+    """The folder of the trackers that were told no other place. HistoryFault for a link in it, which they would follow."""
+    folder = run_folder(Path(project.root), tag, "sinks")
+    link = next((path for path in folder.rglob("*") if path.is_symlink()), None)
+    if link:
+        raise HistoryFault(f"{link} is a symbolic link, which a tracker would write through", f"rm {shlex.quote(str(link))}")
+    return folder
+
+
+def sweep_trials(project: Project, tag: str) -> None:
+    """Remove what a killed process left in the folders of a run's trials besides logs. Only for who holds the run's lock."""
+    sweep(INDEX, run_folder(Path(project.root), tag))
+    for folder in trials_folder(project, tag).glob("*/*"):
+        if folder.is_dir() and not folder.parent.is_symlink():
+            remove_tree(folder)
+
+
+def unlike_remotes(git: Plumbing, tag: str, tip: str) -> list[str]:
+    """Return a sentence for each remote whose copy of the run has commits that are not here: nothing is merged or set back."""
+    notes = []
+    for line in git("for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes").splitlines():
+        commit, reference = line.split(" ", 1)
+        if not reference.endswith(f"/autoresearch/{tag}") or commit == tip:
+            continue
+        own, other = git("rev-list", "--left-right", "--count", f"{tip}...{commit}").split()
+        name = reference.removeprefix("refs/remotes/")
+        if other != "0" and own != "0":
+            notes.append(f"{name} has gone another way: {other} commits that are not here, and {own} here that are not there")
+        elif other != "0":
+            notes.append(f"{name} is ahead by {other} commits; this goes on without them")
+    return notes

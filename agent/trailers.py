@@ -6,14 +6,19 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from agent.bounded import reason_of
 from agent.comparison import Measurement
 from agent.errors import HistoryFault
 from agent.records import Attempt, Proposal, Result, Trial
 from agent.settings import RunSettings
+from agent.suspicion import Rejection
+from sandbox.redaction import redacted
 
 RUN = "Autoresearch-Run"
 """The trailer that marks the first commit of a run."""
 _AGAIN = "Measured-Again"
+_DATA = "Data-Fingerprint"
+_REJECTED = "Rejected"
 
 _LINE = re.compile(r"([A-Z][A-Za-z-]*): (.*)")
 _SUBJECT_LENGTH = 120
@@ -26,7 +31,7 @@ _TRIAL = {
 _RESULT = {
     "status": "Result", "scores": "Scores", "curve": "Curve", "seconds": "Seconds", "score_seconds": "Score-Seconds",
     "peak_memory_mb": "Peak-Memory-MB", "parameters": "Parameters", "facts": "Facts", "tier": "Tier", "detail": "Detail",
-    "tail": "Tail",
+    "recheck": "Recheck", "tail": "Tail",
 }  # fmt: skip
 _PROVENANCE = {
     "method": "Method", "origin": "Origin", "model": "Model", "input_tokens": "Input-Tokens", "cached_tokens": "Cached-Tokens",
@@ -63,7 +68,7 @@ def read_measured(commit: str, message: str) -> Result | None:
     try:
         return Result.model_validate(_fields(trailers, _RESULT))
     except ValueError as error:
-        raise HistoryFault(f"the note {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+        raise _unreadable("the note", commit, error) from None
 
 
 def again_message(found: Measurement) -> str:
@@ -82,7 +87,36 @@ def read_again(commit: str, message: str) -> Measurement | None:
     try:
         return Measurement.model_validate(trailers[_AGAIN])
     except ValueError as error:
-        raise HistoryFault(f"the measurement {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+        raise HistoryFault(
+            f"the measurement {commit[:12]} cannot be read: {reason_of(error)}", f"git show {commit[:12]}"
+        ) from None
+
+
+def data_message(fingerprint: str, reason: str) -> str:
+    """Return the message of a commit by which the run goes on with other validation data."""
+    return _message("measure on other data from here on", reason, {_DATA: fingerprint})
+
+
+def read_data(commit: str, message: str) -> str | None:
+    """Return the fingerprint in such a message; None for a commit of another kind."""
+    found = _trailers(commit, message).get(_DATA)
+    return found if isinstance(found, str) else None
+
+
+def rejection_message(rejection: Rejection) -> str:
+    """The message of a commit that changes nothing and says that a suspect was rightly held back."""
+    return _message(f"reject #{rejection.number}", rejection.because, {_REJECTED: rejection.model_dump(mode="json")})
+
+
+def read_rejection(commit: str, message: str) -> Rejection | None:
+    """What such a commit says; None for a commit of another kind."""
+    trailers = _trailers(commit, message)
+    if _REJECTED not in trailers:
+        return None
+    try:
+        return Rejection.model_validate(trailers[_REJECTED])
+    except ValueError as error:
+        raise HistoryFault(f"the rejection {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
 
 
 def run_message(run: RunSettings) -> str:
@@ -111,7 +145,7 @@ def read_trial(commit: str, parents: list[str], message: str) -> Trial | None:
         fields = {**_fields(trailers, _TRIAL), "proposal": _read_proposal(trailers), "result": result or None}
         return Trial.model_validate({**fields, "attempt": parents[1], "verdict": commit})
     except ValueError as error:
-        raise HistoryFault(f"the verdict {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+        raise _unreadable("the verdict", commit, error) from None
 
 
 def is_attempt(commit: str, message: str) -> bool:
@@ -126,16 +160,26 @@ def read_attempt(commit: str, parents: list[str], message: str) -> Attempt:
         return Attempt.model_validate(
             {"number": trailers["Attempt"], "commit": commit, "parent": parents[0], "proposal": _read_proposal(trailers)}
         )
-    except (ValueError, KeyError, IndexError) as error:
-        raise HistoryFault(f"the attempt {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+    except (KeyError, IndexError):
+        raise HistoryFault(f"{commit[:12]} is no attempt", f"git show {commit[:12]}") from None
+    except ValueError as error:
+        raise _unreadable("the attempt", commit, error) from None
 
 
 def read_run(commit: str, message: str) -> RunSettings:
     """The settings in a run's first commit."""
     try:
         return RunSettings.model_validate(_trailers(commit, message)[RUN])
-    except (ValueError, KeyError) as error:
-        raise HistoryFault(f"the run's first commit {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+    except KeyError:
+        raise HistoryFault(f"the run's first commit {commit[:12]} has lost its settings", f"git show {commit[:12]}") from None
+    except ValueError as error:
+        raise HistoryFault(
+            f"the run's first commit {commit[:12]} cannot be read: {reason_of(error)}", f"git show {commit[:12]}"
+        ) from None
+
+
+def _unreadable(what: str, commit: str, error: ValueError) -> HistoryFault:
+    return HistoryFault(f"{what} {commit[:12]} cannot be read: {reason_of(error)}", f"git show {commit[:12]}")
 
 
 def _verdict_subject(trial: Trial) -> str:
@@ -165,10 +209,14 @@ def _fields(trailers: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
     return {field: trailers[trailer] for field, trailer in names.items() if trailer in trailers}
 
 
+def prose(text: str) -> str:
+    """Return the words of a model or a training as they may stand in a commit message: none of them passes for a trailer."""
+    return "\n".join(_prose(line) for line in text.splitlines()).strip("\n")
+
+
 def _message(subject: str, body: str, trailers: Mapping[str, Any]) -> str:
     lines = [f"{name}: {value if _bare(value) else json.dumps(value)}" for name, value in trailers.items()]
-    prose = "\n".join(_prose(line) for line in body.splitlines()).strip("\n")
-    parts = [_cut(_printable(" ".join(subject.split()))), prose, "\n".join(lines)]
+    parts = [_cut(_printable(" ".join(redacted(subject).split()))), prose(redacted(body)), "\n".join(lines)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

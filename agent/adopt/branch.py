@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from agent.adopt.results import Row
+from agent.bounded import is_stamp
 from agent.errors import UsageFault
 from agent.gitio import Plumbing
 from agent.project import Project
@@ -53,10 +54,10 @@ def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Found, ..
         raise UsageFault(f"{span.start[:12]} has no {project.train}", f"git show --stat {span.start[:12]}")
     for entry in filter(str.strip, log.split("\0")):
         head, _, message = entry.partition("\n")
-        commit, at = head.split(" ")
+        commit, _, at = head.partition(" ")
         source = file_in(git, commit, project.train)
         if source != before:
-            found.append(Found(commit, at, message, source))
+            found.append(Found(commit, _stamp(at), message, source))
         before = source
     return tuple(found)
 
@@ -64,7 +65,7 @@ def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Found, ..
 def read_commit(git: Plumbing, project: Project, commit: str) -> tuple[Found, str | None]:
     """One commit, wherever it is, and the train.py that it changed; None where it is the first of all."""
     head, _, message = git("log", "-1", _FORM, commit, "--").partition("\n")
-    found = Found(commit, head.split(" ")[1], message, file_in(git, commit, project.train))
+    found = Found(commit, _stamp(head.partition(" ")[2]), message, file_in(git, commit, project.train))
     return found, file_in(git, f"{commit}^", project.train)
 
 
@@ -83,6 +84,11 @@ def file_in(git: Plumbing, commit: str, path: str) -> str | None:
     """A file at `commit`, undecodable bytes as lone surrogates; None where it has none."""
     found = git.try_("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
     return git("cat-file", "blob", found) if found else None
+
+
+def _stamp(at: str) -> str:
+    """Return git's committer date; nothing for one that is no time, as a foreign tool or a forger writes it."""
+    return at if is_stamp(at) else ""
 
 
 def _commit(git: Plumbing, name: str) -> str:

@@ -15,6 +15,7 @@ from agent.loop import Loop
 from agent.project import Project, find_project
 from agent.propose import Context, Unreadable
 from agent.records import Attempt, Edit, Order, Proposal, Provenance, Result, SetConstant, Trial
+from agent.runs import trials_folder
 from agent.settings import RunSettings, read_settings
 from agent.slots import make_slots
 from agent.space import read_constants, read_space
@@ -101,7 +102,7 @@ def loop_of(
     run = history.run
     plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=run.budget, memory_bytes=None)
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
-    folder = Path(history.project.root) / ".autoresearch" / "runs" / run.tag / "trials"
+    folder = trials_folder(history.project, history.tag)
     bench = Bench(plan, ScriptedRunner(script), slots, folder, history.export)
     return Loop(Ledger(history, read_space), bench, proposer, Bounds(trials=trials), threading.Event())
 

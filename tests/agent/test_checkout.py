@@ -43,7 +43,7 @@ def test_a_trial_gets_the_workspace_and_nothing_else(tmp_path: Path) -> None:
     git(home, "commit", "-qam", "executable")
     (home / "workspace" / "untracked.py").write_text("")
     got = exported(home, tmp_path / "out")
-    assert sorted(got) == ["[x].txt", "a b/ü.bin", "prepare.py", "run.sh", "train.py"]
+    assert sorted(got) == ["[x].txt", "a b/ü.bin", "run.sh", "train.py"], "the recipe of sealed data stays out"
     assert got["a b/ü.bin"] == b"\0\xff\r\n"
     assert (tmp_path / "out" / "run.sh").stat().st_mode & 0o100
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r"], "nothing is left beside it"
@@ -51,16 +51,17 @@ def test_a_trial_gets_the_workspace_and_nothing_else(tmp_path: Path) -> None:
 
 def test_attributes_of_the_whole_repository_count(tmp_path: Path) -> None:
     """As with git-lfs, whose rules name paths from the top."""
-    home = committed(tmp_path / "r", {".gitattributes": "workspace/*.bin filter=up\nworkspace/prepare.py export-ignore\n"})
+    home = committed(tmp_path / "r", {".gitattributes": "workspace/*.bin filter=up\nworkspace/helper.py export-ignore\n"})
     git(home, "config", "filter.up.clean", "tr a-z A-Z")
     git(home, "config", "filter.up.smudge", "tr A-Z a-z")
     (home / "workspace" / "weights.bin").write_text("payload")
+    (home / "workspace" / "helper.py").write_text("")
     git(home, "add", ".")
     git(home, "commit", "-qm", "filtered")
     assert git(home, "cat-file", "blob", "HEAD:workspace/weights.bin") == "PAYLOAD"
     got = exported(home, tmp_path / "out")
     assert got["weights.bin"] == b"payload"
-    assert "prepare.py" in got
+    assert "helper.py" in got
 
 
 def test_a_filter_that_fails_is_a_fault_with_its_words(tmp_path: Path) -> None:

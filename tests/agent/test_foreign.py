@@ -1,6 +1,7 @@
 """Trials of other runs and tools: read from what people have, kept on the branch, told to the methods, counted by nobody."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,7 +134,8 @@ def test_a_clone_of_the_branch_is_enough_and_no_tree_has_them(tmp_path: Path) ->
         assert Ledger(history, read_space).needs_baseline and not history.trials
         files = Plumbing(Path(project.root))("ls-tree", "-r", "--name-only", history.tip).split()
         assert sorted(files) == ["prepare.py", "program.md", "train.py"]
-    Plumbing(tmp_path)("clone", "-q", "--branch", "autoresearch/t", "--single-branch", project.root, "two")
+    clone = ["git", "clone", "-q", "--branch", "autoresearch/t", "--single-branch", project.root, "two"]
+    subprocess.run(clone, cwd=tmp_path, check=True)
     Plumbing(tmp_path / "two")("switch", "-q", "--detach")
     with History.open(project_of(tmp_path / "two"), "autoresearch/t") as cloned:
         assert cloned.foreign == FOREIGN

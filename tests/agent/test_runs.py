@@ -8,8 +8,9 @@ import pytest
 from agent.errors import HistoryFault, UsageFault
 from agent.gitio import Plumbing
 from agent.history import History
+from agent.home import checked
 from agent.project import Project
-from agent.runs import checked, head_of, list_runs, newest, next_tag
+from agent.runs import head_of, list_runs, newest, next_tag
 from tests.agent.study import make_repository, project_of, settings_of
 from tests.e2e.researcher import git
 

@@ -3,12 +3,14 @@
 import ast
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.bounded import MAX_QUANTITY, MAX_REAL
 from agent.edit.literal import evaluate
 from agent.errors import HistoryFault
 from agent.records import (
@@ -81,9 +83,12 @@ HOSTILE = st.sampled_from(
 TEXT = HOSTILE | st.text(st.characters(codec=None), max_size=80) | st.lists(HOSTILE, max_size=3).map("\n".join)
 WORD = TEXT.filter(bool)
 NAME = TEXT.filter(lambda text: not re.search("[\ud800-\udfff]", text))  # what the harness itself writes
-NUMBER = st.floats(allow_nan=False, allow_infinity=False)
-COST = st.floats(0, 1e300)
-VALUE = st.booleans() | st.integers(-(2**100), 2**100) | NUMBER | NAME
+NUMBER = st.floats(-MAX_REAL, MAX_REAL)
+COST = st.floats(0, MAX_QUANTITY)
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+NUMERIC = st.integers(-(2**100), 2**100) | st.just(2**2000) | st.floats(allow_nan=False, allow_infinity=False)
+VALUE = st.booleans() | NUMERIC | NAME
+STAMP = st.just("") | st.datetimes(datetime(1970, 1, 1), datetime(8999, 12, 31), timezones=st.just(UTC)).map(datetime.isoformat)
 EDIT = st.one_of(
     st.builds(SetConstant, name=TEXT, value=TEXT),
     st.builds(ReplaceDefinition, name=TEXT, code=TEXT),
@@ -107,14 +112,14 @@ PROVENANCE = st.builds(
 )
 PROPOSAL = st.builds(Proposal, hypothesis=WORD, rationale=TEXT, edits=st.lists(EDIT, max_size=3).map(tuple), by=PROVENANCE)
 SCORES = st.lists(
-    st.builds(Score, value=NUMBER, seed=st.integers(), kind=st.sampled_from(["sealed", "self-reported"])), min_size=1, max_size=3
+    st.builds(Score, value=NUMBER, seed=WHOLE, kind=st.sampled_from(["sealed", "self-reported"])), min_size=1, max_size=3
 )
 RESULT_FIELDS = {
-    "curve": st.lists(st.tuples(NUMBER, NUMBER), max_size=20).map(tuple), "seconds": COST, "score_seconds": COST,
-    "peak_memory_mb": st.none() | NUMBER, "parameters": st.none() | st.integers(), "tier": TEXT, "detail": TEXT,
+    "curve": st.lists(st.tuples(st.floats(0, 1), NUMBER), max_size=20).map(tuple), "seconds": COST, "score_seconds": COST,
+    "peak_memory_mb": st.none() | NUMBER, "parameters": st.none() | WHOLE, "tier": TEXT, "detail": TEXT,
     "facts": st.dictionaries(NAME, VALUE, max_size=3),
 }  # fmt: skip
-CLAIM = st.builds(Claim, commit=TEXT, verdict=st.sampled_from(["keep", "discard"]), score=st.none() | NUMBER, at=NAME)
+CLAIM = st.builds(Claim, commit=TEXT, verdict=st.sampled_from(["keep", "discard"]), score=st.none() | NUMBER, at=STAMP)
 SCORED = st.builds(Result, status=st.just("scored"), scores=SCORES.map(tuple), **RESULT_FIELDS)
 
 
@@ -135,7 +140,7 @@ def trials(draw: st.DrawFn) -> Trial:
         claim=draw(CLAIM) if status in CLAIMED else None, delta=draw(st.none() | NUMBER),
         changes=tuple(draw(st.lists(change, max_size=2))),
         configuration=draw(st.dictionaries(NAME, VALUE, max_size=3)), fingerprint=draw(NAME), attempt="a" * 40, verdict="c" * 40,
-        at=draw(NAME),
+        at=draw(STAMP),
     )  # fmt: skip
 
 
