@@ -12,11 +12,15 @@ from sandbox.fault import SandboxFault
 from sandbox.launcher import Launcher, command, files
 from sandbox.outcome import RunSpec
 
-UNSHARE = ("--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1")
+UNSHARE = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1")
 
 
 class Bubblewrap(BackEnd):
-    """Our launcher takes the last steps inside, as its first process, and as root before it gives up its uid."""
+    """Our launcher takes the last steps inside, as its first process, and as root before it gives up its uid.
+
+    bubblewrap's own `--die-with-parent` is not used: the first process ends with the plan's pipe, and a bubblewrap that is killed
+    while it builds leaves a child that waits for it for ever.
+    """
 
     tier: ClassVar[str] = "A"
     system: ClassVar[str] = "linux"
@@ -27,7 +31,8 @@ class Bubblewrap(BackEnd):
         if program is None:
             raise SandboxFault("bubblewrap is not installed", "sudo apt-get install bubblewrap")
         with plan.prepare(spec, walls="mounts", interpreters=(self.launcher,)) as prepared:
-            walls = [program, "--die-with-parent", *UNSHARE, *_mounts(prepared)]
+            alone = () if spec.network else ("--unshare-net",)
+            walls = [program, *alone, *UNSHARE, *_mounts(prepared)]
 
             def argv(descriptor: int, status: int) -> list[str]:
                 return [*walls, "--json-status-fd", str(status), "--", *command(self.launcher, descriptor)]
@@ -50,11 +55,22 @@ def _mounts(prepared: plan.Prepared) -> list[str]:
     for path, mode, size in prepared.tmpfs:
         arguments += [*_parents(path, made), "--perms", f"{mode:o}", *(["--size", str(size)] if size else []), "--tmpfs", path]
     for bind in (*prepared.binds, *(mounts.Bind(path, path) for path in files())):
-        kind = {"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind]
-        arguments += [*_parents(bind.target, made), kind, bind.source, bind.target]
+        arguments += [*_parents(bind.target, made), *_mount(bind)]
     for path, text in mounts.links():
         arguments += [*_parents(path, made), "--symlink", text, path]
-    return [*arguments, "--remount-ro", "/"]
+    masks = [bind.target for bind in prepared.binds if bind.kind == "hidden" and os.path.isdir(bind.source)]  # noqa: PTH112
+    for target in (*masks, "/"):
+        arguments += ["--remount-ro", target]
+    return arguments
+
+
+def _mount(bind: mounts.Bind) -> list[str]:
+    """Return the words for one bind; a hidden file is covered with a device that cannot be opened there."""
+    if bind.kind == "hidden" and os.path.isdir(bind.source):  # noqa: PTH112
+        return ["--perms", "0755", "--tmpfs", bind.target]
+    if bind.kind == "hidden":
+        return ["--ro-bind", "/dev/null", bind.target]
+    return [{"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind"}[bind.kind], bind.source, bind.target]
 
 
 def _parents(target: str, made: set[str]) -> list[str]:

@@ -2,13 +2,15 @@
 
 import json
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
+from sandbox.devices import Device, listed, remedy
 from sandbox.fault import SandboxFault
 from sandbox.guarantees import LACKS, missing
+from sandbox.leftovers import temporary_folder
 from sandbox.outcome import GIB, Finished, Limits, Runner, RunSpec
+from sandbox.probe import KERNEL
 from sandbox.record import Record
 from sandbox.traps import traps
 
@@ -34,33 +36,49 @@ class CanaryReport(Record):
     fix: str | None = None
 
 
-def prove(runner: Runner, python: str = sys.executable, imports: tuple[str, ...] = ("torch",)) -> CanaryReport:
-    """Run the probe under `runner` with `python`, which must be able to import `imports` inside. Never raises a Fault."""
+def prove(
+    runner: Runner, python: str = sys.executable, imports: tuple[str, ...] = ("torch",), gpus: tuple[Device, ...] = (),
+    place: Path | None = None,
+) -> CanaryReport:  # fmt: skip
+    """Run the probe under `runner` with `python`, which must be able to import `imports` inside. Never raises a Fault.
+
+    gpus: with torch among the imports, a kernel must run on each (not run on an accelerator yet). place: the folder in which the
+    probe gets its own; default: the system's for temporary files.
+    """
     name = type(runner).__name__.lower()
     try:
-        said = _run_probe(runner, python, imports)
+        said = _run_probe(runner, python, imports, gpus, place)
     except SandboxFault as fault:
         return CanaryReport(tier=runner.tier, back_end=name, ok=False, reason=fault.message, fix=fault.next_command)
-    must_work = {*MUST_WORK, *(f"import {module}" for module in imports)}
+    must_work = {KERNEL, *MUST_WORK, *(f"import {module}" for module in imports)}
     answers = tuple((check, "yes" if check in must_work else "no", got) for check, got in said.items())
     lacks = LACKS.get(runner.tier, ())
     wrong = [check for check, expected, got in answers if got.split()[0] != expected and check not in lacks]
     reason = f"a run under it could or could not, wrongly: {', '.join(wrong)}" if wrong else ""
+    fix = None
+    if KERNEL in wrong:
+        reason = f"{reason}: {said[KERNEL]} on {listed(gpus)}"
+        fix = remedy(gpus)
     return CanaryReport(
-        tier=runner.tier, back_end=name, ok=not wrong, answers=answers, lacks=lacks, missing=missing(runner.tier), reason=reason
-    )
+        tier=runner.tier, back_end=name, ok=not wrong, answers=answers, lacks=lacks, missing=missing(runner.tier),
+        reason=reason, fix=fix,
+    )  # fmt: skip
 
 
-def _run_probe(runner: Runner, python: str, imports: tuple[str, ...]) -> dict[str, str]:
+def _run_probe(
+    runner: Runner, python: str, imports: tuple[str, ...], gpus: tuple[Device, ...], place: Path | None
+) -> dict[str, str]:
     """What the probe says, every check answered; SandboxFault where it did not get to its end."""
-    with tempfile.TemporaryDirectory(prefix="autoresearch-canary-") as home, traps(Path(home)) as target:
+    wanted = {"imports": imports, "gpus": len(gpus), "vendor": gpus[0].vendor if gpus else ""}
+    with temporary_folder("canary", place) as home, traps(home) as target:
         spec = RunSpec(
-            argv=(python, "-I", PROBE, json.dumps({**target, "imports": imports})),
+            argv=(python, "-I", PROBE, json.dumps({**target, **wanted})),
             folder=f"{home}/folder",
             scratch=f"{home}/scratch",
             log=f"{home}/log",
             read_only=(PROBE,),
             limits=LIMITS,
+            gpus=gpus,
         )
         outcome = runner.run(spec, threading.Event())
         said = Path(spec.log).read_text(errors="replace").strip()

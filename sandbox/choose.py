@@ -7,12 +7,14 @@ from pathlib import Path
 from sandbox.backend import BackEnd
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.canary import CanaryReport, prove
+from sandbox.devices import Device
 from sandbox.fault import SandboxFault
 from sandbox.guarantees import better
 from sandbox.landlocked import Landlocked
 from sandbox.namespaces import Namespaces
 from sandbox.outcome import Runner
 from sandbox.plain import Plain
+from sandbox.probe import KERNEL
 from sandbox.seatbelt import Seatbelt
 
 BACK_ENDS: dict[str, type[BackEnd]] = {"A": Bubblewrap, "B": Namespaces, "C": Landlocked, "M": Seatbelt}
@@ -35,22 +37,29 @@ class Chosen:
     reports: tuple[CanaryReport, ...] = ()
 
 
-def choose_runner(unsafe: bool = False, imports: tuple[str, ...] = ("torch",)) -> Chosen:
+def choose_runner(
+    unsafe: bool = False, imports: tuple[str, ...] = ("torch",), gpus: tuple[Device, ...] = (), place: Path | None = None
+) -> Chosen:
     """The best runner whose canary passes; with `unsafe` a plain process. SandboxFault, with the fix to type, if none does.
 
-    imports: what the interpreter must be able to import inside.
+    imports: what the interpreter must be able to import inside. gpus: the accelerators that torch must compute on there. place: a
+    folder beside which runs will have theirs: what cannot run there is not chosen.
     """
     if unsafe:
         return Chosen(Plain(), Plain.tier)
     reports: list[CanaryReport] = []
     for back_end in TIERS.values():
         runner = back_end()
-        reports.append(prove(runner, imports=imports))
+        reports.append(prove(runner, imports=imports, gpus=gpus, place=place))
         if reports[-1].ok:
             return Chosen(runner, runner.tier, tuple(reports))
-    tried = "\n".join(f"  tier {report.tier} ({report.back_end}): {report.reason}" for report in reports)
+    tried = "\n".join(f"  tier {report.tier} ({report.back_end}): {_why_not(report)}" for report in reports)
     tried = tried or f"  there is no tier for {sys.platform}"
     raise SandboxFault(f"this machine cannot isolate a run, so none is started:\n{tried}", _fix(reports))
+
+
+def _why_not(report: CanaryReport) -> str:
+    return f"{report.reason}; try: {report.fix}" if report.fix else report.reason
 
 
 def _fix(reports: list[CanaryReport]) -> str | None:
@@ -61,4 +70,6 @@ def _fix(reports: list[CanaryReport]) -> str | None:
         path = Path("/proc/sys") / switch
         if path.exists() and path.read_text().strip() == blocking:
             return command
+    if reports and all(KERNEL in report.reason for report in reports):
+        return reports[0].fix
     return better() or next((report.fix for report in reports if report.fix), None)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from sandbox.devices import run_variables
 from sandbox.outcome import RunSpec
 
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -11,6 +12,7 @@ THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
     """The whole environment of `spec`; HOME, temporary files and every cache lie in the run's own folder `private`."""
+    offline = {} if spec.network else {"HF_HUB_OFFLINE": "1"}
     cores = len(spec.cpus) or len(available_cpus())
     return {
         "PATH": f"{Path(spec.argv[0]).parent}:{SEARCH_PATH}",
@@ -23,10 +25,10 @@ def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": f"{private}/cache/inductor",
         "TRITON_CACHE_DIR": f"{private}/cache/triton",
         "CUDA_CACHE_PATH": f"{private}/cache/cuda",
-        "HF_HUB_OFFLINE": "1",
+        **offline,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
-        "CUDA_VISIBLE_DEVICES": ",".join(str(index) for index in spec.gpus),
+        **run_variables(spec.gpus),
         **dict.fromkeys(THREAD_COUNTS, str(cores)),
         **spec.environment,
     }

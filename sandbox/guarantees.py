@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-from sandbox import cgroup
+from sandbox import cgroup, landlock
 from sandbox.record import Record
 
 LACKS = {
@@ -15,6 +15,10 @@ LACKS = {
 IN_A_CONTAINER = (
     "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined …"
 )
+GPU_MEMORY = "polled through NVML (NVIDIA's, MIG slices too; not AMD's or Intel's); from documentation, not run on a GPU yet"
+
+
+NONE = "none was asked for: network, keys and files are open to the code; cores that are not its own are looked for each second"
 
 
 class Guarantee(Record):
@@ -41,9 +45,9 @@ class Attacked(Record):
 def guarantees(tier: str) -> tuple[Guarantee, ...]:
     """The promises of `tier` for this user on this machine; of tier "none" there are few."""
     if tier not in "ABCM":
-        return (Guarantee(what="isolation", held="no", how="none was asked for: network, keys and files are open to the code"),)
+        return (Guarantee(what="isolation", held="no", how=NONE),)
     return (
-        Guarantee(what="network", held="yes", how="denied, loopback too; only AF_UNIX sockets are made"),
+        Guarantee(what="network", held="yes", how=_network(tier)),
         Guarantee(what="keys and environment", held="yes", how="the environment is built anew; no other process's can be read"),
         _files(tier),
         _sockets(tier),
@@ -52,15 +56,38 @@ def guarantees(tier: str) -> tuple[Guarantee, ...]:
         _memory(tier),
         _process_count(tier),
         Guarantee(what="wall clock", held="yes", how="the harness's clock, looked at every 0.05 s"),
-        Guarantee(what="disk and output", held="yes", how="polled: a fast writer overshoots its quota for a moment"),
-        Guarantee(what="GPU memory", held="partly", how="polled through NVML; written from documentation, not run on a GPU yet"),
+        _disk(tier),
+        _cores(tier),
+        Guarantee(what="GPU memory", held="partly", how=GPU_MEMORY),
         Guarantee(what="kernel and drivers", held="no", how="a bug of theirs is a way out of every tier"),
     )
+
+
+def _disk(tier: str) -> Guarantee:
+    how = "polled: a fast writer overshoots its quota for a moment"
+    if tier == "M":
+        how = f"{how}; a file without a name that is still open is not seen"
+    elif os.geteuid() != 0:
+        how = f"{how}; a file that is unlinked, closed and mapped in part counts with that part, until the disk is nearly full"
+    return Guarantee(what="disk and output", held="yes", how=how)
+
+
+def _cores(tier: str) -> Guarantee:
+    if tier == "M":
+        return Guarantee(what="cores", held="no", how="macOS binds no process to cores")
+    return Guarantee(what="cores", held="yes", how="those that a run was given; to ask for others does nothing")
 
 
 def missing(tier: str) -> tuple[str, ...]:
     """What `tier` does not hold in full, a sentence each."""
     return tuple(f"{g.what}: {g.how}" for g in guarantees(tier) if g.held != "yes")
+
+
+def _network(tier: str) -> str:
+    how = "denied, loopback too; only AF_UNIX sockets are made; what you let use the network also reaches this machine's services"
+    if tier in "AB" and landlock.abi() < landlock.SCOPES_ABI:
+        return f"{how}, abstract sockets among them"
+    return how
 
 
 def _files(tier: str) -> Guarantee:
@@ -102,7 +129,7 @@ def _survivors(tier: str) -> Guarantee:
 def _memory(tier: str) -> Guarantee:
     if tier != "M" and cgroup.caps_memory():
         return Guarantee(what="memory", held="yes", how="capped by a control group")
-    how = "polled: a fast allocation overshoots its limit for a moment"
+    how = "polled: a fast allocation overshoots its limit for a moment; what sockets buffer is not seen"
     return Guarantee(what="memory", held="partly", how=how, fix=delegation())
 
 

@@ -4,13 +4,13 @@ The rows are those of the project's threat list. The attacks themselves are in s
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from sandbox import stages
+from sandbox import shares, stages
+from sandbox.devices import Device
 from sandbox.fault import SandboxFault
 from sandbox.guarantees import Attacked
+from sandbox.leftovers import temporary_folder
 from sandbox.outcome import Runner
 from sandbox.stages import NotHere, Stage
 from sandbox.traps import traps
@@ -53,6 +53,14 @@ ROWS: tuple[tuple[str, str, Judge], ...] = (
     ("leaves LD_PRELOAD, profiles, names for the next run", "a clean environment", stages.environment),
     ("writes its result after its exit", "dead before it is read", stages.late_results),
     ("keeps GPU memory after the kill", "checked before the next trial", stages.gpu_memory),
+    ("fills the disk where no path leads: deep folders, mappings, threads", "killed at the quota", shares.hidden_disk),
+    ("fills the disk with files that wait in a socket", "killed at the quota", shares.sent_disk),
+    ("fills the disk in a folder that it closes", "killed at the quota", shares.closed_disk),
+    ("takes memory that no process shows: mapped, of a dead thread", "killed, told as out of memory", shares.hidden_memory),
+    ("takes memory in files that wait in a socket", "killed, told as out of memory", shares.sent_memory),
+    ("takes its neighbour's cores", "has those that it was given", shares.cores),
+    ("writes to other processes and the kernel through /proc", "denied", shares.process_files),
+    ("has the log lead elsewhere: by a link, a second name, a FIFO", "refused", shares.log_link),
 )
 
 NOT_HELD = {
@@ -73,18 +81,25 @@ def not_held(tier: str) -> dict[int, str]:
     return NOT_HELD.get(tier, {}) | (NOT_HELD.get(f"{tier} as a user", {}) if os.geteuid() != 0 else {})
 
 
-def attack(runner: Runner, python: str, read_only: tuple[str, ...] = (), only: tuple[int, ...] = ()) -> Iterator[Attacked]:
-    """Try every row (or `only` those numbers) under `runner`, with `python` inside; yields a finding as each is done."""
+def attack(
+    runner: Runner, python: str, read_only: tuple[str, ...] = (), only: tuple[int, ...] = (), gpus: tuple[Device, ...] = ()
+) -> Iterator[Attacked]:
+    """Try every row (or `only` those numbers) under `runner`, with `python` inside; yields a finding as each is done.
+
+    gpus: every attack is given these, with all that a run on them can reach.
+    """
     for number, (does, must, judge) in enumerate(ROWS, 1):
         if not only or number in only:
-            yield _finding(number, does, must, runner.tier, *_try(judge, runner, python, read_only))
+            yield _finding(number, does, must, runner.tier, *_try(judge, runner, python, read_only, gpus))
 
 
-def _try(judge: Judge, runner: Runner, python: str, read_only: tuple[str, ...]) -> tuple[bool | None, str]:
+def _try(
+    judge: Judge, runner: Runner, python: str, read_only: tuple[str, ...], gpus: tuple[Device, ...]
+) -> tuple[bool | None, str]:
     """Whether it was held, None where there was nothing to attack; and what happened."""
-    with tempfile.TemporaryDirectory(prefix="autoresearch-hostile-") as home, traps(Path(home)) as targets:
+    with temporary_folder("hostile") as home, traps(home) as targets:
         try:
-            wrong = list(judge(Stage(runner, python, Path(home), targets, read_only)))
+            wrong = list(judge(Stage(runner, python, home, targets, read_only, gpus)))
         except NotHere as reason:
             return None, str(reason)
         except SandboxFault as fault:

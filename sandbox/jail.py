@@ -39,6 +39,9 @@ SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 SYS_MOUNT_SETATTR, SYS_LANDLOCK_CREATE, SYS_LANDLOCK_ADD, SYS_LANDLOCK_RESTRICT = 442, 444, 445, 446
 FAILED = 125
+POLLIN = 1
+REAP_MILLISECONDS = 500
+"""How long an orphan may wait to be reaped where its signal came too early to interrupt a wait."""
 
 
 def main() -> "NoReturn":
@@ -66,7 +69,7 @@ def told(size: int) -> bytes:
     """So many bytes from the harness; at their end it has died, or needs no launcher any more."""
     data = b""
     while len(data) < size:
-        chunk = os.read(int(sys.argv[1]), size - len(data))
+        chunk = os.read(plan_pipe(), size - len(data))
         if not chunk:
             os._exit(FAILED)
         data += chunk
@@ -86,9 +89,10 @@ def report(status: int, line: str) -> None:
 
 def supervise_namespace(plan: "Plan") -> "NoReturn":
     """Stay outside as the parent of the namespace's first process, so that this process's exit means that all are gone."""
-    prctl(PR_SET_PDEATHSIG, SIGKILL)
     uid, gid = os.geteuid(), os.getegid()
-    flags = NEW_MOUNTS | NEW_NET | NEW_IPC | NEW_UTS | NEW_PIDS | NEW_CGROUP
+    flags = NEW_MOUNTS | NEW_IPC | NEW_UTS | NEW_PIDS | NEW_CGROUP
+    if not plan["network"]:
+        flags |= NEW_NET
     check(libc("unshare", flags | (NEW_USER if plan["new_user"] else 0)), "unshare")
     if plan["new_user"]:
         write("/proc/self/setgroups", "deny")
@@ -103,24 +107,25 @@ def supervise_namespace(plan: "Plan") -> "NoReturn":
 
 
 def run_first_process(plan: "Plan") -> "NoReturn":
-    """Be pid 1: build what is not built, confine, start the command, reap; the kernel kills all that is left when this exits."""
+    """Be pid 1: build what is not built, confine, start the command, reap; the kernel kills all that is left when this exits.
+
+    It exits with the command, and when the plan's pipe ends, which tells that the harness has died. A death signal would not do:
+    the kernel sends it with the rights of the parent that dies, and bubblewrap has none over another uid.
+    """
     try:
-        prctl(PR_SET_PDEATHSIG, SIGKILL)
         if plan["supervise"] == "namespace":
             build_root(plan)
-        confine(plan)
-        prctl(PR_SET_PDEATHSIG, SIGKILL)  # changing the uid cleared it
+        confine(plan, paths=False)
         on_signals((SIGINT, SIGTERM, SIGHUP), SIG_IGN)
         told(1)  # that the harness has put this process into its control group
         command = os.fork()
         if command == 0:
             on_signals((SIGINT, SIGTERM, SIGHUP), SIG_DFL)
+            restrict_paths(plan["landlock"])
             become(plan)
         for standard in (0, 1, 2):
             os.close(standard)
-        reaped = 0
-        while reaped != command:
-            reaped, state = os.wait()
+        state = wait_for(command, (plan_pipe(),))
     except BaseException as error:
         text = f"{type(error).__name__}: {error}".encode("ascii", "backslashreplace").decode().replace("\\", "/")
         report(plan["status"], '{"error": "' + text.replace('"', "'") + '"}')
@@ -129,19 +134,72 @@ def run_first_process(plan: "Plan") -> "NoReturn":
     os._exit(0)
 
 
-def report_end(plan: "Plan", state: int) -> None:
+def wait_for(child: int, pipes: "tuple[int, ...]") -> "int | None":
+    """Reap until `child` has ended and return its status; None when one of `pipes` ends before."""
+    _signal.signal(_signal.SIGCHLD, lambda *_: None)  # so that an orphan's end interrupts the wait
+    exits: tuple[int, ...] = ()
+    try:  # noqa: SIM105  contextlib takes time to import
+        exits = (os.pidfd_open(child),)
+    except (OSError, AttributeError):
+        pass  # an old kernel: the child's signal tells, or the next look
+    while True:
+        ready = readable((*exits, *pipes), REAP_MILLISECONDS)
+        reaped, state = os.waitpid(-1, os.WNOHANG)
+        while reaped:
+            if reaped == child:
+                return state
+            reaped, state = os.waitpid(-1, os.WNOHANG)
+        if any(pipe in ready for pipe in pipes):
+            return None
+
+
+def readable(descriptors: "tuple[int, ...]", milliseconds: int) -> "list[int]":
+    """Return those that can be read or are at their end, after at most so long."""
+    asked = b"".join(packed(4, descriptor) + packed(2, POLLIN, 0) for descriptor in descriptors)
+    answer = (Byte * len(asked)).from_buffer_copy(asked)
+    libc("poll", answer, len(descriptors), milliseconds)
+    said = bytes(answer)
+    return [descriptor for place, descriptor in enumerate(descriptors) if said[8 * place + 6 : 8 * place + 8] != b"\0\0"]
+
+
+def plan_pipe() -> int:
+    """The pipe that the plan came through; its end tells that the harness has died or is done with this run."""
+    return int(sys.argv[1])
+
+
+def report_end(plan: "Plan", state: "int | None") -> None:
+    """Tell how the command ended; nothing where it did not."""
+    if state is None:
+        return
     code = os.waitstatus_to_exitcode(state)
     report(plan["status"], f'{{"exited": {code}}}' if code >= 0 else f'{{"signal": {-code}}}')
 
 
 def supervise_tree(plan: "Plan") -> "NoReturn":
-    """Stay outside as the one that every orphan of the tree comes to, so that having no child left means that all are gone.
+    """Stay outside, twice: this process and its only child are both such that every orphan below them comes to them.
 
-    SIGTERM, which the harness sends and the kernel sends when the harness has died, ends the tree.
+    The inner one ends the tree when the command has ended, when the harness has died (its plan's pipe ends) or when the outer
+    one has; the outer one, when the harness has died, when it is told to (SIGTERM) or when the inner one has died, whose children
+    come to it then. Each exits when it has no child left, so that the end of the status pipe means that all are gone.
     """
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     _signal.signal(SIGTERM, lambda *_: end_tree(plan))
-    prctl(PR_SET_PDEATHSIG, SIGTERM)
+    outer_lives, outer_holds = os.pipe()
+    inner = os.fork()
+    if inner == 0:
+        os.close(outer_holds)
+        supervise_command(plan, outer_lives)
+    os.close(outer_lives)
+    report(plan["status"], f'{{"inner": {inner}}}')
+    for standard in (0, 1, 2):
+        os.close(standard)
+    wait_for(inner, (plan_pipe(),))
+    end_tree(plan)
+
+
+def supervise_command(plan: "Plan", outer_lives: int) -> "NoReturn":
+    """Be the inner one of the two; `outer_lives` is a pipe that ends with the outer one."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     command = os.fork()
     if command == 0:
         on_signals((SIGTERM,), SIG_DFL)
@@ -150,10 +208,7 @@ def supervise_tree(plan: "Plan") -> "NoReturn":
         become(plan)
     for standard in (0, 1, 2):
         os.close(standard)
-    reaped = 0
-    while reaped != command:
-        reaped, state = os.wait()
-    report_end(plan, state)
+    report_end(plan, wait_for(command, (plan_pipe(), outer_lives)))
     end_tree(plan)
 
 
@@ -161,7 +216,9 @@ def end_tree(plan: "Plan") -> "NoReturn":
     """Kill until no child is left to wait for, then exit."""
     try:
         while True:
-            kill_uid(*plan["become"]) if plan["become"] else kill_descendants()
+            if plan["become"]:
+                kill_uid(*plan["become"])
+            kill_descendants()
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
             time.sleep(0.001)
@@ -232,25 +289,40 @@ def build_root(plan: "Plan") -> None:
     """Make a root of nothing but the plan's mounts, and leave the machine's own behind."""
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     sources = [os.open(source, os.O_PATH | os.O_CLOEXEC) for source, *_ in plan["binds"]]
+    nothing = os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)
     root = "/tmp"  # every machine has one, and from here on nothing outside is looked up by name
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m")
     for path, mode, size in plan["tmpfs"]:
         os.makedirs(root + path, 0o755, exist_ok=True)
         mount("tmpfs", root + path, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode:o}" + (f",size={size}" if size else ""))
     for (_, target, kind), source in zip(plan["binds"], sources, strict=True):
-        bind(source, root + target, kind)
+        if kind == "hidden":
+            hide(source, nothing, root + target)
+        else:
+            bind(source, root + target, kind)
     for target, text in plan["links"]:
         os.makedirs(os.path.dirname(root + target), 0o755, exist_ok=True)
         os.symlink(text, root + target)
     os.makedirs(root + "/proc", exist_ok=True)
     mount("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    for source in sources:
+    for (_, target, kind), source in zip(plan["binds"], sources, strict=True):
+        if kind == "hidden":
+            set_mount_attributes(root + target, ATTR_RDONLY, recursive=False)
         os.close(source)
+    os.close(nothing)
     set_mount_attributes(root, ATTR_RDONLY, recursive=False)
     os.chdir(root)
     syscall(SYS_PIVOT_ROOT[machine], "pivot_root", b".", b".")
     check(libc("umount2", b".", MNT_DETACH), "leave the old root")
     os.chdir("/")
+
+
+def hide(source: int, nothing: int, target: str) -> None:
+    """Put an empty folder, or a device that cannot be opened there, over what `source` is at `target`."""
+    if os.path.isdir(f"/proc/self/fd/{source}"):
+        mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m")
+    else:
+        bind(nothing, target, "ro")
 
 
 def bind(source: int, target: str, kind: str) -> None:
@@ -269,10 +341,11 @@ def bind(source: int, target: str, kind: str) -> None:
 # ---------------------------------------------------------------- rights
 
 
-def confine(plan: "Plan") -> None:
-    """Limits first, then identity, then Landlock and seccomp, after which nothing here could be undone."""
-    if plan["die_with_parent"]:
-        prctl(PR_SET_PDEATHSIG, SIGKILL)
+def confine(plan: "Plan", paths: bool = True) -> None:
+    """Limits first, then identity, then Landlock and seccomp, after which nothing here could be undone.
+
+    paths: with Landlock. A rule on /proc/self is about the process that makes it, so a first process leaves it to its child.
+    """
     if plan["score_for_killing"]:
         write("/proc/self/oom_score_adj", "1000")
     if plan["cpus"]:
@@ -294,7 +367,7 @@ def confine(plan: "Plan") -> None:
         drop_capabilities()
         prctl(PR_SET_DUMPABLE, 0)  # until exec, nobody of this uid may look into this process
         prctl(PR_SET_NO_NEW_PRIVS, 1)
-        if plan["landlock"]:
+        if paths:
             restrict_paths(plan["landlock"])
         install_filter(plan["filter"])
 
@@ -310,8 +383,10 @@ def drop_capabilities() -> None:
     syscall(SYS_CAPSET[machine], "capset", packed(4, 0x20080522, 0), packed(4, *[0] * 6))
 
 
-def restrict_paths(rules: "Plan") -> None:
+def restrict_paths(rules: "Plan | None") -> None:
     """Landlock: `rules` has the handled masks (fs, net, scope) and (path, allowed mask) pairs; a missing path is skipped."""
+    if not rules:
+        return
     attributes = packed(8, rules["fs"], rules["net"], rules["scope"])
     ruleset = syscall(SYS_LANDLOCK_CREATE, "landlock", attributes, rules["size"], 0)
     for path, allowed in rules["paths"]:

@@ -17,6 +17,8 @@ FILE_ONLY = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 UNLISTED = READ_FILE | WRITE_FILE | TRUNCATE | MAKE_FILE | REMOVE_FILE
 BIND_TCP_AND_CONNECT_TCP = 3
 SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3
+SCOPES_ABI = 6
+"""The first version that keeps signals and abstract sockets in: Linux 6.12."""
 RULESET_BYTES = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16}  # the struct grew with the ABI; 24 from 6 on
 
 
@@ -29,23 +31,32 @@ def abi() -> int:
 
 
 def rules(
-    version: int, *, readable: Iterable[str], writable: Iterable[str], devices: Iterable[str], unlisted: Iterable[str] = ()
+    version: int,
+    *,
+    readable: Iterable[str],
+    writable: Iterable[str],
+    devices: Iterable[str],
+    unlisted: Iterable[str] = (),
+    listed: Iterable[str] = (),
+    network: bool = False,
 ) -> dict[str, Any] | None:
     """The launcher's ruleset for ABI `version`; None without Landlock. Folders count with all that is beneath them.
 
-    unlisted: folders in which a command may make and use files, and find none whose name it does not know.
+    unlisted: folders in which a command may make and use files, and find none whose name it does not know. listed: folders whose
+    names it may list, and of which it may read nothing. network: TCP is open.
     """
     if version < 1:
         return None
     handled = FIRST_ABI | (REFER if version >= 2 else 0) | (TRUNCATE if version >= 3 else 0)
     handled |= IOCTL_DEV if version >= 5 else 0
     grants = [(path, READ if Path(path).is_dir() else READ & FILE_ONLY) for path in readable]
+    grants += [(path, READ_DIR) for path in listed]
     grants += [(path, handled) for path in writable]
     grants += [(path, UNLISTED & handled) for path in unlisted]
     grants += [(path, (READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV) & handled) for path in devices]
     return {
         "fs": handled,
-        "net": BIND_TCP_AND_CONNECT_TCP if version >= 4 else 0,
+        "net": BIND_TCP_AND_CONNECT_TCP if version >= 4 and not network else 0,
         "scope": SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if version >= 6 else 0,
         "size": RULESET_BYTES.get(version, 24),
         "paths": grants,

@@ -10,9 +10,6 @@ from sandbox.fault import SandboxFault
 from sandbox.outcome import RunSpec
 from sandbox.segments import Segments
 
-LEAST_ABI = 6
-"""The first Landlock that keeps signals and abstract sockets in: Linux 6.12."""
-
 
 class Landlocked(BackEnd):
     """Our launcher puts up the walls, and is the parent that every orphan of the run comes to.
@@ -26,8 +23,10 @@ class Landlocked(BackEnd):
 
     @contextmanager
     def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
-        if landlock.abi() < LEAST_ABI:
-            raise SandboxFault(f"this kernel has version {landlock.abi()} of Landlock, and {LEAST_ABI} is needed (Linux 6.12)")
+        if landlock.abi() < landlock.SCOPES_ABI:
+            raise SandboxFault(
+                f"this kernel has version {landlock.abi()} of Landlock, and {landlock.SCOPES_ABI} is needed (Linux 6.12)"
+            )
         with plan.prepare(spec, walls="paths") as prepared:
             if prepared.identity == (plan.NOBODY, plan.NOBODY):
                 raise SandboxFault("this container maps no user that a run could have for itself")

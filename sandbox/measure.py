@@ -1,19 +1,21 @@
 """One measurement: train in one sandbox, score, and say what came of it; a failure is a result with a name, never a number."""
 
 import os
-import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from pydantic import FiniteFloat
 
 from sandbox.budget import Budget
+from sandbox.deadline import LATE_SECONDS, Deadline
+from sandbox.devices import Device
+from sandbox.opened import FirstOpen
 from sandbox.outcome import (
+    Audit,
     Cancelled,
     Crashed,
     Finished,
@@ -27,13 +29,11 @@ from sandbox.outcome import (
 )
 from sandbox.printed import Point, Value, read_curve, read_summary
 from sandbox.record import Record
-from sandbox.sealed import BFLOAT16_TOLERANCE, FLOAT32_TOLERANCE, Ended, Invalid, Validation, score
+from sandbox.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
+from sandbox.sealed import Validation
 from sandbox.text import last_words, one_line, tail
-from sandbox.weights import FOLDER, NAME, BadWeights, NoWeights, Weights, take_weights
+from sandbox.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
-SCORER = str(Path(__file__).with_name("scorer.py"))
-# Scoring is a small part of a trial; a model that takes longer than training may is not being scored but doing something else.
-MIN_SCORE_SECONDS = 120.0
 # Bits per byte that a summary may claim: 8 is knowing nothing, 0.0 and 100.0 are what scripts print for a failure.
 ABSURD_BPB = 100.0
 
@@ -45,7 +45,10 @@ class Job(Record):
     """What to measure. folder: the exported workspace, with `train` in it. scratch: empty, writable. log: outside of both.
 
     data: the prepared data's root (sealed scores). read_only: what else the training may read. score: sealed computes bits per
-    byte from the saved weights; printed believes the summary's val_bpb. python: the interpreter that trains and scores.
+    byte from the saved weights; printed believes the summary's val_bpb. audit: how much of a sealed score is audited. python:
+    the interpreter that trains and scores. hidden: as in RunSpec, for the training and the scoring. deadline: what the training's
+    time is judged by; None where it is not. own_data: the training data in a folder that only this training opens, which tells
+    when it did; None where there is none.
     """
 
     folder: str
@@ -54,22 +57,32 @@ class Job(Record):
     log: str
     data: str | None
     read_only: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     budget: Budget
     seed: int
     limits: Limits
     score: Literal["sealed", "printed"]
+    audit: Audit = "usual"
     cpus: tuple[int, ...] = ()
-    gpus: tuple[int, ...] = ()
+    gpus: tuple[Device, ...] = ()
     python: str = sys.executable
+    deadline: Deadline | None = None
+    own_data: str | None = None
 
 
 class Measured(Record):
-    """A score in bits per byte, with what it took. seconds: the training's, on the harness's clock."""
+    """A score in bits per byte, with what it took. seconds: the training's, on the harness's clock.
+
+    startup: seconds until it first opened its tokens (0 if never), None where nobody watched. cut: it was ended at its
+    deadline, and the weights that lay there were scored.
+    """
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
     score: Literal["sealed", "self-reported"]
     seconds: float
+    startup: float | None = None
+    cut: bool = False
     score_seconds: float = 0.0
     peak_memory_bytes: int | None = None
     parameters: int | None = None
@@ -78,12 +91,13 @@ class Measured(Record):
 
 
 class Unscored(Record):
-    """No score, and why: detail in one line, tail from the log, escaped."""
+    """No score, and why: detail in one line, tail from the log, escaped. overshot: it trained longer than its budget allows."""
 
     kind: Literal["unscored"] = "unscored"
     status: Status
     detail: str
     tail: str = ""
+    overshot: bool = False
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
     curve: tuple[Point, ...] = ()
@@ -103,15 +117,52 @@ def measure(
 ) -> Measured | Unscored | Stopped:
     """Train, then score. Raises SandboxFault only."""
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
-    outcome = runner.run(_training(job), cancel)
+    if job.score == "printed":
+        return _run(job, None, runner, cancel, on_scoring)
+    with scoring_room(Path(job.folder), Path(job.scratch)) as room:
+        return _run(job, room, runner, cancel, on_scoring)
+
+
+def _run(
+    job: Job, room: Path | None, runner: Runner, cancel: threading.Event, on_scoring: Callable[[], None]
+) -> Measured | Unscored | Stopped:
+    """Train and score. room: where to score, which the training cannot have touched; None for a printed score."""
+    with FirstOpen(Path(job.own_data) / "tokens.bin" if job.own_data else None) as opened:
+        outcome = runner.run(_training(job), cancel)
     if isinstance(outcome, Cancelled):
         return Stopped(seconds=outcome.usage.seconds, peak_memory_bytes=outcome.usage.peak_memory_bytes)
-    if not isinstance(outcome, Finished):
+    cut = _was_cut(job, outcome)
+    overshot = "" if cut else _overshot(job, outcome, opened.seconds)
+    if overshot:
+        return _unscored(job, outcome, "invalid", overshot).model_copy(update={"overshot": True})
+    if not (isinstance(outcome, Finished) or cut):
         return _unscored(job, outcome, *_failure(outcome, job.log))
-    if job.score == "printed":
-        return _printed(job, outcome)
+    result = _scored(job, room, runner, cancel, outcome, on_scoring)
+    return result.model_copy(update={"startup": opened.seconds, "cut": cut}) if isinstance(result, Measured) else result
+
+
+def _scored(
+    job: Job, room: Path | None, runner: Runner, cancel: threading.Event, trained: Outcome, on_scoring: Callable[[], None]
+) -> Measured | Unscored | Stopped:
+    if room is None:
+        return _printed(job, trained)
     on_scoring()
-    return _sealed(job, runner, cancel, outcome)
+    return _sealed(job, room, runner, cancel, trained)
+
+
+def _was_cut(job: Job, outcome: Outcome) -> bool:
+    """Whether a training under a budget in seconds was ended in time at its deadline, and weights lie there to be scored."""
+    if not (isinstance(outcome, TimedOut) and job.deadline and job.deadline.budget.unit == "s" and job.score == "sealed"):
+        return False
+    in_time = outcome.usage.seconds <= job.deadline.seconds + LATE_SECONDS
+    return in_time and os.path.lexists(f"{job.scratch}/{FOLDER}/{NAME}")
+
+
+def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
+    """Why the training did not keep to its budget; empty where it did, or ended for another reason."""
+    if job.deadline is None or not isinstance(outcome, Finished | TimedOut):
+        return ""
+    return job.deadline.broken(outcome.usage.seconds, opened, killed=isinstance(outcome, TimedOut))
 
 
 def _training(job: Job) -> RunSpec:
@@ -121,16 +172,19 @@ def _training(job: Job) -> RunSpec:
         "AUTORESEARCH_BUDGET": str(job.budget),
         "AUTORESEARCH_SEED": str(job.seed),
     }
+    if job.deadline and job.deadline.budget.unit == "s":
+        environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
     read_only = job.read_only
     if job.data:
-        environment["AUTORESEARCH_DATA"] = f"{job.data}/train"
-        read_only = (*read_only, f"{job.data}/train")
+        data = job.own_data or f"{job.data}/train"
+        environment["AUTORESEARCH_DATA"] = data
+        read_only = (*read_only, data)
     if job.read_only:
         home = _home(job)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     return RunSpec(
         argv=(job.python, train.name), folder=str(train.parent), scratch=job.scratch, log=job.log, limits=job.limits,
-        read_only=read_only, environment=environment, cpus=job.cpus, gpus=job.gpus,
+        read_only=read_only, environment=environment, cpus=job.cpus, gpus=job.gpus, hidden=job.hidden,
     )  # fmt: skip
 
 
@@ -151,25 +205,24 @@ def _home(job: Job) -> str:
 # ---------------------------------------------------------------- failures
 
 
-def _failure(outcome: Outcome, log: str, what: str = "training") -> tuple[Status, str]:
+def _failure(outcome: Outcome, log: str) -> tuple[Status, str]:
     match outcome:
         case OutOfMemory():
-            return "oom", f"out of memory in {what}: {outcome.evidence}"
+            return "oom", f"out of memory in training: {outcome.evidence}"
         case TimedOut():
-            return "timeout", f"{what} was killed after {outcome.usage.seconds:.0f} s"
+            return "timeout", f"training was killed after {outcome.usage.seconds:.0f} s"
         case LimitExceeded():
-            return "crash", f"{what} was killed at its {outcome.limit} limit"
+            return "crash", f"training was killed at its {outcome.limit} limit"
         case Crashed(signal=int(signal)):
             return "crash", f"died of signal {signal}: {last_words(Path(log))}"
         case _:
             return "crash", last_words(Path(log)) or "exited with an error and no word"
 
 
-def _unscored(job: Job, outcome: Outcome, status: Status, detail: str, log: str | None = None) -> Unscored:
-    """`log`: where the failure is told, if not in the training's own."""
+def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscored:
     usage = outcome.usage
     return Unscored(
-        status=status, detail=one_line(detail), tail=tail(Path(log or job.log)) or tail(Path(job.log)), seconds=usage.seconds,
+        status=status, detail=one_line(detail), tail=tail(Path(job.log)), seconds=usage.seconds,
         peak_memory_bytes=usage.peak_memory_bytes, curve=read_curve(Path(job.log)), facts=_facts(job.log),
     )  # fmt: skip
 
@@ -181,7 +234,7 @@ def _facts(log: str) -> Facts:
 # ---------------------------------------------------------------- scores
 
 
-def _printed(job: Job, outcome: Finished) -> Measured | Unscored:
+def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
     value = read_summary(Path(job.log)).get("val_bpb")
     if isinstance(value, bool | str) or value is None:
         return _unscored(job, outcome, "crash", "it ended without a finite val_bpb in a summary behind ---")
@@ -190,71 +243,29 @@ def _printed(job: Job, outcome: Finished) -> Measured | Unscored:
     return _measured(job, outcome, float(value), "self-reported")
 
 
-def _sealed(job: Job, runner: Runner, cancel: threading.Event, trained: Finished) -> Measured | Unscored | Stopped:
-    with _room(job) as room:
-        try:
-            weights = take_weights(Path(job.scratch), room / NAME, job.limits.disk_bytes)
-        except NoWeights:
-            return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
-        except BadWeights as reason:
-            return _unscored(job, trained, "invalid", str(reason))
-        began = time.monotonic()
-        answer, scored = _converse(job, room, weights, runner, cancel)
-    if isinstance(scored, Cancelled):
-        return Stopped()
-    if isinstance(answer, float):
-        return _measured(job, trained, answer, "sealed", time.monotonic() - began, weights.parameters)
-    if isinstance(scored, OutOfMemory | TimedOut | LimitExceeded):
-        return _unscored(job, trained, *_failure(scored, _scoring_log(job), "scoring"), _scoring_log(job))
-    words = last_words(Path(_scoring_log(job))) if isinstance(answer, Ended) else ""
-    return _unscored(job, trained, "invalid", f"{answer}: {words}" if words else str(answer), _scoring_log(job))
-
-
-@contextmanager
-def _room(job: Job) -> Iterator[Path]:
-    """A folder beside scratch, where the training cannot have put anything; gone afterwards."""
-    room = Path(f"{job.scratch}.scoring")
-    shutil.rmtree(room, ignore_errors=True)
-    (room / "scratch").mkdir(parents=True)
-    try:
-        yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
-
-
-def _converse(job: Job, room: Path, weights: Weights, runner: Runner, cancel: threading.Event) -> tuple[float | Invalid, Outcome]:
-    """The score or why there is none, and how the scorer ended."""
+def _sealed(job: Job, room: Path, runner: Runner, cancel: threading.Event, trained: Outcome) -> Measured | Unscored | Stopped:
     assert job.data is not None, "a sealed score needs data"
-    validation = Validation.read(Path(f"{job.data}/val"))
-    tolerance = BFLOAT16_TOLERANCE if job.gpus else FLOAT32_TOLERANCE
-    answers: list[float | Invalid] = []
-
-    def dialogue(stdin: BinaryIO, stdout: BinaryIO) -> None:
-        try:
-            answers.append(score(validation, stdin, stdout, int.from_bytes(os.urandom(8)), tolerance))
-        except Invalid as reason:
-            answers.append(reason)
-
-    outcome = runner.converse(_scoring(job, room, weights, validation.vocabulary), cancel, dialogue)
-    return answers[0], outcome
-
-
-def _scoring(job: Job, room: Path, weights: Weights, vocabulary: int) -> RunSpec:
-    train = Path(job.folder) / job.train
-    seconds = max(MIN_SCORE_SECONDS, job.limits.wall_seconds)
-    return RunSpec(
-        argv=(job.python, "-I", SCORER, str(train), weights.path, str(vocabulary)), folder=str(train.parent),
-        scratch=str(room / "scratch"), log=_scoring_log(job), limits=job.limits.model_copy(update={"wall_seconds": seconds}),
-        read_only=(SCORER, weights.path), cpus=job.cpus, gpus=job.gpus,
+    try:
+        weights = take_weights(Path(job.scratch), room / NAME, job.limits.disk_bytes)
+    except NoWeights:
+        return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
+    except BadWeights as reason:
+        return _unscored(job, trained, "invalid", str(reason))
+    began = time.monotonic()
+    candidate = Candidate(
+        folder=room / WORKSPACE, train=job.train, weights=weights.path, room=room, python=job.python, limits=job.limits,
+        cpus=job.cpus, gpus=job.gpus, hidden=job.hidden,
     )  # fmt: skip
-
-
-def _scoring_log(job: Job) -> str:
-    return str(Path(job.log).with_suffix(".scoring.log"))
+    answer = score_weights(candidate, Validation.read(Path(f"{job.data}/val")), job.audit, runner, cancel)
+    if isinstance(answer, Cancelled):
+        return Stopped()
+    if isinstance(answer, Unscorable):
+        return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
+    return _measured(job, trained, answer, "sealed", time.monotonic() - began, weights.parameters)
 
 
 def _measured(
-    job: Job, outcome: Finished, value: float, kind: Literal["sealed", "self-reported"],
+    job: Job, outcome: Outcome, value: float, kind: Literal["sealed", "self-reported"],
     seconds: float = 0.0, parameters: int | None = None,
 ) -> Measured:  # fmt: skip
     usage = outcome.usage

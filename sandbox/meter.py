@@ -1,19 +1,52 @@
-"""Reads what a running process tree uses: memory from /proc (or `ps`), disk by walking its scratch folder."""
+"""Reads what a running process tree uses, from /proc or `ps`: its processes, memory and cores; and how often to look."""
 
+import functools
 import os
-import stat
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox import ps
+from sandbox import held, ps
 
 KIB = 1024
-BYTES_PER_ENTRY = 4096
-"""What an empty file or folder counts for: a million of them also fill a disk."""
-UNREADABLE = 1 << 62
-"""What a folder counts for that the run closed to the harness: whatever it holds, it is more than the quota."""
 TMPFS_INSIDE = ("dev/shm", "tmp")
 HAS_PROC = Path("/proc/self").exists()
+
+
+TICK = 0.05
+"""Seconds between looks at the clock, the cancel event and the meters."""
+METER_SHARE = 0.02
+"""The share of one core that metering may take: a dear measurement is made less often."""
+LONGEST_PAUSE = 2.0
+"""Seconds between two measurements at the most, however dear they are."""
+
+
+@dataclass
+class Meter:
+    """Asks `read` for a number now and then: every tick while that takes little of the processor, rarer when it does not.
+
+    The pause does not follow the wall clock, which a busy machine stretches, and has a ceiling, which no run can lift.
+    """
+
+    read: Callable[[], int]
+    peak: int = 0
+    due: float = 0.0
+    urgent: Callable[[], bool] = lambda: False
+    """Whether there is reason to look before the pause is over."""
+    least: float = TICK
+    """Seconds between two looks at the least."""
+
+    def over(self, limit: int | None, now: float) -> bool:
+        if now < self.due and not self.urgent():
+            return False
+        before = time.thread_time()
+        value = self.read()
+        self.peak = max(self.peak, value)
+        pause = (time.thread_time() - before) / METER_SHARE
+        self.due = now + max(self.least, min(pause, LONGEST_PAUSE))
+        return limit is not None and value > limit
 
 
 def descendants(root: int, *, inclusive: bool) -> list[int]:
@@ -30,6 +63,17 @@ def descendants(root: int, *, inclusive: bool) -> list[int]:
     return found if inclusive else found[1:]
 
 
+def cores(pids: list[int]) -> set[int]:
+    """The cores that any thread of these processes may run on."""
+    found: set[int] = set()
+    for pid in pids:
+        with suppress(OSError):
+            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+                with suppress(OSError):
+                    found |= os.sched_getaffinity(int(thread))
+    return found
+
+
 def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool, segments: int = 0) -> int:
     """Bytes that the processes hold: anonymous pages (shared ones split), shared memory, unlinked and memory files.
 
@@ -40,61 +84,80 @@ def tree_memory(pids: list[int], scratch: str, *, private_tmpfs: bool, segments:
         return sum(row.rss for row in ps.table() if row.pid in pids)
     anonymous = shared = 0
     for pid in pids:
-        fields = _fields(f"/proc/{pid}/smaps_rollup") if len(pids) > 1 else {}
-        status = {} if fields else _fields(f"/proc/{pid}/status")
+        thread = held.with_memory(pid)
+        fields = _fields(f"{thread}/smaps_rollup") if len(pids) > 1 else {}
+        status = {} if fields else _fields(f"{thread}/status")
         anonymous += fields.get("Pss_Anon", 0) or status.get("RssAnon", 0)
         shared += fields.get("Pss_Shmem", 0) or status.get("RssShmem", 0)
-    files = _unlinked_files(pids)
-    on_disk = {os.stat(scratch).st_dev}  # noqa: PTH116
-    filled = segments
-    if private_tmpfs and pids:
-        for mount in TMPFS_INSIDE:
-            with suppress(OSError):
-                inside = f"/proc/{pids[0]}/root/{mount}"
-                usage = os.statvfs(inside)
-                filled += (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-                on_disk.add(os.stat(inside).st_dev)  # noqa: PTH116
-    filled += sum(size for (device, _), size in files.items() if device not in on_disk)
+    files = held.unlinked_files(pids)
+    filled = segments + (_private_tmpfs(pids) if private_tmpfs else 0)
+    devices = set(_memory_devices())
+    with suppress(OSError):
+        devices.discard(os.stat(scratch).st_dev)  # noqa: PTH116
+    filled += sum(size for (device, _), size in files.items() if device in devices)
     return anonymous + max(shared, filled)
 
 
-def disk_use(scratch: str, pids: list[int]) -> int:
-    """Bytes allocated beneath `scratch`, with a floor for each entry, and in files that were unlinked but are still open."""
-    device = os.stat(scratch).st_dev  # noqa: PTH116
-    hidden = sum(size for (where, _), size in _unlinked_files(pids).items() if where == device)
-    return hidden + _folder_use(scratch)
-
-
-def _folder_use(top: str) -> int:
-    total, pending = 0, [top]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as listing:
-                entries = list(listing)
-        except PermissionError:
-            return UNREADABLE
-        except OSError:  # gone meanwhile
-            continue
-        for entry in entries:
-            with suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                total += max(status.st_blocks * 512, BYTES_PER_ENTRY)
-                if stat.S_ISDIR(status.st_mode):
-                    pending.append(entry.path)
-    return total
-
-
-def _unlinked_files(pids: list[int]) -> dict[tuple[int, int], int]:
-    """(device, inode) to allocated bytes of regular files that only a descriptor still holds, memfd_create's included."""
-    found = {}
+def _private_tmpfs(pids: list[int]) -> int:
+    """Return the bytes in the file systems of memory that only this tree sees, through the first process that shows them."""
     for pid in pids:
+        root = f"{held.with_memory(pid)}/root"
         with suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-                with suppress(OSError):
-                    status = os.stat(f"/proc/{pid}/fd/{name}")  # noqa: PTH116
-                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-                        found[status.st_dev, status.st_ino] = status.st_blocks * 512
-    return found
+            return sum(_filled(f"{root}/{mount}") for mount in TMPFS_INSIDE)
+    return 0
+
+
+def _filled(path: str) -> int:
+    usage = os.statvfs(path)
+    return (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+
+
+@functools.cache
+def _memory_devices() -> frozenset[int]:
+    """Return the devices whose files are memory: the kernel's own, of memory files, and this machine's /dev/shm."""
+    found = set()
+    with suppress(OSError, AttributeError):
+        file = os.memfd_create("device")
+        found.add(os.fstat(file).st_dev)
+        os.close(file)
+    with suppress(OSError):
+        found.add(os.stat("/dev/shm").st_dev)  # noqa: PTH116
+    return frozenset(found)
+
+
+@dataclass
+class Memory:
+    """What the run in `scratch` with the processes `members` holds in memory, against `limit` bytes; see tree_memory."""
+
+    scratch: str
+    limit: int | None
+    members: Callable[[], list[int]]
+    private_tmpfs: bool
+    segments: Callable[[list[int]], int] = lambda _: 0
+    queues: held.Queues = field(default_factory=held.Queues)
+
+    def __post_init__(self) -> None:
+        self.shared_at_start = _shared_memory()
+
+    def read(self) -> int:
+        """Return the bytes that the run holds; where that is less than the machine's shared memory grew by, look deeper."""
+        pids = self.members()
+        segments = self.segments(pids)
+        total = tree_memory(pids, self.scratch, private_tmpfs=self.private_tmpfs, segments=segments)
+        grown = _shared_memory() - self.shared_at_start
+        if self.limit is None or total > self.limit or grown <= self.limit:
+            return total
+        if self.queues.hide(pids):
+            return max(total, grown)
+        files = {inode: size for (device, inode), size in held.unlinked_files(pids).items() if device in _memory_devices()}
+        private = _private_tmpfs(pids) if self.private_tmpfs else 0
+        shared = private + segments + sum(files.values()) + held.mapped_memory(pids, set(files))
+        return max(total, min(grown, shared))
+
+
+def _shared_memory() -> int:
+    """Return the bytes of shared memory on this machine, files of memory among them."""
+    return _fields("/proc/meminfo").get("Shmem", 0)
 
 
 def _fields(path: str) -> dict[str, int]:

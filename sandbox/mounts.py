@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sandbox.devices import device_files
 from sandbox.outcome import RunSpec
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
 SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf")
+NETWORK = (
+    "resolv.conf", "hosts", "host.conf", "gai.conf", "services", "protocols", "ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf",
+    "ca-certificates", "ca-certificates.conf", "pki/tls/certs", "pki/tls/openssl.cnf", "pki/ca-trust/extracted",
+    "crypto-policies",
+)  # fmt: skip
+"""What finding a host and checking its certificate reads in /etc; no private keys."""
 HARDWARE = ("/sys/devices/system",)  # torch reads the processor's layout there
 DEVICES = ("null", "zero", "full", "random", "urandom")
-GPU_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 DEVICE_LINKS = (("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"), ("/dev/stdout", "/proc/self/fd/1"),
                 ("/dev/stderr", "/proc/self/fd/2"))  # fmt: skip
 PREFIX_PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "include", "pyvenv.cfg")
@@ -23,22 +29,40 @@ MAX_LINKS = 40
 
 @dataclass(frozen=True)
 class Bind:
-    """Shows the resolved path `source` at `target`; "dev" is a device node."""
+    """Shows the resolved path `source` at `target`; "dev" is a device node, "hidden" puts something empty there instead."""
 
     source: str
     target: str
-    kind: Literal["ro", "rw", "dev"] = "ro"
+    kind: Literal["ro", "rw", "dev", "hidden"] = "ro"
 
 
 def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]:
     """Every bind of `spec`, parents before children; FileNotFoundError names a path of the spec that is missing."""
-    found = {bind.target: bind for bind in _machine((spec.argv[0], *interpreters), bool(spec.gpus))}
+    executables = (spec.argv[0], *interpreters)
+    found = {bind.target: bind for bind in _machine(executables, bool(spec.gpus))}
+    if spec.network:
+        found |= {bind.target: bind for bind in _network()}
     for path in (*spec.read_only, spec.folder):
         found[path] = Bind(str(Path(path).resolve(strict=True)), path)
     found[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
     found |= {node.target: node for node in device_nodes(spec)}  # looked for each time: CUDA's appear when it is first used
-    ordered = sorted(found.values(), key=lambda b: b.target.split("/"))
-    return tuple(b for b in ordered if not any(_shows(other, b) for other in ordered))
+    return tuple(sorted(found.values(), key=_depth))
+
+
+def layers(binds: tuple[Bind, ...], masks: tuple[Bind, ...]) -> tuple[Bind, ...]:
+    """Return `binds` with `masks` over them, parents before children, without those that another one shows already."""
+    needed = [bind for bind in binds if not any(_shows(other, bind) and not _parts(other, bind, masks) for other in binds)]
+    return tuple(sorted([*needed, *masks], key=_depth))
+
+
+def _depth(bind: Bind) -> list[str]:
+    return os.path.normpath(bind.target).split("/")
+
+
+def _parts(outer: Bind, inner: Bind, masks: tuple[Bind, ...]) -> bool:
+    """Return whether one of `masks` hides `inner` where `outer` would show it."""
+    between = [mask.target for mask in masks if inner.target.startswith(f"{mask.target}/")]
+    return any(target.startswith(f"{outer.target}/") for target in between)
 
 
 @functools.cache  # none of it moves while the harness runs, and looking takes milliseconds at each start
@@ -52,6 +76,13 @@ def _machine(executables: tuple[str, ...], gpus: bool) -> tuple[Bind, ...]:
 
 
 @functools.cache
+def _network() -> tuple[Bind, ...]:
+    """What a run with a network sees besides, to find hosts and to check certificates."""
+    paths = [f"/etc/{name}" for name in NETWORK]
+    return tuple(Bind(os.path.realpath(path), path) for path in paths if Path(path).exists())
+
+
+@functools.cache
 def links() -> tuple[tuple[str, str], ...]:
     """(path, text) of the symbolic links of the new root: a merged /usr's, and /dev's."""
     merged = tuple((path, str(Path(path).readlink())) for path in SYSTEM if Path(path).is_symlink())
@@ -59,9 +90,8 @@ def links() -> tuple[tuple[str, str], ...]:
 
 
 def device_nodes(spec: RunSpec) -> tuple[Bind, ...]:
-    """The harmless device nodes, and those of the run's own NVIDIA GPUs (from documentation: not run on such a machine)."""
-    gpus = (*(f"nvidia{index}" for index in spec.gpus), *GPU_DEVICES) if spec.gpus else ()
-    nodes = [f"/dev/{name}" for name in (*DEVICES, *gpus)]
+    """The harmless device nodes, and those of the run's own accelerators (from documentation: not run on such a machine)."""
+    nodes = [*(f"/dev/{name}" for name in DEVICES), *device_files(spec.gpus)]
     return tuple(Bind(node, node, "dev") for node in nodes if Path(node).exists())
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, BinaryIO, Literal, Protocol
 
 from pydantic import Field
 
+from sandbox.devices import Device
 from sandbox.record import Record
 
 MIB = 1 << 20
@@ -28,8 +29,12 @@ class RunSpec(Record):
 
     folder: working directory, read-only inside. scratch: the only writable place besides a private /tmp and /dev/shm;
     HOME and every cache live there. read_only: further files and folders that the command may read. log: where the
-    harness (not the command) writes stdout and stderr as they come; outside scratch. cpus, gpus: indices this run may
-    use; empty cpus means all, empty gpus means none.
+    harness (not the command) writes stdout and stderr as they come; outside scratch. cpus: the cores this run may use, by
+    index; none given means all. gpus: the accelerators; none given means none.
+
+    network: the run may use the network, services on this machine's loopback among it; only for what a user consented to,
+    never for a training. hidden: absolute paths whose contents the run must not see, although a folder above them is shown;
+    a path of folder, scratch or read_only that lies deeper inside one stays visible.
     """
 
     argv: tuple[str, ...] = Field(min_length=1)
@@ -40,7 +45,9 @@ class RunSpec(Record):
     read_only: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     cpus: tuple[int, ...] = ()
-    gpus: tuple[int, ...] = ()
+    gpus: tuple[Device, ...] = ()
+    network: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 class Usage(Record):
@@ -83,11 +90,11 @@ class TimedOut(Record):
 
 
 class LimitExceeded(Record):
-    """Killed for what it wrote to disk or printed."""
+    """Killed for what it wrote to disk or printed, or for using cores that are not its own."""
 
     kind: Literal["limit-exceeded"] = "limit-exceeded"
     usage: Usage
-    limit: Literal["disk", "output"]
+    limit: Literal["disk", "output", "cores"]
 
 
 class Cancelled(Record):
@@ -98,6 +105,9 @@ class Cancelled(Record):
 
 
 Outcome = Annotated[Finished | Crashed | OutOfMemory | TimedOut | LimitExceeded | Cancelled, Field(discriminator="kind")]
+
+Audit = Literal["usual", "full"]
+"""How much of a sealed score is audited (sandbox/scoring.py)."""
 
 Dialogue = Callable[[BinaryIO, BinaryIO], None]
 """Talks to a running command: (its stdin, its stdout). Raises to end the conversation; the tree is then killed."""

@@ -3,7 +3,6 @@
 import os
 import platform
 import resource
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sandbox import landlock, mounts, reach, seccomp
+from sandbox import hidden, landlock, mounts, reach, seccomp
 from sandbox.environment import trial_environment
 from sandbox.fault import SandboxFault
+from sandbox.leftovers import remove_tree
 from sandbox.outcome import MIB, RunSpec
 
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
@@ -53,18 +53,24 @@ def prepare(spec: RunSpec, *, walls: Walls, interpreters: tuple[str, ...] = ()) 
             _hand_over(spec, identity[0])
         environment = trial_environment(spec, private)
         try:
-            binds = mounts.binds(spec, interpreters) if walls != "none" else ()
+            binds = _binds(spec, interpreters) if walls != "none" else ()
         except FileNotFoundError as error:
             raise SandboxFault(f"cannot mount {error.filename}: there is no such file or folder") from error
         if walls == "paths":
             reach.check_paths(binds, identity)
+            reach.check_shared(binds, identity)
             reach.check_sockets(identity)
         shared = spec.limits.memory_bytes
         tmpfs = (("/tmp", 0o1777, min(PRIVATE_TMP_BYTES, shared or PRIVATE_TMP_BYTES)), ("/dev/shm", 0o1777, shared))
         plan = _plan(spec, environment, binds, tmpfs, identity, walls)
         yield Prepared(private, environment, identity, binds, tmpfs, plan)
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        remove_tree(Path(private))
+
+
+def _binds(spec: RunSpec, interpreters: tuple[str, ...]) -> tuple[mounts.Bind, ...]:
+    shown = mounts.binds(spec, interpreters)
+    return mounts.layers(shown, hidden.masks(shown, hidden.locations(spec)))
 
 
 def trial_identity() -> tuple[int, int]:
@@ -117,20 +123,20 @@ def _plan(
     identity: tuple[int, int] | None,
     walls: Walls,
 ) -> dict[str, Any]:
-    """The launcher's plan; back ends change `supervise`, `new_user` and `die_with_parent`, the start adds `status` and `join`."""
+    """The launcher's plan; back ends change `supervise` and `new_user`, the start adds `status` and `join`."""
     isolate = walls != "none"
     same_user = walls == "paths" and identity is None
     return {
         "supervise": "",  # or "namespace"; "first", of a namespace that is there; or "subreaper"
         "new_user": False,
-        "die_with_parent": False,
+        "network": spec.network,
         "score_for_killing": Path("/proc/self/oom_score_adj").exists(),
         "harden": isolate,
         "become": identity,
         "cpus": list(spec.cpus) if hasattr(os, "sched_setaffinity") else [],
         "limits": _resource_limits(spec, isolate=isolate, others=reach.tasks_of(os.geteuid()) if same_user else 0),
         "landlock": _landlock(spec, binds, walls),
-        "filter": seccomp.assemble(platform.machine(), same_user=same_user) if isolate else b"",
+        "filter": seccomp.assemble(platform.machine(), same_user, spec.network) if isolate else b"",
         "binds": [(b.source, b.target, b.kind) for b in binds],
         "tmpfs": list(tmpfs),
         "links": list(mounts.links()) if isolate else [],
@@ -144,14 +150,20 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
     """The second wall behind the mounts, or (paths) the only one; None without Landlock."""
     if walls == "none":
         return None
-    proc = ["/proc"] if spec.gpus else []  # CUDA names its threads there
+    proc = ["/proc/self"] if spec.gpus else []  # CUDA names its threads there
     devices = [bind.target for bind in binds if bind.kind == "dev"]
     if walls == "mounts":
         writable = [spec.scratch, "/tmp", "/dev/shm", *proc]
-        return landlock.rules(landlock.abi(), readable=["/"], writable=writable, devices=devices)
-    readable = [*(bind.target for bind in binds if bind.kind == "ro"), "/proc"]
+        return landlock.rules(landlock.abi(), readable=["/"], writable=writable, devices=devices, network=spec.network)
+    places = hidden.locations(spec)
+    granted = [grant for bind in binds if bind.kind == "ro" for grant in hidden.visible(bind.source, places)]
+    readable = [*(path for path, whole in granted if whole), "/proc"]
+    listed = [path for path, whole in granted if not whole]
     writable = [spec.scratch, *proc]
-    return landlock.rules(landlock.abi(), readable=readable, writable=writable, devices=devices, unlisted=["/dev/shm"])
+    return landlock.rules(
+        landlock.abi(), readable=readable, writable=writable, devices=devices, unlisted=["/dev/shm"], listed=listed,
+        network=spec.network,
+    )  # fmt: skip
 
 
 def _resource_limits(spec: RunSpec, *, isolate: bool, others: int) -> list[tuple[int, int]]:

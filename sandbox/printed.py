@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.redaction import redacted
 from sandbox.text import read_end
 
 Point = tuple[float, float]
@@ -65,7 +66,7 @@ def thin_curve(points: Sequence[Point]) -> tuple[Point, ...]:
 
 def parse_summary(text: str) -> dict[str, Value]:
     """The `key: value` lines behind the last line that reads `---`: at most 32 finite numbers and short words."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = redacted(text).replace("\r\n", "\n").split("\n")
     starts = [i for i, line in enumerate(lines) if line.rpartition("\r")[2].strip() == "---"]
     facts: dict[str, Value] = {}
     for line in lines[starts[-1] + 1 :] if starts else []:

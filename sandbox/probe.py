@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Target = dict[str, Any]
+KERNEL = "run a kernel on the GPU"
 
 
 def main() -> None:
@@ -19,6 +20,8 @@ def main() -> None:
     answers = {name: attempt(check, target) for name, check in CHECKS.items()}
     for name in target["imports"]:
         answers[f"import {name}"] = attempt(functools.partial(can_import, name), target)
+    if target["gpus"] and "torch" in target["imports"]:
+        answers[KERNEL] = attempt(compute, target)
     print("\n" + json.dumps(answers))
 
 
@@ -26,7 +29,7 @@ def attempt(check: Callable[[Target], bool], target: Target) -> str:
     """`yes`, `no`, or `no` with the error that stood in the way."""
     try:
         return "yes" if check(target) else "no"
-    except (OSError, ImportError, AttributeError) as error:
+    except (OSError, ImportError, AttributeError, RuntimeError, AssertionError) as error:
         return f"no ({type(error).__name__}: {error})"
 
 
@@ -34,11 +37,31 @@ def can_import(name: str, _: Target) -> bool:
     return importlib.import_module(name).__name__ == name
 
 
+def compute(target: Target) -> bool:
+    """Return whether torch sees exactly the run's accelerators, and each of them adds up numbers."""
+    torch = importlib.import_module("torch")
+    kind = "xpu" if target["vendor"] == "intel" else "cuda"
+    seen = getattr(torch, kind).device_count()
+    if seen != target["gpus"]:
+        raise RuntimeError(f"torch {torch.__version__} sees {seen} of {target['gpus']}")
+    return all(float(torch.ones(1024, device=f"{kind}:{index}").sum()) == 1024 for index in range(seen))
+
+
 def connect(family: int, address: Any) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as stream:
         stream.settimeout(2)
         stream.connect(address)
     return True
+
+
+def connect_file(path: str) -> bool:
+    """By its name in its folder: an address has no room for a long path."""
+    before = Path.cwd()
+    os.chdir(Path(path).parent)
+    try:
+        return connect(socket.AF_UNIX, Path(path).name)
+    finally:
+        os.chdir(before)
 
 
 def open_vsock(_: Target) -> bool:
@@ -81,7 +104,7 @@ CHECKS: dict[str, Callable[[Target], bool]] = {
     "connect to loopback": lambda target: connect(socket.AF_INET, ("127.0.0.1", target["port"])),
     "send a datagram": send_datagram,
     "connect to an abstract socket": lambda target: connect(socket.AF_UNIX, "\0" + target["abstract"]),
-    "connect to a socket file": lambda target: connect(socket.AF_UNIX, target["pathname"]),
+    "connect to a socket file": lambda target: connect_file(target["pathname"]),
     "open a VSOCK": open_vsock,
     "read a secret file": read_secret,
     "read a key in its environment": find_key,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.fault import SandboxFault
 from sandbox.mounts import Bind
+from sandbox.segments import SHM
 
 CONTROL_SOCKETS = (
     "/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock",
@@ -22,10 +23,19 @@ def check_paths(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None
     if identity is None:
         return
     for bind in binds:
+        if bind.kind == "hidden":
+            continue
         for parent in reversed(Path(bind.source).parents):
             if not parent.stat().st_mode & stat.S_IXOTH:
                 message = f"the run's own user cannot reach {bind.target}: {parent} is closed to others"
                 raise SandboxFault(message, f"chmod o+x {parent}   # to pass through, not to list")
+
+
+def check_shared(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None:
+    """SandboxFault where a run under the user's own uid may write what it must only read: all of /dev/shm is open to it."""
+    for bind in binds:
+        if identity is None and bind.kind == "ro" and bind.source.startswith(f"{SHM}/"):
+            raise SandboxFault(f"a run could write {bind.target}: it lies in {SHM}, which every run needs", "move it elsewhere")
 
 
 def check_sockets(identity: tuple[int, int] | None) -> None:

@@ -16,6 +16,7 @@ from typing import ClassVar
 from sandbox import mounts, plan, ps, supervise
 from sandbox.backend import BackEnd
 from sandbox.fault import SandboxFault
+from sandbox.hidden import locations
 from sandbox.launcher import Launcher, command, files
 from sandbox.outcome import RunSpec
 
@@ -45,6 +46,11 @@ BASE = """(version 1)
 METAL = """(allow iokit-open)
 (allow mach-lookup (global-name "com.apple.MTLCompilerService"))
 """
+NETWORK = """(allow network*)
+(allow system-socket)
+(allow mach-lookup (global-name "com.apple.SystemConfiguration.configd") (global-name "com.apple.trustd.agent"))
+(allow file-read* (subpath "/private/etc"))
+"""
 
 
 def profile(spec: RunSpec, interpreters: tuple[str, ...]) -> str:
@@ -57,7 +63,15 @@ def profile(spec: RunSpec, interpreters: tuple[str, ...]) -> str:
     scratch = _quoted(os.path.realpath(spec.scratch))
     writable = f"(allow file-read* file-write* process-exec file-map-executable (subpath {scratch}))\n"
     workers = f"(allow network-bind network-outbound network-inbound (subpath {scratch}))\n"  # DataLoader's socket files
-    return BASE + (METAL if spec.gpus else "") + programs + devices + writable + workers
+    hidden = "".join(f"(deny file-read* (subpath {_quoted(path)}))\n" for path in locations(spec))
+    again = [path for path in (*spec.read_only, spec.folder, spec.scratch) if _is_hidden(os.path.realpath(path), spec)]
+    shown = "".join(f"(allow file-read* (subpath {_quoted(os.path.realpath(path))}))\n" for path in again)
+    rules = programs + devices + writable + workers + hidden + shown  # the last one that fits decides
+    return BASE + (METAL if spec.gpus else "") + rules + (NETWORK if spec.network else "")
+
+
+def _is_hidden(path: str, spec: RunSpec) -> bool:
+    return any(path.startswith(f"{place}/") for place in locations(spec))
 
 
 def _quoted(path: str) -> str:

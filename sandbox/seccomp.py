@@ -1,7 +1,8 @@
 """The system-call filter: assembled by hand into classic BPF for x86_64 and aarch64, installed by the launcher.
 
 It lists what a training never needs and an attacker does; namespaces and Landlock hold the rest. Denied calls answer EPERM,
-sockets other than AF_UNIX (which DataLoader workers need) EAFNOSUPPORT, clone3 and calls newer than this list ENOSYS, so
+sockets other than AF_UNIX (which DataLoader workers need) EAFNOSUPPORT, sched_setaffinity does nothing and says that it worked
+(libraries pin their threads and go on; a run has the cores that it was given), clone3 and calls newer than this list ENOSYS, so
 that libraries take their fallback; a foreign architecture's entry point (int 0x80 on x86_64) kills the process.
 """
 
@@ -52,7 +53,7 @@ CLONE, CLONE3, SOCKET, SOCKETPAIR, IOCTL = (56, 220), (435, 435), (41, 198), (53
 PRLIMIT, SETAFFINITY, SETPRIORITY = (302, 261), (203, 122), (141, 140)
 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
-AF_UNIX = 1
+AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into the terminal that the harness was started from
 
 ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -62,11 +63,12 @@ CALL_NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets into struct seccomp_d
 
 
 @functools.cache
-def assemble(machine: str, same_user: bool = False) -> bytes:
+def assemble(machine: str, same_user: bool = False, network: bool = False) -> bytes:
     """The filter for `machine` (as os.uname names it), eight bytes an instruction; KeyError for an unknown machine.
 
     same_user: the command has the uid of the user and sees their processes and files. What the kernel lets it do to those by
     that uid is denied; changing a file's attributes does nothing and says so to nobody, for compilers do it to their own output.
+    network: sockets of the internet's two families may be made, too.
     """
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
     code = [
@@ -81,10 +83,12 @@ def assemble(machine: str, same_user: bool = False) -> bytes:
         number = numbers[column]
         if number is not None:
             code += _when(JUMP_EQUAL, number, errno.EPERM)
+    code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
     if same_user:
         code += _against_the_same_user(column)
-    for call in (SOCKET, SOCKETPAIR):
-        code += _on_argument(call[column], 0, [_instruction(JUMP_EQUAL, AF_UNIX, 1, 0), _fail(errno.EAFNOSUPPORT)])
+    families = (AF_UNIX, AF_INET, AF_INET6) if network else (AF_UNIX,)
+    code += _on_argument(SOCKET[column], 0, _only(families, errno.EAFNOSUPPORT))
+    code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
     typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
     code += _on_argument(IOCTL[column], 1, typing)
@@ -98,8 +102,7 @@ def _against_the_same_user(column: int) -> list[bytes]:
         if number is not None:
             code += _when(JUMP_EQUAL, number, SUCCESS)
     only_itself = [_instruction(JUMP_EQUAL, 0, 1, 0), _fail(errno.EPERM)]
-    for call in (PRLIMIT, SETAFFINITY):
-        code += _on_argument(call[column], 0, only_itself)
+    code += _on_argument(PRLIMIT[column], 0, only_itself)
     other_kind = [*only_itself, _instruction(LOAD, ARGUMENTS + 8), *only_itself]
     return [*code, *_on_argument(SETPRIORITY[column], 0, other_kind)]
 
@@ -115,6 +118,13 @@ def _fail(number: int) -> bytes:
 def _when(jump: int, value: int, number: int) -> list[bytes]:
     """Fail with `number` where the loaded word compares, else go on."""
     return [_instruction(jump, value, 0, 1), _fail(number)]
+
+
+def _only(values: tuple[int, ...], number: int) -> list[bytes]:
+    """Fail with `number` unless the loaded word is one of `values`."""
+    left = range(len(values), 0, -1)
+    jumps = [_instruction(JUMP_EQUAL, value, behind, 0) for value, behind in zip(values, left, strict=True)]
+    return [*jumps, _fail(number)]
 
 
 def _on_argument(call: int, index: int, checks: list[bytes]) -> list[bytes]:

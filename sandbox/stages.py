@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox import nvml, vram
 from sandbox.budget import Budget
+from sandbox.devices import Device
 from sandbox.measure import Job, Unscored, measure
 from sandbox.outcome import MIB, Crashed, Finished, LimitExceeded, Limits, Outcome, OutOfMemory, Runner, RunSpec, TimedOut
 from sandbox.printed import read_summary
@@ -21,10 +24,12 @@ from sandbox.text import read_end, tail
 from sandbox.weights import BadWeights, NoWeights, take_weights
 
 ATTACKS = Path(__file__).with_name("attacks")
-REACHED = "reached"
+REACHED, PLANTED = "reached", "planted"
 SECONDS = 30.0
 """Wall clock of an attack that should come back by itself."""
 SHORT = 1.0
+GPU_SECONDS = 15.0
+"""In which torch has loaded and holds its memory."""
 HOG, QUOTA = 512 * MIB, 32 * MIB
 MEMORY = 200 * MIB
 
@@ -41,6 +46,14 @@ class Ran:
     said: str
 
     @property
+    def answers(self) -> dict[str, str]:
+        """What came of each of its tries; nothing where it did not come to say."""
+        with suppress(IndexError, ValueError):
+            answers = json.loads(self.said.strip().splitlines()[-1])
+            return answers if isinstance(answers, dict) else {}
+        return {}
+
+    @property
     def reached(self) -> Iterator[str]:
         """What it should not have; also that it never came to say."""
         try:
@@ -52,33 +65,37 @@ class Ran:
 
 @dataclass
 class Stage:
-    """A runner, an interpreter to attack with, and the traps in `home`."""
+    """A runner, an interpreter to attack with, the traps in `home`, and the accelerators that every attack is given."""
 
     runner: Runner
     python: str
     home: Path
     targets: dict[str, Any]
     read_only: tuple[str, ...] = ()
+    gpus: tuple[Device, ...] = ()
 
     def __post_init__(self) -> None:
         self.mark = f"mark-{secrets.token_hex(8)}"
+        self.cancel = threading.Event()
         self.log = self.home / "log"
         self.scratch, self.folder = self.home / "scratch", self.home / "folder"
         ssh = str(Path.home() / ".ssh")
         known = {"home": str(self.home), "log": str(self.log), "mark": self.mark, "ssh": ssh, "uid": os.geteuid(), "hog": HOG}
         self.targets = {**self.targets, **known, "quota": QUOTA, "agent": os.environ.get("SSH_AUTH_SOCK")}
 
-    def run(self, name: str, read_only: tuple[str, ...] = (), form: str = "", **limits: Any) -> Ran:
-        """Make the attack `module.function`; `limits` are those of Limits."""
-        outcome = self.runner.run(self.spec(name, read_only, form, **limits), threading.Event())
+    def run(self, name: str, read_only: tuple[str, ...] = (), form: str = "", **given: Any) -> Ran:
+        """Make the attack `module.function`; `given` are fields of Limits, and `cpus` and `gpus` of RunSpec."""
+        outcome = self.runner.run(self.spec(name, read_only, form, **given), self.cancel)
         return Ran(outcome, read_end(self.log, 1 << 16))
 
-    def spec(self, name: str, read_only: tuple[str, ...] = (), form: str = "", **limits: Any) -> RunSpec:
+    def spec(self, name: str, read_only: tuple[str, ...] = (), form: str = "", **given: Any) -> RunSpec:
         targets = json.dumps({**self.targets, "form": form})
-        given = {"wall_seconds": SECONDS, "disk_bytes": QUOTA, **limits}
+        devices = {field: given.pop(field) for field in ("cpus", "gpus") if field in given}
+        limits = Limits(**{"wall_seconds": SECONDS, "disk_bytes": QUOTA, **given})
         return RunSpec(
             argv=(self.python, "-I", str(ATTACKS / "__main__.py"), name, targets), folder=str(self.folder), log=str(self.log),
-            scratch=str(self.scratch), limits=Limits(**given), read_only=(str(ATTACKS), *self.read_only, *read_only),
+            scratch=str(self.scratch), limits=limits, read_only=(str(ATTACKS), *self.read_only, *read_only),
+            **{"gpus": self.gpus, **devices},
         )  # fmt: skip
 
     def survivors(self) -> Iterator[str]:
@@ -201,7 +218,12 @@ def modules(stage: Stage) -> Iterator[str]:
     """The attack itself runs as the scorer does: isolated, in a folder whose names shadow what it imports."""
     for name in ("json.py", "socket.py", "sitecustomize.py", "usercustomize.py"):
         (stage.folder / name).write_text(f"open({str(stage.scratch / 'imported')!r}, 'w')\n")
-    yield from stage.run("escape.plant_modules").reached
+    ran = stage.run("escape.plant_modules")
+    yield from ran.reached
+    for path in [name for name, answer in ran.answers.items() if answer == PLANTED]:
+        if os.path.lexists(path):
+            Path(path).unlink()
+            yield f"{path}: made"
     if (stage.scratch / "imported").exists():
         yield "a module beside train.py was imported"
 
@@ -283,7 +305,13 @@ def late_results(stage: Stage) -> Iterator[str]:
 def gpu_memory(stage: Stage) -> Iterator[str]:
     if not Path("/dev/nvidiactl").exists():
         raise NotHere("no NVIDIA GPU here; sandbox/vram.py waits for the memory after every run")
-    yield from must_be(stage.run("exhaust.close_output", wall_seconds=SHORT), TimedOut)
+    if not stage.gpus:
+        raise NotHere("no GPU was given to the attacks; `make gpu-check` gives one")
+    before = nvml.memory_used(stage.gpus[0].name) or 0
+    yield from must_be(stage.run("exhaust.hold_gpu_memory", wall_seconds=GPU_SECONDS), TimedOut)
+    left = (nvml.memory_used(stage.gpus[0].name) or 0) - before
+    if left > vram.SLACK_BYTES:
+        yield f"{left} bytes of GPU memory are still held"
 
 
 # ---------------------------------------------------------------- forging

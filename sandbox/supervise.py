@@ -16,8 +16,11 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from sandbox import cgroup, evidence, meter
+from sandbox.disk import Disk, folder_use
 from sandbox.fault import SandboxFault
 from sandbox.launcher import Launcher
+from sandbox.log import Log
+from sandbox.meter import TICK, Memory, Meter
 from sandbox.outcome import (
     Cancelled,
     Crashed,
@@ -34,16 +37,13 @@ from sandbox.segments import Segments
 from sandbox.vram import Vram
 
 CHUNK = 1 << 16
-TICK = 0.05
-"""Seconds between looks at the clock, the cancel event and the meters."""
-METER_SHARE = 0.02
-"""The share of one core that metering may take: a dear measurement is made less often."""
+CORES_TICK = 1.0
 DEATH_SECONDS = 20.0
 """How long a killed tree may take to vanish; a process in an uninterruptible wait cannot be killed at all."""
 FAREWELL_SECONDS = 2.0
 """How long a command may run on after its dialogue has ended well."""
 
-Reason = Literal["wall", "memory", "vram", "disk", "output", "cancel", "dialogue"]
+Reason = Literal["wall", "memory", "vram", "disk", "output", "cores", "cancel", "dialogue"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Launch:
 
     namespace: whether the tree has a first process of its own, whose death is everybody's; a launcher that is a subreaper (see
     the plan) kills its tree itself; otherwise `sweep(pid)` kills the tree of `pid` and returns how many were left. segments: of
-    a run that shares /dev/shm.
+    a run that shares /dev/shm. counts_cores: whether it could take cores that are not its own, and is watched for it.
     """
 
     start: Callable[[bool], Launcher]
@@ -60,28 +60,11 @@ class Launch:
     namespace: bool
     sweep: Callable[[int], int] | None = None
     segments: Segments | None = None
+    counts_cores: bool = False
 
     @property
     def subreaper(self) -> bool:
         return bool(self.plan["supervise"] == "subreaper")
-
-
-@dataclass
-class Meter:
-    """Asks `read` for a number now and then: every tick while that is cheap, rarer when it is not."""
-
-    read: Callable[[], int]
-    peak: int = 0
-    due: float = 0.0
-
-    def over(self, limit: int | None, now: float) -> bool:
-        if now < self.due:
-            return False
-        before = time.monotonic()
-        value = self.read()
-        self.peak = max(self.peak, value)
-        self.due = now + max(TICK, (time.monotonic() - before) / METER_SHARE)
-        return limit is not None and value > limit
 
 
 def run(launch: Launch, spec: RunSpec, cancel: threading.Event) -> Outcome:
@@ -133,11 +116,15 @@ class _Tree:
     ready: bool = False
     dead: bool = False
     error: str | None = None
+    fault: SandboxFault | None = None
+    """What the harness itself could not do while the tree lived; it ends the tree."""
     exit_code: int | None = None
     signal: int | None = None
     first: int | None = None
     """The namespace's first process, as a pidfd."""
     first_pid: int = 0
+    inner: int = 0
+    """The second process of a launcher that is a subreaper."""
     resources: ExitStack = field(default_factory=ExitStack)
     """What is given back once the tree is dead."""
     ended: threading.Event = field(default_factory=threading.Event)
@@ -154,8 +141,8 @@ class _Tree:
     def _start(self) -> None:
         spec = self.spec
         self.kernel_kills = evidence.kernel_kills()
-        self.vram = Vram(spec.gpus)
-        self.log = self.resources.enter_context(open(spec.log, "wb", buffering=0))  # noqa: PTH123, SIM115
+        self.vram = Vram(spec.gpus, spec.limits.vram_bytes)
+        self.log = self.resources.enter_context(Log(spec.log))
         self.started = time.monotonic()
         self.launcher = self.launch.start(self.talking)
         self.resources.callback(self.launcher.close)
@@ -165,9 +152,14 @@ class _Tree:
         assert output is not None
         self.output, self.status = output.fileno(), self.launcher.status
         self.pidfd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
-        self.memory = Meter(self._memory)
+        segments = self.launch.segments.held if self.launch.segments else lambda _: 0
+        limit = spec.limits.memory_bytes
+        memory = Memory(spec.scratch, limit, self.members, self.launch.namespace, segments)
+        self.memory = Meter(memory.read)
+        self.disk_use = Disk(spec.scratch, spec.limits.disk_bytes, self.members)
         self.gpu_memory = Meter(self.vram.held)
-        self.disk = Meter(lambda: meter.disk_use(spec.scratch, self.members()))
+        self.foreign_cores = Meter(self._foreign_cores, least=CORES_TICK)
+        self.disk = Meter(self.disk_use.read, urgent=self.disk_use.urgent)
         for descriptor in (self.status, self.output):
             os.set_blocking(descriptor, False)
         self._send_plan()
@@ -206,29 +198,37 @@ class _Tree:
         """The pids of the tree, without the launcher and the namespace's first process."""
         if self.launch.namespace:
             return meter.descendants(self.first_pid, inclusive=False) if self.first_pid else []
-        return meter.descendants(self.process.pid, inclusive=not self.launch.subreaper)
+        pids = meter.descendants(self.process.pid, inclusive=not self.launch.subreaper)
+        return [pid for pid in pids if pid != self.inner]
 
-    def _memory(self) -> int:
-        pids = self.members()
-        segments = self.launch.segments.held(pids) if self.launch.segments else 0
-        return meter.tree_memory(pids, self.spec.scratch, private_tmpfs=self.launch.namespace, segments=segments)
+    def _foreign_cores(self) -> int:
+        """How many cores the tree may use that are not the run's; only a run without a filter can have any."""
+        given = set(self.spec.cpus)
+        if not given or not self.launch.counts_cores or not self.ready:
+            return 0
+        return len(meter.cores(self.members()) - given)
 
     def watch(self) -> None:
         """Until the tree has ended or must: log, look at the limits, then kill whatever is left and read the last words."""
         try:
             open_descriptors = [self.status, self.output]
-            while self.reason is None and self.error is None and self.process.poll() is None:
+            while self._may_go_on() and self.process.poll() is None:
                 waiting = [*open_descriptors, *([] if self.pidfd is None else [self.pidfd])]
                 readable = select_readable(waiting, TICK)
                 for descriptor in set(readable) & set(open_descriptors):
                     if not self._read(descriptor):
                         open_descriptors.remove(descriptor)
                 self.reason = self.reason or self._limit_passed()
+        except SandboxFault as fault:
+            self.fault = self.fault or fault
         finally:
             self.seconds = time.monotonic() - self.started
             self.kill()
             self._drain()
             self.ended.set()
+
+    def _may_go_on(self) -> bool:
+        return self.reason is None and self.error is None and self.fault is None
 
     def _limit_passed(self) -> Reason | None:
         now = time.monotonic()
@@ -245,6 +245,9 @@ class _Tree:
             return "vram"
         if self.disk.over(limits.disk_bytes, now):
             return "disk"
+        self.disk_use.check_floor()
+        if self.foreign_cores.over(0, now):
+            return "cores"
         return None
 
     def _read(self, descriptor: int) -> bool:
@@ -259,16 +262,24 @@ class _Tree:
                 self._note(json.loads(line))
             return bool(chunk)
         room = self.spec.limits.output_bytes - self.written
-        self.log.write(chunk[:room])
+        self._keep(chunk[:room])
         self.written += min(len(chunk), room)
         if len(chunk) > room:
             self.reason = self.reason or "output"
         return bool(chunk)
 
+    def _keep(self, output: bytes) -> None:
+        if self.fault is None:
+            try:
+                self.log.write(output)
+            except SandboxFault as fault:
+                self.fault = fault
+
     def _note(self, message: dict[str, Any]) -> None:
         self.ready = self.ready or "ready" in message
         self.error = message.get("error", self.error)
         self.signal = message.get("signal", self.signal)
+        self.inner = message.get("inner", self.inner)
         self.exit_code = message.get("exited", self.exit_code)
         if "child-pid" in message and self.first is None:
             self.first_pid = int(message["child-pid"])
@@ -314,15 +325,20 @@ class _Tree:
         self.vram.wait_until_released()
 
     def _end_subreaper(self) -> None:
-        """It kills its tree when told to end, and ends when it has no child left."""
+        """It kills its tree when told to end, and ends when it has no child left; if it was killed, its inner process does so."""
         self.process.terminate()
-        try:
+        deadline = time.monotonic() + DEATH_SECONDS
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(DEATH_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise SandboxFault("processes of a sandbox cannot be killed: they hang in the kernel") from None
+        while select_readable([self.status], deadline - time.monotonic()):
+            if not self._read(self.status):
+                return
+        raise SandboxFault("processes of a sandbox cannot be killed: they hang in the kernel")
 
     def outcome(self) -> Outcome:
-        """What the dead tree's life amounted to; SandboxFault where it never became the command."""
+        """What the dead tree's life amounted to; SandboxFault where it never became the command, or the harness failed."""
+        if self.fault:
+            raise self.fault
         capped = self.group.kills() if self.group else 0
         # What is summed up over processes that start and end meanwhile may count a page twice; the kernel counts it once.
         peak = (self.group.peak() if self.group and capped else 0) or self.memory.peak
@@ -340,9 +356,9 @@ class _Tree:
         if self.reason == "vram":
             found = f"killed at {self.gpu_memory.peak} bytes of {self.spec.limits.vram_bytes} on its GPU"
             return OutOfMemory(usage=usage, evidence=found)
-        if self.reason == "output":
-            return LimitExceeded(usage=usage, limit="output")
-        if self.reason == "disk" or meter.disk_use(self.spec.scratch, []) > self.spec.limits.disk_bytes:
+        if self.reason in ("output", "cores"):
+            return LimitExceeded(usage=usage, limit=self.reason)
+        if self.reason == "disk" or folder_use(self.spec.scratch, self.spec.limits.disk_bytes) > self.spec.limits.disk_bytes:
             return LimitExceeded(usage=usage, limit="disk")
         if self.reason == "dialogue":
             return Finished(usage=usage)
@@ -361,7 +377,7 @@ class _Tree:
         if self.exit_code is not None:
             return self.exit_code, None
         code = self.process.returncode
-        if self.launch.namespace:  # the first process itself was killed
+        if self.launch.namespace or self.launch.subreaper:  # what was to tell was killed
             return None, int(signal.SIGKILL)
         return (code, None) if code >= 0 else (None, -code)
 
@@ -375,4 +391,4 @@ def select_readable(descriptors: list[int], seconds: float) -> list[int]:
     waiting = select.poll()
     for descriptor in descriptors:
         waiting.register(descriptor, select.POLLIN)
-    return [descriptor for descriptor, _ in waiting.poll(seconds * 1000)]
+    return [descriptor for descriptor, _ in waiting.poll(max(0.0, seconds) * 1000)]

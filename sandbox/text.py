@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sandbox.redaction import redacted
+
 TAIL_CHARACTERS = 4000
 LINE_CHARACTERS = 300
 TRACEBACK = "Traceback (most recent call last):"
@@ -13,8 +15,8 @@ def escape(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` escaped and shortened to one line of a record."""
-    line = escape(text).replace("\n", " ")
+    """`text` escaped and shortened to one line of a record, without secrets."""
+    line = escape(redacted(text)).replace("\n", " ")
     return line if len(line) <= LINE_CHARACTERS else line[: LINE_CHARACTERS - 1] + "…"
 
 
@@ -33,8 +35,12 @@ def read_end(path: Path, size: int) -> str:
 
 
 def tail(path: Path) -> str:
-    """The end of a log as a human reads it: what a carriage return overwrote is gone, and nothing moves a cursor."""
-    lines = (line.rpartition("\r")[2] for line in read_end(path, 4 * TAIL_CHARACTERS).replace("\r\n", "\n").split("\n"))
+    """The end of a log as a human reads it: no secrets, nothing that moves a cursor, and not what a carriage return overwrote.
+
+    Secrets are taken out before the text is cut, so that no half of one stays.
+    """
+    end = redacted(read_end(path, 4 * TAIL_CHARACTERS))
+    lines = (line.rpartition("\r")[2] for line in end.replace("\r\n", "\n").split("\n"))
     return escape("\n".join(lines))[-TAIL_CHARACTERS:]
 
 

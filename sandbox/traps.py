@@ -27,7 +27,7 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
         addresses = [str(home / "elsewhere/socket"), *(["\0" + abstract] if sys.platform == "linux" else [])]
         for address in addresses:
             trap = stack.enter_context(socket.socket(socket.AF_UNIX))
-            trap.bind(address)
+            _bind(trap, address)
             trap.listen()
         (home / "elsewhere/socket").chmod(0o777)
         bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={**os.environ, KEY: value})
@@ -47,6 +47,18 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
             "folder": str(home / "folder"),
             "scratch": str(home / "scratch"),
         }
+
+
+def _bind(trap: socket.socket, address: str) -> None:
+    """Bind to an address that may be longer than one of a socket can be: by way of a descriptor of its folder."""
+    if sys.platform != "linux" or address.startswith("\0"):
+        trap.bind(address)
+        return
+    folder = os.open(Path(address).parent, os.O_PATH | os.O_CLOEXEC)
+    try:
+        trap.bind(f"/proc/self/fd/{folder}/{Path(address).name}")
+    finally:
+        os.close(folder)
 
 
 @contextmanager

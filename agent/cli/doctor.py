@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -14,11 +15,13 @@ from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.display.pen import open_console
-from agent.errors import Fault, ModelFault, SandboxFault
+from agent.errors import Fault, ModelFault, SandboxFault, UsageFault
 from agent.llm.keys import key_of
 from agent.slots import this_machine
 from sandbox.canary import CanaryReport
 from sandbox.choose import Chosen, choose_runner
+from sandbox.devices import Device, for_one_process, listed
+from sandbox.environment import available_cpus
 from sandbox.guarantees import Attacked, Guarantee, guarantees
 from sandbox.record import Record
 
@@ -38,7 +41,7 @@ class Finding(Record):
 @app.command(epilog=epilog("autoresearch doctor", "autoresearch doctor --attack"))
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    attack: Annotated[bool, typer.Option("--attack", help="Make all 33 attacks of the hostile suite, too; a minute.")] = False,
+    attack: Annotated[bool, typer.Option("--attack", help="Make all 41 attacks of the hostile suite, too; a minute.")] = False,
 ) -> None:
     """Check this machine, and try to break out of its isolation.
 
@@ -60,15 +63,33 @@ def doctor(
 
 
 def _tools() -> list[Finding]:
-    cpus, gpus = this_machine()
     free = shutil.disk_usage(".").free / 2**30
     return [
         Finding(what="python", state="ok", found=sys.version.split()[0]),
         _git(),
         _torch(),
-        Finding(what="cores", state="ok", found=f"{len(cpus)}; accelerators: {len(gpus) or 'none'}"),
+        Finding(what="cores", state="ok", found=str(len(available_cpus()))),
+        _accelerators(),
         Finding(what="disk", state="ok" if free > 2 else "note", found=f"{free:.0f} GiB free here"),
     ]
+
+
+def _accelerators() -> Finding:
+    """By name, as CUDA_VISIBLE_DEVICES may name them."""
+    try:
+        _, gpus = this_machine()
+    except UsageFault as fault:
+        return Finding(what="accelerators", state="bad", found=fault.message, fix=fault.next_command or "")
+    untried = "; autoresearch has not been run on one of these yet" if any(d.vendor != "nvidia" for d in gpus) else ""
+    return Finding(what="accelerators", state="ok", found=(listed(gpus) + untried) if gpus else "none")
+
+
+def _gpus() -> tuple[Device, ...]:
+    """What is there; a wrong variable has a finding of its own."""
+    try:
+        return this_machine()[1]
+    except UsageFault:
+        return ()
 
 
 def _git() -> Finding:
@@ -84,7 +105,7 @@ def _git() -> Finding:
 
 def _torch() -> Finding:
     probe = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
-    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-I", "-c", probe], capture_output=True, text=True, check=False)
     if run.returncode:
         return Finding(what="torch", state="bad", found="cannot be imported", fix="pip install torch")
     return Finding(what="torch", state="ok", found=run.stdout.strip())
@@ -106,10 +127,20 @@ def _key(name: str) -> Finding:
 
 def _isolation() -> tuple[Finding, Chosen | None, tuple[CanaryReport, ...]]:
     try:
-        chosen = choose_runner()
+        chosen = choose_runner(gpus=for_one_process(_gpus()), place=_proof_folder())
     except SandboxFault as fault:
         return Finding(what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""), None, ()
     return Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"), chosen, chosen.reports
+
+
+def _proof_folder() -> Path | None:
+    """Where the trials of the project here would run; None where there is none."""
+    from agent.cli.session import find_place, proof_folder
+
+    try:
+        return proof_folder(find_place(Path.cwd()).project)
+    except Fault:
+        return None
 
 
 def _attacks(chosen: Chosen, show: bool) -> tuple[Attacked, ...]:

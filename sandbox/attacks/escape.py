@@ -16,6 +16,7 @@ from typing import Any
 Target = dict[str, Any]
 Answers = dict[str, str]
 REACHED = "reached"
+PLANTED = "planted"
 PTRACE_SEIZE = 0x4206  # unlike PTRACE_ATTACH, it does not stop the process if it works
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -123,7 +124,6 @@ def starve_others(target: Target) -> Answers:
         faster=lambda: os.nice(-5),
         realtime=lambda: os.sched_setscheduler(0, 1, os.sched_param(1)),
         slow_other=lambda: os.setpriority(os.PRIO_PROCESS, other, 19),
-        pin_other=lambda: os.sched_setaffinity(other, {min(os.sched_getaffinity(0))}),
         limit_other=lambda: resource.prlimit(other, resource.RLIMIT_CPU),
     )
 
@@ -237,8 +237,13 @@ def plant_modules(_: Target) -> Answers:
     """Code that the next Python would run by itself: beside the interpreter, its libraries and its packages."""
     folders = {sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), os.path.dirname(sys.executable), sys.prefix}
     names = ("hostile.pth", "sitecustomize.py", "json.py", "pyvenv.cfg")
-    tries = {f"{folder}/{name}": (lambda path=f"{folder}/{name}": write(path)) for folder in folders for name in names}
-    return attempts(**tries, shadowed=lambda: json.__file__.startswith(os.getcwd()))
+    paths = [f"{folder}/{name}" for folder in folders for name in names]
+    there = [path for path in paths if os.path.lexists(path)]
+    for path in set(paths) - set(there):  # whether it was really made is for the harness to see: this may be a private /tmp
+        attempts(plant=lambda path=path: leave(path))  # type: ignore[misc]
+    tries = {path: (lambda path=path: write(path)) for path in there}
+    answers = attempts(**tries, shadowed=lambda: json.__file__.startswith(os.getcwd()))
+    return answers | {path: PLANTED for path in paths if os.path.exists(path) and path not in there}
 
 
 def leave_traces(target: Target) -> Answers:

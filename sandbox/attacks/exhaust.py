@@ -26,6 +26,13 @@ def close_output(_: Target) -> None:
     time.sleep(FOREVER)
 
 
+def hold_gpu_memory(_: Target) -> None:
+    import torch
+
+    held = torch.full((1 << 30,), 1, dtype=torch.uint8, device="cuda")
+    ignore_signals({"held": held})
+
+
 def stop_clocks(_: Target) -> None:
     time.time = time.monotonic = time.perf_counter = lambda: 0.0
     while time.monotonic() < 1:

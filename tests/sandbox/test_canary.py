@@ -1,5 +1,6 @@
 """The canary passes what isolates, catches what leaks, and without a passing tier nothing is run."""
 
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,13 @@ import pytest
 from sandbox import choose
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.canary import prove
+from sandbox.devices import Device
 from sandbox.fault import SandboxFault
 from sandbox.guarantees import guarantees, missing
 from sandbox.namespaces import Namespaces
 from sandbox.outcome import Outcome, Runner, RunSpec
 from sandbox.plain import Plain
-from tests.sandbox.tiers import ISOLATING, RUNNERS, why_not
+from tests.sandbox.tiers import ISOLATING, RUNNERS, folders, interpreter_for, why_not
 
 
 def wrong(report):
@@ -75,7 +77,7 @@ def test_chooses_the_best_tier_and_reports_each_that_it_tried():
 def test_works_without_bubblewrap(monkeypatch):
     if why_not("B"):
         pytest.skip(why_not("B"))
-    monkeypatch.setattr(choose, "prove", lambda runner, imports: prove(runner, imports=()))
+    monkeypatch.setattr(choose, "prove", lambda runner, imports, gpus, place: prove(runner, imports=()))
     monkeypatch.setenv("PATH", "/nowhere")
     chosen = choose.choose_runner()
     assert chosen.tier == "B"
@@ -94,6 +96,35 @@ def test_unsafe_is_asked_for_and_says_so():
     chosen = choose.choose_runner(unsafe=True)
     assert (chosen.tier, chosen.reports) == ("none", ())
     assert chosen.runner.tier == "none"
+
+
+def test_a_tier_that_cannot_run_where_the_trials_run_is_not_chosen(monkeypatch):
+    """As root, tier C gives a run a uid of its own, which gets to no folder in a closed home."""
+    if os.geteuid() != 0:
+        pytest.skip("a user's runs reach what is theirs")
+    if why_not("C"):
+        pytest.skip(why_not("C"))
+    with folders() as home:
+        (home / "closed/deep").mkdir(parents=True)
+        (home / "closed").chmod(0o700)
+        runner = RUNNERS["C"]()
+        python = str(interpreter_for("C")["python"])
+        assert prove(runner, python=python, imports=(), place=home).ok
+        report = prove(runner, python=python, imports=(), place=home / "closed/deep")
+        assert not report.ok
+        assert report.fix and report.fix.startswith(f"chmod o+x {home / 'closed'} ")
+        monkeypatch.setattr(choose, "TIERS", {"C": lambda: runner})
+        with pytest.raises(SandboxFault, match=r"closed to others; try: chmod o\+x"):
+            choose.choose_runner(imports=(), place=home / "closed/deep")
+
+
+def test_the_canary_works_below_a_path_longer_than_a_socket_s_address(walled):
+    place = walled.home / ("x" * 120)
+    place.mkdir(mode=0o755)
+    report = prove(walled.runner, python=walled.python, imports=(), place=place)
+    assert report.ok, report.reason
+    reached = {check for check, expected, got in report.answers if not got.startswith(expected)}
+    assert reached == set(report.lacks)
 
 
 def test_what_a_tier_lacks_is_really_within_reach(walled):
@@ -118,3 +149,13 @@ def test_no_tier_promises_nothing():
 
 def test_the_table_covers_every_tier():
     assert set(RUNNERS) == {*choose.TIERS, "none"}
+
+
+def test_a_gpu_on_which_torch_cannot_compute_is_not_trusted():
+    """Without one here, which is what a run on the CPU by mistake looks like from inside."""
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("there is a GPU here")
+    report = prove(Plain(), imports=("torch",), gpus=(Device(index=0, uuid="GPU-8f2c"),))
+    assert not report.ok
+    assert "sees 0 of 1" in report.reason and "GPU-8f2c" in report.reason
+    assert "nvidia-modprobe" in (report.fix or "")

@@ -1,13 +1,17 @@
 """The hostile suite on every isolating tier that runs here, and proof that it can fail."""
 
+import subprocess
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from sandbox.hostile import NOT_HELD, ROWS, attack, not_held
+from sandbox.leftovers import temporary_folder
 from sandbox.outcome import Outcome, RunSpec
 from sandbox.plain import Plain
+from tests.sandbox.as_user import PYTHON, call
 from tests.sandbox.tiers import RUNNERS, interpreter_for
 
 NUMBERS = range(1, len(ROWS) + 1)
@@ -18,8 +22,25 @@ def one(runner, number, tier):
     return finding
 
 
+def attacked_from(tier, where, rows):
+    """Make the attacks with an environment of this user's own below `where`; return those that are not held."""
+    with temporary_folder("environment", Path(where)) as home:
+        home.chmod(0o755)
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(home / "env")], check=True)
+        python = str(home / "env/bin/python")
+        runner = RUNNERS[tier](launcher=PYTHON)
+        found = attack(runner, python, only=tuple(rows))
+        return {finding.number: finding.happened for finding in found if finding.state == "broken"}
+
+
+@pytest.mark.parametrize("who", ["as is", "nobody"])
+@pytest.mark.parametrize("where", ["/tmp", "/var/tmp"])
+def test_an_environment_below_a_temporary_folder_raises_no_false_alarm(walled, where, who):
+    assert call(who, attacked_from, walled.tier, where, [7, 23]) == {}
+
+
 def test_every_row_of_the_threat_list_is_there():
-    assert len(ROWS) == 33
+    assert len(ROWS) == 41
     assert all(set(rows) <= set(NUMBERS) for rows in NOT_HELD.values())
 
 

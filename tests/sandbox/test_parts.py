@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import cgroup, ps, reach, seatbelt, seccomp, vram
+from sandbox.devices import Device
 from sandbox.fault import SandboxFault
 from sandbox.mounts import Bind
 from sandbox.outcome import GIB, MIB, Limits
@@ -65,8 +66,9 @@ def test_a_user_s_segments_are_those_seen_in_use_and_no_others():
 
 
 def test_a_run_s_gpu_memory_is_what_came_since(monkeypatch):
+    cards = (Device(index=0), Device(index=1))
     now = {0: 3 * GIB, 1: GIB}
-    held = vram.Vram((0, 1), read=now.get)
+    held = vram.Vram(cards, read=lambda device: now[device.index])
     now |= {0: 5 * GIB, 1: 2 * GIB}
     assert held.held() == 3 * GIB
     threading.Timer(0.3, lambda: now.update({0: 3 * GIB, 1: GIB + MIB})).start()
@@ -74,7 +76,7 @@ def test_a_run_s_gpu_memory_is_what_came_since(monkeypatch):
     assert held.held() == MIB
     now[0] = 9 * GIB
     monkeypatch.setattr(vram, "RELEASE_SECONDS", 0.2)
-    with pytest.raises(SandboxFault, match="GPU 0, 1 still holds") as caught:
+    with pytest.raises(SandboxFault, match="GPU 0; GPU 1 still holds") as caught:
         held.wait_until_released()
     assert caught.value.next_command == "nvidia-smi"
 
@@ -82,8 +84,11 @@ def test_a_run_s_gpu_memory_is_what_came_since(monkeypatch):
 def test_without_a_driver_there_is_no_gpu_memory():
     if Path("/dev/nvidiactl").exists():
         pytest.skip("there is one here")
-    assert vram.used(0) is None
-    assert vram.Vram((0,)).held() == 0
+    card = Device(index=0)
+    assert vram.used(card) is None
+    assert vram.Vram((card,)).held() == 0
+    with pytest.raises(SandboxFault, match="--vram cannot be held"):
+        vram.Vram((card,), limit=GIB)
 
 
 # ---------------------------------------------------------------- control groups
@@ -181,9 +186,8 @@ def test_against_its_own_user_a_run_can_do_no_more_than_to_itself(machine):
     for numbers in seccomp.CHANGES_ATTRIBUTES.values():
         if numbers[column] is not None:
             assert decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0  # "done", and nothing was
-    for call in (seccomp.PRLIMIT, seccomp.SETAFFINITY):
-        assert decide(program, arch, call[column], 0) == seccomp.ALLOW
-        assert decide(program, arch, call[column], 1234) == denied
+    assert decide(program, arch, seccomp.PRLIMIT[column], 0) == seccomp.ALLOW
+    assert decide(program, arch, seccomp.PRLIMIT[column], 1234) == denied
     assert decide(program, arch, seccomp.SETPRIORITY[column], 0, 0) == seccomp.ALLOW
     assert {decide(program, arch, seccomp.SETPRIORITY[column], *who) for who in ((0, 7), (1, 0), (2, 0))} == {denied}
     assert decide(seccomp.assemble(machine), arch, seccomp.PRLIMIT[column], 1234) == seccomp.ALLOW

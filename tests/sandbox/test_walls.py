@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import landlock, mounts, seccomp
+from sandbox.devices import Device
 from sandbox.environment import trial_environment
 from sandbox.outcome import Crashed, Usage
 from sandbox.scripted import ScriptedRunner
@@ -38,7 +39,8 @@ def test_the_filter_decides_as_it_says(machine):
     allowed = [number for number in range(seccomp.LAST_KNOWN_CALL + 1) if decide(program, arch, number, 1) == seccomp.ALLOW]
     denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {None}
     assert denied.isdisjoint(allowed)
-    assert len(allowed) + len(denied) + 1 == seccomp.LAST_KNOWN_CALL + 1  # and clone3
+    assert len(allowed) + len(denied) + 2 == seccomp.LAST_KNOWN_CALL + 1  # and clone3, sched_setaffinity
+    assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0  # "done", and nothing was
     socket, clone, ioctl = seccomp.SOCKET[column], seccomp.CLONE[column], seccomp.IOCTL[column]
     assert decide(program, arch, socket, 1) == seccomp.ALLOW
     assert decide(program, arch, socket, 2) == seccomp.ERRNO | 97
@@ -80,9 +82,12 @@ def test_an_interpreter_in_a_home_folder_brings_its_parts_and_not_the_home(tmp_p
 def test_the_environment_is_built_from_nothing(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk")
     with folders() as home:
-        environment = trial_environment(spec_in(home, "", gpus=(1,), cpus=(0, 1)), str(home / "scratch/private"))
+        environment = trial_environment(
+            spec_in(home, "", gpus=(Device(index=1, uuid="GPU-8f2c"),), cpus=(0, 1)), str(home / "scratch/private")
+        )
     assert "sk" not in environment.values()
-    assert environment["CUDA_VISIBLE_DEVICES"] == "1"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-8f2c"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert environment["OMP_NUM_THREADS"] == "2"
 
 

@@ -25,6 +25,7 @@ from sandbox.fault import SandboxFault
 from sandbox.outcome import MIB, Dialogue, Limits, Outcome, Runner, RunSpec
 from sandbox.plain import Plain
 
+ROOT = Path(__file__).parents[2]
 RUNNERS: dict[str, Callable[[], Runner]] = {**TIERS, "none": Plain}
 ISOLATING = tuple(TIERS)
 
@@ -122,6 +123,10 @@ class Place:
         """An interpreter, with the packages of this one, that a run can start."""
         return str(interpreter_for(self.tier)["python"])
 
+    def given(self) -> dict[str, Any]:
+        """The interpreter of its runs, and what they need to read for it."""
+        return interpreter_for(self.tier)
+
     @property
     def mark(self) -> str:
         """A word that no other test's processes carry, not even those of the same test beside this one."""
@@ -132,7 +137,7 @@ class Place:
         return self.home / "scratch"
 
     def spec(self, code: str, **changes: Any) -> RunSpec:
-        given = interpreter_for(self.tier)
+        given = self.given()
         read_only = (*given.get("read_only", ()), *changes.pop("read_only", ()))
         return spec_in(self.home, code, **{**given, **changes, "read_only": read_only})
 

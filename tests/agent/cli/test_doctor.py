@@ -16,7 +16,18 @@ from sandbox.hostile import ROWS
 from sandbox.plain import Plain
 from tests.agent.cli.test_cli import autoresearch
 
-NAMES = ["python", "git", "torch", "cores", "disk", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "isolation"]
+NAMES = [
+    "python",
+    "git",
+    "torch",
+    "cores",
+    "accelerators",
+    "disk",
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "isolation",
+]
 
 
 def doctor(*words: str) -> Result:
@@ -60,14 +71,14 @@ def test_attacks_are_made_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said = json.loads(doctor("--attack", "--json").stdout)
     if not said["guarantees"]:
         pytest.skip("no tier runs here")
-    assert [attack["number"] for attack in said["attacks"]] == list(range(1, 34))
+    assert [attack["number"] for attack in said["attacks"]] == list(range(1, len(ROWS) + 1))
     assert {attack["state"] for attack in said["attacks"]} <= {"held", "stated", "absent"}
     assert {attack["tier"] for attack in said["attacks"]} == {said["canary"][-1]["tier"]}
 
 
 def test_an_attack_that_gets_through_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tier that the canary trusts for once, and the attacks do not."""
-    monkeypatch.setattr("agent.cli.doctor.choose_runner", lambda: Chosen(Plain(), "none"))
+    monkeypatch.setattr("agent.cli.doctor.choose_runner", lambda gpus, place: Chosen(Plain(), "none"))
     monkeypatch.setattr("sandbox.hostile.ROWS", (ROWS[4],))
     done = doctor("--attack")
     assert done.exit_code == 4
