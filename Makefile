@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install test test-slow check lint types clean
+.PHONY: start install test test-slow check lint types fuzz gpu-check clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -33,6 +33,16 @@ types: install
 	$(BIN)/mypy
 
 check: lint types test
+
+ROUNDS ?= 20
+SEED ?= 0
+fuzz: install
+	$(BIN)/python -m tests.fuzz --rounds $(ROUNDS) --seed $(SEED)
+
+# Needs a Python that has torch for CUDA and the packages of pyproject.toml; without a network, install them before.
+GPU_PYTHON ?= $(BIN)/python
+gpu-check:
+	$(GPU_PYTHON) -m benchmarks.gpu_check $(GPU_CHECK)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
