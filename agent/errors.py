@@ -1,4 +1,4 @@
-"""Every error a user can meet, with its exit code; only the command line prints them.
+"""Every error a user can meet, and every exit code; only the command line prints them.
 
 Fault (1)                  sandbox/fault.py: the harness or its surroundings failed
 ├── SandboxFault (4)       sandbox/fault.py: this machine cannot isolate the run
@@ -6,12 +6,33 @@ Fault (1)                  sandbox/fault.py: the harness or its surroundings fai
 ├── ProjectFault (3)       no repository, no train.py, data that cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
 │   └── RunBusy (3)        another process works on this tag
+├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
     ├── ModelUnavailable (5)   it did not answer within the deadline; trying later may work
     └── MoneySpent (5)     the next question would cost more than the run may still spend
+
+What is no Fault is an error of the program itself: the command line saves a report of it and ends with 70.
 """
 
+from collections.abc import Mapping
+
 from sandbox.fault import Fault, SandboxFault
+
+EXIT_UNEXPECTED = 70
+EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
+EXIT_CODES: Mapping[int, str] = {
+    0: "fine",
+    1: "the harness or its surroundings failed",
+    2: "a flag or setting that makes no sense",
+    3: "no project, no data, or a branch that cannot be read or written",
+    4: "no sandbox",
+    5: "no model",
+    6: "not trusted",
+    EXIT_UNEXPECTED: "an error of autoresearch itself; a report is saved",
+    EXIT_INTERRUPTED: "interrupted",
+    EXIT_NO_READER: "nobody reads the output any more",
+}
 
 __all__ = [
     "Fault",
@@ -22,6 +43,7 @@ __all__ = [
     "ProjectFault",
     "RunBusy",
     "SandboxFault",
+    "TrustFault",
     "UsageFault",
 ]
 
@@ -46,6 +68,12 @@ class HistoryFault(Fault):
 
 class RunBusy(HistoryFault):
     """Another process works on this tag."""
+
+
+class TrustFault(Fault):
+    """What reaches out of the project is not confirmed."""
+
+    exit_code = 6
 
 
 class ModelFault(Fault):

@@ -29,7 +29,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
-from agent.records import KEPT, Pair, Trial
+from agent.records import KEPT, Pair, Trial, on_newest_data
 from sandbox.record import Record
 
 VerdictRule = Literal["sequential", "greedy"]
@@ -263,7 +263,8 @@ def _times(gain: float, tau: float) -> str:
 
 
 def noise_of(trials: Sequence[Trial]) -> Noise:
-    """The noise that a run has shown so far."""
+    """The noise that a run has shown so far, on the data that it has now."""
+    trials = on_newest_data(trials)
     squares, degrees = 0.0, 0
     for trial in trials:
         if len(trial.pairs) > 1:
@@ -324,7 +325,7 @@ def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
         return None
     scores = [
         (trial.number if score.role == "candidate" else trial.against, score.seed, score.machine, score.value)
-        for trial in trials if trial.result for score in trial.result.scores if score.machine
+        for trial in trials if trial.result for score in trial.result.scores if score.machine and score.role != "baseline"
     ]  # fmt: skip
     squares, degrees = 0.0, 0
     for _, same in groupby(sorted(scores, key=str), key=lambda score: score[:2]):
@@ -337,7 +338,7 @@ def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
     """What simplifications may still cost this run, in bits per byte."""
-    return ALLOWANCE * (noise.sd or 0.0) - sum(trial.charge or 0.0 for trial in trials)
+    return ALLOWANCE * (noise.sd or 0.0) - sum(trial.charge or 0.0 for trial in on_newest_data(trials))
 
 
 def incumbent_of(trials: Sequence[Trial]) -> Trial | None:

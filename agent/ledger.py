@@ -8,7 +8,7 @@ from pydantic import FiniteFloat
 
 from agent.bench import add_run
 from agent.edit import Applied, apply, code_lines, fingerprint, guard
-from agent.errors import HistoryFault
+from agent.errors import HistoryFault, ProjectFault
 from agent.history import History
 from agent.judge import (
     LOOKS,
@@ -32,8 +32,27 @@ from agent.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.policy import PATIENCE, Policy
 from agent.pruning import Curve, rivals_of
-from agent.records import KEPT, Attempt, Edit, Order, Pair, Proposal, Provenance, Refused, Result, Score, Status, Trial
+from agent.records import (
+    FAILED,
+    KEPT,
+    Attempt,
+    Edit,
+    Foreign,
+    Order,
+    Pair,
+    Proposal,
+    Provenance,
+    Refused,
+    Result,
+    Score,
+    Status,
+    Trial,
+)
 from agent.space import Space, changes, read_constants
+from agent.suspicion import approved_by, implausible, is_suspect
+from agent.yardstick import usual_of, yardstick_of
+from sandbox.deadline import Usual
+from sandbox.outcome import Audit
 from sandbox.record import Record
 
 
@@ -45,6 +64,10 @@ class Fixed(Record):
 
 
 NOTHING_FIXED = Fixed()
+RECHECKED = {
+    "sealed": "the score was implausible, and the full audit under a fresh seed found nothing",
+    "self-reported": "the score was implausible, and repeated under a fresh seed; it is self-reported, so nobody audited it",
+}
 # A trial has this many runs, its own and the incumbent's, whatever the machine does.
 MAX_RUNS = 2 * LOOKS + 4
 
@@ -71,16 +94,23 @@ class Settled:
 class Ledger:
     """Admits proposals, begins attempts, orders their runs and settles them, each in one or two commits.
 
-    space_of: the search space of a source. fixed: what an edit may not touch. memory_mb: what one trial may use.
+    space_of: the search space of a source. fixed: what an edit may not touch. memory_mb: what one trial may use. cores: on which
+    one trains, None for all.
     """
 
     def __init__(
-        self, history: History, space_of: Callable[[str], Space], fixed: Fixed = NOTHING_FIXED, memory_mb: float | None = None
+        self,
+        history: History,
+        space_of: Callable[[str], Space],
+        fixed: Fixed = NOTHING_FIXED,
+        memory_mb: float | None = None,
+        cores: int | None = None,
     ) -> None:
         self.history = history
         self._space_of, self._fixed, self._memory_mb = space_of, fixed, memory_mb
+        self._cores = cores
         self._scores = Scores()
-        self._tried = {trial.fingerprint for trial in history.trials if trial.fingerprint}
+        self._tried = {trial.fingerprint for trial in history.comparable if trial.fingerprint}
         self._tried |= {fingerprint(history.source_at(attempt.commit)) for attempt in history.in_flight}
 
     # ------------------------------------------------------------ reading
@@ -93,14 +123,30 @@ class Ledger:
 
     @property
     def noise(self) -> Noise:
-        """The noise, pooled over the run."""
-        return noise_of(self.history.trials)
+        """The noise, pooled over what was measured on the run's data."""
+        return noise_of(self.history.comparable)
 
     @property
-    def baseline_seconds(self) -> float | None:
-        """How long one training of the newest baseline took in all; None before there is one."""
-        result = self._baseline()
-        return result.seconds / max(1, len(result.scores)) if result else None
+    def usual(self) -> Usual | None:
+        """What training the baseline takes on this machine, with as many cores; None where it has not run here."""
+        yardstick = yardstick_of(self.history.trials)
+        if yardstick is None:
+            return None
+        under_way = [result for attempt in self.history.in_flight if (result := self.history.measured(attempt))]
+        return usual_of(yardstick, self.history.trials, under_way, machine_name(), self._cores)
+
+    def usual_for(self, attempt: Attempt, order: Order) -> Usual | None:
+        """What a run of `attempt` is judged by; None for one that shows what is usual."""
+        if order.role == "baseline" or self._is_new_code(attempt):
+            return None
+        return self.usual
+
+    def _is_new_code(self, attempt: Attempt) -> bool:
+        """Whether it is a baseline of something that was not measured before: the first one, or after a change by hand."""
+        if attempt.proposal.by.origin != "baseline":
+            return False
+        kept = [trial for trial in self.history.trials if trial.status in KEPT]
+        return not kept or kept[-1].fingerprint != fingerprint(self.history.source_at(attempt.commit))
 
     @property
     def baseline_speed(self) -> float | None:
@@ -123,7 +169,7 @@ class Ledger:
             program=program.brief,
             source=history.source,
             space=space,
-            trials=history.trials,
+            trials=history.comparable,
             pending=pending,
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
             budget=str(history.run.budget),
@@ -132,7 +178,7 @@ class Ledger:
             dollars=dollars,
             memory_mb=self._memory_mb,
             policy=Policy(patience=program.wishes.patience or PATIENCE, kinds=program.wishes.explore),
-            foreign=history.foreign,
+            foreign=(*history.foreign, *_elsewhere(history.incomparable)),
         )
 
     def _check(self, pending: tuple[Proposal, ...], space: Space) -> Callable[[Sequence[Edit]], Refused | None]:
@@ -152,7 +198,8 @@ class Ledger:
     def admit(self, proposal: Proposal) -> str | Refused:
         """The train.py that `proposal` makes of the tip's, or why it is not worth a budget."""
         source = self.history.source
-        return _admitted(source, proposal.edits, self._space_of(source), self._fixed, self._tried)
+        tried = self._tried - {trial.fingerprint for trial in self._suspect_of(proposal)}
+        return _admitted(source, proposal.edits, self._space_of(source), self._fixed, tried)
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt in flight; a refused trial where it no longer applies."""
@@ -187,14 +234,20 @@ class Ledger:
     def runs_done(self, attempt: Attempt) -> int:
         """How many runs an attempt in flight has behind it."""
         result = self.history.measured(attempt)
-        return len(result.scores) if result else 0
+        return sum(score.role != "baseline" for score in result.scores) if result else 0
 
     def rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
         """The curves that a training of `attempt` may be given up against; none where nothing is to be given up."""
-        return rivals_of(self.history.trials, attempt.proposal) if self.history.run.prune == "median" else ()
+        return rivals_of(self.history.comparable, attempt.proposal) if self.history.run.prune == "median" else ()
 
     def record(self, attempt: Attempt, order: Order, run: Result) -> None:
-        """Write down what an ordered run gave, so that a killed process loses no other."""
+        """Write down what an ordered run gave, so that a killed process loses no other.
+
+        ProjectFault where it is the baseline that fails on this machine.
+        """
+        if order.role == "baseline" and run.status != "scored":
+            message = f"the baseline fails on this machine ({run.status}): {run.detail}"
+            raise ProjectFault(message, "autoresearch start   # a new run, with a train.py that runs here")
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 
     def next(self, attempt: Attempt) -> Order | Settled:
@@ -202,9 +255,17 @@ class Ledger:
         result = self.history.measured(attempt)
         if attempt.proposal.by.origin == "baseline":
             return self._next_of_baseline(attempt, result)
+        if self.history.on_other_data(attempt.parent):
+            return Settled(self._refuse(attempt, "proposed before the run was given other data"), self._again(attempt))
         incumbent = self._incumbent(attempt)
-        if result is None:
-            return Order(commit=attempt.commit, seed=self._screening_seed(attempt, incumbent))
+        yardstick = yardstick_of(self.history.trials)
+        failed = result is not None and result.status != "scored"
+        if yardstick and self.usual is None and not failed:  # the run goes on elsewhere, or on another share of the cores
+            why = "how long does the baseline train on this machine?"
+            return Order(commit=yardstick.attempt, seed=self.history.run.seed, role="baseline", why=why)
+        if result is None or (result.status == "scored" and not result.own):
+            seed, audit = self._screening_seed(attempt, incumbent), self._audit(attempt)
+            return Order(commit=attempt.commit, seed=seed, audit=audit)
         if result.status != "scored":
             return self._settle(attempt, result, Verdict(status=result.status, reason=result.detail))
         return self._weigh(attempt, result, incumbent)
@@ -219,10 +280,11 @@ class Ledger:
 
     def _screening_seed(self, attempt: Attempt, incumbent: Trial) -> int:
         run = self.history.run
-        if run.verdict == "greedy":
+        seen = self._seen_seeds(attempt)
+        if run.verdict == "greedy" and not seen:
             return run.seed
         known = comparable(self._scores.of(incumbent.number, self.history.trials), machine_name(), self._tolerance())
-        return next_seed((), tuple(known), attempt.number, run.seed)
+        return next_seed(seen, tuple(known), attempt.number, run.seed)
 
     def _weigh(self, attempt: Attempt, result: Result, incumbent: Trial) -> Order | Settled:
         """Judge what was measured of `attempt`, or order one more run of it or of the incumbent."""
@@ -233,24 +295,47 @@ class Ledger:
         own = comparable(result.own, machine, tolerance)
         other = comparable((*self._scores.of(incumbent.number, trials), *rerun), machine, tolerance)
         pairs = pairs_of(own, other)
+        if approved_by(attempt.proposal) is None:
+            # greedy keeps what scores better once, by its owner's wish
+            why = implausible(result, incumbent, pairs, trials if run.verdict != "greedy" else None, run.plausible)
+            if is_suspect(result, run.plausible):
+                reason = f"{why}; measured again under a fresh seed: {result.detail or 'the same, and no audit vouches for it'}"
+                return self._settle(attempt, result, Verdict(status="suspect", reason=reason))
+            if why and result.recheck is None:
+                seed = next_seed(tuple(own), tuple(other), attempt.number, run.seed)
+                return Order(commit=attempt.commit, seed=seed, why=f"implausible: {why}", audit="full")
         if result.detail:
             return self._settle(attempt, result, Verdict(status="discard", reason=result.detail), pairs)
         if not rerun and self._doubtful(result, incumbent, other):
             return Order(commit=incumbent.attempt, seed=result.own[-1].seed, role="incumbent", why="is the machine still itself?")
         decision = self._decide(attempt, incumbent, pairs) if pairs else Rerun(reason="nothing to compare with yet")
         if isinstance(decision, Rerun) and len(result.scores) < MAX_RUNS and not self._stale(attempt):
-            seed, role = next_run(own, other, attempt.number, run.seed)
+            seed, role = next_run(own, other, attempt.number, run.seed, self._seen_seeds(attempt))
             return Order(
-                commit=attempt.commit if role == "candidate" else incumbent.attempt, seed=seed, role=role, why=decision.reason
-            )
+                commit=attempt.commit if role == "candidate" else incumbent.attempt, seed=seed, role=role, why=decision.reason,
+                audit=self._audit(attempt),
+            )  # fmt: skip
         return self._settle(attempt, result, self._verdict(attempt, decision), pairs)
+
+    def _suspect_of(self, proposal: Proposal) -> tuple[Trial, ...]:
+        """The suspect that `proposal` repeats by approval; none for any other proposal."""
+        number = approved_by(proposal)
+        return tuple(trial for trial in self.history.trials if trial.number == number)
+
+    def _seen_seeds(self, attempt: Attempt) -> tuple[int, ...]:
+        """Seeds under which a suspect was measured: its approved repetition has to do without them."""
+        results = [trial.result for trial in self._suspect_of(attempt.proposal)]
+        return tuple(score.seed for result in results if result for score in result.scores)
+
+    def _audit(self, attempt: Attempt) -> Audit:
+        return "usual" if approved_by(attempt.proposal) is None else "full"
 
     def _decide(self, attempt: Attempt, incumbent: Trial, pairs: tuple[Pair, ...]) -> Decision:
         history, noise = self.history, self.noise
         base, source = history.source_at(attempt.parent), history.source_at(attempt.commit)
         case = Case(
             differences=differences_of(pairs), luck=luck_of(history.trials, incumbent.number, pairs), noise=noise,
-            simpler=code_lines(source) < code_lines(base), allowance=allowance_of(history.trials, noise),
+            simpler=code_lines(source) < code_lines(base), allowance=allowance_of(history.comparable, noise),
         )  # fmt: skip
         return decide(case, Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps))
 
@@ -298,8 +383,12 @@ class Ledger:
         base, source = self.history.source_at(attempt.parent), self.history.source_at(attempt.commit)
         against = None if attempt.proposal.by.origin == "baseline" else self._incumbent(attempt)
         known = against.value if against else None
+        if result.recheck == "passed":
+            reason = f"{verdict.reason}; {RECHECKED[result.own[-1].kind]}"
+            verdict = verdict.model_copy(update={"reason": reason})
+        cut = " (its training was ended at its deadline)" if any(score.cut for score in result.own) else ""
         trial = Trial(
-            number=attempt.number, status=verdict.status, proposal=attempt.proposal, reason=verdict.reason, result=result,
+            number=attempt.number, status=verdict.status, proposal=attempt.proposal, reason=verdict.reason + cut, result=result,
             against=against.number if against else None, pairs=pairs, delta=verdict.delta, interval=verdict.interval,
             estimate=known + verdict.delta if known is not None and verdict.delta is not None else None, charge=verdict.charge,
             changes=changes(base, source), configuration=read_constants(source), fingerprint=fingerprint(source), at=_now(),
@@ -341,6 +430,19 @@ def _admitted(source: str, edits: Sequence[Edit], space: Space, fixed: Fixed, tr
         return applied
     refused = guard(source, applied.source, tried=tried, protected=fixed.protected, required=fixed.required)
     return refused or foresee(source, applied.source, edits, space) or applied.source
+
+
+def _elsewhere(trials: Sequence[Trial]) -> list[Foreign]:
+    """Return what a run learnt of its constants on other data, as trials of another run: a hint, on a footing of its own."""
+    told = []
+    for trial in trials:
+        outcome = trial.value if trial.value is not None else trial.status
+        if outcome in FAILED or isinstance(outcome, float):
+            curve = trial.result.curve if trial.result else ()
+            told.append(Foreign.model_validate(
+                {"number": trial.number, "configuration": trial.configuration, "outcome": outcome, "curve": curve}
+            ))  # fmt: skip
+    return told
 
 
 def _now() -> str:

@@ -53,13 +53,19 @@ _Message = Event | _Drafted | _Undrafted | _Trained | _Untrained
 
 
 class Loop:
-    """One session of work on one run. `stop` and `abort` may be called from a signal handler."""
+    """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
-    def __init__(self, ledger: Ledger, bench: Measures, proposer: Proposer, bounds: Bounds, cancel: threading.Event) -> None:
+    only_new: leave attempts in flight to a later resume.
+    """
+
+    def __init__(
+        self, ledger: Ledger, bench: Measures, proposer: Proposer, bounds: Bounds, cancel: threading.Event, only_new: bool = False
+    ) -> None:
         self._ledger, self._bench, self._proposer, self._bounds, self._cancel = ledger, bench, proposer, bounds, cancel
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._free = deque(bench.slots)
-        self._waiting = deque(a for a in ledger.history.in_flight if a.proposal.by.origin != "baseline")
+        waiting = () if only_new else ledger.history.in_flight
+        self._waiting = deque(a for a in waiting if a.proposal.by.origin != "baseline")
         self._staged: deque[Proposal] = deque()
         self._running: dict[int, Attempt] = {}
         self._drafting = False
@@ -126,7 +132,7 @@ class Loop:
     def _train(self, attempt: Attempt, order: Order) -> None:
         slot, ledger = self._free.popleft(), self._ledger
         run, rivals = ledger.runs_done(attempt) + 1, ledger.rivals(attempt)
-        assignment = Assignment(attempt, order, slot, run, ledger.baseline_seconds, ledger.baseline_speed, rivals)
+        assignment = Assignment(attempt, order, slot, run, ledger.usual_for(attempt, order), ledger.baseline_speed, rivals)
         self._running[attempt.number] = attempt
 
         def work() -> _Trained | _Untrained:
@@ -203,7 +209,7 @@ class Loop:
         trial, replay = settled.trial, settled.replay
         yield Judged(trial)
         if trial.proposal.by.origin != "baseline":
-            self._measured += 1
+            self._measured += trial.result is not None
         elif trial.status in FAILED:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
@@ -211,7 +217,8 @@ class Loop:
             yield Note(advice)
         if replay:
             self._staged.appendleft(replay)
-            yield Note(f"#{trial.number} improved on an older state; it will be tried again on the newest one")
+            why = "improved on an older state" if trial.result else "was proposed on other data"
+            yield Note(f"#{trial.number} {why}; it will be tried again on the newest one")
 
     # ------------------------------------------------------------ ending
 

@@ -52,7 +52,7 @@ class Scores:
             scores = trial.result.scores if trial.result else ()
             for score in scores:
                 code = trial.number if score.role == "candidate" else trial.against
-                if code is not None:
+                if code is not None and score.role != "baseline":
                     self._of[code].append(score)
             for step in _steps(scores):
                 insort(self._steps, step)
@@ -98,12 +98,17 @@ def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: 
     return left[0] if left else max([*own, *incumbent, first - 1]) + 1
 
 
-def next_run(own: dict[int, Score], incumbent: dict[int, Score], number: int, first: int) -> tuple[int, Role]:
-    """Seed and role of the run that completes a pair or begins the next one; which of the two comes first takes turns."""
+def next_run(
+    own: dict[int, Score], incumbent: dict[int, Score], number: int, first: int, seen: Sequence[int] = ()
+) -> tuple[int, Role]:
+    """Seed and role of the run that completes a pair or begins the next one; which of the two comes first takes turns.
+
+    seen: seeds that a new pair must not have.
+    """
     for seed in own:
         if seed not in incumbent:
             return seed, "incumbent"
-    seed = next_seed(tuple(own), tuple(incumbent), number, first)
+    seed = next_seed((*own, *seen), tuple(incumbent), number, first)
     return seed, "incumbent" if seed not in incumbent and len(own) % 2 else "candidate"
 
 

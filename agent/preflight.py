@@ -12,6 +12,9 @@ from agent.edit.source import parse_tree, refuse
 from agent.records import Edit, Refused, SetConstant
 from agent.space import Space, read_constants
 
+# No name that is compared with others is longer.
+MAX_NAME = 200
+
 
 def foresee(old: str, new: str, edits: Sequence[Edit], space: Space) -> Refused | None:
     """Why `new`, made of `old` by `edits`, would fail at once; None where nothing speaks against a run. Never raises.
@@ -33,7 +36,7 @@ def _undefined(old: str, new: str) -> Refused | None:
 def _instead(name: str, bound: Sequence[str]) -> str:
     if name in bound:
         return "it is defined in another scope, or only later"
-    near = difflib.get_close_matches(name, bound, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name[:MAX_NAME], [other for other in bound if len(other) <= MAX_NAME], n=3, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else "define it or import it in the same proposal"
 
 
@@ -52,7 +55,8 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
 
 def _bound(source: str) -> list[str]:
     """The names that a file gives a meaning to, anywhere in it."""
-    return sorted(set(_binding(ast.parse(source.removeprefix("\ufeff")))))
+    tree = parse_tree(source.removeprefix("\ufeff"))
+    return [] if isinstance(tree, Refused) else sorted(set(_binding(tree)))
 
 
 def _binding(tree: ast.AST) -> Iterator[str]:

@@ -8,11 +8,13 @@ from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError
 
 from agent.errors import UsageFault
 from agent.records import EXPLORATIONS, Exploration
+from agent.suspicion import Plausible
 from sandbox.budget import Budget
 from sandbox.record import Record
 
 FENCE = "---"
 MAX_FRONT_MATTER = 10_000
+MAX_DEPTH = 8
 
 
 def _switch(value: Any) -> Any:
@@ -25,7 +27,8 @@ class Wishes(Record):
 
     budget: of one trial, `5m` or `200steps`. protected: names in train.py that no edit may change, beside autoresearch.toml's.
     patience: measured trials without a keep, after which a model is asked for another kind of change. explore: which kinds, in
-    turn: `on`, `off` or a list of them (agent/propose/policy.py says what they are).
+    turn: `on`, `off` or a list of them (agent/propose/policy.py says what they are). plausible: `0.5 .. 9`, the range of val_bpb
+    outside which a score is measured again under the full audit.
     """
 
     metric: Literal["val_bpb"] = "val_bpb"
@@ -35,6 +38,7 @@ class Wishes(Record):
     hours: FiniteFloat | None = Field(default=None, gt=0)
     max_cost: FiniteFloat | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, ge=1)
+    plausible: Plausible = None
     explore: Annotated[tuple[Exploration, ...], BeforeValidator(_switch)] = EXPLORATIONS
 
 
@@ -53,8 +57,8 @@ def read_program(text: str) -> Program:
         return Program(brief=text)
     for key in wishes:
         if key not in Wishes.model_fields:
-            near = difflib.get_close_matches(str(key), Wishes.model_fields, 1) or [", ".join(Wishes.model_fields)]
-            raise _fault(f"nothing is called {key!r}; did you mean {near[0]}?")
+            near = difflib.get_close_matches(str(key)[:100], Wishes.model_fields, 1) or [", ".join(Wishes.model_fields)]
+            raise _fault(f"nothing is called {str(key)[:100]!r}; did you mean {near[0]}?")
     try:
         program = Program(brief=brief, wishes=Wishes.model_validate(wishes))
         if program.wishes.budget:
@@ -78,9 +82,39 @@ def _split(text: str) -> tuple[str, str]:
 
 def _loaded(matter: str) -> Any:
     try:
-        return yaml.safe_load(matter)
+        return yaml.load(matter, _PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _fault(" ".join(str(error).split())[:300]) from None
+
+
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """YAML as people write settings: no anchors, aliases, tags or merges, no name twice, and not deep."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """See yaml.composer. ValueError for what settings have no use for."""
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ValueError("anchors (&) and aliases (*) are not for settings")
+        if getattr(event, "tag", None):
+            raise ValueError("tags (!) are not for settings")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """See yaml.constructor. ValueError where a name comes twice."""
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} comes twice")
+        if "<<" in names:
+            raise ValueError("merges (<<) are not for settings")
+        return super().construct_mapping(node, deep)
 
 
 def _fault(message: str) -> UsageFault:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from agent.records import KEPT, SCORED, Proposal, SetConstant, Trial
+from agent.records import KEPT, SCORED, Proposal, SetConstant, Trial, on_newest_data
 
 PruneRule = Literal["off", "median"]
 Curve = Sequence[tuple[float, float]]
@@ -52,7 +52,7 @@ def rivals_of(trials: Sequence[Trial], proposal: Proposal) -> tuple[Curve, ...]:
     median would be that of survivors, and ever harder to reach.
     """
     alike: list[Trial] = []
-    for trial in trials:
+    for trial in on_newest_data(trials):
         if _only_constants(trial.proposal):
             alike.append(trial)
         elif trial.status in KEPT:

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -10,17 +11,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from agent.bounded import Natural, Quantity, Whole
 from agent.errors import UsageFault
+from agent.home import MAX_TAG, is_tag
 from agent.judge import LEAST_FALSE_KEEPS, VerdictRule
 from agent.pruning import PruneRule
+from agent.suspicion import Plausible
 from sandbox.budget import Budget
 from sandbox.record import Record
 
 FILE = "autoresearch.toml"
 ScoreKind = Literal["sealed", "printed"]
 # More than the one is no setting file; less memory than the next starts no Python, more than the last is no machine.
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 16
+# tomllib takes time that grows with the square of the parts of a dotted name.
+MAX_DOTS = 64
+MAX_NAME, MAX_PATH = 255, 4000
 MIN_MEMORY, MAX_MEMORY = 1 << 24, 1 << 60
+# Of what a branch's first commit may say.
+MAX_WORD, MAX_WORKERS, MAX_REPEATS = 4096, 4096, 10_000
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -56,7 +65,7 @@ class Settings(Caps):
 
     train, prepare, program: paths inside the project. score: sealed or printed. protected: names in train.py that no edit may
     change. read_only: further paths that a training may read, relative to the file's folder or with a ~. memory, vram, disk,
-    output: limits of one trial, `8GiB`. ranges: constant -> `0.01 .. 1 log`.
+    output: limits of one trial, `8GiB`. ranges: constant -> `0.01 .. 1 log`. plausible: val_bpb outside `0.5 .. 9` is suspicious.
     """
 
     train: str | None = None
@@ -66,40 +75,65 @@ class Settings(Caps):
     protected: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
     ranges: dict[str, str] = {}
+    plausible: Plausible = None
+
+    @field_validator("read_only")
+    @classmethod
+    def _a_path(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        if any("\0" in path for path in paths):
+            raise ValueError("a path holds no NUL")
+        return paths
 
     @field_validator("train", "prepare", "program")
     @classmethod
     def _inside(cls, path: str | None) -> str | None:
         parts = PurePosixPath(path).parts if path is not None else ("file",)
-        if not parts or ".." in parts or parts[0] == "/":
+        if not parts or ".." in parts or parts[0] == "/" or "\0" in (path or ""):
             raise ValueError(f"{path!r} is not the path of a file inside the project")
         return path
+
+    @field_validator("read_only")
+    @classmethod
+    def _possible(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if not path or "\0" in path or max(map(len, os.fsencode(path).split(b"/"))) > MAX_NAME or len(path) > MAX_PATH:
+                raise ValueError(f"{path[:60]!r} is no path")
+        return paths
 
 
 class RunSettings(Record):
     """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line.
 
-    warm: the name of the file whose trials the run began with. prune: which trainings are given up before their end.
+    warm: the name of the file whose trials the run began with. prune: which trainings are given up before their end. plausible:
+    scores outside are measured again.
     """
 
-    tag: str
-    method: str
-    model: str | None
+    tag: Annotated[str, Field(max_length=MAX_TAG)]
+    method: Annotated[str, Field(max_length=MAX_WORD)]
+    model: Annotated[str, Field(max_length=MAX_WORD)] | None
     budget: Budget
-    seed: int
-    workers: int
-    trials: int | None
-    hours: float | None
-    max_cost: float | None
-    baseline_repeats: int
-    data_fingerprint: str | None
-    start_commit: str
+    seed: Whole
+    workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)]
+    trials: Natural | None
+    hours: Quantity | None
+    max_cost: Quantity | None
+    baseline_repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)]
+    data_fingerprint: Annotated[str, Field(max_length=MAX_WORD)] | None
+    start_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
     score: ScoreKind
     caps: Caps = Caps()
     verdict: VerdictRule = "sequential"
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
-    warm: str | None = None
+    warm: Annotated[str, Field(max_length=MAX_WORD)] | None = None
     prune: PruneRule = "off"
+    plausible: Plausible = None
+
+    @field_validator("tag")
+    @classmethod
+    def _name_of_a_branch(cls, tag: str) -> str:
+        if not is_tag(tag):
+            raise ValueError(f"{tag!r} is no tag: a run's branch cannot be called so")
+        return tag
 
 
 def read_settings(folder: Path) -> Settings:
@@ -122,13 +156,29 @@ def read_settings(folder: Path) -> Settings:
         where = ".".join(map(str, first["loc"]))
         raise UsageFault(f"{path}: {where}: {first['msg']}", f"$EDITOR {path}") from None
     # Links stay links: below the home they are what a training follows to its data.
-    readable = tuple(os.path.abspath(folder / Path(name).expanduser()) for name in settings.read_only)  # noqa: PTH100
+    readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
 
 
+def _expanded(name: str, file: Path) -> Path:
+    """`name` with its ~ or ~user replaced; UsageFault where there is no such user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise UsageFault(f"{file}: read_only: {name!r}: there is no such user here", f"$EDITOR {file}") from None
+
+
 def _text(path: Path) -> str:
-    with path.open("rb") as file:
+    """The text of a plain file: neither a link, which may lead anywhere, nor a pipe, which may never end."""
+    if path.is_symlink():
+        raise ValueError("a symbolic link; settings are read from the file itself")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("not a plain file")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
-    return data.decode("utf-8-sig")
+    text = data.decode("utf-8-sig")
+    if any(part.count(".") > MAX_DOTS for line in text.splitlines() for part in line.split("=")):
+        raise ValueError(f"a name of more than {MAX_DOTS} parts")
+    return text

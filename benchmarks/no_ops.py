@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.bench import Bench, Plan
 from agent.bounds import Bounds
 from agent.cli.scaffold import scaffold
-from agent.data import prepare_data
+from agent.data import file_source, prepare_data
 from agent.display.plain import verdict_line
 from agent.edit import Applied, apply
 from agent.errors import ModelFault
@@ -102,7 +102,9 @@ def small_run(
 ) -> Iterator[tuple[History, Bench]]:
     """A new run on the small workspace in `folder`, with all that it takes to train."""
     project = find_project(folder, read_settings(folder))
-    data, sandbox = prepare_data(folder / "workspace/prepare.py"), choose_runner()
+    sandbox = choose_runner()
+    with prepare_data(file_source(folder / "workspace/prepare.py"), sandbox.runner) as data:
+        pass  # the bundled one leaves whole data as it is
     run = RunSettings(
         tag=tag, method="list", model=None, budget=Budget(amount=steps, unit="steps"), seed=seed, workers=1, trials=None,
         hours=None, max_cost=None, baseline_repeats=3, data_fingerprint=data.fingerprint, start_commit=head_of(project),

@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
-from agent.display.pen import open_console, pen_for
-from agent.errors import Fault
-
-EXIT_CODES = (
-    "Exit codes: 0 fine, 1 the harness or its surroundings failed, 2 a flag or setting that makes no sense, "
-    "3 no project, no data, or a branch that cannot be read or written, 4 no sandbox, 5 no model, 130 interrupted."
+from agent import errors
+from agent.cli.ending import (
+    close_output,
+    ended,
+    keep_to_own_modules,
+    keep_to_own_programs,
+    open_streams,
+    report,
+    watch_threads,
 )
+
+__all__ = ["EXIT_CODES", "app", "epilog", "main", "report"]
+
+EXIT_CODES = "Exit codes: " + ", ".join(f"{code} {what}" for code, what in errors.EXIT_CODES.items()) + "."
 
 
 def epilog(*examples: str) -> str:
@@ -49,30 +56,27 @@ def _root(
 
 
 def main() -> None:
-    """The `autoresearch` command. A Fault ends it with one line on what is wrong, one on what to type next, and its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a letter shows its code: a character is never worth a night's crash.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    """The `autoresearch` command. Whatever ends it, the user reads what is wrong and what to type next, never a traceback."""
+    open_streams()
+    watch_threads()
+    code = _run()
+    sys.exit(close_output() or code)
+
+
+def _run() -> int:
+    """Run the command that was typed, and return its exit code."""
     try:
+        keep_to_own_modules()
         app(prog_name="autoresearch")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Fault as fault:
-        sys.exit(report(fault))
-
-
-def report(fault: Fault) -> int:
-    """Print `fault` to stderr; its exit code."""
-    console = open_console(stderr=True)
-    pen = pen_for(console)
-    console.print(f"error: {pen.block(fault.message)}", style="red", soft_wrap=True)
-    if fault.next_command:
-        console.print(f"next:  {pen.line(fault.next_command)}", soft_wrap=True)
-    return fault.exit_code
+    except BaseException as error:
+        return ended(error)
+    return 0
 
 
 # Without git, GitPython would refuse to be imported, and nobody could be told what is missing.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# GitPython runs git as soon as it is imported.
+keep_to_own_programs()
 
 # Each of these registers its commands on `app`, in the order in which --help lists them.
-from agent.cli import run, adopt, review, compare, pages, afterwards, methods, contest, model, doctor  # noqa: E402, F401, I001
+from agent.cli import run, adopt, review, compare, pages, afterwards, suspects, methods, contest, model, doctor  # noqa: E402, F401, I001

@@ -34,6 +34,7 @@ def prompt(
     From a run's branch, with its bounds as at the start. Nothing is asked, and no key is needed.
     """
     from agent.cli.session import find_place, open_ledger
+    from agent.llm.recorded import without_secrets
     from agent.propose.code import request_of
 
     place = find_place(Path.cwd())
@@ -44,7 +45,7 @@ def prompt(
         remaining = bounds.left(max(0, measured - 1), 0.0, cost)
         ledger = open_ledger(history, place.settings, history.run.caps, history.run.workers)
         context = ledger.context(pending, remaining, bounds.dollars(cost))
-    request = request_of(context)
+    request = without_secrets(request_of(context))
     typer.echo(request.model_dump_json(indent=2) if as_json else _readable(request))
 
 

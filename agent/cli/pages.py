@@ -8,6 +8,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.review import Branch, reading
+from agent.display.pen import Pen
 from agent.errors import UsageFault
 from agent.project import find_project
 from agent.settings import read_settings
@@ -36,7 +37,17 @@ def report(
     with reading(branch) as history:
         story = read_story(history)
         text = markdown_report(story) if markdown else html_report(story, own_diffs(history, story.trials))
-    write(text, output or (Path("-") if markdown else Path(f"{story.run.tag}.html")))
+    write(text, output or (Path("-") if markdown else _new_file(f"{story.run.tag}.html")))
+
+
+def _new_file(name: str) -> Path:
+    """The file of a name that nobody typed; UsageFault where a repository has put a link there, which writing would follow."""
+    path = Path(name)
+    if path.is_symlink():
+        raise UsageFault(
+            f"{name} is a symbolic link to {ascii(str(path.readlink()))[1:-1]}", "autoresearch report --output OTHER.html"
+        )
+    return path
 
 
 def write(text: str, output: Path) -> None:
@@ -48,7 +59,7 @@ def write(text: str, output: Path) -> None:
         output.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageFault(f"cannot write {output}: {error.strerror}", "autoresearch report --output report.html") from error
-    typer.echo(f"wrote {output}", err=True)
+    typer.echo(f"wrote {Pen().line(str(output))}", err=True)
 
 
 @app.command(epilog=epilog("autoresearch dashboard", "autoresearch dashboard --host 0.0.0.0 --port 8787"))
@@ -99,6 +110,6 @@ def plot(
             stories.append(read_story(history))
     if len(stories) > 1 and picture != Picture.COMPARE:
         raise UsageFault(f"{picture} is of one run, not of {len(stories)}", "autoresearch plot compare RUN RUN")
-    path = output or Path("-".join([*(story.run.tag for story in stories), f"{picture}.svg"]))
+    path = output or _new_file("-".join([*(story.run.tag for story in stories), f"{picture}.svg"]))
     save(FIGURES[picture](stories), path)
-    typer.echo(f"wrote {path}", err=True)
+    typer.echo(f"wrote {Pen().line(str(path))}", err=True)

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.terminal import pager, watch_status
 from agent.comparison import Comparison, replication_of
 from agent.display.export import FORMATS
-from agent.display.pen import open_console
+from agent.display.pen import open_console, pen_for
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
+from agent.display.suspects import fate_of, fates
 from agent.display.table import trial_table, warm_text
 from agent.errors import Fault, UsageFault
 from agent.history import History
@@ -92,6 +94,7 @@ def status(
             console.print(status_page(standing.branch, standing.pid, standing.in_flight, history.trials, console, warm))
             if standing.replicated:
                 console.print(f"again   {standing.replicated}, against the baseline")
+        _tell_warnings(history)
 
 
 @app.command(epilog=epilog(*LOG_EXAMPLES))
@@ -108,6 +111,7 @@ def log(
     with reading(branch) as history:
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
+        _tell_warnings(history)
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
     else:
@@ -115,6 +119,8 @@ def log(
         with pager(console):
             if not patch:
                 console.print(trial_table(trials, console))
+                for line in fates(history.trials, history.rejections):
+                    console.print(pen_for(console).line(line))
             for trial in trials if patch else ():
                 console.print(verdict_view(trial, console), diff_view(diffs[trial.number], console), "", sep="\n")
 
@@ -136,6 +142,8 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         else:
             against = next((trial for trial in history.trials if trial.number == found.against), None)
             console.print(trial_page(found, text, _log_path(history, number), console, against, history.measurements))
+            if found.status == "suspect":
+                console.print(pen_for(console).line(f"suspect: {fate_of(number, history.trials, history.rejections)}"))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
@@ -264,6 +272,13 @@ def _own_diff(history: History, found: Trial | Attempt) -> str:
 def _log_path(history: History, number: int) -> str | None:
     """The logs of a trial's runs, where this machine has them."""
     return ", ".join(map(str, log_paths(history, number))) or None
+
+
+def _tell_warnings(history: History) -> None:
+    """What is odd about the branch, beside the output and not in it."""
+    console = open_console(stderr=True)
+    for warning in history.warnings:
+        console.print(Text(f"note: {warning}", "yellow"))
 
 
 def _print_json(data: Any) -> None:

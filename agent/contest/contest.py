@@ -44,7 +44,7 @@ class Plan:
         words += [word for path in past for word in ("--trials", path)]
         words += ["--evaluations", str(self.trials), "--seeds", str(len(self.seeds)), "--first-seed", str(self.seeds[0])]
         words += ["--model", self.model] if self.model else []
-        command = shlex.join([*words, "--output", str(output)])
+        command = shlex.join([*words, "--output", str(output)]).encode("utf-8", "backslashreplace").decode()
         return Asked(command=command, tasks=tuple(task.name for task in self.tasks.values()), trials=self.trials)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -70,6 +71,7 @@ PICTURES: Mapping[str, Callable[[Sequence[Field]], Figure]] = {
 def _panels(found: Sequence[Field], count: int) -> tuple[Figure, list[Axes]]:
     columns = min(COLUMNS, max(1, count))
     rows = math.ceil(max(1, count) / columns)
+    matplotlib.rcdefaults()  # not those of a matplotlibrc in the working folder
     figure = Figure(figsize=(WIDTH, 1.0 + PANEL_HEIGHT * rows * (1.3 if count == 1 else 1)), layout="constrained")
     panels = [plain(figure.add_subplot(rows, columns, place + 1)) for place in range(count)]
     handles = list(_handles(panels[0], found)) if panels else []

@@ -75,6 +75,8 @@ class WorkerFault(Fault):
 def play_all(jobs: Sequence[Job], workers: int) -> Iterator[Played | Over]:
     """The trials of all jobs as they end, and the ends of the games. WorkerFault or Fault where a worker cannot go on: what it
     played is known, and the same command goes on behind it."""
+    # A worker is started by `python -c`, which would import a stranger's json.py out of the current folder.
+    os.environ["PYTHONSAFEPATH"] = "1"
     context = get_context("spawn")
     waiting, messages = context.Queue(), context.Queue()
     for job in [*jobs, *[None] * workers]:

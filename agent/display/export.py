@@ -10,7 +10,8 @@ from agent.display.pen import Pen
 from agent.records import Claim, Result, Status, Trial
 
 # That format knows three ways for a trial to end. A refused proposal has no row: nothing was run, as with an edit that
-# upstream's agent thought better of; nor has a training that was given up, for it would read as a score of 0.
+# upstream's agent thought better of; nor has a training that was given up, for it would read as a score of 0, nor a suspect,
+# whose score is not believed.
 _UPSTREAM: Mapping[Status, str] = {
     "baseline": "keep",
     "keep": "keep",
@@ -35,13 +36,13 @@ def _tsv_row(trial: Trial, result: Result) -> str:
     scored = trial.value is not None
     gigabytes = _memory_mb(result) / 1024 if scored else 0.0
     value = trial.value if trial.value is not None else 0.0
-    said = Pen().line(trial.proposal.hypothesis)
+    said = _inert(Pen().line(trial.proposal.hypothesis))
     return f"{trial.attempt[:7]}\t{value:.6f}\t{gigabytes:.1f}\t{_UPSTREAM[trial.status]}\t{said}"
 
 
 def _claimed_row(trial: Trial, claim: Claim) -> str:
     """What was adopted, as its own results.tsv had it; where nobody wrote one down, that format has no row for it."""
-    said = Pen().line(trial.proposal.hypothesis)
+    said = _inert(Pen().line(trial.proposal.hypothesis))
     return f"{claim.commit[:8]}\t{claim.score or 0.0:.6f}\t{claim.memory_gb or 0.0:.1f}\t{claim.verdict}\t{said}"
 
 
@@ -80,6 +81,7 @@ _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
     "status": lambda trial: trial.status,
     "val_bpb": lambda trial: trial.value,
     "delta": lambda trial: trial.delta,
+    "recheck": _of_result("recheck"),
     "seconds": _of_result("seconds"),
     "score_seconds": _of_result("score_seconds"),
     "peak_memory_mb": _of_result("peak_memory_mb"),
@@ -98,7 +100,12 @@ _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
 
 
 def _cell(value: Any) -> Any:
-    return Pen().line(value) if isinstance(value, str) else value
+    return _inert(Pen().line(value)) if isinstance(value, str) else value
+
+
+def _inert(text: str) -> str:
+    """`text` as a spreadsheet shows it: what begins like a formula is none behind an apostrophe."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Trial]], str]] = {"tsv": tsv, "jsonl": jsonl, "csv": flat_csv}

@@ -118,8 +118,9 @@ class Frame:
 
     def _trial(self, number: int, trial: Running) -> Iterator[Text]:
         proposal = trial.attempt.proposal
-        whose = "incumbent, for comparison" if trial.role == "incumbent" else f"seed {trial.seed}"
-        repeat = f"  run {trial.run}: {whose}" if trial.run > 1 else ""
+        roles = {"incumbent": "incumbent, for comparison", "baseline": "baseline, for its time on this machine"}
+        whose = roles.get(trial.role, f"seed {trial.seed}")
+        repeat = f"  run {trial.run}: {whose}" if trial.run > 1 or trial.role == "baseline" else ""
         yield Text.assemble((f"#{number} ", "bold"), self._pen.line(proposal.hypothesis), (repeat, "dim"))
         fraction = trial.fraction(self._now)
         bar = self._pen.bar(fraction, max(10, min(60, self._width - 36)))

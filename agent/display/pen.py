@@ -21,6 +21,7 @@ STYLES = {
     "keep": "bold green",
     "simplify": "green",
     "discard": "dim",
+    "suspect": "bold yellow",
     "pruned": "dim",
     "crash": "red",
     "oom": "red",

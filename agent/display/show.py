@@ -161,7 +161,11 @@ def measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
     for score in result.scores:
         clock = f"  {score.clock:,.0f} MHz" if score.clock is not None else ""
         heat = f"  {score.celsius:.0f} C" if score.celsius is not None else ""
-        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}{clock}{heat}"
+        cut = "  ended at its deadline" if score.cut else ""
+        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}{clock}{heat}{cut}"
+    if result.recheck:
+        audit = "with the full audit" if result.scores[0].kind == "sealed" else "without an audit"
+        yield "rechecked", f"an implausible score, measured again under a fresh seed, {audit}: {result.recheck}"
     if result.curve:
         first, last = result.curve[0], result.curve[-1]
         yield "loss", f"{pen.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}"

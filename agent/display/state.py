@@ -15,7 +15,7 @@ from agent.events import (
     Scoring,
     TrialStarted,
 )
-from agent.records import Attempt, Proposal, Trial
+from agent.records import Attempt, Proposal, Trial, on_newest_data
 from sandbox.budget import Budget
 
 # Longer than the steps of any budget worth running here take: a training that says nothing for this long is worth a word.
@@ -141,5 +141,5 @@ class RunState:
 
 
 def baseline_of(trials: Sequence[Trial]) -> Trial | None:
-    """The run's first baseline: what all the gain is counted from."""
-    return next((trial for trial in trials if trial.status == "baseline"), None)
+    """The first baseline on the run's data: what all the gain is counted from."""
+    return next((trial for trial in on_newest_data(trials) if trial.status == "baseline"), None)

@@ -9,7 +9,9 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import UsageFault
 from agent.propose.study import quiet
@@ -35,8 +37,9 @@ def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Sp
             made = Path(folder) / "study.db"
             _write(made, run, [_told(trial, ranges) for trial in ran])
             made.replace(path)
-    except OSError as error:
-        raise UsageFault(f"cannot write {path}: {error.strerror}", "autoresearch export --format optuna -o study.db") from None
+    except (OSError, SQLAlchemyError, StorageInternalError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise UsageFault(f"cannot write {path}: {why}", "autoresearch export --format optuna -o study.db") from None
 
 
 def _write(path: Path, run: RunSettings, told: Sequence[FrozenTrial]) -> None:
@@ -53,7 +56,7 @@ def _write(path: Path, run: RunSettings, told: Sequence[FrozenTrial]) -> None:
 def _told(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
     assert trial.result is not None
     known = {name: trial.configuration[name] for name in ranges if name in trial.configuration}
-    params = {name: value for name, value in known.items() if ranges[name]._contains(ranges[name].to_internal_repr(value))}
+    params = {name: value for name, value in known.items() if _fits(ranges[name], value)}
     made = create_trial(
         state=_state(trial),
         value=trial.value if trial.status in SCORED else None,
@@ -68,10 +71,18 @@ def _told(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
     return made
 
 
+def _fits(distribution: BaseDistribution, value: Value) -> bool:
+    """Return whether a constant of some trial is one that is searched now; it may have been of another type then."""
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
 def _state(trial: Trial) -> TrialState:
     if trial.status == "pruned":
         return TrialState.PRUNED
-    return TrialState.FAIL if trial.status in FAILED else TrialState.COMPLETE
+    return TrialState.FAIL if trial.status in {*FAILED, "suspect"} else TrialState.COMPLETE
 
 
 def _attributes(trial: Trial) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from difflib import SequenceMatcher
 from agent.edit.set_constant import bound_names
 from agent.edit.source import Source, first_line, is_definition
 
+# Telling longer blocks apart takes time that grows with the square of their length, or faster.
+MAX_CHUNKS = 2_000
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -85,6 +88,9 @@ def pair(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
     """What differs between two blocks, in order, as small as it can be told apart."""
     ids: dict[object, int] = {}
     one, two = ([ids.setdefault(chunk.identity, len(ids)) for chunk in side] for side in (old, new))
+    if max(len(one), len(two)) > MAX_CHUNKS and one != two:
+        yield Pairing(0, len(one), 0, len(two))
+        return
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
         if tag == "equal":
             same_count = zip(range(i1, i2), range(j1, j2), strict=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.edit.apply import Applied, apply
-from agent.edit.chunks import Chunk, Pairing, chunks, pair
+from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
 from agent.edit.set_constant import plain_names
 from agent.edit.source import Source, bodies, is_definition, read
@@ -35,8 +35,11 @@ def diff(old: str, new: str) -> Edits:
     whole = (RewriteFile(code=new),)
     if isinstance(before, Refused) or isinstance(after, Refused) or before.mark != after.mark:
         return whole
+    one, two = chunks(before, before.tree.body), chunks(after, after.tree.body)
+    if max(len(one), len(two)) > MAX_CHUNKS:
+        return whole
     try:
-        found = _Level(before, after, chunks(before, before.tree.body), chunks(after, after.tree.body), "").solve(old)
+        found = _Level(before, after, one, two, "").solve(old)
     except RecursionError:
         return whole
     if found is None or found[1] != new:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 
@@ -53,6 +54,8 @@ def _protected(before: Source, after: Source, protected: Collection[str], requir
     if not protected and not required:
         return None
     old, new = _bindings(before), _bindings(after)
+    # Python reads names in this form, so the tree holds them in it, however the file or a setting writes them.
+    protected, required = ({unicodedata.normalize("NFKC", name) for name in names} for names in (protected, required))
     for name in sorted(protected):
         if old.get(name) != new.get(name):
             return refuse("protected", f"{name} would change", "it belongs to how trials are measured; leave it as it is")

@@ -15,7 +15,14 @@ _OPERATORS: dict[type[ast.operator], Callable[[Literal, Literal], Literal]] = {
 
 
 def evaluate(node: ast.expr) -> Literal | None:
-    """The value of a literal, or of arithmetic on numbers; None for all else, and for what is not finite or far too big."""
+    """The value of a literal, or of arithmetic on numbers; None for all else, and for what is not finite, too big or too deep."""
+    try:
+        return _evaluated(node)
+    except RecursionError:
+        return None
+
+
+def _evaluated(node: ast.expr) -> Literal | None:
     match node:
         case ast.Constant(value=bool() as value):
             return value
@@ -26,12 +33,12 @@ def evaluate(node: ast.expr) -> Literal | None:
         case ast.Constant(value=float() as value):
             return value if math.isfinite(value) else None
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=inner):
-            number = evaluate(inner)
+            number = _evaluated(inner)
             if isinstance(number, bool | str | None):
                 return None
             return -number if isinstance(sign, ast.USub) else number
         case ast.BinOp(left=left, op=op, right=right):
-            return _arithmetic(evaluate(left), op, evaluate(right))
+            return _arithmetic(_evaluated(left), op, _evaluated(right))
     return None
 
 

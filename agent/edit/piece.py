@@ -60,7 +60,7 @@ def read_piece(code: str, what: str) -> Piece | Refused:
         tree = inner if wrapped else tree
     if isinstance(tree, Refused):
         return refuse("syntax", f"`{what}`: {tree.where}", tree.hint or "whole statements are needed")
-    if too_deep(tree):
+    if too_deep(tree, code):
         return refuse("syntax", f"`{what}` is nested too deeply")
     try:
         return _piece(_WRAP + code if wrapped else code, wrapped)

@@ -11,7 +11,7 @@ def rewrite_file(edit: RewriteFile) -> Source | Refused:
     source = read(edit.code)
     if isinstance(source, Refused):
         return source
-    if too_deep(source.tree):
+    if too_deep(source.tree, source.text):
         return refuse("syntax", "the new file is nested too deeply")
     try:
         cst.parse_module(edit.code)

@@ -27,10 +27,11 @@ def set_constant(source: Source, edit: SetConstant) -> str | Refused:
         hint = f"line {node.lineno} does not simply assign it; use replace_statements"
         return refuse("unknown-name", f"constant {edit.name} has no value of its own", hint)
     start, end = source.start(node), source.end(node)
-    if isinstance(tree := parse_tree(source.text[start:end]), Refused) or too_deep(tree):
+    statement = source.text[start:end]
+    if isinstance(tree := parse_tree(statement), Refused) or too_deep(tree, statement):
         return refuse("syntax", f"the assignment of {edit.name} is nested too deeply")
     try:
-        new = _assigned(source.text[start:end], edit.name, value, source.newline)
+        new = _assigned(statement, edit.name, value, source.newline)
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:
         return refuse("syntax", f"`value` of {edit.name}: {type(error).__name__}")
     return source.splice(start, end, new)
@@ -76,7 +77,7 @@ def _expression(text: str) -> cst.BaseExpression | Refused:
         return refuse("syntax", f"`value`: {tree.where}", tree.hint)
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr) or text.endswith(";"):
         return refuse("syntax", "`value` is not one expression", text)
-    if too_deep(tree):
+    if too_deep(tree, text):
         return refuse("syntax", "`value` is nested too deeply")
     try:
         return cst.parse_expression(text)

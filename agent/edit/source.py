@@ -6,18 +6,22 @@ splice text at the places that ast gives, every byte outside the splice stays as
 
 import ast
 import difflib
+import io
 import re
 import threading
+import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeGuard
 
+from agent.edit.encoding import foreign_encoding
 from agent.records import RefusalReason, Refused
 
 MAX_CHARACTERS = 2**20  # no train.py is larger; parsing more costs gigabytes
 MAX_DEPTH = 150  # of a piece's tree; libcst recurses natively, and a native stack that overflows takes the process along
+MAX_NAME = 200  # characters of a name that is compared with others
 MAX_SAID = 300  # characters of a refusal's `where` and `hint`
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -27,6 +31,8 @@ Compound = (
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _FILTERS = threading.Lock()
+# From 3.12 on an f-string is several tokens; its end is one a string.
+_STRINGS = frozenset({tokenize.STRING, getattr(tokenize, "FSTRING_END", tokenize.STRING)})
 
 
 def refuse(reason: RefusalReason, where: str, hint: str = "") -> Refused:
@@ -41,8 +47,8 @@ def _sayable(text: str) -> str:
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> Refused:
     """`name` is not in the file; the hint has the nearest names that are."""
-    names = sorted(set(valid))
-    near = difflib.get_close_matches(name[:200], names, n=3, cutoff=0.5) or names[:8]
+    names = sorted(name for name in set(valid) if len(name) <= MAX_NAME)
+    near = difflib.get_close_matches(name[:MAX_NAME], names, n=3, cutoff=0.5) or names[:8]
     return refuse("unknown-name", f"{what} {name}", f"there are: {', '.join(near)}" if near else f"the file has no {what}")
 
 
@@ -61,14 +67,49 @@ def parse_tree(text: str) -> ast.Module | Refused:
         return refuse("syntax", str(error) or "nested too deeply")
 
 
-def too_deep(tree: ast.AST) -> bool:
-    """Whether the tree is nested deeper than MAX_DEPTH; does not recurse itself."""
+def too_deep(tree: ast.AST, text: str) -> bool:
+    """Whether the tree of `text` is nested deeper than MAX_DEPTH, here or in libcst; does not recurse itself.
+
+    What ast holds side by side, libcst nests: `a and b and c`, `for` behind `for`, `a.b.c` of an import, strings in a row.
+    """
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
+        if any(_nested_by_libcst(node) > MAX_DEPTH for node in level):
+            return True
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
-            return False
+            return _strings_in_a_row(text) > MAX_DEPTH
     return True
+
+
+def _nested_by_libcst(node: ast.AST) -> int:
+    match node:
+        case ast.BoolOp(values=parts):
+            return len(parts)
+        case ast.ListComp(generators=parts) | ast.SetComp(generators=parts):
+            return len(parts)
+        case ast.GeneratorExp(generators=parts) | ast.DictComp(generators=parts):
+            return len(parts)
+        case ast.alias(name=name) | ast.ImportFrom(module=str(name)):
+            return name.count(".")
+    return 0
+
+
+def _strings_in_a_row(text: str) -> int:
+    """The longest run of string literals that follow each other."""
+    if text.count('"') + text.count("'") <= 2 * MAX_DEPTH:
+        return 0
+    longest = run = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type in _STRINGS:
+                run += 1
+                longest = max(longest, run)
+            elif token.type not in (tokenize.NL, tokenize.COMMENT):
+                run = 0
+    except (tokenize.TokenError, SyntaxError):
+        return MAX_DEPTH + 1
+    return longest
 
 
 @dataclass(frozen=True)
@@ -182,10 +223,19 @@ class Source:
 
 
 def read(text: str) -> Source | Refused:
-    """Parse a file; `syntax` where it does not."""
+    """Parse a file; `syntax` where it does not parse, or where Python would decode it in another way than it is decoded here."""
+    if len(text) <= MAX_CHARACTERS and (fault := foreign_encoding(text)):
+        return refuse("syntax", f"the file's encoding: {fault}", "write the file in UTF-8, without a coding comment")
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     tree = parse_tree(text[len(mark) :])
-    return tree if isinstance(tree, Refused) else Source(text[len(mark) :], mark, tree)
+    if isinstance(tree, Refused):
+        return tree
+    source = Source(text[len(mark) :], mark, tree)
+    try:
+        source.blocks  # noqa: B018 - kept by the source; whoever asks later does not recurse
+    except RecursionError:
+        return refuse("syntax", "the file is nested too deeply")
+    return source
 
 
 def is_definition(node: ast.AST) -> TypeGuard[Definition]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from agent.errors import ModelFault
 from agent.llm.patience import Transient
+from sandbox.redaction import redacted
 
 MAX_MESSAGE_CHARACTERS = 300
 NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
@@ -27,11 +28,9 @@ def fault_of(status: int, message: str, headers: Mapping[str, str], provider: st
 
 def tidy(message: str, key: str) -> str:
     """`message` in one line without `key`, at most MAX_MESSAGE_CHARACTERS long."""
-    return (
-        " ".join(message.replace(key, "***").split())[:MAX_MESSAGE_CHARACTERS]
-        if key
-        else " ".join(message.split())[:MAX_MESSAGE_CHARACTERS]
-    )
+    if key:
+        message = message.replace(key, "***")
+    return " ".join(redacted(message).split())[:MAX_MESSAGE_CHARACTERS]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

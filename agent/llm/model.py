@@ -3,10 +3,12 @@
 import json
 from typing import Any, Literal, Protocol
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, field_validator
 
 from sandbox.record import Record
 
+# Of a tool's arguments; what is asked for needs five.
+MAX_JSON_DEPTH = 32
 # Of UTF-8: on the safe side for prose, code and figures with every tokenizer that the providers use.
 CHARACTERS_A_TOKEN = 3
 # What is said to a model that is given no tool.
@@ -57,6 +59,24 @@ class Reply(Record):
     seconds: FiniteFloat = Field(default=0.0, ge=0)
     exchange: str = ""
     """Its name in the transcript, where one is kept."""
+
+    @field_validator("arguments")
+    @classmethod
+    def _flat_enough(cls, arguments: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Arguments that are nested too deeply are none: whoever copies or prints them would fail."""
+        return None if deeper(arguments, MAX_JSON_DEPTH) else arguments
+
+
+def deeper(data: Any, depth: int) -> bool:
+    """Return whether JSON-like data is nested deeper than `depth`. Does not recurse, so that no depth is too much for it."""
+    level = [data]
+    for _ in range(depth):
+        level = [inner for value in level if isinstance(value, dict | list) for inner in _inside(value)]
+    return bool(level)
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
 
 
 class Model(Protocol):

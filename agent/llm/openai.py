@@ -152,6 +152,6 @@ def _object(text: str) -> dict[str, Any] | None:
     """The JSON object that `text` is, or None."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

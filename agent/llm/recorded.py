@@ -11,8 +11,10 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from agent.errors import ModelFault
+from agent.home import no_link
 from agent.llm.model import Model, Reply, Request
 from sandbox.record import Record
+from sandbox.redaction import redacted, redacted_data
 
 FILE = "transcript.jsonl"
 # An exchange is looked for by its name at the beginning of a line: most lines hold a whole train.py and are passed over unread.
@@ -20,8 +22,9 @@ HEAD_CHARACTERS = 120
 
 
 class Recorded:
-    """`model`, with every request and its reply or fault appended to `folder`/transcript.jsonl. Keys are in neither.
+    """`model`, with every request and its reply or fault appended to `folder`/transcript.jsonl.
 
+    The model is asked without the secrets that the question may hold, and none stands in the file.
     A reply says under which name it stands there.
     """
 
@@ -36,6 +39,7 @@ class Recorded:
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
+        request = without_secrets(request)
         name = secrets.token_hex(6)
         self._write(name, "request", request.model_dump())
         try:
@@ -48,11 +52,16 @@ class Recorded:
 
     def _write(self, name: str, what: str, content: Any) -> None:
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps({"at": stamp, "id": name, what: content}, ensure_ascii=False)
+        line = json.dumps({"at": stamp, "id": name, what: redacted_data(content)}, ensure_ascii=False)
         with suppress(OSError):  # a full disk must not cost an answer that was paid for
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            with open(self._path, "a", encoding="utf-8", errors="backslashreplace", opener=no_link) as file:
                 file.write(line + "\n")
+
+
+def without_secrets(request: Request) -> Request:
+    """Return the question as a model gets it: nothing in it is a secret of this process's environment, or looks like a key."""
+    return request.model_copy(update={"system": redacted(request.system), "blocks": tuple(map(redacted, request.blocks))})
 
 
 class Exchange(Record):
@@ -79,5 +88,5 @@ def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
+    with suppress(OSError), open(path, encoding="utf-8", errors="replace", opener=no_link) as file:
         yield from file

@@ -59,7 +59,7 @@ class Scripted:
 def _answer(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise ModelFault(f"{path}, line {number} is not a JSON object", "autoresearch start --model none")

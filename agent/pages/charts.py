@@ -8,7 +8,7 @@ from itertools import dropwhile, pairwise
 
 from agent.display.pen import Curve, bpb, spread
 from agent.pages.story import Story
-from agent.records import KEPT, Trial, Value
+from agent.records import KEPT, Trial, Value, on_newest_data
 
 TICKS = 5
 # A discarded trial far above everything else would flatten the staircase: scores above this quantile are drawn at the edge.
@@ -123,8 +123,8 @@ class Staircase:
 
     def _treads(self, offset: float) -> list[tuple[float, float, float]]:
         """(from, to, height) of each incumbent's reign."""
-        ends = [self.x(one.number) for one in self._story.incumbents]
-        heights = [self.y((one.value or 0.0) + offset) for one in self._story.incumbents]
+        ends = [self.x(one.number) for one in self._story.reigns]
+        heights = [self.y((one.value or 0.0) + offset) for one in self._story.reigns]
         return [(x0, x1, y) for (x0, x1), y in zip(pairwise([*ends, self.frame.right]), heights, strict=True)]
 
     @property
@@ -183,7 +183,7 @@ class Overlay:
 def walk_of(story: Story) -> Iterator[tuple[float, float]]:
     """(seconds of training so far, best so far), at each new best and at the end."""
     seconds, best = 0.0, None
-    for trial in story.trials:
+    for trial in on_newest_data(story.trials):
         seconds += trial.result.seconds if trial.result else 0.0
         if trial.value is not None and trial.status in KEPT:
             best = trial.value
@@ -233,7 +233,7 @@ class Slice:
 
 def slices(story: Story) -> list[Slice]:
     """A slice for each constant that more than one value was measured of, the most varied first."""
-    scored = [trial for trial in story.trials if trial.value is not None]
+    scored = [trial for trial in on_newest_data(story.trials) if trial.value is not None]
     values: dict[str, set[Value]] = {}
     for trial in scored:
         for name, value in trial.configuration.items():

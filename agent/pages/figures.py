@@ -122,6 +122,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    matplotlib.rcdefaults()  # not those of a matplotlibrc in the working folder, which may be a stranger's
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, plain(figure.add_subplot())
 
@@ -135,8 +136,8 @@ def plain(axes: Axes) -> Axes:
 
 
 def _staircase(axes: Axes, story: Story) -> None:
-    numbers = [one.number for one in story.incumbents]
-    values = [one.value or 0.0 for one in story.incumbents]
+    numbers = [one.number for one in story.reigns]
+    values = [one.value or 0.0 for one in story.reigns]
     if not values:
         return
     last, margin = max(trial.number for trial in story.trials), story.band

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import secrets
 import socket
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -48,7 +48,7 @@ class Guard:
     def _knows(self, headers: Headers) -> bool:
         host = headers.get("host", "")
         origin = headers.get("origin")
-        return self._is_ours(host) and (origin is None or urlsplit(origin).netloc == host)
+        return self._is_ours(host) and origin in (None, f"http://{host}", f"https://{host}")
 
     def _is_ours(self, host: str) -> bool:
         match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?", host)
@@ -71,7 +71,7 @@ class Guard:
         # The token leaves the address bar, so that a screenshot or a copied link does not give it away.
         rest = urlencode([pair for pair in parse_qsl(request.url.query) if pair[0] != "token"])
         # A path such as //elsewhere or /\elsewhere would lead away from here.
-        path = "/" + quote(str(request.scope["path"]).lstrip("/\\"))
+        path = "/" + quote(str(request.scope["path"]).lstrip("/\\"), errors="replace")
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(cookie, token, httponly=True, samesite="lax")
         return answer

@@ -12,7 +12,7 @@ from optuna.trial import create_trial
 
 from agent.errors import UsageFault
 from agent.pages.charts import LOG_RATIO, is_number
-from agent.records import Trial, Value
+from agent.records import Trial, Value, on_newest_data
 
 # Below this many scores the best tenth is one trial, and its constants are an anecdote.
 ENOUGH = 20
@@ -26,7 +26,7 @@ def importances(trials: Sequence[Trial]) -> dict[str, float]:
     Watanabe, Bansal and Hutter (2023), PED-ANOVA. Only constants that every scored trial has, and only as far as this run
     varied them: an incumbent that never moved has no importance here, whatever it would have elsewhere.
     """
-    scored = [trial for trial in trials if trial.value is not None and trial.configuration]
+    scored = [trial for trial in on_newest_data(trials) if trial.value is not None and trial.configuration]
     ranges = _distributions(scored)
     if len(scored) < ENOUGH or not ranges:
         raise UsageFault(

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from agent.pages.charts import LOG_RATIO, MANY, Frame, Scale, Staircase, is_number
 from agent.pages.story import Story
-from agent.records import KEPT, Trial, Value
+from agent.records import KEPT, Trial, Value, on_newest_data
 
 # More axes than this stand too close for their names.
 AXES = 11
@@ -49,7 +49,7 @@ class Parallel:
     strip = 346
 
     def __init__(self, story: Story, ranked: Sequence[str] = ()) -> None:
-        self._trials = [trial for trial in story.trials if trial.configuration]
+        self._trials = [trial for trial in on_newest_data(story.trials) if trial.configuration]
         seen = _values(self._trials)
         order = {name: place for place, name in enumerate(ranked)}
         varied = [name for name in seen if len(seen[name]) > 1 or self._lacking(name)]

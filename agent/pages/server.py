@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from agent.errors import Fault, UsageFault
+from agent.errors import Fault, HistoryFault, UsageFault
 from agent.pages.guard import Guard, is_loopback
 from agent.pages.render import compare_page, flights_of, now_part, run_page, runs_page, trial_part
 from agent.pages.watch import LOOK_SECONDS, Watch
@@ -35,7 +36,7 @@ class Dashboard:
             Route("/", self._page(self.runs)),
             Route("/compare", self._page(self.compare)),
             Route("/run/{tag}", self._page(self.run)),
-            Route("/run/{tag}/trial/{number:int}", self.trial),
+            Route("/run/{tag}/trial/{number}", self.trial),
             Route("/run/{tag}/events", self.events),
             Route("/events", self.events),
         ]
@@ -71,7 +72,10 @@ class Dashboard:
 
     def trial(self, request: Request) -> Response:
         """One trial, as a part of a page."""
-        story, trial, diff, local = self._watch.trial(request.path_params["tag"], request.path_params["number"])
+        number = request.path_params["number"]
+        if not re.fullmatch(r"[0-9]{1,9}", number):
+            raise HistoryFault(f"not the number of a trial: {number[:20]!r}")
+        story, trial, diff, local = self._watch.trial(request.path_params["tag"], int(number))
         return HTMLResponse(trial_part(story, trial, diff, local).encode("utf-8", "replace"))
 
     # ------------------------------------------------------------ events
@@ -126,7 +130,7 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise UsageFault(
             f"cannot listen on {host}:{port}: {error}", "autoresearch dashboard --port 0   # any free port"
         ) from None

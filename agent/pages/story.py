@@ -10,9 +10,11 @@ from pathlib import Path
 from agent.comparison import Comparison, Measurement, replication_of
 from agent.display.state import baseline_of
 from agent.history import History
+from agent.home import files_in
 from agent.judge import Noise, incumbent_of, noise_of
 from agent.llm.recorded import Exchange
-from agent.records import KEPT, TAKEN, Attempt, Trial
+from agent.records import KEPT, TAKEN, Attempt, Trial, on_newest_data
+from agent.runs import trials_folder
 from agent.settings import RunSettings
 
 
@@ -69,7 +71,7 @@ class Story:
     @cached_property
     def gains(self) -> tuple[Gain, ...]:
         """The kept changes, the largest first."""
-        kept = [self.gain_of(trial) for trial in self.trials if trial.status in TAKEN and trial.delta is not None]
+        kept = [self.gain_of(trial) for trial in on_newest_data(self.trials) if trial.status in TAKEN and trial.delta is not None]
         return tuple(sorted(kept, key=lambda gain: gain.size, reverse=True))
 
     def gain_of(self, trial: Trial) -> Gain:
@@ -96,8 +98,16 @@ class Story:
         """The trials that were the branch's tip in turn, oldest first."""
         return tuple(trial for trial in self.trials if trial.status in KEPT and trial.value is not None)
 
+    @cached_property
+    def reigns(self) -> tuple[Trial, ...]:
+        """Those that were measured on the data that the run has now: what the staircase is made of."""
+        newest = {trial.number for trial in on_newest_data(self.trials)}
+        return tuple(trial for trial in self.incumbents if trial.number in newest)
+
     def beaten_by(self, trial: Trial) -> Trial | None:
-        """The incumbent when `trial` was judged: what its curve is drawn over."""
+        """The incumbent when `trial` was judged: what its curve is drawn over. None for a baseline on other data."""
+        if trial.new_data:
+            return None
         earlier = [one for one in self.incumbents if one.number < trial.number]
         return earlier[-1] if earlier else None
 
@@ -183,8 +193,9 @@ def differences(stories: Sequence[Story]) -> list[str]:
 
 
 def read_story(history: History) -> Story:
-    """The story that `history` holds right now."""
-    return Story(history.branch, history.run, history.trials, history.in_flight, history.owner, tuple(history.measurements))
+    """The story that `history` holds right now. Its run is told with the data that it has now."""
+    run = history.run.model_copy(update={"data_fingerprint": history.data_fingerprint})
+    return Story(history.branch, run, history.trials, history.in_flight, history.owner, tuple(history.measurements))
 
 
 def own_diffs(history: History, trials: Sequence[Trial]) -> dict[int, str]:
@@ -195,4 +206,4 @@ def own_diffs(history: History, trials: Sequence[Trial]) -> dict[int, str]:
 
 def log_paths(history: History, number: int) -> list[Path]:
     """The training logs of a trial, where this machine has them."""
-    return sorted((history.project.home / "runs" / history.run.tag / "trials" / f"{number:04d}").glob("*.log"))
+    return files_in(trials_folder(history.project, history.tag, f"{number:04d}"), ".log")

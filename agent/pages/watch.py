@@ -7,12 +7,13 @@ from pathlib import Path
 from agent.errors import HistoryFault
 from agent.gitio import Plumbing
 from agent.history import History
+from agent.home import checked
 from agent.llm.recorded import read_exchanges
 from agent.lock import holder
 from agent.pages.story import Local, Story, log_paths, read_story
 from agent.project import Project
 from agent.records import Trial
-from agent.runs import FLIGHTS, HEADS, checked, first_commit, list_runs, lock_path, transcripts_of
+from agent.runs import FLIGHTS, HEADS, first_commit, list_runs, lock_path, transcripts_of
 from sandbox.printed import Point, read_curve
 from sandbox.text import tail
 
@@ -57,7 +58,7 @@ class Watch:
         if trial is None:
             raise HistoryFault(f"there is no trial #{number} in {tag}", f"autoresearch log {tag}")
         logs = tuple((path.name, tail(path)) for path in log_paths(history, number))
-        exchanges = read_exchanges(transcripts_of(self._project, history.run.tag), trial.proposal.by.exchanges)
+        exchanges = read_exchanges(transcripts_of(self._project, history.tag), trial.proposal.by.exchanges)
         return read_story(history), trial, history.diff(f"{trial.attempt}^", trial.attempt), Local(logs, exchanges)
 
     def curves(self, tag: str) -> dict[int, tuple[Point, ...]]:

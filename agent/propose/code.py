@@ -21,7 +21,8 @@ from agent.records import Asked, Proposal, Provenance, Refused, Trial
 MAX_REPLY_CHARACTERS = 2_000
 # How often one proposal may go back to the model: a model that cannot mend it in two goes is better shown the next ledger.
 MAX_SENT_BACK = 2
-# Failures that a traceback or a reason tells enough of to mend; out of memory and too slow are what the idea costs.
+# Failures that a traceback or a reason tells enough of to mend, a training that did not end in time among them; out of memory is
+# what the idea costs.
 MENDABLE = frozenset({"crash", "invalid"})
 # Trials since a failure after which it is no longer worth going back to.
 MEND_WITHIN = 5

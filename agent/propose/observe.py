@@ -114,6 +114,8 @@ def observation_of(trial: Trial) -> Observation | None:
     """What a trial teaches of its constants; None where it never ran."""
     if trial.result is None:
         return None
+    if trial.status == "suspect":  # nothing but that it should not be proposed again
+        return Observation(trial.configuration, "invalid", trial.result.curve)
     outcome = trial.value if trial.status in SCORED else cast(Failure | Literal["pruned"], trial.status)
     return Observation(trial.configuration, outcome, trial.result.curve)
 

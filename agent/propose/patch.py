@@ -12,6 +12,8 @@ Lines = list[str]
 _FILE_HEADER = re.compile(r"(---|\+\+\+|diff --git|index|new file|deleted file|similarity|rename) ")
 _HUNK = re.compile(r"@@(?: -(\d{1,7})(?:,\d+)? \+\d+(?:,\d+)? @@)?")
 MAX_PATCH_CHARACTERS = 2**18
+# Each hunk is looked for in the whole file.
+MAX_HUNKS = 200
 
 
 def apply_patch(source: str, patch: str) -> str | Refused:
@@ -21,6 +23,8 @@ def apply_patch(source: str, patch: str) -> str | Refused:
     hunks = list(_hunks(patch.splitlines()))
     if not hunks:
         return _refuse("the diff", "it has no hunk: lines that begin with + or - behind a line that begins with @@")
+    if len(hunks) > MAX_HUNKS:
+        return _refuse("the diff", f"it has {len(hunks)} hunks, and no more than {MAX_HUNKS} are read")
     lines = source.splitlines(keepends=True)
     end = "\r\n" if source.count("\r\n") > source.count("\n") / 2 else "\n"
     for number, (stated, old, new) in enumerate(hunks, 1):

@@ -57,6 +57,7 @@ def ledger_text(context: Context) -> str:
         facts=_facts(best) if best else "",
         lines=lines,
         claimed=any(trial.claim for trial in context.trials),
+        suspects=any(trial.status == "suspect" for trial in context.trials),
         omitted=len(context.trials) - len(lines),
         digest=digest(context.trials, int(room * DIGEST_SHARE)) if len(context.trials) > DIGEST_FROM else [],
         curves=_curves(context),

@@ -2,25 +2,26 @@
 
 import ast
 import json
-import math
 import re
 from typing import Any, get_args
 
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from agent.bounded import MAX_DERIVED, Derived
 from agent.edit import apply, diff
-from agent.llm.model import Reply, Tool
+from agent.llm.model import MAX_JSON_DEPTH, Reply, Tool, deeper
 from agent.propose.patch import apply_patch
 from agent.records import Edit, Refused, RewriteFile
 from sandbox.record import Record
+from sandbox.redaction import redacted
 
 MAX_HYPOTHESIS_CHARACTERS = 200
 MAX_RATIONALE_CHARACTERS = 4_000
 # A fenced file that has fewer of the incumbent's definitions than this is a snippet, not the whole file.
 WHOLE_FILE_SHARE = 0.5
 MAX_CANDIDATES = 4
-_FENCE = re.compile(r"```(\w*)[^\n]*\n(.*?)```", re.DOTALL)
-_LOOKS_LIKE_DIFF = re.compile(r"^@@ .*^[+-]", re.DOTALL | re.MULTILINE)
+MAX_REPLY_CHARACTERS = 2**21
+_WORD = re.compile(r"\w*")
 _KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Edit)[0])
 
 
@@ -29,7 +30,7 @@ class Draft(Record):
 
     hypothesis: str = Field(min_length=1)
     rationale: str = ""
-    expected: FiniteFloat | None = None
+    expected: Derived | None = None
     edits: tuple[Edit, ...] = Field(min_length=1)
 
 
@@ -59,7 +60,11 @@ def read_reply(reply: Reply, source: str) -> tuple[Draft, ...] | Refused:
     """
     if reply.cut_off:
         return _unreadable("the reply was cut off at the limit of output tokens", "propose smaller edits")
+    if len(reply.text) > MAX_REPLY_CHARACTERS:
+        return _unreadable(f"the reply is longer than {MAX_REPLY_CHARACTERS} characters", "propose smaller edits")
     arguments = reply.arguments if reply.arguments is not None else _json_in(reply.text)
+    if deeper(arguments, MAX_JSON_DEPTH):
+        return _unreadable("the arguments are nested too deeply", "call the tool `propose` with a flat list of edits")
     if arguments is None:
         found = [_from_text(reply.text, source)]
     else:
@@ -89,7 +94,7 @@ def _tidied(arguments: dict[str, Any]) -> dict[str, Any]:
     if isinstance(edits, list):
         edits = [_tidied_edit(edit) if isinstance(edit, dict) else edit for edit in edits]
     hypothesis = _line(arguments.get("hypothesis"))
-    rationale = str(arguments.get("rationale") or "")[:MAX_RATIONALE_CHARACTERS]
+    rationale = redacted(str(arguments.get("rationale") or ""))[:MAX_RATIONALE_CHARACTERS]
     return {"hypothesis": hypothesis, "rationale": rationale, "expected": _number(arguments.get("expected")), "edits": edits}
 
 
@@ -99,7 +104,7 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= MAX_DERIVED else None
 
 
 def _tidied_edit(edit: dict[str, Any]) -> dict[str, Any]:
@@ -112,13 +117,13 @@ def _line(text: Any) -> Any:
     """A hypothesis becomes a commit's subject: one printable line."""
     if not isinstance(text, str):
         return text
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in redacted(text)).split())
     return line if len(line) <= MAX_HYPOTHESIS_CHARACTERS else line[: MAX_HYPOTHESIS_CHARACTERS - 1] + "…"
 
 
 def _json_in(text: str) -> dict[str, Any] | None:
     """The JSON object with edits that a reply without a tool call holds, fenced or bare."""
-    candidates = re.findall(r"```(?:json)?\s*\n(.*?)```", text, re.DOTALL)
+    candidates = [body for name, body in fences(text) if name in ("", "json")]
     start, end = text.find("{"), text.rfind("}")
     if 0 <= start < end:
         candidates.append(text[start : end + 1])
@@ -131,6 +136,30 @@ def _json_in(text: str) -> dict[str, Any] | None:
     return None
 
 
+def fences(text: str) -> list[tuple[str, str]]:
+    """Return the first word behind the opening of each fence, and what is inside. Takes linear time, whatever the text."""
+    found: list[tuple[str, str]] = []
+    start = text.find("```")
+    while start >= 0:
+        line_end = text.find("\n", start)
+        end = text.find("```", line_end + 1)
+        if line_end < 0 or end < 0:
+            break
+        word = _WORD.match(text, start + 3, line_end)
+        found.append((word[0] if word else "", text[line_end + 1 : end]))
+        start = text.find("```", end + 3)
+    return found
+
+
+def _looks_like_diff(body: str) -> bool:
+    inside = False
+    for line in body.split("\n"):
+        if inside and line.startswith(("+", "-")):
+            return True
+        inside = inside or line.startswith("@@ ")
+    return False
+
+
 def _from_text(text: str, source: str) -> Draft | Refused:
     """A diff or a whole file in a fence, the first line of the prose as its hypothesis."""
     code = _diff_in(text, source) or _file_in(text, source)
@@ -138,20 +167,20 @@ def _from_text(text: str, source: str) -> Draft | Refused:
         return code
     prose = re.sub(r"```.*?```", " ", text, flags=re.DOTALL).strip()
     hypothesis = _line(prose.splitlines()[0] if prose else "") or "a rewritten train.py, without a word of explanation"
-    return Draft(hypothesis=hypothesis, rationale=prose[:MAX_RATIONALE_CHARACTERS], edits=(RewriteFile(code=code),))
+    return Draft(hypothesis=hypothesis, rationale=redacted(prose)[:MAX_RATIONALE_CHARACTERS], edits=(RewriteFile(code=code),))
 
 
 def _diff_in(text: str, source: str) -> str | Refused | None:
     """The file that the fenced diffs of a reply make of `source`; None where there is none."""
-    fences = [body for name, body in _FENCE.findall(text) if name in ("diff", "patch") or _LOOKS_LIKE_DIFF.search(body)]
-    return apply_patch(source, "\n".join(fences)) if fences else None
+    diffs = [body for name, body in fences(text) if name in ("diff", "patch") or _looks_like_diff(body)]
+    return apply_patch(source, "\n".join(diffs)) if diffs else None
 
 
 def _file_in(text: str, source: str) -> str | Refused:
-    fences = [body for name, body in _FENCE.findall(text) if name in ("python", "py")]
-    if not fences:
+    files = [body for name, body in fences(text) if name in ("python", "py")]
+    if not files:
         return _unreadable("no call of the tool, no JSON, no diff and no file", "call the tool `propose`")
-    code: str = max(fences, key=len)
+    code: str = max(files, key=len)
     have, want = _definitions(code), _definitions(source)
     if have is None:
         return _unreadable("the file in the reply is not Python", "call the tool `propose`")
@@ -193,11 +222,24 @@ def _plain(kind: type[BaseModel]) -> dict[str, Any]:
     return {"type": "object", "description": kind.__doc__ or "", "properties": properties, "required": required}
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object; ValueError where a name comes twice, of which nobody knows which one is meant."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name comes twice")
+    return made
+
+
 def _parsed(text: str) -> Any:
+    """Return the JSON in `text`; None where it is none, has a name twice, or holds NaN or infinity."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON's")
 
 
 def _unreadable(where: str, hint: str) -> Refused:

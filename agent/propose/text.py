@@ -2,10 +2,12 @@
 
 import re
 
+from sandbox.redaction import redacted
+
 
 def fenced(text: str, language: str = "", limit: int | None = None) -> str:
-    """`text` between fences that it cannot close itself, without control characters, cut at `limit` characters."""
-    clean = _printable(text)
+    """`text` between fences that it cannot close itself, without control characters and secrets, cut at `limit` characters."""
+    clean = _printable(redacted(text))
     if limit is not None and len(clean) > limit:
         clean = f"{clean[:limit]}\n[cut: {len(clean) - limit} more characters]"
     longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)

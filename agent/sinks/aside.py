@@ -8,6 +8,7 @@ from typing import Self
 
 from agent.events import Event, Judged, RunFinished, RunStarted
 from agent.sinks.sink import Sink
+from sandbox.redaction import redacted
 
 # How long the end of a run waits for what a sink still has to send.
 GRACE_SECONDS = 40.0
@@ -33,7 +34,7 @@ class Aside:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        reason = self._reason if error is None else str(error) or type(error).__name__
+        reason = self._reason if error is None else redacted(str(error)) or type(error).__name__
         self._work.put(lambda: self._while_open(lambda: self._sink.close(reason, error is not None)))
         self._work.put(None)
         self._thread.join(self._grace)
@@ -71,7 +72,7 @@ class Aside:
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed:
-            what = " ".join(str(error).split()) or type(error).__name__
+            what = " ".join(redacted(str(error)).split()) or type(error).__name__
             rest = "the run goes on" if self._open else "the run goes on without it"
             self._said.put(f"{self._name} failed, {rest}: {what[:300]}")
         self._failed = True

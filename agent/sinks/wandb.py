@@ -21,9 +21,11 @@ class Wandb:
 
     def open(self, run: RunStarted) -> None:
         """See Sink. Neither the console nor the git state is taken: the one is the live view, the other is ours to tell."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Without it wandb reads ./wandb/settings, where a stranger's repository could name the server that gets the user's key.
+        os.environ.setdefault("WANDB_DIR", str(self._folder))
         import wandb
 
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
             project=self._project, id=identity_of(run), name=run.tag, resume="allow", config=settings_of(run),
             dir=os.environ.get("WANDB_DIR") or str(self._folder),

@@ -22,6 +22,7 @@ from agent.records import (
 )
 from agent.space import read_constants, read_space
 from sandbox.budget import Budget
+from sandbox.deadline import Usual
 from tests.agent.study import project_of, proposal, settle, study
 
 
@@ -49,7 +50,7 @@ def begun(ledger: Ledger, wanted: Proposal) -> Attempt:
 def test_the_baseline_measures_the_noise_and_the_time(ledger: Ledger) -> None:
     assert not ledger.needs_baseline
     assert (ledger.noise.seeds, ledger.noise.runs) == (pytest.approx(0.01), 3)
-    assert ledger.baseline_seconds == 2.0
+    assert ledger.usual == Usual(seconds=2.0)
     [baseline] = ledger.history.trials
     assert (baseline.status, baseline.delta, baseline.changes) == ("baseline", None, ())
     assert baseline.configuration == {"LR": 0.1, "DEPTH": 4, "SEED": 1}
@@ -156,7 +157,7 @@ def test_an_attempt_before_any_baseline_cannot_be_judged(tmp_path: Path) -> None
     with study(tmp_path) as history:
         ledger = Ledger(history, read_space)
         assert ledger.needs_baseline
-        assert ledger.baseline_seconds is None
+        assert ledger.usual is None
         with pytest.raises(HistoryFault, match="before any baseline"):
             settle(ledger, begun(ledger, proposal(LR=0.3)), scored(0.9))
 

@@ -1,14 +1,20 @@
 """What a researcher has: a terminal to type `autoresearch` into, and a repository whose training takes no time."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from agent.data import data_root
 
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 
@@ -38,10 +44,19 @@ print("num_steps:        1")
 NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
 
 
+@cache
+def empty_home() -> str:
+    """A home folder without caches, settings and remembered trust, for as long as the tests run."""
+    home = tempfile.mkdtemp(prefix="autoresearch-home-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
+
+
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without keys and without anything that points at a model or a home of git settings."""
-    keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "AUTORESEARCH_CACHE", "HOME", "XDG_CACHE_HOME")
-    return {**{name: os.environ[name] for name in keep if name in os.environ}, "COLUMNS": "120", **NO_KEYRING, **more}
+    keep = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+    own = {"HOME": empty_home(), "AUTORESEARCH_CACHE": str(data_root()), "COLUMNS": "120", **NO_KEYRING}
+    return {**{name: os.environ[name] for name in keep if name in os.environ}, **own, **more}
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -148,7 +150,7 @@ def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, said
     assert "next:" in run.stderr
 
 
-def test_a_trial_that_never_ends_is_a_timeout(tmp_path: Path) -> None:
+def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_path: Path) -> None:
     home = miniature(tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0 if LR == 0.1 else 10**6)"))
     script = home / "replies.jsonl"
     edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
@@ -157,8 +159,34 @@ def test_a_trial_that_never_ends_is_a_timeout(tmp_path: Path) -> None:
         home, "start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "1"
     )
     assert run.returncode == 0, run.stderr
-    assert statuses(home, "t") == ["baseline", "timeout"]
+    assert statuses(home, "t") == ["baseline", "invalid"]
+    reason = ledger(home, "t")[1]["reason"]
+    match = re.match(r"trained (\d+\.\d) s and had not ended, where the budget of 1 s and .* allow (\d+\.\d) s", reason)
+    assert match, reason
+    assert float(match[1]) == pytest.approx(float(match[2]), abs=5)
+    assert "and had not ended" in " ".join(type_in(home, "show", "1").stdout.split())
     assert quiet(home)
+
+
+@pytest.mark.parametrize(
+    ("budget", "edit"),
+    [
+        # Each "trains" for longer than it may, and prints a score that would win.
+        ("1s", {"kind": "set_constant", "name": "LR", "value": "0.3"}),
+        ("3steps", {"kind": "set_constant", "name": "LR", "value": "0.3"}),
+    ],
+)
+def test_a_training_that_ignores_its_budget_wins_nothing(tmp_path: Path, budget: str, edit: dict[str, str]) -> None:
+    home = miniature(tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0.2 if LR == 0.1 else 9)"))
+    script = home / "replies.jsonl"
+    script.write_text(json.dumps({"hypothesis": "train for longer", "rationale": "", "edits": [edit]}) + "\n")
+    run = type_in(
+        home, "start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", budget, "--trials", "1"
+    )
+    assert run.returncode == 0, run.stderr
+    assert statuses(home, "t") == ["baseline", "invalid"]
+    reason = ledger(home, "t")[1]["reason"]
+    assert re.search(r"trained \d+\.\d s.*allows? \d+\.\d s", reason), reason
 
 
 def test_a_full_disk_is_a_fault_and_the_run_goes_on_afterwards(tmp_path: Path) -> None:
@@ -171,12 +199,8 @@ def test_a_full_disk_is_a_fault_and_the_run_goes_on_afterwards(tmp_path: Path) -
     try:
         home = miniature(disk / "repo")
         assert type_in(home, *START, "--trials", "1").returncode == 0
-        with (disk / "filler").open("wb") as filler:
-            try:
-                while True:
-                    filler.write(b"x" * 65536)
-                    filler.flush()
-            except OSError:
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while filler.write(b"x" * 65536):
                 pass
         full = type_in(home, "resume", "t", "--trials", "2")
         assert full.returncode not in (0, 130), full.stdout
@@ -204,3 +228,13 @@ def test_a_torn_object_is_named_not_ignored(tmp_path: Path) -> None:
     assert "Traceback" not in torn.stderr
     shutil.copy(home / "saved", path)
     assert type_in(home, "resume", "t", "--trials", "1").returncode == 0
+
+
+def test_a_gpu_that_is_asked_for_and_missing_is_never_a_slot_on_the_cpu(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    run = type_in(home, *START, CUDA_VISIBLE_DEVICES="GPU-8f2c")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "CUDA_VISIBLE_DEVICES asks for GPU-8f2c, which is not here" in " ".join(run.stderr.split())
+    assert "CUDA_VISIBLE_DEVICES= autoresearch start" in run.stderr
+    assert branch_length(home) == 0, "nothing was begun"
+    assert type_in(home, *START, "--trials", "1", CUDA_VISIBLE_DEVICES="-1").returncode == 0

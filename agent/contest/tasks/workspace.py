@@ -13,15 +13,18 @@ from typing import cast
 
 from agent.bench import Assignment, Bench, Plan
 from agent.contest.task import Evaluate, Outcome, Task
-from agent.data import Prepared, prepare_data
+from agent.data import Source, prepare_data
 from agent.edit import Applied, apply
 from agent.errors import UsageFault
+from agent.leaks import search_room
 from agent.records import Attempt, Configuration, Failure, Order, Proposal, Provenance, Result
 from agent.slots import Slot
 from agent.space import constant_edits, read_constants, read_space
 from agent.template import template_files
+from agent.unseen import held_out
 from sandbox.budget import Budget
 from sandbox.choose import choose_runner
+from sandbox.deadline import Usual
 
 BUDGET = "30steps"
 TRAIN, PREPARE = "workspace/train.py", "workspace/prepare.py"
@@ -42,43 +45,53 @@ def task(name: str) -> Task:
 
 
 def make(budget: Budget, seed: int) -> Evaluate:
-    """The function of a seed: the sealed score of a training under it. The first trial's time bounds those of the others."""
-    files = template_files()
-    data, runner = _prepared(files[PREPARE]), choose_runner().runner
-    plan = Plan(score="sealed", train="train.py", data=data.data, read_only=(), budget=budget, memory_bytes=None)
+    """The function of a seed: the sealed score of a training under it.
+
+    The first trial's time bounds those of the others under a budget in seconds. Constants cannot ignore a budget in steps, and
+    the first trial may have a small model.
+    """
+    files, runner = template_files(), choose_runner().runner
+    with prepare_data(_source_of(files[PREPARE]), runner) as data:  # the bundled one leaves whole data as it is
+        plan = Plan(
+            score="sealed", train="train.py", data=data.data, read_only=(), budget=budget, memory_bytes=None,
+            hidden=held_out(data.data, files[PREPARE]),
+        )  # fmt: skip
+        with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
+            search_room(Path(folder) / "search", plan, data, lambda room: _exporter(files)("", room))
     slot = Slot(number=0, cpus=())
-    baseline_seconds: float | None = None
+    usual: Usual | None = None
 
     def evaluate(configuration: Configuration, trial: int) -> Outcome:
-        nonlocal baseline_seconds
+        nonlocal usual
         attempt = Attempt(number=trial, commit="", parent="", proposal=Proposal(hypothesis="constants", by=BY))
-        assignment = Assignment(attempt, Order(commit="", seed=seed), slot, 1, baseline_seconds)
+        assignment = Assignment(attempt, Order(commit="", seed=seed), slot, 1, usual)
         export = _exporter({**files, TRAIN: _source(files[TRAIN], configuration)})
         with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
             result = Bench(plan, runner, (slot,), Path(folder), export).run(assignment, lambda _: None, threading.Event())
         assert result is not None, "nobody cancels"
-        if baseline_seconds is None and result.status == "scored":
-            baseline_seconds = result.seconds
+        if usual is None and result.status == "scored" and budget.unit == "s":
+            usual = Usual(seconds=result.seconds)
         return _outcome(result)
 
     return evaluate
 
 
-def _prepared(prepare: str) -> Prepared:
-    """The data, from where prepare.py keeps it for the whole machine."""
-    with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
-        path = Path(folder) / "prepare.py"
-        path.write_text(prepare, encoding="utf-8")
-        return prepare_data(path)
+def _source_of(prepare: str) -> Source:
+    """The bundled prepare.py, which needs nothing beside it."""
+
+    def export(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "prepare.py").write_text(prepare, encoding="utf-8")
+
+    return Source(prepare.encode(), "prepare.py", export, "the bundled prepare.py")
 
 
 def _exporter(files: dict[str, str]) -> Callable[[str, Path], None]:
-    """Writes the workspace into the folder of a trial."""
+    """Writes what a trial gets of the workspace into its folder: train.py alone, as in a run."""
 
     def export(_: str, target: Path) -> None:
         target.mkdir(parents=True)
-        for name in (TRAIN, PREPARE):
-            (target / Path(name).name).write_text(files[name], encoding="utf-8")
+        (target / Path(TRAIN).name).write_text(files[TRAIN], encoding="utf-8")
 
     return export
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -100,6 +101,80 @@ agent.cli.main()
 def test_ctrl_c_is_130() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, "wait"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+UNFORESEEN = """
+import os, sys, threading, agent.cli
+
+@agent.cli.app.command()
+def fail(how: str) -> None:
+    if how == "thread":
+        thread = threading.Thread(target=lambda: 1 / 0, name="aside")
+        thread.start()
+        thread.join()
+    else:
+        exec(how)
+
+agent.cli.main()
+"""
+
+
+def unforeseen(how: str, state: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "XDG_STATE_HOME": str(state), "MY_DEPLOY_TOKEN": "f8Qz-0914-deploy"}
+    command = [sys.executable, "-c", UNFORESEEN, "fail", how]
+    return subprocess.run(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, timeout=60, **more)
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        ("raise ValueError('f8Qz-0914-deploy \x1b[2J')", 70, "unexpected: ValueError: [redacted MY_DEPLOY_TOKEN]"),
+        ("f = lambda: f(); globals()['f'] = f; f()", 70, "unexpected: RecursionError"),
+        ("chr(0xd800).encode()", 70, "unexpected: UnicodeEncodeError"),
+        ("raise MemoryError", 1, "no memory is left"),
+        ("raise OSError(28, 'No space left on device', '/a/file')", 1, "/a/file: no space is left"),
+        ("raise OSError(24, 'Too many open files')", 1, "too many open files"),
+        ("raise PermissionError(13, 'Permission denied', '/a/file')", 1, "/a/file: permission denied"),
+        ("raise OSError(30, 'Read-only file system', '/a/file')", 1, "/a/file: the file system is read-only"),
+        ("raise KeyboardInterrupt", 130, ""),
+        ("raise SystemExit(3)", 3, ""),
+        ("thread", 0, "note: unexpected in the thread aside: ZeroDivisionError"),
+    ],
+)
+def test_no_traceback_reaches_a_user(tmp_path: Path, how: str, code: int, said: str) -> None:
+    done = unforeseen(how, tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    reports = list(tmp_path.rglob("*.txt"))
+    assert len(reports) == ("unexpected" in said)
+    for path in reports:
+        text = path.read_text()
+        assert str(path) in done.stderr
+        assert "Traceback" in text and "autoresearch 0." in text
+        assert "f8Qz" not in text + done.stderr
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_that_cannot_be_saved_is_said(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file, where a folder is needed")
+    done = unforeseen("1 / 0", tmp_path / "state")
+    assert done.returncode == 70
+    assert "ZeroDivisionError" in done.stderr and "could not be saved" in done.stderr
+
+
+def test_output_that_nobody_reads_ends_quietly(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = unforeseen("print('x' * 10**6)", tmp_path, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+    with Path("/dev/full").open("w") as full:
+        done = unforeseen("print('x')", tmp_path, stdout=full)
+    assert done.returncode == 1
+    assert "no space is left" in done.stderr and "Traceback" not in done.stderr
+    closed = unforeseen("print('x')", tmp_path, preexec_fn=lambda: os.close(1))
+    assert (closed.returncode, closed.stderr) == (0, "")
 
 
 def test_the_version_is_the_package_s(tmp_path: Path) -> None:

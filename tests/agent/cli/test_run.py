@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from agent.bench import Plan
 from agent.cli import app, session
-from agent.cli.run import _budget, _caps, _left, _same_data
+from agent.cli.renewal import same_data
+from agent.cli.run import _budget, _caps, _left
 from agent.data import Prepared
 from agent.errors import ProjectFault, UsageFault
 from agent.records import Proposal, Provenance, Trial
@@ -43,10 +44,9 @@ def test_a_budget_that_is_none_says_what_one_looks_like() -> None:
 
 
 def test_other_validation_data_is_not_mixed_into_a_run(tmp_path: Path) -> None:
-    run = settings_of(project_of(make_repository(tmp_path)), data_fingerprint="aaaa")
-    _same_data(run, Prepared(data="/d", fingerprint="aaaa"))
+    same_data("t", "aaaa", Prepared(data="/d", fingerprint="aaaa"))
     with pytest.raises(ProjectFault, match="not what this run was measured on") as fault:
-        _same_data(run, Prepared(data="/d", fingerprint="bbbb"))
+        same_data("t", "aaaa", Prepared(data="/d", fingerprint="bbbb"))
     assert "autoresearch start" in str(fault.value.next_command)
 
 

@@ -117,7 +117,7 @@ def test_whatever_a_model_or_a_training_wrote_is_shown_as_letters() -> None:
     result = Result(status="crash", detail=HOSTILE, facts={HOSTILE: HOSTILE}, tier=HOSTILE)
     by = {"origin": "llm", "model": HOSTILE, "cost": None}
     claim = proposal(HOSTILE, HOSTILE, **by).model_copy(update={"rationale": HOSTILE + "\n" + HOSTILE})
-    trial = Trial(number=1, status="crash", proposal=claim, reason=HOSTILE, result=result, at=HOSTILE, attempt=HOSTILE,
+    trial = Trial(number=1, status="crash", proposal=claim, reason=HOSTILE, result=result, attempt=HOSTILE,
                   changes=(Change(name=HOSTILE, before=HOSTILE, after=None),))  # fmt: skip
     for on in (paper(), terminal(200)):
         text = shown(trial_page(trial, HOSTILE, None, on), on)

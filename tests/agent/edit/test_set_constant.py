@@ -27,7 +27,7 @@ from tests.agent.edit.pairs import made, pair, refused
         ("A = 1\r\nB = 2\r\n", "2", "A = 2\r\nB = 2\r\n"),
         ("\ufeffA = 1\n", "2", "\ufeffA = 2\n"),
         ("\x0cA = 1\n\x0c\n", "2", "\x0cA = 2\n\x0c\n"),
-        ("# -*- coding: latin-1 -*-\nx = 'é'; A = 1\n", "2", "# -*- coding: latin-1 -*-\nx = 'é'; A = 2\n"),
+        ("# -*- coding: utf-8 -*-\nx = 'é'; A = 1\n", "2", "# -*- coding: utf-8 -*-\nx = 'é'; A = 2\n"),
         ("A = 1 \\\n  + 2\n", "4", "A = 4\n"),
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),
         ("A = 1\n", "(2,  # two\n 3)", "A = (2,  # two\n 3)\n"),

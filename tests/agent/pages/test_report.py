@@ -132,7 +132,12 @@ def test_what_was_measured_again_stands_beside_the_claim() -> None:
     pairs = tuple(Pair(seed=seed, candidate=1.0 + 0.001 * seed, incumbent=1.2) for seed in (5, 6, 7))
     found = Comparison(what="best", trial=story.best.number, pairs=pairs)
     said = Measurement(
-        kind="replicate", against="the baseline #0", comparisons=(found,), machine="m", command="autoresearch replicate", at="now"
+        kind="replicate",
+        against="the baseline #0",
+        comparisons=(found,),
+        machine="m",
+        command="autoresearch replicate",
+        at="2026-11-25T00:00:00+00:00",
     )
     told = replace(story, measurements=(said,))
     assert "Measured again, against the baseline: better: -0.194000" in page_of(told)

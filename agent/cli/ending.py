@@ -1,0 +1,226 @@
+"""How a command ends: its exit code, two lines on a fault, and a saved report of what nobody expected."""
+
+import errno
+import os
+import platform
+import select
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+
+import platformdirs
+
+from agent.display.pen import open_console, pen_for
+from agent.errors import EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_UNEXPECTED, Fault, ProjectFault
+from sandbox.redaction import redacted
+
+# A disk with less than this is full for whoever writes a log or a commit.
+FULL_BYTES = 1 << 20
+
+# What the machine lacks, by the number of its error: words for it, and what to type next.
+_LACKS = {
+    errno.ENOSPC: ("no space is left on the disk", "df -h .   # free some, and type the command again"),
+    errno.EDQUOT: ("the disk quota is used up", "quota   # free some space, and type the command again"),
+    errno.EROFS: ("the file system is read-only", "mount | grep ' ro,'"),
+    errno.EMFILE: ("this process has too many open files", "ulimit -n 4096   # then type the command again"),
+    errno.ENFILE: ("this machine has too many open files", "cat /proc/sys/fs/file-nr"),
+    errno.EACCES: ("permission denied", "id   # and ls -l of what is named above"),
+    errno.EPERM: ("not permitted", "id   # and ls -l of what is named above"),
+    errno.ENOMEM: ("no memory is left", "free -h"),
+    errno.EAGAIN: ("no process or thread can be started", "ulimit -u   # and ps -e | wc -l"),
+    errno.EIO: ("the device failed to read or write", "dmesg | tail"),
+    errno.ENAMETOOLONG: ("the name is too long", "pwd"),
+    errno.ELOOP: ("a symbolic link leads to itself", "ls -l"),
+}
+
+
+def ended(error: BaseException) -> int:
+    """Say on stderr why a command ends with `error`, and return its exit code. Never raises."""
+    try:
+        if isinstance(error, KeyboardInterrupt):
+            return EXIT_INTERRUPTED
+        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+            error = error.__context__  # typer and rich make an exit of it
+        if isinstance(error, SystemExit):
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        if _nobody_reads(error):
+            return EXIT_NO_READER
+        return report(_fault_of(error))
+    except OSError:  # stderr is gone as well
+        return EXIT_UNEXPECTED
+
+
+def report(fault: Fault) -> int:
+    """Print `fault` to stderr, and return its exit code."""
+    console = open_console(stderr=True)
+    pen = pen_for(console)
+    console.print(f"error: {pen.block(redacted(fault.message))}", style="red", soft_wrap=True)
+    if fault.next_command:
+        console.print(f"next:  {pen.line(redacted(fault.next_command))}", soft_wrap=True)
+    return fault.exit_code
+
+
+def close_output() -> int | None:
+    """Write out what stdout still holds. Return an exit code where nobody takes it, or where it cannot be stored."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = EXIT_NO_READER
+    except (OSError, ValueError) as error:
+        code = ended(error)
+    else:
+        return None
+    # The interpreter flushes once more at its end, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def open_streams() -> None:
+    """Give each standard stream that is closed to the null device, and let the others show every character.
+
+    Else the next file that is opened would take its number, and be written to in its place.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a letter shows its code: a character is never worth a night's crash.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def keep_to_own_programs() -> None:
+    """Look for programs in the user's own folders only, never relative to the current one.
+
+    A PATH with an empty or a relative entry would run a stranger's `git` out of his repository, and a PYTHONPATH with one his
+    torch.py.
+    """
+    for name in ("PATH", "PYTHONPATH"):
+        if name in os.environ:
+            entries = os.environ[name].split(os.pathsep)
+            os.environ[name] = os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
+
+
+def keep_to_own_modules() -> None:
+    """Import nothing from the current folder, and let no library read its settings there. ProjectFault where it is gone."""
+    try:
+        here = Path.cwd().resolve()
+    except OSError as error:
+        raise ProjectFault(f"the current folder cannot be read: {error.strerror}", "cd ~") from None
+    own = Path(__file__).resolve().parents[2]
+    if here != own:
+        sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here]
+    # Figures look the same everywhere, and a matplotlibrc of the current folder cannot run anything.
+    os.environ.setdefault("MATPLOTLIBRC", os.devnull)
+
+
+def watch_threads() -> None:
+    """From now on an error in a thread, or in a finaliser, is a line and a saved report instead of a traceback."""
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            _note(args.exc_value, f"in the thread {args.thread.name if args.thread else '?'}")
+
+    def in_finaliser(args: "sys.UnraisableHookArgs") -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, BrokenPipeError):
+            _note(args.exc_value, "while tidying up")
+
+    threading.excepthook = in_thread
+    sys.unraisablehook = in_finaliser
+
+
+def _note(error: BaseException, where: str) -> None:
+    try:
+        place = _save(error)
+        print(f"note: unexpected {where}: {_words(error)}; {place}", file=sys.stderr)
+    except OSError:
+        return
+
+
+def _nobody_reads(error: BaseException) -> bool:
+    """Return whether `error` came of writing to stdout or stderr after its reader, or its terminal, had gone."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EPIPE, errno.EIO) or error.filename is not None:
+        return False
+    poll = select.poll()
+    for number in (1, 2):
+        poll.register(number, 0)
+    gone = [number for number, event in poll.poll(0) if event & (select.POLLERR | select.POLLHUP)]
+    return bool(gone) or _is_null(1)
+
+
+def _is_null(number: int) -> bool:
+    """Return whether a descriptor leads to the null device, to which rich turns a stdout that nobody reads."""
+    return os.fstat(number).st_rdev == Path(os.devnull).stat().st_rdev
+
+
+def _fault_of(error: BaseException) -> Fault:
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, MemoryError):
+        return Fault(
+            f"no memory is left on this machine ({_words(error)})", "free -h   # and close something, or use --workers 1"
+        )
+    if isinstance(error, OSError) and error.errno in _LACKS:
+        what, command = _LACKS[error.errno]
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        places = names or (_full_places() if error.errno == errno.ENOSPC else []) or ["this machine"]
+        return Fault(f"{', '.join(places)}: {what}", command)
+    return _Unexpected(f"unexpected: {_words(error)}; {_save(error)}", "autoresearch doctor   # is the installation whole?")
+
+
+def _full_places() -> list[str]:
+    """Return the folders that are written to whose disk has no space left."""
+    places = {str(Path.cwd()), tempfile.gettempdir(), platformdirs.user_cache_dir("autoresearch")}
+    return [place for place in sorted(places) if Path(place).is_dir() and shutil.disk_usage(place).free < FULL_BYTES]
+
+
+class _Unexpected(Fault):
+    """Something that no part of the program foresaw: an error of the program itself."""
+
+    exit_code = EXIT_UNEXPECTED
+
+
+def _words(error: BaseException) -> str:
+    said = " ".join(redacted(str(error)).split())
+    return f"{type(error).__name__}: {said[:300]}" if said else type(error).__name__
+
+
+def _save(error: BaseException) -> str:
+    """Write the whole story of `error` into the user's state folder. Return words that say where."""
+    folder = Path(platformdirs.user_state_dir("autoresearch")) / "reports"
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{threading.get_native_id()}.txt"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(_story(error))
+    except OSError as trouble:
+        return f"a report could not be saved in {folder} ({trouble.strerror})"
+    return f"the report to send along is {path}"
+
+
+def _story(error: BaseException) -> str:
+    lines = [
+        f"autoresearch {version('autoresearch')}, Python {platform.python_version()}, {platform.platform()}",
+        f"command: {sys.argv!r}",
+        f"folder: {_folder()!r}",
+        "",
+        *traceback.format_exception(error, limit=100),
+    ]
+    return redacted("\n".join(lines))
+
+
+def _folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        return str(error)

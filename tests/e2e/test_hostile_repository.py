@@ -1,0 +1,92 @@
+"""A stranger's repository full of files that run where a program is careless: no command of ours runs one of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.program import Wishes
+from agent.settings import RunSettings, Settings
+from tests.e2e.researcher import git, miniature, type_in
+
+PROGRAMS = (
+    "git", "bwrap", "nvidia-smi", "claude", "codex", "ps", "env", "chmod", "rm", "less", "setpriv", "python", "python3", "uname",
+    "wandb", "latex", "dvipng", "gpg", "ssh", "keyring", "sh", "mount",
+)  # fmt: skip
+MODULES = (
+    "torch", "numpy", "json", "re", "git", "yaml", "typer", "click", "rich", "optuna", "matplotlib", "sitecustomize",
+    "usercustomize", "keyring", "tokenize", "multiprocessing", "pickle", "agent", "sandbox", "prepare", "conftest", "setup",
+    "scipy", "sklearn",
+)  # fmt: skip
+RC = "text.usetex: True\nsavefig.facecolor: 123456\nbackend: module://torch\n"
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """The repository; what runs appends its name to `ran` beside it."""
+    home = miniature(tmp_path / "repo")
+    ran = tmp_path / "ran"
+    shell = f'#!/bin/sh\necho "$0 $*" >> "{ran}"\nexit 0\n'
+    for folder in ("", "bin", ".venv/bin", "venv/bin", "node_modules/.bin", ".git-hooks"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+        for name in PROGRAMS:
+            path = home / folder / name
+            path.write_text(shell)
+            path.chmod(0o755)
+    for name in MODULES:
+        python = f"open({str(ran)!r}, 'a').write(__file__ + chr(10))\n"
+        (home / f"{name}.py").write_text(python + ("MAX_SEQ_LEN = 64\n" if name == "prepare" else ""))
+    (home / "multiprocessing.py").unlink()
+    for package in ("multiprocessing", "benchmarks", "wandb", "mlruns"):
+        (home / package).mkdir(exist_ok=True) if (home / package).is_dir() or not (home / package).exists() else None
+        if (home / package).is_dir():
+            (home / package / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write(__file__ + chr(10))\n")
+    files = {
+        "matplotlibrc": RC, ".matplotlib/matplotlibrc": RC, ".env": f"PAGER={home}/less\nEDITOR={home}/sh\n",
+        ".gitattributes": "* filter=trap diff=trap merge=trap\n",
+        ".gitconfig": f"[alias]\n\tlog = !{home}/sh\n", ".pdbrc": "import torch\n", "pyproject.toml": "[tool.autoresearch]\n",
+        "sitecustomize.pth": "import torch\n", "MLproject": "name: x\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text(text)
+    for hook in (
+        "post-checkout",
+        "pre-commit",
+        "post-commit",
+        "reference-transaction",
+        "post-index-change",
+        "fsmonitor-watchman",
+    ):
+        path = home / ".git" / "hooks" / hook
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shell)
+        path.chmod(0o755)
+    git(home, "-c", "core.hooksPath=/dev/null", "add", "-f", ".")
+    git(home, "-c", "core.hooksPath=/dev/null", "commit", "-qm", "traps")
+    return home
+
+
+@pytest.mark.timeout(600)
+def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
+    ran = trap.parent / "ran"
+    path = os.pathsep.join(["", ".", "bin", ".venv/bin", os.environ["PATH"], ""])
+    start = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--trials", "1",
+             "--baseline-repeats", "1")  # fmt: skip
+    commands = (
+        ("doctor",), start, ("log", "-p"), ("status",), ("show", "1"), ("report", "-o", "-"),
+        ("plot", "progress", "t", "-o", "p.svg"), ("prompt",), ("models",), ("methods",), ("export",),
+        ("export", "--format", "optuna", "-o", "study.db"),
+        ("bench", "--tasks", "valley", "--methods", "random", "--evaluations", "2", "--seeds", "1", "--output", "b.jsonl"),
+    )  # fmt: skip
+    for words in commands:
+        run = type_in(trap, *words, PATH=path)
+        assert not ran.exists(), (words, ran.read_text())
+        assert run.returncode == 0 or words == ("doctor",), (words, run.stderr)
+    assert "#123456" not in (trap / "p.svg").read_text()
+
+
+def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() -> None:
+    """Notifications and trackers are flags: no front matter, settings file or record of a run has a name for them."""
+    for record in (Wishes, Settings, RunSettings):
+        assert not {"notify", "sink", "sinks", "webhook", "command"} & set(record.model_fields)
