@@ -21,7 +21,7 @@ from agent.lock import hold, holder
 from agent.project import Project
 from agent.records import TAKEN, Attempt, Foreign, Proposal, Result, Trial
 from agent.repository import refuse_tracked
-from agent.runs import HEADS, first_commit, lock_path, sweep_trials, tip_of, unlike_remotes
+from agent.runs import HEADS, first_commit, lock_path, sweep_git_locks, sweep_trials, tip_of, unlike_remotes
 from agent.settings import RunSettings
 from agent.suspicion import Rejection
 from agent.trailers import (
@@ -95,6 +95,7 @@ class History:
         git, tag = Plumbing(Path(project.root)), tag_of(branch)
         lock = _locked(project, tag)
         try:
+            sweep_git_locks(git, project, tag)
             if not tip_of(git, HEADS + tag):
                 git("update-ref", HEADS + tag, find_tip(git, branch), "")
             history = cls(project, f"autoresearch/{tag}", lock)

@@ -1,14 +1,16 @@
 """The runs that a repository knows, and what a new one needs: a free tag, and a commit that is what the user sees."""
 
+import os
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import HistoryFault
 from agent.gitio import INDEX, Plumbing
-from agent.home import is_tag, run_folder
+from agent.home import is_tag, remove_file, run_folder, worktree_path
 from agent.lock import holder
 from agent.project import Project
 from agent.trailers import RUN
@@ -17,6 +19,7 @@ from sandbox.record import Record
 
 HEADS = "refs/heads/autoresearch/"
 FLIGHTS = "refs/autoresearch/"
+GIT_LOCK_SECONDS = 1.0
 
 
 class RunSummary(Record):
@@ -149,6 +152,33 @@ def sweep_trials(project: Project, tag: str) -> None:
     for folder in trials_folder(project, tag).glob("*/*"):
         if folder.is_dir() and not folder.parent.is_symlink():
             remove_tree(folder)
+
+
+def sweep_git_locks(git: Plumbing, project: Project, tag: str) -> None:
+    """Remove git's locks on a run's references and worktree that a killed git left. Only for who holds the run's lock.
+
+    A git that is at work holds them for a moment: what is still there after GIT_LOCK_SECONDS has no owner.
+    """
+    deadline = time.monotonic() + GIT_LOCK_SECONDS
+    locks = _git_locks(git, project, tag)
+    while locks and time.monotonic() < deadline:
+        time.sleep(0.05)
+        locks = [lock for lock in locks if os.path.lexists(lock)]
+    for lock in locks:
+        remove_file(lock)
+
+
+def _git_locks(git: Plumbing, project: Project, tag: str) -> list[Path]:
+    """Return the lock files that lie there now."""
+    question = ("rev-parse", "--path-format=absolute", "--git-path")
+    flights = Path(git(*question, f"{FLIGHTS}{tag}").rstrip("\n"))
+    found = [Path(git(*question, f"{HEADS}{tag}.lock").rstrip("\n")), *flights.glob("*.lock")]
+    worktree = worktree_path(Path(project.root), tag)
+    if (worktree / ".git").is_file():
+        at_worktree = Plumbing(worktree)
+        places = (at_worktree.try_(*question, name) for name in ("index.lock", "HEAD.lock"))
+        found += [Path(place) for place in places if place]
+    return [lock for lock in found if os.path.lexists(lock)]
 
 
 def unlike_remotes(git: Plumbing, tag: str, tip: str) -> list[str]:

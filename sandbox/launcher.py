@@ -62,7 +62,8 @@ class Launcher:
                 stderr=subprocess.PIPE if talking else subprocess.STDOUT,
                 env=environment,
                 cwd="/",
-                pass_fds=(plan, status_write, second),
+                # The status pipe's reader goes along: a bubblewrap whose report finds none dies, and its child waits for it for ever.
+                pass_fds=(plan, status, status_write, second),
                 start_new_session=True,
             )
         except OSError as error:

@@ -319,6 +319,9 @@ class _Tree:
                 raise SandboxFault("processes of an unsandboxed run cannot be killed")
             self.process.poll()
             time.sleep(0.002)
+        if self.launch.namespace and self.first is None:
+            with suppress(ProcessLookupError, PermissionError):  # a bubblewrap that died early leaves a child that waits for it
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
         self.dead = True

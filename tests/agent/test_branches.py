@@ -359,6 +359,22 @@ def test_a_forged_number_leaves_none_to_go_on_with(tmp_path: Path) -> None:
         Ledger(history, read_space).begin(proposal(LR=0.2))
 
 
+def test_git_locks_that_a_killed_git_left_do_not_stop_a_resume(tmp_path: Path) -> None:
+    begun(tmp_path)
+    with opened(tmp_path, "t") as history:
+        worktree = history.worktree
+    locks = [
+        tmp_path / ".git/refs/heads/autoresearch/t.lock",
+        tmp_path / ".git/refs/autoresearch/t/1.lock",
+        tmp_path / ".git/refs/autoresearch/t/2.lock",
+        Path(git(worktree, "rev-parse", "--path-format=absolute", "--git-path", "index.lock")),
+    ]
+    for lock in locks:
+        lock.touch()
+    assert go_on(tmp_path, "t", LR=0.3)
+    assert not [lock for lock in locks if lock.exists()]
+
+
 def test_what_a_killed_process_left_is_removed_when_the_run_is_opened(tmp_path: Path) -> None:
     begun(tmp_path)
     runs = tmp_path / ".autoresearch" / "runs" / "t"

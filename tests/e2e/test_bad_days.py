@@ -173,7 +173,7 @@ def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_pa
     [
         # Each "trains" for longer than it may, and prints a score that would win.
         ("1s", {"kind": "set_constant", "name": "LR", "value": "0.3"}),
-        ("3steps", {"kind": "set_constant", "name": "LR", "value": "0.3"}),
+        pytest.param("3steps", {"kind": "set_constant", "name": "LR", "value": "0.3"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_training_that_ignores_its_budget_wins_nothing(tmp_path: Path, budget: str, edit: dict[str, str]) -> None:

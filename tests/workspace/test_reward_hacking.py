@@ -200,6 +200,7 @@ VARIANTS = {
     "shrinks the evaluation",
     "is rewarded by exception",
     "saves somebody else's weights",
+    "names an exception after the validation tokens",
     "looks ahead by a rounding of bfloat16",
     "looks ahead at one token in thirty",
     "looks ahead only where it sees a whole window",
