@@ -62,7 +62,7 @@ class Launcher:
                 stderr=subprocess.PIPE if talking else subprocess.STDOUT,
                 env=environment,
                 cwd="/",
-                # The status pipe's reader goes along: a bubblewrap whose report finds none dies, and its child waits for it for ever.
+                # The status pipe's reader goes along: a bubblewrap that finds none dies, and its child waits for it for ever.
                 pass_fds=(plan, status, status_write, second),
                 start_new_session=True,
             )
