@@ -16,8 +16,8 @@ from sandbox.record import Record
 OVERSHOOT = 0.05
 """Of a budget in seconds."""
 FLOOR_SECONDS = 1.0
-"""The least that is allowed beside the baseline's longest run. Twelve starts of the bundled train.py on a quiet machine of two
-cores lay 0.45 s apart (0.97 to 1.42 s), eleven beside other work 2.4 s (1.4 to 3.8 s); there it shortens itself."""
+"""The least that is allowed beside the baseline's longest run. Twelve starts of the bundled train.py on two cores at a load of
+three lay 0.45 s apart (0.97 to 1.42 s), eleven beside more work 2.4 s (1.4 to 3.8 s); there it shortens itself."""
 STEPS_MARGIN = 1.5
 """Of the time that the baseline needs for as many steps."""
 STARTUP_MARGIN = 2.0
