@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, FiniteFloat, model_validator
 
+from agent.bounded import Natural, Stamp
 from agent.records import TAKEN, Pair, Proposal, Result, Score, Text, Trial
 from sandbox.record import Record
 
@@ -43,9 +44,9 @@ class Interval(Record):
 class Rejection(Record):
     """A human's word that a suspect was rightly held back."""
 
-    number: int
+    number: Natural
     because: Text = ""
-    at: str
+    at: Stamp
     """When, ISO 8601 UTC."""
 
 

@@ -116,7 +116,7 @@ def read_rejection(commit: str, message: str) -> Rejection | None:
     try:
         return Rejection.model_validate(trailers[_REJECTED])
     except ValueError as error:
-        raise HistoryFault(f"the rejection {commit[:12]} cannot be read: {error}", f"git show {commit[:12]}") from None
+        raise HistoryFault(f"the rejection {commit[:12]} cannot be read: {reason_of(error)}", f"git show {commit[:12]}") from None
 
 
 def run_message(run: RunSettings) -> str:

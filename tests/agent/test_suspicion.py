@@ -1,5 +1,6 @@
 """Implausible scores: measured again under a fresh seed and the full audit, kept, or held as a suspect."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from agent.display.export import tsv
-from agent.errors import UsageFault
+from agent.errors import HistoryFault, UsageFault
 from agent.history import History
 from agent.judge import luck_of, noise_of
 from agent.propose.approved import Approved
@@ -16,6 +17,7 @@ from agent.propose.observe import observation_of
 from agent.records import Proposal, Provenance, Score, SetConstant, Trial
 from agent.space import read_constants
 from agent.suspicion import Interval, Plausible, Rejection, jump, out_of_range
+from agent.trailers import read_rejection
 from sandbox.outcome import Finished, Outcome, RunSpec, Usage
 from tests.agent.study import ListProposer, loop_of, project_of, proposal, study
 
@@ -174,3 +176,11 @@ def test_a_rejection_is_a_note_on_the_branch_that_changes_nothing(tmp_path: Path
         assert again.trials == before
         assert [(one.number, one.because) for one in again.rejections] == [(1, "Status: keep")]
         assert not again.foreign_commits
+
+
+@pytest.mark.parametrize("forged", [{"number": 10**400}, {"number": -1}, {"at": "soon"}])
+def test_a_forged_rejection_is_refused_in_one_line(forged: dict[str, object]) -> None:
+    said = {"number": 7, "because": "", "at": "2026-11-29T01:00:00+00:00", **forged}
+    with pytest.raises(HistoryFault, match="the rejection abc cannot be read") as caught:
+        read_rejection("abc", f"reject #7\n\nRejected: {json.dumps(said)}\n")
+    assert "\n" not in caught.value.message
