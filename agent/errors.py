@@ -34,6 +34,9 @@ EXIT_CODES: Mapping[int, str] = {
     EXIT_NO_READER: "nobody reads the output any more",
 }
 
+FULL_BYTES = 1 << 20
+"""A disk with less space than this is full: a log or a commit cannot be written."""
+
 __all__ = [
     "Fault",
     "HistoryFault",

@@ -11,13 +11,11 @@ from shlex import quote
 
 import git
 
-from agent.errors import HistoryFault
+from agent.errors import FULL_BYTES, HistoryFault
 from sandbox.fault import SandboxFault
 from sandbox.leftovers import temporary_folder
 from sandbox.redaction import redacted
 
-# A disk with less than this is full for whoever writes a commit.
-FULL_BYTES = 1 << 20
 # Programs of the user's that git would run, and settings that would change what is read or written here.
 _CONFIG = (
     "core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "log.showSignature=false", "gc.auto=0",

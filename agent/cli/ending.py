@@ -16,11 +16,8 @@ from pathlib import Path
 import platformdirs
 
 from agent.display.pen import open_console, pen_for
-from agent.errors import EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_UNEXPECTED, Fault, ProjectFault
+from agent.errors import EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_UNEXPECTED, FULL_BYTES, Fault, ProjectFault
 from sandbox.redaction import redacted
-
-# A disk with less than this is full for whoever writes a log or a commit.
-FULL_BYTES = 1 << 20
 
 # What the machine lacks, by the number of its error: words for it, and what to type next.
 _LACKS = {
