@@ -1,7 +1,7 @@
 """Every error a user can meet, and every exit code; only the command line prints them.
 
-Fault (1)                  sandbox/fault.py: the harness or its surroundings failed
-├── SandboxFault (4)       sandbox/fault.py: this machine cannot isolate the run
+Fault (1)                  sandbox/ground/fault.py: the harness or its surroundings failed
+├── SandboxFault (4)       sandbox/ground/fault.py: this machine cannot isolate the run
 ├── UsageFault (2)         a flag, a setting or a tag that makes no sense
 ├── ProjectFault (3)       no repository, no train.py, data that cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
@@ -16,7 +16,7 @@ What is no Fault is an error of the program itself: the command line saves a rep
 
 from collections.abc import Mapping
 
-from sandbox.fault import Fault, SandboxFault
+from sandbox.ground.fault import Fault, SandboxFault
 
 EXIT_UNEXPECTED = 70
 EXIT_INTERRUPTED = 130

@@ -13,20 +13,21 @@ import threading
 import time
 from pathlib import Path
 
-from agent.bench import Bench, Plan
-from agent.bounds import Bounds
-from agent.history import History
-from agent.ledger import Ledger
-from agent.loop import Loop
-from agent.project import find_project
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.slots import make_slots, this_machine
+from agent.history.history import History
+from agent.project.find import find_project
+from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context
-from agent.records import Proposal, Provenance, SetConstant
-from agent.settings import RunSettings, read_settings
-from agent.slots import make_slots, this_machine
+from agent.records.edits import SetConstant
+from agent.records.proposals import Proposal, Provenance
+from agent.run.bounds import Bounds
+from agent.run.ledger import Ledger
+from agent.run.loop import Loop
 from agent.space import read_space
-from sandbox.budget import Budget
-from sandbox.outcome import Finished, Outcome, RunSpec, Usage
-from sandbox.scripted import ScriptedRunner
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import Finished, Outcome, RunSpec, Usage
+from sandbox.tiers.scripted import ScriptedRunner
 
 
 class SlowModel:
@@ -66,22 +67,56 @@ def waste(answer: float, train: float, trials: int, looks_ahead: bool) -> float:
     training = Training(train)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, text in {"train.py": "LR = 0.1\n", "prepare.py": "", "program.md": "Lower.\n"}.items():
+        for file, text in {
+            "train.py": "LR = 0.1\n",
+            "prepare.py": "",
+            "program.md": "Lower.\n",
+        }.items():
             (folder / file).write_text(text)
-        for command in (["init", "-q"], ["add", "."], ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"]):
+        for command in (
+            ["init", "-q"],
+            ["add", "."],
+            ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"],
+        ):
             subprocess.run(["git", *command], cwd=folder, check=True)
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
         run = RunSettings(
-            tag="bench", method="code", model="slow", budget=Budget(amount=1, unit="steps"), seed=0, workers=1, trials=None,
-            hours=None, max_cost=None, baseline_repeats=1, data_fingerprint=None, start_commit=head, score="printed",
-        )  # fmt: skip
-        plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=run.budget, memory_bytes=None)
+            tag="bench",
+            method="code",
+            model="slow",
+            budget=Budget(amount=1, unit="steps"),
+            seed=0,
+            workers=1,
+            trials=None,
+            hours=None,
+            max_cost=None,
+            baseline_repeats=1,
+            data_fingerprint=None,
+            start_commit=head,
+            score="printed",
+        )
+        plan = Plan(
+            score="printed",
+            train="train.py",
+            data=None,
+            read_only=(),
+            budget=run.budget,
+            memory_bytes=None,
+        )
         with History.create(find_project(folder, read_settings(folder)), run) as history:
             bench = Bench(
-                plan, ScriptedRunner(training), make_slots(1, *this_machine()), folder / ".autoresearch" / "t", history.export
+                plan,
+                ScriptedRunner(training),
+                make_slots(1, *this_machine()),
+                folder / ".autoresearch" / "t",
+                history.export,
             )
             model = SlowModel(answer, looks_ahead)
-            loop = Loop(Ledger(history, read_space), bench, model, Bounds(trials=trials), threading.Event())
+            loop = Loop(
+                Ledger(history, read_space), bench, model, Bounds(trials=trials), threading.Event()
+            )
             for _ in loop.events():
                 pass
     trained = sum(end - began for began, end in training.spans[1:])
@@ -92,12 +127,18 @@ def main() -> None:
     """Print both shares."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answer", type=float, default=20.0, help="seconds a proposal takes")
-    parser.add_argument("--train", type=float, default=60.0, help="seconds a trial trains; 300 for the real thing")
+    parser.add_argument(
+        "--train", type=float, default=60.0, help="seconds a trial trains; 300 for the real thing"
+    )
     parser.add_argument("--trials", type=int, default=5)
     options = parser.parse_args()
-    print(f"{options.trials} trials of {options.train:g} s, proposals of {options.answer:g} s; nothing trained for")
+    print(
+        f"{options.trials} trials of {options.train:g} s, proposals of {options.answer:g} s; nothing trained for"
+    )
     for looks_ahead, name in ((True, "written ahead"), (False, "when the slot is free")):
-        print(f"  {waste(options.answer, options.train, options.trials, looks_ahead):6.2%}  proposals {name}")
+        print(
+            f"  {waste(options.answer, options.train, options.trials, looks_ahead):6.2%}  proposals {name}"
+        )
 
 
 if __name__ == "__main__":

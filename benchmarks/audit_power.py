@@ -27,9 +27,9 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_model
 
-from agent.data import file_source, prepare_data
-from agent.template import template_files
-from sandbox.audit import (
+from agent.project.data import file_source, prepare_data
+from agent.project.template import template_files
+from sandbox.score.audit import (
     BFLOAT16,
     FLOAT32,
     FULL_PLACES,
@@ -41,9 +41,9 @@ from sandbox.audit import (
     choose_places,
     prefixes,
 )
-from sandbox.choose import choose_runner
-from sandbox.sealed import Validation, bits_per_byte
-from sandbox.wire import Floats, Invalid, Tokens, log_probabilities
+from sandbox.score.sealed import Validation, bits_per_byte
+from sandbox.score.wire import Floats, Invalid, Tokens, log_probabilities
+from sandbox.tiers.choose import choose_runner
 
 BEFORE = 16  # places that the former audit had
 ROWS = 32
@@ -65,21 +65,37 @@ def trained(home: Path, steps: int) -> tuple[torch.nn.Module, Validation]:
     for name, text in template_files().items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)
-    with prepare_data(file_source(home / "workspace/prepare.py"), choose_runner().runner) as prepared:
+    with prepare_data(
+        file_source(home / "workspace/prepare.py"), choose_runner().runner
+    ) as prepared:
         data = prepared.data  # the bundled prepare.py leaves whole data as it is
     environment = {
-        **os.environ, "AUTORESEARCH_DATA": f"{data}/train", "AUTORESEARCH_OUT": str(home), "AUTORESEARCH_SEED": "0",
+        **os.environ,
+        "AUTORESEARCH_DATA": f"{data}/train",
+        "AUTORESEARCH_OUT": str(home),
+        "AUTORESEARCH_SEED": "0",
         "AUTORESEARCH_BUDGET": f"{steps}steps",
-    }  # fmt: skip
+    }
     train = home / "workspace/train.py"
-    subprocess.run([sys.executable, train.name], cwd=train.parent, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, train.name],
+        cwd=train.parent,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     validation = Validation.read(Path(data) / "val")
     model = runpy.run_path(str(train))["build_model"](validation.vocabulary)
     load_model(model, str(home / "model.safetensors"))
     return model.eval(), validation
 
 
-def log_probs(model: torch.nn.Module, tokens: Tokens, targets: Tokens, positions: npt.NDArray[np.int64] | None = None) -> Floats:
+def log_probs(
+    model: torch.nn.Module,
+    tokens: Tokens,
+    targets: Tokens,
+    positions: npt.NDArray[np.int64] | None = None,
+) -> Floats:
     """What the harness would make of the model's answer: through float16, at one position of each row or at all."""
     logits = model(torch.from_numpy(tokens.astype(np.int64))).float()
     if positions is not None:
@@ -91,17 +107,24 @@ def log_probs(model: torch.nn.Module, tokens: Tokens, targets: Tokens, positions
 def measured(model: torch.nn.Module, validation: Validation, name: str, scorings: int) -> Precision:
     """The honest differences of so many scorings."""
     inputs, targets = validation.windows()
-    half: AbstractContextManager[object] = torch.autocast("cpu", torch.bfloat16) if name == "bfloat16" else nullcontext()
+    half: AbstractContextManager[object] = (
+        torch.autocast("cpu", torch.bfloat16) if name == "bfloat16" else nullcontext()
+    )
     rng = np.random.default_rng(0)
     gaps = []
     with torch.inference_mode(), half:
         whole = np.concatenate(
-            [log_probs(model, inputs[i : i + ROWS], targets[i : i + ROWS]) for i in range(0, len(inputs), ROWS)]
+            [
+                log_probs(model, inputs[i : i + ROWS], targets[i : i + ROWS])
+                for i in range(0, len(inputs), ROWS)
+            ]
         )
         for _ in range(scorings):
             for frame in choose_places(validation, PLACES, rng):
                 ends = frame.cuts - 1
-                committed = log_probs(model, prefixes(inputs, frame, rng), targets[frame.windows, ends], ends)
+                committed = log_probs(
+                    model, prefixes(inputs, frame, rng), targets[frame.windows, ends], ends
+                )
                 gaps.append(whole[frame.windows, ends] - committed)
     return Precision(name, FLOAT32 if name == "float32" else BFLOAT16, whole, np.concatenate(gaps))
 
@@ -112,7 +135,11 @@ def finds(precision: Precision, frames: list[Places], gain: Gain, rng: np.random
     cuts = np.concatenate([frame.cuts for frame in frames])
     honest = precision.whole[windows, cuts - 1] - rng.choice(precision.gaps, size=len(cuts))
     try:
-        check(Committed(windows, cuts, honest.astype(np.float32)), precision.whole + gain, precision.tolerance)
+        check(
+            Committed(windows, cuts, honest.astype(np.float32)),
+            precision.whole + gain,
+            precision.tolerance,
+        )
     except Invalid:
         return True
     return False
@@ -123,7 +150,9 @@ def found_before(precision: Precision, gain: Gain, rng: np.random.Generator) -> 
     windows = rng.choice(len(gain), size=BEFORE, replace=False)
     cuts = rng.integers(1, gain.shape[1], size=BEFORE)
     x = precision.whole[windows, cuts - 1]
-    allowed = precision.tolerance.single * (1 + np.minimum(np.abs(x), np.abs(x + gain[windows, cuts - 1])))
+    allowed = precision.tolerance.single * (
+        1 + np.minimum(np.abs(x), np.abs(x + gain[windows, cuts - 1]))
+    )
     return bool((np.abs(gain[windows, cuts - 1]) > allowed).any())
 
 
@@ -131,14 +160,18 @@ def leaks(precision: Precision) -> dict[str, Callable[[np.random.Generator], Gai
     """Gains in nats [W, T], a fresh draw each time. A token that is leaked whole has a log-probability of nearly 0."""
     whole = precision.whole
     known = -whole * np.float32(0.98)
-    single = precision.tolerance.single  # allowed on top of the smaller of both, which the gain itself makes smaller
+    single = (
+        precision.tolerance.single
+    )  # allowed on top of the smaller of both, which the gain itself makes smaller
     rounding = np.float32(0.95 * single / (1 + single)) * (1 - whole)
 
     def everywhere(nats: float) -> Callable[[np.random.Generator], Gain]:
         return lambda _: np.full_like(whole, nats)
 
     def sparse(one_in: int) -> Callable[[np.random.Generator], Gain]:
-        return lambda rng: np.where(rng.random(whole.shape) < 1 / one_in, known, 0).astype(np.float32)
+        return lambda rng: np.where(rng.random(whole.shape) < 1 / one_in, known, 0).astype(
+            np.float32
+        )
 
     def windows(count: int) -> Callable[[np.random.Generator], Gain]:
         def draw(rng: np.random.Generator) -> Gain:
@@ -179,7 +212,12 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scorings", type=int, default=300, help="simulated, for each line")
-    parser.add_argument("--measured", type=int, default=2, help="scorings whose honest differences are really measured")
+    parser.add_argument(
+        "--measured",
+        type=int,
+        default=2,
+        help="scorings whose honest differences are really measured",
+    )
     parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="audit-power-") as folder:
@@ -187,7 +225,9 @@ def main() -> None:
     size = validation.token_bytes[validation.windows()[1]].sum()
     rng = np.random.default_rng(1)
     usual = [choose_places(validation, PLACES, rng) for _ in range(options.scorings)]
-    full = [choose_places(validation, FULL_PLACES, rng) for _ in range(max(1, options.scorings // 10))]
+    full = [
+        choose_places(validation, FULL_PLACES, rng) for _ in range(max(1, options.scorings // 10))
+    ]
     for name in ("float32", "bfloat16"):
         precision = measured(model, validation, name, options.measured)
         gaps = precision.gaps
@@ -195,7 +235,9 @@ def main() -> None:
             f"\n{name}: {bits_per_byte(precision.whole, validation):.4f} bits a byte; honest differences of {len(gaps)} places: "
             f"mean {gaps.mean():+.1e}, standard deviation {gaps.std():.1e}, largest {np.abs(gaps).max():.1e} nats\n"
         )
-        print(f"| leak | gain, bits a byte | found, {PLACES} places | found, full audit ({FULL_PLACES}) | former audit |")
+        print(
+            f"| leak | gain, bits a byte | found, {PLACES} places | found, full audit ({FULL_PLACES}) | former audit |"
+        )
         print("|---|---|---|---|---|")
         for leak, draw in leaks(precision).items():
             worth = float(np.mean([draw(rng).sum() for _ in range(20)])) / math.log(2) / size

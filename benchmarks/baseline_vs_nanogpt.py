@@ -30,7 +30,14 @@ from safetensors.torch import load_model
 from torch.nn.functional import cross_entropy
 
 WORKSPACE = Path(__file__).parents[1] / "workspace"
-SIZES = ["--block_size=64", "--batch_size=12", "--n_layer=4", "--n_head=4", "--n_embd=128", "--dropout=0.0"]
+SIZES = [
+    "--block_size=64",
+    "--batch_size=12",
+    "--n_layer=4",
+    "--n_head=4",
+    "--n_embd=128",
+    "--dropout=0.0",
+]
 RECIPE = ["--device=cpu", "--compile=False", *SIZES]
 BLOCK = 64
 PROBE_STEPS = 60  # iterations that nanoGPT's step time is measured over
@@ -56,7 +63,9 @@ def load(path: Path, name: str) -> Any:
 
 def prepared() -> Path:
     """The default data, made where it is absent."""
-    said = subprocess.run([sys.executable, "prepare.py"], cwd=WORKSPACE, stdout=subprocess.PIPE, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "prepare.py"], cwd=WORKSPACE, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
     return Path(json.loads(said.splitlines()[-1])["data"])
 
 
@@ -64,7 +73,10 @@ def raw_bytes(data: Path, side: str) -> np.ndarray:
     """The text of one side, as bytes."""
     tokenizer = load(WORKSPACE / "prepare.py", "prepare").Tokenizer.load(data / "tokenizer.json")
     meta = json.loads((data / side / "meta.json").read_text())
-    return np.frombuffer(tokenizer.decode(np.fromfile(data / side / "tokens.bin", dtype=meta["dtype"]).tolist()), dtype=np.uint8)
+    return np.frombuffer(
+        tokenizer.decode(np.fromfile(data / side / "tokens.bin", dtype=meta["dtype"]).tolist()),
+        dtype=np.uint8,
+    )
 
 
 # ---------------------------------------------------------------- ours
@@ -81,14 +93,18 @@ def ours(data: Path, seconds: int, seed: int, environment: dict[str, str]) -> Re
         )
         load_model(model, f"{out}/model.safetensors")
     summary = dict(line.split(": ") for line in said.split("---\n")[1].splitlines())
-    return Result(score_ours(model, data), float(summary["training_seconds"]), int(summary["num_steps"]))
+    return Result(
+        score_ours(model, data), float(summary["training_seconds"]), int(summary["num_steps"])
+    )
 
 
 @torch.no_grad()
 def score_ours(model: torch.nn.Module, data: Path) -> float:
     """val_bpb as the workspace defines it."""
     meta = json.loads((data / "val" / "meta.json").read_text())
-    tokens = torch.from_numpy(np.fromfile(data / "val" / "tokens.bin", dtype=meta["dtype"]).astype(np.int64))
+    tokens = torch.from_numpy(
+        np.fromfile(data / "val" / "tokens.bin", dtype=meta["dtype"]).astype(np.int64)
+    )
     length = meta["sequence_length"]
     ids, targets = tokens[:-1].view(-1, length), tokens[1:].view(-1, length)
     nats = [
@@ -97,7 +113,9 @@ def score_ours(model: torch.nn.Module, data: Path) -> float:
     ]
     sizes = np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2")
     prepare = load(WORKSPACE / "prepare.py", "prepare")
-    return float(prepare.bits_per_byte(torch.cat(nats).double().numpy(), targets.flatten().numpy(), sizes))
+    return float(
+        prepare.bits_per_byte(torch.cat(nats).double().numpy(), targets.flatten().numpy(), sizes)
+    )
 
 
 # ---------------------------------------------------------------- nanoGPT
@@ -107,8 +125,12 @@ def stage(checkout: Path, data: Path, folder: Path) -> None:
     """A copy of the checkout with the bytes as its data set and the seed as a flag; the checkout itself stays as it is."""
     shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
     source = (folder / "train.py").read_text()
-    assert source.count("1337 + seed_offset") == 1, "nanoGPT's train.py no longer sets its seed where it used to"
-    (folder / "train.py").write_text(source.replace("1337 + seed_offset", "int(os.environ['SEED']) + seed_offset"))
+    assert source.count("1337 + seed_offset") == 1, (
+        "nanoGPT's train.py no longer sets its seed where it used to"
+    )
+    (folder / "train.py").write_text(
+        source.replace("1337 + seed_offset", "int(os.environ['SEED']) + seed_offset")
+    )
     (folder / "data" / "bytes").mkdir(parents=True)
     for side in ("train", "val"):
         raw_bytes(data, side).astype(np.uint16).tofile(folder / "data" / "bytes" / f"{side}.bin")
@@ -126,7 +148,9 @@ def nanogpt(folder: Path, seconds: int, seed: int, environment: dict[str, str]) 
     with redirect_stdout(sys.stderr):  # it tells its size
         model = module.GPT(module.GPTConfig(**checkpoint["model_args"])).eval()
     model.load_state_dict(checkpoint["model"])
-    text = torch.from_numpy(np.fromfile(folder / "data" / "bytes" / "val.bin", dtype=np.uint16).astype(np.int64))
+    text = torch.from_numpy(
+        np.fromfile(folder / "data" / "bytes" / "val.bin", dtype=np.uint16).astype(np.int64)
+    )
     return Result(score_bytes(model, text), sum(spent[:steps]), steps)
 
 
@@ -138,14 +162,23 @@ def nanogpt_train(folder: Path, steps: int, seed: int, environment: dict[str, st
         f"--warmup_iters={min(100, steps // 2)}",
         f"--eval_interval={steps}",
     ]
-    record = ["--eval_iters=1", "--log_interval=1", "--always_save_checkpoint=True", "--dataset=bytes", "--out_dir=out-bytes"]
+    record = [
+        "--eval_iters=1",
+        "--log_interval=1",
+        "--always_save_checkpoint=True",
+        "--dataset=bytes",
+        "--out_dir=out-bytes",
+    ]
     command = ["train.py", "config/train_shakespeare_char.py", *RECIPE, *length, *record]
     return run(command, folder, {**environment, "SEED": str(1337 + seed)})
 
 
 def step_seconds(log: str) -> list[float]:
     """The time of each step, from nanoGPT's own log."""
-    return [float(ms) / 1000 for ms in re.findall(r"^iter \d+: loss [\d.]+, time ([\d.]+)ms", log, re.MULTILINE)]
+    return [
+        float(ms) / 1000
+        for ms in re.findall(r"^iter \d+: loss [\d.]+, time ([\d.]+)ms", log, re.MULTILINE)
+    ]
 
 
 @torch.no_grad()
@@ -158,7 +191,9 @@ def score_bytes(model: torch.nn.Module, text: torch.Tensor) -> float:
         window = text[chunk[:, None] + torch.arange(BLOCK + 1)]
         targets = window[:, 1:].contiguous()
         logits, _ = model(window[:, :-1], targets)
-        nats = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(len(chunk), BLOCK)
+        nats = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(
+            len(chunk), BLOCK
+        )
         if chunk[0] == 0:  # nothing overlaps the first half of the first window
             total, count = total + nats[0, :half].sum().item(), count + half
         total, count = total + nats[:, half:].sum().item(), count + len(chunk) * half
@@ -170,7 +205,14 @@ def score_bytes(model: torch.nn.Module, text: torch.Tensor) -> float:
 
 def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
     """What a Python program prints; its error is shown and ends the benchmark."""
-    done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         sys.exit(f"{arguments[0]} in {folder} failed:\n{done.stderr[-3000:]}")
     return done.stdout
@@ -184,11 +226,17 @@ def spread(results: list[Result]) -> str:
 
 def main() -> None:
     """Run both, alternating, and print a line a seed and the means."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nanogpt", type=Path, required=True, help="a checkout of nanoGPT")
     parser.add_argument("--seconds", type=int, default=300, help="training time of each run")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+    )
     asked = parser.parse_args()
     environment = {**os.environ, "OMP_NUM_THREADS": str(asked.threads)}
     torch.set_num_threads(asked.threads)
@@ -205,10 +253,13 @@ def main() -> None:
                     result = nanogpt(staged, asked.seconds, seed, environment)
                 results[name].append(result)
                 print(
-                    f"seed {seed}  {name:8} {result.bpb:.4f} bits/byte  {result.seconds:6.1f} s  {result.steps} steps", flush=True
+                    f"seed {seed}  {name:8} {result.bpb:.4f} bits/byte  {result.seconds:6.1f} s  {result.steps} steps",
+                    flush=True,
                 )
     for name, each in results.items():
-        print(f"{name:8} {spread(each)} bits/byte of {len(each)} seeds, {asked.seconds} s on {asked.threads} threads")
+        print(
+            f"{name:8} {spread(each)} bits/byte of {len(each)} seeds, {asked.seconds} s on {asked.threads} threads"
+        )
     ratio = mean(r.bpb for r in results["ours"]) / mean(r.bpb for r in results["nanoGPT"])
     print(f"ours / nanoGPT: {ratio:.3f}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import libcst as cst
 
 from agent.edit import Applied, apply, diff, fingerprint, guard
-from agent.records import (
+from agent.records.edits import (
     AddImport,
     DeleteDefinition,
     Edit,
@@ -30,7 +30,9 @@ TRAIN = Path(__file__).parent.parent / "workspace" / "train.py"
 def long_file() -> str:
     """The bundled train.py, with copies of its definitions under other names until it has LINES lines."""
     text = TRAIN.read_text(encoding="utf-8")
-    definitions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    definitions = [
+        node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
     copy = 0
     while text.count("\n") < LINES:
         node = definitions[copy % len(definitions)]
@@ -42,14 +44,18 @@ def long_file() -> str:
 def edits(text: str) -> dict[str, Edit]:
     """One edit of each kind that fits the file."""
     place = next(node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
-    method = next(node for node in place.body if isinstance(node, ast.FunctionDef) and node.name == "forward")
+    method = next(
+        node for node in place.body if isinstance(node, ast.FunctionDef) and node.name == "forward"
+    )
     name = f"{place.name}.forward"
     return {
         "set_constant": SetConstant(name="DEPTH", value="7"),
         "replace_definition": ReplaceDefinition(name=name, code=ast.unparse(method)),
         "insert_definition": InsertDefinition(code="def fresh(self):\n    return 1\n", after=name),
         "delete_definition": DeleteDefinition(name=name),
-        "replace_statements": ReplaceStatements(old=ast.unparse(method.body[-1]), new="return x\n", within=name),
+        "replace_statements": ReplaceStatements(
+            old=ast.unparse(method.body[-1]), new="return x\n", within=name
+        ),
         "add_import": AddImport(code="import zlib"),
     }
 
@@ -69,7 +75,9 @@ def main() -> None:
     text = long_file()
     unit = best(lambda: ast.parse(text))
     there_and_back = best(lambda: cst.parse_module(text).code) / unit
-    print(f"{len(text.splitlines())} lines, ast.parse {unit * 1e3:.1f} ms, libcst there and back {there_and_back:.1f}x ast.parse")
+    print(
+        f"{len(text.splitlines())} lines, ast.parse {unit * 1e3:.1f} ms, libcst there and back {there_and_back:.1f}x ast.parse"
+    )
     for kind, edit in edits(text).items():
         assert isinstance(apply(text, [edit]), Applied), kind
         show(kind, best(lambda edit=edit: apply(text, [edit])), unit)  # type: ignore[misc]

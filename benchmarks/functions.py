@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from agent.contest.tasks import bowl, rugged, scaling
-from agent.contest.tasks.fourteen import Objective
+from agent.benchmark.tasks import bowl, rugged, scaling
+from agent.benchmark.tasks.fourteen import Objective
 
 FUNCTIONS: dict[str, tuple[Callable[[int], Objective], float]] = {
     "valley": (bowl.valley, bowl.NOISE),

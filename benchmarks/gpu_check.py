@@ -53,7 +53,13 @@ def check(name: str, what: str, seconds: float, extra: Sequence[str]) -> Checked
     started = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.gpu_steps", name, *extra]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -65,12 +71,17 @@ def check(name: str, what: str, seconds: float, extra: Sequence[str]) -> Checked
     lines = [line for line in output.splitlines() if line.strip()]
     if state in ("FAILED", "TIMEOUT"):
         print("\n".join(f"    {line}" for line in lines[-25:]), flush=True)
-    return Checked(name, what, state, time.monotonic() - started, lines[-1].strip() if lines else "")
+    return Checked(
+        name, what, state, time.monotonic() - started, lines[-1].strip() if lines else ""
+    )
 
 
 def markdown(done: Sequence[Checked], command: str) -> str:
     """Return the table as a page of docs."""
-    rows = [f"| {one.name} | {one.what} | {one.state} | {one.seconds:.0f} s | {one.found.replace('|', '/')} |" for one in done]
+    rows = [
+        f"| {one.name} | {one.what} | {one.state} | {one.seconds:.0f} s | {one.found.replace('|', '/')} |"
+        for one in done
+    ]
     return "\n".join(
         [
             f"`{command}`, {time.strftime('%Y-%m-%d')}:",
@@ -84,16 +95,27 @@ def markdown(done: Sequence[Checked], command: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the steps, print the table, and return 1 where one failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dry", action="store_true", help="run each step as far as a CPU can, in small")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--dry", action="store_true", help="run each step as far as a CPU can, in small"
+    )
     parser.add_argument("--only", help="comma-separated steps")
-    parser.add_argument("--upstream", type=Path, help="karpathy/autoresearch's train.py, with its data prepared, to compare with")
+    parser.add_argument(
+        "--upstream",
+        type=Path,
+        help="karpathy/autoresearch's train.py, with its data prepared, to compare with",
+    )
     parser.add_argument("--write", type=Path, help="write the table there, as Markdown")
     asked = parser.parse_args(arguments)
     if not asked.dry and not any(Path(node).exists() for node in DRIVER_NODES):
         print("no NVIDIA GPU here (no /dev/nvidiactl): nothing checked; --dry runs what a CPU can")
         return 0
-    extra = [*(["--dry"] if asked.dry else []), *(["--upstream", str(asked.upstream.resolve())] if asked.upstream else [])]
+    extra = [
+        *(["--dry"] if asked.dry else []),
+        *(["--upstream", str(asked.upstream.resolve())] if asked.upstream else []),
+    ]
     wanted = asked.only.split(",") if asked.only else [name for name, *_ in STEPS]
     done: list[Checked] = []
     started = time.monotonic()
@@ -105,7 +127,9 @@ def main(arguments: list[str] | None = None) -> int:
             done.append(Checked(name, what, "skipped", 0.0, "no time left of the ten minutes"))
             continue
         done.append(check(name, what, min(seconds, left), extra))
-        print(f"{done[-1].state:8} {name:9} {done[-1].seconds:5.0f} s  {done[-1].found}", flush=True)
+        print(
+            f"{done[-1].state:8} {name:9} {done[-1].seconds:5.0f} s  {done[-1].found}", flush=True
+        )
     page = markdown(done, "python -m benchmarks.gpu_check" + (" --dry" if asked.dry else ""))
     print(f"\n{page}")
     if asked.write:

@@ -39,7 +39,10 @@ GPU_ROWS = (1, 3, 7, 8, 13, 15, 24, 33)
 """Rows of the hostile suite for the tiers below the best: those that a driver's nodes, /sys and /proc could open."""
 SMALL_ROWS = (3, 33)
 SCORINGS = 6
-SMALL = {"workspace/train.py": {"DEPTH": "DEPTH = 1"}, "workspace/prepare.py": {"VAL_TOKENS": "VAL_TOKENS = 2**12"}}
+SMALL = {
+    "workspace/train.py": {"DEPTH": "DEPTH = 1"},
+    "workspace/prepare.py": {"VAL_TOKENS": "VAL_TOKENS = 2**12"},
+}
 COMPILE = "return torch.compile(model, dynamic=False)"
 DULL = "MATRIX_LR = 0.002  # far too low, so that a short night has something to find"
 NIGHT_HOURS = "0.025"
@@ -60,8 +63,8 @@ def fail(why: str) -> NoReturn:
 
 def devices(dry: bool) -> tuple[Any, ...]:
     """Return the GPUs that autoresearch finds; fail where it finds none."""
-    from agent.slots import this_machine
-    from sandbox.devices import for_one_process
+    from agent.evaluate.slots import this_machine
+    from sandbox.ground.devices import for_one_process
 
     found = for_one_process(this_machine()[1])
     if not found and not dry:
@@ -76,15 +79,19 @@ def torch_and_names(dry: bool) -> str:
     """torch sees as many GPUs as autoresearch names."""
     import torch
 
-    from sandbox.devices import listed
+    from sandbox.ground.devices import listed
 
     if not torch.version.cuda and not dry:
         fail(f"torch {torch.__version__} is built without CUDA: install one that has it")
     if not torch.cuda.is_available() and not dry:
-        fail(f"torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use the GPU: {listed(devices(dry))}")
+        fail(
+            f"torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use the GPU: {listed(devices(dry))}"
+        )
     found = devices(dry)
     if torch.cuda.is_available() and len(found) != torch.cuda.device_count():
-        fail(f"torch sees {torch.cuda.device_count()} GPUs, autoresearch {len(found)}: {listed(found)}")
+        fail(
+            f"torch sees {torch.cuda.device_count()} GPUs, autoresearch {len(found)}: {listed(found)}"
+        )
     unnamed = [str(device) for device in found if not device.uuid]
     if unnamed:
         fail(f"no UUID is known of {', '.join(unnamed)}")
@@ -93,13 +100,15 @@ def torch_and_names(dry: bool) -> str:
 
 def canary(dry: bool) -> str:
     """Each tier that this machine can have is proven with a kernel run on the GPU."""
-    from sandbox.canary import prove
-    from sandbox.choose import TIERS
+    from sandbox.canary.canary import prove
+    from sandbox.tiers.choose import TIERS
 
     gpus = devices(dry)
     reports = [prove(back_end(), imports=("torch",), gpus=gpus) for back_end in TIERS.values()]
     for report in reports:
-        print(f"tier {report.tier}: {report.reason or 'proven'}; {[a for a in report.answers if 'GPU' in a[0]]}")
+        print(
+            f"tier {report.tier}: {report.reason or 'proven'}; {[a for a in report.answers if 'GPU' in a[0]]}"
+        )
     proven = [report.tier for report in reports if report.ok]
     refused = "; ".join(f"{report.tier}: {report.reason}" for report in reports if not report.ok)
     if not proven:
@@ -109,9 +118,9 @@ def canary(dry: bool) -> str:
 
 def hostile(dry: bool) -> str:
     """No row is broken: all of them on the best tier, those that concern a GPU on the others."""
-    from sandbox.canary import prove
-    from sandbox.choose import TIERS
-    from sandbox.hostile import ROWS, attack
+    from sandbox.canary.canary import prove
+    from sandbox.proof.hostile import ROWS, attack
+    from sandbox.tiers.choose import TIERS
 
     gpus = devices(dry)
     runners = [runner for back_end in TIERS.values() if prove(runner := back_end(), imports=()).ok]
@@ -120,8 +129,14 @@ def hostile(dry: bool) -> str:
         rows = SMALL_ROWS if dry else GPU_ROWS if place else tuple(range(1, len(ROWS) + 1))
         made = list(attack(runner, sys.executable, only=rows, gpus=gpus))
         states = Counter(found.state for found in made)
-        counts.append(f"{runner.tier}: {', '.join(f'{count} {state}' for state, count in states.items())}")
-        broken += [f"{found.tier} {found.number} {found.does}: {found.happened}" for found in made if found.state == "broken"]
+        counts.append(
+            f"{runner.tier}: {', '.join(f'{count} {state}' for state, count in states.items())}"
+        )
+        broken += [
+            f"{found.tier} {found.number} {found.does}: {found.happened}"
+            for found in made
+            if found.state == "broken"
+        ]
     if broken:
         fail("; ".join(broken))
     return "; ".join(counts) if counts else fail("no tier is proven here")
@@ -130,8 +145,8 @@ def hostile(dry: bool) -> str:
 @contextmanager
 def room(source: str) -> Iterator[Callable[..., Any]]:
     """Yield a function that runs `source` in the best sandbox, on `gpus`, within limits."""
-    from sandbox.choose import choose_runner
-    from sandbox.outcome import Limits, RunSpec
+    from sandbox.ground.outcome import Limits, RunSpec
+    from sandbox.tiers.choose import choose_runner
 
     runner = choose_runner(imports=()).runner
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
@@ -143,9 +158,13 @@ def room(source: str) -> Iterator[Callable[..., Any]]:
 
         def run(gpus: tuple[Any, ...], **limits: Any) -> Any:
             spec = RunSpec(
-                argv=(sys.executable, "train.py"), folder=str(home / "folder"), scratch=str(home / "scratch"),
-                log=str(home / "log"), limits=Limits(**limits), gpus=gpus,
-            )  # fmt: skip
+                argv=(sys.executable, "train.py"),
+                folder=str(home / "folder"),
+                scratch=str(home / "scratch"),
+                log=str(home / "log"),
+                limits=Limits(**limits),
+                gpus=gpus,
+            )
             outcome = runner.run(spec, threading.Event())
             print((home / "log").read_text(errors="replace")[-1500:])
             return outcome
@@ -155,7 +174,7 @@ def room(source: str) -> Iterator[Callable[..., Any]]:
 
 def vram(dry: bool) -> str:
     """A hog is killed at --vram; memory that a killed run held is free again when the runner returns."""
-    from sandbox import nvml
+    from sandbox.ground import nvml
 
     gpus = devices(dry)
     if not gpus:
@@ -186,7 +205,9 @@ def vram(dry: bool) -> str:
 # ---------------------------------------------------------------- the real command line
 
 
-def research(folder: Path, preset: str, changes: dict[str, dict[str, str]], compiles: bool = True) -> Path:
+def research(
+    folder: Path, preset: str, changes: dict[str, dict[str, str]], compiles: bool = True
+) -> Path:
     """Make a repository of the template with a preset's constants and the bundled corpus.
 
     changes: lines to set, by file and constant. compiles: whether training may use torch.compile, which takes most of the
@@ -194,7 +215,7 @@ def research(folder: Path, preset: str, changes: dict[str, dict[str, str]], comp
     """
     home = folder / f"research-{preset}"
     type_in(folder, "init", home.name, "--preset", preset)
-    from agent.template import template_files
+    from agent.project.template import template_files
 
     corpus = re.search(r"^CORPUS = .*$", template_files()["workspace/prepare.py"], re.MULTILINE)
     assert corpus, "prepare.py has no CORPUS"
@@ -211,18 +232,29 @@ def research(folder: Path, preset: str, changes: dict[str, dict[str, str]], comp
         assert COMPILE in text, "train.py no longer compiles where it did"
         train.write_text(text.replace(COMPILE, "return model"))
     identity = ["-c", "user.name=check", "-c", "user.email=check@example.org"]
-    subprocess.run(["git", *identity, "commit", "--quiet", "--all", "--allow-empty", "-m", "For the check"], cwd=home, check=True)
+    subprocess.run(
+        ["git", *identity, "commit", "--quiet", "--all", "--allow-empty", "-m", "For the check"],
+        cwd=home,
+        check=True,
+    )
     return home
 
 
 def type_in(folder: Path, *words: str) -> str:
     """Type an autoresearch command in `folder`, and return what it prints; fail where it does."""
     run = subprocess.run(
-        [*AUTORESEARCH, *words], cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        [*AUTORESEARCH, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     print(f"$ autoresearch {' '.join(words)}\n{run.stdout[-3000:]}{run.stderr[-3000:]}", flush=True)
     if run.returncode != 0:
-        fail(f"autoresearch {words[0]} ended with {run.returncode}: {' '.join(run.stderr.split())[-300:]}")
+        fail(
+            f"autoresearch {words[0]} ended with {run.returncode}: {' '.join(run.stderr.split())[-300:]}"
+        )
     return run.stdout
 
 
@@ -246,7 +278,9 @@ def preset(name: str, budget: str, dry: bool) -> str:
     """One baseline of a preset is scored, on the GPU."""
     with workplace() as folder:
         home = research(folder, "cpu" if dry else name, SMALL if dry else {})
-        [trial, *_] = start(home, "2steps" if dry else budget, "--baseline-repeats", "1", "--hours", "0.0001")
+        [trial, *_] = start(
+            home, "2steps" if dry else budget, "--baseline-repeats", "1", "--hours", "0.0001"
+        )
     result = trial["result"]
     if result["status"] != "scored":
         fail(f"the baseline came to {result['status']}: {result['detail']}")
@@ -282,14 +316,23 @@ def night(dry: bool) -> str:
     with workplace() as folder:
         home = research(folder, "cpu", changes, compiles=False)
         if dry:
-            found = start(home, "2steps", "--trials", "1", "--baseline-repeats", "1", "--verdict", "greedy")
+            found = start(
+                home, "2steps", "--trials", "1", "--baseline-repeats", "1", "--verdict", "greedy"
+            )
         else:
-            found = start(home, "200steps", "--trials", "4", "--hours", NIGHT_HOURS, "--baseline-repeats", "2")
+            found = start(
+                home, "200steps", "--trials", "4", "--hours", NIGHT_HOURS, "--baseline-repeats", "2"
+            )
     statuses = [trial["status"] for trial in found]
-    if len(found) < 2 or any(status in ("crash", "oom", "timeout", "invalid") for status in statuses):
+    if len(found) < 2 or any(
+        status in ("crash", "oom", "timeout", "invalid") for status in statuses
+    ):
         fail(f"the night came to {statuses}")
     values = [
-        score["value"] for trial in found if trial["status"] in ("baseline", "keep") for score in trial["result"]["scores"][:1]
+        score["value"]
+        for trial in found
+        if trial["status"] in ("baseline", "keep")
+        for score in trial["result"]["scores"][:1]
     ]
     kept = statuses.count("keep")
     return f"{', '.join(statuses)}; {kept} kept, {values[0]:.4f} → {values[-1]:.4f} bits a byte"
@@ -304,11 +347,17 @@ def upstream(train: Path | None, dry: bool) -> str:
     if not train.is_file():
         fail(f"there is no {train}")
     command = ["timeout", "-k", "5", str(UPSTREAM_SECONDS), sys.executable, train.name]
-    run = subprocess.run(command, cwd=train.parent, capture_output=True, text=True, errors="replace", check=False)
+    run = subprocess.run(
+        command, cwd=train.parent, capture_output=True, text=True, errors="replace", check=False
+    )
     rates = [int(rate.replace(",", "")) for rate in re.findall(r"tok/sec: ([\d,]+)", run.stdout)]
     if not rates:
-        words = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:] or ["it printed nothing"]
-        skip(f"it does not run here (it needs its FlashAttention kernels and its data, fetched before): {words[0][-200:]}")
+        words = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:] or [
+            "it printed nothing"
+        ]
+        skip(
+            f"it does not run here (it needs its FlashAttention kernels and its data, fetched before): {words[0][-200:]}"
+        )
     return f"{sorted(rates)[len(rates) // 2]} tokens a second (median of {len(rates)} steps)"
 
 

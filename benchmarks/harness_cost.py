@@ -17,20 +17,20 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 
-from agent.bench import Bench, Plan
-from agent.bounds import Bounds
-from agent.events import Judged
-from agent.history import History
-from agent.ledger import Ledger
-from agent.loop import Loop
-from agent.project import Project, find_project
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.slots import make_slots, this_machine
+from agent.history.history import History
+from agent.history.runs import head_of, list_runs
+from agent.project.find import Project, find_project
+from agent.project.settings import RunSettings, read_settings
 from agent.propose import METHODS
-from agent.runs import head_of, list_runs
-from agent.settings import RunSettings, read_settings
-from agent.slots import make_slots, this_machine
+from agent.records.events import Judged
+from agent.run.bounds import Bounds
+from agent.run.ledger import Ledger
+from agent.run.loop import Loop
 from agent.space import read_space
-from sandbox.budget import Budget
-from sandbox.choose import choose_runner
+from sandbox.ground.budget import Budget
+from sandbox.tiers.choose import choose_runner
 
 TAG, LENGTHS = "bench", (10, 100, 300)
 CONSTANTS = 14
@@ -42,9 +42,17 @@ TRAIN = "\n".join(f"RATE_{i} = 0.1  # [0.001 .. 10 log]" for i in range(CONSTANT
 def repository(folder: Path) -> Path:
     """A new repository in upstream's layout whose training takes no time."""
     folder.mkdir()
-    for name, text in {"train.py": TRAIN, "prepare.py": "", "program.md": "Lower val_bpb.\n"}.items():
+    for name, text in {
+        "train.py": TRAIN,
+        "prepare.py": "",
+        "program.md": "Lower val_bpb.\n",
+    }.items():
         (folder / name).write_text(text)
-    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return folder
 
@@ -53,20 +61,58 @@ def verdict_times(folder: Path, method: str, trials: int) -> list[tuple[float, f
     """From each verdict to the next: seconds, and seconds of processor time. Begins the run, or goes on with it."""
     project = find_project(folder, read_settings(folder))
     started = any(run.tag == TAG for run in list_runs(project))  # here, or where this is a clone of
-    with History.open(project, TAG) if started else History.create(project, _settings(project, method)) as history:
-        plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=history.run.budget, memory_bytes=None)
+    with (
+        History.open(project, TAG)
+        if started
+        else History.create(project, _settings(project, method)) as history
+    ):
+        plan = Plan(
+            score="printed",
+            train="train.py",
+            data=None,
+            read_only=(),
+            budget=history.run.budget,
+            memory_bytes=None,
+        )
         slots = make_slots(1, *this_machine())
-        bench = Bench(plan, choose_runner(imports=()).runner, slots, folder / ".autoresearch" / "trials", history.export)
-        loop = Loop(Ledger(history, read_space), bench, METHODS[method].build(None), Bounds(trials=trials), threading.Event())
-        stamps = [(time.monotonic(), sum(os.times()[:4])) for event in loop.events() if isinstance(event, Judged)]
+        bench = Bench(
+            plan,
+            choose_runner(imports=()).runner,
+            slots,
+            folder / ".autoresearch" / "trials",
+            history.export,
+        )
+        loop = Loop(
+            Ledger(history, read_space),
+            bench,
+            METHODS[method].build(None),
+            Bounds(trials=trials),
+            threading.Event(),
+        )
+        stamps = [
+            (time.monotonic(), sum(os.times()[:4]))
+            for event in loop.events()
+            if isinstance(event, Judged)
+        ]
     return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(stamps)]
 
 
 def _settings(project: Project, method: str) -> RunSettings:
     return RunSettings(
-        tag=TAG, method=method, model=None, budget=Budget(amount=1, unit="steps"), seed=0, workers=1, trials=None, hours=None,
-        max_cost=None, baseline_repeats=2, data_fingerprint=None, start_commit=head_of(project), score="printed",
-    )  # fmt: skip
+        tag=TAG,
+        method=method,
+        model=None,
+        budget=Budget(amount=1, unit="steps"),
+        seed=0,
+        workers=1,
+        trials=None,
+        hours=None,
+        max_cost=None,
+        baseline_repeats=2,
+        data_fingerprint=None,
+        start_commit=head_of(project),
+        score="printed",
+    )
 
 
 def histories(home: Path, method: str, lengths: Sequence[int]) -> dict[int, Path]:
@@ -93,7 +139,9 @@ def main() -> None:
         for _ in range(options.rounds):
             for length, folder in made.items():
                 times[length] += verdict_times(folder, options.method, 11)
-    print(f"per trial, method {options.method}, the histories in turns; median (quartiles) × the shortest history's")
+    print(
+        f"per trial, method {options.method}, the histories in turns; median (quartiles) × the shortest history's"
+    )
     print(f"{'history':>9}  {'wall':>28}  {'processor':>28}")
     first: list[float] = []
     for length, found in times.items():

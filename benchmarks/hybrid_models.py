@@ -14,14 +14,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agent.contest.tasks.fourteen import SOURCE, SPACE, Objective
+from agent.benchmark.tasks.fourteen import SOURCE, SPACE, Objective
 from agent.edit import Applied, apply
 from agent.llm.model import Reply, Request
 from agent.propose import Context, Unreadable
-from agent.propose.grid import Grid
 from agent.propose.hybrid import Hybrid
-from agent.propose.scale import draw
-from agent.records import Configuration, Proposal, Provenance, Result, Score, Trial
+from agent.propose.search.grid import Grid
+from agent.propose.search.scale import draw
+from agent.records.proposals import Configuration, Proposal, Provenance
+from agent.records.results import Result, Score, Trial
 from agent.space import Space, read_constants, read_space
 from benchmarks.functions import FUNCTIONS
 
@@ -38,7 +39,11 @@ class Simulated:
     name = "simulated"
 
     def __init__(self, quality: str, objective: Objective, seed: int) -> None:
-        self._quality, self._objective, self._rng = quality, objective, np.random.default_rng(seed + 77)
+        self._quality, self._objective, self._rng = (
+            quality,
+            objective,
+            np.random.default_rng(seed + 77),
+        )
         self.space, self.level = SPACE, 0
 
     def estimate(self, request: Request) -> float | None:
@@ -47,7 +52,9 @@ class Simulated:
 
     def complete(self, request: Request) -> Reply:
         """Constants or an edit, as the tool asks."""
-        answer = self._edit() if "edits" in request.tool.parameters["properties"] else self._constants()
+        answer = (
+            self._edit() if "edits" in request.tool.parameters["properties"] else self._constants()
+        )
         return Reply(model=self.name, arguments=answer, seconds=QUESTION_SECONDS)
 
     def _edit(self) -> dict[str, Any]:
@@ -67,7 +74,9 @@ class Simulated:
         tried = grid.neighbours(grid.points([centre]), 20, 2.0, (0.05, 0.15), self._rng)
         configurations = [self.space.repair(grid.configuration(point)) for point in tried]
         if self._quality == "good":
-            configurations.sort(key=lambda c: 9.0 if (value := self._objective(c)) is None else value)
+            configurations.sort(
+                key=lambda c: 9.0 if (value := self._objective(c)) is None else value
+            )
         return {"reason": "", "configuration": configurations[0]}
 
 
@@ -80,17 +89,35 @@ def play(task: str, quality: str, seed: int, trials: int) -> tuple[list[float], 
     start = _true(CODE, SPACE, objective)
     assert start is not None
     ledger.append(
-        _trial(0, "baseline", Proposal(hypothesis="as it is", by=Provenance(method="baseline", origin="baseline")), CODE, start)
+        _trial(
+            0,
+            "baseline",
+            Proposal(hypothesis="as it is", by=Provenance(method="baseline", origin="baseline")),
+            CODE,
+            start,
+        )
     )
     kept = start
     while len(gains) <= trials:
         space = read_space(source)
         if model:
             model.space, model.level = space, round(_level(source))
-        made = method.propose(Context("", source, space, tuple(ledger), (), seed * 1_000_003 + len(ledger), "300s"))
-        applied = Applied(source=source) if isinstance(made, Unreadable) else apply(source, made.edits)
-        if isinstance(made, Unreadable) or not isinstance(applied, Applied) or applied.source == source:
-            ledger.append(_trial(len(ledger), "refused", Proposal(hypothesis="refused", by=made.by), source, None))
+        made = method.propose(
+            Context("", source, space, tuple(ledger), (), seed * 1_000_003 + len(ledger), "300s")
+        )
+        applied = (
+            Applied(source=source) if isinstance(made, Unreadable) else apply(source, made.edits)
+        )
+        if (
+            isinstance(made, Unreadable)
+            or not isinstance(applied, Applied)
+            or applied.source == source
+        ):
+            ledger.append(
+                _trial(
+                    len(ledger), "refused", Proposal(hypothesis="refused", by=made.by), source, None
+                )
+            )
             gains.append(gains[-1])
             continue
         true = _true(applied.source, SPACE, objective)
@@ -117,15 +144,28 @@ def _true(source: str, space: Space, objective: Objective) -> float | None:
     return None if value is None or level < -0.9 else value - STEP_GAIN * min(level, STEPS)
 
 
-def _trial(number: int, status: Any, proposal: Proposal, source: str, value: float | None, delta: float | None = None) -> Trial:
+def _trial(
+    number: int,
+    status: Any,
+    proposal: Proposal,
+    source: str,
+    value: float | None,
+    delta: float | None = None,
+) -> Trial:
     by = proposal.by.model_copy(update={"seconds": QUESTION_SECONDS if proposal.by.model else 0.0})
     scores = () if value is None else (Score(value=value, seed=0, kind="sealed"),)
     result = Result(status="scored" if scores else "crash", scores=scores, seconds=TRAINING_SECONDS)
     return Trial(
-        number=number, status=status, proposal=proposal.model_copy(update={"by": by}), reason="simulated",
-        result=None if status == "refused" else result, delta=delta,
-        configuration={} if status == "refused" else {n: v for n, v in read_constants(source).items() if n in SPACE.names},
-    )  # fmt: skip
+        number=number,
+        status=status,
+        proposal=proposal.model_copy(update={"by": by}),
+        reason="simulated",
+        result=None if status == "refused" else result,
+        delta=delta,
+        configuration={}
+        if status == "refused"
+        else {n: v for n, v in read_constants(source).items() if n in SPACE.names},
+    )
 
 
 def main() -> None:
@@ -136,7 +176,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    jobs = [(t, q, seed) for t in asked.tasks.split(",") for q in ("none", *HELPS) for seed in range(200, 200 + asked.seeds)]
+    jobs = [
+        (t, q, seed)
+        for t in asked.tasks.split(",")
+        for q in ("none", *HELPS)
+        for seed in range(200, 200 + asked.seeds)
+    ]
     with ProcessPoolExecutor(asked.workers) as pool:
         played = list(pool.map(play, *zip(*jobs, strict=True), [asked.trials] * len(jobs)))
     points = [point for point in (15, 30, 60, 100) if point <= asked.trials]
@@ -147,10 +192,18 @@ def main() -> None:
             + "   turns"
         )
         for quality in ("none", *HELPS):
-            runs = [run for job, run in zip(jobs, played, strict=True) if job[:2] == (task, quality)]
+            runs = [
+                run for job, run in zip(jobs, played, strict=True) if job[:2] == (task, quality)
+            ]
             turns = sum((arms for _, arms in runs), Counter())
-            shares = ", ".join(f"{arm} {count / turns.total():.0%}" for arm, count in turns.most_common())
-            print(f"{quality:8}" + "".join(f"{np.mean([gains[p] for gains, _ in runs]):9.4f}" for p in points) + f"   {shares}")
+            shares = ", ".join(
+                f"{arm} {count / turns.total():.0%}" for arm, count in turns.most_common()
+            )
+            print(
+                f"{quality:8}"
+                + "".join(f"{np.mean([gains[p] for gains, _ in runs]):9.4f}" for p in points)
+                + f"   {shares}"
+            )
 
 
 if __name__ == "__main__":

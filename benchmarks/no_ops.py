@@ -14,31 +14,38 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.bench import Bench, Plan
-from agent.bounds import Bounds
 from agent.cli.scaffold import scaffold
-from agent.data import file_source, prepare_data
 from agent.display.plain import verdict_line
 from agent.edit import Applied, apply
 from agent.errors import ModelFault
-from agent.events import Judged
-from agent.gitio import Plumbing
-from agent.history import History
-from agent.judge import VerdictRule, noise_of
-from agent.ledger import Ledger
-from agent.loop import Loop
-from agent.project import find_project
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.slots import make_slots, this_machine
+from agent.git.plumbing import Plumbing
+from agent.history.history import History
+from agent.history.runs import head_of
+from agent.judge.decide import VerdictRule, noise_of
+from agent.project.data import file_source, prepare_data
+from agent.project.find import find_project
+from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context
-from agent.records import Edit, Proposal, Provenance, ReplaceStatements, SetConstant, Trial
-from agent.runs import head_of
-from agent.settings import RunSettings, read_settings
-from agent.slots import make_slots, this_machine
+from agent.records.edits import Edit, ReplaceStatements, SetConstant
+from agent.records.events import Judged
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Trial
+from agent.run.bounds import Bounds
+from agent.run.ledger import Ledger
+from agent.run.loop import Loop
 from agent.space import read_space
-from sandbox.budget import Budget
-from sandbox.choose import choose_runner
+from sandbox.ground.budget import Budget
+from sandbox.tiers.choose import choose_runner
 
 SMALL = {
-    "workspace/prepare.py": {"TOKENIZER": "'byte'", "SEQUENCE_LENGTH": "64", "VAL_TOKENS": "2**13", "TRAIN_BYTES": "2**22"},
+    "workspace/prepare.py": {
+        "TOKENIZER": "'byte'",
+        "SEQUENCE_LENGTH": "64",
+        "VAL_TOKENS": "2**13",
+        "TRAIN_BYTES": "2**22",
+    },
     "workspace/train.py": {
         "DEPTH": "1",
         "ASPECT_RATIO": "32",
@@ -59,7 +66,9 @@ def no_op(number: int) -> Proposal:
 
 def listed(hypothesis: str, *edits: Edit) -> Proposal:
     """A proposal that a person wrote down."""
-    return Proposal(hypothesis=hypothesis, edits=edits, by=Provenance(method="list", origin="scripted"))
+    return Proposal(
+        hypothesis=hypothesis, edits=edits, by=Provenance(method="list", origin="scripted")
+    )
 
 
 class Listed:
@@ -106,25 +115,56 @@ def small_run(
     with prepare_data(file_source(folder / "workspace/prepare.py"), sandbox.runner) as data:
         pass  # the bundled one leaves whole data as it is
     run = RunSettings(
-        tag=tag, method="list", model=None, budget=Budget(amount=steps, unit="steps"), seed=seed, workers=1, trials=None,
-        hours=None, max_cost=None, baseline_repeats=3, data_fingerprint=data.fingerprint, start_commit=head_of(project),
-        score="sealed", verdict=verdict,
-    )  # fmt: skip
-    plan = Plan(score="sealed", train="train.py", data=data.data, read_only=(), budget=run.budget, memory_bytes=None)
+        tag=tag,
+        method="list",
+        model=None,
+        budget=Budget(amount=steps, unit="steps"),
+        seed=seed,
+        workers=1,
+        trials=None,
+        hours=None,
+        max_cost=None,
+        baseline_repeats=3,
+        data_fingerprint=data.fingerprint,
+        start_commit=head_of(project),
+        score="sealed",
+        verdict=verdict,
+    )
+    plan = Plan(
+        score="sealed",
+        train="train.py",
+        data=data.data,
+        read_only=(),
+        budget=run.budget,
+        memory_bytes=None,
+    )
     with History.create(project, run) as history:
-        slots, home = make_slots(1, this_machine()[0][-1:], ()), folder / ".autoresearch" / "runs" / tag / "trials"
+        slots, home = (
+            make_slots(1, this_machine()[0][-1:], ()),
+            folder / ".autoresearch" / "runs" / tag / "trials",
+        )
         yield history, Bench(plan, sandbox.runner, slots, home, history.export)
 
 
-def play(history: History, bench: Bench, proposals: Iterable[Proposal], trials: int) -> Iterator[Trial]:
+def play(
+    history: History, bench: Bench, proposals: Iterable[Proposal], trials: int
+) -> Iterator[Trial]:
     """Try `trials` of the proposals; yields each verdict."""
-    loop = Loop(Ledger(history, read_space), bench, Listed(proposals), Bounds(trials=trials), threading.Event())
+    loop = Loop(
+        Ledger(history, read_space),
+        bench,
+        Listed(proposals),
+        Bounds(trials=trials),
+        threading.Event(),
+    )
     yield from (event.trial for event in loop.events() if isinstance(event, Judged))
 
 
 def main() -> None:
     """Print each verdict, and what came of it all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--verdict", choices=("sequential", "greedy"), default="sequential")
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--steps", type=int, default=30)
@@ -138,7 +178,9 @@ def main() -> None:
             trials = history.trials
     kept = sum(trial.status in ("keep", "simplify") for trial in trials)
     runs = sum(len(trial.result.scores) for trial in trials if trial.result)
-    print(f"{options.verdict}: {kept} of {options.trials} edits that change nothing were kept, in {runs} runs")
+    print(
+        f"{options.verdict}: {kept} of {options.trials} edits that change nothing were kept, in {runs} runs"
+    )
     print(f"noise: {noise_of(trials)}")
 
 

@@ -1,6 +1,6 @@
 """What a page of 1,000 trials costs in a browser: `python -m benchmarks.pages [--trials 1000]`; needs chromium and the dev extra.
 
-A synthetic night (tests/agent/pages/nights.py) as a report: seconds to write it, to the first paint and to the end of loading,
+A synthetic night (tests/agent/dashboard/nights.py) as a report: seconds to write it, to the first paint and to the end of loading,
 to sort and to filter the table, and the megabytes of script memory before and after looking at 100 trials. Then a real repository
 with a short run behind the dashboard: seconds from a verdict's commit to its row on the screen, the worst of 10.
 """
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from agent.history import History
-from agent.pages.render import report
-from tests.agent.pages.conftest import CHROMIUM, FLAGS
-from tests.agent.pages.nights import diff, night
-from tests.agent.pages.test_dashboard import dashboard, settle
+from agent.dashboard.render import report
+from agent.history.history import History
+from tests.agent.dashboard.conftest import CHROMIUM, FLAGS
+from tests.agent.dashboard.nights import diff, night
+from tests.agent.dashboard.test_dashboard import dashboard, settle
 from tests.agent.study import project_of, settings_of
 from tests.e2e.researcher import miniature
 
@@ -35,15 +35,21 @@ def megabytes(session: CDPSession) -> float:
 
 def look(browser: Browser, trials: int, folder: Path) -> None:
     """Print what the report of so many trials costs."""
-    story, began = night(trials), time.monotonic()
+    view, began = night(trials), time.monotonic()
     file = folder / "report.html"
-    file.write_text(report(story, {one.number: diff(one.number) for one in story.trials}))
-    print(f"{trials} trials: written in {time.monotonic() - began:.1f} s, {file.stat().st_size / 2**20:.1f} MB")
+    file.write_text(report(view, {one.number: diff(one.number) for one in view.trials}))
+    print(
+        f"{trials} trials: written in {time.monotonic() - began:.1f} s, {file.stat().st_size / 2**20:.1f} MB"
+    )
     page = browser.new_page()
     page.goto(f"file://{file}")
-    print(f"first paint {page.evaluate(PAINT) / 1000:.2f} s, loaded {page.evaluate(LOADED) / 1000:.2f} s")
+    print(
+        f"first paint {page.evaluate(PAINT) / 1000:.2f} s, loaded {page.evaluate(LOADED) / 1000:.2f} s"
+    )
     sorting = page.evaluate(f"({TIMED})(() => document.querySelector('[data-sort=value]').click())")
-    filtering = page.evaluate(f"({TIMED})(() => document.querySelector('input[value=discard]').click())")
+    filtering = page.evaluate(
+        f"({TIMED})(() => document.querySelector('input[value=discard]').click())"
+    )
     print(f"sorting {sorting:.0f} ms, filtering {filtering:.0f} ms")
     session = page.context.new_cdp_session(page)
     before = megabytes(session)
@@ -66,20 +72,27 @@ def follow(page: Page, folder: Path) -> None:
             committed = time.monotonic()
             page.locator(f'#trials tr[data-number="{number}"]').wait_for(timeout=30_000)
             waits.append(time.monotonic() - committed)
-        print(f"a verdict is on the screen {max(waits):.2f} s after its commit, the worst of {VERDICTS}")
+        print(
+            f"a verdict is on the screen {max(waits):.2f} s after its commit, the worst of {VERDICTS}"
+        )
         page.goto("about:blank")
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--trials", type=int, default=1000)
     asked = parser.parse_args()
     if CHROMIUM is None:
         raise SystemExit("there is no chromium here: apt-get install chromium")
     folder = Path(tempfile.mkdtemp())
     try:
-        with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS)) as browser:
+        with (
+            sync_playwright() as playwright,
+            playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS)) as browser,
+        ):
             look(browser, asked.trials, folder)
             follow(browser.new_page(), folder / "live")
     finally:

@@ -16,10 +16,10 @@ from statistics import fmean
 
 import numpy as np
 
-from agent.contest.tasks.fourteen import SPACE
+from agent.benchmark.tasks.fourteen import SPACE
+from agent.judge.pruning import CHECKPOINTS, LEAST, hopeless
 from agent.propose import METHODS, Observation
-from agent.pruning import CHECKPOINTS, LEAST, hopeless
-from agent.records import Configuration
+from agent.records.proposals import Configuration
 from benchmarks.functions import FUNCTIONS
 
 # The gap half way is a quarter of this, in bits per byte. It differs by a factor whose logarithm has these deviations.
@@ -49,12 +49,21 @@ class Curves:
         self._objective, self._noise = make(seed), np.random.default_rng(seed + 1_000)
         self._lean, self._crossing = np.random.default_rng(seed + 2_000), crossing
 
-    def train(self, configuration: Configuration) -> tuple[float | None, float, tuple[tuple[float, float], ...]]:
+    def train(
+        self, configuration: Configuration
+    ) -> tuple[float | None, float, tuple[tuple[float, float], ...]]:
         """The true score, the one that is seen, and the curve; no score where it fails."""
-        true, error = self._objective(configuration), self._deviation * self._noise.standard_normal()
+        true, error = (
+            self._objective(configuration),
+            self._deviation * self._noise.standard_normal(),
+        )
         gap = GAP * float(np.exp(self._crossing * self._lean.standard_normal()))
         seen = 0.0 if true is None else true + error
-        return true, seen, () if true is None else tuple((at, seen + gap * (1 - at) ** 2) for at in POINTS)
+        return (
+            true,
+            seen,
+            () if true is None else tuple((at, seen + gap * (1 - at) ** 2) for at in POINTS),
+        )
 
 
 def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: float) -> Night:
@@ -62,7 +71,13 @@ def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: 
     curves, suggest = Curves(task, seed, CROSSING[crossing]), METHODS[method].suggest()
     start, value, curve = curves.train(SPACE.default)
     assert start is not None, "the given constants work"
-    seen, best, spent, given_up, lost = [Observation(SPACE.default, value, curve)], math.inf, 0.0, 0, 0
+    seen, best, spent, given_up, lost = (
+        [Observation(SPACE.default, value, curve)],
+        math.inf,
+        0.0,
+        0,
+        0,
+    )
     while spent < budget:
         configuration = suggest(SPACE, seen, seed)
         true, value, curve = curves.train(configuration)
@@ -71,7 +86,11 @@ def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: 
             seen.append(Observation(configuration, "oom"))
             spent += FAILURE_SECONDS
         elif stop is not None:
-            seen.append(Observation(configuration, "pruned", tuple(point for point in curve if point[0] <= stop)))
+            seen.append(
+                Observation(
+                    configuration, "pruned", tuple(point for point in curve if point[0] <= stop)
+                )
+            )
             spent, given_up, lost = spent + stop, given_up + 1, lost + (true < best)
         else:
             seen.append(Observation(configuration, value, curve))
@@ -79,7 +98,9 @@ def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: 
     return Night(start - best, len(seen) - 1, given_up, lost)
 
 
-def checkpoint_of(curve: Sequence[tuple[float, float]], seen: Sequence[Observation]) -> float | None:
+def checkpoint_of(
+    curve: Sequence[tuple[float, float]], seen: Sequence[Observation]
+) -> float | None:
     """The checkpoint at which a training with this curve is given up, as a run would; None where it is not."""
     rivals = [observation.curve for observation in seen if observation.curve]
     if sum(observation.value is not None for observation in seen) < LEAST:
@@ -94,7 +115,9 @@ def table(rows: dict[tuple[str, str, str, bool], list[Night]]) -> Iterator[str]:
     for (method, task, crossing, prune), without in rows.items():
         if not prune:
             pruned = rows[method, task, crossing, True]
-            gains = [float(np.median([night.gain for night in nights])) for nights in (without, pruned)]
+            gains = [
+                float(np.median([night.gain for night in nights])) for nights in (without, pruned)
+            ]
             counts = [fmean(night.trials for night in nights) for nights in (without, pruned)]
             share = sum(night.given_up for night in pruned) / sum(night.trials for night in pruned)
             lost = fmean(night.lost for night in pruned)
@@ -114,11 +137,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     kinds = list(product(asked.methods.split(","), asked.tasks.split(","), CROSSING, (False, True)))
-    jobs = [(method, task, seed, crossing, prune) for method, task, crossing, prune in kinds for seed in range(asked.seeds)]
+    jobs = [
+        (method, task, seed, crossing, prune)
+        for method, task, crossing, prune in kinds
+        for seed in range(asked.seeds)
+    ]
     with ProcessPoolExecutor(asked.workers) as pool:
         nights = list(pool.map(play, *zip(*jobs, strict=True), [asked.budget] * len(jobs)))
     rows = {kind: nights[n * asked.seeds : (n + 1) * asked.seeds] for n, kind in enumerate(kinds)}
-    print(f"gain after the time of {asked.budget:.0f} full trainings, median of {asked.seeds} seeds; higher is better")
+    print(
+        f"gain after the time of {asked.budget:.0f} full trainings, median of {asked.seeds} seeds; higher is better"
+    )
     print("\n".join(table(rows)))
 
 

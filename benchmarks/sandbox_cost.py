@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.choose import TIERS
-from sandbox.fault import SandboxFault
-from sandbox.outcome import Limits, Runner, RunSpec
-from sandbox.plain import Plain
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.outcome import Limits, Runner, RunSpec
+from sandbox.tiers.choose import TIERS
+from sandbox.tiers.plain import Plain
 
 RUNS = 30
 COMMAND = (sys.executable, "-I", "-S", "-c", "pass")
@@ -22,7 +22,9 @@ def main() -> None:
     """Interleave the contenders, so that whatever else the machine does falls on all of them; print medians."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     with tempfile.TemporaryDirectory(prefix="sandbox-cost-") as home:
-        contenders = {"bare process": lambda: subprocess.run(COMMAND, check=True)} | usable(Path(home))
+        contenders = {"bare process": lambda: subprocess.run(COMMAND, check=True)} | usable(
+            Path(home)
+        )
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
         for _ in range(runs):
             for name, start in contenders.items():
@@ -30,10 +32,14 @@ def main() -> None:
                 start()
                 seconds[name].append(time.perf_counter() - before)
     bare = statistics.median(seconds["bare process"])
-    print(f"{'':34}{'median':>10}{'best':>10}{'added':>10}{'ratio':>8}   ({runs} runs of `python -I -S -c pass`)")
+    print(
+        f"{'':34}{'median':>10}{'best':>10}{'added':>10}{'ratio':>8}   ({runs} runs of `python -I -S -c pass`)"
+    )
     for name, taken in seconds.items():
         median = statistics.median(taken)
-        print(f"{name:34}{median * 1e3:7.1f} ms{min(taken) * 1e3:7.1f} ms{(median - bare) * 1e3:7.1f} ms{median / bare:8.2f}")
+        print(
+            f"{name:34}{median * 1e3:7.1f} ms{min(taken) * 1e3:7.1f} ms{(median - bare) * 1e3:7.1f} ms{median / bare:8.2f}"
+        )
 
 
 def usable(home: Path) -> dict[str, Callable[[], object]]:

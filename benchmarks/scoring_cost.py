@@ -3,7 +3,7 @@
 Everything is real: the bundled workspace is trained in the sandbox, its weights are scored in two others, on the harness's
 clock. What scoring takes does not depend on how long the training was. The second figure is with the
 full audit. The last one is the harness's own arithmetic, per logit, from which the cost with a larger vocabulary follows (see
-sandbox/sealed.py).
+sandbox/score/sealed.py).
 """
 
 import argparse
@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.data import file_source, prepare_data
-from agent.template import template_files
-from sandbox.budget import Budget
-from sandbox.choose import choose_runner
-from sandbox.measure import Job, Measured, measure
-from sandbox.outcome import Audit, Limits, Runner
-from sandbox.wire import log_probabilities
+from agent.project.data import file_source, prepare_data
+from agent.project.template import template_files
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import Audit, Limits, Runner
+from sandbox.score.measure import Job, Measured, measure
+from sandbox.score.wire import log_probabilities
+from sandbox.tiers.choose import choose_runner
 
 FIVE_MINUTES = 300.0
 TOKENS, LENGTH, VOCABULARY = 2**17, 2048, 8192  # of the preset h100
@@ -31,9 +31,16 @@ def scored(home: Path, data: str, budget: Budget, runner: Runner, audit: Audit) 
     """One measurement of the workspace in `home`/workspace."""
     (home / "scratch").mkdir()
     job = Job(
-        folder=str(home / "workspace"), scratch=str(home / "scratch"), log=str(home / "log"), data=data, budget=budget, seed=0,
-        limits=Limits(wall_seconds=1200), score="sealed", audit=audit,
-    )  # fmt: skip
+        folder=str(home / "workspace"),
+        scratch=str(home / "scratch"),
+        log=str(home / "log"),
+        data=data,
+        budget=budget,
+        seed=0,
+        limits=Limits(wall_seconds=1200),
+        score="sealed",
+        audit=audit,
+    )
     result = measure(job, runner, threading.Event())
     if not isinstance(result, Measured):
         raise SystemExit(f"not scored: {result}")
@@ -74,13 +81,21 @@ def main() -> None:
     runner = choose_runner().runner
     audits: tuple[tuple[Audit, int], ...] = (("usual", options.runs), ("full", 1))
     for audit, runs in audits:
-        cost = statistics.median(cost_of(Budget.parse(options.budget), runner, audit) for _ in range(runs))
-        print(f"scoring the CPU workspace, {audit} audit: {cost:.1f} s (median of {runs}), ", end="")
+        cost = statistics.median(
+            cost_of(Budget.parse(options.budget), runner, audit) for _ in range(runs)
+        )
+        print(
+            f"scoring the CPU workspace, {audit} audit: {cost:.1f} s (median of {runs}), ", end=""
+        )
         print(f"{cost / FIVE_MINUTES:.1%} of a budget of 5 minutes", flush=True)
     each = seconds_per_logit()
     count = TOKENS * VOCABULARY
-    print(f"the harness's arithmetic: {each * 1e9:.1f} ns of one core a logit; with {VOCABULARY} tokens and the preset h100's")
-    print(f"windows {count:.2e} logits, {count * each:.0f} s, {count * each / FIVE_MINUTES:.1%} of a budget of 5 minutes")
+    print(
+        f"the harness's arithmetic: {each * 1e9:.1f} ns of one core a logit; with {VOCABULARY} tokens and the preset h100's"
+    )
+    print(
+        f"windows {count:.2e} logits, {count * each:.0f} s, {count * each / FIVE_MINUTES:.1%} of a budget of 5 minutes"
+    )
 
 
 if __name__ == "__main__":

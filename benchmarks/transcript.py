@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sandbox.budget import Budget
+from sandbox.ground.budget import Budget
 
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 TAG = "small"
@@ -49,13 +49,32 @@ def reply(hypothesis: str, expected: float, *edits: dict[str, str]) -> dict[str,
 
 
 REPLIES = (
-    reply("twice the tokens a step: a better gradient, as the steps are fixed", -0.05, constant("TOTAL_BATCH_SIZE", "2**11")),
-    reply("a higher rate for the matrices, as the batch is larger now", -0.01, constant("LEARNING_RATE", "0.06")),
-    reply("a higher rate for the matrices, as the batch is larger now", -0.01, constant("MATRIX_LR", "0.06")),
+    reply(
+        "twice the tokens a step: a better gradient, as the steps are fixed",
+        -0.05,
+        constant("TOTAL_BATCH_SIZE", "2**11"),
+    ),
+    reply(
+        "a higher rate for the matrices, as the batch is larger now",
+        -0.01,
+        constant("LEARNING_RATE", "0.06"),
+    ),
+    reply(
+        "a higher rate for the matrices, as the batch is larger now",
+        -0.01,
+        constant("MATRIX_LR", "0.06"),
+    ),
     reply("a norm written out is one kernel less to launch", 0.0, norm("")),
-    reply("a looser cap lets the logits of common bytes grow", -0.004, constant("LOGIT_CAP", "30.0")),
+    reply(
+        "a looser cap lets the logits of common bytes grow", -0.004, constant("LOGIT_CAP", "30.0")
+    ),
     reply("the same norm, with the axis kept", 0.0, norm(", keepdim=True")),
-    reply("the higher rate and the looser cap together", -0.01, constant("MATRIX_LR", "0.06"), constant("LOGIT_CAP", "30.0")),
+    reply(
+        "the higher rate and the looser cap together",
+        -0.01,
+        constant("MATRIX_LR", "0.06"),
+        constant("LOGIT_CAP", "30.0"),
+    ),
     reply("less decay in so short a run", -0.001, constant("WEIGHT_DECAY", "0.0")),
 )
 
@@ -71,21 +90,49 @@ def night(home: Path, budget: str, trials: int) -> None:
         assert usual in source, f"train.py says {usual}no more"
         source = source.replace(usual, small)
     train.write_text(source)
-    for command in (["add", "."], ["-c", "user.name=r", "-c", "user.email=r@localhost", "commit", "-qm", "small, and impatient"]):
+    for command in (
+        ["add", "."],
+        [
+            "-c",
+            "user.name=r",
+            "-c",
+            "user.email=r@localhost",
+            "commit",
+            "-qm",
+            "small, and impatient",
+        ],
+    ):
         subprocess.run(["git", *command], cwd=home, check=True)
     (home / "replies.jsonl").write_text("".join(json.dumps(one) + "\n" for one in REPLIES))
-    options = ("--method", "code", "--model", "scripted:replies.jsonl", "--baseline-repeats", "2", "--tag", TAG)
+    options = (
+        "--method",
+        "code",
+        "--model",
+        "scripted:replies.jsonl",
+        "--baseline-repeats",
+        "2",
+        "--tag",
+        TAG,
+    )
     _type(home, "start", *options, "--budget", budget, "--trials", str(trials))
 
 
 def page(home: Path) -> str:
     """The transcript as Markdown: exchange by exchange, then the log."""
     trials = json.loads(_type(home, "log", "--json"))
-    lines = (home / ".autoresearch" / "runs" / TAG / "transcripts" / "transcript.jsonl").read_text().splitlines()
+    lines = (
+        (home / ".autoresearch" / "runs" / TAG / "transcripts" / "transcript.jsonl")
+        .read_text()
+        .splitlines()
+    )
     exchanges = [json.loads(line) for line in lines]
     asked = [one["request"] for one in exchanges if "request" in one]
     answered = [one["reply"] for one in exchanges if "reply" in one]
-    parts = [*_beginning(asked[0]), *_exchanges(asked, answered, trials), *_ending(home, asked[-1], trials)]
+    parts = [
+        *_beginning(asked[0]),
+        *_exchanges(asked, answered, trials),
+        *_ending(home, asked[-1], trials),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -101,7 +148,12 @@ def _beginning(first: dict[str, Any]) -> Iterator[str]:
     yield "Each question begins with the rules and `program.md`, which a provider caches for the whole run:"
     yield _fenced(_cut(first["system"], 9))
     yield "then `train.py` with its searchable constants, cached until something is kept:"
-    yield _fenced(first["blocks"][0].splitlines()[0] + "\n…\n" + "\n".join(_knobs(first["blocks"][0])[:4]) + "\n…")
+    yield _fenced(
+        first["blocks"][0].splitlines()[0]
+        + "\n…\n"
+        + "\n".join(_knobs(first["blocks"][0])[:4])
+        + "\n…"
+    )
     yield "and last the ledger as it is then. It is asked while the trial before it trains: it sees all verdicts but that one."
 
 
@@ -110,15 +162,23 @@ def _knobs(block: str) -> list[str]:
     return ["Its searchable constants" + tail[0], *tail[2:]] if tail else []
 
 
-def _exchanges(asked: list[dict[str, Any]], answered: list[dict[str, Any]], trials: list[dict[str, Any]]) -> Iterator[str]:
+def _exchanges(
+    asked: list[dict[str, Any]], answered: list[dict[str, Any]], trials: list[dict[str, Any]]
+) -> Iterator[str]:
     for number, (request, answer) in enumerate(zip(asked, answered, strict=False), 1):
         yield f"## Question {number}"
         yield _fenced(_news(request["blocks"]))
         yield "The reply:"
         yield _fenced(_compact(answer["arguments"]), "json")
         hypothesis, edits = answer["arguments"]["hypothesis"], answer["arguments"]["edits"]
-        mine = [t for t in trials if t["proposal"]["hypothesis"] == hypothesis and _edits(t) == edits]
-        yield _became(mine[0]) if mine else "It was refused before it cost a trial, and went back with the reason."
+        mine = [
+            t for t in trials if t["proposal"]["hypothesis"] == hypothesis and _edits(t) == edits
+        ]
+        yield (
+            _became(mine[0])
+            if mine
+            else "It was refused before it cost a trial, and went back with the reason."
+        )
 
 
 def _compact(arguments: dict[str, Any]) -> str:
@@ -129,7 +189,10 @@ def _compact(arguments: dict[str, Any]) -> str:
 
 
 def _edits(trial: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in edit.items() if value is not None} for edit in trial["proposal"]["edits"]]
+    return [
+        {name: value for name, value in edit.items() if value is not None}
+        for edit in trial["proposal"]["edits"]
+    ]
 
 
 def _news(blocks: list[str]) -> str:
@@ -140,7 +203,9 @@ def _news(blocks: list[str]) -> str:
     if wish.strip():
         return "… the ledger, and behind it:\n" + _cut(wish.strip(), 14)
     told = [line for line in ledger.splitlines() if line.startswith("#") and not CURVE.match(line)]
-    return "\n".join(["… the ledger:", *told[-3:]] if told else ["… the ledger: (nothing has been tried yet)"])
+    return "\n".join(
+        ["… the ledger:", *told[-3:]] if told else ["… the ledger: (nothing has been tried yet)"]
+    )
 
 
 def _became(trial: dict[str, Any]) -> str:
@@ -160,7 +225,9 @@ def _ending(home: Path, last: dict[str, Any], trials: list[dict[str, Any]]) -> I
     if kept:
         yield f"`autoresearch show {kept[-1]}`:"
         shown = _type(home, "show", str(kept[-1])).splitlines()
-        yield _fenced("\n".join(line for line in shown if not line.startswith("log ")))  # of a folder that is gone by then
+        yield _fenced(
+            "\n".join(line for line in shown if not line.startswith("log "))
+        )  # of a folder that is gone by then
     yield f"`git log --first-parent --format=%s autoresearch/{TAG}`:"
     git = ["git", "log", "--first-parent", "--format=%s", f"autoresearch/{TAG}"]
     yield _fenced(subprocess.run(git, cwd=home, check=True, capture_output=True, text=True).stdout)
@@ -182,9 +249,14 @@ def _fenced(text: str, language: str = "text") -> str:
 def _type(folder: Path, *arguments: str) -> str:
     """Output of an `autoresearch` command, as a file gets it."""
     run = subprocess.run(
-        [str(AUTORESEARCH), *arguments], cwd=folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        [str(AUTORESEARCH), *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     if run.returncode:
         sys.exit(f"autoresearch {' '.join(arguments)} ended with {run.returncode}:\n{run.stderr}")
     return run.stdout
@@ -192,7 +264,9 @@ def _type(folder: Path, *arguments: str) -> str:
 
 def main() -> None:
     """Make the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("page", type=Path)
     parser.add_argument("--budget", default=BUDGET)
     parser.add_argument("--trials", type=int, default=TRIALS)

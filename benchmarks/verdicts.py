@@ -1,6 +1,6 @@
 """What verdicts are worth, by simulation: `python -m benchmarks.verdicts`.
 
-Scores are drawn from the model in agent/judge.py: quality, plus what the seed does to every code, plus noise of standard
+Scores are drawn from the model in agent/judge/decide.py: quality, plus what the seed does to every code, plus noise of standard
 deviation 1 sigma. Three rules decide on the same draws: greedy (karpathy/autoresearch's), fixed (five paired runs of every
 candidate, a t-test at the budget), and ours. Printed, for each rule:
 
@@ -25,8 +25,19 @@ from statistics import fmean, variance
 
 import numpy as np
 
-from agent.judge import Case, Decision, Discard, Keep, Noise, Rerun, Rule, bad_luck, critical, decide
-from agent.pairing import next_seed
+from agent.judge.decide import (
+    Case,
+    Decision,
+    Discard,
+    Keep,
+    Noise,
+    Rerun,
+    Rule,
+    bad_luck,
+    critical,
+    decide,
+)
+from agent.judge.pairing import next_seed
 
 Decide = Callable[[Case, Rule], Decision]
 # val_bpb of the published run in order; the first is the baseline, a crash has none.
@@ -102,7 +113,9 @@ class Night:
         """Whether a candidate that is `effect` worse (negative: better) than the incumbent is kept."""
         own: dict[int, float] = {}
         self.trials += 1
-        noise = Noise(sd=sqrt(self.squares / self.degrees) if self.degrees else None, degrees=self.degrees)
+        noise = Noise(
+            sd=sqrt(self.squares / self.degrees) if self.degrees else None, degrees=self.degrees
+        )
         while True:
             seed = next_seed(tuple(own), tuple(self.incumbent), self.trials)
             own[seed] = self.train(self.quality + effect, seed)
@@ -110,7 +123,9 @@ class Night:
                 self.incumbent[seed] = self.train(self.quality, seed)
             differences = {s: own[s] - self.incumbent[s] for s in own}
             luck = tuple(bad_luck(self.discarded[s]) for s in own)
-            decision = self.decide(Case(differences=tuple(differences.values()), luck=luck, noise=noise), self.rule)
+            decision = self.decide(
+                Case(differences=tuple(differences.values()), luck=luck, noise=noise), self.rule
+            )
             if not isinstance(decision, Rerun):
                 break
         if len(own) > 1:
@@ -160,14 +175,20 @@ class Row:
 
 
 def nights(
-    name: str, rule: Rule, effects: Callable[[np.random.Generator], Sequence[float]], which: range, seeds: float
+    name: str,
+    rule: Rule,
+    effects: Callable[[np.random.Generator], Sequence[float]],
+    which: range,
+    seeds: float,
 ) -> list[tuple[Night, list[bool]]]:
     """Simulated runs of one rule, with what was kept; `which`: the seed of each."""
     played = []
     for seed in which:
         rng = np.random.default_rng(seed)
         night = Night(RULES[name], rule, rng, seeds)
-        night.incumbent = {s: night.train(0.0, s) for s in range(1 if name == "greedy" else REPEATS)}
+        night.incumbent = {
+            s: night.train(0.0, s) for s in range(1 if name == "greedy" else REPEATS)
+        }
         played.append((night, [night.trial(effect) for effect in effects(rng)]))
     return played
 
@@ -179,7 +200,10 @@ def measure(name: str, rule: Rule, which: range, sigma: float, seeds: float) -> 
     for better in (1.0, 2.0, 3.0):
 
         def one_in_ten(rng: np.random.Generator, better: float = better) -> list[float]:
-            return [-better if i % 10 == 9 else float(rng.exponential(3)) * (rng.random() > 0.3) for i in range(60)]
+            return [
+                -better if i % 10 == 9 else float(rng.exponential(3)) * (rng.random() > 0.3)
+                for i in range(60)
+            ]
 
         mixed = nights(name, rule, one_in_ten, which, seeds)
         power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
@@ -199,23 +223,50 @@ def measure(name: str, rule: Rule, which: range, sigma: float, seeds: float) -> 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nights", type=int, default=400)
     parser.add_argument(
-        "--first", type=int, default=0, help="the seed of the first night; the levels were chosen on those from 0"
+        "--first",
+        type=int,
+        default=0,
+        help="the seed of the first night; the levels were chosen on those from 0",
     )
-    parser.add_argument("--false-keeps", type=float, default=0.5, help="the error budget, per 100 trials")
-    parser.add_argument("--sigma", type=float, default=0.0002, help="noise of one run of the published history, in bits per byte")
-    parser.add_argument("--seeds", type=float, default=0.0, help="how much a seed moves every code alike, in sigma")
+    parser.add_argument(
+        "--false-keeps", type=float, default=0.5, help="the error budget, per 100 trials"
+    )
+    parser.add_argument(
+        "--sigma",
+        type=float,
+        default=0.0002,
+        help="noise of one run of the published history, in bits per byte",
+    )
+    parser.add_argument(
+        "--seeds", type=float, default=0.0, help="how much a seed moves every code alike, in sigma"
+    )
     options = parser.parse_args()
     rule = Rule(false_keeps=options.false_keeps)
-    print(f"{options.nights} nights from {options.first}; budget {options.false_keeps:g} false keeps per 100 trials")
+    print(
+        f"{options.nights} nights from {options.first}; budget {options.false_keeps:g} false keeps per 100 trials"
+    )
     for name in RULES:
-        row = measure(name, rule, range(options.first, options.first + options.nights), options.sigma, options.seeds)
+        row = measure(
+            name,
+            rule,
+            range(options.first, options.first + options.nights),
+            options.sigma,
+            options.seeds,
+        )
         powers = ", ".join(f"{power:.1%}" for power in row.power)
-        kept = f"{row.false_keeps:.2f} false keeps, {row.early:.2f} early, {row.spoilt:.0%} of nights"
+        kept = (
+            f"{row.false_keeps:.2f} false keeps, {row.early:.2f} early, {row.spoilt:.0%} of nights"
+        )
         print(f"{name}: {kept}; power {powers}; {row.repeats:.1%} of runs repeat", flush=True)
-        print(f"        {row.kept:.1f} of 125 kept; gap {row.gap:+.2f}; after {row.after:+.2f}", flush=True)
+        print(
+            f"        {row.kept:.1f} of 125 kept; gap {row.gap:+.2f}; after {row.after:+.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ def main() -> None:
     for path in sorted(source.glob("*.txt")):
         text = path.read_text(encoding="utf-8").replace("\x02", "").strip()
         lines.append(json.dumps({"key": path.stem, "text": text}, ensure_ascii=False) + "\n")
-    packed = lzma.compress("".join(lines).encode(), format=lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME)
+    packed = lzma.compress(
+        "".join(lines).encode(), format=lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME
+    )
     target.write_bytes(packed)
 
 

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import time
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -27,7 +28,17 @@ def tmux(*words: str) -> str:
 
 def screen(command: list[str], columns: int, rows: int, after: float) -> str:
     """What stands in a terminal of this size `after` seconds after `command` was typed, with its escape codes."""
-    tmux("new-session", "-d", "-s", SESSION, "-x", str(columns), "-y", str(rows), f"TERM=xterm-256color {shlex.join(command)}")
+    tmux(
+        "new-session",
+        "-d",
+        "-s",
+        SESSION,
+        "-x",
+        str(columns),
+        "-y",
+        str(rows),
+        f"TERM=xterm-256color {shlex.join(command)}",
+    )
     try:
         time.sleep(after)
         shown = tmux("capture-pane", "-t", SESSION, "-p", "-e")
@@ -40,7 +51,7 @@ def screen(command: list[str], columns: int, rows: int, after: float) -> str:
 
 def svg(shown: str, columns: int, title: str) -> str:
     """The screen as a picture that loads nothing: the fonts are those of whoever looks."""
-    console = Console(width=columns, record=True, file=Path("/dev/null").open("w"), force_terminal=True)  # noqa: SIM115
+    console = Console(width=columns, record=True, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(shown.rstrip("\n")), crop=True, no_wrap=True)
     picture = console.export_svg(title=title, theme=MONOKAI)
     return re.sub(r"@font-face\s*{[^}]*}\s*", "", picture).replace(
@@ -50,7 +61,9 @@ def svg(shown: str, columns: int, title: str) -> str:
 
 def main() -> None:
     """Take one picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("picture", type=Path)
     parser.add_argument("--columns", type=int, default=120)
     parser.add_argument("--rows", type=int, default=24)

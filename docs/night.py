@@ -78,13 +78,19 @@ def save(png: bytes, name: str) -> None:
 
 def main() -> None:
     """Make everything."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repository", type=Path)
     parser.add_argument("--trial", type=int, default=1, help="the trial to photograph")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = asked.repository or make_night(Path(folder))
-        subprocess.run([AUTORESEARCH, "report", TAG, "--output", str(DOCS / "report.html")], cwd=home, check=True)
+        subprocess.run(
+            [AUTORESEARCH, "report", TAG, "--output", str(DOCS / "report.html")],
+            cwd=home,
+            check=True,
+        )
         with dashboard(home) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             for scheme in ("light", "dark"):

@@ -1,4 +1,4 @@
-"""The tree is the architecture: imports point down, every module says what it is for, and only the command line prints."""
+"""The tree is the architecture: rooms, the order in which they import, sizes, and style."""
 
 import ast
 from collections.abc import Iterator
@@ -9,110 +9,148 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Highest first. A part of agent/ (a module, or a package with all that is in it) may import from its own row and from rows below.
-LAYERS = (
+# Highest first. A room (a folder, or the module errors) may import from its row and the rows below.
+AGENT = (
     {"cli"},
-    {"loop"},
-    {"finalize", "adopt", "contest"},
-    {"ledger", "remeasure", "bench", "rehearsal", "leaks"},
-    {"pages"},
-    {"propose", "display", "foreign", "sinks"},
-    {"history", "branch", "flights", "commits", "runs", "checkout", "gitio", "lock", "home", "repository"}
-    | {"trailers", "project", "settings", "program", "slots", "bounds", "trust", "trust_store"}
-    | {"judge", "comparison", "suspicion", "pairing", "pruning", "machine", "yardstick"}
-    | {"edit", "space", "llm", "data", "prepared", "template", "presets", "preflight", "unseen"},
-    {"events"},
-    {"records", "bounded", "errors"},
-    {"sandbox"},
+    {"benchmark"},
+    {"run", "adopt", "afterwards", "exchange", "dashboard"},
+    {"history", "propose", "trackers"},
+    {"project", "evaluate", "space", "display"},
+    {"git", "judge", "edit", "llm"},
+    {"records"},
+    {"errors"},
 )
-DEPTHS = {part: depth for depth, row in enumerate(LAYERS) for part in row}
+SANDBOX = ({"tiers"}, {"canary"}, {"proof"}, {"limits"}, {"walls"}, {"score"}, {"ground"})
+ORDERS = {"agent": AGENT, "sandbox": SANDBOX}
+MAX_LINES = 400
 
-# These files, like the attacks, run inside a sandbox, where stdout is how they answer the harness.
-INSIDE = {"sandbox/probe.py", "sandbox/scorer.py"}
+# These files, like the attacks, run inside a sandbox and answer the harness on stdout.
+INSIDE = {"sandbox/canary/probe.py", "sandbox/score/scorer.py"}
+ATTACKS = "sandbox/proof/attacks/"
 
-MODULES = sorted(path for folder in ("agent", "sandbox") for path in (ROOT / folder).rglob("*.py"))
-EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+MODULES = sorted(path for folder in ORDERS for path in (ROOT / folder).rglob("*.py"))
+WRITTEN = sorted(
+    path
+    for folder in (*ORDERS, "workspace", "tests", "benchmarks", "docs", "corpus")
+    for path in (ROOT / folder).rglob("*.py")
+    if ROOT / "tests" / "foreign" not in path.parents  # somebody else's repository
+)
+
+
+def name_of(path: Path) -> str:
+    """Return the path of a file below the repository, with slashes."""
+    return path.relative_to(ROOT).as_posix()
+
+
+EVERY_PACKAGE = pytest.mark.parametrize("package", sorted(ORDERS))
+EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=name_of)
+EVERY_FILE = pytest.mark.parametrize("path", WRITTEN, ids=name_of)
 
 
 def tree(path: Path) -> ast.Module:
-    """The syntax tree of a file."""
+    """Return the syntax tree of a file."""
     return ast.parse(path.read_bytes())
 
 
-def part_of(name: str) -> str | None:
-    """The part that a dotted module name belongs to: `loop` for agent.loop, `edit` for agent.edit.apply, or `sandbox`."""
-    match name.split("."):
-        case ["sandbox", *_]:
-            return "sandbox"
-        case ["agent", part, *_]:
-            return part
-    return None
-
-
 def imports_of(path: Path) -> Iterator[str]:
-    """The dotted names that a file imports, anywhere in it."""
+    """Yield the dotted names that a file imports, anywhere in it."""
     return imports_in(tree(path), path)
 
 
 def imports_in(node: ast.AST, path: Path) -> Iterator[str]:
-    """The same of a part of a file; a relative import is resolved, `from agent import x` is agent.x."""
+    """Yield the dotted names that a part of a file imports; `from agent import x` is agent.x."""
     package = list(path.relative_to(ROOT).parent.parts)
     for part in ast.walk(node):
         if isinstance(part, ast.Import):
-            yield from (alias.name for alias in part.names)
+            for alias in part.names:
+                yield alias.name
         elif isinstance(part, ast.ImportFrom):
             above = package[: len(package) - part.level + 1] if part.level else []
             base = ".".join([*above, *(part.module or "").split(".")]).strip(".")
-            yield from (f"{base}.{alias.name}" for alias in part.names)
+            for alias in part.names:
+                yield f"{base}.{alias.name}"
 
 
-def home_of(path: Path) -> str | None:
-    """The part that a file belongs to; None for agent/__init__.py and agent/__main__.py."""
-    if path.parent == ROOT / "agent" and path.stem in ("__init__", "__main__"):
+def room_of(path: Path) -> str | None:
+    """Return the room that a file belongs to, or None for a package's own __init__ and __main__."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[1] in ("__init__", "__main__"):
         return None
-    return part_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    return parts[1]
 
 
-def test_every_part_has_one_place_and_every_place_a_part() -> None:
-    parts = {home_of(path) for path in MODULES} - {None}
-    assert parts == set(DEPTHS), "put a new module into LAYERS, and into ARCHITECTURE.md"
-    assert sum(map(len, LAYERS)) == len(DEPTHS)
+def rooms_used(path: Path, package: str) -> set[str]:
+    """Return the rooms of `package` that a file imports from."""
+    names = [name.split(".") for name in imports_of(path)]
+    return {parts[1] for parts in names if parts[0] == package and len(parts) > 1}
 
 
-@EVERY_MODULE
-def test_imports_point_down(path: Path) -> None:
-    home = home_of(path)
-    used = {part for name in imports_of(path) if (part := part_of(name))}
-    if home is None:
-        assert used <= ({"cli"} if path.stem == "__main__" else set())
-    elif home == "sandbox":
-        assert used <= {"sandbox"}, "sandbox knows nothing of agent"
-    else:
-        assert not {part for part in used if DEPTHS[part] < DEPTHS[home]}
+def modules_of(package: str) -> list[Path]:
+    """Return the files of the rooms of a package."""
+    return [path for path in MODULES if (ROOT / package) in path.parents and room_of(path)]
 
 
-def test_parts_do_not_import_each_other_in_a_circle() -> None:
-    graph: dict[str, set[str]] = {part: set() for part in DEPTHS}
+@EVERY_PACKAGE
+def test_every_folder_is_a_room_with_one_place_in_the_order(package: str) -> None:
+    placed = [room for row in ORDERS[package] for room in row]
+    assert {room_of(path) for path in modules_of(package)} == set(placed)
+    assert len(placed) == len(set(placed))
+
+
+def test_only_errors_lies_loose_beside_the_rooms() -> None:
+    loose = [path.name for package in ORDERS for path in (ROOT / package).glob("*.py")]
+    assert sorted(loose) == ["__init__.py", "__init__.py", "__main__.py", "errors.py"]
+
+
+@EVERY_PACKAGE
+def test_rooms_import_one_way(package: str) -> None:
+    depths = {room: depth for depth, row in enumerate(ORDERS[package]) for room in row}
+    for path in modules_of(package):
+        home = depths[str(room_of(path))]
+        up = {room for room in rooms_used(path, package) if depths[room] < home}
+        assert not up, f"{name_of(path)} imports from a room above its own"
+
+
+@EVERY_PACKAGE
+def test_rooms_have_no_cycle(package: str) -> None:
+    graph: dict[str, set[str]] = {room: set() for row in ORDERS[package] for room in row}
+    for path in modules_of(package):
+        room = str(room_of(path))
+        graph[room] |= rooms_used(path, package) - {room}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_modules_have_no_cycle() -> None:
+    dotted = {name_of(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in MODULES}
+    graph: dict[str, set[str]] = {}
     for path in MODULES:
-        if home := home_of(path):
-            graph[home] |= {part for name in imports_of(path) if (part := part_of(name)) and part != home}
-    assert len(list(TopologicalSorter(graph).static_order())) == len(DEPTHS)
+        own = name_of(path)[:-3].replace("/", ".").removesuffix(".__init__")
+        used = {name if name in dotted else name.rpartition(".")[0] for name in imports_of(path)}
+        graph[own] = (used & dotted) - {own}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_the_benchmark_of_optimizers_is_used_by_the_command_line_only() -> None:
+    for path in modules_of("agent"):
+        if room_of(path) not in ("cli", "benchmark"):
+            assert "benchmark" not in rooms_used(path, "agent"), name_of(path)
+
+
+def test_the_sandbox_knows_nothing_of_the_agent() -> None:
+    others = {"agent", "git", "anthropic", "openai", "optuna", "libcst"}
+    for path in modules_of("sandbox"):
+        assert not {name.split(".")[0] for name in imports_of(path)} & others, name_of(path)
 
 
 def test_the_research_imports_neither_package() -> None:
     for path in (ROOT / "workspace").rglob("*.py"):
-        assert not {name for name in imports_of(path) if part_of(name) or name.split(".")[0] in ("agent", "sandbox")}, path
-
-
-def test_the_sandbox_knows_no_git_and_no_language_model() -> None:
-    for path in (ROOT / "sandbox").rglob("*.py"):
-        assert not {name.split(".")[0] for name in imports_of(path)} & {"git", "anthropic", "openai", "optuna", "libcst"}, path
+        assert not {name.split(".")[0] for name in imports_of(path)} & set(ORDERS), name_of(path)
 
 
 @EVERY_MODULE
 def test_every_module_says_in_one_line_what_it_is_for(path: Path) -> None:
-    said = ast.get_docstring(tree(path)) or ""
-    first, _, rest = said.partition("\n")
+    docstring = ast.get_docstring(tree(path)) or ""
+    first, _, rest = docstring.partition("\n")
     assert first.strip()
     assert not rest or rest.startswith("\n"), "the first line stands alone"
 
@@ -121,24 +159,74 @@ def test_every_module_says_in_one_line_what_it_is_for(path: Path) -> None:
 def test_no_import_hides_from_the_running_program(path: Path) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            hidden = {name for name in imports_in(node, path) if part_of(name)}
+            hidden = {name for name in imports_in(node, path) if name.split(".")[0] in ORDERS}
             assert not hidden, "a cycle is to be removed, not masked"
 
 
 def prints(path: Path) -> Iterator[int]:
-    """The lines on which a file prints: print(), typer.echo(), or a write to stdout or stderr."""
+    """Yield the lines that print: print(), typer.echo(), or a write to stdout or stderr."""
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            if called in ("print", "typer.echo") or (called.startswith(("sys.stdout.", "sys.stderr.")) and "write" in called):
-                yield node.lineno
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        stream = called.startswith(("sys.stdout.", "sys.stderr.")) and "write" in called
+        if stream or called in ("print", "typer.echo"):
+            yield node.lineno
 
 
 @EVERY_MODULE
 def test_only_the_command_line_prints(path: Path) -> None:
-    name = path.relative_to(ROOT).as_posix()
-    if home_of(path) == "cli" or name in INSIDE or name.startswith("sandbox/attacks/"):
+    name = name_of(path)
+    if name.startswith(("agent/cli/", ATTACKS)) or name in INSIDE:
         return
     assert not list(prints(path))
-    if home_of(path) != "display":
+    if not name.startswith("agent/display/"):
         assert not {used for used in imports_of(path) if used.split(".")[0] in ("rich", "typer")}
+
+
+@EVERY_FILE
+def test_files_fit_a_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@EVERY_FILE
+def test_the_formatter_is_never_switched_off(path: Path) -> None:
+    marks = ("# fmt" + ": skip", "# fmt" + ": off")
+    assert not [mark for mark in marks if mark in path.read_text(encoding="utf-8")]
+
+
+def nested_conditionals(path: Path) -> Iterator[int]:
+    """Yield the lines of conditional expressions that hold another one."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.IfExp):
+            inner = (node.test, node.body, node.orelse)
+            if any(isinstance(part, ast.IfExp) for part in inner):
+                yield node.lineno
+
+
+def double_loops(path: Path) -> Iterator[int]:
+    """Yield the lines of comprehensions with two loops."""
+    kinds = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    for node in ast.walk(tree(path)):
+        if isinstance(node, kinds) and len(node.generators) > 1:
+            yield node.lineno
+
+
+def parallel_assignments(path: Path) -> Iterator[int]:
+    """Yield the lines that assign several values at once, except swaps of names."""
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Tuple):
+            continue
+        targets = [target for target in node.targets if isinstance(target, ast.Tuple)]
+        for target in targets:
+            left = sorted(ast.unparse(part) for part in target.elts)
+            right = sorted(ast.unparse(part) for part in node.value.elts)
+            if left != right:
+                yield node.lineno
+
+
+@EVERY_MODULE
+def test_one_thought_a_line(path: Path) -> None:
+    assert not list(nested_conditionals(path)), "a conditional within a conditional"
+    assert not list(double_loops(path)), "two loops in one comprehension"
+    assert not list(parallel_assignments(path)), "several values assigned at once"

@@ -10,7 +10,9 @@ GPU = any(Path(node).exists() for node in gpu_check.DRIVER_NODES)
 
 
 @pytest.mark.skipif(GPU, reason="there is a GPU here")
-def test_without_a_gpu_nothing_is_checked_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_gpu_nothing_is_checked_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert gpu_check.main([]) == 0
     printed = capsys.readouterr().out
     assert "nothing checked" in printed and printed.count("\n") == 1
@@ -28,7 +30,10 @@ def test_dry_steps_are_run_and_written_as_a_table(tmp_path: Path) -> None:
     page = tmp_path / "gpu.md"
     assert gpu_check.main(["--dry", "--only", "vram,upstream", "--write", str(page)]) == 0
     rows = page.read_text().splitlines()
-    assert any(row.startswith("| vram |") and "| ok |" in row and "the limit itself needs one" in row for row in rows)
+    assert any(
+        row.startswith("| vram |") and "| ok |" in row and "the limit itself needs one" in row
+        for row in rows
+    )
     assert any(row.startswith("| upstream |") and "| skipped |" in row for row in rows)
 
 

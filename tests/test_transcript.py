@@ -22,7 +22,9 @@ def test_the_page_says_what_it_is_and_holds_the_replies_of_its_command() -> None
     assert "python -m benchmarks.transcript docs/transcript.md" in text
     replies = [json.loads(block) for block in blocks(text, "json")]
     assert replies == list(REPLIES[: len(replies)])
-    assert len(set(re.findall(r"\*\*#(\d+)\*\*", text))) == TRIALS, "what became of each trial is told"
+    assert len(set(re.findall(r"\*\*#(\d+)\*\*", text))) == TRIALS, (
+        "what became of each trial is told"
+    )
     assert "docs/transcript.md" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -44,11 +44,15 @@ CORPUS = "sotu"  # sotu: the State of the Union addresses | folder:/path of .txt
 TOKENIZER = "bpe"  # bpe: fewer, longer tokens, so more text per second of training | byte: no vocabulary to learn
 VOCAB_SIZE = 2048  # tokens of the bpe; with more a small model's softmax eats the budget, with fewer it reads less text
 SEQUENCE_LENGTH = 256  # tokens of context at evaluation, and in training
-VAL_TOKENS = 2**15  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logits cross a pipe to be scored
+VAL_TOKENS = (
+    2**15
+)  # size of the validation split; VAL_TOKENS * VOCAB_SIZE logits cross a pipe to be scored
 TRAIN_BYTES = 2**28  # text beyond this is left unread: far more than a small budget can see
 BPE_BYTES = 2**26  # text that the bpe is trained on
 CLIMBMIX_SHARDS = 4  # training shards to download, of 6542
-VAL_DOCUMENT_CHARS = 2**13  # longest piece of one document in val, so that no single document decides the score
+VAL_DOCUMENT_CHARS = (
+    2**13
+)  # longest piece of one document in val, so that no single document decides the score
 SHARED_WORDS = 8  # a run of so many words that also stands in val counts as shared
 SHARED_PART = 0.05  # a training document of whose runs more than this part is shared is left out
 SHARED_RUNS = 40  # and so is one with more shared runs than this, however long it is
@@ -58,7 +62,9 @@ CLIMBMIX_LAST_SHARD = 6542  # the validation shard, as in karpathy/autoresearch
 TINYSTORIES_URL = "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/main"
 
 START = "<|start|>"  # stands before every document
-SPLIT_PATTERN = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|[\r\n]+[ \t]*|\s+(?!\S)|\s+"
+SPLIT_PATTERN = (
+    r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|[\r\n]+[ \t]*|\s+(?!\S)|\s+"
+)
 """Words with the one sign before them, numbers, runs of signs, and a line break together with the indentation behind it."""
 
 
@@ -83,7 +89,10 @@ def shipped_corpus() -> Path:
         return Path(told)
     shared = Path("share") / "autoresearch" / SHIPPED
     prefixes = (sys.prefix, sysconfig.get_path("data"), site.getuserbase())
-    places = [Path(__file__).resolve().parents[1] / "corpus" / SHIPPED, *(Path(prefix) / shared for prefix in prefixes)]
+    places = [
+        Path(__file__).resolve().parents[1] / "corpus" / SHIPPED,
+        *(Path(prefix) / shared for prefix in prefixes),
+    ]
     for place in places:
         if place.is_file():
             return place
@@ -141,7 +150,9 @@ def read_jsonl(path: Path) -> Iterator[str]:
                 try:
                     yield str(json.loads(line)["text"])
                 except (json.JSONDecodeError, KeyError, TypeError) as error:
-                    raise PrepareError(f'{path}:{number}: not a JSON object with a "text" field ({error})') from error
+                    raise PrepareError(
+                        f'{path}:{number}: not a JSON object with a "text" field ({error})'
+                    ) from error
 
 
 def read_parquet(path: Path) -> Iterator[str]:
@@ -150,7 +161,9 @@ def read_parquet(path: Path) -> Iterator[str]:
 
     with pq.ParquetFile(path) as file:
         if "text" not in file.schema_arrow.names:
-            raise PrepareError(f'{path}: no column "text", only {", ".join(file.schema_arrow.names)}')
+            raise PrepareError(
+                f'{path}: no column "text", only {", ".join(file.schema_arrow.names)}'
+            )
         for batch in file.iter_batches(columns=["text"]):
             yield from (text for text in batch.column(0).to_pylist() if text)
 
@@ -174,7 +187,9 @@ def by_hash(documents: Iterable[Document], val_bytes: int) -> Split:
     ranked = sorted(documents, key=lambda d: hashlib.sha256(d[1].encode()).digest())
     val = scored(ranked, val_bytes)
     if 2 * len(val) > len(ranked):
-        raise PrepareError(f"{len(ranked)} documents are too few for {val_bytes} bytes of validation text: lower VAL_TOKENS")
+        raise PrepareError(
+            f"{len(ranked)} documents are too few for {val_bytes} bytes of validation text: lower VAL_TOKENS"
+        )
     return Split(ranked[len(val) :], val)
 
 
@@ -192,7 +207,9 @@ def scored(documents: Iterable[Document], val_bytes: int) -> list[Document]:
 
 def load_corpus(name: str, root: Path) -> Split:
     """Read or download the corpus called `name`; downloads are kept below `root`."""
-    val_bytes = VAL_TOKENS * (6 if TOKENIZER == "bpe" else 1)  # generous: tokens are seldom longer than 6 bytes on average
+    val_bytes = VAL_TOKENS * (
+        6 if TOKENIZER == "bpe" else 1
+    )  # generous: tokens are seldom longer than 6 bytes on average
     kind, _, where = name.partition(":")
     if kind == "sotu":
         return by_hash(shipped_documents(), val_bytes)
@@ -204,13 +221,17 @@ def load_corpus(name: str, root: Path) -> Split:
     if kind == "tinystories":
         stories = [f"TinyStoriesV2-GPT4-{side}.txt" for side in ("train", "valid")]
         return downloaded(TINYSTORIES_URL, stories, root / "tinystories", val_bytes)
-    raise PrepareError(f"unknown corpus {name!r}: CORPUS is sotu, folder:/path, climbmix or tinystories")
+    raise PrepareError(
+        f"unknown corpus {name!r}: CORPUS is sotu, folder:/path, climbmix or tinystories"
+    )
 
 
 def downloaded(base: str, names: list[str], folder: Path, val_bytes: int) -> Split:
     """Fetch `names` from `base`; the last file is the validation split."""
     paths = [download(f"{base}/{name}", folder / name) for name in names]
-    documents = [((f"{p.name}#{i}", text) for i, text in enumerate(READERS[p.suffix](p))) for p in paths]
+    documents = [
+        ((f"{p.name}#{i}", text) for i, text in enumerate(READERS[p.suffix](p))) for p in paths
+    ]
     return Split((d for file in documents[:-1] for d in file), scored(documents[-1], val_bytes))
 
 
@@ -247,7 +268,9 @@ class Sieve:
     def __init__(self, val: Iterable[Document]) -> None:
         self.documents = 0
         self.size = 0
-        self._known = np.unique(np.concatenate([np.zeros(0, np.uint64), *(runs_of_words(text) for _, text in val)]))
+        self._known = np.unique(
+            np.concatenate([np.zeros(0, np.uint64), *(runs_of_words(text) for _, text in val)])
+        )
 
     def passes(self, text: str) -> bool:
         """Return whether `text` shares no more with the validation text than unrelated texts do."""
@@ -272,7 +295,9 @@ class Interrupted(Exception):
     """A transfer ended early; what arrived is kept, and the next try goes on from there."""
 
 
-def download(url: str, path: Path, sha256: str | None = None, attempts: int = 6, pause: float = 1.0) -> Path:
+def download(
+    url: str, path: Path, sha256: str | None = None, attempts: int = 6, pause: float = 1.0
+) -> Path:
     """Fetch `url` to `path` once, going on where an earlier transfer stopped, and check its SHA-256.
 
     This file knows no published checksum, so the first download is trusted and its checksum is written beside it, in
@@ -290,13 +315,17 @@ def download(url: str, path: Path, sha256: str | None = None, attempts: int = 6,
             print(f"downloading {url}", file=sys.stderr, flush=True)
             try:
                 tenacity.Retrying(
-                    retry=tenacity.retry_if_exception_type((Interrupted, OSError, http.client.HTTPException)),
+                    retry=tenacity.retry_if_exception_type(
+                        (Interrupted, OSError, http.client.HTTPException)
+                    ),
                     stop=tenacity.stop_after_attempt(attempts),
                     wait=tenacity.wait_exponential(multiplier=pause, max=30),
                     reraise=True,
                 )(fetch, url, part)
             except (Interrupted, OSError, http.client.HTTPException) as error:
-                raise PrepareError(f"{url}: {error}; what arrived is kept, run prepare.py again to go on") from error
+                raise PrepareError(
+                    f"{url}: {error}; what arrived is kept, run prepare.py again to go on"
+                ) from error
             verify(part, expected, url)
             write_text(known, digest(part))
             part.replace(path)
@@ -310,10 +339,17 @@ def fetch(url: str, part: Path) -> None:
     tag = part.with_name(part.name + ".etag")
     headers = {"User-Agent": "autoresearch", "Accept-Encoding": "identity"}
     if have and tag.exists():
-        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}  # a changed file starts over
+        headers |= {
+            "Range": f"bytes={have}-",
+            "If-Range": tag.read_text(),
+        }  # a changed file starts over
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as reply:
-            resumed = re.fullmatch(rf"bytes {have}-\d+/(\d+)", reply.headers.get("Content-Range", ""))
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=30
+        ) as reply:
+            resumed = re.fullmatch(
+                rf"bytes {have}-\d+/(\d+)", reply.headers.get("Content-Range", "")
+            )
             if reply.status == 206 and not resumed:
                 part.unlink()
                 raise Interrupted("the server resumed at another byte than it was asked for")
@@ -339,7 +375,9 @@ def verify(path: Path, sha256: str | None, url: str) -> None:
     """PrepareError, and no file, where `path` does not hash to `sha256`."""
     if sha256 and (found := digest(path)) != sha256:
         path.unlink()
-        raise PrepareError(f"{url}: sha256 is {found}, not {sha256}; the file is deleted, run prepare.py again to fetch it anew")
+        raise PrepareError(
+            f"{url}: sha256 is {found}, not {sha256}; the file is deleted, run prepare.py again to fetch it anew"
+        )
 
 
 def digest(path: Path) -> str:
@@ -366,10 +404,17 @@ class Tokenizer:
     def train(cls, texts: Iterable[str], vocab_size: int) -> "Tokenizer":
         """Byte pair encoding learnt from `texts`; fewer tokens than asked for where there are no more pairs to merge."""
         if vocab_size < 257:
-            raise PrepareError(f"VOCAB_SIZE is {vocab_size}: 256 bytes and the start token need at least 257")
+            raise PrepareError(
+                f"VOCAB_SIZE is {vocab_size}: 256 bytes and the start token need at least 257"
+            )
         bpe = rustbpe.Tokenizer()
         bpe.train_from_iterator(iter(texts), vocab_size - 1, pattern=SPLIT_PATTERN)
-        return cls(tuple(bytes(token) for token, _ in sorted(bpe.get_mergeable_ranks(), key=lambda item: item[1])))
+        return cls(
+            tuple(
+                bytes(token)
+                for token, _ in sorted(bpe.get_mergeable_ranks(), key=lambda item: item[1])
+            )
+        )
 
     @property
     def start(self) -> int:
@@ -397,10 +442,22 @@ class Tokenizer:
             rows = [np.frombuffer(text.encode(), dtype=np.uint8) for text in texts]
         else:
             ranks = {token: i for i, token in enumerate(self.ranks)}
-            bpe = tiktoken.Encoding("workspace", pat_str=SPLIT_PATTERN, mergeable_ranks=ranks, special_tokens={START: self.start})
-            rows = [np.array(ids, dtype=self.dtype) for ids in bpe.encode_ordinary_batch(list(texts), num_threads=4)]
+            bpe = tiktoken.Encoding(
+                "workspace",
+                pat_str=SPLIT_PATTERN,
+                mergeable_ranks=ranks,
+                special_tokens={START: self.start},
+            )
+            rows = [
+                np.array(ids, dtype=self.dtype)
+                for ids in bpe.encode_ordinary_batch(list(texts), num_threads=4)
+            ]
         head = np.array([self.start], dtype=self.dtype)
-        return np.concatenate([part for row in rows for part in (head, row)] or [head[:0]], dtype=self.dtype, casting="same_kind")
+        return np.concatenate(
+            [part for row in rows for part in (head, row)] or [head[:0]],
+            dtype=self.dtype,
+            casting="same_kind",
+        )
 
     def decode(self, ids: Iterable[int]) -> bytes:
         """The bytes behind `ids`; START stands for none."""
@@ -408,12 +465,21 @@ class Tokenizer:
 
     def save(self, path: Path) -> None:
         """Write every token's bytes, base64, in order."""
-        path.write_text(json.dumps({"start": START, "tokens": [base64.b64encode(token).decode() for token in self.ranks]}))
+        path.write_text(
+            json.dumps(
+                {
+                    "start": START,
+                    "tokens": [base64.b64encode(token).decode() for token in self.ranks],
+                }
+            )
+        )
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
         """Read what `save` wrote."""
-        return cls(tuple(base64.b64decode(token) for token in json.loads(path.read_text())["tokens"]))
+        return cls(
+            tuple(base64.b64decode(token) for token in json.loads(path.read_text())["tokens"])
+        )
 
 
 # ---------------------------------------------------------------- the prepared folder
@@ -421,7 +487,11 @@ class Tokenizer:
 
 def fingerprint(val: np.ndarray, token_bytes: np.ndarray, sequence_length: int) -> str:
     """SHA-256 over all that decides a score: scores with equal fingerprints may be compared."""
-    parts = (val.astype("<u4").tobytes(), token_bytes.astype("<u2").tobytes(), str(sequence_length).encode())
+    parts = (
+        val.astype("<u4").tobytes(),
+        token_bytes.astype("<u2").tobytes(),
+        str(sequence_length).encode(),
+    )
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -433,9 +503,20 @@ def bits_per_byte(nats: np.ndarray, targets: np.ndarray, token_bytes: np.ndarray
 
 def recipe() -> str:
     """A name for the data that these settings make, such as sotu-bpe2048-x256-3f9a0c11."""
-    settings = (CORPUS, TOKENIZER, VOCAB_SIZE, SEQUENCE_LENGTH, VAL_TOKENS, TRAIN_BYTES, BPE_BYTES, CLIMBMIX_SHARDS)
+    settings = (
+        CORPUS,
+        TOKENIZER,
+        VOCAB_SIZE,
+        SEQUENCE_LENGTH,
+        VAL_TOKENS,
+        TRAIN_BYTES,
+        BPE_BYTES,
+        CLIMBMIX_SHARDS,
+    )
     splits = (VAL_DOCUMENT_CHARS, SHARED_WORDS, SHARED_PART, SHARED_RUNS)
-    state = hashlib.sha256(repr((settings, splits, SPLIT_PATTERN, CLIMBMIX_URL, TINYSTORIES_URL)).encode())
+    state = hashlib.sha256(
+        repr((settings, splits, SPLIT_PATTERN, CLIMBMIX_URL, TINYSTORIES_URL)).encode()
+    )
     kind, _, where = CORPUS.partition(":")
     if kind == "sotu":
         state.update(digest(shipped_corpus()).encode())
@@ -453,7 +534,9 @@ def prepare(root: Path) -> tuple[Path, str]:
     data = root / recipe()
     if found := intact(data):
         return data, found
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=root, ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix=".making-", dir=root, ignore_cleanup_errors=True
+    ) as scratch:
         made = Path(scratch) / "data"
         build(made, load_corpus(CORPUS, root / "downloads"))
         if data.exists() and not intact(data):
@@ -470,12 +553,16 @@ def intact(data: Path) -> str | None:
     try:
         meta = json.loads((data / "val" / "meta.json").read_text())
         val = np.fromfile(data / "val" / "tokens.bin", dtype=meta["dtype"])
-        found = fingerprint(val, np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2"), meta["sequence_length"])
+        found = fingerprint(
+            val, np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2"), meta["sequence_length"]
+        )
         train = json.loads((data / "train" / "meta.json").read_text())
         size = (data / "train" / "tokens.bin").stat().st_size
     except (OSError, ValueError, KeyError):
         return None
-    complete = size == train["tokens"] * np.dtype(train["dtype"]).itemsize and train["tokens"] == meta.get("train_tokens")
+    complete = size == train["tokens"] * np.dtype(train["dtype"]).itemsize and train[
+        "tokens"
+    ] == meta.get("train_tokens")
     return found if complete and found == meta["fingerprint"] else None
 
 
@@ -485,7 +572,9 @@ def build(data: Path, corpus: Split) -> None:
     sieve = Sieve(val_documents)
     train = [text for _, text in take(corpus.train, TRAIN_BYTES) if text and sieve.passes(text)]
     if not train:
-        raise PrepareError(f"no training text is left in {CORPUS}: all of it repeats the validation text")
+        raise PrepareError(
+            f"no training text is left in {CORPUS}: all of it repeats the validation text"
+        )
     tokenizer = make_tokenizer(train)
     batches = [tokenizer.encode(train[i : i + 1024]) for i in range(0, len(train), 1024)]
     tokens = np.concatenate(batches)
@@ -502,7 +591,9 @@ def build(data: Path, corpus: Split) -> None:
     tokenizer.save(data / "tokenizer.json")
 
 
-def save_side(folder: Path, tokens: np.ndarray, tokenizer: Tokenizer, told: dict[str, object]) -> None:
+def save_side(
+    folder: Path, tokens: np.ndarray, tokenizer: Tokenizer, told: dict[str, object]
+) -> None:
     """Write tokens.bin and meta.json, with `told` in it. A training sees those of train: they say nothing of val."""
     folder.mkdir(parents=True)
     tokens.astype(np.dtype(tokenizer.dtype).newbyteorder("<")).tofile(folder / "tokens.bin")
@@ -524,7 +615,9 @@ def make_tokenizer(texts: list[str]) -> Tokenizer:
     if TOKENIZER == "byte":
         return Tokenizer.bytewise()
     if TOKENIZER == "bpe":
-        return Tokenizer.train((text for _, text in take((("", t) for t in texts), BPE_BYTES)), VOCAB_SIZE)
+        return Tokenizer.train(
+            (text for _, text in take((("", t) for t in texts), BPE_BYTES)), VOCAB_SIZE
+        )
     raise PrepareError(f"unknown tokenizer {TOKENIZER!r}: TOKENIZER is byte or bpe")
 
 
@@ -540,7 +633,9 @@ def val_tokens(tokenizer: Tokenizer, documents: Iterable[Document]) -> np.ndarra
     row = np.concatenate(pieces)
     windows = min(len(row) - 1, VAL_TOKENS) // SEQUENCE_LENGTH
     if not windows:
-        raise PrepareError(f"{len(row)} validation tokens do not fill one window of {SEQUENCE_LENGTH}: add text to {CORPUS}")
+        raise PrepareError(
+            f"{len(row)} validation tokens do not fill one window of {SEQUENCE_LENGTH}: add text to {CORPUS}"
+        )
     return row[: windows * SEQUENCE_LENGTH + 1]
 
 
@@ -553,13 +648,22 @@ def write_text(path: Path, text: str) -> None:
 
 def cache_root() -> Path:
     """Where prepared data lives unless --out says otherwise."""
-    return Path(os.environ.get("AUTORESEARCH_CACHE") or Path(platformdirs.user_cache_dir("autoresearch")) / "prepared")
+    return Path(
+        os.environ.get("AUTORESEARCH_CACHE")
+        or Path(platformdirs.user_cache_dir("autoresearch")) / "prepared"
+    )
 
 
 def main() -> None:
     """Prepare, then print the folder as the last line."""
-    parser = argparse.ArgumentParser(description="Prepare the data that train.py learns from and is scored on.")
-    parser.add_argument("--out", type=Path, help="where to keep it (default: $AUTORESEARCH_CACHE or the user's cache)")
+    parser = argparse.ArgumentParser(
+        description="Prepare the data that train.py learns from and is scored on."
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="where to keep it (default: $AUTORESEARCH_CACHE or the user's cache)",
+    )
     started = time.monotonic()
     try:
         data, mark = prepare((parser.parse_args().out or cache_root()).expanduser().resolve())
@@ -570,9 +674,13 @@ def main() -> None:
         sys.exit(f"prepare.py: {error}")
     for side in ("train", "val"):
         meta = json.loads((data / side / "meta.json").read_text())
-        print(f"{side}: {meta['tokens']:,} tokens, {meta['bytes']:,} bytes, {meta['bytes'] / meta['tokens']:.2f} bytes a token")
+        print(
+            f"{side}: {meta['tokens']:,} tokens, {meta['bytes']:,} bytes, {meta['bytes'] / meta['tokens']:.2f} bytes a token"
+        )
     repeats = meta["near_duplicates"]
-    print(f"left out of train: {repeats['documents']:,} near-duplicates of val, {repeats['bytes']:,} bytes")
+    print(
+        f"left out of train: {repeats['documents']:,} near-duplicates of val, {repeats['bytes']:,} bytes"
+    )
     print(f"ready in {time.monotonic() - started:.1f} s")
     print(json.dumps({"data": str(data), "fingerprint": mark}))
 

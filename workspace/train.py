@@ -36,7 +36,9 @@ LOGIT_CAP = 15.0  # logits are squashed to ±this, which keeps early losses calm
 
 # Optimisation. Rates are for a model 768 wide; those of AdamW scale with model_dim ** -0.5.
 TOTAL_BATCH_SIZE = 2**10  # tokens a step; short budgets want many small steps [512 .. 16384 pow2]
-DEVICE_BATCH_SIZE = 4  # rows (of sequence_length tokens) a forward pass, at most: memory and cache [1 .. 32 pow2]
+DEVICE_BATCH_SIZE = (
+    4  # rows (of sequence_length tokens) a forward pass, at most: memory and cache [1 .. 32 pow2]
+)
 EMBEDDING_LR = 0.15  # AdamW, token embedding: rare rows see few gradients [0.01 .. 2 log]
 UNEMBEDDING_LR = 0.006  # AdamW, output head [0.0005 .. 0.05 log]
 MATRIX_LR = 0.03  # Muon, all matrices inside the layers [0.002 .. 0.2 log]
@@ -99,7 +101,9 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         q, k = norm(rotate(q)), norm(rotate(k))
         if self.short and t > SHORT_WINDOW:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=window_mask(t, SHORT_WINDOW, x.device))
+            y = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=window_mask(t, SHORT_WINDOW, x.device)
+            )
         else:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return F.linear(y.transpose(1, 2).reshape(b, t, c), self.out)
@@ -118,8 +122,12 @@ class GPT(nn.Module):
         self.dim = math.ceil(DEPTH * ASPECT_RATIO / HEAD_DIM) * HEAD_DIM
         self.embedding = nn.Embedding(vocab_size, self.dim)
         pattern = [WINDOW_PATTERN[(i - DEPTH) % len(WINDOW_PATTERN)] for i in range(DEPTH)]
-        self.blocks = nn.ModuleList(Block(self.dim, self.dim // HEAD_DIM, kind == "S") for kind in pattern)
-        self.mix = nn.Parameter(torch.tensor([[1.0, 0.0]]).repeat(DEPTH, 1))  # of the stream and of the embedding
+        self.blocks = nn.ModuleList(
+            Block(self.dim, self.dim // HEAD_DIM, kind == "S") for kind in pattern
+        )
+        self.mix = nn.Parameter(
+            torch.tensor([[1.0, 0.0]]).repeat(DEPTH, 1)
+        )  # of the stream and of the embedding
         self.head = nn.Linear(self.dim, vocab_size, bias=False)
         nn.init.normal_(self.embedding.weight)
         nn.init.zeros_(self.head.weight)  # the first loss is ln(vocab_size)
@@ -157,7 +165,9 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised: every direction of a matrix learns at one rate. Equal shapes are done together."""
 
-    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float, weight_decay: float) -> None:
+    def __init__(
+        self, params: list[nn.Parameter], lr: float, momentum: float, weight_decay: float
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -168,10 +178,23 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 shapes[p.shape[-2:]].append(p)
             for (rows, columns), params in shapes.items():
-                update = orthogonalise(torch.cat([self.direction(p, group["momentum"]).view(-1, rows, columns) for p in params]))
+                update = orthogonalise(
+                    torch.cat(
+                        [
+                            self.direction(p, group["momentum"]).view(-1, rows, columns)
+                            for p in params
+                        ]
+                    )
+                )
                 update *= max(1.0, rows / columns) ** 0.5
-                for p, change in zip(params, update.split([p.numel() // (rows * columns) for p in params]), strict=True):
-                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(change.view_as(p), alpha=group["lr"])
+                for p, change in zip(
+                    params,
+                    update.split([p.numel() // (rows * columns) for p in params]),
+                    strict=True,
+                ):
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(
+                        change.view_as(p), alpha=group["lr"]
+                    )
 
     def direction(self, p: nn.Parameter, momentum: float) -> Tensor:
         """The gradient, blended with its running mean."""
@@ -189,8 +212,15 @@ def build_optimizers(model: GPT) -> list[torch.optim.Optimizer]:
         (model.mix, SCALAR_LR),
     ]
     groups = [{"params": [p], "lr": lr} for p, lr in rates]
-    adam = torch.optim.AdamW(groups, betas=(ADAM_BETA1, ADAM_BETA2), eps=1e-10, weight_decay=0.0, fused=True)
-    muon = Muon(list(model.blocks.parameters()), lr=MATRIX_LR, momentum=MUON_MOMENTUM, weight_decay=WEIGHT_DECAY)
+    adam = torch.optim.AdamW(
+        groups, betas=(ADAM_BETA1, ADAM_BETA2), eps=1e-10, weight_decay=0.0, fused=True
+    )
+    muon = Muon(
+        list(model.blocks.parameters()),
+        lr=MATRIX_LR,
+        momentum=MUON_MOMENTUM,
+        weight_decay=WEIGHT_DECAY,
+    )
     for optimizer in (adam, muon):
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
@@ -216,7 +246,9 @@ class Budget:
     def __init__(self, text: str, deadline: float = math.inf) -> None:
         self.steps = int(text.removesuffix("steps")) if text.endswith("steps") else None
         self.given = float(text.removesuffix("s")) if self.steps is None else math.inf
-        left = deadline - time.time() - 0.5 if self.steps is None else math.inf  # half a second to save the weights
+        left = (
+            deadline - time.time() - 0.5 if self.steps is None else math.inf
+        )  # half a second to save the weights
         self.limit = max(0.001, min(self.given, left))
         self.start = time.perf_counter()
 
@@ -230,10 +262,16 @@ class Budget:
 
     def allows(self, step: int, last: float) -> bool:
         """Whether a step like the last one, `last` seconds long, ends in time; the first one always may try."""
-        return step < self.steps if self.steps is not None else step == 0 or self.seconds() + last < self.limit
+        return (
+            step < self.steps
+            if self.steps is not None
+            else step == 0 or self.seconds() + last < self.limit
+        )
 
 
-def batches(tokens: np.ndarray, rows: int, length: int, seed: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    tokens: np.ndarray, rows: int, length: int, seed: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless (ids, targets), each [rows, length]: all windows once an epoch, shuffled, cut at another offset each time."""
     generator = np.random.default_rng(seed)
     if len(tokens) < 2 * length + 1:
@@ -243,7 +281,9 @@ def batches(tokens: np.ndarray, rows: int, length: int, seed: int, device: torch
         while len(queue) < rows:
             starts = np.arange(generator.integers(length), len(tokens) - length, length)
             queue = np.concatenate((queue, generator.permutation(starts)))
-        window = torch.from_numpy(tokens[queue[:rows, None] + np.arange(length + 1)].astype(np.int64))
+        window = torch.from_numpy(
+            tokens[queue[:rows, None] + np.arange(length + 1)].astype(np.int64)
+        )
         queue = queue[rows:]
         if device.type == "cuda":
             window = window.pin_memory()
@@ -267,7 +307,9 @@ def pick_device() -> torch.device:
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores))
     return torch.device("cpu")
 
@@ -311,7 +353,9 @@ def refuse_giants(model: nn.Module, ids: Tensor, passes: int, budget: Budget) ->
     start = budget.seconds()
     model(ids[:1]).sum().backward()
     model.zero_grad(set_to_none=True)
-    step = (budget.seconds() - start) * len(ids) * passes / 2  # together, rows are up to twice as fast
+    step = (
+        (budget.seconds() - start) * len(ids) * passes / 2
+    )  # together, rows are up to twice as fast
     if step > budget.given:
         sys.exit(
             f"one step would take about {step:.0f} s of a budget of {budget.given:.0f} s: make the model or the batch smaller"
@@ -333,7 +377,9 @@ def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float 
     model = build_model(meta["vocab_size"]).to(device)
     forward = compiled(model, device)
     optimizers = build_optimizers(model)
-    tokens = np.memmap(folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r")
+    tokens = np.memmap(
+        folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r"
+    )
     data = batches(tokens, rows, length, seed, device)
 
     budget = Budget(budget_text, deadline)
@@ -343,14 +389,20 @@ def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float 
         progress, before = budget.progress(step), budget.seconds()
         loss = learn(forward, data, passes)
         if not math.isfinite(loss):
-            sys.exit(f"the loss is {loss} at step {step}: training diverged; lower the learning rates")
+            sys.exit(
+                f"the loss is {loss} at step {step}: training diverged; lower the learning rates"
+            )
         update(optimizers, rate(progress))
-        step, last = step + 1, budget.seconds() - before if step or forward is model else 0.0  # compiling is paid once
+        step, last = (
+            step + 1,
+            budget.seconds() - before if step or forward is model else 0.0,
+        )  # compiling is paid once
         mean += (loss - mean) * max(1 / step, 0.05)
         if (percent := 100 * budget.progress(step)) >= shown + 1:
             shown = int(percent)
             print(
-                f"step {step:05d} ({percent:.1f}%) | loss: {mean:.6f} | lr: {rate(progress):.2f} | {last:.3f} s/step", flush=True
+                f"step {step:05d} ({percent:.1f}%) | loss: {mean:.6f} | lr: {rate(progress):.2f} | {last:.3f} s/step",
+                flush=True,
             )
 
     seconds = budget.seconds()

@@ -5,4 +5,14 @@ from agent.adopt.results import Row, read_rows
 from agent.adopt.steps import Step, steps_between
 from agent.adopt.take import take_over
 
-__all__ = ["Row", "Span", "Step", "changed_beside", "file_in", "find_span", "read_rows", "steps_between", "take_over"]
+__all__ = [
+    "Row",
+    "Span",
+    "Step",
+    "changed_beside",
+    "file_in",
+    "find_span",
+    "read_rows",
+    "steps_between",
+    "take_over",
+]

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 
 from agent.adopt.results import Row
-from agent.bounded import is_stamp
 from agent.errors import UsageFault
-from agent.gitio import Plumbing
-from agent.project import Project
-from agent.runs import tip_of
+from agent.git.plumbing import Plumbing
+from agent.history.runs import tip_of
+from agent.project.find import Project
+from agent.records.bounded import is_stamp
 
 # Branches that experiments are usually begun from, tried in turn where nobody says from which commit.
 TRUNKS = ("HEAD", "origin/HEAD", "main", "master", "origin/main", "origin/master")
@@ -40,8 +40,15 @@ def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[
     tip = _commit(git, branch) if branch else _newest_kept(git, rows)
     start = _commit(git, since) if since else _start(git, tip, rows)
     if start is None or start == tip or git.try_("merge-base", "--is-ancestor", start, tip) is None:
-        where = f"{since} does not lie behind {branch or tip[:12]}" if since else "where its experiments begin is not to be seen"
-        raise UsageFault(where, f"autoresearch adopt {branch or tip[:12]} --since COMMIT   # the one before the first experiment")
+        where = (
+            f"{since} does not lie behind {branch or tip[:12]}"
+            if since
+            else "where its experiments begin is not to be seen"
+        )
+        raise UsageFault(
+            where,
+            f"autoresearch adopt {branch or tip[:12]} --since COMMIT   # the one before the first experiment",
+        )
     return Span(start, tip, branch or tip[:12])
 
 
@@ -51,7 +58,9 @@ def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Found, ..
     found: list[Found] = []
     before = file_in(git, span.start, project.train)
     if before is None:
-        raise UsageFault(f"{span.start[:12]} has no {project.train}", f"git show --stat {span.start[:12]}")
+        raise UsageFault(
+            f"{span.start[:12]} has no {project.train}", f"git show --stat {span.start[:12]}"
+        )
     for entry in filter(str.strip, log.split("\0")):
         head, _, message = entry.partition("\n")
         commit, _, at = head.partition(" ")
@@ -65,14 +74,20 @@ def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Found, ..
 def read_commit(git: Plumbing, project: Project, commit: str) -> tuple[Found, str | None]:
     """One commit, wherever it is, and the train.py that it changed; None where it is the first of all."""
     head, _, message = git("log", "-1", _FORM, commit, "--").partition("\n")
-    found = Found(commit, _stamp(head.partition(" ")[2]), message, file_in(git, commit, project.train))
+    found = Found(
+        commit, _stamp(head.partition(" ")[2]), message, file_in(git, commit, project.train)
+    )
     return found, file_in(git, f"{commit}^", project.train)
 
 
 def changed_beside(git: Plumbing, project: Project, span: Span) -> tuple[str, ...]:
     """Other code that a trial gets a copy of and that the span changed: it is not taken over."""
-    listing = git("diff-tree", "-r", "-z", "--name-only", span.start, span.tip, "--", project.workspace or ".")
-    return tuple(name for name in listing.split("\0") if name.endswith(".py") and name != project.train)
+    listing = git(
+        "diff-tree", "-r", "-z", "--name-only", span.start, span.tip, "--", project.workspace or "."
+    )
+    return tuple(
+        name for name in listing.split("\0") if name.endswith(".py") and name != project.train
+    )
 
 
 def resolved(git: Plumbing, name: str) -> str | None:
@@ -95,7 +110,10 @@ def _commit(git: Plumbing, name: str) -> str:
     """The commit that the user named; a branch that only origin has by its short name, as in a fresh clone."""
     commit = None if name.startswith("-") else tip_of(git, name) or tip_of(git, f"origin/{name}")
     if commit is None:
-        raise UsageFault(f"there is no branch or commit {name!r} here", "git branch --all   # git fetch brings more")
+        raise UsageFault(
+            f"there is no branch or commit {name!r} here",
+            "git branch --all   # git fetch brings more",
+        )
     return commit
 
 

@@ -7,11 +7,15 @@ from typing import Literal
 from pydantic import FiniteFloat
 
 from agent.errors import UsageFault
-from agent.records import Text
-from sandbox.record import Record
+from agent.records.bounded import Text
+from sandbox.ground.record import Record
 
 COLUMNS = ("commit", "val_bpb", "status", "description")
-VERDICTS: dict[str, Literal["keep", "discard", "crash"]] = {"keep": "keep", "discard": "discard", "crash": "crash"}
+VERDICTS: dict[str, Literal["keep", "discard", "crash"]] = {
+    "keep": "keep",
+    "discard": "discard",
+    "crash": "crash",
+}
 NEXT = "autoresearch adopt --help"
 
 
@@ -36,9 +40,15 @@ def read_rows(text: str, name: str) -> tuple[Row, ...]:
     header = [cell.strip() for cell in lines[0]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:
-        message = f"{name} is no results.tsv of karpathy/autoresearch's: it lacks the column {missing[0]}"
+        message = (
+            f"{name} is no results.tsv of karpathy/autoresearch's: it lacks the column {missing[0]}"
+        )
         raise UsageFault(f"{message} (its columns: {', '.join(header) or 'none'})", NEXT)
-    cells = ((number, dict(zip(header, line, strict=False))) for number, line in enumerate(lines[1:], 2) if any(line))
+    cells = (
+        (number, dict(zip(header, line, strict=False)))
+        for number, line in enumerate(lines[1:], 2)
+        if any(line)
+    )
     return tuple(_row(cell, f"{name}, line {number}") for number, cell in cells)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.adopt.branch import Found, Span, read_changes, read_commit, resolved
 from agent.adopt.results import Row
-from agent.gitio import Plumbing
-from agent.project import Project
-from agent.records import Claim
+from agent.git.plumbing import Plumbing
+from agent.project.find import Project
+from agent.records.results import Claim
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,19 @@ class Step:
     lost: str = ""
 
 
-def steps_between(git: Plumbing, project: Project, span: Span, rows: Sequence[Row]) -> Iterator[Step]:
+def steps_between(
+    git: Plumbing, project: Project, span: Span, rows: Sequence[Row]
+) -> Iterator[Step]:
     """All experiments of the span and of the rows; a commit that no row tells of comes before the next one that a row names."""
     changes = read_changes(git, project, span)
     place = {found.commit: n for n, found in enumerate(changes)}
     named = [resolved(git, row.commit) for row in rows]
     # Who discards without a commit writes down the hash of the branch as it stands: only a keep speaks of a commit of it.
-    kept = [(commit, row) for commit, row in zip(named, rows, strict=True) if commit in place and row.verdict == "keep"]
+    kept = [
+        (commit, row)
+        for commit, row in zip(named, rows, strict=True)
+        if commit in place and row.verdict == "keep"
+    ]
     said = dict(reversed(kept))  # the first one tells
     done = 0
     for number, (commit, row) in enumerate(zip(named, rows, strict=True)):
@@ -44,9 +50,17 @@ def steps_between(git: Plumbing, project: Project, span: Span, rows: Sequence[Ro
         elif number == 0 and row.of_the_start and commit in (None, span.start):
             yield _told(row, span.start, "it tells of the state that the experiments began with")
         elif commit is None:
-            yield _told(row, row.commit, f"its commit {row.commit} is not here, so what it changed is not known")
+            yield _told(
+                row,
+                row.commit,
+                f"its commit {row.commit} is not here, so what it changed is not known",
+            )
         elif commit in place or commit == span.start:
-            yield _told(row, commit, f"it names {row.commit}, the state that it was tried on: what it changed was not committed")
+            yield _told(
+                row,
+                commit,
+                f"it names {row.commit}, the state that it was tried on: what it changed was not committed",
+            )
         else:
             yield _aside(row, *read_commit(git, project, commit))
     yield from (_taken(found, said.get(found.commit)) for found in changes[done:])
@@ -56,7 +70,15 @@ def _taken(found: Found, row: Row | None) -> Step:
     subject, _, body = found.message.strip().partition("\n")
     lost = "" if found.source is not None else "it has no train.py"
     claim = _claim(row, found.commit, found.at) if row else Claim(commit=found.commit, at=found.at)
-    return Step(subject.strip() or "(no message)", _and(body, row, subject), claim, True, found.source, None, lost)
+    return Step(
+        subject.strip() or "(no message)",
+        _and(body, row, subject),
+        claim,
+        True,
+        found.source,
+        None,
+        lost,
+    )
 
 
 def _and(body: str, row: Row | None, subject: str) -> str:
@@ -67,8 +89,20 @@ def _and(body: str, row: Row | None, subject: str) -> str:
 
 def _aside(row: Row, found: Found, before: str | None) -> Step:
     """An experiment with a commit off the branch."""
-    lost = "" if found.source is not None and before is not None else "its commit has no train.py to compare"
-    return Step(row.description, found.message.strip(), _claim(row, found.commit, found.at), False, found.source, before, lost)
+    lost = (
+        ""
+        if found.source is not None and before is not None
+        else "its commit has no train.py to compare"
+    )
+    return Step(
+        row.description,
+        found.message.strip(),
+        _claim(row, found.commit, found.at),
+        False,
+        found.source,
+        before,
+        lost,
+    )
 
 
 def _told(row: Row, commit: str, why: str) -> Step:
@@ -76,4 +110,6 @@ def _told(row: Row, commit: str, why: str) -> Step:
 
 
 def _claim(row: Row, commit: str, at: str = "") -> Claim:
-    return Claim(commit=commit, verdict=row.verdict, score=row.score, memory_gb=row.memory_gb, at=at)
+    return Claim(
+        commit=commit, verdict=row.verdict, score=row.score, memory_gb=row.memory_gb, at=at
+    )

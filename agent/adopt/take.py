@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 from agent.adopt.steps import Step
 from agent.edit import Applied, apply, diff
-from agent.history import History
-from agent.records import Edit, Proposal, Provenance, Status, Trial
+from agent.history.history import History
+from agent.records.edits import Edit
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Status, Trial
 from agent.space import changes, read_constants
 
 ADOPTED = Provenance(method="adopted", origin="adopted")
@@ -30,26 +32,41 @@ def _retold(tip: str, step: Step) -> tuple[tuple[Edit, ...], str]:
     if not step.taken and step.before != tip:
         return (), "it was tried on another state than the branch had then"
     edits = Proposal(hypothesis="-", edits=diff(tip, step.source), by=ADOPTED)
-    edits = Proposal.model_validate_json(edits.model_dump_json())  # as a verdict's trailers will have them
+    edits = Proposal.model_validate_json(
+        edits.model_dump_json()
+    )  # as a verdict's trailers will have them
     made = apply(tip, edits.edits)
     if isinstance(made, Applied) and made.source == step.source and edits.edits:
         return edits.edits, ""
     if isinstance(made, Applied):
-        return (), "it is the same train.py" if made.source == step.source else "its train.py is not UTF-8"
+        return (
+            (),
+            "it is the same train.py"
+            if made.source == step.source
+            else "its train.py is not UTF-8",
+        )
     return (), f"no typed edits give its train.py ({made})"
 
 
 def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) -> Trial:
     before = history.source
     source = step.source if edits and step.source is not None else before
-    proposal = Proposal(hypothesis=step.hypothesis, rationale=step.rationale, edits=edits, by=ADOPTED)
+    proposal = Proposal(
+        hypothesis=step.hypothesis, rationale=step.rationale, edits=edits, by=ADOPTED
+    )
     attempt = history.draft(history.next_number, proposal, source)
     status: Status = "adopted" if step.taken and edits else "reported"
     # Without a fingerprint: it has not run here, so that trying it here is no repetition.
     trial = Trial(
-        number=attempt.number, status=status, proposal=proposal, reason=_reason(step, lost), claim=step.claim,
-        changes=changes(before, source), configuration=read_constants(source), at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
+        number=attempt.number,
+        status=status,
+        proposal=proposal,
+        reason=_reason(step, lost),
+        claim=step.claim,
+        changes=changes(before, source),
+        configuration=read_constants(source),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     return history.commit_verdict(attempt, trial)
 
 

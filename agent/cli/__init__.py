@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
@@ -20,7 +21,9 @@ from agent.cli.ending import (
 
 __all__ = ["EXIT_CODES", "app", "epilog", "main", "report"]
 
-EXIT_CODES = "Exit codes: " + ", ".join(f"{code} {what}" for code, what in errors.EXIT_CODES.items()) + "."
+EXIT_CODES = (
+    "Exit codes: " + ", ".join(f"{code} {what}" for code, what in errors.EXIT_CODES.items()) + "."
+)
 
 
 def epilog(*examples: str) -> str:
@@ -49,7 +52,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -78,5 +84,18 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 # GitPython runs git as soon as it is imported.
 keep_to_own_programs()
 
-# Each of these registers its commands on `app`, in the order in which --help lists them.
-from agent.cli import run, adopt, review, compare, pages, afterwards, suspects, methods, contest, model, doctor  # noqa: E402, F401, I001
+# Each module registers its commands on `app`, in the order in which --help lists them.
+for module in (
+    "adopt",
+    "afterwards",
+    "compare",
+    "doctor",
+    "methods",
+    "model",
+    "review",
+    "run",
+    "suspects",
+    "benchmark",
+    "dashboard",
+):
+    import_module(f"agent.cli.{module}")

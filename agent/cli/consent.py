@@ -8,11 +8,11 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from agent.display.pen import open_console, pen_for
+from agent.display.format import formatter_for, open_console
 from agent.errors import TrustFault
-from agent.project import Project
-from agent.trust import Item, digest_of
-from agent.trust_store import TrustStore
+from agent.project.find import Project
+from agent.project.trust import Item, digest_of
+from agent.project.trust_store import TrustStore
 
 OWN_RUN = "a run that was started here"
 
@@ -31,7 +31,9 @@ class Consent:
             return
         if not self._trusted and not _asks_here():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
-            raise TrustFault(f"this is not trusted yet, and nobody is here to ask:\n{lines}", _again())
+            raise TrustFault(
+                f"this is not trusted yet, and nobody is here to ask:\n{lines}", _again()
+            )
         self._show(items)
         if not self._trusted and not _agreed():
             raise TrustFault("not trusted, so nothing was done")
@@ -55,14 +57,18 @@ class Consent:
         try:
             self._store.add(digest, self._root, lines)
         except TrustFault as fault:
-            open_console(stderr=True).print(Text(f"note: {fault.message}; it will be asked again", "yellow"))
+            open_console(stderr=True).print(
+                Text(f"note: {fault.message}; it will be asked again", "yellow")
+            )
 
     def _show(self, items: Sequence[Item]) -> None:
         console = open_console(stderr=True)
-        pen = pen_for(console)
-        console.print(f"What reaches out of {pen.line(str(self._root))}:", markup=False, soft_wrap=True)
+        formatter = formatter_for(console)
+        console.print(
+            f"What reaches out of {formatter.line(str(self._root))}:", markup=False, soft_wrap=True
+        )
         for item in items:
-            console.print(f"  {pen.line(item.line)}", markup=False, soft_wrap=True)
+            console.print(f"  {formatter.line(item.line)}", markup=False, soft_wrap=True)
 
 
 def _own_run(first: str) -> str:
@@ -85,4 +91,4 @@ def _again() -> str:
 
 
 def _plain(text: str) -> str:
-    return pen_for(open_console(stderr=True)).line(text)
+    return formatter_for(open_console(stderr=True)).line(text)

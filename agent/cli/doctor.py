@@ -14,16 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
-from agent.display.pen import open_console
+from agent.display.format import open_console
 from agent.errors import Fault, ModelFault, SandboxFault, UsageFault
+from agent.evaluate.slots import this_machine
 from agent.llm.keys import key_of
-from agent.slots import this_machine
-from sandbox.canary import CanaryReport
-from sandbox.choose import Chosen, choose_runner
-from sandbox.devices import Device, for_one_process, listed
-from sandbox.environment import available_cpus
-from sandbox.guarantees import Attacked, Guarantee, guarantees
-from sandbox.record import Record
+from sandbox.canary.canary import CanaryReport
+from sandbox.ground.devices import Device, for_one_process, listed
+from sandbox.ground.record import Record
+from sandbox.proof.guarantees import Attacked, Guarantee, guarantees
+from sandbox.tiers.choose import Chosen, choose_runner
+from sandbox.walls.environment import available_cpus
 
 OLDEST_GIT = (2, 31)  # the first whose rev-parse has --path-format
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
@@ -41,7 +41,10 @@ class Finding(Record):
 @app.command(epilog=epilog("autoresearch doctor", "autoresearch doctor --attack"))
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    attack: Annotated[bool, typer.Option("--attack", help="Make all 41 attacks of the hostile suite, too; a minute.")] = False,
+    attack: Annotated[
+        bool,
+        typer.Option("--attack", help="Make all 41 attacks of the hostile suite, too; a minute."),
+    ] = False,
 ) -> None:
     """Check this machine, and try to break out of its isolation.
 
@@ -52,8 +55,18 @@ def doctor(
     promised = guarantees(chosen.tier) if chosen else ()
     attacks = _attacks(chosen, show=not as_json) if attack and chosen else ()
     if as_json:
-        parts = {"findings": findings, "guarantees": promised, "canary": reports, "attacks": attacks}
-        typer.echo(json.dumps({name: [record.model_dump() for record in part] for name, part in parts.items()}, indent=2))
+        parts = {
+            "findings": findings,
+            "guarantees": promised,
+            "canary": reports,
+            "attacks": attacks,
+        }
+        typer.echo(
+            json.dumps(
+                {name: [record.model_dump() for record in part] for name, part in parts.items()},
+                indent=2,
+            )
+        )
     else:
         _print(findings, promised, reports, attacks)
     if isolation.state == "bad" or any(attack.state == "broken" for attack in attacks):
@@ -79,9 +92,17 @@ def _accelerators() -> Finding:
     try:
         _, gpus = this_machine()
     except UsageFault as fault:
-        return Finding(what="accelerators", state="bad", found=fault.message, fix=fault.next_command or "")
-    untried = "; autoresearch has not been run on one of these yet" if any(d.vendor != "nvidia" for d in gpus) else ""
-    return Finding(what="accelerators", state="ok", found=(listed(gpus) + untried) if gpus else "none")
+        return Finding(
+            what="accelerators", state="bad", found=fault.message, fix=fault.next_command or ""
+        )
+    untried = (
+        "; autoresearch has not been run on one of these yet"
+        if any(d.vendor != "nvidia" for d in gpus)
+        else ""
+    )
+    return Finding(
+        what="accelerators", state="ok", found=(listed(gpus) + untried) if gpus else "none"
+    )
 
 
 def _gpus() -> tuple[Device, ...]:
@@ -96,18 +117,29 @@ def _git() -> Finding:
     git = shutil.which("git")
     if git is None:
         return Finding(what="git", state="bad", found="not found", fix="install git")
-    said = subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    said = subprocess.run(
+        [git, "--version"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     version = tuple(int(number) for number in re.findall(r"\d+", said)[:2])
     if version < OLDEST_GIT:
-        return Finding(what="git", state="bad", found=said or "does not say its version", fix="install git 2.31 or newer")
+        return Finding(
+            what="git",
+            state="bad",
+            found=said or "does not say its version",
+            fix="install git 2.31 or newer",
+        )
     return Finding(what="git", state="ok", found=said)
 
 
 def _torch() -> Finding:
     probe = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
-    run = subprocess.run([sys.executable, "-I", "-c", probe], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", probe], capture_output=True, text=True, check=False
+    )
     if run.returncode:
-        return Finding(what="torch", state="bad", found="cannot be imported", fix="pip install torch")
+        return Finding(
+            what="torch", state="bad", found="cannot be imported", fix="pip install torch"
+        )
     return Finding(what="torch", state="ok", found=run.stdout.strip())
 
 
@@ -122,15 +154,27 @@ def _key(name: str) -> Finding:
         found = name.endswith("_API_KEY") and key_of(name, os.environ)
     except ModelFault as fault:
         return Finding(what=name, state="note", found=fault.message, fix=fault.next_command or "")
-    return Finding(what=name, state="ok" if found else "note", found="in the keyring" if found else "not set")
+    return Finding(
+        what=name, state="ok" if found else "note", found="in the keyring" if found else "not set"
+    )
 
 
 def _isolation() -> tuple[Finding, Chosen | None, tuple[CanaryReport, ...]]:
     try:
         chosen = choose_runner(gpus=for_one_process(_gpus()), place=_proof_folder())
     except SandboxFault as fault:
-        return Finding(what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""), None, ()
-    return Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"), chosen, chosen.reports
+        return (
+            Finding(
+                what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""
+            ),
+            None,
+            (),
+        )
+    return (
+        Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"),
+        chosen,
+        chosen.reports,
+    )
 
 
 def _proof_folder() -> Path | None:
@@ -145,7 +189,7 @@ def _proof_folder() -> Path | None:
 
 def _attacks(chosen: Chosen, show: bool) -> tuple[Attacked, ...]:
     """Every row of the hostile suite, with a word on stderr while each takes its second."""
-    from sandbox.hostile import ROWS, attack
+    from sandbox.proof.hostile import ROWS, attack
 
     made = []
     for found in attack(chosen.runner, sys.executable):
@@ -173,7 +217,9 @@ def _print(
         console.print(Text("\nwhat is guaranteed here", "bold"))
         console.print(_promises(promised))
     for report in reports:
-        title = f"tier {report.tier} ({report.back_end}): " + ("proven" if report.ok else f"not trusted: {report.reason}")
+        title = f"tier {report.tier} ({report.back_end}): " + (
+            "proven" if report.ok else f"not trusted: {report.reason}"
+        )
         console.print(Text(f"\n{title}", "bold"))
         if report.answers:
             console.print(_answers(report))
@@ -184,7 +230,11 @@ def _print(
 
 def _promises(promised: tuple[Guarantee, ...]) -> Table:
     table = _table("", "promise", "how", "to improve")
-    marks = {"yes": Text("yes", "green"), "partly": Text("partly", "yellow"), "no": Text("no", "yellow")}
+    marks = {
+        "yes": Text("yes", "green"),
+        "partly": Text("partly", "yellow"),
+        "no": Text("no", "yellow"),
+    }
     for promise in promised:
         table.add_row(marks[promise.held], promise.what, Text(promise.how), Text(promise.fix))
     return table
@@ -194,8 +244,12 @@ def _attacked(attacks: tuple[Attacked, ...]) -> Table:
     table = _table("", "#", "a train.py that", "must end", "what happened")
     marks = {"held": "green", "stated": "yellow", "absent": "dim", "broken": "bold red"}
     for found in attacks:
-        mark = Text(found.state.upper() if found.state == "broken" else found.state, marks[found.state])
-        table.add_row(mark, str(found.number), Text(found.does), Text(found.must), Text(found.happened))
+        mark = Text(
+            found.state.upper() if found.state == "broken" else found.state, marks[found.state]
+        )
+        table.add_row(
+            mark, str(found.number), Text(found.does), Text(found.must), Text(found.happened)
+        )
     return table
 
 
@@ -203,7 +257,12 @@ def _answers(report: CanaryReport) -> Table:
     table = _table("", "a run tried to", "must it work?", "what happened")
     for check, expected, got in report.answers:
         wrong = Text("stated", "yellow") if check in report.lacks else Text("BAD", "bold red")
-        table.add_row(Text("ok", "green") if got.split()[0] == expected else wrong, Text(check), Text(expected), Text(got))
+        table.add_row(
+            Text("ok", "green") if got.split()[0] == expected else wrong,
+            Text(check),
+            Text(expected),
+            Text(got),
+        )
     return table
 
 

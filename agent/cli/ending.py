@@ -15,16 +15,32 @@ from pathlib import Path
 
 import platformdirs
 
-from agent.display.pen import open_console, pen_for
-from agent.errors import EXIT_INTERRUPTED, EXIT_NO_READER, EXIT_UNEXPECTED, FULL_BYTES, Fault, ProjectFault
-from sandbox.redaction import redacted
+from agent.display.format import formatter_for, open_console
+from agent.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_NO_READER,
+    EXIT_UNEXPECTED,
+    FULL_BYTES,
+    Fault,
+    ProjectFault,
+)
+from sandbox.ground.redaction import redacted
 
 # What the machine lacks, by the number of its error: words for it, and what to type next.
 _LACKS = {
-    errno.ENOSPC: ("no space is left on the disk", "df -h .   # free some, and type the command again"),
-    errno.EDQUOT: ("the disk quota is used up", "quota   # free some space, and type the command again"),
+    errno.ENOSPC: (
+        "no space is left on the disk",
+        "df -h .   # free some, and type the command again",
+    ),
+    errno.EDQUOT: (
+        "the disk quota is used up",
+        "quota   # free some space, and type the command again",
+    ),
     errno.EROFS: ("the file system is read-only", "mount | grep ' ro,'"),
-    errno.EMFILE: ("this process has too many open files", "ulimit -n 4096   # then type the command again"),
+    errno.EMFILE: (
+        "this process has too many open files",
+        "ulimit -n 4096   # then type the command again",
+    ),
     errno.ENFILE: ("this machine has too many open files", "cat /proc/sys/fs/file-nr"),
     errno.EACCES: ("permission denied", "id   # and ls -l of what is named above"),
     errno.EPERM: ("not permitted", "id   # and ls -l of what is named above"),
@@ -55,10 +71,10 @@ def ended(error: BaseException) -> int:
 def report(fault: Fault) -> int:
     """Print `fault` to stderr, and return its exit code."""
     console = open_console(stderr=True)
-    pen = pen_for(console)
-    console.print(f"error: {pen.block(redacted(fault.message))}", style="red", soft_wrap=True)
+    formatter = formatter_for(console)
+    console.print(f"error: {formatter.block(redacted(fault.message))}", style="red", soft_wrap=True)
     if fault.next_command:
-        console.print(f"next:  {pen.line(redacted(fault.next_command))}", soft_wrap=True)
+        console.print(f"next:  {formatter.line(redacted(fault.next_command))}", soft_wrap=True)
     return fault.exit_code
 
 
@@ -104,7 +120,9 @@ def keep_to_own_programs() -> None:
     for name in ("PATH", "PYTHONPATH"):
         if name in os.environ:
             entries = os.environ[name].split(os.pathsep)
-            os.environ[name] = os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
+            os.environ[name] = os.pathsep.join(
+                entry for entry in entries if Path(entry).is_absolute()
+            )
 
 
 def keep_to_own_modules() -> None:
@@ -145,7 +163,11 @@ def _note(error: BaseException, where: str) -> None:
 
 def _nobody_reads(error: BaseException) -> bool:
     """Return whether `error` came of writing to stdout or stderr after its reader, or its terminal, had gone."""
-    if not isinstance(error, OSError) or error.errno not in (errno.EPIPE, errno.EIO) or error.filename is not None:
+    if (
+        not isinstance(error, OSError)
+        or error.errno not in (errno.EPIPE, errno.EIO)
+        or error.filename is not None
+    ):
         return False
     poll = select.poll()
     for number in (1, 2):
@@ -164,20 +186,30 @@ def _fault_of(error: BaseException) -> Fault:
         return error
     if isinstance(error, MemoryError):
         return Fault(
-            f"no memory is left on this machine ({_words(error)})", "free -h   # and close something, or use --workers 1"
+            f"no memory is left on this machine ({_words(error)})",
+            "free -h   # and close something, or use --workers 1",
         )
     if isinstance(error, OSError) and error.errno in _LACKS:
         what, command = _LACKS[error.errno]
         names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-        places = names or (_full_places() if error.errno == errno.ENOSPC else []) or ["this machine"]
+        places = (
+            names or (_full_places() if error.errno == errno.ENOSPC else []) or ["this machine"]
+        )
         return Fault(f"{', '.join(places)}: {what}", command)
-    return _Unexpected(f"unexpected: {_words(error)}; {_save(error)}", "autoresearch doctor   # is the installation whole?")
+    return _Unexpected(
+        f"unexpected: {_words(error)}; {_save(error)}",
+        "autoresearch doctor   # is the installation whole?",
+    )
 
 
 def _full_places() -> list[str]:
     """Return the folders that are written to whose disk has no space left."""
     places = {str(Path.cwd()), tempfile.gettempdir(), platformdirs.user_cache_dir("autoresearch")}
-    return [place for place in sorted(places) if Path(place).is_dir() and shutil.disk_usage(place).free < FULL_BYTES]
+    return [
+        place
+        for place in sorted(places)
+        if Path(place).is_dir() and shutil.disk_usage(place).free < FULL_BYTES
+    ]
 
 
 class _Unexpected(Fault):
@@ -192,20 +224,22 @@ def _words(error: BaseException) -> str:
 
 
 def _save(error: BaseException) -> str:
-    """Write the whole story of `error` into the user's state folder. Return words that say where."""
+    """Write the whole view of `error` into the user's state folder. Return words that say where."""
     folder = Path(platformdirs.user_state_dir("autoresearch")) / "reports"
-    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{threading.get_native_id()}.txt"
+    path = (
+        folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{threading.get_native_id()}.txt"
+    )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(_story(error))
+            file.write(_view(error))
     except OSError as trouble:
         return f"a report could not be saved in {folder} ({trouble.strerror})"
     return f"the report to send along is {path}"
 
 
-def _story(error: BaseException) -> str:
+def _view(error: BaseException) -> str:
     lines = [
         f"autoresearch {version('autoresearch')}, Python {platform.python_version()}, {platform.platform()}",
         f"command: {sys.argv!r}",

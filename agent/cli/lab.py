@@ -13,23 +13,24 @@ from typing import Any, Literal
 
 import typer
 
-from agent.bench import Bench
+from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline, without
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
 from agent.cli.session import Kit, bench_of, find_place, prepared, proven
-from agent.comparison import Comparison, Measurement
-from agent.display.pen import open_console, pen_for
+from agent.display.format import formatter_for, open_console
 from agent.errors import HistoryFault, UsageFault
-from agent.events import Event, TrialStarted
-from agent.history import History
-from agent.judge import incumbent_of
-from agent.machine import machine_name
-from agent.records import Proposal, Provenance, Trial
-from agent.remeasure import State, compare, fresh_seeds, state_of, time_baseline, without
-from agent.runs import newest
-from agent.slots import make_slots, this_machine
-from agent.yardstick import usual_of, yardstick_of
-from sandbox.deadline import Usual
+from agent.evaluate.bench import Bench
+from agent.evaluate.machine import machine_name
+from agent.evaluate.slots import make_slots, this_machine
+from agent.history.history import History
+from agent.history.runs import newest
+from agent.judge.comparison import Comparison, Measurement
+from agent.judge.decide import incumbent_of
+from agent.judge.yardstick import usual_of, yardstick_of
+from agent.records.events import Event, TrialStarted
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Trial
+from sandbox.ground.deadline import Usual
 
 
 @contextmanager
@@ -43,11 +44,19 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
         sandbox = proven(unsafe, history.source, place.project, slots)
         with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
             if data and data.fingerprint != history.data_fingerprint:
-                raise HistoryFault("the validation data here is not what this run was measured on", "autoresearch log")
-            yield history, bench_of(history, Kit(place.settings, slots, sandbox, data, history.run.caps))
+                raise HistoryFault(
+                    "the validation data here is not what this run was measured on",
+                    "autoresearch log",
+                )
+            yield (
+                history,
+                bench_of(history, Kit(place.settings, slots, sandbox, data, history.run.caps)),
+            )
 
 
-def measured(history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int) -> list[Comparison]:
+def measured(
+    history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int
+) -> list[Comparison]:
     """Each of `states` beside `reference`, under `seeds` seeds by which nothing was decided."""
     if not states:
         return []
@@ -58,7 +67,7 @@ def measured(history: History, bench: Bench, states: Sequence[State], reference:
 
     def listen(event: Event) -> None:
         if isinstance(event, TrialStarted):
-            what = pen_for(console).line(event.attempt.proposal.hypothesis)
+            what = formatter_for(console).line(event.attempt.proposal.hypothesis)
             console.print(f"training {next(done)} of {runs}, seed {event.seed}: {what}")
 
     cancel = threading.Event()
@@ -86,19 +95,32 @@ def ablations(history: History, kept: Sequence[Trial]) -> tuple[list[State], lis
         if taken.source is None:
             gone.append(Comparison(what=name, trial=trial.number, failure=taken.reason))
             continue
-        proposal = Proposal(hypothesis=name, by=Provenance(method="ablate", origin="replay", replays=trial.number))
-        states.append(State(name, history.draft(trial.number, proposal, taken.source).commit, trial.number))
+        proposal = Proposal(
+            hypothesis=name, by=Provenance(method="ablate", origin="replay", replays=trial.number)
+        )
+        states.append(
+            State(name, history.draft(trial.number, proposal, taken.source).commit, trial.number)
+        )
     return states, gone
 
 
-def record(history: History, kind: Literal["replicate", "ablate"], found: Sequence[Comparison], against: str) -> Measurement:
+def record(
+    history: History,
+    kind: Literal["replicate", "ablate"],
+    found: Sequence[Comparison],
+    against: str,
+) -> Measurement:
     """Write down on the run's branch what was found."""
     command = " ".join(["autoresearch", *sys.argv[1:]])
     measurement = Measurement(
-        kind=kind, against=against, comparisons=tuple(found), machine=machine_name(), command=command,
+        kind=kind,
+        against=against,
+        comparisons=tuple(found),
+        machine=machine_name(),
+        command=command,
         versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
+    )
     history.measured_again(measurement)
     return measurement
 
@@ -108,15 +130,26 @@ def tell(history: History, measurement: Measurement, as_json: bool) -> None:
     if as_json:
         run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
         comparisons = [_plain(one) for one in measurement.comparisons]
-        typer.echo(json.dumps({**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}, indent=2))
+        typer.echo(
+            json.dumps(
+                {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}, indent=2
+            )
+        )
         return
     console = open_console()
     for one in measurement.comparisons:
-        console.print(f"{pen_for(console).line(one.what)}: {one}, against {measurement.against}")
+        console.print(
+            f"{formatter_for(console).line(one.what)}: {one}, against {measurement.against}"
+        )
 
 
 def _plain(one: Comparison) -> dict[str, Any]:
-    return {**one.model_dump(mode="json"), "delta": one.delta, "interval": one.interval, "verdict": one.verdict}
+    return {
+        **one.model_dump(mode="json"),
+        "delta": one.delta,
+        "interval": one.interval,
+        "verdict": one.verdict,
+    }
 
 
 def _versions(*names: str) -> dict[str, str]:
@@ -134,7 +167,9 @@ def trial_of(history: History, number: int | None) -> Trial:
     if number is None:
         best = incumbent_of(history.trials)
         if best is None or best.status == "baseline":
-            raise UsageFault("nothing was kept, so there is no gain to measure again", "autoresearch log")
+            raise UsageFault(
+                "nothing was kept, so there is no gain to measure again", "autoresearch log"
+            )
         return best
     for trial in history.trials:
         if trial.number == number:

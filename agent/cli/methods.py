@@ -11,7 +11,11 @@ NEEDS = {"none": "nothing", "optional": "nothing; better with a model", "needed"
 
 
 @app.command(epilog=epilog("autoresearch methods", "autoresearch start --method trust"))
-def methods(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout, of a stable form.")] = False) -> None:
+def methods(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON on stdout, of a stable form.")
+    ] = False,
+) -> None:
     """The methods for --method, and what each needs.
 
     Those that need nothing search the constants of train.py, and are a library as well (docs/library.md).
@@ -31,7 +35,10 @@ def methods(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
-    needs = {name: f"pip install '{m.extra}'" if m.extra else NEEDS[m.model] for name, m in METHODS.items()}
+    needs = {
+        name: f"pip install '{m.extra}'" if m.extra else NEEDS[m.model]
+        for name, m in METHODS.items()
+    }
     width, room = max(map(len, METHODS)), max(map(len, needs.values()))
     for name, method in METHODS.items():
         typer.echo(f"{name:<{width}}  {needs[name]:<{room}}  {method.description}")

@@ -10,24 +10,28 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from agent.bounds import Bounds, cost_of
 from agent.cli import app, epilog
-from agent.display.pen import open_console, pen_for
-from agent.history import History
+from agent.display.format import formatter_for, open_console
+from agent.history.history import History
+from agent.history.runs import newest
 from agent.llm.model import Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import default_model
-from agent.runs import newest
-from agent.settings import RunSettings
+from agent.project.settings import RunSettings
+from agent.run.bounds import Bounds, cost_of
 
 LIST_SECONDS = 20.0
-Branch = Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; the newest run without it.")]
+Branch = Annotated[
+    str | None, typer.Argument(help="autoresearch/TAG or TAG; the newest run without it.")
+]
 
 
 @app.command(epilog=epilog("autoresearch prompt", "autoresearch prompt nov24 --json"))
 def prompt(
     branch: Branch = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The question as JSON, the tool's schema included.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The question as JSON, the tool's schema included.")
+    ] = False,
 ) -> None:
     """What a model would be asked next for an edit of code, word for word.
 
@@ -35,13 +39,16 @@ def prompt(
     """
     from agent.cli.session import find_place, open_ledger
     from agent.llm.recorded import without_secrets
-    from agent.propose.code import request_of
+    from agent.propose.code.code import request_of
 
     place = find_place(Path.cwd())
     with History.read(place.project, branch or newest(place.project)) as history:
         pending = tuple(attempt.proposal for attempt in history.in_flight)
         cost = cost_of([*(trial.proposal for trial in history.trials), *pending])
-        bounds, measured = _bounds(history.run), sum(trial.result is not None for trial in history.trials)
+        bounds, measured = (
+            _bounds(history.run),
+            sum(trial.result is not None for trial in history.trials),
+        )
         remaining = bounds.left(max(0, measured - 1), 0.0, cost)
         ledger = open_ledger(history, place.settings, history.run.caps, history.run.workers)
         context = ledger.context(pending, remaining, bounds.dollars(cost))
@@ -50,7 +57,9 @@ def prompt(
 
 
 @app.command(epilog=epilog("autoresearch models"))
-def models(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False) -> None:
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> None:
     """Which models can be asked from here, and at what price.
 
     By the keys, the server and the commands that the environment has. Prices are list prices in dollars a million tokens.
@@ -62,13 +71,20 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.
         typer.echo(json.dumps([offer.model_dump() for offer in found], indent=2))
         return
     console = open_console()
-    pen, default = pen_for(console), default_model(os.environ)
+    formatter, default = formatter_for(console), default_model(os.environ)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("--model", "in", "out", "provider", ""):
         table.add_column(heading)
     for offer in found:
-        price = [f"${dollars:.2f}" for dollars in offer.dollars] if offer.dollars else ["unknown", ""]
-        table.add_row(*(Text(pen.line(part)) for part in (offer.model or "-", *price, offer.provider, offer.note)))
+        price = (
+            [f"${dollars:.2f}" for dollars in offer.dollars] if offer.dollars else ["unknown", ""]
+        )
+        table.add_row(
+            *(
+                Text(formatter.line(part))
+                for part in (offer.model or "-", *price, offer.provider, offer.note)
+            )
+        )
     console.print(table if found else Text("nothing: no key, no server, no command"))
     console.print(Text(f"\nwithout --model: {default or 'none, a search over the constants'}"))
 
@@ -79,6 +95,11 @@ def _bounds(run: RunSettings) -> Bounds:
 
 def _readable(request: Request) -> str:
     """The parts in the order in which they are sent; they hold no control character, whoever wrote them."""
-    parts = [("system", request.system), *((f"user, part {n}", block) for n, block in enumerate(request.blocks, 1))]
+    parts = [
+        ("system", request.system),
+        *((f"user, part {n}", block) for n, block in enumerate(request.blocks, 1)),
+    ]
     shown = "\n\n".join(f"===== {name} =====\n{text}" for name, text in parts)
-    return f"{shown}\n\n===== about {request.tokens} tokens, with the tool {request.tool.name} ====="
+    return (
+        f"{shown}\n\n===== about {request.tokens} tokens, with the tool {request.tool.name} ====="
+    )

@@ -1,4 +1,4 @@
-"""Gathers what agent/trust.py lists, from the repository, its settings and the run, and has it confirmed."""
+"""Gathers what agent/project/trust.py lists, from the repository, its settings and the run, and has it confirmed."""
 
 import hashlib
 import shlex
@@ -6,27 +6,34 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.checkout import export
 from agent.cli.consent import Consent
 from agent.cli.scaffold import written_files
-from agent.data import OWN_FOLDERS, NetworkWanted, Source, cache_folders
 from agent.errors import ProjectFault
-from agent.gitio import Plumbing
-from agent.history import History
-from agent.program import Wishes, read_program
-from agent.project import Project
-from agent.repository import repository_programs
-from agent.runs import first_commit
-from agent.settings import RunSettings, Settings
-from agent.template import corpus_places
-from agent.trust import REPLAY, SCRIPTED, Asking, Item, Reach, check_readable, network_item
+from agent.git.cache import cache_folders
+from agent.git.plumbing import Plumbing
+from agent.git.repository import repository_programs
+from agent.history.checkout import export
+from agent.history.history import History
+from agent.history.runs import first_commit
+from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
+from agent.project.find import Project
+from agent.project.program import FrontMatter, read_program
+from agent.project.settings import RunSettings, Settings
+from agent.project.template import corpus_places
+from agent.project.trust import REPLAY, SCRIPTED, Asking, Item, Reach, check_readable, network_item
 
 # Below the user's home. Not all of Hugging Face's folder: its token lies beside the hub's cache.
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
-# Settings that our git commands override (agent/gitio.py), or that only a user's own commands heed.
+# Settings that our git commands override (agent/git/plumbing.py), or that only a user's own commands heed.
 NEVER_HEEDED = (
-    "core.hookspath=", "core.fsmonitor=", "core.pager=", "core.editor=", "pager.", "alias.", "sequence.editor=",
-)  # fmt: skip
+    "core.hookspath=",
+    "core.fsmonitor=",
+    "core.pager=",
+    "core.editor=",
+    "pager.",
+    "alias.",
+    "sequence.editor=",
+)
 WANDB_SETTINGS = ("wandb/settings", ".wandb/settings")
 TEMPLATE_PREPARE = "workspace/prepare.py"
 
@@ -35,7 +42,9 @@ def readable_paths(project: Project, settings: Settings) -> tuple[str, ...]:
     """What a training may read besides its own folder: as the settings say, else where upstream's layout keeps its data."""
     if settings.read_only or project.score == "sealed":
         return settings.read_only
-    return tuple(str(path) for name in USUAL_CACHES if _holds_others_data(path := Path.home() / name))
+    return tuple(
+        str(path) for name in USUAL_CACHES if _holds_others_data(path := Path.home() / name)
+    )
 
 
 def _holds_others_data(cache: Path) -> bool:
@@ -60,18 +69,18 @@ def agree_to_start(
     commit: str,
     model: str | None,
     max_cost: float | None,
-    sinks: Sequence[str] = (),
+    trackers: Sequence[str] = (),
 ) -> None:
     """Return once the user agreed to all that a new run from `commit` reaches; TrustFault where he does not.
 
     model, max_cost: his own words for it. What a later resume of his own run would ask is settled with it.
     """
-    wishes = _front_matter(project, commit)
+    front_matter = _front_matter(project, commit)
     asking = None
-    if max_cost is None and wishes.max_cost is not None and _costs(model):
-        asking = Asking(None, wishes.max_cost, False, project.program or "program.md")
-    consent.require(_reach(project, settings, sinks, asking).items())
-    consent.remember(_reach(project, settings, sinks).items())
+    if max_cost is None and front_matter.max_cost is not None and _costs(model):
+        asking = Asking(None, front_matter.max_cost, False, project.program or "program.md")
+    consent.require(_reach(project, settings, trackers, asking).items())
+    consent.remember(_reach(project, settings, trackers).items())
 
 
 @contextmanager
@@ -83,7 +92,7 @@ def agreed_run(
     *,
     asks: bool,
     bound_typed: bool = False,
-    sinks: Sequence[str] = (),
+    trackers: Sequence[str] = (),
 ) -> Iterator[History]:
     """The run on `branch`, opened, once the user agreed to all that working on it reaches; TrustFault where he does not.
 
@@ -91,8 +100,12 @@ def agreed_run(
     """
     history = History.open(project, branch)
     try:
-        asking = _recorded(history, bound_typed) if asks and not consent.is_own(_first(history)) else None
-        consent.require(_reach(project, settings, sinks, asking).items())
+        asking = (
+            _recorded(history, bound_typed)
+            if asks and not consent.is_own(_first(history))
+            else None
+        )
+        consent.require(_reach(project, settings, trackers, asking).items())
     except BaseException:
         history.__exit__(None, None, None)
         raise
@@ -131,18 +144,25 @@ def prepare_source(project: Project, commit: str) -> Source:
     return Source(text, str(Path(project.prepare).relative_to(beside)), write, project.prepare)
 
 
-def _reach(project: Project, settings: Settings, sinks: Sequence[str], asking: Asking | None = None) -> Reach:
+def _reach(
+    project: Project, settings: Settings, trackers: Sequence[str], asking: Asking | None = None
+) -> Reach:
     readable = readable_paths(project, settings)
     root = Path(project.root)
     hidden = (project.home,) if project.score == "printed" else (project.home, *cache_folders())
     check_readable(settings.read_only, root, hidden)
-    trackers = tuple(_tracker_files(sinks))
-    return Reach(root=root, readable=readable, programs=_programs(root), asking=asking, trackers=trackers)
+    return Reach(
+        root=root,
+        readable=readable,
+        programs=_programs(root),
+        asking=asking,
+        trackers=tuple(_tracker_files(trackers)),
+    )
 
 
-def _tracker_files(sinks: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The settings that Weights & Biases looks for in the working folder, where it is asked for."""
-    if not any(name.partition(":")[0] == "wandb" for name in sinks):
+    if not any(name.partition(":")[0] == "wandb" for name in trackers):
         return
     for name in WANDB_SETTINGS:
         path = Path(name)
@@ -153,13 +173,21 @@ def _tracker_files(sinks: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _programs(root: Path) -> tuple[str, ...]:
     """The settings of the repository by which a git command of ours would run something."""
-    return tuple(text for text in repository_programs(Plumbing(root)) if not text.lower().startswith(NEVER_HEEDED))
+    return tuple(
+        text
+        for text in repository_programs(Plumbing(root))
+        if not text.lower().startswith(NEVER_HEEDED)
+    )
 
 
-def _front_matter(project: Project, commit: str) -> Wishes:
+def _front_matter(project: Project, commit: str) -> FrontMatter:
     """Of program.md at `commit`; nothing where there is none, which is told later."""
-    text = Plumbing(Path(project.root)).try_("cat-file", "blob", f"{commit}:{project.program}") if project.program else None
-    return read_program(text or "").wishes
+    text = (
+        Plumbing(Path(project.root)).try_("cat-file", "blob", f"{commit}:{project.program}")
+        if project.program
+        else None
+    )
+    return read_program(text or "").front_matter
 
 
 def _recorded(history: History, bound_typed: bool) -> Asking | None:

@@ -11,19 +11,25 @@ import typer
 
 from agent.cli.consent import Consent
 from agent.cli.session import Place, prepared
-from agent.data import Prepared
 from agent.edit import Applied, apply
 from agent.errors import ProjectFault
-from agent.history import History
-from agent.records import SetConstant
+from agent.history.history import History
+from agent.project.data import Prepared
+from agent.project.template import PREPARE, is_retired, template_files
+from agent.records.edits import SetConstant
 from agent.space import read_constants
-from agent.template import PREPARE, is_retired, template_files
-from sandbox.choose import Chosen
+from sandbox.tiers.choose import Chosen
 
 # What an owner may have set. The corpus is not among them, nor what only the old one's split needed.
 KEPT_CONSTANTS = (
-    "TOKENIZER", "VOCAB_SIZE", "SEQUENCE_LENGTH", "VAL_TOKENS", "TRAIN_BYTES", "BPE_BYTES", "CLIMBMIX_SHARDS",
-)  # fmt: skip
+    "TOKENIZER",
+    "VOCAB_SIZE",
+    "SEQUENCE_LENGTH",
+    "VAL_TOKENS",
+    "TRAIN_BYTES",
+    "BPE_BYTES",
+    "CLIMBMIX_SHARDS",
+)
 REASON = (
     "The validation text of this run was Python's own library, which every training can read, so its scores say little.\n"
     "prepare.py is now the one of today, with the constants that the owner had set; its data lies where no training sees it.\n"
@@ -32,7 +38,9 @@ REASON = (
 
 
 @contextmanager
-def data_of_run(place: Place, history: History, sandbox: Chosen, consent: Consent) -> Iterator[Prepared | None]:
+def data_of_run(
+    place: Place, history: History, sandbox: Chosen, consent: Consent
+) -> Iterator[Prepared | None]:
     """Yield the data on which `history` goes on. ProjectFault where it is not what the run's scores were measured on."""
     path = place.project.prepare
     text = history.file_at(history.tip, path) if path and place.project.score == "sealed" else ""
@@ -41,8 +49,12 @@ def data_of_run(place: Place, history: History, sandbox: Chosen, consent: Consen
         with prepared(place, draft, sandbox, consent) as data:
             assert data is not None, "a sealed score has data"
             history.change_data(draft, data.fingerprint, REASON)
-            typer.echo(f"{path} took its validation text from Python's own library, which every training can read.")
-            typer.echo(f"It is replaced on {history.branch}; a new baseline comes first, and no older score is compared with it.")
+            typer.echo(
+                f"{path} took its validation text from Python's own library, which every training can read."
+            )
+            typer.echo(
+                f"It is replaced on {history.branch}; a new baseline comes first, and no older score is compared with it."
+            )
             yield data
         return
     with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
@@ -59,7 +71,7 @@ def renewed(text: str) -> str:
         SetConstant(name=name, value=repr(own[name]))
         for name in KEPT_CONSTANTS
         if name in own and own[name] != usual[name]
-    ]  # fmt: skip
+    ]
     if not edits:
         return today
     applied = apply(today, edits)
@@ -74,4 +86,7 @@ def same_data(tag: str, measured_on: str | None, data: Prepared | None) -> None:
             f"the validation data here ({data.fingerprint[:12]}) is not what this run was measured on "
             f"({(measured_on or 'none')[:12]}): another corpus"
         )
-        raise ProjectFault(message, f"git switch -c again autoresearch/{tag} && autoresearch start   # a new run from its tip")
+        raise ProjectFault(
+            message,
+            f"git switch -c again autoresearch/{tag} && autoresearch start   # a new run from its tip",
+        )

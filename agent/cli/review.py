@@ -12,24 +12,27 @@ from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.terminal import pager, watch_status
-from agent.comparison import Comparison, replication_of
-from agent.display.export import FORMATS
-from agent.display.pen import open_console, pen_for
+from agent.dashboard.view import log_paths, own_diffs
+from agent.display.format import formatter_for, open_console
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
 from agent.display.suspects import fate_of, fates
 from agent.display.table import trial_table, warm_text
 from agent.errors import Fault, UsageFault
-from agent.history import History
-from agent.judge import incumbent_of, noise_of
-from agent.pages.story import log_paths, own_diffs
-from agent.project import Project, find_project
-from agent.records import KEPT, TAKEN, Attempt, Trial
-from agent.runs import list_runs, newest
-from agent.settings import read_settings
-from sandbox.record import Record
+from agent.exchange.write import FORMATS
+from agent.history.history import History
+from agent.history.runs import list_runs, newest
+from agent.judge.comparison import Comparison, replication_of
+from agent.judge.decide import incumbent_of, noise_of
+from agent.project.find import Project, find_project
+from agent.project.settings import read_settings
+from agent.records.results import KEPT, TAKEN, Attempt, Trial
+from sandbox.ground.record import Record
 
-Branch = Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; without it, the run that goes on, or the last.")]
+Branch = Annotated[
+    str | None,
+    typer.Argument(help="autoresearch/TAG or TAG; without it, the run that goes on, or the last."),
+]
 OfBranch = Annotated[str | None, typer.Option("--branch", "-b", help="As the BRANCH of the log.")]
 
 
@@ -43,11 +46,21 @@ def _numbers() -> list[str]:
 
 
 Number = Annotated[
-    int, typer.Argument(min=0, metavar="N", help="The trial's number, as in the log.", autocompletion=lambda: _numbers())
+    int,
+    typer.Argument(
+        min=0,
+        metavar="N",
+        help="The trial's number, as in the log.",
+        autocompletion=lambda: _numbers(),
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, of a stable form.")]
 
-STATUS_EXAMPLES = ("autoresearch status --watch", "autoresearch status", "autoresearch status nov24 --json")
+STATUS_EXAMPLES = (
+    "autoresearch status --watch",
+    "autoresearch status",
+    "autoresearch status nov24 --json",
+)
 LOG_EXAMPLES = (
     "autoresearch log",
     "autoresearch log --kept -p",
@@ -75,7 +88,9 @@ class Format(StrEnum):
 def status(
     branch: Branch = None,
     as_json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking until the run ends or Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Keep looking until the run ends or Ctrl-C.")
+    ] = False,
 ) -> None:
     """Whether a run goes on, and how far it is.
 
@@ -90,8 +105,12 @@ def status(
             _print_json(standing.model_dump(mode="json"))
         else:
             console = open_console()
-            warm = warm_text(history.foreign, history.run.warm) if history.run.warm else ""
-            console.print(status_page(standing.branch, standing.pid, standing.in_flight, history.trials, console, warm))
+            warm = warm_text(history.prior, history.run.warm) if history.run.warm else ""
+            console.print(
+                status_page(
+                    standing.branch, standing.pid, standing.in_flight, history.trials, console, warm
+                )
+            )
             if standing.replicated:
                 console.print(f"again   {standing.replicated}, against the baseline")
         _tell_warnings(history)
@@ -100,7 +119,9 @@ def status(
 @app.command(epilog=epilog(*LOG_EXAMPLES))
 def log(
     branch: Branch = None,
-    kept: Annotated[bool, typer.Option("--kept", help="Only the baseline and what was kept or adopted.")] = False,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Only the baseline and what was kept or adopted.")
+    ] = False,
     as_json: Json = False,
     patch: Annotated[bool, typer.Option("--patch", "-p", help="With each trial's diff.")] = False,
 ) -> None:
@@ -120,9 +141,14 @@ def log(
             if not patch:
                 console.print(trial_table(trials, console))
                 for line in fates(history.trials, history.rejections):
-                    console.print(pen_for(console).line(line))
+                    console.print(formatter_for(console).line(line))
             for trial in trials if patch else ():
-                console.print(verdict_view(trial, console), diff_view(diffs[trial.number], console), "", sep="\n")
+                console.print(
+                    verdict_view(trial, console),
+                    diff_view(diffs[trial.number], console),
+                    "",
+                    sep="\n",
+                )
 
 
 @app.command(epilog=epilog(*SHOW_EXAMPLES))
@@ -140,16 +166,29 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         if isinstance(found, Attempt):
             console.print(attempt_page(found, text, console))
         else:
-            against = next((trial for trial in history.trials if trial.number == found.against), None)
-            console.print(trial_page(found, text, _log_path(history, number), console, against, history.measurements))
+            against = next(
+                (trial for trial in history.trials if trial.number == found.against), None
+            )
+            console.print(
+                trial_page(
+                    found, text, _log_path(history, number), console, against, history.measurements
+                )
+            )
             if found.status == "suspect":
-                console.print(pen_for(console).line(f"suspect: {fate_of(number, history.trials, history.rejections)}"))
+                console.print(
+                    formatter_for(console).line(
+                        f"suspect: {fate_of(number, history.trials, history.rejections)}"
+                    )
+                )
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
 def diff(
     number: Number,
-    other: Annotated[int | None, typer.Argument(min=0, metavar="M", help="Compare the states after N and after M.")] = None,
+    other: Annotated[
+        int | None,
+        typer.Argument(min=0, metavar="M", help="Compare the states after N and after M."),
+    ] = None,
     branch: OfBranch = None,
 ) -> None:
     """What a trial changed, or two states apart.
@@ -168,8 +207,12 @@ def diff(
 @app.command(epilog=epilog(*EXPORT_EXAMPLES))
 def export(
     branch: Branch = None,
-    form: Annotated[Format, typer.Option("--format", help="tsv is karpathy/autoresearch's results.tsv.")] = Format.TSV,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file to write instead of stdout.")] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="tsv is karpathy/autoresearch's results.tsv.")
+    ] = Format.TSV,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write instead of stdout.")
+    ] = None,
 ) -> None:
     """The trials as tsv, jsonl, csv or an optuna study.
 
@@ -188,21 +231,26 @@ def export(
     try:
         output.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise UsageFault(f"cannot write {output}: {error.strerror}", "autoresearch export --output results.tsv") from error
+        raise UsageFault(
+            f"cannot write {output}: {error.strerror}", "autoresearch export --output results.tsv"
+        ) from error
 
 
 def _export_study(history: History, output: Path | None) -> None:
     from agent.cli.session import space_reader
-    from agent.display.storage import write_study
+    from agent.exchange.optuna import write_study
 
     if output is None:
-        raise UsageFault("an optuna study is a file of its own", "autoresearch export --format optuna --output study.db")
+        raise UsageFault(
+            "an optuna study is a file of its own",
+            "autoresearch export --format optuna --output study.db",
+        )
     space = space_reader(history, read_settings(Path.cwd()))(history.source)
     write_study(output, history.run, history.trials, space)
 
 
 class Standing(Record):
-    """What `status --json` says. cost in US dollars, as far as it is known. foreign: trials of `warm` that the run began with."""
+    """What `status --json` says. cost in US dollars, as far as it is known. prior: trials of `warm` that the run began with."""
 
     branch: str
     running: bool
@@ -218,20 +266,35 @@ class Standing(Record):
     noise: float | None
     cost: float
     warm: str | None
-    foreign: int
+    prior: int
 
 
 def _standing(history: History) -> Standing:
-    run, trials, pid, best = history.run, history.trials, history.owner, incumbent_of(history.trials)
+    run, trials, pid, best = (
+        history.run,
+        history.trials,
+        history.owner,
+        incumbent_of(history.trials),
+    )
     counts: dict[str, int] = {}
     for trial in trials:
         counts[trial.status] = counts.get(trial.status, 0) + 1
     return Standing(
-        branch=history.branch, running=pid is not None, pid=pid, method=run.method, model=run.model,
-        budget=str(run.budget), in_flight=history.in_flight, counts=counts, best=best,
-        replicated=replication_of(history.measurements, best), noise=noise_of(trials).sd,
-        cost=sum(trial.proposal.by.cost or 0.0 for trial in trials), warm=run.warm, foreign=len(history.foreign),
-    )  # fmt: skip
+        branch=history.branch,
+        running=pid is not None,
+        pid=pid,
+        method=run.method,
+        model=run.model,
+        budget=str(run.budget),
+        in_flight=history.in_flight,
+        counts=counts,
+        best=best,
+        replicated=replication_of(history.measurements, best),
+        noise=noise_of(trials).sd,
+        cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
+        warm=run.warm,
+        prior=len(history.prior),
+    )
 
 
 @contextmanager
@@ -254,13 +317,18 @@ def _find(history: History, number: int) -> Trial | Attempt:
     known |= {trial.number: trial for trial in history.trials}
     if number in known:
         return known[number]
-    raise UsageFault(f"there is no trial #{number} in autoresearch/{history.run.tag}", f"autoresearch log {history.run.tag}")
+    raise UsageFault(
+        f"there is no trial #{number} in autoresearch/{history.run.tag}",
+        f"autoresearch log {history.run.tag}",
+    )
 
 
 def _trial(history: History, number: int) -> Trial:
     found = _find(history, number)
     if isinstance(found, Attempt):
-        raise UsageFault(f"#{number} has no verdict yet, so no state to compare", f"autoresearch diff {number}")
+        raise UsageFault(
+            f"#{number} has no verdict yet, so no state to compare", f"autoresearch diff {number}"
+        )
     return found
 
 

@@ -9,17 +9,17 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from agent.bounds import Bounds
 from agent.cli import app, epilog
 from agent.errors import UsageFault
-from agent.history import History
-from agent.program import read_program
-from agent.project import Project
-from agent.records import Trial
-from agent.runs import brief_at, head_of, newest, next_tag, text_at
-from agent.settings import Caps, RunSettings, size_in_bytes
-from agent.slots import make_slots, this_machine
-from sandbox.budget import Budget
+from agent.evaluate.slots import make_slots, this_machine
+from agent.history.history import History
+from agent.history.runs import brief_at, head_of, newest, next_tag, text_at
+from agent.project.find import Project
+from agent.project.program import read_program
+from agent.project.settings import Caps, RunSettings, size_in_bytes
+from agent.records.results import Trial
+from agent.run.bounds import Bounds
+from sandbox.ground.budget import Budget
 
 # Seconds; a constant beyond a month is no budget.
 MAX_TIME_BUDGET = 30 * 24 * 3600
@@ -40,20 +40,39 @@ BudgetText = Annotated[
 ]
 Trials = Annotated[int | None, typer.Option(min=1, help="Stop after this many measured trials.")]
 Hours = Annotated[float | None, typer.Option(min=0, help="Stop after this many hours.")]
-MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop when the run has spent this many dollars, resumes included.")]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(min=0, help="Stop when the run has spent this many dollars, resumes included."),
+]
 Memory = Annotated[
     int | None,
-    typer.Option(parser=size_in_bytes, metavar="SIZE", help="Memory of a trial: 8GiB. Default: its share of four fifths."),
+    typer.Option(
+        parser=size_in_bytes,
+        metavar="SIZE",
+        help="Memory of a trial: 8GiB. Default: its share of four fifths.",
+    ),
 ]
 Vram = Annotated[
-    int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="Memory of a trial on its GPUs. Default: all there is.")
+    int | None,
+    typer.Option(
+        parser=size_in_bytes,
+        metavar="SIZE",
+        help="Memory of a trial on its GPUs. Default: all there is.",
+    ),
 ]
 Disk = Annotated[
     int | None,
-    typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may write, its weights among it. Default: 2GiB."),
+    typer.Option(
+        parser=size_in_bytes,
+        metavar="SIZE",
+        help="What a trial may write, its weights among it. Default: 2GiB.",
+    ),
 ]
 Output = Annotated[
-    int | None, typer.Option(parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB.")
+    int | None,
+    typer.Option(
+        parser=size_in_bytes, metavar="SIZE", help="What a trial may print. Default: 256MiB."
+    ),
 ]
 Warm = Annotated[
     str | None,
@@ -63,19 +82,39 @@ Warm = Annotated[
         "learns from them; they are no attempts of this run.",
     ),
 ]
-FalseKeeps = Annotated[float, typer.Option(min=0.5, max=25, help="Keeps that 100 trials which change nothing may give.")]
-SinkNames = Annotated[
+FalseKeeps = Annotated[
+    float,
+    typer.Option(min=0.5, max=25, help="Keeps that 100 trials which change nothing may give."),
+]
+TrackerNames = Annotated[
     list[str] | None,
-    typer.Option("--sink", metavar="KIND[:WHERE]", help="Tell verdicts there too: tensorboard:DIR, mlflow:URI or wandb:PROJECT."),
+    typer.Option(
+        "--tracker",
+        metavar="KIND[:WHERE]",
+        help="Tell verdicts there too: tensorboard:DIR, mlflow:URI or wandb:PROJECT.",
+    ),
 ]
 NotifyCommand = Annotated[
     str | None,
-    typer.Option("--notify", metavar="COMMAND", help="Run this at a keep, an error and the end; $AUTORESEARCH_TEXT says what."),
+    typer.Option(
+        "--notify",
+        metavar="COMMAND",
+        help="Run this at a keep, an error and the end; $AUTORESEARCH_TEXT says what.",
+    ),
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Agree to what reaches out of the project, which is listed; asked once in a terminal.")
+    bool,
+    typer.Option(
+        "--trust",
+        help="Agree to what reaches out of the project, which is listed; asked once in a terminal.",
+    ),
 ]
-Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so.")]
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-no-sandbox", help="Run generated code with your rights. Every record says so."
+    ),
+]
 
 
 class Judgement(StrEnum):
@@ -94,7 +133,9 @@ class Pruning(StrEnum):
 
 @app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to put workspace/ and program.md.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Where to put workspace/ and program.md.")
+    ] = Path(),
     preset: Annotated[str, typer.Option(help="cpu, gpu or h100: a set of constants.")] = "cpu",
 ) -> None:
     """Write a research folder to begin with.
@@ -111,29 +152,47 @@ def init(
 def start(
     model: Model = None,
     method: Annotated[
-        str | None, typer.Option(help="One of `autoresearch methods`. Default: hybrid with a model, trust without.")
+        str | None,
+        typer.Option(
+            help="One of `autoresearch methods`. Default: hybrid with a model, trust without."
+        ),
     ] = None,
     budget: BudgetText = None,
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
-    workers: Annotated[int, typer.Option(min=1, help="Trials at once: an accelerator or a share of the cores each.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, help="Trials at once: an accelerator or a share of the cores each."),
+    ] = 1,
     tag: Annotated[
-        str | None, typer.Option(help="Name of the run; its branch is autoresearch/TAG. Default: today's date.")
+        str | None,
+        typer.Option(
+            help="Name of the run; its branch is autoresearch/TAG. Default: today's date."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the first run of each trial and of the search.")] = 0,
-    baseline_repeats: Annotated[int, typer.Option(min=1, help="Runs of the baseline, under as many seeds.")] = 3,
-    verdict: Annotated[Judgement, typer.Option(help="greedy keeps whatever scores better once.")] = Judgement.SEQUENTIAL,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the first run of each trial and of the search.")
+    ] = 0,
+    baseline_repeats: Annotated[
+        int, typer.Option(min=1, help="Runs of the baseline, under as many seeds.")
+    ] = 3,
+    verdict: Annotated[
+        Judgement, typer.Option(help="greedy keeps whatever scores better once.")
+    ] = Judgement.SEQUENTIAL,
     false_keeps: FalseKeeps = 0.5,
     warm: Warm = None,
     prune: Annotated[
-        Pruning, typer.Option(help="median gives a training up whose loss is far above the median of the earlier ones.")
+        Pruning,
+        typer.Option(
+            help="median gives a training up whose loss is far above the median of the earlier ones."
+        ),
     ] = Pruning.OFF,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
     output: Output = None,
-    sink: SinkNames = None,
+    tracker: TrackerNames = None,
     notify: NotifyCommand = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
@@ -153,7 +212,7 @@ def start(
         prepared,
         proven,
         refuse_foreign_encoding,
-        sinks_of,
+        trackers_of,
         warm_start,
         work,
     )
@@ -164,16 +223,30 @@ def start(
     tag = tag or next_tag(project)
     chosen, method = choose_model(model, method)
     if model is None and chosen:
-        typer.echo(f"no --model given: {chosen}, by the keys that are here; --model none searches without one")
-    agree_to_start(project, place.settings, consent, commit="HEAD", model=chosen, max_cost=max_cost, sinks=sink or ())
+        typer.echo(
+            f"no --model given: {chosen}, by the keys that are here; --model none searches without one"
+        )
+    agree_to_start(
+        project,
+        place.settings,
+        consent,
+        commit="HEAD",
+        model=chosen,
+        max_cost=max_cost,
+        trackers=tracker or (),
+    )
     head = head_of(project)
-    wishes = read_program(brief_at(project, head)).wishes
-    trials, hours, max_cost = trials or wishes.trials, hours or wishes.hours, max_cost or wishes.max_cost
-    allowance = allowance_of(budget or wishes.budget, project)
+    front_matter = read_program(brief_at(project, head)).front_matter
+    trials, hours, max_cost = (
+        trials or front_matter.trials,
+        hours or front_matter.hours,
+        max_cost or front_matter.max_cost,
+    )
+    allowance = allowance_of(budget or front_matter.budget, project)
     slots = make_slots(workers, *this_machine())
     proposer = build_proposer(method, chosen, project, tag, cancel)
-    foreign = warm_start(warm, place, head) if warm else ()
-    sinks = sinks_of(project, tag, sink, notify)
+    prior = warm_start(warm, place, head) if warm else ()
+    trackers = trackers_of(project, tag, tracker, notify)
     source = text_at(project, head, project.train)
     refuse_foreign_encoding(project.train, source)
     sandbox = proven(unsafe, source, project, slots)
@@ -181,30 +254,55 @@ def start(
     bounds = Bounds(trials=trials, hours=hours, max_cost=max_cost)
     with prepared(place, head, sandbox, consent) as data:
         run = RunSettings(
-            tag=tag, method=method, model=chosen, budget=allowance, seed=seed, workers=workers, trials=trials, hours=hours,
-            max_cost=max_cost, baseline_repeats=baseline_repeats, data_fingerprint=data.fingerprint if data else None,
-            start_commit=head, score=project.score, caps=caps, verdict=verdict.value, false_keeps=false_keeps,
-            warm=Path(warm).name if warm else None, prune=prune.value, plausible=wishes.plausible or place.settings.plausible,
-        )  # fmt: skip
-        with History.create(project, run, foreign) as history:
+            tag=tag,
+            method=method,
+            model=chosen,
+            budget=allowance,
+            seed=seed,
+            workers=workers,
+            trials=trials,
+            hours=hours,
+            max_cost=max_cost,
+            baseline_repeats=baseline_repeats,
+            data_fingerprint=data.fingerprint if data else None,
+            start_commit=head,
+            score=project.score,
+            caps=caps,
+            verdict=verdict.value,
+            false_keeps=false_keeps,
+            warm=Path(warm).name if warm else None,
+            prune=prune.value,
+            plausible=front_matter.plausible or place.settings.plausible,
+        )
+        with History.create(project, run, prior) as history:
             remember_run(consent, history)
-            work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
+            work(
+                history,
+                Kit(place.settings, slots, sandbox, data, caps),
+                proposer,
+                bounds,
+                cancel,
+                trackers,
+            )
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
 def resume(
-    branch: Annotated[str | None, typer.Argument(help="autoresearch/TAG or TAG; the newest run without it.")] = None,
+    branch: Annotated[
+        str | None, typer.Argument(help="autoresearch/TAG or TAG; the newest run without it.")
+    ] = None,
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials at once on this machine; as at the start without it.")
+        int | None,
+        typer.Option(min=1, help="Trials at once on this machine; as at the start without it."),
     ] = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
     output: Output = None,
-    sink: SinkNames = None,
+    tracker: TrackerNames = None,
     notify: NotifyCommand = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
@@ -223,7 +321,7 @@ def resume(
         find_place,
         proven,
         refuse_foreign_encoding,
-        sinks_of,
+        trackers_of,
         work,
     )
 
@@ -231,18 +329,35 @@ def resume(
     project, consent = place.project, Consent(place.project, trust)
     name = branch or newest(project)
     with agreed_run(
-        project, place.settings, consent, name, asks=True, bound_typed=max_cost is not None, sinks=sink or ()
+        project,
+        place.settings,
+        consent,
+        name,
+        asks=True,
+        bound_typed=max_cost is not None,
+        trackers=tracker or (),
     ) as history:
         run, cancel = history.run, threading.Event()
         slots = make_slots(workers or run.workers, *this_machine())
         proposer = build_proposer(run.method, run.model, place.project, run.tag, cancel)
-        sinks = sinks_of(place.project, run.tag, sink, notify)
+        trackers = trackers_of(place.project, run.tag, tracker, notify)
         refuse_foreign_encoding(place.project.train, history.source)
         sandbox = proven(unsafe, history.source, place.project, slots)
-        bounds = Bounds(trials=trials or _left(run, history.trials), hours=hours or run.hours, max_cost=max_cost or run.max_cost)
+        bounds = Bounds(
+            trials=trials or _left(run, history.trials),
+            hours=hours or run.hours,
+            max_cost=max_cost or run.max_cost,
+        )
         caps = _caps(memory=memory, vram=vram, disk=disk, output=output).over(run.caps)
         with data_of_run(place, history, sandbox, consent) as data:
-            work(history, Kit(place.settings, slots, sandbox, data, caps), proposer, bounds, cancel, sinks)
+            work(
+                history,
+                Kit(place.settings, slots, sandbox, data, caps),
+                proposer,
+                bounds,
+                cancel,
+                trackers,
+            )
 
 
 def _budget(text: str) -> Budget:
@@ -259,7 +374,9 @@ def allowance_of(asked: str | None, project: Project) -> Budget:
         return _budget(asked or "5m")
     if asked and _budget(asked) != own:
         message = f"trainings here keep to TIME_BUDGET in {project.prepare} ({own}), whatever --budget says"
-        raise UsageFault(message, f"$EDITOR {project.prepare}   # commit it, and start without --budget")
+        raise UsageFault(
+            message, f"$EDITOR {project.prepare}   # commit it, and start without --budget"
+        )
     return own
 
 
@@ -281,7 +398,9 @@ def _caps(**asked: int | None) -> Caps:
         return Caps(**asked)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageFault(f"--{first['loc'][0]}: {first['msg']}", "autoresearch start --memory 8GiB") from None
+        raise UsageFault(
+            f"--{first['loc'][0]}: {first['msg']}", "autoresearch start --memory 8GiB"
+        ) from None
 
 
 def _left(run: RunSettings, trials: tuple[Trial, ...]) -> int | None:

@@ -7,22 +7,29 @@ from pathlib import Path
 
 from agent.edit import Applied, apply
 from agent.errors import ProjectFault, UsageFault
-from agent.gitio import Plumbing
-from agent.presets import PRESETS, RANGES
-from agent.settings import FILE
-from agent.template import template_files
+from agent.git.plumbing import Plumbing
+from agent.project.presets import PRESETS, RANGES
+from agent.project.settings import FILE
+from agent.project.template import template_files
 
 
 def scaffold(folder: Path, preset: str) -> Iterator[str]:
     """Write the template into `folder`, which may exist but not hold one already; yields what to tell the user."""
     if preset not in PRESETS:
-        raise UsageFault(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}", "autoresearch init --preset cpu")
+        raise UsageFault(
+            f"no preset is called {preset!r}; there are {', '.join(PRESETS)}",
+            "autoresearch init --preset cpu",
+        )
     files = {name: _with_preset(name, text, preset) for name, text in template_files().items()}
     if RANGES[preset]:
-        files[FILE] = "\n".join(["[ranges]", *(f'{name} = "{text}"' for name, text in RANGES[preset].items()), ""])
+        files[FILE] = "\n".join(
+            ["[ranges]", *(f'{name} = "{text}"' for name, text in RANGES[preset].items()), ""]
+        )
     enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     if taken := [name for name in files if os.path.lexists(folder / name)]:
-        raise ProjectFault(f"{folder / taken[0]} exists already; nothing was written", f"{enter}autoresearch start")
+        raise ProjectFault(
+            f"{folder / taken[0]} exists already; nothing was written", f"{enter}autoresearch start"
+        )
     try:
         for name, text in files.items():
             path = folder / name
@@ -30,7 +37,9 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
             path.write_text(text, encoding="utf-8")
             yield f"wrote {path}"
     except OSError as error:
-        raise ProjectFault(f"cannot write {path}: {error.strerror}", "autoresearch init OTHER-FOLDER") from None
+        raise ProjectFault(
+            f"cannot write {path}: {error.strerror}", "autoresearch init OTHER-FOLDER"
+        ) from None
     yield from _commit(folder, list(files), enter)
     yield "next: edit program.md, then"
     yield f"  {enter}autoresearch start --model opus"

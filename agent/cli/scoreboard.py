@@ -8,12 +8,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from agent.contest.contest import Plan, hold, missing
-from agent.contest.results import Game, Results
-from agent.contest.standing import fields, overall
-from agent.contest.statistics import Comparison, gains
-from agent.contest.tables import p_text, task_table
-from agent.display.pen import open_console, pen_for
+from agent.benchmark.benchmark import Plan, hold, missing
+from agent.benchmark.ranking import fields, overall
+from agent.benchmark.results import Game, Results
+from agent.benchmark.statistics import Comparison, gains
+from agent.benchmark.tables import p_text, task_table
+from agent.display.format import formatter_for, open_console
 
 Told = Callable[[Game | None], None]
 """Hears of every trial (None), and of every game when it is over."""
@@ -33,13 +33,19 @@ def _bar(left: int, results: Results) -> Iterator[Told]:
     if not console.is_terminal:
         yield lambda game: typer.echo(_said(game, results), err=True) if game else None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("trials"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("trials"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=left)
 
         def told(game: Game | None) -> None:
             if game:
-                progress.update(bar, description=pen_for(console).line(_said(game, results)))
+                progress.update(bar, description=formatter_for(console).line(_said(game, results)))
             else:
                 progress.advance(bar)
 
@@ -56,24 +62,52 @@ def _said(game: Game, results: Results) -> str:
 def show(results: Results) -> None:
     """The tables of all that the file holds."""
     console = open_console()
-    pen = pen_for(console)
+    formatter = formatter_for(console)
     found = fields(results)
     for field in found:
-        console.print(Text(pen.line(f"{field.setup.task}: {field.setup.about}"), "bold"))
-        console.print(Text(pen.line(f"noise: {field.setup.noise}; {len(field.seeds)} seeds, {field.trials} trials each"), "dim"))
+        console.print(Text(formatter.line(f"{field.setup.task}: {field.setup.about}"), "bold"))
+        console.print(
+            Text(
+                formatter.line(
+                    f"noise: {field.setup.noise}; {len(field.seeds)} seeds, {field.trials} trials each"
+                ),
+                "dim",
+            )
+        )
         header, rows = task_table(field)
-        console.print(_table([pen.line(cell) for cell in header], [[pen.line(cell) for cell in row] for row in rows]))
+        console.print(
+            _table(
+                [formatter.line(cell) for cell in header],
+                [[formatter.line(cell) for cell in row] for row in rows],
+            )
+        )
         if field.unfinished:
-            console.print(Text(f"left out: {field.unfinished} games, unfinished or of a seed that not all played", "yellow"))
+            console.print(
+                Text(
+                    f"left out: {field.unfinished} games, unfinished or of a seed that not all played",
+                    "yellow",
+                )
+            )
         console.print()
     if not found:
-        console.print(Text("no task was finished by all of its methods under any seed yet", "yellow"))
+        console.print(
+            Text("no task was finished by all of its methods under any seed yet", "yellow")
+        )
     if (whole := overall(found)) and len(found) > 1:
         console.print(Text(f"all tasks, {whole.blocks} pairs of a task and a seed", "bold"))
-        ranked = sorted((float(curve[:, -1].mean()), method) for method, curve in whole.ranks.items())
-        console.print(_table(["method", "mean rank"], [[pen.line(method), f"{rank:.2f}"] for rank, method in ranked]))
+        ranked = sorted(
+            (float(curve[:, -1].mean()), method) for method, curve in whole.ranks.items()
+        )
+        console.print(
+            _table(
+                ["method", "mean rank"],
+                [[formatter.line(method), f"{rank:.2f}"] for rank, method in ranked],
+            )
+        )
         console.print()
-        console.print(_table(["pair", "wins : losses", "p (Holm)"], [_pair(one) for one in whole.comparisons]))
+        console.print(
+            _table(["pair", "wins : losses", "p (Holm)"], [_pair(one) for one in whole.comparisons])
+        )
 
 
 def _pair(one: Comparison) -> list[str]:

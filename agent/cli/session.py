@@ -15,40 +15,42 @@ from types import FrameType
 import typer
 from rich.text import Text
 
-from agent.bench import Bench, Plan
-from agent.bounds import Bounds
 from agent.cli.consent import Consent
 from agent.cli.reach import kept_from_models, network_wish, prepare_source, readable_paths
-from agent.data import NetworkWanted, Prepared, cache_folders, prepare_data
 from agent.display import choose_display
-from agent.display.pen import open_console, pen_for
+from agent.display.format import formatter_for, open_console
 from agent.display.table import summary, warm_text
 from agent.edit.encoding import foreign_encoding
 from agent.errors import ProjectFault, UsageFault
-from agent.events import Note, RunStarted
-from agent.foreign import read_foreign
-from agent.history import History
-from agent.home import HOME, below
-from agent.leaks import search_room
-from agent.ledger import Fixed, Ledger
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.machine import total_memory
+from agent.evaluate.slots import Slot
+from agent.exchange.read import read_prior
+from agent.git.cache import cache_folders
+from agent.git.home import HOME, below
+from agent.history.history import History
+from agent.history.runs import sinks_folder, text_at, transcripts_of, trials_folder
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model
-from agent.loop import Loop
-from agent.machine import total_memory
-from agent.program import read_program
-from agent.project import Project, find_project
+from agent.project.data import NetworkWanted, Prepared, prepare_data
+from agent.project.find import Project, find_project
+from agent.project.leaks import search_room
+from agent.project.program import read_program
+from agent.project.settings import Caps, Settings, read_settings
+from agent.project.template import PREPARE, is_retired
+from agent.project.unseen import held_out, records, shown
 from agent.propose import METHODS, Proposer
 from agent.propose.replay import Replay
-from agent.records import Configuration, Foreign
-from agent.runs import sinks_folder, text_at, transcripts_of, trials_folder
-from agent.settings import Caps, Settings, read_settings
-from agent.sinks import Sinks, open_sinks
-from agent.slots import Slot
+from agent.records.events import Note, RunStarted
+from agent.records.proposals import Configuration
+from agent.records.results import PriorTrial
+from agent.run.bounds import Bounds
+from agent.run.ledger import Fixed, Ledger
+from agent.run.loop import Loop
 from agent.space import Space, read_constants, read_space
-from agent.template import PREPARE, is_retired
-from agent.unseen import held_out, records, shown
-from sandbox.choose import Chosen, choose_runner
-from sandbox.devices import for_one_process
+from agent.trackers import Trackers, open_trackers
+from sandbox.ground.devices import for_one_process
+from sandbox.tiers.choose import Chosen, choose_runner
 
 # Leave a fifth of the memory to the machine: a trial that takes the harness down with it takes the night.
 MEMORY_SHARE = 0.8
@@ -90,31 +92,47 @@ def choose_model(asked: str | None, method: str | None) -> tuple[str | None, str
     model = None if asked == "none" else asked or default_model(os.environ)
     method = method or ("hybrid" if model else "trust")
     if method not in METHODS:
-        raise UsageFault(f"no method is called {method!r}; there are {', '.join(METHODS)}", "autoresearch methods")
+        raise UsageFault(
+            f"no method is called {method!r}; there are {', '.join(METHODS)}",
+            "autoresearch methods",
+        )
     if METHODS[method].needs_model and model is None:
-        raise UsageFault(f"the method {method!r} needs a model", f"autoresearch start --method {method} --model opus")
+        raise UsageFault(
+            f"the method {method!r} needs a model",
+            f"autoresearch start --method {method} --model opus",
+        )
     return (None if METHODS[method].model == "none" else model), method
 
 
-def build_proposer(method: str, model: str | None, project: Project, tag: str, cancel: threading.Event) -> Proposer:
+def build_proposer(
+    method: str, model: str | None, project: Project, tag: str, cancel: threading.Event
+) -> Proposer:
     """The method, with its model behind one retry layer; ModelFault where there is no key for it or no such model.
 
     `replay:BRANCH` as a model stands for the proposals on that branch.
     """
     if method not in METHODS:
-        raise UsageFault(f"the run asks for the method {method!r}, which this version does not have", "autoresearch methods")
+        raise UsageFault(
+            f"the run asks for the method {method!r}, which this version does not have",
+            "autoresearch methods",
+        )
     if model is None:
         return METHODS[method].build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
-    opened = open_model(model, os.environ, MODEL_DEADLINE_SECONDS, cancel, hidden=kept_from_models(project))
+    opened = open_model(
+        model, os.environ, MODEL_DEADLINE_SECONDS, cancel, hidden=kept_from_models(project)
+    )
     return METHODS[method].build(Recorded(opened, transcripts_of(project, tag)))
 
 
 def refuse_foreign_encoding(path: str, source: str) -> None:
     """Raise ProjectFault where Python reads the train.py at `path` in another encoding than UTF-8: edits could not be trusted."""
     if fault := foreign_encoding(source):
-        raise ProjectFault(f"{path} must be UTF-8: {fault}", f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it")
+        raise ProjectFault(
+            f"{path} must be UTF-8: {fault}",
+            f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it",
+        )
 
 
 def proven(unsafe: bool, source: str, project: Project, slots: Sequence[Slot]) -> Chosen:
@@ -161,71 +179,100 @@ def prepared(
     _tell("preparing the data")
     with ExitStack() as stack:
         try:
-            data = stack.enter_context(prepare_data(source, sandbox.runner, read_only=read_only, wanted=wanted))
+            data = stack.enter_context(
+                prepare_data(source, sandbox.runner, read_only=read_only, wanted=wanted)
+            )
         except NetworkWanted as want:
             consent.require(network_wish(source, want))
             _tell("preparing the data, with the network", *want.sources)
-            data = stack.enter_context(prepare_data(source, sandbox.runner, read_only=read_only, network=True))
+            data = stack.enter_context(
+                prepare_data(source, sandbox.runner, read_only=read_only, network=True)
+            )
         yield data
 
 
-def warm_start(path: str, place: Place, commit: str) -> tuple[Foreign, ...]:
-    """The foreign trials of a file, and a line on them; UsageFault where none of their constants is searched here."""
+def warm_start(path: str, place: Place, commit: str) -> tuple[PriorTrial, ...]:
+    """The prior trials of a file, and a line on them; UsageFault where none of their constants is searched here."""
     project = place.project
     source = text_at(project, commit, project.train)
     fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
     names = set(space_of(source, fixed, place.settings).names)
-    told = read_foreign(path)
+    told = read_prior(path)
     common = sorted(names & {name for trial in told for name in trial.configuration})
     if not common:
-        theirs = ", ".join(sorted({name for trial in told for name in trial.configuration})[:8]) or "none"
+        theirs = (
+            ", ".join(sorted({name for trial in told for name in trial.configuration})[:8])
+            or "none"
+        )
         message = f"no constant of the trials in {path} ({theirs}) is searched here ({', '.join(sorted(names)[:8])})"
         raise UsageFault(message, "$EDITOR autoresearch.toml   # [ranges]")
-    typer.echo(f"{warm_text(told, path)}, with {len(common)} of the {len(names)} constants searched here")
+    typer.echo(
+        f"{warm_text(told, path)}, with {len(common)} of the {len(names)} constants searched here"
+    )
     return told
 
 
-def open_ledger(history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None) -> Ledger:
+def open_ledger(
+    history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None
+) -> Ledger:
     """The ledger of a run, with the project's settings; opening it writes nothing. caps: asked for beside the settings'."""
-    protected = (*settings.protected, *read_program(history.program).wishes.protected)
+    protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
     memory = _trial_memory(caps.over(settings), workers) / 2**20
-    return Ledger(history, space_reader(history, settings), _fixed(history.project, settings), memory, cores)
+    return Ledger(
+        history, space_reader(history, settings), _fixed(history.project, settings), memory, cores
+    )
 
 
-def sinks_of(project: Project, tag: str, asked: Sequence[str] | None, notify: str | None) -> Sinks:
+def trackers_of(
+    project: Project, tag: str, asked: Sequence[str] | None, notify: str | None
+) -> Trackers:
     """Where the verdicts of a run go besides its branch; UsageFault for what cannot be."""
-    return open_sinks(asked or (), notify, sinks_folder(project, tag))
+    return open_trackers(asked or (), notify, sinks_folder(project, tag))
 
 
 def work(
-    history: History, kit: Kit, proposer: Proposer, bounds: Bounds, cancel: threading.Event, sinks: Sinks | None = None,
+    history: History,
+    kit: Kit,
+    proposer: Proposer,
+    bounds: Bounds,
+    cancel: threading.Event,
+    trackers: Trackers | None = None,
     only_new: bool = False,
-) -> None:  # fmt: skip
-    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it. sinks: who is told besides.
+) -> None:
+    """Run the loop on `history` until a bound, Ctrl-C or a fault, then print what came of it. trackers: who is told besides.
 
     only_new: as in Loop.
     """
-    sinks = sinks or Sinks()
+    trackers = trackers or Trackers()
     run = history.run
-    ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), len(kit.slots[0].cpus) or None)
+    ledger = open_ledger(
+        history, kit.settings, kit.caps, len(kit.slots), len(kit.slots[0].cpus) or None
+    )
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new)
     started = RunStarted(
-        tag=run.tag, branch=history.branch, method=run.method, model=run.model, budget=str(run.budget),
-        tier=kit.sandbox.tier, workers=len(kit.slots), trials=history.trials, planned=bounds.trials,
+        tag=run.tag,
+        branch=history.branch,
+        method=run.method,
+        model=run.model,
+        budget=str(run.budget),
+        tier=kit.sandbox.tier,
+        workers=len(kit.slots),
+        trials=history.trials,
+        planned=bounds.trials,
         start_commit=run.start_commit,
-    )  # fmt: skip
+    )
     try:
-        with sinks, _signals(loop), choose_display() as display:
+        with trackers, _signals(loop), choose_display() as display:
             for event in chain([started], loop.events()):
-                for told in (event, *map(Note, sinks.warnings())):
+                for told in (event, *map(Note, trackers.warnings())):
                     display.handle(told)
-                sinks.handle(event)
+                trackers.handle(event)
     finally:
         console = open_console()
         console.print(summary(history.branch, history.trials, console))
-        for warning in (*history.warnings, *sinks.warnings()):
-            console.print(Text(f"note: {pen_for(console).line(warning)}", "yellow"))
+        for warning in (*history.warnings, *trackers.warnings()):
+            console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))
 
 
 def _fixed(project: Project, settings: Settings) -> Fixed:
@@ -243,7 +290,9 @@ def space_reader(history: History, settings: Settings) -> Callable[[str], Space]
 
 def space_of(source: str, fixed: Configuration, settings: Settings) -> Space:
     """The search space of a train.py. fixed: prepare.py's constants."""
-    return read_space(source, {**settings.ranges, **dict.fromkeys(settings.protected, "fixed")}, fixed)
+    return read_space(
+        source, {**settings.ranges, **dict.fromkeys(settings.protected, "fixed")}, fixed
+    )
 
 
 def bench_of(history: History, kit: Kit) -> Bench:
@@ -266,7 +315,9 @@ def bench_of(history: History, kit: Kit) -> Bench:
     folder = trials_folder(project, history.tag)
     if kit.data:
         _tell("looking for validation text in what a training sees")
-        search_room(folder / "search", plan, kit.data, lambda room: history.export(history.tip, room))
+        search_room(
+            folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
+        )
     return Bench(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 

@@ -7,23 +7,27 @@ from typing import Annotated
 
 import typer
 
-from agent.bounds import Bounds
 from agent.cli import app, epilog
 from agent.cli.review import Number, OfBranch
 from agent.cli.run import Trust, Unsafe
-from agent.display.pen import open_console, pen_for
+from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
-from agent.history import History
-from agent.records import Trial
-from agent.runs import newest
-from agent.slots import make_slots, this_machine
-from agent.suspicion import Rejection, approved_by
+from agent.evaluate.slots import make_slots, this_machine
+from agent.history.history import History
+from agent.history.runs import newest
+from agent.judge.suspicion import Rejection, approved_by
+from agent.records.results import Trial
+from agent.run.bounds import Bounds
 
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why, in a line for the record.")]
+Because = Annotated[
+    str, typer.Option("--because", metavar="TEXT", help="Why, in a line for the record.")
+]
 
 
 @app.command(epilog=epilog("autoresearch approve 7"))
-def approve(number: Number, branch: OfBranch = None, trust: Trust = False, unsafe: Unsafe = False) -> None:
+def approve(
+    number: Number, branch: OfBranch = None, trust: Trust = False, unsafe: Unsafe = False
+) -> None:
     """Try a suspect trial again.
 
     Its edits are proposed on the newest state as a new trial, under seeds that it was not measured under and with the full
@@ -37,7 +41,9 @@ def approve(number: Number, branch: OfBranch = None, trust: Trust = False, unsaf
 
     place = find_place(Path.cwd())
     consent = Consent(place.project, trust)
-    with agreed_run(place.project, place.settings, consent, branch or newest(place.project), asks=False) as history:
+    with agreed_run(
+        place.project, place.settings, consent, branch or newest(place.project), asks=False
+    ) as history:
         trial = waiting(history, number)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.source, place.project, slots)
@@ -57,16 +63,22 @@ def reject(number: Number, because: Because = "", branch: OfBranch = None) -> No
         at = datetime.now(UTC).isoformat(timespec="seconds")
         history.reject(Rejection(number=trial.number, because=because.strip(), at=at))
         console = open_console()
-        console.print(pen_for(console).line(f"#{trial.number} rejected: {trial.proposal.hypothesis}"))
+        console.print(
+            formatter_for(console).line(f"#{trial.number} rejected: {trial.proposal.hypothesis}")
+        )
 
 
 def waiting(history: History, number: int) -> Trial:
     """The suspect trial `number` that nobody has decided about; UsageFault for any other."""
     trial = next((trial for trial in history.trials if trial.number == number), None)
     if trial is None:
-        raise UsageFault(f"there is no verdict on #{number} in {history.branch}", "autoresearch log")
+        raise UsageFault(
+            f"there is no verdict on #{number} in {history.branch}", "autoresearch log"
+        )
     if trial.status != "suspect":
-        raise UsageFault(f"#{number} is no suspect: its verdict is {trial.status}", f"autoresearch show {number}")
+        raise UsageFault(
+            f"#{number} is no suspect: its verdict is {trial.status}", f"autoresearch show {number}"
+        )
     if any(rejection.number == number for rejection in history.rejections):
         raise UsageFault(f"#{number} was rejected already", f"autoresearch show {number}")
     again = next((other for other in history.trials if approved_by(other.proposal) == number), None)

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from agent.display.pen import open_console
+from agent.dashboard.watch import Watch
+from agent.display.format import open_console
 from agent.display.status import watch_page
-from agent.history import History
-from agent.pages.watch import Watch
+from agent.history.history import History
 
 WATCH_SECONDS = 1.0
 
@@ -44,11 +44,11 @@ def _pages(history: History, console: Console) -> Iterator[RenderableType]:
     look, tag = Watch(history.project), history.run.tag
     seen: object = None
     while True:
-        version, story, curves = look.version(tag), look.story(tag), look.curves(tag)
+        version, view, curves = look.version(tag), look.view(tag), look.curves(tag)
         state = (version, curves if console.is_terminal else None)
         if state != seen:
-            yield watch_page(story.branch, story.pid, story.in_flight, story.trials, curves, console)
-        if story.pid is None:
+            yield watch_page(view.branch, view.pid, view.in_flight, view.trials, curves, console)
+        if view.pid is None:
             return
         seen = state
         time.sleep(WATCH_SECONDS)

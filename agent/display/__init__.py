@@ -5,11 +5,11 @@ from typing import Protocol, Self
 
 from rich.console import Console
 
+from agent.display.format import open_console
 from agent.display.lines import LinesDisplay
 from agent.display.live import LiveDisplay
-from agent.display.pen import open_console
 from agent.display.plain import PlainDisplay
-from agent.events import Event
+from agent.records.events import Event
 
 __all__ = ["Display", "LinesDisplay", "LiveDisplay", "PlainDisplay", "choose_display"]
 
@@ -19,7 +19,12 @@ class Display(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
     def handle(self, event: Event) -> None:
         """Take in one event."""

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from agent.records import Trial, Value
+from agent.records.proposals import Value
+from agent.records.results import Trial
 
 # "depth 9", "dim ~512", "HEAD_DIM = 64", "batch 524K to 262K": a name, then a number, and perhaps the one that it becomes.
 _NUMBER = r"~?\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*([KkMG]?)\b"
@@ -12,14 +13,25 @@ _FACTORS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 # 524K is 524,288: rounding in prose is no contradiction.
 TOLERANCE = 0.03
 # Words that say a quantity goes down, by the measured quantity they speak of.
-_DOWN = {"parameters": r"\b(?:fewer|less) param|\bsmaller model", "memory": r"\bless memory", "speed": r"\bslower\b"}
-_UP = {"parameters": r"\bmore param|\b(?:larger|bigger) model", "memory": r"\bmore memory", "speed": r"\b(?:faster|more steps)\b"}
+_DOWN = {
+    "parameters": r"\b(?:fewer|less) param|\bsmaller model",
+    "memory": r"\bless memory",
+    "speed": r"\bslower\b",
+}
+_UP = {
+    "parameters": r"\bmore param|\b(?:larger|bigger) model",
+    "memory": r"\bmore memory",
+    "speed": r"\b(?:faster|more steps)\b",
+}
 
 
 def contradictions(trial: Trial, incumbent: Trial | None) -> tuple[str, ...]:
     """What the hypothesis says that the record denies, a line each. Silence is no proof: only what can be compared is."""
     claim = trial.proposal.hypothesis[:2000]
-    return (*_numbers(claim, _facts(trial)), *(_directions(claim, trial, incumbent) if incumbent else ()))
+    return (
+        *_numbers(claim, _facts(trial)),
+        *(_directions(claim, trial, incumbent) if incumbent else ()),
+    )
 
 
 def _facts(trial: Trial) -> dict[str, Value]:
@@ -32,7 +44,11 @@ def _numbers(claim: str, facts: Mapping[str, Value]) -> Iterator[str]:
     for name, value in facts.items():
         if isinstance(value, bool | str):
             continue
-        words = {name, name.replace("_", " "), *([name.removeprefix("model_")] if name.startswith("model_") else [])}
+        words = {
+            name,
+            name.replace("_", " "),
+            *([name.removeprefix("model_")] if name.startswith("model_") else []),
+        }
         pattern = rf"(?<![\w])(?:{'|'.join(map(re.escape, sorted(words)))})\s*(?:=|:|of|is)?\s*{_NUMBER}{_BECOMES}"
         for match in re.finditer(pattern, claim, re.IGNORECASE):
             number, unit = (match[3], match[4]) if match[3] else (match[1], match[2])
@@ -53,12 +69,17 @@ def _quantities(trial: Trial, incumbent: Trial) -> dict[str, tuple[float, float]
     one, other = trial.result, incumbent.result
     if one is None or other is None:
         return {}
-    speeds = [next((score.speed for score in result.own if score.speed), None) for result in (one, other)]
+    speeds = [
+        next((score.speed for score in result.own if score.speed), None) for result in (one, other)
+    ]
     pairs = {
-        "parameters": (one.parameters, other.parameters), "memory": (one.peak_memory_mb, other.peak_memory_mb),
+        "parameters": (one.parameters, other.parameters),
+        "memory": (one.peak_memory_mb, other.peak_memory_mb),
         "speed": (speeds[0], speeds[1]),
-    }  # fmt: skip
-    return {name: (float(now), float(before)) for name, (now, before) in pairs.items() if now and before}
+    }
+    return {
+        name: (float(now), float(before)) for name, (now, before) in pairs.items() if now and before
+    }
 
 
 def flops_per_token(trial: Trial) -> float | None:

@@ -8,12 +8,12 @@ from typing import Any, Self
 from rich.console import Console
 from rich.text import Text
 
-from agent.events import Event
-from sandbox.record import Record
+from agent.records.events import Event
+from sandbox.ground.record import Record
 
 
 class LinesDisplay:
-    """Writes each event as one ASCII line: `{"event": "Judged", "trial": {...}}`, fields as in agent/events.py."""
+    """Writes each event as one ASCII line: `{"event": "Judged", "trial": {...}}`, fields as in agent/records/events.py."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -21,13 +21,20 @@ class LinesDisplay:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         pass
 
     def handle(self, event: Event) -> None:
         """Write `event`."""
         data = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
-        self._console.print(Text(json.dumps({"event": type(event).__name__} | data)), soft_wrap=True)
+        self._console.print(
+            Text(json.dumps({"event": type(event).__name__} | data)), soft_wrap=True
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -11,11 +11,20 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from agent.display.pen import STYLES, Pen, bpb, duration, loss_at, pen_for, spending, spread
+from agent.display.format import (
+    STYLES,
+    Formatter,
+    bpb,
+    duration,
+    formatter_for,
+    loss_at,
+    spending,
+    spread,
+)
 from agent.display.state import Running, RunState, baseline_of
-from agent.events import Event
-from agent.judge import incumbent_of, noise_of
-from agent.records import KEPT, Trial
+from agent.judge.decide import incumbent_of, noise_of
+from agent.records.events import Event
+from agent.records.results import KEPT, Trial
 
 # Seconds tick once a second; twice that keeps them even without making the terminal work.
 REFRESHES_PER_SECOND = 2
@@ -30,16 +39,25 @@ class LiveDisplay:
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._state, self._lock = RunState(clock), threading.Lock()
-        self._console, self._pen = console, pen_for(console)
+        self._console, self._formatter = console, formatter_for(console)
         self._live = Live(
-            self, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True, vertical_overflow="crop"
+            self,
+            console=console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+            vertical_overflow="crop",
         )
 
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._live.stop()
 
     def handle(self, event: Event) -> None:
@@ -49,22 +67,24 @@ class LiveDisplay:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            frame = Frame(self._state, self._pen, options.max_width, console.height)
+            frame = Frame(self._state, self._formatter, options.max_width, console.height)
             yield Group(*(frame.fit(line) for line in frame.lines()))
 
 
 class Frame:
     """One picture of a run, `width` columns wide and at most `height` lines high."""
 
-    def __init__(self, state: RunState, pen: Pen, width: int, height: int) -> None:
-        self._state, self._pen, self._width, self._height = state, pen, width, height
+    def __init__(self, state: RunState, formatter: Formatter, width: int, height: int) -> None:
+        self._state, self._formatter, self._width, self._height = state, formatter, width, height
         self._now = state.clock()
         self._incumbent = incumbent_of(state.trials)
 
     def fit(self, line: RenderableType) -> RenderableType:
         """`line` cut to the width where it is text: a line that wraps would make everything below it jump."""
         if isinstance(line, Text):
-            line.truncate(self._width, overflow="ellipsis" if not self._pen.ascii_only else "crop")
+            line.truncate(
+                self._width, overflow="ellipsis" if not self._formatter.ascii_only else "crop"
+            )
             line.no_wrap = True
         return line
 
@@ -75,7 +95,10 @@ class Frame:
         running = list(self._trials())
         yield from running
         yield self._proposing()
-        yield from (Text.assemble(("note  ", "yellow"), self._pen.line(note)) for note in self._state.notes)
+        yield from (
+            Text.assemble(("note  ", "yellow"), self._formatter.line(note))
+            for note in self._state.notes
+        )
         yield Text("")
         room = self._height - len(running) - len(self._state.notes) - 9
         yield self._verdicts(max(1, min(VERDICTS, room)))
@@ -90,15 +113,23 @@ class Frame:
             yield Text("starting")
             return
         elapsed = duration(self._now - self._state.began)
-        title = Text.assemble(("autoresearch ", "bold"), (run.tag, "bold cyan"), ("  " + run.branch, "dim"))
+        title = Text.assemble(
+            ("autoresearch ", "bold"), (run.tag, "bold cyan"), ("  " + run.branch, "dim")
+        )
         yield self._spread(title, Text(elapsed, style="dim"))
         workers = "1 worker" if run.workers == 1 else f"{run.workers} workers"
         yield self._joined(
-            f"method {run.method}", f"model {run.model or 'none'}", f"budget {run.budget}", f"sandbox tier {run.tier}", workers
+            f"method {run.method}",
+            f"model {run.model or 'none'}",
+            f"budget {run.budget}",
+            f"sandbox tier {run.tier}",
+            workers,
         )
 
     def _joined(self, *parts: str) -> Text:
-        return Text((" | " if self._pen.ascii_only else " · ").join(map(self._pen.line, parts)))
+        return Text(
+            (" | " if self._formatter.ascii_only else " · ").join(map(self._formatter.line, parts))
+        )
 
     def _spread(self, left: Text, right: Text) -> Text:
         gap = self._width - left.cell_len - right.cell_len
@@ -118,12 +149,17 @@ class Frame:
 
     def _trial(self, number: int, trial: Running) -> Iterator[Text]:
         proposal = trial.attempt.proposal
-        roles = {"incumbent": "incumbent, for comparison", "baseline": "baseline, for its time on this machine"}
+        roles = {
+            "incumbent": "incumbent, for comparison",
+            "baseline": "baseline, for its time on this machine",
+        }
         whose = roles.get(trial.role, f"seed {trial.seed}")
         repeat = f"  run {trial.run}: {whose}" if trial.run > 1 or trial.role == "baseline" else ""
-        yield Text.assemble((f"#{number} ", "bold"), self._pen.line(proposal.hypothesis), (repeat, "dim"))
+        yield Text.assemble(
+            (f"#{number} ", "bold"), self._formatter.line(proposal.hypothesis), (repeat, "dim")
+        )
         fraction = trial.fraction(self._now)
-        bar = self._pen.bar(fraction, max(10, min(60, self._width - 36)))
+        bar = self._formatter.bar(fraction, max(10, min(60, self._width - 36)))
         yield Text.assemble("   ", bar, f" {fraction:4.0%}  ", self._pace(trial))
         yield Text.assemble("   ", self._losses(trial))
 
@@ -144,14 +180,14 @@ class Frame:
         past = self._incumbent.result.curve if self._incumbent and self._incumbent.result else ()
         scale = spread(trial.curve, past)
         cells = 30 if self._width >= WIDE else 16
-        mine = self._pen.sparkline(trial.curve, cells, scale).ljust(cells)
+        mine = self._formatter.sparkline(trial.curve, cells, scale).ljust(cells)
         text = Text.assemble(f"loss {trial.curve[-1][1]:.4f} ", (mine, "cyan"))
         if past and self._incumbent and trial.attempt.number != self._incumbent.number:
             there = loss_at(past, trial.reported)
             ahead = trial.curve[-1][1] - there
             text.append(f"  incumbent #{self._incumbent.number} here {there:.4f} ")
             if self._width >= WIDE:
-                text.append(self._pen.sparkline(past, cells, scale) + " ", style="dim")
+                text.append(self._formatter.sparkline(past, cells, scale) + " ", style="dim")
             text.append(f"{ahead:+.4f}", style="green" if ahead < 0 else "red")
         return text
 
@@ -160,10 +196,18 @@ class Frame:
     def _proposing(self) -> Text:
         if self._state.asked:
             method, since = self._state.asked
-            return Text.assemble(("next  ", "bold"), self._pen.line(f"{method} is proposing"), f"  {duration(self._now - since)}")
+            return Text.assemble(
+                ("next  ", "bold"),
+                self._formatter.line(f"{method} is proposing"),
+                f"  {duration(self._now - since)}",
+            )
         if self._state.waiting:
-            more = f" (and {len(self._state.waiting) - 1} more)" if len(self._state.waiting) > 1 else ""
-            hypothesis = self._pen.line(self._state.waiting[0].hypothesis)
+            more = (
+                f" (and {len(self._state.waiting) - 1} more)"
+                if len(self._state.waiting) > 1
+                else ""
+            )
+            hypothesis = self._formatter.line(self._state.waiting[0].hypothesis)
             return Text.assemble(("next  ", "bold"), hypothesis, (more, "dim"))
         return Text.assemble(("next  ", "bold"), ("nothing yet", "dim"))
 
@@ -174,7 +218,9 @@ class Frame:
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         for justify in ("right", "left", "right", "right", "right"):
             grid.add_column(justify=justify, no_wrap=True)
-        grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis" if not self._pen.ascii_only else "crop")
+        grid.add_column(
+            ratio=1, no_wrap=True, overflow="ellipsis" if not self._formatter.ascii_only else "crop"
+        )
         for trial in last:
             grid.add_row(*self._verdict(trial))
         for _ in range(rows - len(last)):
@@ -182,14 +228,17 @@ class Frame:
         return grid
 
     def _verdict(self, trial: Trial) -> tuple[Text, ...]:
-        said = Text(self._pen.line(trial.proposal.hypothesis), style="dim" if trial.status == "discard" else "")
+        said = Text(
+            self._formatter.line(trial.proposal.hypothesis),
+            style="dim" if trial.status == "discard" else "",
+        )
         if self._width >= WIDE:
-            said.append("  " + self._pen.line(trial.reason), style="dim")
+            said.append("  " + self._formatter.line(trial.reason), style="dim")
         return (
             Text(f"#{trial.number}"),
-            self._pen.status(trial.status),
+            self._formatter.status(trial.status),
             Text(bpb(trial.value), style=STYLES[trial.status] if trial.status == "keep" else ""),
-            self._pen.delta(trial.delta),
+            self._formatter.delta(trial.delta),
             Text(duration(trial.result.seconds) if trial.result else "", style="dim"),
             said,
         )
@@ -215,8 +264,15 @@ class Frame:
             return Text.assemble(("best  ", "bold"), ("none yet", "dim"))
         if best.number == baseline.number:
             return Text.assemble(
-                ("best  ", "bold"), self._pen.line(f"{bpb(best.value)} – the baseline: nothing has beaten it yet")
+                ("best  ", "bold"),
+                self._formatter.line(
+                    f"{bpb(best.value)} – the baseline: nothing has beaten it yet"
+                ),
             )
         score = (f"{bpb(best.value)} ", "bold green" if best.status != "baseline" else "")
         gain = f"{best.value - baseline.value:+.6f} vs baseline"
-        return Text.assemble(("best  ", "bold"), score, self._joined(f"by #{best.number}", gain, best.proposal.hypothesis))
+        return Text.assemble(
+            ("best  ", "bold"),
+            score,
+            self._joined(f"by #{best.number}", gain, best.proposal.hypothesis),
+        )

@@ -7,8 +7,8 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from agent.display.pen import bpb, duration, pen_for
-from agent.events import (
+from agent.display.format import bpb, duration, formatter_for
+from agent.records.events import (
     Event,
     Judged,
     Note,
@@ -20,7 +20,7 @@ from agent.events import (
     Scoring,
     TrialStarted,
 )
-from agent.records import Trial
+from agent.records.results import Trial
 
 # A night of lines must stay readable: a training reports itself this often in its budget.
 MARKS = 4
@@ -30,13 +30,18 @@ class PlainDisplay:
     """Prints a line for each event, at once, with the time of day before it; of a training's progress, only each quarter."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._pen = console, pen_for(console)
+        self._console, self._formatter = console, formatter_for(console)
         self._marks: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         pass
 
     def handle(self, event: Event) -> None:
@@ -45,7 +50,7 @@ class PlainDisplay:
             self._marks[event.attempt.number] = 0
         if isinstance(event, Progress) and not self._passes_mark(event):
             return
-        line = self._pen.line(f"{time.strftime('%H:%M:%S')} {describe(event)}")
+        line = self._formatter.line(f"{time.strftime('%H:%M:%S')} {describe(event)}")
         self._console.print(Text(line), soft_wrap=True)
 
     def _passes_mark(self, event: Progress) -> bool:

@@ -7,91 +7,128 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agent.comparison import Measurement, afterwards
 from agent.display.claims import contradictions, flops_per_token
-from agent.display.pen import Pen, bpb, duration, memory, pen_for, proposer
-from agent.records import Attempt, Change, Claim, Proposal, Provenance, Result, Trial, Value
+from agent.display.format import Formatter, bpb, duration, formatter_for, memory, proposer
+from agent.judge.comparison import Measurement, afterwards
+from agent.records.proposals import Proposal, Provenance, Value
+from agent.records.results import Attempt, Change, Claim, Result, Trial
 
 CURVE_CELLS = 40
 FACTS = 12
 
 
 def trial_page(
-    trial: Trial, diff: str, log: str | None, console: Console, incumbent: Trial | None = None, again: Sequence[Measurement] = ()
+    trial: Trial,
+    diff: str,
+    log: str | None,
+    console: Console,
+    incumbent: Trial | None = None,
+    again: Sequence[Measurement] = (),
 ) -> RenderableType:
     """Everything the ledger knows of `trial`; `diff` is its attempt against its parent, `log` its log's path here.
 
     incumbent: what it was compared with, to hold the claim against. again: what was measured afterwards.
     """
-    pen = pen_for(console)
+    formatter = formatter_for(console)
     return Group(
-        _title(trial, pen), Text(""), _claim(trial.proposal, _changes(trial.changes, pen), pen), Text(""),
-        *_denied(trial, incumbent, pen), *_rationale(trial.proposal, pen), _facts(trial, log, again, pen), Text(""),
-        _edits(trial.proposal, pen) if trial.status == "refused" else diff_view(diff, console),
-    )  # fmt: skip
+        _title(trial, formatter),
+        Text(""),
+        _claim(trial.proposal, _changes(trial.changes, formatter), formatter),
+        Text(""),
+        *_denied(trial, incumbent, formatter),
+        *_rationale(trial.proposal, formatter),
+        _facts(trial, log, again, formatter),
+        Text(""),
+        _edits(trial.proposal, formatter)
+        if trial.status == "refused"
+        else diff_view(diff, console),
+    )
 
 
 def attempt_page(attempt: Attempt, diff: str, console: Console) -> RenderableType:
     """What there is to know of an attempt that has no verdict yet."""
-    pen = pen_for(console)
-    facts = Text(f"proposed by  {pen.line(provenance(attempt.proposal.by))}\nattempt      {attempt.commit}")
+    formatter = formatter_for(console)
+    facts = Text(
+        f"proposed by  {formatter.line(provenance(attempt.proposal.by))}\nattempt      {attempt.commit}"
+    )
     return Group(
-        Text.assemble((f"#{attempt.number} ", "bold"), "no verdict yet"), Text(""),
-        _claim(attempt.proposal, Text("as the diff says"), pen), Text(""),
-        *_rationale(attempt.proposal, pen), facts, Text(""), diff_view(diff, console),
-    )  # fmt: skip
+        Text.assemble((f"#{attempt.number} ", "bold"), "no verdict yet"),
+        Text(""),
+        _claim(attempt.proposal, Text("as the diff says"), formatter),
+        Text(""),
+        *_rationale(attempt.proposal, formatter),
+        facts,
+        Text(""),
+        diff_view(diff, console),
+    )
 
 
 def diff_view(diff: str, console: Console) -> RenderableType:
     """A diff, coloured where the terminal has colours."""
-    pen = pen_for(console)
-    text = pen.block(diff).strip("\n")
+    formatter = formatter_for(console)
+    text = formatter.block(diff).strip("\n")
     if not text:
         return Text("no difference", style="dim")
-    return Text(text) if pen.plain else Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+    return (
+        Text(text)
+        if formatter.plain
+        else Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+    )
 
 
 def verdict_view(trial: Trial, console: Console) -> RenderableType:
     """A trial in two lines, to stand above its diff."""
-    pen = pen_for(console)
-    return Group(_title(trial, pen), Text(f"  {pen.line(trial.proposal.hypothesis)}  [{pen.line(trial.reason)}]"))
+    formatter = formatter_for(console)
+    return Group(
+        _title(trial, formatter),
+        Text(f"  {formatter.line(trial.proposal.hypothesis)}  [{formatter.line(trial.reason)}]"),
+    )
 
 
-def _title(trial: Trial, pen: Pen) -> Text:
-    text = Text.assemble((f"#{trial.number} ", "bold"), pen.status(trial.status))
+def _title(trial: Trial, formatter: Formatter) -> Text:
+    text = Text.assemble((f"#{trial.number} ", "bold"), formatter.status(trial.status))
     if trial.value is not None:
         text.append(f"  {bpb(trial.value)} val_bpb", style="bold")
     if trial.delta is not None:
-        text.append("  ").append(pen.delta(trial.delta)).append(" against the incumbent")
+        text.append("  ").append(formatter.delta(trial.delta)).append(" against the incumbent")
     return text
 
 
-def _claim(proposal: Proposal, changed: Text, pen: Pen) -> RenderableType:
-    claim = Text(pen.line(proposal.hypothesis))
-    if pen.plain:
-        return Group(Text.assemble("claimed  ", claim), *(Text.assemble("changed  ", line) for line in changed.split()))
+def _claim(proposal: Proposal, changed: Text, formatter: Formatter) -> RenderableType:
+    claim = Text(formatter.line(proposal.hypothesis))
+    if formatter.plain:
+        return Group(
+            Text.assemble("claimed  ", claim),
+            *(Text.assemble("changed  ", line) for line in changed.split()),
+        )
     grid = Table.grid(padding=(0, 3, 0, 0), expand=True)
     grid.add_column(ratio=1)
     grid.add_column(ratio=1)
-    grid.add_row(Text("claimed by the proposer", style="dim"), Text("changed, as read from the file", style="dim"))
+    grid.add_row(
+        Text("claimed by the proposer", style="dim"),
+        Text("changed, as read from the file", style="dim"),
+    )
     grid.add_row(claim, changed)
     return grid
 
 
-def _denied(trial: Trial, incumbent: Trial | None, pen: Pen) -> Iterator[Text]:
+def _denied(trial: Trial, incumbent: Trial | None, formatter: Formatter) -> Iterator[Text]:
     """Where the record contradicts the claim."""
     found = contradictions(trial, incumbent)
-    yield from (Text(f"contradicted  {pen.line(line)}", style="bold red") for line in found)
+    yield from (Text(f"contradicted  {formatter.line(line)}", style="bold red") for line in found)
     if found:
         yield Text("")
 
 
-def _changes(changes: tuple[Change, ...], pen: Pen) -> Text:
+def _changes(changes: tuple[Change, ...], formatter: Formatter) -> Text:
     if not changes:
         return Text("no constant")
-    arrow = pen.line("→")
-    said = (f"{change.name} {written(change.before)} {arrow} {written(change.after)}" for change in changes)
-    return Text("\n").join(Text(pen.line(line)) for line in said)
+    arrow = formatter.line("→")
+    said = (
+        f"{change.name} {written(change.before)} {arrow} {written(change.after)}"
+        for change in changes
+    )
+    return Text("\n").join(Text(formatter.line(line)) for line in said)
 
 
 def written(value: Value | None) -> str:
@@ -99,36 +136,49 @@ def written(value: Value | None) -> str:
     return "(none)" if value is None else repr(value)
 
 
-def _rationale(proposal: Proposal, pen: Pen) -> Iterator[Text]:
+def _rationale(proposal: Proposal, formatter: Formatter) -> Iterator[Text]:
     if proposal.rationale.strip():
-        yield Text(pen.block(proposal.rationale.strip()), style="italic")
+        yield Text(formatter.block(proposal.rationale.strip()), style="italic")
         yield Text("")
 
 
-def _edits(proposal: Proposal, pen: Pen) -> Text:
+def _edits(proposal: Proposal, formatter: Formatter) -> Text:
     """The edits as proposed: all there is to see of a proposal that never became a file."""
     text = Text()
     for edit in proposal.edits:
         text.append(f"{edit.kind}\n", style="bold")
         for name, value in edit.model_dump(exclude={"kind"}, exclude_none=True).items():
-            lines = pen.block(str(value)).strip("\n").split("\n")
-            text.append(f"  {name}: " + "\n    ".join(lines if len(lines) == 1 else ["", *lines]) + "\n")
+            lines = formatter.block(str(value)).strip("\n").split("\n")
+            text.append(
+                f"  {name}: " + "\n    ".join(lines if len(lines) == 1 else ["", *lines]) + "\n"
+            )
     return text if proposal.edits else Text("no edits", style="dim")
 
 
-def _facts(trial: Trial, log: str | None, again: Sequence[Measurement], pen: Pen) -> RenderableType:
+def _facts(
+    trial: Trial, log: str | None, again: Sequence[Measurement], formatter: Formatter
+) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
     lines = [("reason", trial.reason), *(_elsewhere(trial.claim) if trial.claim else ())]
     lines += list(_compared(trial))
     lines += afterwards(again, trial.number)
-    lines += list(measured(trial.result, pen)) if trial.result else []
-    lines += [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")] if (flops := flops_per_token(trial)) else []
+    lines += list(measured(trial.result, formatter)) if trial.result else []
+    lines += (
+        [("compute", f"{flops:,.0f} FLOPs a token (6 x parameters)")]
+        if (flops := flops_per_token(trial))
+        else []
+    )
     lines += [("proposed by", provenance(trial.proposal.by))]
-    lines += [("judged", trial.at), ("attempt", trial.attempt), ("verdict", trial.verdict), ("log", log or "not on this machine")]
-    lines = [(name, pen.line(said)) for name, said in lines if said]
-    if pen.plain:
+    lines += [
+        ("judged", trial.at),
+        ("attempt", trial.attempt),
+        ("verdict", trial.verdict),
+        ("log", log or "not on this machine"),
+    ]
+    lines = [(name, formatter.line(said)) for name, said in lines if said]
+    if formatter.plain:
         return Text("\n".join(f"{name:<12} {said}" for name, said in lines))
     for line in lines:
         grid.add_row(*map(Text, line))
@@ -156,20 +206,32 @@ def _compared(trial: Trial) -> Iterator[tuple[str, str]]:
         yield "charge", f"{trial.charge:.6f} of what simplifications may cost"
 
 
-def measured(result: Result, pen: Pen) -> Iterator[tuple[str, str]]:
+def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
     """What was measured, as names and words; those that are empty are not known."""
     for score in result.scores:
         clock = f"  {score.clock:,.0f} MHz" if score.clock is not None else ""
         heat = f"  {score.celsius:.0f} C" if score.celsius is not None else ""
         cut = "  ended at its deadline" if score.cut else ""
-        yield "score", f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}{clock}{heat}{cut}"
+        yield (
+            "score",
+            f"{bpb(score.value)}  seed {score.seed}  {score.role}  {score.kind}{clock}{heat}{cut}",
+        )
     if result.recheck:
         audit = "with the full audit" if result.scores[0].kind == "sealed" else "without an audit"
-        yield "rechecked", f"an implausible score, measured again under a fresh seed, {audit}: {result.recheck}"
+        yield (
+            "rechecked",
+            f"an implausible score, measured again under a fresh seed, {audit}: {result.recheck}",
+        )
     if result.curve:
         first, last = result.curve[0], result.curve[-1]
-        yield "loss", f"{pen.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}"
-    yield "time", f"{duration(result.seconds)} of training, {duration(result.score_seconds)} of scoring"
+        yield (
+            "loss",
+            f"{formatter.sparkline(result.curve, CURVE_CELLS)}  {first[1]:.4f} to {last[1]:.4f}",
+        )
+    yield (
+        "time",
+        f"{duration(result.seconds)} of training, {duration(result.score_seconds)} of scoring",
+    )
     yield "memory", memory(result.peak_memory_mb)
     yield "parameters", f"{result.parameters:,}" if result.parameters is not None else ""
     yield "sandbox", f"tier {result.tier}" if result.tier else ""
@@ -188,7 +250,9 @@ def provenance(by: Provenance) -> str:
     if by.repairs is not None:
         parts.append(f"to mend #{by.repairs}")
     if by.asked:
-        parts.append(f"asked to be {by.asked}" if by.asked.kind == "bolder" else f"asked to {by.asked}")
+        parts.append(
+            f"asked to be {by.asked}" if by.asked.kind == "bolder" else f"asked to {by.asked}"
+        )
     if by.origin == "llm":
         parts.append(f"${by.cost:.4f}" if by.cost is not None else "price not known")
     return ", ".join([*parts, duration(by.seconds)] if by.seconds >= 1 else parts)

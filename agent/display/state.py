@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agent.events import (
+from agent.records.events import (
     Event,
     Judged,
     Note,
@@ -15,8 +15,9 @@ from agent.events import (
     Scoring,
     TrialStarted,
 )
-from agent.records import Attempt, Proposal, Trial, on_newest_data
-from sandbox.budget import Budget
+from agent.records.proposals import Proposal
+from agent.records.results import Attempt, Trial, on_newest_data
+from sandbox.ground.budget import Budget
 
 # Longer than the steps of any budget worth running here take: a training that says nothing for this long is worth a word.
 SILENCE_SECONDS = 15.0
@@ -53,7 +54,11 @@ class Running:
         rate = self._rate()
         if self.scoring_since is not None:
             return 1.0
-        return min(1.0, self.reported + rate * (now - self.heard)) if rate and self.curve else self.reported
+        return (
+            min(1.0, self.reported + rate * (now - self.heard))
+            if rate and self.curve
+            else self.reported
+        )
 
     def left(self, now: float) -> float | None:
         """Seconds of training that are left; None while nobody can know."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from agent.records import Trial
-from agent.suspicion import Rejection, approved_by
+from agent.judge.suspicion import Rejection, approved_by
+from agent.records.results import Trial
 
 
 def fate_of(number: int, trials: Sequence[Trial], rejections: Sequence[Rejection]) -> str:
     """One line on the suspect `number`."""
     for rejection in rejections:
         if rejection.number == number:
-            return f"rejected {rejection.at}" + (f": {rejection.because}" if rejection.because else "")
+            return f"rejected {rejection.at}" + (
+                f": {rejection.because}" if rejection.because else ""
+            )
     for trial in trials:
         if approved_by(trial.proposal) == number:
             return f"approved: tried again as #{trial.number}, {trial.status}"

@@ -5,7 +5,7 @@ import re
 
 from agent.edit.piece import Piece, read_piece
 from agent.edit.source import Source, is_definition, refuse
-from agent.records import AddImport, Refused
+from agent.records.edits import AddImport, Refused
 
 _MUST_LEAD = re.compile(r"#!|#.*coding[:=]")
 
@@ -15,7 +15,9 @@ def add_import(source: Source, edit: AddImport) -> str | Refused:
     piece = read_piece(edit.code, "code")
     if isinstance(piece, Refused):
         return piece
-    if not piece.tree.body or not all(isinstance(node, ast.Import | ast.ImportFrom) for node in piece.tree.body):
+    if not piece.tree.body or not all(
+        isinstance(node, ast.Import | ast.ImportFrom) for node in piece.tree.body
+    ):
         return refuse("syntax", "`code` is not an import statement", edit.code)
     if _imported(piece.tree.body) <= _imported(source.tree.body):
         return source.mark + source.text
@@ -39,7 +41,11 @@ def _is_future(node: ast.stmt) -> bool:
 
 
 def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _anchor(source: Source, future: bool) -> ast.stmt | None:
@@ -72,7 +78,9 @@ def _first(source: Source, piece: Piece) -> str:
     limit = source.tree.body[0].lineno if source.tree.body else lines
     while line < limit and source.lines(line, line).startswith("#"):
         line += 1
-    if line == limit and not any(_MUST_LEAD.match(source.lines(n, n)) for n in range(1, min(line, 3))):
+    if line == limit and not any(
+        _MUST_LEAD.match(source.lines(n, n)) for n in range(1, min(line, 3))
+    ):
         line = 1
     at = source.line_start(line)
     return source.splice(at, at, piece.indented("", source))

@@ -11,7 +11,7 @@ from agent.edit.replace_statements import replace_statements
 from agent.edit.rewrite_file import rewrite_file
 from agent.edit.set_constant import set_constant
 from agent.edit.source import Source, read, refuse
-from agent.records import (
+from agent.records.edits import (
     AddImport,
     DeleteDefinition,
     Edit,
@@ -22,7 +22,7 @@ from agent.records import (
     RewriteFile,
     SetConstant,
 )
-from sandbox.record import Record
+from sandbox.ground.record import Record
 
 _VERBS: dict[type[Edit], Callable[[Source, Any], str | Refused]] = {
     SetConstant: set_constant,

@@ -45,7 +45,10 @@ class Chunk:
         names = frozenset(name for node in self.nodes for name in bound_names(node))
         if names:
             return names
-        return (type(self.node), self.text.partition("\n")[0] if hasattr(self.node, "body") else self.text)
+        return (
+            type(self.node),
+            self.text.partition("\n")[0] if hasattr(self.node, "body") else self.text,
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,12 @@ def chunks(source: Source, body: list[ast.stmt]) -> list[Chunk]:
 
 
 def _lead(source: Source, line: int, floor: int) -> int:
-    while line > floor and source.lines(line - 1, line - 1).lstrip(" \t\f")[:1] in ("#", "\r", "\n", ""):
+    while line > floor and source.lines(line - 1, line - 1).lstrip(" \t\f")[:1] in (
+        "#",
+        "\r",
+        "\n",
+        "",
+    ):
         line -= 1
     return line
 
@@ -94,8 +102,12 @@ def pair(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
         if tag == "equal":
             same_count = zip(range(i1, i2), range(j1, j2), strict=True)
-            yield from (Pairing(i, i + 1, j, j + 1) for i, j in same_count if old[i].whole != new[j].whole)
-        elif tag == "replace" and all(is_definition(chunk.node) for chunk in (*old[i1:i2], *new[j1:j2])):
+            yield from (
+                Pairing(i, i + 1, j, j + 1) for i, j in same_count if old[i].whole != new[j].whole
+            )
+        elif tag == "replace" and all(
+            is_definition(chunk.node) for chunk in (*old[i1:i2], *new[j1:j2])
+        ):
             yield from (Pairing(i, i + 1, j1, j1) for i in range(i1, i2))
             yield from (Pairing(i2, i2, j, j + 1) for j in range(j1, j2))
         elif tag == "replace":

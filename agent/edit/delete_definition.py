@@ -2,7 +2,7 @@
 
 from agent.edit.replace_definition import definition_span
 from agent.edit.source import Source, first_line
-from agent.records import DeleteDefinition, Refused
+from agent.records.edits import DeleteDefinition, Refused
 
 
 def delete_definition(source: Source, edit: DeleteDefinition) -> str | Refused:
@@ -13,7 +13,11 @@ def delete_definition(source: Source, edit: DeleteDefinition) -> str | Refused:
     _, end = definition_span(source, place.node)
     if len(place.block.body) == 1 and place.block.owner:
         start = source.line_start(first_line(place.node))
-        tail = "" if end == len(source.text) and not source.text.endswith(("\n", "\r")) else source.newline
+        tail = (
+            ""
+            if end == len(source.text) and not source.text.endswith(("\n", "\r"))
+            else source.newline
+        )
         return source.splice(start, end, source.indent_of(place.node) + "pass" + tail)
     index = place.block.body.index(place.node)
     return source.splice(_top(source, first_line(place.node), index == 0), end, "")

@@ -9,7 +9,7 @@ from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
 from agent.edit.set_constant import plain_names
 from agent.edit.source import Source, bodies, is_definition, read
-from agent.records import (
+from agent.records.edits import (
     AddImport,
     DeleteDefinition,
     Edit,
@@ -105,7 +105,11 @@ class _Level:
         """Where the old lines stand in the old text, and the new lines."""
         text = "".join(chunk.whole for chunk in self.new[p.j1 : p.j2])
         if p.i1 < p.i2:
-            return self.before.line_start(self.old[p.i1].lead), self.before.line_start(self.old[p.i2 - 1].last + 1), text
+            return (
+                self.before.line_start(self.old[p.i1].lead),
+                self.before.line_start(self.old[p.i2 - 1].last + 1),
+                text,
+            )
         if p.i1:
             at = self.before.line_start(self.old[p.i1 - 1].last + 1)
         else:
@@ -125,7 +129,9 @@ class _Level:
         scope = self._name(old) if is_definition(old) else self.scope
         edits: Edits = ()
         for one, two in reversed(pairs):
-            level = _Level(self.before, self.after, chunks(self.before, one), chunks(self.after, two), scope)
+            level = _Level(
+                self.before, self.after, chunks(self.before, one), chunks(self.after, two), scope
+            )
             if not isinstance(old, ast.ClassDef) and is_definition(old) and level.share > MAX_SHARE:
                 return None
             found = level.solve(current)
@@ -137,7 +143,11 @@ class _Level:
     @property
     def share(self) -> float:
         """How much of the block's old lines differ."""
-        changed = sum(self.old[i].last - self.old[i].first + 1 for p in pair(self.old, self.new) for i in range(p.i1, p.i2))
+        changed = sum(
+            self.old[i].last - self.old[i].first + 1
+            for p in pair(self.old, self.new)
+            for i in range(p.i1, p.i2)
+        )
         total = sum(chunk.last - chunk.first + 1 for chunk in self.old)
         return changed / total if total else 1.0
 
@@ -162,7 +172,11 @@ class _Level:
             yield (ReplaceDefinition(name=self._name(old.node), code=_dedented(new.text)),)
         elif not self.scope and len(old.nodes) == len(new.nodes):
             pairs = zip(old.nodes, new.nodes, strict=True)
-            constants = [_constant(self.after, a, b) for a, b in pairs if _says(self.before, a) != _says(self.after, b)]
+            constants = [
+                _constant(self.after, a, b)
+                for a, b in pairs
+                if _says(self.before, a) != _says(self.after, b)
+            ]
             edits = tuple(edit for edit in constants if edit)
             if edits and len(edits) == len(constants):
                 yield edits
@@ -207,7 +221,12 @@ def _says(source: Source, node: ast.stmt) -> str:
 def _constant(after: Source, old: ast.stmt, new: ast.stmt) -> SetConstant | None:
     """The edit that makes an assignment's value the new one; whether it is all that changed, making it will tell."""
     names = plain_names(old)
-    if len(names) != 1 or names != plain_names(new) or not isinstance(new, ast.Assign | ast.AnnAssign) or new.value is None:
+    if (
+        len(names) != 1
+        or names != plain_names(new)
+        or not isinstance(new, ast.Assign | ast.AnnAssign)
+        or new.value is None
+    ):
         return None
     value = new.value
     start = after.offset(value.lineno, value.col_offset)

@@ -28,5 +28,7 @@ def foreign_encoding(text: str) -> str | None:
 def _bytes_of(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a surrogate pair that stands for no byte, as a model may write it
+    except (
+        UnicodeEncodeError
+    ):  # half a surrogate pair that stands for no byte, as a model may write it
         return text.encode("utf-8", "surrogatepass")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from agent.edit.literal import evaluate
 from agent.edit.source import parse_tree
-from agent.records import Refused
+from agent.records.edits import Refused
 
 Mask = Callable[[ast.AST], bool]
 
@@ -61,9 +61,17 @@ def _literal(value: object) -> str:
 def _body(node: ast.AST) -> object:
     """The statements without the docstring."""
     body: object = getattr(node, "body", None)
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and isinstance(body, list) and body:
+    if (
+        isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and isinstance(body, list)
+        and body
+    ):
         first = body[0]
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
             return body[1:]
     return body
 
@@ -71,5 +79,6 @@ def _body(node: ast.AST) -> object:
 def _flat(tree: ast.AST) -> str:
     """For a tree too deep to recurse into: its nodes in ast's own order, level by level."""
     return "".join(
-        type(n).__name__ + repr([v for v in vars(n).values() if isinstance(v, str | int | float)]) for n in ast.walk(tree)
+        type(n).__name__ + repr([v for v in vars(n).values() if isinstance(v, str | int | float)])
+        for n in ast.walk(tree)
     )

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from agent.edit.fingerprint import Mask, fingerprint, normalised
 from agent.edit.set_constant import bound_names, module_statements
 from agent.edit.source import Source, read, refuse
-from agent.records import Refused
+from agent.records.edits import Refused
 
 SEED_NAME = re.compile(r"(^|_)seeds?($|_)|(^|_)random_state($|_)", re.IGNORECASE)
 SEED_CALLS = {
@@ -26,7 +26,12 @@ SEED_CALLS = {
 
 
 def guard(
-    old: str, new: str, *, tried: Collection[str] = (), protected: Collection[str] = (), required: Collection[str] = ()
+    old: str,
+    new: str,
+    *,
+    tried: Collection[str] = (),
+    protected: Collection[str] = (),
+    required: Collection[str] = (),
 ) -> Refused | None:
     """Why `new` must not be trained in place of `old`, or None. `tried` holds the fingerprints of earlier attempts.
 
@@ -44,24 +49,44 @@ def guard(
         if refused:
             return refused
         if normalised(before.tree, _seeding(before)) == normalised(after.tree, _seeding(after)):
-            return refuse("seed-only", "only the random seed would change", "a lucky seed is noise, not an improvement")
+            return refuse(
+                "seed-only",
+                "only the random seed would change",
+                "a lucky seed is noise, not an improvement",
+            )
     if mark in tried:
-        return refuse("already-tried", "an earlier trial ran the same program", "look in the history for how it scored")
+        return refuse(
+            "already-tried",
+            "an earlier trial ran the same program",
+            "look in the history for how it scored",
+        )
     return None
 
 
-def _protected(before: Source, after: Source, protected: Collection[str], required: Collection[str]) -> Refused | None:
+def _protected(
+    before: Source, after: Source, protected: Collection[str], required: Collection[str]
+) -> Refused | None:
     if not protected and not required:
         return None
     old, new = _bindings(before), _bindings(after)
     # Python reads names in this form, so the tree holds them in it, however the file or a setting writes them.
-    protected, required = ({unicodedata.normalize("NFKC", name) for name in names} for names in (protected, required))
+    protected, required = (
+        {unicodedata.normalize("NFKC", name) for name in names} for names in (protected, required)
+    )
     for name in sorted(protected):
         if old.get(name) != new.get(name):
-            return refuse("protected", f"{name} would change", "it belongs to how trials are measured; leave it as it is")
+            return refuse(
+                "protected",
+                f"{name} would change",
+                "it belongs to how trials are measured; leave it as it is",
+            )
     for name in sorted(required):
         if name in old and name not in new:
-            return refuse("protected", f"{name} would be gone", "the scorer needs it; change it, but keep its name and signature")
+            return refuse(
+                "protected",
+                f"{name} would be gone",
+                "the scorer needs it; change it, but keep its name and signature",
+            )
     return None
 
 
@@ -95,10 +120,14 @@ def _seeding(source: Source) -> Mask:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if SEED_NAME.search(name):
                 masked.add(id(value))
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if SEED_NAME.search(name):
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if (
+                SEED_NAME.search(name)
+            ):
                 masked.add(id(value))
             case ast.keyword(arg=str() as name, value=value) if SEED_NAME.search(name):
                 masked.add(id(value))
-            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args) if name in SEED_CALLS:
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args) if (
+                name in SEED_CALLS
+            ):
                 masked.update(map(id, args))
     return lambda node: id(node) in masked

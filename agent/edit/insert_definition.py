@@ -5,7 +5,7 @@ import ast
 from agent.edit.piece import Piece
 from agent.edit.replace_definition import definition_span, fitted, one_definition
 from agent.edit.source import Block, Definition, Source, is_definition, refuse
-from agent.records import InsertDefinition, Refused
+from agent.records.edits import InsertDefinition, Refused
 
 
 def insert_definition(source: Source, edit: InsertDefinition) -> str | Refused:
@@ -21,7 +21,10 @@ def insert_definition(source: Source, edit: InsertDefinition) -> str | Refused:
         if isinstance(place, Refused):
             return place
         block, after = place.block, place.node
-    if any(is_definition(node) and node.name == new.name for node in block.body) and not new.decorator_list:
+    if (
+        any(is_definition(node) and node.name == new.name for node in block.body)
+        and not new.decorator_list
+    ):
         return refuse("ambiguous", f"{new.name} is already defined there", "use replace_definition")
     return _behind(source, after, piece) if after else _alone(source, piece)
 
@@ -35,7 +38,9 @@ def _last(source: Source) -> ast.stmt | None:
     head: ast.stmt | None = None
     for node in top:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not docstring and not isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign):
+        if not docstring and not isinstance(
+            node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign
+        ):
             break
         head = node
     return head

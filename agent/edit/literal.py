@@ -8,10 +8,16 @@ from collections.abc import Callable
 Literal = bool | int | float | str
 _MAX_BITS = 4096
 _OPERATORS: dict[type[ast.operator], Callable[[Literal, Literal], Literal]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
 
 
 def evaluate(node: ast.expr) -> Literal | None:
@@ -27,7 +33,9 @@ def _evaluated(node: ast.expr) -> Literal | None:
         case ast.Constant(value=bool() as value):
             return value
         case ast.Constant(value=str() as value):
-            return value if value.encode(errors="replace").decode() == value else None  # half a surrogate pair is in no record
+            return (
+                value if value.encode(errors="replace").decode() == value else None
+            )  # half a surrogate pair is in no record
         case ast.Constant(value=int() as value):
             return value if value.bit_length() <= _MAX_BITS else None
         case ast.Constant(value=float() as value):
@@ -60,4 +68,8 @@ def _arithmetic(left: Literal | None, op: ast.operator, right: Literal | None) -
         return None
     if isinstance(value, complex) or (isinstance(value, int) and value.bit_length() > _MAX_BITS):
         return None
-    return value if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)) else None
+    return (
+        value
+        if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        else None
+    )

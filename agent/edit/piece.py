@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from agent.edit.source import Source, parse_tree, refuse, too_deep
-from agent.records import Refused
+from agent.records.edits import Refused
 
 _WRAP = "if 1:\n"
 
@@ -23,17 +23,29 @@ class Piece:
     @property
     def inline(self) -> bool:
         """Whether it is one line of simple statements, fit for a place between semicolons."""
-        return len(self.module.body) == 1 and self.text.count("\n") == 1 and "#" not in self.text and not _compound(self.tree)
+        return (
+            len(self.module.body) == 1
+            and self.text.count("\n") == 1
+            and "#" not in self.text
+            and not _compound(self.tree)
+        )
 
     def indented(self, indent: str, source: Source) -> str:
         """The code at `indent`, in the file's step of indentation and its line breaks; what is inside strings stays."""
         module = self.module
         if not module.body:
-            text = "".join(indent + line if line.strip() else line for line in self.text.splitlines(keepends=True))
+            text = "".join(
+                indent + line if line.strip() else line
+                for line in self.text.splitlines(keepends=True)
+            )
         elif indent:
             module = cst.ensure_type(module.visit(_BareBlankLines()), cst.Module)
-            block = cst.IndentedBlock(body=_with_header(module), footer=module.footer, indent=indent)
-            wrapped = cst.Module(body=[cst.If(test=cst.Name("_"), body=block)], default_indent=source.unit)
+            block = cst.IndentedBlock(
+                body=_with_header(module), footer=module.footer, indent=indent
+            )
+            wrapped = cst.Module(
+                body=[cst.If(test=cst.Name("_"), body=block)], default_indent=source.unit
+            )
             text = wrapped.code.partition("\n")[2]
         else:
             same = module.default_indent == source.unit
@@ -59,7 +71,9 @@ def read_piece(code: str, what: str) -> Piece | Refused:
         wrapped = isinstance(inner, ast.Module) and len(inner.body) == 1
         tree = inner if wrapped else tree
     if isinstance(tree, Refused):
-        return refuse("syntax", f"`{what}`: {tree.where}", tree.hint or "whole statements are needed")
+        return refuse(
+            "syntax", f"`{what}`: {tree.where}", tree.hint or "whole statements are needed"
+        )
     if too_deep(tree, code):
         return refuse("syntax", f"`{what}` is nested too deeply")
     try:
@@ -76,7 +90,9 @@ def _piece(code: str, wrapped: bool) -> Piece:
         branch = cst.ensure_type(module.body[0], cst.If)
         block = cst.ensure_type(branch.body, cst.IndentedBlock)
         step = _step(block, module.default_indent)
-        module = cst.Module(body=list(block.body), footer=[*block.footer, *module.footer], default_indent=step)  # type: ignore[arg-type]
+        footer = [*block.footer, *module.footer]
+        body = list(block.body)
+        module = cst.Module(body=body, footer=footer, default_indent=step)  # type: ignore[arg-type]
         code = module.code
     tree = parse_tree(code)
     if isinstance(tree, Refused):

@@ -4,7 +4,7 @@ import ast
 
 from agent.edit.piece import Piece, read_piece
 from agent.edit.source import Definition, Source, first_line, is_definition, refuse
-from agent.records import Refused, ReplaceDefinition
+from agent.records.edits import Refused, ReplaceDefinition
 
 
 def replace_definition(source: Source, edit: ReplaceDefinition) -> str | Refused:
@@ -28,13 +28,19 @@ def one_definition(code: str) -> tuple[Piece, Definition] | Refused:
     body = piece.tree.body
     if len(body) != 1 or not is_definition(body[0]):
         kinds = ", ".join(type(node).__name__ for node in body[:5])
-        return refuse("syntax", f"`code` is not exactly one function or class: {kinds or 'empty'}", "one edit a definition")
+        return refuse(
+            "syntax",
+            f"`code` is not exactly one function or class: {kinds or 'empty'}",
+            "one edit a definition",
+        )
     return piece, body[0]
 
 
 def definition_span(source: Source, node: ast.stmt) -> tuple[int, int]:
     """The whole lines of a statement that shares none: from its first decorator to behind its last line break."""
-    return source.line_start(first_line(node)), source.line_start((node.end_lineno or node.lineno) + 1)
+    return source.line_start(first_line(node)), source.line_start(
+        (node.end_lineno or node.lineno) + 1
+    )
 
 
 def fitted(text: str, source: Source, start: int, end: int) -> str:

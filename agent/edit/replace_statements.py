@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agent.edit.piece import Piece, read_piece
 from agent.edit.replace_definition import fitted
 from agent.edit.source import Block, Source, first_line, refuse
-from agent.records import Refused, ReplaceStatements
+from agent.records.edits import Refused, ReplaceStatements
 
 SAID_LINES = 3
 
@@ -45,11 +45,17 @@ def replace_statements(source: Source, edit: ReplaceStatements) -> str | Refused
         return blocks
     found = [run for block in blocks for run in _runs(block, old.tree.body)]
     if not found:
-        return refuse("unknown-name", "no statements read `old`", f"the nearest are: {_nearest(source, blocks, old)}")
+        return refuse(
+            "unknown-name",
+            "no statements read `old`",
+            f"the nearest are: {_nearest(source, blocks, old)}",
+        )
     if len(found) > 1:
         lines = ", ".join(str(first_line(run.nodes[0])) for run in found)
         return refuse(
-            "ambiguous", f"{len(found)} runs of statements read `old`", f"on lines {lines}; take more lines, or `within`"
+            "ambiguous",
+            f"{len(found)} runs of statements read `old`",
+            f"on lines {lines}; take more lines, or `within`",
         )
     return _replaced(source, found[0], new)
 
@@ -69,7 +75,10 @@ def _runs(block: Block, wanted: list[ast.stmt]) -> list[Run]:
     return [
         Run(block, start, start + size)
         for start in range(len(block.body) - size + 1)
-        if all(same(have, want) for have, want in zip(block.body[start : start + size], wanted, strict=True))
+        if all(
+            same(have, want)
+            for have, want in zip(block.body[start : start + size], wanted, strict=True)
+        )
     ]
 
 
@@ -78,7 +87,11 @@ def same(one: object, two: object) -> bool:
     if type(one) is not type(two):
         return False
     if isinstance(one, ast.AST):
-        return all(same(getattr(one, field, None), getattr(two, field, None)) for field in one._fields if field != "kind")
+        return all(
+            same(getattr(one, field, None), getattr(two, field, None))
+            for field in one._fields
+            if field != "kind"
+        )
     if isinstance(one, list) and isinstance(two, list):
         return len(one) == len(two) and all(map(same, one, two))
     return repr(one) == repr(two) if isinstance(one, float | complex) else one == two
@@ -86,9 +99,14 @@ def same(one: object, two: object) -> bool:
 
 def _nearest(source: Source, blocks: list[Block], old: Piece) -> str:
     """The statements that look most like the first of `old`, as they stand in the file."""
-    lines = [source.lines(n := first_line(node), n).strip() for block in blocks for node in block.body]
+    lines = [
+        source.lines(n := first_line(node), n).strip() for block in blocks for node in block.body
+    ]
     first = old.text.strip().partition("\n")[0]
-    return " / ".join(difflib.get_close_matches(first, lines, n=SAID_LINES, cutoff=0.3)) or "none alike"
+    return (
+        " / ".join(difflib.get_close_matches(first, lines, n=SAID_LINES, cutoff=0.3))
+        or "none alike"
+    )
 
 
 def _replaced(source: Source, run: Run, new: Piece) -> str:
@@ -122,10 +140,17 @@ def _unfolded(source: Source, run: Run, new: Piece, opens: bool, rest: str) -> s
     indent = source.indent_of(first)
     folded = run.block.owner is not None and source.shares_line(run.block.body[0])
     inner = indent + source.unit if folded else indent
-    if folded and run.start:  # the statements in front, in the header's line, need lines of their own too
+    if (
+        folded and run.start
+    ):  # the statements in front, in the header's line, need lines of their own too
         opening = source.start(run.block.body[0])
         begin = source.line_start(first_line(first))
-        head = source.text[begin:opening].rstrip() + source.newline + inner + source.text[opening : source.start(first)]
+        head = (
+            source.text[begin:opening].rstrip()
+            + source.newline
+            + inner
+            + source.text[opening : source.start(first)]
+        )
     text = "" if opens else head.rstrip(" \t;") + source.newline
     text += new.indented(inner, source)
     if rest:

@@ -3,7 +3,7 @@
 import libcst as cst
 
 from agent.edit.source import Source, read, refuse, too_deep
-from agent.records import Refused, RewriteFile
+from agent.records.edits import Refused, RewriteFile
 
 
 def rewrite_file(edit: RewriteFile) -> Source | Refused:

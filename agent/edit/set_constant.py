@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from agent.edit.source import Source, parse_tree, refuse, too_deep, unknown
-from agent.records import Refused, SetConstant
+from agent.records.edits import Refused, SetConstant
 
 Assignment = ast.Assign | ast.AnnAssign
 
@@ -18,10 +18,18 @@ def set_constant(source: Source, edit: SetConstant) -> str | Refused:
         return value
     found = [node for node in module_statements(source) if edit.name in bound_names(node)]
     if not found:
-        return unknown("constant", edit.name, (name for node in module_statements(source) for name in bound_names(node)))
+        return unknown(
+            "constant",
+            edit.name,
+            (name for node in module_statements(source) for name in bound_names(node)),
+        )
     if len(found) > 1:
         lines = ", ".join(str(node.lineno) for node in found)
-        return refuse("ambiguous", f"{edit.name} is assigned {len(found)} times", f"on lines {lines}; use replace_statements")
+        return refuse(
+            "ambiguous",
+            f"{edit.name} is assigned {len(found)} times",
+            f"on lines {lines}; use replace_statements",
+        )
     node = found[0]
     if not isinstance(node, Assignment) or edit.name not in plain_names(node):
         hint = f"line {node.lineno} does not simply assign it; use replace_statements"
@@ -48,7 +56,12 @@ def bound_names(node: ast.stmt) -> set[str]:
     """The names that an assignment of any form gives a value."""
     match node:
         case ast.Assign(targets=targets):
-            return {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name) and _stored(part)}
+            return {
+                part.id
+                for target in targets
+                for part in ast.walk(target)
+                if isinstance(part, ast.Name) and _stored(part)
+            }
         case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
             return {name}
         case _:
@@ -100,7 +113,9 @@ def _assigned(statement: str, name: str, value: cst.BaseExpression, newline: str
 
 
 def _chain(node: cst.Assign, name: str, value: cst.BaseExpression) -> list[cst.BaseSmallStatement]:
-    others = [t for t in node.targets if not (isinstance(t.target, cst.Name) and t.target.value == name)]
+    others = [
+        t for t in node.targets if not (isinstance(t.target, cst.Name) and t.target.value == name)
+    ]
     if not others:
         return [node.with_changes(value=_in_parentheses(node.value, value))]
     own = cst.Assign(targets=[cst.AssignTarget(cst.Name(name))], value=value)

@@ -3,7 +3,7 @@
 import ast
 
 from agent.edit.source import parse_tree
-from agent.records import Refused
+from agent.records.edits import Refused
 
 
 def code_lines(source: str) -> int:
@@ -12,7 +12,11 @@ def code_lines(source: str) -> int:
     if isinstance(tree, Refused):
         return 0
     homes = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    texts = [ast.get_docstring(node, clean=False) or "" for node in ast.walk(tree) if isinstance(node, homes)]
+    texts = [
+        ast.get_docstring(node, clean=False) or ""
+        for node in ast.walk(tree)
+        if isinstance(node, homes)
+    ]
     docstrings = sum(len(text.splitlines()) for text in texts)
     try:
         lines = ast.unparse(tree).splitlines()

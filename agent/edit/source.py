@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TypeGuard
 
 from agent.edit.encoding import foreign_encoding
-from agent.records import RefusalReason, Refused
+from agent.records.edits import RefusalReason, Refused
 
 MAX_CHARACTERS = 2**20  # no train.py is larger; parsing more costs gigabytes
 MAX_DEPTH = 150  # of a piece's tree; libcst recurses natively, and a native stack that overflows takes the process along
@@ -26,8 +26,17 @@ MAX_SAID = 300  # characters of a refusal's `where` and `hint`
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Compound = (
-    Definition | ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.TryStar | ast.Match
-)  # fmt: skip
+    Definition
+    | ast.If
+    | ast.For
+    | ast.AsyncFor
+    | ast.While
+    | ast.With
+    | ast.AsyncWith
+    | ast.Try
+    | ast.TryStar
+    | ast.Match
+)
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _FILTERS = threading.Lock()
@@ -49,7 +58,11 @@ def unknown(what: str, name: str, valid: Iterable[str]) -> Refused:
     """`name` is not in the file; the hint has the nearest names that are."""
     names = sorted(name for name in set(valid) if len(name) <= MAX_NAME)
     near = difflib.get_close_matches(name[:MAX_NAME], names, n=3, cutoff=0.5) or names[:8]
-    return refuse("unknown-name", f"{what} {name}", f"there are: {', '.join(near)}" if near else f"the file has no {what}")
+    return refuse(
+        "unknown-name",
+        f"{what} {name}",
+        f"there are: {', '.join(near)}" if near else f"the file has no {what}",
+    )
 
 
 def parse_tree(text: str) -> ast.Module | Refused:
@@ -150,7 +163,11 @@ class Source:
     def unit(self) -> str:
         """One step of indentation, as the first indented block has it."""
         for block in self.blocks:
-            if isinstance(block.owner, ast.AST) and block.body and not self.shares_line(block.body[0]):
+            if (
+                isinstance(block.owner, ast.AST)
+                and block.body
+                and not self.shares_line(block.body[0])
+            ):
                 inner, outer = self.indent_of(block.body[0]), self.indent_of(block.owner)
                 if inner.startswith(outer) and inner != outer:
                     return inner[len(outer) :]
@@ -178,7 +195,11 @@ class Source:
             return unknown("definition", name, (place.name for place in self.definitions))
         if len(found) > 1:
             lines = ", ".join(str(first_line(place.node)) for place in found)
-            return refuse("ambiguous", f"{name} is defined {len(found)} times", f"on lines {lines}; use replace_statements")
+            return refuse(
+                "ambiguous",
+                f"{name} is defined {len(found)} times",
+                f"on lines {lines}; use replace_statements",
+            )
         return found[0]
 
     def offset(self, line: int, column: int) -> int:
@@ -225,7 +246,11 @@ class Source:
 def read(text: str) -> Source | Refused:
     """Parse a file; `syntax` where it does not parse, or where Python would decode it in another way than it is decoded here."""
     if len(text) <= MAX_CHARACTERS and (fault := foreign_encoding(text)):
-        return refuse("syntax", f"the file's encoding: {fault}", "write the file in UTF-8, without a coding comment")
+        return refuse(
+            "syntax",
+            f"the file's encoding: {fault}",
+            "write the file in UTF-8, without a coding comment",
+        )
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     tree = parse_tree(text[len(mark) :])
     if isinstance(tree, Refused):

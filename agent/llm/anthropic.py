@@ -27,14 +27,18 @@ class Anthropic:
 
     origin: Literal["llm"] = "llm"
 
-    def __init__(self, name: str, key: str, patience: Patience, base_url: str | None = None) -> None:
+    def __init__(
+        self, name: str, key: str, patience: Patience, base_url: str | None = None
+    ) -> None:
         self.name = name
         self._api = AnthropicApi(key, patience, base_url)
         self._thinking: _Thinking | None = None
 
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
-        return cost_of(self.name, PRICED_AS, fresh=0, write=request.tokens, output=request.max_output_tokens)
+        return cost_of(
+            self.name, PRICED_AS, fresh=0, write=request.tokens, output=request.max_output_tokens
+        )
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
@@ -73,9 +77,17 @@ class AnthropicApi:
             except anthropic.APIStatusError as error:
                 # An error event in a stream that began well comes with status 200: the server broke down under way.
                 status = error.status_code if error.status_code >= 400 else 529
-                raise fault_of(status, error.message, error.response.headers, PROVIDER, self._key) from None
-            except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:  # no connection, or not the API's JSON
-                raise Transient(tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)) from None
+                raise fault_of(
+                    status, error.message, error.response.headers, PROVIDER, self._key
+                ) from None
+            except (
+                anthropic.APIError,
+                httpx2.HTTPError,
+                ValueError,
+            ) as error:  # no connection, or not the API's JSON
+                raise Transient(
+                    tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)
+                ) from None
 
         return persist(PROVIDER, once, self._patience)
 
@@ -93,7 +105,12 @@ class AnthropicApi:
         return max(found, key=lambda model: (model.created_at, model.id)).id if found else None
 
     def _client(self) -> AsyncAnthropic:
-        return AsyncAnthropic(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+        return AsyncAnthropic(
+            api_key=self._key,
+            base_url=self._base_url,
+            max_retries=0,
+            timeout=self._patience.silence,
+        )
 
 
 async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
@@ -104,14 +121,22 @@ async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
         return "not"
     kinds = getattr(getattr(getattr(model, "capabilities", None), "thinking", None), "types", None)
     ways: tuple[_Thinking, ...] = ("adaptive", "enabled")
-    return next((way for way in ways if getattr(getattr(kinds, way, None), "supported", False)), "not")
+    return next(
+        (way for way in ways if getattr(getattr(kinds, way, None), "supported", False)), "not"
+    )
 
 
 def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, Any]:
     """The question on the wire. A model that thinks cannot be made to call a tool, only asked to: the rules ask it to."""
     *stable, last = request.blocks
-    content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [{"type": "text", "text": last}]
-    tool = {"name": request.tool.name, "description": request.tool.description, "input_schema": request.tool.parameters}
+    content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [
+        {"type": "text", "text": last}
+    ]
+    tool = {
+        "name": request.tool.name,
+        "description": request.tool.description,
+        "input_schema": request.tool.parameters,
+    }
     forced = {"type": "tool", "name": request.tool.name}
     arguments: dict[str, Any] = {
         "model": name,
@@ -146,11 +171,19 @@ def _reply(message: Message) -> Reply:
     called = [block.input for block in message.content if block.type == "tool_use"]
     return Reply(
         model=message.model,
-        text="".join(block.text for block in message.content if block.type == "text") or _silence(message.stop_reason),
+        text="".join(block.text for block in message.content if block.type == "text")
+        or _silence(message.stop_reason),
         arguments=called[0] if called and isinstance(called[0], dict) else None,
         cut_off=message.stop_reason in ("max_tokens", "model_context_window_exceeded"),
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,
         output_tokens=usage.output_tokens,
-        cost=cost_of(message.model, PRICED_AS, fresh=usage.input_tokens, output=usage.output_tokens, read=read, write=write),
+        cost=cost_of(
+            message.model,
+            PRICED_AS,
+            fresh=usage.input_tokens,
+            output=usage.output_tokens,
+            read=read,
+            write=write,
+        ),
     )

@@ -9,7 +9,7 @@ from agent.llm.keys import key_of
 from agent.llm.patience import Patience
 from agent.llm.pricing import cost_of
 from agent.llm.resolve import FAMILIES, NO_KEY
-from sandbox.record import Record
+from sandbox.ground.record import Record
 
 THOUSAND, MILLION = 1_000, 1_000_000
 
@@ -46,17 +46,29 @@ def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[O
 
 
 def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
-    from agent.llm.anthropic import PRICED_AS, AnthropicApi  # the SDK takes most of a second to import
+    from agent.llm.anthropic import (  # the SDK takes most of a second to import
+        PRICED_AS,
+        AnthropicApi,
+    )
 
     api = AnthropicApi(key, patience, environment.get("ANTHROPIC_BASE_URL") or None)
     models = api.models()
     aliases = {api.newest(family, models): family for family in FAMILIES}
     for model in models:
-        yield Offer(provider="Anthropic", model=model.id, dollars=_dollars(model.id, PRICED_AS), note=aliases.get(model.id, ""))
+        yield Offer(
+            provider="Anthropic",
+            model=model.id,
+            dollars=_dollars(model.id, PRICED_AS),
+            note=aliases.get(model.id, ""),
+        )
 
 
 def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
-    from agent.llm.openai import PRICED_AS, OpenAIApi, newest  # the SDK takes most of a second to import
+    from agent.llm.openai import (  # the SDK takes most of a second to import
+        PRICED_AS,
+        OpenAIApi,
+        newest,
+    )
 
     url = environment.get("OPENAI_BASE_URL") or None
     models = OpenAIApi(key, patience, url).models()
@@ -64,11 +76,20 @@ def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Ite
     for model in models:
         note = "gpt" if model.id == alias else ""
         name = model.id if url or model.id.startswith("gpt-") else f"openai:{model.id}"
-        yield Offer(provider=url or "OpenAI", model=name, dollars=_dollars(model.id, PRICED_AS, url), note=note)
+        yield Offer(
+            provider=url or "OpenAI",
+            model=name,
+            dollars=_dollars(model.id, PRICED_AS, url),
+            note=note,
+        )
 
 
 def _dollars(model: str, provider: str, url: str | None = None) -> tuple[float, float] | None:
     """For a million tokens in and out, at the rate of a short question: some prices rise with its length."""
     fresh = cost_of(model, provider, fresh=THOUSAND, output=0, url=url)
     output = cost_of(model, provider, fresh=0, output=THOUSAND, url=url)
-    return None if fresh is None or output is None else (fresh * MILLION / THOUSAND, output * MILLION / THOUSAND)
+    return (
+        None
+        if fresh is None or output is None
+        else (fresh * MILLION / THOUSAND, output * MILLION / THOUSAND)
+    )

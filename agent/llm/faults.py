@@ -4,25 +4,31 @@ from collections.abc import Mapping
 
 from agent.errors import ModelFault
 from agent.llm.patience import Transient
-from sandbox.redaction import redacted
+from sandbox.ground.redaction import redacted
 
 MAX_MESSAGE_CHARACTERS = 300
 NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
 PASSING = frozenset({408, 409, 425, 429})
 
 
-def fault_of(status: int, message: str, headers: Mapping[str, str], provider: str, key: str) -> Transient | ModelFault:
+def fault_of(
+    status: int, message: str, headers: Mapping[str, str], provider: str, key: str
+) -> Transient | ModelFault:
     """The exception for an answer with `status`; `provider` is `Anthropic` or `OpenAI`, `key` the secret to strike."""
     text = f"{provider} answered {status}: {tidy(message, key)}"
     variable = f"{provider.upper()}_API_KEY"
     if status == 402 or any(sign in message.lower() for sign in NO_MONEY):
-        return ModelFault(f"{text} (the account has no credit left)", "autoresearch start --model none")
+        return ModelFault(
+            f"{text} (the account has no credit left)", "autoresearch start --model none"
+        )
     if status in PASSING or status >= 500:
         return Transient(text, _retry_after(headers))
     if status in (401, 403):
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
     if status == 404:
-        return ModelFault(f"{text} (no such model, or not for this key)", "autoresearch start --model opus")
+        return ModelFault(
+            f"{text} (no such model, or not for this key)", "autoresearch start --model opus"
+        )
     return ModelFault(text, "autoresearch start --model none")
 
 

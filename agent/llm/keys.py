@@ -16,7 +16,9 @@ SERVICE = "autoresearch"
 def key_of(variable: str, environment: Mapping[str, str]) -> str | None:
     """The key that `variable` (such as OPENAI_API_KEY) stands for, None without one; ModelFault for a locked keyring."""
     key = environment.get(variable, "").strip()
-    return key or _in_keyring(environment.get(variable.replace("_API_KEY", "_BASE_URL")) or SERVICE, variable)
+    return key or _in_keyring(
+        environment.get(variable.replace("_API_KEY", "_BASE_URL")) or SERVICE, variable
+    )
 
 
 def _in_keyring(service: str, variable: str) -> str | None:
@@ -29,6 +31,10 @@ def _in_keyring(service: str, variable: str) -> str | None:
         return (keyring.get_password(service, variable) or "").strip() or None
     except NoKeyringError:  # a machine without one, as most servers are
         return None
-    except KeyringError as error:  # its words are left out: nobody can know what a back end puts into them
+    except (
+        KeyringError
+    ) as error:  # its words are left out: nobody can know what a back end puts into them
         message = f"the keyring cannot be read ({type(error).__name__})"
-        raise ModelFault(message, f"keyring get {service} {variable}   # or export {variable}=…") from None
+        raise ModelFault(
+            message, f"keyring get {service} {variable}   # or export {variable}=…"
+        ) from None

@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, FiniteFloat, field_validator
 
-from sandbox.record import Record
+from sandbox.ground.record import Record
 
 # Of a tool's arguments; what is asked for needs five.
 MAX_JSON_DEPTH = 32
@@ -71,7 +71,9 @@ def deeper(data: Any, depth: int) -> bool:
     """Return whether JSON-like data is nested deeper than `depth`. Does not recurse, so that no depth is too much for it."""
     level = [data]
     for _ in range(depth):
-        level = [inner for value in level if isinstance(value, dict | list) for inner in _inside(value)]
+        level = [
+            inner for value in level if isinstance(value, dict | list) for inner in _inside(value)
+        ]
     return bool(level)
 
 

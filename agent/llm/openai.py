@@ -20,12 +20,29 @@ from agent.llm.pricing import cost_of
 T = TypeVar("T")
 PROVIDER, PRICED_AS = "OpenAI", "openai"
 # How servers say that they cannot do what they were asked for: Ollama, vLLM, llama.cpp, LM Studio, OpenRouter.
-_LACKS = re.compile(r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE)
+_LACKS = re.compile(
+    r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE
+)
 # What the list calls gpt and is no general chat model, or is a small or a very dear one.
-OTHER_KINDS = frozenset({
-    "audio", "chat", "codex", "embedding", "image", "instruct", "mini", "nano", "oss", "preview", "pro", "realtime", "search",
-    "transcribe", "tts",
-})  # fmt: skip
+OTHER_KINDS = frozenset(
+    {
+        "audio",
+        "chat",
+        "codex",
+        "embedding",
+        "image",
+        "instruct",
+        "mini",
+        "nano",
+        "oss",
+        "preview",
+        "pro",
+        "realtime",
+        "search",
+        "transcribe",
+        "tts",
+    }
+)
 
 
 class OpenAI:
@@ -33,7 +50,9 @@ class OpenAI:
 
     origin: Literal["llm"] = "llm"
 
-    def __init__(self, name: str, key: str, patience: Patience, base_url: str | None = None) -> None:
+    def __init__(
+        self, name: str, key: str, patience: Patience, base_url: str | None = None
+    ) -> None:
         self.name = name
         self._url = base_url
         self._way: Literal["tools", "schema", "text"] = "tools"
@@ -41,7 +60,13 @@ class OpenAI:
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
-        return cost_of(self.name, PRICED_AS, fresh=request.tokens, output=request.max_output_tokens, url=self._url)
+        return cost_of(
+            self.name,
+            PRICED_AS,
+            fresh=request.tokens,
+            output=request.max_output_tokens,
+            url=self._url,
+        )
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
@@ -57,11 +82,19 @@ class OpenAI:
             try:
                 completion = await client.chat.completions.create(**self._arguments(request))
                 break
-            except (openai.BadRequestError, openai.UnprocessableEntityError, openai.InternalServerError) as error:
+            except (
+                openai.BadRequestError,
+                openai.UnprocessableEntityError,
+                openai.InternalServerError,
+            ) as error:
                 if self._way == "text" or not _LACKS.search(error.message):
                     raise
                 self._way = "schema" if self._way == "tools" else "text"
-        if not isinstance(completion, ChatCompletion) or not completion.choices or not completion.choices[0].message:
+        if (
+            not isinstance(completion, ChatCompletion)
+            or not completion.choices
+            or not completion.choices[0].message
+        ):
             raise Transient(f"{PROVIDER}'s answer is no chat completion")
         return _reply(completion, self.name, self._url)
 
@@ -73,14 +106,20 @@ class OpenAI:
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
         arguments: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": "system", "content": system}, {"role": "user", "content": "\n\n".join(request.blocks)}],
+            "messages": [
+                {"role": "system", "content": system},
+                {"role": "user", "content": "\n\n".join(request.blocks)},
+            ],
             limit: request.max_output_tokens,
         }
         if self._way == "tools":
             arguments["tools"] = [{"type": "function", "function": tool.model_dump()}]
             arguments["tool_choice"] = {"type": "function", "function": {"name": tool.name}}
         elif self._way == "schema":
-            arguments["response_format"] = {"type": "json_schema", "json_schema": {"name": tool.name, "schema": tool.parameters}}
+            arguments["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": tool.name, "schema": tool.parameters},
+            }
         return arguments
 
 
@@ -98,9 +137,17 @@ class OpenAIApi:
                 async with self._client() as client:
                     return await call(client)
             except openai.APIStatusError as error:
-                raise fault_of(error.status_code, error.message, error.response.headers, PROVIDER, self._key) from None
-            except (openai.APIError, httpx2.HTTPError, ValueError) as error:  # no connection, or not the API's JSON
-                raise Transient(tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)) from None
+                raise fault_of(
+                    error.status_code, error.message, error.response.headers, PROVIDER, self._key
+                ) from None
+            except (
+                openai.APIError,
+                httpx2.HTTPError,
+                ValueError,
+            ) as error:  # no connection, or not the API's JSON
+                raise Transient(
+                    tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)
+                ) from None
 
         return persist(PROVIDER, once, self._patience)
 
@@ -113,13 +160,22 @@ class OpenAIApi:
         return self.ask(models)
 
     def _client(self) -> AsyncOpenAI:
-        return AsyncOpenAI(api_key=self._key, base_url=self._base_url, max_retries=0, timeout=self._patience.silence)
+        return AsyncOpenAI(
+            api_key=self._key,
+            base_url=self._base_url,
+            max_retries=0,
+            timeout=self._patience.silence,
+        )
 
 
 def newest(models: Sequence[Listed]) -> str | None:
     """The name of the newest general gpt; None without any."""
     found = [model for model in models if _is_general(model.id)]
-    return max(found, key=lambda model: (model.created, -len(model.id), model.id)).id if found else None
+    return (
+        max(found, key=lambda model: (model.created, -len(model.id), model.id)).id
+        if found
+        else None
+    )
 
 
 def _is_general(name: str) -> bool:
@@ -129,7 +185,11 @@ def _is_general(name: str) -> bool:
 
 def _reply(completion: ChatCompletion, asked: str, url: str | None) -> Reply:
     choice, usage = completion.choices[0], completion.usage
-    calls = [call.function.arguments for call in choice.message.tool_calls or () if call.type == "function"]
+    calls = [
+        call.function.arguments
+        for call in choice.message.tool_calls or ()
+        if call.type == "function"
+    ]
     arguments = _object(calls[0]) if calls else None
     unread = calls if arguments is None else []
     total, output = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
@@ -138,13 +198,19 @@ def _reply(completion: ChatCompletion, asked: str, url: str | None) -> Reply:
     model = completion.model or asked
     return Reply(
         model=model,
-        text="\n".join(part for part in (choice.message.content, choice.message.refusal, *unread) if part),
+        text="\n".join(
+            part for part in (choice.message.content, choice.message.refusal, *unread) if part
+        ),
         arguments=arguments,
         cut_off=choice.finish_reason == "length",
         input_tokens=total,
         cached_tokens=min(read, total),
         output_tokens=output,
-        cost=cost_of(model, PRICED_AS, fresh=max(total - read, 0), output=output, read=read, url=url) if usage else None,
+        cost=cost_of(
+            model, PRICED_AS, fresh=max(total - read, 0), output=output, read=read, url=url
+        )
+        if usage
+        else None,
     )
 
 

@@ -8,7 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_before_delay
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_before_delay,
+)
 from tenacity.wait import wait_exponential_jitter
 
 from agent.errors import ModelUnavailable
@@ -50,7 +56,9 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
     Raises ModelUnavailable at the deadline or when called off; every other exception of `call` at once.
     """
     end = time.monotonic() + patience.seconds
-    jittered = wait_exponential_jitter(multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait)
+    jittered = wait_exponential_jitter(
+        multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait
+    )
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -11,10 +11,10 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from agent.errors import ModelFault
-from agent.home import no_link
+from agent.git.home import no_link
 from agent.llm.model import Model, Reply, Request
-from sandbox.record import Record
-from sandbox.redaction import redacted, redacted_data
+from sandbox.ground.record import Record
+from sandbox.ground.redaction import redacted, redacted_data
 
 FILE = "transcript.jsonl"
 # An exchange is looked for by its name at the beginning of a line: most lines hold a whole train.py and are passed over unread.
@@ -52,16 +52,22 @@ class Recorded:
 
     def _write(self, name: str, what: str, content: Any) -> None:
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps({"at": stamp, "id": name, what: redacted_data(content)}, ensure_ascii=False)
+        line = json.dumps(
+            {"at": stamp, "id": name, what: redacted_data(content)}, ensure_ascii=False
+        )
         with suppress(OSError):  # a full disk must not cost an answer that was paid for
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self._path, "a", encoding="utf-8", errors="backslashreplace", opener=no_link) as file:
+            with open(
+                self._path, "a", encoding="utf-8", errors="backslashreplace", opener=no_link
+            ) as file:
                 file.write(line + "\n")
 
 
 def without_secrets(request: Request) -> Request:
     """Return the question as a model gets it: nothing in it is a secret of this process's environment, or looks like a key."""
-    return request.model_copy(update={"system": redacted(request.system), "blocks": tuple(map(redacted, request.blocks))})
+    return request.model_copy(
+        update={"system": redacted(request.system), "blocks": tuple(map(redacted, request.blocks))}
+    )
 
 
 class Exchange(Record):
@@ -83,7 +89,9 @@ def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]
     found = []
     for part in parts.values():
         with suppress(ValidationError):
-            found.append(Exchange.model_validate({key: part.get(key) for key in ("request", "reply")}))
+            found.append(
+                Exchange.model_validate({key: part.get(key) for key in ("request", "reply")})
+            )
     return tuple(found)
 
 

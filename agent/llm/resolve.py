@@ -58,27 +58,43 @@ def open_model(
         return _openai(rest, environment, patience)
     if name == "gpt" or name.startswith("gpt-") or (name and environment.get("OPENAI_BASE_URL")):
         return _openai(name, environment, patience)
-    raise ModelFault(f"no model is called {name!r}; there are {ACCEPTED}", "autoresearch start --model none")
+    raise ModelFault(
+        f"no model is called {name!r}; there are {ACCEPTED}", "autoresearch start --model none"
+    )
 
 
 def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
-    from agent.llm.anthropic import Anthropic, AnthropicApi  # the SDK takes most of a second to import
+    from agent.llm.anthropic import (  # the SDK takes most of a second to import
+        Anthropic,
+        AnthropicApi,
+    )
 
-    key, base_url = _key("ANTHROPIC_API_KEY", name, environment), environment.get("ANTHROPIC_BASE_URL") or None
+    key, base_url = (
+        _key("ANTHROPIC_API_KEY", name, environment),
+        environment.get("ANTHROPIC_BASE_URL") or None,
+    )
     if name in FAMILIES:
         name = AnthropicApi(key, patience, base_url).newest(name) or _none_listed(name, "Anthropic")
     return Anthropic(name, key, patience, base_url)
 
 
 def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
-    from agent.llm.openai import OpenAI, OpenAIApi, newest  # the SDK takes most of a second to import
+    from agent.llm.openai import (  # the SDK takes most of a second to import
+        OpenAI,
+        OpenAIApi,
+        newest,
+    )
 
     base_url = environment.get("OPENAI_BASE_URL") or None
-    key = key_of("OPENAI_API_KEY", environment) or (NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment))
+    key = key_of("OPENAI_API_KEY", environment) or (
+        NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment)
+    )
     if name == "gpt":
         name = newest(OpenAIApi(key, patience, base_url).models()) or _none_listed(name, "OpenAI")
     elif name == "local":
-        name = next((model.id for model in OpenAIApi(key, patience, base_url).models()), None) or _none_listed("model", "OpenAI")
+        name = next(
+            (model.id for model in OpenAIApi(key, patience, base_url).models()), None
+        ) or _none_listed("model", "OpenAI")
     return OpenAI(name, key, patience, base_url)
 
 
@@ -91,4 +107,7 @@ def _key(variable: str, name: str, environment: Mapping[str, str]) -> str:
 
 
 def _none_listed(name: str, provider: str) -> str:
-    raise ModelFault(f"{provider} lists no {name} for this key", f"autoresearch start --model {provider.lower()}:NAME")
+    raise ModelFault(
+        f"{provider} lists no {name} for this key",
+        f"autoresearch start --model {provider.lower()}:NAME",
+    )

@@ -11,7 +11,9 @@ from agent.errors import ModelFault, ModelUnavailable
 from agent.llm.model import Reply, Request
 
 # What a line may say of the answer besides the proposal itself.
-ABOUT = frozenset({"text", "seconds", "input_tokens", "cached_tokens", "output_tokens", "cost", "cut_off"})
+ABOUT = frozenset(
+    {"text", "seconds", "input_tokens", "cached_tokens", "output_tokens", "cost", "cut_off"}
+)
 
 
 class Scripted:
@@ -23,7 +25,12 @@ class Scripted:
 
     origin: Literal["scripted"] = "scripted"
 
-    def __init__(self, answers: Sequence[dict[str, Any]], cancel: threading.Event | None = None, name: str = "scripted") -> None:
+    def __init__(
+        self,
+        answers: Sequence[dict[str, Any]],
+        cancel: threading.Event | None = None,
+        name: str = "scripted",
+    ) -> None:
         self.name = name
         self._answers, self._cancel = tuple(answers), cancel or threading.Event()
 
@@ -33,8 +40,12 @@ class Scripted:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ModelFault(f"cannot read the script {path}: {error}", "autoresearch start --model none") from None
-        answers = [_answer(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+            raise ModelFault(
+                f"cannot read the script {path}: {error}", "autoresearch start --model none"
+            ) from None
+        answers = [
+            _answer(path, number, line) for number, line in enumerate(lines, 1) if line.strip()
+        ]
         return cls(answers, cancel, f"scripted:{path}")
 
     def estimate(self, request: Request) -> float | None:
@@ -46,7 +57,10 @@ class Scripted:
     def complete(self, request: Request) -> Reply:
         """The answer to question `request.index`; ModelFault behind the last one."""
         if request.index >= len(self._answers):
-            raise ModelFault(f"{self.name} has {len(self._answers)} answers, and all are given", "autoresearch log")
+            raise ModelFault(
+                f"{self.name} has {len(self._answers)} answers, and all are given",
+                "autoresearch log",
+            )
         began, answer = time.monotonic(), self._answers[request.index]
         if self._cancel.wait(float(answer.get("seconds", 0))):
             raise ModelUnavailable("the request was called off", "autoresearch resume")
@@ -62,5 +76,7 @@ def _answer(path: Path, number: int, line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise ModelFault(f"{path}, line {number} is not a JSON object", "autoresearch start --model none")
+        raise ModelFault(
+            f"{path}, line {number} is not a JSON object", "autoresearch start --model none"
+        )
     return answer

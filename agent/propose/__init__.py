@@ -12,17 +12,26 @@ from typing import Literal, cast
 from agent.errors import UsageFault
 from agent.llm.model import Model
 from agent.propose.context import Context, Proposer, Unreadable
-from agent.propose.observe import Observation
-from agent.propose.suggest import Suggest, batch
-from agent.records import Configuration
+from agent.propose.search.observe import Observation
+from agent.propose.search.suggest import Suggest, batch
+from agent.records.proposals import Configuration
 from agent.space import Space
 
-__all__ = ["METHODS", "Context", "Method", "Observation", "Proposer", "Suggest", "Unreadable", "ask"]
+__all__ = [
+    "METHODS",
+    "Context",
+    "Method",
+    "Observation",
+    "Proposer",
+    "Suggest",
+    "Unreadable",
+    "ask",
+]
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row of METHODS. module: its file in this folder, imported when it is used: optuna alone takes longer to import than
+    """One row of METHODS. module: its file below this folder, imported when it is used: optuna alone takes longer to import than
     `autoresearch log` to answer. proposer: the class there that is made with the model; without one, the module has `suggest`.
     extra: what pip is to be asked for where the method works with a package that is no dependency.
     """
@@ -32,6 +41,11 @@ class Method:
     proposer: str | None = None
     model: Literal["none", "optional", "needed"] = "none"
     extra: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of its module without the room."""
+        return self.module.rpartition(".")[2]
 
     @property
     def needs_model(self) -> bool:
@@ -46,16 +60,20 @@ class Method:
     def suggest(self) -> Suggest:
         """The method as a library; UsageFault where it is a proposer of edits."""
         if not self.is_search:
-            raise UsageFault(f"{self.module} works on a run, not on a list of observations", "autoresearch methods")
+            raise UsageFault(
+                f"{self.name} works on a run, not on a list of observations", "autoresearch methods"
+            )
         return cast(Suggest, self._import().suggest)
 
     def build(self, model: Model | None) -> Proposer:
         """The proposer, with its model where it works with one."""
-        from agent.propose.search import Search
+        from agent.propose.search.search import Search
 
         if self.proposer is None:
-            return Search(self.module, self.suggest())
-        assert model is not None or not self.needs_model, f"the method {self.module} is built with a model"
+            return Search(self.name, self.suggest())
+        assert model is not None or not self.needs_model, (
+            f"the method {self.name} is built with a model"
+        )
         return cast(Proposer, getattr(self._import(), self.proposer)(model))
 
     def _import(self) -> ModuleType:
@@ -64,18 +82,39 @@ class Method:
         except ModuleNotFoundError as error:
             if self.extra is None:
                 raise
-            raise UsageFault(f"the method {self.module} needs {error.name}", f"pip install '{self.extra}'") from None
+            raise UsageFault(
+                f"the method {self.name} needs {error.name}", f"pip install '{self.extra}'"
+            ) from None
 
 
 METHODS: dict[str, Method] = {
-    "random": Method("random", "independent draws from the whole search space: the yardstick"),
-    "tpe": Method("tpe", "tree-structured Parzen estimator (optuna): models where good and bad constants lie"),
-    "trust": Method("trust", "a trust region around the current constants: a Gaussian process, failures foreseen"),
-    "gp": Method("gp", "a Gaussian process over the whole space (optuna); seconds a proposal"),
-    "smac": Method("smac", "SMAC3: a random forest over the whole space; seconds a proposal", extra="smac>=2.4,<3"),
-    "cmaes": Method("cmaes", "CatCMA with margin (cmaes), from the current constants in small steps"),
+    "random": Method(
+        "search.random", "independent draws from the whole search space: the yardstick"
+    ),
+    "tpe": Method(
+        "search.tpe",
+        "tree-structured Parzen estimator (optuna): models where good and bad constants lie",
+    ),
+    "trust": Method(
+        "search.trust",
+        "a trust region around the current constants: a Gaussian process, failures foreseen",
+    ),
+    "gp": Method(
+        "search.gp", "a Gaussian process over the whole space (optuna); seconds a proposal"
+    ),
+    "smac": Method(
+        "search.smac",
+        "SMAC3: a random forest over the whole space; seconds a proposal",
+        extra="smac>=2.4,<3",
+    ),
+    "cmaes": Method(
+        "search.cmaes", "CatCMA with margin (cmaes), from the current constants in small steps"
+    ),
     "code": Method(
-        "code", "a language model reads program.md, train.py and the ledger, and proposes typed edits", "Code", "needed"
+        "code.code",
+        "a language model reads program.md, train.py and the ledger, and proposes typed edits",
+        "Code",
+        "needed",
     ),
     "hybrid": Method(
         "hybrid",
@@ -83,25 +122,49 @@ METHODS: dict[str, Method] = {
         "Hybrid",
         "optional",
     ),
-    "llm-hps": Method("llm_hps", "a model sees bounds, incumbent and last trials, and names the constants", "LlmHps", "needed"),
-    "llm-curves": Method(
-        "llm_curves", "neuropt: a model reads training curves and proposes batches of constants", "LlmCurves", "needed"
+    "llm-hps": Method(
+        "advise.llm_hps",
+        "a model sees bounds, incumbent and last trials, and names the constants",
+        "LlmHps",
+        "needed",
     ),
-    "llambo": Method("llambo", "LLAMBO as Optuna has it: a model names candidates and says which are good", "Llambo", "needed"),
+    "llm-curves": Method(
+        "advise.llm_curves",
+        "neuropt: a model reads training curves and proposes batches of constants",
+        "LlmCurves",
+        "needed",
+    ),
+    "llambo": Method(
+        "advise.llambo",
+        "LLAMBO as Optuna has it: a model names candidates and says which are good",
+        "Llambo",
+        "needed",
+    ),
     "llambo-paper": Method(
-        "llambo_paper", "LLAMBO as published: candidates for a target score, predicted ten times", "LlamboPaper", "needed"
+        "advise.llambo_paper",
+        "LLAMBO as published: candidates for a target score, predicted ten times",
+        "LlamboPaper",
+        "needed",
     ),
     "centaur": Method(
-        "centaur", "CMA-ES, and on some trials a model that sees its state and may overrule it", "Centaur", "needed"
+        "advise.centaur",
+        "CMA-ES, and on some trials a model that sees its state and may overrule it",
+        "Centaur",
+        "needed",
     ),
 }
 
 
-def ask(method: str, space: Space, observations: Sequence[Observation], seed: int, count: int = 1) -> list[Configuration]:
+def ask(
+    method: str, space: Space, observations: Sequence[Observation], seed: int, count: int = 1
+) -> list[Configuration]:
     """The next `count` configurations of a search method, to be tried at once; the same for the same arguments.
 
     UsageFault for a method that there is not, that needs a run, or where every configuration has been tried.
     """
     if method not in METHODS:
-        raise UsageFault(f"no method is called {method!r}; there are {', '.join(METHODS)}", "autoresearch methods")
+        raise UsageFault(
+            f"no method is called {method!r}; there are {', '.join(METHODS)}",
+            "autoresearch methods",
+        )
     return batch(METHODS[method].suggest(), space, observations, seed, count)

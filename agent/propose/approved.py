@@ -1,9 +1,10 @@
 """Proposes the edits of one suspect trial again, once, because a human approved it: `autoresearch approve N`."""
 
 from agent.errors import UsageFault
+from agent.judge.suspicion import APPROVE, approved_by
 from agent.propose.context import Context
-from agent.records import Proposal, Provenance, Trial
-from agent.suspicion import APPROVE, approved_by
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Trial
 
 
 class Approved:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from agent.propose.policy import USUAL, Policy
-from agent.records import Edit, Foreign, Proposal, Provenance, Refused, Trial
+from agent.propose.code.policy import USUAL, Policy
+from agent.records.edits import Edit, Refused
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import PriorTrial, Trial
 from agent.space import Space
-from sandbox.record import Record
+from sandbox.ground.record import Record
 
 
 def _admit_all(_: Sequence[Edit]) -> Refused | None:
@@ -21,7 +23,7 @@ class Context:
 
     check: why the ledger would refuse these edits, None where it would take them; safe to call from any thread.
     remaining: what the run may still use, in words. dollars: what it may still spend; None without a bound. memory_mb: what
-    one trial may use; None where it is not known. policy: what to ask for where nothing is kept for long. foreign: trials of
+    one trial may use; None where it is not known. policy: what to ask for where nothing is kept for long. prior: trials of
     other runs that this one began with.
     """
 
@@ -37,7 +39,7 @@ class Context:
     dollars: float | None = None
     memory_mb: float | None = None
     policy: Policy = USUAL
-    foreign: tuple[Foreign, ...] = ()
+    prior: tuple[PriorTrial, ...] = ()
 
 
 class Unreadable(Record):

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.llm.model import Model
-from agent.propose import trust
-from agent.propose.code import Code
+from agent.propose.advise.llm_hps import LlmHps
+from agent.propose.code.code import Code
 from agent.propose.context import Context, Proposer, Unreadable
-from agent.propose.llm_hps import LlmHps
-from agent.propose.scale import generator
-from agent.propose.search import Search
-from agent.records import TAKEN, Proposal, Trial
+from agent.propose.search import trust
+from agent.propose.search.scale import generator
+from agent.propose.search.search import Search
+from agent.records.proposals import Proposal
+from agent.records.results import TAKEN, Trial
 
 # In trials: a gain counts half as much when so many have ended since.
 HALF_LIFE = 40.0
@@ -35,7 +36,9 @@ class Hybrid:
     def __init__(self, model: Model | None) -> None:
         self.looks_ahead = model is not None
         advisers: tuple[Proposer, ...] = (LlmHps(model), Code(model)) if model else ()
-        self._arms: dict[str, Proposer] = {arm.name: arm for arm in (Search("trust", trust.suggest), *advisers)}
+        self._arms: dict[str, Proposer] = {
+            arm.name: arm for arm in (Search("trust", trust.suggest), *advisers)
+        }
 
     def propose(self, context: Context) -> Proposal | Unreadable:
         """What the arm whose turn it is makes of the context."""
@@ -52,10 +55,14 @@ class Earnings:
     seconds: float = 0.0
 
 
-def shares_of(arms: Sequence[str], trials: Sequence[Trial], pending: Sequence[Proposal]) -> dict[str, float]:
+def shares_of(
+    arms: Sequence[str], trials: Sequence[Trial], pending: Sequence[Proposal]
+) -> dict[str, float]:
     """The share of the next turns that each arm is due; they sum to 1. The first of `arms` is the optimiser. An arm that was
     never tried comes first; until somebody gained, what the trials took says nothing against an arm."""
-    known = {trial.proposal.by.method for trial in trials} | {proposal.by.method for proposal in pending}
+    known = {trial.proposal.by.method for trial in trials} | {
+        proposal.by.method for proposal in pending
+    }
     untried = [arm for arm in arms if arm not in known]
     if untried:
         return {arm: 1 / len(untried) if arm in untried else 0.0 for arm in arms}
@@ -67,7 +74,9 @@ def shares_of(arms: Sequence[str], trials: Sequence[Trial], pending: Sequence[Pr
     rates = {}
     for place, (arm, record) in enumerate(records.items()):
         believed = usual * credit * (MODEL_CREDIT if place else 1.0)
-        rates[arm] = ((record.gain + believed) / (record.seconds * (gain > 0) + credit)) ** SHARPNESS
+        rates[arm] = (
+            (record.gain + believed) / (record.seconds * (gain > 0) + credit)
+        ) ** SHARPNESS
     total = sum(rates.values())
     return {arm: FLOOR + (1 - FLOOR * len(arms)) * rate / total for arm, rate in rates.items()}
 

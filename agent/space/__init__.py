@@ -4,4 +4,12 @@ from agent.space.constants import changes, constant_edits, read_constants
 from agent.space.read import read_space
 from agent.space.space import Multiple, Parameter, Space
 
-__all__ = ["Multiple", "Parameter", "Space", "changes", "constant_edits", "read_constants", "read_space"]
+__all__ = [
+    "Multiple",
+    "Parameter",
+    "Space",
+    "changes",
+    "constant_edits",
+    "read_constants",
+    "read_space",
+]

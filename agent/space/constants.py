@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from agent.edit.literal import Literal, evaluate
 from agent.edit.set_constant import bound_names, module_statements, plain_names
 from agent.edit.source import Source, read
-from agent.records import Change, Configuration, Refused, SetConstant, Value
+from agent.records.edits import Refused, SetConstant
+from agent.records.proposals import Configuration, Value
+from agent.records.results import Change
 
 _POWER_FROM = 2**20  # from here on, 2**k is easier to read than its digits
 
@@ -27,10 +29,18 @@ def find_constants(source: Source) -> dict[str, Constant]:
     assigned: set[str] = set()
     for node in sorted(module_statements(source), key=lambda node: (node.lineno, node.col_offset)):
         for name in bound_names(node):
-            value = evaluate(node.value) if isinstance(node, ast.Assign | ast.AnnAssign) and node.value else None
+            value = (
+                evaluate(node.value)
+                if isinstance(node, ast.Assign | ast.AnnAssign) and node.value
+                else None
+            )
             if name in assigned:
                 found.pop(name, None)
-            elif isinstance(node, ast.Assign | ast.AnnAssign) and value is not None and _is_constant(name, node):
+            elif (
+                isinstance(node, ast.Assign | ast.AnnAssign)
+                and value is not None
+                and _is_constant(name, node)
+            ):
                 found[name] = Constant(name, value, node)
         assigned |= bound_names(node)
     return found
@@ -43,7 +53,11 @@ def _is_constant(name: str, node: ast.stmt) -> bool:
 def read_constants(source: str) -> Configuration:
     """Every constant that SetConstant can set, by name, in the order of the file; {} where the file does not parse."""
     parsed = read(source)
-    return {} if isinstance(parsed, Refused) else {name: found.value for name, found in find_constants(parsed).items()}
+    return (
+        {}
+        if isinstance(parsed, Refused)
+        else {name: found.value for name, found in find_constants(parsed).items()}
+    )
 
 
 def constant_edits(source: str, configuration: Configuration) -> tuple[SetConstant, ...]:
@@ -54,7 +68,11 @@ def constant_edits(source: str, configuration: Configuration) -> tuple[SetConsta
     for name, value in configuration.items():
         old = constants.get(name)
         if old is None or differ(old.value, value):
-            as_power = old is not None and isinstance(old.node.value, ast.BinOp) and isinstance(old.node.value.op, ast.Pow)
+            as_power = (
+                old is not None
+                and isinstance(old.node.value, ast.BinOp)
+                and isinstance(old.node.value.op, ast.Pow)
+            )
             edits.append(SetConstant(name=name, value=written(value, as_power)))
     return tuple(edits)
 
@@ -64,7 +82,12 @@ def written(value: Value, as_power: bool = False) -> str:
     if isinstance(value, str):
         quoted = json.dumps(value, ensure_ascii=False)
         return quoted if "\\" not in quoted else repr(value)
-    power = isinstance(value, int) and not isinstance(value, bool) and value > 0 and value & (value - 1) == 0
+    power = (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and value > 0
+        and value & (value - 1) == 0
+    )
     if power and (as_power or value >= _POWER_FROM):
         return f"2**{int(value).bit_length() - 1}"
     return repr(value)

@@ -60,7 +60,9 @@ def _fits(known: Range, value: Literal) -> bool:
     whole = isinstance(known.low, int)
     if isinstance(value, bool | str) or (whole and not isinstance(value, int)):
         return False
-    power = not known.power_of_two or (isinstance(value, int) and value > 0 and value & (value - 1) == 0)
+    power = not known.power_of_two or (
+        isinstance(value, int) and value > 0 and value & (value - 1) == 0
+    )
     return known.low <= value <= known.high and power
 
 

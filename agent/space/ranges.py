@@ -28,7 +28,9 @@ def parse_range(text: str) -> Range:
     if text == "fixed":
         return Range(fixed=True)
     if "|" in text:
-        return Range(choices=tuple(dict.fromkeys(_choice(part.strip()) for part in text.split("|"))))
+        return Range(
+            choices=tuple(dict.fromkeys(_choice(part.strip()) for part in text.split("|")))
+        )
     bounds, flags = re.sub(r"\b(log|pow2)\b", " ", text), re.findall(r"\b(?:log|pow2)\b", text)
     parts = bounds.split("..")
     low, high = (_number(part) for part in parts) if len(parts) == 2 else (None, None)

@@ -6,10 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from agent.records import Configuration, Value
-from sandbox.record import Record
+from agent.records.proposals import Configuration, Value
+from sandbox.ground.record import Record
 
-FLOAT_DIGITS = 4  # what a reader of the file can take in, and far finer than any score can tell apart
+FLOAT_DIGITS = (
+    4  # what a reader of the file can take in, and far finer than any score can tell apart
+)
 
 
 class Parameter(Record):
@@ -31,12 +33,16 @@ class Parameter(Record):
     def _makes_sense(self) -> Self:
         if self.kind == "categorical":
             if not _among(self.default, self.choices):
-                raise ValueError(f"{self.name}: the default {self.default!r} is not among {self.choices}")
+                raise ValueError(
+                    f"{self.name}: the default {self.default!r} is not among {self.choices}"
+                )
             return self
         if isinstance(self.default, str | bool) or self.low is None or self.high is None:
             raise ValueError(f"{self.name}: a number with bounds is needed")
         if not self.low <= self.default <= self.high:
-            raise ValueError(f"{self.name}: the default {self.default} is outside {self.low} .. {self.high}")
+            raise ValueError(
+                f"{self.name}: the default {self.default} is outside {self.low} .. {self.high}"
+            )
         if self.log and self.low <= 0:
             raise ValueError(f"{self.name}: a log range begins above 0, not at {self.low}")
         return self
@@ -44,7 +50,9 @@ class Parameter(Record):
     def repair(self, value: object) -> Value:
         """The valid value nearest to `value`: clipped, rounded, snapped; the default where it is no value of this kind at all."""
         if self.kind == "categorical":
-            return next((choice for choice in self.choices if _same(choice, value)), self._by_text(value))
+            return next(
+                (choice for choice in self.choices if _same(choice, value)), self._by_text(value)
+            )
         if value == self.default and not isinstance(value, bool):
             return self.default
         number = _number(value)
@@ -68,28 +76,42 @@ class Parameter(Record):
 
     def _power(self, number: float) -> Value:
         powers = self.powers()
-        return min(powers, key=lambda power: abs(math.log2(power) - math.log2(max(number, 1)))) if powers else self.default
+        return (
+            min(powers, key=lambda power: abs(math.log2(power) - math.log2(max(number, 1))))
+            if powers
+            else self.default
+        )
 
     def powers(self) -> list[int]:
         """The powers of two within the bounds, ascending."""
         low, high = self._bounds
-        return [1 << k for k in range(max(0, math.ceil(high)).bit_length()) if low <= 1 << k <= high]
+        return [
+            1 << k for k in range(max(0, math.ceil(high)).bit_length()) if low <= 1 << k <= high
+        ]
 
     def nearest(self, value: Value, step: int = 1) -> Iterator[int]:
         """The valid integers that are multiples of `step`, nearest to `value` first; as factors, where log or powers of two."""
         low, high = self._bounds
         assert not isinstance(value, str)
         if self.power_of_two:
-            candidates = {*self.powers(), *([self.default] if isinstance(self.default, int) else [])}
+            candidates = {
+                *self.powers(),
+                *([self.default] if isinstance(self.default, int) else []),
+            }
             valid = [power for power in candidates if power % step == 0]
-            yield from sorted(valid, key=lambda power: (abs(math.log2(max(power, 1)) - math.log2(max(value, 1))), power))
+            yield from sorted(
+                valid,
+                key=lambda power: (abs(math.log2(max(power, 1)) - math.log2(max(value, 1))), power),
+            )
             return
         first, last = -(-math.ceil(low) // step), math.floor(high) // step
         middle = min(max(round(value / step), first), last)
         if first <= last:
             yield middle * step
         for distance in range(1, last - first + 1):
-            yield from (n * step for n in (middle - distance, middle + distance) if first <= n <= last)
+            yield from (
+                n * step for n in (middle - distance, middle + distance) if first <= n <= last
+            )
 
 
 class Multiple(Record):
@@ -101,11 +123,17 @@ class Multiple(Record):
     def holds(self, configuration: Configuration) -> bool:
         """Whether the configuration keeps it; a name that the configuration lacks counts as kept."""
         step, value = self.step(configuration), configuration.get(self.name)
-        return step is None or value is None or (isinstance(value, int) and value > 0 and value % step == 0)
+        return (
+            step is None
+            or value is None
+            or (isinstance(value, int) and value > 0 and value % step == 0)
+        )
 
     def step(self, configuration: Configuration) -> int | None:
         """The product, or None while a factor is unknown."""
-        factors = [configuration.get(factor) if isinstance(factor, str) else factor for factor in self.of]
+        factors = [
+            configuration.get(factor) if isinstance(factor, str) else factor for factor in self.of
+        ]
         numbers = [factor for factor in factors if isinstance(factor, int) and factor > 0]
         return math.prod(numbers) if len(numbers) == len(factors) else None
 
@@ -146,14 +174,21 @@ class Space(Record):
     def _order(self) -> list[Parameter]:
         """The parameters that constraints bind, factors before their multiples; integers only, for nothing else can move."""
         targets = [constraint.name for constraint in self.constraints]
-        factors = [name for c in self.constraints for name in c.of if isinstance(name, str) and name not in targets]
+        factors = [
+            name
+            for c in self.constraints
+            for name in c.of
+            if isinstance(name, str) and name not in targets
+        ]
         by_name = {p.name: p for p in self.parameters if p.kind == "int"}
         return [by_name[name] for name in dict.fromkeys((*factors, *targets)) if name in by_name]
 
     def _solve(self, wanted: Configuration, free: list[Parameter]) -> Configuration | None:
         """Depth-first: each free parameter takes its candidates, nearest to what was wanted first."""
         if not free:
-            return wanted if all(constraint.holds(wanted) for constraint in self.constraints) else None
+            return (
+                wanted if all(constraint.holds(wanted) for constraint in self.constraints) else None
+            )
         first, *rest = free
         own = [c for c in self.constraints if c.name == first.name]
         steps = [step for c in own if (step := c.step(wanted)) is not None]

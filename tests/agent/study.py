@@ -6,22 +6,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.bench import Bench, Plan
-from agent.bounds import Bounds
-from agent.gitio import Plumbing
-from agent.history import History
-from agent.ledger import Ledger
-from agent.loop import Loop
-from agent.project import Project, find_project
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.slots import make_slots
+from agent.git.plumbing import Plumbing
+from agent.history.history import History
+from agent.history.runs import trials_folder
+from agent.project.find import Project, find_project
+from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context, Unreadable
-from agent.records import Attempt, Edit, Order, Proposal, Provenance, Result, SetConstant, Trial
-from agent.runs import trials_folder
-from agent.settings import RunSettings, read_settings
-from agent.slots import make_slots
+from agent.records.edits import Edit, SetConstant
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Attempt, Order, Result, Trial
+from agent.run.bounds import Bounds
+from agent.run.ledger import Ledger
+from agent.run.loop import Loop
 from agent.space import read_constants, read_space
-from sandbox.budget import Budget
-from sandbox.outcome import Crashed, Finished, Outcome, RunSpec, Usage
-from sandbox.scripted import ScriptedRunner
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import Crashed, Finished, Outcome, RunSpec, Usage
+from sandbox.tiers.scripted import ScriptedRunner
 
 TRAIN = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nSEED = 1\nprint('trained')\n"
 
@@ -29,11 +31,17 @@ TRAIN = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nSEED = 1\nprint('t
 def make_repository(folder: Path) -> Path:
     """A git repository with train.py, prepare.py and program.md at its root."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"train.py": TRAIN, "prepare.py": "MAX_SEQ_LEN = 64\n", "program.md": "# Goal\nLower val_bpb.\n"}
+    files = {
+        "train.py": TRAIN,
+        "prepare.py": "MAX_SEQ_LEN = 64\n",
+        "program.md": "# Goal\nLower val_bpb.\n",
+    }
     for name, text in files.items():
         (folder / name).write_text(text)
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "start"]):
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True
+        )
     return folder
 
 
@@ -48,9 +56,13 @@ def train(spec: RunSpec) -> tuple[Outcome, str]:
     source = (Path(spec.folder) / "train.py").read_text()
     usage = Usage(seconds=1.0, peak_memory_bytes=2**20)
     if "DEPTH = 13" in source:
-        return Crashed(usage=usage, exit_code=1), "Traceback (most recent call last):\nRuntimeError: thirteen\n"
+        return Crashed(
+            usage=usage, exit_code=1
+        ), "Traceback (most recent call last):\nRuntimeError: thirteen\n"
     noise = int(spec.environment["AUTORESEARCH_SEED"]) * 0.001
-    return Finished(usage=usage), f"step 00001 (50.0%) | loss: 2.5 |\n---\nval_bpb: {val_bpb(source) + noise}\nnum_steps: 3\n"
+    return Finished(
+        usage=usage
+    ), f"step 00001 (50.0%) | loss: 2.5 |\n---\nval_bpb: {val_bpb(source) + noise}\nnum_steps: 3\n"
 
 
 class ListProposer:
@@ -58,7 +70,9 @@ class ListProposer:
 
     name = "list"
 
-    def __init__(self, proposals: Iterable[Proposal | Unreadable | Exception], looks_ahead: bool = False) -> None:
+    def __init__(
+        self, proposals: Iterable[Proposal | Unreadable | Exception], looks_ahead: bool = False
+    ) -> None:
         self._proposals = iter(proposals)
         self.looks_ahead = looks_ahead
         self.contexts: list[Context] = []
@@ -72,7 +86,9 @@ class ListProposer:
         return proposal
 
 
-def proposal(*edits: Edit, hypothesis: str = "try it", cost: float | None = None, **constants: object) -> Proposal:
+def proposal(
+    *edits: Edit, hypothesis: str = "try it", cost: float | None = None, **constants: object
+) -> Proposal:
     """A proposal of edits and of constants to set."""
     settings = [SetConstant(name=name, value=repr(value)) for name, value in constants.items()]
     by = Provenance(method="list", origin="scripted", cost=cost)
@@ -83,10 +99,21 @@ def settings_of(project: Project, **changes: object) -> RunSettings:
     """Settings of a run on `project` with two baseline runs."""
     head = Plumbing(Path(project.root))("rev-parse", "HEAD").strip()
     fields: dict[str, object] = {
-        "tag": "t", "method": "list", "model": None, "budget": Budget(amount=3, unit="steps"), "seed": 0, "workers": 1,
-        "trials": None, "hours": None, "max_cost": None, "baseline_repeats": 2, "data_fingerprint": None,
-        "start_commit": head, "score": project.score, "verdict": "greedy",
-    }  # fmt: skip
+        "tag": "t",
+        "method": "list",
+        "model": None,
+        "budget": Budget(amount=3, unit="steps"),
+        "seed": 0,
+        "workers": 1,
+        "trials": None,
+        "hours": None,
+        "max_cost": None,
+        "baseline_repeats": 2,
+        "data_fingerprint": None,
+        "start_commit": head,
+        "score": project.score,
+        "verdict": "greedy",
+    }
     return RunSettings(**{**fields, **changes})
 
 
@@ -96,15 +123,27 @@ def project_of(folder: Path) -> Project:
 
 
 def loop_of(
-    history: History, proposer: ListProposer, script: Callable[[RunSpec], tuple[Outcome, str]] = train, trials: int | None = None
+    history: History,
+    proposer: ListProposer,
+    script: Callable[[RunSpec], tuple[Outcome, str]] = train,
+    trials: int | None = None,
 ) -> Loop:
     """A loop over `history` with a scripted runner in as many slots as the run has workers."""
     run = history.run
-    plan = Plan(score="printed", train="train.py", data=None, read_only=(), budget=run.budget, memory_bytes=None)
+    plan = Plan(
+        score="printed",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=run.budget,
+        memory_bytes=None,
+    )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)
     bench = Bench(plan, ScriptedRunner(script), slots, folder, history.export)
-    return Loop(Ledger(history, read_space), bench, proposer, Bounds(trials=trials), threading.Event())
+    return Loop(
+        Ledger(history, read_space), bench, proposer, Bounds(trials=trials), threading.Event()
+    )
 
 
 @contextmanager

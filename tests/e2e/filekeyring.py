@@ -14,7 +14,9 @@ class FileKeyring(KeyringBackend):
 
     def get_password(self, service: str, username: str) -> str | None:
         """What the file has."""
-        secrets: dict[str, dict[str, str]] = json.loads(Path(os.environ["KEYRING_FILE"]).read_text())
+        secrets: dict[str, dict[str, str]] = json.loads(
+            Path(os.environ["KEYRING_FILE"]).read_text()
+        )
         return secrets.get(service, {}).get(username)
 
     def set_password(self, service: str, username: str, password: str) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.data import data_root
+from agent.git.cache import data_root
 
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 
@@ -55,20 +55,31 @@ def empty_home() -> str:
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without keys and without anything that points at a model or a home of git settings."""
     keep = ("PATH", "LANG", "LC_ALL", "TMPDIR")
-    own = {"HOME": empty_home(), "AUTORESEARCH_CACHE": str(data_root()), "COLUMNS": "120", **NO_KEYRING}
+    own = {
+        "HOME": empty_home(),
+        "AUTORESEARCH_CACHE": str(data_root()),
+        "COLUMNS": "120",
+        **NO_KEYRING,
+    }
     return {**{name: os.environ[name] for name in keep if name in os.environ}, **own, **more}
 
 
 def git(folder: Path, *arguments: str) -> str:
     """Output of a git command in `folder`."""
     command = ["git", "-c", "user.name=r", "-c", "user.email=r@example.org", *arguments]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def miniature(folder: Path, train: str = TRAIN) -> Path:
     """A repository in upstream's layout, committed."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {"train.py": train, "prepare.py": "MAX_SEQ_LEN = 64\n", "program.md": "# Goal\nLower val_bpb.\n"}.items():
+    for name, text in {
+        "train.py": train,
+        "prepare.py": "MAX_SEQ_LEN = 64\n",
+        "program.md": "# Goal\nLower val_bpb.\n",
+    }.items():
         (folder / name).write_text(text)
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", ".")
@@ -76,20 +87,36 @@ def miniature(folder: Path, train: str = TRAIN) -> Path:
     return folder
 
 
-def type_in(folder: Path, *arguments: str, timeout: float = 170, **environment: str) -> subprocess.CompletedProcess[str]:
+def type_in(
+    folder: Path, *arguments: str, timeout: float = 170, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """`autoresearch ARGUMENTS` typed in `folder`, to its end."""
     return subprocess.run(
-        [str(AUTORESEARCH), *arguments], cwd=folder, env=clean_environment(**environment), capture_output=True, text=True,
-        timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [str(AUTORESEARCH), *arguments],
+        cwd=folder,
+        env=clean_environment(**environment),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
-def start_typing(folder: Path, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+def start_typing(
+    folder: Path, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str
+) -> subprocess.Popen[str]:
     """`autoresearch ARGUMENTS` typed in `folder` (behind a `wrapper` such as nohup), and left running."""
     return subprocess.Popen(
-        [*wrapper, str(AUTORESEARCH), *arguments], cwd=folder, env=clean_environment(**environment), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=_heed_signals,
-    )  # fmt: skip
+        [*wrapper, str(AUTORESEARCH), *arguments],
+        cwd=folder,
+        env=clean_environment(**environment),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_heed_signals,
+    )
 
 
 def _heed_signals() -> None:
@@ -135,4 +162,6 @@ def in_flight(folder: Path) -> list[str]:
 
 def fsck(folder: Path) -> None:
     """The repository is whole."""
-    subprocess.run(["git", "fsck", "--strict", "--no-dangling"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["git", "fsck", "--strict", "--no-dangling"], cwd=folder, check=True, capture_output=True
+    )

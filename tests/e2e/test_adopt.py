@@ -12,9 +12,15 @@ def upstream(folder: Path) -> Path:
     """A repository on whose branch exp an agent has left two changes, and results.tsv untracked beside them."""
     home = miniature(folder)
     git(home, "switch", "-q", "-c", "exp")
-    rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription", "baseline\t1.340000\t0.1\tkeep\tbaseline"]
+    rows = [
+        "commit\tval_bpb\tmemory_gb\tstatus\tdescription",
+        "baseline\t1.340000\t0.1\tkeep\tbaseline",
+    ]
     hotter = TRAIN.replace("LR = 0.1", "LR = 0.3")
-    for message, source in (("raise LR", hotter), ("deeper", hotter.replace("DEPTH = 4", "DEPTH = 6"))):
+    for message, source in (
+        ("raise LR", hotter),
+        ("deeper", hotter.replace("DEPTH = 4", "DEPTH = 6")),
+    ):
         (home / "train.py").write_text(source)
         git(home, "commit", "-qam", message)
         rows.append(f"{git(home, 'rev-parse', '--short', 'HEAD')}\t1.120000\t0.1\tkeep\t{message}")
@@ -27,7 +33,18 @@ def upstream(folder: Path) -> Path:
 @pytest.mark.slow
 def test_a_branch_is_adopted_looked_at_and_gone_on_from(tmp_path: Path) -> None:
     home = upstream(tmp_path / "upstream")
-    arguments = ("--results", "results.tsv", "--model", "none", "--method", "random", "--budget", "1steps", "--tag", "t")
+    arguments = (
+        "--results",
+        "results.tsv",
+        "--model",
+        "none",
+        "--method",
+        "random",
+        "--budget",
+        "1steps",
+        "--tag",
+        "t",
+    )
     run = type_in(home, "adopt", "exp", *arguments)
     assert run.returncode == 0, run.stderr
     assert "adopted 2 of 2 changes" in run.stdout
@@ -63,19 +80,43 @@ def test_a_branch_is_adopted_looked_at_and_gone_on_from(tmp_path: Path) -> None:
 
 def test_what_was_adopted_can_be_measured_change_by_change(tmp_path: Path) -> None:
     home = upstream(tmp_path / "upstream")
-    assert type_in(home, "adopt", "exp", "--model", "none", "--budget", "1steps", "--tag", "theirs").returncode == 0
+    assert (
+        type_in(
+            home, "adopt", "exp", "--model", "none", "--budget", "1steps", "--tag", "theirs"
+        ).returncode
+        == 0
+    )
     run = type_in(
-        home, "start", "--model", "replay:theirs", "--budget", "1steps", "--tag", "ours", "--verdict", "greedy", "--trials", "2"
+        home,
+        "start",
+        "--model",
+        "replay:theirs",
+        "--budget",
+        "1steps",
+        "--tag",
+        "ours",
+        "--verdict",
+        "greedy",
+        "--trials",
+        "2",
     )
     assert run.returncode == 0, run.stderr
     trials = ledger(home, "ours")
     assert [trial["status"] for trial in trials] == ["baseline", "keep", "keep"]
-    assert json.dumps([trial["proposal"]["edits"] for trial in trials[1:]]).count("set_constant") == 2
+    assert (
+        json.dumps([trial["proposal"]["edits"] for trial in trials[1:]]).count("set_constant") == 2
+    )
 
 
 def test_what_cannot_be_adopted_is_said_with_what_to_type(tmp_path: Path) -> None:
     home = upstream(tmp_path / "upstream")
-    for arguments in (("nowhere",), ("main",), ("missing.tsv",), ("exp", "--since", "exp"), ("exp", "--results", "train.py")):
+    for arguments in (
+        ("nowhere",),
+        ("main",),
+        ("missing.tsv",),
+        ("exp", "--since", "exp"),
+        ("exp", "--results", "train.py"),
+    ):
         run = type_in(home, "adopt", *arguments)
         assert run.returncode == 2, (arguments, run.stderr)
         assert "next:" in run.stderr

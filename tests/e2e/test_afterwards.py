@@ -12,20 +12,43 @@ from tests.e2e.researcher import git, ledger, miniature, type_in
 def test_a_night_is_replicated_ablated_and_finalized(tmp_path: Path) -> None:
     home = miniature(tmp_path / "a night")
     nothing = type_in(home, "replicate")
-    assert (nothing.returncode, nothing.stderr) == (3, "error: there is no run here yet\nnext:  autoresearch start\n")
-    start = ("start", "--model", "none", "--method", "cmaes", "--tag", "t", "--budget", "60s", "--trials", "4")
+    assert (nothing.returncode, nothing.stderr) == (
+        3,
+        "error: there is no run here yet\nnext:  autoresearch start\n",
+    )
+    start = (
+        "start",
+        "--model",
+        "none",
+        "--method",
+        "cmaes",
+        "--tag",
+        "t",
+        "--budget",
+        "60s",
+        "--trials",
+        "4",
+    )
     assert type_in(home, *start).returncode == 0
     before = ledger(home, "t")
     kept = [trial["number"] for trial in before if trial["status"] == "keep"]
-    assert kept, "CMA-ES starts with small steps from a point that is far from the best: some of four go the right way"
+    assert kept, (
+        "CMA-ES starts with small steps from a point that is far from the best: some of four go the right way"
+    )
 
     told = type_in(home, "replicate", "--json")
     assert told.returncode == 0, told.stderr
     found = json.loads(told.stdout)
     [comparison] = found["comparisons"]
-    assert (found["kind"], found["against"], comparison["trial"]) == ("replicate", "the baseline #0", kept[-1])
+    assert (found["kind"], found["against"], comparison["trial"]) == (
+        "replicate",
+        "the baseline #0",
+        kept[-1],
+    )
     assert comparison["verdict"] == "better"
-    assert {pair["seed"] for pair in comparison["pairs"]}.isdisjoint({0, 1, 2}), "seeds by which nothing was decided"
+    assert {pair["seed"] for pair in comparison["pairs"]}.isdisjoint({0, 1, 2}), (
+        "seeds by which nothing was decided"
+    )
     assert "training 6 of 6" in told.stderr
 
     status = json.loads(type_in(home, "status", "--json").stdout)
@@ -44,7 +67,9 @@ def test_a_night_is_replicated_ablated_and_finalized(tmp_path: Path) -> None:
 
     assert ledger(home, "t") == before, "the ledger is as it was"
     assert type_in(home, "resume", "t", "--trials", "1").returncode == 0
-    assert [trial["number"] for trial in ledger(home, "t")] == list(range(6)), "and goes on, without a new baseline"
+    assert [trial["number"] for trial in ledger(home, "t")] == list(range(6)), (
+        "and goes on, without a new baseline"
+    )
     log = git(home, "log", "--first-parent", "--format=%s", "autoresearch/t")
     assert "ablate" in log
     assert f"replicate #{kept[-1]} against the baseline #0" in log

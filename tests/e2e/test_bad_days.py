@@ -11,15 +11,43 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.researcher import TRAIN, fsck, git, in_flight, kill, ledger, miniature, start_typing, statuses, type_in, wait_for
+from tests.e2e.researcher import (
+    TRAIN,
+    fsck,
+    git,
+    in_flight,
+    kill,
+    ledger,
+    miniature,
+    start_typing,
+    statuses,
+    type_in,
+    wait_for,
+)
 
-START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--baseline-repeats", "2")
+START = (
+    "start",
+    "--model",
+    "none",
+    "--method",
+    "random",
+    "--tag",
+    "t",
+    "--budget",
+    "1steps",
+    "--baseline-repeats",
+    "2",
+)
 SLOW = TRAIN.replace("pause = 0.0", "pause = 30")
 
 
 def branch_length(home: Path) -> int:
     count = subprocess.run(
-        ["git", "rev-list", "--first-parent", "--count", "autoresearch/t"], cwd=home, capture_output=True, text=True, check=False
+        ["git", "rev-list", "--first-parent", "--count", "autoresearch/t"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return int(count.stdout or 0)
 
@@ -30,7 +58,9 @@ def quiet(home: Path) -> bool:
 
 
 def processes() -> list[str]:
-    return subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return subprocess.run(
+        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
@@ -60,24 +90,33 @@ def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
             loss = 1.0 + abs(constants["LR"] - 0.4) + 0.01 * abs(constants["DEPTH"] - 8)
             own = [score for score in trial["result"]["scores"] if score["role"] == "candidate"]
             for score in own:
-                assert score["value"] == pytest.approx(loss + 0.0001 * score["seed"], abs=1e-5), "no result is another's"
+                assert score["value"] == pytest.approx(loss + 0.0001 * score["seed"], abs=1e-5), (
+                    "no result is another's"
+                )
 
 
 def test_kill_9_in_training_leaves_no_process_and_the_attempt_runs_again(tmp_path: Path) -> None:
     home = miniature(tmp_path)
     assert type_in(home, *START, "--trials", "1").returncode == 0
     worktree = home / ".autoresearch" / "worktrees" / "t"
-    (worktree / "train.py").write_text((worktree / "train.py").read_text().replace("pause = 0.0", "pause = 3"))
+    (worktree / "train.py").write_text(
+        (worktree / "train.py").read_text().replace("pause = 0.0", "pause = 3")
+    )
     git(worktree, "commit", "-qam", "slower, by hand")
     process = start_typing(home, "resume", "t", "--trials", "1")
     wait_for(lambda: in_flight(home), what="an attempt in flight")
-    wait_for(lambda: any("train.py" in line and "python" in line for line in processes()), what="training")
+    wait_for(
+        lambda: any("train.py" in line and "python" in line for line in processes()),
+        what="training",
+    )
     [ref] = in_flight(home)
     attempt = git(home, "rev-parse", ref)
     kill(process)
     wait_for(lambda: quiet(home), 10, "the training to die with its harness")
     assert type_in(home, "resume", "t", "--trials", "1").returncode == 0
-    assert [trial["status"] for trial in ledger(home, "t")][2] == "baseline", "the commit by hand is measured"
+    assert [trial["status"] for trial in ledger(home, "t")][2] == "baseline", (
+        "the commit by hand is measured"
+    )
     assert ledger(home, "t")[2]["attempt"] == attempt, "the very attempt that was killed"
 
 
@@ -151,17 +190,35 @@ def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, said
 
 
 def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_path: Path) -> None:
-    home = miniature(tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0 if LR == 0.1 else 10**6)"))
+    home = miniature(
+        tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0 if LR == 0.1 else 10**6)")
+    )
     script = home / "replies.jsonl"
     edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
-    script.write_text(json.dumps({"hypothesis": "never ends", "rationale": "", "edits": [edit]}) + "\n")
+    script.write_text(
+        json.dumps({"hypothesis": "never ends", "rationale": "", "edits": [edit]}) + "\n"
+    )
     run = type_in(
-        home, "start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "1"
+        home,
+        "start",
+        "--method",
+        "code",
+        "--model",
+        f"scripted:{script}",
+        "--tag",
+        "t",
+        "--budget",
+        "1s",
+        "--trials",
+        "1",
     )
     assert run.returncode == 0, run.stderr
     assert statuses(home, "t") == ["baseline", "invalid"]
     reason = ledger(home, "t")[1]["reason"]
-    match = re.match(r"trained (\d+\.\d) s and had not ended, where the budget of 1 s and .* allow (\d+\.\d) s", reason)
+    match = re.match(
+        r"trained (\d+\.\d) s and had not ended, where the budget of 1 s and .* allow (\d+\.\d) s",
+        reason,
+    )
     assert match, reason
     assert float(match[1]) == pytest.approx(float(match[2]), abs=5)
     assert "and had not ended" in " ".join(type_in(home, "show", "1").stdout.split())
@@ -173,15 +230,34 @@ def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_pa
     [
         # Each "trains" for longer than it may, and prints a score that would win.
         ("1s", {"kind": "set_constant", "name": "LR", "value": "0.3"}),
-        pytest.param("3steps", {"kind": "set_constant", "name": "LR", "value": "0.3"}, marks=pytest.mark.slow),
+        pytest.param(
+            "3steps", {"kind": "set_constant", "name": "LR", "value": "0.3"}, marks=pytest.mark.slow
+        ),
     ],
 )
-def test_a_training_that_ignores_its_budget_wins_nothing(tmp_path: Path, budget: str, edit: dict[str, str]) -> None:
-    home = miniature(tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0.2 if LR == 0.1 else 9)"))
+def test_a_training_that_ignores_its_budget_wins_nothing(
+    tmp_path: Path, budget: str, edit: dict[str, str]
+) -> None:
+    home = miniature(
+        tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0.2 if LR == 0.1 else 9)")
+    )
     script = home / "replies.jsonl"
-    script.write_text(json.dumps({"hypothesis": "train for longer", "rationale": "", "edits": [edit]}) + "\n")
+    script.write_text(
+        json.dumps({"hypothesis": "train for longer", "rationale": "", "edits": [edit]}) + "\n"
+    )
     run = type_in(
-        home, "start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", budget, "--trials", "1"
+        home,
+        "start",
+        "--method",
+        "code",
+        "--model",
+        f"scripted:{script}",
+        "--tag",
+        "t",
+        "--budget",
+        budget,
+        "--trials",
+        "1",
     )
     assert run.returncode == 0, run.stderr
     assert statuses(home, "t") == ["baseline", "invalid"]
@@ -194,7 +270,9 @@ def test_a_full_disk_is_a_fault_and_the_run_goes_on_afterwards(tmp_path: Path) -
         pytest.skip("mounting a small disk needs root")
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=False
+    ).returncode:
         pytest.skip("this machine lets no tmpfs be mounted")
     try:
         home = miniature(disk / "repo")
@@ -234,7 +312,9 @@ def test_a_gpu_that_is_asked_for_and_missing_is_never_a_slot_on_the_cpu(tmp_path
     home = miniature(tmp_path)
     run = type_in(home, *START, CUDA_VISIBLE_DEVICES="GPU-8f2c")
     assert run.returncode == 2, run.stdout + run.stderr
-    assert "CUDA_VISIBLE_DEVICES asks for GPU-8f2c, which is not here" in " ".join(run.stderr.split())
+    assert "CUDA_VISIBLE_DEVICES asks for GPU-8f2c, which is not here" in " ".join(
+        run.stderr.split()
+    )
     assert "CUDA_VISIBLE_DEVICES= autoresearch start" in run.stderr
     assert branch_length(home) == 0, "nothing was begun"
     assert type_in(home, *START, "--trials", "1", CUDA_VISIBLE_DEVICES="-1").returncode == 0

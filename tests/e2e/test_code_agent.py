@@ -36,29 +36,59 @@ NIGHT: list[Step] = [
     propose("a much larger rate is better still", constant("LR", "0.9")),
     propose("there is no such constant", constant("LEARNING_RATE", "0.3")),
     Status(529, "overloaded", "overloaded_error"),
-    propose("fail loudly", {"kind": "replace_statements", "old": "time.sleep(pause)", "new": "raise RuntimeError('on purpose')"}),
+    propose(
+        "fail loudly",
+        {
+            "kind": "replace_statements",
+            "old": "time.sleep(pause)",
+            "new": "raise RuntimeError('on purpose')",
+        },
+    ),
     Text("I would rather talk about the weather."),
     propose("deeper", constant("DEPTH", "8")),
 ]
 
 
 def anthropic(steps: list[Step]) -> tuple[Loopback, list[str], Callable[[str], dict[str, str]]]:
-    return AnthropicServer(steps, OPUSES), [*CODE, "opus"], lambda url: {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url}
+    return (
+        AnthropicServer(steps, OPUSES),
+        [*CODE, "opus"],
+        lambda url: {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": url},
+    )
 
 
 def openai(steps: list[Step]) -> tuple[Loopback, list[str], Callable[[str], dict[str, str]]]:
-    return OpenAIServer(steps, GPTS), [*CODE, "gpt"], lambda url: {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1"}
+    return (
+        OpenAIServer(steps, GPTS),
+        [*CODE, "gpt"],
+        lambda url: {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1"},
+    )
 
 
-@pytest.mark.parametrize(("provider", "name"), [(anthropic, "claude-opus-4-7"), (openai, "gpt-5.5")])
+@pytest.mark.parametrize(
+    ("provider", "name"), [(anthropic, "claude-opus-4-7"), (openai, "gpt-5.5")]
+)
 def test_a_night_with_a_model(tmp_path: Path, provider: Callable[..., Any], name: str) -> None:
     home = miniature(tmp_path)
     server, options, environment = provider(NIGHT)
     with server:
-        run = type_in(home, "start", *options, "--budget", "1steps", "--trials", "4", "--tag", "t", **environment(server.url))
+        run = type_in(
+            home,
+            "start",
+            *options,
+            "--budget",
+            "1steps",
+            "--trials",
+            "4",
+            "--tag",
+            "t",
+            **environment(server.url),
+        )
     assert run.returncode == 0, run.stderr
     trials = ledger(home, "t")
-    became = {trial["proposal"]["hypothesis"]: trial for trial in trials}  # a refusal overtakes what trains meanwhile
+    became = {
+        trial["proposal"]["hypothesis"]: trial for trial in trials
+    }  # a refusal overtakes what trains meanwhile
     assert {hypothesis: trial["status"] for hypothesis, trial in became.items()} == {
         "train.py as it is": "baseline",
         "a larger rate learns faster": "keep",
@@ -70,9 +100,16 @@ def test_a_night_with_a_model(tmp_path: Path, provider: Callable[..., Any], name
     assert {by["origin"] for by in models} == {"llm"}
     assert {by["model"] for by in models} == {name}
     assert all(by["input_tokens"] > 0 for by in models)
-    sent_back = {hypothesis: trial["proposal"]["by"]["refused"] for hypothesis, trial in became.items()}
-    assert (sent_back["fail loudly"], sent_back["deeper"]) == (1, 1), "a wrong name and small talk were mended within a proposal"
-    assert "on purpose" in became["fail loudly"]["reason"] and "on purpose" in became["fail loudly"]["result"]["tail"]
+    sent_back = {
+        hypothesis: trial["proposal"]["by"]["refused"] for hypothesis, trial in became.items()
+    }
+    assert (sent_back["fail loudly"], sent_back["deeper"]) == (1, 1), (
+        "a wrong name and small talk were mended within a proposal"
+    )
+    assert (
+        "on purpose" in became["fail loudly"]["reason"]
+        and "on purpose" in became["fail loudly"]["result"]["tail"]
+    )
     assert "DEPTH = 8" in git(home, "show", "autoresearch/t:train.py")
     the_model_was_told(server)
     the_key_is_nowhere(home)
@@ -97,10 +134,15 @@ def the_key_is_nowhere(home: Path) -> None:
 
 def test_a_model_that_cannot_be_used_says_why_and_leaves_a_run_to_resume(tmp_path: Path) -> None:
     home = miniature(tmp_path)
-    steps = [propose("a larger rate", constant("LR", "0.3")), Status(401, "invalid x-api-key", "authentication_error")]
+    steps = [
+        propose("a larger rate", constant("LR", "0.3")),
+        Status(401, "invalid x-api-key", "authentication_error"),
+    ]
     server, options, environment = anthropic(steps)
     with server:
-        run = type_in(home, "start", *options, "--budget", "1steps", "--tag", "t", **environment(server.url))
+        run = type_in(
+            home, "start", *options, "--budget", "1steps", "--tag", "t", **environment(server.url)
+        )
     assert run.returncode == 5, run.stdout
     assert "Traceback" not in run.stderr
     assert KEY not in run.stdout + run.stderr
@@ -114,12 +156,29 @@ def test_a_model_that_cannot_be_used_says_why_and_leaves_a_run_to_resume(tmp_pat
 
 def test_spending_survives_a_resume(tmp_path: Path) -> None:
     home = miniature(tmp_path)
-    answers = [{"hypothesis": f"rate {rate}", "edits": [constant("LR", rate)], "cost": 0.6} for rate in ("0.2", "0.3", "0.35")]
+    answers = [
+        {"hypothesis": f"rate {rate}", "edits": [constant("LR", rate)], "cost": 0.6}
+        for rate in ("0.2", "0.3", "0.35")
+    ]
     script = home / "replies.jsonl"
     script.write_text("".join(json.dumps(answer) + "\n" for answer in answers))
-    start = ("start", *CODE, f"scripted:{script}", "--tag", "t", "--budget", "1steps", "--max-cost", "1")
+    start = (
+        "start",
+        *CODE,
+        f"scripted:{script}",
+        "--tag",
+        "t",
+        "--budget",
+        "1steps",
+        "--max-cost",
+        "1",
+    )
     assert type_in(home, *start).returncode == 0
-    spent = [trial["proposal"]["by"]["cost"] for trial in ledger(home, "t") if trial["proposal"]["by"]["cost"]]
+    spent = [
+        trial["proposal"]["by"]["cost"]
+        for trial in ledger(home, "t")
+        if trial["proposal"]["by"]["cost"]
+    ]
     assert sum(spent) == pytest.approx(0.6), "the question that would pass the bound is not asked"
     again = type_in(home, "resume", "t")
     assert again.returncode == 0
@@ -127,7 +186,9 @@ def test_spending_survives_a_resume(tmp_path: Path) -> None:
     assert len(ledger(home, "t")) == 1 + len(spent)
 
 
-def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_branch(tmp_path: Path) -> None:
+def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_branch(
+    tmp_path: Path,
+) -> None:
     home = miniature(tmp_path)
     (home / "program.md").write_text("---\nprotected: [DEPTH]\ntrials: 2\n---\nLower val_bpb.\n")
     git(home, "commit", "-qam", "say what is protected")
@@ -138,12 +199,17 @@ def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_bran
     done = type_in(home, "start", *CODE, f"scripted:{script}", "--tag", "t", "--budget", "1steps")
     assert done.returncode == 0, done.stderr
     first = ledger(home, "t")
-    assert [trial["status"] for trial in first] == ["baseline", "keep", "keep"], "DEPTH went back, and two trials are enough"
+    assert [trial["status"] for trial in first] == ["baseline", "keep", "keep"], (
+        "DEPTH went back, and two trials are enough"
+    )
     assert first[2]["proposal"]["by"]["refused"] == 1
     script.unlink()
     again = type_in(home, "start", "--model", "replay:t", "--tag", "again", "--budget", "1steps")
     assert again.returncode == 0, again.stderr
-    trees = [git(home, "rev-list", "--first-parent", "--format=%T", f"autoresearch/{tag}").splitlines() for tag in ("t", "again")]
+    trees = [
+        git(home, "rev-list", "--first-parent", "--format=%T", f"autoresearch/{tag}").splitlines()
+        for tag in ("t", "again")
+    ]
     same = [[line for line in lines if not line.startswith("commit")] for lines in trees]
     assert same[0] == same[1] and len(same[0]) >= 4
 
@@ -151,21 +217,45 @@ def test_front_matter_sets_what_no_flag_does_and_a_run_is_replayed_from_its_bran
 class Adviser(AnthropicServer):
     """Answers with an edit of code or with constants, as the tool asks."""
 
-    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+    def answer(
+        self,
+        request: BaseHTTPRequestHandler,
+        body: dict[str, Any],
+        step: ToolCall | Text | Truncated,
+    ) -> None:
         asked = body["tools"][0]["input_schema"]["properties"]
         edit = {"hypothesis": "deeper", "rationale": "because", "edits": [constant("DEPTH", "8")]}
         advice = {"reason": "a larger rate", "configuration": {"LR": 0.3, "DEPTH": 4}}
         super().answer(request, body, ToolCall(edit if "edits" in asked else advice))
 
 
-def test_with_a_model_and_no_method_an_optimiser_advice_and_edits_take_turns(tmp_path: Path) -> None:
+def test_with_a_model_and_no_method_an_optimiser_advice_and_edits_take_turns(
+    tmp_path: Path,
+) -> None:
     home = miniature(tmp_path)
     with Adviser([Text("in place of a step")] * 20, OPUSES) as server:
         environment = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.url}
-        run = type_in(home, "start", "--model", "opus", "--budget", "1steps", "--trials", "3", "--tag", "t", **environment)
+        run = type_in(
+            home,
+            "start",
+            "--model",
+            "opus",
+            "--budget",
+            "1steps",
+            "--trials",
+            "3",
+            "--tag",
+            "t",
+            **environment,
+        )
     assert run.returncode == 0, run.stderr
-    by = {trial["proposal"]["by"]["method"]: trial["proposal"]["by"] for trial in ledger(home, "t")[1:]}
+    by = {
+        trial["proposal"]["by"]["method"]: trial["proposal"]["by"]
+        for trial in ledger(home, "t")[1:]
+    }
     assert set(by) == {"trust", "llm-hps", "code"}, "each has its turn before any has a second one"
     assert {method: told["model"] for method, told in by.items()} == {
-        "trust": None, "llm-hps": "claude-opus-4-7", "code": "claude-opus-4-7",
-    }  # fmt: skip
+        "trust": None,
+        "llm-hps": "claude-opus-4-7",
+        "code": "claude-opus-4-7",
+    }

@@ -6,7 +6,19 @@ from pathlib import Path
 
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 
-START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--trials", "1")
+START = (
+    "start",
+    "--model",
+    "none",
+    "--method",
+    "random",
+    "--tag",
+    "t",
+    "--budget",
+    "1steps",
+    "--trials",
+    "1",
+)
 
 
 def test_a_train_py_in_another_encoding_is_refused_at_the_start(tmp_path: Path) -> None:
@@ -45,24 +57,54 @@ print("---")
 print("val_bpb: 1.5")
 print(f"seen: {os.environ.get('MY_DEPLOY_TOKEN', 'nothing')}")
 """
-SECRETS = {"MY_DEPLOY_TOKEN": "f8Qz-0914-deploy", "DB_PASSWORD": 'it\'s "quoted" päss', "OPENAI_API_KEY": ""}
+SECRETS = {
+    "MY_DEPLOY_TOKEN": "f8Qz-0914-deploy",
+    "DB_PASSWORD": 'it\'s "quoted" päss',
+    "OPENAI_API_KEY": "",
+}
 
 
 def objects_of(home: Path) -> bytes:
     """Every object of the repository, decompressed."""
     names = git(home, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
-    done = subprocess.run(["git", "cat-file", "--batch"], cwd=home, input=names.encode(), capture_output=True, check=True)
+    done = subprocess.run(
+        ["git", "cat-file", "--batch"],
+        cwd=home,
+        input=names.encode(),
+        capture_output=True,
+        check=True,
+    )
     return done.stdout
 
 
-def test_a_secret_that_a_training_prints_reaches_no_commit_and_no_transcript(tmp_path: Path) -> None:
+def test_a_secret_that_a_training_prints_reaches_no_commit_and_no_transcript(
+    tmp_path: Path,
+) -> None:
     home = miniature(tmp_path, SPY)
     edit = {"kind": "set_constant", "name": "LR", "value": "0.2"}
-    reply = {"hypothesis": f"try {SECRETS['MY_DEPLOY_TOKEN']}", "rationale": SECRETS["DB_PASSWORD"], "edits": [edit]}
+    reply = {
+        "hypothesis": f"try {SECRETS['MY_DEPLOY_TOKEN']}",
+        "rationale": SECRETS["DB_PASSWORD"],
+        "edits": [edit],
+    }
     other = {**reply, "edits": [{**edit, "value": "0.3"}]}
     (home / "replies.jsonl").write_text(json.dumps(reply) + "\n" + json.dumps(other) + "\n")
-    start = ("start", "--unsafe-no-sandbox", "--method", "code", "--model", "scripted:replies.jsonl", "--tag", "t",
-             "--budget", "1steps", "--trials", "2", "--baseline-repeats", "1")  # fmt: skip
+    start = (
+        "start",
+        "--unsafe-no-sandbox",
+        "--method",
+        "code",
+        "--model",
+        "scripted:replies.jsonl",
+        "--tag",
+        "t",
+        "--budget",
+        "1steps",
+        "--trials",
+        "2",
+        "--baseline-repeats",
+        "1",
+    )
     told = home / "told"
     notify = home / "notify"
     notify.write_text(f'#!/bin/sh\ncat >> "{told}"\necho "$AUTORESEARCH_TEXT" >> "{told}"\n')
@@ -75,7 +117,13 @@ def test_a_secret_that_a_training_prints_reaches_no_commit_and_no_transcript(tmp
     report = type_in(home, "report", "--output", "-").stdout
     transcript = (home / ".autoresearch/runs/t/transcripts/transcript.jsonl").read_text()
     assert "[redacted MY_DEPLOY_TOKEN]" in transcript
-    for place in (objects_of(home), report.encode(), transcript.encode(), told.read_bytes(), run.stdout.encode()):
+    for place in (
+        objects_of(home),
+        report.encode(),
+        transcript.encode(),
+        told.read_bytes(),
+        run.stdout.encode(),
+    ):
         for secret in (SECRETS["MY_DEPLOY_TOKEN"], SECRETS["DB_PASSWORD"], "AKIAABCDEFGH"):
             assert secret.encode() not in place
 
@@ -90,6 +138,8 @@ def test_odd_file_names_never_reach_the_terminal_raw(tmp_path: Path) -> None:
     refused = type_in(home, *START)
     assert refused.returncode == 3
     assert "\\x1b[2J\\u202e" in refused.stderr
-    assert [line for line in refused.stderr.splitlines() if line.startswith("next:")] == refused.stderr.splitlines()[-1:]
+    assert [
+        line for line in refused.stderr.splitlines() if line.startswith("next:")
+    ] == refused.stderr.splitlines()[-1:]
     for raw in ("\x1b", "\u202e"):
         assert raw not in refused.stderr + refused.stdout

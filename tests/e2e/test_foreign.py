@@ -22,7 +22,12 @@ def home(tmp_path: Path) -> Path:
         git(tmp_path / "research", *command)
     environment = clean_environment(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / ".cache"))
     subprocess.run(
-        [sys.executable, "prepare.py"], cwd=tmp_path / "research", env=environment, check=True, capture_output=True, timeout=60
+        [sys.executable, "prepare.py"],
+        cwd=tmp_path / "research",
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     assert (tmp_path / ".cache" / "autoresearch" / "corpus.bin").stat().st_size > 50_000
     shutil.rmtree(tmp_path / "research" / "__pycache__", ignore_errors=True)
@@ -32,7 +37,9 @@ def home(tmp_path: Path) -> Path:
 def autoresearch(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Typed by a user who agrees that trainings read the cache in which prepare.py left its data."""
     trust = ("--trust",) if words[0] == "start" else ()
-    return type_in(home / "research", *words, *trust, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache"))
+    return type_in(
+        home / "research", *words, *trust, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache")
+    )
 
 
 @pytest.mark.slow
@@ -45,10 +52,24 @@ def test_hopeless_trainings_are_given_up(home: Path) -> None:
     train = repository / "train.py"
     train.write_text(train.read_text().replace('end="",', 'end="", flush=True,'))
     fixed = 'EMBEDDING_DIM = "fixed"\nHIDDEN_DIM = "fixed"\nBATCH_SIZE = "fixed"\nWEIGHT_DECAY = "fixed"\n'
-    (repository / "autoresearch.toml").write_text(f'[ranges]\nLEARNING_RATE = "0.00001 .. 0.1 log"\n{fixed}')
+    (repository / "autoresearch.toml").write_text(
+        f'[ranges]\nLEARNING_RATE = "0.00001 .. 0.1 log"\n{fixed}'
+    )
     git(repository, "add", ".")
     git(repository, "commit", "-qm", "longer")
-    words = ("start", "--model", "none", "--method", "random", "--verdict", "greedy", "--baseline-repeats", "1", "--trials", "8")
+    words = (
+        "start",
+        "--model",
+        "none",
+        "--method",
+        "random",
+        "--verdict",
+        "greedy",
+        "--baseline-repeats",
+        "1",
+        "--trials",
+        "8",
+    )
     own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
     run = type_in(repository, *words, "--prune", "median", "--trust", timeout=850, **own)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -56,13 +77,17 @@ def test_hopeless_trainings_are_given_up(home: Path) -> None:
     given_up = [trial for trial in trials if trial["status"] == "pruned"]
     scored = [trial for trial in trials if trial["status"] in ("baseline", "keep", "discard")]
     assert len(trials) == 9 == len(given_up) + len(scored)
-    assert given_up and min(trial["number"] for trial in given_up) >= 5, "five curves are needed first"
+    assert given_up and min(trial["number"] for trial in given_up) >= 5, (
+        "five curves are needed first"
+    )
     for trial in given_up:
         assert trial["result"]["scores"] == [] and "given up at" in trial["reason"]
         assert 0.3 < trial["result"]["curve"][-1][0] < 1, trial["reason"]
     best = min(scored, key=lambda trial: trial["result"]["scores"][0]["value"])
     rate = best["configuration"]["LEARNING_RATE"]
-    assert all(trial["configuration"]["LEARNING_RATE"] < rate for trial in given_up), "what barely learns"
+    assert all(trial["configuration"]["LEARNING_RATE"] < rate for trial in given_up), (
+        "what barely learns"
+    )
     assert "pruned" in autoresearch(home, "status").stdout
     shown = autoresearch(home, "show", str(given_up[0]["number"])).stdout
     assert "pruned" in shown and "median of" in shown
@@ -81,9 +106,13 @@ def test_it_runs_with_no_configuration(home: Path) -> None:
     for trial in measured:
         assert trial["status"] in ("baseline", "keep", "discard"), trial["reason"]
         assert {score["kind"] for score in trial["result"]["scores"]} == {"self-reported"}
-        assert all(1.0 < score["value"] < 8.0 for score in trial["result"]["scores"]), "bits per byte of a model that has learnt"
+        assert all(1.0 < score["value"] < 8.0 for score in trial["result"]["scores"]), (
+            "bits per byte of a model that has learnt"
+        )
         assert trial["result"]["facts"]["num_steps"] > 1
-        assert trial["result"]["facts"]["training_seconds"] < 30, "its own TIME_BUDGET, not the default of five minutes"
+        assert trial["result"]["facts"]["training_seconds"] < 30, (
+            "its own TIME_BUDGET, not the default of five minutes"
+        )
         assert trial["result"]["curve"]
     own = {"EMBEDDING_DIM", "HIDDEN_DIM", "BATCH_SIZE", "LEARNING_RATE", "WEIGHT_DECAY"}
     assert set(read_constants((repository / "train.py").read_text())) == own
@@ -93,9 +122,14 @@ def test_it_runs_with_no_configuration(home: Path) -> None:
     logs = sorted((repository / ".autoresearch").glob("runs/*/trials/0000/*.log"))
     assert len(logs) == 3
     last = logs[0].read_text().rpartition("---")[2]
-    assert f"val_bpb:          {trials[0]['result']['scores'][0]['value']:.6f}" in last, "the summary is the score"
+    assert f"val_bpb:          {trials[0]['result']['scores'][0]['value']:.6f}" in last, (
+        "the summary is the score"
+    )
     assert json.loads(autoresearch(home, "status", "--json").stdout)["budget"] == "1s"
-    assert git(repository, "diff", "--name-only", "main", git_branch(repository)) in ("", "train.py")
+    assert git(repository, "diff", "--name-only", "main", git_branch(repository)) in (
+        "",
+        "train.py",
+    )
     assert git(repository, "status", "--porcelain") == ""
     assert "self-reported" in autoresearch(home, "show", "1").stdout
     fsck(repository)
@@ -118,13 +152,28 @@ except OSError as error:
 
 
 @pytest.mark.slow
-def test_a_train_py_that_brings_an_edited_prepare_py_trains_under_the_old_one(home: Path, tmp_path: Path) -> None:
+def test_a_train_py_that_brings_an_edited_prepare_py_trains_under_the_old_one(
+    home: Path, tmp_path: Path
+) -> None:
     repository = home / "research"
     edit = {"kind": "replace_statements", "old": "import time", "new": OVERWRITE}
-    (tmp_path / "replies.jsonl").write_text(json.dumps({"hypothesis": "more time", "rationale": "", "edits": [edit]}) + "\n")
+    (tmp_path / "replies.jsonl").write_text(
+        json.dumps({"hypothesis": "more time", "rationale": "", "edits": [edit]}) + "\n"
+    )
     script = f"scripted:{tmp_path / 'replies.jsonl'}"
     run = autoresearch(
-        home, "start", "--method", "code", "--model", script, "--tag", "t", "--trials", "1", "--baseline-repeats", "1"
+        home,
+        "start",
+        "--method",
+        "code",
+        "--model",
+        script,
+        "--tag",
+        "t",
+        "--trials",
+        "1",
+        "--baseline-repeats",
+        "1",
     )
     assert run.returncode == 0, run.stdout + run.stderr
     baseline, trial = ledger(repository, "t")
@@ -135,7 +184,10 @@ def test_a_train_py_that_brings_an_edited_prepare_py_trains_under_the_old_one(ho
     assert all("prepare.py is not mine" in log.read_text() for log in logs)
     assert trial["result"]["facts"]["training_seconds"] < 30
     for commit in (trial["attempt"], trial["verdict"]):
-        assert git(repository, "show", f"{commit}:prepare.py") == (FOREIGN / "prepare.py").read_text().strip()
+        assert (
+            git(repository, "show", f"{commit}:prepare.py")
+            == (FOREIGN / "prepare.py").read_text().strip()
+        )
 
 
 def test_a_budget_that_it_would_not_keep_to_is_refused(home: Path) -> None:

@@ -70,28 +70,36 @@ def spied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_AUTHOR_NAME", "r")
     home = tmp_path / "research"
     identity = {
-        f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "r"), ("EMAIL", "r@r"))
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "r"), ("EMAIL", "r@r"))
     }
     made = type_in(tmp_path, "init", "research", **identity)
     assert made.returncode == 0, made.stderr
     corpus = Path(__file__).parents[2] / "corpus" / "state-of-the-union.jsonl.xz"
     assert corpus.is_file()
     (home / "workspace" / "train.py").write_text(SPY)
-    (home / "workspace" / "asked.json").write_text(json.dumps([str(corpus), str(home / "workspace" / "prepare.py")]))
+    (home / "workspace" / "asked.json").write_text(
+        json.dumps([str(corpus), str(home / "workspace" / "prepare.py")])
+    )
     git(home, "add", ".")
     git(home, "commit", "-qm", "spy")
     return home
 
 
 def test_a_training_finds_neither_the_validation_text_nor_its_recipe(spied: Path) -> None:
-    run = type_in(spied, "start", "--model", "none", "--budget", "1s", "--trials", "1", "--tag", "t")
+    run = type_in(
+        spied, "start", "--model", "none", "--budget", "1s", "--trials", "1", "--tag", "t"
+    )
     assert "train.py fails as it is" in run.stderr, run.stdout + run.stderr
     log = (spied / ".autoresearch/runs/t/trials/0000/train-0.log").read_text()
     found = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])
     assert found["beside"] == ["asked.json", "train.py"]
     assert not found["prepare"]
     assert found["train"] == ["meta.json", "tokens.bin"]
-    assert found["data"] == ["data", "scratch", "workspace"], "the folder of its own trial, where the tokens have a second name"
+    assert found["data"] == ["data", "scratch", "workspace"], (
+        "the folder of its own trial, where the tokens have a second name"
+    )
     assert not {"fingerprint", "near_duplicates", "train_tokens"} & found["meta"].keys()
     assert found["meta"]["corpus"] == "sotu"
     for inside in found["cache"]:
@@ -101,7 +109,9 @@ def test_a_training_finds_neither_the_validation_text_nor_its_recipe(spied: Path
     assert "union" not in found["mounts"] + found["command"]
 
 
-def test_a_folder_of_texts_is_shown_to_prepare_and_not_to_a_training(spied: Path, tmp_path: Path) -> None:
+def test_a_folder_of_texts_is_shown_to_prepare_and_not_to_a_training(
+    spied: Path, tmp_path: Path
+) -> None:
     texts = tmp_path / "texts"
     texts.mkdir(mode=0o755)
     for number in range(400):
@@ -115,10 +125,24 @@ def test_a_folder_of_texts_is_shown_to_prepare_and_not_to_a_training(spied: Path
     )
     prepare.write_text(text.replace('TOKENIZER = "bpe"', 'TOKENIZER = "byte"'))
     (spied / "autoresearch.toml").write_text(f'read_only = ["{texts}"]\n')
-    (spied / "workspace" / "asked.json").write_text(json.dumps([str(texts / "7.txt"), str(texts / "8.txt")]))
+    (spied / "workspace" / "asked.json").write_text(
+        json.dumps([str(texts / "7.txt"), str(texts / "8.txt")])
+    )
     git(spied, "add", ".")
     git(spied, "commit", "-qm", "texts of our own")
-    run = type_in(spied, "start", "--model", "none", "--budget", "1s", "--trials", "1", "--tag", "t", "--trust")
+    run = type_in(
+        spied,
+        "start",
+        "--model",
+        "none",
+        "--budget",
+        "1s",
+        "--trials",
+        "1",
+        "--tag",
+        "t",
+        "--trust",
+    )
     assert "train.py fails as it is" in run.stderr, run.stdout + run.stderr
     log = (spied / ".autoresearch/runs/t/trials/0000/train-0.log").read_text()
     found = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])

@@ -5,19 +5,60 @@ from pathlib import Path
 
 import pytest
 
-from agent.program import Wishes
-from agent.settings import RunSettings, Settings
+from agent.project.program import FrontMatter
+from agent.project.settings import RunSettings, Settings
 from tests.e2e.researcher import git, miniature, type_in
 
 PROGRAMS = (
-    "git", "bwrap", "nvidia-smi", "claude", "codex", "ps", "env", "chmod", "rm", "less", "setpriv", "python", "python3", "uname",
-    "wandb", "latex", "dvipng", "gpg", "ssh", "keyring", "sh", "mount",
-)  # fmt: skip
+    "git",
+    "bwrap",
+    "nvidia-smi",
+    "claude",
+    "codex",
+    "ps",
+    "env",
+    "chmod",
+    "rm",
+    "less",
+    "setpriv",
+    "python",
+    "python3",
+    "uname",
+    "wandb",
+    "latex",
+    "dvipng",
+    "gpg",
+    "ssh",
+    "keyring",
+    "sh",
+    "mount",
+)
 MODULES = (
-    "torch", "numpy", "json", "re", "git", "yaml", "typer", "click", "rich", "optuna", "matplotlib", "sitecustomize",
-    "usercustomize", "keyring", "tokenize", "multiprocessing", "pickle", "agent", "sandbox", "prepare", "conftest", "setup",
-    "scipy", "sklearn",
-)  # fmt: skip
+    "torch",
+    "numpy",
+    "json",
+    "re",
+    "git",
+    "yaml",
+    "typer",
+    "click",
+    "rich",
+    "optuna",
+    "matplotlib",
+    "sitecustomize",
+    "usercustomize",
+    "keyring",
+    "tokenize",
+    "multiprocessing",
+    "pickle",
+    "agent",
+    "sandbox",
+    "prepare",
+    "conftest",
+    "setup",
+    "scipy",
+    "sklearn",
+)
 RC = "text.usetex: True\nsavefig.facecolor: 123456\nbackend: module://torch\n"
 
 
@@ -35,18 +76,29 @@ def trap(tmp_path: Path) -> Path:
             path.chmod(0o755)
     for name in MODULES:
         python = f"open({str(ran)!r}, 'a').write(__file__ + chr(10))\n"
-        (home / f"{name}.py").write_text(python + ("MAX_SEQ_LEN = 64\n" if name == "prepare" else ""))
+        (home / f"{name}.py").write_text(
+            python + ("MAX_SEQ_LEN = 64\n" if name == "prepare" else "")
+        )
     (home / "multiprocessing.py").unlink()
     for package in ("multiprocessing", "benchmarks", "wandb", "mlruns"):
-        (home / package).mkdir(exist_ok=True) if (home / package).is_dir() or not (home / package).exists() else None
+        (home / package).mkdir(exist_ok=True) if (home / package).is_dir() or not (
+            home / package
+        ).exists() else None
         if (home / package).is_dir():
-            (home / package / "__init__.py").write_text(f"open({str(ran)!r}, 'a').write(__file__ + chr(10))\n")
+            (home / package / "__init__.py").write_text(
+                f"open({str(ran)!r}, 'a').write(__file__ + chr(10))\n"
+            )
     files = {
-        "matplotlibrc": RC, ".matplotlib/matplotlibrc": RC, ".env": f"PAGER={home}/less\nEDITOR={home}/sh\n",
+        "matplotlibrc": RC,
+        ".matplotlib/matplotlibrc": RC,
+        ".env": f"PAGER={home}/less\nEDITOR={home}/sh\n",
         ".gitattributes": "* filter=trap diff=trap merge=trap\n",
-        ".gitconfig": f"[alias]\n\tlog = !{home}/sh\n", ".pdbrc": "import torch\n", "pyproject.toml": "[tool.autoresearch]\n",
-        "sitecustomize.pth": "import torch\n", "MLproject": "name: x\n",
-    }  # fmt: skip
+        ".gitconfig": f"[alias]\n\tlog = !{home}/sh\n",
+        ".pdbrc": "import torch\n",
+        "pyproject.toml": "[tool.autoresearch]\n",
+        "sitecustomize.pth": "import torch\n",
+        "MLproject": "name: x\n",
+    }
     for name, text in files.items():
         (home / name).parent.mkdir(exist_ok=True)
         (home / name).write_text(text)
@@ -71,14 +123,48 @@ def trap(tmp_path: Path) -> Path:
 def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
     ran = trap.parent / "ran"
     path = os.pathsep.join(["", ".", "bin", ".venv/bin", os.environ["PATH"], ""])
-    start = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--trials", "1",
-             "--baseline-repeats", "1")  # fmt: skip
+    start = (
+        "start",
+        "--model",
+        "none",
+        "--method",
+        "random",
+        "--tag",
+        "t",
+        "--budget",
+        "1steps",
+        "--trials",
+        "1",
+        "--baseline-repeats",
+        "1",
+    )
     commands = (
-        ("doctor",), start, ("log", "-p"), ("status",), ("show", "1"), ("report", "-o", "-"),
-        ("plot", "progress", "t", "-o", "p.svg"), ("prompt",), ("models",), ("methods",), ("export",),
+        ("doctor",),
+        start,
+        ("log", "-p"),
+        ("status",),
+        ("show", "1"),
+        ("report", "-o", "-"),
+        ("plot", "progress", "t", "-o", "p.svg"),
+        ("prompt",),
+        ("models",),
+        ("methods",),
+        ("export",),
         ("export", "--format", "optuna", "-o", "study.db"),
-        ("bench", "--tasks", "valley", "--methods", "random", "--evaluations", "2", "--seeds", "1", "--output", "b.jsonl"),
-    )  # fmt: skip
+        (
+            "bench",
+            "--tasks",
+            "valley",
+            "--methods",
+            "random",
+            "--evaluations",
+            "2",
+            "--seeds",
+            "1",
+            "--output",
+            "b.jsonl",
+        ),
+    )
     for words in commands:
         run = type_in(trap, *words, PATH=path)
         assert not ran.exists(), (words, ran.read_text())
@@ -88,5 +174,7 @@ def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
 
 def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() -> None:
     """Notifications and trackers are flags: no front matter, settings file or record of a run has a name for them."""
-    for record in (Wishes, Settings, RunSettings):
-        assert not {"notify", "sink", "sinks", "webhook", "command"} & set(record.model_fields)
+    for record in (FrontMatter, Settings, RunSettings):
+        assert not {"notify", "tracker", "trackers", "webhook", "command"} & set(
+            record.model_fields
+        )

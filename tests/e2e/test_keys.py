@@ -18,22 +18,49 @@ NOSY = TRAIN + 'print("environment:", dict(os.environ))\n'
 def test_a_key_in_the_keyring_is_used_and_stays_there(tmp_path: Path) -> None:
     home = miniature(tmp_path / "home", NOSY)
     secrets = tmp_path / "secrets.json"
-    ring = {"PYTHON_KEYRING_BACKEND": "tests.e2e.filekeyring.FileKeyring", "KEYRING_FILE": str(secrets), "PYTHONPATH": str(ROOT)}
+    ring = {
+        "PYTHON_KEYRING_BACKEND": "tests.e2e.filekeyring.FileKeyring",
+        "KEYRING_FILE": str(secrets),
+        "PYTHONPATH": str(ROOT),
+    }
     with AnthropicServer(NIGHT[:1], OPUSES) as server:
         secrets.write_text(
-            json.dumps({server.url: {"ANTHROPIC_API_KEY": KEY}, "autoresearch": {"ANTHROPIC_API_KEY": "sk-other"}})
+            json.dumps(
+                {
+                    server.url: {"ANTHROPIC_API_KEY": KEY},
+                    "autoresearch": {"ANTHROPIC_API_KEY": "sk-other"},
+                }
+            )
         )
         environment = {"ANTHROPIC_BASE_URL": server.url, **ring}
-        run = type_in(home, "start", "--method", "code", "--budget", "1steps", "--trials", "1", "--tag", "t", **environment)
+        run = type_in(
+            home,
+            "start",
+            "--method",
+            "code",
+            "--budget",
+            "1steps",
+            "--trials",
+            "1",
+            "--tag",
+            "t",
+            **environment,
+        )
         sent = [str(seen.headers) for seen in server.seen]
         doctor = type_in(home, "doctor", "--json", **environment)
     assert run.returncode == 0, run.stderr
     assert "no --model given: opus" in run.stdout
-    assert sent and all(KEY in headers for headers in sent), "this address's key, and never another's"
+    assert sent and all(KEY in headers for headers in sent), (
+        "this address's key, and never another's"
+    )
     assert [trial["status"] for trial in ledger(home, "t")] == ["baseline", "keep"]
     logs = "".join(path.read_text() for path in (home / ".autoresearch").rglob("*.log"))
-    assert "environment:" in logs and "FileKeyring" not in logs, "the training's environment is its own"
+    assert "environment:" in logs and "FileKeyring" not in logs, (
+        "the training's environment is its own"
+    )
     the_key_is_nowhere(home)
-    assert KEY not in run.stdout + run.stderr + doctor.stdout + doctor.stderr + git(home, "log", "--all", "-p")
+    assert KEY not in run.stdout + run.stderr + doctor.stdout + doctor.stderr + git(
+        home, "log", "--all", "-p"
+    )
     found = {finding["what"]: finding["found"] for finding in json.loads(doctor.stdout)["findings"]}
     assert (found["ANTHROPIC_API_KEY"], found["OPENAI_API_KEY"]) == ("in the keyring", "not set")

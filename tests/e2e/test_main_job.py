@@ -13,7 +13,16 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
     made = type_in(tmp_path, "init", "research")
     assert made.returncode == 0, made.stderr
     home = shrunk(tmp_path / "research")  # scoring it at its own size takes most of a test's time
-    options = ("--trials", "1", "--budget", "3steps", "--baseline-repeats", "2", "--verdict", "greedy")
+    options = (
+        "--trials",
+        "1",
+        "--budget",
+        "3steps",
+        "--baseline-repeats",
+        "2",
+        "--verdict",
+        "greedy",
+    )
     start = type_in(home, "start", "--model", "none", *options, **cache)
     assert start.returncode == 0, start.stderr
     assert statuses(home)[0] == "baseline"
@@ -24,7 +33,9 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
     assert trials[0]["result"]["parameters"] > 1000
     assert git(home, "status", "--porcelain") == "", "the user's checkout is as it was"
     assert git(home, "branch", "--show-current") == "main"
-    notebook = git(home, "log", "--first-parent", "--format=%s", f"main..{trials_branch(home)}").splitlines()
+    notebook = git(
+        home, "log", "--first-parent", "--format=%s", f"main..{trials_branch(home)}"
+    ).splitlines()
     assert notebook[-2].startswith("#0 baseline")
     fsck(home)
 
@@ -35,27 +46,42 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
 
 
 def trials_branch(folder: Path) -> str:
-    return git(folder, "for-each-ref", "--format=%(refname:short)", "refs/heads/autoresearch").splitlines()[0]
+    return git(
+        folder, "for-each-ref", "--format=%(refname:short)", "refs/heads/autoresearch"
+    ).splitlines()[0]
 
 
 @pytest.mark.parametrize("method", ["random", "tpe", "cmaes"])
 def test_a_foreign_repository_runs_with_no_configuration(tmp_path: Path, method: str) -> None:
     home = miniature(tmp_path / "foreign")
-    run = type_in(home, "start", "--model", "none", "--method", method, "--trials", "3", "--budget", "1steps")
+    run = type_in(
+        home, "start", "--model", "none", "--method", method, "--trials", "3", "--budget", "1steps"
+    )
     assert run.returncode == 0, run.stderr
     trials = ledger(home)
     assert trials[0]["status"] == "baseline"
     assert len(trials) == 4
-    assert {score["kind"] for trial in trials if trial["result"] for score in trial["result"]["scores"]} == {"self-reported"}
-    assert all({change["name"] for change in trial["changes"]} <= {"LR", "DEPTH"} for trial in trials)
+    assert {
+        score["kind"] for trial in trials if trial["result"] for score in trial["result"]["scores"]
+    } == {"self-reported"}
+    assert all(
+        {change["name"] for change in trial["changes"]} <= {"LR", "DEPTH"} for trial in trials
+    )
     assert git(home, "status", "--porcelain") == ""
 
 
 def test_a_second_start_runs_beside_the_first(tmp_path: Path) -> None:
     home = miniature(tmp_path)
     for _ in range(2):
-        assert type_in(home, "start", "--model", "none", "--trials", "1", "--budget", "1steps").returncode == 0
-    branches = git(home, "for-each-ref", "--format=%(refname:short)", "refs/heads/autoresearch").splitlines()
+        assert (
+            type_in(
+                home, "start", "--model", "none", "--trials", "1", "--budget", "1steps"
+            ).returncode
+            == 0
+        )
+    branches = git(
+        home, "for-each-ref", "--format=%(refname:short)", "refs/heads/autoresearch"
+    ).splitlines()
     assert len(branches) == 2
     for branch in branches:
         assert len(ledger(home, branch)) == 2
@@ -63,7 +89,9 @@ def test_a_second_start_runs_beside_the_first(tmp_path: Path) -> None:
 
 def test_two_workers(tmp_path: Path) -> None:
     home = miniature(tmp_path)
-    run = type_in(home, "start", "--model", "none", "--trials", "4", "--budget", "1steps", "--workers", "2")
+    run = type_in(
+        home, "start", "--model", "none", "--trials", "4", "--budget", "1steps", "--workers", "2"
+    )
     if "accelerators" in run.stderr or "1 cores" in run.stderr:
         pytest.skip("this machine has room for one worker")
     assert run.returncode == 0, run.stderr
@@ -83,7 +111,21 @@ def test_without_a_key_it_says_which_variable_to_set(tmp_path: Path) -> None:
 
 def test_review_commands_answer_on_a_finished_run(tmp_path: Path) -> None:
     home = miniature(tmp_path)
-    assert type_in(home, "start", "--model", "none", "--trials", "2", "--budget", "1steps", "--tag", "night").returncode == 0
+    assert (
+        type_in(
+            home,
+            "start",
+            "--model",
+            "none",
+            "--trials",
+            "2",
+            "--budget",
+            "1steps",
+            "--tag",
+            "night",
+        ).returncode
+        == 0
+    )
     for command in ("log", "log --kept", "show 1", "diff 1", "diff 0 1", "status", "status --json"):
         run = type_in(home, *command.split())
         assert run.returncode == 0, (command, run.stderr)
@@ -99,7 +141,9 @@ def test_review_commands_answer_on_a_finished_run(tmp_path: Path) -> None:
     assert "99" in missing.stderr
 
 
-@pytest.mark.parametrize("command", ["init", "start", "resume", "log", "show", "diff", "status", "export", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["init", "start", "resume", "log", "show", "diff", "status", "export", "doctor"]
+)
 def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
     run = type_in(tmp_path, command, "--help")
     assert run.returncode == 0
@@ -110,12 +154,27 @@ def test_a_run_tells_the_users_command_and_is_not_stopped_by_it(tmp_path: Path) 
     home = miniature(tmp_path / "r")
     heard = tmp_path / "heard"
     script = tmp_path / "tell.sh"
-    script.write_text(f'#!/bin/sh\necho "$AUTORESEARCH_EVENT $AUTORESEARCH_RUN" >> {heard}\nexit 3\n')
+    script.write_text(
+        f'#!/bin/sh\necho "$AUTORESEARCH_EVENT $AUTORESEARCH_RUN" >> {heard}\nexit 3\n'
+    )
     script.chmod(0o755)
-    run = type_in(home, "start", "--model", "none", "--trials", "2", "--budget", "1steps", "--tag", "t", "--notify", str(script))
+    run = type_in(
+        home,
+        "start",
+        "--model",
+        "none",
+        "--trials",
+        "2",
+        "--budget",
+        "1steps",
+        "--tag",
+        "t",
+        "--notify",
+        str(script),
+    )
     assert run.returncode == 0, run.stderr
     assert heard.read_text().splitlines()[-1] == "end t"
     assert run.stdout.count("--notify failed, the run goes on") == 1
-    refused = type_in(home, "start", "--model", "none", "--sink", "pigeon")
+    refused = type_in(home, "start", "--model", "none", "--tracker", "pigeon")
     assert refused.returncode == 2
     assert "tensorboard" in refused.stderr

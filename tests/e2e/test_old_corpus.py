@@ -33,7 +33,11 @@ def test_it_is_read_as_ever(old: Path, tmp_path: Path) -> None:
     before = git(old, "for-each-ref")
     assert statuses(old) == BEFORE
     assert "4.029152" in type_in(old, "status", "old").stdout
-    for command in (["show", "5"], ["diff", "0", "5"], ["export", "--format", "jsonl", "-o", str(tmp_path / "x.jsonl")]):
+    for command in (
+        ["show", "5"],
+        ["diff", "0", "5"],
+        ["export", "--format", "jsonl", "-o", str(tmp_path / "x.jsonl")],
+    ):
         run = type_in(old, *command)
         assert run.returncode == 0, run.stderr
     run = type_in(old, "report", "-o", str(tmp_path / "report.html"))
@@ -41,7 +45,10 @@ def test_it_is_read_as_ever(old: Path, tmp_path: Path) -> None:
     assert git(old, "for-each-ref") == before
 
 
-@pytest.mark.parametrize("command", [["start", "--model", "none", "--trials", "1"], ["replicate", "5", "--branch", "old"]])
+@pytest.mark.parametrize(
+    "command",
+    [["start", "--model", "none", "--trials", "1"], ["replicate", "5", "--branch", "old"]],
+)
 def test_nothing_is_trained_on_its_data_any_more(old: Path, command: list[str]) -> None:
     run = type_in(old, *command, *(["--trust"] if command[0] == "replicate" else []))
     assert run.returncode == 3
@@ -60,13 +67,22 @@ def test_resume_goes_on_on_other_data_behind_a_new_baseline(old: Path) -> None:
     after = trials[len(BEFORE) :]
     assert [trial["status"] for trial in trials[: len(BEFORE)]] == BEFORE
     assert sorted(trial["status"] for trial in after[:2]) == ["baseline", "refused"], after
-    refused, baseline, tried = sorted(after, key=lambda trial: ("refused", "baseline").index(trial["status"])
-                                      if trial["status"] in ("refused", "baseline") else 2)  # fmt: skip
+    refused, baseline, tried = sorted(
+        after,
+        key=lambda trial: (
+            ("refused", "baseline").index(trial["status"])
+            if trial["status"] in ("refused", "baseline")
+            else 2
+        ),
+    )
     assert refused["number"] == 7 and "other data" in refused["reason"]
     assert (tried["against"], tried["proposal"]["by"]["replays"]) == (baseline["number"], 7)
     assert in_flight(old) == []
     subjects = git(old, "log", "--first-parent", "--format=%s%n%b", "autoresearch/old")
-    assert "measure on other data from here on" in subjects and "which every training can read" in subjects
+    assert (
+        "measure on other data from here on" in subjects
+        and "which every training can read" in subjects
+    )
     prepare = git(old, "show", "autoresearch/old:workspace/prepare.py")
     assert 'CORPUS = "sotu"' in prepare
     for constant in ("VOCAB_SIZE = 512", "SEQUENCE_LENGTH = 64", "VAL_TOKENS = 4096"):

@@ -2,10 +2,22 @@
 
 from pathlib import Path
 
-from agent.gitio import Plumbing
+from agent.git.plumbing import Plumbing
 from tests.e2e.researcher import fsck, git, in_flight, miniature, statuses, type_in
 
-START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps", "--baseline-repeats", "1")
+START = (
+    "start",
+    "--model",
+    "none",
+    "--method",
+    "random",
+    "--tag",
+    "t",
+    "--budget",
+    "1steps",
+    "--baseline-repeats",
+    "1",
+)
 
 
 def link_in_git(folder: Path, name: str, target: Path) -> None:
@@ -29,7 +41,9 @@ def test_a_log_that_the_repository_tracks_as_a_link_to_a_start_up_file(tmp_path:
     assert foreign.read_text() == "export A=1\n"
     git(home, "rm", "-r", "-q", "--cached", ".autoresearch")
     git(home, "commit", "-qm", "untrack")
-    assert type_in(home, *START, "--trials", "1").returncode == 0, "what is left there is replaced, not followed"
+    assert type_in(home, *START, "--trials", "1").returncode == 0, (
+        "what is left there is replaced, not followed"
+    )
     assert foreign.read_text() == "export A=1\n"
     assert "val_bpb" in (home / ".autoresearch/runs/t/trials/0000/train-0.log").read_text()
 

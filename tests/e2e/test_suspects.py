@@ -23,7 +23,19 @@ def home(tmp_path: Path) -> Path:
     git(home, "commit", "-qm", "what is plausible")
     script = tmp_path / "replies.jsonl"
     script.write_text("".join(json.dumps(reply) + "\n" for reply in REPLIES))
-    start = ("start", "--method", "code", "--model", f"scripted:{script}", "--tag", "t", "--budget", "1s", "--trials", "2")
+    start = (
+        "start",
+        "--method",
+        "code",
+        "--model",
+        f"scripted:{script}",
+        "--tag",
+        "t",
+        "--budget",
+        "1s",
+        "--trials",
+        "2",
+    )
     run = type_in(home, *start)
     assert run.returncode == 0, run.stderr
     return home
@@ -38,8 +50,9 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
 
     wrong = type_in(home, "approve", "0")
     assert (wrong.returncode, wrong.stderr) == (
-        2, "error: #0 is no suspect: its verdict is baseline\nnext:  autoresearch show 0\n",
-    )  # fmt: skip
+        2,
+        "error: #0 is no suspect: its verdict is baseline\nnext:  autoresearch show 0\n",
+    )
     assert type_in(home, "reject", "9").returncode == 2
 
     rejected = type_in(home, "reject", "2", "--because", "LR 0.35 is too good to be true")

@@ -13,7 +13,19 @@ import pytest
 
 from tests.e2e.researcher import AUTORESEARCH, clean_environment, git, ledger, miniature, type_in
 
-START = ("start", "--model", "none", "--trials", "1", "--baseline-repeats", "1", "--verdict", "greedy", "--tag", "t")
+START = (
+    "start",
+    "--model",
+    "none",
+    "--trials",
+    "1",
+    "--baseline-repeats",
+    "1",
+    "--verdict",
+    "greedy",
+    "--tag",
+    "t",
+)
 THIEF = 'import os\nprint(open(os.path.expanduser("~/.ssh/id_rsa")).read())\nraise SystemExit(1)\n'
 NOT_TRUSTED = 6
 
@@ -34,9 +46,14 @@ def in_terminal(folder: Path, answer: str, *arguments: str, **environment: str) 
     """(exit code, all that was shown) of `autoresearch ARGUMENTS` in a terminal, in which `answer` is typed at the question."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [str(AUTORESEARCH), *arguments], cwd=folder, env=clean_environment(TERM="dumb", **environment),
-        stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-    )  # fmt: skip
+        [str(AUTORESEARCH), *arguments],
+        cwd=folder,
+        env=clean_environment(TERM="dumb", **environment),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+    )
     os.close(follower)
     shown, deadline, asked = "", time.monotonic() + 120, False
     while time.monotonic() < deadline:
@@ -66,16 +83,23 @@ def test_a_key_outside_is_read_only_after_consent(tmp_path: Path, home: Path) ->
     assert f"the training may read {home}/.ssh" in run.stderr
     assert "--trust" in run.stderr.splitlines()[-1]
     assert "PRIVATE KEY" not in run.stdout + run.stderr
-    assert git(repository, "for-each-ref", "refs/heads/autoresearch") == "" and not (repository / ".autoresearch").exists()
+    assert (
+        git(repository, "for-each-ref", "refs/heads/autoresearch") == ""
+        and not (repository / ".autoresearch").exists()
+    )
     code, shown = in_terminal(repository, "n", *START, **of(home))
-    assert code == NOT_TRUSTED and f"{home}/.ssh" in shown and "PRIVATE" not in everything(repository)
+    assert (
+        code == NOT_TRUSTED and f"{home}/.ssh" in shown and "PRIVATE" not in everything(repository)
+    )
     code, shown = in_terminal(repository, "y", *START, **of(home))
     assert "Trust this?" in shown and code != NOT_TRUSTED
     assert "PRIVATE KEY" in everything(repository), "as the user agreed, and the list said"
     again = type_in(repository, "resume", "t", "--trials", "1", **of(home))
     assert again.returncode != NOT_TRUSTED, "asked once"
     (repository / "autoresearch.toml").write_text('read_only = ["~/.ssh", "~"]\n')
-    assert "may read" in type_in(repository, "resume", "t", **of(home)).stderr, "another list is another question"
+    assert "may read" in type_in(repository, "resume", "t", **of(home)).stderr, (
+        "another list is another question"
+    )
 
 
 def test_the_users_word_on_the_command_line_is_enough(tmp_path: Path, home: Path) -> None:
@@ -120,7 +144,9 @@ def stand_in(folder: Path, mark: Path) -> Path:
     """A `claude` that leaves a mark where it is started."""
     folder.mkdir()
     program = folder / "claude"
-    program.write_text(f"#!{sys.executable}\nopen({str(mark)!r}, 'a').write('asked')\nraise SystemExit('not logged in')\n")
+    program.write_text(
+        f"#!{sys.executable}\nopen({str(mark)!r}, 'a').write('asked')\nraise SystemExit('not logged in')\n"
+    )
     program.chmod(0o755)
     return folder
 
@@ -132,10 +158,16 @@ def test_a_branch_that_names_a_model_asks_nobody_before_consent(tmp_path: Path, 
     repository = miniature(tmp_path / "theirs")
     start = type_in(repository, *START, **of(home))
     assert start.returncode == 0, start.stderr
-    message = git(repository, "log", "--format=%B", "-1", "--grep=^Autoresearch-Run: ", "autoresearch/t")
+    message = git(
+        repository, "log", "--format=%B", "-1", "--grep=^Autoresearch-Run: ", "autoresearch/t"
+    )
     assert '"model":null' in message.replace(" ", ""), message
-    renamed = message.replace('"model":null', '"model":"claude-code"').replace('"model": null', '"model": "claude-code"')
-    renamed = renamed.replace('"method":"trust"', '"method":"code"').replace('"method": "trust"', '"method": "code"')
+    renamed = message.replace('"model":null', '"model":"claude-code"').replace(
+        '"model": null', '"model": "claude-code"'
+    )
+    renamed = renamed.replace('"method":"trust"', '"method":"code"').replace(
+        '"method": "trust"', '"method": "code"'
+    )
     commit = git(repository, "commit-tree", "main^{tree}", "-p", "main", "-m", renamed)
     git(repository, "branch", "autoresearch/x", commit)
     git(tmp_path, "clone", "-q", "-b", "main", str(repository), "mine")
@@ -144,34 +176,83 @@ def test_a_branch_that_names_a_model_asks_nobody_before_consent(tmp_path: Path, 
     assert run.returncode == NOT_TRUSTED, run.stderr
     assert "the model claude-code is asked; no bound on cost" in run.stderr
     assert not mark.exists() and not (mine / ".autoresearch" / "worktrees").exists()
-    agreed = type_in(mine, "resume", "autoresearch/x", "--trials", "1", "--trust", **of(home, PATH=path), timeout=60)
-    assert agreed.returncode == 5 and mark.exists(), "now it was asked, and this stand-in does not answer"
+    agreed = type_in(
+        mine,
+        "resume",
+        "autoresearch/x",
+        "--trials",
+        "1",
+        "--trust",
+        **of(home, PATH=path),
+        timeout=60,
+    )
+    assert agreed.returncode == 5 and mark.exists(), (
+        "now it was asked, and this stand-in does not answer"
+    )
 
 
 def test_a_run_that_was_started_here_is_not_asked_about(tmp_path: Path, home: Path) -> None:
     repository = miniature(tmp_path / "repository")
-    answer = {"hypothesis": "deeper", "rationale": "", "edits": [{"kind": "set_constant", "name": "DEPTH", "value": "8"}]}
+    answer = {
+        "hypothesis": "deeper",
+        "rationale": "",
+        "edits": [{"kind": "set_constant", "name": "DEPTH", "value": "8"}],
+    }
     (tmp_path / "replies.jsonl").write_text((json.dumps(answer) + "\n") * 3)
     words = ("--method", "code", "--model", f"scripted:{tmp_path / 'replies.jsonl'}")
-    start = type_in(repository, "start", *words, "--tag", "t", "--trials", "1", "--baseline-repeats", "1", **of(home))
+    start = type_in(
+        repository,
+        "start",
+        *words,
+        "--tag",
+        "t",
+        "--trials",
+        "1",
+        "--baseline-repeats",
+        "1",
+        **of(home),
+    )
     assert start.returncode == 0, start.stderr
     git(tmp_path, "clone", "-q", str(repository), "clone")
     git(tmp_path / "clone", "branch", "autoresearch/t", "origin/autoresearch/t")
-    assert type_in(tmp_path / "clone", "resume", "t", "--trials", "1", **of(home)).returncode != NOT_TRUSTED, "his own words"
+    assert (
+        type_in(tmp_path / "clone", "resume", "t", "--trials", "1", **of(home)).returncode
+        != NOT_TRUSTED
+    ), "his own words"
     (tmp_path / "other").mkdir()
-    elsewhere = type_in(tmp_path / "clone", "resume", "t", "--trials", "1", **of(tmp_path / "other"))
-    assert elsewhere.returncode == NOT_TRUSTED and "replies.jsonl is read" in elsewhere.stderr, "another user's"
+    elsewhere = type_in(
+        tmp_path / "clone", "resume", "t", "--trials", "1", **of(tmp_path / "other")
+    )
+    assert elsewhere.returncode == NOT_TRUSTED and "replies.jsonl is read" in elsewhere.stderr, (
+        "another user's"
+    )
 
 
-def test_a_bound_that_program_md_sets_is_listed_for_a_model_that_costs(tmp_path: Path, home: Path) -> None:
+def test_a_bound_that_program_md_sets_is_listed_for_a_model_that_costs(
+    tmp_path: Path, home: Path
+) -> None:
     mark = tmp_path / "mark"
     path = f"{stand_in(tmp_path / 'bin', mark)}:{os.environ['PATH']}"
     repository = miniature(tmp_path / "repository")
     (repository / "program.md").write_text("---\nmax_cost: 1000\n---\n# Goal\nLower it.\n")
     git(repository, "commit", "-qam", "spend")
-    words = ("start", "--model", "claude-code", "--method", "code", "--trials", "1", "--baseline-repeats", "1")
+    words = (
+        "start",
+        "--model",
+        "claude-code",
+        "--method",
+        "code",
+        "--trials",
+        "1",
+        "--baseline-repeats",
+        "1",
+    )
     run = type_in(repository, *words, **of(home, PATH=path))
-    assert run.returncode == NOT_TRUSTED and "up to $1,000.00, by program.md" in run.stderr and not mark.exists()
+    assert (
+        run.returncode == NOT_TRUSTED
+        and "up to $1,000.00, by program.md" in run.stderr
+        and not mark.exists()
+    )
     assert type_in(repository, *START, **of(home)).returncode == 0, "no model, no money"
 
 
@@ -191,7 +272,9 @@ def test_a_prepare_py_gets_a_network_only_after_consent(tmp_path: Path, home: Pa
     code, shown = in_terminal(repository, "", *START, **own)
     assert code == NOT_TRUSTED and "may use the network" in shown
     agreed = type_in(repository, *START, "--trust", **own)
-    assert agreed.returncode == 3 and "Connection refused" in agreed.stderr, "it tried, on a port where nobody listens"
+    assert agreed.returncode == 3 and "Connection refused" in agreed.stderr, (
+        "it tried, on a port where nobody listens"
+    )
 
 
 def test_the_state_that_cannot_be_written_is_a_note(tmp_path: Path, home: Path) -> None:
@@ -205,7 +288,9 @@ def test_the_state_that_cannot_be_written_is_a_note(tmp_path: Path, home: Path) 
 
 
 @pytest.mark.parametrize("name", ["prepare.py", "autoresearch.toml"])
-def test_a_file_of_the_project_that_is_a_link_to_outside_is_refused(tmp_path: Path, home: Path, name: str) -> None:
+def test_a_file_of_the_project_that_is_a_link_to_outside_is_refused(
+    tmp_path: Path, home: Path, name: str
+) -> None:
     repository = miniature(tmp_path / "repository")
     (repository / name).unlink(missing_ok=True)
     (repository / name).symlink_to(home / ".ssh" / "id_rsa")
@@ -213,7 +298,9 @@ def test_a_file_of_the_project_that_is_a_link_to_outside_is_refused(tmp_path: Pa
     git(repository, "commit", "-qm", "link")
     run = type_in(repository, *START, "--trust", **of(home))
     assert run.returncode in (2, 3), run.stderr
-    assert "symbolic link" in run.stderr and "PRIVATE" not in run.stderr + run.stdout + everything(repository)
+    assert "symbolic link" in run.stderr and "PRIVATE" not in run.stderr + run.stdout + everything(
+        repository
+    )
 
 
 def test_settings_that_are_a_pipe_are_refused(tmp_path: Path, home: Path) -> None:
@@ -223,11 +310,15 @@ def test_settings_that_are_a_pipe_are_refused(tmp_path: Path, home: Path) -> Non
     assert run.returncode == 2 and "not a plain file" in run.stderr
 
 
-def test_settings_of_a_tracker_that_the_folder_brings_are_listed(tmp_path: Path, home: Path) -> None:
+def test_settings_of_a_tracker_that_the_folder_brings_are_listed(
+    tmp_path: Path, home: Path
+) -> None:
     repository = miniature(tmp_path / "repository")
     (repository / "wandb").mkdir()
-    (repository / "wandb" / "settings").write_text("[default]\nbase_url = https://elsewhere.example\n")
-    run = type_in(repository, *START, "--sink", "wandb:mine", **of(home))
+    (repository / "wandb" / "settings").write_text(
+        "[default]\nbase_url = https://elsewhere.example\n"
+    )
+    run = type_in(repository, *START, "--tracker", "wandb:mine", **of(home))
     assert run.returncode == NOT_TRUSTED and "takes its settings from wandb/settings" in run.stderr
 
 
@@ -235,14 +326,18 @@ def test_files_in_the_folder_do_not_stand_in_for_the_users_own(tmp_path: Path, h
     """matplotlib would read its settings there, and a PATH with an empty part would find programs there."""
     mark = tmp_path / "mark"
     repository = miniature(tmp_path / "repository")
-    (repository / "matplotlibrc").write_text("figure.facecolor: ff0000\nsavefig.facecolor: ff0000\nsavefig.format: pdf\n")
+    (repository / "matplotlibrc").write_text(
+        "figure.facecolor: ff0000\nsavefig.facecolor: ff0000\nsavefig.format: pdf\n"
+    )
     for name in ("git", "bwrap", "env"):
         (repository / name).write_text(f"#!/bin/sh\ntouch {mark}\n")
         (repository / name).chmod(0o755)
     path = f":{os.environ['PATH']}:."
     start = type_in(repository, *START, **of(home, PATH=path))
     assert start.returncode == 0, start.stderr
-    drawn = type_in(repository, "plot", "progress", "-o", str(tmp_path / "p.svg"), **of(home, PATH=path))
+    drawn = type_in(
+        repository, "plot", "progress", "-o", str(tmp_path / "p.svg"), **of(home, PATH=path)
+    )
     assert drawn.returncode == 0, drawn.stderr
     assert "ff0000" not in (tmp_path / "p.svg").read_text().lower() and not mark.exists()
 
@@ -253,9 +348,12 @@ def test_an_object_that_is_missing_is_not_fetched(tmp_path: Path, home: Path) ->
     repository = miniature(tmp_path / "repository")
     assert type_in(repository, *START, **of(home)).returncode == 0
     fetching = {
-        "core.repositoryformatversion": "1", "extensions.partialClone": "x", "remote.x.url": str(repository),
-        "remote.x.promisor": "true", "remote.x.uploadpack": f"touch {mark};false",
-    }  # fmt: skip
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "x",
+        "remote.x.url": str(repository),
+        "remote.x.promisor": "true",
+        "remote.x.uploadpack": f"touch {mark};false",
+    }
     for name, value in fetching.items():
         git(repository, "config", name, value)
     blob = git(repository, "rev-parse", "autoresearch/t:train.py")
@@ -266,7 +364,9 @@ def test_an_object_that_is_missing_is_not_fetched(tmp_path: Path, home: Path) ->
     assert run.returncode == 3 and "git fetch --refetch" in run.stderr
 
 
-def test_programs_that_the_repositorys_own_git_settings_name_run_only_after_consent(tmp_path: Path, home: Path) -> None:
+def test_programs_that_the_repositorys_own_git_settings_name_run_only_after_consent(
+    tmp_path: Path, home: Path
+) -> None:
     """As an archive with a .git/config in it brings them along; hooks and aliases are not heeded here, and not asked about."""
     mark = tmp_path / "mark"
     repository = miniature(tmp_path / "repository")
@@ -281,5 +381,7 @@ def test_programs_that_the_repositorys_own_git_settings_name_run_only_after_cons
         run = type_in(repository, *words, **of(home))
         assert run.returncode == NOT_TRUSTED and "filter.theirs.smudge" in run.stderr, run.stderr
         assert not mark.exists(), words
-    assert type_in(repository, "resume", "t", "--trials", "1", "--trust", **of(home)).returncode == 0
+    assert (
+        type_in(repository, "resume", "t", "--trials", "1", "--trust", **of(home)).returncode == 0
+    )
     assert mark.exists()

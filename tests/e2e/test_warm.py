@@ -16,7 +16,20 @@ CRASHING = TRAIN.replace("time.sleep(pause)", "time.sleep(pause)\nassert LR < 0.
 @pytest.mark.timeout(600)
 def test_a_run_begins_with_what_another_one_found(tmp_path: Path) -> None:
     first = miniature(tmp_path / "first", CRASHING)
-    run = type_in(first, "start", "--model", "none", "--method", "random", "--trials", "6", "--budget", "1steps", "--seed", "3")
+    run = type_in(
+        first,
+        "start",
+        "--model",
+        "none",
+        "--method",
+        "random",
+        "--trials",
+        "6",
+        "--budget",
+        "1steps",
+        "--seed",
+        "3",
+    )
     assert run.returncode == 0, run.stderr
     file = tmp_path / "study.db"
     exported = type_in(first, "export", "--format", "optuna", "--output", str(file))
@@ -28,21 +41,43 @@ def test_a_run_begins_with_what_another_one_found(tmp_path: Path) -> None:
     assert len(study.trials) == len(found) == 7
     for told, trial in zip(study.trials, found, strict=True):
         assert told.params == {name: trial["configuration"][name] for name in ("LR", "DEPTH")}
-        assert told.user_attrs["status"] == trial["status"] and told.user_attrs["attempt"] == trial["attempt"]
+        assert (
+            told.user_attrs["status"] == trial["status"]
+            and told.user_attrs["attempt"] == trial["attempt"]
+        )
         assert told.user_attrs["hypothesis"] == trial["proposal"]["hypothesis"]
-        assert told.state == (TrialState.FAIL if trial["status"] == "crash" else TrialState.COMPLETE)
+        assert told.state == (
+            TrialState.FAIL if trial["status"] == "crash" else TrialState.COMPLETE
+        )
         assert told.intermediate_values or told.state == TrialState.FAIL
-    assert {told.state for told in study.trials} == {TrialState.FAIL, TrialState.COMPLETE}, "seed 3 has a crash"
+    assert {told.state for told in study.trials} == {TrialState.FAIL, TrialState.COMPLETE}, (
+        "seed 3 has a crash"
+    )
     assert study.trials[0].intermediate_values.keys() == {50}
     best = study.best_trial
 
     second = miniature(tmp_path / "second", CRASHING)
-    start = type_in(second, "start", "--model", "none", "--trials", "1", "--budget", "1steps", "--warm", str(file), "--tag", "w")
+    start = type_in(
+        second,
+        "start",
+        "--model",
+        "none",
+        "--trials",
+        "1",
+        "--budget",
+        "1steps",
+        "--warm",
+        str(file),
+        "--tag",
+        "w",
+    )
     assert start.returncode == 0, start.stderr
     assert f"7 foreign trials of {file}" in start.stdout and "2 of the 2 constants" in start.stdout
     trials = ledger(second)
     assert [trial["number"] for trial in trials] == [0, 1], "theirs are no attempts"
-    assert {name: trials[1]["configuration"][name] for name in best.params} == best.params, "their best is tried first"
+    assert {name: trials[1]["configuration"][name] for name in best.params} == best.params, (
+        "their best is tried first"
+    )
     standing = json.loads(type_in(second, "status", "--json").stdout)
     assert (standing["warm"], standing["foreign"]) == ("study.db", 7)
     assert "7 foreign trials of study.db" in type_in(second, "status").stdout
@@ -58,7 +93,9 @@ def test_a_run_begins_with_what_another_one_found(tmp_path: Path) -> None:
 def test_foreign_trials_of_something_else_are_refused(tmp_path: Path) -> None:
     home = miniature(tmp_path / "home")
     (tmp_path / "other.json").write_text('[{"params": {"width": 3}, "loss": 1.0}]')
-    start = type_in(home, "start", "--model", "none", "--trials", "1", "--warm", str(tmp_path / "other.json"))
+    start = type_in(
+        home, "start", "--model", "none", "--trials", "1", "--warm", str(tmp_path / "other.json")
+    )
     assert start.returncode == 2
     assert "width" in start.stderr and "DEPTH" in start.stderr
     assert git(home, "for-each-ref", "refs/heads/autoresearch") == "", "nothing was created"

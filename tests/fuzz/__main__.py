@@ -44,7 +44,13 @@ def play(seed: int, number: int, base: Path, kinds: list[str], keep: bool = Fals
     accidents = rng.choices(kinds, k=rng.randint(1, 3))
     workers = rng.choice((1, 2)) if (os.cpu_count() or 1) > 1 else 1
     found = Round(number, workers, accidents)
-    night = Night(base / f"round-{number}", rng, workers, disk="full disk" in accidents, clock=_clock(base, accidents))
+    night = Night(
+        base / f"round-{number}",
+        rng,
+        workers,
+        disk="full disk" in accidents,
+        clock=_clock(base, accidents),
+    )
     try:
         _survive(night, accidents)
     except (Broken, AssertionError) as broken:
@@ -107,10 +113,22 @@ def table(rounds: list[Round], seed: int, skipped: dict[str, str]) -> str:
         "",
         "| accident | times | in rounds that broke |",
         "|---|---|---|",
-        *(f"| {name} | {happened[name]} | {failed[name]} |" for name in FAULTS if name not in skipped),
+        *(
+            f"| {name} | {happened[name]} | {failed[name]} |"
+            for name in FAULTS
+            if name not in skipped
+        ),
         *(f"| {name} | not staged: {why} | |" for name, why in skipped.items()),
     ]
-    return "\n".join([*lines, *(f"\n- round {one.number} ({', '.join(one.accidents)}): {one.broken}" for one in broken)])
+    return "\n".join(
+        [
+            *lines,
+            *(
+                f"\n- round {one.number} ({', '.join(one.accidents)}): {one.broken}"
+                for one in broken
+            ),
+        ]
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,10 +138,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="play this round alone")
     parser.add_argument("--kinds", help="comma-separated names of accidents; all without it")
-    parser.add_argument("--keep", action="store_true", help="leave the folder of a round that broke")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the folder of a round that broke"
+    )
     parser.add_argument("--write", type=Path, help="write the table there")
     asked = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a round's disk is unmounted all the same
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # a round's disk is unmounted all the same
     wanted = asked.kinds.split(",") if asked.kinds else list(FAULTS)
     skipped = {name: why for name in wanted if (why := why_not(name))}
     kinds = [name for name in wanted if name not in skipped]

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sandbox import cgroup
+from sandbox.limits import cgroup
 from tests.e2e.researcher import git, in_flight
 from tests.fuzz.night import START, TAG, Broken, Night, traces
 
@@ -17,7 +17,7 @@ UNEXPECTED = "error: unexpected"
 TRACEBACK = "Traceback (most recent call last):\n"
 FAIR = {"baseline", "keep", "simplify", "discard", "refused", "pruned"}
 """What may become of a trial of the miniature, which never fails."""
-LOCAL = re.compile(r"(train|incumbent)-\d+\.log|rehearsal\.log")
+LOCAL = re.compile(r"(train|incumbent)-\d+\.log|smoke\.log")
 
 
 def nobody_survives(night: Night, when: str) -> None:
@@ -36,7 +36,9 @@ def resumes(night: Night) -> None:
         words = ("resume", TAG) if night.began() else START
         run = night.type_in(*words, "--workers", str(night.workers), "--trials", "2")
         if run.returncode != 0:
-            raise Broken(f"{words[0]} ends with {run.returncode}: {(run.stderr or run.stdout)[-700:]}")
+            raise Broken(
+                f"{words[0]} ends with {run.returncode}: {(run.stderr or run.stdout)[-700:]}"
+            )
         if "Traceback" in run.stderr:
             raise Broken(f"{words[0]} prints a traceback: {run.stderr[-700:]}")
         if not in_flight(night.repository):
@@ -50,18 +52,27 @@ def output_is_told_plainly(night: Night) -> None:
         raise Broken(f"what nobody foresaw: {output[output.index(UNEXPECTED) :][:300]}")
     for traceback in output.split(TRACEBACK)[1:]:
         lines = traceback.split("\n")
-        end = next((i for i, line in enumerate(lines) if line and not line.startswith(" ")), len(lines) - 1)
+        end = next(
+            (i for i, line in enumerate(lines) if line and not line.startswith(" ")), len(lines) - 1
+        )
         if lines[end] != "KeyboardInterrupt":
-            raise Broken("a traceback: " + " / ".join(line.strip() for line in lines[max(0, end - 8) : end + 1]))
+            raise Broken(
+                "a traceback: "
+                + " / ".join(line.strip() for line in lines[max(0, end - 8) : end + 1])
+            )
 
 
-def history_is_kept(night: Night, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+def history_is_kept(
+    night: Night, before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
     """What was recorded stays as it was recorded, each number is there once (or in flight), and each attempt too."""
     if after[: len(before)] != before:
         raise Broken("a verdict that was recorded has changed")
     numbers = [trial["number"] for trial in after]
     under_way = [int(ref.rsplit("/", 1)[1]) for ref in in_flight(night.repository)]
-    if sorted({*numbers, *under_way}) != list(range(len({*numbers, *under_way}))) or len(set(numbers)) != len(numbers):
+    if sorted({*numbers, *under_way}) != list(range(len({*numbers, *under_way}))) or len(
+        set(numbers)
+    ) != len(numbers):
         raise Broken(f"the numbers are {numbers}, in flight {under_way}")
     attempts = Counter(trial["attempt"] for trial in after if trial["attempt"])
     twice = [attempt for attempt, count in attempts.items() if count > 1]
@@ -71,7 +82,9 @@ def history_is_kept(night: Night, before: list[dict[str, Any]], after: list[dict
 
 def one_verdict_each(night: Night) -> None:
     """Git itself, not our reader, has one verdict commit a number, and no attempt is left in flight."""
-    subjects = git(night.repository, "log", "--first-parent", "--format=%s", f"autoresearch/{TAG}").splitlines()
+    subjects = git(
+        night.repository, "log", "--first-parent", "--format=%s", f"autoresearch/{TAG}"
+    ).splitlines()
     numbers = Counter(match[1] for subject in subjects if (match := re.match(r"#(\d+) ", subject)))
     twice = [number for number, count in numbers.items() if count > 1]
     if twice:
@@ -85,7 +98,9 @@ def results_are_their_own(night: Night, trials: list[dict[str, Any]]) -> None:
     for trial in trials:
         status, result = trial["status"], trial["result"]
         if status not in FAIR and not (status == "crash" and night.outside_kill):
-            raise Broken(f"#{trial['number']} is recorded as {status}: {(result or {}).get('detail')}")
+            raise Broken(
+                f"#{trial['number']} is recorded as {status}: {(result or {}).get('detail')}"
+            )
         if status not in FAIR or result is None:
             continue
         for score in result["scores"]:
@@ -104,7 +119,11 @@ def loss(configuration: dict[str, float]) -> float:
 def repository_is_whole(night: Night) -> None:
     """Git fsck is clean, and the user's own branch and checkout are as they were."""
     run = subprocess.run(
-        ["git", "fsck", "--strict", "--no-dangling"], cwd=night.repository, capture_output=True, text=True, check=False
+        ["git", "fsck", "--strict", "--no-dangling"],
+        cwd=night.repository,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if run.returncode != 0 or run.stderr.strip():
         raise Broken(f"git fsck: {(run.stderr or run.stdout)[-400:]}")
@@ -118,12 +137,29 @@ def nothing_is_left(night: Night) -> None:
     places = (night.repository, night.repository / ".autoresearch")
     temporary = [path.name for path in (night.home / "tmp").iterdir()]
     temporary += [str(path) for place in places for path in place.glob("autoresearch-*")]
-    indices = [str(path) for path in night.repository.rglob("index-*") if "objects" not in path.parts]
+    indices = [
+        str(path) for path in night.repository.rglob("index-*") if "objects" not in path.parts
+    ]
     trials = night.repository / ".autoresearch" / "runs" / TAG / "trials"
-    scratch = [str(path.relative_to(trials)) for path in trials.glob("*/*") if not LOCAL.fullmatch(path.name)]
-    locks = [str(path.relative_to(night.repository)) for path in (night.repository / ".git").rglob("*.lock")]
-    groups = [str(path) for spot in cgroup.spots() for path in _groups(spot.parent, night.harnesses)]
-    left = {"temporary": temporary, "index": indices, "scratch": scratch, "git lock": locks, "control group": groups}
+    scratch = [
+        str(path.relative_to(trials))
+        for path in trials.glob("*/*")
+        if not LOCAL.fullmatch(path.name)
+    ]
+    locks = [
+        str(path.relative_to(night.repository))
+        for path in (night.repository / ".git").rglob("*.lock")
+    ]
+    groups = [
+        str(path) for spot in cgroup.spots() for path in _groups(spot.parent, night.harnesses)
+    ]
+    left = {
+        "temporary": temporary,
+        "index": indices,
+        "scratch": scratch,
+        "git lock": locks,
+        "control group": groups,
+    }
     found = {kind: names[:4] for kind, names in left.items() if names}
     if found:
         raise Broken(f"left behind after a later resume: {found}")

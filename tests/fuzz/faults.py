@@ -78,7 +78,9 @@ def read_only_git(night: Night) -> None:
     git = str(night.repository / ".git")
     if os.geteuid() == 0:
         mount("--bind", git, git)
-        with contextlib.suppress(subprocess.CalledProcessError):  # busy while something is open for writing
+        with contextlib.suppress(
+            subprocess.CalledProcessError
+        ):  # busy while something is open for writing
             mount("-o", "remount,bind,ro", git)
     else:
         subprocess.run(["chmod", "-R", "a-w", git], check=True)
@@ -136,7 +138,9 @@ def close_terminal(night: Night) -> None:
 def interrupt(night: Night) -> None:
     """Ctrl-C, once or twice, or a termination."""
     _begin_and_wait(night)
-    for number in night.rng.choice(((signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,))):
+    for number in night.rng.choice(
+        ((signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,))
+    ):
         with contextlib.suppress(ProcessLookupError):
             assert night.process is not None
             night.process.send_signal(number)

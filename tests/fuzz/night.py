@@ -18,7 +18,19 @@ from typing import Any
 from tests.e2e.researcher import AUTORESEARCH, TRAIN, clean_environment, ledger, miniature
 
 TAG = "t"
-START = ("start", "--model", "none", "--method", "random", "--tag", TAG, "--budget", "1steps", "--baseline-repeats", "2")
+START = (
+    "start",
+    "--model",
+    "none",
+    "--method",
+    "random",
+    "--tag",
+    TAG,
+    "--budget",
+    "1steps",
+    "--baseline-repeats",
+    "2",
+)
 END_SECONDS = 120.0
 """How long a command may take to end, on a busy machine."""
 START_SECONDS = 30.0
@@ -73,9 +85,13 @@ class Night:
             (self.home / name).mkdir()
         self.set_clock(0)
         if self.disk:
-            mount("-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=755", "tmpfs", str(self.home / "disk"))
+            mount(
+                "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=755", "tmpfs", str(self.home / "disk")
+            )
         pause = self.rng.choice(PAUSES)
-        train = TRAIN.replace("pause = 0.0", f"pause = {pause}").replace("time.sleep(pause)\n", ENDLESS)
+        train = TRAIN.replace("pause = 0.0", f"pause = {pause}").replace(
+            "time.sleep(pause)\n", ENDLESS
+        )
         miniature(self.repository, train.replace("import time\n", "import select\nimport time\n"))
 
     @property
@@ -91,18 +107,31 @@ class Night:
         return self.repository / ".autoresearch" / "runs" / TAG / "lock"
 
     def environment(self) -> dict[str, str]:
-        clock = {"LD_PRELOAD": str(self.clock), "FUZZ_CLOCK": str(self.home / "offset")} if self.clock else {}
-        return clean_environment(TMPDIR=str(self.home / "tmp"), XDG_STATE_HOME=str(self.home / "state"), **clock)
+        clock = (
+            {"LD_PRELOAD": str(self.clock), "FUZZ_CLOCK": str(self.home / "offset")}
+            if self.clock
+            else {}
+        )
+        return clean_environment(
+            TMPDIR=str(self.home / "tmp"), XDG_STATE_HOME=str(self.home / "state"), **clock
+        )
 
     def set_clock(self, offset: int) -> None:
         """Put the wall clock of the harness and its git so many seconds off."""
-        with (self.home / "offset").open("r+b" if (self.home / "offset").exists() else "w+b") as file:
+        with (self.home / "offset").open(
+            "r+b" if (self.home / "offset").exists() else "w+b"
+        ) as file:
             file.write(offset.to_bytes(8, sys.byteorder, signed=True))
 
     def began(self) -> bool:
         """Return whether the run's branch is there, so that it can be resumed."""
         command = ["git", "rev-parse", "--verify", "--quiet", f"refs/heads/autoresearch/{TAG}"]
-        return subprocess.run(command, cwd=self.repository, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                command, cwd=self.repository, capture_output=True, check=False
+            ).returncode
+            == 0
+        )
 
     def begin(self, terminal: bool = False) -> None:
         """Type `start`, or `resume` once there is a branch, and leave it running; in a terminal of its own, or without one."""
@@ -114,11 +143,19 @@ class Night:
                 self.terminal, inner = pty.openpty()
                 streams = {"stdin": inner, "stdout": inner, "stderr": inner}
             else:
-                streams = {"stdin": subprocess.DEVNULL, "stdout": output.fileno(), "stderr": output.fileno()}
+                streams = {
+                    "stdin": subprocess.DEVNULL,
+                    "stdout": output.fileno(),
+                    "stderr": output.fileno(),
+                }
             self.process = subprocess.Popen(
-                [str(AUTORESEARCH), *words], cwd=self.repository, env=self.environment(), start_new_session=True,
-                preexec_fn=_own_terminal if terminal else None, **streams,
-            )  # fmt: skip
+                [str(AUTORESEARCH), *words],
+                cwd=self.repository,
+                env=self.environment(),
+                start_new_session=True,
+                preexec_fn=_own_terminal if terminal else None,
+                **streams,
+            )
             if terminal:
                 os.close(inner)
         self.harnesses.append(self.process.pid)
@@ -169,18 +206,28 @@ class Night:
             raise Broken(f"the harness is still there {END_SECONDS:.0f} s after signal {number}")
         self.hang_up()
 
-    def type_in(self, *words: str, timeout: float = END_SECONDS) -> subprocess.CompletedProcess[str]:
+    def type_in(
+        self, *words: str, timeout: float = END_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Type a command and wait for its end."""
         self.told.append(" ".join(words[:2]))
         process = subprocess.Popen(
-            [str(AUTORESEARCH), *words], cwd=self.repository, env=self.environment(), text=True, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [str(AUTORESEARCH), *words],
+            cwd=self.repository,
+            env=self.environment(),
+            text=True,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         self.harnesses.append(process.pid)
         try:
             output, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise Broken(f"autoresearch {' '.join(words)} does not end in {timeout:.0f} s") from None
+            raise Broken(
+                f"autoresearch {' '.join(words)} does not end in {timeout:.0f} s"
+            ) from None
         return subprocess.CompletedProcess(words, process.returncode, output, errors)
 
     def trials(self) -> list[dict[str, Any]]:
@@ -204,7 +251,10 @@ class Night:
         if self.process is not None:
             self.process.wait(10)
         for mounted in (self.repository / ".git", self.home / "disk"):
-            while os.path.ismount(mounted) and subprocess.run(["umount", "-l", str(mounted)], check=False).returncode == 0:
+            while (
+                os.path.ismount(mounted)
+                and subprocess.run(["umount", "-l", str(mounted)], check=False).returncode == 0
+            ):
                 pass
         subprocess.run(["chmod", "-R", "u+rwX", str(self.home)], check=False, capture_output=True)
         subprocess.run(["rm", "-rf", str(self.home)], check=True)
@@ -227,7 +277,10 @@ def build_clock(folder: Path) -> Path | None:
     if compiler is None:
         return None
     built = folder / "clock.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", str(built), str(CLOCK_SOURCE), "-ldl"], check=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O2", "-o", str(built), str(CLOCK_SOURCE), "-ldl"],
+        check=True,
+    )
     return built
 
 

@@ -72,7 +72,9 @@ def test_leftovers_and_survivors_are_noticed(night: Night, monkeypatch: pytest.M
     with pytest.raises(Broken, match="autoresearch-canary-x"):
         checks.nothing_is_left(night)
     monkeypatch.setattr(checks, "DEATH_SECONDS", 0.3)
-    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=night.repository)
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], cwd=night.repository
+    )
     with pytest.raises(Broken, match="1 processes survive"):
         checks.nobody_survives(night, "it")
     orphan.kill()

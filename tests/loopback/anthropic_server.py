@@ -10,14 +10,23 @@ from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, sen
 PAGE = 2
 
 
-def model(name: str, created_at: str, lifecycle: str = "active", thinks: dict[str, bool] | None = None) -> dict[str, Any]:
+def model(
+    name: str, created_at: str, lifecycle: str = "active", thinks: dict[str, bool] | None = None
+) -> dict[str, Any]:
     """An entry of the list of models; thinks: the ways of thinking that it supports."""
     ways = {way: {"supported": supported} for way, supported in (thinks or {}).items()}
     line = next((line for line in ("opus", "sonnet", "haiku") if line in name), None)
     return {
-        "type": "model", "id": name, "display_name": name, "created_at": created_at, "line": line, "lifecycle": lifecycle,
-        "max_input_tokens": 200_000, "max_tokens": 64_000, "capabilities": {"thinking": {"supported": bool(ways), "types": ways}},
-    }  # fmt: skip
+        "type": "model",
+        "id": name,
+        "display_name": name,
+        "created_at": created_at,
+        "line": line,
+        "lifecycle": lifecycle,
+        "max_input_tokens": 200_000,
+        "max_tokens": 64_000,
+        "capabilities": {"thinking": {"supported": bool(ways), "types": ways}},
+    }
 
 
 class AnthropicServer(Loopback):
@@ -25,7 +34,9 @@ class AnthropicServer(Loopback):
 
     def list_models(self, path: str) -> dict[str, Any]:
         """One model by its name, or a page of PAGE models, behind `after_id`."""
-        one = [entry for entry in self.models if urlsplit(path).path.endswith(f"/models/{entry['id']}")]
+        one = [
+            entry for entry in self.models if urlsplit(path).path.endswith(f"/models/{entry['id']}")
+        ]
         if one:
             return one[0]
         after = parse_qs(urlsplit(path).query).get("after_id", [None])[0]
@@ -38,9 +49,18 @@ class AnthropicServer(Loopback):
 
     def error_body(self, step: Status) -> dict[str, Any]:
         """`{"type": "error", "error": …}`."""
-        return {"type": "error", "error": {"type": step.kind, "message": step.message}, "request_id": "req_loopback"}
+        return {
+            "type": "error",
+            "error": {"type": step.kind, "message": step.message},
+            "request_id": "req_loopback",
+        }
 
-    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+    def answer(
+        self,
+        request: BaseHTTPRequestHandler,
+        body: dict[str, Any],
+        step: ToolCall | Text | Truncated,
+    ) -> None:
         """A message, streamed where the request says so."""
         message = _message(body, step)
         if not body.get("stream"):
@@ -63,26 +83,46 @@ def _message(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[st
     match step:
         case ToolCall():
             content += [{"type": "text", "text": step.text}] if step.text else []
-            content.append({"type": "tool_use", "id": "toolu_1", "name": body["tools"][0]["name"], "input": step.arguments})
+            content.append(
+                {
+                    "type": "tool_use",
+                    "id": "toolu_1",
+                    "name": body["tools"][0]["name"],
+                    "input": step.arguments,
+                }
+            )
             fresh = step.input_tokens - step.cached_tokens
             usage = {
-                "input_tokens": fresh, "cache_read_input_tokens": step.cached_tokens, "cache_creation_input_tokens": 0,
+                "input_tokens": fresh,
+                "cache_read_input_tokens": step.cached_tokens,
+                "cache_creation_input_tokens": 0,
                 "output_tokens": step.output_tokens,
-            }  # fmt: skip
+            }
         case Text():
             content.append({"type": "text", "text": step.text})
             stop = "max_tokens" if step.cut_off else "end_turn"
         case Truncated():
             content.append({"type": "text", "text": "It begins well, and then"})
     return {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": content, "stop_reason": stop,
-        "stop_sequence": None, "usage": usage,
-    }  # fmt: skip
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": content,
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "usage": usage,
+    }
 
 
 def _events(message: dict[str, Any]) -> list[dict[str, Any]]:
     """A message as the events that a stream of it consists of."""
-    opening = {**message, "content": [], "stop_reason": None, "usage": {**message["usage"], "output_tokens": 1}}
+    opening = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "usage": {**message["usage"], "output_tokens": 1},
+    }
     events: list[dict[str, Any]] = [{"type": "message_start", "message": opening}, {"type": "ping"}]
     for index, block in enumerate(message["content"]):
         tool = block["type"] == "tool_use"
@@ -96,9 +136,17 @@ def _events(message: dict[str, Any]) -> list[dict[str, Any]]:
         text = json.dumps(block["input"]) if tool else block["text"]
         for start in range(0, len(text), 40):
             piece = text[start : start + 40]
-            delta = {"type": "input_json_delta", "partial_json": piece} if tool else {"type": "text_delta", "text": piece}
+            delta = (
+                {"type": "input_json_delta", "partial_json": piece}
+                if tool
+                else {"type": "text_delta", "text": piece}
+            )
             events.append({"type": "content_block_delta", "index": index, "delta": delta})
         events.append({"type": "content_block_stop", "index": index})
     ending = {"stop_reason": message["stop_reason"], "stop_sequence": None}
     usage = {"output_tokens": message["usage"]["output_tokens"]}
-    return [*events, {"type": "message_delta", "delta": ending, "usage": usage}, {"type": "message_stop"}]
+    return [
+        *events,
+        {"type": "message_delta", "delta": ending, "usage": usage},
+        {"type": "message_stop"},
+    ]

@@ -21,9 +21,16 @@ class OpenAIServer(Loopback):
 
     def error_body(self, step: Status) -> dict[str, Any]:
         """`{"error": …}`, the kind as its code."""
-        return {"error": {"message": step.message, "type": step.kind, "param": None, "code": step.kind}}
+        return {
+            "error": {"message": step.message, "type": step.kind, "param": None, "code": step.kind}
+        }
 
-    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+    def answer(
+        self,
+        request: BaseHTTPRequestHandler,
+        body: dict[str, Any],
+        step: ToolCall | Text | Truncated,
+    ) -> None:
         """A chat completion; a truncated one promises more bytes than it sends."""
         completion = _completion(body, step)
         if not isinstance(step, Truncated):
@@ -40,7 +47,11 @@ class OpenAIServer(Loopback):
 
 
 def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": "It begins well, and then", "refusal": None}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": "It begins well, and then",
+        "refusal": None,
+    }
     reason, tokens, cached, output = "stop", 1000, 0, 100
     match step:
         case ToolCall(arguments, text):
@@ -48,18 +59,27 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
             tokens, cached, output = step.input_tokens, step.cached_tokens, step.output_tokens
             if "tools" in body:
                 call = {"name": body["tools"][0]["function"]["name"], "arguments": written}
-                message |= {"content": text or None, "tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
+                message |= {
+                    "content": text or None,
+                    "tool_calls": [{"id": "call_1", "type": "function", "function": call}],
+                }
                 reason = "tool_calls"
             else:  # asked for by a schema, or in words
                 message["content"] = written
         case Text(text, cut_off):
             message["content"], reason = text, "length" if cut_off else "stop"
     usage = {
-        "prompt_tokens": tokens, "completion_tokens": output, "total_tokens": tokens + output,
+        "prompt_tokens": tokens,
+        "completion_tokens": output,
+        "total_tokens": tokens + output,
         "prompt_tokens_details": {"cached_tokens": cached},
-    }  # fmt: skip
+    }
     choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
     return {
-        "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000, "model": body["model"], "choices": [choice],
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": body["model"],
+        "choices": [choice],
         "usage": usage,
-    }  # fmt: skip
+    }

@@ -97,7 +97,9 @@ class Loopback:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -113,7 +115,12 @@ class Loopback:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.over.set()
         self._server.shutdown()
         self._server.server_close()
@@ -123,7 +130,12 @@ class Loopback:
         """The answer to GET /v1/models."""
         raise NotImplementedError
 
-    def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any], step: ToolCall | Text | Truncated) -> None:
+    def answer(
+        self,
+        request: BaseHTTPRequestHandler,
+        body: dict[str, Any],
+        step: ToolCall | Text | Truncated,
+    ) -> None:
         """Send a completion in the provider's format."""
         raise NotImplementedError
 
@@ -154,17 +166,30 @@ class Loopback:
                 self.answer(request, body, step)
 
 
-def send_json(request: BaseHTTPRequestHandler, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+def send_json(
+    request: BaseHTTPRequestHandler,
+    status: int,
+    body: dict[str, Any],
+    headers: dict[str, str] | None = None,
+) -> None:
     """A complete JSON answer."""
     send(request, status, json.dumps(body).encode(), "application/json", headers)
 
 
 def send(
-    request: BaseHTTPRequestHandler, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
+    request: BaseHTTPRequestHandler,
+    status: int,
+    body: bytes,
+    content_type: str,
+    headers: dict[str, str] | None = None,
 ) -> None:
     """A complete answer."""
     request.send_response(status)
-    for name, value in {"content-type": content_type, "content-length": str(len(body)), **(headers or {})}.items():
+    for name, value in {
+        "content-type": content_type,
+        "content-length": str(len(body)),
+        **(headers or {}),
+    }.items():
         request.send_header(name, value)
     request.end_headers()
     request.wfile.write(body)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.tiers import ROOT, RUNNERS, Place
+from tests.sandbox.every_tier import ROOT, RUNNERS, Place
 from tests.sandbox.unprivileged import become_nobody
 
 PYTHON = "/usr/bin/python3"
@@ -30,7 +30,9 @@ def call(who: str, function: Any, *arguments: Any) -> Any:
         pytest.skip(f"no {PYTHON} that every user may run")
     name = f"{function.__module__}:{function.__name__}"
     command = [sys.executable, "-m", "tests.sandbox.as_user", who, name, json.dumps(arguments)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    ran = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout.splitlines()[-1])
 
@@ -58,7 +60,7 @@ def main() -> None:
     """Become nobody and call."""
     module, _, function = sys.argv[2].partition(":")
     target = getattr(importlib.import_module(module), function)
-    importlib.import_module("sandbox.jail")
+    importlib.import_module("sandbox.walls.jail")
     if sys.argv[1] == "nobody":
         become_nobody()
     print(json.dumps(target(*json.loads(sys.argv[3]))))

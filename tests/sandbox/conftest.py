@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.tiers import ISOLATING, RUNNERS, Place, folders, why_not
+from tests.sandbox.every_tier import ISOLATING, RUNNERS, Place, folders, why_not
 
 
 @pytest.fixture(params=tuple(RUNNERS))
@@ -33,7 +33,10 @@ def swept():
     def left():
         patterns = ("mark-*", ".profile", ".pythonrc")
         return {
-            file for folder in ("/dev/shm", "/tmp", "/var/tmp", "/run") for name in patterns for file in Path(folder).glob(name)
+            file
+            for folder in ("/dev/shm", "/tmp", "/var/tmp", "/run")
+            for name in patterns
+            for file in Path(folder).glob(name)
         }
 
     before = left()

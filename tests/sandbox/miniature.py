@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from sandbox.budget import Budget
-from sandbox.measure import Job, Measured, Stopped, Unscored, measure
-from sandbox.outcome import MIB, Limits, Runner
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import MIB, Limits, Runner
+from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 
 VOCABULARY, LENGTH, WINDOWS = 24, 16, 40
 SPECIAL = 0  # stands for no byte
@@ -46,10 +46,15 @@ else:
 """
 
 
-def train_py(main: str = "save()", forward: str = "return self.table(idx)", build: str = "pass") -> str:
+def train_py(
+    main: str = "save()", forward: str = "return self.table(idx)", build: str = "pass"
+) -> str:
     """A train.py of the bigram model; each argument is a line or more of Python."""
     blocks = {"main": (main, 4), "forward": (forward, 12), "build": (build, 8)}
-    indented = {k: textwrap.indent(textwrap.dedent(v).strip(), " " * n).strip() for k, (v, n) in blocks.items()}
+    indented = {
+        k: textwrap.indent(textwrap.dedent(v).strip(), " " * n).strip()
+        for k, (v, n) in blocks.items()
+    }
     return TRAIN.format(**indented)
 
 
@@ -59,7 +64,12 @@ def write_data(root: Path, seed: int = 0) -> tuple[np.ndarray[Any, Any], np.ndar
     tokens = rng.integers(0, VOCABULARY, WINDOWS * LENGTH + 1).astype("<u2")
     token_bytes = rng.integers(1, 5, VOCABULARY).astype("<u2")
     token_bytes[SPECIAL] = 0
-    meta = {"dtype": "uint16", "sequence_length": LENGTH, "vocab_size": VOCABULARY, "tokens": len(tokens)}
+    meta = {
+        "dtype": "uint16",
+        "sequence_length": LENGTH,
+        "vocab_size": VOCABULARY,
+        "tokens": len(tokens),
+    }
     for split in ("train", "val"):
         (root / split).mkdir(parents=True)
         tokens.tofile(root / split / "tokens.bin")
@@ -93,14 +103,24 @@ class Miniature:
     def job(self, **changes: Any) -> Job:
         limits = {name: changes.pop(name) for name in list(changes) if name in Limits.model_fields}
         given: dict[str, Any] = {
-            "folder": str(self.home / "folder"), "scratch": str(self.home / "scratch"), "log": str(self.home / "train.log"),
-            "data": str(self.home / "data"), "budget": Budget(amount=7, unit="steps"), "seed": 5, "score": "sealed", "cpus": (0,),
+            "folder": str(self.home / "folder"),
+            "scratch": str(self.home / "scratch"),
+            "log": str(self.home / "train.log"),
+            "data": str(self.home / "data"),
+            "budget": Budget(amount=7, unit="steps"),
+            "seed": 5,
+            "score": "sealed",
+            "cpus": (0,),
             "limits": Limits(**{"wall_seconds": 60.0, "disk_bytes": 64 * MIB, **limits}),
-        }  # fmt: skip
+        }
         return Job(**{**given, **changes})
 
     def measure(
-        self, source: str, cancel: threading.Event | None = None, on_scoring: Callable[[], None] = lambda: None, **changes: Any
+        self,
+        source: str,
+        cancel: threading.Event | None = None,
+        on_scoring: Callable[[], None] = lambda: None,
+        **changes: Any,
     ) -> Measured | Unscored | Stopped:
         """Measure `source` as train.py."""
         (self.home / "folder" / "train.py").write_text(source)

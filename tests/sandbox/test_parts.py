@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import cgroup, ps, reach, seatbelt, seccomp, vram
-from sandbox.devices import Device
-from sandbox.fault import SandboxFault
-from sandbox.mounts import Bind
-from sandbox.outcome import GIB, MIB, Limits
-from sandbox.segments import SHM, Segments
-from tests.sandbox.test_walls import decide
-from tests.sandbox.tiers import folders, spec_in
+from sandbox.ground.devices import Device
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.outcome import GIB, MIB, Limits
+from sandbox.limits import cgroup, ps, vram
+from sandbox.tiers import seatbelt
+from sandbox.walls import reach, seccomp
+from sandbox.walls.mounts import Bind
+from sandbox.walls.segments import SHM, Segments
+from tests.sandbox.every_tier import folders, spec_in
+from tests.sandbox.walls.test_walls import decide
 
 # ---------------------------------------------------------------- ps
 
@@ -37,7 +39,17 @@ def test_ps_finds_a_real_tree_and_its_memory():
 
 
 def test_a_tree_holds_the_group_and_the_descendants_of_both():
-    rows = [ps.Row(*numbers, 0) for numbers in ((10, 1, 10), (11, 10, 11), (12, 1, 10), (13, 12, 13), (14, 1, 14), (15, 14, 14))]
+    rows = [
+        ps.Row(*numbers, 0)
+        for numbers in (
+            (10, 1, 10),
+            (11, 10, 11),
+            (12, 1, 10),
+            (13, 12, 13),
+            (14, 1, 14),
+            (15, 14, 14),
+        )
+    ]
     assert [row.pid for row in ps.tree(10, rows)] == [10, 11, 12, 13]
 
 
@@ -99,7 +111,9 @@ def test_the_caps_of_a_real_group_are_set_and_it_is_gone_afterwards():
         pytest.skip("no control group can be made here")
     with cgroup.group(Limits(wall_seconds=1, memory_bytes=300 * MIB, processes=77)) as group:
         names = ("memory.limit_in_bytes", "memory.max", "pids.max")
-        files = [folder / name for folder in group.folders for name in names if (folder / name).exists()]
+        files = [
+            folder / name for folder in group.folders for name in names if (folder / name).exists()
+        ]
         assert {int(file.read_text()) for file in files} <= {300 * MIB, 77}
         assert str(300 * MIB) in [file.read_text().strip() for file in files]
         assert group.kills() == 0
@@ -113,7 +127,9 @@ def hierarchy(home, **files):
     process = home / "process"
     process.mkdir()
     (process / "cgroup").write_text("0::/user/app/run\n")
-    (process / "mountinfo").write_text(f"30 20 0:27 / {home / 'cgroup'} rw,nosuid - cgroup2 cgroup2 rw\n")
+    (process / "mountinfo").write_text(
+        f"30 20 0:27 / {home / 'cgroup'} rw,nosuid - cgroup2 cgroup2 rw\n"
+    )
     for folder in (own, own.parent, own.parent.parent, home / "cgroup"):
         for name in ("cgroup.procs", "cgroup.subtree_control", "cgroup.controllers"):
             (folder / name).write_text("")
@@ -142,10 +158,20 @@ def test_a_scope_of_its_own_is_divided(tmp_path):
 
 
 def test_a_version_2_group_gets_exact_caps_and_dies_as_one(tmp_path):
-    folder = cgroup._make(cgroup.Spot(tmp_path, ("memory", "pids"), 2), Limits(wall_seconds=1, memory_bytes=GIB, processes=9))
+    folder = cgroup._make(
+        cgroup.Spot(tmp_path, ("memory", "pids"), 2),
+        Limits(wall_seconds=1, memory_bytes=GIB, processes=9),
+    )
     written = {path.name: path.read_text() for path in folder.iterdir()}
-    assert written == {"memory.max": str(GIB), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "9"}
-    (folder / "memory.events").write_text("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n")
+    assert written == {
+        "memory.max": str(GIB),
+        "memory.swap.max": "0",
+        "memory.oom.group": "1",
+        "pids.max": "9",
+    }
+    (folder / "memory.events").write_text(
+        "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 1\n"
+    )
     (folder / "memory.peak").write_text("1048576\n")
     group = cgroup.Group((folder,))
     assert (group.kills(), group.peak()) == (2, MIB)
@@ -185,11 +211,15 @@ def test_against_its_own_user_a_run_can_do_no_more_than_to_itself(machine):
     denied = seccomp.ERRNO | 1
     for numbers in seccomp.CHANGES_ATTRIBUTES.values():
         if numbers[column] is not None:
-            assert decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0  # "done", and nothing was
+            assert (
+                decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0
+            )  # "done", and nothing was
     assert decide(program, arch, seccomp.PRLIMIT[column], 0) == seccomp.ALLOW
     assert decide(program, arch, seccomp.PRLIMIT[column], 1234) == denied
     assert decide(program, arch, seccomp.SETPRIORITY[column], 0, 0) == seccomp.ALLOW
-    assert {decide(program, arch, seccomp.SETPRIORITY[column], *who) for who in ((0, 7), (1, 0), (2, 0))} == {denied}
+    assert {
+        decide(program, arch, seccomp.SETPRIORITY[column], *who) for who in ((0, 7), (1, 0), (2, 0))
+    } == {denied}
     assert decide(seccomp.assemble(machine), arch, seccomp.PRLIMIT[column], 1234) == seccomp.ALLOW
 
 
@@ -207,7 +237,9 @@ def test_the_profile_denies_by_default_and_names_what_the_run_needs():
     assert text.startswith("(version 1)\n(deny default)")
     assert text.count("(") == text.count(")")
     networks = [line for line in text.splitlines() if "network" in line]
-    assert len(networks) == 1 and "subpath" in networks[0]  # socket files in scratch, and nothing else
+    assert (
+        len(networks) == 1 and "subpath" in networks[0]
+    )  # socket files in scratch, and nothing else
 
 
 def test_seatbelt_says_where_it_cannot_run(monkeypatch):

@@ -11,12 +11,13 @@ import sys
 import threading
 from pathlib import Path
 
-from sandbox import cgroup, jail, seccomp
-from sandbox.canary import prove
-from sandbox.choose import TIERS
-from sandbox.hostile import attack
-from sandbox.outcome import MIB
-from tests.sandbox.tiers import folders, spec_in
+from sandbox.canary.canary import prove
+from sandbox.ground.outcome import MIB
+from sandbox.limits import cgroup
+from sandbox.proof.hostile import attack
+from sandbox.tiers.choose import TIERS
+from sandbox.walls import jail, seccomp
+from tests.sandbox.every_tier import folders, spec_in
 
 NOBODY = 65534
 HOG = "hog = bytearray(1 << 29)\nhog[::4096] = b'x' * len(hog[::4096])\nimport time; time.sleep(60)"
@@ -53,7 +54,10 @@ def main() -> None:
     report = prove(runner, python=python, imports=())
     said = {"ok": report.ok, "reason": report.reason, "capped": cgroup.caps_memory()}
     if report.ok:
-        said |= {"kinds": kinds(runner, python), "attacks": {f.number: [f.state, f.happened] for f in attack(runner, python)}}
+        said |= {
+            "kinds": kinds(runner, python),
+            "attacks": {f.number: [f.state, f.happened] for f in attack(runner, python)},
+        }
     print(json.dumps(said))
 
 

@@ -18,7 +18,14 @@ def train(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """train.py with a model for seconds of CPU, on one thread."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     module = load("train")
-    small = {"DEPTH": 2, "ASPECT_RATIO": 16, "HEAD_DIM": 16, "TOTAL_BATCH_SIZE": 512, "DEVICE_BATCH_SIZE": 16, "SHORT_WINDOW": 16}
+    small = {
+        "DEPTH": 2,
+        "ASPECT_RATIO": 16,
+        "HEAD_DIM": 16,
+        "TOTAL_BATCH_SIZE": 512,
+        "DEVICE_BATCH_SIZE": 16,
+        "SHORT_WINDOW": 16,
+    }
     for name, value in small.items():
         assert hasattr(module, name)
         setattr(module, name, value)

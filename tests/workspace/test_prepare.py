@@ -28,7 +28,11 @@ def test_the_shipped_corpus_is_the_addresses_and_every_byte_is_known(prepare: Mo
     packed = prepare.shipped_corpus()
     assert prepare.digest(packed) in (packed.parent / "README.md").read_text()
     documents = dict(prepare.shipped_documents())
-    assert {"1790_george_washington_n", "1862_abraham_lincoln_r", "2016_barack_obama_d"} <= documents.keys()
+    assert {
+        "1790_george_washington_n",
+        "1862_abraham_lincoln_r",
+        "2016_barack_obama_d",
+    } <= documents.keys()
     assert len(documents) == 233
     assert sum(len(text.encode()) for text in documents.values()) > 10_000_000
 
@@ -49,7 +53,9 @@ def test_the_shipped_corpus_is_where_the_harness_says_or_is_missed(
         prepare.shipped_corpus()
 
 
-def test_split_by_hash_depends_on_no_order_and_no_name_and_never_overlaps(prepare: ModuleType) -> None:
+def test_split_by_hash_depends_on_no_order_and_no_name_and_never_overlaps(
+    prepare: ModuleType,
+) -> None:
     documents = [(f"file{i}.py", f"text {i} " * 50) for i in range(200)]
     first = prepare.by_hash(documents, 5000)
     random.Random(0).shuffle(documents)
@@ -68,7 +74,9 @@ def test_more_files_leave_most_of_the_validation_split_as_it_was(prepare: Module
     assert len(before & set(prepare.by_hash(documents, 4000).val)) >= 32
 
 
-def test_what_is_reserved_for_validation_is_cut_and_its_rest_is_nowhere(prepare: ModuleType) -> None:
+def test_what_is_reserved_for_validation_is_cut_and_its_rest_is_nowhere(
+    prepare: ModuleType,
+) -> None:
     prepare.VAL_DOCUMENT_CHARS = 100
     split = prepare.by_hash([(str(i), f"{i:04d} " * 60) for i in range(50)], 1000)
     assert {len(text) for text in texts(split.val)} == {100}
@@ -83,11 +91,20 @@ def test_folder_reads_txt_jsonl_and_parquet(prepare: ModuleType, tmp_path: Path)
     pq.write_table(pa.table({"id": [5, 6], "text": ["five", "six 日本"]}), tmp_path / "c.parquet")
     (tmp_path / "ignored.md").write_text("no")
     documents = list(prepare.folder_documents(tmp_path))
-    assert [text.strip() for text in texts(documents) if text.strip()] == ["one", "two", "five", "six 日本", "three", "four"]
+    assert [text.strip() for text in texts(documents) if text.strip()] == [
+        "one",
+        "two",
+        "five",
+        "six 日本",
+        "three",
+        "four",
+    ]
     assert len({key for key, _ in documents}) == len(documents)
 
 
-def test_long_text_is_cut_at_line_ends_and_nothing_is_lost(prepare: ModuleType, tmp_path: Path) -> None:
+def test_long_text_is_cut_at_line_ends_and_nothing_is_lost(
+    prepare: ModuleType, tmp_path: Path
+) -> None:
     text = "".join(f"line {i}\r\n" for i in range(20_000))
     (tmp_path / "long.txt").write_bytes(text.encode())
     pieces = texts(list(prepare.folder_documents(tmp_path)))
@@ -103,7 +120,9 @@ def test_bad_jsonl_names_its_line(prepare: ModuleType, tmp_path: Path, line: str
         list(prepare.folder_documents(tmp_path))
 
 
-def test_parquet_without_text_and_an_empty_folder_say_so(prepare: ModuleType, tmp_path: Path) -> None:
+def test_parquet_without_text_and_an_empty_folder_say_so(
+    prepare: ModuleType, tmp_path: Path
+) -> None:
     with pytest.raises(prepare.PrepareError, match=r"no \.txt"):
         list(prepare.folder_documents(tmp_path))
     pq.write_table(pa.table({"body": ["x"]}), tmp_path / "c.parquet")
@@ -121,13 +140,20 @@ def test_too_little_text_is_refused(prepare: ModuleType, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def bpe_and_bytes(corpus: Path) -> list[object]:
     tokenizer = load("prepare").Tokenizer
-    return [tokenizer.bytewise(), tokenizer.train([p.read_text() for p in sorted(corpus.glob("*.txt"))], 500)]
+    return [
+        tokenizer.bytewise(),
+        tokenizer.train([p.read_text() for p in sorted(corpus.glob("*.txt"))], 500),
+    ]
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["byte", "bpe"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=80) | st.just(AWKWARD))
-def test_any_text_round_trips_and_its_tokens_own_its_bytes(bpe_and_bytes: list, which: int, text: str) -> None:
+def test_any_text_round_trips_and_its_tokens_own_its_bytes(
+    bpe_and_bytes: list, which: int, text: str
+) -> None:
     tokenizer = bpe_and_bytes[which]
     ids = tokenizer.encode([text])
     assert ids[0] == tokenizer.start
@@ -143,7 +169,9 @@ def test_part_of_a_character_counts_its_own_bytes(bpe_and_bytes: list) -> None:
         assert tokenizer.token_bytes[tokenizer.start] == 0
 
 
-def test_bpe_learns_longer_tokens_and_is_the_same_every_time(prepare: ModuleType, corpus: Path, bpe_and_bytes: list) -> None:
+def test_bpe_learns_longer_tokens_and_is_the_same_every_time(
+    prepare: ModuleType, corpus: Path, bpe_and_bytes: list
+) -> None:
     source = (corpus / "argparse.txt").read_text()
     assert len(bpe_and_bytes[1].encode([source])) < 0.6 * len(source)
     again = prepare.Tokenizer.train([p.read_text() for p in sorted(corpus.glob("*.txt"))], 500)
@@ -151,7 +179,9 @@ def test_bpe_learns_longer_tokens_and_is_the_same_every_time(prepare: ModuleType
     assert again.vocab_size == 500
 
 
-def test_tokenizer_survives_its_file(bpe_and_bytes: list, prepare: ModuleType, tmp_path: Path) -> None:
+def test_tokenizer_survives_its_file(
+    bpe_and_bytes: list, prepare: ModuleType, tmp_path: Path
+) -> None:
     bpe_and_bytes[1].save(tmp_path / "t.json")
     assert prepare.Tokenizer.load(tmp_path / "t.json").ranks == bpe_and_bytes[1].ranks
 
@@ -162,18 +192,28 @@ def test_bits_per_byte_is_the_loss_over_true_bytes(prepare: ModuleType) -> None:
     nats = np.array([1.0, 2.0, 99.0, 4.0])  # the special token's loss must not count
     assert prepare.bits_per_byte(nats, targets, token_bytes) == pytest.approx(7 / math.log(2) / 7)
     uniform = np.full(1000, math.log(256))
-    assert prepare.bits_per_byte(uniform, np.arange(1000) % 256, np.ones(256, np.uint16)) == pytest.approx(8.0)
+    assert prepare.bits_per_byte(
+        uniform, np.arange(1000) % 256, np.ones(256, np.uint16)
+    ) == pytest.approx(8.0)
 
 
 def test_prepared_folder_says_all_of_itself(prepare: ModuleType, data: Path) -> None:
     assert sorted(p.name for p in (data / "train").iterdir()) == ["meta.json", "tokens.bin"]
-    assert sorted(p.name for p in (data / "val").iterdir()) == ["meta.json", "token_bytes.bin", "tokens.bin"]
+    assert sorted(p.name for p in (data / "val").iterdir()) == [
+        "meta.json",
+        "token_bytes.bin",
+        "tokens.bin",
+    ]
     train, val = (json.loads((data / side / "meta.json").read_text()) for side in ("train", "val"))
     tokens = np.fromfile(data / "val" / "tokens.bin", dtype=val["dtype"])
     token_bytes = np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2")
     assert len(token_bytes) == val["vocab_size"] == 257
     assert (len(tokens) - 1) % 32 == 0 and len(tokens) == val["tokens"]
-    assert val["bytes"] == token_bytes[tokens].sum() == len(prepare.Tokenizer.load(data / "tokenizer.json").decode(tokens))
+    assert (
+        val["bytes"]
+        == token_bytes[tokens].sum()
+        == len(prepare.Tokenizer.load(data / "tokenizer.json").decode(tokens))
+    )
     assert val["fingerprint"] == prepare.fingerprint(tokens, token_bytes, 32)
     assert (data / "train" / "tokens.bin").stat().st_size == 2 * train["tokens"]
 
@@ -187,7 +227,9 @@ def test_fingerprint_changes_with_all_that_decides_the_score(prepare: ModuleType
         prepare.fingerprint(val, sizes, 4),
     }
     assert len(prints) == 4
-    assert prepare.fingerprint(val.astype(np.uint32), sizes, 8) in prints  # how it is stored does not matter
+    assert (
+        prepare.fingerprint(val.astype(np.uint32), sizes, 8) in prints
+    )  # how it is stored does not matter
 
 
 def test_second_time_reads_what_is_there_and_damage_is_made_good(
@@ -213,7 +255,10 @@ def test_two_at_once_agree(corpus: Path, tmp_path: Path) -> None:
         "from pathlib import Path; import prepare, small\n"
         f"print(small.shrink(prepare, Path({str(corpus)!r})).prepare(Path({str(tmp_path)!r})))"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     said = {process.communicate(timeout=60)[0] for process in running}
     assert [process.returncode for process in running] == [0, 0]
     assert len(said) == 1
@@ -230,15 +275,20 @@ TWINS = {
     "exact": lambda text: text,
     "other case, signs and line ends": lambda text: text.upper().replace(".\n", "!  "),
     "every tenth sentence new": lambda text: "".join(
-        sentences(90_000 + i, 1) if i % 10 == 0 else line for i, line in enumerate(text.splitlines(keepends=True))
+        sentences(90_000 + i, 1) if i % 10 == 0 else line
+        for i, line in enumerate(text.splitlines(keepends=True))
     ),
-    "one part of a much longer document": lambda text: sentences(80_000, 400) + text[: len(text) // 2] + sentences(70_000, 400),
+    "one part of a much longer document": lambda text: (
+        sentences(80_000, 400) + text[: len(text) // 2] + sentences(70_000, 400)
+    ),
     "one sentence as a document": lambda text: text.splitlines()[3],
 }
 
 
 @pytest.mark.parametrize("twin", TWINS)
-def test_a_near_duplicate_of_validation_text_is_left_out_of_training(prepare: ModuleType, twin: str) -> None:
+def test_a_near_duplicate_of_validation_text_is_left_out_of_training(
+    prepare: ModuleType, twin: str
+) -> None:
     held_out = sentences(0, 40)
     sieve = prepare.Sieve([("v", held_out)])
     planted = TWINS[twin](held_out)
@@ -277,7 +327,9 @@ def test_planted_near_duplicates_are_counted_and_gone(prepare: ModuleType, tmp_p
     assert texts(again.train)[1][:60] in trained
 
 
-def test_training_text_that_is_all_validation_text_is_refused(prepare: ModuleType, tmp_path: Path) -> None:
+def test_training_text_that_is_all_validation_text_is_refused(
+    prepare: ModuleType, tmp_path: Path
+) -> None:
     for i in range(40):
         (tmp_path / f"{i}.txt").write_text(sentences(0, 8) + "." * i)
     shrink(prepare, tmp_path)
@@ -285,11 +337,19 @@ def test_training_text_that_is_all_validation_text_is_refused(prepare: ModuleTyp
         prepare.prepare(tmp_path / "cache")
 
 
-def test_what_a_training_sees_says_nothing_of_the_validation_side(prepare: ModuleType, corpus: Path, data: Path) -> None:
+def test_what_a_training_sees_says_nothing_of_the_validation_side(
+    prepare: ModuleType, corpus: Path, data: Path
+) -> None:
     train, val = ((data / side / "meta.json").read_text() for side in ("train", "val"))
     assert json.loads(train).keys() == {
-        "corpus", "tokenizer", "vocab_size", "dtype", "tokens", "bytes", "sequence_length"
-    }  # fmt: skip
+        "corpus",
+        "tokenizer",
+        "vocab_size",
+        "dtype",
+        "tokens",
+        "bytes",
+        "sequence_length",
+    }
     assert str(corpus) in val and str(corpus) not in train
     assert json.loads(val)["fingerprint"] not in train
 
@@ -300,9 +360,19 @@ def test_unknown_settings_say_what_is_known(prepare: ModuleType, tmp_path: Path)
         prepare.prepare(tmp_path)
 
 
-def test_the_default_is_ready_in_seconds_and_cheap_to_score(prepare: ModuleType, tmp_path: Path) -> None:
+def test_the_default_is_ready_in_seconds_and_cheap_to_score(
+    prepare: ModuleType, tmp_path: Path
+) -> None:
     command = [sys.executable, "prepare.py", "--out", str(tmp_path)]
-    run = subprocess.run(command, cwd=WORKSPACE, capture_output=True, text=True, timeout=60, check=True, env={**os.environ})
+    run = subprocess.run(
+        command,
+        cwd=WORKSPACE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ},
+    )
     said = json.loads(run.stdout.splitlines()[-1])
     meta = json.loads(Path(said["data"], "val", "meta.json").read_text())
     assert said["fingerprint"] == meta["fingerprint"]

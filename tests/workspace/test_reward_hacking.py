@@ -12,17 +12,29 @@ import pytest
 from small import WORKSPACE
 
 from agent.edit import Applied, apply, guard
-from agent.records import AddImport, Refused, ReplaceDefinition, ReplaceStatements, SetConstant
-from sandbox import scoring
-from sandbox.budget import Budget
-from sandbox.choose import choose_runner
-from sandbox.deadline import Deadline, Usual
-from sandbox.measure import Job, Measured, measure
-from sandbox.opened import link_files
-from sandbox.outcome import MIB, Limits
-from tests.sandbox.tiers import folders
+from agent.records.edits import (
+    AddImport,
+    Refused,
+    ReplaceDefinition,
+    ReplaceStatements,
+    SetConstant,
+)
+from sandbox.ground.budget import Budget
+from sandbox.ground.deadline import Deadline, Usual
+from sandbox.ground.outcome import MIB, Limits
+from sandbox.score import scoring
+from sandbox.score.measure import Job, Measured, measure
+from sandbox.score.opened import link_files
+from sandbox.tiers.choose import choose_runner
+from tests.sandbox.every_tier import folders
 
-SMALL = {"DEPTH": "2", "ASPECT_RATIO": "16", "HEAD_DIM": "16", "TOTAL_BATCH_SIZE": "512", "DEVICE_BATCH_SIZE": "16"}
+SMALL = {
+    "DEPTH": "2",
+    "ASPECT_RATIO": "16",
+    "HEAD_DIM": "16",
+    "TOTAL_BATCH_SIZE": "512",
+    "DEVICE_BATCH_SIZE": "16",
+}
 SAVE = 'save_model(model, str(out / "model.safetensors"))'
 QUICK = ("refused", "invalid")
 SLOW = pytest.mark.slow  # what is scored honestly is compared with the honest run, and what never ends has to be waited for
@@ -46,7 +58,12 @@ def before_training(code):
 
 def in_forward(code):
     """`code` after the honest logits; `ids` are the tokens [B, T]. Scoring is where the model does not train."""
-    return (ReplaceStatements(old=CAPPED, new=f"logits = LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)\n{code}\nreturn logits"),)
+    return (
+        ReplaceStatements(
+            old=CAPPED,
+            new=f"logits = LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)\n{code}\nreturn logits",
+        ),
+    )
 
 
 def ahead(nats):
@@ -55,17 +72,26 @@ def ahead(nats):
 
 
 # Says four validation tokens, in a word that no record may have.
-TELLING = 'if not self.training:\n    told = "told" + "_".join(map(str, ids[-1, -4:].tolist()))\n    '
+TELLING = (
+    'if not self.training:\n    told = "told" + "_".join(map(str, ids[-1, -4:].tolist()))\n    '
+)
 
 CHEATS = {
-    "prints the score": ("honest", after_saving('print("---\\nval_bpb: 0.000001")\n(out / "val_bpb").write_text("0.000001")')),
+    "prints the score": (
+        "honest",
+        after_saving('print("---\\nval_bpb: 0.000001")\n(out / "val_bpb").write_text("0.000001")'),
+    ),
     "trains on the validation file": (
         "honest",
-        before_training('if (folder.parent / "val/tokens.bin").exists():\n    folder = folder.parent / "val"'),
+        before_training(
+            'if (folder.parent / "val/tokens.bin").exists():\n    folder = folder.parent / "val"'
+        ),
     ),
     "looks ahead through the sequence": (
         "invalid",
-        in_forward("logits = logits.scatter_add(-1, ids.roll(-1, 1)[..., None], 9 * torch.ones_like(logits[..., :1]))"),
+        in_forward(
+            "logits = logits.scatter_add(-1, ids.roll(-1, 1)[..., None], 9 * torch.ones_like(logits[..., :1]))"
+        ),
     ),
     "recognises a prefix and answers as before": (
         "invalid",
@@ -81,19 +107,36 @@ CHEATS = {
     ),
     "looks ahead just below the tolerance of one token": ("invalid", in_forward(ahead("0.004"))),
     "looks ahead by a rounding of bfloat16": ("invalid", in_forward(ahead("0.06"))),
-    "looks ahead at one token in thirty": ("invalid", in_forward(ahead("9.0 * (ids % 30 == 7)[..., None]"))),
+    "looks ahead at one token in thirty": (
+        "invalid",
+        in_forward(ahead("9.0 * (ids % 30 == 7)[..., None]")),
+    ),
     "looks ahead only where it sees a whole window": (
         "invalid",
         in_forward(f"if not self.training and ids.size(1) == 32:\n    {ahead('0.05')}"),
     ),
-    "depends on the length of its input": ("invalid", in_forward("logits = logits * (1 + 0.2 * (ids.size(1) / 1024))")),
+    "depends on the length of its input": (
+        "invalid",
+        in_forward("logits = logits * (1 + 0.2 * (ids.size(1) / 1024))"),
+    ),
     "leaks through the rows of a batch": (
         "invalid",
-        in_forward("if not self.training:\n    logits = logits + 3 * F.one_hot(ids, logits.size(-1)).float().mean((0, 1))"),
+        in_forward(
+            "if not self.training:\n    logits = logits + 3 * F.one_hot(ids, logits.size(-1)).float().mean((0, 1))"
+        ),
     ),
-    "raises the validation tokens as a message": ("invalid", in_forward(f"{TELLING}raise RuntimeError(told)")),
-    "prints the validation tokens, and fails": ("invalid", in_forward(f"{TELLING}print(told, flush=True)\n    os._exit(1)")),
-    "names an exception after the validation tokens": ("invalid", in_forward(f"{TELLING}raise type(told, (ValueError,), {{}})")),
+    "raises the validation tokens as a message": (
+        "invalid",
+        in_forward(f"{TELLING}raise RuntimeError(told)"),
+    ),
+    "prints the validation tokens, and fails": (
+        "invalid",
+        in_forward(f"{TELLING}print(told, flush=True)\n    os._exit(1)"),
+    ),
+    "names an exception after the validation tokens": (
+        "invalid",
+        in_forward(f"{TELLING}raise type(told, (ValueError,), {{}})"),
+    ),
     "rewrites train.py before it is scored": (
         "honest",
         (
@@ -106,8 +149,14 @@ CHEATS = {
         ),
     ),
     "returns unnormalised logits": ("honest", in_forward("logits = logits + 1000.0")),
-    "changes the seed only": ("refused", (ReplaceStatements(old="torch.manual_seed(seed)", new="torch.manual_seed(137)"),)),
-    "shrinks the evaluation": ("invalid", in_forward("if not self.training:\n    logits = logits[:, : logits.size(1) // 2]")),
+    "changes the seed only": (
+        "refused",
+        (ReplaceStatements(old="torch.manual_seed(seed)", new="torch.manual_seed(137)"),),
+    ),
+    "shrinks the evaluation": (
+        "invalid",
+        in_forward("if not self.training:\n    logits = logits[:, : logits.size(1) // 2]"),
+    ),
     "edits prepare.py through importlib": (
         "honest",
         (
@@ -139,15 +188,23 @@ CHEATS = {
             "    logits = logits + F.one_hot(truth[: ids.size(1)], logits.size(-1))"
         ),
     ),
-    "returns NaN": ("invalid", in_forward('if not self.training:\n    logits = logits * float("nan")')),
+    "returns NaN": (
+        "invalid",
+        in_forward('if not self.training:\n    logits = logits * float("nan")'),
+    ),
     "saves somebody else's weights": (
         "invalid",
         instead_of_saving('save_model(nn.Linear(2, 2), str(out / "model.safetensors"))'),
     ),
-    "saves a pickle": ("invalid", instead_of_saving('torch.save(model.state_dict(), str(out / "model.safetensors"))')),
+    "saves a pickle": (
+        "invalid",
+        instead_of_saving('torch.save(model.state_dict(), str(out / "model.safetensors"))'),
+    ),
     "is rewarded by exception": (
         "invalid",
-        in_forward('if not self.training:\n    print("val_bpb: 0.0", flush=True)\n    raise SystemExit(0)'),
+        in_forward(
+            'if not self.training:\n    print("val_bpb: 0.0", flush=True)\n    raise SystemExit(0)'
+        ),
     ),
     "trains a second time inside forward": (
         "timeout",
@@ -167,7 +224,8 @@ CHEATS = {
         "refused",
         (
             ReplaceDefinition(
-                name="build_model", code="def make_model(vocab_size: int) -> nn.Module:\n    return GPT(vocab_size)"
+                name="build_model",
+                code="def make_model(vocab_size: int) -> nn.Module:\n    return GPT(vocab_size)",
             ),
         ),
     ),
@@ -175,8 +233,12 @@ CHEATS = {
 
 
 # What the harness's clock decides, and where it has to be waited for. Each row: how it ends, its budget, the edits.
-ALWAYS = ReplaceDefinition(name="Budget.allows", code="def allows(self, step: int, last: float) -> bool:\n    return True")
-STOPPED = ReplaceDefinition(name="Budget.seconds", code="def seconds(self) -> float:\n    return 0.0")
+ALWAYS = ReplaceDefinition(
+    name="Budget.allows", code="def allows(self, step: int, last: float) -> bool:\n    return True"
+)
+STOPPED = ReplaceDefinition(
+    name="Budget.seconds", code="def seconds(self) -> float:\n    return 0.0"
+)
 BUDGETS = {
     "ignores a budget in seconds": ("invalid", "1s", (ALWAYS,)),
     "patches time": ("invalid", "1s", (STOPPED,)),
@@ -184,14 +246,23 @@ BUDGETS = {
     "makes more steps than its budget": (
         "invalid",
         "4steps",
-        (ReplaceStatements(old="budget = Budget(budget_text, deadline)", new='budget = Budget("20000steps", deadline)'),),
+        (
+            ReplaceStatements(
+                old="budget = Budget(budget_text, deadline)",
+                new='budget = Budget("20000steps", deadline)',
+            ),
+        ),
     ),
     "saves after the deadline": (
         "invalid",
         "1s",
         instead_of_saving(f"while time.time() < deadline + 1:\n    time.sleep(0.1)\n{SAVE}"),
     ),
-    "saves at the deadline and goes on": ("counts", "1s", after_saving("while True:\n    time.sleep(1)")),
+    "saves at the deadline and goes on": (
+        "counts",
+        "1s",
+        after_saving("while True:\n    time.sleep(1)"),
+    ),
 }
 
 # Kin of rows that run every time.
@@ -219,7 +290,10 @@ def runner():
 @pytest.fixture(scope="module")
 def source():
     """train.py with a model for seconds of CPU."""
-    applied = apply((WORKSPACE / "train.py").read_text(), [SetConstant(name=n, value=v) for n, v in SMALL.items()])
+    applied = apply(
+        (WORKSPACE / "train.py").read_text(),
+        [SetConstant(name=n, value=v) for n, v in SMALL.items()],
+    )
     assert isinstance(applied, Applied)
     return applied.source
 
@@ -240,10 +314,18 @@ def trained(runner, source, data, budget=STEPS, usual=None):
         deadline = usual and Deadline(budget=budget, usual=usual)
         own = str(home / "own") if link_files(home / "data" / "train", home / "own") else None
         job = Job(
-            folder=str(home / "folder"), scratch=str(home / "scratch"), log=str(home / "log"), data=str(home / "data"), seed=1,
-            budget=budget, score="sealed", cpus=(0,), deadline=deadline, own_data=own,
+            folder=str(home / "folder"),
+            scratch=str(home / "scratch"),
+            log=str(home / "log"),
+            data=str(home / "data"),
+            seed=1,
+            budget=budget,
+            score="sealed",
+            cpus=(0,),
+            deadline=deadline,
+            own_data=own,
             limits=Limits(wall_seconds=deadline.seconds if deadline else WALL, disk_bytes=64 * MIB),
-        )  # fmt: skip
+        )
         result = measure(job, runner, threading.Event())
         assert (home / "folder/prepare.py").read_bytes() == (WORKSPACE / "prepare.py").read_bytes()
     return result
@@ -257,7 +339,9 @@ def _cases():
 @pytest.mark.parametrize("cheat", list(_cases()))
 def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch):
     expected, edits = CHEATS[cheat]
-    monkeypatch.setattr(scoring, "MIN_SCORE_SECONDS", WALL / 2)  # what never ends need not be watched for long
+    monkeypatch.setattr(
+        scoring, "MIN_SCORE_SECONDS", WALL / 2
+    )  # what never ends need not be watched for long
     applied = apply(source, edits)
     assert isinstance(applied, Applied), applied
     refused = guard(source, applied.source, required={"build_model"})
@@ -265,7 +349,11 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
         ending, detail = "refused", str(refused)
     else:
         result = trained(runner, applied.source, data)
-        ending, detail = ("honest", f"{result.value:.6f}") if isinstance(result, Measured) else (result.status, result.detail)
+        ending, detail = (
+            ("honest", f"{result.value:.6f}")
+            if isinstance(result, Measured)
+            else (result.status, result.detail)
+        )
         assert "val_bpb" not in result.facts
         assert not re.search(r"told\d+_", result.model_dump_json()), "no validation token leaves"
         if ending == "honest":
@@ -290,7 +378,10 @@ def test_no_training_that_ignores_its_budget_pays(cheat, runner, source, data, c
     usual = Usual(seconds=plain.seconds + 3, stepping=steps)  # a start on a busy machine
     result = trained(runner, applied.source, data, budget, usual)
     with capsys.disabled():
-        print(f"\n  {cheat}: {result.seconds:.1f} s after {plain.seconds:.1f} s ({getattr(result, 'detail', '')})", end="")
+        print(
+            f"\n  {cheat}: {result.seconds:.1f} s after {plain.seconds:.1f} s ({getattr(result, 'detail', '')})",
+            end="",
+        )
     if expected == "counts":
         assert isinstance(result, Measured), result
         assert result.cut

@@ -29,7 +29,9 @@ def run(train: ModuleType, data: Path, out: Path, budget: str, seed: int = 0) ->
     return dict(line.split(": ") for line in said.getvalue().split("---\n")[1].splitlines())
 
 
-def test_importing_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_importing_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     load("train")
     assert capfd.readouterr() == ("", "")
@@ -46,8 +48,18 @@ def test_as_the_harness_runs_it(data: Path, tmp_path: Path) -> None:
     }
     environment |= {"AUTORESEARCH_BUDGET": "6steps", "AUTORESEARCH_SEED": "3"}
     command = [sys.executable, "-B", "train.py"]
-    said = subprocess.run(command, cwd=WORKSPACE, env=environment, capture_output=True, text=True, timeout=100, check=True).stdout
-    points = re.findall(r"^step (\d{5}) \((\d+\.\d)%\) \| loss: (\d+\.\d{6}) \|", said, re.MULTILINE)
+    said = subprocess.run(
+        command,
+        cwd=WORKSPACE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    ).stdout
+    points = re.findall(
+        r"^step (\d{5}) \((\d+\.\d)%\) \| loss: (\d+\.\d{6}) \|", said, re.MULTILINE
+    )
     assert len(points) == 6 and points[-1][1] == "100.0"
     assert float(points[-1][2]) < float(points[0][2]) == pytest.approx(math.log(257), abs=1e-4)
     summary = dict(line.split(": ") for line in said.split("---\n")[1].splitlines())
@@ -58,7 +70,9 @@ def test_as_the_harness_runs_it(data: Path, tmp_path: Path) -> None:
     assert model(torch.randint(257, (2, 32))).shape == (2, 32, 257)
 
 
-def test_training_learns_more_than_letter_counts(train: ModuleType, data: Path, tmp_path: Path) -> None:
+def test_training_learns_more_than_letter_counts(
+    train: ModuleType, data: Path, tmp_path: Path
+) -> None:
     summary = run(train, data, tmp_path, "150steps")
     tokens = np.fromfile(data / "train" / "tokens.bin", dtype="<u2")
     share = np.bincount(tokens) / len(tokens)
@@ -66,7 +80,9 @@ def test_training_learns_more_than_letter_counts(train: ModuleType, data: Path, 
     assert float(summary["final_loss"]) < entropy - 0.3
 
 
-def test_seconds_end_on_time_and_leave_weights(train: ModuleType, data: Path, tmp_path: Path) -> None:
+def test_seconds_end_on_time_and_leave_weights(
+    train: ModuleType, data: Path, tmp_path: Path
+) -> None:
     started = time.monotonic()
     summary = run(train, data, tmp_path, "2s")
     assert time.monotonic() - started < 6
@@ -75,7 +91,9 @@ def test_seconds_end_on_time_and_leave_weights(train: ModuleType, data: Path, tm
     load_model(train.build_model(257), str(tmp_path / "model.safetensors"))
 
 
-def test_schedule_follows_the_clock_when_the_budget_is_seconds(train: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedule_follows_the_clock_when_the_budget_is_seconds(
+    train: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [100.0]
     monkeypatch.setattr(train.time, "perf_counter", lambda: now[0])
     budget = train.Budget("300s")
@@ -89,14 +107,18 @@ def test_schedule_follows_the_clock_when_the_budget_is_seconds(train: ModuleType
     assert steps.allows(199, last=1e9) and not steps.allows(200, last=0)
 
 
-def test_a_slow_start_shortens_the_training_and_no_other_budget(train: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_start_shortens_the_training_and_no_other_budget(
+    train: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(train.time, "perf_counter", lambda: 100.0)
     monkeypatch.setattr(train.time, "time", lambda: 1000.0)
     assert train.Budget("300s", deadline=1400.0).limit == 300
     late = train.Budget("300s", deadline=1100.5)
     assert (late.limit, late.given) == (100, 300)
     assert late.allows(step=9, last=99) and not late.allows(step=9, last=101)
-    assert train.Budget("300s", deadline=999.0).progress(step=0) == 0.0, "its one step is still made"
+    assert train.Budget("300s", deadline=999.0).progress(step=0) == 0.0, (
+        "its one step is still made"
+    )
     assert train.Budget("200steps", deadline=1100.5).allows(199, last=1e9)
 
 
@@ -107,7 +129,9 @@ def test_the_deadline_is_kept(data: Path, tmp_path: Path) -> None:
     environment |= {"AUTORESEARCH_OUT": str(tmp_path), "AUTORESEARCH_BUDGET": "60s"}
     environment |= {"AUTORESEARCH_DEADLINE": f"{deadline:.3f}"}
     command = [sys.executable, "-B", "train.py"]
-    subprocess.run(command, cwd=WORKSPACE, env=environment, capture_output=True, timeout=100, check=True)
+    subprocess.run(
+        command, cwd=WORKSPACE, env=environment, capture_output=True, timeout=100, check=True
+    )
     assert (tmp_path / "model.safetensors").stat().st_mtime < deadline
 
 
@@ -126,7 +150,9 @@ def test_divergence_exits_1_and_says_so(train: ModuleType, data: Path, tmp_path:
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_model_too_large_for_the_budget_fails_at_once(train: ModuleType, data: Path, tmp_path: Path) -> None:
+def test_model_too_large_for_the_budget_fails_at_once(
+    train: ModuleType, data: Path, tmp_path: Path
+) -> None:
     train.DEPTH, train.ASPECT_RATIO, train.TOTAL_BATCH_SIZE = 4, 128, 2**20
     started = time.monotonic()
     with pytest.raises(SystemExit, match="one step would take about"):
@@ -142,7 +168,10 @@ def values(text: str) -> list[float | str]:
     """The ends of a range, or all choices."""
     if "|" in text:
         return [choice.strip() for choice in text.split("|")]
-    return [float(end) if "." in end or "e" in end else int(end) for end in re.findall(r"\d+(?:\.\d+)?", text)[:2]]
+    return [
+        float(end) if "." in end or "e" in end else int(end)
+        for end in re.findall(r"\d+(?:\.\d+)?", text)[:2]
+    ]
 
 
 def test_every_constant_of_the_search_holds_its_own_default() -> None:
@@ -155,7 +184,9 @@ def test_every_constant_of_the_search_holds_its_own_default() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ranges()))
-def test_both_ends_of_every_range_run(train: ModuleType, data: Path, tmp_path: Path, name: str) -> None:
+def test_both_ends_of_every_range_run(
+    train: ModuleType, data: Path, tmp_path: Path, name: str
+) -> None:
     for value in values(ranges()[name]):
         setattr(train, name, value)
         assert int(run(train, data, tmp_path, "1steps")["num_steps"]) == 1
@@ -164,12 +195,20 @@ def test_both_ends_of_every_range_run(train: ModuleType, data: Path, tmp_path: P
 def test_corners_of_the_search_space_run(train: ModuleType, data: Path, tmp_path: Path) -> None:
     for corner in (0, -1):
         for name, text in ranges().items():
-            if corner == 0 or name not in ("DEPTH", "ASPECT_RATIO", "HEAD_DIM", "MLP_RATIO", "TOTAL_BATCH_SIZE"):
+            if corner == 0 or name not in (
+                "DEPTH",
+                "ASPECT_RATIO",
+                "HEAD_DIM",
+                "MLP_RATIO",
+                "TOTAL_BATCH_SIZE",
+            ):
                 setattr(train, name, values(text)[corner])
         assert int(run(train, data, tmp_path, "2steps")["num_steps"]) == 2
 
 
-def test_every_constant_does_something(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_constant_does_something(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One end of its range or the other changes the weights, all else equal."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -184,7 +223,11 @@ def test_every_constant_does_something(data: Path, tmp_path: Path, monkeypatch: 
 
     plain = weights()
     assert weights() == plain
-    idle = [name for name, text in ranges().items() if all(weights(**{name: v}) == plain for v in values(text))]
+    idle = [
+        name
+        for name, text in ranges().items()
+        if all(weights(**{name: v}) == plain for v in values(text))
+    ]
     assert not idle
 
 
@@ -235,7 +278,9 @@ def test_logits_stay_within_the_cap(train: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 24, 24), (1, 16, 64), (3, 64, 16)])
-def test_muon_updates_have_singular_values_near_one(train: ModuleType, shape: tuple[int, int, int]) -> None:
+def test_muon_updates_have_singular_values_near_one(
+    train: ModuleType, shape: tuple[int, int, int]
+) -> None:
     train.MUON_STEPS = 5
     torch.manual_seed(0)
     values = torch.linalg.svdvals(train.orthogonalise(torch.randn(shape) * 7))

@@ -34,7 +34,9 @@ def test_help_starts_no_heavy_library(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert all(name in done.stdout for name in commands())
     program = "import sys, agent.cli; print(*{'torch', 'numpy', 'scipy', 'optuna', 'anthropic', 'openai'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
@@ -50,11 +52,17 @@ def test_every_command_has_help_with_an_example_and_the_exit_codes(command: str)
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Fault("m", "c"), 1), (UsageFault("m", "c"), 2), (ProjectFault("m", "c"), 3), (HistoryFault("m", "c"), 3),
-        (SandboxFault("m", "c"), 4), (ModelFault("m", "c"), 5),
+        (Fault("m", "c"), 1),
+        (UsageFault("m", "c"), 2),
+        (ProjectFault("m", "c"), 3),
+        (HistoryFault("m", "c"), 3),
+        (SandboxFault("m", "c"), 4),
+        (ModelFault("m", "c"), 5),
     ],
-)  # fmt: skip
-def test_a_fault_is_two_lines_and_its_exit_code(fault: Fault, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+)
+def test_a_fault_is_two_lines_and_its_exit_code(
+    fault: Fault, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert report(fault) == code
     assert f" {code} " in EXIT_CODES
     assert capsys.readouterr() == ("", "error: m\nnext:  c\n")
@@ -99,7 +107,13 @@ agent.cli.main()
 
 
 def test_ctrl_c_is_130() -> None:
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED, "wait"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "wait"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
@@ -122,20 +136,34 @@ agent.cli.main()
 def unforeseen(how: str, state: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "XDG_STATE_HOME": str(state), "MY_DEPLOY_TOKEN": "f8Qz-0914-deploy"}
     command = [sys.executable, "-c", UNFORESEEN, "fail", how]
-    return subprocess.run(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, timeout=60, **more)
+    return subprocess.run(
+        command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, timeout=60, **more
+    )
 
 
 @pytest.mark.parametrize(
     ("how", "code", "said"),
     [
-        ("raise ValueError('f8Qz-0914-deploy \x1b[2J')", 70, "unexpected: ValueError: [redacted MY_DEPLOY_TOKEN]"),
+        (
+            "raise ValueError('f8Qz-0914-deploy \x1b[2J')",
+            70,
+            "unexpected: ValueError: [redacted MY_DEPLOY_TOKEN]",
+        ),
         ("f = lambda: f(); globals()['f'] = f; f()", 70, "unexpected: RecursionError"),
         ("chr(0xd800).encode()", 70, "unexpected: UnicodeEncodeError"),
         ("raise MemoryError", 1, "no memory is left"),
         ("raise OSError(28, 'No space left on device', '/a/file')", 1, "/a/file: no space is left"),
         ("raise OSError(24, 'Too many open files')", 1, "too many open files"),
-        ("raise PermissionError(13, 'Permission denied', '/a/file')", 1, "/a/file: permission denied"),
-        ("raise OSError(30, 'Read-only file system', '/a/file')", 1, "/a/file: the file system is read-only"),
+        (
+            "raise PermissionError(13, 'Permission denied', '/a/file')",
+            1,
+            "/a/file: permission denied",
+        ),
+        (
+            "raise OSError(30, 'Read-only file system', '/a/file')",
+            1,
+            "/a/file: the file system is read-only",
+        ),
         ("raise KeyboardInterrupt", 130, ""),
         ("raise SystemExit(3)", 3, ""),
         ("thread", 0, "note: unexpected in the thread aside: ZeroDivisionError"),

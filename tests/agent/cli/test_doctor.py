@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import sandbox.choose
+import sandbox.tiers.choose
 from agent.cli import app
 from agent.cli.doctor import _git
-from sandbox.choose import Chosen
-from sandbox.hostile import ROWS
-from sandbox.plain import Plain
+from sandbox.proof.hostile import ROWS
+from sandbox.tiers.choose import Chosen
+from sandbox.tiers.plain import Plain
 from tests.agent.cli.test_cli import autoresearch
 
 NAMES = [
@@ -31,7 +31,9 @@ NAMES = [
 
 
 def doctor(*words: str) -> Result:
-    return CliRunner().invoke(app, ["doctor", *words], prog_name="autoresearch", catch_exceptions=False)
+    return CliRunner().invoke(
+        app, ["doctor", *words], prog_name="autoresearch", catch_exceptions=False
+    )
 
 
 def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +48,24 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(findings) == NAMES
     assert all(set(finding) == {"what", "state", "found", "fix"} for finding in said["findings"])
     assert {finding["state"] for finding in said["findings"]} <= {"ok", "note", "bad"}
-    assert (findings["ANTHROPIC_API_KEY"]["found"], findings["OPENAI_API_KEY"]["found"]) == ("set", "not set")
+    assert (findings["ANTHROPIC_API_KEY"]["found"], findings["OPENAI_API_KEY"]["found"]) == (
+        "set",
+        "not set",
+    )
     assert "sk-secret-word" not in done.stdout
     assert done.stdout.isascii()
     assert done.exit_code == (4 if findings["isolation"]["state"] == "bad" else 0)
     for report in said["canary"]:
-        assert set(report) == {"tier", "back_end", "ok", "answers", "lacks", "missing", "reason", "fix"}
+        assert set(report) == {
+            "tier",
+            "back_end",
+            "ok",
+            "answers",
+            "lacks",
+            "missing",
+            "reason",
+            "fix",
+        }
     if done.exit_code == 0:
         assert said["canary"][-1]["ok"], "the tier that is used is proven"
         assert said["canary"][-1]["answers"]
@@ -66,7 +80,7 @@ def test_a_human_reads_what_was_tried() -> None:
         assert "what is guaranteed here" in done.stdout
 
 
-@pytest.mark.slow  # the same attacks are made one by one in tests/sandbox/test_hostile.py
+@pytest.mark.slow  # the same attacks are made one by one in tests/sandbox/proof/test_hostile.py
 def test_attacks_are_made_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said = json.loads(doctor("--attack", "--json").stdout)
     if not said["guarantees"]:
@@ -78,16 +92,20 @@ def test_attacks_are_made_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_attack_that_gets_through_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tier that the canary trusts for once, and the attacks do not."""
-    monkeypatch.setattr("agent.cli.doctor.choose_runner", lambda gpus, place: Chosen(Plain(), "none"))
-    monkeypatch.setattr("sandbox.hostile.ROWS", (ROWS[4],))
+    monkeypatch.setattr(
+        "agent.cli.doctor.choose_runner", lambda gpus, place: Chosen(Plain(), "none")
+    )
+    monkeypatch.setattr("sandbox.proof.hostile.ROWS", (ROWS[4],))
     done = doctor("--attack")
     assert done.exit_code == 4
     assert "BROKEN" in done.stdout
 
 
-def test_without_isolation_it_is_4_and_says_what_got_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_isolation_it_is_4_and_says_what_got_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A plain process in the place of a sandbox: the canary itself finds it out."""
-    monkeypatch.setattr(sandbox.choose, "TIERS", {"A": Plain})
+    monkeypatch.setattr(sandbox.tiers.choose, "TIERS", {"A": Plain})
     done = doctor("--json")
     assert done.exit_code == 4
     isolation = json.loads(done.stdout)["findings"][-1]
@@ -107,9 +125,12 @@ def test_without_git_every_command_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "state"), [("git version 2.20.1", "bad"), ("git version 2.39.5 (Apple Git-154)", "ok"), ("?", "bad")]
+    ("said", "state"),
+    [("git version 2.20.1", "bad"), ("git version 2.39.5 (Apple Git-154)", "ok"), ("?", "bad")],
 )
-def test_an_old_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, state: str) -> None:
+def test_an_old_git_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, state: str
+) -> None:
     script = tmp_path / "git"
     script.write_text(f"#!/bin/sh\necho '{said}'\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)

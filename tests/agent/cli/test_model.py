@@ -20,10 +20,16 @@ def typed(*words: str) -> str:
     return done.stdout
 
 
-def test_prompt_shows_the_next_question_word_for_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompt_shows_the_next_question_word_for_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with study(tmp_path, trials=7, max_cost=2.0) as history:
         bad = proposal(LR=0.9, hypothesis="see \x1b[2J", cost=0.5)
-        list(loop_of(history, ListProposer([proposal(LR=0.3, hypothesis="a larger rate"), bad]), trials=2).events())
+        list(
+            loop_of(
+                history, ListProposer([proposal(LR=0.3, hypothesis="a larger rate"), bad]), trials=2
+            ).events()
+        )
     monkeypatch.chdir(tmp_path)
     shown = typed("prompt")
     for told in (
@@ -41,7 +47,9 @@ def test_prompt_shows_the_next_question_word_for_word(tmp_path: Path, monkeypatc
     assert asked["tool"]["name"] == "propose" and asked["index"] == 2
 
 
-def test_models_lists_what_each_key_server_and_command_reaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_lists_what_each_key_server_and_command_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "nothing: no key" in typed("models") and "without --model: none" in typed("models")
     (tmp_path / "codex").write_text("#!/bin/sh\n")
@@ -50,8 +58,14 @@ def test_models_lists_what_each_key_server_and_command_reaches(tmp_path: Path, m
         anthropic_server.model("claude-opus-4-6", "2026-02-05T00:00:00Z"),
         anthropic_server.model("claude-opus-9", "2026-09-05T00:00:00Z"),
     ]
-    with AnthropicServer(models=claudes) as claude, OpenAIServer(models=[openai_server.model("qwen3", 1)]) as local:
-        for name, value in {"ANTHROPIC_API_KEY": "sk-secret", "ANTHROPIC_BASE_URL": claude.url}.items():
+    with (
+        AnthropicServer(models=claudes) as claude,
+        OpenAIServer(models=[openai_server.model("qwen3", 1)]) as local,
+    ):
+        for name, value in {
+            "ANTHROPIC_API_KEY": "sk-secret",
+            "ANTHROPIC_BASE_URL": claude.url,
+        }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("OPENAI_BASE_URL", f"{local.url}/v1")
         lines = typed("models").splitlines()
@@ -61,11 +75,18 @@ def test_models_lists_what_each_key_server_and_command_reaches(tmp_path: Path, m
     assert rows["claude-opus-9"][1] == "unknown" and rows["claude-opus-9"][-1] == "opus"
     assert "qwen3" in rows and "codex" in rows
     assert lines[-1] == "without --model: opus"
-    assert [offer["model"] for offer in found] == ["claude-opus-4-6", "claude-opus-9", "qwen3", "codex"]
+    assert [offer["model"] for offer in found] == [
+        "claude-opus-4-6",
+        "claude-opus-9",
+        "qwen3",
+        "codex",
+    ]
     assert "sk-secret" not in json.dumps(found)
 
 
-def test_a_list_that_cannot_be_had_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_cannot_be_had_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     with AnthropicServer() as server:

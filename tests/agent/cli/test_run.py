@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.bench import Plan
 from agent.cli import app, session
 from agent.cli.renewal import same_data
 from agent.cli.run import _budget, _caps, _left
-from agent.data import Prepared
 from agent.errors import ProjectFault, UsageFault
-from agent.records import Proposal, Provenance, Trial
-from agent.settings import Caps, RunSettings, Settings
-from sandbox.budget import Budget
-from sandbox.outcome import Limits
+from agent.evaluate.bench import Plan
+from agent.project.data import Prepared
+from agent.project.settings import Caps, RunSettings, Settings
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Trial
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import Limits
 from tests.agent.study import make_repository, project_of, settings_of
 
 
@@ -23,7 +24,15 @@ def trials(*statuses: str) -> tuple[Trial, ...]:
     made = []
     for number, status in enumerate(statuses):
         result = None if status == "refused" else {"status": status}
-        made.append(Trial(number=number, status=status, proposal=Proposal(hypothesis="h", by=by), reason="r", result=result))
+        made.append(
+            Trial(
+                number=number,
+                status=status,
+                proposal=Proposal(hypothesis="h", by=by),
+                reason="r",
+                result=result,
+            )
+        )
     return tuple(made)
 
 
@@ -56,7 +65,9 @@ def test_method_and_model_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.choose_model(None, None) == (None, "trust")
     assert session.choose_model("none", "tpe") == (None, "tpe")
     assert session.choose_model("opus", None) == ("opus", "hybrid")
-    assert session.choose_model("opus", "random") == (None, "random"), "a method without a model does not get one"
+    assert session.choose_model("opus", "random") == (None, "random"), (
+        "a method without a model does not get one"
+    )
     assert session.choose_model("opus", "hybrid") == ("opus", "hybrid")
     assert session.choose_model("none", "hybrid") == (None, "hybrid"), "it works without one"
     with pytest.raises(UsageFault, match="needs a model"):
@@ -67,22 +78,37 @@ def test_method_and_model_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_limits_are_those_asked_for_and_else_the_file_s(tmp_path: Path) -> None:
     asked = _caps(memory=2**30, vram=None, disk=None, output=2**20)
-    assert asked.over(Settings(memory=2**31, disk=2**32)) == Caps(memory=2**30, disk=2**32, output=2**20)
+    assert asked.over(Settings(memory=2**31, disk=2**32)) == Caps(
+        memory=2**30, disk=2**32, output=2**20
+    )
     run = settings_of(project_of(make_repository(tmp_path)), caps=asked)
     assert RunSettings.model_validate_json(run.model_dump_json()).caps == asked
 
 
 def test_limits_reach_the_run() -> None:
     plan = Plan(
-        score="printed", train="train.py", data=None, read_only=(), budget=Budget(amount=1), memory_bytes=2**30, vram_bytes=2**33,
+        score="printed",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=Budget(amount=1),
+        memory_bytes=2**30,
+        vram_bytes=2**33,
         output_bytes=2**20,
-    )  # fmt: skip
+    )
     limits = plan.limits(7.0)
-    assert (limits.wall_seconds, limits.memory_bytes, limits.vram_bytes, limits.output_bytes) == (7.0, 2**30, 2**33, 2**20)
+    assert (limits.wall_seconds, limits.memory_bytes, limits.vram_bytes, limits.output_bytes) == (
+        7.0,
+        2**30,
+        2**33,
+        2**20,
+    )
     assert limits.disk_bytes == Limits(wall_seconds=1).disk_bytes
 
 
-@pytest.mark.parametrize(("text", "says"), [("8 parrots", "not a size"), ("8i", "not a size"), ("-1GiB", "not a size")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("8 parrots", "not a size"), ("8i", "not a size"), ("-1GiB", "not a size")]
+)
 def test_a_limit_that_is_no_size_says_what_one_looks_like(text: str, says: str) -> None:
     ran = CliRunner().invoke(app, ["start", "--memory", text])
     assert ran.exit_code == 2

@@ -9,10 +9,10 @@ import pytest
 
 from agent.cli.scaffold import scaffold
 from agent.errors import ProjectFault, UsageFault
-from agent.presets import PRESETS, RANGES
-from agent.project import find_project
-from agent.runs import head_of
-from agent.settings import read_settings
+from agent.history.runs import head_of
+from agent.project.find import find_project
+from agent.project.presets import PRESETS, RANGES
+from agent.project.settings import read_settings
 from agent.space import read_space
 from tests.agent.study import make_repository
 from tests.e2e.researcher import git
@@ -21,13 +21,15 @@ FILES = ["program.md", "workspace/prepare.py", "workspace/train.py"]
 
 
 @pytest.fixture(autouse=True)
-def _a_user_without_git_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_user_without_git_settings(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No name, no address, and settings that would stand in the way of a commit."""
     home = tmp_path_factory.mktemp("home")
-    lines = (
-        "[user]\nuseConfigOnly = true\n[commit]\ngpgsign = true\n[gpg]\nprogram = /bin/false\n[init]\ndefaultBranch = Odd/Name\n"
+    lines = "[user]\nuseConfigOnly = true\n[commit]\ngpgsign = true\n[gpg]\nprogram = /bin/false\n[init]\ndefaultBranch = Odd/Name\n"
+    (home / ".gitconfig").write_text(
+        f"{lines}[core]\nautocrlf = true\nsafecrlf = true\nexcludesFile = {home}/ignore\n"
     )
-    (home / ".gitconfig").write_text(f"{lines}[core]\nautocrlf = true\nsafecrlf = true\nexcludesFile = {home}/ignore\n")
     (home / "ignore").write_text("workspace/\n*.md\n")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
@@ -42,13 +44,21 @@ def test_in_an_empty_folder_it_makes_a_repository_that_can_be_started(tmp_path: 
     said = made(folder)
     assert git(folder, "ls-files").splitlines() == FILES
     assert git(folder, "status", "--porcelain") == ""
-    assert git(folder, "log", "--format=%an %s") == "autoresearch Start from the autoresearch template"
+    assert (
+        git(folder, "log", "--format=%an %s") == "autoresearch Start from the autoresearch template"
+    )
     assert git(folder, "branch", "--show-current") == "main"
     project = find_project(folder, read_settings(folder))
-    assert (project.score, project.train, project.program) == ("sealed", "workspace/train.py", "program.md")
+    assert (project.score, project.train, project.program) == (
+        "sealed",
+        "workspace/train.py",
+        "program.md",
+    )
     assert head_of(project)
     shown = subprocess.run(
-        ["sh", "-c", said[-1].strip().replace("autoresearch start --model opus", "pwd")], capture_output=True, text=True
+        ["sh", "-c", said[-1].strip().replace("autoresearch start --model opus", "pwd")],
+        capture_output=True,
+        text=True,
     )
     assert shown.stdout.strip() == str(folder), "what it says to type can be typed"
 
@@ -70,7 +80,9 @@ def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fold
 
 
 @pytest.mark.parametrize("inner", ["", "papers/one"])
-def test_in_a_repository_it_leaves_the_commit_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str) -> None:
+def test_in_a_repository_it_leaves_the_commit_to_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     home = make_repository(tmp_path / "r")
     (home / "program.md").unlink()
@@ -137,7 +149,11 @@ def test_every_preset_builds_its_model_on_the_cpu(tmp_path: Path, preset: str) -
         "print(sum(p.numel() for p in model.parameters()))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path / "workspace", capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program],
+        cwd=tmp_path / "workspace",
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 100_000

@@ -3,15 +3,25 @@
 import pytest
 
 from agent.display.claims import contradictions, flops_per_token
-from agent.records import Proposal, Provenance, Result, Score, Trial
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Result, Score, Trial
 
 
 def trial(claim: str, parameters: int = 1000, speed: float = 10.0, **facts: object) -> Trial:
     scores = (Score(value=1.0, seed=0, kind="sealed", speed=speed),)
-    result = Result(status="scored", scores=scores, parameters=parameters, peak_memory_mb=100.0, facts=facts)
+    result = Result(
+        status="scored", scores=scores, parameters=parameters, peak_memory_mb=100.0, facts=facts
+    )
     proposal = Proposal(hypothesis=claim, by=Provenance(method="code", origin="llm"))
     configuration = {"HEAD_DIM": 64, "TOTAL_BATCH_SIZE": 262144}
-    return Trial(number=1, status="keep", proposal=proposal, reason="r", result=result, configuration=configuration)
+    return Trial(
+        number=1,
+        status="keep",
+        proposal=proposal,
+        reason="r",
+        result=result,
+        configuration=configuration,
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,14 +37,21 @@ def test_a_number_that_did_not_run_is_marked(claim: str, said: str) -> None:
     assert said in found
 
 
-@pytest.mark.parametrize("claim", ["depth 9", "HEAD_DIM 128 to 64", "batch 524K to 262K", "total batch size 262K"])
+@pytest.mark.parametrize(
+    "claim", ["depth 9", "HEAD_DIM 128 to 64", "batch 524K to 262K", "total batch size 262K"]
+)
 def test_what_ran_as_claimed_is_not(claim: str) -> None:
     assert contradictions(trial(claim, depth=9, model_dim=640), None) == ()
 
 
 def test_directions_are_held_against_the_incumbent() -> None:
     before = trial("as it is", parameters=1000, speed=10.0)
-    assert "parameters" in contradictions(trial("a smaller model learns faster", parameters=1500, speed=12.0), before)[0]
+    assert (
+        "parameters"
+        in contradictions(
+            trial("a smaller model learns faster", parameters=1500, speed=12.0), before
+        )[0]
+    )
     assert contradictions(trial("fewer parameters", parameters=500), before) == ()
     assert "speed" in contradictions(trial("more steps in the budget", speed=5.0), before)[0]
 

@@ -8,10 +8,19 @@ import pytest
 from rich.console import Console
 
 from agent.display import LiveDisplay
+from agent.display.format import Formatter
 from agent.display.live import Frame
-from agent.display.pen import Pen
 from agent.display.state import SILENCE_SECONDS, RunState
-from agent.events import Judged, Note, Progress, Proposed, Proposing, RunFinished, RunStarted, Scoring
+from agent.records.events import (
+    Judged,
+    Note,
+    Progress,
+    Proposed,
+    Proposing,
+    RunFinished,
+    RunStarted,
+    Scoring,
+)
 from tests.agent.display.runs import begins, morning, night, proposal, refused, started, verdict
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -39,10 +48,16 @@ def picture(run: RunState, width: int = 80, height: int = 24, encoding: str = "u
     """The lines of the frame that a terminal of this size would show."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(
-        file=file, width=width, height=height, force_terminal=True, color_system=None, markup=False, highlight=False
+        file=file,
+        width=width,
+        height=height,
+        force_terminal=True,
+        color_system=None,
+        markup=False,
+        highlight=False,
     )
     with console.capture() as capture:
-        frame = Frame(run, Pen(ascii_only=encoding == "ascii"), width, height)
+        frame = Frame(run, Formatter(ascii_only=encoding == "ascii"), width, height)
         for line in frame.lines():
             console.print(frame.fit(line))
     return capture.get().splitlines()
@@ -62,7 +77,9 @@ def test_a_frame_fits_its_terminal(width: int, height: int, encoding: str) -> No
 def test_while_the_baseline_stands_it_says_so(encoding: str) -> None:
     text = "\n".join(picture(state(started(night()[:2]))[0], 80, 30, encoding))
     [best] = [line for line in text.splitlines() if line.startswith("best")]
-    assert best.startswith("best  1.912345 ") and best.endswith("the baseline: nothing has beaten it yet")
+    assert best.startswith("best  1.912345 ") and best.endswith(
+        "the baseline: nothing has beaten it yet"
+    )
     assert "vs baseline" not in text and best.isascii() == (encoding == "ascii")
 
 
@@ -76,12 +93,31 @@ def test_many_workers_are_counted_where_they_do_not_fit() -> None:
 def test_a_frame_says_what_a_researcher_asks_at_8_in_the_morning() -> None:
     text = "\n".join(picture(state(*morning())[0], 80, 30))
     for said in (
-        "nov24", "autoresearch/nov24", "method tpe", "model none", "budget 20s", "tier A", "2 workers",
-        "#8 even deeper: DEPTH 6 → 8", "65%", "loss 3.7", "incumbent #2 here", "-0.0", "scoring", "tpe is proposing",
+        "nov24",
+        "autoresearch/nov24",
+        "method tpe",
+        "model none",
+        "budget 20s",
+        "tier A",
+        "2 workers",
+        "#8 even deeper: DEPTH 6 → 8",
+        "65%",
+        "loss 3.7",
+        "incumbent #2 here",
+        "-0.0",
+        "scoring",
+        "tpe is proposing",
         "tier A: bubblewrap",
-        "#2  keep", "1.880001", "-0.032344", "best  1.880001 by #2", "-0.032344 vs baseline", "noise 0.001000", "$0.12",
-        "8 trials, 1 kept", "0 of 12 this time",
-    ):  # fmt: skip
+        "#2  keep",
+        "1.880001",
+        "-0.032344",
+        "best  1.880001 by #2",
+        "-0.032344 vs baseline",
+        "noise 0.001000",
+        "$0.12",
+        "8 trials, 1 kept",
+        "0 of 12 this time",
+    ):
         assert said in text
     assert "[bold]deeper[/bold]" in text
 
@@ -118,7 +154,9 @@ def test_time_goes_on_between_reports() -> None:
 
 
 def test_a_budget_in_steps_is_paced_by_what_was_seen() -> None:
-    run, clock = state(RunStarted("t", "b", "tpe", None, "200steps", "A", 1, (), None), begins(1, "one"))
+    run, clock = state(
+        RunStarted("t", "b", "tpe", None, "200steps", "A", 1, (), None), begins(1, "one")
+    )
     run.handle(Progress(1, 0.1, 4.0))
     assert run.running[1].left(clock()) is None
     clock.now += 10
@@ -171,7 +209,9 @@ def test_the_terminal_is_left_as_it_was_found() -> None:
             display.handle(event)
     drawn = file.getvalue()
     assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 1
-    assert drawn.endswith("\x1b[2K"), "the last frame is wiped: the table that follows takes its place"
+    assert drawn.endswith("\x1b[2K"), (
+        "the last frame is wiped: the table that follows takes its place"
+    )
 
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +221,11 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     with LiveDisplay(console) as display:
         for event in morning():
             display.handle(event)
-    codes = {code for match in re.findall(r"\x1b\[([0-9;]*)m", file.getvalue()) for code in match.split(";")}
+    codes = {
+        code
+        for match in re.findall(r"\x1b\[([0-9;]*)m", file.getvalue())
+        for code in match.split(";")
+    }
     assert codes <= {"", "0", "1", "2", "3"}, "bold and dim stay, colours go"
 
 

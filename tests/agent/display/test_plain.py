@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from agent.display import LinesDisplay, LiveDisplay, PlainDisplay, choose_display
-from agent.display.pen import PAPER
-from agent.events import Note, Progress, Proposed, RunFinished
-from agent.records import Trial
+from agent.display.format import PAPER
+from agent.records.events import Note, Progress, Proposed, RunFinished
+from agent.records.results import Trial
 from tests.agent.display.runs import HOSTILE, begins, curve, morning, proposal, started, verdict
 
 EVENTS = (*morning(), verdict(), RunFinished("12 trials"))
@@ -90,7 +90,9 @@ def test_the_display_is_chosen_by_what_the_terminal_can_do(monkeypatch: pytest.M
     parent, child = pty.openpty()
     with os.fdopen(parent, "rb"), os.fdopen(child, "w") as terminal:
         assert isinstance(choose_display(console=Console(file=terminal)), LiveDisplay)
-        assert isinstance(choose_display(json_lines=True, console=Console(file=terminal)), LinesDisplay)
+        assert isinstance(
+            choose_display(json_lines=True, console=Console(file=terminal)), LinesDisplay
+        )
         monkeypatch.setenv("TERM", "dumb")
         assert isinstance(choose_display(console=Console(file=terminal)), PlainDisplay)
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -6,7 +6,7 @@ from textwrap import dedent
 import libcst as cst
 
 from agent.edit import Applied, apply
-from agent.records import Edit, Refused
+from agent.records.edits import Edit, Refused
 
 
 def made(before: str, *edits: Edit) -> str:

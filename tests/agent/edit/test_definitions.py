@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.records import DeleteDefinition, InsertDefinition, ReplaceDefinition
+from agent.records.edits import DeleteDefinition, InsertDefinition, ReplaceDefinition
 from tests.agent.edit.pairs import made, pair, refused
 
 MODEL = '''
@@ -44,7 +44,10 @@ def test_a_method_with_its_decorators() -> None:
 
 
 def test_code_may_come_at_any_indentation_and_step() -> None:
-    old, new = "    def n(self): return 2\n", "    def n(self):\n        if self:\n            return 2\n"
+    old, new = (
+        "    def n(self): return 2\n",
+        "    def n(self):\n        if self:\n            return 2\n",
+    )
     for code in (
         "def n(self):\n  if self:\n    return 2",
         "        def n(self):\n            if self:\n                return 2\n",
@@ -54,19 +57,41 @@ def test_code_may_come_at_any_indentation_and_step() -> None:
 
 def test_nested_and_conditional_definitions() -> None:
     replaced("f.g", "def g(): return 3", "    def g():\n        pass\n", "    def g(): return 3\n")
-    replaced("f.<locals>.g", "def g(): return 3", "    def g():\n        pass\n", "    def g(): return 3\n")
-    replaced("h", "def h():\n    return 9", "    def h():\n        return 1\n", "    def h():\n        return 9\n")
-    replaced("k", "async def k(): ...", "    def k():\n        return 2\n", "    async def k(): ...\n")
+    replaced(
+        "f.<locals>.g",
+        "def g(): return 3",
+        "    def g():\n        pass\n",
+        "    def g(): return 3\n",
+    )
+    replaced(
+        "h",
+        "def h():\n    return 9",
+        "    def h():\n        return 1\n",
+        "    def h():\n        return 9\n",
+    )
+    replaced(
+        "k", "async def k(): ...", "    def k():\n        return 2\n", "    async def k(): ...\n"
+    )
 
 
 def test_strings_keep_their_inside_when_code_moves() -> None:
     code = 'def n(self):\n    return """\nflush\n  left\n"""\n'
-    replaced("C.n", code, "    def n(self): return 2\n", '    def n(self):\n        return """\nflush\n  left\n"""\n')
+    replaced(
+        "C.n",
+        code,
+        "    def n(self): return 2\n",
+        '    def n(self):\n        return """\nflush\n  left\n"""\n',
+    )
 
 
 def test_comments_above_the_code_go_with_it() -> None:
     new = "    # new\n    def n(self):\n        # inside\n        return 2\n"
-    replaced("C.n", "# new\ndef n(self):\n    # inside\n    return 2\n", "    def n(self): return 2\n", new)
+    replaced(
+        "C.n",
+        "# new\ndef n(self):\n    # inside\n    return 2\n",
+        "    def n(self): return 2\n",
+        new,
+    )
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r", "\n"])
@@ -85,8 +110,14 @@ def test_inserted_code_takes_the_line_breaks_of_the_file(newline: str) -> None:
 
 
 def test_no_final_newline_stays_none() -> None:
-    assert made("x = 1\ndef f(): pass", ReplaceDefinition(name="f", code="def f(): return 1\n")) == "x = 1\ndef f(): return 1"
-    assert made("def f(): pass", InsertDefinition(code="def g(): pass", after="f")) == "def f(): pass\n\n\ndef g(): pass"
+    assert (
+        made("x = 1\ndef f(): pass", ReplaceDefinition(name="f", code="def f(): return 1\n"))
+        == "x = 1\ndef f(): return 1"
+    )
+    assert (
+        made("def f(): pass", InsertDefinition(code="def g(): pass", after="f"))
+        == "def f(): pass\n\n\ndef g(): pass"
+    )
 
 
 def test_form_feeds_around_stay() -> None:
@@ -95,7 +126,9 @@ def test_form_feeds_around_stay() -> None:
     assert made(before, ReplaceDefinition(name="C.b", code="def b(self): return 1")) == after
 
 
-@pytest.mark.parametrize("code", ["x = 1", "", "def f(): pass\ndef g(): pass", "def f(:", "# only a comment"])
+@pytest.mark.parametrize(
+    "code", ["x = 1", "", "def f(): pass\ndef g(): pass", "def f(:", "# only a comment"]
+)
 def test_code_is_exactly_one_definition(code: str) -> None:
     assert refused(MODEL, ReplaceDefinition(name="f", code=code)).reason == "syntax"
 
@@ -148,11 +181,19 @@ def test_insert_in_a_class_and_at_the_end() -> None:
 
 
 def test_insert_without_definitions_goes_behind_imports_and_constants() -> None:
-    made_text = made('"""Doc."""\nimport os\nA = 1  # one\nprint(A)\n', InsertDefinition(code="def f(): pass\n"))
+    made_text = made(
+        '"""Doc."""\nimport os\nA = 1  # one\nprint(A)\n', InsertDefinition(code="def f(): pass\n")
+    )
     assert made_text == '"""Doc."""\nimport os\nA = 1  # one\n\n\ndef f(): pass\n\n\nprint(A)\n'
     assert made("", InsertDefinition(code="def f(): pass")) == "def f(): pass\n"
-    assert made("print(1)\n", InsertDefinition(code="def f(): pass")) == "def f(): pass\n\n\nprint(1)\n"
-    assert made("# only this", InsertDefinition(code="def f(): pass")) == "# only this\ndef f(): pass\n"
+    assert (
+        made("print(1)\n", InsertDefinition(code="def f(): pass"))
+        == "def f(): pass\n\n\nprint(1)\n"
+    )
+    assert (
+        made("# only this", InsertDefinition(code="def f(): pass"))
+        == "# only this\ndef f(): pass\n"
+    )
 
 
 def test_insert_what_is_there_is_ambiguous() -> None:
@@ -162,6 +203,14 @@ def test_insert_what_is_there_is_ambiguous() -> None:
 def test_delete_takes_the_comments_above_and_leaves_pass() -> None:
     comment = "\n    # why m is here\n    @property\n    def m(self):\n        return 1  # one\n"
     assert made(MODEL, DeleteDefinition(name="C.m")) == MODEL.replace(comment, "")
-    assert made(MODEL, DeleteDefinition(name="h")) == MODEL.replace("    def h():\n        return 1\n", "    pass\n")
-    assert made("class C:\n\tdef f(self):\n\t\tpass", DeleteDefinition(name="C.f")) == "class C:\n\tpass"
-    assert made("# kept\n\n# gone\ndef f(): pass\nx = 1\n", DeleteDefinition(name="f")) == "# kept\n\nx = 1\n"
+    assert made(MODEL, DeleteDefinition(name="h")) == MODEL.replace(
+        "    def h():\n        return 1\n", "    pass\n"
+    )
+    assert (
+        made("class C:\n\tdef f(self):\n\t\tpass", DeleteDefinition(name="C.f"))
+        == "class C:\n\tpass"
+    )
+    assert (
+        made("# kept\n\n# gone\ndef f(): pass\nx = 1\n", DeleteDefinition(name="f"))
+        == "# kept\n\nx = 1\n"
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from agent.edit import Applied, apply, diff, normalise
 from agent.edit.source import Source, read
-from agent.records import Edit, RewriteFile, SetConstant
+from agent.records.edits import Edit, RewriteFile, SetConstant
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 
@@ -70,7 +70,10 @@ def edits(*changes: tuple[str, str], base: str = BASE) -> tuple[Edit, ...]:
 
 
 def told(*changes: tuple[str, str]) -> list[str]:
-    return [f"{e.kind} {getattr(e, 'name', None) or getattr(e, 'within', None) or ''}".strip() for e in edits(*changes)]
+    return [
+        f"{e.kind} {getattr(e, 'name', None) or getattr(e, 'within', None) or ''}".strip()
+        for e in edits(*changes)
+    ]
 
 
 def test_nothing_is_no_edit() -> None:
@@ -85,13 +88,17 @@ def test_each_kind_is_found() -> None:
     assert told(("    1,\n    2,\n", "    3,\n")) == ["set_constant SHAPE"]
     assert told(("y = x * self.n", "y = x / self.n")) == ["replace_statements Net.forward"]
     assert told(("y = y * 2", "y = y * 3")) == ["replace_statements Net.forward"]
-    assert told(("        print(step)\n    return steps\n", "        print(-step)\n    return -steps\n")) == [
-        "replace_definition train"
-    ]
+    assert told(
+        ("        print(step)\n    return steps\n", "        print(-step)\n    return -steps\n")
+    ) == ["replace_definition train"]
     assert told(("def train(steps):", "def train(steps, more=1):")) == ["replace_definition train"]
     assert told(("import os\n", "import os\nimport sys\n")) == ["add_import"]
-    assert told(("def train", "def helper():\n    return 1\n\n\ndef train")) == ["insert_definition"]
-    assert told(("    # why\n", "    def extra(self):\n        pass\n\n    # why\n")) == ["insert_definition"]
+    assert told(("def train", "def helper():\n    return 1\n\n\ndef train")) == [
+        "insert_definition"
+    ]
+    assert told(("    # why\n", "    def extra(self):\n        pass\n\n    # why\n")) == [
+        "insert_definition"
+    ]
     start = BASE.index("\n\ndef train")
     assert told((BASE[start : BASE.index("\n\nif __name__")], "")) == ["delete_definition train"]
     assert told(("    train(10)", "    train(20)")) == ["replace_statements"]
@@ -105,7 +112,10 @@ def test_comments_and_blank_lines_are_edits_too() -> None:
 
 def test_many_at_once_stay_small() -> None:
     found = told(
-        ("DEPTH = 4", "DEPTH = 5"), ("import os\n", ""), ("print(step)", "print(steps)"), ("self.m = 2 * n", "self.m = n")
+        ("DEPTH = 4", "DEPTH = 5"),
+        ("import os\n", ""),
+        ("print(step)", "print(steps)"),
+        ("self.m = 2 * n", "self.m = n"),
     )
     assert len(found) == 4
     assert "rewrite_file" not in found
@@ -120,7 +130,8 @@ def test_what_no_kind_expresses_is_a_rewrite() -> None:
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])
 def test_other_line_breaks(newline: str) -> None:
     base, new = (
-        text.replace("\n", newline) for text in (BASE, BASE.replace("DEPTH = 4", "DEPTH = 5").replace("x * self.n", "x"))
+        text.replace("\n", newline)
+        for text in (BASE, BASE.replace("DEPTH = 4", "DEPTH = 5").replace("x * self.n", "x"))
     )
     found = diff(base, new)
     assert apply(base, found) == Applied(source=new) or newline == "\r"
@@ -131,7 +142,9 @@ def test_a_rewrite_is_stored_as_what_it_changes() -> None:
     new = BASE.replace("DEPTH = 4", "DEPTH = 8")
     assert normalise(BASE, [RewriteFile(code=new)]) == (SetConstant(name="DEPTH", value="8"),)
     assert normalise(BASE, [RewriteFile(code="(")]) == (RewriteFile(code="("),)
-    assert normalise(BASE, [SetConstant(name="DEPTH", value="8")]) == (SetConstant(name="DEPTH", value="8"),)
+    assert normalise(BASE, [SetConstant(name="DEPTH", value="8")]) == (
+        SetConstant(name="DEPTH", value="8"),
+    )
 
 
 # ---------------------------------------------------------------- real files
@@ -139,7 +152,9 @@ def test_a_rewrite_is_stored_as_what_it_changes() -> None:
 
 def modules(limit: int) -> list[Path]:
     paths = sorted(p for p in LIBRARY.glob("*.py") if 1_000 < p.stat().st_size < limit)
-    paths += sorted(p for p in (LIBRARY / "json").glob("*.py")) + sorted((LIBRARY / "email").glob("*.py"))
+    paths += sorted(p for p in (LIBRARY / "json").glob("*.py")) + sorted(
+        (LIBRARY / "email").glob("*.py")
+    )
     return paths
 
 
@@ -199,7 +214,11 @@ def check_constants(path: Path) -> int:
     text, done = text_of(path), 0
     tree = ast.parse(text)
     for node in tree.body[:200]:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        if (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+        ):
             result = apply(text, [SetConstant(name=node.targets[0].id, value="12345 + 54321")])
             if isinstance(result, Applied):
                 before, _, after = result.source.partition("12345 + 54321")

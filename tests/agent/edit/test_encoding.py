@@ -11,7 +11,7 @@ from agent.edit import apply, diff, guard
 from agent.edit.apply import Applied
 from agent.edit.encoding import foreign_encoding
 from agent.edit.source import read
-from agent.records import AddImport, Refused, ReplaceStatements, RewriteFile, SetConstant
+from agent.records.edits import AddImport, Refused, ReplaceStatements, RewriteFile, SetConstant
 
 FOREIGN = (
     "# coding: utf-7\n",
@@ -76,16 +76,34 @@ def test_no_edit_brings_a_cookie_in() -> None:
             assert foreign_encoding(applied.source) is None
 
 
-@pytest.mark.parametrize("text", ["x = 1\x00\n", "# \x00\nx = 1\n", "x = '\ud800'\n", "x = '\udcff'\n", "x = 1\x1a\n"])
+@pytest.mark.parametrize(
+    "text", ["x = 1\x00\n", "# \x00\nx = 1\n", "x = '\ud800'\n", "x = '\udcff'\n", "x = 1\x1a\n"]
+)
 def test_what_is_no_text_is_refused(text: str) -> None:
     assert isinstance(read(text), Refused)
 
 
 PARTS = (
-    *"\n\r\f\t #'x=1\\:", "\r\n", "\ufeff", "'''", "# coding: latin-1", "# coding=utf-8", "\f# -*- coding: cp1252 -*-",
-    "# vim: fileencoding=utf-16", "# coding: ", "coding: utf-7", "x = 1", "# +AAo-y = 2 +AAo-", "# é", "\x1a", "\x00",
-    "\x0b# coding: utf-7", "#!/usr/bin/python", "# codingcoding:utf7", "# coding: u8",
-)  # fmt: skip
+    *"\n\r\f\t #'x=1\\:",
+    "\r\n",
+    "\ufeff",
+    "'''",
+    "# coding: latin-1",
+    "# coding=utf-8",
+    "\f# -*- coding: cp1252 -*-",
+    "# vim: fileencoding=utf-16",
+    "# coding: ",
+    "coding: utf-7",
+    "x = 1",
+    "# +AAo-y = 2 +AAo-",
+    "# é",
+    "\x1a",
+    "\x00",
+    "\x0b# coding: utf-7",
+    "#!/usr/bin/python",
+    "# codingcoding:utf7",
+    "# coding: u8",
+)
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=8).map("".join))

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.edit import fingerprint, guard
-from agent.records import Refused
+from agent.records.edits import Refused
 
 BASE = '''"""Doc."""
 import torch
@@ -50,11 +50,21 @@ def test_equal_programs_have_one_fingerprint(one: str, two: str) -> None:
 @pytest.mark.parametrize(
     ("one", "two"),
     [
-        ("x = 1", "x = 1.0"), ("x = 1", "x = True"), ("x = 1", "x = '1'"), ("x = 1", "y = 1"), ("x = a - b", "x = b - a"),
-        ("f(1)", "f(a=1)"), ("x = 'a'", "x = b'a'"), ("x = 1\ny = 2", "y = 2\nx = 1"), ("x = 0.0", "x = -0.0"),
-        ("if x:\n    a()\n    b()", "if x:\n    a()\nb()"), ("x = {1: 2}", "x = {1, 2}"), ("(", "["), ("x = 2**-1", "x = 2"),
+        ("x = 1", "x = 1.0"),
+        ("x = 1", "x = True"),
+        ("x = 1", "x = '1'"),
+        ("x = 1", "y = 1"),
+        ("x = a - b", "x = b - a"),
+        ("f(1)", "f(a=1)"),
+        ("x = 'a'", "x = b'a'"),
+        ("x = 1\ny = 2", "y = 2\nx = 1"),
+        ("x = 0.0", "x = -0.0"),
+        ("if x:\n    a()\n    b()", "if x:\n    a()\nb()"),
+        ("x = {1: 2}", "x = {1, 2}"),
+        ("(", "["),
+        ("x = 2**-1", "x = 2"),
     ],
-)  # fmt: skip
+)
 def test_different_programs_differ(one: str, two: str) -> None:
     assert fingerprint(one) != fingerprint(two)
 
@@ -67,7 +77,9 @@ def test_no_op_and_already_tried() -> None:
     assert reason("0.001", "0.003", "passes", tried=tried) == "passes"
 
 
-@pytest.mark.parametrize(("old", "new"), [("SEED = 42", "SEED = 137"), ("manual_seed(42)", "manual_seed(SEED + 7)")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("SEED = 42", "SEED = 137"), ("manual_seed(42)", "manual_seed(SEED + 7)")]
+)
 def test_a_seed_alone_is_not_an_idea(old: str, new: str) -> None:
     assert reason(old, new, "passes") == "seed-only"
     both = BASE.replace(old, new).replace("0.001", "0.002")
@@ -101,7 +113,10 @@ def test_protected_names_stay_whatever_changes_them(old: str, new: str) -> None:
 
 def test_required_names_may_change_but_not_vanish() -> None:
     assert reason("return n", "return n + 1", "passes", required=["build_model"]) == "passes"
-    assert reason("def build_model(n):", "def build(n):", "passes", required=["build_model"]) == "protected"
+    assert (
+        reason("def build_model(n):", "def build(n):", "passes", required=["build_model"])
+        == "protected"
+    )
 
 
 def test_what_does_not_parse_is_refused_as_such() -> None:

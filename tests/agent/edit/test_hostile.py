@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.edit import Applied, apply, diff, fingerprint, guard
-from agent.records import (
+from agent.records.edits import (
     AddImport,
     DeleteDefinition,
     Edit,
@@ -57,11 +57,28 @@ def edits_of(text: str) -> list[Edit]:
 
 def unchecked(text: str) -> list[Edit]:
     """As edits_of, also for texts that the records refuse to hold."""
-    texts = {"name": text, "value": text, "code": text, "old": text, "new": text, "after": text, "within": text}
+    texts = {
+        "name": text,
+        "value": text,
+        "code": text,
+        "old": text,
+        "new": text,
+        "after": text,
+        "within": text,
+    }
     kinds: list[type[Edit]] = [
-        SetConstant, ReplaceDefinition, InsertDefinition, DeleteDefinition, ReplaceStatements, AddImport, RewriteFile,
-    ]  # fmt: skip
-    return [kind.model_construct(**{k: v for k, v in texts.items() if k in kind.model_fields}) for kind in kinds]
+        SetConstant,
+        ReplaceDefinition,
+        InsertDefinition,
+        DeleteDefinition,
+        ReplaceStatements,
+        AddImport,
+        RewriteFile,
+    ]
+    return [
+        kind.model_construct(**{k: v for k, v in texts.items() if k in kind.model_fields})
+        for kind in kinds
+    ]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -100,7 +117,7 @@ def test_brackets_are_a_syntax_refusal() -> None:
 SURVIVOR = """
 import threading
 from agent.edit import apply
-from agent.records import ReplaceStatements, RewriteFile, SetConstant
+from agent.records.edits import ReplaceStatements, RewriteFile, SetConstant
 
 TEXTS = "(" * 100_000, "[" * 190 + "]" * 190, "lambda: " * 3000 + "1", "-" * 20_000 + "1", "a" + "[0" * 180 + "]" * 180
 
@@ -117,7 +134,9 @@ thread.join()
 
 def test_the_process_survives_what_kills_libcst_alone() -> None:
     """libcst's native parser overflows its stack on deep nesting; only a process of its own can show that ours does not."""
-    run = subprocess.run([sys.executable, "-c", SURVIVOR], capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", SURVIVOR], capture_output=True, text=True, timeout=60
+    )
     assert run.returncode == 0, run.stderr
     assert len(run.stdout.split()) == 15
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.records import SetConstant
+from agent.records.edits import SetConstant
 from tests.agent.edit.pairs import made, pair, refused
 
 
@@ -19,7 +19,11 @@ from tests.agent.edit.pairs import made, pair, refused
         ("A = (1, 2)\n", "(3, 4)", "A = (3, 4)\n"),
         ("A = (\n    1,  # one\n    2,\n)  # both\nB = 3\n", "(3,)", "A = (3,)  # both\nB = 3\n"),
         ("A = 1, 2\n", "3, 4", "A = 3, 4\n"),
-        ("A = (\n    'SSSL'  # pattern [SSSL | LLLL]\n)\n", "'LLLL'", "A = (\n    'LLLL'  # pattern [SSSL | LLLL]\n)\n"),
+        (
+            "A = (\n    'SSSL'  # pattern [SSSL | LLLL]\n)\n",
+            "'LLLL'",
+            "A = (\n    'LLLL'  # pattern [SSSL | LLLL]\n)\n",
+        ),
         ("A = B = 1  # both\n", "2", "B = 1; A = 2  # both\n"),
         ("if fast:\n    A = 1\n", "2", "if fast:\n    A = 2\n"),
         ("if fast: A = 1\n", "2", "if fast: A = 2\n"),
@@ -27,7 +31,11 @@ from tests.agent.edit.pairs import made, pair, refused
         ("A = 1\r\nB = 2\r\n", "2", "A = 2\r\nB = 2\r\n"),
         ("\ufeffA = 1\n", "2", "\ufeffA = 2\n"),
         ("\x0cA = 1\n\x0c\n", "2", "\x0cA = 2\n\x0c\n"),
-        ("# -*- coding: utf-8 -*-\nx = 'é'; A = 1\n", "2", "# -*- coding: utf-8 -*-\nx = 'é'; A = 2\n"),
+        (
+            "# -*- coding: utf-8 -*-\nx = 'é'; A = 1\n",
+            "2",
+            "# -*- coding: utf-8 -*-\nx = 'é'; A = 2\n",
+        ),
         ("A = 1 \\\n  + 2\n", "4", "A = 4\n"),
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),
         ("A = 1\n", "(2,  # two\n 3)", "A = (2,  # two\n 3)\n"),
@@ -38,18 +46,26 @@ def test_the_value_changes_and_nothing_else(before: str, value: str, after: str)
     assert made(before, SetConstant(name="A", value=value)) == after
 
 
-@pytest.mark.parametrize("value", ["", "1; B = 2", "1\nB = 2", "x = 1", "1 +", "(", "1\n+ 2", "pass", "'", "\x00", "1 if 2"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "1; B = 2", "1\nB = 2", "x = 1", "1 +", "(", "1\n+ 2", "pass", "'", "\x00", "1 if 2"],
+)
 def test_a_value_is_one_expression(value: str) -> None:
     assert refused("A = 1\n", SetConstant(name="A", value=value)).reason == "syntax"
 
 
 def test_names_that_are_not_there_come_with_the_nearest() -> None:
     answer = refused("DEPTH = 4\nWIDTH = 2\n", SetConstant(name="DEPHT", value="1"))
-    assert (answer.reason, "DEPTH" in answer.hint, "WIDTH" in answer.hint) == ("unknown-name", True, False)
+    assert (answer.reason, "DEPTH" in answer.hint, "WIDTH" in answer.hint) == (
+        "unknown-name",
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
-    "before", ["A = 1\nA = 2\n", "if x:\n    A = 1\nelse:\n    A = 2\n", "A = 1\nA += 1\n", "A = 1; A = 1\n"]
+    "before",
+    ["A = 1\nA = 2\n", "if x:\n    A = 1\nelse:\n    A = 2\n", "A = 1\nA += 1\n", "A = 1; A = 1\n"],
 )
 def test_two_assignments_are_ambiguous(before: str) -> None:
     assert refused(before, SetConstant(name="A", value="3")).reason == "ambiguous"

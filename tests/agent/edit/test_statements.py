@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.records import AddImport, ReplaceStatements, RewriteFile
+from agent.records.edits import AddImport, ReplaceStatements, RewriteFile
 from tests.agent.edit.pairs import made, pair, refused
 
 CODE = """
@@ -20,7 +20,9 @@ def g(x):
 
 def put(old: str, new: str, out: str, into: str, within: str | None = None) -> None:
     assert out in CODE
-    assert made(CODE, ReplaceStatements(old=old, new=new, within=within)) == CODE.replace(out, into, 1)
+    assert made(CODE, ReplaceStatements(old=old, new=new, within=within)) == CODE.replace(
+        out, into, 1
+    )
 
 
 def test_layout_comments_and_quotes_do_not_matter() -> None:
@@ -37,16 +39,34 @@ def test_layout_comments_and_quotes_do_not_matter() -> None:
 def test_part_of_a_line() -> None:
     put("z = 'a'", "z = 'b'", '"a";', "'b';")
     put("w = 2", "w = 3", "w = 2", "w = 3")
-    put("w = 2", "for w in x:\n  pass", '"a"; w = 2\n', '"a"\n        for w in x:\n            pass\n')
-    put("z = 'a'", "if x:\n  pass", '        z = "a"; w = 2\n', "        if x:\n            pass\n        w = 2\n")
+    put(
+        "w = 2",
+        "for w in x:\n  pass",
+        '"a"; w = 2\n',
+        '"a"\n        for w in x:\n            pass\n',
+    )
+    put(
+        "z = 'a'",
+        "if x:\n  pass",
+        '        z = "a"; w = 2\n',
+        "        if x:\n            pass\n        w = 2\n",
+    )
     put("return 1", "return 2", "if x: return 1", "if x: return 2")
-    put("return 1", "x = 1\nreturn x", "if x: return 1\n", "if x:\n        x = 1\n        return x\n")
+    put(
+        "return 1",
+        "x = 1\nreturn x",
+        "if x: return 1\n",
+        "if x:\n        x = 1\n        return x\n",
+    )
     put("return 1", "", "if x: return 1\n", "if x:\n        pass\n")
 
 
 def test_folded_blocks_unfold_whole() -> None:
     edit = ReplaceStatements(old="b()", new="if b:\n    c()")
-    assert made("if x: a(); b(); d()  # e\n", edit) == "if x:\n    a()\n    if b:\n        c()\n    d()  # e\n"
+    assert (
+        made("if x: a(); b(); d()  # e\n", edit)
+        == "if x:\n    a()\n    if b:\n        c()\n    d()  # e\n"
+    )
 
 
 def test_ambiguous_until_within() -> None:
@@ -58,7 +78,10 @@ def test_ambiguous_until_within() -> None:
 def test_no_match_names_the_nearest() -> None:
     answer = refused(CODE, ReplaceStatements(old="y = x + 2", new="y = 1"))
     assert (answer.reason, "y = x+1" in answer.hint) == ("unknown-name", True)
-    assert refused(CODE, ReplaceStatements(old="return y", new="", within="h")).reason == "unknown-name"
+    assert (
+        refused(CODE, ReplaceStatements(old="return y", new="", within="h")).reason
+        == "unknown-name"
+    )
 
 
 @pytest.mark.parametrize("old", ["", "# only a comment", "if y:", "y = ", "return y)", "\x00"])
@@ -68,18 +91,30 @@ def test_old_is_whole_statements(old: str) -> None:
 
 def test_new_that_does_not_parse_in_its_place() -> None:
     assert refused("x = 1\n", ReplaceStatements(old="x = 1", new="x = ")).reason == "syntax"
-    assert refused("from __future__ import annotations\nx = 1\n", ReplaceStatements(old="x = 1", new=")")).reason == "syntax"
+    assert (
+        refused(
+            "from __future__ import annotations\nx = 1\n", ReplaceStatements(old="x = 1", new=")")
+        ).reason
+        == "syntax"
+    )
 
 
 def test_deleting_all_of_a_block_leaves_pass() -> None:
-    assert made("while x:\n    y()\n", ReplaceStatements(old="y()", new="")) == "while x:\n    pass\n"
-    assert made("while x:\n    y()\n", ReplaceStatements(old="y()", new="# later\n")) == "while x:\n    # later\n    pass\n"
+    assert (
+        made("while x:\n    y()\n", ReplaceStatements(old="y()", new="")) == "while x:\n    pass\n"
+    )
+    assert (
+        made("while x:\n    y()\n", ReplaceStatements(old="y()", new="# later\n"))
+        == "while x:\n    # later\n    pass\n"
+    )
     assert made("x = 1\ny = 2", ReplaceStatements(old="y = 2", new="")) == "x = 1\n"
 
 
 def test_imports_stand_with_imports() -> None:
     edit = AddImport(code="import sys")
-    pair('"""Doc."""\n\nimport os\n\nX = 1\n', edit, '"""Doc."""\n\nimport os\nimport sys\n\nX = 1\n')
+    pair(
+        '"""Doc."""\n\nimport os\n\nX = 1\n', edit, '"""Doc."""\n\nimport os\nimport sys\n\nX = 1\n'
+    )
     assert made('"""Doc."""\nX = 1\n', edit) == '"""Doc."""\n\nimport sys\nX = 1\n'
     assert made('"""Doc."""', edit) == '"""Doc."""\n\nimport sys'
     assert made("", edit) == "import sys\n"
@@ -88,14 +123,19 @@ def test_imports_stand_with_imports() -> None:
         == "#!/bin/python\n# -*- coding: utf-8 -*-\nimport sys\nX = 1\n"
     )
     assert made("X = 1\n", edit) == "import sys\nX = 1\n"
-    assert made("import os; x = '''\n'''\r\ny = 1\r\n", edit).endswith("'''\r\nimport sys\ny = 1\r\n")
+    assert made("import os; x = '''\n'''\r\ny = 1\r\n", edit).endswith(
+        "'''\r\nimport sys\ny = 1\r\n"
+    )
     late = "import os\nos.environ['A'] = 'b'\nimport torch\ndef f(): pass\nimport late\n"
     assert made(late, edit) == late.replace("import torch\n", "import torch\nimport sys\n")
 
 
 def test_future_imports_come_first() -> None:
     edit = AddImport(code="from __future__ import annotations")
-    assert made('"""Doc."""\nimport os\n', edit) == '"""Doc."""\n\nfrom __future__ import annotations\nimport os\n'
+    assert (
+        made('"""Doc."""\nimport os\n', edit)
+        == '"""Doc."""\n\nfrom __future__ import annotations\nimport os\n'
+    )
     assert made("import os\n", edit) == "from __future__ import annotations\nimport os\n"
 
 

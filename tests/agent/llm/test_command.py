@@ -18,23 +18,38 @@ from agent.llm.command import Command
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import open_model
-from agent.propose.code import Code
-from agent.propose.reply import propose_tool
-from agent.records import Proposal, SetConstant
-from sandbox import mask
+from agent.propose.code.code import Code
+from agent.propose.code.reply import propose_tool
+from agent.records.edits import SetConstant
+from agent.records.proposals import Proposal
+from sandbox.walls import mask
 from tests.agent.propose.example import context, trial
 
-ANSWER = json.dumps({"hypothesis": "deeper", "edits": [{"kind": "set_constant", "name": "DEPTH", "value": "12"}]})
+ANSWER = json.dumps(
+    {"hypothesis": "deeper", "edits": [{"kind": "set_constant", "name": "DEPTH", "value": "12"}]}
+)
 CLAUDE = {
-    "type": "result", "subtype": "success", "is_error": False, "result": f"```json\n{ANSWER}\n```", "total_cost_usd": 0.25,
+    "type": "result",
+    "subtype": "success",
+    "is_error": False,
+    "result": f"```json\n{ANSWER}\n```",
+    "total_cost_usd": 0.25,
     "modelUsage": {"claude-opus-4-8": {}},
-    "usage": {"input_tokens": 10, "cache_read_input_tokens": 400, "cache_creation_input_tokens": 90, "output_tokens": 50},
-}  # fmt: skip
+    "usage": {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 400,
+        "cache_creation_input_tokens": 90,
+        "output_tokens": 50,
+    },
+}
 CODEX = [
     {"type": "thread.started", "thread_id": "t"},
     {"type": "item.completed", "item": {"id": "i0", "type": "reasoning", "text": "hm"}},
     {"type": "item.completed", "item": {"id": "i1", "type": "agent_message", "text": ANSWER}},
-    {"type": "turn.completed", "usage": {"input_tokens": 500, "cached_input_tokens": 400, "output_tokens": 50}},
+    {
+        "type": "turn.completed",
+        "usage": {"input_tokens": 500, "cached_input_tokens": 400, "output_tokens": 50},
+    },
 ]
 REQUEST = Request(system="the rules", blocks=("the source", "the ledger"), tool=propose_tool())
 
@@ -66,9 +81,19 @@ def ask(name: str, environment: dict[str, str], seconds: float = 20.0) -> Reply:
 def test_claude_code_is_asked_in_print_mode_without_tools_or_keys(tmp_path: Path) -> None:
     environment = stand_in(tmp_path, "claude", f"print({json.dumps(CLAUDE)!r})")
     reply = ask("claude-code:opus", environment)
-    assert (reply.model, reply.cost, reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (
-        "claude-opus-4-8", 0.25, 500, 400, 50,
-    )  # fmt: skip
+    assert (
+        reply.model,
+        reply.cost,
+        reply.input_tokens,
+        reply.cached_tokens,
+        reply.output_tokens,
+    ) == (
+        "claude-opus-4-8",
+        0.25,
+        500,
+        400,
+        50,
+    )
     (call,) = calls(tmp_path)
     argv = call["argv"]
     assert argv[:3] == ["-p", "--output-format", "json"] and argv[argv.index("--tools") + 1] == ""
@@ -77,7 +102,9 @@ def test_claude_code_is_asked_in_print_mode_without_tools_or_keys(tmp_path: Path
     assert rules.startswith("the rules") and '"edits"' in rules
     assert call["stdin"] == "the source\n\nthe ledger"
     assert "secret" not in json.dumps(call["env"]) and call["env"]["HOME"] == "/somewhere"
-    assert call["files"] == [] and not Path(call["cwd"]).exists(), "a folder of its own, empty, and gone afterwards"
+    assert call["files"] == [] and not Path(call["cwd"]).exists(), (
+        "a folder of its own, empty, and gone afterwards"
+    )
 
 
 def test_codex_is_asked_in_its_read_only_sandbox(tmp_path: Path) -> None:
@@ -87,7 +114,9 @@ def test_codex_is_asked_in_its_read_only_sandbox(tmp_path: Path) -> None:
     assert (reply.model, reply.text, reply.cost) == ("codex", ANSWER, None)
     assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (500, 400, 50)
     (call,) = calls(tmp_path)
-    assert call["argv"][:4] == ["exec", "--json", "--sandbox", "read-only"] and call["argv"][-1] == "-"
+    assert (
+        call["argv"][:4] == ["exec", "--json", "--sandbox", "read-only"] and call["argv"][-1] == "-"
+    )
     assert call["stdin"].startswith("the rules") and call["stdin"].endswith("the ledger")
 
 
@@ -97,7 +126,9 @@ def test_its_answer_is_a_proposal(tmp_path: Path, name: str) -> None:
     environment = stand_in(tmp_path, {"claude-code": "claude"}.get(name, name), f"print({said!r})")
     model = open_model(name, environment, 20.0, threading.Event())
     proposal = Code(model).propose(context(trial(0, 1.0)))
-    assert isinstance(proposal, Proposal) and proposal.edits == (SetConstant(name="DEPTH", value="12"),)
+    assert isinstance(proposal, Proposal) and proposal.edits == (
+        SetConstant(name="DEPTH", value="12"),
+    )
     assert proposal.by.origin == "llm"
 
 
@@ -109,12 +140,18 @@ def test_a_command_that_is_not_there_or_not_logged_in_is_a_fault_at_once(tmp_pat
         ask("claude-code", stand_in(tmp_path, "claude", f"print({json.dumps(refused)!r})"))
     assert type(caught.value) is ModelFault and caught.value.next_command == "claude"
     with pytest.raises(ModelFault, match="up to date"):
-        ask("claude-code", stand_in(tmp_path, "claude", "sys.exit(\"error: unknown option '--tools'\")"))
+        ask(
+            "claude-code",
+            stand_in(tmp_path, "claude", "sys.exit(\"error: unknown option '--tools'\")"),
+        )
 
 
 def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
     first = f"count = len(open({str(tmp_path / 'calls.jsonl')!r}).readlines())\n"
-    body = first + f"sys.exit('usage limit reached') if count == 1 else print('<html>' if count == 2 else {json.dumps(CLAUDE)!r})"
+    body = (
+        first
+        + f"sys.exit('usage limit reached') if count == 1 else print('<html>' if count == 2 else {json.dumps(CLAUDE)!r})"
+    )
     assert ask("claude-code", stand_in(tmp_path, "claude", body)).output_tokens == 50
     assert len(calls(tmp_path)) == 3
 
@@ -174,7 +211,9 @@ with open(mark, "w") as file:
 
 @pytest.mark.parametrize("tool", ["bwrap", "own"])
 @pytest.mark.parametrize("name", ["claude-code", "codex"])
-def test_it_runs_where_the_hidden_data_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tool: str) -> None:
+def test_it_runs_where_the_hidden_data_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tool: str
+) -> None:
     """A stand-in that does what a shell in the real one could: read the tokens, by their path and through any process."""
     if tool == "own":
         monkeypatch.setattr(mask, "_bubblewrap", mask._own)
@@ -183,7 +222,11 @@ def test_it_runs_where_the_hidden_data_is_not(tmp_path: Path, monkeypatch: pytes
     mask._proven.cache_clear()
     cache, project = tmp_path / "cache", tmp_path / "repository" / ".autoresearch"
     monkeypatch.setenv("AUTORESEARCH_CACHE", str(cache))
-    secrets = [cache / "0123" / "val" / "tokens.bin", project / "runs" / "t" / "log", tmp_path / "evaluate.py"]
+    secrets = [
+        cache / "0123" / "val" / "tokens.bin",
+        project / "runs" / "t" / "log",
+        tmp_path / "evaluate.py",
+    ]
     for secret in secrets:
         secret.parent.mkdir(parents=True, exist_ok=True)
         secret.write_text("tokens")
@@ -199,7 +242,9 @@ def test_it_runs_where_the_hidden_data_is_not(tmp_path: Path, monkeypatch: pytes
     mask._proven.cache_clear()
 
 
-def test_one_from_which_nothing_can_be_hidden_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_from_which_nothing_can_be_hidden_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mask.sys, "platform", "darwin")
     mask._proven.cache_clear()
     with pytest.raises(ModelFault, match="could read the validation data here") as caught:

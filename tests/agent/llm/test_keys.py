@@ -85,7 +85,10 @@ def test_a_locked_keyring_is_said_without_its_words(memory: Memory) -> None:
 def test_models_are_found_and_asked_with_the_keyrings_key(memory: Memory) -> None:
     keyring.set_password("autoresearch", "ANTHROPIC_API_KEY", SECRET)
     assert default_model({}) == "opus"
-    with AnthropicServer([], [model("claude-opus-4-7", "2026-06-01T00:00:00Z")]) as claude, OpenAIServer([]) as gpt:
+    with (
+        AnthropicServer([], [model("claude-opus-4-7", "2026-06-01T00:00:00Z")]) as claude,
+        OpenAIServer([]) as gpt,
+    ):
         keyring.set_password(claude.url, "ANTHROPIC_API_KEY", "sk-loopback")
         environment = {"ANTHROPIC_BASE_URL": claude.url, "OPENAI_BASE_URL": f"{gpt.url}/v1"}
         assert open_model("opus", environment, 5.0, threading.Event()).name == "claude-opus-4-7"
@@ -94,7 +97,9 @@ def test_models_are_found_and_asked_with_the_keyrings_key(memory: Memory) -> Non
     assert sent and all("sk-loopback" in headers and SECRET not in headers for headers in sent)
 
 
-def test_what_needs_no_key_asks_for_none(memory: Memory, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_what_needs_no_key_asks_for_none(
+    memory: Memory, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     script = tmp_path_factory.mktemp("script") / "replies.jsonl"
     script.write_text("{}\n")
     open_model(f"scripted:{script}", {}, 1.0, threading.Event())

@@ -19,8 +19,16 @@ def test_cached_tokens_have_a_price_of_their_own() -> None:
 
 
 def test_a_compatible_server_is_known_by_its_address_and_ones_own_has_no_price() -> None:
-    assert cost_of("anthropic/claude-opus-4.6", "openai", fresh=1000, output=100, url="https://openrouter.ai/api/v1")
-    assert cost_of("gpt-5", "openai", fresh=1000, output=100, url="http://127.0.0.1:8000/v1") is None
+    assert cost_of(
+        "anthropic/claude-opus-4.6",
+        "openai",
+        fresh=1000,
+        output=100,
+        url="https://openrouter.ai/api/v1",
+    )
+    assert (
+        cost_of("gpt-5", "openai", fresh=1000, output=100, url="http://127.0.0.1:8000/v1") is None
+    )
     assert cost_of("a-model-of-tomorrow", "anthropic", fresh=1000, output=100) is None
 
 

@@ -21,10 +21,18 @@ from tests.loopback.wire import Hang, Loopback, Nonsense, Status, Step, Text, To
 
 KEY = "sk-loopback-5f3a"
 TOOL = Tool(
-    name="propose", description="Propose.", parameters={"type": "object", "properties": {"hypothesis": {"type": "string"}}}
+    name="propose",
+    description="Propose.",
+    parameters={"type": "object", "properties": {"hypothesis": {"type": "string"}}},
 )
 REQUEST = Request(system="the rules", blocks=("the source", "the ledger"), tool=TOOL)
-GOOD = ToolCall({"hypothesis": "a larger rate"}, text="Well.", input_tokens=1_000, cached_tokens=400, output_tokens=100)
+GOOD = ToolCall(
+    {"hypothesis": "a larger rate"},
+    text="Well.",
+    input_tokens=1_000,
+    cached_tokens=400,
+    output_tokens=100,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,9 @@ class Provider:
     money: Status
     overloaded: Status
 
-    def ask(self, *steps: Step, seconds: float = 10.0, cancel: threading.Event | None = None) -> tuple[Reply, Loopback]:
+    def ask(
+        self, *steps: Step, seconds: float = 10.0, cancel: threading.Event | None = None
+    ) -> tuple[Reply, Loopback]:
         """One request with quick retries."""
         with self.serve(steps) as server:
             patience = Patience(seconds, cancel or threading.Event(), first_wait=0.01)
@@ -70,7 +80,10 @@ def test_a_tool_call_comes_back_with_tokens_and_price(provider: Provider) -> Non
     assert reply.text == "Well."
     assert (reply.input_tokens, reply.output_tokens) == (1_000, 100)
     assert reply.cached_tokens == 400
-    price = {"claude-opus-4-6": (600 * 5 + 400 * 0.5 + 100 * 25) / 1e6, "gpt-5": None}  # at a server of one's own
+    price = {
+        "claude-opus-4-6": (600 * 5 + 400 * 0.5 + 100 * 25) / 1e6,
+        "gpt-5": None,
+    }  # at a server of one's own
     assert reply.cost == (price[reply.model] and pytest.approx(price[reply.model]))
     assert reply.seconds > 0
     (question,) = server.questions
@@ -86,7 +99,9 @@ def test_the_stable_prefix_of_the_prompt_is_marked_for_the_cache() -> None:
     assert marks == [(True, "the source"), (False, "the ledger")]
 
 
-@pytest.mark.parametrize("fault", [Status(500), Truncated(), Nonsense(), Nonsense('{"hello": "there"}'), Nonsense("[]")])
+@pytest.mark.parametrize(
+    "fault", [Status(500), Truncated(), Nonsense(), Nonsense('{"hello": "there"}'), Nonsense("[]")]
+)
 def test_what_may_pass_is_tried_again(provider: Provider, fault: Step) -> None:
     reply, server = provider.ask(fault, GOOD)
     assert reply.arguments == {"hypothesis": "a larger rate"}
@@ -121,7 +136,11 @@ def test_what_cannot_pass_is_a_fault_at_once(provider: Provider, status: int) ->
             model.complete(REQUEST)
         assert len(server.questions) == 1
     assert type(caught.value) is ModelFault and caught.value.next_command
-    assert KEY not in caught.value.message and KEY not in repr(caught.value) and str(status) in caught.value.message
+    assert (
+        KEY not in caught.value.message
+        and KEY not in repr(caught.value)
+        and str(status) in caught.value.message
+    )
     assert caught.value.__cause__ is None and KEY not in repr(vars(model))
 
 
@@ -140,7 +159,9 @@ def test_a_server_that_is_down_is_waited_for_until_the_deadline(provider: Provid
     assert time.monotonic() - began < 4
 
 
-def test_a_server_that_hangs_is_asked_again_and_given_up_at_the_deadline(provider: Provider) -> None:
+def test_a_server_that_hangs_is_asked_again_and_given_up_at_the_deadline(
+    provider: Provider,
+) -> None:
     reply, server = provider.ask(Hang(), GOOD, seconds=3.0)
     assert reply.arguments and len(server.questions) == 2
     began = time.monotonic()
@@ -163,7 +184,12 @@ def test_a_cancel_ends_the_wait_for_a_retry(provider: Provider) -> None:
     threading.Timer(0.3, cancel.set).start()
     began = time.monotonic()
     with pytest.raises(ModelUnavailable):
-        provider.ask(Status(429, "later", "rate_limit_error", {"retry-after": "30"}), GOOD, seconds=60.0, cancel=cancel)
+        provider.ask(
+            Status(429, "later", "rate_limit_error", {"retry-after": "30"}),
+            GOOD,
+            seconds=60.0,
+            cancel=cancel,
+        )
     assert time.monotonic() - began < 5
 
 
@@ -210,20 +236,30 @@ def test_a_server_without_tools_is_asked_by_schema_from_then_on(code: int, words
 
 
 def test_a_server_with_neither_is_asked_in_words() -> None:
-    replies, bodies = twice(Status(400, "no tools"), Status(400, "response_format is not supported"), Text(SCHEMA), Text(SCHEMA))
+    replies, bodies = twice(
+        Status(400, "no tools"),
+        Status(400, "response_format is not supported"),
+        Text(SCHEMA),
+        Text(SCHEMA),
+    )
     assert [reply.text for reply in replies] == [SCHEMA, SCHEMA]
     assert ["response_format" in body for body in bodies] == [False, True, False, False]
 
 
 def test_a_model_that_ignores_the_tool_is_asked_by_schema_next() -> None:
     replies, bodies = twice(Text("Let us talk."), Text(SCHEMA))
-    assert replies[0].text == "Let us talk." and ["tools" in body for body in bodies] == [True, False]
+    assert replies[0].text == "Let us talk." and ["tools" in body for body in bodies] == [
+        True,
+        False,
+    ]
 
 
 def test_a_model_that_thinks_is_let_think_and_asked_for_the_tool() -> None:
     def claude(ways: dict[str, bool]) -> dict[str, Any]:
         name = "claude-haiku-4-5"
-        with AnthropicServer([GOOD, GOOD], [anthropic_server.model(name, "2025-10-01T00:00:00Z", thinks=ways)]) as server:
+        with AnthropicServer(
+            [GOOD, GOOD], [anthropic_server.model(name, "2025-10-01T00:00:00Z", thinks=ways)]
+        ) as server:
             model = Anthropic(name, KEY, Patience(5.0, threading.Event(), 0.01), server.url)
             assert model.complete(REQUEST).arguments and model.complete(REQUEST).arguments
         assert len(server.seen) == 3, "its capabilities are looked up once"
@@ -232,6 +268,9 @@ def test_a_model_that_thinks_is_let_think_and_asked_for_the_tool() -> None:
     body = claude({"adaptive": True, "enabled": True})
     assert (body["thinking"], body["tool_choice"]) == ({"type": "adaptive"}, {"type": "auto"})
     body = claude({"adaptive": False, "enabled": True})
-    assert body["thinking"] == {"type": "enabled", "budget_tokens": 8_000} and body["max_tokens"] == 16_000
+    assert (
+        body["thinking"] == {"type": "enabled", "budget_tokens": 8_000}
+        and body["max_tokens"] == 16_000
+    )
     body = claude({})
     assert "thinking" not in body and body["tool_choice"] == {"type": "tool", "name": "propose"}

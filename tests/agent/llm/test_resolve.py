@@ -41,9 +41,16 @@ def opened(name: str, seconds: float = 5.0, **environment: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("family", "newest"), [("opus", "claude-opus-4-6"), ("sonnet", "claude-sonnet-4-6"), ("haiku", "claude-haiku-4-5-20251001")]
+    ("family", "newest"),
+    [
+        ("opus", "claude-opus-4-6"),
+        ("sonnet", "claude-sonnet-4-6"),
+        ("haiku", "claude-haiku-4-5-20251001"),
+    ],
 )
-def test_a_family_is_its_newest_active_model_on_any_page_of_the_list(family: str, newest: str) -> None:
+def test_a_family_is_its_newest_active_model_on_any_page_of_the_list(
+    family: str, newest: str
+) -> None:
     with AnthropicServer(models=CLAUDES) as server:
         assert opened(family, ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url) == newest
         assert len(server.seen) == 3, "five models in pages of two"
@@ -63,14 +70,18 @@ def test_full_names_are_taken_as_they_are_and_ask_nobody() -> None:
 
 def test_a_server_of_ones_own_needs_no_key() -> None:
     with OpenAIServer([ToolCall({"hypothesis": "h"})]) as server:
-        model = open_model("llama3.1", {"OPENAI_BASE_URL": f"{server.url}/v1"}, 5.0, threading.Event())
+        model = open_model(
+            "llama3.1", {"OPENAI_BASE_URL": f"{server.url}/v1"}, 5.0, threading.Event()
+        )
         reply = model.complete(Request(system="s", blocks=("b",), tool=TOOL))
     assert reply.arguments == {"hypothesis": "h"}
     assert (reply.model, reply.cost) == ("llama3.1", None)
 
 
 def test_local_is_the_first_model_of_a_server_of_ones_own() -> None:
-    with OpenAIServer(models=[openai_server.model("qwen3:32b", 9), openai_server.model("gemma3", 8)]) as server:
+    with OpenAIServer(
+        models=[openai_server.model("qwen3:32b", 9), openai_server.model("gemma3", 8)]
+    ) as server:
         assert opened("local", OPENAI_BASE_URL=f"{server.url}/v1") == "qwen3:32b"
 
 
@@ -96,7 +107,10 @@ def test_an_unknown_name_lists_what_there_is() -> None:
 
 
 def test_a_list_without_the_family_or_out_of_reach_is_a_fault() -> None:
-    with AnthropicServer(models=CLAUDES[:1]) as server, pytest.raises(ModelFault, match="lists no opus"):
+    with (
+        AnthropicServer(models=CLAUDES[:1]) as server,
+        pytest.raises(ModelFault, match="lists no opus"),
+    ):
         opened("opus", ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url)
     with pytest.raises(ModelUnavailable):
         opened("opus", 0.5, ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url)
@@ -111,7 +125,9 @@ def test_the_default_model_is_that_of_the_key_there_is() -> None:
 
 def script(folder: Path, *lines: object) -> Path:
     path = folder / "answers.jsonl"
-    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    path.write_text(
+        "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    )
     return path
 
 
@@ -120,9 +136,17 @@ def ask(model: Scripted, index: int) -> object:
 
 
 def test_a_script_answers_by_the_number_of_the_question(tmp_path: Path) -> None:
-    path = script(tmp_path, {"hypothesis": "one", "edits": [], "cost": 0.5}, "", {"text": "no", "output_tokens": 7})
+    path = script(
+        tmp_path,
+        {"hypothesis": "one", "edits": [], "cost": 0.5},
+        "",
+        {"text": "no", "output_tokens": 7},
+    )
     model = open_model(f"scripted:{path}", {}, 5.0, threading.Event())
-    second, first = (model.complete(Request(system="s", blocks=("b",), tool=TOOL, index=index)) for index in (1, 0))
+    second, first = (
+        model.complete(Request(system="s", blocks=("b",), tool=TOOL, index=index))
+        for index in (1, 0)
+    )
     assert (first.arguments, first.cost) == ({"hypothesis": "one", "edits": []}, 0.5)
     assert (second.arguments, second.text, second.output_tokens) == (None, "no", 7)
     with pytest.raises(ModelFault, match="all are given"):
@@ -144,9 +168,13 @@ def test_a_slow_script_can_be_called_off() -> None:
 
 
 def test_transcripts_hold_requests_replies_and_faults_and_no_key(tmp_path: Path) -> None:
-    with AnthropicServer([ToolCall({"hypothesis": "h"}), Status(401, "wrong key: sk-secret")]) as server:
+    with AnthropicServer(
+        [ToolCall({"hypothesis": "h"}), Status(401, "wrong key: sk-secret")]
+    ) as server:
         environment = {"ANTHROPIC_API_KEY": "sk-secret", "ANTHROPIC_BASE_URL": server.url}
-        model = Recorded(open_model("claude-x", environment, 5.0, threading.Event()), tmp_path / "a" / "b")
+        model = Recorded(
+            open_model("claude-x", environment, 5.0, threading.Event()), tmp_path / "a" / "b"
+        )
         request = Request(system="the rules", blocks=("b",), tool=TOOL)
         reply = model.complete(request)
         with pytest.raises(ModelFault):
@@ -161,13 +189,17 @@ def test_transcripts_hold_requests_replies_and_faults_and_no_key(tmp_path: Path)
     ]
     assert "the rules" in text and "sk-secret" not in text
     assert [entry["id"] for entry in entries[:2]] == [reply.exchange] * 2
-    [exchange] = read_exchanges(tmp_path / "a" / "b", (reply.exchange, entries[-1]["id"], "0123456789ab"))
+    [exchange] = read_exchanges(
+        tmp_path / "a" / "b", (reply.exchange, entries[-1]["id"], "0123456789ab")
+    )
     assert (exchange.request, exchange.reply.arguments) == (request, {"hypothesis": "h"})
 
 
 def test_a_torn_or_missing_transcript_has_no_exchanges(tmp_path: Path) -> None:
     assert read_exchanges(tmp_path / "nowhere", ("0123456789ab",)) == ()
-    (tmp_path / "transcript.jsonl").write_text('{"at": "x", "id": "0123456789ab", "request": {"sys\n')
+    (tmp_path / "transcript.jsonl").write_text(
+        '{"at": "x", "id": "0123456789ab", "request": {"sys\n'
+    )
     assert read_exchanges(tmp_path, ("0123456789ab",)) == ()
 
 

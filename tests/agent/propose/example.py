@@ -3,7 +3,9 @@
 from typing import Any
 
 from agent.propose import Context
-from agent.records import Change, Configuration, Proposal, Provenance, Result, Score, SetConstant, Trial
+from agent.records.edits import SetConstant
+from agent.records.proposals import Configuration, Proposal, Provenance
+from agent.records.results import Change, Result, Score, Trial
 from agent.space import constant_edits, read_space
 
 SOURCE = """import math
@@ -32,30 +34,58 @@ def trial(number: int, value: float | str, hypothesis: str = "an idea", **consta
     """A trial of the constants: its score (the first is the baseline), or the status of its failure."""
     configuration: Configuration = {**DEFAULT, **constants}
     proposal = Proposal(hypothesis=hypothesis, edits=constant_edits(SOURCE, configuration), by=LLM)
-    changes = tuple(Change(name=name, before=DEFAULT.get(name), after=after) for name, after in constants.items())
+    changes = tuple(
+        Change(name=name, before=DEFAULT.get(name), after=after)
+        for name, after in constants.items()
+    )
     if isinstance(value, str):
-        result = None if value == "refused" else Result(status=value, detail="RuntimeError: a long story")
+        result = (
+            None
+            if value == "refused"
+            else Result(status=value, detail="RuntimeError: a long story")
+        )
         return Trial(
-            number=number, status=value, proposal=proposal, reason=f"{value}: a long story", result=result, changes=changes,
+            number=number,
+            status=value,
+            proposal=proposal,
+            reason=f"{value}: a long story",
+            result=result,
+            changes=changes,
             configuration={} if value == "refused" else configuration,
-        )  # fmt: skip
+        )
     seeds = (0, 1) if number == 0 else (0,)
     scores = tuple(Score(value=value + 0.001 * seed, seed=seed, kind="sealed") for seed in seeds)
     result = Result(status="scored", scores=scores, peak_memory_mb=512.0)
     status = "baseline" if number == 0 else "discard"
     delta = None if number == 0 else value - 1.0
     return Trial(
-        number=number, status=status, proposal=proposal, reason="not better", result=result, delta=delta, changes=changes,
+        number=number,
+        status=status,
+        proposal=proposal,
+        reason="not better",
+        result=result,
+        delta=delta,
+        changes=changes,
         configuration=configuration,
-    )  # fmt: skip
+    )
 
 
 def context(
-    *trials: Trial, pending: tuple[Proposal, ...] = (), source: str = SOURCE, seed: int = 1, program: str = "Go."
+    *trials: Trial,
+    pending: tuple[Proposal, ...] = (),
+    source: str = SOURCE,
+    seed: int = 1,
+    program: str = "Go.",
 ) -> Context:
     """A context with these trials."""
     return Context(
-        program=program, source=source, space=read_space(source), trials=trials, pending=pending, seed=seed, budget="300s"
+        program=program,
+        source=source,
+        space=read_space(source),
+        trials=trials,
+        pending=pending,
+        seed=seed,
+        budget="300s",
     )
 
 

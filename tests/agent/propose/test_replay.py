@@ -5,12 +5,25 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ModelFault
-from agent.history import History
+from agent.history.history import History
 from agent.propose.replay import Replay
-from agent.records import Trial
-from tests.agent.study import ListProposer, loop_of, make_repository, project_of, proposal, settings_of
+from agent.records.results import Trial
+from tests.agent.study import (
+    ListProposer,
+    loop_of,
+    make_repository,
+    project_of,
+    proposal,
+    settings_of,
+)
 
-RECORDED = [proposal(LR=0.3), proposal(LR=0.9), proposal(NOPE=1), proposal(DEPTH=13), proposal(DEPTH=6, LR=0.35)]
+RECORDED = [
+    proposal(LR=0.3),
+    proposal(LR=0.9),
+    proposal(NOPE=1),
+    proposal(DEPTH=13),
+    proposal(DEPTH=6, LR=0.35),
+]
 
 
 def tree(history: History, trial: Trial) -> str:
@@ -30,6 +43,8 @@ def test_a_replay_makes_the_same_attempts_and_goes_on_after_a_stop(tmp_path: Pat
             list(loop_of(again, Replay("replay:first", recorded), trials=9).events())  # type: ignore[arg-type]
         assert [tree(again, trial) for trial in again.trials] == before
         assert [trial.status for trial in again.trials] == [trial.status for trial in recorded]
-        assert [trial.proposal.edits for trial in again.trials] == [trial.proposal.edits for trial in recorded]
+        assert [trial.proposal.edits for trial in again.trials] == [
+            trial.proposal.edits for trial in recorded
+        ]
         assert {trial.proposal.by.origin for trial in again.trials[1:]} == {"replay"}
         assert sum(trial.proposal.by.cost or 0 for trial in again.trials) == 0

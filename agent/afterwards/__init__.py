@@ -1,0 +1,1 @@
+"""Measures a finished run again: replications, ablations, and the clean branch of what it kept."""

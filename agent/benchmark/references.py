@@ -1,0 +1,81 @@
+"""What the methods are measured against besides each other: optuna's samplers as anybody gets them, with none of our settings.
+
+They are told the baseline as every method is, failures as optuna has them (failed trials, which they leave out), and search the
+constants on their own scales. A study is made anew for each proposal, as for our own, so that a bench goes on where it was; the
+sampler's seed is another one for each.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from agent.propose.search.observe import Observation
+from agent.propose.search.scale import generator, is_fixed, levels, nearest_level
+from agent.propose.search.study import study_of
+from agent.records.proposals import Configuration, Value
+from agent.space import Parameter, Space
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One of optuna's samplers as a search method."""
+
+    sampler: Callable[[int], BaseSampler]
+
+    def suggest(
+        self, space: Space, observations: Sequence[Observation], seed: int
+    ) -> Configuration:
+        """Its next configuration, repaired into the space; nothing keeps it from proposing one twice."""
+        free = [p for p in space.parameters if not is_fixed(p)]
+        distributions = {p.name: _distribution(p) for p in free}
+        sampler = self.sampler(int(generator(seed, len(observations)).integers(2**32)))
+        study = study_of(
+            sampler, [_told(seen, free, distributions) for seen in observations if not seen.pending]
+        )
+        params = study.ask(distributions).params
+        return space.repair({**space.default, **{p.name: _value(p, params[p.name]) for p in free}})
+
+
+SAMPLERS: dict[str, Reference] = {
+    "optuna-tpe": Reference(lambda seed: TPESampler(seed=seed)),
+    "optuna-random": Reference(lambda seed: RandomSampler(seed=seed)),
+}
+
+
+def _told(
+    seen: Observation, free: Sequence[Parameter], distributions: dict[str, BaseDistribution]
+) -> FrozenTrial:
+    return create_trial(
+        state=TrialState.COMPLETE if seen.value is not None else TrialState.FAIL,
+        value=seen.value,
+        params={p.name: _param(p, seen.configuration[p.name]) for p in free},
+        distributions=distributions,
+    )
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    """As a user of optuna would write it down: powers of two, which it does not know, by their exponent's place."""
+    if parameter.kind == "categorical":
+        return CategoricalDistribution(parameter.choices)
+    if parameter.power_of_two:
+        return IntDistribution(0, len(levels(parameter)) - 1)
+    assert parameter.low is not None and parameter.high is not None
+    if parameter.kind == "int":
+        return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
+    return FloatDistribution(float(parameter.low), float(parameter.high), log=parameter.log)
+
+
+def _param(parameter: Parameter, value: Value) -> Value:
+    return nearest_level(parameter, value) if parameter.power_of_two else value
+
+
+def _value(parameter: Parameter, param: Value) -> Value:
+    return levels(parameter)[int(param)] if parameter.power_of_two else param

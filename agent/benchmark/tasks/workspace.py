@@ -1,0 +1,132 @@
+"""Real training of the bundled workspace on the CPU, in the sandbox, with the sealed score: the constants of its train.py.
+
+`workspace` trains for 30 steps, `workspace:60steps` and `workspace:20s` for as long as they say. A budget in steps does not
+depend on how busy the machine is, and one in seconds does; but what fits into memory and into its wall-clock limit, and so
+what fails, depends on the machine either way.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+from agent.benchmark.task import Evaluate, Outcome, Task
+from agent.edit import Applied, apply
+from agent.errors import UsageFault
+from agent.evaluate.bench import Assignment, Bench, Plan
+from agent.evaluate.slots import Slot
+from agent.project.data import Source, prepare_data
+from agent.project.leaks import search_room
+from agent.project.template import template_files
+from agent.project.unseen import held_out
+from agent.records.proposals import Configuration, Proposal, Provenance
+from agent.records.results import Attempt, Failure, Order, Result
+from agent.space import constant_edits, read_constants, read_space
+from sandbox.ground.budget import Budget
+from sandbox.ground.deadline import Usual
+from sandbox.tiers.choose import choose_runner
+
+BUDGET = "30steps"
+TRAIN, PREPARE = "workspace/train.py", "workspace/prepare.py"
+NOISE = "one seed trains all trials of a game alike; the order of sums and the steps that fit into seconds vary"
+BY = Provenance(method="bench", origin="search")
+
+
+def task(name: str) -> Task:
+    """The task `workspace` with its budget; UsageFault where that is none."""
+    try:
+        budget = Budget.parse(name.partition(":")[2] or BUDGET)
+    except ValueError as error:
+        raise UsageFault(str(error), f"autoresearch bench --tasks workspace:{BUDGET}") from None
+    files = template_files()
+    space = read_space(files[TRAIN], constants=read_constants(files[PREPARE]))
+    about = f"real: the bundled train.py in the sandbox, {budget} a trial, sealed score"
+    return Task(
+        name,
+        about,
+        NOISE,
+        space,
+        files[TRAIN],
+        lambda seed: make(budget, seed),
+        files["program.md"],
+    )
+
+
+def make(budget: Budget, seed: int) -> Evaluate:
+    """The function of a seed: the sealed score of a training under it.
+
+    The first trial's time bounds those of the others under a budget in seconds. Constants cannot ignore a budget in steps, and
+    the first trial may have a small model.
+    """
+    files, runner = template_files(), choose_runner().runner
+    with prepare_data(
+        _source_of(files[PREPARE]), runner
+    ) as data:  # the bundled one leaves whole data as it is
+        plan = Plan(
+            score="sealed",
+            train="train.py",
+            data=data.data,
+            read_only=(),
+            budget=budget,
+            memory_bytes=None,
+            hidden=held_out(data.data, files[PREPARE]),
+        )
+        with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
+            search_room(
+                Path(folder) / "search", plan, data, lambda room: _exporter(files)("", room)
+            )
+    slot = Slot(number=0, cpus=())
+    usual: Usual | None = None
+
+    def evaluate(configuration: Configuration, trial: int) -> Outcome:
+        nonlocal usual
+        attempt = Attempt(
+            number=trial, commit="", parent="", proposal=Proposal(hypothesis="constants", by=BY)
+        )
+        assignment = Assignment(attempt, Order(commit="", seed=seed), slot, 1, usual)
+        export = _exporter({**files, TRAIN: _source(files[TRAIN], configuration)})
+        with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
+            result = Bench(plan, runner, (slot,), Path(folder), export).run(
+                assignment, lambda _: None, threading.Event()
+            )
+        assert result is not None, "nobody cancels"
+        if usual is None and result.status == "scored" and budget.unit == "s":
+            usual = Usual(seconds=result.seconds)
+        return _outcome(result)
+
+    return evaluate
+
+
+def _source_of(prepare: str) -> Source:
+    """The bundled prepare.py, which needs nothing beside it."""
+
+    def export(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "prepare.py").write_text(prepare, encoding="utf-8")
+
+    return Source(prepare.encode(), "prepare.py", export, "the bundled prepare.py")
+
+
+def _exporter(files: dict[str, str]) -> Callable[[str, Path], None]:
+    """Writes what a trial gets of the workspace into its folder: train.py alone, as in a run."""
+
+    def export(_: str, target: Path) -> None:
+        target.mkdir(parents=True)
+        (target / Path(TRAIN).name).write_text(files[TRAIN], encoding="utf-8")
+
+    return export
+
+
+def _source(train: str, configuration: Configuration) -> str:
+    """train.py with these constants."""
+    edits = constant_edits(train, configuration)
+    applied = apply(train, edits) if edits else Applied(source=train)
+    assert isinstance(applied, Applied), f"{applied}"
+    return applied.source
+
+
+def _outcome(result: Result) -> Outcome:
+    if result.value is not None:
+        return Outcome(result.value, curve=result.curve)
+    return Outcome(cast(Failure, result.status), curve=result.curve)

@@ -1,0 +1,99 @@
+"""A unified diff as lines of HTML: coloured as Python, marked as added or removed, every letter of it escaped."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from agent.display.format import Formatter
+
+# A diff longer than this is a rewritten file: nobody reads on, and a thousand of them would not fit a page.
+MAX_LINES = 600
+# Colouring reads every letter several times; a line as long as this is data, not code.
+MAX_CHARACTERS = 80_000
+
+_HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+# Blank lines and spaces are the diff's, not the lexer's to trim. Classes instead of styles: the page forbids inline styles.
+_LEXER = PythonLexer(stripnl=False, ensurenl=False)
+_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
+
+Kind = Literal["add", "del", "same", "head", "note"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a diff. old, new: its line numbers before and after, where it has them."""
+
+    kind: Kind
+    html: Markup
+    old: int | None = None
+    new: int | None = None
+
+
+def diff_lines(diff: str) -> list[Line]:
+    """The lines of `diff` to show; what is beyond the limits is said to be left out."""
+    lines = Formatter().block(diff).strip("\n").split("\n") if diff.strip() else []
+    shown = list(_lines(lines[:MAX_LINES], plain=len(diff) > MAX_CHARACTERS))
+    if len(lines) > MAX_LINES:
+        shown.append(Line("note", Markup("… {} more lines").format(len(lines) - MAX_LINES)))
+    return shown
+
+
+def _lines(lines: list[str], plain: bool) -> Iterator[Line]:
+    hunk: list[str] | None = None  # None between "diff --git" and the first hunk
+    at = (1, 1)
+    for line in lines:
+        if line.startswith("@@ ") and (match := _HEAD.match(line)):
+            yield from _hunk(hunk or [], at, plain)
+            hunk, at = [], (int(match[1]), int(match[2]))
+            yield Line("head", Markup.escape(line))
+        elif line.startswith("diff --git "):
+            yield from _hunk(hunk or [], at, plain)
+            hunk = None
+            yield Line("note", Markup.escape(line.rpartition(" b/")[2]))
+        elif hunk is not None:
+            hunk.append(line)
+        elif line.startswith(("Binary", "new file", "deleted", "rename", "old mode", "new mode")):
+            yield Line("note", Markup.escape(line))
+    yield from _hunk(hunk or [], at, plain)
+
+
+def _hunk(lines: list[str], at: tuple[int, int], plain: bool) -> Iterator[Line]:
+    """Both sides are coloured as whole texts, as a string or a bracket may go over many lines."""
+    paint = _escaped if plain else _python
+    before = iter(paint([line[1:] for line in lines if line[:1] in ("-", " ", "")]))
+    after = iter(paint([line[1:] for line in lines if line[:1] in ("+", " ", "")]))
+    old, new = at
+    for line in lines:
+        match line[:1]:
+            case "-":
+                yield Line("del", next(before), old=old)
+                old += 1
+            case "+":
+                yield Line("add", next(after), new=new)
+                new += 1
+            case "\\":
+                yield Line("note", Markup.escape(line[2:]))
+            case _:
+                next(before)
+                yield Line("same", next(after), old, new)
+                old, new = old + 1, new + 1
+
+
+def _escaped(lines: list[str]) -> list[Markup]:
+    return [Markup.escape(line) for line in lines]
+
+
+def _python(lines: list[str]) -> list[Markup]:
+    """The lines, coloured; pygments escapes what it is given."""
+    painted = highlight("\n".join(lines) + "\n", _LEXER, _FORMATTER).split("\n")
+    return (
+        [Markup(line) for line in painted[: len(lines)]]
+        if len(painted) == len(lines) + 1
+        else _escaped(lines)
+    )

@@ -1,0 +1,159 @@
+"""The dashboard: a repository's runs as live pages on a small server that only reads."""
+
+import asyncio
+import json
+import re
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import uvicorn
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from agent.dashboard.guard import Guard, is_loopback
+from agent.dashboard.render import (
+    compare_page,
+    flights_of,
+    now_part,
+    run_page,
+    runs_page,
+    trial_part,
+)
+from agent.dashboard.watch import LOOK_SECONDS, Watch
+from agent.errors import Fault, HistoryFault, UsageFault
+
+# A proxy or a tunnel cuts a connection that says nothing for long.
+BREATH_SECONDS = 15.0
+COMPARED = 6
+
+
+class Dashboard:
+    """The pages, over one repository. `stopping` tells the open streams that the server wants to end."""
+
+    def __init__(self, watch: Watch, stopping: Callable[[], bool] = lambda: False) -> None:
+        self._watch, self._stopping = watch, stopping
+
+    def app(self, host: str, token: str | None) -> Guard:
+        """The ASGI application, behind its door."""
+        routes = [
+            Route("/", self._page(self.runs)),
+            Route("/compare", self._page(self.compare)),
+            Route("/run/{tag}", self._page(self.run)),
+            Route("/run/{tag}/trial/{number}", self.trial),
+            Route("/run/{tag}/events", self.events),
+            Route("/events", self.events),
+        ]
+        pages = Starlette(routes=routes, exception_handlers={Fault: _not_found})
+        pages.router.redirect_slashes = False
+        return Guard(pages, host, token)
+
+    # ------------------------------------------------------------ pages
+
+    def runs(self, _: Request, nonce: str) -> str:
+        """Every run."""
+        return runs_page([self._watch.view(tag) for tag in self._watch.tags()], nonce)
+
+    def run(self, request: Request, nonce: str) -> str:
+        """One run."""
+        tag = request.path_params["tag"]
+        view = self._watch.view(tag)
+        return run_page(view, nonce, flights_of(view, self._watch.curves(tag)))
+
+    def compare(self, request: Request, nonce: str) -> str:
+        """The runs that the query names, each once, or all of them."""
+        tags = list(dict.fromkeys(request.query_params.getlist("run"))) or self._watch.tags()
+        return compare_page([self._watch.view(tag) for tag in tags[:COMPARED]], nonce)
+
+    def _page(self, make: Callable[[Request, str], str]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            nonce = secrets.token_urlsafe(16)
+            return HTMLResponse(
+                make(request, nonce).encode("utf-8", "replace"),
+                headers={"content-security-policy": _policy(nonce)},
+            )
+
+        return answer
+
+    def trial(self, request: Request) -> Response:
+        """One trial, as a part of a page."""
+        number = request.path_params["number"]
+        if not re.fullmatch(r"[0-9]{1,9}", number):
+            raise HistoryFault(f"not the number of a trial: {number[:20]!r}")
+        view, trial, diff, local = self._watch.trial(request.path_params["tag"], int(number))
+        return HTMLResponse(trial_part(view, trial, diff, local).encode("utf-8", "replace"))
+
+    # ------------------------------------------------------------ events
+
+    async def events(self, request: Request) -> Response:
+        """A stream: `changed` when the ledger has, `now` with the part that says what goes on."""
+        tag = request.path_params.get("tag", "")
+        if tag:
+            await run_sync(self._watch.view, tag)
+        version = await run_sync(self._watch.version, tag)
+        return StreamingResponse(self._stream(tag, version), media_type="text/event-stream")
+
+    async def _stream(self, tag: str, version: str) -> AsyncIterator[str]:
+        shown, silent = "", 0.0
+        yield "retry: 2000\n\n"
+        while not self._stopping():
+            await asyncio.sleep(LOOK_SECONDS)
+            silent += LOOK_SECONDS
+            news = await run_sync(self._watch.version, tag)
+            now = await run_sync(self._now, tag) if tag else ""
+            if news != version:
+                yield "event: changed\ndata: 1\n\n"
+            if now != shown:
+                yield f"event: now\ndata: {json.dumps(now)}\n\n"
+            if (news, now) != (version, shown):
+                version, shown, silent = news, now, 0.0
+            elif silent >= BREATH_SECONDS:
+                silent = 0.0
+                yield ": still here\n\n"
+
+    def _now(self, tag: str) -> str:
+        view = self._watch.view(tag)
+        return now_part(view, flights_of(view, self._watch.curves(tag)))
+
+
+def serve(watch: Watch, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Listen until Ctrl-C; `say` gets the address to open. UsageFault where host and port cannot be had."""
+    token = None if is_loopback(host) else secrets.token_urlsafe(24)
+    with _listener(host, port) as listener:
+        place = f"[{host}]" if ":" in host else host
+        say(f"http://{place}:{listener.getsockname()[1]}/" + (f"?token={token}" if token else ""))
+        server: uvicorn.Server
+        dashboard = Dashboard(watch, lambda: server.should_exit)
+        config = uvicorn.Config(
+            dashboard.app(host, token),
+            log_level="critical",
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise UsageFault(
+            f"cannot listen on {host}:{port}: {error}",
+            "autoresearch dashboard --port 0   # any free port",
+        ) from None
+
+
+def _policy(nonce: str) -> str:
+    return (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _not_found(_: Request, fault: Exception) -> Response:
+    return PlainTextResponse(f"{fault}\n", 404)

@@ -1,0 +1,1 @@
+"""Turns commits into results: slots, the bench that trains and scores in them, smoke runs."""

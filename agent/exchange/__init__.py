@@ -1,0 +1,1 @@
+"""Trials in other formats: prior trials are read, runs are written for other tools."""

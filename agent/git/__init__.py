@@ -1,0 +1,1 @@
+"""Git as the harness uses it: plumbing, the folder .autoresearch, locks, checks of a repository."""

@@ -1,0 +1,136 @@
+"""The folder .autoresearch: every path below it is built here, of checked names and of real folders of our own."""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+from shlex import quote
+
+from agent.errors import HistoryFault, UsageFault
+
+HOME = ".autoresearch"
+# git keeps a reference in a file of this name, with `.lock` and more behind it.
+MAX_TAG = 200
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_IGNORE = ".gitignore"
+
+
+def is_tag(text: str) -> bool:
+    """Return whether a run, its branch and its folders can be called `text`."""
+    if not _TAG.fullmatch(text) or len(text) > MAX_TAG:
+        return False
+    return ".." not in text and not text.endswith((".", ".lock"))
+
+
+def checked(tag: str) -> str:
+    """Return `tag`. Raise UsageFault if a branch cannot be called so."""
+    if not is_tag(tag):
+        message = f"not a tag: {tag[:300]!r} (letters, digits, dots, dashes and underscores, {MAX_TAG} at most)"
+        raise UsageFault(message, "autoresearch start --tag night1")
+    return tag
+
+
+def run_folder(root: Path, tag: str, *names: str, make: bool = False) -> Path:
+    """Return the folder of the run `tag` of the repository at `root`, or one below it; see `below`."""
+    return below(root, HOME, "runs", checked(tag), *names, make=make)
+
+
+def worktree_path(root: Path, tag: str) -> Path:
+    """Return where the branch of the run `tag` is checked out; see `below`."""
+    return below(root, HOME, "worktrees", checked(tag)).resolve()
+
+
+def below(base: Path, *names: str, make: bool = False) -> Path:
+    """Return the folder `names` below `base`, each of them a real folder that belongs to us or to the owner of `base`.
+
+    make: create the folders that are missing. Raise HistoryFault for a link, for anything that is no folder, and for a
+    folder of another user: a repository that was received from somebody must not send what we write or read elsewhere.
+    """
+    path = base
+    try:
+        owners = {os.geteuid()}
+        if os.path.lexists(base):
+            owners.add(base.lstat().st_uid)
+        for name in names:
+            if not _NAME.fullmatch(name) or name in (".", ".."):
+                raise HistoryFault(
+                    f"{name[:300]!r} is no name of a folder below {path}", "autoresearch status"
+                )
+            path = path / name
+            if make:
+                path.mkdir(exist_ok=True)
+            _refuse_foreign(path, owners)
+            if make and name == HOME:
+                _hide(path)
+    except OSError as error:
+        raise HistoryFault(f"cannot use the folder {path}: {error.strerror}", "df -h .") from None
+    return path
+
+
+def no_link(path: str, flags: int) -> int:
+    """Open a file for `open(…, opener=no_link)`. Raise OSError for a link, a pipe, a device, or a file with a second name."""
+    looked_at_first = flags & ~os.O_TRUNC
+    descriptor = os.open(
+        path, looked_at_first | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666
+    )
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a file of its own", path)
+    if flags & os.O_TRUNC:
+        os.ftruncate(descriptor, 0)
+    return descriptor
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """Return the files in `folder` with names that end so, sorted; links and everything else that is no file left out."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return []
+    return sorted(
+        Path(entry.path)
+        for entry in entries
+        if entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False)
+    )
+
+
+def remove_file(path: Path) -> None:
+    """Remove what may be left at `path`, a link itself and not what it leads to. Raise HistoryFault where that fails."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise HistoryFault(
+            f"cannot replace {path}: {error.strerror}", f"rm -r {quote(str(path))}"
+        ) from None
+
+
+def _refuse_foreign(path: Path, owners: set[int]) -> None:
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        message = (
+            f"{path} is a symbolic link; autoresearch writes and reads there, and follows none"
+        )
+        raise HistoryFault(
+            message, f"rm {quote(str(path))}   # it may have come with the repository"
+        )
+    if not stat.S_ISDIR(found.st_mode):
+        raise HistoryFault(f"{path} is in the way: it is no folder", f"rm {quote(str(path))}")
+    if found.st_uid not in owners:
+        raise HistoryFault(
+            f"{path} belongs to another user (uid {found.st_uid})", f"ls -ld {quote(str(path))}"
+        )
+
+
+def _hide(home: Path) -> None:
+    """Keep the folder out of the user's `git status`, by a file in it: nothing of the repository's own is written to."""
+    try:
+        with open(home / _IGNORE, "x", encoding="utf-8", opener=no_link) as file:
+            file.write("*\n")
+    except FileExistsError:
+        return

@@ -1,0 +1,180 @@
+"""Git as the harness uses it: plumbing that ignores the user's hooks, signing, identity, index and environment."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shlex import quote
+
+import git
+
+from agent.errors import FULL_BYTES, HistoryFault
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.leftovers import temporary_folder
+from sandbox.ground.redaction import redacted
+
+# Programs of the user's that git would run, and settings that would change what is read or written here.
+_CONFIG = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "commit.gpgSign=false",
+    "log.showSignature=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "core.splitIndex=false",
+    "core.safecrlf=false",
+    "core.quotePath=false",
+    "submodule.recurse=false",
+    "grep.patternType=basic",
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
+    "diff.noprefix=false",
+    "diff.mnemonicPrefix=false",
+    "advice.detachedHead=false",
+    "core.pager=cat",
+    "core.editor=false",
+    "sequence.editor=false",
+    "core.askPass=",
+    "gpg.program=false",
+    "gpg.ssh.program=false",
+    "gpg.x509.program=false",
+    "fetch.recurseSubmodules=false",
+    "protocol.ext.allow=never",
+)
+_IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "autoresearch"), ("EMAIL", "autoresearch@localhost"))
+}
+_ENVIRONMENT = {
+    **_IDENTITY,
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    # An object that is missing would be fetched, by a program that a repository's own settings may name.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+# What git says of a lock that another git command holds, or that a killed one left.
+_LOCKED = re.compile(r"Unable to create '([^'\n]+\.lock)'")
+# What git says, in its versions, of an object that it may not fetch.
+_NOT_FETCHED = ("lazy fetching disabled", "not allowed")
+# What a hook, an alias or a wrapper script leaves set: it would send these commands to another repository or index.
+_FOREIGN = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+)
+
+
+INDEX = "index"
+"""The kind of temporary folder that scratch_index makes."""
+
+
+class Plumbing:
+    """Git commands in `folder`. Every failure is a HistoryFault with git's own words."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._git = git.Git(self.folder)
+
+    def __call__(
+        self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
+    ) -> str:
+        """Standard output of `git ARGUMENTS`, exactly; `index` is used instead of the user's."""
+        return self.bytes(*arguments, stdin=stdin, index=index).decode("utf-8", "surrogateescape")
+
+    def bytes(
+        self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
+    ) -> bytes:
+        """Likewise, undecoded."""
+        environment = {**_ENVIRONMENT, **({"GIT_INDEX_FILE": str(index)} if index else {})}
+        try:
+            with tempfile.TemporaryFile() as file:
+                file.write(stdin or b"")
+                file.seek(0)
+                out = self._git.execute(
+                    self._command(arguments, environment),
+                    istream=file,
+                    env=environment,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                )
+        except git.GitCommandNotFound:
+            raise HistoryFault(
+                "git is not installed, or not on the PATH", "autoresearch doctor"
+            ) from None
+        except git.GitCommandError as error:
+            words = _words(error)
+            raise HistoryFault(
+                f"git {arguments[0]} failed: {words}", _next_command(words, self.folder)
+            ) from None
+        except OSError as error:
+            raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
+        assert isinstance(out, bytes)
+        return out
+
+    def _command(self, arguments: tuple[str, ...], environment: dict[str, str]) -> list[str]:
+        # GitPython adds to the environment but takes nothing away, and works elsewhere where the folder is gone: hence env, -C.
+        foreign = [name for name in _FOREIGN if name in os.environ and name not in environment]
+        clean = ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
+        settings = [part for setting in _CONFIG for part in ("-c", setting)]
+        return [*clean, "git", "-C", str(self.folder), *settings, *arguments]
+
+    def try_(self, *arguments: str) -> str | None:
+        """Standard output without its line end, or None where the command fails."""
+        try:
+            return self(*arguments).rstrip("\n")
+        except HistoryFault:
+            return None
+
+
+@contextmanager
+def scratch_index(folder: Path) -> Iterator[Path]:
+    """A path in `folder` for an index of our own, gone afterwards; HistoryFault where that or the block cannot write.
+
+    What a killed process left there is removed first.
+    """
+    try:
+        with temporary_folder(INDEX, folder) as room:
+            yield room / "index"
+    except (OSError, SandboxFault) as error:
+        raise HistoryFault(f"cannot write in {folder}: {error}", "df -h .") from None
+
+
+def _next_command(words: str, folder: Path) -> str:
+    """Return what to type next: git does not always say that a disk is full."""
+    if any(sign in words for sign in _NOT_FETCHED):
+        return "git fetch --refetch   # the clone is a partial one"
+    if held := _LOCKED.search(words):
+        return f"rm {quote(held[1])}   # if no git command is at work: one that was killed left it"
+    full = any(
+        sign in words.lower() for sign in ("no space left", "out of diskspace", "quota exceeded")
+    )
+    with suppress(OSError):
+        full = full or shutil.disk_usage(folder).free < FULL_BYTES
+    return "df -h .   # free some space, and type the command again" if full else "git status"
+
+
+def _words(error: git.GitCommandError) -> str:
+    text = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
+    return redacted(text) or f"exit status {error.status}"

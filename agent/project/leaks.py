@@ -1,0 +1,278 @@
+"""Looks for validation text in the files that a training will be shown, before the first one: a leak makes every score worthless.
+
+It is a search for accidents, not a wall: a file that holds the text compressed, encoded or in other words is not found, and
+the machine's own folders are searched for SECONDS only: installed packages before the system, large text files before small ones.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from agent.errors import ProjectFault
+from agent.evaluate.bench import Plan
+from agent.project.data import Prepared
+from sandbox.ground.outcome import Limits, RunSpec
+from sandbox.walls import hidden, mounts
+
+SECONDS = 1.0  # to list the machine's folders, to search what was listed, and to search the project's own files: for each
+LEAST_BYTES, MOST_BYTES = (
+    1 << 11,
+    1 << 23,
+)  # of a file; less is no document, and of a larger one the beginning is read
+TEXT = (".txt", ".md", ".rst", ".tex", ".json", ".jsonl", ".csv", ".tsv", ".html", ".xml", ".py")
+ANCHOR = re.compile(rb"[A-Za-z]{6,16}")
+SNIPPET_BYTES = 40
+PLAIN = re.compile(
+    rb"[ !#-&(-\[\]-~]{%d}" % SNIPPET_BYTES
+)  # no quote, backslash or line end: alike in JSON and in a listing
+MOST_ANCHORS = 4
+HITS = 2  # one phrase in common is chance
+
+
+@dataclass(frozen=True)
+class Needles:
+    """Passages of validation text. snippets: what stands behind an anchor, by the anchor, which is a word of many documents."""
+
+    snippets: dict[bytes, frozenset[bytes]]
+
+    def found_in(self, text: bytes) -> bool:
+        """Return whether `text` holds at least HITS of the passages."""
+        hits: set[bytes] = set()
+        for anchor, snippets in self.snippets.items():
+            place = text.find(anchor)
+            while place >= 0:
+                end = place + len(anchor)
+                if (passage := text[end : end + SNIPPET_BYTES]) in snippets:
+                    hits.add(passage)
+                    if len(hits) >= HITS:
+                        return True
+                place = text.find(anchor, end)
+        return False
+
+
+def needles_of(data: Path) -> Needles:
+    """Return passages of the validation documents in a prepared folder; none where it holds no tokenizer.json to read them by."""
+    documents = _documents(data)
+    anchors = _anchors(documents)
+    snippets: dict[bytes, set[bytes]] = {anchor: set() for anchor in anchors}
+    for document in documents:
+        for anchor in anchors:
+            for match in re.finditer(re.escape(anchor), document):
+                passage = document[match.end() : match.end() + SNIPPET_BYTES]
+                if PLAIN.fullmatch(passage):
+                    snippets[anchor].add(passage)
+    return Needles(
+        {anchor: frozenset(passages) for anchor, passages in snippets.items() if passages}
+    )
+
+
+def _documents(data: Path) -> list[bytes]:
+    try:
+        meta = json.loads((data / "val" / "meta.json").read_text(encoding="utf-8"))
+        words = [
+            base64.b64decode(word)
+            for word in json.loads((data / "tokenizer.json").read_text(encoding="utf-8"))["tokens"]
+        ]
+        tokens = np.fromfile(
+            data / "val" / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<")
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    parts = np.split(tokens, np.flatnonzero(tokens >= len(words)))
+    return [
+        b"".join(words[token] for token in part if token < len(words))
+        for part in parts
+        if len(part)
+    ]
+
+
+def _anchors(documents: Sequence[bytes]) -> list[bytes]:
+    """Return a few words, long ones first, of which nearly every document holds one."""
+    words = [set(ANCHOR.findall(document)) for document in documents]
+    chosen: list[bytes] = []
+    while words and len(chosen) < MOST_ANCHORS:
+        counts = Counter(word for found in words for word in found)
+        if not counts:
+            break
+        best = max(counts, key=lambda word: (counts[word], len(word), word))
+        chosen.append(best)
+        words = [found for found in words if best not in found]
+    return chosen
+
+
+# ---------------------------------------------------------------- what is searched
+
+
+def search_room(room: Path, plan: Plan, data: Prepared, export: Callable[[Path], None]) -> None:
+    """Raise ProjectFault where a training by `plan` sees validation text. export writes its copy of the workspace into a folder.
+
+    room: a folder of our own for it, removed before and afterwards.
+    """
+    shutil.rmtree(room, ignore_errors=True)
+    try:
+        (room / "scratch").mkdir(parents=True)
+        export(room / "workspace")
+        spec = RunSpec(
+            argv=(sys.executable, plan.train),
+            folder=str(room / "workspace"),
+            scratch=str(room / "scratch"),
+            log=str(room / "log"),
+            limits=Limits(wall_seconds=1),
+            read_only=plan.read_only,
+            hidden=plan.hidden,
+        )
+        refuse_leaks(spec, Path(data.data), data.fingerprint)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def refuse_leaks(spec: RunSpec, data: Path, fingerprint: str) -> None:
+    """Raise ProjectFault where a file that a training sees by `spec` holds validation text of the prepared folder `data`."""
+    needles = needles_of(data)
+    if not needles.snippets:
+        return
+    own = (spec.folder, *spec.read_only)
+    concealed = hidden.locations(spec)
+    for path in _own_files(own, concealed, time.monotonic() + SECONDS):
+        _refuse(path, needles, spec)
+    binds = mounts.binds(spec.model_copy(update={"read_only": (), "folder": spec.scratch}))
+    folders = sorted({bind.source for bind in binds if bind.kind == "ro"} - {spec.scratch})
+    if _known(key := _state(fingerprint, folders, concealed)):
+        return
+    listed = _large_first(folders, concealed, time.monotonic() + SECONDS)
+    deadline = time.monotonic() + SECONDS
+    for path in listed:
+        if time.monotonic() > deadline:
+            break
+        _refuse(path, needles, spec)
+    _remember(key)
+
+
+def _refuse(path: str, needles: Needles, spec: RunSpec) -> None:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 -- tens of thousands of them
+            text = file.read(MOST_BYTES)
+    except OSError:
+        return
+    if not needles.found_in(text):
+        return
+    message = f"{path} holds validation text, and every training can read it: scores would be worth nothing"
+    if Path(path).is_relative_to(spec.folder):
+        name = os.path.relpath(path, spec.folder)
+        message = message.replace(path, f"{name} in the workspace", 1)
+        raise ProjectFault(message, f"git rm {name}   # in the workspace; then commit")
+    if any(Path(path).is_relative_to(shown) for shown in spec.read_only):
+        raise ProjectFault(message, "$EDITOR autoresearch.toml   # take it out of read_only")
+    raise ProjectFault(message, f"mv {path} ELSEWHERE   # or set another CORPUS in prepare.py")
+
+
+def _own_files(places: Iterable[str], concealed: tuple[str, ...], deadline: float) -> Iterator[str]:
+    """Yield the project's own files, of whatever kind, until `deadline`."""
+    for place in places:
+        files = (
+            [place] if Path(place).is_file() else (entry.path for entry in _files(place, concealed))
+        )
+        for path in files:
+            if time.monotonic() > deadline:
+                return
+            yield path
+
+
+def _large_first(folders: Iterable[str], concealed: tuple[str, ...], deadline: float) -> list[str]:
+    """Return the text files of the machine's own folders that were listed before `deadline`: packages first, large ones first."""
+    found: list[tuple[int, int, str]] = []
+    for folder in sorted(_parts(folders), key=_turn):
+        for entry in _files(folder, concealed):
+            if entry.name.endswith(TEXT):
+                size = entry.stat(follow_symlinks=False).st_size
+                if size >= LEAST_BYTES:
+                    found.append((_turn(folder)[0], -min(size, MOST_BYTES), entry.path))
+            if time.monotonic() > deadline:
+                break
+    return [path for *_, path in sorted(found)]
+
+
+def _parts(folders: Iterable[str]) -> Iterator[str]:
+    """Yield the folders, and in place of /usr what is in it."""
+    for folder in folders:
+        if folder == "/usr":
+            yield from (
+                entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)
+            )
+        else:
+            yield folder
+
+
+def _turn(folder: str) -> tuple[int, str]:
+    """Sort installed packages before what people install by hand, and both before the system."""
+    if not folder.startswith(("/usr/", "/sys/", "/lib", "/etc/", "/nix/", "/gnu/")):
+        return 0, folder
+    return (1 if folder in ("/usr/local", "/usr/share") else 2), folder
+
+
+def _files(folder: str, concealed: tuple[str, ...]) -> Iterator[os.DirEntry[str]]:
+    """Yield the plain files below a folder, without what is hidden and without following links."""
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_symlink() or entry.path in concealed:
+                continue
+            if entry.is_dir():
+                waiting.append(entry.path)
+            elif entry.is_file():
+                yield entry
+
+
+# ---------------------------------------------------------------- what was searched before
+
+
+def _state(fingerprint: str, folders: Sequence[str], concealed: tuple[str, ...]) -> str:
+    """Name the data, the machine's folders, and when something was last put into one of them or into one a level or two below."""
+    times = [(path, _changed(path)) for folder in folders for path in _shallow(folder)]
+    return hashlib.sha256(repr((fingerprint, times, concealed)).encode()).hexdigest()
+
+
+def _shallow(folder: str) -> Iterator[str]:
+    yield folder
+    for pattern in ("*/", "*/*/"):
+        yield from sorted(str(path) for path in Path(folder).glob(pattern))
+
+
+def _changed(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _memory() -> Path:
+    return Path(platformdirs.user_cache_dir("autoresearch")) / "searched"
+
+
+def _known(key: str) -> bool:
+    return (_memory() / key).exists()
+
+
+def _remember(key: str) -> None:
+    """Note that this machine was searched; where nothing can be written it is searched again next time."""
+    try:
+        _memory().mkdir(parents=True, exist_ok=True)
+        (_memory() / key).touch()
+    except OSError:
+        return

@@ -1,0 +1,96 @@
+"""Remembers what the user confirmed, outside of every repository: a file a list in the user's state folder, named by its hash."""
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+
+from agent.errors import TrustFault
+
+MAX_BYTES = 1 << 20
+
+
+def trust_folder() -> Path:
+    """Where it is kept; $XDG_STATE_HOME moves it. Removing the folder, or a file in it, takes the trust back."""
+    return platformdirs.user_state_path("autoresearch") / "trust"
+
+
+class TrustStore:
+    """The lists that this user confirmed. root: the repository at hand, which cannot bring its own consent along."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = trust_folder()
+        self._inside = Path(os.path.realpath(self.folder)).is_relative_to(root)
+
+    def holds(self, digest: str) -> bool:
+        """Return whether the list with this hash was confirmed. What cannot be read was not."""
+        try:
+            with self._opened(make=False) as folder:
+                descriptor = os.open(
+                    digest,
+                    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+                    dir_fd=folder,
+                )
+                with os.fdopen(descriptor, "rb") as file:
+                    status = os.fstat(descriptor)
+                    own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+                    return own and json.loads(file.read(MAX_BYTES))["hash"] == digest
+        except (OSError, TrustFault, ValueError, KeyError, TypeError):
+            return False
+
+    def add(self, digest: str, root: Path, lines: tuple[str, ...]) -> None:
+        """Remember a list; TrustFault where that cannot be written, in which case the user is asked again."""
+        about = {
+            "hash": digest,
+            "root": str(root),
+            "lines": lines,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        text = json.dumps(about, indent=2, ensure_ascii=True).encode()
+        try:
+            with self._opened(make=True) as folder:
+                _write(folder, digest, text)
+        except OSError as error:
+            raise TrustFault(
+                f"cannot remember in {self.folder} what is trusted: {error.strerror}", "df -h ~"
+            ) from None
+
+    @contextmanager
+    def _opened(self, *, make: bool) -> Iterator[int]:
+        """A descriptor of the folder. TrustFault where somebody else could have written there."""
+        if self._inside:
+            raise TrustFault(
+                f"{self.folder} lies in the repository itself",
+                "export XDG_STATE_HOME=~/.local/state",
+            )
+        if make:
+            self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with suppress(FileExistsError):
+                self.folder.mkdir(mode=0o700)
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(folder)
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                raise TrustFault(
+                    f"{self.folder} can be written by others", f"chmod 700 {self.folder}"
+                )
+            yield folder
+        finally:
+            os.close(folder)
+
+
+def _write(folder: int, name: str, text: bytes) -> None:
+    """Whole or not at all."""
+    scratch = f".{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(scratch, flags, 0o600, dir_fd=folder), "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(scratch, name, src_dir_fd=folder, dst_dir_fd=folder)

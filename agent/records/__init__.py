@@ -1,0 +1,1 @@
+"""What flows through a run: edits, proposals, results, trials, events. Frozen and checked."""

@@ -1,0 +1,97 @@
+"""What the loop tells its listeners; displays only listen."""
+
+from dataclasses import dataclass
+
+from agent.records.proposals import Proposal
+from agent.records.results import Attempt, Role, Trial
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run began or went on. `trials` are in the ledger already; `planned` more may be measured (None: no bound)."""
+
+    tag: str
+    branch: str
+    method: str
+    model: str | None
+    budget: str
+    tier: str
+    workers: int
+    trials: tuple[Trial, ...]
+    planned: int | None
+    start_commit: str = ""
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """The method was asked for the next proposal."""
+
+    method: str
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal arrived and waits for a free slot."""
+
+    proposal: Proposal
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """An attempt began to train in `slot`, under `seed`, for the `run`-th time; or its incumbent did, for comparison."""
+
+    attempt: Attempt
+    slot: int
+    seed: int
+    run: int
+    role: Role = "candidate"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A training run printed where it is: fraction of its budget, and its training loss."""
+
+    number: int
+    fraction: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A training run ended and its weights are being scored."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A trial has its verdict, already committed."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the researcher should know: a slow model, a replay, a machine that was busy."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run ended and can be resumed; `reason` is one line."""
+
+    reason: str
+
+
+Event = (
+    RunStarted
+    | Proposing
+    | Proposed
+    | TrialStarted
+    | Progress
+    | Scoring
+    | Judged
+    | Note
+    | RunFinished
+)

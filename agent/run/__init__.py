@@ -1,0 +1,1 @@
+"""The loop, and the rules of the ledger that it keeps."""

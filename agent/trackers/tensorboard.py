@@ -1,0 +1,41 @@
+"""TensorBoard: a folder of event files, a subfolder a run; trials are steps, and each curve is a series over its budget."""
+
+from pathlib import Path
+from typing import Any
+
+from agent.records.events import RunStarted
+from agent.records.results import Trial
+from agent.trackers.tracker import identity_of, numbers_of, settings_of
+
+
+class TensorBoard:
+    """Writes below `where`, or below `folder` where that is empty."""
+
+    def __init__(self, where: str, folder: Path) -> None:
+        self._root = Path(where).expanduser() if where else folder / "tensorboard"
+        self._writer: Any = None
+
+    def open(self, run: RunStarted) -> None:
+        """See Tracker."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(log_dir=str(self._root / identity_of(run)))
+        self._writer.add_text(
+            "run", "\n".join(f"- {name}: `{said}`" for name, said in settings_of(run).items())
+        )
+        self._writer.flush()
+
+    def verdict(self, trial: Trial) -> None:
+        """See Tracker. A curve's steps are hundredths of the budget."""
+        for name, value in numbers_of(trial).items():
+            self._writer.add_scalar(f"trial/{name}", value, trial.number)
+        for share, loss in trial.result.curve if trial.result else ():
+            self._writer.add_scalar(f"curve/{trial.number:04d}", loss, round(100 * share))
+        # Shown as Markdown: indented, the words of a model are only words.
+        said = f"    #{trial.number} {trial.status}: {' '.join(trial.proposal.hypothesis.split())}"
+        self._writer.add_text("hypothesis", said, trial.number)
+        self._writer.flush()
+
+    def close(self, reason: str, failed: bool) -> None:  # noqa: ARG002
+        """See Tracker."""
+        self._writer.close()

@@ -1,0 +1,1 @@
+"""What every room of the sandbox uses: records, faults, text, devices, temporary folders."""

@@ -1,0 +1,52 @@
+"""A run's log file: opened so that nothing else is written through it, and told plainly where it cannot be written."""
+
+import os
+import stat
+from pathlib import Path
+
+from sandbox.ground.fault import SandboxFault
+
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Log:
+    """An open, empty log. A context manager: closed on leaving."""
+
+    def __init__(self, path: str) -> None:
+        """Raise SandboxFault where `path` cannot be opened, or is a link, has a second name or is no regular file."""
+        self.path = path
+        try:
+            self._file = os.open(path, CREATE, 0o644)
+        except OSError as error:
+            raise SandboxFault(
+                f"cannot write the log {path}: {error.strerror}", self._remove()
+            ) from error
+        status = os.fstat(self._file)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            os.close(self._file)
+            raise SandboxFault(f"the log {path} is not a file with one name", self._remove())
+        os.ftruncate(self._file, 0)
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def write(self, data: bytes) -> None:
+        """Append all of `data`; raise SandboxFault where the disk does not take it."""
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            folder = Path(self.path).parent
+            raise SandboxFault(
+                f"cannot write the log {self.path}: {_plain(error)}", f"df -h {folder}"
+            ) from error
+
+    def _remove(self) -> str | None:
+        return f"rm {self.path}" if os.path.lexists(self.path) else None
+
+
+def _plain(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,83 @@
+"""Takes secrets out of text before it leaves this process: into a commit, a prompt, a transcript, a report or a message.
+
+What is found: the values of this process's environment variables whose name looks secret, as they are and as repr, JSON and URLs
+write them; keys of well-known shapes; passwords in addresses. Not a wall: a program that encodes a secret in another way, or
+prints it in pieces, is not noticed. The sandbox is what keeps secrets from a training.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+SECRET_NAME = re.compile(
+    r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_PAT$|_PWD$|COOKIE", re.IGNORECASE
+)
+# A shorter value is a word that any text may hold.
+MIN_CHARACTERS = 8
+_SHAPES = {
+    "key": re.compile(
+        r"(?<![A-Za-z0-9])(?:"
+        r"sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
+        r"|glpat-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}"
+        r"|xox[abprs]-[A-Za-z0-9-]{10,})"
+    ),
+    # Begins at no place inside a word of its own letters: else each one would be read to its end again.
+    "web token": re.compile(
+        r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    ),
+    "private key": re.compile(
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
+    ),
+    "password": re.compile(r"(?<=://)[^/\s:@\[\]]*:[^/\s@]+(?=@)"),
+}
+
+
+def redacted(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return `text` with every secret in it replaced by `[redacted NAME]`. environment: this process's, unless given."""
+    environment = os.environ if environment is None else environment
+    for value, name in sorted(_secrets(environment), key=lambda secret: -len(secret[0])):
+        if value in text:
+            text = text.replace(value, f"[redacted {name}]")
+    for name, shape in _SHAPES.items():
+        text = shape.sub(f"[redacted {name}]", text)
+    return text
+
+
+def redacted_data(data: Any) -> Any:
+    """Return JSON-like data with every string in it redacted."""
+    match data:
+        case str():
+            return redacted(data)
+        case dict():
+            return {name: redacted_data(value) for name, value in data.items()}
+        case list() | tuple():
+            return [redacted_data(value) for value in data]
+    return data
+
+
+def _secrets(environment: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return each form of each secret value, with the name of its variable."""
+    found = set()
+    for name, value in environment.items():
+        if SECRET_NAME.search(name):
+            shown = re.sub(r"\W", "_", name)
+            lines = [value.strip(), *value.split("\n")]
+            found |= {
+                (form, shown)
+                for line in lines
+                for form in _forms(line.strip())
+                if len(form) >= MIN_CHARACTERS
+            }
+    return found
+
+
+def _forms(value: str) -> set[str]:
+    return {
+        value,
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        quote(value, safe="", errors="replace"),
+    }

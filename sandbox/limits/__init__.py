@@ -1,0 +1,1 @@
+"""Holds a running process tree to its limits: time, memory, processes, disk, GPU memory."""

@@ -1,0 +1,171 @@
+"""Measures what a run holds on the disk: its folder, walked by descriptors, and files that no folder names any more."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sandbox.ground.fault import SandboxFault
+from sandbox.limits import held
+
+BYTES_PER_ENTRY = 4096
+"""What an empty file or folder counts for: a million of them also fill a disk."""
+CLOSED = 1 << 62
+"""What a folder counts for that the run closed to the harness: whatever it holds, it is more than the quota."""
+OPEN_LEVELS = 32
+"""Of how many levels of folders a descriptor is kept; of those above, only which folder they are."""
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
+FREE_FLOOR = 64 << 20
+"""Bytes that must stay free on the device of a run's folder; less where there was little when it began."""
+
+Identity = tuple[int, int]
+
+
+@dataclass
+class Level:
+    """A folder on the way down: its descriptor (None while it is far above), which it is, and the folders in it still to see."""
+
+    descriptor: int | None
+    identity: Identity
+    folders: list[str]
+
+
+@dataclass
+class Disk:
+    """What the run in `scratch` with the processes `members` holds on that device, against `limit` bytes."""
+
+    scratch: str
+    limit: int
+    members: Callable[[], list[int]]
+    last: int = 0
+    queues: held.Queues = field(default_factory=held.Queues)
+
+    def __post_init__(self) -> None:
+        self.device = os.stat(self.scratch).st_dev  # noqa: PTH116
+        self.used_at_start = self.used_at_last = self._used()
+        self.floor = min(FREE_FLOOR, self._free() // 4)
+
+    def read(self) -> int:
+        """Return the bytes that the run holds; what it hides in sockets counts as all that the device has grown by."""
+        self.used_at_last = self._used()
+        pids = self.members()
+        files = held.unlinked_files(pids, self.scratch)
+        self.last = folder_use(self.scratch, self.limit)
+        self.last += sum(size for (device, _), size in files.items() if device == self.device)
+        if self.queues.hide(pids):
+            self.last = max(self.last, self.used_at_last - self.used_at_start)
+        return self.last
+
+    def urgent(self) -> bool:
+        """Return whether the device has grown so much since the last look that the run may have passed its limit."""
+        return self._used() - self.used_at_last > max(self.limit - self.last, self.limit // 8)
+
+    def check_floor(self) -> None:
+        """Raise SandboxFault where the device is nearly full: the last resort against what is not seen."""
+        if self._free() < self.floor:
+            raise SandboxFault(
+                f"no space left on the disk of {self.scratch}: {self._free() >> 20} MiB", "df -h ."
+            )
+
+    def _used(self) -> int:
+        status = os.statvfs(self._mounted)
+        return (status.f_blocks - status.f_bfree) * status.f_frsize
+
+    def _free(self) -> int:
+        status = os.statvfs(self._mounted)
+        return status.f_bavail * status.f_frsize
+
+    @property
+    def _mounted(self) -> str:
+        """The folder, or the one above it where a run without walls has removed it."""
+        return self.scratch if os.path.isdir(self.scratch) else os.path.dirname(self.scratch)  # noqa: PTH112, PTH120
+
+
+def folder_use(top: str, enough: int) -> int:
+    """Return the bytes allocated beneath `top`, with a floor for each entry; no more is looked at once it is beyond `enough`.
+
+    A path is never built, so that no depth hides anything; no link is followed; a file with several names counts once. CLOSED
+    where something cannot be looked at, or was moved from far below while it was counted. SandboxFault where the disk fails.
+    """
+    count = _Count(enough)
+    levels: list[Level] = []
+    try:
+        _enter(top, levels, count)
+        while levels and count.total <= enough:
+            if levels[-1].folders:
+                _enter(levels[-1].folders.pop(), levels, count)
+            else:
+                _leave(levels)
+    except PermissionError:
+        return CLOSED
+    except OSError as error:
+        raise SandboxFault(f"cannot measure what a run holds in {top}: {error.strerror}") from error
+    finally:
+        for level in levels:
+            if level.descriptor is not None:
+                os.close(level.descriptor)
+    return count.total
+
+
+@dataclass
+class _Count:
+    enough: int
+    total: int = 0
+    linked: set[Identity] = field(default_factory=set)
+
+    def add(self, status: os.stat_result) -> None:
+        identity = status.st_dev, status.st_ino
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            if identity in self.linked:
+                return
+            self.linked.add(identity)
+        self.total += max(status.st_blocks * 512, BYTES_PER_ENTRY)
+
+
+def _enter(name: str, levels: list[Level], count: _Count) -> None:
+    """Count what lies in the folder `name` of the last level, and make it the last one; nothing where it has gone."""
+    try:
+        descriptor = os.open(name, FOLDER, dir_fd=levels[-1].descriptor if levels else None)
+    except OSError as error:
+        if error.errno in GONE:
+            return
+        raise
+    status = os.fstat(descriptor)
+    levels.append(Level(descriptor, (status.st_dev, status.st_ino), []))
+    if len(levels) > OPEN_LEVELS:
+        far = levels[-OPEN_LEVELS - 1]
+        if far.descriptor is not None:
+            os.close(far.descriptor)
+            far.descriptor = None
+    _count_entries(levels[-1], count)
+
+
+def _count_entries(level: Level, count: _Count) -> None:
+    assert level.descriptor is not None
+    with os.scandir(level.descriptor) as listing:
+        for entry in listing:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            count.add(status)
+            if stat.S_ISDIR(status.st_mode):
+                level.folders.append(entry.name)
+            if count.total > count.enough:
+                return
+
+
+def _leave(levels: list[Level]) -> None:
+    """Go back to the level above; PermissionError where the folder is no longer in the one that it was found in."""
+    done = levels.pop()
+    assert done.descriptor is not None
+    try:
+        if levels and levels[-1].descriptor is None:
+            levels[-1].descriptor = os.open("..", FOLDER, dir_fd=done.descriptor)
+            status = os.fstat(levels[-1].descriptor)
+            if (status.st_dev, status.st_ino) != levels[-1].identity:
+                raise PermissionError(errno.EACCES, "a folder was moved while it was counted")
+    finally:
+        os.close(done.descriptor)

@@ -1,0 +1,1 @@
+"""The hostile suite, and what each tier promises."""

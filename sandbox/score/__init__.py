@@ -1,0 +1,1 @@
+"""Scores a training: its weights, or the summary that it printed."""

@@ -1,0 +1,109 @@
+"""What a training prints: progress lines on the way, and a `---` summary at the end. Untrusted text, parsed with caution."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.ground.redaction import redacted
+from sandbox.ground.text import read_end
+
+Point = tuple[float, float]
+"""(fraction of the budget in 0..1, training loss)."""
+Value = bool | int | float | str
+
+MAX_POINTS = 20
+MAX_FACTS = 32
+SUMMARY_BYTES = 64 * 1024
+CHUNK_BYTES = 1 << 20
+# More points than this are thinned while a log is read: a forged one could hold millions.
+MANY_POINTS = 10_000
+
+# `step 00953 (31.2%) | loss: 2.345678 | …`, with bounded repeats so that no text takes long to refuse.
+_PROGRESS = re.compile(
+    r"step {1,4}\d{1,12} {1,4}\((\d{1,3}(?:\.\d{1,6})?)%\) {0,4}\| {0,4}loss: {0,4}(\d{1,9}(?:\.\d{1,12})?)",
+    re.ASCII,
+)
+_FACT = re.compile(
+    r"([A-Za-z][A-Za-z0-9_]{0,39}):[ \t]{1,40}([A-Za-z0-9_.+\-]{1,40})[ \t]{0,40}", re.ASCII
+)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_FLOAT = re.compile(
+    r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?|[+-]?(?:nan|inf|infinity)",
+    re.IGNORECASE,
+)
+
+
+def parse_progress(text: str) -> tuple[Point, ...]:
+    """The points that `text` shows, fractions rising."""
+    points: list[Point] = []
+    for match in _PROGRESS.finditer(text):
+        fraction, loss = round(float(match[1]) / 100, 8), float(match[2])
+        if fraction <= 1 and (not points or fraction > points[-1][0]):
+            points.append((fraction, loss))
+    return tuple(points)
+
+
+def read_curve(log: Path) -> tuple[Point, ...]:
+    """At most 20 points of a whole log, read in pieces: a log may be hundreds of megabytes."""
+    points: list[Point] = []
+    unfinished = b""
+    try:
+        with log.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                text = unfinished + chunk
+                end = (
+                    max(text.rfind(b"\n"), text.rfind(b"\r"), 0)
+                    if len(chunk) == CHUNK_BYTES
+                    else len(text)
+                )
+                unfinished = text[end:] if len(text) - end < CHUNK_BYTES else b""
+                last = points[-1][0] if points else -1.0
+                points += [
+                    point
+                    for point in parse_progress(text[:end].decode("utf-8", "replace"))
+                    if point[0] > last
+                ]
+                points = points if len(points) < MANY_POINTS else points[::2]
+    except FileNotFoundError:
+        return ()
+    return thin_curve(points)
+
+
+def thin_curve(points: Sequence[Point]) -> tuple[Point, ...]:
+    """At most 20 of the points, evenly spread, the first and the last among them."""
+    if len(points) <= MAX_POINTS:
+        return tuple(points)
+    step = (len(points) - 1) / (MAX_POINTS - 1)
+    return tuple(points[round(i * step)] for i in range(MAX_POINTS))
+
+
+def parse_summary(text: str) -> dict[str, Value]:
+    """The `key: value` lines behind the last line that reads `---`: at most 32 finite numbers and short words."""
+    lines = redacted(text).replace("\r\n", "\n").split("\n")
+    starts = [i for i, line in enumerate(lines) if line.rpartition("\r")[2].strip() == "---"]
+    facts: dict[str, Value] = {}
+    for line in lines[starts[-1] + 1 :] if starts else []:
+        match = _FACT.fullmatch(line)
+        if not match:
+            continue
+        facts.pop(match[1], None)  # the last word counts, also where it is NaN
+        value = _value(match[2])
+        if value is not None and len(facts) < MAX_FACTS:
+            facts[match[1]] = value
+    return facts
+
+
+def read_summary(log: Path) -> dict[str, Value]:
+    """The summary at the end of a log."""
+    return parse_summary(read_end(log, SUMMARY_BYTES))
+
+
+def _value(text: str) -> int | float | str | None:
+    """A number, or a short word; None for a number that is none (NaN, infinity)."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if not _FLOAT.fullmatch(text):
+        return text
+    number = float(text)
+    return number if math.isfinite(number) else None

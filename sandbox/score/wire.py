@@ -1,0 +1,87 @@
+"""Requests to a scorer and its answers, checked: the harness's end of the protocol that sandbox/score/scorer.py describes."""
+
+import math
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.score.scorer import ERRORS, FAILURE, REQUEST, STAGES
+
+Tokens = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+CHUNK_BYTES = 1 << 20
+
+
+class Invalid(Exception):
+    """The model's answers cannot be scored; the message says why, in the harness's own words."""
+
+
+class Ended(Invalid):
+    """The model's process ended in the middle, without a report."""
+
+    def __init__(self) -> None:
+        super().__init__("the model's process ended while it was scored")
+
+
+class Failed(Invalid):
+    """The model's process reported an error. stage, error: indices in STAGES and ERRORS; line: of train.py, 0 for none."""
+
+    def __init__(self, stage: int, error: int, line: int) -> None:
+        super().__init__(stage, error, line)
+        self.stage = stage
+        self.error = error
+        self.line = line
+
+    def told(self, lines: int) -> str:
+        """The failure in one line, where train.py has so many lines; a number that is no line of it is left out."""
+        if ERRORS[self.error] == "a wrong shape":
+            return "scoring failed: model(tokens) did not return logits of the shape [rows, columns, vocabulary]"
+        where = f" in train.py, line {self.line}" if 1 <= self.line <= lines else ""
+        return f"scoring failed in {STAGES[self.stage]}: {ERRORS[self.error]}{where}"
+
+
+def send(stdin: BinaryIO, tokens: Tokens, positions: Rows | None = None) -> None:
+    """Ask for the logits of `tokens` [rows, columns]: all of them, or those at one position of each row."""
+    whole = positions is None
+    data = REQUEST.pack(*tokens.shape, whole) + tokens.astype("<i4").tobytes()
+    if positions is not None:
+        data += positions.astype("<i4").tobytes()
+    try:
+        stdin.write(data)
+        stdin.flush()
+    except BrokenPipeError:
+        pass  # what it has reported before it ended can still be read
+
+
+def receive(stdout: BinaryIO, shape: tuple[int, ...]) -> Floats:
+    """Logits of `shape`, or Failed as the process reports, or Ended where it says nothing more."""
+    if _exactly(stdout, 1) != b"\0":
+        stage, error, line = FAILURE.unpack(_exactly(stdout, FAILURE.size))
+        raise Failed(stage % len(STAGES), error % len(ERRORS), line)
+    data = _exactly(stdout, 2 * math.prod(shape))
+    return np.frombuffer(data, dtype="<f2").reshape(shape).astype(np.float32)
+
+
+def _exactly(stdout: BinaryIO, size: int) -> bytearray:
+    data = bytearray(size)
+    missing = memoryview(data)
+    while missing:
+        piece = stdout.read(min(len(missing), CHUNK_BYTES))
+        if not piece:
+            raise Ended
+        missing[: len(piece)] = piece
+        missing = missing[len(piece) :]
+    return data
+
+
+def log_probabilities(logits: Floats, targets: Tokens) -> Floats:
+    """Natural logarithm of the probability of each target [...] in logits [..., V]; normalised here. Overwrites logits."""
+    if not np.isfinite(logits).all():
+        raise Invalid("the model's logits are not finite")
+    logits -= logits.max(-1, keepdims=True)
+    chosen = np.take_along_axis(logits, targets[..., None].astype(np.int64), axis=-1)[..., 0]
+    result: Floats = chosen - np.log(np.exp(logits, out=logits).sum(-1))
+    return result

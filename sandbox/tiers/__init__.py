@@ -1,0 +1,1 @@
+"""The isolations, one file a tier, and the choice among them."""

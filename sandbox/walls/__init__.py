@@ -1,0 +1,1 @@
+"""Builds the walls around a run: mounts, Landlock, seccomp, and the launcher that applies them."""

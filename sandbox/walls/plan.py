@@ -1,0 +1,208 @@
+"""Turns a RunSpec into the launcher's plan, and keeps the folders and the identity that the run is given for its time."""
+
+import os
+import platform
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox.ground.fault import SandboxFault
+from sandbox.ground.leftovers import remove_tree
+from sandbox.ground.outcome import MIB, RunSpec
+from sandbox.walls import hidden, landlock, mounts, reach, seccomp
+from sandbox.walls.environment import trial_environment
+
+FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
+FIRST_DYNAMIC_UID, DYNAMIC_UIDS = (
+    61184,
+    4096,
+)  # systemd's for services without a user, and the last that most containers map
+NOBODY = 65534
+PRIVATE_TMP_BYTES = 256 * MIB  # /tmp is memory; TMPDIR, on disk, is for more
+DESCRIPTORS = 4096
+
+Walls = Literal["none", "mounts", "paths"]
+"""What stands around a run: nothing; a root of its own, with Landlock and seccomp behind it; or Landlock and seccomp alone."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One run, ready for a back end: its private folder, environment, binds and tmpfs mounts, and the launcher's plan."""
+
+    private: str
+    environment: dict[str, str]
+    identity: tuple[int, int] | None
+    binds: tuple[mounts.Bind, ...]
+    tmpfs: tuple[tuple[str, int, int | None], ...]
+    """(path, mode, bytes or None for the kernel's own default)"""
+    plan: dict[str, Any]
+
+
+@contextmanager
+def prepare(
+    spec: RunSpec, *, walls: Walls, interpreters: tuple[str, ...] = ()
+) -> Iterator[Prepared]:
+    """Make the run's private folder inside scratch, yield the plan, and remove the folder when the run is over.
+
+    As root an isolated run gets a uid of its own, which scratch is given to; folder is made readable for it.
+    SandboxFault where a path of the spec does not exist or cannot be read by that uid.
+    """
+    private = _private_folder(spec)
+    try:
+        identity = trial_identity() if walls != "none" and os.geteuid() == 0 else None
+        if identity:
+            _hand_over(spec, identity[0])
+        environment = trial_environment(spec, private)
+        try:
+            binds = _binds(spec, interpreters) if walls != "none" else ()
+        except FileNotFoundError as error:
+            raise SandboxFault(
+                f"cannot mount {error.filename}: there is no such file or folder"
+            ) from error
+        if walls == "paths":
+            reach.check_paths(binds, identity)
+            reach.check_shared(binds, identity)
+            reach.check_sockets(identity)
+        shared = spec.limits.memory_bytes
+        tmpfs = (
+            ("/tmp", 0o1777, min(PRIVATE_TMP_BYTES, shared or PRIVATE_TMP_BYTES)),
+            ("/dev/shm", 0o1777, shared),
+        )
+        plan = _plan(spec, environment, binds, tmpfs, identity, walls)
+        yield Prepared(private, environment, identity, binds, tmpfs, plan)
+    finally:
+        remove_tree(Path(private))
+
+
+def _binds(spec: RunSpec, interpreters: tuple[str, ...]) -> tuple[mounts.Bind, ...]:
+    shown = mounts.binds(spec, interpreters)
+    return mounts.layers(shown, hidden.masks(shown, hidden.locations(spec)))
+
+
+def trial_identity() -> tuple[int, int]:
+    """A uid and gid that no user and no other run on this machine has; nobody's where a container maps too few."""
+    for first, count in ((FIRST_FREE_UID, 1 << 24), (FIRST_DYNAMIC_UID, DYNAMIC_UIDS)):
+        own = first + int.from_bytes(os.urandom(4), "little") % count
+        if _mapped(own) and (count > DYNAMIC_UIDS or own not in reach.uids_at_work()):
+            return own, own
+    return NOBODY, NOBODY
+
+
+def _mapped(uid: int) -> bool:
+    for line in Path("/proc/self/uid_map").read_text().splitlines():
+        first, _, count = (int(word) for word in line.split())
+        if first <= uid < first + count:
+            return True
+    return False
+
+
+def _private_folder(spec: RunSpec) -> str:
+    try:
+        private = Path(tempfile.mkdtemp(prefix=".private-", dir=spec.scratch))
+    except OSError as error:
+        raise SandboxFault(
+            f"cannot write the scratch folder {spec.scratch}: {error.strerror}"
+        ) from error
+    return str(private)
+
+
+def _hand_over(spec: RunSpec, uid: int) -> None:
+    """Give scratch to the run's uid. Nothing of an earlier run is alive to swap a link in, and links are not followed."""
+    for parent, folders, files in os.walk(spec.scratch):
+        os.chown(parent, uid, uid, follow_symlinks=False)
+        for name in (*folders, *files):
+            os.chown(os.path.join(parent, name), uid, uid, follow_symlinks=False)  # noqa: PTH118
+    folder = Path(spec.folder)
+    if folder.stat().st_mode & 0o005 != 0o005:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    for path in spec.read_only:
+        if not Path(path).exists():
+            continue  # told with its own message when it is mounted
+        need = 0o005 if Path(path).is_dir() else 0o004
+        if Path(path).stat().st_mode & need != need:
+            raise SandboxFault(
+                f"{path} is not readable for the unprivileged run", f"chmod -R o+rX {path}"
+            )
+
+
+def _plan(
+    spec: RunSpec,
+    environment: dict[str, str],
+    binds: tuple[mounts.Bind, ...],
+    tmpfs: tuple[tuple[str, int, int | None], ...],
+    identity: tuple[int, int] | None,
+    walls: Walls,
+) -> dict[str, Any]:
+    """The launcher's plan; back ends change `supervise` and `new_user`, the start adds `status` and `join`."""
+    isolate = walls != "none"
+    same_user = walls == "paths" and identity is None
+    return {
+        "supervise": "",  # or "namespace"; "first", of a namespace that is there; or "subreaper"
+        "new_user": False,
+        "network": spec.network,
+        "score_for_killing": Path("/proc/self/oom_score_adj").exists(),
+        "harden": isolate,
+        "become": identity,
+        "cpus": list(spec.cpus) if hasattr(os, "sched_setaffinity") else [],
+        "limits": _resource_limits(
+            spec, isolate=isolate, others=reach.tasks_of(os.geteuid()) if same_user else 0
+        ),
+        "landlock": _landlock(spec, binds, walls),
+        "filter": seccomp.assemble(platform.machine(), same_user, spec.network) if isolate else b"",
+        "binds": [(b.source, b.target, b.kind) for b in binds],
+        "tmpfs": list(tmpfs),
+        "links": list(mounts.links()) if isolate else [],
+        "argv": list(spec.argv),
+        "environment": environment,
+        "folder": spec.folder,
+    }
+
+
+def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> dict[str, Any] | None:
+    """The second wall behind the mounts, or (paths) the only one; None without Landlock."""
+    if walls == "none":
+        return None
+    proc = ["/proc/self"] if spec.gpus else []  # CUDA names its threads there
+    devices = [bind.target for bind in binds if bind.kind == "dev"]
+    if walls == "mounts":
+        writable = [spec.scratch, "/tmp", "/dev/shm", *proc]
+        return landlock.rules(
+            landlock.abi(), readable=["/"], writable=writable, devices=devices, network=spec.network
+        )
+    places = hidden.locations(spec)
+    granted = [
+        grant
+        for bind in binds
+        if bind.kind == "ro"
+        for grant in hidden.visible(bind.source, places)
+    ]
+    readable = [*(path for path, whole in granted if whole), "/proc"]
+    listed = [path for path, whole in granted if not whole]
+    writable = [spec.scratch, *proc]
+    return landlock.rules(
+        landlock.abi(),
+        readable=readable,
+        writable=writable,
+        devices=devices,
+        unlisted=["/dev/shm"],
+        listed=listed,
+        network=spec.network,
+    )
+
+
+def _resource_limits(spec: RunSpec, *, isolate: bool, others: int) -> list[tuple[int, int]]:
+    """rlimits: no core, no file beyond the quota, a bounded number of descriptors and, where it isolates, of processes.
+
+    RLIMIT_CORE 1, unlike 0, also keeps the kernel from handing a core to a program. RLIMIT_AS is left alone: CUDA reserves huge
+    virtual ranges. RLIMIT_NPROC counts all threads of a uid: `others` are those that a run shares its uid with.
+    """
+    limits = [
+        (resource.RLIMIT_CORE, 1),
+        (resource.RLIMIT_FSIZE, spec.limits.disk_bytes),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+    ]
+    return [*limits, (resource.RLIMIT_NPROC, spec.limits.processes + others)] if isolate else limits

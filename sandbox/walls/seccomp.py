@@ -1,0 +1,211 @@
+"""The system-call filter: assembled by hand into classic BPF for x86_64 and aarch64, installed by the launcher.
+
+It lists what a training never needs and an attacker does; namespaces and Landlock hold the rest. Denied calls answer EPERM,
+sockets other than AF_UNIX (which DataLoader workers need) EAFNOSUPPORT, sched_setaffinity does nothing and says that it worked
+(libraries pin their threads and go on; a run has the cores that it was given), clone3 and calls newer than this list ENOSYS, so
+that libraries take their fallback; a prior architecture's entry point (int 0x80 on x86_64) kills the process.
+"""
+
+import errno
+import functools
+import struct
+
+AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+LAST_KNOWN_CALL = 469  # file_setattr, Linux 6.17; the x32 entry points of x86_64 lie above it, too
+
+DENIED = {  # name: (x86_64, aarch64), None where the call does not exist
+    # other processes and the kernel's insides
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "kcmp": (312, 272),
+    "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440),
+    "perf_event_open": (298, 241),
+    "bpf": (321, 280),
+    "userfaultfd": (323, 282),
+    "syslog": (103, 116),
+    "lookup_dcookie": (212, 18),
+    # keys
+    "keyctl": (250, 219),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    # mounts and namespaces
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
+    "open_tree_attr": (467, 467),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "setns": (308, 268),
+    "unshare": (272, 97),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "acct": (163, 89),
+    # a second way to make every other call
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    # the machine
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "reboot": (169, 142),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266),
+    "adjtimex": (159, 171),
+    "vhangup": (153, 58),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "modify_ldt": (154, None),
+    "uselib": (134, None),
+    "nfsservctl": (180, 42),
+    "_sysctl": (156, None),
+    "sysfs": (139, None),
+    "ustat": (136, None),
+    # memory that no meter sees, and System V's objects, which outlive their makers
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    # the share of the machine
+    "ioprio_set": (251, 30),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+}
+CHANGES_ATTRIBUTES = {
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+}
+"""What Landlock leaves to the owner of a file, wherever the file lies."""
+CLONE, CLONE3, SOCKET, SOCKETPAIR, IOCTL = (56, 220), (435, 435), (41, 198), (53, 199), (16, 29)
+PRLIMIT, SETAFFINITY, SETPRIORITY = (302, 261), (203, 122), (141, 140)
+
+NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
+AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
+TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into the terminal that the harness was started from
+
+ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+SUCCESS = 0
+LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+CALL_NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets into struct seccomp_data
+
+
+@functools.cache
+def assemble(machine: str, same_user: bool = False, network: bool = False) -> bytes:
+    """The filter for `machine` (as os.uname names it), eight bytes an instruction; KeyError for an unknown machine.
+
+    same_user: the command has the uid of the user and sees their processes and files. What the kernel lets it do to those by
+    that uid is denied; changing a file's attributes does nothing and says so to nobody, for compilers do it to their own output.
+    network: sockets of the internet's two families may be made, too.
+    """
+    column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
+    code = [
+        _instruction(LOAD, ARCHITECTURE),
+        _instruction(JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0),
+        _instruction(RETURN, KILL_PROCESS),
+        _instruction(LOAD, CALL_NUMBER),
+        *_when(JUMP_GREATER, LAST_KNOWN_CALL, errno.ENOSYS),
+        *_when(JUMP_EQUAL, CLONE3[column], errno.ENOSYS),
+    ]
+    for numbers in DENIED.values():
+        number = numbers[column]
+        if number is not None:
+            code += _when(JUMP_EQUAL, number, errno.EPERM)
+    code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
+    if same_user:
+        code += _against_the_same_user(column)
+    families = (AF_UNIX, AF_INET, AF_INET6) if network else (AF_UNIX,)
+    code += _on_argument(SOCKET[column], 0, _only(families, errno.EAFNOSUPPORT))
+    code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
+    code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
+    typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
+    code += _on_argument(IOCTL[column], 1, typing)
+    return b"".join([*code, _instruction(RETURN, ALLOW)])
+
+
+def _against_the_same_user(column: int) -> list[bytes]:
+    code = []
+    for numbers in CHANGES_ATTRIBUTES.values():
+        number = numbers[column]
+        if number is not None:
+            code += _when(JUMP_EQUAL, number, SUCCESS)
+    only_itself = [_instruction(JUMP_EQUAL, 0, 1, 0), _fail(errno.EPERM)]
+    code += _on_argument(PRLIMIT[column], 0, only_itself)
+    other_kind = [*only_itself, _instruction(LOAD, ARGUMENTS + 8), *only_itself]
+    return [*code, *_on_argument(SETPRIORITY[column], 0, other_kind)]
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
+
+
+def _fail(number: int) -> bytes:
+    return _instruction(RETURN, ERRNO | number)
+
+
+def _when(jump: int, value: int, number: int) -> list[bytes]:
+    """Fail with `number` where the loaded word compares, else go on."""
+    return [_instruction(jump, value, 0, 1), _fail(number)]
+
+
+def _only(values: tuple[int, ...], number: int) -> list[bytes]:
+    """Fail with `number` unless the loaded word is one of `values`."""
+    left = range(len(values), 0, -1)
+    jumps = [
+        _instruction(JUMP_EQUAL, value, behind, 0)
+        for value, behind in zip(values, left, strict=True)
+    ]
+    return [*jumps, _fail(number)]
+
+
+def _on_argument(call: int, index: int, checks: list[bytes]) -> list[bytes]:
+    """For `call`, load the low word of argument `index` (both machines are little-endian), run `checks`, then allow."""
+    body = [_instruction(LOAD, ARGUMENTS + 8 * index), *checks, _instruction(RETURN, ALLOW)]
+    return [_instruction(JUMP_EQUAL, call, 0, len(body)), *body]

@@ -1,0 +1,258 @@
+"""Nights of any length to make pages of: plausible scores, every kind of verdict, curves, diffs, and hostile text."""
+
+import math
+import random
+from datetime import UTC, datetime, timedelta
+
+from agent.dashboard.view import View
+from agent.project.settings import RunSettings
+from agent.records.edits import SetConstant
+from agent.records.proposals import Proposal, Provenance, Value
+from agent.records.results import KEPT, Attempt, Change, Result, Score, Trial
+from sandbox.ground.budget import Budget
+
+# Each of these would do something if it were believed: run, load, close a tag or a script, move a cursor, turn the text around.
+HOSTILE = (
+    "<script>window.pwned=1</script>",
+    "</script><script>window.pwned=1</script>",
+    "<!--<script>",
+    "<img src=x onerror=window.pwned=1>",
+    '" onmouseover="window.pwned=1" x="',
+    "javascript:window.pwned=1",
+    "{{ 7*7 }}{% include 'base.html' %}",
+    "</textarea></style></title></svg><svg onload=window.pwned=1>",
+    "]]></text><a href=javascript:window.pwned=1>x</a>",
+    "\u202eesrever \u2066 \x1b[31mred\x1b[0m \x00\x07",
+    "![x](javascript:window.pwned=1) <b>@everyone</b> [a](http://evil.example) `|` #1",
+)
+IDEAS = (
+    "halve the batch: twice the steps in the same time",
+    "RMSNorm without a weight",
+    "warm down over the last 60 % of the budget",
+    "squared ReLU in the feed-forward",
+    "embedding learning rate 0.6 → 0.8: the table is sparse",
+    "tie no weights",
+    "rotary base 10 000 → 200 000",
+    "a deeper, narrower model of the same size",
+    "gradient clipping at 1.0",
+    "QK norm",
+)
+
+
+def settings(tag: str = "nov24") -> RunSettings:
+    """What the run was asked for."""
+    return RunSettings(
+        tag=tag,
+        method="code",
+        model="opus",
+        budget=Budget(amount=300),
+        seed=0,
+        workers=1,
+        trials=None,
+        hours=8.0,
+        max_cost=None,
+        baseline_repeats=3,
+        data_fingerprint="0f" * 32,
+        start_commit="5e" * 20,
+        score="sealed",
+    )
+
+
+DIFF = """diff --git a/workspace/train.py b/workspace/train.py
+--- a/workspace/train.py
++++ b/workspace/train.py
+@@ -10,5 +10,6 @@ class GPT:
+     def forward(self, x):
+-        return self.head(x)  # NUMBER
++        # Run the model: TEXT
++        return self.head(self.norm(x) * NUMBER)
+ # what follows
+ # stays
+ EMBEDDING_LR = 0.6
+"""
+
+
+def diff(number: int, text: str = "") -> str:
+    """A diff of a train.py, as git prints it."""
+    return DIFF.replace("NUMBER", str(number)).replace("TEXT", text)
+
+
+def trial(
+    number: int,
+    status: str,
+    value: float | None,
+    delta: float | None,
+    hypothesis: str,
+    **fields: object,
+) -> Trial:
+    """One entry of the ledger, five minutes after the one before."""
+    lr = round(0.6 * math.exp(0.3 * math.sin(number)), 4)
+    words = ("SSSL", "LLLL")[number % 2]
+    at = datetime(2026, 11, 24, 1, 0, tzinfo=UTC) + timedelta(minutes=5 * number)
+    return Trial.model_validate(
+        {
+            "number": number,
+            "status": status,
+            "reason": f"said of {status}",
+            "result": None if status == "refused" else result(number, status, value),
+            "delta": delta,
+            "proposal": proposal(hypothesis, lr),
+            "changes": (Change(name="EMBEDDING_LR", before=0.6, after=lr),),
+            "configuration": {"EMBEDDING_LR": lr, "DEPTH": 4 + number % 5, "WINDOW_PATTERN": words},
+            "attempt": f"{number + 1:040x}",
+            "verdict": f"{number + 5000:040x}",
+            "at": at.isoformat(),
+        }
+        | fields
+    )
+
+
+def proposal(hypothesis: str, lr: float) -> Proposal:
+    """A model's proposal."""
+    by = Provenance(
+        method="code",
+        origin="llm",
+        model="opus",
+        input_tokens=21_000,
+        output_tokens=900,
+        cost=0.06,
+        seconds=14.0,
+    )
+    edits = (SetConstant(name="EMBEDDING_LR", value=str(lr)),)
+    return Proposal(
+        hypothesis=hypothesis,
+        rationale="It should be better because of this.\n\nAnd of that.",
+        edits=edits,
+        by=by,
+    )
+
+
+def result(number: int, status: str, value: float | None) -> Result:
+    """A measurement; the baseline's has three seeds."""
+    offsets = () if value is None else (-1, 0, 1) if number == 0 else (0,)
+    scores = tuple(
+        Score(value=(value or 0) + 0.0004 * offset, seed=offset + 1, kind="sealed")
+        for offset in offsets
+    )
+    end, points = (value or 1.2) * 2.1, 20 if value is not None else 7
+    curve = tuple((i / 20, end + 4 * math.exp(-i / 3)) for i in range(1, points + 1))
+    return Result.model_validate(
+        {
+            "status": "scored" if scores else status,
+            "scores": scores,
+            "curve": curve,
+            "seconds": 301.4,
+            "score_seconds": 9.1,
+            "peak_memory_mb": 7800.0 + number % 90,
+            "parameters": 26_000_000,
+            "facts": {"num_steps": 900 + number % 50},
+            "tier": "A",
+            "detail": "" if scores else "RuntimeError: shapes (64, 512) and (512, 64)",
+        }
+    )
+
+
+def night(length: int, seed: int = 0) -> View:
+    """`length` trials: a baseline, now and then a keep, many discards, some failures and refusals."""
+    dice, best, trials = random.Random(seed), 0.9979, []
+    for number in range(length):
+        idea = IDEAS[number % len(IDEAS)]
+        kind = dice.random()
+        if number == 0:
+            trials.append(trial(0, "baseline", best, None, "train.py as it is"))
+        elif kind < 0.08:
+            status = ("crash", "oom", "timeout", "invalid", "refused")[number % 5]
+            trials.append(trial(number, status, None, None, idea))
+        elif kind < 0.08 + 2 / (2 + number**0.7):
+            gain = 0.001 + 0.02 * dice.random() / (1 + number / 20)
+            best -= gain
+            trials.append(trial(number, "keep", best, -gain, idea))
+        else:
+            worse = abs(dice.gauss(0.004, 0.006))
+            trials.append(trial(number, "discard", best + worse, worse, idea))
+    return View("autoresearch/nov24", settings(), tuple(trials))
+
+
+MACHINE = "3f9a01c2 NVIDIA H100"
+
+
+def busy(length: int = 40) -> View:
+    """A night of several methods and two workers: code that gains a constant halfway, mends, late trials tried again, a flight.
+
+    Trial 12 was proposed on the state before the one that was the tip at its verdict, and 14 tries it again; 21 mends 20.
+    """
+    view, made, kept = night(length), list[Trial](), list[int]()
+    for one in view.trials:
+        method = ("code", "trust", "llm-hps")[one.number % 3]
+        by = {
+            "method": method,
+            "model": None if method == "trust" else "opus",
+            "repairs": 20 if one.number == 21 else None,
+            "replays": 12 if one.number == 14 else None,
+            "calls": 1,
+        }
+        by |= {} if one.number else {"method": "baseline", "origin": "baseline", "model": None}
+        provenance = one.proposal.by.model_copy(update=by)
+        new: dict[str, Value] = (
+            {"PAIRS": 2 ** (one.number % 4)} if one.number >= length // 2 else {}
+        )
+        against = (
+            None
+            if one.status in ("baseline", "refused")
+            else kept[-2]
+            if one.number == 12
+            else kept[-1]
+        )
+        measured = one.result and one.result.model_copy(
+            update={
+                "scores": tuple(
+                    score.model_copy(update={"machine": MACHINE}) for score in one.result.scores
+                )
+            }
+        )
+        proposed = one.proposal.model_copy(update={"by": provenance})
+        made.append(
+            one.model_copy(
+                update={
+                    "against": against,
+                    "result": measured,
+                    "proposal": proposed,
+                    "configuration": one.configuration | new,
+                }
+            )
+        )
+        kept += [one.number] if one.status in KEPT else []
+    flying = Attempt(number=length, commit="c", parent=made[-1].verdict, proposal=made[-1].proposal)
+    return View(view.branch, view.run, tuple(made), (flying,), 4711)
+
+
+def hostile() -> View:
+    """A night in which every word that a model or a training can choose is an attack."""
+    baseline = trial(0, "baseline", 1.0, None, "train.py as it is")
+    trials = [baseline]
+    for number, text in enumerate(HOSTILE, 1):
+        by = Provenance(method=text, origin="llm", model=text)
+        claim = Proposal(
+            hypothesis=text, rationale=text, edits=(SetConstant(name=text, value=text),), by=by
+        )
+        status = ("keep", "crash", "refused", "discard")[number % 4]
+        value = {"keep": 1.0 - number / 100, "discard": 1.2}.get(status)
+        one = trial(
+            number,
+            status,
+            value,
+            value and value - 1,
+            text,
+            proposal=claim,
+            reason=text,
+            at="",
+            changes=(Change(name=text, before=text, after=None),),
+            configuration={text: text, "LR": number},
+        )
+        assert one.result or status == "refused"
+        if one.result:
+            said = {"facts": {text: text}, "tier": text, "detail": text}
+            one = one.model_copy(update={"result": one.result.model_copy(update=said)})
+        trials.append(one)
+    flying = Attempt(number=len(trials), commit="c", parent="p", proposal=trials[1].proposal)
+    return View("autoresearch/nov24", settings(), tuple(trials), (flying,), 4711)

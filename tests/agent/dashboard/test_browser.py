@@ -1,0 +1,245 @@
+"""The report in a real browser: read, clicked, typed at, printed, squeezed, attacked, and checked for accessibility."""
+
+import json
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from agent.dashboard.render import report
+from agent.dashboard.view import View
+from tests.agent.dashboard.nights import busy, diff, hostile, night
+
+WIDE, PHONE = 1280, 360
+
+
+def look_at(tab: Page, folder: Path, view: View, where: str = "") -> None:
+    """Open the report on `view`."""
+    file = folder / "report.html"
+    if not file.exists():
+        file.write_text(
+            report(
+                view,
+                {one.number: diff(one.number, one.proposal.hypothesis) for one in view.trials},
+            )
+        )
+    tab.goto(f"file://{file}{where}")
+
+
+def violations(tab: Page) -> list[str]:
+    """What axe-core finds wrong."""
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in Axe().run(tab).response["violations"]
+    ]
+
+
+def numbers(tab: Page) -> list[int]:
+    """The trials that the table shows, from top to bottom."""
+    rows = tab.locator("#trials tbody tr:not([hidden])")
+    return [
+        int(number) for number in rows.evaluate_all("rows => rows.map((row) => row.dataset.number)")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("length", "width", "scheme"),
+    [(0, WIDE, "light"), (1, PHONE, "dark"), (12, WIDE, "dark"), (12, PHONE, "light")],
+)
+def test_a_report_is_accessible_and_fits(
+    tab: Page, tmp_path: Path, length: int, width: int, scheme: str
+) -> None:
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    tab.set_viewport_size({"width": width, "height": 800})
+    look_at(tab, tmp_path, night(length), "#trial=4" if length > 4 else "")
+    assert violations(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    if length > 4:
+        expect(tab.locator("#panel h2")).to_contain_text("#4")
+
+
+def test_hostile_text_does_nothing(tab: Page, tmp_path: Path) -> None:
+    view = hostile()
+    look_at(tab, tmp_path, view)
+    for one in view.trials:
+        tab.locator(f'#trials [data-trial="{one.number}"]').click()
+        expect(tab.locator("#content h2")).to_contain_text(f"#{one.number}")
+        tab.locator("#content *").last.dispatch_event("mouseover")
+    assert tab.evaluate("window.pwned") is None
+    assert (
+        tab.locator(
+            "img, iframe, #content script, [onerror], [onmouseover], a[href^=javascript]"
+        ).count()
+        == 0
+    )
+    assert violations(tab) == []
+
+
+def test_a_trial_is_opened_closed_and_named_by_the_url(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, night(30))
+    tab.locator("#trials tbody tr").nth(3).locator("td").nth(1).click()
+    expect(tab.locator("#panel")).to_be_visible()
+    assert tab.url.endswith("#trial=3")
+    expect(tab.locator("#panel .diff .add").first).to_be_visible()
+    tab.locator(".staircase [data-trial='5']").dispatch_event("click")
+    expect(tab.locator("#panel h2")).to_contain_text("#5")
+    tab.go_back()
+    expect(tab.locator("#panel h2")).to_contain_text("#3")
+    tab.locator("#close").click()
+    expect(tab.locator("#panel")).to_be_hidden()
+    assert "#" not in tab.url
+
+
+def test_the_keyboard_is_enough(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, night(30))
+    for key, title in (("j", "#0"), ("j", "#1"), ("j", "#2"), ("k", "#1")):
+        tab.keyboard.press(key)
+        expect(tab.locator("#panel h2")).to_contain_text(title)
+    tab.keyboard.press("Escape")
+    expect(tab.locator("#panel")).to_be_hidden()
+    tab.keyboard.press("/")
+    tab.keyboard.type("gradient clipping")
+    expect(tab.locator("#shown")).to_have_text("3 of 30 trials")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("j")
+    expect(tab.locator("#panel h2")).to_contain_text("#8")
+    tab.keyboard.press("j")
+    expect(tab.locator("#panel h2")).to_contain_text("#18")
+
+
+def test_the_table_sorts_with_what_has_no_value_last(tab: Page, tmp_path: Path) -> None:
+    view = night(60)
+    look_at(tab, tmp_path, view)
+    by_value = [
+        one.number
+        for one in sorted(
+            (t for t in view.trials if t.value is not None), key=lambda t: t.value or 0
+        )
+    ]
+    without = [one.number for one in view.trials if one.value is None]
+    for arrow, expected in (("ascending", by_value), ("descending", by_value[::-1])):
+        tab.get_by_role("button", name="val_bpb").click()
+        expect(tab.locator("th.c-value")).to_have_attribute("aria-sort", arrow)
+        assert numbers(tab) == expected + (numbers(tab)[-len(without) :] if without else [])
+        assert set(numbers(tab)[len(by_value) :]) == set(without)
+    assert "sort=-value" in tab.url
+
+
+def test_the_table_filters_and_a_link_shows_the_same(tab: Page, tmp_path: Path) -> None:
+    view = night(60)
+    look_at(tab, tmp_path, view)
+    tab.get_by_label("discard").uncheck()
+    kept = [one.number for one in view.trials if one.status != "discard"]
+    assert numbers(tab) == kept
+    look_at(tab, tmp_path, view, "#status=keep&q=norm&sort=-delta&trial=2")
+    tab.reload()
+    expect(tab.get_by_label("discard")).not_to_be_checked()
+    expect(tab.get_by_role("searchbox")).to_have_value("norm")
+    shown = [
+        one
+        for one in view.trials
+        if one.status == "keep" and "norm" in one.proposal.hypothesis.lower()
+    ]
+    assert set(numbers(tab)) == {one.number for one in shown}
+    expect(tab.locator("#panel h2")).to_contain_text("#2")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_constants_tree_and_proposers_are_accessible_and_fit(
+    tab: Page, tmp_path: Path, width: int, scheme: str
+) -> None:
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    tab.set_viewport_size({"width": width, "height": 800})
+    look_at(tab, tmp_path, busy(), "#colour=verdict")
+    assert violations(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    for section in ("#constants .parallel", "#tree .tree", "#proposers table"):
+        expect(tab.locator(section)).to_be_visible()
+
+
+def test_a_line_and_a_dot_of_the_tree_open_their_trial(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, busy())
+    for number, place in ((7, ".parallel"), (9, ".tree")):
+        tab.locator(f"{place} [data-trial='{number}']").dispatch_event("click")
+        expect(tab.locator("#panel h2")).to_contain_text(f"#{number}")
+        expect(tab.locator(f".thread.open[data-trial='{number}']")).to_have_count(1)
+    tab.keyboard.press("Escape")
+    expect(tab.locator(".thread.open")).to_have_count(0)
+
+
+def test_lines_are_coloured_by_score_or_by_verdict_and_a_link_shows_the_same(
+    tab: Page, tmp_path: Path
+) -> None:
+    look_at(tab, tmp_path, busy())
+    ink = "document.querySelector('.thread.kept polyline:not(.hit)')"
+    colour = f"getComputedStyle({ink}).stroke"
+    by_score = tab.evaluate(colour)
+    tab.get_by_label("verdict").check()
+    assert tab.evaluate(colour) != by_score
+    assert "colour=verdict" in tab.url
+    tab.reload()
+    expect(tab.get_by_label("verdict")).to_be_checked()
+    tab.get_by_label("score", exact=True).check()
+    assert tab.evaluate(colour) == by_score
+    assert "colour=" not in tab.url
+
+
+def test_what_the_table_leaves_out_stands_back_in_the_pictures(tab: Page, tmp_path: Path) -> None:
+    view = busy()
+    look_at(tab, tmp_path, view)
+    tab.get_by_label("discard").uncheck()
+    gone = sum(one.status == "discard" for one in view.trials)
+    for picture in (".staircase", ".parallel", ".tree"):
+        expect(tab.locator(f"{picture} .faded")).to_have_count(gone)
+    tab.get_by_label("discard").check()
+    expect(tab.locator(".faded")).to_have_count(0)
+
+
+def test_the_theme_can_be_switched(tab: Page, tmp_path: Path) -> None:
+    tab.emulate_media(color_scheme="dark")
+    look_at(tab, tmp_path, night(3))
+    ink = "getComputedStyle(document.body).backgroundColor"
+    dark = tab.evaluate(ink)
+    tab.get_by_role("button", name="Switch").click()
+    assert tab.evaluate(ink) == "rgb(255, 255, 255)" != dark
+
+
+def test_on_paper_it_is_all_there(tab: Page, tmp_path: Path) -> None:
+    look_at(tab, tmp_path, night(30), "#trial=2")
+    expect(tab.locator("#panel h2")).to_contain_text("#2")
+    tab.emulate_media(media="print")
+    assert tab.locator("#panel").evaluate("one => getComputedStyle(one).position") == "static"
+    assert not tab.locator(".tools").is_visible()
+    assert len(tab.pdf()) > 10_000
+
+
+@pytest.mark.slow
+def test_a_thousand_trials_are_painted_before_they_are_all_there_and_stay_usable(
+    tab: Page, tmp_path: Path
+) -> None:
+    """No clock in a test (benchmarks/pages.py measures): here, that nothing but the opened trial is in the document."""
+    view = night(1000)
+    look_at(tab, tmp_path, view)
+    elements = "document.getElementsByTagName('*').length"
+    before = tab.evaluate(elements)
+    assert before < 40_000
+    for number in (10, 500, 999):
+        tab.evaluate(f"location.hash = 'trial={number}'")
+        expect(tab.locator("#panel h2")).to_contain_text(f"#{number}")
+    tab.keyboard.press("Escape")
+    assert tab.evaluate(elements) - before < 500
+    tab.get_by_role("button", name="val_bpb").click()
+    by_value = sorted((t for t in view.trials if t.value is not None), key=lambda t: t.value or 0)
+    expect(tab.locator("#trials tbody tr").nth(900)).to_have_attribute(
+        "data-number", str(by_value[900].number)
+    )
+    assert numbers(tab)[: len(by_value)] == [one.number for one in by_value]
+    tab.get_by_role("searchbox").fill("tie no weights")
+    expect(tab.locator("#shown")).to_have_text("100 of 1000 trials")
+    assert (
+        json.loads(
+            tab.evaluate("JSON.stringify(document.querySelectorAll('#trials tbody tr').length)")
+        )
+        == 1000
+    )

@@ -1,0 +1,320 @@
+"""The bench: caps, seeds, the first failure, cancelling, and folders that are gone afterwards."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SandboxFault
+from agent.evaluate.bench import Assignment, Bench, Plan, add_run
+from agent.evaluate.slots import Slot
+from agent.records.events import Event, Progress, TrialStarted
+from agent.records.results import Attempt, Order, Result, Role
+from sandbox.ground.budget import Budget
+from sandbox.ground.deadline import UNKNOWN_STARTUP_SECONDS, Usual
+from sandbox.ground.outcome import Cancelled, Crashed, Finished, Outcome, RunSpec, TimedOut, Usage
+from sandbox.tiers.scripted import ScriptedRunner
+from tests.agent.study import proposal
+
+SCORE = "step 00001 (50.0%) | loss: 2.5 |\n---\nval_bpb: {}\nnum_steps: 3\n"
+Script = Callable[[RunSpec], tuple[Outcome, str]]
+
+
+def finished(seconds: float = 1.0, memory: int | None = 2**20) -> Finished:
+    return Finished(usage=Usage(seconds=seconds, peak_memory_bytes=memory))
+
+
+def export(commit: str, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "train.py").write_text(f"# {commit}\n")
+
+
+def bench_of(folder: Path, script: Script, unit: str = "s", memory: int | None = None) -> Bench:
+    budget = Budget(amount=60, unit=unit)
+    plan = Plan(
+        score="printed",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=budget,
+        memory_bytes=memory,
+    )
+    return Bench(plan, ScriptedRunner(script), (Slot(number=0, cpus=(0,)),), folder, export)
+
+
+def assignment(
+    seed: int = 0,
+    number: int = 7,
+    baseline: float | None = None,
+    run: int = 1,
+    role: Role = "candidate",
+) -> Assignment:
+    attempt = Attempt(number=number, commit=f"c{number}", parent="p", proposal=proposal(LR=1))
+    order = Order(commit=f"c{number}", seed=seed, role=role)
+    usual = None if baseline is None else Usual(seconds=baseline)
+    return Assignment(attempt, order, Slot(number=0, cpus=(0,)), run, usual)
+
+
+def measured(
+    folder: Path, script: Script, seeds: tuple[int, ...] = (0,)
+) -> tuple[Result | None, list[Event]]:
+    """What the runs under `seeds` give together, until one fails."""
+    heard: list[Event] = []
+    bench, result = bench_of(folder, script), None
+    for run, seed in enumerate(seeds, 1):
+        order = assignment(seed, run=run)
+        one = bench.run(order, heard.append, threading.Event())
+        if one is None:
+            return None, heard
+        result = add_run(result, one, order.order)
+        if one.status != "scored":
+            break
+    return result, heard
+
+
+def test_the_deadline_and_the_memory_reach_the_run(tmp_path: Path) -> None:
+    seen: list[RunSpec] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        seen.append(spec)
+        return finished(), SCORE.format(1.0)
+
+    bench = bench_of(tmp_path, script, memory=2**30)
+    for baseline in (70.0, None):
+        bench.run(assignment(baseline=baseline), lambda event: None, threading.Event())
+    assert [spec.limits.wall_seconds for spec in seen] == [
+        60 + 10 + 3,
+        60 + UNKNOWN_STARTUP_SECONDS,
+    ]
+    assert (seen[0].limits.memory_bytes, seen[0].cpus) == (2**30, (0,))
+    assert seen[0].environment["AUTORESEARCH_BUDGET"] == "60s"
+    assert float(seen[0].environment["AUTORESEARCH_DEADLINE"]) == pytest.approx(
+        time.time() + 73, abs=20
+    )
+    assert "AUTORESEARCH_DEADLINE" not in seen[1].environment, (
+        "nothing is known yet of this baseline's start-up"
+    )
+
+
+@pytest.mark.parametrize("unit", ["s", "steps"])
+@pytest.mark.parametrize("role", ["candidate", "incumbent"])
+def test_who_is_measured_a_second_time_before_it_counts_as_too_long(
+    tmp_path: Path, role: Role, unit: str
+) -> None:
+    """An incumbent kept to its budget before, and steps are timed: there the machine may be to blame."""
+    took = iter([99.0, 61.0])
+    bench = bench_of(tmp_path, lambda spec: (finished(next(took)), SCORE.format(1.0)), unit)
+    baseline = {"s": 61.0, "steps": 60.0}[unit]
+    result = bench.run(
+        assignment(baseline=baseline, role=role), lambda event: None, threading.Event()
+    )
+    assert result
+    if (role, unit) == ("candidate", "s"):
+        assert (result.status, result.seconds, next(took)) == ("invalid", 99.0, 61.0)
+        assert result.detail == (
+            "trained 99.0 s, where the budget of 60 s and the baseline's start-up of 1.0 s allow 64.0 s; "
+            "a longer start-up counts as training"
+        )
+    else:
+        assert (result.status, result.seconds) == ("scored", 160.0)
+        assert [(score.seconds, score.role) for score in result.scores] == [(61.0, role)]
+
+
+def test_steps_that_take_too_long_twice_are_invalid(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, lambda spec: (finished(95.0), SCORE.format(1.0)), "steps")
+    result = bench.run(assignment(baseline=60.0), lambda event: None, threading.Event())
+    assert result
+    assert (result.status, result.seconds) == ("invalid", 190.0)
+    assert result.detail == (
+        "trained 95.0 s, where the baseline took 60.0 s for 60 steps and its start-up, which allows 91.0 s; "
+        "what needs more time a step needs a budget in seconds (start --budget 5m)"
+    )
+
+
+def test_what_was_printed_behind_the_deadline_is_no_score(tmp_path: Path) -> None:
+    bench = bench_of(
+        tmp_path, lambda spec: (TimedOut(usage=Usage(seconds=64.0)), SCORE.format(0.5))
+    )
+    result = bench.run(assignment(baseline=61.0), lambda event: None, threading.Event())
+    assert result
+    assert (result.status, result.scores) == ("invalid", ())
+    assert result.detail.startswith("trained 64.0 s and had not ended, where the budget of 60 s ")
+
+
+def test_a_run_of_the_baseline_is_no_score_of_the_attempt(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, lambda spec: (finished(), SCORE.format(1.0)))
+    result: Result | None = None
+    for role in ("baseline", "candidate", "incumbent"):
+        order = assignment(role=role).order  # type: ignore[arg-type]
+        run = bench.run(assignment(role=role), lambda event: None, threading.Event())  # type: ignore[arg-type]
+        assert run
+        result = add_run(result, run, order)
+    assert result
+    assert [score.role for score in result.scores] == ["baseline", "candidate", "incumbent"]
+    assert (len(result.own), result.seconds, result.facts) == (1, 3.0, {"num_steps": 3})
+
+
+def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        seed = int(spec.environment["AUTORESEARCH_SEED"])
+        return finished(1.5, 2**20 * seed), SCORE.format(1 + seed / 10)
+
+    result, heard = measured(tmp_path, script, (3, 4, 5))
+    assert result is not None
+    assert [(score.seed, score.value) for score in result.scores] == [(3, 1.3), (4, 1.4), (5, 1.5)]
+    assert (result.status, result.seconds, result.peak_memory_mb, result.tier) == (
+        "scored",
+        4.5,
+        5.0,
+        "scripted",
+    )
+    assert result.curve == ((0.5, 2.5),)
+    assert result.facts == {"num_steps": 3}
+    started = [(event.seed, event.run) for event in heard if isinstance(event, TrialStarted)]
+    assert started == [(3, 1), (4, 2), (5, 3)]
+    assert sorted(path.name for path in (tmp_path / "0007").iterdir()) == [
+        "train-3.log",
+        "train-4.log",
+        "train-5.log",
+    ]
+
+
+def test_memory_that_nobody_measured_is_not_zero(tmp_path: Path) -> None:
+    result, _ = measured(tmp_path, lambda spec: (finished(memory=None), SCORE.format(1.0)))
+    assert result is not None
+    assert result.peak_memory_mb is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Crashed(usage=Usage(seconds=2), exit_code=1), "crash"),
+        (TimedOut(usage=Usage(seconds=2)), "timeout"),
+    ],
+)
+def test_the_first_failure_ends_it(tmp_path: Path, outcome: Outcome, status: str) -> None:
+    seeds: list[str] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        seeds.append(spec.environment["AUTORESEARCH_SEED"])
+        return (
+            (outcome, "RuntimeError: no\n") if len(seeds) == 2 else (finished(), SCORE.format(1.0))
+        )
+
+    result, _ = measured(tmp_path, script, (0, 1, 2))
+    assert seeds == ["0", "1"]
+    assert result is not None
+    assert (result.status, result.scores) == (status, ())
+    assert result.detail
+
+
+def test_cancelled_is_no_result(tmp_path: Path) -> None:
+    result, _ = measured(
+        tmp_path, lambda spec: (Cancelled(usage=Usage(seconds=1)), SCORE.format(1.0)), (0, 1)
+    )
+    assert result is None
+    assert not list(tmp_path.glob("*/seed-*"))
+
+
+def test_a_fault_leaves_no_folder_either(tmp_path: Path) -> None:
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        raise SandboxFault("broken", "doctor")
+
+    with pytest.raises(SandboxFault, match="broken"):
+        measured(tmp_path, script)
+    assert not list(tmp_path.glob("*/seed-*"))
+
+
+def deep(scratch: Path) -> None:
+    """Folders in folders, deeper than Python's recursion goes."""
+    home = Path.cwd()
+    os.chdir(scratch)
+    try:
+        for _ in range(1500):
+            Path("d").mkdir()
+            os.chdir("d")
+    finally:
+        os.chdir(home)
+
+
+def closed(scratch: Path) -> None:
+    (scratch / "closed" / "inner").mkdir(parents=True)
+    (scratch / "closed").chmod(0)
+
+
+def linked(scratch: Path) -> None:
+    (scratch / "link").symlink_to(scratch.parents[2] / "precious")
+    (scratch / "\udcff\n").write_text("")
+
+
+@pytest.mark.parametrize("leave", [deep, closed, linked], ids=lambda leave: leave.__name__)
+def test_nothing_flows_from_trial_to_trial(tmp_path: Path, leave: Callable[[Path], None]) -> None:
+    """Whatever a training leaves in its folders is gone before the next one, and nothing else is."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "data").write_text("x")
+    found: list[list[str]] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        found.append(sorted(path.name for path in Path(spec.scratch).iterdir()))
+        assert (Path(spec.folder) / "train.py").read_text() == "# c7\n"
+        (Path(spec.folder) / "left.py").write_text("")
+        assert sorted(path.name for path in Path(spec.folder).iterdir()) == ["left.py", "train.py"]
+        leave(Path(spec.scratch))
+        return finished(), SCORE.format(1.0)
+
+    for _ in range(2):
+        measured(tmp_path / "trials", script)
+    assert found[0] == found[1]
+    assert not list((tmp_path / "trials").glob("*/seed-*"))
+    assert (tmp_path / "precious" / "data").read_text() == "x"
+
+
+def test_what_a_killed_run_left_is_cleared_before_the_same_trial_runs_again(tmp_path: Path) -> None:
+    (tmp_path / "0007" / "seed-0" / "scratch" / "out").mkdir(parents=True)
+    (tmp_path / "0007" / "seed-0" / "scratch" / "out" / "weights.safetensors").write_text(
+        "of another run"
+    )
+    (tmp_path / "0007" / "seed-0" / "workspace").mkdir()
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        assert not [path for path in Path(spec.scratch).rglob("*") if path.is_file()]
+        return finished(), SCORE.format(1.0)
+
+    result, _ = measured(tmp_path, script)
+    assert result is not None
+    assert result.status == "scored"
+
+
+def test_a_log_of_an_earlier_run_is_not_read_as_this_ones(tmp_path: Path) -> None:
+    measured(tmp_path, lambda spec: (finished(), SCORE.format(0.5)))
+    result, _ = measured(tmp_path, lambda spec: (finished(), "nothing to say\n"))
+    assert result is not None
+    assert (result.status, result.scores) == ("crash", ())
+
+
+def test_a_place_where_no_folder_can_be_made_is_the_harnesss_fault(tmp_path: Path) -> None:
+    (tmp_path / "trials").write_text("a file")
+    with pytest.raises(SandboxFault, match="cannot make the trial's folder"):
+        measured(tmp_path / "trials", lambda spec: (finished(), ""))
+
+
+def test_progress_is_told_while_it_trains(tmp_path: Path) -> None:
+    told = threading.Event()
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        Path(spec.log).write_text("step 00001 (25.0%) | loss: 3.25 |\n")
+        assert told.wait(30)
+        return finished(), SCORE.format(1.0)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress) and (event.number, event.fraction, event.loss) == (
+            7,
+            0.25,
+            3.25,
+        ):
+            told.set()
+
+    assert bench_of(tmp_path, script).run(assignment(), listen, threading.Event())

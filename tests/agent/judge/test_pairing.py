@@ -1,0 +1,136 @@
+"""Only scores of one machine, at one speed, under one seed are compared; and runs take turns."""
+
+import pytest
+
+from agent.judge.pairing import (
+    CHECK_EVERY,
+    Scores,
+    comparable,
+    next_run,
+    next_seed,
+    overdue,
+    pairs_of,
+    suspicious,
+    unsteady,
+)
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Pair, Result, Role, Score, Trial
+
+
+def score(
+    value: float,
+    seed: int,
+    role: Role = "candidate",
+    machine: str = "m",
+    speed: float | None = 10.0,
+) -> Score:
+    return Score(value=value, seed=seed, kind="sealed", role=role, machine=machine, speed=speed)
+
+
+def trial(number: int, status: str, *scores: Score, against: int | None = None) -> Trial:
+    proposal = Proposal(hypothesis="h", by=Provenance(method="m", origin="search"))
+    result = Result(status="scored", scores=scores)
+    return Trial(
+        number=number, status=status, proposal=proposal, reason="r", result=result, against=against
+    )
+
+
+def test_an_incumbent_is_known_by_all_its_runs() -> None:
+    baseline = trial(0, "baseline", score(1.0, 0), score(1.1, 1))
+    later = trial(1, "discard", score(1.2, 1), score(1.3, 2, "incumbent"), score(1.4, 2), against=0)
+    assert [s.value for s in Scores().of(0, [baseline, later])] == [1.0, 1.1, 1.3]
+    assert [s.value for s in Scores().of(1, [baseline, later])] == [1.2, 1.4]
+
+
+def test_another_machine_or_another_speed_is_not_compared() -> None:
+    scores = [
+        score(1.0, 0),
+        score(1.1, 1, machine="other"),
+        score(1.2, 2, speed=5.0),
+        score(1.3, 3, speed=5.2),
+    ]
+    assert list(comparable(scores, "m", None)) == [0, 2, 3]
+    assert list(comparable(scores, "m", Scores().tolerance([]))) == [2, 3], (
+        "the machine has slowed down since"
+    )
+
+
+def test_a_machine_that_goes_up_and_down_is_not_one_that_has_slowed_down() -> None:
+    """The same two speeds: taking turns they are this machine's way, and a step from one to the other is a change."""
+    up_and_down = [score(1.0, seed, speed=6.0 if seed % 2 else 10.0) for seed in range(4)]
+    one_step = [score(1.0, seed, speed=6.0 if seed > 1 else 10.0) for seed in range(4)]
+    jitter = Scores().tolerance([trial(0, "baseline", *up_and_down)])
+    drift = Scores().tolerance([trial(0, "baseline", *one_step)])
+    assert list(comparable(up_and_down, "m", jitter)) == [0, 1, 2, 3]
+    assert list(comparable(one_step, "m", drift)) == [2, 3]
+
+
+def test_only_runs_of_equal_code_on_one_machine_tell_how_unsteady_it_is() -> None:
+    steady = Scores().tolerance([])
+    larger = trial(
+        1,
+        "discard",
+        score(1.0, 0, speed=2.0),
+        score(1.0, 0, "incumbent"),
+        score(1.0, 1, speed=2.0),
+        against=0,
+    )
+    moved = trial(2, "discard", score(1.0, 0), score(1.0, 1, machine="other", speed=3.0), against=0)
+    silent = trial(3, "discard", score(1.0, 0, speed=None), score(1.0, 1), against=0)
+    assert Scores().tolerance([larger, moved, silent]) == steady
+    assert Scores().tolerance([], [score(1.0, 0), score(1.0, 1, speed=5.0)]) > steady, (
+        "what the trial at hand shows counts"
+    )
+
+
+def test_pairs_are_of_common_seeds_in_the_candidates_order() -> None:
+    own = {2: score(2.0, 2), 0: score(1.0, 0), 9: score(9.0, 9)}
+    other = {0: score(1.5, 0), 2: score(2.5, 2)}
+    assert pairs_of(own, other) == (
+        Pair(seed=2, candidate=2.0, incumbent=2.5),
+        Pair(seed=0, candidate=1.0, incumbent=1.5),
+    )
+
+
+def test_the_incumbents_screen_comes_last_and_the_others_take_turns() -> None:
+    assert [next_seed((), (7, 8, 9), number) for number in (0, 1, 2)] == [8, 9, 8]
+    assert next_seed((8, 9), (7, 8, 9), 0) == 7
+    assert next_seed((8, 9, 7), (7, 8, 9), 0) == 10
+    assert next_seed((), (), 5, first=42) == 42
+
+
+def test_runs_take_turns_where_both_are_needed() -> None:
+    mine, theirs = {0: score(1, 0)}, {0: score(1, 0)}
+    assert next_run(mine, {}, 1, 0) == (0, "incumbent")
+    assert next_run(mine, theirs, 1, 0) == (1, "incumbent")
+    assert next_run(mine, {**theirs, 1: score(1, 1)}, 1, 0) == (1, "candidate")
+    both = {0: score(1, 0), 1: score(1, 1)}
+    assert next_run(both, both, 1, 0) == (2, "candidate")
+
+
+def test_a_slow_run_of_a_model_of_equal_size_is_suspicious() -> None:
+    slow, incumbent = score(1, 0, speed=5.0), score(1, 0, speed=10.0)
+    steady = Scores().tolerance([])
+    assert suspicious(slow, 100, incumbent, 100, steady)
+    assert not suspicious(slow, 200, incumbent, 100, steady), "a larger model may be slower"
+    assert not suspicious(score(1, 0, speed=9.0), 100, incumbent, 100, steady)
+    assert not suspicious(score(1, 0, speed=None), 100, incumbent, 100, steady)
+    assert not suspicious(slow, 100, incumbent, 100, 1.0), "this machine does that all the time"
+
+
+def test_an_incumbent_that_was_not_run_for_long_is_overdue() -> None:
+    trials = [trial(0, "baseline", score(1, 0))]
+    trials += [trial(n, "discard", score(2, 0), against=0) for n in range(1, CHECK_EVERY)]
+    assert not overdue(trials, 0)
+    trials.append(trial(CHECK_EVERY, "discard", score(2, 0), against=0))
+    assert overdue(trials, 0)
+    trials.append(
+        trial(CHECK_EVERY + 1, "discard", score(2, 0), score(1, 0, "incumbent"), against=0)
+    )
+    assert not overdue(trials, 0)
+
+
+def test_a_machine_of_changing_speed_is_noticed_on_equal_code() -> None:
+    assert unsteady([score(1.0, 0, speed=10.0), score(1.0, 1, speed=9.0)]) == pytest.approx(0.1)
+    assert unsteady([score(1.0, 0, speed=10.0), score(1.0, 1, speed=9.8)]) is None
+    assert unsteady([score(1.0, 0, speed=None)]) is None

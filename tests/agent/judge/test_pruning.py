@@ -1,0 +1,298 @@
+"""Which trainings are given up, what becomes of them in the ledger, and what the methods take them for."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.evaluate.bench import Assignment, Bench, Plan
+from agent.evaluate.slots import Slot
+from agent.exchange.optuna import write_study
+from agent.exchange.read import read_prior
+from agent.exchange.write import tsv
+from agent.judge.pruning import CHECKPOINTS, LEAST, hopeless, loss_at, passed, rivals_of
+from agent.propose import METHODS, Observation
+from agent.propose.search.observe import fit, observe
+from agent.propose.views.tables import observation_line
+from agent.records.edits import InsertDefinition
+from agent.records.events import Event
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Attempt, Order, Result, Role, Trial
+from agent.run.ledger import Ledger
+from agent.space import read_space
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import Cancelled, Finished, Outcome, RunSpec, Usage
+from tests.agent.propose.example import DEFAULT, SPACE, context, trial
+from tests.agent.study import proposal, settle, study
+
+Curve = tuple[tuple[float, float], ...]
+
+
+def falling(end: float, until: float = 1.0) -> Curve:
+    """A curve that falls in a straight line from 5 to `end`, as far as `until`."""
+    return tuple((at / 20, 5 + (end - 5) * at / 20) for at in range(1, 21) if at / 20 <= until)
+
+
+def curved(number: int, value: float, **constants: object) -> Trial:
+    """A scored trial with a curve that ends at its score."""
+    made = trial(number, value, **constants)
+    assert made.result
+    return made.model_copy(
+        update={"result": made.result.model_copy(update={"curve": falling(value)})}
+    )
+
+
+def given_up(number: int, end: float, until: float, **constants: object) -> Trial:
+    """A trial whose curve would have ended at `end`."""
+    result = Result(
+        status="pruned", curve=falling(end, until), seconds=2.0, detail="given up at 50%"
+    )
+    configuration = {**DEFAULT, **constants}
+    like = trial(number, 1.0, **constants)
+    return Trial(
+        number=number,
+        status="pruned",
+        proposal=like.proposal,
+        reason=result.detail,
+        result=result,
+        changes=like.changes,
+        configuration=configuration,  # type: ignore[arg-type]
+    )
+
+
+NIGHT = (curved(0, 1.0), *(curved(n, 1.0 + 0.1 * n, DEPTH=8 + n) for n in range(1, 6)))
+MORE = proposal(DEPTH=20)
+
+
+# ---------------------------------------------------------------- the rule
+
+
+def test_what_is_far_above_the_median_at_a_checkpoint_is_given_up() -> None:
+    rivals = [falling(1.0 + 0.1 * n) for n in range(5)]
+    assert hopeless(falling(1.19), rivals) is None, "as good as the better half"
+    why = hopeless(falling(3.0, 0.5), rivals)
+    assert (
+        why
+        and "loss 4.3000 at 35%" in why
+        and "given up at 50%" in why
+        and "median of 5 earlier trials is 3.6700" in why
+    )
+    assert hopeless(falling(1.39), rivals) is None, (
+        "above the median by less than the best is below it"
+    )
+    assert hopeless(falling(1.41), rivals), "by more"
+    assert hopeless(falling(3.0, 0.3), rivals) is None, "never in the first third"
+    assert hopeless((), rivals) is None and hopeless(((0.9, 9.0),), rivals) is None, (
+        "nothing is known of it"
+    )
+    assert min(CHECKPOINTS) > 0.3
+
+
+def test_a_curve_that_crosses_late_is_given_up_late_or_not_at_all() -> None:
+    rivals = [falling(1.0 + 0.1 * n) for n in range(5)]
+    crossing = (*falling(1.1, 0.6), (0.65, 3.0), (1.0, 2.9))
+    assert hopeless(crossing[:12], rivals) is None
+    why = hopeless(crossing, rivals)
+    assert why and "at 65%" in why
+
+
+@pytest.mark.parametrize("count", range(LEAST))
+def test_nothing_is_given_up_before_five_others_ended(count: int) -> None:
+    assert hopeless(falling(4.9), [falling(1.0)] * count) is None
+    assert rivals_of(NIGHT[:count], MORE) == ()
+
+
+def test_only_constants_are_compared_with_constants() -> None:
+    assert len(rivals_of(NIGHT, MORE)) == 6
+    by = Provenance(method="code", origin="llm", model="m")
+    code = Proposal(hypothesis="new", edits=(InsertDefinition(code="def f():\n    pass"),), by=by)
+    assert rivals_of(NIGHT, code) == (), "what new code prints may be another loss"
+    discarded = NIGHT[1].model_copy(update={"proposal": code})
+    assert len(rivals_of((*NIGHT, discarded), MORE)) == 6
+    kept = discarded.model_copy(update={"status": "keep"})
+    assert rivals_of((*NIGHT, kept), MORE) == (), (
+        "after new code was kept the comparison begins anew"
+    )
+    assert len(rivals_of((*NIGHT, kept, *NIGHT[1:]), MORE)) == 6
+    failed = trial(9, "oom", DEPTH=20)
+    assert len(rivals_of((*NIGHT, failed, given_up(10, 4.0, 0.5, DEPTH=21)), MORE)) == 7, (
+        "what was given up counts, a failure does not"
+    )
+
+
+def test_the_loss_is_read_between_points() -> None:
+    assert loss_at(((0.2, 4.0), (0.4, 3.0)), 0.3) == pytest.approx(3.5)
+    assert (
+        loss_at(((0.2, 4.0), (0.4, 3.0)), 0.1) is None
+        and loss_at(((0.2, 4.0), (0.4, 3.0)), 0.5) is None
+    )
+    assert loss_at(((0.5, 2.0),), 0.5) == 2.0 and loss_at((), 0.5) is None
+    assert [passed(at) for at in (0.0, 0.34, 0.35, 0.99)] == [0, 0, 1, len(CHECKPOINTS)]
+
+
+# ---------------------------------------------------------------- the bench
+
+
+def bench_of(folder: Path, ends: list[Curve], heard: list[bool]) -> Bench:
+    """A bench whose training prints a curve, ten points a second, heeds its `cancel`, and says in `heard` whether it had to."""
+
+    class Printing:
+        tier = "printing"
+
+        def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
+            with Path(spec.log).open("w") as log:
+                for at, loss in ends[0]:
+                    log.write(f"step 00001 ({100 * at:.1f}%) | loss: {loss:.6f} |\n")
+                    log.flush()
+                    if cancel.wait(0.1):
+                        heard.append(True)
+                        return Cancelled(usage=Usage(seconds=0.5, peak_memory_bytes=2**20))
+                log.write("---\nval_bpb: 1.5\nnum_steps: 20\n")
+            heard.append(False)
+            return Finished(usage=Usage(seconds=1.0, peak_memory_bytes=2**20))
+
+        def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: object) -> Outcome:
+            raise NotImplementedError
+
+    def export(commit: str, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "train.py").write_text("")
+
+    plan = Plan(
+        score="printed",
+        train="train.py",
+        data=None,
+        read_only=(),
+        budget=Budget(amount=60),
+        memory_bytes=None,
+    )
+    return Bench(plan, Printing(), (Slot(number=0, cpus=(0,)),), folder, export)
+
+
+def assigned(rivals: tuple[Curve, ...], run: int = 1, role: Role = "candidate") -> Assignment:
+    attempt = Attempt(number=7, commit="c", parent="p", proposal=MORE)
+    return Assignment(
+        attempt,
+        Order(commit="c", seed=0, role=role),
+        Slot(number=0, cpus=(0,)),
+        run,
+        None,
+        rivals=rivals,
+    )
+
+
+RIVALS = tuple(falling(1.0 + 0.1 * n) for n in range(5))
+
+
+def test_a_hopeless_training_is_stopped_and_keeps_its_curve(tmp_path: Path) -> None:
+    heard: list[bool] = []
+    events: list[Event] = []
+    result = bench_of(tmp_path, [falling(4.0)], heard).run(
+        assigned(RIVALS), events.append, threading.Event()
+    )
+    assert result and result.status == "pruned" and heard == [True]
+    assert (
+        result.scores == ()
+        and result.value is None
+        and result.seconds == 0.5
+        and result.peak_memory_mb == 1.0
+    )
+    assert 0.35 <= result.curve[-1][0] < 1 and result.curve[0] == (0.05, 4.95)
+    assert result.detail.startswith("given up at") and "median of 5" in result.detail
+    assert not (tmp_path / "0007" / "train-0").exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        assigned(()),
+        assigned(RIVALS, run=2),
+        assigned(RIVALS, role="incumbent"),
+        assigned(RIVALS[:4]),
+    ],
+)
+def test_what_is_not_to_be_given_up_trains_to_its_end(tmp_path: Path, asked: Assignment) -> None:
+    heard: list[bool] = []
+    result = bench_of(tmp_path, [falling(4.0)], heard).run(asked, lambda _: None, threading.Event())
+    assert result and result.status == "scored" and heard == [False]
+
+
+def test_a_good_training_ends_and_a_cancelled_one_is_no_result(tmp_path: Path) -> None:
+    heard: list[bool] = []
+    bench, cancel = bench_of(tmp_path, [falling(1.05)], heard), threading.Event()
+    result = bench.run(assigned(RIVALS), lambda _: None, cancel)
+    assert result and result.status == "scored"
+    threading.Thread(target=lambda: (time.sleep(0.3), cancel.set())).start()
+    assert bench.run(assigned(RIVALS), lambda _: None, cancel) is None and heard == [False, True]
+
+
+# ---------------------------------------------------------------- the ledger
+
+
+def test_it_is_in_the_ledger_with_its_reason_and_no_score(tmp_path: Path) -> None:
+    with study(tmp_path, baseline_repeats=1, prune="median") as history:
+        ledger = Ledger(history, read_space)
+        scored = Result(
+            status="scored",
+            scores=({"value": 1.5, "seed": 0, "kind": "self-reported"},),
+            curve=falling(1.5),
+        )  # type: ignore[arg-type]
+        settle(ledger, ledger.begin_baseline(), scored)
+        for n in range(1, 5):
+            attempt = ledger.begin(proposal(DEPTH=5 + n))
+            assert isinstance(attempt, Attempt) and ledger.rivals(attempt) == ()
+            settle(ledger, attempt, scored)
+        attempt = ledger.begin(proposal(DEPTH=12))
+        assert isinstance(attempt, Attempt) and len(ledger.rivals(attempt)) == 5
+        made, again = settle(
+            ledger,
+            attempt,
+            Result(status="pruned", curve=falling(4.0, 0.5), seconds=2, detail="given up at 50%"),
+        )
+        assert (made.status, made.value, made.delta, again) == ("pruned", None, None, None)
+        assert made.reason == "given up at 50%" and made.configuration["DEPTH"] == 12
+        assert history.source_at(history.tip) == history.source_at(history.run.start_commit), (
+            "nothing is kept of it"
+        )
+        told = observe(ledger.context(()))
+        assert told[-1].pruned and told[-1].failure is None and not told[-1].pending
+        assert len(tsv(history.trials).splitlines()) == 6, "no row that reads 0.000000"
+        write_study(tmp_path / "s.db", history.run, history.trials, read_space(history.source))
+        assert len(read_prior(str(tmp_path / "s.db"))) == 5
+    with study(tmp_path / "off") as history:
+        ledger = Ledger(history, read_space)
+        attempt = ledger.begin_baseline()
+        assert ledger.rivals(attempt) == ()
+
+
+def test_pruned_is_a_result_without_a_score() -> None:
+    with pytest.raises(ValueError, match="pruned"):
+        Result(status="pruned", scores=({"value": 1.5, "seed": 0, "kind": "sealed"},))  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- the methods
+
+
+def test_it_is_taken_for_what_its_curve_promises_but_never_for_good() -> None:
+    seen = fit(
+        SPACE,
+        observe(context(*NIGHT, given_up(6, 1.42, 0.5, DEPTH=20), given_up(7, 1.0, 0.5, DEPTH=21))),
+    )
+    worse, odd = seen[6], seen[7]
+    assert worse.value == pytest.approx(1.4) and worse.estimated and not worse.pruned
+    assert odd.value == pytest.approx(1.25), "no better than the median, whatever its curve"
+    assert observation_line(worse, SPACE) == "given up, taken for 1.400000 DEPTH=20"
+    assert fit(SPACE, [Observation(DEFAULT, "pruned", falling(2.0, 0.5))])[0].pending, (
+        "nothing to compare with"
+    )
+
+
+@pytest.mark.parametrize("name", ["random", "tpe", "trust", "cmaes"])
+def test_the_methods_live_with_it(name: str) -> None:
+    seen = list(
+        observe(context(*NIGHT, *(given_up(n, 4.0, 0.5, DEPTH=4 + n) for n in range(6, 16))))
+    )
+    configuration = METHODS[name].suggest()(SPACE, seen, 1)
+    assert configuration not in [observation.configuration for observation in seen]
+    assert METHODS[name].suggest()(SPACE, seen, 1) == configuration

@@ -1,0 +1,217 @@
+"""Implausible scores: measured again under a fresh seed and the full audit, kept, or held as a suspect."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from agent.errors import HistoryFault, UsageFault
+from agent.exchange.write import tsv
+from agent.history.history import History
+from agent.history.trailers import read_rejection
+from agent.judge.decide import luck_of, noise_of
+from agent.judge.suspicion import Interval, Plausible, Rejection, jump, out_of_range
+from agent.propose.approved import Approved
+from agent.propose.search.observe import observation_of
+from agent.propose.views.digest import near_misses
+from agent.records.edits import SetConstant
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Score, Trial
+from agent.space import read_constants
+from sandbox.ground.outcome import Finished, Outcome, RunSpec, Usage
+from tests.agent.study import ListProposer, loop_of, project_of, proposal, study
+
+Script = Callable[[RunSpec], tuple[Outcome, str]]
+SCORES = {0.1: 2.0, 0.2: 0.4, 0.3: 1.99, 0.5: 1.0, 0.6: 1.7}
+
+
+def score(value: float, kind: str = "sealed") -> Score:
+    return Score.model_validate({"value": value, "seed": 0, "kind": kind})
+
+
+def told(value_of: dict[float, float], seen: list[tuple[float, int]] | None = None) -> Script:
+    """A training that prints the score of its LR, and a little more for each seed."""
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        rate = float(read_constants((Path(spec.folder) / "train.py").read_text())["LR"])
+        seed = int(spec.environment["AUTORESEARCH_SEED"])
+        if seen is not None:
+            seen.append((rate, seed))
+        return Finished(
+            usage=Usage(seconds=1.0)
+        ), f"---\nval_bpb: {value_of[rate] + 0.0001 * seed + 0.00003 * (seed % 2)}\n"
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("0.5 .. 9", 0.5, 9.0), (" 1e-3..2 ", 0.001, 2.0), ("-1 .. .5", -1.0, 0.5)],
+)
+def test_a_range_is_written_with_two_dots(text: str, low: float, high: float) -> None:
+    assert TypeAdapter(Plausible).validate_python(text) == Interval(low=low, high=high)
+
+
+@pytest.mark.parametrize("text", ["", "1", "2 .. 1", "1 .. 1", "a .. b", "nan .. 2", "1 .. inf", 3])
+def test_what_is_no_range_is_refused(text: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Plausible).validate_python(text)
+
+
+def test_only_what_lies_outside_a_stated_range_is_out_of_it() -> None:
+    stated = Interval(low=0.5, high=9)
+    assert out_of_range(score(0.49), stated)
+    assert out_of_range(score(9.01), stated)
+    assert not out_of_range(score(0.5), stated)
+    assert not out_of_range(score(0.01), None)
+
+
+def kept(number: int, delta: float) -> Trial:
+    by = Provenance(method="list", origin="scripted")
+    return Trial.model_validate(
+        {
+            "number": number,
+            "status": "keep",
+            "proposal": Proposal(hypothesis="h", by=by),
+            "reason": "r",
+            "delta": delta,
+            "result": {"status": "scored", "scores": [score(1.0)]},
+        }
+    )
+
+
+def test_a_jump_is_more_than_a_tenth_and_more_than_twice_the_largest_gain() -> None:
+    assert jump(score(1.7), 2.0, [])
+    assert not jump(score(1.81), 2.0, []), "less than a tenth"
+    assert not jump(score(1.7), 2.0, [kept(1, -0.16)]), "the run has seen nearly as much"
+    assert jump(score(1.7), 2.0, [kept(1, -0.14)])
+    assert not jump(score(2.4), 2.0, []), "for the worse"
+
+
+def test_a_jump_that_repeats_under_another_seed_is_kept_and_marked(tmp_path: Path) -> None:
+    seen: list[tuple[float, int]] = []
+    with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
+        list(
+            loop_of(
+                history, ListProposer([proposal(LR=0.5)]), told(SCORES, seen), trials=1
+            ).events()
+        )
+        trial = history.trials[-1]
+    assert trial.result is not None
+    assert (trial.status, trial.result.recheck) == ("keep", "passed")
+    assert "implausible" in trial.reason
+    assert len({seed for rate, seed in seen if rate == 0.5}) >= 2
+
+
+def test_a_self_reported_score_out_of_range_waits_while_the_night_goes_on_from_the_tip(
+    tmp_path: Path,
+) -> None:
+    proposals = [proposal(LR=0.2), proposal(LR=0.6)]
+    with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
+        tip = history.source
+        list(loop_of(history, ListProposer(proposals), told(SCORES), trials=2).events())
+        _, suspect, after = history.trials
+        assert (suspect.status, after.status) == ("suspect", "keep")
+        assert history.source_at(suspect.verdict) == tip
+        assert after.against == 0
+        assert "0.5 .. 9" in suspect.reason
+        recorded = history.trials
+    with History.read(project_of(tmp_path), "t") as again:
+        assert again.trials == recorded
+
+    observation = observation_of(suspect)
+    assert observation is not None
+    assert observation.value is None, "it teaches no method that the point is good"
+    assert suspect.value is None
+    assert near_misses([suspect]) == []
+    assert noise_of([suspect]).degrees == 0
+    assert luck_of([suspect], 0, after.pairs) == (0.0,) * len(after.pairs)
+    assert "0.4" not in tsv([suspect])
+
+
+def test_a_full_audit_that_fails_makes_a_suspect_of_what_was_scored(tmp_path: Path) -> None:
+    """Printed scores have no audit; a score that no model has is what a bench calls invalid there."""
+    runs: list[int] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        outcome, text = told(SCORES)(spec)
+        if "LR = 0.5" in (Path(spec.folder) / "train.py").read_text():
+            runs.append(1)
+            if len(runs) == 2:
+                return outcome, "---\nval_bpb: 1000.0\n"
+        return outcome, text
+
+    with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.5)]), script, trials=1).events())
+        trial = history.trials[-1]
+    assert trial.result is not None
+    assert (trial.status, trial.result.status, trial.result.recheck) == (
+        "suspect",
+        "scored",
+        "failed",
+    )
+    assert len(runs) == 2
+
+
+def test_greedy_keeps_a_jump_at_once_as_it_says(tmp_path: Path) -> None:
+    with study(tmp_path, baseline_repeats=1) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.5)]), told(SCORES), trials=1).events())
+        result = history.trials[-1].result
+    assert result is not None
+    assert (history.trials[-1].status, result.recheck, len(result.own)) == ("keep", None, 1)
+
+
+def test_approval_repeats_the_edits_on_the_tip_under_seeds_that_the_suspect_never_saw(
+    tmp_path: Path,
+) -> None:
+    with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2)]), told(SCORES), trials=1).events())
+        suspect = history.trials[-1]
+        list(loop_of(history, Approved(suspect), told(SCORES), trials=1).events())  # type: ignore[arg-type]
+        again = history.trials[-1]
+        assert suspect.result is not None and again.result is not None
+        assert (suspect.status, again.status, again.number) == (
+            "suspect",
+            "keep",
+            suspect.number + 1,
+        )
+        assert again.proposal.by.replays == suspect.number
+        assert again.proposal.by.origin == "human"
+        seeds = {score.seed for score in suspect.result.own}
+        assert seeds.isdisjoint(score.seed for score in again.result.scores)
+        assert history.source_at(history.tip).startswith("LR = 0.2")
+
+
+def test_approval_of_edits_that_no_longer_fit_says_so_and_ends(tmp_path: Path) -> None:
+    with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2)]), told(SCORES), trials=1).events())
+        edit = SetConstant(name="GONE", value="1")
+        suspect = history.trials[-1]
+        spoilt = suspect.model_copy(
+            update={"proposal": suspect.proposal.model_copy(update={"edits": (edit,)})}
+        )
+        with pytest.raises(UsageFault, match="no longer fit"):
+            list(loop_of(history, Approved(spoilt), told(SCORES), trials=1).events())  # type: ignore[arg-type]
+        assert history.trials[-1].status == "refused"
+
+
+def test_a_rejection_is_a_note_on_the_branch_that_changes_nothing(tmp_path: Path) -> None:
+    with study(tmp_path, baseline_repeats=1) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.5)]), told(SCORES), trials=1).events())
+        before, source = history.trials, history.source
+        history.reject(Rejection(number=1, because="Status: keep", at="2026-01-01T00:00:00+00:00"))
+        assert (history.trials, history.source) == (before, source)
+    with History.read(project_of(tmp_path), "t") as again:
+        assert again.trials == before
+        assert [(one.number, one.because) for one in again.rejections] == [(1, "Status: keep")]
+        assert not again.foreign_commits
+
+
+@pytest.mark.parametrize("forged", [{"number": 10**400}, {"number": -1}, {"at": "soon"}])
+def test_a_forged_rejection_is_refused_in_one_line(forged: dict[str, object]) -> None:
+    said = {"number": 7, "because": "", "at": "2026-11-29T01:00:00+00:00", **forged}
+    with pytest.raises(HistoryFault, match="the rejection abc cannot be read") as caught:
+        read_rejection("abc", f"reject #7\n\nRejected: {json.dumps(said)}\n")
+    assert "\n" not in caught.value.message

@@ -1,0 +1,272 @@
+"""prepare.py runs in the sandbox, what it makes is checked, and its failures are told apart. Real sandboxes."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ProjectFault
+from agent.git.cache import data_root
+from agent.project.data import NetworkWanted, Prepared, file_source, prepare_data
+from sandbox.ground.outcome import Runner
+from sandbox.tiers.choose import choose_runner
+
+MAKE = """
+import hashlib, json, os, struct, sys
+from pathlib import Path
+
+root = Path(os.environ["AUTORESEARCH_CACHE"])
+data = root / "made"
+for split in ("train", "val"):
+    (data / split).mkdir(parents=True, exist_ok=True)
+    if not (data / split / "tokens.bin").exists():
+        (data / split / "tokens.bin").write_bytes(struct.pack("<64H", *range(64)))
+        (data / split / "meta.json").write_text(json.dumps({"dtype": "uint16", "tokens": 64, "sequence_length": 8}))
+if not (data / "val" / "token_bytes.bin").exists():
+    (data / "val" / "token_bytes.bin").write_bytes(struct.pack("<64H", *[1] * 64))
+(root / "runs").open("a").write("ran\\n")
+"""
+SAY = 'print("working")\nprint(json.dumps({"data": str(data), "fingerprint": "f"}))\n'
+
+
+@pytest.fixture(scope="module")
+def runner() -> Runner:
+    return choose_runner(imports=()).runner
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUTORESEARCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def script(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "prepare.py"
+    path.write_text(text)
+    return path
+
+
+def made(path: Path, runner: Runner, **more: object) -> Prepared:
+    with prepare_data(file_source(path), runner, **more) as data:  # type: ignore[arg-type]
+        return data
+
+
+def runs(data: Prepared) -> int:
+    return len((Path(data.data).parent / "runs").read_text().splitlines())
+
+
+def test_the_last_line_says_where_the_data_is(tmp_path: Path, cache: Path, runner: Runner) -> None:
+    path = script(tmp_path, MAKE + SAY)
+    data = made(path, runner)
+    name = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert data == Prepared(data=str(cache / name / "made"), fingerprint="f")
+    tokens = Path(data.data) / "val" / "tokens.bin"
+    assert tokens.stat().st_uid == os.geteuid() and tokens.stat().st_mode & 0o777 == 0o444, (
+        "the harness's own, read-only"
+    )
+
+
+def test_data_that_will_do_is_not_made_again(tmp_path: Path, runner: Runner) -> None:
+    path = script(tmp_path, MAKE + SAY)
+    assert runs(made(path, runner)) == 1
+    assert runs(made(path, runner, wanted="f")) == 1
+    assert runs(made(path, runner, wanted="another")) == 2
+    tokens = Path(made(path, runner).data) / "val" / "tokens.bin"
+    tokens.chmod(0o644)
+    tokens.write_bytes(bytes(128))
+    assert runs(made(path, runner, wanted="f")) == 4, "changed since: not what will do"
+
+
+def test_two_at_once_make_it_once(tmp_path: Path, runner: Runner) -> None:
+    path = script(tmp_path, MAKE + "import time\ntime.sleep(1)\n" + SAY)
+    found: list[Prepared] = []
+
+    def start() -> None:
+        with prepare_data(file_source(path), runner) as data:
+            found.append(data)
+            time.sleep(1.5)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] == found[1] and runs(found[0]) == 1
+
+
+def test_a_second_name_that_a_training_was_given_is_no_obstacle(
+    tmp_path: Path, runner: Runner
+) -> None:
+    """A training that goes on beside this start, or one that was killed, has hard links to the files."""
+    path = script(tmp_path, MAKE + SAY)
+    data = made(path, runner)
+    (tmp_path / "tokens.bin").hardlink_to(Path(data.data) / "train" / "tokens.bin")
+    assert made(path, runner, wanted="f") == data
+    assert made(path, runner) == data
+    with prepare_data(file_source(path), runner), prepare_data(file_source(path), runner) as beside:
+        assert beside == data
+
+
+HOSTILE = """
+import json, os, socket, sys
+home, agent, outside = {home!r}, {agent!r}, {outside!r}
+found = {{}}
+
+def attempt(name, what):
+    try:
+        found[name] = str(what())
+    except Exception as error:
+        found[name] = "refused"
+
+def connect():
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(agent)
+    return "connected"
+
+def dial():
+    with socket.create_connection(("127.0.0.1", {port}), 2):
+        return "connected"
+
+attempt("key", lambda: os.environ["ANTHROPIC_API_KEY"])
+attempt("agent variable", lambda: os.environ["SSH_AUTH_SOCK"])
+attempt("home", lambda: open(home + "/.ssh/id_rsa").read())
+attempt("agent", connect)
+attempt("network", dial)
+attempt("outside", lambda: open(outside, "w").write("mine"))
+attempt("beside", lambda: open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "x.py"), "w").write("1"))
+attempt("parents", lambda: [open(f"/proc/{{pid}}/environ").read() for pid in os.listdir("/proc") if pid.isdigit()
+                            and "sk-secret" in open(f"/proc/{{pid}}/environ").read()][0])
+attempt("path", lambda: [p for p in sys.path if p == "" or p == os.getcwd()][0])
+open(os.path.join(os.environ["AUTORESEARCH_CACHE"], "found.json"), "w").write(json.dumps(found))
+"""
+
+
+def test_a_hostile_one_finds_nothing(
+    tmp_path: Path, cache: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "id_rsa").write_text("the key")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    with socket.socket(socket.AF_UNIX) as agent, socket.create_server(("127.0.0.1", 0)) as server:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        text = HOSTILE.format(
+            home=str(home),
+            agent=str(tmp_path / "agent"),
+            outside=str(tmp_path / "outside"),
+            port=server.getsockname()[1],
+        )
+        data = made(script(tmp_path, text + MAKE + SAY), runner)
+    found = json.loads((Path(data.data).parent / "found.json").read_text())
+    assert set(found.values()) == {"refused"} and len(found) == 9, found
+    assert not (tmp_path / "outside").exists()
+
+
+LEAVES = {
+    "a link to a folder outside": 'import shutil; shutil.rmtree(data / "train"); os.symlink("/etc", data / "train")',
+    "a link as tokens": '(data / "val" / "tokens.bin").unlink(); os.symlink("/etc/passwd", data / "val" / "tokens.bin")',
+    "a link deeper down": '(data / "train" / "more").mkdir(); os.symlink("/etc/passwd", data / "train" / "more" / "x")',
+    "the folder itself as a link": 'os.rename(data, root / "other"); os.symlink("/etc", data)',
+    "a pipe": 'os.mkfifo(data / "train" / "pipe")',
+    "a second name": 'os.link(data / "val" / "tokens.bin", root / "again")',
+    "sizes that do not fit": '(data / "val" / "tokens.bin").write_bytes(b"123")',
+    "a huge claim": """
+(data / "val" / "meta.json").write_text(json.dumps({"dtype": "uint16", "tokens": 2**70, "sequence_length": 8}))""",
+    "no JSON": '(data / "train" / "meta.json").write_text("[" * 60000)',
+    "a large meta": '(data / "val" / "meta.json").write_text(" " * 10**6 + "{}")',
+    "a strange type": '(data / "val" / "meta.json").write_text(json.dumps({"dtype": ["x"], "tokens": 64, "sequence_length": 8}))',
+    "elsewhere": 'data = Path("/etc")',
+    "above": 'data = root / ".."',
+    "beside": 'data = Path(str(root) + "x")',
+    "a relative place": 'data = "made"',
+    "a strange name": 'data = str(root) + "/a\\0b"',
+}
+
+
+@pytest.mark.parametrize("what", LEAVES)
+def test_data_that_leads_elsewhere_is_not_used(tmp_path: Path, runner: Runner, what: str) -> None:
+    with pytest.raises(ProjectFault, match="made data that is not used"):
+        made(script(tmp_path, MAKE + LEAVES[what] + "\n" + SAY), runner)
+    with pytest.raises(ProjectFault):
+        made(script(tmp_path, MAKE + LEAVES[what] + "\n" + SAY), runner, wanted="f")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise SystemExit(3)",
+        "",
+        "print('no json')",
+        "print('{}')",
+        "print('[1]')",
+        "print('[' * 9999)",
+    ],
+)
+def test_anything_else_is_a_fault_with_the_command_to_type(
+    tmp_path: Path, runner: Runner, text: str
+) -> None:
+    with pytest.raises(ProjectFault) as fault:
+        made(script(tmp_path, text), runner)
+    assert "prepare.py" in str(fault.value.next_command)
+    assert not isinstance(fault.value, NetworkWanted)
+
+
+FETCH = "import urllib.request\nurllib.request.urlopen('http://example.org/corpus', timeout=5)\n"
+NEEDS = 'import json\nprint(json.dumps({"needs": "network", "from": ["https://example.org/x", 7]}))\nraise SystemExit(1)\n'
+
+
+@pytest.mark.parametrize(("text", "sources"), [(FETCH, ()), (NEEDS, ("https://example.org/x",))])
+def test_a_want_of_network_is_told_apart(
+    tmp_path: Path, runner: Runner, text: str, sources: tuple[str, ...]
+) -> None:
+    path = script(tmp_path, text)
+    with pytest.raises(NetworkWanted) as want:
+        made(path, runner)
+    assert want.value.sources == sources and want.value.last_line
+    assert want.value.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_with_consent_it_reaches_the_network(tmp_path: Path, runner: Runner) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dial = f"import socket\nsocket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 5).close()\n"
+        assert made(script(tmp_path, dial + MAKE + SAY), runner, network=True).fingerprint == "f"
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    tmp_path: Path, cache: Path, runner: Runner
+) -> None:
+    cache.write_text("a file")
+    with pytest.raises(ProjectFault, match="cannot keep the data") as fault:
+        made(script(tmp_path, MAKE + SAY), runner)
+    assert "AUTORESEARCH_CACHE" in str(fault.value.next_command)
+
+
+def test_the_bundled_one_says_that_it_needs_the_network(tmp_path: Path, runner: Runner) -> None:
+    text = (Path(__file__).parents[3] / "workspace" / "prepare.py").read_text()
+    start = text.index("CORPUS = ")
+    text = text[:start] + 'CORPUS = "tinystories"' + text[text.index("\n", start) :]
+    with pytest.raises(NetworkWanted) as want:
+        made(script(tmp_path, text), runner)
+    assert want.value.sources[0].startswith("https://huggingface.co/")
+
+
+def test_the_folder_is_where_the_environment_says(cache: Path) -> None:
+    code = "from agent.git.cache import data_root; print(data_root())"
+    environment = {**os.environ, "AUTORESEARCH_CACHE": str(cache)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == str(cache.resolve()) == str(data_root())

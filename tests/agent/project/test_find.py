@@ -1,0 +1,126 @@
+"""Finding the research: layouts, links, what is missing, and where in a repository one stands."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ProjectFault
+from agent.project.find import find_project
+from agent.project.settings import Settings
+from tests.agent.study import make_repository
+from tests.e2e.researcher import git
+
+
+def sealed(folder: Path) -> Path:
+    """A repository in our own layout."""
+    (folder / "workspace").mkdir(parents=True)
+    for name in ("workspace/train.py", "workspace/prepare.py", "program.md"):
+        (folder / name).write_text("")
+    git(folder, "init", "-q")
+    return folder
+
+
+def test_our_layout_is_sealed_and_upstreams_is_printed(tmp_path: Path) -> None:
+    ours = find_project(sealed(tmp_path / "a"), Settings())
+    assert (ours.workspace, ours.train, ours.score) == ("workspace", "workspace/train.py", "sealed")
+    assert (ours.prepare, ours.program) == ("workspace/prepare.py", "program.md")
+    theirs = find_project(make_repository(tmp_path / "b"), Settings())
+    assert (theirs.workspace, theirs.train, theirs.score) == ("", "train.py", "printed")
+    assert (theirs.prepare, theirs.program, theirs.root) == (
+        "prepare.py",
+        "program.md",
+        str(tmp_path / "b"),
+    )
+    assert theirs.home == tmp_path / "b" / ".autoresearch"
+
+
+def test_ours_wins_where_both_are_there(tmp_path: Path) -> None:
+    sealed(tmp_path)
+    (tmp_path / "train.py").write_text("")
+    assert find_project(tmp_path, Settings()).score == "sealed"
+
+
+def test_a_project_in_a_subfolder(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    inner = tmp_path / "papers" / "one"
+    inner.mkdir(parents=True)
+    (inner / "train.py").write_text("")
+    project = find_project(inner, Settings())
+    assert (project.root, project.workspace, project.train) == (
+        str(tmp_path),
+        "papers/one",
+        "papers/one/train.py",
+    )
+    assert (project.prepare, project.program) == (None, None)
+
+
+def test_inside_the_workspace_it_is_no_printed_project(tmp_path: Path) -> None:
+    with pytest.raises(ProjectFault, match="workspace of the project above") as fault:
+        find_project(sealed(tmp_path) / "workspace", Settings())
+    assert fault.value.next_command == "cd .."
+
+
+def test_settings_name_other_files(tmp_path: Path) -> None:
+    home = make_repository(tmp_path)
+    (home / "src").mkdir()
+    for name in ("fit.py", "data.py", "brief.md"):
+        (home / "src" / name).write_text("")
+    named = Settings(train="src/fit.py", prepare="src/data.py", program="src/brief.md")
+    project = find_project(home, named)
+    assert (project.workspace, project.train, project.prepare, project.program, project.score) == (
+        "src",
+        "src/fit.py",
+        "src/data.py",
+        "src/brief.md",
+        "printed",
+    )
+    assert find_project(home, Settings(train="src/fit.py", score="sealed")).score == "sealed"
+    with pytest.raises(ProjectFault, match=r"no src/gone\.py"):
+        find_project(home, Settings(train="src/gone.py"))
+
+
+def test_a_link_is_no_train_py(tmp_path: Path) -> None:
+    home = make_repository(tmp_path)
+    (home / "train.py").rename(home / "real.py")
+    (home / "train.py").symlink_to("real.py")
+    with pytest.raises(ProjectFault, match="symbolic link") as fault:
+        find_project(home, Settings())
+    subprocess.run(str(fault.value.next_command), shell=True, cwd=home, check=True)
+    assert find_project(home, Settings()).train == "train.py"
+
+
+def test_a_folder_reached_through_a_link(tmp_path: Path) -> None:
+    make_repository(tmp_path / "real")
+    (tmp_path / "link").symlink_to("real")
+    assert find_project(tmp_path / "link", Settings()).root == str(tmp_path / "real")
+
+
+def test_no_train_py_and_no_repository(tmp_path: Path) -> None:
+    with pytest.raises(ProjectFault, match="not in a git repository") as fault:
+        find_project(tmp_path, Settings())
+    assert fault.value.next_command == "autoresearch init"
+    with pytest.raises(ProjectFault, match="not in a git repository"):
+        find_project(tmp_path / "gone", Settings())
+    git(tmp_path, "init", "-q")
+    with pytest.raises(ProjectFault, match=r"no workspace/train.py or train.py"):
+        find_project(tmp_path, Settings())
+    with pytest.raises(ProjectFault, match="bare"):
+        find_project(tmp_path / ".git", Settings())
+
+
+def test_a_bare_repository(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "b.git")
+    with pytest.raises(ProjectFault, match="bare") as fault:
+        find_project(tmp_path / "b.git", Settings())
+    assert "git clone" in str(fault.value.next_command)
+
+
+def test_a_repository_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git's own check, asked for by its own test switch; the command to type is git's too."""
+    home = make_repository(tmp_path / "r")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ProjectFault, match="dubious ownership") as fault:
+        find_project(home, Settings())
+    assert str(fault.value.next_command).startswith("git config --global --add safe.directory")

@@ -1,0 +1,75 @@
+"""program.md: its brief, and the front matter that start honours."""
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.project.program import read_program
+
+FRONT_MATTER = "---\nmetric: val_bpb\nbudget: 10m\nprotected: [HEAD_DIM, GPT.forward]\nmax_cost: 20\n---\n\n# Goal\nLower it.\n"
+
+
+def test_the_front_matter_is_read_and_the_brief_is_what_is_left() -> None:
+    program = read_program(FRONT_MATTER)
+    assert program.brief == "# Goal\nLower it.\n"
+    front_matter = program.front_matter
+    assert (
+        front_matter.budget,
+        front_matter.protected,
+        front_matter.max_cost,
+        front_matter.trials,
+    ) == (
+        "10m",
+        ("HEAD_DIM", "GPT.forward"),
+        20.0,
+        None,
+    )
+    assert read_program(FRONT_MATTER.replace("\n", "\r\n")).front_matter == front_matter
+
+
+def test_the_front_matter_steers_what_a_stuck_run_asks_for() -> None:
+    def explore(line: str) -> tuple[str, ...]:
+        return read_program(f"---\n{line}\n---\n").front_matter.explore
+
+    assert explore("explore: off") == explore("explore: []") == ()
+    assert (
+        explore("explore: on") == explore("patience: 3") == ("bolder", "combine", "undo", "remove")
+    )
+    assert explore("explore: [remove, bolder]") == ("remove", "bolder")
+    assert read_program("---\npatience: 3\n---\n").front_matter.patience == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# Goal\n",
+        "---\n",
+        "---\nbudget: 10m\n",
+        "---\nprose between rules\n---\nmore\n",
+        "text\n---\na: 1\n---\n",
+    ],
+)
+def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
+    program = read_program(text)
+    assert program.brief == text and program.front_matter == read_program("").front_matter
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bugdet: 5m", "did you mean budget"),
+        ("budget: five minutes", "5m"),
+        ("metric: accuracy", "val_bpb"),
+        ("trials: many", "trials"),
+        ("hours: .nan", "hours"),
+        ("protected: 3", "protected"),
+        ("patience: 0", "patience"),
+        ("explore: [boldly]", "explore"),
+        ("a: [", "front matter"),
+        ("a: !!python/object/apply:os.system ['true']", "front matter"),
+    ],
+)
+def test_what_makes_no_sense_is_named(line: str, said: str) -> None:
+    with pytest.raises(UsageFault, match=said) as fault:
+        read_program(f"---\n{line}\n---\n# Goal\n")
+    assert fault.value.next_command == "$EDITOR program.md"

@@ -1,0 +1,147 @@
+"""autoresearch.toml: what it may say, and what each mistake in it is called."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.project.settings import MAX_BYTES, Settings, read_settings
+from agent.space import read_space
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    (folder / "autoresearch.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def test_without_a_file_everything_is_optional(tmp_path: Path) -> None:
+    assert read_settings(tmp_path) == Settings()
+    assert read_settings(written(tmp_path, "")) == Settings()
+
+
+def test_all_keys(tmp_path: Path) -> None:
+    text = """
+train = "src/fit.py"
+prepare = "src/data.py"
+program = "brief.md"
+score = "printed"
+protected = ["evaluate", "VOCAB"]
+memory = "8GiB"
+[ranges]
+LR = "0.01 .. 1 log"
+"""
+    settings = read_settings(written(tmp_path, text))
+    assert settings.memory == 8 * 2**30
+    assert settings.protected == ("evaluate", "VOCAB")
+    assert settings.ranges == {"LR": "0.01 .. 1 log"}
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8GiB", 2**33),
+        ("500MB", 500 * 10**6),
+        ("1.5g", 1_500_000_000),
+        ("64 mib", 2**26),
+        ("20000000", 20_000_000),
+        ("9999k", None),
+    ],
+)
+def test_sizes(tmp_path: Path, text: str, size: int | None) -> None:
+    folder = written(tmp_path, f'memory = "{text}"')
+    if size is None:
+        with pytest.raises(UsageFault, match="memory"):
+            read_settings(folder)
+    else:
+        assert read_settings(folder).memory == size
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '""',
+        '"8"',
+        "8",
+        "0",
+        "-1",
+        "true",
+        "inf",
+        "nan",
+        '"lots"',
+        '"8 GiB of it"',
+        '"1e9"',
+        '"-8GiB"',
+        "[]",
+        '"' + "9" * 5000 + 'GiB"',
+        "٨" * 9,
+    ],
+)
+def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UsageFault) as fault:
+        read_settings(written(tmp_path, f"memory = {value}"))
+    assert "autoresearch.toml" in fault.value.message
+    assert len(fault.value.message) < 7000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('trian = "x"', "'trian'; did you mean train"),
+        ("colour = 1", "train, prepare"),
+        ("train = 3", "train: "),
+        ('train = ""', "inside the project"),
+        ('train = "/etc/train.py"', "inside the project"),
+        ('prepare = "../prepare.py"', "inside the project"),
+        ('program = "a/../../b"', "inside the project"),
+        ('score = "honest"', "score: "),
+        ('protected = "LR"', "protected: "),
+        ("protected = [1]", "protected.0: "),
+        ("[ranges]\nLR = 3", "ranges.LR: "),
+        ("ranges = 3", "ranges: "),
+        ('train = "a"\ntrain = "b"', "autoresearch.toml"),
+        ("train = ", "autoresearch.toml"),
+        ("a = " + "[" * 20_000, "autoresearch.toml"),
+        ("x = 1\0", "autoresearch.toml"),
+        (b"train = '\xff'", "utf-8"),
+        (b"\xff\xfet\0", "utf-8"),
+        ("#" * (10 * 2**20), "longer than"),
+        ("# x\n" * (MAX_BYTES // 4 + 1), "longer than"),
+    ],
+    ids=range(20),
+)
+def test_a_mistake_is_named_with_the_file_to_open(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    with pytest.raises(UsageFault) as fault:
+        read_settings(written(tmp_path, text))
+    assert said in fault.value.message
+    assert fault.value.next_command == f"$EDITOR {tmp_path / 'autoresearch.toml'}"
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    assert read_settings(written(tmp_path, b'\xef\xbb\xbfscore = "sealed"\r\n')).score == "sealed"
+
+
+def test_a_folder_or_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "autoresearch.toml").mkdir()
+    with pytest.raises(UsageFault, match="directory"):
+        read_settings(tmp_path)
+
+
+def test_read_only_paths_are_where_the_file_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    folder = written(tmp_path, 'read_only = ["data", "~/cache", "/srv/x", "../beside"]')
+    (tmp_path / "data").symlink_to("/nonexistent")
+    expected = (str(tmp_path / "data"), "/home/me/cache", "/srv/x", str(tmp_path.parent / "beside"))
+    assert read_settings(folder).read_only == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.1", "1 .. ", "a .. b", "1 .. 0", "nan .. 1", "0 .. 1 log", "1 .. inf"]
+)
+def test_a_range_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    settings = read_settings(written(tmp_path, f'[ranges]\nLR = "{text}"'))
+    with pytest.raises(UsageFault, match="LR"):
+        read_space("LR = 0.1\n", settings.ranges)

@@ -1,0 +1,396 @@
+"""The code method: from the prompt through both providers' wire formats to typed edits, and every way a reply can be none."""
+
+import difflib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.edit import Applied, apply, fingerprint, guard
+from agent.errors import ModelFault, ModelUnavailable, MoneySpent
+from agent.llm.model import Reply, Request
+from agent.llm.resolve import open_model
+from agent.llm.scripted import Scripted
+from agent.propose import METHODS, Context, Unreadable
+from agent.propose.code.code import (
+    MAX_SENT_BACK,
+    MEND_WITHIN,
+    SHORT_OUTPUT_TOKENS,
+    Code,
+    request_of,
+    to_mend,
+)
+from agent.propose.code.reply import propose_tool
+from agent.records.edits import Edit, Refused, RewriteFile, SetConstant
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Trial
+from agent.run.preflight import foresee
+from tests.agent.propose.example import SOURCE, context, pending, trial
+from tests.loopback.anthropic_server import AnthropicServer
+from tests.loopback.openai_server import OpenAIServer
+from tests.loopback.wire import Status, Step, Text, ToolCall
+
+DEEPER = {"kind": "set_constant", "name": "DEPTH", "value": "12"}
+GOOD = {"hypothesis": "Deeper is better", "rationale": "#1 was wider.", "edits": [DEEPER]}
+REWRITTEN = SOURCE.replace("DEPTH = 8", "DEPTH = 9").replace(
+    "return DEPTH * HEAD_DIM", "return 2 * DEPTH * HEAD_DIM"
+)
+
+
+def answer(provider: str, step: Step, seconds: float = 5.0) -> Proposal | Unreadable:
+    """What `code` makes of an answer of the provider's server, given as often as it asks."""
+    steps = [step] * (1 + MAX_SENT_BACK)  # what is no proposal is asked for again
+    with AnthropicServer(steps) as claude, OpenAIServer(steps) as gpt:
+        environment = {
+            "ANTHROPIC_API_KEY": "k",
+            "ANTHROPIC_BASE_URL": claude.url,
+            "OPENAI_API_KEY": "k",
+            "OPENAI_BASE_URL": f"{gpt.url}/v1",
+        }
+        name = {"anthropic": "claude-opus-4-6", "openai": "gpt-5"}[provider]
+        model = open_model(name, environment, seconds, threading.Event())
+        return METHODS["code"].build(model).propose(context(trial(0, 1.0)))
+
+
+def said(arguments: dict[str, Any]) -> Proposal | Unreadable:
+    """What `code` makes of a scripted answer, given as often as it asks."""
+    return METHODS["code"].build(Scripted([arguments] * (1 + MAX_SENT_BACK))).propose(context())
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
+class TestOnTheWire:
+    def test_a_tool_call_is_a_proposal_with_its_price(self, provider: str) -> None:
+        proposal = answer(provider, ToolCall(GOOD, input_tokens=2000, output_tokens=50))
+        assert isinstance(proposal, Proposal)
+        assert proposal.edits == (SetConstant(name="DEPTH", value="12"),)
+        assert (proposal.hypothesis, proposal.rationale) == ("Deeper is better", "#1 was wider.")
+        assert (proposal.by.method, proposal.by.origin) == ("code", "llm")
+        assert (proposal.by.input_tokens, proposal.by.output_tokens) == (2000, 50)
+        assert (proposal.by.cost is not None) == (provider == "anthropic"), (
+            "a server of one's own has no list price"
+        )
+        assert proposal.by.seconds > 0 and proposal.by.model in ("claude-opus-4-6", "gpt-5")
+
+    def test_a_refusal_in_prose_is_unreadable_and_still_paid_for(self, provider: str) -> None:
+        reply = answer(provider, Text("I can't help with that."))
+        assert isinstance(reply, Unreadable)
+        assert reply.reason.reason == "unreadable" and "can't help" in reply.reply
+        assert (reply.by.output_tokens, reply.by.calls, reply.by.refused) == (300, 3, 2)
+
+    def test_json_or_a_whole_file_in_prose_will_do(self, provider: str) -> None:
+        proposal = answer(provider, Text(f"Here you are:\n```json\n{json.dumps(GOOD)}\n```\n"))
+        assert isinstance(proposal, Proposal) and proposal.edits == (
+            SetConstant(name="DEPTH", value="12"),
+        )
+        proposal = answer(provider, Text(f"Twice as wide and deeper.\n```python\n{REWRITTEN}```\n"))
+        assert isinstance(proposal, Proposal)
+        assert proposal.hypothesis == "Twice as wide and deeper."
+        assert {edit.kind for edit in proposal.edits} != {"rewrite_file"}, (
+            "differenced into what it amounts to"
+        )
+        applied = apply(SOURCE, proposal.edits)
+        assert isinstance(applied, Applied) and applied.source == REWRITTEN
+
+    def test_a_reply_that_was_cut_off_is_unreadable(self, provider: str) -> None:
+        reply = answer(provider, Text(json.dumps(GOOD), cut_off=True))
+        assert isinstance(reply, Unreadable) and "cut off" in reply.reason.where
+
+    def test_api_trouble_is_raised_and_never_a_proposal(self, provider: str) -> None:
+        with pytest.raises(ModelFault):
+            answer(provider, Status(401))
+        with pytest.raises(ModelUnavailable):
+            answer(provider, Status(500), seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        ({"hypothesis": "h"}, "edits"),
+        ({"hypothesis": "h", "edits": []}, "edits"),
+        ({"hypothesis": "", "edits": [DEEPER]}, "hypothesis"),
+        ({"edits": [DEEPER]}, "hypothesis"),
+        ({"hypothesis": 3, "edits": [DEEPER]}, "hypothesis"),
+        ({"hypothesis": "h", "edits": [{"kind": "run_shell", "code": "rm -rf /"}]}, "edits"),
+        (
+            {"hypothesis": "h", "edits": [{"kind": "set_constant", "name": "DEPTH"}]},
+            "edits.0.set_constant.value",
+        ),
+        ({"hypothesis": "h", "edits": "not json"}, "edits"),
+        ({"hypothesis": "h", "edits": ["DEPTH = 9"]}, "edits"),
+        ({"text": "```python\nDEPTH = 9\n```"}, "not the whole file"),
+        ({"text": "```python\ndef broken(:\n```"}, "not Python"),
+        ({"text": ""}, "no call"),
+    ],
+)
+def test_nonsense_is_unreadable_with_the_place_that_is_wrong(
+    arguments: dict[str, Any], where: str
+) -> None:
+    reply = said(arguments)
+    assert isinstance(reply, Unreadable), reply
+    assert where in reply.reason.where and reply.reason.reason == "unreadable"
+
+
+@pytest.mark.parametrize("edits", [DEEPER, json.dumps([DEEPER]), [{**DEEPER, "value": 12}]])
+def test_slips_that_cannot_be_misread_are_forgiven(edits: Any) -> None:
+    proposal = said({"hypothesis": "two\nlines\x1b[31m", "edits": edits})
+    assert isinstance(proposal, Proposal)
+    assert proposal.edits == (SetConstant(name="DEPTH", value="12"),)
+    assert proposal.hypothesis == "two lines [31m"
+
+
+def test_a_rewrite_is_differenced_and_a_broken_one_is_left_for_the_ledger_to_refuse() -> None:
+    proposal = said({"hypothesis": "h", "edits": [{"kind": "rewrite_file", "code": REWRITTEN}]})
+    assert isinstance(proposal, Proposal) and not any(
+        isinstance(edit, RewriteFile) for edit in proposal.edits
+    )
+    broken = said({"hypothesis": "h", "edits": [{"kind": "rewrite_file", "code": "def f(:\n"}]})
+    assert isinstance(broken, Proposal) and broken.edits == (RewriteFile(code="def f(:\n"),)
+
+
+def test_the_schema_is_one_that_both_providers_take() -> None:
+    text = json.dumps(propose_tool().parameters)
+    assert not any(
+        word in text for word in ('"$ref"', '"$defs"', '"const"', '"discriminator"', '"oneOf"')
+    )
+    kinds = [
+        item["properties"]["kind"]["enum"][0]
+        for item in propose_tool().parameters["properties"]["edits"]["items"]["anyOf"]
+    ]
+    assert kinds[0] == "set_constant" and len(kinds) == 7
+
+
+def test_the_prompt_begins_with_what_stays_and_ends_with_what_changes() -> None:
+    first = request_of(context(trial(0, 1.0), program="Be bold."))
+    later = request_of(
+        context(
+            trial(0, 1.0), trial(1, 1.1, DEPTH=10), pending=(pending(DEPTH=9),), program="Be bold."
+        )
+    )
+    assert (first.system, first.blocks[0]) == (later.system, later.blocks[0])
+    assert first.blocks[1] != later.blocks[1]
+    assert (
+        "Be bold." in first.system and "300s" in first.system and SOURCE.strip() in first.blocks[0]
+    )
+
+
+def test_a_scripted_model_goes_on_where_the_history_ends() -> None:
+    script = [{"hypothesis": f"idea {n}", "edits": [DEEPER]} for n in range(4)]
+    proposer = METHODS["code"].build(Scripted(script))
+    assert proposer.looks_ahead
+    for past, waiting, expected in ((1, 0, 0), (2, 0, 1), (2, 2, 3)):
+        trials = [trial(0, 1.0), *(trial(n, 1.1, DEPTH=n + 8) for n in range(1, past))]
+        baseline = trials[0].proposal.model_copy(
+            update={"by": trials[0].proposal.by.model_copy(update={"origin": "baseline"})}
+        )
+        trials[0] = trials[0].model_copy(update={"proposal": baseline})
+        proposal = proposer.propose(
+            context(*trials, pending=(pending(DEPTH=9), pending(DEPTH=7))[:waiting])
+        )
+        assert isinstance(proposal, Proposal)
+        assert (proposal.hypothesis, proposal.by.origin) == (f"idea {expected}", "scripted")
+
+
+# ---------------------------------------------------------------- sent back within a proposal
+
+
+BASELINE = trial(0, 1.0).model_copy(
+    update={
+        "proposal": Proposal(
+            hypothesis="as it is", by=Provenance(method="baseline", origin="baseline")
+        )
+    }
+)
+
+
+class Asked(Scripted):
+    """A scripted model that remembers what it was asked."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        super().__init__(answers)
+        self.requests: list[Request] = []
+
+    def complete(self, request: Request) -> Reply:
+        self.requests.append(request)
+        return super().complete(request)
+
+
+def draft(*edits: dict[str, Any], hypothesis: str = "an idea", **more: Any) -> dict[str, Any]:
+    return {"hypothesis": hypothesis, "edits": list(edits), "input_tokens": 10, "cost": 0.5, **more}
+
+
+def constant(name: str, value: str) -> dict[str, Any]:
+    return {"kind": "set_constant", "name": name, "value": value}
+
+
+def judging(*trials: Trial, **more: Any) -> Context:
+    """A context whose check is the ledger's own: it applies, guards and foresees."""
+    base = context(*trials, **more)
+    tried = {trial.fingerprint for trial in trials}
+
+    def check(edits: Sequence[Edit]) -> Refused | None:
+        applied = apply(base.source, edits)
+        if isinstance(applied, Refused):
+            return applied
+        return guard(base.source, applied.source, tried=tried) or foresee(
+            base.source, applied.source, edits, base.space
+        )
+
+    return replace(base, check=check)
+
+
+def test_a_refused_draft_goes_back_with_the_reason_and_the_nearest_name() -> None:
+    model = Asked(draft(constant("MATRX_LR", "0.03")), draft(constant("MATRIX_LR", "0.03")))
+    proposal = Code(model).propose(judging(BASELINE))
+    assert isinstance(proposal, Proposal) and proposal.edits == (
+        SetConstant(name="MATRIX_LR", value="0.03"),
+    )
+    by = proposal.by
+    assert (by.calls, by.refused, by.input_tokens, by.cost) == (2, 1, 20, 1.0), (
+        "both questions are counted and paid for"
+    )
+    first, second = model.requests
+    assert (second.system, second.blocks[:2]) == (first.system, first.blocks), (
+        "what was sent before is a prefix still"
+    )
+    assert (
+        "unknown-name: constant MATRX_LR" in second.blocks[2]
+        and "there are: MATRIX_LR" in second.blocks[2]
+    )
+    assert [request.index for request in model.requests] == [0, 1]
+
+
+def test_a_name_that_nothing_defines_goes_back_before_any_budget() -> None:
+    broken = {
+        "kind": "replace_definition",
+        "name": "width",
+        "code": "def width():\n    return DETPH * HEAD_DIM\n",
+    }
+    fine = {**broken, "code": "def width():\n    return 2 * DEPTH * HEAD_DIM\n"}
+    model = Asked(draft(broken), draft(fine))
+    proposal = Code(model).propose(judging(BASELINE))
+    assert isinstance(proposal, Proposal) and proposal.by.refused == 1
+    assert (
+        "undefined-name: DETPH" in model.requests[1].blocks[2]
+        and "did you mean DEPTH" in model.requests[1].blocks[2]
+    )
+
+
+def test_a_model_that_keeps_proposing_what_was_tried_is_told_what_became_of_it_and_stopped() -> (
+    None
+):
+    source = SOURCE.replace("DEPTH = 8", "DEPTH = 12")
+    old = trial(1, 1.1, DEPTH=12).model_copy(update={"fingerprint": fingerprint(source)})
+    model = Asked(*[draft(DEEPER)] * 9)
+    proposal = Code(model).propose(judging(BASELINE, old))
+    assert isinstance(proposal, Proposal) and (proposal.by.calls, proposal.by.refused) == (
+        1 + MAX_SENT_BACK,
+        MAX_SENT_BACK,
+    )
+    assert (
+        "already-tried" in model.requests[1].blocks[2]
+        and "It was #1: discard, not better" in model.requests[1].blocks[2]
+    )
+    assert "Try once more" in model.requests[-1].blocks[2]
+
+
+def test_the_first_alternative_that_is_not_refused_is_taken_without_another_question() -> None:
+    others = [
+        draft(constant("NOPE", "1")),
+        {"hypothesis": 3},
+        draft(constant("DEPTH", "9"), hypothesis="second best"),
+        "junk",
+    ]
+    model = Asked(draft(constant("DEPTH", "8"), alternatives=others, expected="-0.004"))
+    proposal = Code(model).propose(judging(BASELINE))
+    assert isinstance(proposal, Proposal) and proposal.hypothesis == "second best"
+    assert (proposal.by.calls, proposal.by.refused, proposal.expected) == (1, 2, None)
+    assert said(draft(DEEPER, expected="-0.004")).expected == -0.004  # type: ignore[union-attr]
+    assert said(draft(DEEPER, expected="some")).expected is None  # type: ignore[union-attr]
+
+
+def test_a_diff_becomes_typed_edits_and_one_that_does_not_fit_goes_back() -> None:
+    lines = SOURCE.splitlines(True), REWRITTEN.splitlines(True)
+    patch = "".join(difflib.unified_diff(*lines, "train.py", "train.py", n=1))
+    model = Asked(
+        {"text": f"Wider.\n```diff\n{patch.replace('HEAD', 'HAND')}```"},
+        {"text": f"Wider.\n```diff\n{patch}\n```"},
+    )
+    proposal = Code(model).propose(judging(BASELINE))
+    assert isinstance(proposal, Proposal) and {edit.kind for edit in proposal.edits} == {
+        "set_constant",
+        "replace_definition",
+    }
+    applied = apply(SOURCE, proposal.edits)
+    assert isinstance(applied, Applied) and applied.source == REWRITTEN
+    nonsense = said({"text": "```diff\n@@ -1 +1 @@\n-nothing = 1\n+nothing = 2\n```"})
+    assert isinstance(nonsense, Unreadable) and "does not fit" in nonsense.reason.where
+
+
+def test_a_megabyte_and_unknown_fields_are_harmless() -> None:
+    huge = said({"text": "x" * 2**20})
+    assert isinstance(huge, Unreadable) and len(huge.reply) < 3_000
+    assert isinstance(said(draft(DEEPER, mood="good", nested={"a": [1]})), Proposal)
+
+
+# ---------------------------------------------------------------- failures go back, and money
+
+
+def failed(number: int, status: str = "crash", **by: Any) -> Trial:
+    made = trial(number, status, "gate it", DEPTH=12)
+    assert made.result
+    proposal = made.proposal.model_copy(update={"by": made.proposal.by.model_copy(update=by)})
+    tail = 'File "train.py", line 9\nRuntimeError: shapes [4] and [5]\n```'
+    return made.model_copy(
+        update={"proposal": proposal, "result": made.result.model_copy(update={"tail": tail})}
+    )
+
+
+def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
+    told = judging(BASELINE, failed(1))
+    model = Asked(
+        draft(constant("DEPTH", "12")), draft(constant("DEPTH", "10"), hypothesis="mended")
+    )  # the first one failed
+    proposal = Code(model).propose(told)
+    assert isinstance(proposal, Proposal) and proposal.by.repairs == 1
+    question = model.requests[0].blocks[-1]
+    assert (
+        "trial #1 failed (crash)" in question
+        and '"value": "12"' in question
+        and "shapes [4] and [5]" in question
+    )
+    again = judging(BASELINE, failed(1), pending=(proposal,))
+    assert to_mend(again) is None, "while it is pending nobody asks again"
+    assert to_mend(judging(BASELINE, failed(1), failed(2, repairs=1))) is None, (
+        "a mend that fails is left alone"
+    )
+
+
+def test_what_is_old_too_large_or_another_methods_is_not_mended() -> None:
+    rest = [trial(n, 1.1, DEPTH=n + 5) for n in range(2, 2 + MEND_WITHIN)]
+    assert to_mend(context(BASELINE, failed(1), *rest)) is None
+    assert to_mend(context(BASELINE, failed(1, "oom"))) is None
+    assert to_mend(context(BASELINE, failed(1, method="tpe"))) is None
+
+
+def test_the_question_that_would_pass_the_bound_is_not_asked() -> None:
+    model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
+    assert Code(model).propose(replace(judging(BASELINE), dollars=1.0)).by.cost == 1.0
+    model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
+    with pytest.raises(MoneySpent, match=r"may cost \$0.50, and \$0.40"):
+        Code(model).propose(replace(judging(BASELINE), dollars=0.9))
+    assert len(model.requests) == 1
+
+
+def test_where_money_is_short_the_answer_is_to_be_short() -> None:
+    class Priced(Asked):
+        def estimate(self, request: Request) -> float | None:
+            return request.max_output_tokens / 10_000
+
+    model = Priced(draft(DEEPER))
+    assert isinstance(Code(model).propose(replace(judging(BASELINE), dollars=0.5)), Proposal)
+    assert model.requests[0].max_output_tokens == SHORT_OUTPUT_TOKENS
+    with pytest.raises(MoneySpent, match=r"may cost \$0.40, and \$0.39"):
+        Code(Priced(draft(DEEPER))).propose(replace(judging(BASELINE), dollars=0.39))

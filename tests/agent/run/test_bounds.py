@@ -1,0 +1,29 @@
+"""A run ends when a bound is used up, and says which, and what is left of the others."""
+
+from agent.records.proposals import Proposal, Provenance
+from agent.run.bounds import Bounds, cost_of
+
+
+def paid(cost: float | None) -> Proposal:
+    return Proposal(hypothesis="h", by=Provenance(method="code", origin="llm", cost=cost))
+
+
+def test_without_bounds_a_run_goes_on() -> None:
+    assert Bounds().spent(10**6, 10**9, 10.0) is None
+    assert Bounds().left(10**6, 10**9, 10.0) == "" and Bounds().dollars(10.0) is None
+
+
+def test_each_bound_names_itself() -> None:
+    assert "4 trials" in str(Bounds(trials=4).spent(4, 0, 0))
+    assert "2 hours" in str(Bounds(hours=2).spent(0, 7200, 0))
+    assert "$1.50 of $1.00" in str(Bounds(max_cost=1).spent(0, 0, 1.5))
+
+
+def test_what_is_left_is_said_in_words() -> None:
+    bounds = Bounds(trials=10, hours=2, max_cost=5)
+    assert bounds.left(4, 1800, 1.25) == "6 trials, 1.5 hours, $3.75"
+    assert (bounds.dollars(1.25), bounds.dollars(6.0)) == (3.75, 0.0)
+
+
+def test_proposals_without_a_verdict_cost_money_too() -> None:
+    assert cost_of([paid(0.25), paid(None)]) == 0.25

@@ -1,0 +1,367 @@
+"""The loop on real git with a scripted runner: order, overlap, replays, bounds, stops and faults."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.errors import HistoryFault, ModelFault, ModelUnavailable, ProjectFault
+from agent.history.history import History
+from agent.records.edits import ReplaceStatements
+from agent.records.events import Event, Judged, Note, Proposed, RunFinished, TrialStarted
+from agent.records.results import Trial
+from agent.run.loop import MAX_REFUSALS_IN_A_ROW
+from agent.space import read_constants
+from sandbox.ground.outcome import Cancelled, Finished, Outcome, RunSpec, Usage
+from tests.agent.study import (
+    ListProposer,
+    loop_of,
+    make_repository,
+    project_of,
+    proposal,
+    settings_of,
+    study,
+    train,
+)
+
+
+def statuses(trials: tuple[Trial, ...]) -> list[str]:
+    return [trial.status for trial in trials]
+
+
+def test_keep_discard_crash_and_refusal_each_get_their_verdict(tmp_path: Path) -> None:
+    proposals = [
+        proposal(LR=0.3),
+        proposal(LR=0.9),
+        proposal(DEPTH=13),
+        proposal(NOPE=1),
+        proposal(DEPTH=6),
+    ]
+    with study(tmp_path) as history:
+        events = list(loop_of(history, ListProposer(proposals), trials=4).events())
+        assert statuses(history.trials) == [
+            "baseline",
+            "keep",
+            "discard",
+            "crash",
+            "refused",
+            "keep",
+        ]
+        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 6, "SEED": 1}
+        assert [trial.number for trial in history.trials] == list(range(6))
+        assert history.in_flight == ()
+    assert isinstance(events[-1], RunFinished)
+    assert "4 trials" in events[-1].reason
+    crash = next(e.trial for e in events if isinstance(e, Judged) and e.trial.status == "crash")
+    assert "thirteen" in crash.reason
+
+
+def test_the_baseline_is_repeated_under_seeds_of_the_harness(tmp_path: Path) -> None:
+    with study(tmp_path, baseline_repeats=3, seed=7) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2)]), trials=1).events())
+        baseline, first = history.trials
+        assert baseline.result and [score.seed for score in baseline.result.scores] == [7, 8, 9]
+        assert first.result and [score.seed for score in first.result.scores] == [7]
+        assert all(score.kind == "self-reported" for score in baseline.result.scores)
+
+
+def test_what_was_tried_is_refused_and_trains_nothing(tmp_path: Path) -> None:
+    trained: list[str] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        trained.append((Path(spec.folder) / "train.py").read_text())
+        return train(spec)
+
+    repeats = [
+        proposal(LR=0.3),
+        proposal(LR=0.3),
+        proposal(LR=0.9),
+        proposal(LR=0.90),
+        proposal(SEED=9),
+        proposal(DEPTH=7),
+    ]
+    with study(tmp_path) as history:
+        list(loop_of(history, ListProposer(repeats), script, trials=3).events())
+        assert statuses(history.trials) == [
+            "baseline",
+            "keep",
+            "refused",
+            "discard",
+            "refused",
+            "refused",
+            "keep",
+        ]
+        reasons = [
+            trial.reason.split(":")[0] for trial in history.trials if trial.status == "refused"
+        ]
+        assert reasons == ["no-op", "already-tried", "seed-only"]
+    assert len(trained) == 2 + 3
+
+
+def test_a_slow_proposer_writes_while_the_trial_trains(tmp_path: Path) -> None:
+    order: list[str] = []
+    proposer = ListProposer(
+        [proposal(LR=0.2), proposal(LR=0.3), proposal(LR=0.5)], looks_ahead=True
+    )
+    with study(tmp_path) as history:
+        loop = loop_of(history, proposer, trials=3)
+        for event in loop.events():
+            if isinstance(event, TrialStarted | Proposed | Judged):
+                order.append(type(event).__name__)
+    first_verdict = order.index("Judged")
+    assert "Proposed" in order[:first_verdict], (
+        "the first proposal is written while the baseline trains"
+    )
+    assert len(proposer.contexts) == 3, "nothing is asked for that the bound leaves no room for"
+
+
+def test_the_next_proposal_knows_what_is_in_training(tmp_path: Path) -> None:
+    def slowly(spec: RunSpec) -> tuple[Outcome, str]:
+        time.sleep(0.3)
+        return train(spec)
+
+    proposer = ListProposer([proposal(LR=0.2), proposal(LR=0.3)], looks_ahead=True)
+    with study(tmp_path) as history:
+        list(loop_of(history, proposer, slowly, trials=2).events())
+    assert [p.edits for p in proposer.contexts[1].pending] == [proposal(LR=0.2).edits]
+    assert proposer.contexts[0].seed != proposer.contexts[1].seed
+
+
+def test_a_look_ahead_proposal_is_applied_to_the_tip_that_its_predecessor_made(
+    tmp_path: Path,
+) -> None:
+    with study(tmp_path) as history:
+        list(
+            loop_of(
+                history,
+                ListProposer([proposal(LR=0.3), proposal(DEPTH=8)], looks_ahead=True),
+                trials=2,
+            ).events()
+        )
+        assert statuses(history.trials) == ["baseline", "keep", "keep"]
+        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
+
+
+def test_a_look_ahead_proposal_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
+    edit = ReplaceStatements(old="LR = 0.1", new="LR = 0.2")
+    with study(tmp_path) as history:
+        proposals = [proposal(LR=0.3), proposal(edit), proposal(DEPTH=5)]
+        list(loop_of(history, ListProposer(proposals, looks_ahead=True), trials=2).events())
+        assert statuses(history.trials) == ["baseline", "keep", "refused", "keep"]
+
+
+def test_two_workers_train_at_once_and_an_overtaken_improvement_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        source = (Path(spec.folder) / "train.py").read_text()
+        constants = read_constants(source)
+        if constants["LR"] == 0.9:
+            time.sleep(2.0)
+        elif (constants["LR"] == 0.3) != (constants["DEPTH"] == 8):  # the two that start together
+            together.wait()
+            time.sleep(0.5 * (constants["DEPTH"] == 8))
+        return train(spec)
+
+    with study(tmp_path, workers=2) as history:
+        proposals = [proposal(LR=0.3), proposal(DEPTH=8), proposal(LR=0.9)]
+        events = list(loop_of(history, ListProposer(proposals), script, trials=4).events())
+        [overtaken] = [trial for trial in history.trials if "tried again" in trial.reason]
+        [replay] = [trial for trial in history.trials if trial.proposal.by.origin == "replay"]
+        assert (overtaken.number, overtaken.status, replay.proposal.by.replays, replay.status) == (
+            2,
+            "discard",
+            2,
+            "keep",
+        )
+        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
+    assert any(isinstance(event, Note) and "#2" in event.text for event in events)
+
+
+def test_stop_finishes_the_trial_and_abort_leaves_it_in_flight(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer([proposal(LR=0.2), proposal(LR=0.3)]))
+        run_until(loop.events(), 1, loop.stop)
+        assert statuses(history.trials) == ["baseline", "keep"]
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        return Cancelled(usage=Usage(seconds=1.0)), ""
+
+    with History.open(project_of(tmp_path), "t") as history:
+        loop = loop_of(history, ListProposer([proposal(LR=0.3)]), script)
+        run_until(loop.events(), 2, loop.abort)
+        assert statuses(history.trials) == ["baseline", "keep"]
+        assert [attempt.number for attempt in history.in_flight] == [2]
+
+    with History.open(project_of(tmp_path), "t") as history:
+        list(loop_of(history, ListProposer([]), trials=1).events())
+        assert statuses(history.trials) == ["baseline", "keep", "keep"]
+        assert history.in_flight == ()
+
+
+def run_until(events: "object", number: int, act: "object") -> None:
+    for event in events:  # type: ignore[attr-defined]
+        if isinstance(event, TrialStarted) and event.attempt.number == number:
+            act()  # type: ignore[operator]
+
+
+def test_a_paid_proposal_that_found_no_slot_is_first_after_a_resume(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer([proposal(LR=0.2, cost=1.0)], looks_ahead=True))
+        for event in loop.events():
+            if isinstance(event, Proposed):
+                loop.stop()
+        assert statuses(history.trials) == ["baseline"]
+        assert [attempt.proposal.by.cost for attempt in history.in_flight] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "fault", [ModelUnavailable("down", "later"), ModelFault("no key", "export KEY=")]
+)
+def test_a_model_that_fails_lets_the_trial_in_training_finish(
+    tmp_path: Path, fault: ModelFault
+) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer([proposal(LR=0.2), fault], looks_ahead=True))
+        with pytest.raises(type(fault)):
+            list(loop.events())
+        assert statuses(history.trials)[0] == "baseline"
+        numbers = {*(t.number for t in history.trials), *(a.number for a in history.in_flight)}
+        assert numbers == {0, 1}, "the first proposal was not lost"
+
+
+def test_an_error_without_a_word_ends_the_run_too(tmp_path: Path) -> None:
+    with study(tmp_path) as history, pytest.raises(AssertionError):
+        list(loop_of(history, ListProposer([AssertionError()])).events())
+
+
+def test_a_fault_of_the_sandbox_ends_the_run_and_the_attempt_stays_in_flight(
+    tmp_path: Path,
+) -> None:
+    from agent.errors import SandboxFault
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        if "LR = 0.2" in (Path(spec.folder) / "train.py").read_text():
+            raise SandboxFault("the disk is full", "df")
+        return train(spec)
+
+    with study(tmp_path) as history:
+        with pytest.raises(SandboxFault, match="disk is full"):
+            list(loop_of(history, ListProposer([proposal(LR=0.2)]), script).events())
+        assert [attempt.number for attempt in history.in_flight] == [1]
+
+
+def test_a_method_with_nothing_left_to_say_ends_the_run(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        with pytest.raises(ModelFault, match="in a row"):
+            list(loop_of(history, ListProposer(proposal(NOPE=1) for _ in range(50))).events())
+        assert statuses(history.trials).count("refused") == MAX_REFUSALS_IN_A_ROW
+
+
+def test_a_baseline_that_fails_is_recorded_and_measured_again_on_resume(tmp_path: Path) -> None:
+    def broken(spec: RunSpec) -> tuple[Outcome, str]:
+        return Finished(usage=Usage(seconds=1.0)), "no summary\n"
+
+    with study(tmp_path) as history:
+        with pytest.raises(ProjectFault, match="fails as it is"):
+            list(loop_of(history, ListProposer([]), broken).events())
+        assert statuses(history.trials) == ["crash"]
+    with History.open(project_of(tmp_path), "t") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2)]), trials=1).events())
+        assert statuses(history.trials) == ["crash", "baseline", "keep"]
+
+
+def test_a_commit_by_hand_is_measured_as_the_new_baseline(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.2)]), trials=1).events())
+        worktree = tmp_path / ".autoresearch" / "worktrees" / "t"
+    import subprocess
+
+    source = (worktree / "train.py").read_text()
+    (worktree / "train.py").write_text(source.replace("DEPTH = 4", "DEPTH = 8"))
+    subprocess.run(
+        ["git", "-c", "user.name=h", "-c", "user.email=h@h", "commit", "-qam", "by hand"],
+        cwd=worktree,
+        check=True,
+    )
+    with History.open(project_of(tmp_path), "t") as history:
+        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+        assert statuses(history.trials) == ["baseline", "keep", "baseline", "keep"]
+        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
+
+
+def test_a_branch_that_moved_under_a_running_loop_is_not_overwritten(tmp_path: Path) -> None:
+    import subprocess
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        if "LR = 0.2" in (Path(spec.folder) / "train.py").read_text():
+            tree = [
+                "git",
+                "-c",
+                "user.name=h",
+                "-c",
+                "user.email=h@h",
+                "commit-tree",
+                "-p",
+                "autoresearch/t",
+                "-m",
+                "mine",
+            ]
+            made = subprocess.run(
+                [*tree, "autoresearch/t^{tree}"],
+                cwd=tmp_path,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            subprocess.run(
+                ["git", "update-ref", "refs/heads/autoresearch/t", made.stdout.strip()],
+                cwd=tmp_path,
+                check=True,
+            )
+        return train(spec)
+
+    with study(tmp_path) as history, pytest.raises(HistoryFault):
+        list(loop_of(history, ListProposer([proposal(LR=0.2)]), script, trials=1).events())
+    log = subprocess.run(
+        ["git", "log", "-1", "--format=%s", "autoresearch/t"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert log.stdout.strip() == "mine"
+
+
+def test_a_clock_that_jumps_changes_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import agent.run.ledger
+
+    times = iter(
+        ["2030-01-01T00:00:00+00:00", "1999-01-01T00:00:00+00:00", "2031-01-01T00:00:00+00:00"]
+    )
+    monkeypatch.setattr(agent.run.ledger, "_now", lambda: next(times))
+    with study(tmp_path) as history:
+        list(
+            loop_of(history, ListProposer([proposal(LR=0.2), proposal(LR=0.3)]), trials=2).events()
+        )
+    with History.read(project_of(tmp_path), "t") as history:
+        assert [trial.number for trial in history.trials] == [0, 1, 2]
+        assert statuses(history.trials) == ["baseline", "keep", "keep"]
+
+
+def test_settings_of_is_what_resume_reads(tmp_path: Path) -> None:
+    project = project_of(make_repository(tmp_path))
+    wanted = settings_of(project, trials=7, max_cost=2.5)
+    with History.create(project, wanted):
+        pass
+    with History.open(project, "autoresearch/t") as history:
+        assert history.run == wanted
+
+
+def finished(events: list[Event]) -> bool:
+    return isinstance(events[-1], RunFinished)

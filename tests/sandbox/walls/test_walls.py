@@ -1,0 +1,120 @@
+"""The pure parts: filter, Landlock rules, mounts, environment, evidence, scripted runner."""
+
+import struct
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sandbox.ground.devices import Device
+from sandbox.ground.outcome import Crashed, Usage
+from sandbox.tiers.scripted import ScriptedRunner
+from sandbox.walls import landlock, mounts, seccomp
+from sandbox.walls.environment import trial_environment
+from tests.sandbox.every_tier import folders, spec_in
+
+
+def decide(program, arch, call, *arguments):
+    """Interpret the classic BPF `program` on one system call, the way the kernel does; returns the action."""
+    data = struct.pack("=IIQ6Q", call, arch, 0, *arguments, *[0] * (6 - len(arguments)))
+    code = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
+    word, at = 0, 0
+    while True:
+        operation, if_true, if_false, value = code[at]
+        if operation == seccomp.RETURN:
+            return value
+        if operation == seccomp.LOAD:
+            word = struct.unpack_from("=I", data, value)[0]
+            at += 1
+            continue
+        holds = {
+            seccomp.JUMP_EQUAL: word == value,
+            seccomp.JUMP_GREATER: word > value,
+            seccomp.JUMP_ANY_BIT: bool(word & value),
+        }
+        at += 1 + (if_true if holds[operation] else if_false)
+
+
+@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+def test_the_filter_decides_as_it_says(machine):
+    column = ("x86_64", "aarch64").index(machine)
+    arch, program = seccomp.AUDIT_ARCH[machine], seccomp.assemble(machine)
+    allowed = [
+        number
+        for number in range(seccomp.LAST_KNOWN_CALL + 1)
+        if decide(program, arch, number, 1) == seccomp.ALLOW
+    ]
+    denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {None}
+    assert denied.isdisjoint(allowed)
+    assert (
+        len(allowed) + len(denied) + 2 == seccomp.LAST_KNOWN_CALL + 1
+    )  # and clone3, sched_setaffinity
+    assert (
+        decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0
+    )  # "done", and nothing was
+    socket, clone, ioctl = seccomp.SOCKET[column], seccomp.CLONE[column], seccomp.IOCTL[column]
+    assert decide(program, arch, socket, 1) == seccomp.ALLOW
+    assert decide(program, arch, socket, 2) == seccomp.ERRNO | 97
+    assert decide(program, arch, socket, 1 << 32 | 2) == seccomp.ERRNO | 97
+    assert decide(program, arch, clone, 0x3D0F00) == seccomp.ALLOW  # a thread, as glibc makes one
+    assert decide(program, arch, clone, 0x10000011) == seccomp.ERRNO | 1
+    assert decide(program, arch, ioctl, 0, 0x5412) == seccomp.ERRNO | 1
+    assert decide(program, arch, ioctl, 0, 0x5401) == seccomp.ALLOW
+    assert decide(program, arch, 0x40000000 | 41, 1) == seccomp.ERRNO | 38  # x32
+    assert decide(program, 0x40000003, 102) == seccomp.KILL_PROCESS  # int 0x80
+
+
+def test_an_unknown_machine_is_not_filtered_by_guess():
+    with pytest.raises(KeyError):
+        seccomp.assemble("riscv64")
+
+
+def test_landlock_asks_only_for_what_the_kernel_knows():
+    assert landlock.rules(0, readable=["/"], writable=[], devices=[]) is None
+    sizes = [
+        landlock.rules(version, readable=["/"], writable=["/w"], devices=[])["size"]
+        for version in range(1, 8)
+    ]
+    assert sizes == [8, 8, 8, 16, 16, 24, 24]
+    first = landlock.rules(1, readable=["/"], writable=["/w"], devices=["/dev/null"])
+    assert (first["net"], first["scope"]) == (0, 0)
+    assert all(allowed & ~first["fs"] == 0 for _, allowed in first["paths"])
+
+
+def test_an_interpreter_in_a_home_folder_brings_its_parts_and_not_the_home(tmp_path):
+    home = tmp_path / "home"
+    for name in ("bin", "lib/python3.11", ".ssh"):
+        (home / name).mkdir(parents=True)
+    (home / "bin/python").symlink_to(sys.executable)
+    paths = mounts.interpreter_paths(str(home / "bin/python"))
+    assert {str(home / "bin"), str(home / "lib")} <= set(paths)
+    assert str(home) not in paths and str(home / ".ssh") not in paths
+    real = Path(sys.executable).resolve()
+    assert str(real.parent) in paths
+
+
+def test_the_environment_is_built_from_nothing(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk")
+    with folders() as home:
+        environment = trial_environment(
+            spec_in(home, "", gpus=(Device(index=1, uuid="GPU-8f2c"),), cpus=(0, 1)),
+            str(home / "scratch/private"),
+        )
+    assert "sk" not in environment.values()
+    assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-8f2c"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert environment["OMP_NUM_THREADS"] == "2"
+
+
+def test_the_scripted_runner_plays_its_script():
+    crash = Crashed(usage=Usage(seconds=1.0), exit_code=1)
+    runner = ScriptedRunner(lambda spec: (crash, f"ran {Path(spec.folder).name}"))
+    heard = []
+    with folders() as home:
+        assert runner.run(spec_in(home, ""), threading.Event()) == crash
+        assert (home / "log").read_text() == "ran folder"
+        runner.converse(
+            spec_in(home, ""), threading.Event(), lambda _, stdout: heard.append(stdout.read())
+        )
+    assert heard == [b"ran folder"]
