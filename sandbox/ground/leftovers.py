@@ -1,4 +1,4 @@
-"""Temporary folders that a killed harness does not leave for ever, and the removal of whatever a run left in a folder."""
+"""Temporary folders that do not outlive a killed harness for long, and removal of any folder."""
 
 import fcntl
 import os
@@ -16,10 +16,11 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def temporary_folder(kind: str, parent: Path | None = None) -> Iterator[Path]:
-    """Yield a new folder `autoresearch-KIND-…` in `parent` (default: the system's for temporary files), removed on leaving.
+    """Yield a new folder `autoresearch-KIND-…` in `parent`, removed on leaving.
 
-    Its owner holds a lock on it, which the kernel drops when the owner dies however it dies. Those of the same kind whose owner
-    has died are removed first. SandboxFault where none can be made.
+    parent: by default the system's folder for temporary files. The owner holds a lock on the
+    folder, which the kernel drops however the owner dies; those of the same kind whose owner has
+    died are removed first. Raise SandboxFault if none can be made.
     """
     where = parent or Path(tempfile.gettempdir())
     sweep(kind, where)
@@ -50,7 +51,7 @@ def _make(kind: str, where: Path) -> Path:
 
 
 def sweep(kind: str, parent: Path) -> None:
-    """Remove this user's folders of `kind` in `parent` that nobody holds any more."""
+    """Remove this user's folders of `kind` in `parent` that nobody holds."""
     for path in parent.glob(f"{PREFIX}{kind}-*"):
         with suppress(OSError):
             lock = os.open(path, FOLDER)
@@ -63,9 +64,10 @@ def sweep(kind: str, parent: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove the folder `path` with all in it, however deep it is and whatever its modes are; what cannot be removed stays.
+    """Remove the folder `path` with all in it, however deep, whatever its modes.
 
-    No link is followed. Nothing may be at work in it: shutil.rmtree gives up below a depth of about a thousand folders.
+    What cannot be removed stays. No link is followed. Nothing may be at work in it. (shutil.rmtree
+    gives up below a depth of about a thousand folders.)
     """
     with suppress(OSError):
         if not path.is_symlink():
@@ -80,8 +82,9 @@ def remove_tree(path: Path) -> None:
 
 
 def _flatten(top: int) -> bool:
-    """Remove what is in `top` and move what is one level deeper up into it; return whether anything came of it."""
-    moved = removed = 0
+    """Remove what is in `top`, move up what is one level deeper; return whether either worked."""
+    moved = 0
+    removed = 0
     for name in os.listdir(top):
         if _remove(name, top):
             removed += 1
@@ -98,7 +101,7 @@ def _flatten(top: int) -> bool:
 
 
 def _lift(folder: int, top: int) -> int:
-    """Remove the files of `folder` and move its folders to `top` under new names; return how many were moved."""
+    """Remove the files of `folder`, move its folders to `top` under new names; return how many."""
     moved = 0
     for name in os.listdir(folder):
         if not _remove(name, folder):

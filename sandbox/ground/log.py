@@ -1,4 +1,4 @@
-"""A run's log file: opened so that nothing else is written through it, and told plainly where it cannot be written."""
+"""A run's log file, opened so that nothing else can be written through it."""
 
 import os
 import stat
@@ -13,7 +13,10 @@ class Log:
     """An open, empty log. A context manager: closed on leaving."""
 
     def __init__(self, path: str) -> None:
-        """Raise SandboxFault where `path` cannot be opened, or is a link, has a second name or is no regular file."""
+        """Open and empty `path`.
+
+        Raise SandboxFault if it cannot be opened, is a link, has a second name or is no plain file.
+        """
         self.path = path
         try:
             self._file = os.open(path, CREATE, 0o644)
@@ -34,7 +37,7 @@ class Log:
         os.close(self._file)
 
     def write(self, data: bytes) -> None:
-        """Append all of `data`; raise SandboxFault where the disk does not take it."""
+        """Append all of `data`; raise SandboxFault if the disk does not take it."""
         try:
             while data:
                 data = data[os.write(self._file, data) :]

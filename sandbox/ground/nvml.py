@@ -1,6 +1,7 @@
-"""What the NVIDIA driver's own library (NVML) says of its GPUs, through ctypes: identities, MIG slices, memory in use.
+"""Asks the NVIDIA driver's library (NVML), by ctypes: GPUs, MIG slices, memory in use.
 
-Written to NVML's documentation and tested against a stand-in library with its signatures; not run on an NVIDIA machine yet.
+Written to NVML's documentation and tested against a stand-in library with its signatures; not run
+on an NVIDIA machine yet.
 """
 
 import ctypes
@@ -25,27 +26,29 @@ class _Memory(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Slice:
-    """One MIG slice. instance: numbers of its GPU instance and compute instance."""
+    """One MIG slice."""
 
     uuid: str
     model: str
     instance: tuple[int, int]
+    """The numbers of its GPU instance and compute instance."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One whole GPU. minor: number of its device node, or None where the driver has none (WSL)."""
+    """One whole GPU."""
 
     uuid: str
     model: str
     minor: int | None
+    """The number of its device node; None if the driver has none (WSL)."""
     in_mig_mode: bool = False
     slices: tuple[Slice, ...] = ()
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Return the library, initialised; None where there is none or it finds no driver."""
+    """Return the library, initialised; None if there is none or it finds no driver."""
     try:
         loaded = ctypes.CDLL(LIBRARY)
     except OSError:
@@ -54,58 +57,57 @@ def library() -> ctypes.CDLL | None:
 
 
 def cards() -> tuple[Card, ...]:
-    """Return the GPUs that this process may use, in the order of their PCI bus; none without a driver."""
-    found = library()
-    if found is None:
+    """Return the GPUs that this process may use, in PCI bus order; none without a driver."""
+    nvml = library()
+    if nvml is None:
         return ()
-    count = _number(found.nvmlDeviceGetCount_v2) or 0
+    count = _number(nvml.nvmlDeviceGetCount_v2) or 0
     handles = (
-        _handle(found.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index)) for index in range(count)
+        _handle(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index)) for index in range(count)
     )
-    return tuple(_card(found, handle) for handle in handles if handle is not None)
+    return tuple(_card(nvml, handle) for handle in handles if handle is not None)
 
 
 def memory_used(name: str) -> int | None:
-    """Return the bytes in use on the GPU or MIG slice with this UUID or index; None where the driver does not say."""
-    found = library()
-    if found is None:
+    """Return the bytes in use on the GPU or MIG slice with this UUID or index; None if unknown."""
+    nvml = library()
+    if nvml is None:
         return None
     if name.isdigit():
-        handle = _handle(found.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(int(name)))
+        handle = _handle(nvml.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(int(name)))
     else:
-        handle = _handle(found.nvmlDeviceGetHandleByUUID, ctypes.c_char_p(name.encode()))
+        handle = _handle(nvml.nvmlDeviceGetHandleByUUID, ctypes.c_char_p(name.encode()))
     memory = _Memory()
-    if handle is None or found.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)):
+    if handle is None or nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)):
         return None
     return int(memory.used)
 
 
-def _card(found: ctypes.CDLL, handle: ctypes.c_void_p) -> Card:
+def _card(nvml: ctypes.CDLL, handle: ctypes.c_void_p) -> Card:
     mig_mode = ctypes.c_uint()
     pending = ctypes.c_uint()
-    failed = found.nvmlDeviceGetMigMode(handle, ctypes.byref(mig_mode), ctypes.byref(pending))
+    failed = nvml.nvmlDeviceGetMigMode(handle, ctypes.byref(mig_mode), ctypes.byref(pending))
     in_mig_mode = not failed and mig_mode.value == 1
     return Card(
-        uuid=_text(found.nvmlDeviceGetUUID, handle),
-        model=_text(found.nvmlDeviceGetName, handle),
-        minor=_number(found.nvmlDeviceGetMinorNumber, handle),
+        uuid=_text(nvml.nvmlDeviceGetUUID, handle),
+        model=_text(nvml.nvmlDeviceGetName, handle),
+        minor=_number(nvml.nvmlDeviceGetMinorNumber, handle),
         in_mig_mode=in_mig_mode,
-        slices=tuple(_slices(found, handle)) if in_mig_mode else (),
+        slices=tuple(_slices(nvml, handle)) if in_mig_mode else (),
     )
 
 
-def _slices(found: ctypes.CDLL, card: ctypes.c_void_p) -> Iterator[Slice]:
-    for index in range(_number(found.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
-        handle = _handle(found.nvmlDeviceGetMigDeviceHandleByIndex, card, ctypes.c_uint(index))
+def _slices(nvml: ctypes.CDLL, card: ctypes.c_void_p) -> Iterator[Slice]:
+    for index in range(_number(nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
+        handle = _handle(nvml.nvmlDeviceGetMigDeviceHandleByIndex, card, ctypes.c_uint(index))
         if handle is None:
             continue  # not every place is taken
-        gpu_instance = _number(found.nvmlDeviceGetGpuInstanceId, handle)
-        compute_instance = _number(found.nvmlDeviceGetComputeInstanceId, handle)
+        gpu_instance = _number(nvml.nvmlDeviceGetGpuInstanceId, handle)
+        compute_instance = _number(nvml.nvmlDeviceGetComputeInstanceId, handle)
         if gpu_instance is not None and compute_instance is not None:
-            uuid = _text(found.nvmlDeviceGetUUID, handle)
-            yield Slice(
-                uuid, _text(found.nvmlDeviceGetName, handle), (gpu_instance, compute_instance)
-            )
+            uuid = _text(nvml.nvmlDeviceGetUUID, handle)
+            model = _text(nvml.nvmlDeviceGetName, handle)
+            yield Slice(uuid, model, (gpu_instance, compute_instance))
 
 
 def _handle(function: "ctypes._NamedFuncPointer", *arguments: object) -> ctypes.c_void_p | None:
@@ -120,8 +122,5 @@ def _number(function: "ctypes._NamedFuncPointer", *arguments: object) -> int | N
 
 def _text(function: "ctypes._NamedFuncPointer", handle: ctypes.c_void_p) -> str:
     buffer = ctypes.create_string_buffer(TEXT_BYTES)
-    return (
-        ""
-        if function(handle, buffer, ctypes.c_uint(TEXT_BYTES))
-        else buffer.value.decode(errors="replace")
-    )
+    failed = function(handle, buffer, ctypes.c_uint(TEXT_BYTES))
+    return "" if failed else buffer.value.decode(errors="replace")

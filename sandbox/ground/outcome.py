@@ -1,4 +1,4 @@
-"""What is asked of a sandbox (RunSpec), what comes back (the Outcome union), and the Runner protocol between them."""
+"""What is asked of a sandbox (RunSpec), what it returns (Outcome), and the Runner protocol."""
 
 import threading
 from collections.abc import Callable
@@ -14,47 +14,52 @@ GIB = 1 << 30
 
 
 class Limits(Record):
-    """What one run may use; whatever passes a limit is killed with its whole process tree. vram_bytes: on its GPUs together."""
+    """What one run may use. Whatever passes a limit is killed with its whole process tree."""
 
     wall_seconds: float = Field(gt=0)
     memory_bytes: int | None = Field(default=None, gt=0)
     vram_bytes: int | None = Field(default=None, gt=0)
+    """On all its GPUs together."""
     disk_bytes: int = Field(default=2 * GIB, gt=0)
     output_bytes: int = Field(default=256 * MIB, gt=0)
     processes: int = Field(default=512, gt=0)
 
 
 class RunSpec(Record):
-    """One command to isolate. Paths are absolute and the same inside and outside the sandbox.
-
-    folder: working directory, read-only inside. scratch: the only writable place besides a private /tmp and /dev/shm;
-    HOME and every cache live there. read_only: further files and folders that the command may read. log: where the
-    harness (not the command) writes stdout and stderr as they come; outside scratch. cpus: the cores this run may use, by
-    index; none given means all. gpus: the accelerators; none given means none.
-
-    network: the run may use the network, services on this machine's loopback among it; only for what a user consented to,
-    never for a training. hidden: absolute paths whose contents the run must not see, although a folder above them is shown;
-    a path of folder, scratch or read_only that lies deeper inside one stays visible.
-    """
+    """One command to isolate. Paths are absolute and the same inside and outside the sandbox."""
 
     argv: tuple[str, ...] = Field(min_length=1)
     folder: str
+    """The working directory, read-only inside."""
     scratch: str
+    """The only writable place besides a private /tmp and /dev/shm; HOME and all caches are here."""
     log: str
+    """Where the harness, not the command, writes stdout and stderr as they come; not in scratch."""
     limits: Limits
     read_only: tuple[str, ...] = ()
+    """Further files and folders that the command may read."""
     environment: dict[str, str] = {}
     cpus: tuple[int, ...] = ()
+    """The cores that it may use, by index; none given means all."""
     gpus: tuple[Device, ...] = ()
+    """The accelerators that it may use; none given means none."""
     network: bool = False
+    """Whether it may use the network, including services on this machine's loopback.
+
+    Only for what a user consented to, never for a training."""
     hidden: tuple[str, ...] = ()
+    """Absolute paths whose contents it must not see, although a folder above them is shown.
+
+    A path of folder, scratch or read_only that lies deeper inside one stays visible."""
 
 
 class Usage(Record):
-    """What the run used, on the harness's own clock. peak_memory_bytes is of the whole process tree."""
+    """What the run used."""
 
     seconds: float = Field(ge=0)
+    """On the harness's clock."""
     peak_memory_bytes: int | None = None
+    """Of the whole process tree."""
     output_bytes: int = 0
 
 
@@ -66,7 +71,7 @@ class Finished(Record):
 
 
 class Crashed(Record):
-    """Exited with another status, or died of a signal of its own doing."""
+    """Exited with another status, or died of a signal that the harness did not send."""
 
     kind: Literal["crashed"] = "crashed"
     usage: Usage
@@ -75,11 +80,12 @@ class Crashed(Record):
 
 
 class OutOfMemory(Record):
-    """Killed at the memory limit, or ended by an allocator that said so; evidence names which."""
+    """Killed at the memory limit, or ended by an allocator that reported it."""
 
     kind: Literal["out-of-memory"] = "out-of-memory"
     usage: Usage
     evidence: str
+    """Which of the two, in words."""
 
 
 class TimedOut(Record):
@@ -90,7 +96,7 @@ class TimedOut(Record):
 
 
 class LimitExceeded(Record):
-    """Killed for what it wrote to disk or printed, or for using cores that are not its own."""
+    """Killed for what it wrote or printed, or for using cores that are not its own."""
 
     kind: Literal["limit-exceeded"] = "limit-exceeded"
     usage: Usage
@@ -98,7 +104,7 @@ class LimitExceeded(Record):
 
 
 class Cancelled(Record):
-    """Killed because the harness was told to stop; says nothing about the candidate."""
+    """Killed because the harness was told to stop; this says nothing about the candidate."""
 
     kind: Literal["cancelled"] = "cancelled"
     usage: Usage
@@ -113,18 +119,19 @@ Audit = Literal["usual", "full"]
 """How much of a sealed score is audited (sandbox/score/scoring.py)."""
 
 Dialogue = Callable[[BinaryIO, BinaryIO], None]
-"""Talks to a running command: (its stdin, its stdout). Raises to end the conversation; the tree is then killed."""
+"""Talks to a running command: (its stdin, its stdout). An exception ends it; the tree is killed."""
 
 
 class Runner(Protocol):
-    """Runs a RunSpec to its end. When it returns, no process of the run is left and its results may be read.
+    """Runs a RunSpec to its end. Then no process of the run is left, and its results may be read.
 
-    Every way a candidate can fail is an Outcome; SandboxFault is raised for the harness's own failures only.
+    Every way in which a candidate can fail is an Outcome; SandboxFault is raised for the harness's
+    own failures only.
     """
 
     @property
     def tier(self) -> str:
-        """As in guarantees.py, or "none"."""
+        """The tier, as in sandbox/proof/guarantees.py, or "none"."""
         ...
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:
@@ -132,8 +139,9 @@ class Runner(Protocol):
         ...
 
     def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:
-        """Run with pipes on stdin and stdout, held by dialogue(stdin, stdout) in this thread; stderr goes to spec.log.
+        """Run with pipes on stdin and stdout, used by `dialogue` in this thread.
 
-        An exception that dialogue raises ends the run and is raised again once the tree is dead.
+        stderr goes to spec.log. An exception of `dialogue` ends the run, and is raised again once
+        the tree is dead.
         """
         ...

@@ -1,8 +1,9 @@
-"""Takes secrets out of text before it leaves this process: into a commit, a prompt, a transcript, a report or a message.
+"""Takes secrets out of text before it leaves this process, to a commit, a prompt or a report.
 
-What is found: the values of this process's environment variables whose name looks secret, as they are and as repr, JSON and URLs
-write them; keys of well-known shapes; passwords in addresses. Not a wall: a program that encodes a secret in another way, or
-prints it in pieces, is not noticed. The sandbox is what keeps secrets from a training.
+Removed are the values of this process's environment variables whose name looks secret, as they are
+and as repr, JSON and URLs write them; keys of well-known shapes; passwords in addresses. Not a
+wall: a program that encodes a secret in another way, or prints it in pieces, is not noticed. The
+sandbox is what keeps secrets from a training.
 """
 
 import json
@@ -20,11 +21,13 @@ MIN_CHARACTERS = 8
 _SHAPES = {
     "key": re.compile(
         r"(?<![A-Za-z0-9])(?:"
-        r"sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
-        r"|glpat-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}"
+        r"sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{20,}"
+        r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
+        r"|glpat-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}"
+        r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}"
         r"|xox[abprs]-[A-Za-z0-9-]{10,})"
     ),
-    # Begins at no place inside a word of its own letters: else each one would be read to its end again.
+    # Begins nowhere inside a word of its own letters: else each would be read to its end again.
     "web token": re.compile(
         r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
     ),
@@ -36,7 +39,10 @@ _SHAPES = {
 
 
 def redacted(text: str, environment: Mapping[str, str] | None = None) -> str:
-    """Return `text` with every secret in it replaced by `[redacted NAME]`. environment: this process's, unless given."""
+    """Return `text` with every secret replaced by `[redacted NAME]`.
+
+    environment: where secret values are looked up, by default this process's.
+    """
     environment = os.environ if environment is None else environment
     for value, name in sorted(_secrets(environment), key=lambda secret: -len(secret[0])):
         if value in text:
@@ -60,21 +66,20 @@ def redacted_data(data: Any) -> Any:
 
 def _secrets(environment: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return each form of each secret value, with the name of its variable."""
-    found = set()
+    secrets = set()
     for name, value in environment.items():
-        if SECRET_NAME.search(name):
-            shown = re.sub(r"\W", "_", name)
-            lines = [value.strip(), *value.split("\n")]
-            found |= {
-                (form, shown)
-                for line in lines
-                for form in _forms(line.strip())
-                if len(form) >= MIN_CHARACTERS
-            }
-    return found
+        if not SECRET_NAME.search(name):
+            continue
+        label = re.sub(r"\W", "_", name)
+        for line in (value, *value.split("\n")):
+            for form in _forms(line.strip()):
+                if len(form) >= MIN_CHARACTERS:
+                    secrets.add((form, label))
+    return secrets
 
 
 def _forms(value: str) -> set[str]:
+    """Return a value as it is, and as repr, JSON and URLs write it."""
     return {
         value,
         repr(value)[1:-1],

@@ -1,53 +1,112 @@
-"""Text that untrusted code wrote, made safe to show and to store."""
+"""Makes text of others (models, trainings, branches, file names) safe to show and to store.
 
+Whatever reaches a terminal, a commit, a prompt, a page or a message passes through this module:
+
+    printable    every character visible, line ends kept
+    flat         the same in one line
+    shortened    the same in one line of bounded length
+    one_line     the same without secrets: for what leaves this process
+    tail, last_words    the same for the end of a log
+
+An escaped character is written as in Python: `\\x1b`, `\\u202e`. Backslashes stay as they are, so
+all of these are idempotent.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.ground.redaction import redacted
 
 TAIL_CHARACTERS = 4000
 LINE_CHARACTERS = 300
+MAX_MARKS = 4
+"""Combining marks that one letter may carry. More of them pile up over the lines around it."""
+
 TRACEBACK = "Traceback (most recent call last):"
 
-
-def escape(text: str) -> str:
-    """`text` with control, bidirectional and other invisible characters written as escapes; line ends stay."""
-    return "".join(c if c == "\n" or c.isprintable() else _escaped(c) for c in text)
-
-
-def one_line(text: str) -> str:
-    """`text` escaped and shortened to one line of a record, without secrets."""
-    line = escape(redacted(text)).replace("\n", " ")
-    return line if len(line) <= LINE_CHARACTERS else line[: LINE_CHARACTERS - 1] + "…"
+# Printable to Python, yet drawn as nothing: joiners, fillers and selectors that hide a difference.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_PLAIN = re.compile(r"[\n\t -~]*")
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+def printable(text: str) -> str:
+    """Return `text` with every character that is not plainly visible written as an escape.
+
+    Escaped are: control characters (so every terminal sequence and lone carriage return), format
+    characters (bidirectional overrides, zero-width ones), surrogates, private and unassigned code
+    points, spaces other than the plain one, blank letters, and combining marks from the fifth on a
+    letter. Newlines and tabs stay; a CR LF becomes a newline.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(_visible(text.replace("\r\n", "\n")))
+
+
+def flat(text: str) -> str:
+    """Return `text` as `printable` does, in one line: runs of white space become one space."""
+    return printable(" ".join(text.split()))
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text` as `flat` does, cut to `limit` characters; a cut line ends in `…`."""
+    line = flat(text)
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def one_line(text: str, limit: int = LINE_CHARACTERS) -> str:
+    """Return `text` as `shortened` does, without secrets.
+
+    Secrets are removed before anything is cut or escaped, so no half of one stays.
+    """
+    return shortened(redacted(text), limit)
 
 
 def read_end(path: Path, size: int) -> str:
-    """The last `size` bytes of a file as text; nothing where there is no file."""
+    """Return the last `size` bytes of a file as raw text, or nothing if there is no file."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - size))
+            end = file.seek(0, 2)
+            file.seek(max(0, end - size))
             return file.read(size).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
 
 
-def tail(path: Path) -> str:
-    """The end of a log as a human reads it: no secrets, nothing that moves a cursor, and not what a carriage return overwrote.
+def tail(path: Path, limit: int = TAIL_CHARACTERS) -> str:
+    """Return the end of a log as a human would read it: printable, without secrets.
 
-    Secrets are taken out before the text is cut, so that no half of one stays.
+    At most `limit` characters. Of a line that carriage returns overwrote (a progress bar), only the
+    last state is kept.
     """
-    end = redacted(read_end(path, 4 * TAIL_CHARACTERS))
-    lines = (line.rpartition("\r")[2] for line in end.replace("\r\n", "\n").split("\n"))
-    return escape("\n".join(lines))[-TAIL_CHARACTERS:]
+    end = redacted(read_end(path, 4 * limit))
+    lines = end.replace("\r\n", "\n").split("\n")
+    return printable("\n".join(line.rpartition("\r")[2] for line in lines))[-limit:]
 
 
 def last_words(path: Path) -> str:
-    """What a log says of the end: the error that its last traceback names, else its last line with anything on it."""
+    """Return how a log ended: the error of its last traceback, else its last non-empty line."""
     lines = tail(path).splitlines()
-    starts = [i for i, line in enumerate(lines) if line.strip() == TRACEBACK]
-    errors = [line for line in lines[starts[-1] + 1 :] if line[:1].strip()] if starts else []
-    said = [line.strip() for line in lines if line.strip()]
-    return one_line(errors[0] if errors else said[-1] if said else "")
+    starts = [number for number, line in enumerate(lines) if line.strip() == TRACEBACK]
+    if starts:
+        # The frames of a traceback are indented; the error itself is not.
+        for line in lines[starts[-1] + 1 :]:
+            if line[:1].strip():
+                return one_line(line)
+    for line in reversed(lines):
+        if line.strip():
+            return one_line(line)
+    return ""
+
+
+def _visible(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        hidden = not character.isprintable() or character in _BLANK or marks > MAX_MARKS
+        yield _escaped(character) if hidden and character not in "\n\t" else character
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

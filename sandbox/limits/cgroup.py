@@ -1,7 +1,7 @@
-"""A control group for each run, where the harness may make one: exact caps on memory and processes, with evidence.
+"""Makes a control group for each run where the harness may: exact caps, with evidence.
 
-Version 1 is tested on real groups. Version 2 is written from the kernel's documentation (admin-guide/cgroup-v2) and tested on
-its files alone.
+Version 1 is tested on real groups. Version 2 is written from the kernel's documentation
+(admin-guide/cgroup-v2) and tested on its files alone.
 """
 
 import functools
@@ -21,10 +21,8 @@ EMPTY_SECONDS = 2.0
 CONTROLLERS = ("memory", "pids")
 V1 = {"memory": ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"), "pids": ("pids.max",)}
 V2 = {"memory": ("memory.max", "memory.swap.max", "memory.oom.group"), "pids": ("pids.max",)}
-EVENTS, PEAKS = (
-    ("memory.oom_control", "memory.events"),
-    ("memory.max_usage_in_bytes", "memory.peak"),
-)
+EVENTS = ("memory.oom_control", "memory.events")
+PEAKS = ("memory.max_usage_in_bytes", "memory.peak")
 
 
 @dataclass(frozen=True)
@@ -44,71 +42,85 @@ class Group:
 
     @property
     def doors(self) -> tuple[str, ...]:
-        """The files that take a process in: whoever writes "0" there is in."""
+        """The files that take a process into the group: whoever writes "0" there is in."""
         return tuple(str(folder / "cgroup.procs") for folder in self.folders)
 
     def add(self, pid: int) -> None:
-        """Put a process there, and all that it starts from now on."""
+        """Put a process into the group, and all that it starts from now on."""
         for door in self.doors:
             Path(door).write_text(str(pid))
 
     def kills(self) -> int:
-        """How many processes the kernel killed because the group was at its memory limit."""
-        return sum(
-            _counter(folder / name, "oom_kill") for folder in self.folders for name in EVENTS
-        )
+        """Return how many processes the kernel killed because the group was at its memory limit."""
+        return sum(_counter(path, "oom_kill") for path in self._files(EVENTS))
 
     def peak(self) -> int:
-        """Bytes at the most, where the kernel says."""
-        found = [_number(folder / name) for folder in self.folders for name in PEAKS]
-        return max(found, default=0)
+        """Return the most bytes that the group held, or 0 where the kernel does not report it."""
+        return max((_number(path) for path in self._files(PEAKS)), default=0)
+
+    def _files(self, names: tuple[str, ...]) -> Iterator[Path]:
+        for folder in self.folders:
+            for name in names:
+                yield folder / name
 
 
 @contextmanager
 def group(limits: Limits) -> Iterator[Group | None]:
-    """A group with the memory and process caps of `limits`, removed on leaving; None where none can be made."""
+    """Yield a group with the memory and process caps of `limits`, or None where none can be made.
+
+    The group is removed on leaving.
+    """
     folders: list[Path] = []
+    complete = True
     try:
         try:
             for spot in spots():
                 folders.append(_make(spot, limits))
-            made = Group(tuple(folders)) if folders else None
         except OSError:
-            made = None
-        yield made
+            complete = False
+        yield Group(tuple(folders)) if folders and complete else None
     finally:
         for folder in folders:
             _remove(folder)
 
 
 def caps_memory() -> bool:
-    """Whether runs have an exact memory cap here."""
+    """Return whether runs have an exact memory cap here."""
     return any("memory" in spot.controllers for spot in spots())
 
 
 @functools.cache
 def spots() -> tuple[Spot, ...]:
-    """Where groups can be made, each found by making one."""
+    """Return where groups can be made, each proved by making one."""
     return tuple(spot for spot in find_spots(Path("/proc/self")) if _works(spot))
 
 
 def find_spots(process: Path) -> Iterator[Spot]:
-    """Where groups of `process` (its folder in /proc) could be: below its own with version 1, in an ancestor with 2."""
+    """Yield where groups of `process` (its folder in /proc) could be made.
+
+    With version 1 that is below its own group, with version 2 in an ancestor.
+    """
     paths = dict(_memberships(process))
-    for version, root, mount, names in _mounts(process):
-        path = paths.get(frozenset(names), "")
-        own = mount / os.path.relpath(path, root) if path.startswith(root) else mount
-        if version == 1:
-            wanted = tuple(name for name in CONTROLLERS if name in names)
-            if wanted:
-                yield Spot(own, wanted, 1)
-        else:
+    for hierarchy in _hierarchies(process):
+        mount = hierarchy.mount
+        path = paths.get(hierarchy.controllers, "")
+        own = mount
+        if path.startswith(hierarchy.root):
+            own = mount / os.path.relpath(path, hierarchy.root)
+        if hierarchy.version == 2:
             yield from _delegated(own, mount)
+            continue
+        wanted = tuple(name for name in CONTROLLERS if name in hierarchy.controllers)
+        if wanted:
+            yield Spot(own, wanted, 1)
 
 
 def _delegated(own: Path, mount: Path) -> Iterator[Spot]:
-    """The nearest group, from `own` up, that hands controllers to its children and lets this user move processes there."""
-    _split(own)
+    """Yield the nearest group, from `own` up, that may be divided, or nothing.
+
+    It must hand controllers to its children and let this user move processes there.
+    """
+    _make_room(own)
     for parent in (own, *own.parents):
         if not parent.is_relative_to(mount):
             return
@@ -119,19 +131,20 @@ def _delegated(own: Path, mount: Path) -> Iterator[Spot]:
             return
 
 
-def _split(own: Path) -> None:
-    """Where this process is alone in a group delegated to it (`systemd-run --scope -p Delegate=yes`): make room below it."""
-    missing = set(CONTROLLERS) & set(_words(own / "cgroup.controllers")) - set(
-        _words(own / "cgroup.subtree_control")
-    )
+def _make_room(own: Path) -> None:
+    """Divide a group that is delegated to this process alone, as by `systemd-run --scope`.
+
+    (With `-p Delegate=yes`.) The process moves into a group below, and hands the controllers down.
+    """
+    handed_down = _words(own / "cgroup.subtree_control")
+    missing = set(CONTROLLERS) & set(_words(own / "cgroup.controllers")) - set(handed_down)
     if not missing or _words(own / "cgroup.procs") != [str(os.getpid())]:
         return
+    switches = " ".join(f"+{name}" for name in sorted(missing))
     with suppress(OSError):
         (own / f"{PREFIX}-harness").mkdir(exist_ok=True)
         (own / f"{PREFIX}-harness/cgroup.procs").write_text("0")
-        (own / "cgroup.subtree_control").write_text(
-            " ".join(f"+{name}" for name in sorted(missing))
-        )
+        (own / "cgroup.subtree_control").write_text(switches)
 
 
 def _works(spot: Spot) -> bool:
@@ -143,7 +156,10 @@ def _works(spot: Spot) -> bool:
 
 
 def _make(spot: Spot, limits: Limits) -> Path:
-    """A new group with its caps set; OSError where it cannot be. Empty ones that a killed harness left are removed."""
+    """Make a group with its caps set and return its folder; raise OSError where that fails.
+
+    Empty groups that a killed harness left are removed.
+    """
     for old in spot.parent.glob(f"{PREFIX}-run-*"):
         if not Path(f"/proc/{old.name.split('-')[2]}").exists():
             _remove(old, 0)
@@ -162,10 +178,15 @@ def _cap(folder: Path, controller: str, version: int, limits: Limits) -> None:
     value = limits.memory_bytes if controller == "memory" else limits.processes
     if value is None:
         return
-    limit, *further = (V1 if version == 1 else V2)[controller]
+    if version == 1:
+        limit, *further = V1[controller]
+        texts = [str(value)]  # memory and swap together
+    else:
+        limit, *further = V2[controller]
+        texts = ["0", "1"]  # no swap; all of a group are killed at once
     (folder / limit).write_text(str(value))
-    for name, text in zip(further, (str(value) if version == 1 else "0", "1"), strict=False):
-        with suppress(OSError):  # swap, and killing all of a group at once, are not everywhere
+    for name, text in zip(further, texts, strict=False):
+        with suppress(OSError):  # not every kernel has these
             (folder / name).write_text(text)
 
 
@@ -185,26 +206,40 @@ def _remove(folder: Path, seconds: float = EMPTY_SECONDS) -> None:
 
 
 def _memberships(process: Path) -> Iterator[tuple[frozenset[str], str]]:
-    """(controllers, path) of each hierarchy; version 2 has no controllers here."""
+    """Yield (controllers, path) of each hierarchy; version 2 has no controllers here."""
     for line in _lines(process / "cgroup"):
         match line.split(":", 2):
             case [_, names, path]:
                 yield frozenset(names.split(",")) - {""}, path
 
 
-def _mounts(process: Path) -> Iterator[tuple[int, str, Path, frozenset[str]]]:
-    """(version, root, mount point, controllers) of each hierarchy that can be seen."""
+@dataclass(frozen=True)
+class _Hierarchy:
+    version: int
+    root: str
+    """The group that is shown at the mount point."""
+    mount: Path
+    controllers: frozenset[str]
+    """None for version 2."""
+
+
+def _hierarchies(process: Path) -> Iterator[_Hierarchy]:
+    """Yield each hierarchy that can be seen."""
     for line in _lines(process / "mountinfo"):
         front, _, back = line.partition(" - ")
         match front.split(" ")[3:5], back.split(" "):
             case [root, mount], ["cgroup2", *_]:
-                yield 2, root, Path(mount), frozenset()
+                yield _Hierarchy(2, root, Path(mount), frozenset())
             case [root, mount], ["cgroup", _, options]:
-                yield 1, root, Path(mount), frozenset(options.split(",")) & _v1_names(process)
+                controllers = frozenset(options.split(",")) & _v1_names(process)
+                yield _Hierarchy(1, root, Path(mount), controllers)
 
 
 def _v1_names(process: Path) -> frozenset[str]:
-    return frozenset(name for names, _ in _memberships(process) for name in names)
+    names: set[str] = set()
+    for controllers, _ in _memberships(process):
+        names |= controllers
+    return frozenset(names)
 
 
 def _lines(path: Path) -> list[str]:
@@ -215,7 +250,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _words(path: Path) -> list[str]:
-    return [word for line in _lines(path) for word in line.split()]
+    return " ".join(_lines(path)).split()
 
 
 def _number(path: Path) -> int:
@@ -224,8 +259,10 @@ def _number(path: Path) -> int:
 
 
 def _counter(path: Path, name: str) -> int:
-    """The number behind `name` in a file of such lines."""
-    rows = [line.split() for line in _lines(path)]
-    return sum(
-        int(row[1]) for row in rows if len(row) == 2 and row[0] == name and row[1].isdecimal()
-    )
+    """Return the number behind `name` in a file of such lines, or 0."""
+    total = 0
+    for line in _lines(path):
+        match line.split():
+            case [word, number] if word == name and number.isdecimal():
+                total += int(number)
+    return total

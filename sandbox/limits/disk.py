@@ -1,4 +1,4 @@
-"""Measures what a run holds on the disk: its folder, walked by descriptors, and files that no folder names any more."""
+"""Measures what a run holds on the disk: its folder, and files that no folder names any more."""
 
 import errno
 import os
@@ -12,43 +12,52 @@ from sandbox.limits import held
 BYTES_PER_ENTRY = 4096
 """What an empty file or folder counts for: a million of them also fill a disk."""
 CLOSED = 1 << 62
-"""What a folder counts for that the run closed to the harness: whatever it holds, it is more than the quota."""
+"""What a folder counts for that the run closed to the harness: more than any quota."""
 OPEN_LEVELS = 32
-"""Of how many levels of folders a descriptor is kept; of those above, only which folder they are."""
+"""How many levels keep their descriptor; of those above it is only known which folder they are."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
 FREE_FLOOR = 64 << 20
-"""Bytes that must stay free on the device of a run's folder; less where there was little when it began."""
+"""Bytes that must stay free on a run's device; fewer where few were free when it began."""
 
 Identity = tuple[int, int]
 
 
 @dataclass
 class Level:
-    """A folder on the way down: its descriptor (None while it is far above), which it is, and the folders in it still to see."""
+    """A folder on the way down."""
 
     descriptor: int | None
+    """None while it is far above."""
     identity: Identity
     folders: list[str]
+    """The folders in it that are still to be entered."""
 
 
 @dataclass
 class Disk:
-    """What the run in `scratch` with the processes `members` holds on that device, against `limit` bytes."""
+    """What a run holds on the device of its folder."""
 
     scratch: str
     limit: int
+    """Bytes."""
     members: Callable[[], list[int]]
+    """Returns the run's processes."""
     last: int = 0
+    """Bytes at the last look."""
     queues: held.Queues = field(default_factory=held.Queues)
 
     def __post_init__(self) -> None:
         self.device = os.stat(self.scratch).st_dev  # noqa: PTH116
-        self.used_at_start = self.used_at_last = self._used()
+        self.used_at_start = self._used()
+        self.used_at_last = self.used_at_start
         self.floor = min(FREE_FLOOR, self._free() // 4)
 
     def read(self) -> int:
-        """Return the bytes that the run holds; what it hides in sockets counts as all that the device has grown by."""
+        """Return the bytes that the run holds.
+
+        Where it hides files in sockets, they are all that the device has grown by.
+        """
         self.used_at_last = self._used()
         pids = self.members()
         files = held.unlinked_files(pids, self.scratch)
@@ -59,11 +68,14 @@ class Disk:
         return self.last
 
     def urgent(self) -> bool:
-        """Return whether the device has grown so much since the last look that the run may have passed its limit."""
+        """Return whether the device grew so much since the last look that the limit may be near."""
         return self._used() - self.used_at_last > max(self.limit - self.last, self.limit // 8)
 
     def check_floor(self) -> None:
-        """Raise SandboxFault where the device is nearly full: the last resort against what is not seen."""
+        """Raise SandboxFault where the device is nearly full.
+
+        This is the last resort against what is not seen.
+        """
         if self._free() < self.floor:
             raise SandboxFault(
                 f"no space left on the disk of {self.scratch}: {self._free() >> 20} MiB", "df -h ."
@@ -80,14 +92,18 @@ class Disk:
     @property
     def _mounted(self) -> str:
         """The folder, or the one above it where a run without walls has removed it."""
-        return self.scratch if os.path.isdir(self.scratch) else os.path.dirname(self.scratch)  # noqa: PTH112, PTH120
+        if os.path.isdir(self.scratch):  # noqa: PTH112
+            return self.scratch
+        return os.path.dirname(self.scratch)  # noqa: PTH120
 
 
 def folder_use(top: str, enough: int) -> int:
-    """Return the bytes allocated beneath `top`, with a floor for each entry; no more is looked at once it is beyond `enough`.
+    """Return the bytes allocated beneath `top`, with a floor for each entry.
 
-    A path is never built, so that no depth hides anything; no link is followed; a file with several names counts once. CLOSED
-    where something cannot be looked at, or was moved from far below while it was counted. SandboxFault where the disk fails.
+    Counting stops beyond `enough`. A path is never built, so that no depth hides anything; no
+    link is followed; a file with several names counts once. Return CLOSED where something cannot
+    be looked at, or was moved from far below while it was counted. Raise SandboxFault where the
+    disk fails.
     """
     count = _Count(enough)
     levels: list[Level] = []
@@ -125,7 +141,10 @@ class _Count:
 
 
 def _enter(name: str, levels: list[Level], count: _Count) -> None:
-    """Count what lies in the folder `name` of the last level, and make it the last one; nothing where it has gone."""
+    """Count what lies in the folder `name` of the last level, and make it the last level.
+
+    Do nothing where the folder has gone.
+    """
     try:
         descriptor = os.open(name, FOLDER, dir_fd=levels[-1].descriptor if levels else None)
     except OSError as error:
@@ -158,7 +177,10 @@ def _count_entries(level: Level, count: _Count) -> None:
 
 
 def _leave(levels: list[Level]) -> None:
-    """Go back to the level above; PermissionError where the folder is no longer in the one that it was found in."""
+    """Go back to the level above.
+
+    Raise PermissionError where the folder is no longer in the one in which it was found.
+    """
     done = levels.pop()
     assert done.descriptor is not None
     try:

@@ -1,4 +1,4 @@
-"""Files that processes hold and no folder names: by any descriptor of any thread, by a mapping, or in a socket's queue."""
+"""Finds files that processes hold and no folder names: by descriptors, mappings, or in sockets."""
 
 import ctypes
 import functools
@@ -20,48 +20,54 @@ Identity = tuple[int, int]
 
 
 def unlinked_files(pids: list[int], folder: str | None = None) -> dict[Identity, int]:
-    """Return (device, inode) to allocated bytes of the regular files that only these processes hold, memory files among them.
+    """Return the allocated bytes of each regular file that only these processes hold.
 
-    Of a file that is mapped and no more open, root sees the size. A user does not: what was unlinked in `folder` counts then
-    with the length that is mapped, all else not at all.
+    Files are named by (device, inode), and memory files are among them. Of a file that is mapped
+    and no more open, root sees the size. A user does not: what was unlinked in `folder` counts
+    then with the length that is mapped, all else not at all.
     """
     opened: dict[Identity, int] = {}
     mapped: dict[Identity, int] = {}
     for pid in pids:
-        for table in _descriptor_tables(pid):
-            for _, status in _statuses(table):
-                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-                    opened[status.st_dev, status.st_ino] = status.st_blocks * 512
+        for _, status in _open_files(pid):
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                opened[status.st_dev, status.st_ino] = status.st_blocks * 512
         for identity, size in _mapped_files(pid, folder):
             mapped[identity] = max(size, mapped.get(identity, 0))
     return mapped | opened
 
 
 def mapped_memory(pids: list[int], counted: set[int]) -> int:
-    """Return the length of the unlinked shared memory that these processes have mapped, each piece once.
+    """Return the bytes of the unlinked shared memory that these processes have mapped.
+
+    What several of them map counts once.
 
     counted: the inodes of those that are counted already, because they are open.
     """
-    lengths: dict[bytes, int] = {}
+    lengths: dict[int, int] = {}
     for pid in pids:
-        own: dict[bytes, int] = {}
-        for line in _deleted_mappings(pid):
-            span, _, _, _, inode, path = line.split(maxsplit=5)
-            if path.startswith(MEMORY_FILES) and int(inode) not in counted:
-                start, end = (int(part, 16) for part in span.split(b"-"))
-                own[inode] = own.get(inode, 0) + end - start
-        lengths |= {inode: max(length, lengths.get(inode, 0)) for inode, length in own.items()}
+        own: dict[int, int] = {}
+        for mapping in _deleted_mappings(pid):
+            inode = mapping.inode
+            if mapping.path.startswith(MEMORY_FILES) and inode not in counted:
+                own[inode] = own.get(inode, 0) + mapping.length
+        for inode, length in own.items():
+            lengths[inode] = max(length, lengths.get(inode, 0))
     return sum(lengths.values())
 
 
 @dataclass
 class Queues:
-    """The sockets of a run in which descriptors wait, and since when: a way to hold files that nobody can see."""
+    """The sockets of a run in which descriptors wait: a way to hold files that nobody can see."""
 
     since: dict[int, float] = field(default_factory=dict)
+    """When descriptors were first seen in each, on the monotonic clock, by its inode."""
 
     def hide(self, pids: list[int]) -> bool:
-        """Return whether a socket has held descriptors at every look for so long that they are kept there, not sent."""
+        """Return whether a socket has held descriptors too long for them to be on their way.
+
+        It must have held some at every look.
+        """
         now = time.monotonic()
         self.since = {
             socket: self.since.get(socket, now) for socket in sockets_with_descriptors(pids)
@@ -70,17 +76,19 @@ class Queues:
 
 
 def sockets_with_descriptors(pids: list[int]) -> set[int]:
-    """Return the inodes of the sockets in whose queues descriptors wait that nobody has taken yet."""
-    found = set()
+    """Return the inodes of the sockets in which descriptors wait that nobody has taken yet."""
+    inodes = set()
     for pid in pids:
-        for table in _descriptor_tables(pid):
-            for name, status in _statuses(table):
-                if stat.S_ISSOCK(status.st_mode) and _waiting(f"{table}info/{name}"):
-                    found.add(status.st_ino)
-    return found
+        for path, status in _open_files(pid):
+            if stat.S_ISSOCK(status.st_mode) and _waiting_descriptors(path):
+                inodes.add(status.st_ino)
+    return inodes
 
 
-def _waiting(fdinfo: str) -> int:
+def _waiting_descriptors(path: str) -> int:
+    """Return how many descriptors wait in the socket that is open at `path`, in /proc."""
+    folder, _, name = path.rpartition("/")
+    fdinfo = f"{folder}info/{name}"
     with suppress(OSError, ValueError), open(fdinfo) as lines:  # noqa: PTH123
         for line in lines:
             if line.startswith("scm_fds:"):
@@ -89,17 +97,18 @@ def _waiting(fdinfo: str) -> int:
 
 
 def _descriptor_tables(pid: int) -> Iterator[str]:
-    """Yield the folder in /proc of each table of descriptors that the threads of `pid` have: most often one.
+    """Yield the folder in /proc of each table of descriptors that the threads of `pid` have.
 
-    A thread may have its own, and the first thread may have ended before the others.
+    Most often they share one. But a thread may have its own, and the first thread may have ended
+    before the others.
     """
     threads: list[int] = []
     with suppress(OSError):
         threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
-    known: list[int] = []
+    owners: list[int] = []
     for thread in threads:
-        if not any(_share_descriptors(thread, other) for other in known):
-            known.append(thread)
+        if not any(_share_descriptors(thread, owner) for owner in owners):
+            owners.append(thread)
             yield f"/proc/{pid}/task/{thread}/fd"
 
 
@@ -115,39 +124,68 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 
 
-def _statuses(table: str) -> Iterator[tuple[str, os.stat_result]]:
-    with suppress(OSError):
-        for name in os.listdir(table):  # noqa: PTH208
-            with suppress(OSError):
-                yield name, os.stat(f"{table}/{name}")  # noqa: PTH116
+def _open_files(pid: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield (path in /proc, status) of what the threads of `pid` have open."""
+    for table in _descriptor_tables(pid):
+        with suppress(OSError):
+            for name in os.listdir(table):  # noqa: PTH208
+                path = f"{table}/{name}"
+                with suppress(OSError):
+                    yield path, os.stat(path)  # noqa: PTH116
 
 
 def _mapped_files(pid: int, folder: str | None) -> Iterator[tuple[Identity, int]]:
-    """Yield (device, inode) and bytes of each unlinked file that `pid` has mapped; see unlinked_files."""
+    """Yield (device, inode) and bytes of each unlinked file that `pid` has mapped.
+
+    See unlinked_files for what `folder` is.
+    """
     lengths: dict[Identity, int] = {}
-    for line in _deleted_mappings(pid):
-        span, _, _, _, inode, path = line.split(maxsplit=5)
+    for mapping in _deleted_mappings(pid):
         with suppress(OSError):
-            status = os.stat(f"/proc/{pid}/map_files/{_plain(span)}")  # noqa: PTH116
+            status = os.stat(f"/proc/{pid}/map_files/{mapping.name}")  # noqa: PTH116
             yield (status.st_dev, status.st_ino), status.st_blocks * 512
             continue
         with suppress(OSError):
-            if folder and path.startswith(os.fsencode(folder)):
-                identity = os.stat(folder).st_dev, int(inode)  # noqa: PTH116
-                start, end = (int(part, 16) for part in span.split(b"-"))
-                lengths[identity] = lengths.get(identity, 0) + end - start
+            if folder and mapping.path.startswith(os.fsencode(folder)):
+                identity = (os.stat(folder).st_dev, mapping.inode)  # noqa: PTH116
+                lengths[identity] = lengths.get(identity, 0) + mapping.length
     yield from lengths.items()
 
 
-def _deleted_mappings(pid: int) -> list[bytes]:
-    """Return the lines of the mappings of unlinked files."""
+@dataclass(frozen=True)
+class _Mapping:
+    start: int
+    end: int
+    inode: int
+    path: bytes
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @property
+    def name(self) -> str:
+        """What map_files calls it: the addresses without leading zeros."""
+        return f"{self.start:x}-{self.end:x}"
+
+
+def _deleted_mappings(pid: int) -> Iterator[_Mapping]:
+    """Yield the mappings of unlinked files."""
+    lines: list[bytes] = []
     with suppress(OSError), open(f"{with_memory(pid)}/maps", "rb") as stream:  # noqa: PTH123
-        return [line for line in stream.read().splitlines() if line.endswith(b"(deleted)")]
-    return []
+        lines = stream.read().splitlines()
+    for line in lines:
+        if line.endswith(b"(deleted)"):
+            span, _, _, _, inode, path = line.split(maxsplit=5)
+            start, end = span.split(b"-")
+            yield _Mapping(int(start, 16), int(end, 16), int(inode), path)
 
 
 def with_memory(pid: int) -> str:
-    """Return the folder in /proc of a thread of `pid` that still runs: the first one may have ended before the others."""
+    """Return the folder in /proc of a thread of `pid` that still runs.
+
+    The first thread may have ended before the others.
+    """
     path = f"/proc/{pid}"
     with suppress(OSError):
         if not _has_memory(path):
@@ -161,9 +199,3 @@ def _has_memory(path: str) -> bool:
     with suppress(OSError), open(f"{path}/statm", "rb") as stream:  # noqa: PTH123
         return not stream.read().startswith(b"0 ")
     return False
-
-
-def _plain(span: bytes) -> str:
-    """Return the name that map_files has for a span of addresses: without leading zeros."""
-    start, end = span.decode().split("-")
-    return f"{int(start, 16):x}-{int(end, 16):x}"

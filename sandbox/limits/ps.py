@@ -1,4 +1,4 @@
-"""What `ps` says of processes, for systems without /proc. Its columns are POSIX's, so it is tested here, too."""
+"""Lists processes by `ps`, for systems without /proc; its columns are POSIX's."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,30 +9,32 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Row:
-    """A living process; rss in bytes."""
+    """A living process."""
 
     pid: int
     parent: int
     group: int
     rss: int
+    """Resident memory in bytes."""
 
 
 def table() -> list[Row]:
-    """Every process but the dead ones that nobody has waited for."""
-    said = subprocess.run(
-        ["ps", "-axo", COLUMNS], capture_output=True, text=True, check=False
-    ).stdout
-    rows = [line.split() for line in said.splitlines()]
-    return [
-        Row(int(pid), int(parent), int(group), int(rss) * KIB)
-        for pid, parent, group, rss, state in rows
-        if not state.startswith("Z")
-    ]
+    """Return every process but the dead ones that nobody has waited for."""
+    command = ["ps", "-axo", COLUMNS]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    rows = []
+    for line in listing.splitlines():
+        pid, parent, group, rss, state = line.split()
+        if not state.startswith("Z"):
+            rows.append(Row(int(pid), int(parent), int(group), int(rss) * KIB))
+    return rows
 
 
 def tree(leader: int, rows: list[Row]) -> list[Row]:
-    """`leader`, its process group, and all that descend from one of them."""
-    found = {row.pid for row in rows if leader in (row.pid, row.group)}
-    while more := {row.pid for row in rows if row.parent in found} - found:
-        found |= more
-    return [row for row in rows if row.pid in found]
+    """Return `leader`, its process group, and all that descend from one of them."""
+    pids = {row.pid for row in rows if leader in (row.pid, row.group)}
+    size = 0
+    while size < len(pids):
+        size = len(pids)
+        pids |= {row.pid for row in rows if row.parent in pids}
+    return [row for row in rows if row.pid in pids]

@@ -1,4 +1,4 @@
-"""What each tier promises on this machine, in words for a human, and the command that would mend what it does not."""
+"""What each tier promises on this machine, and the command that would mend what it does not."""
 
 import os
 import shutil
@@ -13,36 +13,46 @@ LACKS = {
     "C": ("connect to a socket file", "see the harness's process"),
 }
 """Checks of the canary that a tier cannot hold, and is trusted without."""
-IN_A_CONTAINER = "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined …"
-GPU_MEMORY = "polled through NVML (NVIDIA's, MIG slices too; not AMD's or Intel's); from documentation, not run on a GPU yet"
-
-
-NONE = "none was asked for: network, keys and files are open to the code; cores that are not its own are looked for each second"
+IN_A_CONTAINER = (
+    "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    " --security-opt systempaths=unconfined …"
+)
+GPU_MEMORY = (
+    "polled through NVML (NVIDIA's, MIG slices too; not AMD's or Intel's);"
+    " from documentation, not run on a GPU yet"
+)
+NONE = (
+    "none was asked for: network, keys and files are open to the code;"
+    " cores that are not its own are looked for each second"
+)
 
 
 class Guarantee(Record):
-    """One promise. held: yes; partly, in the way that `how` says; or no."""
+    """One promise."""
 
     what: str
     held: Literal["yes", "partly", "no"]
+    """Partly: in the way that `how` describes."""
     how: str
     fix: str = ""
+    """The command that improves it."""
 
 
 class Attacked(Record):
-    """One row on one tier. state: held; broken; stated, where the tier is known not to hold it and did not; absent, where this
-    machine has nothing to attack. happened: what went wrong, or why it was not tried."""
+    """What one row of the hostile suite did on one tier."""
 
     number: int
     does: str
     must: str
     tier: str
     state: Literal["held", "broken", "stated", "absent"]
+    """Stated: the tier is known not to hold it, and did not. Absent: nothing here to attack."""
     happened: str = ""
+    """What went wrong, or why it was not tried."""
 
 
 def guarantees(tier: str) -> tuple[Guarantee, ...]:
-    """The promises of `tier` for this user on this machine; of tier "none" there are few."""
+    """Return the promises of `tier` for this user on this machine; of tier "none" there are few."""
     if tier not in "ABCM":
         return (Guarantee(what="isolation", held="no", how=NONE),)
     return (
@@ -68,30 +78,17 @@ def guarantees(tier: str) -> tuple[Guarantee, ...]:
     )
 
 
-def _disk(tier: str) -> Guarantee:
-    how = "polled: a fast writer overshoots its quota for a moment"
-    if tier == "M":
-        how = f"{how}; a file without a name that is still open is not seen"
-    elif os.geteuid() != 0:
-        how = f"{how}; a file that is unlinked, closed and mapped in part counts with that part, until the disk is nearly full"
-    return Guarantee(what="disk and output", held="yes", how=how)
-
-
-def _cores(tier: str) -> Guarantee:
-    if tier == "M":
-        return Guarantee(what="cores", held="no", how="macOS binds no process to cores")
-    return Guarantee(
-        what="cores", held="yes", how="those that a run was given; to ask for others does nothing"
-    )
-
-
 def missing(tier: str) -> tuple[str, ...]:
-    """What `tier` does not hold in full, a sentence each."""
-    return tuple(f"{g.what}: {g.how}" for g in guarantees(tier) if g.held != "yes")
+    """Return what `tier` does not hold in full, a sentence each."""
+    partial = [promise for promise in guarantees(tier) if promise.held != "yes"]
+    return tuple(f"{promise.what}: {promise.how}" for promise in partial)
 
 
 def _network(tier: str) -> str:
-    how = "denied, loopback too; only AF_UNIX sockets are made; what you let use the network also reaches this machine's services"
+    how = (
+        "denied, loopback too; only AF_UNIX sockets are made;"
+        " what you let use the network also reaches this machine's services"
+    )
     if tier in "AB" and landlock.abi() < landlock.SCOPES_ABI:
         return f"{how}, abstract sockets among them"
     return how
@@ -99,27 +96,28 @@ def _network(tier: str) -> str:
 
 def _files(tier: str) -> Guarantee:
     if tier in "AB":
-        return Guarantee(
-            what="your files",
-            held="yes",
-            how="a root folder of its own, with what the run needs, read-only",
-        )
-    how = "contents only of what the run needs; that other files exist, their sizes and times can be seen"
+        how = "a root folder of its own, with what the run needs, read-only"
+        return Guarantee(what="your files", held="yes", how=how)
+    how = (
+        "contents only of what the run needs;"
+        " that other files exist, their sizes and times can be seen"
+    )
     return Guarantee(what="your files", held="partly", how=how, fix=better())
 
 
 def _sockets(tier: str) -> Guarantee:
     if tier in "AB":
-        return Guarantee(
-            what="socket files", held="yes", how="docker.sock, ssh-agent and the like are not there"
-        )
+        how = "docker.sock, ssh-agent and the like are not there"
+        return Guarantee(what="socket files", held="yes", how=how)
     if tier == "M":
         return Guarantee(what="socket files", held="yes", how="denied by the profile")
-    how = (
-        "those that every user may connect to can be reached; others not"
-        if os.geteuid() == 0
-        else "yours can be reached; where one is known to start programs or use keys, the tier refuses to run"
-    )
+    if os.geteuid() == 0:
+        how = "those that every user may connect to can be reached; others not"
+    else:
+        how = (
+            "yours can be reached;"
+            " where one is known to start programs or use keys, the tier refuses to run"
+        )
     return Guarantee(what="socket files", held="partly", how=how, fix=better())
 
 
@@ -131,45 +129,65 @@ def _processes(tier: str) -> Guarantee:
 
 
 def _survivors(tier: str) -> Guarantee:
-    how = {
-        "A": "the kernel ends the whole process namespace",
-        "B": "the kernel ends the whole process namespace",
-        "C": "killed by a uid of its own"
-        if os.geteuid() == 0
-        else "every orphan comes to the launcher, which kills its tree",
-        "M": "best effort: the process group and its known descendants",
-    }[tier]
-    return Guarantee(what="no survivors", held="partly" if tier == "M" else "yes", how=how)
+    if tier == "M":
+        how = "best effort: the process group and its known descendants"
+        return Guarantee(what="no survivors", held="partly", how=how)
+    if tier in "AB":
+        how = "the kernel ends the whole process namespace"
+    elif os.geteuid() == 0:
+        how = "killed by a uid of its own"
+    else:
+        how = "every orphan comes to the launcher, which kills its tree"
+    return Guarantee(what="no survivors", held="yes", how=how)
 
 
 def _memory(tier: str) -> Guarantee:
     if tier != "M" and cgroup.caps_memory():
         return Guarantee(what="memory", held="yes", how="capped by a control group")
-    how = "polled: a fast allocation overshoots its limit for a moment; what sockets buffer is not seen"
+    how = (
+        "polled: a fast allocation overshoots its limit for a moment;"
+        " what sockets buffer is not seen"
+    )
     return Guarantee(what="memory", held="partly", how=how, fix=delegation())
 
 
 def _process_count(tier: str) -> Guarantee:
+    what = "number of processes"
     shared = (tier == "C" and os.geteuid() != 0) or tier == "M"
     if shared and not any("pids" in spot.controllers for spot in cgroup.spots()):
-        return Guarantee(
-            what="number of processes",
-            held="partly",
-            how="counted together with your own",
-            fix=delegation(),
+        how = "counted together with your own"
+        return Guarantee(what=what, held="partly", how=how, fix=delegation())
+    return Guarantee(what=what, held="yes", how="capped by the kernel")
+
+
+def _disk(tier: str) -> Guarantee:
+    how = "polled: a fast writer overshoots its quota for a moment"
+    if tier == "M":
+        how += "; a file without a name that is still open is not seen"
+    elif os.geteuid() != 0:
+        how += (
+            "; a file that is unlinked, closed and mapped in part counts with that part,"
+            " until the disk is nearly full"
         )
-    return Guarantee(what="number of processes", held="yes", how="capped by the kernel")
+    return Guarantee(what="disk and output", held="yes", how=how)
+
+
+def _cores(tier: str) -> Guarantee:
+    if tier == "M":
+        return Guarantee(what="cores", held="no", how="macOS binds no process to cores")
+    how = "those that a run was given; to ask for others does nothing"
+    return Guarantee(what="cores", held="yes", how=how)
 
 
 def better() -> str:
-    """What most likely makes a better tier run here."""
+    """Return the command that most likely makes a better tier run here, or ""."""
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return IN_A_CONTAINER
     return "" if shutil.which("bwrap") else "sudo apt-get install bubblewrap"
 
 
 def delegation() -> str:
-    """How to start in a control group that may be divided."""
+    """Return how to start in a control group that may be divided, or ""."""
     if not Path("/run/systemd/system").is_dir():
         return ""
     user = "" if os.geteuid() == 0 else " --user"

@@ -1,100 +1,116 @@
-"""The hostile suite: what a train.py might do, a row each, staged against a runner and judged by what must happen.
+"""The hostile suite: what a train.py might do, a row each, and what must happen.
 
-The rows are those of the project's threat list. The attacks themselves are in sandbox/attacks/ and run inside the sandbox.
+The rows are those of the project's threat list. Each is staged by a function of stages/, whose
+attacks, in attacks/, run inside the sandbox.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.outcome import Runner
-from sandbox.proof import shares, stages
 from sandbox.proof.guarantees import Attacked
-from sandbox.proof.stages import NotHere, Stage
+from sandbox.proof.stage import NotHere, Stage
+from sandbox.proof.stages import escape, exhaust, forge, hide
 from sandbox.proof.traps import traps
 
-Judge = Callable[[Stage], Iterator[str]]
-"""Stages an attack and yields what went wrong, a phrase each; nothing where the row is held."""
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the threat list."""
+
+    does: str
+    must: str
+    """What must happen."""
+    judge: Callable[[Stage], Iterator[str]]
+    """Stages the attack and yields what went wrong, a phrase each; nothing if the row is held."""
 
 
-ROWS: tuple[tuple[str, str, Judge], ...] = (
-    ("reads keys from os.environ and every /proc/*/environ", "finds none", stages.keys),
-    ("reads another process's memory, traces it", "denied", stages.processes),
-    ("connects by TCP, UDP, IPv6, asks a resolver", "denied", stages.network),
-    ("connects to an abstract socket of the host", "denied", stages.abstract_socket),
-    ("connects to docker.sock, ssh-agent, any socket file", "denied", stages.socket_files),
-    ("opens VSOCK, NETLINK, PACKET, ALG, an io_uring", "denied", stages.other_sockets),
-    ("writes .git, prepare.py, data, /etc, /proc/sys", "denied", stages.writes),
-    ("reads ~/.ssh, .env, other trials", "denied", stages.reads),
-    (
+ROWS = (
+    Row("reads keys from os.environ and every /proc/*/environ", "finds none", escape.keys),
+    Row("reads another process's memory, traces it", "denied", escape.processes),
+    Row("connects by TCP, UDP, IPv6, asks a resolver", "denied", escape.network),
+    Row("connects to an abstract socket of the host", "denied", escape.abstract_socket),
+    Row("connects to docker.sock, ssh-agent, any socket file", "denied", escape.socket_files),
+    Row("opens VSOCK, NETLINK, PACKET, ALG, an io_uring", "denied", escape.other_sockets),
+    Row("writes .git, prepare.py, data, /etc, /proc/sys", "denied", escape.writes),
+    Row("reads ~/.ssh, .env, other trials", "denied", escape.reads),
+    Row(
         "leaves its result as a link, FIFO, folder, sparse giant",
         "not taken as weights",
-        stages.odd_results,
+        forge.odd_results,
     ),
-    ("forges a val_bpb line or file", "not the score", stages.forged_score),
-    ("kills the harness, the launcher, everybody", "the harness and bystanders live", stages.kills),
-    ("ignores every signal", "killed at the wall clock", stages.ignores_signals),
-    ("leaves its session, forks twice", "no survivors", stages.daemons),
-    ("forks without end", "capped, no survivors", stages.fork_bomb),
-    (
+    Row("forges a val_bpb line or file", "not the score", forge.forged_score),
+    Row(
+        "kills the harness, the launcher, everybody",
+        "the harness and bystanders live",
+        escape.kills,
+    ),
+    Row("ignores every signal", "killed at the wall clock", exhaust.ignores_signals),
+    Row("leaves its session, forks twice", "no survivors", exhaust.daemons),
+    Row("forks without end", "capped, no survivors", exhaust.fork_bomb),
+    Row(
         "takes memory: private, shared, files of memory",
-        "killed, told as out of memory",
-        stages.memory,
+        "killed, recorded as out of memory",
+        exhaust.memory,
     ),
-    ("fills the disk, with one file and with many", "killed at the quota", stages.disk),
-    ("floods stdout", "killed at the cap", stages.flood),
-    ("prints 3 MB without a newline", "harmless", stages.long_line),
-    ("closes stdout and runs on", "killed at the wall clock", stages.closes_output),
-    ("prints escape codes, NUL, bidi marks, bad UTF-8", "shown escaped", stages.controls),
-    ("200,000 brackets, 6,000 digits, NaN, duplicate keys", "refused", stages.monsters),
-    ("leaves a pickle as its checkpoint", "never unpickled", stages.pickles),
-    (
+    Row("fills the disk, with one file and with many", "killed at the quota", exhaust.disk),
+    Row("floods stdout", "killed at the cap", exhaust.flood),
+    Row("prints 3 MB without a newline", "harmless", exhaust.long_line),
+    Row("closes stdout and runs on", "killed at the wall clock", exhaust.closes_output),
+    Row("prints escape codes, NUL, bidi marks, bad UTF-8", "shown escaped", forge.controls),
+    Row("200,000 brackets, 6,000 digits, NaN, duplicate keys", "refused", forge.monsters),
+    Row("leaves a pickle as its checkpoint", "never unpickled", forge.pickles),
+    Row(
         "plants .pth, sitecustomize, json.py",
         "denied, or not imported by the scorer",
-        stages.modules,
+        escape.modules,
     ),
-    ("poisons the compile cache", "the next trial does not see it", stages.caches),
-    ("patches time, sets the clock", "denied; the harness's clock decides", stages.clocks),
-    ("aborts", "a crash, without a core", stages.aborts),
-    ("renices, pins, limits another process", "denied", stages.starves),
-    ("su, sudo, mount, a new user namespace, capabilities", "denied", stages.rights),
-    ("looks for inherited descriptors", "finds only 0, 1, 2", stages.descriptors),
-    ("types into the terminal", "denied", stages.terminal),
-    (
+    Row("poisons the compile cache", "the next trial does not see it", escape.caches),
+    Row("patches time, sets the clock", "denied; the harness's clock decides", escape.clocks),
+    Row("aborts", "a crash, without a core", exhaust.aborts),
+    Row("renices, pins, limits another process", "denied", escape.starves),
+    Row("su, sudo, mount, a new user namespace, capabilities", "denied", escape.rights),
+    Row("looks for inherited descriptors", "finds only 0, 1, 2", escape.descriptors),
+    Row("types into the terminal", "denied", escape.terminal),
+    Row(
         "leaves LD_PRELOAD, profiles, names for the next run",
         "a clean environment",
-        stages.environment,
+        escape.environment,
     ),
-    ("writes its result after its exit", "dead before it is read", stages.late_results),
-    ("keeps GPU memory after the kill", "checked before the next trial", stages.gpu_memory),
-    (
+    Row("writes its result after its exit", "dead before it is read", exhaust.late_results),
+    Row("keeps GPU memory after the kill", "checked before the next trial", exhaust.gpu_memory),
+    Row(
         "fills the disk where no path leads: deep folders, mappings, threads",
         "killed at the quota",
-        shares.hidden_disk,
+        hide.hidden_disk,
     ),
-    ("fills the disk with files that wait in a socket", "killed at the quota", shares.sent_disk),
-    ("fills the disk in a folder that it closes", "killed at the quota", shares.closed_disk),
-    (
+    Row("fills the disk with files that wait in a socket", "killed at the quota", hide.sent_disk),
+    Row("fills the disk in a folder that it closes", "killed at the quota", hide.closed_disk),
+    Row(
         "takes memory that no process shows: mapped, of a dead thread",
-        "killed, told as out of memory",
-        shares.hidden_memory,
+        "killed, recorded as out of memory",
+        hide.hidden_memory,
     ),
-    (
+    Row(
         "takes memory in files that wait in a socket",
-        "killed, told as out of memory",
-        shares.sent_memory,
+        "killed, recorded as out of memory",
+        hide.sent_memory,
     ),
-    ("takes its neighbour's cores", "has those that it was given", shares.cores),
-    ("writes to other processes and the kernel through /proc", "denied", shares.process_files),
-    ("has the log lead elsewhere: by a link, a second name, a FIFO", "refused", shares.log_link),
+    Row("takes its neighbour's cores", "has those that it was given", hide.cores),
+    Row("writes to other processes and the kernel through /proc", "denied", hide.process_files),
+    Row("has the log lead elsewhere: by a link, a second name, a FIFO", "refused", hide.log_link),
 )
+"""In the order of the threat list, whose numbers start at 1."""
 
 NOT_HELD = {
     "C": {5: "a socket file that this user may connect to can be reached"},
     "C as a user": {
-        24: "a file that it makes, closes and leaves in the machine's own /dev/shm stays there, under its name"
+        24: "a file that it makes, closes and leaves in the machine's own /dev/shm stays there,"
+        " under its name"
     },
     "M": {
         13: "a process that left its parent and its group unseen survives",
@@ -103,14 +119,18 @@ NOT_HELD = {
         27: "macOS lets a user renice what is theirs",
     },
 }
-"""Rows that a tier is known not to hold, with the reason; they are tried all the same, and reported as stated."""
+"""Rows that a tier is known not to hold, with the reason.
+
+They are tried all the same, and reported as stated.
+"""
 
 
 def not_held(tier: str) -> dict[int, str]:
-    """The rows of `tier` that it is known not to hold for this user."""
-    return NOT_HELD.get(tier, {}) | (
-        NOT_HELD.get(f"{tier} as a user", {}) if os.geteuid() != 0 else {}
-    )
+    """Return the rows of `tier` that it is known not to hold for this user, with the reason."""
+    rows = dict(NOT_HELD.get(tier, {}))
+    if os.geteuid() != 0:
+        rows |= NOT_HELD.get(f"{tier} as a user", {})
+    return rows
 
 
 def attack(
@@ -120,42 +140,33 @@ def attack(
     only: tuple[int, ...] = (),
     gpus: tuple[Device, ...] = (),
 ) -> Iterator[Attacked]:
-    """Try every row (or `only` those numbers) under `runner`, with `python` inside; yields a finding as each is done.
+    """Try every row under `runner` and yield a finding as each is done.
 
-    gpus: every attack is given these, with all that a run on them can reach.
+    python: the interpreter of the attacks, which may read read_only. only: the numbers of the
+    rows to try; default: all. gpus: every attack is given these, with all that a run on them can
+    reach.
     """
-    for number, (does, must, judge) in enumerate(ROWS, 1):
-        if not only or number in only:
-            yield _finding(
-                number, does, must, runner.tier, *_try(judge, runner, python, read_only, gpus)
-            )
+    for number, row in enumerate(ROWS, 1):
+        if only and number not in only:
+            continue
+        with temporary_folder("hostile") as home, traps(home) as targets:
+            stage = Stage(runner, python, home, targets, read_only, gpus)
+            finding = _finding(number, row, stage)
+        yield finding
 
 
-def _try(
-    judge: Judge, runner: Runner, python: str, read_only: tuple[str, ...], gpus: tuple[Device, ...]
-) -> tuple[bool | None, str]:
-    """Whether it was held, None where there was nothing to attack; and what happened."""
-    with temporary_folder("hostile") as home, traps(home) as targets:
-        try:
-            wrong = list(judge(Stage(runner, python, home, targets, read_only, gpus)))
-        except NotHere as reason:
-            return None, str(reason)
-        except SandboxFault as fault:
-            return False, fault.message
-    return not wrong, "; ".join(wrong)
-
-
-def _finding(
-    number: int, does: str, must: str, tier: str, held: bool | None, happened: str
-) -> Attacked:
-    stated = not_held(tier).get(number)
-    known = {"number": number, "does": does, "must": must, "tier": tier}
-    if held is None:
-        return Attacked(**known, state="absent", happened=happened)
-    if held:
-        return Attacked(**known, state="held")
-    return (
-        Attacked(**known, state="stated", happened=stated)
-        if stated
-        else Attacked(**known, state="broken", happened=happened)
-    )
+def _finding(number: int, row: Row, stage: Stage) -> Attacked:
+    tier = stage.runner.tier
+    finding = Attacked(number=number, does=row.does, must=row.must, tier=tier, state="held")
+    try:
+        wrong = "; ".join(row.judge(stage))
+    except NotHere as absence:
+        return finding.model_copy(update={"state": "absent", "happened": str(absence)})
+    except SandboxFault as fault:
+        wrong = fault.message
+    if not wrong:
+        return finding
+    reason = not_held(tier).get(number)
+    if reason:
+        return finding.model_copy(update={"state": "stated", "happened": reason})
+    return finding.model_copy(update={"state": "broken", "happened": wrong})

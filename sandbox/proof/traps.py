@@ -1,4 +1,4 @@
-"""What a run must not reach, set up alive and reachable from here: sockets, a secret file, keys in two environments."""
+"""Sets up what a run must not reach, alive and reachable from here: sockets, a secret, keys."""
 
 import os
 import secrets
@@ -15,8 +15,13 @@ KEY = "AUTORESEARCH_CANARY_KEY"
 
 @contextmanager
 def traps(home: Path) -> Iterator[dict[str, Any]]:
-    """Set the traps in `home`, make folder and scratch beside them for a run, and yield where everything is."""
-    value, abstract = secrets.token_hex(16), f"autoresearch-canary-{secrets.token_hex(8)}"
+    """Set the traps in `home`, with folder and scratch for a run beside them.
+
+    Yield where everything is, by the names that the canary's probe and the attacks use.
+    """
+    value = secrets.token_hex(16)
+    abstract = f"autoresearch-canary-{secrets.token_hex(8)}"
+    on_linux = sys.platform == "linux"
     for name in ("folder", "scratch", "elsewhere"):
         (home / name).mkdir()
     (home / "elsewhere/secret").write_text(value)
@@ -24,18 +29,16 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
     (home / "elsewhere").chmod(0o777)
     with ExitStack() as stack:
         loopback = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        addresses = [
-            str(home / "elsewhere/socket"),
-            *(["\0" + abstract] if sys.platform == "linux" else []),
-        ]
+        addresses = [str(home / "elsewhere/socket")]
+        if on_linux:
+            addresses.append("\0" + abstract)
         for address in addresses:
             trap = stack.enter_context(socket.socket(socket.AF_UNIX))
             _bind(trap, address)
             trap.listen()
         (home / "elsewhere/socket").chmod(0o777)
-        bystander = subprocess.Popen(
-            ["/bin/cat"], stdin=subprocess.PIPE, env={**os.environ, KEY: value}
-        )
+        environment = {**os.environ, KEY: value}
+        bystander = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env=environment)
         stack.callback(bystander.communicate)
         stack.enter_context(_key_in_environment(value))
         yield {
@@ -47,9 +50,7 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
             "value": value,
             "harness": os.getpid(),
             "bystander": bystander.pid,
-            "cmdline": Path("/proc/self/cmdline").read_bytes().hex()
-            if sys.platform == "linux"
-            else "",
+            "cmdline": Path("/proc/self/cmdline").read_bytes().hex() if on_linux else "",
             "outside": str(home / "elsewhere/written"),
             "folder": str(home / "folder"),
             "scratch": str(home / "scratch"),
@@ -57,7 +58,10 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
 
 
 def _bind(trap: socket.socket, address: str) -> None:
-    """Bind to an address that may be longer than one of a socket can be: by way of a descriptor of its folder."""
+    """Bind to an address, a path by way of a descriptor of its folder.
+
+    A path may be longer than a socket's address can be.
+    """
     if sys.platform != "linux" or address.startswith("\0"):
         trap.bind(address)
         return

@@ -1,16 +1,18 @@
-"""The audit of a score: predictions that were committed before their targets could be seen, against those of whole windows.
+"""Audits a score: predictions committed before their targets could be seen, against the score's.
 
-A first process is shown prefixes only. A place is a window and a cut: the model sees the window's first `cut` tokens, and
-predicts the one behind them. What it answers cannot rest on that token, nor on any other that follows. A second process is
-given the whole windows and makes the score. At every place the two must agree: if the second one's predictions are better
-(or worse), they rest on something else than the tokens before them.
+A first process is shown prefixes only. A place is a window and a cut: the model sees the window's
+first `cut` tokens and predicts the next one. Its answer cannot depend on that token, nor on any
+that follows. A second process is given the whole windows and makes the score. At every place the
+two must agree: if the second one's predictions are better (or worse), they depend on something
+other than the tokens before them.
 
-What keeps a target out of the first process's sight until it has answered:
+What hides a target from the first process until it has answered:
 
-- the prefixes of a window come in increasing length, and at most one of a window in a request;
-- behind a prefix stand tokens drawn from the prefix itself, as many as the longest one of the request needs;
-- the last target of a window is the first token of the next one. So a few windows, other ones each time, are held back from
-  the first process, and only the windows before those are asked for their last prediction.
+- the prefixes of a window come in increasing length, at most one of a window per request;
+- a prefix is padded, to the longest one of the request, with tokens drawn from itself;
+- the last target of a window is the first token of the next one. So a few windows, different ones
+  each time, are held back from the first process, and only the windows before those are asked for
+  their last prediction.
 
 docs/scoring.md says what this finds, and at what cost.
 """
@@ -28,32 +30,33 @@ from sandbox.score.wire import Floats, Invalid, Rows, Tokens, log_probabilities,
 
 PLACES = 512
 FULL_PLACES = 16 * PLACES
-# One window in so many is held back.
-HOLD_BACK = 16
-# A request asks for one position of each row, so its logits cross no pipe; but a model has to hold all of them.
+HOLD_BACK = 16  # one window in so many is held back
+# A request asks for one position of each row, so few logits cross the pipe; but a model has to
+# hold all of them.
 HELD_LOGITS = 4 * FRAME_LOGITS
-# The mean difference may be so many standard errors from zero: 6e-7 of honest scorings would be, were it normal.
+# How many standard errors the mean difference may be from zero. If it were normal, 6e-7 of honest
+# scorings would be further.
 STANDARD_ERRORS = 5.0
 DEPENDS = (
-    "the model looks ahead, or learns while it is scored: its predictions for whole windows are not those that it made "
-    "when it had seen only the tokens before them"
+    "the model looks ahead, or learns while it is scored: its predictions for whole windows are "
+    "not those that it made when it had seen only the tokens before them"
 )
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What rounding may do to a log-probability x.
-
-    single: to one, in units of 1 + |x| nats. noise: the least standard deviation that is believed of one, in nats. bias: to the
-    mean of many, in nats.
-    """
+    """How far rounding may move a log-probability x."""
 
     single: float
+    """A single one, in units of 1 + |x| nats."""
     noise: float
+    """The smallest standard deviation that is believed of a single one, in nats."""
     bias: float
+    """The mean of many, in nats."""
 
 
-# float32: four roundings of float16, the wire's format (at most 2**-10 in these units), hide the noise of the arithmetic.
+# float32: four roundings of float16, the wire's format (at most 2**-10 in these units), hide the
+# noise of the arithmetic.
 FLOAT32 = Tolerance(single=0.004, noise=0.0005, bias=0.0001)
 # bfloat16: a rounding of a logit of 16 is 0.03 nats, and a few may add up.
 BFLOAT16 = Tolerance(single=0.06, noise=0.005, bias=0.001)
@@ -61,7 +64,7 @@ BFLOAT16 = Tolerance(single=0.06, noise=0.005, bias=0.001)
 
 @dataclass(frozen=True)
 class Places:
-    """One request's places: the first cuts[i] tokens of the window windows[i]; both are [rows]."""
+    """The places of one request: the first cuts[i] tokens of window windows[i]. Both [rows]."""
 
     windows: Rows
     cuts: Rows
@@ -69,24 +72,28 @@ class Places:
 
 @dataclass(frozen=True)
 class Committed:
-    """What the first process answered: the log-probability [places] of the target behind each prefix."""
+    """What the first process answered."""
 
     windows: Rows
     cuts: Rows
     logs: Floats
+    """Log-probability [places] of the target after each prefix."""
 
 
 def choose_places(validation: Validation, count: int, rng: np.random.Generator) -> list[Places]:
-    """About `count` random places in requests of equal size, shortest prefixes first; the last request is the windows' ends."""
-    windows, length = len(validation.windows()[0]), validation.length
+    """Return about `count` random places in requests of equal size, shortest prefixes first.
+
+    The last request asks for the ends of windows.
+    """
+    windows = len(validation.windows()[0])
+    length = validation.length
     held = rng.choice(windows, size=-(-windows // HOLD_BACK) if windows > 1 else 0, replace=False)
     shown = np.setdiff1d(np.arange(windows), held)
     room = max(1, min(FRAME_TOKENS // length, HELD_LOGITS // (length * validation.vocabulary)))
     rows = min(len(shown), room)
     requests = min(-(-count // rows), length - 1)
-    bounds = (
-        1 + np.arange(requests + 1) * (length - 1) // requests
-    )  # request i has the cuts from bounds[i] up to bounds[i + 1]
+    # Request i has the cuts from bounds[i] up to bounds[i + 1].
+    bounds = 1 + np.arange(requests + 1) * (length - 1) // requests
     places = [
         Places(rng.choice(shown, size=rows, replace=False), rng.integers(low, high, size=rows))
         for low, high in pairwise(bounds)
@@ -105,7 +112,10 @@ def commit(
     places: list[Places],
     rng: np.random.Generator,
 ) -> Committed:
-    """Ask the first process for its predictions. Raises Invalid for answers that are not finite or not complete."""
+    """Ask the first process for its predictions.
+
+    Raise Invalid for answers that are not finite or not complete.
+    """
     inputs, targets = validation.windows()
     logs = []
     for frame in places:
@@ -114,13 +124,12 @@ def commit(
         logs.append(log_probabilities(logits, targets[frame.windows, frame.cuts - 1]))
     send(stdin, inputs[:0])
     windows = np.concatenate([frame.windows for frame in places])
-    return Committed(
-        windows, np.concatenate([frame.cuts for frame in places]), np.concatenate(logs)
-    )
+    cuts = np.concatenate([frame.cuts for frame in places])
+    return Committed(windows, cuts, np.concatenate(logs))
 
 
 def prefixes(inputs: Tokens, frame: Places, rng: np.random.Generator) -> Tokens:
-    """The prefixes of one request [rows, longest], filled up with tokens of their own."""
+    """Return the prefixes of one request [rows, longest], padded with tokens of their own."""
     longest = int(frame.cuts.max())
 
     def rows() -> Iterator[Tokens]:
@@ -132,9 +141,9 @@ def prefixes(inputs: Tokens, frame: Places, rng: np.random.Generator) -> Tokens:
 
 
 def check(committed: Committed, whole: Floats, tolerance: Tolerance) -> None:
-    """Raise Invalid where the log-probabilities `whole` [W, T] are not those that were committed.
+    """Raise Invalid if the log-probabilities `whole` [W, T] are not those that were committed.
 
-    The message has no figures: the model could choose them, and it has seen the validation data.
+    The message has no numbers: the model could choose them, and it has seen the validation data.
     """
     again = whole[committed.windows, committed.cuts - 1]
     gaps = again.astype(np.float64) - committed.logs

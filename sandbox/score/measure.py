@@ -1,4 +1,4 @@
-"""One measurement: train in one sandbox, score, and say what came of it; a failure is a result with a name, never a number."""
+"""Measures once: trains in a sandbox, scores, and returns a result. A failure is never a number."""
 
 import os
 import sys
@@ -34,7 +34,8 @@ from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weight
 from sandbox.score.sealed import Validation
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
-# Bits per byte that a summary may claim: 8 is knowing nothing, 0.0 and 100.0 are what scripts print for a failure.
+# Bits per byte that a summary may claim: 8 is knowing nothing; scripts print 0.0 or 100.0 for a
+# failure.
 ABSURD_BPB = 100.0
 
 Facts = dict[str, Value]
@@ -42,47 +43,49 @@ Status = Literal["crash", "oom", "timeout", "invalid"]
 
 
 class Job(Record):
-    """What to measure. folder: the exported workspace, with `train` in it. scratch: empty, writable. log: outside of both.
-
-    data: the prepared data's root (sealed scores). read_only: what else the training may read. score: sealed computes bits per
-    byte from the saved weights; printed believes the summary's val_bpb. audit: how much of a sealed score is audited. python:
-    the interpreter that trains and scores. hidden: as in RunSpec, for the training and the scoring. deadline: what the training's
-    time is judged by; None where it is not. own_data: the training data in a folder that only this training opens, which tells
-    when it did; None where there is none.
-    """
+    """What to measure."""
 
     folder: str
+    """The exported workspace, with `train` in it."""
     train: str = "train.py"
     scratch: str
+    """Empty and writable."""
     log: str
+    """Outside of folder and scratch."""
     data: str | None
+    """The root of the prepared data, for sealed scores."""
     read_only: tuple[str, ...] = ()
+    """What else the training may read."""
     hidden: tuple[str, ...] = ()
+    """As in RunSpec, for the training and the scoring."""
     budget: Budget
     seed: int
     limits: Limits
     score: Literal["sealed", "printed"]
+    """sealed: bits per byte, computed from the saved weights. printed: the summary's val_bpb."""
     audit: Audit = "usual"
     cpus: tuple[int, ...] = ()
     gpus: tuple[Device, ...] = ()
     python: str = sys.executable
+    """The interpreter that trains and scores."""
     deadline: Deadline | None = None
+    """What the training's time is judged by, if it is."""
     own_data: str | None = None
+    """A folder with the training data that only this training opens, which shows when it did."""
 
 
 class Measured(Record):
-    """A score in bits per byte, with what it took. seconds: the training's, on the harness's clock.
-
-    startup: seconds until it first opened its tokens (0 if never), None where nobody watched. cut: it was ended at its
-    deadline, and the weights that lay there were scored.
-    """
+    """A score in bits per byte, with what it took."""
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
     score: Literal["sealed", "self-reported"]
     seconds: float
+    """Of the training, on the harness's clock."""
     startup: float | None = None
+    """Seconds until it first opened its tokens: 0 if never, None if that was not watched."""
     cut: bool = False
+    """Whether it was ended at its deadline, and the weights that lay there were scored."""
     score_seconds: float = 0.0
     peak_memory_bytes: int | None = None
     parameters: int | None = None
@@ -91,13 +94,16 @@ class Measured(Record):
 
 
 class Unscored(Record):
-    """No score, and why: detail in one line, tail from the log, escaped. overshot: it trained longer than its budget allows."""
+    """A failure, and why."""
 
     kind: Literal["unscored"] = "unscored"
     status: Status
     detail: str
+    """In one printable line."""
     tail: str = ""
+    """The end of the log, printable."""
     overshot: bool = False
+    """Whether it trained longer than its budget allows."""
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
     curve: tuple[Point, ...] = ()
@@ -105,7 +111,7 @@ class Unscored(Record):
 
 
 class Stopped(Record):
-    """The harness was told to stop; nothing is known about the candidate but what its training took until then."""
+    """The harness was told to stop; only what the training took until then is known."""
 
     kind: Literal["stopped"] = "stopped"
     seconds: float = 0.0
@@ -115,7 +121,7 @@ class Stopped(Record):
 def measure(
     job: Job, runner: Runner, cancel: threading.Event, on_scoring: Callable[[], None] = lambda: None
 ) -> Measured | Unscored | Stopped:
-    """Train, then score. Raises SandboxFault only."""
+    """Train, then score. Raise SandboxFault only."""
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
     if job.score == "printed":
         return _run(job, None, runner, cancel, on_scoring)
@@ -130,13 +136,16 @@ def _run(
     cancel: threading.Event,
     on_scoring: Callable[[], None],
 ) -> Measured | Unscored | Stopped:
-    """Train and score. room: where to score, which the training cannot have touched; None for a printed score."""
-    with FirstOpen(Path(job.own_data) / "tokens.bin" if job.own_data else None) as opened:
+    """Train and score.
+
+    room: where to score, which the training cannot have touched; None for a printed score.
+    """
+    tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
+    with FirstOpen(tokens) as opened:
         outcome = runner.run(_training(job), cancel)
     if isinstance(outcome, Cancelled):
-        return Stopped(
-            seconds=outcome.usage.seconds, peak_memory_bytes=outcome.usage.peak_memory_bytes
-        )
+        usage = outcome.usage
+        return Stopped(seconds=usage.seconds, peak_memory_bytes=usage.peak_memory_bytes)
     cut = _was_cut(job, outcome)
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
@@ -144,11 +153,9 @@ def _run(
     if not (isinstance(outcome, Finished) or cut):
         return _unscored(job, outcome, *_failure(outcome, job.log))
     result = _scored(job, room, runner, cancel, outcome, on_scoring)
-    return (
-        result.model_copy(update={"startup": opened.seconds, "cut": cut})
-        if isinstance(result, Measured)
-        else result
-    )
+    if isinstance(result, Measured):
+        return result.model_copy(update={"startup": opened.seconds, "cut": cut})
+    return result
 
 
 def _scored(
@@ -166,20 +173,20 @@ def _scored(
 
 
 def _was_cut(job: Job, outcome: Outcome) -> bool:
-    """Whether a training under a budget in seconds was ended in time at its deadline, and weights lie there to be scored."""
-    if not (
-        isinstance(outcome, TimedOut)
-        and job.deadline
-        and job.deadline.budget.unit == "s"
-        and job.score == "sealed"
-    ):
+    """Return whether a training was ended in time at its deadline and left weights to score.
+
+    Only a budget in seconds and a sealed score allow that.
+    """
+    if not isinstance(outcome, TimedOut) or job.deadline is None:
+        return False
+    if job.deadline.budget.unit != "s" or job.score != "sealed":
         return False
     in_time = outcome.usage.seconds <= job.deadline.seconds + LATE_SECONDS
     return in_time and os.path.lexists(f"{job.scratch}/{FOLDER}/{NAME}")
 
 
 def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
-    """Why the training did not keep to its budget; empty where it did, or ended for another reason."""
+    """Return why the training broke its budget; empty if it did not, or failed otherwise."""
     if job.deadline is None or not isinstance(outcome, Finished | TimedOut):
         return ""
     return job.deadline.broken(outcome.usage.seconds, opened, killed=isinstance(outcome, TimedOut))
@@ -217,15 +224,16 @@ def _training(job: Job) -> RunSpec:
 
 
 def _home(job: Job) -> str:
-    """A home in scratch in which `~/.cache/…` leads to what the user allowed to be read there."""
-    home, real = Path(job.scratch) / "home", Path.home()
+    """Make a home in scratch whose `~/.cache/…` leads to what the user allowed to be read."""
+    home = Path(job.scratch) / "home"
+    real = Path.home()
     home.mkdir()
-    allowed = sorted({Path(os.path.abspath(path)) for path in job.read_only})  # noqa: PTH100 -- links in it stay as they are
+    # abspath, unlike resolve, leaves links as they are.
+    allowed = sorted({Path(os.path.abspath(path)) for path in job.read_only})  # noqa: PTH100
     for path in allowed:
         inside = path.is_relative_to(real) and path != real
-        if inside and not any(
-            other in path.parents for other in allowed
-        ):  # else it is seen through that other's link
+        seen_through_another = any(other in path.parents for other in allowed)
+        if inside and not seen_through_another:
             link = home / path.relative_to(real)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path)
@@ -246,7 +254,7 @@ def _failure(outcome: Outcome, log: str) -> tuple[Status, str]:
         case Crashed(signal=int(signal)):
             return "crash", f"died of signal {signal}: {last_words(Path(log))}"
         case _:
-            return "crash", last_words(Path(log)) or "exited with an error and no word"
+            return "crash", last_words(Path(log)) or "exited with an error and printed nothing"
 
 
 def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscored:
@@ -272,13 +280,11 @@ def _facts(log: str) -> Facts:
 def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
     value = read_summary(Path(job.log)).get("val_bpb")
     if isinstance(value, bool | str) or value is None:
-        return _unscored(
-            job, outcome, "crash", "it ended without a finite val_bpb in a summary behind ---"
-        )
+        missing = "it ended without a finite val_bpb in a summary after ---"
+        return _unscored(job, outcome, "crash", missing)
     if not 0 < value < ABSURD_BPB:
-        return _unscored(
-            job, outcome, "invalid", f"it printed val_bpb {value}, which no model scores"
-        )
+        absurd = f"it printed val_bpb {value}, which no model scores"
+        return _unscored(job, outcome, "invalid", absurd)
     return _measured(job, outcome, float(value), "self-reported")
 
 
@@ -304,9 +310,8 @@ def _sealed(
         gpus=job.gpus,
         hidden=job.hidden,
     )
-    answer = score_weights(
-        candidate, Validation.read(Path(f"{job.data}/val")), job.audit, runner, cancel
-    )
+    validation = Validation.read(Path(f"{job.data}/val"))
+    answer = score_weights(candidate, validation, job.audit, runner, cancel)
     if isinstance(answer, Cancelled):
         return Stopped()
     if isinstance(answer, Unscorable):

@@ -1,7 +1,8 @@
-"""Tells when a file is first opened, seen from outside the process that opens it (inotify, Linux only).
+"""Notices when another process first opens a file (inotify, Linux only).
 
-A watch on a folder hears of every open through that folder, also inside a sandbox that has it mounted elsewhere. It does not
-tell who opened, so each training gets a folder of its own with hard links to the files.
+A watch on a folder reports every open through that folder, also inside a sandbox that has it
+mounted elsewhere. It does not say who opened, so each training gets a folder of its own with hard
+links to the files.
 """
 
 import ctypes
@@ -15,13 +16,13 @@ from pathlib import Path
 from typing import Self
 
 IN_OPEN = 0x20
-# struct inotify_event: the watch, the mask, a cookie, and the length of the name behind it.
+# struct inotify_event: the watch, the mask, a cookie, and the length of the name that follows.
 EVENT = struct.Struct("iIII")
 CHUNK = 1 << 12
 
 
 def link_files(folder: Path, target: Path) -> bool:
-    """Make `target` with hard links to the files of `folder`; False, and no `target`, where that cannot be done."""
+    """Make `target` with hard links to the files of `folder`. Return whether that worked."""
     try:
         target.mkdir()
         for file in folder.iterdir():
@@ -33,7 +34,7 @@ def link_files(folder: Path, target: Path) -> bool:
 
 
 def unlink_files(target: Path) -> None:
-    """Remove what `link_files` made, and leave the files themselves as they are."""
+    """Remove what `link_files` made; the files themselves stay."""
     if target.is_dir():
         for link in target.iterdir():
             link.unlink()
@@ -41,13 +42,11 @@ def unlink_files(target: Path) -> None:
 
 
 class FirstOpen:
-    """Watches `file` while it is a context. `seconds`: from entering until it was opened, 0 if it was not.
-
-    None where nobody can tell: this machine cannot watch, or there is no file.
-    """
+    """Watches `file` between entering and leaving."""
 
     def __init__(self, file: Path | None) -> None:
         self.seconds: float | None = None
+        """From entering until it was opened; 0 if it was not, None if this machine cannot watch."""
         self._file = file
         self._inotify = -1
         self._thread = threading.Thread(target=self._follow, name="first-open", daemon=True)
@@ -85,7 +84,7 @@ class FirstOpen:
 
 
 def _watch(folder: Path) -> int:
-    """An inotify descriptor that hears of opens in `folder`; -1 where this machine has none to give."""
+    """Return an inotify descriptor that reports opens in `folder`; -1 if that is impossible."""
     if sys.platform != "linux":
         return -1
     libc = ctypes.CDLL(None, use_errno=True)
@@ -99,7 +98,7 @@ def _watch(folder: Path) -> int:
 
 
 def _opened(events: bytes) -> set[str]:
-    """The names of the files that a batch of inotify events says were opened."""
+    """Return the names of the opened files in a batch of inotify events."""
     names: set[str] = set()
     at = 0
     while at < len(events):

@@ -1,4 +1,4 @@
-"""What a training prints: progress lines on the way, and a `---` summary at the end. Untrusted text, parsed with caution."""
+"""Parses what a training prints, as untrusted text: progress lines, and a summary after `---`."""
 
 import math
 import re
@@ -19,9 +19,10 @@ CHUNK_BYTES = 1 << 20
 # More points than this are thinned while a log is read: a forged one could hold millions.
 MANY_POINTS = 10_000
 
-# `step 00953 (31.2%) | loss: 2.345678 | …`, with bounded repeats so that no text takes long to refuse.
+# `step 00953 (31.2%) | loss: 2.345678 | …`, with bounded repeats so that no text is slow to refuse.
 _PROGRESS = re.compile(
-    r"step {1,4}\d{1,12} {1,4}\((\d{1,3}(?:\.\d{1,6})?)%\) {0,4}\| {0,4}loss: {0,4}(\d{1,9}(?:\.\d{1,12})?)",
+    r"step {1,4}\d{1,12} {1,4}\((\d{1,3}(?:\.\d{1,6})?)%\) {0,4}\|"
+    r" {0,4}loss: {0,4}(\d{1,9}(?:\.\d{1,12})?)",
     re.ASCII,
 )
 _FACT = re.compile(
@@ -35,43 +36,41 @@ _FLOAT = re.compile(
 
 
 def parse_progress(text: str) -> tuple[Point, ...]:
-    """The points that `text` shows, fractions rising."""
+    """Return the points that `text` shows, by rising fraction."""
     points: list[Point] = []
     for match in _PROGRESS.finditer(text):
-        fraction, loss = round(float(match[1]) / 100, 8), float(match[2])
+        fraction = round(float(match[1]) / 100, 8)
+        loss = float(match[2])
         if fraction <= 1 and (not points or fraction > points[-1][0]):
             points.append((fraction, loss))
     return tuple(points)
 
 
 def read_curve(log: Path) -> tuple[Point, ...]:
-    """At most 20 points of a whole log, read in pieces: a log may be hundreds of megabytes."""
+    """Return at most MAX_POINTS of a whole log, read in pieces: it may be hundreds of megabytes."""
     points: list[Point] = []
     unfinished = b""
     try:
         with log.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 text = unfinished + chunk
-                end = (
-                    max(text.rfind(b"\n"), text.rfind(b"\r"), 0)
-                    if len(chunk) == CHUNK_BYTES
-                    else len(text)
-                )
+                end = len(text)
+                if len(chunk) == CHUNK_BYTES:
+                    end = max(text.rfind(b"\n"), text.rfind(b"\r"), 0)
                 unfinished = text[end:] if len(text) - end < CHUNK_BYTES else b""
                 last = points[-1][0] if points else -1.0
-                points += [
-                    point
-                    for point in parse_progress(text[:end].decode("utf-8", "replace"))
-                    if point[0] > last
-                ]
-                points = points if len(points) < MANY_POINTS else points[::2]
+                for point in parse_progress(text[:end].decode("utf-8", "replace")):
+                    if point[0] > last:
+                        points.append(point)
+                if len(points) >= MANY_POINTS:
+                    points = points[::2]
     except FileNotFoundError:
         return ()
     return thin_curve(points)
 
 
 def thin_curve(points: Sequence[Point]) -> tuple[Point, ...]:
-    """At most 20 of the points, evenly spread, the first and the last among them."""
+    """Return at most MAX_POINTS of the points, evenly spread, the first and the last among them."""
     if len(points) <= MAX_POINTS:
         return tuple(points)
     step = (len(points) - 1) / (MAX_POINTS - 1)
@@ -79,7 +78,10 @@ def thin_curve(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def parse_summary(text: str) -> dict[str, Value]:
-    """The `key: value` lines behind the last line that reads `---`: at most 32 finite numbers and short words."""
+    """Return the `key: value` lines after the last line `---`.
+
+    At most MAX_FACTS, each a finite number or a short word.
+    """
     lines = redacted(text).replace("\r\n", "\n").split("\n")
     starts = [i for i, line in enumerate(lines) if line.rpartition("\r")[2].strip() == "---"]
     facts: dict[str, Value] = {}
@@ -87,7 +89,7 @@ def parse_summary(text: str) -> dict[str, Value]:
         match = _FACT.fullmatch(line)
         if not match:
             continue
-        facts.pop(match[1], None)  # the last word counts, also where it is NaN
+        facts.pop(match[1], None)  # the last value counts, even if it is NaN
         value = _value(match[2])
         if value is not None and len(facts) < MAX_FACTS:
             facts[match[1]] = value
@@ -95,12 +97,12 @@ def parse_summary(text: str) -> dict[str, Value]:
 
 
 def read_summary(log: Path) -> dict[str, Value]:
-    """The summary at the end of a log."""
+    """Return the summary at the end of a log."""
     return parse_summary(read_end(log, SUMMARY_BYTES))
 
 
 def _value(text: str) -> int | float | str | None:
-    """A number, or a short word; None for a number that is none (NaN, infinity)."""
+    """Return a number or a short word; None for NaN and infinity."""
     if _INTEGER.fullmatch(text):
         return int(text)
     if not _FLOAT.fullmatch(text):

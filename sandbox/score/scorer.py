@@ -1,14 +1,18 @@
-"""The model's side of scoring, run inside a sandbox: loads train.py and its weights, turns tokens into logits on request.
+"""The model's side of scoring, inside a sandbox: turns tokens into logits with train.py's model.
 
-Run as `python -I scorer.py TRAIN_PY WEIGHTS VOCAB_SIZE`. It holds no targets. All numbers are little-endian.
+Run as `python -I scorer.py TRAIN_PY WEIGHTS VOCAB_SIZE`. It holds no targets. All numbers are
+little-endian.
 
-A request is three uint32 (rows, columns, whole), rows * columns int32 tokens and, where `whole` is 0, as many int32 positions
-as rows. The answer is a byte 0 and float16 logits [rows, columns, vocabulary]; where `whole` is 0, only those at each row's
-position, [rows, vocabulary]. A request of 0 rows ends the process. A failure is answered by a byte 1 and a FAILURE: which
-stage, which error of ERRORS, which line of TRAIN_PY. Nothing else leaves: the message of an exception could hold tokens.
+A request is three uint32 (rows, columns, whole), rows * columns int32 tokens and, if `whole` is 0,
+as many int32 positions as rows. The answer is a byte 0 and float16 logits
+[rows, columns, vocabulary]; if `whole` is 0, only those at each row's position,
+[rows, vocabulary]. A request of 0 rows ends the process. A failure is answered by a byte 1 and a
+FAILURE: which stage, which error of ERRORS, which line of TRAIN_PY. Nothing else leaves: the
+message of an exception could hold tokens.
 
-train.py is imported only when the first request has come. Until then no untrusted code runs in this process, so it can start
-while another scorer still works: there is nobody in it yet for that one to talk to.
+train.py is imported only when the first request has come. Until then no untrusted code runs in
+this process, so it can start while another scorer still works: there is nothing in it yet that
+the other could talk to.
 """
 
 import builtins
@@ -23,7 +27,8 @@ from typing import Any, BinaryIO
 REQUEST = struct.Struct("<III")
 FAILURE = struct.Struct("<BBI")
 STAGES = ("importing train.py", "build_model", "loading the weights", "model(tokens)")
-# Names that may leave. The first stands for every exception that is none of these; the second for logits of a wrong shape.
+# Names that may leave. The first stands for every exception that is none of these, the second for
+# logits of a wrong shape.
 ERRORS = (
     "an exception",
     "a wrong shape",
@@ -63,7 +68,9 @@ class WrongShapeError(Exception):
 
 def main() -> None:
     """Answer requests until told to end; report the first failure and exit with 1."""
-    train_py, weights, vocabulary = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    train_py = sys.argv[1]
+    weights = sys.argv[2]
+    vocabulary = int(sys.argv[3])
     source = sys.stdin.buffer
     answers = io.FileIO(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever train.py prints goes to the log, not into the answers
@@ -78,15 +85,13 @@ def main() -> None:
     try:
         _serve(source, answers, request, _Model(train_py, weights, vocabulary, stage))
     except BaseException as error:
-        _write(
-            answers,
-            b"\1" + FAILURE.pack(stage[0], _name(error), _line(error.__traceback__, train_py)),
-        )
+        line = _line(error.__traceback__, train_py)
+        _write(answers, b"\1" + FAILURE.pack(stage[0], _name(error), line))
         raise
 
 
 class _Model:
-    """The candidate's model with its weights. stage: set to the index in STAGES of what is under way."""
+    """The candidate's model with its weights. stage[0] becomes the index in STAGES of each step."""
 
     def __init__(self, train_py: str, weights: str, vocabulary: int, stage: list[int]) -> None:
         import torch
@@ -103,12 +108,11 @@ class _Model:
         self._model = model.to(self.device).eval()
 
     def logits(self, data: bytearray, rows: int, columns: int) -> Any:
-        """Logits [rows, columns, vocabulary] of rows * columns int32 tokens."""
+        """Return logits [rows, columns, vocabulary] of rows * columns int32 tokens."""
         import torch
 
-        tokens = (
-            torch.frombuffer(data, dtype=torch.int32).view(rows, columns).long().to(self.device)
-        )
+        tokens = torch.frombuffer(data, dtype=torch.int32).view(rows, columns)
+        tokens = tokens.long().to(self.device)
         logits = self._model(tokens).float()
         if logits.shape != (rows, columns, self.vocabulary):
             raise WrongShapeError
@@ -128,25 +132,26 @@ def _serve(
             rows, columns, whole = request
             logits = model.logits(bytearray(_exactly(source, 4 * rows * columns)), rows, columns)
             if not whole:
-                positions = torch.frombuffer(
-                    bytearray(_exactly(source, 4 * rows)), dtype=torch.int32
-                ).long()
-                logits = logits[torch.arange(rows, device=model.device), positions.to(model.device)]
-            # Only differences count: with the largest at 0, float16 has its precision where the probability is.
-            logits = (
-                (logits - logits.amax(-1, keepdim=True)).clamp_min(-60000).half().cpu().contiguous()
-            )
+                data = bytearray(_exactly(source, 4 * rows))
+                positions = torch.frombuffer(data, dtype=torch.int32).long().to(model.device)
+                logits = logits[torch.arange(rows, device=model.device), positions]
+            # Only differences count: with the largest at 0, float16 is precise where the
+            # probability is.
+            logits = (logits - logits.amax(-1, keepdim=True)).clamp_min(-60000)
             _write(answers, b"\0")
-            _write(answers, logits.numpy())
+            _write(answers, logits.half().cpu().contiguous().numpy())
             request = _request(source)
 
 
 def _import(path: str) -> ModuleType:
-    """The file as a module under its own name, as the files beside it may import it; compiled anew, whatever lies beside it."""
+    """Return the file as a module under its own name, as files beside it may import it.
+
+    It is compiled anew, whatever bytecode lies beside it.
+    """
     folder, name = os.path.split(path)
     sys.dont_write_bytecode = True
     sys.pycache_prefix = os.devnull  # where no bytecode can lie
-    sys.path.append(folder)  # behind the libraries: a file beside train.py shadows none
+    sys.path.append(folder)  # after the libraries: a file beside train.py shadows none
     spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), path)
     assert spec and spec.loader
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
@@ -155,17 +160,17 @@ def _import(path: str) -> ModuleType:
 
 
 def _name(error: BaseException) -> int:
-    """The index in ERRORS of the nearest class of `error` that Python itself defines."""
+    """Return the index in ERRORS of the nearest class of `error` that Python itself defines."""
     if isinstance(error, WrongShapeError):
         return 1
-    for known in type(error).__mro__:
-        if known.__name__ in ERRORS and getattr(builtins, known.__name__, None) is known:
-            return ERRORS.index(known.__name__)
+    for kind in type(error).__mro__:
+        if kind.__name__ in ERRORS and getattr(builtins, kind.__name__, None) is kind:
+            return ERRORS.index(kind.__name__)
     return 0
 
 
 def _line(trace: TracebackType | None, path: str) -> int:
-    """The innermost line of the file `path` in a traceback; 0 where it is not in it."""
+    """Return the innermost line of the file `path` in a traceback; 0 if it is not in it."""
     line = 0
     while trace:
         if trace.tb_frame.f_code.co_filename == path:

@@ -1,11 +1,12 @@
-"""Scores saved weights: two scorers, each in a sandbox of its own, and the harness between them.
+"""Scores saved weights: two scorers, each in its own sandbox, and the harness between them.
 
-The first scorer commits itself on prefixes and is dead before the second one gets its first token (sandbox/score/audit.py). Both start
-at once, because importing torch takes longer than the rest. No code of the candidate's runs in the second before its first
-request (sandbox/score/scorer.py), so the two never run beside each other and have no way to talk.
+The first scorer commits itself on prefixes and is dead before the second one gets its first token
+(sandbox/score/audit.py). Both start at once, because importing torch takes longer than the rest.
+No code of the candidate's runs in the second before its first request (sandbox/score/scorer.py),
+so the two never run at the same time and have no way to talk.
 
-What leaves is a score, or one line that the harness words itself. The scorers' own output is removed with their folders: they
-have seen the validation data.
+What leaves is a score, or one line in the harness's own words. The scorers' output is removed with
+their folders: they have seen the validation data.
 """
 
 import os
@@ -50,7 +51,8 @@ from sandbox.score.wire import Ended, Failed, Floats, Invalid
 WORKSPACE = "workspace"
 SCORER = str(Path(__file__).with_name("scorer.py"))
 
-# Scoring is a small part of a trial; a model that takes longer than training may is not being scored but doing something else.
+# Scoring is a small part of a trial; a model that takes longer than training may is doing something
+# else.
 MIN_SCORE_SECONDS = 120.0
 SCORERS = 2  # the second one's clock runs while the first one works
 
@@ -59,12 +61,15 @@ Answer = TypeVar("Answer", Committed, Floats)
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is scored. folder: an export that no training could write to; train: its train.py; room: empty, for the scorers."""
+    """What is scored."""
 
     folder: Path
+    """An export that no training could write to."""
     train: str
+    """Its train.py."""
     weights: str
     room: Path
+    """Empty, for the scorers."""
     python: str
     limits: Limits
     cpus: tuple[int, ...] = ()
@@ -87,7 +92,7 @@ def score_weights(
     runner: Runner,
     cancel: threading.Event,
 ) -> float | Unscorable | Cancelled:
-    """Bits per byte, after the audit. Raises SandboxFault only."""
+    """Return bits per byte, after the audit. Raise SandboxFault only."""
     rng = np.random.default_rng(int.from_bytes(os.urandom(16)))
     places = choose_places(validation, FULL_PLACES if audit == "full" else PLACES, rng)
     pair = _Pair(candidate, validation.vocabulary, runner, cancel)
@@ -95,9 +100,10 @@ def score_weights(
     def reveal(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
         return score(validation, stdin, stdout, rng)
 
-    outcomes = pair.run(
-        lambda stdin, stdout: commit(validation, stdin, stdout, places, rng), reveal
-    )
+    def commit_to(stdin: BinaryIO, stdout: BinaryIO) -> Committed:
+        return commit(validation, stdin, stdout, places, rng)
+
+    outcomes = pair.run(commit_to, reveal)
     if isinstance(outcomes, Cancelled | Unscorable):
         return outcomes
     committed, whole = outcomes
@@ -109,11 +115,11 @@ def score_weights(
 
 
 class _NotNeededError(Exception):
-    """Ends the second conversation where the first one gave nothing."""
+    """Ends the second conversation if the first one gave nothing."""
 
 
 class _Pair:
-    """The two scorers of one candidate. The second is started at once, and spoken to when the first is dead."""
+    """The two scorers of a candidate. Both start at once; one waits until the first is dead."""
 
     def __init__(
         self, candidate: Candidate, vocabulary: int, runner: Runner, cancel: threading.Event
@@ -128,8 +134,9 @@ class _Pair:
         commit_to: Callable[[BinaryIO, BinaryIO], Committed],
         reveal: Callable[[BinaryIO, BinaryIO], Floats],
     ) -> tuple[Committed, Floats] | Unscorable | Cancelled:
-        """What both conversations gave, or why one of them gave nothing."""
-        turn, needed = threading.Event(), threading.Event()
+        """Return what both conversations gave, or why one of them gave nothing."""
+        turn = threading.Event()
+        needed = threading.Event()
 
         def wait_and_reveal(stdin: BinaryIO, stdout: BinaryIO) -> Floats:
             turn.wait()
@@ -155,7 +162,7 @@ class _Pair:
     def _converse(
         self, name: str, dialogue: Callable[[BinaryIO, BinaryIO], Answer]
     ) -> Answer | Unscorable | Cancelled:
-        """One conversation in a sandbox of its own; when it returns, no process of it is left."""
+        """Hold one conversation in its own sandbox; when it returns, no process of it is left."""
         answers: list[Answer | Invalid] = []
 
         def talk(stdin: BinaryIO, stdout: BinaryIO) -> None:
@@ -175,16 +182,10 @@ class _Pair:
         scratch = candidate.room / name
         scratch.mkdir()
         train = candidate.folder / candidate.train
+        vocabulary = str(self._vocabulary)
         seconds = SCORERS * max(MIN_SCORE_SECONDS, candidate.limits.wall_seconds)
         return RunSpec(
-            argv=(
-                candidate.python,
-                "-I",
-                SCORER,
-                str(train),
-                candidate.weights,
-                str(self._vocabulary),
-            ),
+            argv=(candidate.python, "-I", SCORER, str(train), candidate.weights, vocabulary),
             folder=str(train.parent),
             scratch=str(scratch),
             log=str(candidate.room / f"{name}.log"),
@@ -196,27 +197,27 @@ class _Pair:
         )
 
     def _unscorable(self, reason: Invalid, outcome: Outcome) -> Unscorable:
-        """Words for a failed conversation. Of what the process did, its limits and its own report tell, and no exit code."""
+        """Return why a conversation failed: a limit, or the process's report; no exit code."""
         match outcome:
             case OutOfMemory():
                 return Unscorable("oom", "out of memory in scoring")
             case TimedOut():
-                return Unscorable(
-                    "timeout", f"scoring was killed after {outcome.usage.seconds:.0f} s"
-                )
+                seconds = outcome.usage.seconds
+                return Unscorable("timeout", f"scoring was killed after {seconds:.0f} s")
             case LimitExceeded():
                 return Unscorable("crash", f"scoring was killed at its {outcome.limit} limit")
         if isinstance(reason, Failed):
             source = (self._candidate.folder / self._candidate.train).read_bytes()
-            return Unscorable("invalid", reason.told(len(source.splitlines())))
+            return Unscorable("invalid", reason.message(len(source.splitlines())))
         return Unscorable("invalid", str(reason))
 
 
 @contextmanager
 def scoring_room(folder: Path, beside: Path) -> Iterator[Path]:
-    """A folder beside `beside`, with a copy of `folder` as it is now in room/workspace; gone afterwards, logs and all.
+    """Yield a folder beside `beside`, with a copy of `folder` in workspace; removed afterwards.
 
-    Made before a training starts: what that writes to its own folder then changes nothing that is scored.
+    It is made before a training starts: what that writes to its own folder changes nothing that is
+    scored. Raise SandboxFault if it cannot be made.
     """
     room = Path(f"{beside}.scoring")
     remove_tree(room)

@@ -1,12 +1,13 @@
-"""The validation data, and the score itself: bits per byte over whole windows, computed by the harness.
+"""The validation data, and the score: bits per byte over whole windows, computed by the harness.
 
-The model never names its own score. Probabilities are normalised here, so they sum to one whatever the model returns. That they
-rest on nothing but the tokens before them is for sandbox/score/audit.py to find out.
+The model never names its own score. Probabilities are normalised here, so they sum to one whatever
+the model returns. sandbox/score/audit.py checks that they depend only on the tokens before them.
 
-What it costs: N validation tokens with V logits each cross a pipe as float16 and are normalised here. With a vocabulary of 8192
-and the preset h100's 2**17 tokens that is 1.1e9 logits: 2.1 GB through the pipe (1.5 s at the 1.5 GB/s of one), 7 s of one core
-at 6 ns a logit (`python -m benchmarks.scoring_cost` measures it), while a GPU computes the next frame in less. The cost grows
-with N * V and not with the model: who doubles the vocabulary halves VAL_TOKENS.
+Cost: N validation tokens with V logits each cross a pipe as float16 and are normalised here. With
+a vocabulary of 8192 and the preset h100's 2**17 tokens that is 1.1e9 logits: 2.1 GB through the
+pipe (1.5 s at the 1.5 GB/s of one), 7 s of one core at 6 ns per logit
+(`python -m benchmarks.scoring_cost` measures it), while a GPU computes the next frame in less. The
+cost grows with N * V and not with the model: with twice the vocabulary, halve VAL_TOKENS.
 """
 
 import json
@@ -21,26 +22,30 @@ import numpy.typing as npt
 from sandbox.ground.fault import SandboxFault
 from sandbox.score.wire import Floats, Rows, Tokens, log_probabilities, receive, send
 
-# What one frame holds at most (but at least a window): 32 MiB of logits, and no more activations than training has.
+# What one frame holds at most (but at least one window): 32 MiB of logits, and no more activations
+# than training has.
 FRAME_LOGITS = 1 << 24
 FRAME_TOKENS = 1 << 13
-# A model that takes something from all of a frame has to show it, so the windows never fit into one.
+# The windows never fit into one frame, so that a model which uses all of a frame gives itself away.
 FEWEST_FRAMES = 4
-# A score says no more than this many decimals: fewer digits that a model could choose, and far below any noise.
+# Decimals of a score: far below any noise, and fewer digits that a model could choose.
 DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Prepared validation data: tokens [N], true bytes of each vocabulary id [V], the window length T."""
+    """Prepared validation data."""
 
     tokens: Tokens
+    """[N]"""
     token_bytes: npt.NDArray[np.int64]
+    """[V]: the true bytes of each vocabulary id."""
     length: int
+    """T, of a window."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """From `<data>/val`. SandboxFault where it is missing or makes no sense."""
+        """Read `<data>/val`. Raise SandboxFault if it is missing or makes no sense."""
         try:
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
             kind = {"uint16": "<u2", "uint32": "<u4"}[meta["dtype"]]
@@ -55,39 +60,43 @@ class Validation:
         return validation
 
     def _check(self, folder: Path) -> None:
-        sound = (
-            2 <= self.length < len(self.tokens)
-            and self.tokens.min() >= 0
-            and self.tokens.max() < self.vocabulary
-        )
-        if (
-            not sound
-            or len(np.unique(self.tokens[: -self.length])) < 2
-            or not self.token_bytes[self.windows()[1]].any()
-        ):
-            fault = f"the validation data in {folder} cannot be scored: too short, or of another vocabulary"
-            raise SandboxFault(fault, "python prepare.py")
+        if not self._is_sound():
+            why = "too short, or of another vocabulary"
+            message = f"the validation data in {folder} cannot be scored: {why}"
+            raise SandboxFault(message, "python prepare.py")
+
+    def _is_sound(self) -> bool:
+        if not 2 <= self.length < len(self.tokens):
+            return False
+        if self.tokens.min() < 0 or self.tokens.max() >= self.vocabulary:
+            return False
+        if len(np.unique(self.tokens[: -self.length])) < 2:
+            return False
+        targets = self.windows()[1]
+        return bool(self.token_bytes[targets].any())
 
     @property
     def vocabulary(self) -> int:
-        """Number of token ids."""
+        """The number of token ids."""
         return len(self.token_bytes)
 
     def windows(self) -> tuple[Tokens, Tokens]:
-        """Inputs and targets, both [W, T]; every target is counted once."""
+        """Return inputs and targets, both [W, T]; every target is counted once."""
         count = (len(self.tokens) - 1) // self.length
         used = count * self.length
-        return self.tokens[:used].reshape(count, self.length), self.tokens[1 : used + 1].reshape(
-            count, self.length
-        )
+        shape = (count, self.length)
+        inputs = self.tokens[:used].reshape(shape)
+        targets = self.tokens[1 : used + 1].reshape(shape)
+        return inputs, targets
 
 
 def score(
     validation: Validation, stdin: BinaryIO, stdout: BinaryIO, rng: np.random.Generator
 ) -> Floats:
-    """Log-probabilities [W, T] of all targets, by the model behind the pipes, from whole windows in random order.
+    """Return log-probabilities [W, T] of all targets, from whole windows in random order.
 
-    Raises Invalid for answers that are not finite or not complete.
+    stdin, stdout: of the model's process. Raise Invalid for answers that are not finite or not
+    complete.
     """
     inputs, targets = validation.windows()
     logs = np.empty(inputs.shape, dtype=np.float32)
@@ -95,15 +104,17 @@ def score(
     send(stdin, inputs[frames[0]])
     for rows, following in zip(frames, [*frames[1:], frames[0][:0]], strict=True):
         logits = receive(stdout, (*inputs[rows].shape, validation.vocabulary))
-        send(
-            stdin, inputs[following]
-        )  # the model computes while we do; a frame without rows ends it
+        # The model computes while the harness does; a frame without rows ends it.
+        send(stdin, inputs[following])
         logs[rows] = log_probabilities(logits, targets[rows])
     return logs
 
 
 def _frames(order: Rows, validation: Validation) -> list[Rows]:
-    """`order` in groups of one size (the last is filled up with the first), for the arithmetic may differ with the size."""
+    """Return `order` in groups of one size, because rounding may differ with the size.
+
+    The last group is filled up with the first rows.
+    """
     tokens = min(FRAME_TOKENS, FRAME_LOGITS // validation.vocabulary)
     size = max(1, min(len(order) // FEWEST_FRAMES, tokens // validation.length))
     filled = np.concatenate([order, order[: -len(order) % size]])
@@ -111,7 +122,7 @@ def _frames(order: Rows, validation: Validation) -> list[Rows]:
 
 
 def bits_per_byte(logs: Floats, validation: Validation) -> float:
-    """Sum of -log2 p over the targets that stand for bytes, over those bytes; rounded to DECIMALS."""
+    """Return the sum of -log2 p of all targets with bytes, over those bytes, to DECIMALS."""
     sizes = validation.token_bytes[validation.windows()[1]]
     counted = sizes > 0
     bits = -logs[counted].astype(np.float64).sum() / math.log(2)

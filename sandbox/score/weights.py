@@ -1,4 +1,4 @@
-"""Takes the weights out of a trial's scratch folder: a regular safetensors file, checked before anything reads it."""
+"""Takes the weights out of a trial's scratch folder: a regular, checked safetensors file."""
 
 import errno
 import json
@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.record import Record
 
-FOLDER, NAME = "out", "model.safetensors"
+FOLDER = "out"
+NAME = "model.safetensors"
 MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSIONS = 16
 MAX_SIZE = 1 << 48
@@ -36,14 +37,14 @@ _SIZES = {
 
 
 class Weights(Record):
-    """Checked weights: a copy that the trial cannot reach. parameters: numbers in it."""
+    """Checked weights, in a copy that the trial cannot reach."""
 
     path: str
     parameters: int
 
 
 class BadWeights(Exception):
-    """What was left behind is no safetensors file that could be scored; the message says why."""
+    """The file is not safetensors that could be scored; the message says why."""
 
 
 class NoWeights(Exception):
@@ -51,7 +52,10 @@ class NoWeights(Exception):
 
 
 def take_weights(scratch: Path, target: Path, max_bytes: int) -> Weights:
-    """Copy `<scratch>/out/model.safetensors`, which untrusted code left behind, to `target`. Raises NoWeights or BadWeights."""
+    """Check and copy `<scratch>/out/model.safetensors`, which untrusted code wrote, to `target`.
+
+    Raise NoWeights or BadWeights; at most max_bytes are read.
+    """
     with _open(scratch) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -72,7 +76,7 @@ def take_weights(scratch: Path, target: Path, max_bytes: int) -> Weights:
 
 
 def _open(scratch: Path) -> BinaryIO:
-    """The file itself: neither it nor its folder may be a link to somewhere else, and a FIFO must not block."""
+    """Open the file itself: neither it nor its folder may be a link, and a FIFO must not block."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         folder = os.open(scratch / FOLDER, flags | os.O_DIRECTORY)
@@ -82,15 +86,15 @@ def _open(scratch: Path) -> BinaryIO:
             os.close(folder)
     except FileNotFoundError:
         raise NoWeights(f"no {FOLDER}/{NAME}") from None
-    except OSError as error:  # fdopen too refuses a folder
-        reason = (
-            "it is a symbolic link" if error.errno == errno.ELOOP else str(error.strerror).lower()
-        )
+    except OSError as error:  # also fdopen's, for a folder
+        reason = str(error.strerror).lower()
+        if error.errno == errno.ELOOP:
+            reason = "it is a symbolic link"
         raise BadWeights(f"{FOLDER}/{NAME} cannot be opened as a file: {reason}") from None
 
 
 def _check_header(file: BinaryIO, size: int) -> int:
-    """The number of parameters that the header declares; BadWeights where it does not fit the file."""
+    """Return the header's number of parameters; raise BadWeights if it does not fit the file."""
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
         raise BadWeights(f"{NAME} is not a safetensors file: a header of {length} bytes")
@@ -114,12 +118,11 @@ def _check_header(file: BinaryIO, size: int) -> int:
 
 
 def _tensor(entry: dict[str, Any]) -> tuple[int, int, int]:
-    """(begin, end, numbers) of one header entry; ValueError, TypeError or KeyError where it is none."""
+    """Return (begin, end, count) of a header entry; raise ValueError, TypeError or KeyError."""
     begin, end = entry["data_offsets"]
     shape = entry["shape"]
-    if len(shape) > MAX_DIMENSIONS or not all(
-        type(n) is int and 0 <= n < MAX_SIZE for n in (begin, end, *shape)
-    ):
+    sizes = (begin, end, *shape)
+    if len(shape) > MAX_DIMENSIONS or not all(map(_is_size, sizes)):
         raise ValueError("not a size")
     count = math.prod(shape)
     if end - begin != count * _SIZES[entry["dtype"]]:
@@ -127,9 +130,13 @@ def _tensor(entry: dict[str, Any]) -> tuple[int, int, int]:
     return begin, end, count
 
 
+def _is_size(number: object) -> bool:
+    return type(number) is int and 0 <= number < MAX_SIZE
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names differ: two readers could read one with duplicates in two ways."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    """Return a JSON object; raise ValueError for duplicate names: readers differ on them."""
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise ValueError("duplicate name")
-    return found
+    return entries

@@ -1,4 +1,4 @@
-"""Requests to a scorer and its answers, checked: the harness's end of the protocol that sandbox/score/scorer.py describes."""
+"""The harness's end of the protocol that sandbox/score/scorer.py describes; answers are checked."""
 
 import math
 from typing import BinaryIO
@@ -16,18 +16,21 @@ CHUNK_BYTES = 1 << 20
 
 
 class Invalid(Exception):
-    """The model's answers cannot be scored; the message says why, in the harness's own words."""
+    """The model's answers cannot be scored; the message, the harness's own, says why."""
 
 
 class Ended(Invalid):
-    """The model's process ended in the middle, without a report."""
+    """The model's process ended early, without a report."""
 
     def __init__(self) -> None:
         super().__init__("the model's process ended while it was scored")
 
 
 class Failed(Invalid):
-    """The model's process reported an error. stage, error: indices in STAGES and ERRORS; line: of train.py, 0 for none."""
+    """The model's process reported an error.
+
+    stage, error: indices in STAGES and ERRORS. line: of train.py, 0 if unknown.
+    """
 
     def __init__(self, stage: int, error: int, line: int) -> None:
         super().__init__(stage, error, line)
@@ -35,16 +38,17 @@ class Failed(Invalid):
         self.error = error
         self.line = line
 
-    def told(self, lines: int) -> str:
-        """The failure in one line, where train.py has so many lines; a number that is no line of it is left out."""
+    def message(self, lines: int) -> str:
+        """Return the failure in one line. lines: of train.py; a number beyond them is left out."""
         if ERRORS[self.error] == "a wrong shape":
-            return "scoring failed: model(tokens) did not return logits of the shape [rows, columns, vocabulary]"
+            shape = "[rows, columns, vocabulary]"
+            return f"scoring failed: model(tokens) did not return logits of the shape {shape}"
         where = f" in train.py, line {self.line}" if 1 <= self.line <= lines else ""
         return f"scoring failed in {STAGES[self.stage]}: {ERRORS[self.error]}{where}"
 
 
 def send(stdin: BinaryIO, tokens: Tokens, positions: Rows | None = None) -> None:
-    """Ask for the logits of `tokens` [rows, columns]: all of them, or those at one position of each row."""
+    """Ask for the logits of `tokens` [rows, columns], or those at one position of each row."""
     whole = positions is None
     data = REQUEST.pack(*tokens.shape, whole) + tokens.astype("<i4").tobytes()
     if positions is not None:
@@ -53,11 +57,11 @@ def send(stdin: BinaryIO, tokens: Tokens, positions: Rows | None = None) -> None
         stdin.write(data)
         stdin.flush()
     except BrokenPipeError:
-        pass  # what it has reported before it ended can still be read
+        pass  # what it reported before it ended can still be read
 
 
 def receive(stdout: BinaryIO, shape: tuple[int, ...]) -> Floats:
-    """Logits of `shape`, or Failed as the process reports, or Ended where it says nothing more."""
+    """Return logits of `shape`; raise Failed as the process reports, Ended if it says no more."""
     if _exactly(stdout, 1) != b"\0":
         stage, error, line = FAILURE.unpack(_exactly(stdout, FAILURE.size))
         raise Failed(stage % len(STAGES), error % len(ERRORS), line)
@@ -78,7 +82,10 @@ def _exactly(stdout: BinaryIO, size: int) -> bytearray:
 
 
 def log_probabilities(logits: Floats, targets: Tokens) -> Floats:
-    """Natural logarithm of the probability of each target [...] in logits [..., V]; normalised here. Overwrites logits."""
+    """Return the natural log-probability of each target [...] from logits [..., V].
+
+    Normalised here; logits are overwritten. Raise Invalid if they are not finite.
+    """
     if not np.isfinite(logits).all():
         raise Invalid("the model's logits are not finite")
     logits -= logits.max(-1, keepdims=True)

@@ -23,10 +23,9 @@ BACK_ENDS: dict[str, type[BackEnd]] = {
     "C": Landlocked,
     "M": Seatbelt,
 }
-"""Best first. A new tier is one file and one row; the contract and hostile suites run over this table."""
+"""Best first. A new tier is one file and one row; the suites of tests run over this table."""
 TIERS = {tier: back_end for tier, back_end in BACK_ENDS.items() if back_end.system == sys.platform}
-
-HINTS = (  # (a kernel switch, the value that stands in the way, what to type): read for the hint only, never for the choice
+HINTS = (
     (
         "kernel/apparmor_restrict_unprivileged_userns",
         "1",
@@ -35,15 +34,21 @@ HINTS = (  # (a kernel switch, the value that stands in the way, what to type): 
     ("kernel/unprivileged_userns_clone", "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
     ("user/max_user_namespaces", "0", "sudo sysctl -w user.max_user_namespaces=10000"),
 )
+"""(a kernel switch, the value that stands in the way, what to type)
+
+The switches are read for the hint only, never for the choice.
+"""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A runner, its tier (of TIERS, or "none"), and the report of every tier that was tried on the way to it."""
+    """A runner that may be used."""
 
     runner: Runner
     tier: str
+    """Of TIERS, or "none"."""
     reports: tuple[CanaryReport, ...] = ()
+    """The report of every tier that was tried on the way to it."""
 
 
 def choose_runner(
@@ -52,22 +57,24 @@ def choose_runner(
     gpus: tuple[Device, ...] = (),
     place: Path | None = None,
 ) -> Chosen:
-    """The best runner whose canary passes; with `unsafe` a plain process. SandboxFault, with the fix to type, if none does.
+    """Return the best runner whose canary passes; with `unsafe` a plain process.
 
-    imports: what the interpreter must be able to import inside. gpus: the accelerators that torch must compute on there. place: a
-    folder beside which runs will have theirs: what cannot run there is not chosen.
+    Raise SandboxFault, with the fix to type, if none passes.
+
+    imports: what the interpreter must be able to import inside.
+    gpus: the accelerators that torch must compute on there.
+    place: a folder beside which runs will have theirs: what cannot run there is not chosen.
     """
     if unsafe:
         return Chosen(Plain(), Plain.tier)
     reports: list[CanaryReport] = []
     for back_end in TIERS.values():
         runner = back_end()
-        reports.append(prove(runner, imports=imports, gpus=gpus, place=place))
-        if reports[-1].ok:
+        report = prove(runner, imports=imports, gpus=gpus, place=place)
+        reports.append(report)
+        if report.ok:
             return Chosen(runner, runner.tier, tuple(reports))
-    tried = "\n".join(
-        f"  tier {report.tier} ({report.back_end}): {_why_not(report)}" for report in reports
-    )
+    tried = "\n".join(_why_not(report) for report in reports)
     tried = tried or f"  there is no tier for {sys.platform}"
     raise SandboxFault(
         f"this machine cannot isolate a run, so none is started:\n{tried}", _fix(reports)
@@ -75,11 +82,12 @@ def choose_runner(
 
 
 def _why_not(report: CanaryReport) -> str:
-    return f"{report.reason}; try: {report.fix}" if report.fix else report.reason
+    reason = f"  tier {report.tier} ({report.back_end}): {report.reason}"
+    return f"{reason}; try: {report.fix}" if report.fix else reason
 
 
 def _fix(reports: list[CanaryReport]) -> str | None:
-    """The one command that most likely helps; None on a system that has no back end yet."""
+    """Return the one command that most likely helps; None on a system without a back end."""
     if sys.platform != "linux":
         return None
     for switch, blocking, command in HINTS:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from sandbox.ground.outcome import RunSpec
-from sandbox.limits import supervise
+from sandbox.limits.launch import Launch
 from sandbox.tiers.backend import BackEnd
 from sandbox.walls import plan
 
@@ -14,16 +14,18 @@ from sandbox.walls import plan
 class Namespaces(BackEnd):
     """Our launcher builds the walls, outside of them.
 
-    Root makes the namespaces without a user namespace and gives the run a uid of its own; a user needs a user namespace.
+    Root makes the namespaces without a user namespace and gives the run a uid of its own; a user
+    needs a user namespace.
     """
 
     tier: ClassVar[str] = "B"
     system: ClassVar[str] = "linux"
 
     @contextmanager
-    def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+    def launch(self, spec: RunSpec) -> Iterator[Launch]:
+        """Yield the launch of `spec`, whose launcher makes the namespaces."""
         with plan.prepare(spec, walls="mounts") as prepared:
-            yield supervise.Launch(
+            yield Launch(
                 start=self.ahead,
                 plan={**prepared.plan, "supervise": "namespace", "new_user": os.geteuid() != 0},
                 namespace=True,

@@ -1,4 +1,4 @@
-"""A runner that runs nothing: it plays the outcomes and output it was given, for tests and demonstrations."""
+"""A runner that runs nothing: it plays what it is given, for tests and demonstrations."""
 
 import threading
 from collections.abc import Callable
@@ -13,18 +13,26 @@ Script = Callable[[RunSpec], tuple[Outcome, str]]
 
 @dataclass
 class ScriptedRunner:
-    """Runner. `script` gives each run's outcome and what it says; run() logs that, converse() offers it as stdout."""
+    """Runner."""
 
     script: Script
+    """Returns a run's outcome and its output."""
     tier: str = "scripted"
 
     def run(self, spec: RunSpec, cancel: threading.Event) -> Outcome:  # noqa: ARG002
-        outcome, said = self.script(spec)
-        Path(spec.log).write_text(said, encoding="utf-8")
+        """Return the scripted outcome, and log the output."""
+        outcome, output = self.script(spec)
+        Path(spec.log).write_text(output, encoding="utf-8")
         return outcome
 
-    def converse(self, spec: RunSpec, cancel: threading.Event, dialogue: Dialogue) -> Outcome:  # noqa: ARG002
-        outcome, said = self.script(spec)
+    def converse(
+        self,
+        spec: RunSpec,
+        cancel: threading.Event,  # noqa: ARG002
+        dialogue: Dialogue,
+    ) -> Outcome:
+        """Return the scripted outcome, and offer the output to `dialogue` as stdout."""
+        outcome, output = self.script(spec)
         Path(spec.log).write_text("", encoding="utf-8")
-        dialogue(BytesIO(), BytesIO(said.encode()))
+        dialogue(BytesIO(), BytesIO(output.encode()))
         return outcome

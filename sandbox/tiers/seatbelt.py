@@ -1,8 +1,9 @@
-"""Tier M: macOS Seatbelt, through sandbox-exec. Written from documentation and published profiles; not run on a Mac yet.
+"""Tier M: macOS Seatbelt, through sandbox-exec; not run on a Mac yet.
 
-sandbox-exec is marked as deprecated by Apple and is what browsers and package managers still confine programs with. The
-profile denies by default. There is no namespace and no subreaper: the tree is found by parent and process group in `ps`, so a
-process that left both before it was looked at survives, and memory is what `ps` says.
+Written from documentation and published profiles. sandbox-exec is marked as deprecated by Apple
+and is what browsers and package managers still confine programs with. The profile denies by
+default. There is no namespace and no subreaper: the tree is found by parent and process group in
+`ps`, so a process that left both before it was looked at survives, and memory is what `ps` says.
 """
 
 import os
@@ -15,7 +16,8 @@ from typing import ClassVar
 
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import RunSpec
-from sandbox.limits import ps, supervise
+from sandbox.limits import ps
+from sandbox.limits.launch import Launch
 from sandbox.tiers.backend import BackEnd
 from sandbox.walls import mounts, plan
 from sandbox.walls.hidden import locations
@@ -49,45 +51,46 @@ METAL = """(allow iokit-open)
 """
 NETWORK = """(allow network*)
 (allow system-socket)
-(allow mach-lookup (global-name "com.apple.SystemConfiguration.configd") (global-name "com.apple.trustd.agent"))
+(allow mach-lookup (global-name "com.apple.SystemConfiguration.configd"))
+(allow mach-lookup (global-name "com.apple.trustd.agent"))
 (allow file-read* (subpath "/private/etc"))
 """
 
 
 def profile(spec: RunSpec, interpreters: tuple[str, ...]) -> str:
-    """The Seatbelt profile of `spec`: what is not named here is denied, the network and every other file among it."""
+    """Return the Seatbelt profile of `spec`.
+
+    What it does not name is denied, the network and every other file among it. Of the rules that
+    fit, the last one decides.
+    """
     readable = [*SYSTEM, *COMPILERS, spec.folder, *spec.read_only, *files()]
-    readable += [path for program in interpreters for path in mounts.interpreter_paths(program)]
-    paths = sorted({os.path.realpath(path) for path in readable})
-    programs = "".join(
-        f"(allow process-exec file-read* file-map-executable (subpath {_quoted(path)}))\n"
-        for path in paths
-    )
-    devices = "".join(
-        f"(allow file-read* file-write-data (literal {_quoted(path)}))\n" for path in DEVICES
-    )
-    scratch = _quoted(os.path.realpath(spec.scratch))
-    writable = (
-        f"(allow file-read* file-write* process-exec file-map-executable (subpath {scratch}))\n"
-    )
-    workers = f"(allow network-bind network-outbound network-inbound (subpath {scratch}))\n"  # DataLoader's socket files
-    hidden = "".join(f"(deny file-read* (subpath {_quoted(path)}))\n" for path in locations(spec))
-    again = [
-        path
-        for path in (*spec.read_only, spec.folder, spec.scratch)
-        if _is_hidden(os.path.realpath(path), spec)
-    ]
-    shown = "".join(
-        f"(allow file-read* (subpath {_quoted(os.path.realpath(path))}))\n" for path in again
-    )
-    rules = (
-        programs + devices + writable + workers + hidden + shown
-    )  # the last one that fits decides
-    return BASE + (METAL if spec.gpus else "") + rules + (NETWORK if spec.network else "")
+    for program in interpreters:
+        readable += mounts.interpreter_paths(program)
+    rules = [BASE]
+    if spec.gpus:
+        rules.append(METAL)
+    for path in sorted({os.path.realpath(path) for path in readable}):
+        rules.append(_rule("allow process-exec file-read* file-map-executable", path))
+    for path in DEVICES:
+        rules.append(_rule("allow file-read* file-write-data", path, "literal"))
+    scratch = os.path.realpath(spec.scratch)
+    rules.append(_rule("allow file-read* file-write* process-exec file-map-executable", scratch))
+    # DataLoader's workers use socket files there.
+    rules.append(_rule("allow network-bind network-outbound network-inbound", scratch))
+    hidden = locations(spec)
+    for path in hidden:
+        rules.append(_rule("deny file-read*", path))
+    for path in (*spec.read_only, spec.folder, spec.scratch):
+        real = os.path.realpath(path)
+        if any(real.startswith(f"{place}/") for place in hidden):
+            rules.append(_rule("allow file-read*", real))
+    if spec.network:
+        rules.append(NETWORK)
+    return "".join(rules)
 
 
-def _is_hidden(path: str, spec: RunSpec) -> bool:
-    return any(path.startswith(f"{place}/") for place in locations(spec))
+def _rule(what: str, path: str, kind: str = "subpath") -> str:
+    return f"({what} ({kind} {_quoted(path)}))\n"
 
 
 def _quoted(path: str) -> str:
@@ -101,23 +104,19 @@ class Seatbelt(BackEnd):
     system: ClassVar[str] = "darwin"
 
     @contextmanager
-    def launch(self, spec: RunSpec) -> Iterator[supervise.Launch]:
+    def launch(self, spec: RunSpec) -> Iterator[Launch]:
+        """Yield the launch of `spec` under sandbox-exec; SandboxFault where there is none."""
         program = shutil.which("sandbox-exec")
         if sys.platform != "darwin" or program is None:
             raise SandboxFault("sandbox-exec is part of macOS, and this is not macOS")
         with plan.prepare(spec, walls="none") as prepared:
-            text = profile(spec, (self.launcher, spec.argv[0]))
+            wrapped = [program, "-p", profile(spec, (self.launcher, spec.argv[0]))]
 
-            def start(talking: bool) -> Launcher:
-                wrapped = [program, "-p", text]
-                return Launcher.start(
-                    lambda descriptor, _: [*wrapped, *command(self.launcher, descriptor)],
-                    prepared.environment,
-                    talking=talking,
-                )
+            def argv(descriptor: int, _: int) -> list[str]:
+                return [*wrapped, *command(self.launcher, descriptor)]
 
-            yield supervise.Launch(
-                start=start,
+            yield Launch(
+                start=lambda talking: Launcher.start(argv, prepared.environment, talking=talking),
                 plan=prepared.plan,
                 namespace=False,
                 sweep=sweep,
@@ -125,10 +124,10 @@ class Seatbelt(BackEnd):
 
 
 def sweep(leader: int) -> int:
-    """Stop, then kill, the group of `leader` and what descends from it; returns how many there were."""
-    found = ps.tree(leader, ps.table())
+    """Stop, then kill, the group of `leader` and its descendants; return how many there were."""
+    rows = ps.tree(leader, ps.table())
     for number in (signal.SIGSTOP, signal.SIGKILL):
-        for row in found:
+        for row in rows:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(row.pid, number)
-    return len(found)
+    return len(rows)

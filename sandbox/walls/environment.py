@@ -1,4 +1,4 @@
-"""The environment a command starts with: built from nothing, so that no key of the user's is in it."""
+"""Builds a run's environment from nothing, so that no key of the user's is in it."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,10 @@ THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
-    """The whole environment of `spec`; HOME, temporary files and every cache lie in the run's own folder `private`."""
+    """Return the whole environment of `spec`.
+
+    HOME, temporary files and every cache lie in the run's own folder `private`.
+    """
     offline = {} if spec.network else {"HF_HUB_OFFLINE": "1"}
     cores = len(spec.cpus) or len(available_cpus())
     return {
@@ -35,7 +38,7 @@ def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
 
 
 def available_cpus() -> tuple[int, ...]:
-    """The cores this process may use, by index."""
+    """Return the cores that this process may use, by index."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))

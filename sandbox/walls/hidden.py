@@ -1,4 +1,4 @@
-"""Paths that no run may see, although a folder above them is shown: masks for mounts, grants around them for Landlock."""
+"""Hides paths in folders that are shown: masks for mounts, grants around them for Landlock."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,44 +10,49 @@ from sandbox.walls.mounts import Bind
 
 
 def locations(spec: RunSpec) -> tuple[str, ...]:
-    """Return where the hidden paths of `spec` really lie, without links or `..`; missing ones are left out.
+    """Return where the hidden paths of `spec` really lie, without links or `..`.
 
+    Missing ones are left out.
     Raise SandboxFault where one is also asked for, or lies in scratch, which the run writes.
     """
-    found = sorted({os.path.realpath(path) for path in spec.hidden if Path(path).exists()})
+    places = sorted({os.path.realpath(path) for path in spec.hidden if Path(path).exists()})
     scratch = os.path.realpath(spec.scratch)
     for path in (*spec.read_only, spec.folder, spec.scratch):
-        if os.path.realpath(path) in found:
+        if os.path.realpath(path) in places:
             raise SandboxFault(f"{path} is hidden from runs and cannot be shown to one")
-    for path in found:
-        if _is_below(path, scratch):
+    for place in places:
+        if _is_below(place, scratch):
             raise SandboxFault(
-                f"{path} is to be hidden from a run that may write it: it lies in {scratch}"
+                f"{place} cannot be hidden from a run that may write it: it lies in {scratch}"
             )
-    return tuple(found)
+    return tuple(places)
 
 
 def masks(binds: Iterable[Bind], hidden: Iterable[str]) -> tuple[Bind, ...]:
-    """Return what to put over every place at which one of `binds` shows a path of `hidden` (see locations)."""
+    """Return what covers each place at which one of `binds` shows a path of `hidden`.
+
+    See locations for what `hidden` must be.
+    """
     targets = {os.path.normpath(bind.target): bind for bind in binds}
-    found = {}
+    covers = {}
     for path in hidden:
         for target, bind in targets.items():
             if not _is_at_or_below(path, bind.source):
                 continue
             inside = os.path.normpath(f"{target}/{os.path.relpath(path, bind.source)}")
             if _innermost(inside, targets) is bind:
-                found[inside] = Bind(path, inside, "hidden")
-    return tuple(found.values())
+                covers[inside] = Bind(path, inside, "hidden")
+    return tuple(covers.values())
 
 
 def visible(path: str, hidden: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
-    """Yield (path, whole) of what may be granted so that all of `path` is seen but what lies in `hidden`.
+    """Yield (path, whole) of what may be granted so that only what lies in `hidden` is not seen.
 
-    whole: with all that is beneath it. Otherwise only the names in it may be listed; Landlock cannot list a folder without those
-    beneath it, so the names of hidden files can be seen, their contents not. A link is left out: its aim may be hidden.
+    whole: with all that is beneath it. Otherwise only the names in it may be listed; Landlock
+    cannot list a folder without those beneath it, so the names of hidden files can be seen, their
+    contents not. A link is left out: its target may be hidden.
     """
-    if not any(_is_at_or_below(one, path) for one in hidden):
+    if not any(_is_at_or_below(place, path) for place in hidden):
         yield path, True
         return
     if path in hidden:

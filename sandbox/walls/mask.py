@@ -1,8 +1,9 @@
-"""Starts a program of the user's own where some files and folders are empty, so that it cannot read them.
+"""Starts a program of the user's own where some files and folders are empty.
 
-Not a sandbox: the program keeps the user's files, network and login. It is for models that are asked through a command line of
-their own, which may have tools to read files, while validation data lies in the user's cache. It cannot look at the processes
-outside either, through which it would see their files.
+This is not a sandbox: the program keeps the user's files, network and login. It is for models
+that are asked through a command line of their own, which may have tools to read files, while
+validation data lies in the user's cache. The program cannot look at the processes outside either,
+through which it would see their files.
 """
 
 import os
@@ -15,12 +16,13 @@ from functools import cache
 from pathlib import Path
 
 from sandbox.ground.fault import SandboxFault
+from sandbox.walls.launcher import program
 from sandbox.walls.mounts import launcher_interpreter
 
-FOLDER = str(Path(__file__).parent)
-IMPORT = f"import sys; sys.path[:-1] = [{FOLDER!r}]; import masking; masking.main()"
+MASK = program("masking")
 PROOF_SECONDS = 20.0
-# Looks for what is planted at argv[1], from the inside and through the harness's own process argv[2]; prints what it sees.
+# Looks for what is planted at argv[1], from the inside and through the harness's own process
+# argv[2]; prints what it sees.
 PROOF = """
 import os, sys
 through = f"/proc/{sys.argv[2]}/root{sys.argv[1]}/planted"
@@ -30,25 +32,28 @@ print(os.listdir(sys.argv[1]), os.path.exists(through), rights)
 """
 NOTHING_SEEN = "[] False ['']"
 
+Build = Callable[[Sequence[str], Sequence[str]], list[str]]
+"""A way: makes, of a command line and the paths to empty, one that starts it without them."""
+
 
 def masked(argv: Sequence[str], hidden: Sequence[Path]) -> list[str]:
-    """The command line that starts `argv` where those of `hidden` that exist are empty. SandboxFault where none can."""
+    """Return the command line that starts `argv` where those of `hidden` that exist are empty.
+
+    Raise SandboxFault where this machine has no way to.
+    """
     build = _proven()
     paths = sorted({os.path.realpath(path) for path in hidden if path.exists()})
     return build(argv, paths) if paths else list(argv)
 
 
 def check_mask() -> None:
-    """SandboxFault where this machine cannot start a program without some of its files."""
+    """Raise SandboxFault where this machine cannot start a program without some of its files."""
     _proven()
-
-
-Build = Callable[[Sequence[str], Sequence[str]], list[str]]
 
 
 @cache
 def _proven() -> Build:
-    """The first way that works here, by proof."""
+    """Return the first way that works here, by proof."""
     reasons = []
     if sys.platform == "linux":
         for build in (_bubblewrap, _own):
@@ -63,36 +68,27 @@ def _proven() -> Build:
 
 
 def _bubblewrap(argv: Sequence[str], paths: Sequence[str]) -> list[str]:
-    program = shutil.which("bwrap")
-    if program is None:
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None:
         raise SandboxFault("bubblewrap is not installed")
-    rights = ["--cap-drop", "ALL"] if os.geteuid() == 0 else []
-    walls = [
-        program,
-        "--die-with-parent",
-        *rights,
-        "--dev-bind",
-        "/",
-        "/",
-        "--unshare-pid",
-        "--proc",
-        "/proc",
-    ]
+    words = [bubblewrap, "--die-with-parent"]
+    if os.geteuid() == 0:
+        words += ["--cap-drop", "ALL"]
+    words += ["--dev-bind", "/", "/", "--unshare-pid", "--proc", "/proc"]
     for path in paths:
-        walls += (
-            ["--tmpfs", path, "--remount-ro", path]
-            if Path(path).is_dir()
-            else ["--ro-bind", "/dev/null", path]
-        )
-    return [*walls, "--", *argv]
+        if Path(path).is_dir():
+            words += ["--tmpfs", path, "--remount-ro", path]
+        else:
+            words += ["--ro-bind", "/dev/null", path]
+    return [*words, "--", *argv]
 
 
 def _own(argv: Sequence[str], paths: Sequence[str]) -> list[str]:
-    return [launcher_interpreter(), "-I", "-S", "-c", IMPORT, *paths, "--", *argv]
+    return [launcher_interpreter(), "-I", "-S", "-c", MASK, *paths, "--", *argv]
 
 
 def _reason_against(build: Build) -> str:
-    """Why this way is not to be trusted here, in one line; nothing where it hides what it should."""
+    """Return why this way cannot be trusted here, in one line; "" where it hides what it should."""
     with tempfile.TemporaryDirectory(prefix="autoresearch-mask-") as folder:
         place = os.path.realpath(folder)
         (Path(place) / "planted").write_text("seen")
@@ -111,6 +107,8 @@ def _reason_against(build: Build) -> str:
             )
         except (OSError, SandboxFault, subprocess.TimeoutExpired) as error:
             return str(error)
-    seen = run.stdout.strip()
-    words = run.stderr.strip().splitlines()
-    return "" if seen == NOTHING_SEEN else (words[-1] if words else f"it still sees {seen}")
+    output = run.stdout.strip()
+    if output == NOTHING_SEEN:
+        return ""
+    complaints = run.stderr.strip().splitlines()
+    return complaints[-1] if complaints else f"it still sees {output}"

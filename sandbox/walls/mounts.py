@@ -1,4 +1,4 @@
-"""What a run sees of the file system: an allowlist of system folders, the interpreters, and the paths of its RunSpec."""
+"""Lists what a run sees of the files: system folders, the interpreters, the paths of its spec."""
 
 import functools
 import os
@@ -56,124 +56,133 @@ DEVICE_LINKS = (
     ("/dev/stderr", "/proc/self/fd/2"),
 )
 PREFIX_PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "include", "pyvenv.cfg")
-"""What an installation prefix is bound for. Never the prefix itself: with `~/bin/python` that would be the home folder."""
+"""What an installation prefix is bound for.
+
+Never the prefix itself: with `~/bin/python` that would be the home folder.
+"""
 MAX_LINKS = 40
 
 
 @dataclass(frozen=True)
 class Bind:
-    """Shows the resolved path `source` at `target`; "dev" is a device node, "hidden" puts something empty there instead."""
+    """Shows a path at another one."""
 
     source: str
+    """The resolved path."""
     target: str
     kind: Literal["ro", "rw", "dev", "hidden"] = "ro"
+    """"dev" is a device node; "hidden" puts something empty there instead."""
 
 
 def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]:
-    """Every bind of `spec`, parents before children; FileNotFoundError names a path of the spec that is missing."""
+    """Return every bind of `spec`, parents before children.
+
+    Raise FileNotFoundError, which names it, for a path of the spec that is missing.
+    """
     executables = (spec.argv[0], *interpreters)
-    found = {bind.target: bind for bind in _machine(executables, bool(spec.gpus))}
+    shown = {bind.target: bind for bind in _machine(executables, bool(spec.gpus))}
     if spec.network:
-        found |= {bind.target: bind for bind in _network()}
+        shown |= {bind.target: bind for bind in _network()}
     for path in (*spec.read_only, spec.folder):
-        found[path] = Bind(str(Path(path).resolve(strict=True)), path)
-    found[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
-    found |= {
-        node.target: node for node in device_nodes(spec)
-    }  # looked for each time: CUDA's appear when it is first used
-    return tuple(sorted(found.values(), key=_depth))
+        shown[path] = Bind(str(Path(path).resolve(strict=True)), path)
+    shown[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
+    # Looked for each time: CUDA's appear when it is first used.
+    shown |= {node.target: node for node in device_nodes(spec)}
+    return tuple(sorted(shown.values(), key=_depth))
 
 
 def layers(binds: tuple[Bind, ...], masks: tuple[Bind, ...]) -> tuple[Bind, ...]:
-    """Return `binds` with `masks` over them, parents before children, without those that another one shows already."""
-    needed = [
-        bind
-        for bind in binds
-        if not any(_shows(other, bind) and not _parts(other, bind, masks) for other in binds)
-    ]
+    """Return `binds` with `masks` over them, parents before children.
+
+    Binds that another one shows already are left out.
+    """
+    needed = [bind for bind in binds if not _is_shown_by_another(bind, binds, masks)]
     return tuple(sorted([*needed, *masks], key=_depth))
+
+
+def _is_shown_by_another(bind: Bind, binds: tuple[Bind, ...], masks: tuple[Bind, ...]) -> bool:
+    return any(_shows(other, bind) and not _mask_between(other, bind, masks) for other in binds)
 
 
 def _depth(bind: Bind) -> list[str]:
     return os.path.normpath(bind.target).split("/")
 
 
-def _parts(outer: Bind, inner: Bind, masks: tuple[Bind, ...]) -> bool:
+def _mask_between(outer: Bind, inner: Bind, masks: tuple[Bind, ...]) -> bool:
     """Return whether one of `masks` hides `inner` where `outer` would show it."""
     between = [mask.target for mask in masks if inner.target.startswith(f"{mask.target}/")]
     return any(target.startswith(f"{outer.target}/") for target in between)
 
 
-@functools.cache  # none of it moves while the harness runs, and looking takes milliseconds at each start
+# Cached: none of it moves while the harness runs, and looking takes milliseconds at each start.
+@functools.cache
 def _machine(executables: tuple[str, ...], gpus: bool) -> tuple[Bind, ...]:
-    """What a run sees of the machine whatever else it is for: its system, its settings and these interpreters."""
-    found = [
-        Bind(os.path.realpath(path), path)
-        for path in SYSTEM
-        if Path(path).is_dir() and not Path(path).is_symlink()
-    ]
-    wanted = [*HARDWARE, *(f"/etc/{name}" for name in SETTINGS), *(["/sys"] if gpus else [])]
-    wanted += [path for executable in executables for path in interpreter_paths(executable)]
-    found += [
-        Bind(os.path.realpath(path), path)
-        for path in wanted
-        if Path(path).exists() and path not in SYSTEM
-    ]
-    return tuple(found)
+    """Return what every run sees of the machine: system, settings, and these interpreters."""
+    system = [path for path in SYSTEM if Path(path).is_dir() and not Path(path).is_symlink()]
+    wanted = [*HARDWARE, *(f"/etc/{name}" for name in SETTINGS)]
+    if gpus:
+        wanted.append("/sys")
+    for executable in executables:
+        wanted += interpreter_paths(executable)
+    present = [path for path in wanted if Path(path).exists() and path not in SYSTEM]
+    return tuple(Bind(os.path.realpath(path), path) for path in (*system, *present))
 
 
 @functools.cache
 def _network() -> tuple[Bind, ...]:
-    """What a run with a network sees besides, to find hosts and to check certificates."""
+    """Return what a run with a network sees besides, to find hosts and to check certificates."""
     paths = [f"/etc/{name}" for name in NETWORK]
     return tuple(Bind(os.path.realpath(path), path) for path in paths if Path(path).exists())
 
 
 @functools.cache
 def links() -> tuple[tuple[str, str], ...]:
-    """(path, text) of the symbolic links of the new root: a merged /usr's, and /dev's."""
+    """Return (path, text) of the new root's symbolic links: a merged /usr's, and /dev's."""
     merged = tuple((path, str(Path(path).readlink())) for path in SYSTEM if Path(path).is_symlink())
     return (*merged, *DEVICE_LINKS)
 
 
 def device_nodes(spec: RunSpec) -> tuple[Bind, ...]:
-    """The harmless device nodes, and those of the run's own accelerators (from documentation: not run on such a machine)."""
+    """Return the harmless device nodes, and those of the run's own accelerators.
+
+    The latter are from documentation: not run on such a machine.
+    """
     nodes = [*(f"/dev/{name}" for name in DEVICES), *device_files(spec.gpus)]
     return tuple(Bind(node, node, "dev") for node in nodes if Path(node).exists())
 
 
 @functools.cache  # tier M asks at each start
 def interpreter_paths(executable: str) -> tuple[str, ...]:
-    """The parts of each prefix on the way from `executable` through its links (venv, pyenv, uv, conda) to the real program."""
+    """Return the parts of each prefix on the way from `executable` to the real program.
+
+    The way leads through its links (venv, pyenv, uv, conda).
+    """
     paths: list[str] = []
     step = Path(executable)
     for _ in range(MAX_LINKS):
-        prefixes = [
-            p
-            for p in (step.parent.parent, step.parent.resolve().parent)
-            if any((p / "lib").glob("python3*"))
-        ]
-        paths += [
-            str(prefix / part)
-            for prefix in prefixes
-            for part in PREFIX_PARTS
-            if (prefix / part).exists()
-        ]
-        if not prefixes:
-            paths.append(str(step))
+        parts = _parts_of_prefix(step.parent.parent)
+        parts += _parts_of_prefix(step.parent.resolve().parent)
+        paths += parts or [str(step)]
         if not step.is_symlink():
             break
         step = Path(os.path.normpath(step.parent / step.readlink()))
     return tuple(paths)
 
 
+def _parts_of_prefix(prefix: Path) -> list[str]:
+    """Return what an installation prefix is bound for; nothing where it is none."""
+    if not any((prefix / "lib").glob("python3*")):
+        return []
+    return [str(prefix / part) for part in PREFIX_PARTS if (prefix / part).exists()]
+
+
 def launcher_interpreter() -> str:
-    """The interpreter that starts the launcher: the harness's own, without a virtual environment around it."""
+    """Return the interpreter of the launcher: the harness's own, without a virtual environment."""
     return getattr(sys, "_base_executable", sys.executable) or sys.executable
 
 
 def _shows(outer: Bind, inner: Bind) -> bool:
-    """Whether `inner` is already visible through `outer`, at the same place and with the same rights."""
+    """Return whether `outer` shows `inner` already, at the same place and with the same rights."""
     inside = f"{outer.target}/"
     if outer.kind != "ro" or inner.kind != "ro" or not inner.target.startswith(inside):
         return False

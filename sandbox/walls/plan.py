@@ -1,4 +1,4 @@
-"""Turns a RunSpec into the launcher's plan, and keeps the folders and the identity that the run is given for its time."""
+"""Turns a RunSpec into the launcher's plan, and gives the run a folder and an identity."""
 
 import os
 import platform
@@ -17,39 +17,46 @@ from sandbox.walls import hidden, landlock, mounts, reach, seccomp
 from sandbox.walls.environment import trial_environment
 
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
-FIRST_DYNAMIC_UID, DYNAMIC_UIDS = (
-    61184,
-    4096,
-)  # systemd's for services without a user, and the last that most containers map
+FREE_UIDS = 1 << 24
+# systemd's for services without a user, and the last that most containers map
+FIRST_DYNAMIC_UID = 61184
+DYNAMIC_UIDS = 4096
 NOBODY = 65534
 PRIVATE_TMP_BYTES = 256 * MIB  # /tmp is memory; TMPDIR, on disk, is for more
 DESCRIPTORS = 4096
 
 Walls = Literal["none", "mounts", "paths"]
-"""What stands around a run: nothing; a root of its own, with Landlock and seccomp behind it; or Landlock and seccomp alone."""
+"""What stands around a run.
+
+Nothing; a root of its own, with Landlock and seccomp behind it; or Landlock and seccomp alone.
+"""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """One run, ready for a back end: its private folder, environment, binds and tmpfs mounts, and the launcher's plan."""
+    """One run, ready for a back end."""
 
     private: str
+    """Its private folder."""
     environment: dict[str, str]
     identity: tuple[int, int] | None
+    """Its own uid and gid, or None where it has the user's."""
     binds: tuple[mounts.Bind, ...]
     tmpfs: tuple[tuple[str, int, int | None], ...]
     """(path, mode, bytes or None for the kernel's own default)"""
     plan: dict[str, Any]
+    """The launcher's plan."""
 
 
 @contextmanager
 def prepare(
     spec: RunSpec, *, walls: Walls, interpreters: tuple[str, ...] = ()
 ) -> Iterator[Prepared]:
-    """Make the run's private folder inside scratch, yield the plan, and remove the folder when the run is over.
+    """Make the run's private folder inside scratch, yield the plan, and remove the folder.
 
-    As root an isolated run gets a uid of its own, which scratch is given to; folder is made readable for it.
-    SandboxFault where a path of the spec does not exist or cannot be read by that uid.
+    As root an isolated run gets a uid of its own, which scratch is given to; folder is made
+    readable for it. Raise SandboxFault where a path of the spec does not exist or cannot be read
+    by that uid.
     """
     private = _private_folder(spec)
     try:
@@ -67,10 +74,10 @@ def prepare(
             reach.check_paths(binds, identity)
             reach.check_shared(binds, identity)
             reach.check_sockets(identity)
-        shared = spec.limits.memory_bytes
+        memory = spec.limits.memory_bytes
         tmpfs = (
-            ("/tmp", 0o1777, min(PRIVATE_TMP_BYTES, shared or PRIVATE_TMP_BYTES)),
-            ("/dev/shm", 0o1777, shared),
+            ("/tmp", 0o1777, min(PRIVATE_TMP_BYTES, memory or PRIVATE_TMP_BYTES)),
+            ("/dev/shm", 0o1777, memory),
         )
         plan = _plan(spec, environment, binds, tmpfs, identity, walls)
         yield Prepared(private, environment, identity, binds, tmpfs, plan)
@@ -84,12 +91,21 @@ def _binds(spec: RunSpec, interpreters: tuple[str, ...]) -> tuple[mounts.Bind, .
 
 
 def trial_identity() -> tuple[int, int]:
-    """A uid and gid that no user and no other run on this machine has; nobody's where a container maps too few."""
-    for first, count in ((FIRST_FREE_UID, 1 << 24), (FIRST_DYNAMIC_UID, DYNAMIC_UIDS)):
-        own = first + int.from_bytes(os.urandom(4), "little") % count
-        if _mapped(own) and (count > DYNAMIC_UIDS or own not in reach.uids_at_work()):
-            return own, own
+    """Return a uid and gid that no user and no other run on this machine has.
+
+    It is nobody's where a container maps too few.
+    """
+    own = _random_uid(FIRST_FREE_UID, FREE_UIDS)
+    if _mapped(own):
+        return own, own
+    own = _random_uid(FIRST_DYNAMIC_UID, DYNAMIC_UIDS)
+    if _mapped(own) and own not in reach.uids_at_work():
+        return own, own
     return NOBODY, NOBODY
+
+
+def _random_uid(first: int, count: int) -> int:
+    return first + int.from_bytes(os.urandom(4), "little") % count
 
 
 def _mapped(uid: int) -> bool:
@@ -111,7 +127,10 @@ def _private_folder(spec: RunSpec) -> str:
 
 
 def _hand_over(spec: RunSpec, uid: int) -> None:
-    """Give scratch to the run's uid. Nothing of an earlier run is alive to swap a link in, and links are not followed."""
+    """Give scratch to the run's uid, and make folder readable for it.
+
+    Nothing of an earlier run is alive to swap a link in, and links are not followed.
+    """
     for parent, folders, files in os.walk(spec.scratch):
         os.chown(parent, uid, uid, follow_symlinks=False)
         for name in (*folders, *files):
@@ -121,7 +140,7 @@ def _hand_over(spec: RunSpec, uid: int) -> None:
         folder.chmod(folder.stat().st_mode | 0o055)
     for path in spec.read_only:
         if not Path(path).exists():
-            continue  # told with its own message when it is mounted
+            continue  # has its own message when it is mounted
         need = 0o005 if Path(path).is_dir() else 0o004
         if Path(path).stat().st_mode & need != need:
             raise SandboxFault(
@@ -137,9 +156,16 @@ def _plan(
     identity: tuple[int, int] | None,
     walls: Walls,
 ) -> dict[str, Any]:
-    """The launcher's plan; back ends change `supervise` and `new_user`, the start adds `status` and `join`."""
+    """Return the launcher's plan.
+
+    Back ends change `supervise` and `new_user`; the start adds `status` and `join`.
+    """
     isolate = walls != "none"
     same_user = walls == "paths" and identity is None
+    others = reach.tasks_of(os.geteuid()) if same_user else 0
+    filter_code = b""
+    if isolate:
+        filter_code = seccomp.assemble(platform.machine(), same_user, spec.network)
     return {
         "supervise": "",  # or "namespace"; "first", of a namespace that is there; or "subreaper"
         "new_user": False,
@@ -148,12 +174,10 @@ def _plan(
         "harden": isolate,
         "become": identity,
         "cpus": list(spec.cpus) if hasattr(os, "sched_setaffinity") else [],
-        "limits": _resource_limits(
-            spec, isolate=isolate, others=reach.tasks_of(os.geteuid()) if same_user else 0
-        ),
+        "limits": _resource_limits(spec, isolate=isolate, others=others),
         "landlock": _landlock(spec, binds, walls),
-        "filter": seccomp.assemble(platform.machine(), same_user, spec.network) if isolate else b"",
-        "binds": [(b.source, b.target, b.kind) for b in binds],
+        "filter": filter_code,
+        "binds": [(bind.source, bind.target, bind.kind) for bind in binds],
         "tmpfs": list(tmpfs),
         "links": list(mounts.links()) if isolate else [],
         "argv": list(spec.argv),
@@ -163,7 +187,10 @@ def _plan(
 
 
 def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> dict[str, Any] | None:
-    """The second wall behind the mounts, or (paths) the only one; None without Landlock."""
+    """Return the Landlock rules: the second wall behind the mounts, or (paths) the only one.
+
+    None without Landlock.
+    """
     if walls == "none":
         return None
     proc = ["/proc/self"] if spec.gpus else []  # CUDA names its threads there
@@ -174,14 +201,16 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
             landlock.abi(), readable=["/"], writable=writable, devices=devices, network=spec.network
         )
     places = hidden.locations(spec)
-    granted = [
-        grant
-        for bind in binds
-        if bind.kind == "ro"
-        for grant in hidden.visible(bind.source, places)
-    ]
-    readable = [*(path for path, whole in granted if whole), "/proc"]
-    listed = [path for path, whole in granted if not whole]
+    readable: list[str] = []
+    listed: list[str] = []
+    for bind in binds:
+        if bind.kind == "ro":
+            for path, whole in hidden.visible(bind.source, places):
+                if whole:
+                    readable.append(path)
+                else:
+                    listed.append(path)
+    readable.append("/proc")
     writable = [spec.scratch, *proc]
     return landlock.rules(
         landlock.abi(),
@@ -195,14 +224,18 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
 
 
 def _resource_limits(spec: RunSpec, *, isolate: bool, others: int) -> list[tuple[int, int]]:
-    """rlimits: no core, no file beyond the quota, a bounded number of descriptors and, where it isolates, of processes.
+    """Return the resource limits as (which, value).
 
-    RLIMIT_CORE 1, unlike 0, also keeps the kernel from handing a core to a program. RLIMIT_AS is left alone: CUDA reserves huge
-    virtual ranges. RLIMIT_NPROC counts all threads of a uid: `others` are those that a run shares its uid with.
+    There is no core, no file beyond the quota, and a bounded number of descriptors and, where it
+    isolates, of processes. RLIMIT_CORE 1, unlike 0, also keeps the kernel from handing a core to
+    a program. RLIMIT_AS is left alone: CUDA reserves huge virtual ranges. RLIMIT_NPROC counts all
+    threads of a uid: `others` is how many of them are not the run's.
     """
     limits = [
         (resource.RLIMIT_CORE, 1),
         (resource.RLIMIT_FSIZE, spec.limits.disk_bytes),
         (resource.RLIMIT_NOFILE, DESCRIPTORS),
     ]
-    return [*limits, (resource.RLIMIT_NPROC, spec.limits.processes + others)] if isolate else limits
+    if isolate:
+        limits.append((resource.RLIMIT_NPROC, spec.limits.processes + others))
+    return limits

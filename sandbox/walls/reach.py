@@ -1,4 +1,4 @@
-"""What a run without a root folder of its own can reach by the rights of its uid: checked where Landlock cannot forbid it."""
+"""Checks what a run without a root of its own can reach by its uid, where Landlock is no help."""
 
 import os
 import stat
@@ -20,12 +20,12 @@ CONTROL_SOCKETS = (
     "/run/user/{uid}/docker.sock",
     "/run/user/{uid}/podman/podman.sock",
 )
-"""Behind each of them something starts programs for whoever asks, outside of every wall."""
+"""Behind each of them, something starts programs for whoever asks, outside of every wall."""
 AGENTS = ("SSH_AUTH_SOCK", "GPG_AGENT_INFO")
 
 
 def check_paths(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None:
-    """SandboxFault, with the command that mends it, where the run's own uid cannot get to a path that it needs."""
+    """Raise SandboxFault, with the command that mends it, where the run's uid lacks a path."""
     if identity is None:
         return
     for bind in binds:
@@ -40,7 +40,10 @@ def check_paths(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None
 
 
 def check_shared(binds: Iterable[Bind], identity: tuple[int, int] | None) -> None:
-    """SandboxFault where a run under the user's own uid may write what it must only read: all of /dev/shm is open to it."""
+    """Raise SandboxFault where a run under the user's own uid may write what it must only read.
+
+    All of /dev/shm is open to it.
+    """
     for bind in binds:
         if identity is None and bind.kind == "ro" and bind.source.startswith(f"{SHM}/"):
             raise SandboxFault(
@@ -50,15 +53,19 @@ def check_shared(binds: Iterable[Bind], identity: tuple[int, int] | None) -> Non
 
 
 def check_sockets(identity: tuple[int, int] | None) -> None:
-    """SandboxFault where the run could have something outside act for it: Landlock does not keep it from a socket file."""
+    """Raise SandboxFault where the run could have something outside act for it.
+
+    Landlock does not keep it from a socket file.
+    """
     paths = [path.format(uid=os.geteuid()) for path in CONTROL_SOCKETS]
     paths += [os.environ[name].partition(":")[0] for name in AGENTS if name in os.environ]
     for path in paths:
         if _may_connect(path, identity):
-            message = f"a run could reach {path}, behind which programs and keys are used for whoever asks"
             raise SandboxFault(
-                message,
-                "sudo apt-get install bubblewrap   # or start as a user who may not use that socket",
+                f"a run could reach {path},"
+                " behind which programs and keys are used for whoever asks",
+                "sudo apt-get install bubblewrap"
+                "   # or start as a user who may not use that socket",
             )
 
 
@@ -67,32 +74,29 @@ def _may_connect(path: str, identity: tuple[int, int] | None) -> bool:
         mode = os.stat(path).st_mode  # noqa: PTH116
         if identity is None:
             return stat.S_ISSOCK(mode) and os.access(path, os.W_OK)
+        if not stat.S_ISSOCK(mode) or not mode & stat.S_IWOTH:
+            return False
         parents = Path(os.path.realpath(path)).parents
-        return (
-            stat.S_ISSOCK(mode)
-            and bool(mode & stat.S_IWOTH)
-            and all(p.stat().st_mode & stat.S_IXOTH for p in parents)
-        )
+        return all(parent.stat().st_mode & stat.S_IXOTH for parent in parents)
     return False
 
 
 def uids_at_work() -> set[int]:
-    """The uids of all processes that this one can see."""
+    """Return the uids of all processes that this one can see."""
     return {uid for uid, _ in _tasks()}
 
 
 def tasks_of(uid: int) -> int:
-    """How many threads run under `uid`, as RLIMIT_NPROC counts them."""
+    """Return how many threads run under `uid`, as RLIMIT_NPROC counts them."""
     return sum(threads for owner, threads in _tasks() if owner == uid)
 
 
 def _tasks() -> list[tuple[int, int]]:
-    """(real uid, threads) of every process."""
-    found = []
+    """Return (real uid, threads) of every process."""
+    tasks = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, KeyError, ValueError):
-            fields = dict(
-                line.split(":", 1) for line in (folder / "status").read_text().splitlines()
-            )
-            found.append((int(fields["Uid"].split()[0]), int(fields["Threads"])))
-    return found
+            lines = (folder / "status").read_text().splitlines()
+            fields = dict(line.split(":", 1) for line in lines)
+            tasks.append((int(fields["Uid"].split()[0]), int(fields["Threads"])))
+    return tasks

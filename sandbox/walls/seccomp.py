@@ -1,9 +1,11 @@
-"""The system-call filter: assembled by hand into classic BPF for x86_64 and aarch64, installed by the launcher.
+"""Assembles the system-call filter into classic BPF, for x86_64 and aarch64.
 
-It lists what a training never needs and an attacker does; namespaces and Landlock hold the rest. Denied calls answer EPERM,
-sockets other than AF_UNIX (which DataLoader workers need) EAFNOSUPPORT, sched_setaffinity does nothing and says that it worked
-(libraries pin their threads and go on; a run has the cores that it was given), clone3 and calls newer than this list ENOSYS, so
-that libraries take their fallback; a prior architecture's entry point (int 0x80 on x86_64) kills the process.
+The launcher installs it. It lists what a training never needs and an attacker does; namespaces
+and Landlock hold the rest. Denied calls answer EPERM. Sockets other than AF_UNIX (which
+DataLoader workers need) answer EAFNOSUPPORT. sched_setaffinity does nothing and reports success:
+libraries pin their threads and go on, and a run has the cores that it was given. clone3 and calls
+newer than this list answer ENOSYS, so that libraries take their fallback. A prior architecture's
+entry point (int 0x80 on x86_64) kills the process.
 """
 
 import errno
@@ -124,25 +126,48 @@ CHANGES_ATTRIBUTES = {
     "file_setattr": (469, 469),
 }
 """What Landlock leaves to the owner of a file, wherever the file lies."""
-CLONE, CLONE3, SOCKET, SOCKETPAIR, IOCTL = (56, 220), (435, 435), (41, 198), (53, 199), (16, 29)
-PRLIMIT, SETAFFINITY, SETPRIORITY = (302, 261), (203, 122), (141, 140)
+CLONE = (56, 220)
+CLONE3 = (435, 435)
+SOCKET = (41, 198)
+SOCKETPAIR = (53, 199)
+IOCTL = (16, 29)
+PRLIMIT = (302, 261)
+SETAFFINITY = (203, 122)
+SETPRIORITY = (141, 140)
 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
-AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
-TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into the terminal that the harness was started from
+AF_UNIX = 1
+AF_INET = 2
+AF_INET6 = 10
+# Both type into the terminal that the harness was started from.
+TIOCSTI = 0x5412
+TIOCLINUX = 0x541C
 
-ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+ALLOW = 0x7FFF0000
+KILL_PROCESS = 0x80000000
+ERRNO = 0x00050000
 SUCCESS = 0
-LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
-CALL_NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets into struct seccomp_data
+LOAD = 0x20
+JUMP_EQUAL = 0x15
+JUMP_GREATER = 0x25
+JUMP_ANY_BIT = 0x45
+RETURN = 0x06
+# Offsets into struct seccomp_data.
+CALL_NUMBER = 0
+ARCHITECTURE = 4
+ARGUMENTS = 16
 
 
 @functools.cache
 def assemble(machine: str, same_user: bool = False, network: bool = False) -> bytes:
-    """The filter for `machine` (as os.uname names it), eight bytes an instruction; KeyError for an unknown machine.
+    """Return the filter for `machine` (as os.uname names it), eight bytes an instruction.
 
-    same_user: the command has the uid of the user and sees their processes and files. What the kernel lets it do to those by
-    that uid is denied; changing a file's attributes does nothing and says so to nobody, for compilers do it to their own output.
+    Raise KeyError for an unknown machine.
+
+    same_user: the command has the uid of the user and sees their processes and files. What the
+    kernel lets it do to those by that uid is denied. Changing a file's attributes does nothing
+    and reports success, because compilers do it to their own output.
+
     network: sockets of the internet's two families may be made, too.
     """
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
@@ -191,12 +216,12 @@ def _fail(number: int) -> bytes:
 
 
 def _when(jump: int, value: int, number: int) -> list[bytes]:
-    """Fail with `number` where the loaded word compares, else go on."""
+    """Return code that fails with `number` where the loaded word compares, else goes on."""
     return [_instruction(jump, value, 0, 1), _fail(number)]
 
 
 def _only(values: tuple[int, ...], number: int) -> list[bytes]:
-    """Fail with `number` unless the loaded word is one of `values`."""
+    """Return code that fails with `number` unless the loaded word is one of `values`."""
     left = range(len(values), 0, -1)
     jumps = [
         _instruction(JUMP_EQUAL, value, behind, 0)
@@ -206,6 +231,9 @@ def _only(values: tuple[int, ...], number: int) -> list[bytes]:
 
 
 def _on_argument(call: int, index: int, checks: list[bytes]) -> list[bytes]:
-    """For `call`, load the low word of argument `index` (both machines are little-endian), run `checks`, then allow."""
+    """Return code that for `call` runs `checks` on argument `index`, then allows it.
+
+    The argument's low word is loaded, which comes first: both machines are little-endian.
+    """
     body = [_instruction(LOAD, ARGUMENTS + 8 * index), *checks, _instruction(RETURN, ALLOW)]
     return [_instruction(JUMP_EQUAL, call, 0, len(body)), *body]

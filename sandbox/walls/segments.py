@@ -1,4 +1,4 @@
-"""The machine's own /dev/shm, where a run has no private one: which files are the run's, what they hold, and their removal."""
+"""Follows and removes a run's files in the machine's own /dev/shm, where it has no private one."""
 
 import os
 from collections.abc import Iterable
@@ -14,13 +14,17 @@ SHM = "/dev/shm"
 class Segments:
     """A run's shared memory files; those that are left are removed on leaving.
 
-    With a uid of its own, all that belong to it. Without, those that were not there before and that one of its processes had
-    open or mapped when it was looked at: a file that lived for less than a moment and was left behind stays.
+    With a uid of its own, all that belong to it. Without, those that were not there before and
+    that one of its processes had open or mapped when it was looked at: a file that lived for less
+    than a moment and was left behind stays.
     """
 
     identity: tuple[int, int] | None
+    """The run's own uid and gid, or None where it has the user's."""
     before: frozenset[str] = frozenset()
+    """The names that were there before the run."""
     mine: set[str] = field(default_factory=set)
+    """The names of the run's files."""
 
     def __enter__(self) -> Self:
         self.before = frozenset(_names())
@@ -38,7 +42,7 @@ class Segments:
                 os.unlink(f"{SHM}/{name}")  # noqa: PTH108
 
     def held(self, pids: Iterable[int]) -> int:
-        """Bytes that the run's files hold now."""
+        """Return the bytes that the run's files hold now."""
         self._look(pids)
         total = 0
         for name in self.mine:
@@ -51,7 +55,8 @@ class Segments:
         if self.identity:
             self.mine = {name for name in new if _owner(name) == self.identity[0]}
         elif new - self.mine:
-            self.mine |= new & {name for pid in pids for name in _used_by(pid)}
+            for pid in pids:
+                self.mine |= new & _used_by(pid)
 
 
 def _names() -> list[str]:
@@ -69,7 +74,7 @@ def _owner(name: str) -> int | None:
 
 
 def _used_by(pid: int) -> set[str]:
-    """The names in /dev/shm of what a process has mapped or open."""
+    """Return the names in /dev/shm of what a process has mapped or open."""
     paths: list[str] = []
     with suppress(OSError), open(f"/proc/{pid}/maps", errors="replace") as lines:  # noqa: PTH123
         paths += [line.rstrip("\n").split(maxsplit=5)[-1] for line in lines if SHM in line]

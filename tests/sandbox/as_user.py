@@ -1,6 +1,7 @@
 """Call a function of the tests in another process as a user without rights, and return its answer.
 
-Run as a module: argv is who, `module:function` and its arguments as JSON; the last line printed is the answer as JSON.
+Run as a module: argv is who, `module:function` and its arguments as JSON; the last line printed
+is the answer as JSON.
 """
 
 import importlib
@@ -20,7 +21,9 @@ PYTHON = "/usr/bin/python3"
 
 
 def call(who: str, function: Any, *arguments: Any) -> Any:
-    """Return what `function(*arguments)` returns in a process of its own, as `who`: "as is", or "nobody".
+    """Return what `function(*arguments)` returns in a process of its own.
+
+    who: "as is", or "nobody".
 
     Skips where nobody cannot be tried.
     """
@@ -39,7 +42,9 @@ def call(who: str, function: Any, *arguments: Any) -> Any:
 
 def whoever(who: str, function: Any, *arguments: Any) -> Any:
     """Call `function` as `who`: "as is", or "nobody"."""
-    return call(who, function, *arguments) if who == "nobody" else function(*arguments)
+    if who == "nobody":
+        return call(who, function, *arguments)
+    return function(*arguments)
 
 
 class OwnPlace(Place):
@@ -60,7 +65,7 @@ def main() -> None:
     """Become nobody and call."""
     module, _, function = sys.argv[2].partition(":")
     target = getattr(importlib.import_module(module), function)
-    importlib.import_module("sandbox.walls.jail")
+    importlib.import_module("sandbox.walls.jail.start")
     if sys.argv[1] == "nobody":
         become_nobody()
     print(json.dumps(target(*json.loads(sys.argv[3]))))

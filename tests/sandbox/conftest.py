@@ -28,16 +28,17 @@ def _place(tier):
 
 @pytest.fixture
 def swept():
-    """What an attack leaves behind where nothing stands in its way, hundreds of megabytes of shared memory among it, goes."""
+    """Remove what an attack leaves behind where nothing stands in its way.
+
+    Hundreds of megabytes of shared memory may be among it.
+    """
 
     def left():
-        patterns = ("mark-*", ".profile", ".pythonrc")
-        return {
-            file
-            for folder in ("/dev/shm", "/tmp", "/var/tmp", "/run")
-            for name in patterns
-            for file in Path(folder).glob(name)
-        }
+        files = set()
+        for folder in ("/dev/shm", "/tmp", "/var/tmp", "/run"):
+            for name in ("mark-*", ".profile", ".pythonrc"):
+                files |= set(Path(folder).glob(name))
+        return files
 
     before = left()
     yield

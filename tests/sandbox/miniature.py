@@ -1,4 +1,4 @@
-"""A workspace in miniature: a bigram model with trained weights, prepared data, and the Job that measures it."""
+"""A workspace in miniature: a trained bigram model, prepared data, and the Job to measure it."""
 
 import json
 import textwrap
@@ -16,7 +16,9 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import MIB, Limits, Runner
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 
-VOCABULARY, LENGTH, WINDOWS = 24, 16, 40
+VOCABULARY = 24
+LENGTH = 16
+WINDOWS = 40
 SPECIAL = 0  # stands for no byte
 
 # "Trains" by copying the weights that lie beside it, so that only the scorer has to load torch.
@@ -49,17 +51,18 @@ else:
 def train_py(
     main: str = "save()", forward: str = "return self.table(idx)", build: str = "pass"
 ) -> str:
-    """A train.py of the bigram model; each argument is a line or more of Python."""
-    blocks = {"main": (main, 4), "forward": (forward, 12), "build": (build, 8)}
-    indented = {
-        k: textwrap.indent(textwrap.dedent(v).strip(), " " * n).strip()
-        for k, (v, n) in blocks.items()
-    }
-    return TRAIN.format(**indented)
+    """Return a train.py of the bigram model; each argument is a line or more of Python."""
+    return TRAIN.format(
+        main=_indented(main, 4), forward=_indented(forward, 12), build=_indented(build, 8)
+    )
+
+
+def _indented(code: str, columns: int) -> str:
+    return textwrap.indent(textwrap.dedent(code).strip(), " " * columns).strip()
 
 
 def write_data(root: Path, seed: int = 0) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Prepared data under `root`; returns the validation's tokens and token bytes."""
+    """Write prepared data under `root`; return the validation's tokens and token bytes."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, VOCABULARY, WINDOWS * LENGTH + 1).astype("<u2")
     token_bytes = rng.integers(1, 5, VOCABULARY).astype("<u2")
@@ -90,7 +93,7 @@ class Miniature:
 
     @classmethod
     def make(cls, home: Path, runner: Runner) -> "Miniature":
-        """`home` has `folder` and `scratch` in it."""
+        """Return one in `home`, which has `folder` and `scratch` in it."""
         tokens, token_bytes = write_data(home / "data")
         table = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(1))
         save_file({"table.weight": table}, home / "folder" / "trained.safetensors")
@@ -98,9 +101,11 @@ class Miniature:
 
     @property
     def out(self) -> Path:
+        """Where the run leaves its weights."""
         return self.home / "scratch" / "out"
 
     def job(self, **changes: Any) -> Job:
+        """Return the job that measures train.py; `changes` are fields of Limits or of Job."""
         limits = {name: changes.pop(name) for name in list(changes) if name in Limits.model_fields}
         given: dict[str, Any] = {
             "folder": str(self.home / "folder"),

@@ -1,4 +1,4 @@
-"""The small parts of limits and tiers: ps, segments, GPU memory, control groups, a shared uid, Seatbelt's profile."""
+"""The small parts of limits and tiers: ps, segments, GPUs, groups, a shared uid, Seatbelt."""
 
 import os
 import re
@@ -39,17 +39,8 @@ def test_ps_finds_a_real_tree_and_its_memory():
 
 
 def test_a_tree_holds_the_group_and_the_descendants_of_both():
-    rows = [
-        ps.Row(*numbers, 0)
-        for numbers in (
-            (10, 1, 10),
-            (11, 10, 11),
-            (12, 1, 10),
-            (13, 12, 13),
-            (14, 1, 14),
-            (15, 14, 14),
-        )
-    ]
+    numbers = ((10, 1, 10), (11, 10, 11), (12, 1, 10), (13, 12, 13), (14, 1, 14), (15, 14, 14))
+    rows = [ps.Row(pid, parent, group, 0) for pid, parent, group in numbers]
     assert [row.pid for row in ps.tree(10, rows)] == [10, 11, 12, 13]
 
 
@@ -74,7 +65,8 @@ def test_a_user_s_segments_are_those_seen_in_use_and_no_others():
             Path(SHM, name).unlink(missing_ok=True)
 
 
-# ---------------------------------------------------------------- GPU memory, on a stand-in for the driver
+# ---------------------------------------------------------------- GPU memory, on a stand-in for
+# the driver
 
 
 def test_a_run_s_gpu_memory_is_what_came_since(monkeypatch):
@@ -111,17 +103,21 @@ def test_the_caps_of_a_real_group_are_set_and_it_is_gone_afterwards():
         pytest.skip("no control group can be made here")
     with cgroup.group(Limits(wall_seconds=1, memory_bytes=300 * MIB, processes=77)) as group:
         names = ("memory.limit_in_bytes", "memory.max", "pids.max")
-        files = [
-            folder / name for folder in group.folders for name in names if (folder / name).exists()
-        ]
-        assert {int(file.read_text()) for file in files} <= {300 * MIB, 77}
-        assert str(300 * MIB) in [file.read_text().strip() for file in files]
+        files = []
+        for folder in group.folders:
+            files += [folder / name for name in names if (folder / name).exists()]
+        caps = [int(file.read_text()) for file in files]
+        assert set(caps) <= {300 * MIB, 77}
+        assert 300 * MIB in caps
         assert group.kills() == 0
     assert not any(folder.exists() for folder in group.folders)
 
 
 def hierarchy(home, **files):
-    """The files of a version 2 hierarchy, on a disk: what is read and written can be seen, what the kernel does cannot."""
+    """Make the files of a version 2 hierarchy on a disk.
+
+    What is read and written can be seen, what the kernel does cannot.
+    """
     own = home / "cgroup/user/app/run"
     own.mkdir(parents=True)
     process = home / "process"
@@ -207,19 +203,18 @@ def test_where_a_socket_starts_programs_for_the_user_tier_c_refuses(monkeypatch)
 @pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
 def test_against_its_own_user_a_run_can_do_no_more_than_to_itself(machine):
     column = ("x86_64", "aarch64").index(machine)
-    arch, program = seccomp.AUDIT_ARCH[machine], seccomp.assemble(machine, same_user=True)
+    arch = seccomp.AUDIT_ARCH[machine]
+    program = seccomp.assemble(machine, same_user=True)
     denied = seccomp.ERRNO | 1
     for numbers in seccomp.CHANGES_ATTRIBUTES.values():
         if numbers[column] is not None:
-            assert (
-                decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0
-            )  # "done", and nothing was
+            # It reports success, and does nothing.
+            assert decide(program, arch, numbers[column], 1) == seccomp.ERRNO | 0
     assert decide(program, arch, seccomp.PRLIMIT[column], 0) == seccomp.ALLOW
     assert decide(program, arch, seccomp.PRLIMIT[column], 1234) == denied
     assert decide(program, arch, seccomp.SETPRIORITY[column], 0, 0) == seccomp.ALLOW
-    assert {
-        decide(program, arch, seccomp.SETPRIORITY[column], *who) for who in ((0, 7), (1, 0), (2, 0))
-    } == {denied}
+    for other in ((0, 7), (1, 0), (2, 0)):
+        assert decide(program, arch, seccomp.SETPRIORITY[column], *other) == denied
     assert decide(seccomp.assemble(machine), arch, seccomp.PRLIMIT[column], 1234) == seccomp.ALLOW
 
 
@@ -237,9 +232,9 @@ def test_the_profile_denies_by_default_and_names_what_the_run_needs():
     assert text.startswith("(version 1)\n(deny default)")
     assert text.count("(") == text.count(")")
     networks = [line for line in text.splitlines() if "network" in line]
-    assert (
-        len(networks) == 1 and "subpath" in networks[0]
-    )  # socket files in scratch, and nothing else
+    # Socket files in scratch, and nothing else.
+    assert len(networks) == 1
+    assert "subpath" in networks[0]
 
 
 def test_seatbelt_says_where_it_cannot_run(monkeypatch):

@@ -1,7 +1,8 @@
-"""Run by test_unprivileged.py, as root: becomes another user, or in a container, then proves a tier and attacks it.
+"""Becomes another user, or as in a container, then proves a tier and attacks it.
 
-argv: the tier, a Python that everybody may run, `root` or `nobody`, `open` or `closed`; the answer is JSON. Closed is a
-container's default: a seccomp filter on this process alone that allows no namespace and no mount.
+Run by test_unprivileged.py, as root. argv: the tier, a Python that everybody may run, `root` or
+`nobody`, `open` or `closed`; the answer is JSON. Closed is a container's default: a seccomp
+filter on this process alone that allows no namespace and no mount.
 """
 
 import json
@@ -16,16 +17,21 @@ from sandbox.ground.outcome import MIB
 from sandbox.limits import cgroup
 from sandbox.proof.hostile import attack
 from sandbox.tiers.choose import TIERS
-from sandbox.walls import jail, seccomp
+from sandbox.walls import seccomp
+from sandbox.walls.jail import kernel, rights
 from tests.sandbox.every_tier import folders, spec_in
 
 NOBODY = 65534
 HOG = "hog = bytearray(1 << 29)\nhog[::4096] = b'x' * len(hog[::4096])\nimport time; time.sleep(60)"
-UNSHARE, SETNS, MOUNT, MOVE_MOUNT, FSOPEN = (272, 97), (308, 268), (165, 40), (429, 429), (430, 430)
+UNSHARE = (272, 97)
+SETNS = (308, 268)
+MOUNT = (165, 40)
+MOVE_MOUNT = (429, 429)
+FSOPEN = (430, 430)
 
 
 def allow_no_namespace() -> None:
-    """What docker's default profile does, and a kernel with user namespaces switched off."""
+    """Install a filter like docker's default, or a kernel without user namespaces."""
     column = ("x86_64", "aarch64").index(platform.machine())
     code = [seccomp._instruction(seccomp.LOAD, seccomp.CALL_NUMBER)]
     for call in (UNSHARE, SETNS, MOUNT, MOVE_MOUNT, FSOPEN):
@@ -33,11 +39,12 @@ def allow_no_namespace() -> None:
     code += seccomp._when(seccomp.JUMP_EQUAL, seccomp.CLONE3[column], 38)
     namespaces = seccomp._when(seccomp.JUMP_ANY_BIT, seccomp.NEW_NAMESPACES, 1)
     code += seccomp._on_argument(seccomp.CLONE[column], 0, namespaces)
-    jail.prctl(jail.PR_SET_NO_NEW_PRIVS, 1)
-    jail.install_filter(b"".join([*code, seccomp._instruction(seccomp.RETURN, seccomp.ALLOW)]))
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    rights.install_filter(b"".join([*code, seccomp._instruction(seccomp.RETURN, seccomp.ALLOW)]))
 
 
 def become_nobody() -> None:
+    """Give up root for a user without rights."""
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -45,6 +52,7 @@ def become_nobody() -> None:
 
 
 def main() -> None:
+    """Prove and attack the tier; print what came of it."""
     tier, python, who, world = sys.argv[1:]
     if who == "nobody":
         become_nobody()
@@ -52,28 +60,28 @@ def main() -> None:
         allow_no_namespace()
     runner = TIERS[tier](launcher=python)
     report = prove(runner, python=python, imports=())
-    said = {"ok": report.ok, "reason": report.reason, "capped": cgroup.caps_memory()}
+    answer = {"ok": report.ok, "reason": report.reason, "capped": cgroup.caps_memory()}
     if report.ok:
-        said |= {
-            "kinds": kinds(runner, python),
-            "attacks": {f.number: [f.state, f.happened] for f in attack(runner, python)},
+        answer["kinds"] = kinds(runner, python)
+        answer["attacks"] = {
+            finding.number: [finding.state, finding.happened] for finding in attack(runner, python)
         }
-    print(json.dumps(said))
+    print(json.dumps(answer))
 
 
 def kinds(runner, python: str) -> list[str]:
-    """How a simple run, a hog and a fork bomb end."""
+    """Return how a simple run, a hog and a fork bomb end, and after the first one its uid."""
 
     def ends(code: str, **limits) -> str:
         spec = spec_in(home, "", argv=(python, "-I", "-S", "-c", code), **limits)
         return runner.run(spec, threading.Event()).kind
 
     with folders() as home:
-        found = [ends("import os, json; print(json.dumps([os.getuid(), os.fork() * 0]))")]
-        found.append(str(json.loads((home / "log").read_text().splitlines()[0])[0]))
-        found.append(ends(HOG, memory_bytes=128 * MIB))
-        found.append(ends("import os\nwhile 1: os.fork()", processes=40))
-    return found
+        simple = ends("import os, json; print(json.dumps([os.getuid(), os.fork() * 0]))")
+        uid = str(json.loads((home / "log").read_text().splitlines()[0])[0])
+        hog = ends(HOG, memory_bytes=128 * MIB)
+        bomb = ends("import os\nwhile 1: os.fork()", processes=40)
+    return [simple, uid, hog, bomb]
 
 
 if __name__ == "__main__":

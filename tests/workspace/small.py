@@ -18,6 +18,9 @@ def load(name: str) -> ModuleType:
 
 def shrink(prepare: ModuleType, corpus: Path) -> ModuleType:
     """Settings for data that tests in a moment: bytes, windows of 32."""
-    prepare.CORPUS, prepare.TOKENIZER = f"folder:{corpus}", "byte"
-    prepare.SEQUENCE_LENGTH, prepare.VAL_TOKENS, prepare.PIECE_CHARS = 32, 1024, 2048
+    prepare.CORPUS = f"folder:{corpus}"
+    prepare.TOKENIZER = "byte"
+    prepare.SEQUENCE_LENGTH = 32
+    prepare.VAL_TOKENS = 1024
+    prepare.corpora.PIECE_CHARS = 2048
     return prepare

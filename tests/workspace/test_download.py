@@ -1,4 +1,4 @@
-"""Downloads against a real HTTP server on the loopback: resumed, checksummed, and never believed half."""
+"""Downloads from a real HTTP server on the loopback: resumed, and checked against checksums."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ BODY = bytes(range(256)) * 4096
 
 
 class Shelf(ThreadingHTTPServer):
-    """Serves `files`; answers `faults` first: an HTTP status, or after how many bytes to hang up."""
+    """Serves `files`; `faults` come first: an HTTP status, or the bytes before it hangs up."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -83,7 +83,7 @@ def test_truncated_transfer_is_resumed_where_it_stopped(
     prepare: ModuleType, shelf: Shelf, tmp_path: Path
 ) -> None:
     shelf.faults = [1000, 50_000]
-    path = prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", pause=0.01)
+    path = prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin", pause=0.01)
     assert path.read_bytes() == BODY
     assert shelf.ranges == [None, "bytes=1000-", "bytes=51000-"]
     assert not leftovers(tmp_path)
@@ -96,9 +96,9 @@ def test_an_interrupted_prepare_goes_on_in_the_next(
     with pytest.raises(
         prepare.PrepareError, match=f"4096 of {len(BODY)} bytes arrived; what arrived is kept"
     ):
-        prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", attempts=1)
+        prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin", attempts=1)
     assert not (tmp_path / "big.bin").exists()
-    assert prepare.download(shelf.url("big.bin"), tmp_path / "big.bin").read_bytes() == BODY
+    assert prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin").read_bytes() == BODY
     assert shelf.ranges == [None, "bytes=4096-"]
 
 
@@ -107,9 +107,12 @@ def test_file_that_changed_meanwhile_starts_over(
 ) -> None:
     shelf.faults = [4096]
     with pytest.raises(prepare.PrepareError):
-        prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", attempts=1)
+        prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin", attempts=1)
     shelf.files["big.bin"] = BODY[::-1]
-    assert prepare.download(shelf.url("big.bin"), tmp_path / "big.bin").read_bytes() == BODY[::-1]
+    assert (
+        prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin").read_bytes()
+        == BODY[::-1]
+    )
 
 
 def test_server_without_ranges_still_delivers(
@@ -118,7 +121,9 @@ def test_server_without_ranges_still_delivers(
     shelf.understands_ranges = False
     shelf.faults = [1000]
     assert (
-        prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", pause=0.01).read_bytes()
+        prepare.corpora.download(
+            shelf.url("big.bin"), tmp_path / "big.bin", pause=0.01
+        ).read_bytes()
         == BODY
     )
 
@@ -128,22 +133,26 @@ def test_busy_server_is_asked_again_and_a_missing_file_is_not(
 ) -> None:
     shelf.faults = [503, 429]
     assert (
-        prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", pause=0.01).read_bytes()
+        prepare.corpora.download(
+            shelf.url("big.bin"), tmp_path / "big.bin", pause=0.01
+        ).read_bytes()
         == BODY
     )
     asked = len(shelf.ranges)
     with pytest.raises(prepare.PrepareError, match="HTTP 404"):
-        prepare.download(shelf.url("none.bin"), tmp_path / "none.bin", pause=0.01)
+        prepare.corpora.download(shelf.url("none.bin"), tmp_path / "none.bin", pause=0.01)
     assert len(shelf.ranges) == asked + 1
 
 
 def test_wrong_checksum_leaves_no_file(prepare: ModuleType, shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(prepare.PrepareError, match="sha256 is"):
-        prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", sha256="0" * 64)
+        prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin", sha256="0" * 64)
     assert not (tmp_path / "big.bin").exists()
     good = hashlib.sha256(BODY).hexdigest()
     assert (
-        prepare.download(shelf.url("big.bin"), tmp_path / "big.bin", sha256=good).read_bytes()
+        prepare.corpora.download(
+            shelf.url("big.bin"), tmp_path / "big.bin", sha256=good
+        ).read_bytes()
         == BODY
     )
 
@@ -151,24 +160,26 @@ def test_wrong_checksum_leaves_no_file(prepare: ModuleType, shelf: Shelf, tmp_pa
 def test_checksum_of_the_first_download_holds_for_ever(
     prepare: ModuleType, shelf: Shelf, tmp_path: Path
 ) -> None:
-    path = prepare.download(shelf.url("big.bin"), tmp_path / "big.bin")
-    assert prepare.download(shelf.url("big.bin"), path) == path
+    path = prepare.corpora.download(shelf.url("big.bin"), tmp_path / "big.bin")
+    assert prepare.corpora.download(shelf.url("big.bin"), path) == path
     assert len(shelf.ranges) == 1  # the second time asked no server
     path.write_bytes(BODY[:-1] + b"!")
     with pytest.raises(prepare.PrepareError, match="is deleted"):
-        prepare.download(shelf.url("big.bin"), path)
+        prepare.corpora.download(shelf.url("big.bin"), path)
     shelf.files["big.bin"] = BODY[::-1]
     with pytest.raises(
         prepare.PrepareError, match="sha256 is"
     ):  # another file under the old name is not trusted either
-        prepare.download(shelf.url("big.bin"), path)
+        prepare.corpora.download(shelf.url("big.bin"), path)
 
 
 def test_two_downloads_at_once_fetch_once(
     prepare: ModuleType, shelf: Shelf, tmp_path: Path
 ) -> None:
     threads = [
-        threading.Thread(target=prepare.download, args=(shelf.url("big.bin"), tmp_path / "big.bin"))
+        threading.Thread(
+            target=prepare.corpora.download, args=(shelf.url("big.bin"), tmp_path / "big.bin")
+        )
         for _ in range(3)
     ]
     for thread in threads:

@@ -25,9 +25,9 @@ def texts(documents: list[tuple[str, str]]) -> list[str]:
 
 
 def test_the_shipped_corpus_is_the_addresses_and_every_byte_is_known(prepare: ModuleType) -> None:
-    packed = prepare.shipped_corpus()
-    assert prepare.digest(packed) in (packed.parent / "README.md").read_text()
-    documents = dict(prepare.shipped_documents())
+    packed = prepare.corpora.shipped_corpus()
+    assert prepare.corpora.digest(packed) in (packed.parent / "README.md").read_text()
+    documents = dict(prepare.corpora.shipped_documents())
     assert {
         "1790_george_washington_n",
         "1862_abraham_lincoln_r",
@@ -42,15 +42,15 @@ def test_the_shipped_corpus_is_where_the_harness_says_or_is_missed(
 ) -> None:
     monkeypatch.setenv("AUTORESEARCH_CORPUS", str(tmp_path / "none.jsonl.xz"))
     with pytest.raises(prepare.PrepareError, match=r"cannot read the corpus .*none\.jsonl\.xz"):
-        list(prepare.shipped_documents())
+        list(prepare.corpora.shipped_documents())
     (tmp_path / "torn.jsonl.xz").write_bytes(b"no archive")
     monkeypatch.setenv("AUTORESEARCH_CORPUS", str(tmp_path / "torn.jsonl.xz"))
     with pytest.raises(prepare.PrepareError, match=r"cannot read the corpus .*torn\.jsonl\.xz"):
-        list(prepare.shipped_documents())
+        list(prepare.corpora.shipped_documents())
     monkeypatch.delenv("AUTORESEARCH_CORPUS")
-    monkeypatch.setattr(prepare, "SHIPPED", "lost.jsonl.xz")
+    monkeypatch.setattr(prepare.corpora, "SHIPPED", "lost.jsonl.xz")
     with pytest.raises(prepare.PrepareError, match="set AUTORESEARCH_CORPUS"):
-        prepare.shipped_corpus()
+        prepare.corpora.shipped_corpus()
 
 
 def test_split_by_hash_depends_on_no_order_and_no_name_and_never_overlaps(
@@ -90,7 +90,7 @@ def test_folder_reads_txt_jsonl_and_parquet(prepare: ModuleType, tmp_path: Path)
     (tmp_path / "deep" / "b.jsonl").write_text('{"text": "three"}\n\n{"text": "four", "id": 4}\n')
     pq.write_table(pa.table({"id": [5, 6], "text": ["five", "six 日本"]}), tmp_path / "c.parquet")
     (tmp_path / "ignored.md").write_text("no")
-    documents = list(prepare.folder_documents(tmp_path))
+    documents = list(prepare.corpora.folder_documents(tmp_path))
     assert [text.strip() for text in texts(documents) if text.strip()] == [
         "one",
         "two",
@@ -107,7 +107,7 @@ def test_long_text_is_cut_at_line_ends_and_nothing_is_lost(
 ) -> None:
     text = "".join(f"line {i}\r\n" for i in range(20_000))
     (tmp_path / "long.txt").write_bytes(text.encode())
-    pieces = texts(list(prepare.folder_documents(tmp_path)))
+    pieces = texts(list(prepare.corpora.folder_documents(tmp_path)))
     assert len(pieces) > 2
     assert "".join(pieces) == text
     assert all(piece.endswith("\r\n") for piece in pieces if piece)
@@ -117,17 +117,17 @@ def test_long_text_is_cut_at_line_ends_and_nothing_is_lost(
 def test_bad_jsonl_names_its_line(prepare: ModuleType, tmp_path: Path, line: str) -> None:
     (tmp_path / "bad.jsonl").write_text('{"text": "good"}\n' + line + "\n")
     with pytest.raises(prepare.PrepareError, match=r"bad\.jsonl:2"):
-        list(prepare.folder_documents(tmp_path))
+        list(prepare.corpora.folder_documents(tmp_path))
 
 
 def test_parquet_without_text_and_an_empty_folder_say_so(
     prepare: ModuleType, tmp_path: Path
 ) -> None:
     with pytest.raises(prepare.PrepareError, match=r"no \.txt"):
-        list(prepare.folder_documents(tmp_path))
+        list(prepare.corpora.folder_documents(tmp_path))
     pq.write_table(pa.table({"body": ["x"]}), tmp_path / "c.parquet")
     with pytest.raises(prepare.PrepareError, match='no column "text", only body'):
-        list(prepare.folder_documents(tmp_path))
+        list(prepare.corpora.folder_documents(tmp_path))
 
 
 def test_too_little_text_is_refused(prepare: ModuleType, tmp_path: Path) -> None:
@@ -259,14 +259,14 @@ def test_two_at_once_agree(corpus: Path, tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = {process.communicate(timeout=60)[0] for process in running}
+    printed = {process.communicate(timeout=60)[0] for process in running}
     assert [process.returncode for process in running] == [0, 0]
-    assert len(said) == 1
+    assert len(printed) == 1
     assert list(tmp_path.glob(".making-*")) == []
 
 
 def sentences(first: int, count: int) -> str:
-    """Return `count` sentences of twelve words each that no other call with other numbers shares."""
+    """Return `count` sentences of twelve words that a call with other numbers does not share."""
     lines = (" ".join(f"w{first + i}n{word}" for word in range(12)) for i in range(count))
     return "".join(f"{line}.\n" for line in lines)
 
@@ -373,9 +373,9 @@ def test_the_default_is_ready_in_seconds_and_cheap_to_score(
         check=True,
         env={**os.environ},
     )
-    said = json.loads(run.stdout.splitlines()[-1])
-    meta = json.loads(Path(said["data"], "val", "meta.json").read_text())
-    assert said["fingerprint"] == meta["fingerprint"]
+    answer = json.loads(run.stdout.splitlines()[-1])
+    meta = json.loads(Path(answer["data"], "val", "meta.json").read_text())
+    assert answer["fingerprint"] == meta["fingerprint"]
     assert meta["corpus"] == "sotu" and meta["tokens"] == prepare.VAL_TOKENS + 1
     assert meta["vocab_size"] == prepare.VOCAB_SIZE
     assert meta["tokens"] * meta["vocab_size"] <= 150_000_000

@@ -23,10 +23,10 @@ RANGE = re.compile(r"^([A-Z0-9_]+) = .*\[([^\[\]]+)\]$", re.MULTILINE)
 
 def run(train: ModuleType, data: Path, out: Path, budget: str, seed: int = 0) -> dict[str, str]:
     """Train in this process; the summary block."""
-    said = io.StringIO()
-    with redirect_stdout(said):
+    printed = io.StringIO()
+    with redirect_stdout(printed):
         train.train(data / "train", out, budget, seed)
-    return dict(line.split(": ") for line in said.getvalue().split("---\n")[1].splitlines())
+    return dict(line.split(": ") for line in printed.getvalue().split("---\n")[1].splitlines())
 
 
 def test_importing_trains_nothing(
@@ -48,7 +48,7 @@ def test_as_the_harness_runs_it(data: Path, tmp_path: Path) -> None:
     }
     environment |= {"AUTORESEARCH_BUDGET": "6steps", "AUTORESEARCH_SEED": "3"}
     command = [sys.executable, "-B", "train.py"]
-    said = subprocess.run(
+    printed = subprocess.run(
         command,
         cwd=WORKSPACE,
         env=environment,
@@ -58,13 +58,13 @@ def test_as_the_harness_runs_it(data: Path, tmp_path: Path) -> None:
         check=True,
     ).stdout
     points = re.findall(
-        r"^step (\d{5}) \((\d+\.\d)%\) \| loss: (\d+\.\d{6}) \|", said, re.MULTILINE
+        r"^step (\d{5}) \((\d+\.\d)%\) \| loss: (\d+\.\d{6}) \|", printed, re.MULTILINE
     )
     assert len(points) == 6 and points[-1][1] == "100.0"
     assert float(points[-1][2]) < float(points[0][2]) == pytest.approx(math.log(257), abs=1e-4)
-    summary = dict(line.split(": ") for line in said.split("---\n")[1].splitlines())
+    summary = dict(line.split(": ") for line in printed.split("---\n")[1].splitlines())
     assert summary["num_steps"] == "6"
-    assert "val_bpb" not in said
+    assert "val_bpb" not in printed
     model = load("train").build_model(257)
     load_model(model, str(tmp_path / "model.safetensors"), strict=True)
     assert model(torch.randint(257, (2, 32))).shape == (2, 32, 257)
@@ -123,7 +123,7 @@ def test_a_slow_start_shortens_the_training_and_no_other_budget(
 
 
 def test_the_deadline_is_kept(data: Path, tmp_path: Path) -> None:
-    """As the harness runs it: a budget of a minute ends in time for a deadline in seconds, with weights."""
+    """As the harness runs it: a budget of a minute ends in time for a deadline, with weights."""
     deadline = time.time() + 10
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "AUTORESEARCH_DATA": str(data / "train")}
     environment |= {"AUTORESEARCH_OUT": str(tmp_path), "AUTORESEARCH_BUDGET": "60s"}
@@ -300,12 +300,12 @@ def test_rates_rise_stay_and_fall(train: ModuleType) -> None:
 def test_an_epoch_shows_every_window_once_with_the_next_token_as_target(train: ModuleType) -> None:
     tokens = np.arange(1000, dtype=np.uint16)
     stream = train.batches(tokens, 5, 10, 0, torch.device("cpu"))
-    seen = []
+    shown = []
     for _ in range(19):
         ids, targets = next(stream)
         assert torch.equal(ids + 1, targets)
-        seen += ids.flatten().tolist()
-    assert len(set(seen)) == len(seen) == 950
+        shown += ids.flatten().tolist()
+    assert len(set(shown)) == len(shown) == 950
 
 
 def test_by_hand_it_prepares_its_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

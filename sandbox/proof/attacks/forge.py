@@ -1,4 +1,4 @@
-"""Attacks on what the harness reads afterwards: results that are no files, numbers that are none, text that moves the cursor."""
+"""Attacks on what the harness reads afterwards: odd files, false numbers, hostile text."""
 
 import json
 import os
@@ -13,7 +13,7 @@ GIANT = 1 << 46
 
 
 def leave_result(target: Target) -> None:
-    """The weights, in the form that target["form"] names."""
+    """Leave weights in the form that target["form"] names."""
     out = f"{target['scratch']}/out"
     os.makedirs(out, exist_ok=True)
     RESULTS[target["form"]](f"{out}/model.safetensors", target)
@@ -67,9 +67,8 @@ def _brackets(path: str, _: Target) -> None:
 
 
 def _digits(path: str, _: Target) -> None:
-    _raw(
-        path, b'{"w":{"dtype":"F32","shape":[' + b"9" * 6000 + b'],"data_offsets":[0,4]}}', bytes(4)
-    )
+    shape = b"9" * 6000
+    _raw(path, b'{"w":{"dtype":"F32","shape":[' + shape + b'],"data_offsets":[0,4]}}', bytes(4))
 
 
 def _nan(path: str, _: Target) -> None:
@@ -112,7 +111,7 @@ RESULTS: dict[str, Callable[[str, Target], None]] = {
 
 
 def print_score(target: Target) -> None:
-    """A perfect score in every place where one might look for it."""
+    """Leave a perfect score in every place where one might look for it."""
     print(SUMMARY)
     for name in ("results.tsv", "result.json", "val_bpb"):
         with open(f"{target['scratch']}/{name}", "w") as file:
@@ -120,12 +119,13 @@ def print_score(target: Target) -> None:
 
 
 def print_nonsense(_: Target) -> None:
+    """Print scores that are no numbers."""
     numbers = ("nan", "inf", "-inf", "9" * 6000, "[" * 2000, "0x10", "1e999")
-    print(
-        "---\n" + "".join(f"val_bpb: {number}\n" for number in numbers) + "deep: " + "[" * 200_000
-    )
+    lines = "".join(f"val_bpb: {number}\n" for number in numbers)
+    print("---\n" + lines + "deep: " + "[" * 200_000)
 
 
 def print_controls(_: Target) -> None:
+    """Print escape codes, NUL, bidi marks and bad UTF-8."""
     escapes = "\x1b[2J\x1b]0;hostile\x07\x1b[31m\x9b1A\u202e\u2066\u200b\x00\x7f\r"
     os.write(1, (escapes + "hostile\n").encode() + b"\xff\xfe\xc0\x80\xed\xa0\x80\n")

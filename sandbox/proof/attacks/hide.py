@@ -1,4 +1,4 @@
-"""Attacks on the limits that hide what they take: where no path leads, no descriptor is listed, or no process is asked."""
+"""Attacks on the limits that hide what they take from paths, descriptors and processes."""
 
 import array
 import contextlib
@@ -16,12 +16,28 @@ MIB = 1 << 20
 PIECE = 16 * MIB
 INTEL = os.uname().machine == "x86_64"
 EXIT_OF_ONE_THREAD = 60 if INTEL else 93
+PROCESS_FILES = (
+    "oom_score_adj",
+    "comm",
+    "autogroup",
+    "coredump_filter",
+    "timerslack_ns",
+    "clear_refs",
+    "mem",
+    "sched",
+    "loginuid",
+)
+KERNEL_FILES = (
+    "/proc/sys/kernel/hostname",
+    "/proc/sys/vm/overcommit_memory",
+    "/proc/sysrq-trigger",
+)
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def deep_folders(target: Target) -> None:
-    """Files below more folders than a path can name."""
+    """Hold files below more folders than a path can name."""
     os.chdir(target["scratch"])
     for _ in range(60):
         os.mkdir("x" * 200)
@@ -33,33 +49,34 @@ def deep_folders(target: Target) -> None:
 
 
 def mapped_files(target: Target) -> None:
-    """Files without a name and without a descriptor: only mapped."""
+    """Hold files without a name and without a descriptor: only mapped."""
     for _ in range(_pieces(target)):
         _map(_nameless(target))
     time.sleep(FOREVER)
 
 
 def sent_files(target: Target) -> None:
-    """Files without a name whose only descriptors wait in a socket that nobody reads."""
+    """Hold files without a name whose only descriptors wait in a socket that nobody reads."""
     _send([lambda: _nameless(target)] * _pieces(target))
 
 
 def sent_memory(target: Target) -> None:
-    """The same with files of memory."""
+    """Hold files of memory in the same way."""
     _send([_memory_file] * (target["hog"] // PIECE))
 
 
 def without_first_thread(target: Target) -> None:
-    """Files without a name, held by a process whose first thread has ended."""
+    """Hold files without a name in a process whose first thread has ended."""
     _outlive_first_thread(lambda: [_nameless(target) for _ in range(_pieces(target))])
 
 
 def memory_without_first_thread(target: Target) -> None:
+    """Hold memory in a process whose first thread has ended."""
     _outlive_first_thread(lambda: b"x" * target["hog"])
 
 
 def own_descriptors(target: Target) -> None:
-    """Files without a name, held by a thread with descriptors of its own, where it may have any."""
+    """Hold files without a name in a thread with its own descriptors, where it may have any."""
 
     def hold() -> None:
         libc.unshare(0x400)
@@ -72,14 +89,14 @@ def own_descriptors(target: Target) -> None:
 
 
 def mapped_memory(target: Target) -> None:
-    """Files of memory that are mapped, filled, and given back by the process but not by the file."""
+    """Map files of memory, and give the pages back by the process but not by the file."""
     for _ in range(target["hog"] // PIECE):
         libc.madvise(_map(_memory_file()), ctypes.c_size_t(PIECE), mmap.MADV_DONTNEED)
     time.sleep(FOREVER)
 
 
 def unlistable(target: Target) -> None:
-    """A folder whose files cannot be asked for their size."""
+    """Hold files in a folder that cannot be searched."""
     folder = f"{target['scratch']}/closed"
     os.mkdir(folder)
     for number in range(_pieces(target)):
@@ -103,13 +120,9 @@ def take_cores(target: Target) -> dict[str, str]:
                     continue
         taken.update(os.sched_getaffinity(0))
         with open("/proc/thread-self/status") as status:
-            taken.update(
-                *(
-                    _numbers(line.split()[1])
-                    for line in status
-                    if line.startswith("Cpus_allowed_list:")
-                )
-            )
+            for line in status:
+                if line.startswith("Cpus_allowed_list:"):
+                    taken.update(_numbers(line.split()[1]))
 
     thread = threading.Thread(target=take)
     thread.start()
@@ -123,28 +136,10 @@ def take_cores(target: Target) -> dict[str, str]:
 def write_to_processes(target: Target) -> dict[str, str]:
     """Open for writing what /proc has of other processes, and of the kernel."""
     answers = {}
-    names = (
-        "oom_score_adj",
-        "comm",
-        "autogroup",
-        "coredump_filter",
-        "timerslack_ns",
-        "clear_refs",
-        "mem",
-        "sched",
-        "loginuid",
-    )
-    paths = [
-        f"/proc/{pid}/{name}"
-        for pid in (target["bystander"], target["harness"], 1, os.getppid())
-        for name in names
-    ]
-    for path in (
-        *paths,
-        "/proc/sys/kernel/hostname",
-        "/proc/sys/vm/overcommit_memory",
-        "/proc/sysrq-trigger",
-    ):
+    paths = list(KERNEL_FILES)
+    for pid in (target["bystander"], target["harness"], 1, os.getppid()):
+        paths += [f"/proc/{pid}/{name}" for name in PROCESS_FILES]
+    for path in paths:
         try:
             os.close(os.open(path, os.O_WRONLY))
             answers[path] = "reached"
@@ -154,11 +149,11 @@ def write_to_processes(target: Target) -> dict[str, str]:
 
 
 def _numbers(ranges: str) -> list[int]:
-    found: list[int] = []
+    numbers: list[int] = []
     for part in ranges.split(","):
         first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return found
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
 
 
 def _pieces(target: Target) -> int:

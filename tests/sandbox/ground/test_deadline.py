@@ -1,4 +1,4 @@
-"""A training's time is judged by the harness's clock, whatever the training thinks of it: the rule, and real trainings."""
+"""A training's time is judged by the harness's clock: the rule, and real trainings."""
 
 import shutil
 from collections.abc import Iterator
@@ -86,12 +86,14 @@ def test_a_budget_in_steps(
 def test_both_times_are_named() -> None:
     seconds = Deadline(budget=Budget(amount=8), usual=Usual(seconds=10.6))
     assert seconds.broken(22.4, None, killed=False) == (
-        "trained 22.4 s, where the budget of 8 s and the baseline's start-up of 2.6 s allow 11.6 s; "
+        "trained 22.4 s, where the budget of 8 s and the baseline's start-up of 2.6 s allow 11.6 "
+        "s; "
         "a longer start-up counts as training"
     )
     steps = Deadline(budget=Budget(amount=5, unit="steps"), usual=Usual(seconds=3.0, stepping=1.0))
     assert steps.broken(9.0, 2.0, killed=True) == (
-        "trained 7.0 s and had not ended, where the baseline took 1.0 s for 5 steps, which allows 2.5 s; "
+        "trained 7.0 s and had not ended, where the baseline took 1.0 s for 5 steps, which allows "
+        "2.5 s; "
         "what needs more time a step needs a budget in seconds (start --budget 5m)"
     )
 
@@ -143,8 +145,12 @@ def test_what_it_saved_before_its_deadline_counts_and_what_it_does_afterwards_do
 NEVER_IN_TIME = {
     "saves after its deadline": "time.sleep(60)\nsave()",
     "stops itself": "os.kill(os.getpid(), signal.SIGSTOP)\nsave()",
-    "ends late, by a process of its own": "if os.fork():\n    os.wait()\nelse:\n    os.setsid()\n    time.sleep(60)\n    save()",
-    "heeds no signal": "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    time.sleep(1)",
+    "ends late, by a process of its own": (
+        "if os.fork():\n    os.wait()\nelse:\n    os.setsid()\n    time.sleep(60)\n    save()"
+    ),
+    "heeds no signal": (
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    time.sleep(1)"
+    ),
 }
 
 
@@ -156,13 +162,17 @@ def test_without_weights_at_its_deadline_it_is_invalid(small_world: Miniature, m
     assert 3 <= result.seconds < 10
     assert result.detail.startswith(f"trained {result.seconds:.1f} s")
     assert result.detail.endswith(
-        " and had not ended, where the budget of 1 s and the baseline's start-up of 1.0 s allow 3.0 s; "
+        " and had not ended, where the budget of 1 s and the baseline's start-up of 1.0 s allow "
+        "3.0 s; "
         "a longer start-up counts as training"
     )
 
 
 def test_torn_weights_at_its_deadline_are_no_weights(small_world: Miniature) -> None:
-    half = 'data = open("trained.safetensors", "rb").read()\nopen(out + "/model.safetensors", "wb").write(data[:-9])'
+    half = (
+        'data = open("trained.safetensors", "rb").read()\nopen(out + "/model.safetensors", '
+        '"wb").write(data[:-9])'
+    )
     result = trained(small_world, f"{half}\ntime.sleep(60)", SECONDS)
     assert isinstance(result, Unscored)
     assert (result.status, result.overshot) == ("invalid", False)
@@ -170,8 +180,8 @@ def test_torn_weights_at_its_deadline_are_no_weights(small_world: Miniature) -> 
 
 
 def test_the_deadline_is_told_to_the_training(small_world: Miniature) -> None:
-    said = 'print(float(os.environ["AUTORESEARCH_DEADLINE"]) - time.time())\nsys.exit(1)'
-    trained(small_world, said, SECONDS)
+    code = 'print(float(os.environ["AUTORESEARCH_DEADLINE"]) - time.time())\nsys.exit(1)'
+    trained(small_world, code, SECONDS)
     left = float((small_world.home / "train.log").read_text().split()[0])
     assert 0 < left <= 3
 

@@ -1,7 +1,8 @@
-"""Accelerators by index, UUID and MIG name, on trees of files as the vendors' documentation shows them.
+"""Accelerators by index, UUID and MIG name, on file trees made from the vendors' documentation.
 
-Nothing here was recorded on a GPU: the texts follow NVIDIA's driver README (/proc/driver/nvidia), its MIG user guide
-(capability nodes), NVML's reference (the stand-in library) and AMD's KFD topology. UUIDs are those of NVIDIA's examples.
+Nothing here was recorded on a GPU: the texts follow NVIDIA's driver README (/proc/driver/nvidia),
+its MIG user guide (capability nodes), NVML's reference (the stand-in library) and AMD's KFD
+topology. UUIDs are those of NVIDIA's examples.
 """
 
 import os
@@ -225,8 +226,8 @@ def test_a_container_that_was_to_have_a_card_and_has_none_is_an_error(tmp_path: 
 
 
 def test_a_run_is_told_uuids_or_else_positions() -> None:
-    known = Device(index=3, uuid=H100)
-    assert run_variables((known,)) == {
+    device = Device(index=3, uuid=H100)
+    assert run_variables((device,)) == {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": H100,
     }
@@ -234,7 +235,7 @@ def test_a_run_is_told_uuids_or_else_positions() -> None:
     assert run_variables(())["CUDA_VISIBLE_DEVICES"] == ""
 
 
-# ---------------------------------------------------------------- the driver's library, on a stand-in
+# ---------------------------------------------------------------- NVML, on a stand-in
 
 
 @pytest.fixture
@@ -351,11 +352,11 @@ def test_a_capability_node_that_can_only_be_read_is_enough() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = two_slices(Path(folder))
         for path in (root, *root.rglob("*")):
-            path.chmod(
-                0o755 if path.is_dir() else 0o444 if path.parent.name == "nvidia-caps" else 0o666
-            )
+            mode = 0o755 if path.is_dir() else 0o666
+            path.chmod(0o444 if path.parent.name == "nvidia-caps" else mode)
         code = [
-            "import os, sys; from pathlib import Path; from sandbox.devices import visible_devices",
+            "import os, sys; from pathlib import Path",
+            "from sandbox.ground.devices import visible_devices",
             "os.geteuid() or (os.setgroups([]), os.setresuid(65534, 65534, 65534))",
             "print(len(visible_devices({}, Path(sys.argv[1]), lambda: ())))",
         ]

@@ -1,4 +1,4 @@
-"""Temporary folders go with their owner, by a later sweep at the latest, and any tree can be removed."""
+"""Temporary folders go with their owner, or with a later sweep; any tree can be removed."""
 
 import os
 import signal
@@ -13,8 +13,10 @@ from sandbox.ground import leftovers
 from sandbox.ground.leftovers import remove_tree, sweep, temporary_folder
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from sandbox.leftovers import temporary_folder\n"
-    "with temporary_folder('test', Path(sys.argv[1])) as path: print(path, flush=True); time.sleep(60)"
+    "import sys, time; from pathlib import Path\n"
+    "from sandbox.ground.leftovers import temporary_folder\n"
+    "with temporary_folder('test', Path(sys.argv[1])) as path: print(path, flush=True); "
+    "time.sleep(60)"
 )
 
 
@@ -25,6 +27,7 @@ def owner(tmp_path):
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as process:
         path = Path(process.stdout.readline().strip())
+        assert path.parent == tmp_path, "the owner did not start"
         yield process, path
         process.kill()
 

@@ -1,12 +1,10 @@
 """Secrets leave no text; words that only look a little like one stay."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from sandbox.ground.redaction import redacted, redacted_data
-from sandbox.ground.text import one_line, tail
 from sandbox.score.printed import parse_summary
 
 ENVIRONMENT = {
@@ -54,17 +52,6 @@ def test_data_keeps_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
         "a": ["[redacted DEPLOY_TOKEN]", 1, None, {"b": "[redacted DEPLOY_TOKEN]"}],
         "c": 0.5,
     }
-
-
-def test_no_half_of_a_secret_stays_where_a_log_is_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DEPLOY_TOKEN", "0123456789" * 5)
-    log = tmp_path / "log"
-    for pad in range(3940, 4001):
-        log.write_text("x" * 100 + "0123456789" * 5 + "y" * pad)
-        assert "456789" not in tail(log)
-        assert "456789" not in one_line("z" * (pad - 3700) + "0123456789" * 5)
 
 
 def test_a_fact_that_is_a_secret_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

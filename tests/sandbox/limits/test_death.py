@@ -1,4 +1,4 @@
-"""No training outlives its harness: each process of ours is killed in turn, and nothing of the run is left."""
+"""No training outlives its harness, whichever of our processes is killed."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.limits import meter
-from sandbox.walls.launcher import IMPORT
+from sandbox.walls.launcher import LAUNCH
 from tests.sandbox.as_user import call, place_of
 from tests.sandbox.every_tier import ROOT, RUNNERS, folders, living, why_not
 
@@ -44,6 +44,7 @@ def hold(tier, home, where):
 
 
 def until(true, seconds):
+    """Return whether `true()` holds within so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if true():
@@ -53,15 +54,21 @@ def until(true, seconds):
 
 
 def ours(harness, mark):
-    """Return the processes between the harness and the training, outermost first: the launchers and what they started."""
+    """Return the processes between the harness and the training, outermost first.
+
+    They are the launchers and what they started.
+    """
     tree = meter.descendants(harness, inclusive=False)
     trained = set(living(mark))
     names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in tree if pid not in trained}
-    return [pid for pid, name in names.items() if IMPORT.encode() in name or b"bwrap" in name]
+    return [pid for pid, name in names.items() if LAUNCH.encode() in name or b"bwrap" in name]
 
 
 def kill_in_turn(tier, where):
-    """Kill the harness, then, for another run, its first child, and so on; return {which: survivors} of every run."""
+    """Kill the harness, then, in another run, its first child, and so on.
+
+    Return {which: survivors} of every run.
+    """
     survivors = {}
     which = -1
     while True:
@@ -91,9 +98,8 @@ def kill_in_turn(tier, where):
 
 def busy(chain, mark):
     """Leave out a launcher that waits for the next run."""
-    return [
-        pid for pid in chain if set(meter.descendants(pid, inclusive=False)) & set(living(mark))
-    ]
+    trained = set(living(mark))
+    return [pid for pid in chain if trained & set(meter.descendants(pid, inclusive=False))]
 
 
 @pytest.mark.parametrize("who", ["as is", "nobody"])
@@ -109,11 +115,11 @@ def test_nothing_survives_the_death_of_any_process_of_ours(tier, where, who):
 
 def test_a_kernel_without_descriptors_of_processes_will_do():
     code = (
-        "import os, sys; sys.argv = ['jail', '0']; del os.pidfd_open\n"
-        "from sandbox import jail\n"
+        "import os; del os.pidfd_open\n"
+        "from sandbox.walls.jail.reaping import wait_for\n"
         "child = os.fork() or os._exit(7)\n"
         "pipe, _ = os.pipe()\n"
-        "print(os.waitstatus_to_exitcode(jail.wait_for(child, (pipe,))))"
+        "print(os.waitstatus_to_exitcode(wait_for(child, (pipe,))))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,4 +1,4 @@
-"""What a run holds on the disk is counted wherever it hides it, and a full disk is the harness's own failure."""
+"""What a run holds on the disk is counted; a full disk is the harness's own failure."""
 
 import os
 import socket
@@ -58,7 +58,7 @@ def test_a_link_is_not_followed(scratch):
 
 
 def closed_folders():
-    """Return what a user's folders count for that can be listed but not entered, and the other way round."""
+    """Return what a user's folders count for that can be listed, entered, or neither."""
     with folders() as home:
         counted = []
         for mode in (0o400, 0o100, 0o000):
@@ -145,7 +145,11 @@ def test_a_nearly_full_device_is_the_harness_s_fault(scratch):
 
 
 def test_a_run_that_removes_its_folder_breaks_nothing(place):
-    code = f"import shutil, time; shutil.rmtree({str(place.scratch)!r}, ignore_errors=True); time.sleep(0.5)"
+    code = f"""
+        import shutil, time
+        shutil.rmtree({str(place.scratch)!r}, ignore_errors=True)
+        time.sleep(0.5)
+        """
     assert isinstance(place.run(code).outcome, Finished)
     place.scratch.mkdir(exist_ok=True)
 
@@ -236,7 +240,11 @@ def test_a_log_replaces_what_was_there_and_follows_nothing(tmp_path):
 
 def test_asking_for_other_cores_changes_nothing_and_libraries_go_on(walled):
     core = min(os.sched_getaffinity(0))
-    code = "import os, json; os.sched_setaffinity(0, range(64)); print(json.dumps(list(os.sched_getaffinity(0))))"
+    code = """
+        import json, os
+        os.sched_setaffinity(0, range(64))
+        print(json.dumps(list(os.sched_getaffinity(0))))
+        """
     assert walled.run(code, cpus=(core,)).value == [core]
 
 

@@ -1,6 +1,4 @@
-"""Wall clock, memory, disk, output and processes: what passes a limit is killed, and told for what it was."""
-
-# ruff: noqa: E501
+"""What passes a limit is killed, and its outcome names the limit."""
 
 import time
 import tracemalloc
@@ -13,10 +11,14 @@ from tests.sandbox.every_tier import living
 
 
 def test_one_that_ignores_sigterm_is_killed_at_the_wall_clock(place):
-    ran = place.run(
-        "import signal, time\nfor n in range(1, 32):\n  if n not in (9, 19): signal.signal(n, signal.SIG_IGN)\ntime.sleep(60)",
-        wall_seconds=0.5,
-    )
+    code = """
+        import signal, time
+        for number in range(1, 32):
+            if number not in (9, 19):
+                signal.signal(number, signal.SIG_IGN)
+        time.sleep(60)
+        """
+    ran = place.run(code, wall_seconds=0.5)
     assert isinstance(ran.outcome, TimedOut)
     assert 0.5 <= ran.outcome.usage.seconds < 5
 
@@ -28,9 +30,23 @@ def test_one_that_closes_its_output_is_still_timed_out(place):
 
 HOGS = {
     "private": "hog = bytearray(1 << 29)\nhog[::4096] = b'x' * len(hog[::4096])",
-    "shared": "import mmap\nhog = mmap.mmap(-1, 1 << 29)\nfor at in range(0, 1 << 29, 4096): hog[at] = 1",
-    "memory file": "import os\nfile = os.memfd_create('hog')\nfor _ in range(512): os.write(file, bytes(1 << 20))",
-    "many processes": "import os\nfor _ in range(8):\n  if os.fork() == 0: break\nhog = bytearray(1 << 26)\nhog[::4096] = b'x' * len(hog[::4096])",
+    "shared": """
+import mmap
+hog = mmap.mmap(-1, 1 << 29)
+for at in range(0, 1 << 29, 4096): hog[at] = 1
+""",
+    "memory file": """
+import os
+file = os.memfd_create('hog')
+for _ in range(512): os.write(file, bytes(1 << 20))
+""",
+    "many processes": """
+import os
+for _ in range(8):
+    if os.fork() == 0: break
+hog = bytearray(1 << 26)
+hog[::4096] = b'x' * len(hog[::4096])
+""",
 }
 
 
@@ -67,7 +83,7 @@ def test_shared_memory_files_end_at_the_memory_limit(walled):
         disk_bytes=1024 * MIB,
     )
     assert isinstance(ran.outcome, OutOfMemory | Crashed)  # killed, or its tmpfs was full first
-    assert ran.outcome.kind == "out-of-memory" or "No space left" in ran.said
+    assert ran.outcome.kind == "out-of-memory" or "No space left" in ran.output
 
 
 @pytest.mark.parametrize(
@@ -91,10 +107,25 @@ def test_a_crash_that_speaks_of_memory_is_a_crash(place):
 
 
 FILLERS = {
-    "one file": "with open('hog', 'wb') as file:\n  while True: file.write(bytes(1 << 20)); file.flush()",
-    "two files": "for name in 'ab':\n  with open(name, 'wb') as file: file.write(bytes(24 << 20))",
-    "small files": "import itertools\nfor n in itertools.count(): open(f'hog{n}', 'w').close()",
-    "unlinked": "import os\nfor n in range(4):\n  f = os.open('hog', os.O_CREAT | os.O_WRONLY)\n  os.unlink('hog')\n  os.write(f, bytes(16 << 20))",
+    "one file": """
+with open('hog', 'wb') as file:
+    while True: file.write(bytes(1 << 20)); file.flush()
+""",
+    "two files": """
+for name in 'ab':
+    with open(name, 'wb') as file: file.write(bytes(24 << 20))
+""",
+    "small files": """
+import itertools
+for number in itertools.count(): open(f'hog{number}', 'w').close()
+""",
+    "unlinked": """
+import os
+for _ in range(4):
+    file = os.open('hog', os.O_CREAT | os.O_WRONLY)
+    os.unlink('hog')
+    os.write(file, bytes(16 << 20))
+""",
 }
 
 
@@ -102,7 +133,7 @@ FILLERS = {
 def test_a_full_quota_ends_the_run(place, kind):
     code = f"import os, time\nos.chdir({str(place.scratch)!r})\n{FILLERS[kind]}\ntime.sleep(60)"
     ran = place.run(code, disk_bytes=4 * MIB if kind == "small files" else 32 * MIB)
-    assert isinstance(ran.outcome, LimitExceeded), ran.said
+    assert isinstance(ran.outcome, LimitExceeded), ran.output
     assert ran.outcome.limit == "disk"
 
 
@@ -120,7 +151,7 @@ def test_a_flood_of_output_is_cut_and_harness_memory_stays_flat(place):
 def test_three_megabytes_without_a_newline_are_harmless(place):
     ran = place.run("print('x' * 3_000_000)")
     assert isinstance(ran.outcome, Finished)
-    assert len(ran.said) == 3_000_001
+    assert len(ran.output) == 3_000_001
 
 
 def test_a_fork_bomb_is_capped_and_leaves_nobody(walled):
@@ -139,7 +170,18 @@ def test_a_fork_bomb_is_capped_and_leaves_nobody(walled):
 
 @pytest.mark.parametrize("end", ["time.sleep(60)", "os._exit(0)"])
 def test_daemons_do_not_survive(place, end):
-    code = f"import os, time  # {place.mark}\nif os.fork() == 0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n  os.close(1); os.close(2)\n  time.sleep(60)\ntime.sleep(0.3)\n{end}"
+    code = f"""
+        import os, time  # {place.mark}
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            os.close(1)
+            os.close(2)
+            time.sleep(60)
+        time.sleep(0.3)
+        {end}
+        """
     place.run(code, wall_seconds=1.0)
     assert living(place.mark) == []
 

@@ -1,5 +1,6 @@
 """The hostile suite on every isolating tier that runs here, and proof that it can fail."""
 
+import os
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -9,34 +10,58 @@ import pytest
 
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.outcome import Outcome, RunSpec
+from sandbox.proof.attacks.files import read_outside
 from sandbox.proof.hostile import NOT_HELD, ROWS, attack, not_held
 from sandbox.tiers.plain import Plain
 from tests.sandbox.as_user import PYTHON, call
 from tests.sandbox.every_tier import RUNNERS, interpreter_for
+from tests.sandbox.unprivileged import NOBODY
 
 NUMBERS = range(1, len(ROWS) + 1)
+GPU_ROW = 33
+TARGETS = dict.fromkeys(("home", "secret", "scratch", "ssh", "harness"), "/nowhere")
 
 
-def one(runner, number, tier):
+def attack_row(runner, number, tier):
+    """Return the finding of one row."""
     [finding] = attack(runner, only=(number,), **interpreter_for(tier))
     return finding
 
 
-def attacked_from(tier, where, rows):
-    """Make the attacks with an environment of this user's own below `where`; return those that are not held."""
-    with temporary_folder("environment", Path(where)) as home:
-        home.chmod(0o755)
-        subprocess.run([PYTHON, "-m", "venv", "--without-pip", str(home / "env")], check=True)
-        python = str(home / "env/bin/python")
-        runner = RUNNERS[tier](launcher=PYTHON)
-        found = attack(runner, python, only=tuple(rows))
-        return {finding.number: finding.happened for finding in found if finding.state == "broken"}
+def attacked_from(tier, place, rows):
+    """Return the rows that are not held where the environment lies in `place`."""
+    subprocess.run([PYTHON, "-m", "venv", "--without-pip", f"{place}/env"], check=True)
+    runner = RUNNERS[tier](launcher=PYTHON)
+    findings = attack(runner, f"{place}/env/bin/python", only=tuple(rows))
+    return {finding.number: finding.happened for finding in findings if finding.state == "broken"}
+
+
+@pytest.fixture
+def owned_place(who, where):
+    """A folder below `where` that belongs to `who`."""
+    if not os.access(where, os.W_OK):
+        pytest.skip(f"this user may not write {where}")
+    with temporary_folder("environment", Path(where)) as place:
+        place.chmod(0o755)
+        if who == "nobody" and os.geteuid() == 0:
+            os.chown(place, NOBODY, NOBODY)
+        yield place
 
 
 @pytest.mark.parametrize("who", ["as is", "nobody"])
-@pytest.mark.parametrize("where", ["/tmp", "/var/tmp"])
-def test_an_environment_below_a_temporary_folder_raises_no_false_alarm(walled, where, who):
-    assert call(who, attacked_from, walled.tier, where, [7, 23]) == {}
+@pytest.mark.parametrize("where", ["/tmp", "/var/tmp", "/home", "/opt"])
+def test_an_environment_anywhere_raises_no_false_alarm(walled, owned_place, who):
+    """The rows are those that write, read and plant beside the interpreter."""
+    assert call(who, attacked_from, walled.tier, str(owned_place), [7, 8, 23]) == {}
+
+
+def test_what_lies_in_opt_beside_an_environment_is_still_looked_for(monkeypatch):
+    """A plain process sees all of /opt; without a neighbour there, it sees nothing that matters."""
+    names = {"opt": ["somebody-else-s"]}
+    monkeypatch.setattr("os.listdir", lambda path: ["environment", "somebody-else-s"])
+    assert read_outside({**TARGETS, **names})["opt"] == "reached"
+    monkeypatch.setattr("os.listdir", lambda path: ["environment"])
+    assert read_outside({**TARGETS, **names})["opt"] == "nothing"
 
 
 def test_every_row_of_the_threat_list_is_there():
@@ -47,37 +72,36 @@ def test_every_row_of_the_threat_list_is_there():
 @pytest.mark.parametrize("number", NUMBERS)
 def test_row(walled, number, monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", "sk-hostile")
-    finding = one(walled.runner, number, walled.tier)
-    expected = (
-        {"stated"}
-        if number in not_held(walled.tier)
-        else {"held"}
-        if number != 33
-        else {"held", "absent"}
-    )
+    finding = attack_row(walled.runner, number, walled.tier)
+    expected = {"held"}
+    if number == GPU_ROW:
+        expected.add("absent")
+    if number in not_held(walled.tier):
+        expected = {"stated"}
     assert finding.state in expected, finding.happened
 
 
-# What a plain process holds all the same: its environment is clean, its limits are polled, its results are checked.
+# What a plain process holds all the same: its environment is clean, its limits are polled, its
+# results are checked.
 PLAIN_HOLDS = {9, 10, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 26, 29, 30, 32}
 
 
 @pytest.mark.usefixtures("swept")
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 7, 8, 25, 28])
 def test_a_plain_process_breaks_what_isolation_holds(number, monkeypatch):
-    """The suite finds what is open: each of these attacks does reach its target where nothing stands in the way."""
-    assert one(Plain(), number, "none").state == "broken"
+    """Each of these attacks does reach its target where nothing stands in the way."""
+    assert attack_row(Plain(), number, "none").state == "broken"
 
 
 @pytest.mark.usefixtures("swept")
 @pytest.mark.parametrize("number", sorted(PLAIN_HOLDS))
 def test_a_plain_process_holds_what_needs_no_wall(number):
-    assert one(Plain(), number, "none").state == "held"
+    assert attack_row(Plain(), number, "none").state == "held"
 
 
 @dataclass
 class Silent:
-    """A runner whose runs end well and say nothing."""
+    """A runner whose runs end well and print nothing."""
 
     tier: str = "A"
 
@@ -89,19 +113,21 @@ class Silent:
 
 @pytest.mark.parametrize("number", [1, 3, 7, 12, 15, 16, 22, 27])
 def test_an_attack_that_never_ran_holds_nothing(number):
-    assert one(Silent(), number, "none").state == "broken"
+    assert attack_row(Silent(), number, "none").state == "broken"
 
 
 def test_a_row_that_a_tier_cannot_hold_is_stated(monkeypatch):
     monkeypatch.setitem(NOT_HELD, "none", {5: "no wall"})
-    finding = one(Plain(), 5, "none")
+    finding = attack_row(Plain(), 5, "none")
     assert (finding.state, finding.happened) == ("stated", "no wall")
 
 
 def test_sees_no_process_but_its_own(walled):
     if walled.tier == "C":
         pytest.skip("tier C states that processes can be listed")
-    ran = walled.run(
-        "import json, os; print(json.dumps(sorted(int(p) for p in os.listdir('/proc') if p.isdigit())))"
-    )
+    code = """
+        import json, os
+        print(json.dumps([name for name in os.listdir("/proc") if name.isdigit()]))
+        """
+    ran = walled.run(code)
     assert len(ran.value) <= 2  # the namespace's first process and itself

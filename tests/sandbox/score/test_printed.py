@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.ground.text import TAIL_CHARACTERS, escape, last_words, one_line, tail
+from sandbox.ground.text import last_words, tail
 from sandbox.score.printed import (
     MAX_FACTS,
     MAX_POINTS,
@@ -18,8 +18,14 @@ from sandbox.score.printed import (
 )
 
 OURS = "step 00010 (3.1%) | loss: 4.123456 | 12,345 tokens/s\n"
-UPSTREAM = "\rstep 00953 (99.9%) | loss: 2.997900 | lrm: 0.00 | dt: 300ms | tok/sec: 1,747,000 | mfu: 39.8%    "
-SUMMARY = "---\nval_bpb:          0.997900\ntraining_seconds: 300.1\nnum_steps:        953\noptimizer:\tmuon\n"
+UPSTREAM = (
+    "\rstep 00953 (99.9%) | loss: 2.997900 | lrm: 0.00 | dt: 300ms | tok/sec: 1,747,000 | mfu: "
+    "39.8%    "
+)
+SUMMARY = (
+    "---\nval_bpb:          0.997900\ntraining_seconds: 300.1\nnum_steps:        953\n"
+    "optimizer:\tmuon\n"
+)
 
 
 def test_progress_lines_of_both_kinds():
@@ -99,17 +105,8 @@ def test_no_text_takes_long_to_read(tmp_path, piece):
 
 
 def test_a_log_that_is_not_there(tmp_path):
-    assert (
-        read_curve(tmp_path / "no"),
-        read_summary(tmp_path / "no"),
-        tail(tmp_path / "no"),
-        last_words(tmp_path / "no"),
-    ) == (
-        (),
-        {},
-        "",
-        "",
-    )
+    assert read_curve(tmp_path / "no") == ()
+    assert read_summary(tmp_path / "no") == {}
 
 
 def test_the_summary():
@@ -189,51 +186,3 @@ def test_parsers_take_any_text(text):
     for fraction, loss in parse_progress(text):
         assert 0 <= fraction <= 1
         assert 0 <= loss < 1e9
-
-
-# ---------------------------------------------------------------- tails
-
-
-def test_nothing_in_an_escaped_text_moves_a_cursor_or_hides():
-    assert (
-        escape("a\x1b[2J\x00\u202eb\u2028\u200b\ud800\x9b\n")
-        == "a\\x1b[2J\\x00\\u202eb\\u2028\\u200b\\ud800\\x9b\n"
-    )
-    assert escape("naïve 日本語 ✓") == "naïve 日本語 ✓"
-
-
-@given(st.text())
-def test_an_escaped_text_is_printable(text):
-    assert all(line.isprintable() for line in escape(text).split("\n"))
-    assert len(one_line(text)) <= 300
-    assert "\n" not in one_line(text)
-
-
-def test_a_tail_is_what_a_terminal_would_have_shown_last(tmp_path):
-    log = tmp_path / "log"
-    log.write_bytes(b"head" * 9000 + b"\n\rstep 1\rstep 2\rstep 3\nTraceback\r\n\xff\xfe\x07 bad\n")
-    shown = tail(log)
-    assert shown.endswith("\nstep 3\nTraceback\n��\\x07 bad\n")
-    assert len(shown) == TAIL_CHARACTERS
-
-
-@pytest.mark.parametrize(
-    ("log", "words"),
-    [
-        (
-            "loading\nTraceback (most recent call last):\n  File \"t\", line 1\n    x\n    ^\nNameError: name 'x'\n",
-            "NameError: name 'x'",
-        ),
-        (
-            "Traceback (most recent call last):\n  File\nKeyError: 1\n\nDuring handling\n\nTraceback (most recent call last):\n"
-            "  File\nRuntimeError: CUDA error: no\nFor debugging set CUDA_LAUNCH_BLOCKING\nCompile with DSA\n\n",
-            "RuntimeError: CUDA error: no",
-        ),
-        ("\rstep 1 (1.0%)\nFAIL\n\n", "FAIL"),
-        ("Traceback (most recent call last):\n  cut off", "cut off"),
-        ("", ""),
-    ],
-)
-def test_last_words(tmp_path, log, words):
-    (tmp_path / "log").write_text(log)
-    assert last_words(tmp_path / "log") == words

@@ -67,11 +67,13 @@ TELLTALES = {
     ),
     "returns a shape of its choice": (
         "import torch; return torch.zeros(1, int(idx[0, 0]) + 1)",
-        "scoring failed: model(tokens) did not return logits of the shape [rows, columns, vocabulary]",
+        "scoring failed: model(tokens) did not return logits of the shape [rows, columns, "
+        "vocabulary]",
     ),
     "answers by its own hand": (
         "import os\n"
-        "[os.write(n, b'\\1\\3\\xff' + secret.encode() + b'....') for n in range(3, 9) if os.path.exists(f'/proc/self/fd/{n}')]\n"
+        "[os.write(n, b'\\1\\3\\xff' + secret.encode() + b'....') for n in range(3, 9) if "
+        "os.path.exists(f'/proc/self/fd/{n}')]\n"
         "os._exit(0)",
         "scoring failed in",
     ),
@@ -144,7 +146,7 @@ for name in ("train.py", "helper.py", "torch.py", "json.py", "struct.py", "sitec
 
 
 def test_what_a_training_leaves_in_its_folder_changes_no_score(small):
-    """It rewrites train.py and what that imports, and plants modules and bytecode. The repository brought bytecode along, too."""
+    """It rewrites train.py and its imports, and plants modules and bytecode."""
     folder = small.home / "folder"
     (folder / "helper.py").write_text("FACTOR = 1.0\n")
     other = small.home / "other.py"
@@ -167,11 +169,13 @@ def test_what_a_training_leaves_in_its_folder_changes_no_score(small):
 
 
 def test_no_code_of_the_candidate_s_runs_in_the_second_scorer_while_the_first_one_works(tier_a):
-    """The first one takes two seconds; the second one would see the time at which train.py was imported."""
+    """The first takes two seconds; the second would see when train.py was imported."""
     forward = (
         "import time, os\n"
-        f"if idx.shape[1] < {LENGTH} and not hasattr(self, 'slept'):\n    self.slept = True\n    time.sleep(2)\n"
-        "if not hasattr(self, 'slept') and time.monotonic() - IMPORTED > 1.5:\n    raise TimeoutError\n"
+        f"if idx.shape[1] < {LENGTH} and not hasattr(self, 'slept'):\n"
+        "    self.slept = True\n    time.sleep(2)\n"
+        "if not hasattr(self, 'slept') and time.monotonic() - IMPORTED > 1.5:\n    raise "
+        "TimeoutError\n"
         "return self.table(idx)"
     )
     source = train_py(forward=forward).replace(

@@ -1,6 +1,5 @@
 """The harness's side of scoring, against real processes that answer well, badly, or not at all."""
 
-import json
 import sys
 import threading
 import time
@@ -8,10 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import MIB, Crashed, Finished, OutOfMemory, TimedOut
-from sandbox.score.audit import BFLOAT16, FLOAT32, PLACES, check, choose_places, commit, prefixes
-from sandbox.score.sealed import FRAME_LOGITS, Validation, _frames, bits_per_byte, score
+from sandbox.score.audit import BFLOAT16, FLOAT32, PLACES, check, choose_places, commit
+from sandbox.score.sealed import Validation, bits_per_byte, score
 from sandbox.score.wire import Ended, Failed, Invalid
 from sandbox.tiers.choose import choose_runner
 from tests.sandbox.every_tier import folders, spec_in
@@ -60,7 +58,10 @@ def home():
 
 @pytest.fixture
 def ask(home, runner):
-    """Score a model, given as the Python of `logits(tokens)`: returns (score or Invalid, outcome of its last process)."""
+    """Score a model, given as the Python of `logits(tokens)`.
+
+    Return (score or Invalid, outcome of its last process).
+    """
     write_data(home / "data")
     validation = Validation.read(home / "data" / "val")
 
@@ -132,17 +133,26 @@ def test_a_bigram_model_by_the_definition(ask):
     ), "normalised here"
 
 
-# Each is Python after `R, T = t.shape`; WHOLE is true in the second process, which sees whole windows.
+# Each is Python after `R, T = t.shape`; WHOLE is true in the second process, which sees whole
+# windows.
 CHEATS = {
-    "answers with the next token": "i = np.indices((R, T - 1)); h = np.zeros((R, T, V)); h[i[0], i[1], t[:, 1:]] = 9; return h",
+    "answers with the next token": (
+        "i = np.indices((R, T - 1)); h = np.zeros((R, T, V)); h[i[0], i[1], t[:, 1:]] = 9; return h"
+    ),
     "gains a little from the next token": (
         "h = TABLE[t].copy(); i = np.indices((R, T - 1)); h[i[0], i[1], t[:, 1:]] += 0.1; return h"
     ),
     "looks ahead just below the tolerance of one token": (
-        "h = TABLE[t].copy(); i = np.indices((R, T - 1)); h[i[0], i[1], t[:, 1:]] += 0.004; return h"
+        "h = TABLE[t].copy(); i = np.indices((R, T - 1)); h[i[0], i[1], t[:, 1:]] += 0.004; "
+        "return h"
     ),
-    "looks two tokens ahead": "h = TABLE[t].copy(); i = np.indices((R, max(T - 2, 0))); h[i[0], i[1], t[:, 2:]] += 9; return h",
-    "looks ahead at one position only": "h = TABLE[t].copy(); h[np.arange(R), 7 % T, t[:, 8 % T]] += 9; return h",
+    "looks two tokens ahead": (
+        "h = TABLE[t].copy(); i = np.indices((R, max(T - 2, 0))); h[i[0], i[1], t[:, 2:]] += 9; "
+        "return h"
+    ),
+    "looks ahead at one position only": (
+        "h = TABLE[t].copy(); h[np.arange(R), 7 % T, t[:, 8 % T]] += 9; return h"
+    ),
     "looks ahead at one token in fifty": (
         "h = TABLE[t].copy(); i = np.indices((R, T - 1))\n"
         "  h[i[0], i[1], t[:, 1:]] += 9 * ((t[:, :-1] * 7 + i[1]) % 50 == 0); return h"
@@ -152,8 +162,12 @@ CHEATS = {
     ),
     "looks at the whole window": "return TABLE[t] + np.eye(V)[t].mean(1)[:, None]",
     "looks at the other windows of a frame": "return TABLE[t] + 5 * np.eye(V)[t].mean((0, 1))",
-    "learns from the windows before": "np.add.at(seen, (t[:, :-1], t[:, 1:]), 0.3); return TABLE[t] + seen[t]",
-    "learns a little from all that came before": "np.add.at(seen, (t[:, :-1], t[:, 1:]), 0.05); return TABLE[t] + seen[t]",
+    "learns from the windows before": (
+        "np.add.at(seen, (t[:, :-1], t[:, 1:]), 0.3); return TABLE[t] + seen[t]"
+    ),
+    "learns a little from all that came before": (
+        "np.add.at(seen, (t[:, :-1], t[:, 1:]), 0.05); return TABLE[t] + seen[t]"
+    ),
     "answers a prefix that it knows as before": (
         "h = TABLE[t].copy(); i = np.indices((R, T - 1)); h[i[0], i[1], t[:, 1:]] += 9\n"
         "  for r, c in np.ndindex(R, T):\n"
@@ -162,7 +176,8 @@ CHEATS = {
     ),
     "depends on the length of the input": "return TABLE[t] * (1 + 0.05 * (T == FULL))",
     "is honest until it sees whole windows": (
-        "h = TABLE[t].copy()\n  if T == FULL:\n    i = np.indices((R, T - 1)); h[i[0], i[1], t[:, 1:]] += 0.05\n  return h"
+        "h = TABLE[t].copy()\n  if T == FULL:\n    i = np.indices((R, T - 1)); h[i[0], i[1], t[:, "
+        "1:]] += 0.05\n  return h"
     ),
     "answers at random": "return np.random.default_rng().normal(size=(*t.shape, V))",
 }
@@ -187,7 +202,10 @@ def test_a_leak_below_one_token_s_tolerance_shows_in_bfloat16_too(ask):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_an_honest_model_with_noise_in_its_arithmetic_has_one(ask, seed):
-    noisy = "def logits(t): return TABLE[t] * 8 + np.random.default_rng().normal(size=(*t.shape, V)) * 1e-4"
+    noisy = (
+        "def logits(t): return TABLE[t] * 8 + np.random.default_rng().normal(size=(*t.shape, V)) "
+        "* 1e-4"
+    )
     assert isinstance(ask(noisy, seed=seed)[0], float)
 
 
@@ -250,7 +268,8 @@ def test_more_than_was_asked_for_is_read_as_answers_that_do_not_fit(ask, monkeyp
 
 def test_a_memory_hog_is_told_as_one(ask):
     answer, outcome = ask(
-        "hog = bytearray(1 << 30)\nhog[::4096] = b'x' * len(hog[::4096])\nimport time; time.sleep(60)",
+        "hog = bytearray(1 << 30)\nhog[::4096] = b'x' * len(hog[::4096])\nimport time; "
+        "time.sleep(60)",
         memory_bytes=300 * MIB,
     )
     assert isinstance(answer, Ended)
@@ -259,7 +278,8 @@ def test_a_memory_hog_is_told_as_one(ask):
 
 def test_the_second_process_is_sent_every_window_once_and_nothing_else(ask, home):
     ask(
-        "def logits(t):\n  sys.stderr.write(''.join(' '.join(map(str, row)) + '\\n' for row in t)); return TABLE[t]"
+        "def logits(t):\n  sys.stderr.write(''.join(' '.join(map(str, row)) + '\\n' for row in "
+        "t)); return TABLE[t]"
     )
     sent = [tuple(map(int, line.split())) for line in (home / "log").read_text().splitlines()]
     assert set(sent) == {tuple(row) for row in ask.validation.windows()[0]}
@@ -283,102 +303,6 @@ def test_a_process_that_reports_a_failure_cannot_choose_its_words(ask, report):
     data, words = REPORTS[report]
     answer, _ = ask(f"def logits(t): os.write(1, {data}); os._exit(0)")
     assert isinstance(answer, Failed)
-    told = answer.told(lines=400)
-    assert "token 1" not in told
-    assert words is None or told == words
-
-
-# ---------------------------------------------------------------- the parts
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("windows", "length"), [(1, 2), (2, 16), (8, 256), (40, 16), (128, 256)])
-def test_no_target_is_seen_before_its_prediction_is_committed(windows, length, seed):
-    rng = np.random.default_rng(seed)
-    data = rng.integers(0, 50, windows * length + 1).astype(np.int32)
-    validation = Validation(data, np.ones(50, np.int64), length)
-    shown = np.zeros(len(data), bool)
-    inputs, _ = validation.windows()
-    count = 0
-    for frame in choose_places(validation, PLACES, rng):
-        assert len(set(frame.windows)) == len(frame.windows), "one prefix of a window in a request"
-        rows = prefixes(inputs, frame, rng)
-        for window, cut in zip(frame.windows, frame.cuts, strict=True):
-            shown[window * length : window * length + cut] = True
-        assert not shown[frame.windows * length + frame.cuts].any()
-        for row, window, cut in zip(rows, frame.windows, frame.cuts, strict=True):
-            assert (row[:cut] == inputs[window, :cut]).all()
-            assert set(row[cut:]) <= set(row[:cut]), "what stands behind a prefix tells nothing new"
-        count += len(rows)
-    assert count >= min(PLACES, (windows - windows // 16 - 1) * (length - 1))
-
-
-def test_places_are_spread_over_windows_and_positions_ends_included():
-    validation = Validation(np.zeros(128 * 256 + 1, np.int32), np.ones(50, np.int64), 256)
-    frames = choose_places(validation, PLACES, np.random.default_rng(0))
-    cuts = np.concatenate([frame.cuts for frame in frames])
-    windows = np.concatenate([frame.windows for frame in frames])
-    assert np.histogram(cuts, 8, (1, 257))[0].min() > PLACES / 10
-    assert 110 <= len(set(windows)) <= 128 - 8
-    assert (cuts == 256).sum() >= 6
-
-
-@pytest.mark.parametrize(
-    ("windows", "length", "vocabulary"),
-    [(1, 16, 256), (254, 512, 256), (70, 2048, 8192), (3, 4096, 50000)],
-)
-def test_frames_have_one_shape_and_leave_nothing_out(windows, length, vocabulary):
-    validation = Validation(np.zeros(1, np.int32), np.zeros(vocabulary, np.int64), length)
-    frames = _frames(np.random.default_rng(0).permutation(windows), validation)
-    assert {len(frame) for frame in frames} == {len(frames[0])}
-    assert set(np.concatenate(frames)) == set(range(windows))
-    assert len(frames[0]) * length * vocabulary <= max(FRAME_LOGITS, length * vocabulary)
-
-
-def test_the_tolerance_allows_for_the_wire():
-    """Values on both sides of a rounding of float16 differ by less than the tolerance, at every size."""
-    values = np.geomspace(1e-3, 1000, 5000, dtype=np.float32)
-    steps = np.spacing(values.astype(np.float16)).astype(np.float32)
-    assert (3 * steps < FLOAT32.single * (1 + values)).all()
-
-
-def spoil(folder, meta=None, tokens=None, token_bytes=None):
-    if meta is not None:
-        (folder / "meta.json").write_text(meta)
-    if tokens is not None:
-        np.array(tokens, "<u2").tofile(folder / "tokens.bin")
-    if token_bytes is not None:
-        np.array(token_bytes, "<u2").tofile(folder / "token_bytes.bin")
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"meta": ""},
-        {"meta": "[]"},
-        {"meta": "{}"},
-        {"meta": json.dumps({"dtype": "int4", "sequence_length": 4})},
-        {"meta": json.dumps({"dtype": "uint16", "sequence_length": 0})},
-        {"tokens": []},
-        {"tokens": range(LENGTH)},
-        {"tokens": [1] * 100},
-        {"tokens": [VOCABULARY] * 100},
-        {"token_bytes": []},
-        {"token_bytes": [0] * VOCABULARY},
-    ],
-)
-def test_validation_data_that_make_no_sense_are_the_harness_s_fault(home, how):
-    write_data(home / "data")
-    spoil(home / "data" / "val", **how)
-    with pytest.raises(SandboxFault) as fault:
-        Validation.read(home / "data" / "val")
-    assert "prepare.py" in fault.value.next_command
-
-
-def test_four_byte_tokens(home):
-    write_data(home / "data")
-    folder = home / "data" / "val"
-    before = Validation.read(folder)
-    before.tokens.astype("<u4").tofile(folder / "tokens.bin")
-    (folder / "meta.json").write_text(json.dumps({"dtype": "uint32", "sequence_length": LENGTH}))
-    assert (Validation.read(folder).tokens == before.tokens).all()
+    message = answer.message(lines=400)
+    assert "token 1" not in message
+    assert words is None or message == words

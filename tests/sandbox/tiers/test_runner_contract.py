@@ -1,4 +1,4 @@
-"""What every runner promises, whatever it isolates: outcomes, output, conversation, cancellation, and nothing left behind."""
+"""What every runner promises: outcomes, output, dialogue, cancellation, nothing left behind."""
 
 import gc
 import os
@@ -28,7 +28,7 @@ def test_finishes_with_its_output_in_the_log_and_its_files_in_scratch(place):
         """
     )
     assert isinstance(ran.outcome, Finished)
-    assert sorted(ran.said.split()) == ["err", "out"]
+    assert sorted(ran.output.split()) == ["err", "out"]
     assert (place.scratch / "result").read_text() == "done"
     assert ran.outcome.usage.output_bytes == len("out\nerr\n")
     assert 0 < ran.outcome.usage.seconds < 30
@@ -67,7 +67,11 @@ def test_starts_in_its_folder_with_a_clean_environment(place, monkeypatch):
 
 def test_home_and_caches_are_gone_afterwards(place):
     place.run(
-        "import os; open(os.environ['HOME'] + '/left', 'w'); open(os.environ['TMPDIR'] + '/left', 'w')"
+        """
+        import os
+        for name in ("HOME", "TMPDIR"):
+            open(os.environ[name] + "/left", "w")
+        """
     )
     assert list(place.scratch.iterdir()) == []
 
@@ -79,19 +83,20 @@ def test_reads_what_it_was_given(place):
         f"print(open({str(place.home / 'data/tokens')!r}).read())",
         read_only=(str(place.home / "data"),),
     )
-    assert ran.said == "tokens\n"
+    assert ran.output == "tokens\n"
 
 
 def test_has_an_empty_stdin(place):
-    assert place.run("import sys; print(len(sys.stdin.read()))").said == "0\n"
+    assert place.run("import sys; print(len(sys.stdin.read()))").output == "0\n"
 
 
 def test_uses_the_cores_it_was_given(place):
     core = min(os.sched_getaffinity(0))
-    ran = place.run(
-        "import os, json; print(json.dumps([list(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS']]))",
-        cpus=(core,),
-    )
+    code = """
+        import json, os
+        print(json.dumps([list(os.sched_getaffinity(0)), os.environ["OMP_NUM_THREADS"]]))
+        """
+    ran = place.run(code, cpus=(core,))
     assert ran.value == [[core], "1"]
 
 
@@ -104,13 +109,16 @@ def test_holds_a_conversation(place):
             stdin.flush()
             heard.append(stdout.readline())
 
-    ran = place.converse(
-        "import sys\nfor line in sys.stdin: print(line.strip().upper(), flush=True)\nprint('bye', file=sys.stderr)",
-        dialogue,
-    )
+    code = """
+        import sys
+        for line in sys.stdin:
+            print(line.strip().upper(), flush=True)
+        print("bye", file=sys.stderr)
+        """
+    ran = place.converse(code, dialogue)
     assert isinstance(ran.outcome, Finished)
     assert heard == [b"ONE\n", b"TWO\n"]
-    assert ran.said == "bye\n"
+    assert ran.output == "bye\n"
 
 
 def test_ends_a_conversation_that_raises(place):
@@ -168,7 +176,7 @@ def test_a_missing_path_is_the_harness_s_fault(walled):
 
 
 def test_runs_in_several_threads_at_once(place):
-    def one(number):
+    def run(number):
         with folders() as home:
             outcome = place.runner.run(
                 spec_in(home, f"print({number})", **interpreter_for(place.tier)), threading.Event()
@@ -176,7 +184,7 @@ def test_runs_in_several_threads_at_once(place):
             return outcome.kind, (home / "log").read_text()
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(one, range(8))) == [("finished", f"{number}\n") for number in range(8)]
+        assert list(pool.map(run, range(8))) == [("finished", f"{number}\n") for number in range(8)]
 
 
 def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
@@ -194,19 +202,17 @@ def test_leaves_no_descriptor_process_mount_or_folder_behind(place):
 
 
 def settle(runner):
-    """Until the launcher of the next run waits, and those of runners of earlier tests have ended."""
+    """Wait for the launcher of the next run, and for the end of those of earlier tests."""
     gc.collect()
     for launcher in runner._ahead._waiting:
         launcher.result()
 
 
 def inventory():
-    """Everything of this machine that a run could leave behind: descriptors, threads, mounts, groups, files, segments."""
-    groups = {
-        str(path)
-        for spot in cgroup.spots()
-        for path in spot.parent.glob(f"{cgroup.PREFIX}-run-{os.getpid()}-*")
-    }
+    """Return everything of this machine that a run could leave behind."""
+    groups = set()
+    for spot in cgroup.spots():
+        groups |= set(spot.parent.glob(f"{cgroup.PREFIX}-run-{os.getpid()}-*"))
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": [
@@ -230,10 +236,14 @@ def inventory():
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_leaves_nothing_behind_after_200_runs(place):
-    """Each leaves its session, forks, makes files and a segment, and one in four is killed. Not to be run beside other tests."""
+    """Each leaves its session, forks, makes files and a segment; one in four is killed.
+
+    Run this test alone: what others make meanwhile counts as left behind.
+    """
     code = """
         import mmap, os, sys, time  # {mark}
-        for name in (os.environ["HOME"] + "/left", os.environ["TMPDIR"] + "/left", "/dev/shm/{mark}-" + str(os.getpid())):
+        own = [os.environ["HOME"] + "/left", os.environ["TMPDIR"] + "/left"]
+        for name in (*own, "/dev/shm/{mark}-" + str(os.getpid())):
             try:
                 file = open(name, "wb+")
                 file.write(b"left")
@@ -279,10 +289,13 @@ def test_a_model_is_compiled_inside(place):
     """torch.compile calls the machine's C++ compiler, whose files go into the run's own folder."""
     if not (shutil.which("g++") and Path(sysconfig.get_path("include"), "Python.h").exists()):
         pytest.skip("no C++ compiler, or no headers of this Python")
-    code = "import torch; f = torch.compile(lambda x: (x * 2 + 1).sin().sum()); print(f(torch.zeros(8)).item())"
+    code = (
+        "import torch; f = torch.compile(lambda x: (x * 2 + 1).sin().sum());"
+        " print(f(torch.zeros(8)).item())"
+    )
     ran = place.run("", argv=(place.python, "-c", code), wall_seconds=170, disk_bytes=512 * MIB)
-    assert isinstance(ran.outcome, Finished), ran.said
-    assert abs(float(ran.said.splitlines()[-1]) - 6.7318) < 0.001
+    assert isinstance(ran.outcome, Finished), ran.output
+    assert abs(float(ran.output.splitlines()[-1]) - 6.7318) < 0.001
     assert list(place.scratch.iterdir()) == []
 
 
@@ -291,7 +304,8 @@ def test_data_loader_workers_run_inside(place):
         "import torch\n"
         "from torch.utils.data import DataLoader\n"
         "torch.set_num_threads(1)\n"
-        "print(sum(batch.sum().item() for batch in DataLoader(torch.arange(64.0), batch_size=8, num_workers=2)))\n"
+        "loader = DataLoader(torch.arange(64.0), batch_size=8, num_workers=2)\n"
+        "print(sum(batch.sum().item() for batch in loader))\n"
     )
     ran = place.run("", argv=(place.python, "train.py"), wall_seconds=60)
-    assert ran.said == "2016.0\n"
+    assert ran.output == "2016.0\n"

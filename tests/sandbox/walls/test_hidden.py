@@ -31,7 +31,7 @@ def tier(request):
 
 
 def furnish(home):
-    """Data with a sealed folder, a sealed file, one granted file inside the sealed folder, and links to all of it."""
+    """Make data with a sealed folder and file, one granted file inside, and links to all of it."""
     for name in ("data/sealed/deep", "data/plain", "links"):
         (home / name).mkdir(parents=True)
     for name in (
@@ -61,8 +61,8 @@ def look(tier, hidden, read_only, paths):
             hidden=tuple(f"{home}/{path}" for path in hidden),
             read_only=tuple(f"{home}/{path}" for path in read_only),
         )
-        assert isinstance(ran.outcome, Finished), ran.said
-        return {path.removeprefix(f"{home}/"): said for path, said in ran.value.items()}
+        assert isinstance(ran.outcome, Finished), ran.output
+        return {path.removeprefix(f"{home}/"): text for path, text in ran.value.items()}
 
 
 SECRET = (
@@ -84,21 +84,21 @@ SPELLINGS = (
 @pytest.mark.parametrize("hidden", SPELLINGS)
 def test_what_is_hidden_cannot_be_read_and_what_lies_beside_it_can(tier, who, hidden):
     open_ones = ("data/plain/train", "data/top")
-    said = whoever(who, look, tier, hidden, ("data",), (*SECRET, *open_ones))
-    assert {path: said[path] for path in open_ones} == {
+    contents = whoever(who, look, tier, hidden, ("data",), (*SECRET, *open_ones))
+    assert {path: contents[path] for path in open_ones} == {
         "data/plain/train": "plain/train",
         "data/top": "top",
     }
-    assert {said[path] for path in SECRET} <= {"FileNotFoundError", "PermissionError", ""}
+    assert {contents[path] for path in SECRET} <= {"FileNotFoundError", "PermissionError", ""}
 
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("spelled", ["links/data", "data/plain/../../data"])
 def test_a_bind_through_another_name_hides_it_too(tier, who, spelled):
     paths = (f"{spelled}/sealed/val", f"{spelled}/top", "data/sealed/val")
-    said = whoever(who, look, tier, ("data/sealed",), (spelled, "data"), paths)
-    assert said[f"{spelled}/top"] == "top"
-    assert {said[path] for path in paths if path.endswith("val")} <= {
+    contents = whoever(who, look, tier, ("data/sealed",), (spelled, "data"), paths)
+    assert contents[f"{spelled}/top"] == "top"
+    assert {contents[path] for path in paths if path.endswith("val")} <= {
         "FileNotFoundError",
         "PermissionError",
     }
@@ -107,11 +107,11 @@ def test_a_bind_through_another_name_hides_it_too(tier, who, spelled):
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("shown", [("data", "data/sealed/given"), ("data/sealed/given",)])
 def test_a_path_that_is_given_inside_a_hidden_folder_stays_visible(tier, who, shown):
-    said = whoever(
+    contents = whoever(
         who, look, tier, ("data/sealed",), shown, ("data/sealed/given", "data/sealed/val")
     )
-    assert said["data/sealed/given"] == "sealed/given"
-    assert said["data/sealed/val"] in {"FileNotFoundError", "PermissionError"}
+    assert contents["data/sealed/given"] == "sealed/given"
+    assert contents["data/sealed/val"] in {"FileNotFoundError", "PermissionError"}
 
 
 def test_the_run_s_own_folders_may_lie_inside_a_hidden_one(walled):
@@ -155,8 +155,8 @@ def test_packages_beside_a_hidden_file_are_still_found(walled):
     )
     argv = (walled.python, "train.py")
     ran = walled.run("", argv=argv, hidden=(str(walled.home / "folder/corpus.txt"),))
-    assert ran.said.startswith("7\n")
-    assert "Error" in ran.said and "sealed" not in ran.said
+    assert ran.output.startswith("7\n")
+    assert "Error" in ran.output and "sealed" not in ran.output
 
 
 def test_what_is_hidden_and_asked_for_is_a_clear_error(walled):

@@ -1,4 +1,4 @@
-"""The launcher that waits: it must be as good as a new one, whatever happened meanwhile, and end with the one who needs it."""
+"""A launcher that waits is as good as a new one, and ends with the one who needs it."""
 
 import gc
 import os
@@ -40,6 +40,7 @@ def waiting(place):
 
 
 def until(true, seconds=5.0):
+    """Wait until `true()` holds; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not true() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -103,7 +104,8 @@ def test_it_ends_when_nobody_needs_it_any_more():
 
 def test_it_ends_when_the_harness_is_killed():
     code = (
-        "import sys, time; from sandbox.launcher import Ahead; ahead = Ahead(sys.executable); ahead.take(talking=False);"
+        "import sys, time; from sandbox.walls.launcher import Ahead;"
+        "ahead = Ahead(sys.executable); ahead.take(talking=False);"
         "print(ahead._waiting[0].result().process.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
@@ -123,7 +125,7 @@ def test_an_interpreter_that_is_not_there_is_told():
 
 
 def test_no_command_starts_without_leave_to():
-    """The harness dies between the plan and its leave: the first process of the namespace ends without starting anything."""
+    """Where the harness dies between the plan and its leave, the first process starts nothing."""
     if reason := why_not("B"):
         pytest.skip(reason)
     runner = RUNNERS["B"]()
@@ -135,7 +137,7 @@ def test_no_command_starts_without_leave_to():
             status = os.dup(launcher.status)
             launcher.send({**launch.plan, "join": []})
             launcher.close()
-        said = os.read(status, 1000)
+        reports = os.read(status, 1000)
         os.close(status)
-    assert b"child-pid" in said
-    assert b"ready" not in said
+    assert b"child-pid" in reports
+    assert b"ready" not in reports

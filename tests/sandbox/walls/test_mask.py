@@ -1,4 +1,4 @@
-"""A program of the user's own is started where some of his files are not, by root and by a user, with and without bubblewrap."""
+"""A program of the user's own is started where some of their files are not."""
 
 import json
 import os
@@ -14,7 +14,8 @@ from sandbox.walls import mask
 from tests.sandbox.as_user import PYTHON, whoever
 
 WAYS = {"bubblewrap": "_bubblewrap", "own": "_own"}
-# Reads, then tries to take the mask away: by unmounting, with rights in a namespace of its own, and through other processes.
+# Reads, then tries to take the mask away: by unmounting, with rights in a namespace of its own, and
+# through other processes.
 BREAK = """
 import ctypes, glob, json, os, sys
 secret, open_file = sys.argv[1:3]
@@ -36,7 +37,7 @@ print(json.dumps(found))
 
 
 def answers(way: str) -> Any:
-    """What a masked program gets out of a hidden folder, a hidden file and the rest."""
+    """Return what a masked program gets out of a hidden folder, a hidden file and the rest."""
     python = PYTHON if os.geteuid() else sys.executable
     mask.launcher_interpreter = lambda: python  # type: ignore[attr-defined]
     build = getattr(mask, WAYS[way])

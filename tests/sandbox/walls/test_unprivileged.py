@@ -1,4 +1,4 @@
-"""The same isolation for a user without any right: as that user where the tests run as root, else as whoever runs them."""
+"""The same isolation for a user without any right, tried by root as that user."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("swept")
 
 
 def system_python():
-    """A Python that every user may run; skips where there is none that is new enough."""
+    """Return a Python that every user may run; skip where there is none that is new enough."""
     new = [PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
     if not Path(PYTHON).exists() or subprocess.run(new, check=False).returncode:
         pytest.skip(
@@ -28,20 +28,11 @@ def system_python():
 
 
 def elsewhere(tier, who, world):
-    """What tests.sandbox.unprivileged says of `tier` as another user, in another world."""
+    """Return what tests.sandbox.unprivileged reports of `tier` as another user, elsewhere."""
     if os.geteuid() != 0:
-        pytest.skip(
-            "only root can become another user; every other test here is this one, as whoever runs them"
-        )
-    command = [
-        sys.executable,
-        "-m",
-        "tests.sandbox.unprivileged",
-        tier,
-        system_python(),
-        who,
-        world,
-    ]
+        pytest.skip("only root can become another user; all other tests try the one that runs them")
+    module = [sys.executable, "-m", "tests.sandbox.unprivileged"]
+    command = [*module, tier, system_python(), who, world]
     ran = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False
     )
@@ -49,22 +40,20 @@ def elsewhere(tier, who, world):
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def assert_isolates(said, tier, who):
-    assert said["ok"], said["reason"]
-    simple, uid, hog, bomb = said["kinds"]
+def assert_isolates(report, tier, who):
+    """Assert that the tier is proven and holds every row that it is not known to lack."""
+    assert report["ok"], report["reason"]
+    simple, uid, hog, bomb = report["kinds"]
     assert (simple, hog) == ("finished", "out-of-memory")
     assert bomb == "crashed"  # the bomb met its cap, and its own first process died of it
     assert (uid == "65534") == (who == "nobody") and uid != "0"
-    stated = NOT_HELD.get(tier, {}) | (
-        NOT_HELD.get(f"{tier} as a user", {}) if who == "nobody" else {}
-    )
-    wrong = {
-        n: found
-        for n, found in said["attacks"].items()
-        if found[0] == "broken" or (found[0] == "stated" and int(n) not in stated)
-    }
-    assert wrong == {}
-    assert len(said["attacks"]) == len(ROWS)
+    stated = set(NOT_HELD.get(tier, {}))
+    if who == "nobody":
+        stated |= set(NOT_HELD.get(f"{tier} as a user", {}))
+    states = {int(number): state for number, (state, _) in report["attacks"].items()}
+    assert "broken" not in states.values(), report["attacks"]
+    assert {number for number, state in states.items() if state == "stated"} <= stated
+    assert len(states) == len(ROWS)
 
 
 @pytest.mark.parametrize("tier", [tier for tier in ISOLATING if tier != "C"])  # C: below
@@ -97,7 +86,7 @@ def test_root_does_not_stay_root(walled):
 def test_as_root_two_runs_have_two_uids(walled):
     if os.geteuid() != 0:
         pytest.skip("a user has one uid to give")
-    uids = {walled.run("import os; print(os.getuid())").said for _ in range(3)}
+    uids = {walled.run("import os; print(os.getuid())").output for _ in range(3)}
     assert len(uids) == 3
 
 

@@ -16,10 +16,11 @@ from tests.sandbox.every_tier import folders, spec_in
 
 
 def decide(program, arch, call, *arguments):
-    """Interpret the classic BPF `program` on one system call, the way the kernel does; returns the action."""
+    """Return the action of the classic BPF `program` on one system call, as the kernel would."""
     data = struct.pack("=IIQ6Q", call, arch, 0, *arguments, *[0] * (6 - len(arguments)))
     code = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
-    word, at = 0, 0
+    word = 0
+    at = 0
     while True:
         operation, if_true, if_false, value = code[at]
         if operation == seccomp.RETURN:
@@ -39,7 +40,8 @@ def decide(program, arch, call, *arguments):
 @pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
 def test_the_filter_decides_as_it_says(machine):
     column = ("x86_64", "aarch64").index(machine)
-    arch, program = seccomp.AUDIT_ARCH[machine], seccomp.assemble(machine)
+    arch = seccomp.AUDIT_ARCH[machine]
+    program = seccomp.assemble(machine)
     allowed = [
         number
         for number in range(seccomp.LAST_KNOWN_CALL + 1)
@@ -47,13 +49,13 @@ def test_the_filter_decides_as_it_says(machine):
     ]
     denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {None}
     assert denied.isdisjoint(allowed)
-    assert (
-        len(allowed) + len(denied) + 2 == seccomp.LAST_KNOWN_CALL + 1
-    )  # and clone3, sched_setaffinity
-    assert (
-        decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0
-    )  # "done", and nothing was
-    socket, clone, ioctl = seccomp.SOCKET[column], seccomp.CLONE[column], seccomp.IOCTL[column]
+    # The other two are clone3 and sched_setaffinity.
+    assert len(allowed) + len(denied) + 2 == seccomp.LAST_KNOWN_CALL + 1
+    # It reports success, and does nothing.
+    assert decide(program, arch, seccomp.SETAFFINITY[column], 0) == seccomp.ERRNO | 0
+    socket = seccomp.SOCKET[column]
+    clone = seccomp.CLONE[column]
+    ioctl = seccomp.IOCTL[column]
     assert decide(program, arch, socket, 1) == seccomp.ALLOW
     assert decide(program, arch, socket, 2) == seccomp.ERRNO | 97
     assert decide(program, arch, socket, 1 << 32 | 2) == seccomp.ERRNO | 97

@@ -1,0 +1,69 @@
+"""Attacks on later runs: modules, caches, profiles and variables that they might use."""
+
+import json
+import os
+import sys
+import sysconfig
+from functools import partial
+
+from .tries import PLANTED, Answers, Target, attempts, leave, read, write
+
+MODULES = ("hostile.pth", "sitecustomize.py", "json.py", "pyvenv.cfg")
+CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
+SHARED_FOLDERS = ("/tmp", "/dev/shm", "/var/tmp", "/run")
+
+
+def plant_modules(_: Target) -> Answers:
+    """Leave code that the next Python would run: beside it, its libraries and its packages.
+
+    Where a file seems to be made it is reported as planted, and whether it really was is for the
+    harness to see: this may be a private /tmp.
+    """
+    folders = {
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("stdlib"),
+        os.path.dirname(sys.executable),
+        sys.prefix,
+    }
+    present: list[str] = []
+    absent: list[str] = []
+    for folder in folders:
+        for name in MODULES:
+            path = f"{folder}/{name}"
+            if os.path.lexists(path):
+                present.append(path)
+            else:
+                absent.append(path)
+    for path in absent:
+        attempts(plant=partial(leave, path))
+    tries = {path: partial(write, path) for path in present}
+    answers = attempts(**tries, shadowed=lambda: json.__file__.startswith(os.getcwd()))
+    planted = {path: PLANTED for path in absent if os.path.exists(path)}
+    return answers | planted
+
+
+def leave_traces(target: Target) -> Answers:
+    """Leave files in caches, homes and shared folders, and variables."""
+    home = os.environ["HOME"]
+    for folder in _folders():
+        for name in (target["mark"], ".profile", ".pythonrc"):
+            attempts(folder=partial(os.makedirs, folder, exist_ok=True))
+            attempts(file=partial(leave, f"{folder}/{name}"))
+    os.environ |= {"LD_PRELOAD": "/tmp/hostile.so", "PYTHONSTARTUP": f"{home}/.pythonrc"}
+    return {}
+
+
+def find_traces(target: Target) -> Answers:
+    """Look for what an earlier run left by leave_traces."""
+    tries = {folder: partial(read, f"{folder}/{target['mark']}") for folder in _folders()}
+    return attempts(
+        **tries,
+        home=lambda: bool(os.listdir(os.environ["HOME"])),
+        environment=lambda: bool({"LD_PRELOAD", "PYTHONSTARTUP"} & set(os.environ)),
+    )
+
+
+def _folders() -> list[str]:
+    """Return every folder that a later run might read: its caches, its home, shared ones."""
+    caches = [os.environ[name] for name in CACHES]
+    return [*caches, os.environ["HOME"], os.environ["TMPDIR"], *SHARED_FOLDERS]
