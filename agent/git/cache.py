@@ -1,4 +1,4 @@
-"""The folders of the user's cache in which prepared data lies: held-out data, which no run may see."""
+"""The folders of prepared data in the user's cache: held-out data, which no run may see."""
 
 import os
 from pathlib import Path

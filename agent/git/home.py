@@ -1,4 +1,4 @@
-"""The folder .autoresearch: every path below it is built here, of checked names and of real folders of our own."""
+"""The folder .autoresearch: every path below it is made here, of checked names and real folders."""
 
 import errno
 import os
@@ -27,13 +27,14 @@ def is_tag(text: str) -> bool:
 def checked(tag: str) -> str:
     """Return `tag`. Raise UsageFault if a branch cannot be called so."""
     if not is_tag(tag):
-        message = f"not a tag: {tag[:300]!r} (letters, digits, dots, dashes and underscores, {MAX_TAG} at most)"
+        allowed = f"letters, digits, dots, dashes and underscores, {MAX_TAG} at most"
+        message = f"not a tag: {tag[:300]!r} ({allowed})"
         raise UsageFault(message, "autoresearch start --tag night1")
     return tag
 
 
 def run_folder(root: Path, tag: str, *names: str, make: bool = False) -> Path:
-    """Return the folder of the run `tag` of the repository at `root`, or one below it; see `below`."""
+    """Return the folder of the run `tag` of a repository, or one below it; see `below`."""
     return below(root, HOME, "runs", checked(tag), *names, make=make)
 
 
@@ -43,10 +44,12 @@ def worktree_path(root: Path, tag: str) -> Path:
 
 
 def below(base: Path, *names: str, make: bool = False) -> Path:
-    """Return the folder `names` below `base`, each of them a real folder that belongs to us or to the owner of `base`.
+    """Return the folder `names` below `base`.
 
-    make: create the folders that are missing. Raise HistoryFault for a link, for anything that is no folder, and for a
-    folder of another user: a repository that was received from somebody must not send what we write or read elsewhere.
+    Each of them is a real folder that belongs to us or to the owner of `base`. make: create the
+    folders that are missing. Raise HistoryFault for a link, for anything that is no folder, and for
+    a folder of another user: a repository that came from somebody must not send what we write or
+    read elsewhere.
     """
     path = base
     try:
@@ -55,9 +58,8 @@ def below(base: Path, *names: str, make: bool = False) -> Path:
             owners.add(base.lstat().st_uid)
         for name in names:
             if not _NAME.fullmatch(name) or name in (".", ".."):
-                raise HistoryFault(
-                    f"{name[:300]!r} is no name of a folder below {path}", "autoresearch status"
-                )
+                message = f"{name[:300]!r} is no name of a folder below {path}"
+                raise HistoryFault(message, "autoresearch status")
             path = path / name
             if make:
                 path.mkdir(exist_ok=True)
@@ -70,13 +72,15 @@ def below(base: Path, *names: str, make: bool = False) -> Path:
 
 
 def no_link(path: str, flags: int) -> int:
-    """Open a file for `open(…, opener=no_link)`. Raise OSError for a link, a pipe, a device, or a file with a second name."""
-    looked_at_first = flags & ~os.O_TRUNC
-    descriptor = os.open(
-        path, looked_at_first | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666
-    )
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+    """Return the descriptor of a file, for `open(…, opener=no_link)`.
+
+    Raise OSError for a link, a pipe, a device, or a file with a second name.
+    """
+    safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    # Nothing is truncated before the file was looked at.
+    descriptor = os.open(path, (flags & ~os.O_TRUNC) | safely, 0o666)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a file of its own", path)
     if flags & os.O_TRUNC:
@@ -85,7 +89,7 @@ def no_link(path: str, flags: int) -> int:
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:
-    """Return the files in `folder` with names that end so, sorted; links and everything else that is no file left out."""
+    """Return the files in `folder` whose names end in `suffix`, sorted; no links."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -98,37 +102,38 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
 
 def remove_file(path: Path) -> None:
-    """Remove what may be left at `path`, a link itself and not what it leads to. Raise HistoryFault where that fails."""
+    """Remove what may be left at `path`: a link itself, not what it leads to.
+
+    Raise HistoryFault if that fails.
+    """
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise HistoryFault(
-            f"cannot replace {path}: {error.strerror}", f"rm -r {quote(str(path))}"
-        ) from None
+        message = f"cannot replace {path}: {error.strerror}"
+        raise HistoryFault(message, f"rm -r {quote(str(path))}") from None
 
 
 def _refuse_foreign(path: Path, owners: set[int]) -> None:
+    """Raise HistoryFault if there is something at `path` but a folder of one of the owners."""
+    name = quote(str(path))
     try:
-        found = path.lstat()
+        status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         message = (
             f"{path} is a symbolic link; autoresearch writes and reads there, and follows none"
         )
-        raise HistoryFault(
-            message, f"rm {quote(str(path))}   # it may have come with the repository"
-        )
-    if not stat.S_ISDIR(found.st_mode):
-        raise HistoryFault(f"{path} is in the way: it is no folder", f"rm {quote(str(path))}")
-    if found.st_uid not in owners:
-        raise HistoryFault(
-            f"{path} belongs to another user (uid {found.st_uid})", f"ls -ld {quote(str(path))}"
-        )
+        raise HistoryFault(message, f"rm {name}   # it may have come with the repository")
+    if not stat.S_ISDIR(status.st_mode):
+        raise HistoryFault(f"{path} is in the way: it is no folder", f"rm {name}")
+    if status.st_uid not in owners:
+        message = f"{path} belongs to another user (uid {status.st_uid})"
+        raise HistoryFault(message, f"ls -ld {name}")
 
 
 def _hide(home: Path) -> None:
-    """Keep the folder out of the user's `git status`, by a file in it: nothing of the repository's own is written to."""
+    """Keep the folder out of the user's `git status` by a file in it, not in the repository."""
     try:
         with open(home / _IGNORE, "x", encoding="utf-8", opener=no_link) as file:
             file.write("*\n")

@@ -10,14 +10,16 @@ from typing import IO, Any
 from agent.errors import HistoryFault, RunBusy
 from agent.git.home import no_link
 
-# Whoever looks who holds a lock holds it for a moment too: be this patient (seconds) before calling it busy.
+# Whoever looks who holds a lock holds it for a moment too: wait so long (seconds) before calling it
+# busy.
 PATIENCE = 0.3
 
 
 def hold(path: Path, what: str) -> IO[str]:
-    """Take the lock at `path` for this process, until the file is closed or the process dies. RunBusy names the owner.
+    """Take the lock at `path` for this process, until the file is closed or the process dies.
 
-    HistoryFault where there is no file of our own: a link, a pipe, or a second name of another file.
+    Raise RunBusy, with the owner's name, if it is taken; HistoryFault for what is no file of our
+    own: a link, a pipe, or a second name of another file.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ def hold(path: Path, what: str) -> IO[str]:
 
 
 def holder(path: Path) -> int | None:
-    """The process that holds the lock at `path` (0 where it has not said who it is); None where none does."""
+    """Return the process that holds the lock at `path`, 0 for an unnamed one, None for none."""
     try:
         with open(path, "rb", opener=no_link) as file:
             if _lock(file, fcntl.LOCK_SH, 0):

@@ -1,4 +1,4 @@
-"""Git as the harness uses it: plumbing that ignores the user's hooks, signing, identity, index and environment."""
+"""Git without the user's hooks, signing, identity, index and environment."""
 
 import os
 import re
@@ -16,7 +16,8 @@ from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.redaction import redacted
 
-# Programs of the user's that git would run, and settings that would change what is read or written here.
+# Programs of the user's that git would run, and settings that would change what is read or
+# written here.
 _CONFIG = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -44,19 +45,17 @@ _CONFIG = (
     "fetch.recurseSubmodules=false",
     "protocol.ext.allow=never",
 )
-_IDENTITY = {
-    f"GIT_{role}_{what}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "autoresearch"), ("EMAIL", "autoresearch@localhost"))
-}
 _ENVIRONMENT = {
-    **_IDENTITY,
+    "GIT_AUTHOR_NAME": "autoresearch",
+    "GIT_AUTHOR_EMAIL": "autoresearch@localhost",
+    "GIT_COMMITTER_NAME": "autoresearch",
+    "GIT_COMMITTER_EMAIL": "autoresearch@localhost",
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
-    # An object that is missing would be fetched, by a program that a repository's own settings may name.
+    # An object that is missing would be fetched, by a program that a repository may name.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
 }
@@ -64,7 +63,10 @@ _ENVIRONMENT = {
 _LOCKED = re.compile(r"Unable to create '([^'\n]+\.lock)'")
 # What git says, in its versions, of an object that it may not fetch.
 _NOT_FETCHED = ("lazy fetching disabled", "not allowed")
-# What a hook, an alias or a wrapper script leaves set: it would send these commands to another repository or index.
+# What git says of a disk that is full.
+_FULL = ("no space left", "out of diskspace", "quota exceeded")
+# What a hook, an alias or a wrapper script leaves set: it would send these commands to another
+# repository or index.
 _FOREIGN = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -100,14 +102,19 @@ class Plumbing:
     def __call__(
         self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
     ) -> str:
-        """Standard output of `git ARGUMENTS`, exactly; `index` is used instead of the user's."""
+        """Return the standard output of `git ARGUMENTS`, exactly.
+
+        index: used instead of the user's.
+        """
         return self.bytes(*arguments, stdin=stdin, index=index).decode("utf-8", "surrogateescape")
 
     def bytes(
         self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
     ) -> bytes:
-        """Likewise, undecoded."""
-        environment = {**_ENVIRONMENT, **({"GIT_INDEX_FILE": str(index)} if index else {})}
+        """Return it likewise, undecoded."""
+        environment = dict(_ENVIRONMENT)
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(index)
         try:
             with tempfile.TemporaryFile() as file:
                 file.write(stdin or b"")
@@ -134,14 +141,24 @@ class Plumbing:
         return out
 
     def _command(self, arguments: tuple[str, ...], environment: dict[str, str]) -> list[str]:
-        # GitPython adds to the environment but takes nothing away, and works elsewhere where the folder is gone: hence env, -C.
+        """Return the whole command line.
+
+        GitPython adds to the environment but takes nothing away, hence `env`; and it works
+        elsewhere if the folder is gone, hence `-C`.
+        """
+        command: list[str] = []
         foreign = [name for name in _FOREIGN if name in os.environ and name not in environment]
-        clean = ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
-        settings = [part for setting in _CONFIG for part in ("-c", setting)]
-        return [*clean, "git", "-C", str(self.folder), *settings, *arguments]
+        if foreign:
+            command.append("env")
+        for name in foreign:
+            command += ["-u", name]
+        command += ["git", "-C", str(self.folder)]
+        for setting in _CONFIG:
+            command += ["-c", setting]
+        return [*command, *arguments]
 
     def try_(self, *arguments: str) -> str | None:
-        """Standard output without its line end, or None where the command fails."""
+        """Return the standard output without its line end, or None if the command fails."""
         try:
             return self(*arguments).rstrip("\n")
         except HistoryFault:
@@ -150,9 +167,10 @@ class Plumbing:
 
 @contextmanager
 def scratch_index(folder: Path) -> Iterator[Path]:
-    """A path in `folder` for an index of our own, gone afterwards; HistoryFault where that or the block cannot write.
+    """Give the block a path in `folder` for an index of its own, gone afterwards.
 
-    What a killed process left there is removed first.
+    What a killed process left there is removed first. Raise HistoryFault if nothing can be
+    written there.
     """
     try:
         with temporary_folder(INDEX, folder) as room:
@@ -165,11 +183,10 @@ def _next_command(words: str, folder: Path) -> str:
     """Return what to type next: git does not always say that a disk is full."""
     if any(sign in words for sign in _NOT_FETCHED):
         return "git fetch --refetch   # the clone is a partial one"
-    if held := _LOCKED.search(words):
-        return f"rm {quote(held[1])}   # if no git command is at work: one that was killed left it"
-    full = any(
-        sign in words.lower() for sign in ("no space left", "out of diskspace", "quota exceeded")
-    )
+    lock = _LOCKED.search(words)
+    if lock:
+        return f"rm {quote(lock[1])}   # if no git command is at work: one that was killed left it"
+    full = any(sign in words.lower() for sign in _FULL)
     with suppress(OSError):
         full = full or shutil.disk_usage(folder).free < FULL_BYTES
     return "df -h .   # free some space, and type the command again" if full else "git status"

@@ -1,4 +1,4 @@
-"""The branch of a run: found by its name, and refused where there is none to be worked on."""
+"""The branch of a run: found by its name, and refused if no run can go on there."""
 
 import re
 from pathlib import Path
@@ -14,62 +14,66 @@ from agent.project.find import Project
 
 
 def tag_of(branch: str) -> str:
-    """Return the tag of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG. Raise UsageFault for what cannot be one."""
+    """Return the tag of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
+
+    Raise UsageFault for a name that cannot be one.
+    """
     return checked(branch.rpartition("autoresearch/")[2])
 
 
 def find_tip(git: Plumbing, branch: str) -> str:
-    """The commit of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG; of a remote's branch where there is no local one."""
+    """Return the commit of TAG, autoresearch/TAG or REMOTE/autoresearch/TAG.
+
+    Without a local branch a remote's counts. Raise HistoryFault if there is none.
+    """
     tag = tag_of(branch)
-    asked = [f"refs/remotes/{branch}"] if "/autoresearch/" in branch else []
-    remotes = git("for-each-ref", "--format=%(refname)", "refs/remotes").splitlines()
-    others = [
-        name
-        for name in remotes
-        if re.fullmatch(rf"refs/remotes/.+/autoresearch/{re.escape(tag)}", name)
-    ]
-    tip = next((tip for name in (*asked, HEADS + tag, *others) if (tip := tip_of(git, name))), None)
-    if tip is None:
-        raise _no_branch(git, tag)
-    return tip
+    references = [HEADS + tag, *_remote_branches(git, tag)]
+    if "/autoresearch/" in branch:
+        references.insert(0, f"refs/remotes/{branch}")
+    for reference in references:
+        tip = tip_of(git, reference)
+        if tip is not None:
+            return tip
+    raise _no_branch(git, tag)
+
+
+def _remote_branches(git: Plumbing, tag: str) -> list[str]:
+    """Return the remote-tracking branches of a run."""
+    names = git("for-each-ref", "--format=%(refname)", "refs/remotes").splitlines()
+    pattern = re.compile(rf"refs/remotes/.+/autoresearch/{re.escape(tag)}")
+    return [name for name in names if pattern.fullmatch(name)]
 
 
 def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
-    """What is in flight of a deleted branch says where it stood."""
+    """Return the fault of a run without a branch; attempts in flight tell where it stood."""
     parents = [flight.attempt.parent for flight in readable_flights(git, tag)]
-    if parents:
-        tip = git("rev-list", "--topo-order", "-1", *parents).strip()
-        command = f"git branch autoresearch/{tag} {tip}   # brings it back"
-        return HistoryFault(f"there is no run {tag} here; its branch was deleted", command)
-    return HistoryFault(f"there is no run {tag} here", "autoresearch log   # or git fetch")
+    if not parents:
+        return HistoryFault(f"there is no run {tag} here", "autoresearch log   # or git fetch")
+    tip = git("rev-list", "--topo-order", "-1", *parents).strip()
+    command = f"git branch autoresearch/{tag} {tip}   # brings it back"
+    return HistoryFault(f"there is no run {tag} here; its branch was deleted", command)
 
 
 def no_run(git: Plumbing, branch: str) -> HistoryFault:
     """Return the fault of a branch that has no run's first commit."""
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
-        return HistoryFault(
-            f"this clone is too shallow to hold the beginning of {branch}", "git fetch --unshallow"
-        )
+        message = f"this clone is too shallow to hold the beginning of {branch}"
+        return HistoryFault(message, "git fetch --unshallow")
     return HistoryFault(f"{branch} is not the branch of a run", "autoresearch start")
 
 
 def refuse_taken(git: Plumbing, tag: str) -> None:
-    """Raise HistoryFault if a run cannot be called so because of what is there."""
+    """Raise HistoryFault if something is in the way of a run called `tag`."""
     if tip_of(git, HEADS + tag):
-        raise HistoryFault(
-            f"there is a run {tag} already", f"autoresearch resume {tag}   # or start --tag OTHER"
-        )
+        command = f"autoresearch resume {tag}   # or start --tag OTHER"
+        raise HistoryFault(f"there is a run {tag} already", command)
     if git("for-each-ref", "--count=1", f"{FLIGHTS}{tag}/"):
         message = f"attempts of an earlier run {tag}, whose branch is gone, are still in flight"
-        raise HistoryFault(
-            message,
-            f"autoresearch start --tag OTHER   # git for-each-ref {FLIGHTS}{tag} lists them",
-        )
+        command = f"autoresearch start --tag OTHER   # git for-each-ref {FLIGHTS}{tag} lists them"
+        raise HistoryFault(message, command)
     if tip_of(git, HEADS.rstrip("/")):
-        raise HistoryFault(
-            "a branch called autoresearch stands in the way of autoresearch/TAG",
-            "git branch -m autoresearch OTHER",
-        )
+        message = "a branch called autoresearch stands in the way of autoresearch/TAG"
+        raise HistoryFault(message, "git branch -m autoresearch OTHER")
 
 
 def has_file(git: Plumbing, commit: str, path: str) -> bool:
@@ -78,37 +82,42 @@ def has_file(git: Plumbing, commit: str, path: str) -> bool:
 
 
 def lost_file(project: Project, branch: str, commit: str, start: str, path: str) -> HistoryFault:
-    """Return the fault of a branch whose commit has lost a file of the project that its `start` had."""
-    there = quote(str(worktree_path(Path(project.root), tag_of(branch))))
-    command = (
-        f"git -C {there} checkout {start[:12]} -- {quote(path)} && git -C {there} commit -m Restore"
-    )
+    """Return the fault of a commit without a file of the project that the commit `start` had."""
+    there = f"git -C {quote(str(worktree_path(Path(project.root), tag_of(branch))))}"
+    command = f"{there} checkout {start[:12]} -- {quote(path)} && {there} commit -m Restore"
     return HistoryFault(f"{path} is not in the commit {commit[:12]} of {branch}", command)
 
 
 def refuse_incomplete(
     git: Plumbing, project: Project, branch: str, tip: str, start: str
 ) -> list[str]:
-    """Raise HistoryFault if there is no plain train.py or prepare.py at the tip, or something of .autoresearch.
+    """Raise HistoryFault if train.py or prepare.py is missing at the tip or is no plain file.
 
-    Return a sentence where there is no program.md any more: a run can go on without a brief.
+    It may have nothing below .autoresearch either. Return a warning if there is no program.md any
+    more: a run can go on without a brief.
     """
     refuse_tracked(git, tip)
-    listing = git(
-        "ls-tree", "-z", tip, "--", *filter(None, (project.train, project.prepare, project.program))
-    )
-    entries = [line.partition("\t") for line in listing.split("\0") if line]
-    mode_of = {path: head.split(" ")[0] for head, _, path in entries}
-    for path in filter(None, (project.train, project.prepare)):
-        if path not in mode_of:
+    needed = [path for path in (project.train, project.prepare) if path]
+    modes = _modes(git, tip, [*needed, *([project.program] if project.program else [])])
+    for path in needed:
+        if path not in modes:
             raise lost_file(project, branch, tip, start, path)
-    for path, mode in mode_of.items():
+    for path, mode in modes.items():
         if not mode.startswith("100"):
             message = f"{path} is no plain file at the tip of {branch}"
             raise HistoryFault(message, f"git show {branch}:{quote(path)}")
-    if not project.program or project.program in mode_of:
+    if not project.program or project.program in modes:
         return []
     command = lost_file(project, branch, tip, start, project.program).next_command
-    return [
-        f"{branch} has no {project.program} any more, so there is no brief; {command} brings it back"
-    ]
+    message = f"{branch} has no {project.program} any more, so there is no brief"
+    return [f"{message}; {command} brings it back"]
+
+
+def _modes(git: Plumbing, commit: str, paths: list[str]) -> dict[str, str]:
+    """Return the mode that git has for each of the paths in a commit."""
+    modes = {}
+    for line in git("ls-tree", "-z", commit, "--", *paths).split("\0"):
+        head, _, path = line.partition("\t")
+        if path:
+            modes[path] = head.split(" ")[0]
+    return modes

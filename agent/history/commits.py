@@ -1,4 +1,4 @@
-"""Commits as `git log` lists them: many of them read by one command."""
+"""Commits as `git log` lists them, many read by one command."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Attempts in flight: the refs that mark what has no verdict yet, by the name of the branch that they belong to."""
+"""Attempts in flight: the refs that mark what has no verdict yet, by the name of their branch."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,25 +7,29 @@ from agent.errors import HistoryFault
 from agent.git.home import is_tag
 from agent.git.plumbing import Plumbing
 from agent.history.commits import Commit, read_commits
+from agent.history.entries import Measured, Unknown, read_entry
+from agent.history.messages import attempt_message, measured_message
 from agent.history.runs import FLIGHTS, HEADS
-from agent.history.trailers import attempt_message, measured_message, read_attempt, read_measured
 from agent.records.results import Attempt, Result
 
 
 @dataclass(frozen=True)
 class Flight:
-    """An attempt in flight. reference: the ref that marks it; head: where that stands, the attempt or the newest note on it."""
+    """An attempt in flight."""
 
     reference: str
+    """The ref that marks it."""
     head: str
+    """The commit of that ref: the attempt, or the newest note on it."""
     attempt: Attempt
     measured: Result | None = None
+    """The result of its runs so far."""
 
 
 def readable_flights(git: Plumbing, tag: str) -> list[Flight]:
-    """Return what is in flight of a run without a branch; nothing where its refs are no attempts: they are none of ours."""
+    """Return what is in flight of a run without a branch; nothing if its refs are not ours."""
     try:
-        return read_flights(git, tag)
+        return read_flights(git, tag)[0]
     except HistoryFault:
         return []
 
@@ -35,43 +39,73 @@ def flight_reference(tag: str, number: int) -> str:
     return f"{FLIGHTS}{tag}/{number}"
 
 
-def read_flights(git: Plumbing, tag: str) -> list[Flight]:
-    """Return what is in flight of the run `tag`, those with a verdict included. Raise HistoryFault for a ref of another kind."""
-    form = "--format=%(objectname) %(objecttype) %(refname)"
-    listing = [
-        line.split(" ", 2) for line in git("for-each-ref", form, f"{FLIGHTS}{tag}/").splitlines()
-    ]
-    for _, kind, reference in listing:
-        if kind != "commit":
-            raise _no_attempt(reference)
-    heads = read_commits(git, (name for name, _, _ in listing))
-    notes = {head.id: read_measured(head.id, head.message) for head in heads.values()}
-    attempt_of = {head.id: _attempt_below(head, notes[head.id]) for head in heads.values()}
+def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
+    """Return what is in flight of the run `tag`, and what a newer version has in flight there.
+
+    Attempts with a verdict are included. Raise HistoryFault for a ref of another kind.
+    """
+    heads = _heads(git, tag)
+    commits = read_commits(git, heads.values())
+    notes = {name: read_entry(commit) for name, commit in commits.items()}
+    attempt_of = {name: _attempt_below(commits[name], notes[name]) for name in commits}
     attempts = read_commits(git, set(attempt_of.values()))
     flights = []
-    for name, _, reference in listing:
-        commit = attempts[attempt_of[name]]
-        try:
-            attempt = read_attempt(commit.id, commit.parents, commit.message)
-        except HistoryFault:
-            raise _no_attempt(reference) from None
-        flights.append(Flight(reference, name, attempt, notes[name]))
-    return flights
+    unknown = []
+    for reference, head in heads.items():
+        note = notes[head]
+        entry = _read_attempt(attempts[attempt_of[head]], reference)
+        if isinstance(note, Unknown):
+            unknown.append(note)
+        elif isinstance(entry, Unknown):
+            unknown.append(entry)
+        else:
+            measured = note.result if isinstance(note, Measured) else None
+            flights.append(Flight(reference, head, entry, measured))
+    return flights, unknown
+
+
+def _heads(git: Plumbing, tag: str) -> dict[str, str]:
+    """Return the commit of each ref that marks an attempt of the run."""
+    form = "--format=%(objectname) %(objecttype) %(refname)"
+    heads = {}
+    for line in git("for-each-ref", form, f"{FLIGHTS}{tag}/").splitlines():
+        name, kind, reference = line.split(" ", 2)
+        if kind != "commit":
+            raise _no_attempt(reference)
+        heads[reference] = name
+    return heads
+
+
+def _attempt_below(head: Commit, entry: object) -> str:
+    """Return the attempt that the commit of a ref is, or is a note on."""
+    if isinstance(entry, Measured) and head.parents:
+        return head.parents[0]
+    return head.id
+
+
+def _read_attempt(commit: Commit, reference: str) -> Attempt | Unknown:
+    try:
+        entry = read_entry(commit)
+    except HistoryFault:
+        entry = None
+    if not isinstance(entry, Attempt | Unknown):
+        raise _no_attempt(reference)
+    return entry
 
 
 def abandoned_tags(git: Plumbing) -> list[str]:
-    """Return the runs that have attempts in flight and no branch, neither here nor on a remote: renamed or deleted ones."""
+    """Return the runs with attempts in flight and no branch, here or on a remote.
+
+    Their branches were renamed or deleted.
+    """
     names = git("for-each-ref", "--format=%(refname)", FLIGHTS, HEADS, "refs/remotes").splitlines()
-    flying = {
-        name.removeprefix(FLIGHTS).split("/")[0] for name in names if name.startswith(FLIGHTS)
-    }
+    flying = {_tag_in(name) for name in names if name.startswith(FLIGHTS)}
     alive = {name.rpartition("/autoresearch/")[2] for name in names if not name.startswith(FLIGHTS)}
     return sorted(tag for tag in flying - alive if is_tag(tag))
 
 
-def _attempt_below(head: Commit, note: Result | None) -> str:
-    """Return the attempt that the commit of a ref is, or is a note on."""
-    return head.parents[0] if note and head.parents else head.id
+def _tag_in(reference: str) -> str:
+    return reference.removeprefix(FLIGHTS).split("/")[0]
 
 
 def _no_attempt(reference: str) -> HistoryFault:
@@ -79,28 +113,30 @@ def _no_attempt(reference: str) -> HistoryFault:
 
 
 class Flights:
-    """The attempts in flight of one run, by the commit of the attempt. Every change of a ref is made here or in `landing`."""
+    """The attempts in flight of one run. Every change of a ref is made here or by `landing`."""
 
-    def __init__(self, git: Plumbing, tag: str, landed: Collection[str], clean: bool) -> None:
-        """Read them. landed: the attempts that have a verdict; clean: delete the refs that a death left of those."""
-        self._git, self._tag = git, tag
+    def __init__(self, git: Plumbing, tag: str, judged: Collection[str], clean: bool) -> None:
+        """Read them.
+
+        judged: the attempts that have a verdict; clean: delete the refs that a death left of those.
+        """
+        self._git = git
+        self._tag = tag
+        # By the commit of the attempt.
         self._flights: dict[str, Flight] = {}
-        for flight in read_flights(git, tag):
-            if flight.attempt.commit not in landed:
+        flights, self.unknown = read_flights(git, tag)
+        for flight in flights:
+            if flight.attempt.commit not in judged:
                 self._flights[flight.attempt.commit] = flight
             elif clean:
                 git("update-ref", "-d", flight.reference, flight.head)
 
     def __iter__(self) -> Iterator[Flight]:
         """Go through them by number."""
-        return iter(
-            sorted(
-                self._flights.values(), key=lambda flight: (flight.attempt.number, flight.reference)
-            )
-        )
+        return iter(sorted(self._flights.values(), key=_by_number))
 
     def measured(self, attempt: Attempt) -> Result | None:
-        """Return what the runs of an attempt have given so far."""
+        """Return the result of an attempt's runs so far."""
         flight = self._flights.get(attempt.commit)
         return flight.measured if flight else None
 
@@ -111,28 +147,26 @@ class Flights:
         self._flights[attempt.commit] = Flight(reference, attempt.commit, attempt)
 
     def note(self, attempt: Attempt, result: Result) -> None:
-        """Write down what the runs of an attempt have given so far, in a commit that its ref then stands at."""
+        """Record the result of an attempt's runs so far, in a commit that its ref moves to."""
         flight = self._flights[attempt.commit]
         head = self._commit_note(attempt, result)
         self._git("update-ref", flight.reference, head, flight.head)
         self._flights[attempt.commit] = replace(flight, head=head, measured=result)
 
     def landing(self, attempt: Attempt) -> list[str]:
-        """Return the steps of a transaction that ends the flight; none for an attempt that never was in flight."""
+        """Return the steps of a transaction that ends a flight; none for what never flew."""
         flight = self._flights.get(attempt.commit)
         return [f"delete {flight.reference} {flight.head}"] if flight else []
 
     def forget(self, attempt: Attempt) -> None:
-        """The flight has ended: that transaction was made."""
+        """Forget a flight that ended: that transaction was made."""
         self._flights.pop(attempt.commit, None)
 
     def renumber(self, flight: Flight, number: int) -> None:
-        """Commit an attempt anew under a number that is free, with what was measured of it, in place of the old one."""
+        """Commit an attempt anew under a free number, with its results, in place of the old one."""
         old = flight.attempt
-        message = attempt_message(number, old.proposal).encode()
-        commit = self._git(
-            "commit-tree", f"{old.commit}^{{tree}}", "-p", old.parent, "-F", "-", stdin=message
-        ).strip()
+        message = attempt_message(number, old.proposal)
+        commit = self._commit(f"{old.commit}^{{tree}}", old.parent, message)
         attempt = old.model_copy(update={"number": number, "commit": commit})
         head = self._commit_note(attempt, flight.measured) if flight.measured else commit
         reference = flight_reference(self._tag, number)
@@ -142,33 +176,31 @@ class Flights:
         self._flights[commit] = Flight(reference, head, attempt, flight.measured)
 
     def take_over(self, flights: Iterable[Flight]) -> None:
-        """Make attempts of a run whose branch was renamed this run's, all of them in one transaction."""
+        """Make attempts of a run whose branch was renamed this run's, in one transaction."""
         taken = {flight.reference for flight in self._flights.values()}
         steps: list[str] = []
         for flight in flights:
             reference = flight_reference(self._tag, flight.attempt.number)
             if reference in taken:
                 reference = f"{reference}-{flight.attempt.commit[:12]}"
-            steps += [
-                f"create {reference} {flight.head}",
-                f"delete {flight.reference} {flight.head}",
-            ]
+            steps.append(f"create {reference} {flight.head}")
+            steps.append(f"delete {flight.reference} {flight.head}")
             taken.add(reference)
             self._flights[flight.attempt.commit] = replace(flight, reference=reference)
         if steps:
             self._git("update-ref", "--stdin", stdin=transaction(steps))
 
     def _commit_note(self, attempt: Attempt, result: Result) -> str:
-        message = measured_message(attempt.number, result).encode()
-        return self._git(
-            "commit-tree",
-            f"{attempt.commit}^{{tree}}",
-            "-p",
-            attempt.commit,
-            "-F",
-            "-",
-            stdin=message,
-        ).strip()
+        message = measured_message(attempt, result)
+        return self._commit(f"{attempt.commit}^{{tree}}", attempt.commit, message)
+
+    def _commit(self, tree: str, parent: str, message: str) -> str:
+        text = message.encode()
+        return self._git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text).strip()
+
+
+def _by_number(flight: Flight) -> tuple[int, str]:
+    return flight.attempt.number, flight.reference
 
 
 def transaction(steps: Iterable[str]) -> bytes:

@@ -1,4 +1,7 @@
-"""Numbers, times and counts as a record may hold them: whatever a branch of somebody else's says, arithmetic on it is safe."""
+"""Numbers, times, counts and text as a record may hold them.
+
+A branch may come from somebody else: arithmetic on whatever it says must be safe.
+"""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,9 +9,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, ValidationError
 
 MAX_WHOLE = 2**63 - 1
-# No collection in an honest record comes near: a train.py with as many constants, a trial of as many runs.
+# No collection in an honest record comes near: a train.py with as many constants, a trial of
+# as many runs.
 MAX_ITEMS = 100_000
-# What is measured, and what is computed of it: squares and sums of the first stay finite, and so does the second.
+# What is measured, and what is computed of it: squares and sums of the first stay finite, and so
+# does the second.
 MAX_REAL = 1e90
 MAX_DERIVED = 1e100
 # Seconds, hours or dollars: as seconds thirty years, which can be taken off any date.
@@ -25,7 +30,7 @@ Quantity = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
 
 
 def is_stamp(text: str) -> bool:
-    """Return whether `text` is an ISO 8601 time with its offset from UTC, in a year that a calendar can count with."""
+    """Return whether `text` is an ISO 8601 time with its offset, in a year a calendar can use."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -40,11 +45,14 @@ def _stamp(text: str) -> str:
 
 
 Stamp = Annotated[str, AfterValidator(_stamp)]
-"""An ISO 8601 time with its offset; empty where nobody knows."""
+"""An ISO 8601 time with its offset; empty if unknown."""
 
 
 def small_enough(value: object) -> object:
-    """Return a constant as it is; a whole number that no float can hold as text, `0x1f0… (2001 bits)`: nobody reckons with it."""
+    """Return a constant as it is; a whole number that no float can hold, as text.
+
+    Such a number becomes `0x1f0… (2001 bits)`: nobody computes with it.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     try:
@@ -55,13 +63,13 @@ def small_enough(value: object) -> object:
 
 
 def reason_of(error: ValueError) -> str:
-    """Return in one line why a record was refused: the first field that is wrong, and how many more there are."""
+    """Return in one line why a record was refused: the first wrong field, and how many follow."""
     if not isinstance(error, ValidationError):
         return str(error)
     first, *others = error.errors(include_url=False, include_context=False)
     where = ".".join(map(str, first["loc"]))
-    more = f" (and {len(others)} more)" if others else ""
-    return f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}"
+    message = f"{where}: {first['msg']}" if where else first["msg"]
+    return f"{message} (and {len(others)} more)" if others else message
 
 
 def _without_lone_surrogates(text: object) -> object:

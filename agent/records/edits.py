@@ -1,4 +1,4 @@
-"""Typed edits to train.py, and the refusal of one."""
+"""Typed edits to the files of a project, and the refusal of one."""
 
 from typing import Annotated, Literal
 
@@ -7,57 +7,63 @@ from pydantic import Field
 from agent.records.bounded import Text
 from sandbox.ground.record import Record
 
-# ---------------------------------------------------------------- edits
+
+class _FileEdit(Record):
+    """An edit to one file."""
+
+    file: Text | None = Field(default=None, exclude_if=lambda file: file is None)
+    """The file's path in the project; None for train.py."""
 
 
-class SetConstant(Record):
-    """Give the module-level constant `name` the value written as the Python expression `value` (`0.8`, `2**19`, `"SSSL"`)."""
+class SetConstant(_FileEdit):
+    """Set the module-level constant `name` to the Python expression `value` (`0.8`, `"SSSL"`)."""
 
     kind: Literal["set_constant"] = "set_constant"
     name: Text
     value: Text
 
 
-class ReplaceDefinition(Record):
-    """Replace the function or class with the qualified name `name` (`GPT.forward`) by `code`, decorators included."""
+class ReplaceDefinition(_FileEdit):
+    """Replace the function or class `name` (`GPT.forward`) by `code`, decorators included."""
 
     kind: Literal["replace_definition"] = "replace_definition"
     name: Text
     code: Text
 
 
-class InsertDefinition(Record):
-    """Insert the function or class in `code` behind the definition `after`, in its scope; behind the last one without it."""
+class InsertDefinition(_FileEdit):
+    """Insert the function or class in `code` after the definition `after`, or after the last."""
 
     kind: Literal["insert_definition"] = "insert_definition"
     code: Text
     after: Text | None = None
 
 
-class DeleteDefinition(Record):
+class DeleteDefinition(_FileEdit):
     """Delete the function or class with the qualified name `name`."""
 
     kind: Literal["delete_definition"] = "delete_definition"
     name: Text
 
 
-class ReplaceStatements(Record):
-    """Replace the one run of whole statements that reads `old` (indentation aside) by `new`; `within` narrows to a definition."""
+class ReplaceStatements(_FileEdit):
+    """Replace the statements that read `old` (indentation aside) by `new`, within `within`."""
 
     kind: Literal["replace_statements"] = "replace_statements"
     old: Text
     new: Text
     within: Text | None = None
+    """The definition that holds them; None if they are unique in the file."""
 
 
-class AddImport(Record):
+class AddImport(_FileEdit):
     """Add the import statement `code` behind the imports that the file has."""
 
     kind: Literal["add_import"] = "add_import"
     code: Text
 
 
-class RewriteFile(Record):
+class RewriteFile(_FileEdit):
     """The whole new file; differenced into the other kinds wherever they can express it."""
 
     kind: Literal["rewrite_file"] = "rewrite_file"
@@ -91,11 +97,14 @@ RefusalReason = Literal[
 
 
 class Refused(Record):
-    """An edit list that was not applied: why, where (a name, a line, a file), and what would have been valid."""
+    """An edit list that was not applied."""
 
     reason: RefusalReason
     where: Text
+    """A name, a line or a file."""
     hint: Text = ""
+    """What would have been valid."""
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.where}" + (f" ({self.hint})" if self.hint else "")
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.reason}: {self.where}{hint}"

@@ -8,7 +8,7 @@ from agent.records.results import Attempt, Role, Trial
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run began or went on. `trials` are in the ledger already; `planned` more may be measured (None: no bound)."""
+    """A run began or went on."""
 
     tag: str
     branch: str
@@ -18,7 +18,9 @@ class RunStarted:
     tier: str
     workers: int
     trials: tuple[Trial, ...]
+    """Those in the ledger already."""
     planned: int | None
+    """How many more may be measured; None without a bound."""
     start_commit: str = ""
 
 
@@ -38,7 +40,10 @@ class Proposed:
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """An attempt began to train in `slot`, under `seed`, for the `run`-th time; or its incumbent did, for comparison."""
+    """An attempt began to train in `slot`, under `seed`, for the `run`-th time.
+
+    By `role`: or its incumbent did, for comparison.
+    """
 
     attempt: Attempt
     slot: int

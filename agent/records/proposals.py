@@ -1,4 +1,4 @@
-"""Proposals: the edits of a trial, the hypothesis behind them, and who proposed them at what price."""
+"""Proposals: edits, the hypothesis behind them, and who proposed them at what price."""
 
 from typing import Annotated, Literal
 
@@ -14,9 +14,8 @@ from agent.records.bounded import (
     small_enough,
 )
 from agent.records.edits import Edit
+from agent.records.inputs import InputId
 from sandbox.ground.record import Record
-
-# ---------------------------------------------------------------- proposals
 
 Value = Annotated[bool | int | float | str, BeforeValidator(small_enough)]
 Configuration = Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)]
@@ -28,54 +27,58 @@ EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
 
 
 class Asked(Record):
-    """What a proposal was asked to be, where a run had kept nothing for `after` trials. trials: those that were named to it."""
+    """What a proposal was asked to be, after a plateau."""
 
     kind: Exploration
     trials: Annotated[tuple[Whole, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Numbers of the trials that the request named."""
     after: Natural
+    """How many trials the run had made without a keep."""
 
     def __str__(self) -> str:
-        named = f" {' and '.join(f'#{number}' for number in self.trials)}" if self.trials else ""
+        numbers = " and ".join(f"#{number}" for number in self.trials)
+        named = f" {numbers}" if numbers else ""
         return f"{self.kind}{named} ({self.after} trials without a keep)"
 
 
 class Provenance(Record):
-    """Who proposed, with what, and at what price. cost in US dollars, None where the price is not known.
-
-    input_tokens: cached_tokens included. calls: questions put to a model. refused: drafts among its answers that were sent
-    back to it before this one.
-    """
+    """Who proposed, with what, and at what price."""
 
     method: Text
     origin: Literal["baseline", "search", "llm", "scripted", "replay", "human", "adopted"]
     model: Text | None = None
     input_tokens: Natural = 0
+    """Cached tokens included."""
     cached_tokens: Natural = 0
     output_tokens: Natural = 0
     cost: Quantity | None = None
+    """US dollars; None if the price is unknown."""
     seconds: Quantity = 0.0
     calls: Natural = 0
+    """Requests sent to a model."""
     refused: Natural = 0
+    """Drafts in its replies that were sent back to it before this one."""
     replays: Whole | None = None
-    """The number of the trial whose edits this proposal repeats on a newer tip."""
+    """Number of the trial whose edits this proposal repeats on a newer tip."""
     repairs: Whole | None = None
-    """The number of the failed trial that this proposal mends."""
+    """Number of the failed trial that this proposal mends."""
     asked: Asked | None = None
-    """What kind of change was asked for, where it was not just the next one."""
+    """The kind of change asked for; None for just the next one."""
     exchanges: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
-    """Names of the questions put to a model, in the transcript of the machine that asked."""
+    """Names of the requests to a model, in the transcript of the machine that sent them."""
+    inputs: Annotated[tuple[InputId, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Ids of the inputs that the proposer knew."""
 
 
 class Proposal(Record):
-    """Typed edits to train.py with the hypothesis behind them; `hypothesis` is one line, `rationale` may be more.
-
-    expected: the change of val_bpb that the proposer predicts, where it did; negative is better.
-    """
+    """Typed edits with the hypothesis behind them."""
 
     hypothesis: Text = Field(min_length=1)
+    """One line."""
     rationale: Text = ""
     expected: Derived | None = None
+    """The change of val_bpb that the proposer predicts; negative is better."""
     edits: Annotated[tuple[Edit, ...], Field(max_length=MAX_ITEMS)] = ()
     by: Provenance
     then: Annotated[tuple[Configuration, ...], Field(max_length=MAX_ITEMS)] = ()
-    """What else was in the same reply, to be proposed next without asking again (a batch)."""
+    """The rest of the same reply, proposed next without asking again (a batch)."""

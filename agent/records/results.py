@@ -1,6 +1,6 @@
-"""Results and trials: scores, pairs, statuses, what a training came to, and what became of it."""
+"""Results and trials: scores, pairs, statuses, the outcome of a training, and its verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -20,39 +20,44 @@ from agent.records.proposals import Configuration, Proposal, Value
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
 
-# ---------------------------------------------------------------- results
-
-
 Role = Literal["candidate", "incumbent", "baseline"]
+ScoreKind = Literal["sealed", "evaluated", "self-reported"]
+"""Who computed a score: the harness, the project's own evaluator, or the training itself."""
 
 
 class Score(Record):
-    """One val_bpb (bits per byte, lower is better) with the harness's seed it was measured under.
-
-    role: of the attempt itself; of the incumbent, run again for comparison; or of the baseline, run for the time that it takes.
-    machine: which one. speed: steps a second of training, on the harness's clock; for a budget in seconds with the steps that
-    train.py says it made. clock (MHz) and celsius: of what computed, near the end of training, where the machine says. seconds:
-    of training, on the harness's clock. startup: seconds of them until the tokens were first opened (0 if never), where that was
-    watched. cores: how many it ran on, where it was not all. cut: training was ended at its deadline, and what it had saved by
-    then was scored.
-    """
+    """One val_bpb (bits per byte, lower is better)."""
 
     value: Real
     seed: Whole
-    kind: Literal["sealed", "self-reported"]
+    """The harness's seed."""
+    kind: ScoreKind
     role: Role = "candidate"
+    """Of the attempt; of the incumbent, run again for comparison; or of the baseline, run for the
+    time that it takes."""
     machine: str = ""
+    """Name of the machine."""
+    device: str = ""
+    """Model of the device that computed, such as a GPU's; empty if unknown."""
     speed: Annotated[Real, Field(gt=0)] | None = None
+    """Steps a second of training, on the harness's clock; for a budget in seconds, with the steps
+    that train.py says it made."""
     clock: Real | None = None
+    """MHz of what computed, near the end of training; None if the machine does not say."""
     celsius: Real | None = None
+    """Its temperature, likewise."""
     seconds: Quantity | None = None
+    """Training time on the harness's clock."""
     startup: Quantity | None = None
+    """Seconds of it until the tokens were first opened (0 if never); None if nobody watched."""
     cores: Annotated[Whole, Field(ge=1)] | None = None
+    """How many cores it ran on; None for all."""
     cut: bool = False
+    """Training was ended at its deadline, and what it had saved by then was scored."""
 
 
 class Pair(Record):
-    """A candidate's and its incumbent's score under one seed, on one machine, at one speed: what a verdict rests on."""
+    """A candidate's and its incumbent's score under one seed, on one machine, at one speed."""
 
     seed: Whole
     candidate: Real
@@ -60,21 +65,23 @@ class Pair(Record):
 
 
 class Order(Record):
-    """One training that a trial needs next: of its attempt, of the incumbent that it is compared with, or of the baseline."""
+    """One training that a trial needs next."""
 
     commit: str
+    """The attempt's, that of the incumbent it is compared with, or the baseline's."""
     seed: Whole
     role: Role = "candidate"
     why: str = ""
     audit: Audit = "usual"
-    """How much of a sealed score is audited: the full audit takes longer and finds smaller leaks."""
+    """How much of a sealed score is audited: the full audit is slower and finds smaller leaks."""
 
 
 class Change(Record):
-    """One constant before and after, as resolved by the harness; None where it did not exist."""
+    """One constant before and after, as resolved by the harness."""
 
     name: Text
     before: Value | None
+    """None if it did not exist."""
     after: Value | None
 
 
@@ -83,57 +90,75 @@ Status = Literal[
     "keep",
     "simplify",
     "discard",
+    "guarded",
     "suspect",
+    "held",
     "crash",
     "oom",
     "timeout",
     "invalid",
+    "over-limit",
     "pruned",
+    "skipped",
     "refused",
     "adopted",
     "reported",
 ]
 KEPT: frozenset[str] = frozenset({"baseline", "keep", "simplify"})
-"""The attempt's tree became the branch's, by a measurement here."""
+"""The attempt's files became the branch's, by a measurement here."""
 TAKEN: frozenset[str] = (KEPT - {"baseline"}) | {"adopted"}
-"""The attempt's tree became the branch's, and it was another one than before."""
+"""The attempt's files became the branch's, and they differed."""
 CLAIMED: frozenset[str] = frozenset({"adopted", "reported"})
-"""Tried elsewhere: taken over unmeasured, or only told of. Nothing ran here."""
-SCORED: frozenset[str] = KEPT | {"discard"}
-"""The score is believed. A suspect has one that is not: it waits for `autoresearch approve` or `reject`."""
-Failure = Literal["crash", "oom", "timeout", "invalid"]
+"""Tried elsewhere: adopted unmeasured, or only reported. Nothing ran here."""
+SCORED: frozenset[str] = KEPT | {"discard", "guarded"}
+"""The score is believed."""
+UNBELIEVED: frozenset[str] = frozenset({"suspect", "held", "skipped"})
+"""A score, if there is one, counts for nothing: a suspect waits for `autoresearch approve` or
+`reject`, a held trial for a human's word, and a skipped one was ended by it."""
+Failure = Literal["crash", "oom", "timeout", "invalid", "over-limit"]
 FAILED: frozenset[str] = frozenset(get_args(Failure))
+_RESULTS: Mapping[str, tuple[str | None, ...]] = {
+    **dict.fromkeys((*SCORED, "suspect"), ("scored",)),
+    **dict.fromkeys((*CLAIMED, "refused"), (None,)),
+    **{status: (status,) for status in (*FAILED, "pruned")},
+    "held": (None, "scored"),
+    "skipped": (None, "scored", "pruned"),
+}
+"""The statuses that the result of a trial may have, by the trial's own; None for no result."""
 MAX_CURVE_POINTS = 20
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):
-    """What running an attempt gave: scores, or the failure that took their place (`status` then says which), or that it was given
-    up before its end (pruned), which says no more than its curve so far.
+    """The outcome of running an attempt: scores, or the failure or pruning that took their place.
 
-    scores: in the order of measuring; the incumbent's among them where it was run again. curve: up to 20 points (fraction
-    of the budget in 0..1, training loss) as train.py printed them. seconds: training on the harness's clock, summed over
-    runs; score_seconds likewise for scoring. detail: one line on a failure, also of the incumbent when it was run again.
-    tail: the end of the failure's log, escaped. curve, parameters and facts are the first run's.
+    A pruned training says no more than its curve. curve, parameters and facts are the first run's.
     """
 
-    status: Literal["scored", "crash", "oom", "timeout", "invalid", "pruned"]
+    status: Literal["scored", "crash", "oom", "timeout", "invalid", "over-limit", "pruned"]
     scores: Annotated[tuple[Score, ...], Field(max_length=MAX_ITEMS)] = ()
+    """In the order of measuring; the incumbent's among them if it was run again."""
     curve: tuple[tuple[Fraction, Real], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
+    """Points (fraction of the budget in 0..1, training loss) as train.py printed them."""
     seconds: Quantity = 0.0
+    """Training on the harness's clock, summed over runs."""
     score_seconds: Quantity = 0.0
+    """Scoring, likewise."""
     peak_memory_mb: Real | None = None
     parameters: Whole | None = None
     facts: Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)] = {}
-    """Whatever else train.py says of itself (steps, tokens, step time): self-reported, for display only."""
+    """What else train.py prints about itself (steps, tokens): self-reported, for display only."""
     tier: Text = ""
     detail: Text = ""
+    """One line on a failure, also of the incumbent when it was run again."""
     overshot: bool = False
-    """Its training took longer than its budget allows. Known while it is judged; the branch has it in `detail`."""
+    """Training took longer than its budget allows. Known only while it is judged; the branch has
+    it in `detail`."""
     recheck: Literal["passed", "failed"] | None = None
-    """Of an implausible score: what came of measuring it again under a fresh seed and the full audit."""
+    """Outcome of measuring an implausible score again under a fresh seed and the full audit."""
     tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """The end of the failure's log, escaped."""
 
     @model_validator(mode="after")
     def _scores_iff_scored(self) -> Self:
@@ -148,8 +173,9 @@ class Result(Record):
 
     @property
     def value(self) -> float | None:
-        """The mean of the attempt's own scores, or None where there is none."""
-        return sum(score.value for score in self.own) / len(self.own) if self.own else None
+        """The mean of the attempt's own scores, or None without any."""
+        own = self.own
+        return sum(score.value for score in own) / len(own) if own else None
 
 
 class Attempt(Record):
@@ -163,16 +189,16 @@ class Attempt(Record):
 
 
 class Claim(Record):
-    """What somebody else says of a change that was tried elsewhere: self-reported, and no verdict of ours rests on it.
-
-    commit: theirs. verdict, score (val_bpb) and memory_gb: None where nobody wrote one down. at: when it was committed.
-    """
+    """What somebody else says about a change tried elsewhere: no verdict of ours rests on it."""
 
     commit: Text
+    """Theirs."""
     verdict: Literal["keep", "discard", "crash"] | None = None
     score: Real | None = None
+    """val_bpb, self-reported; None if nobody wrote one down."""
     memory_gb: Real | None = None
     at: Stamp = ""
+    """When it was committed."""
 
     @model_validator(mode="after")
     def _crash_has_no_score(self) -> Self:
@@ -181,12 +207,14 @@ class Claim(Record):
         return self
 
     def __str__(self) -> str:
+        if self.verdict is None:
+            return "nothing"
         score = f" {self.score:.6f}, self-reported" if self.score is not None else ""
-        return f"{self.verdict}{score}" if self.verdict else "nothing"
+        return f"{self.verdict}{score}"
 
 
 class Trial(Record):
-    """One entry of the ledger: an attempt with its verdict, exactly as the verdict commit's trailers say."""
+    """One entry of the ledger: an attempt with its verdict, exactly as the commit records it."""
 
     number: Natural
     status: Status
@@ -194,16 +222,16 @@ class Trial(Record):
     reason: Text
     """Why this status, in one line a human can check."""
     result: Result | None = None
-    """None where nothing ran here: of a refused proposal, and of what was tried elsewhere."""
+    """None if nothing ran here: for a refused proposal, and for what was tried elsewhere."""
     claim: Claim | None = None
-    """What is said of it where it was tried elsewhere, and only there."""
+    """What its owner says about it, if it was tried elsewhere; else None."""
     against: Whole | None = None
     """The number of the incumbent that it was compared with."""
     pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     """What the verdict rests on: the screen's pair first, then those that confirm."""
     delta: Derived | None = None
-    """Mean difference to the incumbent over the confirming pairs, or the screen's where there are none, less what is luck
-    (agent/judge/decide.py); negative is better."""
+    """Mean difference to the incumbent over the confirming pairs, or the screen's without any,
+    less what is luck (agent/judge/decide.py); negative is better."""
     interval: tuple[Derived, Derived] | None = None
     """Of delta, at 95 %."""
     estimate: Derived | None = None
@@ -215,21 +243,18 @@ class Trial(Record):
     fingerprint: str = ""
     """Hash of the attempt's normalised syntax tree; equal fingerprints are the same experiment."""
     attempt: str = ""
+    """Commit of the attempt. Filled in by the history, like `verdict` and `new_data`."""
     verdict: str = ""
-    """Commit ids; filled in by the history when read or written."""
+    """Commit of the verdict."""
     at: Stamp = ""
     """When judged, ISO 8601 UTC."""
     new_data: bool = False
-    """True for the first baseline on other validation data; filled in by the history. No earlier score compares with it."""
+    """True for the first baseline on other validation data. No earlier score compares with it."""
 
     @model_validator(mode="after")
     def _result_fits_status(self) -> Self:
         have = self.result.status if self.result else None
-        scored = SCORED | {"suspect"}
-        want = {**dict.fromkeys(CLAIMED | {"refused"}), **dict.fromkeys(scored, "scored")}.get(
-            self.status, self.status
-        )
-        if have != want:
+        if have not in _RESULTS[self.status]:
             raise ValueError(f"a {self.status} trial cannot have a {have} result")
         if (self.status in CLAIMED) != (self.claim is not None):
             raise ValueError(f"a {self.status} trial with the claim {self.claim!r}")
@@ -237,20 +262,16 @@ class Trial(Record):
 
     @property
     def value(self) -> float | None:
-        """val_bpb, comparable between the trials of a run; None where nothing was scored, and of a suspect."""
-        if self.status == "suspect":
+        """val_bpb, comparable between the trials of a run; None without a believed score."""
+        if self.status in UNBELIEVED:
             return None
-        return (
-            self.estimate
-            if self.estimate is not None
-            else self.result.value
-            if self.result
-            else None
-        )
+        if self.estimate is not None:
+            return self.estimate
+        return self.result.value if self.result else None
 
 
 def on_newest_data(trials: Sequence[Trial]) -> Sequence[Trial]:
-    """Return the trials that were measured on the data of the last one: all of them, unless the run was given other data."""
+    """Return the trials measured on the last one's data: all, unless the run changed its data."""
     for place in range(len(trials) - 1, -1, -1):
         if trials[place].new_data:
             return trials[place:]
@@ -258,12 +279,12 @@ def on_newest_data(trials: Sequence[Trial]) -> Sequence[Trial]:
 
 
 class PriorTrial(Record):
-    """A trial of another run or tool, told to the methods at a start: never an attempt of this run, and never judged.
-
-    number: its own there. outcome: its score (lower is better), or why it has none. curve: as in Result.
-    """
+    """A trial of another run or tool, told to the methods at a start: never judged here."""
 
     number: Whole
+    """Its own, over there."""
     configuration: Configuration
     outcome: Derived | Failure
+    """Its score (lower is better), or why it has none."""
     curve: Annotated[tuple[tuple[Real, Real], ...], Field(max_length=MAX_ITEMS)] = ()
+    """As in Result."""

@@ -1,7 +1,8 @@
-"""A run of before, whose validation text was Python's own library: read as ever, and resumed on other data with a new baseline.
+"""An old run on Python's own library: read as ever, resumed on other data with a new baseline.
 
-old_corpus.bundle holds a real one, made by the version before the corpus was shipped: a small model, 6 steps a trial; a baseline,
-four discards, two keeps, and attempt #7 in flight when its process was killed.
+old_corpus.bundle holds a real one, of format 1, made by the version before the corpus was shipped:
+a small model, 6 steps a trial; a baseline, four discards, two keeps, and attempt #7 in flight when
+its process was killed.
 """
 
 import json

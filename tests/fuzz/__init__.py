@@ -1,1 +1,1 @@
-"""Random accidents against the real command line, seeded, and what must hold afterwards: `make fuzz ROUNDS=200`."""
+"""Random accidents against the real command line, and what must hold after: `make fuzz`."""

@@ -1,8 +1,9 @@
-"""Random accidents against the real command line: `python -m tests.fuzz --rounds 200 --seed 0` (or `make fuzz`).
+"""Random accidents: `python -m tests.fuzz --rounds 200 --seed 0`, or `make fuzz`.
 
-Each round makes a miniature repository, types `start`, lets one to three accidents happen to it at random moments, with a
-`resume` before each, and then asks of it what must hold: see checks.py. A round depends on the seed and its own number
-alone, so that `--seed S --only N` repeats it, as far as a machine's timing repeats.
+Each round makes a miniature repository, types `start`, lets one to three accidents happen to it at
+random moments, with a `resume` before each, and then checks what must hold: see checks.py. A round
+depends on the seed and its own number alone, so that `--seed S --only N` repeats it, as far as a
+machine's timing repeats.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from tests.fuzz.night import Broken, Night, build_clock
 
 @dataclass
 class Round:
-    """What happened in one round. broken: the first thing that did not hold; empty where all did."""
+    """What happened in one round. broken: the first thing that did not hold, or empty."""
 
     number: int
     workers: int
@@ -38,7 +39,7 @@ class Round:
 
 
 def play(seed: int, number: int, base: Path, kinds: list[str], keep: bool = False) -> Round:
-    """Play one round in a folder of its own below `base`, and remove it; keep: not where it broke."""
+    """Run one round in a folder of its own below `base`, and remove it; keep: unless it broke."""
     rng = random.Random(f"{seed}:{number}")
     started = time.monotonic()
     accidents = rng.choices(kinds, k=rng.randint(1, 3))
@@ -108,8 +109,10 @@ def table(rounds: list[Round], seed: int, skipped: dict[str, str]) -> str:
     failed = Counter(name for one in rounds if one.broken for name in set(one.accidents))
     broken = [one for one in rounds if one.broken]
     lines = [
-        f"`make fuzz ROUNDS={len(rounds)} SEED={seed}`: {len(rounds)} rounds, {sum(happened.values())} accidents, "
-        f"{sum(one.trials for one in rounds)} trials, {len(broken)} rounds in which something did not hold.",
+        f"`make fuzz ROUNDS={len(rounds)} SEED={seed}`: "
+        f"{len(rounds)} rounds, {sum(happened.values())} accidents, "
+        f"{sum(one.trials for one in rounds)} trials, "
+        f"{len(broken)} rounds in which something did not hold.",
         "",
         "| accident | times | in rounds that broke |",
         "|---|---|---|",
@@ -132,7 +135,7 @@ def table(rounds: list[Round], seed: int, skipped: dict[str, str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play the rounds, print a line for each and the table; return 1 where something did not hold."""
+    """Run the rounds, print a line for each and the table; return 1 if something did not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -156,7 +159,10 @@ def main(arguments: list[str] | None = None) -> int:
             done = play(asked.seed, number, base, kinds, asked.keep)
             rounds.append(done)
             state = "BROKEN" if done.broken else "ok"
-            what = f"{', '.join(done.accidents)}; {done.workers} workers, {done.trials} trials, {done.seconds:.0f} s"
+            what = (
+                f"{', '.join(done.accidents)}; {done.workers} workers, "
+                f"{done.trials} trials, {done.seconds:.0f} s"
+            )
             print(f"round {number}: {state:6} {what}", flush=True)
             if done.broken:
                 repeat = f"python -m tests.fuzz --seed {asked.seed} --only {number}"

@@ -1,4 +1,4 @@
-"""What must hold of a night after its accidents; each check raises Broken with what was found instead."""
+"""What must hold of a night after its accidents; each check raises Broken with what does not."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ def nobody_survives(night: Night, when: str) -> None:
 
 
 def resumes(night: Night) -> None:
-    """A later resume works; and then another, while the one before left attempts for it, as it may at its bound on trials."""
+    """A later resume works, and so does another while attempts are left at a bound on trials."""
     for _ in range(MAX_RESUMES):
         words = ("resume", TAG) if night.began() else START
         run = night.type_in(*words, "--workers", str(night.workers), "--trials", "2")
@@ -46,7 +46,7 @@ def resumes(night: Night) -> None:
 
 
 def output_is_told_plainly(night: Night) -> None:
-    """No command of the round ended in a traceback; but Ctrl-C while Python still imports us, which is Python's own to tell."""
+    """No command ended in a traceback, except for Ctrl-C while Python was importing us."""
     output = (night.home / "output").read_text(errors="replace")
     if UNEXPECTED in output:
         raise Broken(f"what nobody foresaw: {output[output.index(UNEXPECTED) :][:300]}")
@@ -65,7 +65,7 @@ def output_is_told_plainly(night: Night) -> None:
 def history_is_kept(
     night: Night, before: list[dict[str, Any]], after: list[dict[str, Any]]
 ) -> None:
-    """What was recorded stays as it was recorded, each number is there once (or in flight), and each attempt too."""
+    """What was recorded stays so, and each number and attempt is there once, or in flight."""
     if after[: len(before)] != before:
         raise Broken("a verdict that was recorded has changed")
     numbers = [trial["number"] for trial in after]
@@ -81,7 +81,7 @@ def history_is_kept(
 
 
 def one_verdict_each(night: Night) -> None:
-    """Git itself, not our reader, has one verdict commit a number, and no attempt is left in flight."""
+    """Git itself has one verdict commit a number, and no attempt is left in flight."""
     subjects = git(
         night.repository, "log", "--first-parent", "--format=%s", f"autoresearch/{TAG}"
     ).splitlines()
@@ -94,7 +94,7 @@ def one_verdict_each(night: Night) -> None:
 
 
 def results_are_their_own(night: Night, trials: list[dict[str, Any]]) -> None:
-    """Every score is the one that its trial's constants and seed give; nothing that never fails is recorded as failed."""
+    """Every score is what its trial's constants and seed give, and nothing failed that cannot."""
     for trial in trials:
         status, result = trial["status"], trial["result"]
         if status not in FAIR and not (status == "crash" and night.outside_kill):
@@ -133,7 +133,7 @@ def repository_is_whole(night: Night) -> None:
 
 
 def nothing_is_left(night: Night) -> None:
-    """After a later resume: no temporary folder, index, scratch or control group of any harness of the round."""
+    """After a later resume nothing temporary of any harness of the round is left."""
     places = (night.repository, night.repository / ".autoresearch")
     temporary = [path.name for path in (night.home / "tmp").iterdir()]
     temporary += [str(path) for place in places for path in place.glob("autoresearch-*")]

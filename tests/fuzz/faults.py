@@ -1,4 +1,4 @@
-"""The accidents: each happens to a night at a random moment, and is over when the function returns."""
+"""The accidents: each happens to a night at a random moment, and is over at the return."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def kill_harness(night: Night) -> None:
 
 
 def kill_any(night: Night) -> None:
-    """kill -9 of any process of the run: git, the sandbox, the training, the harness; then of the harness, or a stop."""
+    """kill -9 of any process of the run; then of the harness, or a stop."""
     _begin_and_wait(night)
     for _ in range(night.rng.randint(1, 3)):
         alive = night.processes()
@@ -62,7 +62,7 @@ def fill_disk(night: Night) -> None:
 
 
 def no_room(night: Night) -> None:
-    """No file can be written from a moment on: a file-size limit of a few bytes on the harness and what it starts."""
+    """No file can be written any more: a limit of a few bytes a file on the harness."""
     _begin_and_wait(night)
     assert night.process is not None
     with contextlib.suppress(ProcessLookupError):

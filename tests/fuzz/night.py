@@ -1,4 +1,4 @@
-"""One run of a miniature repository that accidents happen to: its folder, its terminal, and the processes that belong to it."""
+"""A run of a miniature repository that accidents happen to: its folder, terminal, processes."""
 
 import contextlib
 import fcntl
@@ -35,11 +35,11 @@ END_SECONDS = 120.0
 """How long a command may take to end, on a busy machine."""
 START_SECONDS = 30.0
 CHANGES = (1, 4, 12, 25)
-"""How often files of trials have come and gone before an accident; a training does that two or three times."""
+"""How often files of trials come and go before an accident; two or three times a training."""
 DISK_BYTES = 24 << 20
 PAUSES = (0.05, 0.2, 0.6)
 ENDLESS = """def wait(seconds):
-    'A training that nobody reads any more never ends by itself, as a real one would not for minutes.'
+    'Without a reader it never ends by itself, as a real training would not for minutes.'
     end = time.monotonic() + seconds
     reader = select.poll()
     reader.register(1, 0)
@@ -59,24 +59,23 @@ class Broken(Exception):
 
 @dataclass
 class Night:
-    """The round's own folder (repository, temporary files, clock) and the harness that is at work in it.
-
-    disk: whether the repository lies on a small disk of its own (root only). clock: the library that build_clock made, where
-    the wall clock is to jump. told: what happened, in order.
-    """
+    """The round's own folder (repository, temporary files, clock) and the harness at work in it."""
 
     home: Path
     rng: random.Random
     workers: int
     disk: bool = False
+    """Whether the repository is on a small disk of its own (root only)."""
     clock: Path | None = None
+    """The library that build_clock made, if the wall clock jumps."""
     process: subprocess.Popen[bytes] | None = None
     terminal: int | None = None
     told: list[str] = field(default_factory=list)
+    """What happened, in order."""
     harnesses: list[int] = field(default_factory=list)
     recorded: list[dict[str, Any]] = field(default_factory=list)
     outside_kill: bool = False
-    """Whether a process other than the harness was killed: then a training may rightly count as crashed."""
+    """Whether another process than the harness was killed: then a training may count as crashed."""
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
@@ -134,7 +133,7 @@ class Night:
         )
 
     def begin(self, terminal: bool = False) -> None:
-        """Type `start`, or `resume` once there is a branch, and leave it running; in a terminal of its own, or without one."""
+        """Type `start`, or `resume` once there is a branch, and leave it running."""
         words = ("resume", TAG) if self.began() else START
         words = (*words, "--workers", str(self.workers), "--trials", "50")
         self.told.append(" ".join(words[:2]))
@@ -161,7 +160,7 @@ class Night:
         self.harnesses.append(self.process.pid)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long for the harness to end; return whether it did. What it writes to its terminal is read meanwhile."""
+        """Wait so long for the harness to end, reading its terminal; return whether it did."""
         assert self.process is not None
         deadline = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -170,7 +169,7 @@ class Night:
         return self.process.poll() is not None
 
     def wait_for_a_moment(self) -> None:
-        """Wait until an accident is due: at times within the start-up, mostly some trainings after that."""
+        """Wait until an accident is due: during the start-up, or mostly some trainings later."""
         if self.rng.random() < 0.2:
             self.wait(self.rng.uniform(0.0, 2.0))
             return
@@ -184,7 +183,7 @@ class Night:
         self.wait(self.rng.choice((self.rng.uniform(0.0, 0.3), self.rng.uniform(0.0, 2.5))))
 
     def _trained(self) -> list[int]:
-        """Return what changes when a training begins: when the folders of trials were last written to."""
+        """Return when the folders of trials last changed: they do as a training begins."""
         folder = self.repository / ".autoresearch" / "runs" / TAG / "trials"
         changed = []
         with contextlib.suppress(OSError):
@@ -235,7 +234,7 @@ class Night:
         return self.recorded
 
     def processes(self) -> list[int]:
-        """Return every process of this round, whoever is its parent: the round's folder is in what it was started with."""
+        """Return every process of this round: the round's folder is in what it was started with."""
         mark = str(self.home).encode()
         return [pid for pid in all_pids() if pid != os.getpid() and mark in traces(pid)]
 
@@ -294,7 +293,7 @@ def all_pids() -> list[int]:
 
 
 def traces(pid: int) -> bytes:
-    """Return the command line, the environment and the working directory of a process; nothing of a dead one."""
+    """Return a process's command line, environment and working directory; empty for a dead one."""
     found = b""
     for name in ("cmdline", "environ"):
         with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ from tests.fuzz.night import START, Broken, Night
 
 @pytest.fixture
 def night() -> Iterator[Night]:
-    """One that ended well; in a folder with a short name, because sockets are made in its TMPDIR."""
+    """A night that ended well, in a folder with a short name: sockets are made in its TMPDIR."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as base:
         Path(base).chmod(0o755)
         night = Night(Path(base) / "round", random.Random(0), workers=1)

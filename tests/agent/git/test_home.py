@@ -1,4 +1,4 @@
-"""Paths below .autoresearch: of checked names, real folders and files of their own, whatever a repository brings along."""
+"""Paths below .autoresearch: checked names, real folders and files of their own, always."""
 
 import os
 import subprocess

@@ -78,7 +78,10 @@ def test_looking_on_does_not_make_it_busy(tmp_path: Path) -> None:
     """`status` in a loop beside a start: whoever looks holds the lock for an instant."""
     path = tmp_path / "lock"
     hold(path, "x").close()
-    program = "import sys; from pathlib import Path; from agent.git.lock import holder\nwhile True: holder(Path(sys.argv[1]))"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom agent.git.lock import holder\n"
+        "while True: holder(Path(sys.argv[1]))"
+    )
     looking = subprocess.Popen([sys.executable, "-c", program, str(path)])
     try:
         for _ in range(200):

@@ -1,4 +1,4 @@
-"""Whole runs in odd repositories: each works, leaves the user's own things alone, and can be read from a clone."""
+"""Whole runs in odd repositories: each works, and leaves the user's own things alone."""
 
 import os
 import subprocess
@@ -53,8 +53,9 @@ def hooks(folder: Path) -> Path:
     make_repository(folder)
     folder_of_hooks = folder / ".git" / "hooks"
     folder_of_hooks.mkdir(exist_ok=True)
-    names = "pre-commit commit-msg post-commit post-checkout reference-transaction post-index-change pre-merge-commit post-merge"
-    for name in [*names.split(), "fsmonitor"]:
+    names = "pre-commit commit-msg post-commit post-checkout reference-transaction "
+    names += "post-index-change pre-merge-commit post-merge fsmonitor"
+    for name in names.split():
         hook = folder_of_hooks / name
         hook.write_text(f"#!/bin/sh\necho {name} >>'{folder}/trace'\nexit 1\n")
         hook.chmod(0o755)
@@ -195,7 +196,7 @@ def line_ends(folder: Path) -> Path:
 
 
 def attributes(folder: Path) -> Path:
-    """Line ends, filters and export-ignore by .gitattributes; the filter is one of the kind that git-lfs installs."""
+    """Line ends, filters (as git-lfs installs them) and export-ignore by .gitattributes."""
     make_repository(folder)
     (folder / "data.bin").write_text("payload\n")
     (folder / ".gitattributes").write_text(
@@ -244,7 +245,7 @@ KINDS = [
 
 
 def snapshot(folder: Path) -> dict[str, object]:
-    """What is the user's: the index's bytes, every reference but ours, config, hooks, stash, and each file of the checkout."""
+    """Return what is the user's: index, references but ours, config, hooks, stash, files."""
 
     def ask(*arguments: str) -> str:
         run = subprocess.run(
@@ -378,7 +379,7 @@ def goes_on_from_a_clone(folder: Path, clone: Path, trials: object) -> None:
 def test_what_a_hook_leaves_in_the_environment_leads_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
-    """`autoresearch start` typed from a git hook or an alias: the repository around the folder is meant."""
+    """`autoresearch start` typed from a git hook or an alias means the repository around it."""
     folder, other = make_repository(tmp_path / "r"), make_repository(tmp_path / "other")
     before, others = snapshot(folder), snapshot(other)
     with monkeypatch.context() as environment:

@@ -1,4 +1,4 @@
-"""A repository that came from somebody: what it tracks, where its links lead, and which programs its own config names."""
+"""A received repository: what it tracks, where its links lead, which programs it names."""
 
 import os
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from tests.e2e.researcher import git
 
 
 def tracks(folder: Path, name: str) -> None:
-    """Commit `name` as a link to a file of the user's, by git's own means: no such file lies in the checkout."""
+    """Commit `name` as a link to a file of the user's, without such a file in the checkout."""
     blob = Plumbing(folder)(
         "hash-object", "-w", "--stdin", stdin=str(folder.parent / "bashrc").encode()
     ).strip()

@@ -1,7 +1,7 @@
-"""A run's branch in the hands of everybody at once: any order of commits, deaths, forks, renames, resets, merges and clones.
+"""Any order of commits, deaths, forks, renames, resets, merges and clones of a run's branch.
 
-Whatever was done, what a run has afterwards holds: each number has one verdict, each attempt is judged once, no result belongs to
-another trial, and every command that reads the branch answers.
+Whatever was done, afterwards each number has one verdict, each attempt is judged once, no result
+belongs to another trial, and every command that reads the branch answers.
 """
 
 import shutil
@@ -38,7 +38,8 @@ class Died(BaseException):
 @contextmanager
 def dying(call: int | None) -> Iterator[None]:
     """The process dies right after its n-th git command from here; never where `call` is None."""
-    real, calls = Plumbing.bytes, [0]
+    real = Plumbing.bytes
+    calls = [0]
 
     def bytes_(self: Plumbing, *arguments: str, **options: object) -> bytes:
         out = real(self, *arguments, **options)  # type: ignore[arg-type]
@@ -113,7 +114,7 @@ class Branches(RuleBasedStateMachine):
         left=st.booleans(),
     )
     def work(self, which: int, trials: int, death: int | None, left: bool) -> None:
-        """A session: what is in flight, then new trials; killed between two git commands, or stopped in the middle of one."""
+        """Work on a run; be killed between two git commands, or stopped in the middle of one."""
         if not self.branches():
             return
         try:
@@ -228,7 +229,7 @@ class Branches(RuleBasedStateMachine):
 
     @rule(which=SMALL)
     def second_verdict(self, which: int) -> None:
-        """As an older version left it: the attempt in flight judged under a number that has a verdict."""
+        """Judge the attempt in flight under a number with a verdict, as an older version did."""
         if not self.branches():
             return
         name = self.pick(which)
@@ -244,7 +245,7 @@ class Branches(RuleBasedStateMachine):
 
     @rule()
     def swap_clones(self) -> None:
-        """Go on in the other clone, which takes what this one has and fast-forwards where it can."""
+        """Go on in the other clone, which takes what this one has and fast-forwards."""
         other = self.top / ("two" if self.here.name == "one" else "one")
         if not other.exists():
             git(self.top, "clone", "-q", str(self.here), str(other))

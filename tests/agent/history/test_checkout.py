@@ -1,4 +1,4 @@
-"""The copy that a trial gets, and the worktree: files as a checkout has them, and nothing of the user's in danger."""
+"""A trial's copy, and the worktree: files as a checkout has them, and the user's left alone."""
 
 import shutil
 from pathlib import Path
@@ -245,7 +245,7 @@ def test_a_copy_of_a_repository_leaves_the_original_alone(tmp_path: Path) -> Non
 
 
 def test_a_branch_that_is_checked_out_elsewhere(tmp_path: Path) -> None:
-    """As `git clone -b autoresearch/t` leaves it: a run would move the branch under the user's files."""
+    """As `git clone -b autoresearch/t` leaves it: a run would move it under the user's files."""
     with study(tmp_path / "r") as history:
         keeps(history, 0.3)
     git(tmp_path, "clone", "-q", "-b", "autoresearch/t", "r", "clone")

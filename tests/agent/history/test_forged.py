@@ -1,159 +1,123 @@
-"""Branches whose records somebody forged: every command that reads one answers, with a readable fault or with the page."""
+"""Forged branches: every command that reads one answers, with a readable fault or with the page."""
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from agent.cli import app
-from agent.dashboard.render import compare_page, run_page, runs_page, trial_part
-from agent.dashboard.watch import Watch
 from agent.errors import Fault
-from agent.history.history import History
-from agent.judge.comparison import Comparison, Measurement
-from agent.propose.replay import Replay
-from agent.records.results import Attempt, Pair, Result, Score
-from agent.run.ledger import Ledger
-from agent.space import read_space
-from tests.agent.study import ListProposer, loop_of, project_of, proposal, study
+from tests.agent.history.forging import (
+    COMMANDS,
+    QUICK,
+    QUIET,
+    RUN_FIELDS,
+    VALUES,
+    Change,
+    check_readers,
+    check_resume,
+    forge,
+    forge_any,
+    fuzz,
+    make_night,
+)
 from tests.e2e.researcher import git
 
-HUGE = [
-    10**400,
-    -(10**400),
-    2**63,
-    -(2**63),
-    2**63 - 1,
-    1e308,
-    -1e308,
-    1e89,
-    5e-324,
-    -1,
-    0,
-    1,
-    0.5,
-    2**2000,
-]
-WORDS = [
-    "",
-    "x" * 100_000,
-    "\u202e\x1b[2J",
-    "a\nTrial: 3",
-    "../../x",
-    "--output=x",
-    "[bold]",
-    "<script>",
-    "{{7*7}}",
-    "0" * 40,
-]
-TIMES = [
-    "yesterday",
-    "2026-11-24",
-    "0001-01-01T00:00:00+23:59",
-    "9999-12-31T23:59:59-23:59",
-    "2026-11-24T15:04:05+00:00",
-]
-VALUES = [
-    *HUGE,
-    *WORDS,
-    *TIMES,
-    True,
-    None,
-    [],
-    {},
-    [[]],
-    {"a": 10**400},
-    [10**400],
-    [1e308] * 30,
-    {"LR": "x"},
-    {"LR": [1]},
-]
-RUN_FIELDS = [
-    "tag",
-    "method",
-    "model",
-    "budget",
-    "seed",
-    "workers",
-    "trials",
-    "hours",
-    "max_cost",
-    "baseline_repeats",
-    "data_fingerprint",
-    "start_commit",
-    "score",
-    "caps",
+TRIAL_FIELDS = [
+    "record",
+    "number",
+    "status",
+    "reason",
+    "claim",
+    "against",
+    "pairs",
+    "delta",
+    "interval",
+    "estimate",
+    "charge",
+    "changes",
+    "configuration",
+    "fingerprint",
+    "at",
+    "attempt",
     "verdict",
-    "false_keeps",
-    "warm",
-    "prune",
+    "new_data",
+    "result",
+    "proposal",
 ]
-COMMANDS = [
-    ("log",),
-    ("log", "--patch"),
-    ("log", "--json"),
-    ("status",),
-    ("status", "--json"),
-    ("show", "1"),
-    ("show", "1", "--json"),
-    ("show", "3"),
-    ("diff", "1"),
-    ("diff", "0", "2"),
-    ("export",),
-    ("export", "--format", "jsonl"),
-    ("export", "--format", "csv"),
-    ("export", "--format", "optuna", "--output", "study.db"),
-    ("report", "--output", "-"),
-    ("report", "--markdown"),
-    ("plot", "progress", "--output", "p.svg"),
-    ("plot", "curves", "--output", "c.svg"),
-    ("finalize", "--to", "final"),
+RESULT_FIELDS = [
+    "status",
+    "scores",
+    "curve",
+    "seconds",
+    "score_seconds",
+    "peak_memory_mb",
+    "parameters",
+    "facts",
+    "tier",
+    "detail",
+    "overshot",
+    "recheck",
+    "tail",
 ]
-QUICK = [("log",), ("show", "1"), ("export", "--format", "jsonl")]
-
-QUIET = settings(
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-)
+PROPOSAL_FIELDS = ["hypothesis", "rationale", "expected", "edits", "then", "by"]
+PROVENANCE_FIELDS = [
+    "method",
+    "origin",
+    "model",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "cost",
+    "seconds",
+    "calls",
+    "refused",
+    "replays",
+    "repairs",
+    "asked",
+    "exchanges",
+    "inputs",
+]
+SCORE_FIELDS = ["value", "seed", "kind", "role", "machine", "device", "speed", "clock", "celsius"]
+COMPARISON_FIELDS = ["kind", "against", "comparisons", "machine", "command", "versions", "at"]
+Path_ = list[str | int]
+IN_RESULT: list[Path_] = [
+    *(["result", name] for name in RESULT_FIELDS),
+    *(["result", "scores", 0, name] for name in SCORE_FIELDS),
+    ["result", "curve", 0],
+    ["result", "curve", 0, 0],
+    ["result", "curve", 0, 1],
+    ["result", "facts", "num_steps"],
+]
+IN_PROPOSAL: list[Path_] = [
+    *(["proposal", name] for name in PROPOSAL_FIELDS),
+    *(["proposal", "by", name] for name in PROVENANCE_FIELDS),
+    ["proposal", "edits", 0],
+    ["proposal", "edits", 0, "value"],
+    ["proposal", "edits", 0, "name"],
+    ["proposal", "edits", 0, "file"],
+]
+IN_TRIAL: list[Path_] = [
+    *([name] for name in TRIAL_FIELDS),
+    *IN_RESULT,
+    *IN_PROPOSAL,
+    ["configuration", "LR"],
+    ["configuration", "DEPTH"],
+    ["changes", 0, "before"],
+    ["changes", 0, "after"],
+]
 
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a run of a baseline, a keep, a discard, a measurement, and an attempt in flight that has a note."""
+    """A repository with the night of forging.make_night."""
     folder = tmp_path_factory.mktemp("forged") / "r"
-    with study(folder) as history:
-        list(
-            loop_of(history, ListProposer([proposal(LR=0.3), proposal(LR=0.9)]), trials=2).events()
-        )
-        pairs = (
-            Pair(seed=5, candidate=1.0, incumbent=1.2),
-            Pair(seed=6, candidate=1.1, incumbent=1.2),
-        )
-        compared = Comparison(what="#1", trial=1, pairs=pairs)
-        history.measured_again(
-            Measurement(
-                kind="replicate",
-                against="the baseline #0",
-                comparisons=(compared,),
-                machine="m",
-                command="autoresearch replicate",
-                at="2026-11-25T00:00:00+00:00",
-            )
-        )
-        attempt = Ledger(history, read_space).begin(proposal(LR=0.35))
-        assert isinstance(attempt, Attempt)
-        history.note(
-            attempt,
-            Result(status="scored", scores=(Score(value=0.5, seed=0, kind="self-reported"),)),
-        )
-    git(folder, "worktree", "remove", "--force", ".autoresearch/worktrees/t")
+    make_night(folder)
     return folder
 
 
@@ -165,201 +129,49 @@ def here(night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def trailer(name: str, value: Any) -> Callable[[str], str]:
-    """Set a trailer of a message, or add it."""
+def field(path: Path_, value: Any) -> Change:
+    """Set a field of the record in a message, or add it."""
 
     def change(message: str) -> str:
-        head, _, trailers = message.rstrip("\n").rpartition("\n\n")
-        lines = trailers.split("\n")
-        new = f"{name}: {json.dumps(value)}"
-        kept = [new if line.startswith(f"{name}: ") else line for line in lines]
-        return head + "\n\n" + "\n".join(kept if new in kept else [new, *kept]) + "\n"
-
-    return change
-
-
-def inside(name: str, path: list[Any], value: Any) -> Callable[[str], str]:
-    """Set a field inside the JSON of a trailer."""
-
-    def change(message: str) -> str:
-        [line] = [line for line in message.split("\n") if line.startswith(f"{name}: ")]
-        data = json.loads(line.partition(": ")[2])
+        head, mark, line = message.rstrip("\n").rpartition("Autoresearch: ")
+        data = json.loads(line)
         part = data
         for key in path[:-1]:
-            part = part[key]
-        part[path[-1]] = value
-        return message.replace(line, f"{name}: {json.dumps(data)}")
+            part = _step(part, key)
+        _put(part, path[-1], value)
+        return f"{head}{mark}{json.dumps(data)}\n"
 
     return change
 
 
-def forge(folder: Path, number: int, change: Callable[[str], str]) -> None:
-    """Change the message of the branch's commit `number` (0 is its first), and put what follows on top of it again."""
-    chain = git(folder, "rev-list", "--first-parent", "--reverse", "main..autoresearch/t").split()
-    before = ""
-    for place, commit in enumerate(chain):
-        tree, *parents = git(folder, "show", "-s", "--format=%T %P", commit).split()
-        parents = [before or parents[0], *parents[1:]]
-        message = git(folder, "show", "-s", "--format=%B", commit)
-        if place == number:
-            message = change(message)
-        options = [part for parent in parents for part in ("-p", parent)]
-        before = made(folder, tree, options, message)
-    git(folder, "update-ref", "refs/heads/autoresearch/t", before)
-
-
-def forge_flight(folder: Path, change: Callable[[str], str], note: bool) -> None:
-    """Change the message of the attempt in flight, or of the note on it."""
-    head = git(folder, "rev-parse", "refs/autoresearch/t/3")
-    attempt = git(folder, "rev-parse", f"{head}^")
-    for commit, changed in ((attempt, not note), (head, note)):
-        tree, parent = git(folder, "show", "-s", "--format=%T %P", commit).split()
-        message = git(folder, "show", "-s", "--format=%B", commit)
-        attempt = made(
-            folder,
-            tree,
-            ["-p", attempt if commit == head else parent],
-            change(message) if changed else message,
-        )
-    git(folder, "update-ref", "refs/autoresearch/t/3", attempt)
-
-
-def made(folder: Path, tree: str, options: list[str], message: str) -> str:
-    from agent.git.plumbing import Plumbing
-
-    return Plumbing(folder)(
-        "commit-tree", tree, *options, "-F", "-", stdin=message.encode("utf-8", "surrogatepass")
-    ).strip()
-
-
-def answers(words: tuple[str, ...]) -> None:
-    """A command in this process: it succeeds, or ends with a fault of ours that names the next command."""
-    result = CliRunner().invoke(app, words)
-    error = result.exception
-    if error is None or isinstance(error, SystemExit):
-        return
-    if not isinstance(error, Fault):
-        raise AssertionError(f"{words}: {type(error).__name__}: {str(error)[:300]}") from error
-    assert error.next_command
-    assert len(error.message) < 3000
-
-
-def check_readers(folder: Path, commands: list[tuple[str, ...]]) -> None:
-    for words in commands:
-        answers(words)
-    project = project_of(folder)
+def _step(part: Any, key: str | int) -> Any:
+    """Return what is at `key`; something empty where there is nothing to forge any more."""
     try:
-        watch = Watch(project)
-        view = watch.view("t")
-        for page in (run_page(view, "n", []), runs_page([view], "n"), compare_page([view], "n")):
-            assert page
-        for trial in view.trials:
-            told, one, diff, local = watch.trial("t", trial.number)
-            assert trial_part(told, one, diff, local)
-        Replay("replay:t", History.read(project, "t").trials)
-    except Fault as fault:
-        assert fault.next_command
+        return part[key]
+    except (KeyError, IndexError, TypeError):
+        return {}
 
 
-def check_resume(folder: Path) -> None:
-    """What a resume does first: it opens the branch, reads it, and asks a method."""
-    project = project_of(folder)
-    try:
-        with History.open(project, "t") as history:
-            list(
-                loop_of(
-                    history,
-                    ListProposer([proposal(DEPTH=depth) for depth in range(5, 13)]),
-                    trials=2,
-                ).events()
-            )
-            numbers = [trial.number for trial in history.trials]
-            assert len(set(numbers)) == len(numbers)
-    except Fault as fault:
-        assert fault.next_command
-
-
-TRAILERS = [
-    "Trial",
-    "Status",
-    "Reason",
-    "Claim",
-    "Against",
-    "Pairs",
-    "Delta",
-    "Interval",
-    "Estimate",
-    "Charge",
-    "Changes",
-    "Configuration",
-    "Fingerprint",
-    "At",
-    "Result",
-    "Scores",
-    "Curve",
-    "Seconds",
-    "Score-Seconds",
-    "Peak-Memory-MB",
-    "Parameters",
-    "Facts",
-    "Tier",
-    "Detail",
-    "Tail",
-    "Method",
-    "Origin",
-    "Model",
-    "Input-Tokens",
-    "Cost",
-    "Proposal-Seconds",
-    "Calls",
-    "Replays",
-    "Repairs",
-    "Asked",
-    "Exchanges",
-    "Hypothesis",
-    "Rationale",
-    "Expected",
-    "Edits",
-    "Then",
-    "Attempt",
-    "Measured",
-    "Measured-Again",
-    "Autoresearch-Run",
-]
-INSIDE: list[tuple[str, list[Any]]] = [
-    *(
-        ("Scores", [0, key])
-        for key in ("value", "seed", "machine", "speed", "clock", "celsius", "kind")
-    ),
-    ("Curve", [0]),
-    ("Curve", [0, 0]),
-    ("Curve", [0, 1]),
-    ("Facts", ["num_steps"]),
-    ("Configuration", ["LR"]),
-    ("Configuration", ["DEPTH"]),
-    ("Edits", [0]),
-    ("Edits", [0, "value"]),
-    ("Edits", [0, "name"]),
-    ("Changes", [0, "before"]),
-    ("Changes", [0, "after"]),
-]
+def _put(part: Any, key: str | int, value: Any) -> None:
+    if isinstance(part, dict) or (isinstance(part, list) and isinstance(key, int) and part):
+        part[key] = value
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("path", "value"),
     [
-        ("Parameters", 10**400),
-        ("Facts", {"num_steps": 10**400}),
-        ("Configuration", {"LR": 10**400}),
-        ("Seconds", 1e308),
-        ("Curve", [[2**63, 2.5]]),
-        ("At", "9999-12-31T23:59:59-23:59"),
-        ("Scores", [{"value": 1e308, "seed": 0, "kind": "sealed"}]),
+        (["result", "parameters"], 10**400),
+        (["result", "facts"], {"num_steps": 10**400}),
+        (["configuration"], {"LR": 10**400}),
+        (["result", "seconds"], 1e308),
+        (["result", "curve"], [[2**63, 2.5]]),
+        (["at"], "9999-12-31T23:59:59-23:59"),
+        (["result", "scores"], [{"value": 1e308, "seed": 0, "kind": "sealed"}]),
     ],
-    ids=lambda value: str(value)[:20],
+    ids=lambda value: str(value)[:30],
 )
-def test_a_forged_trailer_is_a_readable_fault_everywhere(here: Path, name: str, value: Any) -> None:
-    forge(here, 2, trailer(name, value))
+def test_a_forged_field_is_a_readable_fault_everywhere(here: Path, path: Path_, value: Any) -> None:
+    forge(here, 2, field(path, value))
     check_readers(here, QUICK)
 
 
@@ -371,11 +183,15 @@ def test_a_forged_trailer_is_a_readable_fault_everywhere(here: Path, name: str, 
         ("start_commit", "--output=x"),
         ("workers", 10**400),
         ("warm", "none"),
+        ("format", 10**400),
+        ("format", 3),
+        ("objective", {"metric": 1}),
+        ("novelty", "x"),
     ],
     ids=lambda value: str(value)[:20],
 )
 def test_forged_settings_are_a_readable_fault_everywhere(here: Path, name: str, value: Any) -> None:
-    forge(here, 0, inside("Autoresearch-Run", [name], value))
+    forge(here, 0, field([name], value))
     check_readers(here, QUICK)
     check_resume(here)
     assert sorted(path.name for path in (here / ".autoresearch" / "runs").iterdir()) == ["t"]
@@ -383,53 +199,69 @@ def test_forged_settings_are_a_readable_fault_everywhere(here: Path, name: str, 
 
 def test_a_tag_that_leads_elsewhere_is_named_with_its_commit(here: Path) -> None:
     (here.parent / ".ssh").mkdir()
-    forge(here, 0, inside("Autoresearch-Run", ["tag"], "../../../.ssh"))
+    forge(here, 0, field(["tag"], "../../../.ssh"))
     error = CliRunner().invoke(app, ("log", "t")).exception
     assert isinstance(error, Fault)
     assert "is no tag" in error.message
-    assert (
-        git(here, "rev-list", "--first-parent", "main..autoresearch/t").split()[-1][:12]
-        in error.message
-    )
+    first = git(here, "rev-list", "--first-parent", "main..autoresearch/t").split()[-1]
+    assert first[:12] in error.message
     assert list((here.parent / ".ssh").iterdir()) == []
 
 
-VALUE = st.sampled_from(VALUES)
-SETTING = st.builds(
-    inside, st.just("Autoresearch-Run"), st.sampled_from(RUN_FIELDS).map(lambda name: [name]), VALUE
+# ---------------------------------------------------------------- a newer version's
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["status"], "merged"),
+        (["record"], "prophecy"),
+        (["robustness"], 0.5),
+        (["result", "scores", 0, "kind"], "notarised"),
+        (["proposal", "by", "origin"], "oracle"),
+    ],
+    ids=str,
 )
-FIELD = st.builds(lambda at, value: inside(*at, value), st.sampled_from(INSIDE), VALUE)
-TRAILER = st.builds(trailer, st.sampled_from(TRAILERS), VALUE)
+def test_a_newer_record_is_named_and_the_rest_of_the_branch_is_listed(
+    here: Path, path: Path_, value: Any
+) -> None:
+    forge(here, 3, field(path, value))
+    result = CliRunner().invoke(app, ("log", "t"))
+    assert result.exit_code == 0, result.output
+    assert "unknown to this version of autoresearch: upgrade" in " ".join(result.output.split())
+    trials = json.loads(CliRunner().invoke(app, ("log", "t", "--json")).stdout)
+    assert [trial["number"] for trial in trials] == [0, 1]
+    error = CliRunner().invoke(app, ("resume", "t", "--trials", "1")).exception
+    assert isinstance(error, Fault)
+    assert "unknown to this version of autoresearch: upgrade" in error.message
+    assert "upgrade" in str(error.next_command)
+
+
+def test_a_newer_attempt_in_flight_is_named(here: Path) -> None:
+    forge_any(here, "attempt", field(["urgency"], 3))
+    result = CliRunner().invoke(app, ("status", "t"))
+    assert result.exit_code == 0, result.output
+    error = CliRunner().invoke(app, ("resume", "t", "--trials", "1")).exception
+    assert isinstance(error, Fault)
+    assert "'urgency', unknown to this version" in error.message
+
+
+# ---------------------------------------------------------------- anything
+
+
+VALUE = st.sampled_from(VALUES)
+IN_VERDICT = st.builds(field, st.sampled_from(IN_TRIAL), VALUE)
+IN_FLIGHT = st.builds(field, st.sampled_from([["record"], ["number"], *IN_PROPOSAL]), VALUE)
+IN_NOTE = st.builds(field, st.sampled_from([["record"], ["result"], *IN_RESULT]), VALUE)
+IN_AGAIN = st.builds(field, st.sampled_from([[name] for name in COMPARISON_FIELDS]), VALUE)
+SETTING = st.builds(field, st.sampled_from([[name] for name in ("format", *RUN_FIELDS)]), VALUE)
 FORGERIES = st.one_of(
-    st.tuples(st.sampled_from([1, 2, 3, 4, "attempt", "note"]), TRAILER),
-    st.tuples(st.just(2), FIELD),
+    st.tuples(st.sampled_from([1, 2, 3]), IN_VERDICT),
+    st.tuples(st.just(4), IN_AGAIN),
+    st.tuples(st.just("attempt"), IN_FLIGHT),
+    st.tuples(st.just("note"), IN_NOTE),
     st.tuples(st.just(0), SETTING),
 )
-
-
-def forge_any(folder: Path, where: int | str, change: Callable[[str], str]) -> None:
-    if isinstance(where, int):
-        forge(folder, where, change)
-    else:
-        forge_flight(folder, change, where == "note")
-
-
-def fuzz(
-    night: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    forgeries: Any,
-    commands: list[tuple[str, ...]],
-) -> None:
-    folder = tmp_path / "fuzzed"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(night, folder, symlinks=True)
-    with monkeypatch.context() as patch:
-        patch.chdir(folder)
-        for where, change in forgeries:
-            forge_any(folder, where, change)
-        check_readers(folder, commands)
-        check_resume(folder)
 
 
 @settings(QUIET, max_examples=4)
@@ -451,7 +283,7 @@ def test_forgeries_at_length(
 
 
 def test_a_constant_that_was_of_another_type_is_exported_without_it(here: Path) -> None:
-    forge(here, 2, inside("Configuration", ["LR"], 2**2000))
+    forge(here, 2, field(["configuration", "LR"], 2**2000))
     assert (
         CliRunner().invoke(app, ("export", "--format", "optuna", "--output", "study.db")).exit_code
         == 0

@@ -1,22 +1,18 @@
-"""Git as the database: the commits' shape, what other hands do to a branch, and a death between any two git commands."""
+"""Git as the database: the shape of the commits, and branches that cannot be read."""
 
 import itertools
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
 from pathlib import Path
 
 import pytest
 
 from agent.errors import HistoryFault
-from agent.git.plumbing import Plumbing
 from agent.history.history import History
-from agent.records.results import Result, Score, Trial
+from agent.records.results import Trial
 from agent.run.ledger import Ledger
-from agent.space import read_constants, read_space
+from agent.space import read_space
+from tests.agent.history.nights import VERDICTS, night, reopened, scored
 from tests.agent.study import (
-    ListProposer,
-    loop_of,
     make_repository,
     project_of,
     proposal,
@@ -25,33 +21,6 @@ from tests.agent.study import (
     study,
 )
 from tests.e2e.researcher import fsck, git
-
-NIGHT = [
-    proposal(LR=0.3),
-    proposal(LR=0.9),
-    proposal(DEPTH=13),
-    proposal(NOPE=1),
-    proposal(DEPTH=6),
-]
-VERDICTS = ["baseline", "keep", "discard", "crash", "refused", "keep"]
-
-
-def night(folder: Path) -> tuple[Trial, ...]:
-    """A run of six trials in a new repository."""
-    with study(folder) as history:
-        list(loop_of(history, ListProposer(NIGHT), trials=4).events())
-        return history.trials
-
-
-def reopened(folder: Path) -> History:
-    return History.read(project_of(folder), "t")
-
-
-def scored(value: float) -> Result:
-    return Result(status="scored", scores=(Score(value=value, seed=0, kind="self-reported"),))
-
-
-# ---------------------------------------------------------------- the shape
 
 
 def test_the_first_parents_are_the_trials_and_what_was_kept(tmp_path: Path) -> None:
@@ -86,22 +55,11 @@ def test_the_first_parents_are_the_trials_and_what_was_kept(tmp_path: Path) -> N
     assert len([subject for subject in attempts if subject.startswith("attempt #")]) == 6
 
 
-def test_git_itself_reads_the_trailers(tmp_path: Path) -> None:
+def test_git_itself_reads_the_record(tmp_path: Path) -> None:
     trials = night(tmp_path)
-    message = subprocess.run(
-        [
-            "git",
-            "show",
-            "-s",
-            "--format=%(trailers:key=Trial,valueonly)%(trailers:key=Status,valueonly)",
-            trials[1].verdict,
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert message.stdout.split() == ["1", "keep"]
+    form = "--format=%(trailers:key=Autoresearch,valueonly)"
+    record = json.loads(git(tmp_path, "show", "-s", form, trials[1].verdict))
+    assert (record["record"], record["number"], record["status"]) == ("trial", 1, "keep")
     assert (
         git(tmp_path, "show", "-s", "--format=%an %ae", trials[1].verdict)
         == "autoresearch autoresearch@localhost"
@@ -168,193 +126,6 @@ def test_gc_and_packed_references_in_the_middle_of_a_run(tmp_path: Path) -> None
     fsck(tmp_path)
 
 
-# ---------------------------------------------------------------- other hands
-
-
-def commit(folder: Path, message: str = "by hand", **files: str) -> None:
-    """Commit on the run's branch, in its worktree, as a user does."""
-    worktree = folder / ".autoresearch" / "worktrees" / "t"
-    for name, text in files.items():
-        (worktree / name.replace("_", ".")).write_text(text)
-    git(worktree, "add", ".")
-    git(worktree, "commit", "-q", "--allow-empty", "-m", message)
-
-
-def new_train(folder: Path) -> None:
-    commit(folder, train_py="LR = 0.35\nDEPTH = 6\nSEED = 1\n")
-
-
-def amended(folder: Path) -> None:
-    worktree = folder / ".autoresearch" / "worktrees" / "t"
-    (worktree / "train.py").write_text("LR = 0.35\nDEPTH = 6\nSEED = 1\n")
-    git(worktree, "commit", "-q", "-a", "--amend", "--no-edit")
-
-
-def merged(folder: Path) -> None:
-    (folder / "helper.py").write_text("X = 1\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "on main")
-    git(folder / ".autoresearch/worktrees/t", "merge", "-q", "main", "-m", "merge main")
-
-
-def reverted(folder: Path) -> None:
-    git(folder / ".autoresearch/worktrees/t", "revert", "-m", "1", "--no-edit", "HEAD")
-
-
-@pytest.mark.parametrize(
-    "change", [new_train, amended, merged, reverted], ids=lambda change: change.__name__
-)
-def test_a_change_by_hand_is_measured_as_the_new_baseline(
-    tmp_path: Path, change: Callable[[Path], None]
-) -> None:
-    recorded = night(tmp_path)
-    change(tmp_path)
-    with History.open(project_of(tmp_path), "t") as history:
-        assert len(history.foreign_commits) == 1
-        assert [trial.number for trial in history.trials] == [trial.number for trial in recorded]
-        list(
-            loop_of(history, ListProposer([proposal(NOPE=2), proposal(LR=0.4)]), trials=1).events()
-        )
-        assert [trial.status for trial in history.trials[6:]] == ["baseline", "refused", "keep"]
-        assert history.foreign_commits == ()
-        assert history.trials[:5] == recorded[:5]
-    assert reopened(tmp_path).trials == history.trials
-
-
-def test_a_refusal_does_not_hide_that_the_tip_was_never_measured(tmp_path: Path) -> None:
-    """Killed between the verdict on a look-ahead proposal and the one on the new baseline."""
-    night(tmp_path)
-    new_train(tmp_path)
-    with History.open(project_of(tmp_path), "t") as history:
-        ledger = Ledger(history, read_space)
-        stale = ledger.begin_baseline()
-        refused = ledger.admit(proposal(NOPE=3))
-        assert not isinstance(refused, str)
-        ledger.refuse(proposal(NOPE=3), refused)
-        assert ledger.needs_baseline
-    with History.open(project_of(tmp_path), "t") as history:
-        assert history.foreign_commits
-        assert history.in_flight == (stale,)
-        list(loop_of(history, ListProposer([proposal(LR=0.4)]), trials=1).events())
-        baselines = [trial for trial in history.trials if trial.status == "baseline"]
-        assert read_constants(history.source_at(baselines[-1].attempt))["LR"] == 0.35
-        assert history.in_flight == ()
-
-
-@pytest.mark.parametrize(
-    "files", [{}, {"program_md": "# Goal\nSomething else.\n"}], ids=["empty", "program.md"]
-)
-def test_a_new_brief_is_read_and_costs_no_baseline(tmp_path: Path, files: dict[str, str]) -> None:
-    night(tmp_path)
-    commit(tmp_path, **files)
-    with History.open(project_of(tmp_path), "t") as history:
-        assert history.foreign_commits == ()
-        assert ("Something else" in history.program) == bool(files)
-        list(loop_of(history, ListProposer([proposal(LR=0.4)]), trials=1).events())
-        assert history.trials[-1].status == "keep"
-
-
-@pytest.mark.parametrize("name", ["program_md", "prepare_py", "notes_md"])
-def test_an_attempt_from_before_a_change_by_hand_does_not_undo_it(
-    tmp_path: Path, name: str
-) -> None:
-    """A keep takes the attempt's whole tree, and in that the user's file is still as it was."""
-    with study(tmp_path) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.9)]), trials=1).events())
-        history.commit_attempt(
-            history.next_number, proposal(LR=0.3), history.source.replace("0.1", "0.3")
-        )
-    commit(tmp_path, **{name: "X = 'by hand'\n"})
-    with History.open(project_of(tmp_path), "t") as history:
-        list(loop_of(history, ListProposer([]), trials=2).events())
-        assert history.file_at(history.tip, name.replace("_", ".")) == "X = 'by hand'\n"
-        assert read_constants(history.source)["LR"] == 0.3
-        assert [trial.proposal.by.origin for trial in history.trials if trial.status == "keep"] == [
-            "replay"
-        ]
-
-
-def test_a_branch_set_back_goes_on_from_there(tmp_path: Path) -> None:
-    recorded = night(tmp_path)
-    git(tmp_path / ".autoresearch/worktrees/t", "reset", "-q", "--hard", recorded[2].verdict)
-    with History.open(project_of(tmp_path), "t") as history:
-        assert history.trials == recorded[:3]
-        assert history.next_number == 3
-        list(loop_of(history, ListProposer([proposal(DEPTH=8)]), trials=1).events())
-        assert [trial.status for trial in history.trials] == [*VERDICTS[:3], "keep"]
-        assert history.warnings == []
-    fsck(tmp_path)
-
-
-def two_trials(folder: Path) -> tuple[Trial, ...]:
-    """A kept and a discarded trial, and a commit on main since."""
-    with study(folder) as history:
-        list(
-            loop_of(history, ListProposer([proposal(LR=0.3), proposal(LR=0.9)]), trials=2).events()
-        )
-    (folder / "notes.md").write_text("on main\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "on main")
-    return history.trials
-
-
-def test_a_rebase_that_flattens_is_named(tmp_path: Path) -> None:
-    two_trials(tmp_path)
-    git(tmp_path / ".autoresearch/worktrees/t", "rebase", "-q", "main")
-    with pytest.raises(HistoryFault, match="rebase") as fault:
-        reopened(tmp_path)
-    assert "git reflog" in str(fault.value.next_command)
-
-
-def test_a_rebase_that_makes_the_merges_anew_is_measured_again(tmp_path: Path) -> None:
-    """git merges the discarded attempt like any other: its change is in the tree all at once."""
-    recorded = two_trials(tmp_path)
-    git(tmp_path / ".autoresearch/worktrees/t", "rebase", "-q", "--rebase-merges", "main")
-    with History.open(project_of(tmp_path), "t") as history:
-        assert [trial.number for trial in history.trials] == [trial.number for trial in recorded]
-        assert read_constants(history.source)["LR"] == 0.9
-        assert len(history.foreign_commits) == 1
-        list(loop_of(history, ListProposer([proposal(LR=0.4)]), trials=1).events())
-        assert [trial.status for trial in history.trials[3:]] == ["baseline", "keep"]
-
-
-def test_a_branch_that_is_gone(tmp_path: Path) -> None:
-    with study(tmp_path) as history:
-        ledger = Ledger(history, read_space)
-        settle(ledger, ledger.begin_baseline(), scored(1.0))
-        attempt = ledger.begin(proposal(LR=0.3))
-        tip = history.tip
-        git(tmp_path, "update-ref", "-d", "refs/heads/autoresearch/t")
-        with pytest.raises(HistoryFault, match="deleted") as fault:
-            settle(ledger, attempt, scored(0.5))  # type: ignore[arg-type]
-    with pytest.raises(HistoryFault, match="no run t"):
-        History.open(project_of(tmp_path), "t")
-    with pytest.raises(HistoryFault, match="still in flight"):
-        History.create(project_of(tmp_path), settings_of(project_of(tmp_path)))
-    command = str(fault.value.next_command).split("#")[0].split()
-    assert (command[0], command[-1]) == ("git", tip)
-    git(tmp_path, *command[1:])
-    with History.open(project_of(tmp_path), "t") as history:
-        assert [attempt.number for attempt in history.in_flight] == [1], (
-            "what the next command brings back, whole"
-        )
-
-
-@pytest.mark.parametrize("merge", [False, True])
-def test_a_verdict_without_its_trailers_is_torn_not_foreign(tmp_path: Path, merge: bool) -> None:
-    night(tmp_path)
-    git(
-        tmp_path / ".autoresearch/worktrees/t",
-        "commit",
-        "-q",
-        "--amend",
-        "-m",
-        "oops" if merge else "#5 keep",
-    )
-    with pytest.raises(HistoryFault, match="lost its trailers"):
-        reopened(tmp_path)
-
-
 def test_parents_in_the_wrong_order(tmp_path: Path) -> None:
     trials = night(tmp_path)
     message = git(tmp_path, "show", "-s", "--format=%B", trials[5].verdict)
@@ -414,158 +185,3 @@ def test_a_clone_too_shallow_for_the_run(tmp_path: Path) -> None:
         reopened(tmp_path / "clone")
     git(tmp_path / "clone", *str(fault.value.next_command).split()[1:])
     assert len(reopened(tmp_path / "clone").trials) == 6
-
-
-# ---------------------------------------------------------------- death
-
-
-class Died(BaseException):
-    """Stands for kill -9: nothing in the harness catches it."""
-
-
-@contextmanager
-def dying(monkeypatch: pytest.MonkeyPatch, call: int, after: bool) -> Iterator[list[str]]:
-    """The process dies before, or right after, its n-th git command."""
-    real, calls = Plumbing.bytes, itertools.count()
-    seen: list[str] = []
-
-    def bytes_(self: Plumbing, *arguments: str, **options: object) -> bytes:
-        turn = next(calls)
-        if turn == call and not after:
-            raise Died
-        out = real(self, *arguments, **options)  # type: ignore[arg-type]
-        seen.append(arguments[0])
-        if turn == call:
-            raise Died
-        return out
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Plumbing, "bytes", bytes_)
-        yield seen
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_death_between_any_two_git_commands_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
-) -> None:
-    """Each round keeps one trial and discards another, dies in a later command each time, and goes on after it."""
-    make_repository(tmp_path)
-    project = project_of(tmp_path)
-    with History.create(project, settings_of(project)) as history:
-        ledger = Ledger(history, read_space)
-        settle(ledger, ledger.begin_baseline(), scored(100.0))
-    survived = False
-    for call in range(60):
-        before = reopened(tmp_path)
-        try:
-            with History.open(project, "t") as history, dying(monkeypatch, call, after):
-                work(history, call)
-                survived = True
-        except Died:
-            pass
-        after_death = reopened(tmp_path)
-        assert after_death.trials[: len(before.trials)] == before.trials, "what was recorded stays"
-        with History.open(project, "t") as history:
-            finish(history)
-            assert history.warnings == []
-            assert (history.worktree / "train.py").read_text() == history.source, (
-                "the worktree has caught up"
-            )
-        check_whole(tmp_path)
-        if survived:
-            break
-    assert survived, "the loop ends where no command is left to die in"
-    assert call > 12
-    assert git(tmp_path, "status", "--porcelain") == ""
-    fsck(tmp_path)
-
-
-def work(history: History, round_: int) -> None:
-    """A kept trial, a discarded and a refused one."""
-    ledger = Ledger(history, read_space)
-    best = min(trial.value for trial in history.trials if trial.value)
-    for n, value in ((1, best - 1), (2, best)):
-        attempt = ledger.begin(
-            proposal(LR=round((10 * round_ + n) * 1e-4, 6), hypothesis=f"{round_}.{n}")
-        )
-        assert not isinstance(attempt, Trial)
-        settle(ledger, attempt, scored(value))
-    refused = ledger.admit(proposal(NOPE=1))
-    assert not isinstance(refused, str)
-    ledger.refuse(proposal(NOPE=1), refused)
-
-
-def finish(history: History) -> None:
-    """What a resume does with attempts in flight."""
-    ledger = Ledger(history, read_space)
-    for attempt in history.in_flight:
-        settle(ledger, attempt, scored(200.0))
-
-
-def check_whole(folder: Path) -> None:
-    """Every attempt is there once, numbers are right, and each trial's constants are those of its own proposal."""
-    history = reopened(folder)
-    assert [trial.number for trial in history.trials] == list(range(len(history.trials)))
-    assert len({trial.attempt for trial in history.trials}) == len(history.trials)
-    assert history.in_flight == ()
-    assert list(folder.rglob("autoresearch-index-*")) == []
-    for trial in history.trials[1:]:
-        if trial.status != "refused":
-            wanted = trial.proposal.edits[0].value  # type: ignore[union-attr]
-            assert trial.configuration["LR"] == float(wanted)
-            assert read_constants(history.source_at(trial.attempt))["LR"] == float(wanted)
-
-
-# ---------------------------------------------------------------- speed
-
-
-def test_git_is_asked_as_often_for_the_last_verdict_as_for_the_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with study(tmp_path) as history:
-        ledger = Ledger(history, read_space)
-        settle(ledger, ledger.begin_baseline(), scored(1.0))
-        counts = []
-        for n in range(1, 31):
-            with dying(monkeypatch, -1, False) as calls:
-                attempt = ledger.begin(proposal(LR=n / 1000))
-                settle(ledger, attempt, scored(1.0))  # type: ignore[arg-type]
-            counts.append(len(calls))
-    assert len(set(counts)) == 1, counts
-    assert counts[0] <= 12
-
-
-def test_a_thousand_trials_are_read_with_a_handful_of_commands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with study(tmp_path) as history:
-        ledger = Ledger(history, read_space)
-        settle(ledger, ledger.begin_baseline(), scored(1.0))
-        settle(ledger, ledger.begin(proposal(LR=0.3)), scored(0.5))  # type: ignore[arg-type]
-    copies = import_trials(tmp_path, 1000)
-    with dying(monkeypatch, -1, False) as calls:
-        again = reopened(tmp_path)
-    assert len(again.trials) == copies
-    assert len(calls) <= 10, calls
-
-
-def import_trials(folder: Path, count: int) -> int:
-    """Append verdicts to the branch by one fast-import, each a copy of trial 1 under its own number."""
-    tip = git(folder, "rev-parse", "autoresearch/t")
-    tree, _, attempt = git(folder, "show", "-s", "--format=%T %P", tip).split()
-    text = git(folder, "show", "-s", "--format=%B", tip)
-    del tree
-    stream = []
-    for number in range(2, count):
-        message = text.replace("Trial: 1\n", f"Trial: {number}\n").encode()
-        head = "commit refs/heads/autoresearch/t\ncommitter a <a@a> 1700000000 +0000\n"
-        parent = f"from {tip}\n" if number == 2 else ""
-        stream.append(
-            f"{head}data {len(message)}\n".encode()
-            + message
-            + f"\n{parent}merge {attempt}\n".encode()
-        )
-    subprocess.run(
-        ["git", "fast-import", "--quiet"], cwd=folder, input=b"".join(stream), check=True
-    )
-    return count

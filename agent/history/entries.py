@@ -1,0 +1,218 @@
+"""What the commits of a run record, read from their messages in either format."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from agent.errors import HistoryFault
+from agent.history import format1, format2
+from agent.history.commits import Commit
+from agent.judge.comparison import Measurement
+from agent.judge.suspicion import Rejection
+from agent.project.settings import RunSettings
+from agent.records.bounded import reason_of
+from agent.records.inputs import Input
+from agent.records.results import Attempt, Result, Trial
+from sandbox.ground.record import Record
+
+UPGRADE = "python -m pip install --upgrade autoresearch"
+# A name that a newer version may have given to a status, a kind or a record.
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+# What pydantic says of a name that it does not know.
+_NAME_ERRORS = frozenset({"literal_error", "union_tag_invalid"})
+
+
+class Measured(Record):
+    """A note on an attempt in flight: the result of its runs so far."""
+
+    result: Result
+
+
+class NewData(Record):
+    """A note that the run goes on with other validation data."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A record that a newer version of autoresearch wrote."""
+
+    commit: str
+    name: str
+    """Its kind, or the field or value in it that this version does not know."""
+
+    def __str__(self) -> str:
+        where = self.commit[:12]
+        return f"{where} holds {self.name}, unknown to this version of autoresearch: upgrade"
+
+    def fault(self) -> HistoryFault:
+        """Return the fault for who needs what is recorded there."""
+        return HistoryFault(str(self), UPGRADE)
+
+
+Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Unknown
+
+
+def read_entry(commit: Commit) -> Entry | None:
+    """Return what a commit records; None for a commit by hand, or a run's first one.
+
+    Raise HistoryFault for a record that was tampered with.
+    """
+    form, fields = _fields_of(commit)
+    kind = fields.pop("record", None)
+    if kind in (None, "run", "prior"):
+        return None
+    reader = _READERS.get(kind)
+    if reader is None:
+        return Unknown(commit.id, f"a record of kind {_shown(kind)}")
+    try:
+        return reader(commit, fields)
+    except ValidationError as error:
+        name = _unknown_in(error) if form == format2.FORMAT else None
+        if name is not None:
+            return Unknown(commit.id, name)
+        raise _unreadable(_TITLES[kind], commit.id, error) from None
+    except ValueError as error:
+        raise _unreadable(_TITLES[kind], commit.id, error) from None
+
+
+def read_run(commit: Commit) -> tuple[RunSettings, list[Unknown]]:
+    """Return the settings in a run's first commit, and those that this version does not know.
+
+    Raise HistoryFault if they cannot be read, or are of a format that this version does not know.
+    """
+    form, fields = _fields_of(commit)
+    if fields.pop("record", None) != "run":
+        message = f"the run's first commit {commit.id[:12]} has lost its settings"
+        raise HistoryFault(message, f"git show {commit.id[:12]}")
+    unknown = []
+    if form == format2.FORMAT:
+        _refuse_format(commit, fields.pop("format", None))
+        for name in sorted(set(fields) - set(RunSettings.model_fields)):
+            del fields[name]
+            unknown.append(Unknown(commit.id, f"a setting called {_shown(name)}"))
+    try:
+        return RunSettings.model_validate(fields), unknown
+    except ValidationError as error:
+        name_of_unknown = _unknown_in(error) if form == format2.FORMAT else None
+        if name_of_unknown is not None:
+            raise Unknown(commit.id, name_of_unknown).fault() from None
+        raise _unreadable("the run's first commit", commit.id, error) from None
+
+
+def is_attempt(commit: Commit) -> bool:
+    """Return whether the commit is an attempt, whatever it holds."""
+    return _kind_of(commit) == "attempt"
+
+
+def is_measured(commit: Commit) -> bool:
+    """Return whether the commit is a note on an attempt in flight."""
+    return _kind_of(commit) == "measured"
+
+
+def _kind_of(commit: Commit) -> str | None:
+    try:
+        return _fields_of(commit)[1].get("record")
+    except HistoryFault:
+        return None
+
+
+def _fields_of(commit: Commit) -> tuple[int, dict[str, Any]]:
+    """Return the format of a commit's record and its fields; no fields without a record."""
+    try:
+        fields = format2.read(commit.message)
+        if fields is not None:
+            return format2.FORMAT, fields
+        return 1, format1.read(commit.message) or {}
+    except ValueError as error:
+        raise _unreadable("the commit", commit.id, error) from None
+
+
+def _refuse_format(commit: Commit, version: object) -> None:
+    if version == format2.FORMAT and not isinstance(version, bool):
+        return
+    if isinstance(version, int) and not isinstance(version, bool) and version > format2.FORMAT:
+        raise Unknown(commit.id, f"a ledger of format {str(version)[:20]}").fault()
+    error = ValueError("format: not a version of the ledger")
+    raise _unreadable("the run's first commit", commit.id, error)
+
+
+def _read_trial(commit: Commit, fields: Mapping[str, Any]) -> Trial:
+    if len(commit.parents) != 2:
+        message = f"the verdict {commit.id[:12]} has {len(commit.parents)} parents, not two"
+        raise HistoryFault(message, f"git show {commit.id[:12]}")
+    places = {"attempt": commit.parents[1], "verdict": commit.id, "new_data": False}
+    return Trial.model_validate({**fields, **places})
+
+
+def _read_attempt(commit: Commit, fields: Mapping[str, Any]) -> Attempt:
+    if not commit.parents:
+        raise ValueError("it stands on no commit")
+    places = {"commit": commit.id, "parent": commit.parents[0]}
+    return Attempt.model_validate({**fields, **places})
+
+
+def _reader(record: type[BaseModel]) -> Callable[[Commit, Mapping[str, Any]], Any]:
+    """Return a function that reads a record of which the commit itself says nothing."""
+    return lambda _, fields: record.model_validate(fields)
+
+
+_READERS: Mapping[str, Callable[[Commit, Mapping[str, Any]], Entry]] = {
+    "trial": _read_trial,
+    "attempt": _read_attempt,
+    "measured": _reader(Measured),
+    "comparison": _reader(Measurement),
+    "rejection": _reader(Rejection),
+    "data": _reader(NewData),
+    "input": _reader(Input),
+}
+_TITLES = {
+    "trial": "the verdict",
+    "attempt": "the attempt",
+    "measured": "the note",
+    "comparison": "the measurement",
+    "rejection": "the rejection",
+    "data": "the change of data",
+    "input": "the input",
+}
+
+
+def _unknown_in(error: ValidationError) -> str | None:
+    """Return the first name in a record that a newer version may have written.
+
+    None if anything else is wrong with the record: then it was tampered with.
+    """
+    names = []
+    for problem in error.errors(include_url=False):
+        field = str(problem["loc"][-1]) if problem["loc"] else ""
+        if problem["type"] == "extra_forbidden" and _NAME.fullmatch(field):
+            names.append(f"a field called {_shown(field)}")
+        elif problem["type"] in _NAME_ERRORS and _is_name(_value_of(problem)):
+            names.append(f"the {field or 'kind'} {_shown(_value_of(problem))}")
+        else:
+            return None
+    return names[0] if names else None
+
+
+def _value_of(problem: Mapping[str, Any]) -> object:
+    """Return the value that a problem is about; of a union, its tag."""
+    if problem["type"] == "union_tag_invalid":
+        return problem["ctx"]["tag"]
+    return problem["input"]
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _shown(name: object) -> str:
+    return ascii(name)[:80]
+
+
+def _unreadable(title: str, commit: str, error: ValueError) -> HistoryFault:
+    message = f"{title} {commit[:12]} cannot be read: {reason_of(error)}"
+    return HistoryFault(message, f"git show {commit[:12]}")

@@ -1,0 +1,120 @@
+"""The files of a run's commits: read, compared, and put into trees of their own."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from agent.errors import HistoryFault
+from agent.git.home import run_folder
+from agent.git.plumbing import Plumbing, scratch_index
+from agent.history.branch import has_file, lost_file
+from agent.history.checkout import export
+from agent.project.find import Project
+
+# Notes of a human's beside the code: no run reads them.
+NOTES = frozenset({"notes.md", "notes.txt"})
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
+
+
+class Files:
+    """The files of the commits of one run."""
+
+    def __init__(self, git: Plumbing, project: Project, branch: str, tag: str) -> None:
+        self._git = git
+        self._project = project
+        self._branch = branch
+        self._tag = tag
+        self._sources: dict[str, str] = {}
+        self.start = ""
+        """The commit that the run started from: a lost file is restored from there."""
+
+    def source_at(self, commit: str) -> str:
+        """Return train.py at `commit`, every byte of it."""
+        if commit not in self._sources:
+            self._sources[commit] = self.file_at(commit, self._project.train)
+        return self._sources[commit]
+
+    def remember_source(self, commit: str, source: str) -> None:
+        """Remember train.py at a commit that was just made."""
+        self._sources[commit] = source
+
+    def program_at(self, commit: str) -> str:
+        """Return program.md at `commit`, or nothing if there is none."""
+        path = self._project.program
+        if not path or not has_file(self._git, commit, path):
+            return ""
+        return self.file_at(commit, path)
+
+    def file_at(self, commit: str, path: str) -> str:
+        """Return a file at `commit`. Raise HistoryFault if it has none."""
+        try:
+            return self._git("cat-file", "blob", f"{commit}:{path}")
+        except HistoryFault:
+            if has_file(self._git, commit, path):
+                raise
+            raise lost_file(self._project, self._branch, commit, self.start, path) from None
+
+    def trees_of(self, commits: Iterable[str]) -> dict[str, str]:
+        """Return the tree of each commit, in one call however many they are."""
+        names = list(commits)
+        if not names:
+            return {}
+        question = "".join(f"{name}^{{tree}}\n" for name in names).encode()
+        answers = self._git("cat-file", "--batch-check=%(objectname)", stdin=question)
+        return dict(zip(names, answers.splitlines(), strict=True))
+
+    def run_differently(self, before: str, after: str) -> bool:
+        """Return whether two commits or trees differ in a file that a run sees.
+
+        The brief and notes are no such files: a new program.md is not a new experiment.
+        """
+        if before == after:
+            return False
+        workspace = self._project.workspace or "."
+        listing = self._git("diff-tree", "-r", "-z", "--name-only", before, after, "--", workspace)
+        return any(self._is_seen(path) for path in listing.split("\0") if path)
+
+    def _is_seen(self, path: str) -> bool:
+        return path != self._project.program and PurePosixPath(path).name.lower() not in NOTES
+
+    def diff(self, before: str, after: str) -> str:
+        """Return the workspace's unified diff between two commits."""
+        return self._git("diff", *_PLAIN, before, after, "--", self._project.workspace or ".")
+
+    def diffs(self, commits: Sequence[str]) -> dict[str, str]:
+        """Return the workspace's unified diff of each commit against its parent, in one call."""
+        names = "".join(f"{commit}\n" for commit in commits if commit).encode()
+        where = self._project.workspace or "."
+        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", where, stdin=names)
+        # A diff's own lines begin otherwise.
+        parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
+        return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
+        export(self._git, commit, self._project.workspace, folder, self._project.unseen)
+
+    def tree_with(self, source: str, base: str) -> str:
+        """Return the tree of the commit `base` with `source` as train.py."""
+        if source == self.source_at(base):
+            return f"{base}^{{tree}}"
+        return self.tree_with_file(self._project.train, source, base)
+
+    def tree_with_file(self, path: str, text: str, base: str) -> str:
+        """Return the tree of the commit `base` with `text` in the file at `path`."""
+        data = text.encode("utf-8", "surrogateescape")
+        blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
+        mode = self._git("ls-tree", base, "--", path).split(" ", 1)[0]
+        folder = run_folder(Path(self._project.root), self._tag, make=True)
+        with scratch_index(folder) as index:
+            self._git("read-tree", base, index=index)
+            self._git("update-index", "--cacheinfo", f"{mode},{blob},{path}", index=index)
+            return self._git("write-tree", index=index).strip()
+
+    def commit(self, tree: str, parents: Sequence[str], message: str) -> str:
+        """Return a new commit of `tree`, which is on no branch yet."""
+        options: list[str] = []
+        for parent in parents:
+            options += ["-p", parent]
+        text = message.encode()
+        return self._git("commit-tree", tree, *options, "-F", "-", stdin=text).strip()

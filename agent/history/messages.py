@@ -1,0 +1,126 @@
+"""The commit messages of a run, in format 2: two or three lines for a human, then the record."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from agent.history.format2 import FORMAT, write
+from agent.history.text import body_of, line_of, subject_of
+from agent.judge.comparison import Measurement
+from agent.judge.suspicion import Rejection
+from agent.project.settings import RunSettings
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Attempt, Result, Trial
+
+
+def run_message(run: RunSettings) -> str:
+    """Return the message of a run's first commit."""
+    method = f"{run.method} with {run.model}" if run.model else run.method
+    subject = subject_of(f"start {run.tag}: {method}, {run.budget} a trial")
+    return write(subject, [], "run", {"format": FORMAT, **run.model_dump(mode="json")})
+
+
+def prior_message(count: int, source: str) -> str:
+    """Return the message of the commit that holds a run's prior trials."""
+    lines = [line_of(f"from {source}: trials of another run, for the methods to begin with")]
+    fields = {"count": count, "source": source}
+    return write(subject_of(f"{count} prior trials"), lines, "prior", fields)
+
+
+def attempt_message(number: int, proposal: Proposal) -> str:
+    """Return the message of an attempt commit: the hypothesis, the rationale, the typed edits."""
+    subject = subject_of(f"attempt #{number}: {proposal.hypothesis}")
+    fields = {"number": number, "proposal": _proposal_fields(proposal)}
+    return write(subject, [body_of(proposal.rationale)], "attempt", fields)
+
+
+def measured_message(attempt: Attempt, result: Result) -> str:
+    """Return the message of a note on an attempt in flight: the result of its runs so far."""
+    subject = f"measured #{attempt.number}: {len(result.scores)} runs so far"
+    return write(subject, [], "measured", {"result": _result_fields(result)})
+
+
+def verdict_message(trial: Trial) -> str:
+    """Return the message of a verdict commit.
+
+    Its subject is `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`; then come the reason,
+    what it rests on, and who proposed it.
+    """
+    fields = _fields(trial)
+    fields["proposal"] = _proposal_fields(trial.proposal)
+    if trial.result is not None:
+        fields["result"] = _result_fields(trial.result)
+    for name in ("attempt", "verdict", "new_data"):
+        fields.pop(name, None)
+    lines = [line_of(trial.reason), line_of(_evidence(trial)), line_of(_proposer(trial))]
+    return write(subject_of(_verdict_subject(trial)), lines, "trial", fields)
+
+
+def comparison_message(measurement: Measurement) -> str:
+    """Return the message of a commit that changes nothing and holds a later measurement."""
+    states = ", ".join(f"#{comparison.trial}" for comparison in measurement.comparisons)
+    subject = subject_of(f"{measurement.kind} {states} against {measurement.against}")
+    lines = [line_of(f"{comparison.what}: {comparison}") for comparison in measurement.comparisons]
+    return write(subject, lines, "comparison", measurement.model_dump(mode="json"))
+
+
+def data_message(fingerprint: str, reason: str) -> str:
+    """Return the message of a commit after which other validation data is used."""
+    subject = "measure on other data from here on"
+    return write(subject, [body_of(reason)], "data", {"fingerprint": fingerprint})
+
+
+def rejection_message(rejection: Rejection) -> str:
+    """Return the message of a commit that changes nothing and rejects a suspect for good."""
+    subject = f"reject #{rejection.number}"
+    fields = rejection.model_dump(mode="json")
+    return write(subject, [body_of(rejection.because)], "rejection", fields)
+
+
+def _verdict_subject(trial: Trial) -> str:
+    value = f" {trial.value:.6f}" if trial.value is not None else ""
+    delta = f" ({trial.delta:+.6f})" if trial.delta is not None else ""
+    return f"#{trial.number} {trial.status}{value}{delta} {trial.proposal.hypothesis}"
+
+
+def _evidence(trial: Trial) -> str:
+    """Return what a verdict rests on; empty without a comparison."""
+    if trial.against is None or not trial.pairs:
+        return ""
+    count = len(trial.pairs)
+    text = f"against #{trial.against} over {count} pair{'s' if count > 1 else ''}"
+    if trial.interval is not None:
+        low, high = trial.interval
+        text += f", 95 % from {low:+.6f} to {high:+.6f}"
+    return text
+
+
+def _proposer(trial: Trial) -> str:
+    """Return who proposed a trial, and what it cost."""
+    by: Provenance = trial.proposal.by
+    if by.origin == "baseline":
+        return ""
+    model = f" with {by.model}" if by.model else ""
+    cost = f", ${by.cost:.2f}" if by.cost else ""
+    replays = f", #{by.replays} again" if by.replays is not None else ""
+    return f"by {by.method}{model}{replays}{cost}"
+
+
+def _proposal_fields(proposal: Proposal) -> dict[str, Any]:
+    fields = _fields(proposal)
+    if proposal.edits:
+        edits = [edit.model_dump(mode="json", exclude_none=True) for edit in proposal.edits]
+        fields["edits"] = edits
+    return fields
+
+
+def _result_fields(result: Result) -> dict[str, Any]:
+    """Return a result's fields without the one that is known only while it is judged."""
+    fields = _fields(result)
+    fields.pop("overshot", None)
+    return fields
+
+
+def _fields(record: BaseModel) -> dict[str, Any]:
+    """Return a record's fields as JSON, without those that are as they always are."""
+    return record.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,39 @@
+"""The trials of other runs that a run began with, in a commit of their own."""
+
+from collections.abc import Sequence
+
+from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
+from agent.history.branch import has_file
+from agent.history.messages import prior_message
+from agent.history.runs import first_commit
+from agent.records.bounded import reason_of
+from agent.records.results import PriorTrial
+
+FILE = "prior.jsonl"
+# Its name in runs of format 1.
+OLD_FILE = "foreign.jsonl"
+
+
+def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None) -> str:
+    """Return a commit without parents that holds trials of other runs.
+
+    It is reachable from the branch, and in no tree that is trained.
+    """
+    lines = "".join(f"{trial.model_dump_json()}\n" for trial in prior)
+    blob = git("hash-object", "-w", "--no-filters", "--stdin", stdin=lines.encode()).strip()
+    tree = git("mktree", stdin=f"100644 blob {blob}\t{FILE}\n".encode()).strip()
+    message = prior_message(len(prior), source or "").encode()
+    return git("commit-tree", tree, "-F", "-", stdin=message).strip()
+
+
+def read_prior(git: Plumbing, tip: str) -> tuple[PriorTrial, ...]:
+    """Return the prior trials of the run with the tip `tip`. HistoryFault if they are damaged."""
+    commit = f"{first_commit(git, tip)}^2"
+    where = f"{commit}:{FILE if has_file(git, commit, FILE) else OLD_FILE}"
+    try:
+        lines = git("cat-file", "blob", where).splitlines()
+        return tuple(PriorTrial.model_validate_json(line) for line in lines)
+    except ValueError as error:
+        message = f"the prior trials in {where} cannot be read: {reason_of(error)}"
+        raise HistoryFault(message, f"git show {where}") from None

@@ -1,0 +1,199 @@
+"""What a run's branch holds: its ledger, its files and what is in flight, without changing them."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from agent.errors import HistoryFault
+from agent.git.home import worktree_path
+from agent.git.lock import holder
+from agent.git.plumbing import Plumbing
+from agent.history.branch import tag_of
+from agent.history.files import Files
+from agent.history.flights import Flights
+from agent.history.prior import read_prior
+from agent.history.runs import lock_path
+from agent.history.timeline import of_twins, read_timeline
+from agent.judge.comparison import Measurement
+from agent.judge.suspicion import Rejection
+from agent.project.find import Project
+from agent.project.settings import RunSettings
+from agent.records.bounded import MAX_WHOLE
+from agent.records.results import Attempt, PriorTrial, Result, Trial
+
+
+class Reading:
+    """One run's branch, to be looked at."""
+
+    project: Project
+    branch: str
+    tag: str
+    """The branch's name behind autoresearch/: refs, worktree, lock and logs go by it, whatever
+    tag the record has."""
+    warnings: list[str]
+    """What is odd about the branch, and what could not be done for its worktree."""
+
+    def __init__(self, project: Project, branch: str, locked: bool) -> None:
+        """Read the branch. locked: for who will write to it; then nothing may be unknown."""
+        self.project = project
+        self.branch = branch
+        self.tag = tag_of(branch)
+        self._git = Plumbing(Path(project.root))
+        self._files = Files(self._git, project, branch, self.tag)
+        self._timeline = read_timeline(self._git, self._files, branch, self.tag)
+        self._files.start = self.run.start_commit
+        judged = self._timeline.judged
+        self._flights = Flights(self._git, self.tag, judged, clean=locked)
+        unknown = [*self._timeline.unknown, *self._flights.unknown]
+        if unknown and locked:
+            raise unknown[0].fault()
+        self.warnings = [*of_twins(self._timeline.twins), *map(str, unknown)]
+
+    @property
+    def run(self) -> RunSettings:
+        """What the start was asked for, with the branch's tag as its tag."""
+        return self._timeline.run
+
+    @property
+    def tip(self) -> str:
+        """The branch's newest commit."""
+        return self._timeline.tip
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The ledger, oldest first."""
+        return tuple(self._timeline.trials)
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Later measurements of its trials, oldest first."""
+        return tuple(self._timeline.measurements)
+
+    @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """Rejections of suspects."""
+        return tuple(self._timeline.rejections)
+
+    @property
+    def foreign_commits(self) -> tuple[str, ...]:
+        """Commits since the last baseline by which somebody, or other data, changed what runs."""
+        return self._timeline.by_hand
+
+    @property
+    def data_fingerprint(self) -> str | None:
+        """Fingerprint of the data that the run is measured on now."""
+        return self._timeline.data_fingerprint
+
+    def trials_at(self, commit: str) -> tuple[Trial, ...]:
+        """Return the ledger as of `commit`; all of it for a commit that is not the branch's."""
+        place = self._timeline.place(commit)
+        return self.trials[: place.trials] if place else self.trials
+
+    def has(self, commit: str) -> bool:
+        """Return whether the branch stood at `commit`."""
+        return self._timeline.place(commit) is not None
+
+    @property
+    def comparable(self) -> tuple[Trial, ...]:
+        """The part of the ledger that was measured on the data that the run has now."""
+        return self.trials[self._timeline.data_from :]
+
+    @property
+    def incomparable(self) -> tuple[Trial, ...]:
+        """The rest of the ledger."""
+        return self.trials[: self._timeline.data_from]
+
+    def on_other_data(self, commit: str) -> bool:
+        """Return whether the branch had other data when it stood at `commit`."""
+        place = self._timeline.place(commit)
+        return place is not None and place.data != self.data_fingerprint
+
+    @cached_property
+    def prior(self) -> tuple[PriorTrial, ...]:
+        """The trials of other runs that this one began with. HistoryFault if they are damaged."""
+        return read_prior(self._git, self.tip) if self.run.warm is not None else ()
+
+    @property
+    def flights(self) -> Flights:
+        """The attempts in flight, with the refs that mark them."""
+        return self._flights
+
+    @property
+    def in_flight(self) -> tuple[Attempt, ...]:
+        """The attempts without a verdict, by number."""
+        return tuple(flight.attempt for flight in self._flights)
+
+    def measured(self, attempt: Attempt) -> Result | None:
+        """Return the result of the runs of an attempt in flight so far."""
+        return self._flights.measured(attempt)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers that have a verdict."""
+        return self._timeline.numbers
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The attempts that have a verdict."""
+        return self._timeline.judged
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next attempt. HistoryFault if a forged branch has used them all up."""
+        flying = (attempt.number for attempt in self.in_flight)
+        number = 1 + max([-1, *flying, *self.numbers])
+        if number > MAX_WHOLE:
+            message = f"{self.branch} has a trial #{number - 1}, and no number behind that"
+            raise HistoryFault(message, f"autoresearch log {self.tag}")
+        return number
+
+    @property
+    def source(self) -> str:
+        """train.py at the tip."""
+        return self.source_at(self.tip)
+
+    @property
+    def program(self) -> str:
+        """program.md at the tip, or nothing if there is none."""
+        return self._files.program_at(self.tip)
+
+    @property
+    def worktree(self) -> Path:
+        """Where the branch is checked out."""
+        return worktree_path(Path(self.project.root), self.tag)
+
+    @property
+    def owner(self) -> int | None:
+        """The process that works on the run, or None."""
+        return holder(lock_path(self.project, self.tag))
+
+    def source_at(self, commit: str) -> str:
+        """Return train.py at `commit`, every byte of it."""
+        return self._files.source_at(commit)
+
+    def file_at(self, commit: str, path: str) -> str:
+        """Return a file at `commit`. Raise HistoryFault if it has none."""
+        return self._files.file_at(commit, path)
+
+    def same_files(self, one: str, other: str) -> bool:
+        """Return whether a run sees the same files at two commits; the brief and notes it does not.
+
+        An attempt is overtaken if its parent and the tip are not the same in this sense.
+        """
+        return not self._files.run_differently(one, other)
+
+    def diff(self, before: str, after: str) -> str:
+        """Return the workspace's unified diff between two commits."""
+        return self._files.diff(before, after)
+
+    def diffs(self, commits: Sequence[str]) -> dict[str, str]:
+        """Return the workspace's unified diff of each commit against its parent, in one call."""
+        return self._files.diffs(commits)
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
+        self._files.export(commit, folder)
+
+    def tree_with(self, source: str, base: str) -> str:
+        """Return the tree of the commit `base` with `source` as train.py."""
+        return self._files.tree_with(source, base)

@@ -1,0 +1,207 @@
+"""What the commits of a run's branch add up to: its trials, its notes, and their places."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
+from agent.history.branch import find_tip, no_run
+from agent.history.commits import FORM, Commit, parse_log
+from agent.history.entries import (
+    Entry,
+    Measured,
+    NewData,
+    Unknown,
+    is_attempt,
+    is_measured,
+    read_entry,
+    read_run,
+)
+from agent.history.files import Files
+from agent.history.runs import HEADS, first_commit
+from agent.judge.comparison import Measurement
+from agent.judge.suspicion import Rejection
+from agent.project.settings import RunSettings
+from agent.records.inputs import Input
+from agent.records.results import TAKEN, Attempt, Trial
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the branch stood at one of its commits."""
+
+    trials: int
+    """Length of the ledger."""
+    data: str | None
+    """Fingerprint of the data that the run was measured on."""
+
+
+class Timeline:
+    """The records of one branch, oldest first; read once, and added to by every commit."""
+
+    def __init__(self, run: RunSettings, start: Commit) -> None:
+        """Begin with the run's first commit."""
+        self.run = run
+        self.tip = start.id
+        self.trials: list[Trial] = []
+        self.measurements: list[Measurement] = []
+        self.rejections: list[Rejection] = []
+        self.inputs: list[Input] = []
+        self.unknown: list[Unknown] = []
+        """Records of a newer version of autoresearch."""
+        self.twins: list[Trial] = []
+        """Second verdicts on a number; the first one counts."""
+        self.by_hand: tuple[str, ...] = ()
+        """Commits since the last baseline by which somebody, or other data, changed what runs."""
+        self.data_fingerprint = run.data_fingerprint
+        self.data_from = 0
+        """Index of the first trial on that data."""
+        self.trees = [start.tree]
+        """Every tree that the branch had; a worktree may stand at any of them."""
+        self._places: dict[str, Place] = {}
+        self.stand_at(start.id)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers that have a verdict."""
+        return frozenset(trial.number for trial in self.trials)
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The attempts that have a verdict, those of second verdicts included."""
+        return frozenset(trial.attempt for trial in (*self.trials, *self.twins))
+
+    def place(self, commit: str) -> Place | None:
+        """Return where the branch stood at `commit`; None for a commit that is not its own."""
+        return self._places.get(commit)
+
+    def add_trial(self, trial: Trial) -> Trial:
+        """Add a verdict. Return it, marked if it is the first baseline on other data."""
+        earlier = self.trials[self.data_from :]
+        is_baseline = trial.status == "baseline"
+        first = is_baseline and not any(other.status == "baseline" for other in earlier)
+        if first and self.data_from > 0:
+            trial = trial.model_copy(update={"new_data": True})
+        self.trials.append(trial)
+        if is_baseline:
+            self.by_hand = ()
+        return trial
+
+    def begin_data(self, fingerprint: str, commit: str) -> None:
+        """Note that every later trial is measured on other data, since `commit`."""
+        self.data_fingerprint = fingerprint
+        self.data_from = len(self.trials)
+        self.add_by_hand(commit)
+
+    def add_by_hand(self, commit: str) -> None:
+        """Note that `commit` changed what runs."""
+        self.by_hand = (*self.by_hand, commit)
+
+    def stand_at(self, commit: str) -> None:
+        """Note that everything so far leads to `commit`, the newest one."""
+        self.tip = commit
+        self._places[commit] = Place(len(self.trials), self.data_fingerprint)
+
+
+def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timeline:
+    """Return the timeline of a branch. Raise HistoryFault if it is no run's or was forged."""
+    tip = find_tip(git, branch)
+    first = first_commit(git, tip)
+    if not first:
+        raise no_run(git, branch)
+    log = git("log", "-z", "--first-parent", "--reverse", FORM, tip, f"^{first}^@", "--")
+    start, *commits = parse_log(log)
+    _refuse_attempt_at_tip(commits, branch, tag)
+    run, unknown = read_run(start)
+    timeline = Timeline(run.model_copy(update={"tag": tag}), start)
+    timeline.unknown += unknown
+    entries = [(commit, read_entry(commit)) for commit in commits]
+    taken = files.trees_of(
+        entry.attempt for _, entry in entries if isinstance(entry, Trial) and entry.status in TAKEN
+    )
+    numbers: set[int] = set()
+    for commit, entry in entries:
+        before = timeline.trees[-1]
+        if isinstance(entry, Trial) and entry.number in numbers:
+            timeline.twins.append(entry)
+            _compare_trees(timeline, files, commit, before)
+        elif isinstance(entry, Trial):
+            numbers.add(entry.number)
+            timeline.add_trial(entry)
+            _compare_trees(timeline, files, commit, taken.get(entry.attempt, before))
+        else:
+            _add_note(timeline, git, commit, entry)
+            if not isinstance(entry, NewData | Unknown):
+                _compare_trees(timeline, files, commit, before)
+        timeline.trees.append(commit.tree)
+        timeline.stand_at(commit.id)
+    return timeline
+
+
+def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | None) -> None:
+    """Add what a commit that is no verdict records."""
+    match entry:
+        case Measurement():
+            timeline.measurements.append(entry)
+        case Rejection():
+            timeline.rejections.append(entry)
+        case Input():
+            timeline.inputs.append(entry)
+        case NewData():
+            timeline.begin_data(entry.fingerprint, commit.id)
+        case Unknown():
+            timeline.unknown.append(entry)
+        case Attempt():
+            raise HistoryFault(
+                f"{commit.id[:12]} is an attempt without its verdict: "
+                "a rebase or a fast-forward put it on the branch",
+                "git reflog   # find the last verdict there, and git reset the branch to it",
+            )
+        case Measured():
+            pass
+        case _:
+            if len(commit.parents) == 2:
+                _refuse_torn(git, commit)
+
+
+def _compare_trees(timeline: Timeline, files: Files, commit: Commit, expected: str) -> None:
+    """Note whether a commit changed what runs. expected: the tree that it has if it did not."""
+    if commit.tree != expected and files.run_differently(expected, commit.tree):
+        timeline.add_by_hand(commit.id)
+
+
+def _refuse_attempt_at_tip(commits: list[Commit], branch: str, tag: str) -> None:
+    """Raise HistoryFault after a fast-forward to an attempt in flight, or to a note on one.
+
+    Its next command moves the branch back to where it was.
+    """
+    newest = [commit for commit in commits[-2:] if not is_measured(commit)][-1:]
+    if not newest or not is_attempt(newest[0]):
+        return
+    attempt = newest[0]
+    others = [commit for commit in commits[-4:] if commit is not attempt]
+    if len(commits) > 2 and any(map(is_attempt, others)):
+        return  # a rebase that flattened: nothing of the branch is as it was
+    message = (
+        f"{attempt.id[:12]} at the tip of {branch} is an attempt without its verdict: "
+        "a fast-forward put it there"
+    )
+    command = f"git update-ref {HEADS}{tag} {attempt.parents[0]}   # takes it off the branch again"
+    raise HistoryFault(message, command)
+
+
+def _refuse_torn(git: Plumbing, merge: Commit) -> None:
+    """Raise HistoryFault for a merge of an attempt: it is a verdict that lost its record."""
+    [merged] = parse_log(git("log", "-z", "-1", FORM, merge.parents[1], "--"))
+    if is_attempt(merged):
+        message = f"the verdict {merge.id[:12]} has lost its record"
+        raise HistoryFault(message, f"git show {merge.id[:12]}")
+
+
+def of_twins(twins: Iterable[Trial]) -> list[str]:
+    """Return a warning for each second verdict."""
+    return [
+        f"{trial.verdict[:12]} is a second verdict on #{trial.number} ({trial.status}); "
+        "the first one counts, and this one is taken for a commit by hand"
+        for trial in twins
+    ]

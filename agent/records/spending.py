@@ -1,0 +1,27 @@
+"""What the proposals of a run cost: the one sum that every bound, page and record goes by."""
+
+from collections.abc import Iterable
+
+from agent.records.proposals import Proposal
+from sandbox.ground.record import Record
+
+
+class Spending(Record):
+    """What proposals cost."""
+
+    dollars: float
+    """The sum of the known prices."""
+    unpriced: int
+    """Proposals of models whose price is not known; with any, the sum is a lower bound."""
+
+
+def spending_of(proposals: Iterable[Proposal]) -> Spending:
+    """Return what these proposals cost, whoever made them and whatever became of them."""
+    dollars = 0.0
+    unpriced = 0
+    for proposal in proposals:
+        if proposal.by.cost is not None:
+            dollars += proposal.by.cost
+        elif proposal.by.origin == "llm":
+            unpriced += 1
+    return Spending(dollars=dollars, unpriced=unpriced)

@@ -1,0 +1,147 @@
+"""Format 1, which is only read: what older versions wrote comes back equal, forged or not."""
+
+import ast
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.edit.literal import evaluate
+from agent.errors import HistoryFault
+from agent.history.commits import Commit
+from agent.history.entries import Measured, is_attempt, read_entry, read_run
+from agent.judge.suspicion import Rejection
+from agent.records.edits import SetConstant
+from agent.records.proposals import Proposal
+from agent.records.results import Attempt, Result, Score, Trial
+from agent.space import read_constants
+from tests.agent.history import old_messages
+from tests.agent.history.strategies import (
+    PROPOSAL,
+    SETTINGS,
+    an_example,
+    run_settings,
+    trials,
+    types_in,
+)
+
+
+def committed(message: str, parents: list[str] | None = None) -> Commit:
+    """Return a commit with this message; a verdict's parents unless others are given."""
+    parents = ["b" * 40, "a" * 40] if parents is None else parents
+    return Commit("c" * 40, "d" * 40, parents, message)
+
+
+@SETTINGS
+@given(trials())
+def test_a_trial_comes_back_as_it_was(trial: Trial) -> None:
+    again = read_entry(committed(old_messages.verdict(trial)))
+    assert types_in(again) == types_in(trial)
+    assert again == trial
+
+
+@SETTINGS
+@given(PROPOSAL, st.integers(0, 10**6))
+def test_an_attempt_comes_back_as_it_was(proposal: Proposal, number: int) -> None:
+    commit = committed(old_messages.attempt(number, proposal), ["b" * 40])
+    attempt = Attempt(number=number, commit="c" * 40, parent="b" * 40, proposal=proposal)
+    assert read_entry(commit) == attempt
+    assert is_attempt(commit)
+
+
+def test_every_other_record_comes_back_as_it_was() -> None:
+    result = Result(status="scored", scores=(Score(value=1.0, seed=0, kind="sealed"),))
+    assert read_entry(committed(old_messages.measured(3, result))) == Measured(result=result)
+    run = run_settings()
+    assert read_run(committed(old_messages.run(run))) == (run, [])
+    rejection = Rejection(number=7, because="b", at="2026-11-29T01:00:00+00:00")
+    assert read_entry(committed(old_messages.rejection(rejection))) == rejection
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Status: keep", "Status: kept"),
+        ("Status: keep", "Status: crash"),
+        ("Trial: 8", "Trial: -8"),
+        ("Trial: 8", "Trial: eight"),
+        ('"value": 0.974729', '"value": NaN'),
+        ('"value": 0.974729', '"value": Infinity'),
+        ("Delta: -0.006174", "Delta: NaN"),
+        ("Result: scored\n", ""),
+        ('Hypothesis: "', "Hypothesis: "),
+        ("Edits: [", "Edits: [["),
+        ('"kind": "set_constant"', '"kind": "rm"'),
+        ("Reason: better\n", ""),
+        ("Cost: 0.25", "Cost: -1"),
+        ("Curve: [[0.5, 2.5]]", "Curve: [[0.5]]"),
+        ("Origin: llm", "Origin: god"),
+        ("Seconds: 0.0\n", "Seconds: 0.0\nTrial: nine\n"),
+        ("Delta: -0.006174", "Delta: " + "[" * 100_000),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_verdict_edited_by_hand_is_a_fault(old: str, new: str) -> None:
+    """The format is closed: a name that it does not have is no newer version's."""
+    message = old_messages.verdict(an_example())
+    assert old in message
+    with pytest.raises(HistoryFault) as fault:
+        read_entry(committed(message.replace(old, new)))
+    assert str(fault.value.next_command).startswith("git ")
+
+
+def test_a_verdict_cut_off_anywhere_is_a_fault_or_no_verdict() -> None:
+    message = old_messages.verdict(an_example())
+    for end in range(len(message) - 2):
+        try:
+            assert read_entry(committed(message[:end])) is None
+        except HistoryFault:
+            continue
+
+
+@pytest.mark.parametrize("parents", [[], ["b" * 40], ["b" * 40, "a" * 40, "d" * 40]])
+def test_a_verdict_has_two_parents(parents: list[str]) -> None:
+    with pytest.raises(HistoryFault, match="parents"):
+        read_entry(committed(old_messages.verdict(an_example()), parents))
+
+
+@pytest.mark.parametrize("forged", [{"number": 10**400}, {"number": -1}, {"at": "soon"}, {"x": 1}])
+def test_a_forged_rejection_is_refused_in_one_line(forged: dict[str, Any]) -> None:
+    fields = {"number": 7, "because": "", "at": "2026-11-29T01:00:00+00:00", **forged}
+    message = f"reject #7\n\nRejected: {json.dumps(fields)}\n"
+    with pytest.raises(HistoryFault, match=r"the rejection c{12} cannot be read") as caught:
+        read_entry(committed(message))
+    assert "\n" not in caught.value.message
+
+
+def test_a_measurement_without_its_fields_is_refused() -> None:
+    message = 'replicate #1\n\nMeasured-Again: {"kind": "replicate"}\n'
+    with pytest.raises(HistoryFault, match="the measurement"):
+        read_entry(committed(message))
+
+
+def test_a_message_full_of_trailers_is_no_record() -> None:
+    assert read_entry(committed("x\n\n" + "A: 1\n" * 30_000)) is None
+
+
+def test_a_message_may_be_huge() -> None:
+    rationale = "Trial: 3\n" * 10**6
+    proposal = an_example().proposal.model_copy(update={"rationale": rationale})
+    attempt = read_entry(committed(old_messages.attempt(1, proposal), ["b" * 40]))
+    assert isinstance(attempt, Attempt)
+    assert attempt.proposal == proposal
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
+    edit = SetConstant(name="a\udfffb", value="🙂")
+    assert (edit.name, edit.value) == ("a\ufffdb", "🙂")
+    constants = read_constants("NAME = '\\ud800'\nOTHER = 1\n")
+    assert constants == {"OTHER": 1}, "nor does a train.py bring one in"
+
+
+def test_a_number_that_json_will_not_write_is_no_constant() -> None:
+    assert read_constants(f"BIG = {'0x' + 'f' * 5000}\n") == {}
+    assert evaluate(ast.parse("2**2000", mode="eval").body) == 2**2000
+    assert read_constants("A = 1e999\n") == {}

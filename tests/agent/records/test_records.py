@@ -1,0 +1,56 @@
+"""Records: what is coming has its place, and nonsense is refused at construction."""
+
+import pytest
+from pydantic import ValidationError
+
+from agent.edit import apply
+from agent.records.edits import Refused, SetConstant
+from agent.records.objective import Objective
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Result, Score, Trial
+
+SCORED = Result(status="scored", scores=(Score(value=1.0, seed=0, kind="sealed"),))
+PROPOSAL = Proposal(hypothesis="h", by=Provenance(method="m", origin="llm"))
+
+
+def test_an_edit_without_a_file_says_nothing_of_one() -> None:
+    edit = SetConstant(name="LR", value="0.2")
+    assert edit.model_dump() == {"kind": "set_constant", "name": "LR", "value": "0.2"}
+
+
+def test_an_edit_of_another_file_is_refused_until_there_is_one() -> None:
+    edit = SetConstant(name="LR", value="0.2", file="conf/base.yaml")
+    refused = apply("LR = 0.1\n", [edit])
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.where) == ("outside-file", "conf/base.yaml")
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        ("guarded", None),
+        ("suspect", None),
+        ("over-limit", SCORED),
+        ("refused", SCORED),
+        ("keep", Result(status="crash")),
+        ("held", Result(status="crash")),
+    ],
+)
+def test_a_result_that_does_not_fit_the_status_is_refused(
+    status: str, result: Result | None
+) -> None:
+    fields = {"number": 1, "status": status, "proposal": PROPOSAL, "reason": "r"}
+    with pytest.raises(ValidationError, match=f"a {status} trial cannot have"):
+        Trial(**fields, result=result)
+
+
+@pytest.mark.parametrize("status", ["suspect", "held", "skipped"])
+def test_a_score_that_is_not_believed_is_no_value(status: str) -> None:
+    fields = {"number": 1, "status": status, "proposal": PROPOSAL, "reason": "r"}
+    assert Trial(**fields, result=SCORED, estimate=0.5).value is None
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"direction": "sideways"}, {"horizon": 1}])
+def test_an_objective_refuses_what_it_does_not_know(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Objective.model_validate({"metric": "val_acc", **change})
