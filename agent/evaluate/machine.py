@@ -1,4 +1,4 @@
-"""Which machine a score was measured on, and the state it was in: a name that stays the same between runs, clock and heat."""
+"""The machine that a score is measured on: a lasting name, its clock and its temperature."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ SYSTEM = Path("/sys")
 
 @cache
 def machine_name() -> str:
-    """`3f9a01c2 NVIDIA H100` or `3f9a01c2 x86_64`: eight digits of the machine's identity, and what computes on it.
+    """Return the machine's name: `3f9a01c2 NVIDIA H100`, or `3f9a01c2 x86_64` without a GPU.
 
     A MIG slice's model names its size. Workers that run at once have one model.
     """
@@ -29,38 +29,53 @@ def machine_name() -> str:
 
 
 def total_memory() -> int:
-    """Bytes of main memory."""
+    """Return the bytes of main memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How fast what computes was clocked (MHz) and how hot it was (degrees Celsius); None where the machine does not say."""
+    """The state of the processor or GPU that computes; None where the machine does not say."""
 
     clock: float | None = None
+    """MHz."""
     celsius: float | None = None
 
 
 def conditions(cpus: Sequence[int], gpus: Sequence[Device], system: Path = SYSTEM) -> Conditions:
-    """Of a slot, now: of its first GPU (by nvidia-smi, not run on such a machine yet), else of its cores.
+    """Return the state of a slot now: of its first GPU (by nvidia-smi), else of its cores.
 
-    system: where Linux shows its devices. A virtual machine shows neither clock nor heat. Of a MIG slice its card's are told.
+    system: where Linux shows its devices. A virtual machine shows neither clock nor temperature. A
+    MIG slice has those of its card.
     """
-    if gpus and gpus[0].vendor != "nvidia":
-        return Conditions()
     if gpus:
-        card = gpus[0].card or gpus[0].name
-        words = _smi("clocks.sm,temperature.gpu", f"--id={card}", unit="nounits").split(",")
-        clock, celsius = (_float(word) for word in words) if len(words) == 2 else (None, None)
-        return Conditions(clock, celsius)
-    clocks = [
-        _float(_read(system / f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq"))
-        for cpu in cpus
-    ]
-    heat = [_float(_read(path)) for path in system.glob("class/thermal/thermal_zone*/temp")]
-    known = [clock / 1000 for clock in clocks if clock is not None]
-    hot = [celsius / 1000 for celsius in heat if celsius is not None]
-    return Conditions(round(fmean(known), 1) if known else None, max(hot, default=None))
+        return _gpu_conditions(gpus[0])
+    clocks = []
+    for cpu in cpus:
+        kilohertz = _read(system / f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq")
+        clocks.append(_thousandth(kilohertz))
+    zones = system.glob("class/thermal/thermal_zone*/temp")
+    temperatures = [_thousandth(_read(zone)) for zone in zones]
+    shown = [clock for clock in clocks if clock is not None]
+    return Conditions(
+        clock=round(fmean(shown), 1) if shown else None,
+        celsius=max((heat for heat in temperatures if heat is not None), default=None),
+    )
+
+
+def _gpu_conditions(gpu: Device) -> Conditions:
+    if gpu.vendor != "nvidia":
+        return Conditions()
+    card = gpu.card or gpu.name
+    words = _smi("clocks.sm,temperature.gpu", f"--id={card}", unit="nounits").split(",")
+    if len(words) != 2:
+        return Conditions()
+    return Conditions(clock=_float(words[0]), celsius=_float(words[1]))
+
+
+def _thousandth(text: str) -> float | None:
+    value = _float(text)
+    return None if value is None else value / 1000
 
 
 def _float(text: str) -> float | None:
@@ -71,16 +86,18 @@ def _float(text: str) -> float | None:
 
 
 def _accelerator() -> str:
-    """Return the model of the first accelerator that trials may use here; nothing without one."""
+    """Return the model of the first accelerator that trials may use here; empty without one."""
     try:
         _, gpus = this_machine()
     except UsageFault:
         return ""
-    return gpus[0].model or f"{gpus[0].vendor} GPU" if gpus else ""
+    if not gpus:
+        return ""
+    return gpus[0].model or f"{gpus[0].vendor} GPU"
 
 
 def _smi(query: str, *options: str, unit: str = "") -> str:
-    """What nvidia-smi answers, a line for each device; nothing where there is none."""
+    """Return what nvidia-smi answers, a line for each device; empty without one."""
     form = ",".join(part for part in ("csv", "noheader", unit) if part)
     command = ["nvidia-smi", f"--query-gpu={query}", f"--format={form}", *options]
     try:
@@ -91,8 +108,10 @@ def _smi(query: str, *options: str, unit: str = "") -> str:
 
 
 def _processor() -> str:
-    lines = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
-    return lines[0].partition(":")[2].strip() if lines else platform.processor()
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def _read(path: str | Path) -> str:

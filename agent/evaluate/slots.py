@@ -1,4 +1,4 @@
-"""The places where trials run at once: an accelerator each, or a share of the cores, never oversubscribed."""
+"""Slots, in which trials run: an accelerator each, or a share of the cores."""
 
 import os
 from collections.abc import Mapping
@@ -18,39 +18,57 @@ from sandbox.walls.environment import available_cpus
 
 
 class Slot(Record):
-    """One place for one trial: the cores, by index, and the accelerators that are its own."""
+    """One place for one trial."""
 
     number: int
     cpus: tuple[int, ...]
+    """Its cores, by index."""
     gpus: tuple[Device, ...] = ()
+    """Its accelerators."""
 
 
 def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[Device, ...]) -> tuple[Slot, ...]:
-    """Share the cores (and accelerators, where there are any) out among `workers` slots.
+    """Share the cores and accelerators out among `workers` slots.
 
-    Raise UsageFault where they do not suffice, or where the workers would train on different kinds of accelerator.
+    Raise UsageFault where they do not suffice, or where the workers would train on different kinds
+    of accelerator.
     """
     have = len(gpus) if gpus else len(cpus)
     what = "accelerators" if gpus else "cores"
     if not 1 <= workers <= have:
         raise UsageFault(
-            f"{workers} workers on {have} {what}: trials that share one are measured against each other's load",
+            f"{workers} workers on {have} {what}: "
+            "trials that share one are measured against each other's load",
             f"autoresearch start --workers {have}   # or resume --workers {have}",
         )
     own = [for_one_process(gpus[i::workers]) for i in range(workers)]
-    kinds = {device.model for devices in own for device in devices}
-    if workers > 1 and len(kinds) > 1:
-        variable = VARIABLES[gpus[0].vendor][0]
-        alike = ",".join(device.name for device in gpus if device.model == gpus[0].model)
-        message = f"trials on different accelerators cannot be compared, and these are of {len(kinds)} kinds: {listed(gpus)}"
-        raise UsageFault(message, f"{variable}={alike} autoresearch start")
+    if workers > 1:
+        _refuse_mixed(own, gpus)
     shares = share_out(cpus, workers)
     return tuple(Slot(number=i, cpus=cores, gpus=own[i]) for i, cores in enumerate(shares))
 
 
+def _refuse_mixed(own: list[tuple[Device, ...]], gpus: tuple[Device, ...]) -> None:
+    """Raise UsageFault where the accelerators of the slots are of different kinds."""
+    kinds: set[str] = set()
+    for devices in own:
+        kinds |= {device.model for device in devices}
+    if len(kinds) <= 1:
+        return
+    variable = VARIABLES[gpus[0].vendor][0]
+    alike = ",".join(device.name for device in gpus if device.model == gpus[0].model)
+    raise UsageFault(
+        "trials on different accelerators cannot be compared, "
+        f"and these are of {len(kinds)} kinds: {listed(gpus)}",
+        f"{variable}={alike} autoresearch start",
+    )
+
+
 def share_out(cpus: tuple[int, ...], workers: int) -> tuple[tuple[int, ...], ...]:
-    """Equally many cores for each of `workers`, so that none is measured with more; no core twice, and none for those who are too
-    many."""
+    """Return as many cores for each of `workers`, so that none is measured with more.
+
+    No core is given twice; workers beyond the number of cores get none.
+    """
     share = len(cpus) // workers or 1
     return tuple(cpus[i * share : (i + 1) * share] for i in range(workers))
 
@@ -58,13 +76,14 @@ def share_out(cpus: tuple[int, ...], workers: int) -> tuple[tuple[int, ...], ...
 def this_machine(
     environ: Mapping[str, str] = os.environ, root: Path = Path("/")
 ) -> tuple[tuple[int, ...], tuple[Device, ...]]:
-    """Return the cores this process may use and the accelerators that the environment allows, without importing torch.
+    """Return the cores this process may use and the accelerators that the environment allows.
 
-    Raise UsageFault where a device is asked for that is not here. root: as for visible_devices.
+    Does not import torch. Raise UsageFault where a device is asked for that is not here. root: as
+    for visible_devices.
     """
     try:
         return available_cpus(), visible_devices(environ, root)
     except NoSuchDevice as missing:
         variable = str(missing).partition(" ")[0]
-        next_command = f"{variable}= autoresearch start   # on the CPU; `autoresearch doctor` lists the accelerators"
-        raise UsageFault(str(missing), next_command) from None
+        why = "on the CPU; `autoresearch doctor` lists the accelerators"
+        raise UsageFault(str(missing), f"{variable}= autoresearch start   # {why}") from None

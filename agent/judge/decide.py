@@ -1,69 +1,82 @@
-"""Decides what a result is worth, or that it takes another run to know: pure functions from paired differences to a decision.
+"""Decides what a result is worth, or that it takes another run to know, from paired differences.
 
-The model. A score is y(code, seed) = quality(code) + luck(seed) + noise. What a seed does to every code alike (initial weights,
-the order of the data) is often most of the spread, so a candidate is only ever compared with the incumbent under the same
-seed: of the difference d = y(candidate, seed) - y(incumbent, seed), luck cancels and noise of standard deviation tau is left.
-tau is pooled over all trials of the run that were paired more than once; a candidate that proves noisier is held to its own.
+The model. A score is y(code, seed) = quality(code) + luck(seed) + noise. What a seed does to every
+code alike (initial weights, the order of the data) is often most of the spread, so a candidate is
+only ever compared with the incumbent under the same seed: in d = y(candidate, seed) - y(incumbent,
+seed) luck cancels, and noise of standard deviation tau is left. tau is pooled over all trials of
+the run that were paired more than once; a candidate that proves noisier is held to its own.
 
-The incumbent's luck. Its scores stand for all the while it is the incumbent: where one of them is a bad one, everything looks
-better than it is. So each is held against what was tried since. Most changes are for the worse; where the median of what was
-discarded did better than the incumbent under a seed, that is the incumbent's bad luck there, and is taken off (`bad_luck`).
+The incumbent's luck. Its scores stand as long as it is the incumbent: where one of them is bad,
+everything looks better than it is. So each is held against what was tried since. Most changes are
+for the worse; where the median of what was discarded did better than the incumbent under a seed,
+that is the incumbent's bad luck there, and is taken off (agent/judge/luck.py).
 
-The test. The first run screens. What is not better by SCREEN tau is discarded at once, what is better beyond doubt is kept at
-once, and only what lies between is run again, pair by pair, until it is decided or LOOKS pairs are spent. Each look is a
-t-test of the mean difference at level BOOST * false_keeps / 100: as only the few candidates that pass the screen are ever
-tested, that holds the false keeps of 100 unchanged candidates below `false_keeps`. While tau is known from few degrees of
-freedom the level is lower: the screen holds back less then, and would let the first trials spend the budget of the night.
-BOOST, SOBER and the lines of futility were chosen by measurement: `python -m benchmarks.verdicts`.
+The test. The first run screens. A candidate that is not better by SCREEN tau is discarded at once,
+one that is better by BEYOND_DOUBT is kept at once, and what lies between is run again, pair by
+pair, until it is decided or LOOKS pairs are spent. Each look is a t-test of the mean difference at
+level BOOST * false_keeps / 100: only the few candidates that pass the screen are ever tested, so
+this holds the false keeps of 100 unchanged candidates below `false_keeps`. While tau is known from
+few degrees of freedom the level is lower: the screen holds back less then, and would let the first
+trials spend the error budget of the whole run. BOOST, SOBER and the lines of futility were chosen
+by measurement: `python -m benchmarks.verdicts`.
 
-The record. A gain is estimated from the confirming runs, not from the screen, less the luck that helped it past the
-threshold: what is kept is lucky on average (Zhong and Prentice, Biostatistics 2008, call the remedy a bias-reduced estimate).
+The record. A gain is estimated from the confirming runs, not from the screen, less the luck that
+helped it past the threshold: what is kept is lucky on average (Zhong and Prentice, Biostatistics
+2008, call the remedy a bias-reduced estimate).
 """
 
 from collections.abc import Sequence
-from functools import cache
-from itertools import groupby
-from math import inf, sqrt
-from statistics import NormalDist, fmean, median, stdev
+from math import floor, inf, log10, sqrt
+from statistics import fmean, stdev
 from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
-from agent.records.results import KEPT, Pair, Trial, on_newest_data
+from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simplify
+from agent.judge.luck import luck_of_look, luck_of_screen
+from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
+from agent.records.results import KEPT, Trial, on_newest_data
 from sandbox.ground.record import Record
 
 VerdictRule = Literal["sequential", "greedy"]
 
-# In tau. A candidate that is three standard deviations of a run better passes this screen nine times of ten.
+# In tau. A candidate that is three standard deviations of a run better passes this screen nine
+# times of ten.
 SCREEN = 0.79
-# Better by more than this on the screen (four standard deviations of a run), and by what the budget asks, is no luck.
+# In tau. Better than this on the screen (four standard deviations of a run) is no luck, if the
+# error budget agrees.
 BEYOND_DOUBT = 2.8
 SCREEN_SHARE = 0.9
 BOOST = 26.0
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
-# Until tau is known from this many degrees of freedom, whatever looks better at all is run again: that is how it is learnt.
+# Until tau is known from this many degrees of freedom, whatever looks better at all is run again:
+# that is how tau is learnt.
 MIN_DEGREES = 3
-# In standard errors: a mean that lies below these after the first, second, … confirming pair is not worth another one.
+# In standard errors: a mean below these after the first, second, … confirming pair is not worth
+# another one.
 FUTILITY = (1.05, 1.25, 1.45, 1.65)
 LOOKS = len(FUTILITY) + 1
-# A simplification may cost this much (in tau) over a whole run, each counted at its loss plus one standard error.
+# In tau: what simplifications may cost over a whole run, each counted at its loss plus one
+# standard error.
 ALLOWANCE = 1.5
-CONFIDENCE = 0.95
-STANDARD = NormalDist()
 # Beyond this a multiple of the noise is no longer a figure that anybody reads.
 MANY_TIMES = 100
-# Points at which the luck of a screen is integrated.
-GRID = 64
-# Of 100 no-op trials. Below this the calibrated levels no longer hold what they promise (0.19 were measured for a budget of 0.1).
+# Of 100 no-op trials. Below this the calibrated levels no longer hold what they promise (0.19 were
+# measured for a budget of 0.1).
 LEAST_FALSE_KEEPS = 0.5
+# Of a difference in a reason; more, up to the second, where these would show nothing but zeros.
+DECIMALS = 4
+MAX_DECIMALS = 12
 
 
 class Rule(Record):
-    """How a run decides. greedy keeps what scores better once, as karpathy/autoresearch does. false_keeps: per 100 no-ops."""
+    """How a run decides."""
 
     verdict: VerdictRule = "sequential"
+    """greedy keeps what scores better once, as karpathy/autoresearch does."""
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
+    """Error budget: false keeps tolerated per 100 no-op trials."""
 
     @property
     def alpha(self) -> float:
@@ -71,334 +84,183 @@ class Rule(Record):
         return self.false_keeps / 100
 
 
-class Noise(Record):
-    """How far scores scatter, pooled over a run. All in bits per byte; None where it was not measured.
-
-    sd: tau, of one paired difference between equal codes, from `degrees` degrees of freedom. seeds: of one code's score between
-    seeds, on one machine, from `runs` runs. machines: of one code's score between machines.
-    """
-
-    sd: FiniteFloat | None = Field(default=None, ge=0)
-    degrees: int = 0
-    seeds: FiniteFloat | None = Field(default=None, ge=0)
-    runs: int = 0
-    machines: FiniteFloat | None = Field(default=None, ge=0)
-
-    @property
-    def scatter(self) -> float | None:
-        """What to read a difference against: tau, or the scatter of seeds until a comparison was repeated."""
-        return self.sd if self.sd is not None else self.seeds
-
-    def __str__(self) -> str:
-        paired = (
-            f"±{self.sd:.6f} a paired comparison ({self.degrees} df)"
-            if self.sd is not None
-            else "no comparison repeated yet"
-        )
-        parts = [paired]
-        parts += (
-            [f"±{self.seeds:.6f} between seeds ({self.runs} runs)"]
-            if self.seeds is not None
-            else []
-        )
-        parts += [f"±{self.machines:.6f} between machines"] if self.machines is not None else []
-        return ", ".join(parts)
-
-
 class Case(Record):
-    """What is known of one candidate. differences: candidate minus incumbent, a seed each; the first is the screen's.
-
-    luck: of each difference, what is the incumbent's bad luck (zero or negative); none for none. noise: the run's, without this
-    case. simpler: code was deleted and none added; allowance: what that may still cost.
-    """
+    """The evidence on one candidate."""
 
     differences: tuple[FiniteFloat, ...] = Field(min_length=1)
+    """Candidate minus incumbent, one a seed; the first is the screen's."""
     luck: tuple[FiniteFloat, ...] = ()
+    """The incumbent's bad luck in each difference, zero or negative; empty for none."""
     noise: Noise = Noise()
+    """The run's, without this case."""
     simpler: bool = False
+    """Code was deleted and none added."""
     allowance: FiniteFloat = 0.0
+    """What a simplification may still cost, in bits per byte."""
+
+    @property
+    def estimate(self) -> float:
+        """The mean difference of the confirming runs, or the screen's where there are none."""
+        return fmean(self.differences[1:] or self.differences)
 
 
-class Keep(Record):
-    """The candidate becomes the incumbent. charge: the loss that a simplification uses up of the run's allowance."""
-
-    delta: FiniteFloat
-    reason: str
-    interval: tuple[FiniteFloat, FiniteFloat] | None = None
-    charge: FiniteFloat | None = None
-
-
-class Discard(Record):
-    """The candidate does not."""
-
-    delta: FiniteFloat
-    reason: str
-    interval: tuple[FiniteFloat, FiniteFloat] | None = None
-
-
-class Rerun(Record):
-    """Nobody can tell yet: one more pair of runs, candidate and incumbent under one more seed."""
-
-    reason: str
-
-
-Decision = Keep | Discard | Rerun
-
-
-def decide(case: Case, rule: Rule) -> Decision:
-    """What to do about a candidate."""
+def decide(case: Case, rule: Rule) -> Judgement:
+    """Return what to do about a candidate."""
     first = case.differences[0]
     if rule.verdict == "greedy":
-        return _settled(case, first < 0, "better on its one run" if first < 0 else "not better")
+        return _greedy(case)
     if first == 0 and case.simpler:
-        return _settled(case, True, "simpler, and scores exactly the same").model_copy(
-            update={"charge": 0.0}
-        )
+        return _simplify(case, "simpler, with exactly the same score", charge=0.0)
     if first == 0:
-        return _settled(
-            case, False, "scores exactly as the incumbent does under the same seed: nothing changed"
-        )
-    luck = case.luck or (0.0,) * len(case.differences)
-    fair = tuple(seen - bad for seen, bad in zip(case.differences, luck, strict=True))
-    case = case.model_copy(update={"differences": fair, "luck": ()})
-    decision = _screen(case, rule) if len(fair) == 1 else _look(case, rule)
-    if not any(luck):
-        return decision
-    return decision.model_copy(
-        update={"reason": f"{decision.reason}; {fmean(luck):+.6f} was the incumbent's bad luck"}
-    )
+        return _discard(case, "no effect: the same score as the incumbent under the same seed")
+    if not any(case.luck):
+        return _sequential(case, rule)
+    fair = [seen - bad for seen, bad in zip(case.differences, case.luck, strict=True)]
+    decision = _sequential(case.model_copy(update={"differences": tuple(fair), "luck": ()}), rule)
+    share = digits(-fmean(case.luck)).removeprefix("+")
+    reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
+    return decision.model_copy(update={"reason": reason})
 
 
-# ---------------------------------------------------------------- sequential
+def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
+    """Return what simplifications may still cost this run, in bits per byte."""
+    spent = sum(trial.charge or 0.0 for trial in on_newest_data(trials))
+    return ALLOWANCE * (noise.sd or 0.0) - spent
 
 
-def _screen(case: Case, rule: Rule) -> Decision:
-    gain, tau, degrees = -case.differences[0], case.noise.sd, case.noise.degrees
+def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
+    """Return the trial whose tree is the tip's: the newest that was kept, or the baseline."""
+    return next((trial for trial in reversed(trials) if trial.status in KEPT), None)
+
+
+def digits(value: float) -> str:
+    """Return a difference with its sign and DECIMALS decimals, or as many as show one digit."""
+    needed = -floor(log10(abs(value))) if value else 0
+    decimals = max(DECIMALS, min(needed, MAX_DECIMALS))
+    return f"{value:+.{decimals}f}"
+
+
+# ---------------------------------------------------------------- the rules
+
+
+def _greedy(case: Case) -> Judgement:
+    difference = case.differences[0]
+    if difference < 0:
+        return _keep(case, f"kept after one run: {digits(difference)}")
+    return _discard(case, f"not better: {digits(difference)}")
+
+
+def _sequential(case: Case, rule: Rule) -> Judgement:
+    return _screen(case, rule) if len(case.differences) == 1 else _look(case, rule)
+
+
+def _screen(case: Case, rule: Rule) -> Judgement:
+    """Decide after the first run."""
+    difference = case.differences[0]
+    gain = -difference
+    tau = case.noise.sd
+    degrees = case.noise.degrees
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
-            return _settled(case, False, "not better")
+            return _discard(case, f"not better: {digits(difference)}")
         return Rerun(reason="the noise is not known yet")
     threshold = tau * max(BEYOND_DOUBT, critical(rule.alpha * SCREEN_SHARE, degrees))
     if gain > threshold:
-        why = f"better by {_times(gain, tau)} the noise, beyond doubt on one run"
-        return _settled(case, True, why, _luck_of_screen(gain, tau, threshold))
+        reason = f"kept after one run: {_in_noise(gain, tau)}"
+        return _keep(case, reason, luck_of_screen(gain, tau, threshold))
     if gain >= SCREEN * tau:
-        return Rerun(reason=f"better by {_times(gain, tau)} the noise on one run: not decided")
+        return Rerun(reason=f"undecided after one run: {_in_noise(gain, tau)}")
     if case.simpler and -gain < case.allowance:
         return Rerun(reason="simpler, and perhaps no worse")
-    return _settled(
-        case, False, f"better by {gain:.6f}, within the noise" if gain > 0 else "not better"
-    )
+    what = "within the noise" if gain > 0 else "not better"
+    return _discard(case, f"{what}: {digits(difference)}")
 
 
-def _look(case: Case, rule: Rule) -> Decision:
-    count, looks = len(case.differences), len(case.differences) - 1
+def _look(case: Case, rule: Rule) -> Judgement:
+    """Decide after confirming pairs: a t-test of the mean over all pairs, or one pair more."""
+    count = len(case.differences)
+    looks = count - 1
     tau, degrees = _own_noise(case)
     error = tau / sqrt(count)
     gain = -fmean(case.differences)
-    z = gain / error if error else (inf if gain > 0 else -inf)
-    over = f"{count} pairs: z {z:.1f}"
+    z = _ratio(gain, error)
+    figures = f"{digits(case.estimate)}, z = {z:.1f} over {count} seed pairs"
+
     threshold = error * critical(_level(rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold:
-        return _settled(
-            case,
-            True,
-            f"better in {over}",
-            _luck_of_look(-fmean(case.differences[1:]), tau, threshold, looks),
-        )
+        luck = luck_of_look(-case.estimate, tau, threshold, looks, (SCREEN, BEYOND_DOUBT))
+        return _keep(case, f"significant: {figures}", luck)
     charge = max(0.0, -gain) + error
     if case.simpler and looks >= 2 and charge <= case.allowance:
-        return _settled(case, True, f"simpler, and not worse in {over}").model_copy(
-            update={"charge": charge}
-        )
+        return _simplify(case, f"simpler and not worse: {figures}", charge)
     if looks >= LOOKS:
-        return _settled(case, False, f"not decided in {over}")
-    if z < FUTILITY[looks - 1] and not (case.simpler and gain > -case.allowance):
-        return _settled(
-            case,
-            False,
-            f"not better in {over}" if z < 0 else f"too little to be told from noise in {over}",
-        )
-    return Rerun(reason=f"not decided by {over}")
+        return _discard(case, f"not significant: {figures}, the most that are run")
+    hopeful = z >= FUTILITY[looks - 1] or (case.simpler and gain > -case.allowance)
+    if hopeful:
+        return Rerun(reason=f"undecided: {figures}")
+    what = "not better" if z < 0 else "not significant"
+    return _discard(case, f"{what}: {figures}")
+
+
+def _ratio(gain: float, error: float) -> float:
+    """Return the gain in standard errors; infinite where there is no error."""
+    if error:
+        return gain / error
+    return inf if gain > 0 else -inf
 
 
 def _level(rule: Rule, degrees: int) -> float:
-    """The chance that a look leaves to luck, where tau has so many degrees of freedom."""
+    """Return the chance that a look leaves to luck, where tau has so many degrees of freedom."""
     return min(0.25, BOOST * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
-    """tau and its degrees of freedom, this case's own pairs included; its own alone where that is larger."""
+    """Return tau and its degrees of freedom, with this case's own pairs.
+
+    Its own tau alone counts where that is larger.
+    """
     before = case.noise.degrees
     own = len(case.differences) - 1
-    squares = _squares(case.differences) + (case.noise.sd or 0.0) ** 2 * before
-    pooled = sqrt(squares / (own + before))
-    return (max(pooled, stdev(case.differences)) if own > 1 else pooled), own + before
+    squares = sum_of_squares(case.differences) + (case.noise.sd or 0.0) ** 2 * before
+    tau = sqrt(squares / (own + before))
+    if own > 1:
+        tau = max(tau, stdev(case.differences))
+    return tau, own + before
 
 
-def _settled(case: Case, kept: bool, why: str, luck: float = 0.0) -> Keep | Discard:
-    """The decision with the estimate of the confirming runs, or of the screen where there are none, and its interval."""
-    confirming = case.differences[1:] or case.differences
-    seen, interval = fmean(confirming), None
-    delta = min(0.0, seen + luck) if luck else seen
-    if len(case.differences) > 1 or case.noise.sd is not None:
-        tau, degrees = (
-            _own_noise(case)
-            if len(case.differences) > 1
-            else (case.noise.sd or 0.0, case.noise.degrees)
-        )
-        half = critical((1 - CONFIDENCE) / 2, degrees) * tau / sqrt(len(confirming))
-        interval = (delta - half, delta + half)
-    return (Keep if kept else Discard)(
-        delta=delta, interval=interval, reason=f"{why} ({seen:+.6f})"
-    )
+def _in_noise(gain: float, tau: float) -> str:
+    """Return a gain, at least 0, and how many times the noise it is, in words."""
+    times = f"more than {MANY_TIMES}" if gain >= MANY_TIMES * tau else f"{gain / tau:.1f}"
+    return f"{digits(-gain)}, {times} times the noise"
 
 
-def _luck_of_screen(gain: float, tau: float, threshold: float) -> float:
-    """How much of its gain a candidate that is `gain` better owes to luck on average, where one run passed `threshold`."""
-    if not tau:
-        return 0.0
-    passed = (threshold - gain) / tau
-    return tau * STANDARD.pdf(passed) / STANDARD.cdf(-passed)
+# ---------------------------------------------------------------- the estimates
 
 
-def _luck_of_look(gain: float, tau: float, threshold: float, looks: int) -> float:
-    """Likewise of the mean of `looks` confirming pairs, where the screen asked for them and all pairs' passed `threshold`."""
-    if not tau:
-        return 0.0
-    truth, scatter = max(0.0, gain), tau / sqrt(looks)
-    low, high = SCREEN * tau, BEYOND_DOUBT * tau
-    luck = chance = 0.0
-    for point in range(GRID):
-        screen = low + (high - low) * (point + 0.5) / GRID
-        passed = (((looks + 1) * threshold - screen) / looks - truth) / scatter
-        weight = STANDARD.pdf((screen - truth) / tau)
-        luck += weight * scatter * STANDARD.pdf(passed)
-        chance += weight * STANDARD.cdf(-passed)
-    return luck / chance if chance else 0.0
+def _keep(case: Case, reason: str, luck: float = 0.0) -> Keep:
+    """Return a keep whose gain is shrunk by `luck`, never to a loss."""
+    delta = min(0.0, case.estimate + luck) if luck else case.estimate
+    return Keep(reason=reason, delta=delta, interval=_interval(case, delta))
 
 
-@cache
-def critical(level: float, degrees: int) -> float:
-    """What Student's t exceeds with probability `level`."""
-    from scipy.special import stdtrit  # scipy.stats has the same and takes a second to import
-
-    return float(-stdtrit(degrees, level))
+def _simplify(case: Case, reason: str, charge: float) -> Simplify:
+    interval = _interval(case, case.estimate)
+    return Simplify(reason=reason, delta=case.estimate, interval=interval, charge=charge)
 
 
-def _times(gain: float, tau: float) -> str:
-    return f"{gain / tau:.1f} times" if gain < MANY_TIMES * tau else f"more than {MANY_TIMES} times"
+def _discard(case: Case, reason: str) -> Discard:
+    return Discard(reason=reason, delta=case.estimate, interval=_interval(case, case.estimate))
 
 
-# ---------------------------------------------------------------- the run's noise
-
-
-def noise_of(trials: Sequence[Trial]) -> Noise:
-    """The noise that a run has shown so far, on the data that it has now."""
-    trials = on_newest_data(trials)
-    squares, degrees = 0.0, 0
-    for trial in trials:
-        if len(trial.pairs) > 1:
-            differences = differences_of(trial.pairs)
-            squares += _squares(differences)
-            degrees += len(differences) - 1
-    seeds, runs = _spread_of_seeds(trials)
-    paired = sqrt(squares / degrees) if degrees else None
-    return Noise(
-        sd=paired, degrees=degrees, seeds=seeds, runs=runs, machines=_spread_of_machines(trials)
-    )
-
-
-def bad_luck(discarded: Sequence[float]) -> float:
-    """What of the incumbent's score under a seed is bad luck, zero or negative, by the differences of what was discarded to it.
-
-    Its difference to itself, zero, is one of them: a single candidate that did better says half of what it could.
-    """
-    return min(0.0, median([0.0, *discarded]))
-
-
-def luck_of(trials: Sequence[Trial], incumbent: int, pairs: Sequence[Pair]) -> tuple[float, ...]:
-    """The bad luck of trial `incumbent` in each of the pairs, by all that was discarded against the same score of its."""
-    discarded: dict[tuple[int, float], list[float]] = {
-        (pair.seed, pair.incumbent): [] for pair in pairs
-    }
-    for trial in reversed(trials):
-        if trial.number == incumbent:
-            break
-        if trial.against == incumbent and trial.status == "discard":
-            for pair in trial.pairs:
-                if (pair.seed, pair.incumbent) in discarded:
-                    discarded[pair.seed, pair.incumbent].append(pair.candidate - pair.incumbent)
-    return tuple(bad_luck(discarded[pair.seed, pair.incumbent]) for pair in pairs)
-
-
-def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:
-    """Candidate minus incumbent, for each pair."""
-    return tuple(pair.candidate - pair.incumbent for pair in pairs)
-
-
-def _squares(values: Sequence[float]) -> float:
-    """The sum of the squared distances to the mean; statistics.variance is exact to the last digit, and slow."""
-    mean = fmean(values)
-    return sum((value - mean) ** 2 for value in values)
-
-
-def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
-    """Of the baselines, whose seeds nobody chose by their score."""
-    squares = degrees = runs = 0.0
-    for trial in trials:
-        if trial.status == "baseline" and trial.result and len(trial.result.own) > 1:
-            values = [score.value for score in trial.result.own]
-            squares += _squares(values)
-            degrees, runs = degrees + len(values) - 1, runs + len(values)
-    return (sqrt(squares / degrees) if degrees else None), int(runs)
-
-
-def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
-    """Pooled over codes that were scored under one seed on more than one machine."""
-    if (
-        len(
-            {
-                score.machine
-                for trial in trials
-                if trial.result
-                for score in trial.result.scores
-                if score.machine
-            }
-        )
-        < 2
-    ):
+def _interval(case: Case, delta: float) -> Interval | None:
+    """Return the interval of delta at CONFIDENCE; None while nothing is known of the noise."""
+    confirming = len(case.differences) - 1
+    if confirming:
+        tau, degrees = _own_noise(case)
+    elif case.noise.sd is not None:
+        tau = case.noise.sd
+        degrees = case.noise.degrees
+    else:
         return None
-    scores = [
-        (
-            trial.number if score.role == "candidate" else trial.against,
-            score.seed,
-            score.machine,
-            score.value,
-        )
-        for trial in trials
-        if trial.result
-        for score in trial.result.scores
-        if score.machine and score.role != "baseline"
-    ]
-    squares, degrees = 0.0, 0
-    for _, same in groupby(sorted(scores, key=str), key=lambda score: score[:2]):
-        means = [
-            fmean(s[3] for s in group) for _, group in groupby(same, key=lambda score: score[2])
-        ]
-        if len(means) > 1:
-            squares += _squares(means)
-            degrees += len(means) - 1
-    return sqrt(squares / degrees) if degrees else None
-
-
-def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
-    """What simplifications may still cost this run, in bits per byte."""
-    return ALLOWANCE * (noise.sd or 0.0) - sum(
-        trial.charge or 0.0 for trial in on_newest_data(trials)
-    )
-
-
-def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
-    """The trial whose tree is the branch's tip: the newest that was kept, or the baseline."""
-    return next((trial for trial in reversed(trials) if trial.status in KEPT), None)
+    half = critical((1 - CONFIDENCE) / 2, degrees) * tau / sqrt(max(1, confirming))
+    return delta - half, delta + half

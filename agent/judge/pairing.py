@@ -1,4 +1,4 @@
-"""Which runs may be compared, and which one to make next: paired seeds, one machine, one speed, alternating in time. Pure."""
+"""Which runs may be compared (one seed, one machine, one speed), and which one to make next."""
 
 from bisect import insort
 from collections import defaultdict
@@ -9,38 +9,45 @@ from statistics import median
 
 from agent.records.results import Pair, Role, Score, Trial
 
-# A machine that trains the same code slower than this share of before has changed: what it measured before is not comparable.
+# A machine that trains the same code at less than this share of its earlier speed has changed:
+# what it measured before is not comparable.
 SAME_SPEED = 0.85
-# Where its speed goes up and down from run to run, it takes this many times the usual step (three standard deviations).
+# Where its speed goes up and down from run to run, it takes this many times the usual step (three
+# standard deviations).
 BEYOND_JITTER = 4.5
-# A candidate as large as the incumbent, and slower than this: the incumbent is run again before anybody blames the idea.
+# A candidate as large as the incumbent, and slower than this share of its speed: the incumbent is
+# run again before anybody blames the idea.
 SUSPICIOUS_SPEED = 0.75
-# A machine on which equal code trains at speeds that differ by more than this: a budget in seconds measures its load as well.
+# On a machine where equal code trains at speeds that differ by more than this share, a budget in
+# seconds also measures the load.
 UNSTEADY = 0.05
-# So many trials without a run of the incumbent, and it is run again: a slow drift shows in no single trial.
+# After so many trials without a run of the incumbent it is run again: no single trial shows a slow
+# drift.
 CHECK_EVERY = 25
 
 
 class Scores:
-    """Everything that was measured of each code of a run; it looks at each trial once, however often it is asked."""
+    """Everything that was measured of each code of a run; each trial is read once.
+
+    `trials` of every call are those of the call before, and what came after them.
+    """
 
     def __init__(self) -> None:
-        self._seen = 0
+        self._count = 0
         self._of: defaultdict[int, list[Score]] = defaultdict(list)
         self._steps: list[float] = []  # ascending
 
     def of(self, number: int, trials: Sequence[Trial]) -> tuple[Score, ...]:
-        """Of the code of trial `number`, oldest first: as a candidate, and as an incumbent since. trials: those of last time,
-        and what came after them.
-        """
+        """Return the scores of the code of trial `number`, oldest first."""
         self._read(trials)
         return tuple(self._of[number])
 
     def tolerance(self, trials: Sequence[Trial], fresh: Sequence[Score] = ()) -> float:
-        """How far apart speeds may be, as a difference of logarithms, before the machine counts as another one.
+        """Return how far apart the speeds of one machine may be, as a difference of logarithms.
 
-        A step is what lies between two runs of equal code that one trial made; their median tells a machine that goes up and down
-        all the time from one that has changed once. trials: as in `of`. fresh: what the trial at hand has measured.
+        A step lies between two runs of equal code that one trial made; the median step tells a
+        machine that goes up and down all the time from one that has changed once.
+        fresh: the scores of the trial at hand.
         """
         self._read(trials)
         steps = sorted((*self._steps, *_steps(fresh))) if fresh else self._steps
@@ -48,7 +55,7 @@ class Scores:
         return max(-log(SAME_SPEED), BEYOND_JITTER * usual)
 
     def _read(self, trials: Sequence[Trial]) -> None:
-        for trial in trials[self._seen :]:
+        for trial in trials[self._count :]:
             scores = trial.result.scores if trial.result else ()
             for score in scores:
                 code = trial.number if score.role == "candidate" else trial.against
@@ -56,55 +63,59 @@ class Scores:
                     self._of[code].append(score)
             for step in _steps(scores):
                 insort(self._steps, step)
-        self._seen = len(trials)
+        self._count = len(trials)
 
 
 def _steps(scores: Sequence[Score]) -> list[float]:
-    """By how much the speed of each code changed from run to run, in the scores of one trial."""
-    codes = (
-        [score for score in scores if score.role == role] for role in ("candidate", "incumbent")
-    )
-    return [
-        abs(log(after.speed / before.speed))
-        for runs in codes
-        for before, after in pairwise(runs)
-        if before.speed and after.speed and before.machine == after.machine
-    ]
+    """Return by how much each code's speed changed from run to run of one trial."""
+    steps = []
+    for role in ("candidate", "incumbent"):
+        runs = [score for score in scores if score.role == role]
+        for before, after in pairwise(runs):
+            if before.speed and after.speed and before.machine == after.machine:
+                steps.append(abs(log(after.speed / before.speed)))
+    return steps
 
 
 def comparable(scores: Sequence[Score], machine: str, tolerance: float | None) -> dict[int, Score]:
-    """The newest score under each seed on `machine`; where training is timed, only those measured at the newest one's speed.
+    """Return the newest score under each seed on `machine`.
 
-    tolerance: as `Scores.tolerance` gives it; None where training is not timed.
+    Where training is timed, only those at the newest one's speed. tolerance: as `Scores.tolerance`
+    gives it; None where training is not timed.
     """
     here = [score for score in scores if score.machine == machine]
     speeds = [score.speed for score in here if score.speed]
     if tolerance is not None and speeds:
-        here = [
-            score
-            for score in here
-            if score.speed and abs(log(score.speed / speeds[-1])) <= tolerance
-        ]
+        here = [score for score in here if _is_near(score.speed, speeds[-1], tolerance)]
     return {score.seed: score for score in here}
 
 
+def _is_near(speed: float | None, newest: float, tolerance: float) -> bool:
+    return bool(speed) and abs(log((speed or 0.0) / newest)) <= tolerance
+
+
 def pairs_of(own: dict[int, Score], other: dict[int, Score]) -> tuple[Pair, ...]:
-    """The pairs that two sets of comparable scores make, in the order in which the candidate was measured."""
+    """Return the pairs of two sets of comparable scores, in the order of the candidate's runs."""
     return tuple(
-        Pair(seed=s, candidate=own[s].value, incumbent=other[s].value) for s in own if s in other
+        Pair(seed=seed, candidate=score.value, incumbent=other[seed].value)
+        for seed, score in own.items()
+        if seed in other
     )
 
 
 def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: int = 0) -> int:
-    """The seed of trial `number`'s next pair: one that the incumbent was measured under already, else the next new one.
+    """Return the seed of trial `number`'s next pair: one of the incumbent's, else a new one.
 
-    The incumbent's own first score screened it, so it is a lucky one: it comes last. The others take turns from trial to trial:
-    a lucky score among them then makes one candidate's screen too hard, not every candidate's.
+    The incumbent's own first score screened it, so it is a lucky one: it comes last. The others
+    take turns from trial to trial: a lucky score among them then makes one candidate's screen too
+    hard, not every candidate's.
     """
     clean = incumbent[1:] or incumbent
     turn = number % len(clean) if clean else 0
-    left = [seed for seed in (*clean[turn:], *clean[:turn], *incumbent) if seed not in own]
-    return left[0] if left else max([*own, *incumbent, first - 1]) + 1
+    for seed in (*clean[turn:], *clean[:turn], *incumbent):
+        if seed not in own:
+            return seed
+    return max([*own, *incumbent, first - 1]) + 1
 
 
 def next_run(
@@ -112,45 +123,63 @@ def next_run(
     incumbent: dict[int, Score],
     number: int,
     first: int,
-    seen: Sequence[int] = (),
+    excluded: Sequence[int] = (),
 ) -> tuple[int, Role]:
-    """Seed and role of the run that completes a pair or begins the next one; which of the two comes first takes turns.
+    """Return seed and role of the run that completes a pair, or begins the next one.
 
-    seen: seeds that a new pair must not have.
+    Candidate and incumbent begin in turns. excluded: seeds that a new pair must not have.
     """
     for seed in own:
         if seed not in incumbent:
             return seed, "incumbent"
-    seed = next_seed((*own, *seen), tuple(incumbent), number, first)
-    return seed, "incumbent" if seed not in incumbent and len(own) % 2 else "candidate"
+    seed = next_seed((*own, *excluded), tuple(incumbent), number, first)
+    incumbent_begins = len(own) % 2 == 1
+    if seed not in incumbent and incumbent_begins:
+        return seed, "incumbent"
+    return seed, "candidate"
 
 
 def suspicious(
     screen: Score,
     parameters: int | None,
     incumbent: Score | None,
-    there: int | None,
+    incumbent_parameters: int | None,
     tolerance: float,
 ) -> bool:
-    """Whether a candidate's first run was so slow that the machine may be to blame. tolerance: as `Scores.tolerance` gives it."""
-    if incumbent is None or not screen.speed or not incumbent.speed or parameters != there:
+    """Return whether a candidate's first run was so slow that the machine may be to blame.
+
+    tolerance: as `Scores.tolerance` gives it.
+    """
+    if incumbent is None or parameters != incumbent_parameters:
+        return False
+    if not screen.speed or not incumbent.speed:
         return False
     return log(incumbent.speed / screen.speed) > max(-log(SUSPICIOUS_SPEED), tolerance)
 
 
 def unsteady(scores: Sequence[Score]) -> float | None:
-    """How far apart the slowest and the fastest of runs of equal code are, as a share of the fastest, where that is too far."""
+    """Return by what share the slowest run of equal code is slower than the fastest.
+
+    None where that share is usual.
+    """
     speeds = [score.speed for score in scores if score.speed]
-    apart = 1 - min(speeds) / max(speeds) if speeds else 0.0
-    return apart if apart > UNSTEADY else None
+    if not speeds:
+        return None
+    share = 1 - min(speeds) / max(speeds)
+    return share if share > UNSTEADY else None
 
 
 def overdue(trials: Sequence[Trial], number: int) -> bool:
-    """Whether the incumbent `number` has not been run for many trials."""
+    """Return whether the incumbent `number` has not been run for CHECK_EVERY trials."""
     since = 0
     for trial in reversed(trials):
-        fresh = trial.result and any(score.role == "incumbent" for score in trial.result.scores)
-        if trial.number == number or (trial.against == number and fresh):
+        if trial.number == number or _ran_incumbent(trial, number):
             return since >= CHECK_EVERY
         since += trial.result is not None
     return False
+
+
+def _ran_incumbent(trial: Trial, number: int) -> bool:
+    if trial.against != number or trial.result is None:
+        return False
+    return any(score.role == "incumbent" for score in trial.result.scores)

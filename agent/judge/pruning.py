@@ -1,25 +1,23 @@
-"""Which trainings are given up before their end: pure functions from curves to a reason, or to none.
+"""Which trainings are pruned, that is, stopped before their end: from curves to a reason, or none.
 
-After the median rule (Golovin et al. 2017, Google Vizier, section 3.2.2), on training losses at fixed fractions of the budget,
-and with a margin: a training is given up whose loss is above the median by more than the best is below it. The plain rule gives
-up half of everything, and a method that tries what is alike loses by it. Nothing is looked at before a third of the budget is
-spent, nor before five trials ended. Where schedules make curves cross, what looks hopeless half way may win: `python -m
-benchmarks.pruning` says when this pays. `--prune off` is the default.
+After the median rule (Golovin et al. 2017, Google Vizier, section 3.2.2), on training losses at
+fixed fractions of the budget, and with a margin: a training is pruned when its loss is above the
+median by more than the best is below it. The plain rule prunes half of everything, and a method
+whose trials are alike loses by it. Nothing is looked at before a third of the budget is spent, nor
+before five trials ended. Where schedules make curves cross, what looks hopeless half way may win:
+`python -m benchmarks.pruning` says when this pays. `--prune off` is the default.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from statistics import median
 from typing import Literal
 
+from agent.records.curves import Curve, loss_at
 from agent.records.edits import SetConstant
 from agent.records.proposals import Proposal
 from agent.records.results import KEPT, SCORED, Trial, on_newest_data
 
 PruneRule = Literal["off", "median"]
-Curve = Sequence[tuple[float, float]]
-"""Points (fraction of the budget in 0..1, training loss), fractions rising."""
-
 CHECKPOINTS = (0.35, 0.5, 0.65, 0.8)
 # Later than this there is too little left to be saved.
 LATEST = 0.9
@@ -29,63 +27,59 @@ MARGIN = 1.0
 
 
 def hopeless(curve: Curve, rivals: Sequence[Curve]) -> str | None:
-    """Why a training with this curve so far is not worth the rest of its budget; None while it may be."""
+    """Return why a training with this curve so far is pruned, or None while it goes on."""
     for checkpoint in CHECKPOINTS:
-        loss, theirs = loss_at(curve, checkpoint), _losses_at(rivals, checkpoint)
-        if loss is None or len(theirs) < LEAST:
+        loss = loss_at(curve, checkpoint)
+        others = _losses_at(rivals, checkpoint)
+        if loss is None or len(others) < LEAST:
             continue
-        middle, best = median(theirs), min(theirs)
+        middle = median(others)
+        best = min(others)
         if loss > middle + MARGIN * (middle - best):
-            others = (
-                f"the median of {len(theirs)} earlier trials is {middle:.4f}, the best {best:.4f}"
+            return (
+                f"pruned at {curve[-1][0]:.0%} of the budget: loss {loss:.4f} at {checkpoint:.0%}, "
+                f"where the median of {len(others)} earlier trials is {middle:.4f}, "
+                f"the best {best:.4f}"
             )
-            return f"given up at {curve[-1][0]:.0%} of the budget: loss {loss:.4f} at {checkpoint:.0%}, where {others}"
     return None
 
 
 def passed(fraction: float) -> int:
-    """How many checkpoints lie at or before `fraction` of the budget."""
+    """Return how many checkpoints lie at or before `fraction` of the budget."""
     return sum(fraction >= checkpoint for checkpoint in CHECKPOINTS)
 
 
 def rivals_of(trials: Sequence[Trial], proposal: Proposal) -> tuple[Curve, ...]:
-    """The curves that a training of `proposal` may be given up against; none before LEAST of their trials were scored.
+    """Return the curves that a training of `proposal` is compared with.
 
-    Only constants against constants: what new code prints as its loss may be another loss. So an edit of code is never given up,
-    and after one was kept the comparison begins anew. The curves of what was given up count as far as they go: without them the
-    median would be that of survivors, and ever harder to reach.
+    None before LEAST trials were scored. Only constants are compared with constants: what new code
+    prints as its loss may be another loss. So an edit of code is never pruned, and after one was
+    kept the comparison begins anew. The curves of pruned trials count as far as they go: without
+    them the median would be that of survivors, and ever harder to reach.
     """
+    if not _only_constants(proposal):
+        return ()
     alike: list[Trial] = []
     for trial in on_newest_data(trials):
         if _only_constants(trial.proposal):
             alike.append(trial)
         elif trial.status in KEPT:
             alike = [trial]
-    curved = [trial for trial in alike if trial.status in SCORED or trial.status == "pruned"]
-    enough = sum(trial.status in SCORED for trial in curved) >= LEAST
-    return tuple(_curves(curved)) if enough and _only_constants(proposal) else ()
-
-
-def loss_at(curve: Curve, fraction: float) -> float | None:
-    """The loss at `fraction` of the budget, between two points; None outside of the curve."""
-    for (left, before), (right, after) in pairwise(curve):
-        if left <= fraction <= right:
-            return (
-                before + (after - before) * (fraction - left) / (right - left)
-                if right > left
-                else after
-            )
-    return next((loss for at, loss in curve if at == fraction), None)
+    if sum(trial.status in SCORED for trial in alike) < LEAST:
+        return ()
+    curves = []
+    for trial in alike:
+        has_curve = trial.status in SCORED or trial.status == "pruned"
+        if has_curve and trial.result and trial.result.curve:
+            curves.append(trial.result.curve)
+    return tuple(curves)
 
 
 def _losses_at(curves: Sequence[Curve], fraction: float) -> list[float]:
-    return [loss for curve in curves if (loss := loss_at(curve, fraction)) is not None]
-
-
-def _curves(trials: Sequence[Trial]) -> Iterator[Curve]:
-    return (trial.result.curve for trial in trials if trial.result and trial.result.curve)
+    losses = (loss_at(curve, fraction) for curve in curves)
+    return [loss for loss in losses if loss is not None]
 
 
 def _only_constants(proposal: Proposal) -> bool:
-    """True for a proposal that sets constants; the baseline, which edits nothing, is the code that they are set in."""
+    """Return whether a proposal sets constants and nothing else; False where it edits nothing."""
     return bool(proposal.edits) and all(isinstance(edit, SetConstant) for edit in proposal.edits)

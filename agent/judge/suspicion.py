@@ -1,7 +1,7 @@
-"""Scores that are too good to be taken on one run: what makes one implausible, and which trials repeat a suspect by approval.
+"""Scores that are too good to be taken on one run: what makes one implausible, and what follows.
 
-An implausible score is measured again at once, under a fresh seed and the full audit. What passes is judged as any other trial;
-what fails waits as `suspect` until a human approves or rejects it.
+An implausible score is measured again at once, under a fresh seed and the full audit. If it passes,
+it is judged like any other trial; if not, it waits as `suspect` for a human to approve or reject.
 """
 
 import re
@@ -15,12 +15,25 @@ from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Pair, Result, Score, Trial
 from sandbox.ground.record import Record
 
-# A gain is a jump where it is larger than both: this share of the incumbent's score, and this many times the run's largest gain.
+# A gain is a jump where it is larger than both: this share of the incumbent's score, and this many
+# times the run's largest gain.
 JUMP_SHARE = 0.1
 JUMP_TIMES = 2.0
 APPROVE = "approve"
 """The method of a trial that repeats a suspect's edits because a human approved them."""
+RECHECKED = {
+    "sealed": "the score was implausible, and the full audit under a fresh seed found nothing",
+    "evaluated": (
+        "the score was implausible, and the project's evaluator repeated it under a fresh seed"
+    ),
+    "self-reported": (
+        "the score was implausible, and repeated under a fresh seed; "
+        "it is self-reported, so nobody audited it"
+    ),
+}
+"""What a reason says of a score that passed its second measurement, by the kind of score."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*", re.IGNORECASE | re.ASCII)
 
 
 class Interval(Record):
@@ -54,9 +67,7 @@ class Rejection(Record):
 def _read(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(
-        rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*", value, re.IGNORECASE | re.ASCII
-    )
+    match = _RANGE.fullmatch(value)
     if not match:
         raise ValueError(f"not a range: {value!r} (write 0.5 .. 9)")
     return {"low": float(match[1]), "high": float(match[2])}
@@ -66,22 +77,24 @@ Plausible = Annotated[Interval | None, BeforeValidator(_read)]
 
 
 def out_of_range(score: Score, plausible: Interval | None) -> str:
-    """Why `score` lies outside the stated range; empty where it does not, or none is stated."""
+    """Return why `score` is outside the stated range; empty inside it, or where none is stated."""
     if plausible is None or score.value in plausible:
         return ""
     return f"{score.value:.6f} is outside the plausible range {plausible}"
 
 
 def jump(score: Score, incumbent: float, trials: Sequence[Trial]) -> str:
-    """Why the gain of `score` over `incumbent` is larger than anything seen in the run; empty where it is not."""
+    """Return why the gain of `score` is larger than any in the run; empty where it is not."""
     gain = incumbent - score.value
-    largest = max(
-        (-trial.delta for trial in trials if trial.status in TAKEN and trial.delta is not None),
-        default=0.0,
-    )
+    gains = [-trial.delta for trial in trials if trial.status in TAKEN and trial.delta is not None]
+    largest = max(gains, default=0.0)
     if gain <= JUMP_SHARE * abs(incumbent) or gain <= JUMP_TIMES * largest:
         return ""
-    return f"{score.value:.6f} is {gain / abs(incumbent):.0%} better than the incumbent, a jump beyond anything kept so far"
+    share = gain / abs(incumbent)
+    return (
+        f"{score.value:.6f} is {share:.0%} better than the incumbent, "
+        "a jump beyond anything kept so far"
+    )
 
 
 def implausible(
@@ -91,35 +104,37 @@ def implausible(
     trials: Sequence[Trial] | None,
     plausible: Interval | None,
 ) -> str:
-    """Why one of the attempt's own scores is too good to be believed; empty where none is. trials: None to allow jumps."""
+    """Return why one of the attempt's own scores is too good to be believed; empty where none is.
+
+    trials: the ledger that a jump is measured by, or None to allow jumps.
+    """
+    paired = {pair.seed: pair.incumbent for pair in reversed(pairs)}
     for score in result.own:
-        against = next(
-            (pair.incumbent for pair in pairs if pair.seed == score.seed), incumbent.value
-        )
+        against = paired.get(score.seed, incumbent.value)
         if against is None or score.value >= against:
             continue
-        why = out_of_range(score, plausible) or (
-            jump(score, against, trials) if trials is not None else ""
-        )
+        why = out_of_range(score, plausible)
+        if not why and trials is not None:
+            why = jump(score, against, trials)
         if why:
             return why
     return ""
 
 
 def is_suspect(result: Result, plausible: Interval | None) -> bool:
-    """Whether an implausible score failed its second measurement. No audit vouches for a self-reported one out of range."""
+    """Return whether an implausible score failed its second measurement.
+
+    A self-reported score out of range fails it however it repeats: no audit vouches for it.
+    """
     if result.recheck == "failed":
         return True
     newest = result.own[-1]
-    return bool(
-        result.recheck and newest.kind == "self-reported" and out_of_range(newest, plausible)
-    )
+    unaudited = newest.kind == "self-reported" and bool(out_of_range(newest, plausible))
+    return result.recheck is not None and unaudited
 
 
 def approved_by(proposal: Proposal) -> int | None:
-    """The number of the suspect that `proposal` repeats by approval; None for any other proposal."""
-    return (
-        proposal.by.replays
-        if proposal.by.method == APPROVE and proposal.by.origin == "human"
-        else None
-    )
+    """Return the number of the suspect that `proposal` repeats by approval, or None."""
+    if proposal.by.method == APPROVE and proposal.by.origin == "human":
+        return proposal.by.replays
+    return None

@@ -1,4 +1,4 @@
-"""How long the baseline trains on this machine: what every other training's time is judged by. Pure."""
+"""How long the baseline trains on this machine: the yardstick for every other training's time."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,9 +7,10 @@ from sandbox.ground.deadline import Usual
 
 
 def yardstick_of(trials: Sequence[Trial]) -> Trial | None:
-    """The newest baseline whose code was new: the first one, or what a commit by hand made of train.py.
+    """Return the newest baseline whose code was new: the first one, or one after a commit by hand.
 
-    A baseline that measures what was kept again is none: each keep could take a little longer than the one before.
+    A baseline that measures what was kept again does not count: otherwise each keep could take a
+    little longer than the one before.
     """
     yardstick: Trial | None = None
     kept: str | None = None
@@ -28,31 +29,29 @@ def usual_of(
     machine: str,
     cores: int | None,
 ) -> Usual | None:
-    """What the runs of `yardstick` took on `machine` with `cores` cores; None where it has not run there.
+    """Return how long the runs of `yardstick` took on `machine`; None where it has not run there.
 
-    trials, under_way: where it was run again. cores: None for all of them.
+    trials, under_way: where it was run again. cores: how many a run has, None for all of them.
     """
     later = [trial.result for trial in trials if trial.number > yardstick.number and trial.result]
-    again = [
-        score
-        for result in (*later, *under_way)
-        for score in result.scores
-        if score.role == "baseline"
-    ]
-    here = [score for score in (*_own(yardstick), *again) if _is_here(score, machine, cores)]
+    scores = list(_own(yardstick))
+    for result in (*later, *under_way):
+        scores += [score for score in result.scores if score.role == "baseline"]
+    here = [score for score in scores if _is_here(score, machine, cores)]
     seconds = [score.seconds for score in here if score.seconds is not None]
     if not seconds:
         return None
-    steps = [
+    stepping = [
         score.seconds - score.startup
         for score in here
         if score.seconds is not None and score.startup is not None
     ]
-    return Usual(seconds=max(seconds), stepping=max(steps) if len(steps) == len(seconds) else None)
+    watched = len(stepping) == len(seconds)
+    return Usual(seconds=max(seconds), stepping=max(stepping) if watched else None)
 
 
 def _own(yardstick: Trial) -> Iterator[Score]:
-    """Its own scores; those of an old branch, which do not say how long each run took, with the mean."""
+    """Yield its own scores; on an old branch, which lacks the seconds of a run, with their mean."""
     result = yardstick.result
     if result is None:
         return
@@ -62,6 +61,6 @@ def _own(yardstick: Trial) -> Iterator[Score]:
 
 
 def _is_here(score: Score, machine: str, cores: int | None) -> bool:
-    """Whether a run was made on this machine, with as many cores. Records of old branches may say neither."""
+    """Return whether a run was made here with as many cores; old records may say neither."""
     same_share = None in (score.cores, cores) or score.cores == cores
     return score.machine in ("", machine) and same_share

@@ -1,1 +1,1 @@
-"""The loop, and the rules of the ledger that it keeps."""
+"""The loop of a run, and the rules of the ledger that it keeps."""

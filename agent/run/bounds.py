@@ -1,45 +1,69 @@
-"""When a run has had enough: trials, hours and dollars."""
+"""The bounds of a session: trials, hours and dollars."""
 
-from collections.abc import Iterable
+import time
 
-from agent.records.proposals import Proposal
 from sandbox.ground.record import Record
 
 
 class Bounds(Record):
-    """What this session may use; None is no bound. `trials` counts measurements from now on, `max_cost` counts the whole run.
+    """What this session may use; None means unbounded.
 
-    measured, seconds: of this session. cost: dollars that the run has spent (see cost_of).
+    In its methods, measured and seconds are of this session, and cost is what the run has spent.
     """
 
     trials: int | None = None
+    """Measurements from now on."""
     hours: float | None = None
+    """Of this session."""
     max_cost: float | None = None
+    """Dollars of the whole run; 0 means that nothing may be spent."""
 
     def spent(self, measured: int, seconds: float, cost: float) -> str | None:
-        """The bound that is used up, in words, or None while the run may go on."""
+        """Return the bound that is used up, in words, or None while the run may go on."""
         if self.trials is not None and measured >= self.trials:
             return f"{self.trials} trials measured"
         if self.hours is not None and seconds >= self.hours * 3600:
             return f"{self.hours:g} hours used"
-        if self.max_cost is not None and cost >= self.max_cost:
+        # A run that may spend nothing goes on for as long as its proposals are free.
+        if self.max_cost is not None and cost >= self.max_cost and cost > 0:
             return f"${cost:.2f} of ${self.max_cost:.2f} spent"
         return None
 
     def left(self, measured: int, seconds: float, cost: float) -> str:
-        """What may still be used, in words: `12 trials, 3.2 hours, $4.10`; nothing where there is no bound."""
-        said = [f"{max(0, self.trials - measured)} trials"] if self.trials is not None else []
-        said += (
-            [f"{max(0.0, self.hours - seconds / 3600):.1f} hours"] if self.hours is not None else []
-        )
+        """Return what is left, as in `12 trials, 3.2 hours, $4.10`; empty if unbounded."""
+        parts = []
+        if self.trials is not None:
+            parts.append(f"{max(0, self.trials - measured)} trials")
+        if self.hours is not None:
+            parts.append(f"{max(0.0, self.hours - seconds / 3600):.1f} hours")
         dollars = self.dollars(cost)
-        return ", ".join([*said, *([f"${dollars:.2f}"] if dollars is not None else [])])
+        if dollars is not None:
+            parts.append(f"${dollars:.2f}")
+        return ", ".join(parts)
 
     def dollars(self, cost: float) -> float | None:
-        """What may still be spent; None without a bound."""
+        """Return the dollars that may still be spent; None without a bound."""
         return None if self.max_cost is None else max(0.0, self.max_cost - cost)
 
 
-def cost_of(proposals: Iterable[Proposal]) -> float:
-    """Dollars spent on proposals, those of unknown price not counted."""
-    return sum(proposal.by.cost or 0.0 for proposal in proposals)
+class Meter:
+    """What a session has used of its bounds, from now on."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._began = time.monotonic()
+        self.measured = 0
+        """Trials measured."""
+
+    def over(self, under_way: int, cost: float) -> str | None:
+        """Return the bound that is used up, `under_way` trials counted as measured, or None."""
+        return self._bounds.spent(self.measured + under_way, self._seconds, cost)
+
+    def left(self, under_way: int, cost: float) -> tuple[str, float | None]:
+        """Return what the bounds leave, in words, and the dollars of it."""
+        words = self._bounds.left(self.measured + under_way, self._seconds, cost)
+        return words, self._bounds.dollars(cost)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began

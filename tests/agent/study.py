@@ -1,4 +1,4 @@
-"""A run in miniature for tests: a real repository in upstream's layout, a scripted runner, a proposer that reads from a list."""
+"""A run in miniature: a real repository, a scripted runner, a list of proposals."""
 
 import subprocess
 import threading
@@ -15,6 +15,7 @@ from agent.project.find import Project, find_project
 from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context, Unreadable
 from agent.records.edits import Edit, SetConstant
+from agent.records.events import Event
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Trial
 from agent.run.bounds import Bounds
@@ -25,11 +26,13 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import Crashed, Finished, Outcome, RunSpec, Usage
 from sandbox.tiers.scripted import ScriptedRunner
 
+Script = Callable[[RunSpec], tuple[Outcome, str]]
+"""What a scripted training gives: its outcome, and its log."""
 TRAIN = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nSEED = 1\nprint('trained')\n"
 
 
 def make_repository(folder: Path) -> Path:
-    """A git repository with train.py, prepare.py and program.md at its root."""
+    """Make a git repository with train.py, prepare.py and program.md at its root."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "train.py": TRAIN,
@@ -38,31 +41,38 @@ def make_repository(folder: Path) -> Path:
     }
     for name, text in files.items():
         (folder / name).write_text(text)
+    author = ["-c", "user.name=t", "-c", "user.email=t@t"]
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "start"]):
-        subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True
-        )
+        subprocess.run(["git", *author, *command], cwd=folder, check=True)
     return folder
 
 
 def val_bpb(source: str) -> float:
-    """The miniature's loss surface: best at LR 0.4 and DEPTH 8."""
+    """Return the miniature's loss: best at LR 0.4 and DEPTH 8."""
     constants = read_constants(source)
     return 1.0 + abs(float(constants["LR"]) - 0.4) + 0.01 * abs(int(constants["DEPTH"]) - 8)
 
 
 def train(spec: RunSpec) -> tuple[Outcome, str]:
-    """What the scripted runner does with a train.py: score its constants, plus a noise by seed; DEPTH 13 crashes."""
-    source = (Path(spec.folder) / "train.py").read_text()
+    """Score the constants of a train.py, plus a noise by seed; DEPTH 13 crashes."""
+    source = source_of(spec)
     usage = Usage(seconds=1.0, peak_memory_bytes=2**20)
     if "DEPTH = 13" in source:
-        return Crashed(
-            usage=usage, exit_code=1
-        ), "Traceback (most recent call last):\nRuntimeError: thirteen\n"
-    noise = int(spec.environment["AUTORESEARCH_SEED"]) * 0.001
-    return Finished(
-        usage=usage
-    ), f"step 00001 (50.0%) | loss: 2.5 |\n---\nval_bpb: {val_bpb(source) + noise}\nnum_steps: 3\n"
+        log = "Traceback (most recent call last):\nRuntimeError: thirteen\n"
+        return Crashed(usage=usage, exit_code=1), log
+    score = val_bpb(source) + seed_of(spec) * 0.001
+    log = f"step 00001 (50.0%) | loss: 2.5 |\n---\nval_bpb: {score}\nnum_steps: 3\n"
+    return Finished(usage=usage), log
+
+
+def source_of(spec: RunSpec) -> str:
+    """Return the train.py that a training runs."""
+    return (Path(spec.folder) / "train.py").read_text()
+
+
+def seed_of(spec: RunSpec) -> int:
+    """Return the harness's seed of a training."""
+    return int(spec.environment["AUTORESEARCH_SEED"])
 
 
 class ListProposer:
@@ -78,7 +88,7 @@ class ListProposer:
         self.contexts: list[Context] = []
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """The next of the list; raises it where it is an exception."""
+        """Return the next of the list, or raise it where it is an exception."""
         self.contexts.append(context)
         proposal = next(self._proposals)
         if isinstance(proposal, Exception):
@@ -89,14 +99,14 @@ class ListProposer:
 def proposal(
     *edits: Edit, hypothesis: str = "try it", cost: float | None = None, **constants: object
 ) -> Proposal:
-    """A proposal of edits and of constants to set."""
+    """Return a proposal of edits and of constants to set."""
     settings = [SetConstant(name=name, value=repr(value)) for name, value in constants.items()]
-    by = Provenance(method="list", origin="scripted", cost=cost)
+    by = Provenance(method="list", origin="scripted", cost=cost, calls=1)
     return Proposal(hypothesis=hypothesis, edits=(*edits, *settings), by=by)
 
 
 def settings_of(project: Project, **changes: object) -> RunSettings:
-    """Settings of a run on `project` with two baseline runs."""
+    """Return settings of a run on `project` with two baseline runs."""
     head = Plumbing(Path(project.root))("rev-parse", "HEAD").strip()
     fields: dict[str, object] = {
         "tag": "t",
@@ -118,17 +128,17 @@ def settings_of(project: Project, **changes: object) -> RunSettings:
 
 
 def project_of(folder: Path) -> Project:
-    """The project in `folder`."""
+    """Return the project in `folder`."""
     return find_project(folder, read_settings(folder))
 
 
 def loop_of(
     history: History,
     proposer: ListProposer,
-    script: Callable[[RunSpec], tuple[Outcome, str]] = train,
+    script: Script = train,
     trials: int | None = None,
 ) -> Loop:
-    """A loop over `history` with a scripted runner in as many slots as the run has workers."""
+    """Return a loop over `history` with a scripted runner in as many slots as there are workers."""
     run = history.run
     plan = Plan(
         score="printed",
@@ -141,23 +151,44 @@ def loop_of(
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)
     bench = Bench(plan, ScriptedRunner(script), slots, folder, history.export)
-    return Loop(
-        Ledger(history, read_space), bench, proposer, Bounds(trials=trials), threading.Event()
-    )
+    ledger = Ledger(history, read_space)
+    return Loop(ledger, bench, proposer, Bounds(trials=trials), threading.Event())
+
+
+def work_on(
+    history: History,
+    proposals: Iterable[Proposal | Unreadable | Exception],
+    script: Script = train,
+    trials: int | None = None,
+    looks_ahead: bool = False,
+) -> list[Event]:
+    """Return the events of a loop over `history` that tries these proposals."""
+    return list(loop_of(history, ListProposer(proposals, looks_ahead), script, trials).events())
+
+
+def commit_by_hand(worktree: Path) -> None:
+    """Commit what was changed in a worktree, as a person would."""
+    author = ["-c", "user.name=h", "-c", "user.email=h@h"]
+    subprocess.run(["git", *author, "commit", "-qam", "by hand"], cwd=worktree, check=True)
 
 
 @contextmanager
 def study(folder: Path, **changes: object) -> Iterator[History]:
-    """A new run on a new repository in `folder`."""
+    """Give a new run on a new repository in `folder`."""
     project = project_of(make_repository(folder))
     with History.create(project, settings_of(project, **changes)) as history:
         yield history
 
 
 def settle(ledger: Ledger, attempt: Attempt, result: Result) -> tuple[Trial, Proposal | None]:
-    """The verdict on an attempt whose runs gave `result`, and what to try again; runs it still lacks repeat the last score."""
+    """Return the verdict on an attempt whose runs gave `result`, and what to try again.
+
+    The runs that it still lacks repeat the last score.
+    """
     ledger.history.note(attempt, result)
-    while isinstance(needed := ledger.next(attempt), Order):
-        score = result.scores[-1].model_copy(update={"seed": needed.seed, "role": needed.role})
-        ledger.record(attempt, needed, result.model_copy(update={"scores": (score,)}))
-    return needed.trial, needed.replay
+    step = ledger.next(attempt)
+    while isinstance(step, Order):
+        score = result.scores[-1].model_copy(update={"seed": step.seed, "role": step.role})
+        ledger.record(attempt, step, result.model_copy(update={"scores": (score,)}))
+        step = ledger.next(attempt)
+    return step.trial, step.replay

@@ -1,22 +1,14 @@
 """Afterwards: fresh seeds, side by side; each kept change taken out; clean commits."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from agent.afterwards.ablation import Without, kept_changes, without
 from agent.afterwards.finalize import finalize_run
-from agent.afterwards.remeasure import (
-    State,
-    Without,
-    compare,
-    fresh_seeds,
-    kept_changes,
-    state_of,
-    time_baseline,
-    without,
-)
+from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
 from agent.errors import HistoryFault, UsageFault
 from agent.evaluate.bench import Bench, Plan
 from agent.evaluate.slots import make_slots
@@ -31,17 +23,30 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Usual
 from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
 from sandbox.tiers.scripted import ScriptedRunner
-from tests.agent.run.test_reruns import noisy, source_of
-from tests.agent.study import ListProposer, loop_of, proposal, study
+from tests.agent.run.test_reruns import noisy
+from tests.agent.study import Script, proposal, source_of, study, work_on
 
 
-def bench_of(history: History, script: object = noisy, budget: Budget | None = None) -> Bench:
+def bench_of(history: History, script: Script = noisy, budget: Budget | None = None) -> Bench:
     budget = budget or history.run.budget
     plan = Plan(
         score="printed", train="train.py", data=None, read_only=(), budget=budget, memory_bytes=None
     )
     folder = Path(history.project.root) / ".autoresearch" / "again"
-    return Bench(plan, ScriptedRunner(script), make_slots(1, (0,), ()), folder, history.export)  # type: ignore[arg-type]
+    return Bench(plan, ScriptedRunner(script), make_slots(1, (0,), ()), folder, history.export)
+
+
+def compared(
+    history: History,
+    states: Sequence[State],
+    reference: State,
+    seeds: Sequence[int],
+    script: Script = noisy,
+) -> list[Comparison]:
+    """Return the comparisons of states with a reference, with no bound on their time."""
+    bench = bench_of(history, script)
+    cancel = threading.Event()
+    return list(compare(bench, states, reference, seeds, lambda _: None, cancel, None))
 
 
 def no_op(name: str) -> Proposal:
@@ -52,16 +57,17 @@ def no_op(name: str) -> Proposal:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Iterator[History]:
-    """One real improvement, and three edits that change nothing, all kept by greed."""
+    """Give a run that kept one real improvement, and by greed three edits without effect."""
     better = iter([0.0, 0.0, 0.0, -0.0001, -0.0002, -0.0003])
 
     def lucky(spec: RunSpec) -> tuple[Outcome, str]:
-        outcome, said = noisy(spec)
-        return outcome, f"---\nval_bpb: {float(said.split('val_bpb: ')[1]) + next(better)}\n"
+        outcome, log = noisy(spec)
+        score = float(log.split("val_bpb: ")[1])
+        return outcome, f"---\nval_bpb: {score + next(better)}\n"
 
     proposals = [proposal(LR=0.3, hypothesis="the real one"), no_op("A"), no_op("B"), no_op("C")]
     with study(tmp_path, verdict="greedy", baseline_repeats=2) as history:
-        list(loop_of(history, ListProposer(proposals), lucky, trials=4).events())
+        work_on(history, proposals, lucky, trials=4)
         assert [trial.status for trial in history.trials] == ["baseline", *["keep"] * 4]
         yield history
 
@@ -84,25 +90,18 @@ def test_ablation_tells_one_real_improvement_from_three_that_change_nothing(
             )
         )
     seeds = fresh_seeds(planted.trials, 4, 0)
-    found = list(
-        compare(
-            bench_of(planted),
-            states,
-            State("all", planted.tip, 4),
-            seeds,
-            lambda _: None,
-            threading.Event(),
-            None,
-        )
-    )
-    assert [one.verdict for one in found] == ["worse", *["no difference at all"] * 3]
-    assert found[0].delta == pytest.approx(0.2, abs=0.02)
-    assert found[0].interval
-    assert found[0].interval[0] > 0
+    comparisons = compared(planted, states, State("all", planted.tip, 4), seeds)
+    assert [each.verdict for each in comparisons] == ["worse", *["no difference at all"] * 3]
+    assert comparisons[0].delta == pytest.approx(0.2, abs=0.02)
+    assert comparisons[0].interval
+    assert comparisons[0].interval[0] > 0
 
 
 def test_seeds_are_fresh(planted: History) -> None:
-    used = {score.seed for trial in planted.trials for score in trial.result.scores}  # type: ignore[union-attr]
+    used = set()
+    for trial in planted.trials:
+        assert trial.result
+        used |= {score.seed for score in trial.result.scores}
     assert used == {0, 1}
     assert fresh_seeds(planted.trials, 3, 0) == (2, 3, 4)
 
@@ -113,67 +112,49 @@ def test_a_state_that_fails_says_so(planted: History) -> None:
             return Crashed(usage=Usage(seconds=1.0), exit_code=1), "RuntimeError: worn out\n"
         return noisy(spec)
 
-    baseline, best = planted.trials[0], planted.trials[1]
-    states = [state_of(best)]
-    [found] = compare(
-        bench_of(planted, broken),
-        states,
-        state_of(baseline),
-        (5, 6),
-        lambda _: None,
-        threading.Event(),
-        None,
-    )
-    assert "worn out" in found.verdict
-    assert found.delta is None
+    baseline, best = planted.trials[:2]
+    [comparison] = compared(planted, [state_of(best)], state_of(baseline), (5, 6), broken)
+    assert "worn out" in comparison.verdict
+    assert comparison.delta is None
 
 
 def test_a_state_is_held_to_its_budget_and_the_machine_may_be_slow_once(planted: History) -> None:
-    """A candidate that trains for longer than the baseline's time allows has failed; the reference is measured again."""
+    """A candidate that takes too long has failed; the reference is measured again."""
     slow = iter([9.0, 1.0, 1.0, 9.0])
     ran: list[str] = []
 
     def timed(spec: RunSpec) -> tuple[Outcome, str]:
         ran.append(source_of(spec))
-        outcome, said = noisy(spec)
-        return outcome.model_copy(update={"usage": Usage(seconds=next(slow, 1.0))}), said
+        outcome, log = noisy(spec)
+        return outcome.model_copy(update={"usage": Usage(seconds=next(slow, 1.0))}), log
 
-    baseline, best = planted.trials[0], planted.trials[1]
+    baseline, best = planted.trials[:2]
     bench = bench_of(planted, timed, Budget(amount=1))
     usual = time_baseline(
         bench_of(planted), state_of(baseline), 5, lambda _: None, threading.Event()
     )
     assert usual == Usual(seconds=1.0)
     reference = state_of(baseline)
-    [found] = compare(
+    [comparison] = compare(
         bench, [state_of(best)], reference, (5, 6), lambda _: None, threading.Event(), usual
     )
     assert ["LR = 0.3" in source for source in ran] == [False, False, True, True, False]
-    assert found.failure == (
-        "invalid: trained 9.0 s, where the budget of 1 s and the baseline's start-up of 0.0 s allow 2.0 s; "
+    assert comparison.failure == (
+        "invalid: trained 9.0 s, where the budget of 1 s and the baseline's start-up of 0.0 s "
+        "allow 2.0 s; "
         "a longer start-up counts as training"
     )
 
 
-def test_one_pair_tells_nothing(planted: History) -> None:
-    baseline, best = planted.trials[0], planted.trials[1]
-    [found] = compare(
-        bench_of(planted),
-        [state_of(best)],
-        state_of(baseline),
-        (9,),
-        lambda _: None,
-        threading.Event(),
-        None,
-    )
-    assert (found.verdict, found.interval) == ("one pair tells nothing", None)
+def test_one_pair_is_too_few(planted: History) -> None:
+    baseline, best = planted.trials[:2]
+    [comparison] = compared(planted, [state_of(best)], state_of(baseline), (9,))
+    assert (comparison.verdict, comparison.interval) == ("one pair is too few", None)
 
 
 def test_a_change_that_a_later_one_replaced_cannot_be_taken_out(tmp_path: Path) -> None:
     with study(tmp_path, verdict="greedy") as history:
-        list(
-            loop_of(history, ListProposer([proposal(LR=0.2), proposal(LR=0.4)]), trials=2).events()
-        )
+        work_on(history, [proposal(LR=0.2), proposal(LR=0.4)], trials=2)
         first, second = kept_changes(history.trials)
         assert without(history, second).source is not None
         assert without(history, first) == Without(first, None, "later changes replaced it")
@@ -181,11 +162,7 @@ def test_a_change_that_a_later_one_replaced_cannot_be_taken_out(tmp_path: Path) 
 
 def test_of_a_change_only_what_still_stands_is_taken_out(tmp_path: Path) -> None:
     with study(tmp_path, verdict="greedy") as history:
-        list(
-            loop_of(
-                history, ListProposer([proposal(LR=0.2, DEPTH=5), proposal(LR=0.4)]), trials=2
-            ).events()
-        )
+        work_on(history, [proposal(LR=0.2, DEPTH=5), proposal(LR=0.4)], trials=2)
         taken = without(history, kept_changes(history.trials)[0])
         assert taken.source
         constants = read_constants(taken.source)
@@ -217,11 +194,11 @@ def measurement(number: int, against: str = "the baseline #0") -> Measurement:
     pairs = tuple(
         Pair(seed=seed, candidate=1.0 + 0.001 * seed, incumbent=1.2) for seed in (5, 6, 7)
     )
-    found = Comparison(what=f"#{number} a claim\nTrial: 9", trial=number, pairs=pairs)
+    comparison = Comparison(what=f"#{number} a claim\nTrial: 9", trial=number, pairs=pairs)
     return Measurement(
         kind="replicate",
         against=against,
-        comparisons=(found,),
+        comparisons=(comparison,),
         machine="m",
         command="autoresearch replicate",
         at="2026-11-25T00:00:00+00:00",
@@ -229,21 +206,17 @@ def measurement(number: int, against: str = "the baseline #0") -> Measurement:
 
 
 def test_what_was_measured_again_stands_on_the_branch_and_changes_nothing(planted: History) -> None:
-    tip, trials = planted.tip, planted.trials
+    tip = planted.tip
+    trials = planted.trials
     planted.measured_again(measurement(1))
     assert planted.same_files(tip, planted.tip)
     read = History.read(planted.project, planted.branch)
     assert (read.trials, read.foreign_commits) == (trials, ())
-    [found] = read.measurements
-    assert found == measurement(1)
+    assert list(read.measurements) == [measurement(1)]
     log = Plumbing(Path(planted.project.root))("log", "-1", "--format=%B", planted.branch)
     assert log.startswith("replicate #1 against the baseline #0\n\n#1 a claim")
     assert "better: -0.194000, 95 % from" in log
-    list(
-        loop_of(
-            planted, ListProposer([proposal(LR=0.35, hypothesis="on top of it")]), trials=1
-        ).events()
-    )
+    work_on(planted, [proposal(LR=0.35, hypothesis="on top of it")], trials=1)
     assert (planted.trials[-1].status, planted.trials[-1].against) == ("keep", 4), (
         "it goes on behind a measurement"
     )
@@ -255,12 +228,12 @@ def test_an_attempt_behind_a_measurement_is_compared_with_what_stood_there(
 ) -> None:
     planted.measured_again(measurement(1))
     behind = planted.tip
-    known = planted.trials
-    list(loop_of(planted, ListProposer([proposal(LR=0.35)]), trials=1).events())
+    before = planted.trials
+    work_on(planted, [proposal(LR=0.35)], trials=1)
     assert (
         planted.trials_at(behind)
         == History.read(planted.project, planted.branch).trials_at(behind)
-        == known
+        == before
     )
     assert planted.trials_at(planted.tip) == planted.trials
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SandboxFault
-from agent.evaluate.bench import Assignment, Bench, Plan, add_run
+from agent.evaluate.bench import Assignment, Bench, Plan
+from agent.evaluate.results import add_run
 from agent.evaluate.slots import Slot
 from agent.records.events import Event, Progress, TrialStarted
 from agent.records.results import Attempt, Order, Result, Role
@@ -61,40 +62,41 @@ def assignment(
 def measured(
     folder: Path, script: Script, seeds: tuple[int, ...] = (0,)
 ) -> tuple[Result | None, list[Event]]:
-    """What the runs under `seeds` give together, until one fails."""
-    heard: list[Event] = []
-    bench, result = bench_of(folder, script), None
-    for run, seed in enumerate(seeds, 1):
-        order = assignment(seed, run=run)
-        one = bench.run(order, heard.append, threading.Event())
-        if one is None:
-            return None, heard
-        result = add_run(result, one, order.order)
-        if one.status != "scored":
+    """Return what the runs under `seeds` give together, until one fails, and the events."""
+    events: list[Event] = []
+    bench = bench_of(folder, script)
+    result: Result | None = None
+    for number, seed in enumerate(seeds, 1):
+        assigned = assignment(seed, run=number)
+        run = bench.run(assigned, events.append, threading.Event())
+        if run is None:
+            return None, events
+        result = add_run(result, run, assigned.order)
+        if run.status != "scored":
             break
-    return result, heard
+    return result, events
 
 
 def test_the_deadline_and_the_memory_reach_the_run(tmp_path: Path) -> None:
-    seen: list[RunSpec] = []
+    specs: list[RunSpec] = []
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        seen.append(spec)
+        specs.append(spec)
         return finished(), SCORE.format(1.0)
 
     bench = bench_of(tmp_path, script, memory=2**30)
     for baseline in (70.0, None):
         bench.run(assignment(baseline=baseline), lambda event: None, threading.Event())
-    assert [spec.limits.wall_seconds for spec in seen] == [
+    assert [spec.limits.wall_seconds for spec in specs] == [
         60 + 10 + 3,
         60 + UNKNOWN_STARTUP_SECONDS,
     ]
-    assert (seen[0].limits.memory_bytes, seen[0].cpus) == (2**30, (0,))
-    assert seen[0].environment["AUTORESEARCH_BUDGET"] == "60s"
-    assert float(seen[0].environment["AUTORESEARCH_DEADLINE"]) == pytest.approx(
+    assert (specs[0].limits.memory_bytes, specs[0].cpus) == (2**30, (0,))
+    assert specs[0].environment["AUTORESEARCH_BUDGET"] == "60s"
+    assert float(specs[0].environment["AUTORESEARCH_DEADLINE"]) == pytest.approx(
         time.time() + 73, abs=20
     )
-    assert "AUTORESEARCH_DEADLINE" not in seen[1].environment, (
+    assert "AUTORESEARCH_DEADLINE" not in specs[1].environment, (
         "nothing is known yet of this baseline's start-up"
     )
 
@@ -104,7 +106,7 @@ def test_the_deadline_and_the_memory_reach_the_run(tmp_path: Path) -> None:
 def test_who_is_measured_a_second_time_before_it_counts_as_too_long(
     tmp_path: Path, role: Role, unit: str
 ) -> None:
-    """An incumbent kept to its budget before, and steps are timed: there the machine may be to blame."""
+    """The machine may be to blame for an incumbent, which kept to its budget, and for steps."""
     took = iter([99.0, 61.0])
     bench = bench_of(tmp_path, lambda spec: (finished(next(took)), SCORE.format(1.0)), unit)
     baseline = {"s": 61.0, "steps": 60.0}[unit]
@@ -115,7 +117,8 @@ def test_who_is_measured_a_second_time_before_it_counts_as_too_long(
     if (role, unit) == ("candidate", "s"):
         assert (result.status, result.seconds, next(took)) == ("invalid", 99.0, 61.0)
         assert result.detail == (
-            "trained 99.0 s, where the budget of 60 s and the baseline's start-up of 1.0 s allow 64.0 s; "
+            "trained 99.0 s, where the budget of 60 s and the baseline's start-up of 1.0 s "
+            "allow 64.0 s; "
             "a longer start-up counts as training"
         )
     else:
@@ -129,7 +132,8 @@ def test_steps_that_take_too_long_twice_are_invalid(tmp_path: Path) -> None:
     assert result
     assert (result.status, result.seconds) == ("invalid", 190.0)
     assert result.detail == (
-        "trained 95.0 s, where the baseline took 60.0 s for 60 steps and its start-up, which allows 91.0 s; "
+        "trained 95.0 s, where the baseline took 60.0 s for 60 steps and its start-up, "
+        "which allows 91.0 s; "
         "what needs more time a step needs a budget in seconds (start --budget 5m)"
     )
 
@@ -148,10 +152,10 @@ def test_a_run_of_the_baseline_is_no_score_of_the_attempt(tmp_path: Path) -> Non
     bench = bench_of(tmp_path, lambda spec: (finished(), SCORE.format(1.0)))
     result: Result | None = None
     for role in ("baseline", "candidate", "incumbent"):
-        order = assignment(role=role).order  # type: ignore[arg-type]
-        run = bench.run(assignment(role=role), lambda event: None, threading.Event())  # type: ignore[arg-type]
+        assigned = assignment(role=role)
+        run = bench.run(assigned, lambda event: None, threading.Event())
         assert run
-        result = add_run(result, run, order)
+        result = add_run(result, run, assigned.order)
     assert result
     assert [score.role for score in result.scores] == ["baseline", "candidate", "incumbent"]
     assert (len(result.own), result.seconds, result.facts) == (1, 3.0, {"num_steps": 3})
@@ -162,7 +166,7 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
         seed = int(spec.environment["AUTORESEARCH_SEED"])
         return finished(1.5, 2**20 * seed), SCORE.format(1 + seed / 10)
 
-    result, heard = measured(tmp_path, script, (3, 4, 5))
+    result, events = measured(tmp_path, script, (3, 4, 5))
     assert result is not None
     assert [(score.seed, score.value) for score in result.scores] == [(3, 1.3), (4, 1.4), (5, 1.5)]
     assert (result.status, result.seconds, result.peak_memory_mb, result.tier) == (
@@ -173,7 +177,7 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
     )
     assert result.curve == ((0.5, 2.5),)
     assert result.facts == {"num_steps": 3}
-    started = [(event.seed, event.run) for event in heard if isinstance(event, TrialStarted)]
+    started = [(event.seed, event.run) for event in events if isinstance(event, TrialStarted)]
     assert started == [(3, 1), (4, 2), (5, 3)]
     assert sorted(path.name for path in (tmp_path / "0007").iterdir()) == [
         "train-3.log",
@@ -252,13 +256,13 @@ def linked(scratch: Path) -> None:
 
 @pytest.mark.parametrize("leave", [deep, closed, linked], ids=lambda leave: leave.__name__)
 def test_nothing_flows_from_trial_to_trial(tmp_path: Path, leave: Callable[[Path], None]) -> None:
-    """Whatever a training leaves in its folders is gone before the next one, and nothing else is."""
+    """What a training leaves in its folders is gone before the next one, and nothing else."""
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "data").write_text("x")
-    found: list[list[str]] = []
+    scratches: list[list[str]] = []
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        found.append(sorted(path.name for path in Path(spec.scratch).iterdir()))
+        scratches.append(sorted(path.name for path in Path(spec.scratch).iterdir()))
         assert (Path(spec.folder) / "train.py").read_text() == "# c7\n"
         (Path(spec.folder) / "left.py").write_text("")
         assert sorted(path.name for path in Path(spec.folder).iterdir()) == ["left.py", "train.py"]
@@ -267,7 +271,7 @@ def test_nothing_flows_from_trial_to_trial(tmp_path: Path, leave: Callable[[Path
 
     for _ in range(2):
         measured(tmp_path / "trials", script)
-    assert found[0] == found[1]
+    assert scratches[0] == scratches[1]
     assert not list((tmp_path / "trials").glob("*/seed-*"))
     assert (tmp_path / "precious" / "data").read_text() == "x"
 
@@ -302,19 +306,15 @@ def test_a_place_where_no_folder_can_be_made_is_the_harnesss_fault(tmp_path: Pat
 
 
 def test_progress_is_told_while_it_trains(tmp_path: Path) -> None:
-    told = threading.Event()
+    reported = threading.Event()
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
         Path(spec.log).write_text("step 00001 (25.0%) | loss: 3.25 |\n")
-        assert told.wait(30)
+        assert reported.wait(30)
         return finished(), SCORE.format(1.0)
 
     def listen(event: Event) -> None:
-        if isinstance(event, Progress) and (event.number, event.fraction, event.loss) == (
-            7,
-            0.25,
-            3.25,
-        ):
-            told.set()
+        if event == Progress(number=7, fraction=0.25, loss=3.25):
+            reported.set()
 
     assert bench_of(tmp_path, script).run(assignment(), listen, threading.Event())

@@ -1,4 +1,4 @@
-"""New code is smoke-tested, in a real sandbox, and what would only have failed at its end fails in seconds."""
+"""New code is smoke-tested in a real sandbox: what fails at a training's end fails in seconds."""
 
 import threading
 from pathlib import Path
@@ -33,7 +33,7 @@ CODE = ReplaceStatements(old="a = 1", new="a = 2")
         ("sealed", "5m", SetConstant(name="A", value="1"), False),
     ],
 )
-def test_only_new_code_with_much_at_stake_is_rehearsed(
+def test_only_new_code_with_much_at_stake_is_smoke_tested(
     score: str, budget: str, edit: Edit, smoke_tested: bool
 ) -> None:
     assert pays(score, Budget.parse(budget), proposal(edit)) is smoke_tested
@@ -41,7 +41,7 @@ def test_only_new_code_with_much_at_stake_is_rehearsed(
 
 
 def measured(main: str, forward: str = "return self.table(idx)") -> tuple[Result, list[str]]:
-    """What the bench makes of a train.py under a budget worth saving, and the budgets that its runs had."""
+    """Return the result of a train.py under a budget worth saving, and its runs' budgets."""
     tier = next((tier for tier in ISOLATING if why_not(tier) is None), None)
     if tier is None:
         pytest.skip("no tier of isolation can run here")
@@ -85,17 +85,22 @@ def measured(main: str, forward: str = "return self.table(idx)") -> tuple[Result
         return result, [log.read_text().strip() for log in logs]
 
 
-SAY = 'print(os.environ["AUTORESEARCH_BUDGET"], os.path.getsize(os.environ["AUTORESEARCH_DATA"] + "/tokens.bin"))\n'
+SAY = (
+    'size = os.path.getsize(os.environ["AUTORESEARCH_DATA"] + "/tokens.bin")\n'
+    'print(os.environ["AUTORESEARCH_BUDGET"], size)\n'
+)
 
 
 def test_what_passes_in_small_is_trained_in_full() -> None:
     torch.manual_seed(0)
     result, runs = measured(SAY + "save()")
     assert result.status == "scored"
-    assert runs == ["2steps 1282", "200steps 1282"], "the miniature's data is smaller than a sliver"
+    assert runs == ["2steps 1282", "200steps 1282"], (
+        "the miniature's data is smaller than what is copied"
+    )
 
 
-def test_a_rehearsal_that_was_too_slow_says_nothing() -> None:
+def test_a_smoke_run_that_was_too_slow_foretells_nothing() -> None:
     assert foretold(Unscored(status="timeout", detail="killed after 90 s"), MINUTES) is None
     assert foretold(Stopped(), MINUTES) == Stopped()
 
@@ -117,14 +122,14 @@ def test_a_step_that_leaves_room_for_next_to_none_ends_the_trial(
     step: float | str | None, budget: str, speed: float | None, fails: bool
 ) -> None:
     facts = {} if step is None else {"step_seconds": step}
-    found = foretold(
+    failure = foretold(
         Measured(value=1.0, score="sealed", seconds=12.0, facts=facts), Budget.parse(budget), speed
     )
     if not fails:
-        assert found is None
+        assert failure is None
     else:
-        assert isinstance(found, Unscored) and found.status == "timeout"
-        assert found.detail.endswith(
+        assert isinstance(failure, Unscored) and failure.status == "timeout"
+        assert failure.detail.endswith(
             "a step took 6.00 s: 50 of them fit into 300s, where the baseline makes 3000"
         )
 

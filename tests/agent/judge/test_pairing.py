@@ -56,7 +56,7 @@ def test_another_machine_or_another_speed_is_not_compared() -> None:
 
 
 def test_a_machine_that_goes_up_and_down_is_not_one_that_has_slowed_down() -> None:
-    """The same two speeds: taking turns they are this machine's way, and a step from one to the other is a change."""
+    """Two speeds in turns are this machine's way; one step between them is a change."""
     up_and_down = [score(1.0, seed, speed=6.0 if seed % 2 else 10.0) for seed in range(4)]
     one_step = [score(1.0, seed, speed=6.0 if seed > 1 else 10.0) for seed in range(4)]
     jitter = Scores().tolerance([trial(0, "baseline", *up_and_down)])
@@ -100,7 +100,8 @@ def test_the_incumbents_screen_comes_last_and_the_others_take_turns() -> None:
 
 
 def test_runs_take_turns_where_both_are_needed() -> None:
-    mine, theirs = {0: score(1, 0)}, {0: score(1, 0)}
+    mine = {0: score(1, 0)}
+    theirs = {0: score(1, 0)}
     assert next_run(mine, {}, 1, 0) == (0, "incumbent")
     assert next_run(mine, theirs, 1, 0) == (1, "incumbent")
     assert next_run(mine, {**theirs, 1: score(1, 1)}, 1, 0) == (1, "candidate")
@@ -109,7 +110,8 @@ def test_runs_take_turns_where_both_are_needed() -> None:
 
 
 def test_a_slow_run_of_a_model_of_equal_size_is_suspicious() -> None:
-    slow, incumbent = score(1, 0, speed=5.0), score(1, 0, speed=10.0)
+    slow = score(1, 0, speed=5.0)
+    incumbent = score(1, 0, speed=10.0)
     steady = Scores().tolerance([])
     assert suspicious(slow, 100, incumbent, 100, steady)
     assert not suspicious(slow, 200, incumbent, 100, steady), "a larger model may be slower"
@@ -128,6 +130,13 @@ def test_an_incumbent_that_was_not_run_for_long_is_overdue() -> None:
         trial(CHECK_EVERY + 1, "discard", score(2, 0), score(1, 0, "incumbent"), against=0)
     )
     assert not overdue(trials, 0)
+
+
+def test_a_run_of_another_incumbent_says_nothing_of_this_one() -> None:
+    trials = [trial(0, "baseline", score(1, 0))]
+    trials += [trial(n, "discard", score(2, 0), against=0) for n in range(1, CHECK_EVERY + 1)]
+    other = trial(90, "discard", score(2, 0), score(1, 0, "incumbent"), against=7)
+    assert overdue([*trials, other], 0)
 
 
 def test_a_machine_of_changing_speed_is_noticed_on_equal_code() -> None:

@@ -1,4 +1,4 @@
-"""Which trainings are given up, what becomes of them in the ledger, and what the methods take them for."""
+"""Which trainings are pruned, how the ledger records them, and what the methods make of them."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from agent.evaluate.slots import Slot
 from agent.exchange.optuna import write_study
 from agent.exchange.read import read_prior
 from agent.exchange.write import tsv
-from agent.judge.pruning import CHECKPOINTS, LEAST, hopeless, loss_at, passed, rivals_of
+from agent.judge.pruning import CHECKPOINTS, LEAST, hopeless, passed, rivals_of
 from agent.propose import METHODS, Observation
 from agent.propose.search.observe import fit, observe
 from agent.propose.views.tables import observation_line
@@ -30,12 +30,12 @@ Curve = tuple[tuple[float, float], ...]
 
 
 def falling(end: float, until: float = 1.0) -> Curve:
-    """A curve that falls in a straight line from 5 to `end`, as far as `until`."""
+    """Return a straight line from 5 to `end`, as far as `until`."""
     return tuple((at / 20, 5 + (end - 5) * at / 20) for at in range(1, 21) if at / 20 <= until)
 
 
 def curved(number: int, value: float, **constants: object) -> Trial:
-    """A scored trial with a curve that ends at its score."""
+    """Return a scored trial with a curve that ends at its score."""
     made = trial(number, value, **constants)
     assert made.result
     return made.model_copy(
@@ -43,11 +43,9 @@ def curved(number: int, value: float, **constants: object) -> Trial:
     )
 
 
-def given_up(number: int, end: float, until: float, **constants: object) -> Trial:
-    """A trial whose curve would have ended at `end`."""
-    result = Result(
-        status="pruned", curve=falling(end, until), seconds=2.0, detail="given up at 50%"
-    )
+def pruned(number: int, end: float, until: float, **constants: object) -> Trial:
+    """Return a pruned trial whose curve would have ended at `end`."""
+    result = Result(status="pruned", curve=falling(end, until), seconds=2.0, detail="pruned at 50%")
     configuration = {**DEFAULT, **constants}
     like = trial(number, 1.0, **constants)
     return Trial(
@@ -68,15 +66,13 @@ MORE = proposal(DEPTH=20)
 # ---------------------------------------------------------------- the rule
 
 
-def test_what_is_far_above_the_median_at_a_checkpoint_is_given_up() -> None:
+def test_what_is_far_above_the_median_at_a_checkpoint_is_pruned() -> None:
     rivals = [falling(1.0 + 0.1 * n) for n in range(5)]
     assert hopeless(falling(1.19), rivals) is None, "as good as the better half"
     why = hopeless(falling(3.0, 0.5), rivals)
-    assert (
-        why
-        and "loss 4.3000 at 35%" in why
-        and "given up at 50%" in why
-        and "median of 5 earlier trials is 3.6700" in why
+    assert why == (
+        "pruned at 50% of the budget: loss 4.3000 at 35%, "
+        "where the median of 5 earlier trials is 3.6700, the best 3.6000"
     )
     assert hopeless(falling(1.39), rivals) is None, (
         "above the median by less than the best is below it"
@@ -89,7 +85,7 @@ def test_what_is_far_above_the_median_at_a_checkpoint_is_given_up() -> None:
     assert min(CHECKPOINTS) > 0.3
 
 
-def test_a_curve_that_crosses_late_is_given_up_late_or_not_at_all() -> None:
+def test_a_curve_that_crosses_late_is_pruned_late_or_not_at_all() -> None:
     rivals = [falling(1.0 + 0.1 * n) for n in range(5)]
     crossing = (*falling(1.1, 0.6), (0.65, 3.0), (1.0, 2.9))
     assert hopeless(crossing[:12], rivals) is None
@@ -98,7 +94,7 @@ def test_a_curve_that_crosses_late_is_given_up_late_or_not_at_all() -> None:
 
 
 @pytest.mark.parametrize("count", range(LEAST))
-def test_nothing_is_given_up_before_five_others_ended(count: int) -> None:
+def test_nothing_is_pruned_before_five_others_ended(count: int) -> None:
     assert hopeless(falling(4.9), [falling(1.0)] * count) is None
     assert rivals_of(NIGHT[:count], MORE) == ()
 
@@ -116,18 +112,12 @@ def test_only_constants_are_compared_with_constants() -> None:
     )
     assert len(rivals_of((*NIGHT, kept, *NIGHT[1:]), MORE)) == 6
     failed = trial(9, "oom", DEPTH=20)
-    assert len(rivals_of((*NIGHT, failed, given_up(10, 4.0, 0.5, DEPTH=21)), MORE)) == 7, (
-        "what was given up counts, a failure does not"
+    assert len(rivals_of((*NIGHT, failed, pruned(10, 4.0, 0.5, DEPTH=21)), MORE)) == 7, (
+        "what was pruned counts, a failure does not"
     )
 
 
-def test_the_loss_is_read_between_points() -> None:
-    assert loss_at(((0.2, 4.0), (0.4, 3.0)), 0.3) == pytest.approx(3.5)
-    assert (
-        loss_at(((0.2, 4.0), (0.4, 3.0)), 0.1) is None
-        and loss_at(((0.2, 4.0), (0.4, 3.0)), 0.5) is None
-    )
-    assert loss_at(((0.5, 2.0),), 0.5) == 2.0 and loss_at((), 0.5) is None
+def test_checkpoints_are_passed_one_by_one() -> None:
     assert [passed(at) for at in (0.0, 0.34, 0.35, 0.99)] == [0, 0, 1, len(CHECKPOINTS)]
 
 
@@ -135,7 +125,10 @@ def test_the_loss_is_read_between_points() -> None:
 
 
 def bench_of(folder: Path, ends: list[Curve], heard: list[bool]) -> Bench:
-    """A bench whose training prints a curve, ten points a second, heeds its `cancel`, and says in `heard` whether it had to."""
+    """Return a bench whose training prints a curve, ten points a second.
+
+    heard: whether each training was cancelled.
+    """
 
     class Printing:
         tier = "printing"
@@ -192,14 +185,10 @@ def test_a_hopeless_training_is_stopped_and_keeps_its_curve(tmp_path: Path) -> N
         assigned(RIVALS), events.append, threading.Event()
     )
     assert result and result.status == "pruned" and heard == [True]
-    assert (
-        result.scores == ()
-        and result.value is None
-        and result.seconds == 0.5
-        and result.peak_memory_mb == 1.0
-    )
+    assert (result.scores, result.value) == ((), None)
+    assert (result.seconds, result.peak_memory_mb) == (0.5, 1.0)
     assert 0.35 <= result.curve[-1][0] < 1 and result.curve[0] == (0.05, 4.95)
-    assert result.detail.startswith("given up at") and "median of 5" in result.detail
+    assert result.detail.startswith("pruned at") and "median of 5" in result.detail
     assert not (tmp_path / "0007" / "train-0").exists()
 
 
@@ -212,7 +201,7 @@ def test_a_hopeless_training_is_stopped_and_keeps_its_curve(tmp_path: Path) -> N
         assigned(RIVALS[:4]),
     ],
 )
-def test_what_is_not_to_be_given_up_trains_to_its_end(tmp_path: Path, asked: Assignment) -> None:
+def test_what_is_not_to_be_pruned_trains_to_its_end(tmp_path: Path, asked: Assignment) -> None:
     heard: list[bool] = []
     result = bench_of(tmp_path, [falling(4.0)], heard).run(asked, lambda _: None, threading.Event())
     assert result and result.status == "scored" and heard == [False]
@@ -220,7 +209,8 @@ def test_what_is_not_to_be_given_up_trains_to_its_end(tmp_path: Path, asked: Ass
 
 def test_a_good_training_ends_and_a_cancelled_one_is_no_result(tmp_path: Path) -> None:
     heard: list[bool] = []
-    bench, cancel = bench_of(tmp_path, [falling(1.05)], heard), threading.Event()
+    bench = bench_of(tmp_path, [falling(1.05)], heard)
+    cancel = threading.Event()
     result = bench.run(assigned(RIVALS), lambda _: None, cancel)
     assert result and result.status == "scored"
     threading.Thread(target=lambda: (time.sleep(0.3), cancel.set())).start()
@@ -228,6 +218,11 @@ def test_a_good_training_ends_and_a_cancelled_one_is_no_result(tmp_path: Path) -
 
 
 # ---------------------------------------------------------------- the ledger
+
+
+def rivals(ledger: Ledger, attempt: Attempt) -> tuple[Curve, ...]:
+    order = Order(commit=attempt.commit, seed=0)
+    return ledger.assignment(attempt, order, Slot(number=0, cpus=(0,))).rivals
 
 
 def test_it_is_in_the_ledger_with_its_reason_and_no_score(tmp_path: Path) -> None:
@@ -241,29 +236,29 @@ def test_it_is_in_the_ledger_with_its_reason_and_no_score(tmp_path: Path) -> Non
         settle(ledger, ledger.begin_baseline(), scored)
         for n in range(1, 5):
             attempt = ledger.begin(proposal(DEPTH=5 + n))
-            assert isinstance(attempt, Attempt) and ledger.rivals(attempt) == ()
+            assert isinstance(attempt, Attempt) and rivals(ledger, attempt) == ()
             settle(ledger, attempt, scored)
         attempt = ledger.begin(proposal(DEPTH=12))
-        assert isinstance(attempt, Attempt) and len(ledger.rivals(attempt)) == 5
+        assert isinstance(attempt, Attempt) and len(rivals(ledger, attempt)) == 5
         made, again = settle(
             ledger,
             attempt,
-            Result(status="pruned", curve=falling(4.0, 0.5), seconds=2, detail="given up at 50%"),
+            Result(status="pruned", curve=falling(4.0, 0.5), seconds=2, detail="pruned at 50%"),
         )
         assert (made.status, made.value, made.delta, again) == ("pruned", None, None, None)
-        assert made.reason == "given up at 50%" and made.configuration["DEPTH"] == 12
+        assert made.reason == "pruned at 50%" and made.configuration["DEPTH"] == 12
         assert history.source_at(history.tip) == history.source_at(history.run.start_commit), (
             "nothing is kept of it"
         )
-        told = observe(ledger.context(()))
-        assert told[-1].pruned and told[-1].failure is None and not told[-1].pending
+        newest = observe(ledger.context(()))[-1]
+        assert newest.pruned and newest.failure is None and not newest.pending
         assert len(tsv(history.trials).splitlines()) == 6, "no row that reads 0.000000"
         write_study(tmp_path / "s.db", history.run, history.trials, read_space(history.source))
         assert len(read_prior(str(tmp_path / "s.db"))) == 5
     with study(tmp_path / "off") as history:
         ledger = Ledger(history, read_space)
         attempt = ledger.begin_baseline()
-        assert ledger.rivals(attempt) == ()
+        assert rivals(ledger, attempt) == ()
 
 
 def test_pruned_is_a_result_without_a_score() -> None:
@@ -275,14 +270,11 @@ def test_pruned_is_a_result_without_a_score() -> None:
 
 
 def test_it_is_taken_for_what_its_curve_promises_but_never_for_good() -> None:
-    seen = fit(
-        SPACE,
-        observe(context(*NIGHT, given_up(6, 1.42, 0.5, DEPTH=20), given_up(7, 1.0, 0.5, DEPTH=21))),
-    )
-    worse, odd = seen[6], seen[7]
+    trials = (*NIGHT, pruned(6, 1.42, 0.5, DEPTH=20), pruned(7, 1.0, 0.5, DEPTH=21))
+    worse, odd = fit(SPACE, observe(context(*trials)))[6:8]
     assert worse.value == pytest.approx(1.4) and worse.estimated and not worse.pruned
     assert odd.value == pytest.approx(1.25), "no better than the median, whatever its curve"
-    assert observation_line(worse, SPACE) == "given up, taken for 1.400000 DEPTH=20"
+    assert observation_line(worse, SPACE).endswith("taken for 1.400000 DEPTH=20")
     assert fit(SPACE, [Observation(DEFAULT, "pruned", falling(2.0, 0.5))])[0].pending, (
         "nothing to compare with"
     )
@@ -290,9 +282,8 @@ def test_it_is_taken_for_what_its_curve_promises_but_never_for_good() -> None:
 
 @pytest.mark.parametrize("name", ["random", "tpe", "trust", "cmaes"])
 def test_the_methods_live_with_it(name: str) -> None:
-    seen = list(
-        observe(context(*NIGHT, *(given_up(n, 4.0, 0.5, DEPTH=4 + n) for n in range(6, 16))))
-    )
-    configuration = METHODS[name].suggest()(SPACE, seen, 1)
-    assert configuration not in [observation.configuration for observation in seen]
-    assert METHODS[name].suggest()(SPACE, seen, 1) == configuration
+    hopeless_ones = [pruned(n, 4.0, 0.5, DEPTH=4 + n) for n in range(6, 16)]
+    observations = list(observe(context(*NIGHT, *hopeless_ones)))
+    configuration = METHODS[name].suggest()(SPACE, observations, 1)
+    assert configuration not in [observation.configuration for observation in observations]
+    assert METHODS[name].suggest()(SPACE, observations, 1) == configuration

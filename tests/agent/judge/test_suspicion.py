@@ -1,17 +1,15 @@
-"""Implausible scores: measured again under a fresh seed and the full audit, kept, or held as a suspect."""
+"""Implausible scores are measured again under the full audit, then judged or held as a suspect."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from agent.errors import HistoryFault, UsageFault
+from agent.errors import UsageFault
 from agent.exchange.write import tsv
 from agent.history.history import History
-from agent.history.trailers import read_rejection
-from agent.judge.decide import luck_of, noise_of
+from agent.judge.luck import luck_of
+from agent.judge.noise import noise_of
 from agent.judge.suspicion import Interval, Plausible, Rejection, jump, out_of_range
 from agent.propose.approved import Approved
 from agent.propose.search.observe import observation_of
@@ -21,9 +19,17 @@ from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Score, Trial
 from agent.space import read_constants
 from sandbox.ground.outcome import Finished, Outcome, RunSpec, Usage
-from tests.agent.study import ListProposer, loop_of, project_of, proposal, study
+from tests.agent.study import (
+    Script,
+    loop_of,
+    project_of,
+    proposal,
+    seed_of,
+    source_of,
+    study,
+    work_on,
+)
 
-Script = Callable[[RunSpec], tuple[Outcome, str]]
 SCORES = {0.1: 2.0, 0.2: 0.4, 0.3: 1.99, 0.5: 1.0, 0.6: 1.7}
 
 
@@ -31,17 +37,19 @@ def score(value: float, kind: str = "sealed") -> Score:
     return Score.model_validate({"value": value, "seed": 0, "kind": kind})
 
 
-def told(value_of: dict[float, float], seen: list[tuple[float, int]] | None = None) -> Script:
-    """A training that prints the score of its LR, and a little more for each seed."""
+def scoring(value_of: dict[float, float], runs: list[tuple[float, int]] | None = None) -> Script:
+    """Return a training that prints the score of its LR, and a little more for each seed.
+
+    runs: LR and seed of each training.
+    """
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        rate = float(read_constants((Path(spec.folder) / "train.py").read_text())["LR"])
-        seed = int(spec.environment["AUTORESEARCH_SEED"])
-        if seen is not None:
-            seen.append((rate, seed))
-        return Finished(
-            usage=Usage(seconds=1.0)
-        ), f"---\nval_bpb: {value_of[rate] + 0.0001 * seed + 0.00003 * (seed % 2)}\n"
+        rate = float(read_constants(source_of(spec))["LR"])
+        seed = seed_of(spec)
+        if runs is not None:
+            runs.append((rate, seed))
+        score = value_of[rate] + 0.0001 * seed + 0.00003 * (seed % 2)
+        return Finished(usage=Usage(seconds=1.0)), f"---\nval_bpb: {score}\n"
 
     return script
 
@@ -91,18 +99,14 @@ def test_a_jump_is_more_than_a_tenth_and_more_than_twice_the_largest_gain() -> N
 
 
 def test_a_jump_that_repeats_under_another_seed_is_kept_and_marked(tmp_path: Path) -> None:
-    seen: list[tuple[float, int]] = []
+    runs: list[tuple[float, int]] = []
     with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
-        list(
-            loop_of(
-                history, ListProposer([proposal(LR=0.5)]), told(SCORES, seen), trials=1
-            ).events()
-        )
+        work_on(history, [proposal(LR=0.5)], scoring(SCORES, runs), trials=1)
         trial = history.trials[-1]
     assert trial.result is not None
     assert (trial.status, trial.result.recheck) == ("keep", "passed")
     assert "implausible" in trial.reason
-    assert len({seed for rate, seed in seen if rate == 0.5}) >= 2
+    assert len({seed for rate, seed in runs if rate == 0.5}) >= 2
 
 
 def test_a_self_reported_score_out_of_range_waits_while_the_night_goes_on_from_the_tip(
@@ -111,7 +115,7 @@ def test_a_self_reported_score_out_of_range_waits_while_the_night_goes_on_from_t
     proposals = [proposal(LR=0.2), proposal(LR=0.6)]
     with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
         tip = history.source
-        list(loop_of(history, ListProposer(proposals), told(SCORES), trials=2).events())
+        work_on(history, proposals, scoring(SCORES), trials=2)
         _, suspect, after = history.trials
         assert (suspect.status, after.status) == ("suspect", "keep")
         assert history.source_at(suspect.verdict) == tip
@@ -132,19 +136,19 @@ def test_a_self_reported_score_out_of_range_waits_while_the_night_goes_on_from_t
 
 
 def test_a_full_audit_that_fails_makes_a_suspect_of_what_was_scored(tmp_path: Path) -> None:
-    """Printed scores have no audit; a score that no model has is what a bench calls invalid there."""
+    """Printed scores have no audit; a bench calls a score that no model has invalid."""
     runs: list[int] = []
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        outcome, text = told(SCORES)(spec)
-        if "LR = 0.5" in (Path(spec.folder) / "train.py").read_text():
+        outcome, text = scoring(SCORES)(spec)
+        if "LR = 0.5" in source_of(spec):
             runs.append(1)
             if len(runs) == 2:
                 return outcome, "---\nval_bpb: 1000.0\n"
         return outcome, text
 
     with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.5)]), script, trials=1).events())
+        work_on(history, [proposal(LR=0.5)], script, trials=1)
         trial = history.trials[-1]
     assert trial.result is not None
     assert (trial.status, trial.result.status, trial.result.recheck) == (
@@ -157,7 +161,7 @@ def test_a_full_audit_that_fails_makes_a_suspect_of_what_was_scored(tmp_path: Pa
 
 def test_greedy_keeps_a_jump_at_once_as_it_says(tmp_path: Path) -> None:
     with study(tmp_path, baseline_repeats=1) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.5)]), told(SCORES), trials=1).events())
+        work_on(history, [proposal(LR=0.5)], scoring(SCORES), trials=1)
         result = history.trials[-1].result
     assert result is not None
     assert (history.trials[-1].status, result.recheck, len(result.own)) == ("keep", None, 1)
@@ -167,9 +171,9 @@ def test_approval_repeats_the_edits_on_the_tip_under_seeds_that_the_suspect_neve
     tmp_path: Path,
 ) -> None:
     with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.2)]), told(SCORES), trials=1).events())
+        work_on(history, [proposal(LR=0.2)], scoring(SCORES), trials=1)
         suspect = history.trials[-1]
-        list(loop_of(history, Approved(suspect), told(SCORES), trials=1).events())  # type: ignore[arg-type]
+        list(loop_of(history, Approved(suspect), scoring(SCORES), trials=1).events())  # type: ignore[arg-type]
         again = history.trials[-1]
         assert suspect.result is not None and again.result is not None
         assert (suspect.status, again.status, again.number) == (
@@ -186,32 +190,27 @@ def test_approval_repeats_the_edits_on_the_tip_under_seeds_that_the_suspect_neve
 
 def test_approval_of_edits_that_no_longer_fit_says_so_and_ends(tmp_path: Path) -> None:
     with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.2)]), told(SCORES), trials=1).events())
+        work_on(history, [proposal(LR=0.2)], scoring(SCORES), trials=1)
         edit = SetConstant(name="GONE", value="1")
         suspect = history.trials[-1]
         spoilt = suspect.model_copy(
             update={"proposal": suspect.proposal.model_copy(update={"edits": (edit,)})}
         )
         with pytest.raises(UsageFault, match="no longer fit"):
-            list(loop_of(history, Approved(spoilt), told(SCORES), trials=1).events())  # type: ignore[arg-type]
+            list(loop_of(history, Approved(spoilt), scoring(SCORES), trials=1).events())  # type: ignore[arg-type]
         assert history.trials[-1].status == "refused"
 
 
 def test_a_rejection_is_a_note_on_the_branch_that_changes_nothing(tmp_path: Path) -> None:
     with study(tmp_path, baseline_repeats=1) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.5)]), told(SCORES), trials=1).events())
-        before, source = history.trials, history.source
+        work_on(history, [proposal(LR=0.5)], scoring(SCORES), trials=1)
+        before = history.trials
+        source = history.source
         history.reject(Rejection(number=1, because="Status: keep", at="2026-01-01T00:00:00+00:00"))
         assert (history.trials, history.source) == (before, source)
     with History.read(project_of(tmp_path), "t") as again:
         assert again.trials == before
-        assert [(one.number, one.because) for one in again.rejections] == [(1, "Status: keep")]
+        assert [(rejection.number, rejection.because) for rejection in again.rejections] == [
+            (1, "Status: keep")
+        ]
         assert not again.foreign_commits
-
-
-@pytest.mark.parametrize("forged", [{"number": 10**400}, {"number": -1}, {"at": "soon"}])
-def test_a_forged_rejection_is_refused_in_one_line(forged: dict[str, object]) -> None:
-    said = {"number": 7, "because": "", "at": "2026-11-29T01:00:00+00:00", **forged}
-    with pytest.raises(HistoryFault, match="the rejection abc cannot be read") as caught:
-        read_rejection("abc", f"reject #7\n\nRejected: {json.dumps(said)}\n")
-    assert "\n" not in caught.value.message

@@ -1,22 +1,33 @@
-"""By what a training's time is judged: the baseline's slowest run on this machine, here and after a resume elsewhere."""
+"""A training's time is judged by the baseline's slowest run on this machine."""
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from agent.errors import ProjectFault
 from agent.evaluate.machine import machine_name
+from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.records.results import Attempt, Order, Result, Score, Status, Trial
 from agent.run.ledger import Ledger
+from agent.run.timing import Timing
 from agent.space import read_space
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Usual
 from sandbox.ground.outcome import Crashed, Finished, Outcome, RunSpec, Usage
-from tests.agent.study import ListProposer, loop_of, project_of, proposal, settle, study
-from tests.agent.study import train as train_as_scripted
+from tests.agent.study import (
+    Script,
+    commit_by_hand,
+    project_of,
+    proposal,
+    settle,
+    source_of,
+    study,
+    train,
+    work_on,
+)
 
 HERE = machine_name()
 
@@ -67,36 +78,33 @@ def test_only_runs_on_this_machine_with_as_many_cores_count() -> None:
 
 
 def test_each_keep_is_measured_by_the_first_baseline_not_by_the_one_before() -> None:
-    first, kept = trial(0, code="a"), trial(1, status="keep", code="b")
-    again, by_hand = trial(2, code="b"), trial(3, code="c")
+    first = trial(0, code="a")
+    kept = trial(1, status="keep", code="b")
+    again = trial(2, code="b")
+    by_hand = trial(3, code="c")
     assert yardstick_of((first, kept)) == first
     assert yardstick_of((first, kept, again)) == first, "the same code under another brief"
     assert yardstick_of((first, kept, again, by_hand)) == by_hand
     assert yardstick_of(()) is None
 
 
-def timed(seconds: Callable[[RunSpec], float]) -> Callable[[RunSpec], tuple[Outcome, str]]:
-    """The scripted training, which takes so long."""
+def timed(seconds: Callable[[RunSpec], float]) -> Script:
+    """Return the scripted training, which takes so long."""
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        _, said = train_as_scripted(spec)
-        return Finished(usage=Usage(seconds=seconds(spec))), said
+        _, log = train(spec)
+        return Finished(usage=Usage(seconds=seconds(spec))), log
 
     return script
-
-
-def source_of(spec: RunSpec) -> str:
-    return (Path(spec.folder) / "train.py").read_text()
 
 
 def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = Budget(amount=3)
-    with study(tmp_path, budget=seconds) as history:
-        list(loop_of(history, ListProposer([]), timed(lambda spec: 4.0), trials=0).events())
+    with study(tmp_path, budget=Budget(amount=3)) as history:
+        work_on(history, [], timed(lambda spec: 4.0), trials=0)
         Ledger(history, read_space).begin(proposal(LR=0.3))
-    for module in ("agent.evaluate.bench", "agent.run.ledger"):
+    for module in ("agent.evaluate.results", "agent.run.assessment", "agent.run.timing"):
         monkeypatch.setattr(f"{module}.machine_name", lambda: "a slower one")
     caps: list[tuple[str, float]] = []
 
@@ -105,19 +113,19 @@ def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(
         return 9.0
 
     with History.open(project_of(tmp_path), "t") as history:
-        list(loop_of(history, ListProposer([]), timed(slower), trials=1).events())
+        work_on(history, [], timed(slower), trials=1)
         judged = history.trials[1]
         assert judged.status == "keep"
         assert judged.result
-        assert [(one.role, one.seconds) for one in judged.result.scores][:2] == [
+        assert [(score.role, score.seconds) for score in judged.result.scores][:2] == [
             ("baseline", 9.0),
             ("candidate", 9.0),
         ]
         assert caps[:2] == [("LR = 0.1", 903.0), ("LR = 0.3", pytest.approx(3 + 6 + 1))]
-        assert Ledger(history, read_space).usual == Usual(seconds=9.0)
+        assert Timing(history, None).usual == Usual(seconds=9.0)
         assert isinstance(Ledger(history, read_space).begin(proposal(LR=0.35)), Attempt)
         caps.clear()
-        list(loop_of(history, ListProposer([]), timed(slower), trials=1).events())
+        work_on(history, [], timed(slower), trials=1)
         assert caps[0] == ("LR = 0.3", pytest.approx(10.0)), (
             "LR = 0.35: the baseline is timed once a machine"
         )
@@ -126,12 +134,10 @@ def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(
 def test_a_baseline_that_fails_elsewhere_is_nobodys_score(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agent.errors import ProjectFault
-
     with study(tmp_path) as history:
-        list(loop_of(history, ListProposer([]), trials=0).events())
+        work_on(history, [], trials=0)
         Ledger(history, read_space).begin(proposal(LR=0.3))
-    for module in ("agent.evaluate.bench", "agent.run.ledger"):
+    for module in ("agent.evaluate.results", "agent.run.assessment", "agent.run.timing"):
         monkeypatch.setattr(f"{module}.machine_name", lambda: "without torch")
 
     def broken(spec: RunSpec) -> tuple[Outcome, str]:
@@ -142,8 +148,8 @@ def test_a_baseline_that_fails_elsewhere_is_nobodys_score(
             ProjectFault,
             match=r"the baseline fails on this machine \(crash\): ModuleNotFoundError: torch",
         ):
-            list(loop_of(history, ListProposer([]), broken, trials=1).events())
-        assert [one.status for one in history.trials] == ["baseline"]
+            work_on(history, [], broken, trials=1)
+        assert [trial.status for trial in history.trials] == ["baseline"]
         assert len(history.in_flight) == 1, "the attempt waits for a machine that can train"
 
 
@@ -159,11 +165,7 @@ def test_every_run_of_a_trial_is_held_to_the_baselines_time(tmp_path: Path) -> N
     with study(
         tmp_path, budget=Budget(amount=3), verdict="sequential", baseline_repeats=2
     ) as history:
-        list(
-            loop_of(
-                history, ListProposer([proposal(LR=0.3)]), timed(later_longer), trials=1
-            ).events()
-        )
+        work_on(history, [proposal(LR=0.3)], timed(later_longer), trials=1)
         judged = history.trials[1]
     assert judged.status == "invalid"
     assert "it failed when it was run again under seed" in judged.reason
@@ -207,7 +209,7 @@ def test_an_order_says_why_the_baseline_is_run(tmp_path: Path) -> None:
         assert isinstance(order, Order)
         assert (order.role, order.commit) == ("baseline", history.trials[0].attempt)
         assert order.why == "how long does the baseline train on this machine?"
-        assert ledger.usual_for(attempt, order) is None
+        assert ledger.assignment(attempt, order, Slot(number=0, cpus=(0, 1))).usual is None
 
 
 @pytest.mark.parametrize(("name", "caps"), [("prepare.py", [5.0, 5.0]), ("train.py", [903.0, 5.0])])
@@ -215,23 +217,18 @@ def test_after_a_commit_by_hand_only_new_code_may_need_longer(
     tmp_path: Path, name: str, caps: list[float]
 ) -> None:
     with study(tmp_path, budget=Budget(amount=3), baseline_repeats=1) as history:
-        list(
-            loop_of(
-                history, ListProposer([proposal(LR=0.3)]), timed(lambda spec: 4.0), trials=1
-            ).events()
-        )
-        assert [one.status for one in history.trials] == ["baseline", "keep"]
+        work_on(history, [proposal(LR=0.3)], timed(lambda spec: 4.0), trials=1)
+        assert [trial.status for trial in history.trials] == ["baseline", "keep"]
         changed = history.worktree / name
         changed.write_text(changed.read_text() + "\nEXTRA = 1\n")
-        by_hand = ["git", "-c", "user.name=h", "-c", "user.email=h@h", "commit", "-qam", "by hand"]
-        subprocess.run(by_hand, cwd=history.worktree, check=True)
-    seen: list[float] = []
+        commit_by_hand(history.worktree)
+    limits: list[float] = []
 
     def watched(spec: RunSpec) -> float:
-        seen.append(spec.limits.wall_seconds)
+        limits.append(spec.limits.wall_seconds)
         return 4.0
 
     with History.open(project_of(tmp_path), "t") as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.35)]), timed(watched), trials=1).events())
-        assert [one.status for one in history.trials][2] == "baseline"
-    assert seen[:2] == caps
+        work_on(history, [proposal(LR=0.35)], timed(watched), trials=1)
+        assert [trial.status for trial in history.trials][2] == "baseline"
+    assert limits[:2] == caps

@@ -1,7 +1,8 @@
 """A run ends when a bound is used up, and says which, and what is left of the others."""
 
 from agent.records.proposals import Proposal, Provenance
-from agent.run.bounds import Bounds, cost_of
+from agent.records.spending import Spending, spending_of
+from agent.run.bounds import Bounds
 
 
 def paid(cost: float | None) -> Proposal:
@@ -19,6 +20,11 @@ def test_each_bound_names_itself() -> None:
     assert "$1.50 of $1.00" in str(Bounds(max_cost=1).spent(0, 0, 1.5))
 
 
+def test_a_run_that_may_spend_nothing_goes_on_while_its_proposals_are_free() -> None:
+    assert Bounds(max_cost=0).spent(5, 0, 0.0) is None
+    assert "$0.01 of $0.00" in str(Bounds(max_cost=0).spent(5, 0, 0.01))
+
+
 def test_what_is_left_is_said_in_words() -> None:
     bounds = Bounds(trials=10, hours=2, max_cost=5)
     assert bounds.left(4, 1800, 1.25) == "6 trials, 1.5 hours, $3.75"
@@ -26,4 +32,4 @@ def test_what_is_left_is_said_in_words() -> None:
 
 
 def test_proposals_without_a_verdict_cost_money_too() -> None:
-    assert cost_of([paid(0.25), paid(None)]) == 0.25
+    assert spending_of([paid(0.25), paid(None)]) == Spending(dollars=0.25, unpriced=1)

@@ -1,4 +1,4 @@
-"""Text of others that is made to be slow, deep or misleading: read in linear time, or refused in words."""
+"""Text made to be slow, deep or misleading: read in linear time, or refused in words."""
 
 import csv
 import io
@@ -12,7 +12,6 @@ from agent.edit import apply, code_lines, diff, fingerprint, guard
 from agent.edit.apply import Applied
 from agent.errors import UsageFault
 from agent.exchange.write import flat_csv
-from agent.history.trailers import read_trial
 from agent.llm.model import Reply
 from agent.project.program import read_program
 from agent.project.settings import MAX_BYTES, read_settings
@@ -23,17 +22,18 @@ from agent.records.results import Trial
 from agent.run.preflight import foresee
 from agent.space import Space, changes, read_constants, read_space
 from sandbox.ground.redaction import redacted
-from sandbox.ground.text import escape, one_line
+from sandbox.ground.text import one_line, printable
 from sandbox.score.printed import parse_progress, parse_summary
 
 SOURCE = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4\n\n\ndef f():\n    return 1\n"
 N = 100_000
-# Adversarial text may take this much longer than harmless text of the same length; what is quadratic takes thousands of times.
+# Adversarial text may take this many times as long as harmless text of the same length; what is
+# quadratic takes thousands of times.
 TIMES = 60
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
-    """The least processor time of two goes."""
+    """Return the least processor time of two calls."""
     spent = []
     for _ in range(2):
         began = time.process_time()
@@ -100,7 +100,7 @@ READERS: tuple[tuple[Callable[[str], object], tuple[str, ...], str], ...] = (
     (space, COMMENTS, "a word " * (N // 7)),
     *(
         (work, LOGS, "loss is 2.5 now\n" * (N // 16))
-        for work in (redacted, escape, one_line, parse_progress, parse_summary)
+        for work in (redacted, printable, one_line, parse_progress, parse_summary)
     ),
 )
 
@@ -147,7 +147,7 @@ DEEP = {
 
 @pytest.mark.parametrize("name", DEEP)
 def test_deep_and_huge_code_is_refused_or_read_and_never_fails(name: str) -> None:
-    """Some of these once ended the process: libcst nests what ast holds side by side, on the native stack."""
+    """Some of these once ended the process: libcst nests natively what ast holds side by side."""
     code = DEEP[name] + "\n"
     value = code[4:].strip() if code.startswith("X = ") else "1"
     read_constants(code)
@@ -171,7 +171,8 @@ def test_deep_and_huge_code_is_refused_or_read_and_never_fails(name: str) -> Non
 
 
 def test_a_long_file_is_told_apart_in_bounded_time() -> None:
-    many, more = "x = 1\n" * 15_000, "x = 1\n" * 7_000 + "y = 2\n" * 7_000
+    many = "x = 1\n" * 15_000
+    more = "x = 1\n" * 7_000 + "y = 2\n" * 7_000
     assert diff(many, more) == (RewriteFile(code=more),)
 
 
@@ -273,7 +274,3 @@ def test_a_spreadsheet_computes_nothing() -> None:
     for row in csv.DictReader(io.StringIO(flat_csv(trials))):
         assert row["hypothesis"].startswith("'")
         assert row["reason"].startswith("'")
-
-
-def test_a_message_full_of_trailers_is_no_trial() -> None:
-    assert read_trial("c" * 40, [], "x\n\n" + "A: 1\n" * 30_000) is None

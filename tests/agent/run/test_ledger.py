@@ -1,4 +1,4 @@
-"""The run's rules over real git: what is admitted, begun, refused and settled, and against what it is judged."""
+"""The ledger over real git: what is admitted, begun, refused and settled, and against what."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +7,14 @@ import pytest
 
 from agent.errors import HistoryFault
 from agent.history.history import History
+from agent.judge.noise import noise_of
 from agent.propose import Unreadable
 from agent.records.edits import DeleteDefinition, Refused, ReplaceStatements
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Score, Trial
-from agent.run.ledger import Fixed, Ledger
+from agent.run.admission import Fixed
+from agent.run.ledger import Ledger
+from agent.run.timing import Timing
 from agent.space import read_constants, read_space
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Usual
@@ -43,8 +46,9 @@ def begun(ledger: Ledger, wanted: Proposal) -> Attempt:
 
 def test_the_baseline_measures_the_noise_and_the_time(ledger: Ledger) -> None:
     assert not ledger.needs_baseline
-    assert (ledger.noise.seeds, ledger.noise.runs) == (pytest.approx(0.01), 3)
-    assert ledger.usual == Usual(seconds=2.0)
+    noise = noise_of(ledger.history.trials)
+    assert (noise.seeds, noise.runs) == (pytest.approx(0.01), 3)
+    assert Timing(ledger.history, None).usual == Usual(seconds=2.0)
     [baseline] = ledger.history.trials
     assert (baseline.status, baseline.delta, baseline.changes) == ("baseline", None, ())
     assert baseline.configuration == {"LR": 0.1, "DEPTH": 4, "SEED": 1}
@@ -134,7 +138,8 @@ def test_a_refusal_is_a_trial_that_never_flew(ledger: Ledger) -> None:
 
 
 def test_an_improvement_on_an_older_state_is_tried_again_not_merged(ledger: Ledger) -> None:
-    first, second = begun(ledger, proposal(LR=0.3)), begun(ledger, proposal(DEPTH=8))
+    first = begun(ledger, proposal(LR=0.3))
+    second = begun(ledger, proposal(DEPTH=8))
     settle(ledger, first, scored(0.9))
     trial, replay = settle(ledger, second, scored(0.8))
     assert trial.status == "discard"
@@ -156,17 +161,19 @@ def test_an_improvement_on_an_older_state_is_tried_again_not_merged(ledger: Ledg
 
 def test_an_attempt_on_an_older_state_is_judged_against_that_state(ledger: Ledger) -> None:
     """0.95 beats the 1.0 that it was made on, not the 0.9 that the tip has by now."""
-    first, second = begun(ledger, proposal(LR=0.3)), begun(ledger, proposal(DEPTH=8))
+    first = begun(ledger, proposal(LR=0.3))
+    second = begun(ledger, proposal(DEPTH=8))
     settle(ledger, first, scored(0.9))
     trial, replay = settle(ledger, second, scored(0.95))
     assert trial.delta == pytest.approx(-0.04)
     assert replay is not None
-    worse, none = settle(ledger, begun(ledger, proposal(DEPTH=9)), scored(0.95))
-    assert (worse.delta, worse.status, none) == (pytest.approx(0.05), "discard", None)
+    worse, replay = settle(ledger, begun(ledger, proposal(DEPTH=9)), scored(0.95))
+    assert (worse.delta, worse.status, replay) == (pytest.approx(0.05), "discard", None)
 
 
 def test_a_discard_in_between_makes_nothing_stale(ledger: Ledger) -> None:
-    first, second = begun(ledger, proposal(LR=0.3)), begun(ledger, proposal(DEPTH=8))
+    first = begun(ledger, proposal(LR=0.3))
+    second = begun(ledger, proposal(DEPTH=8))
     settle(ledger, first, scored(2.0))
     trial, replay = settle(ledger, second, scored(0.8))
     assert (trial.status, replay) == ("keep", None)
@@ -176,7 +183,7 @@ def test_an_attempt_before_any_baseline_cannot_be_judged(tmp_path: Path) -> None
     with study(tmp_path) as history:
         ledger = Ledger(history, read_space)
         assert ledger.needs_baseline
-        assert ledger.usual is None
+        assert Timing(history, None).usual is None
         with pytest.raises(HistoryFault, match="before any baseline"):
             settle(ledger, begun(ledger, proposal(LR=0.3)), scored(0.9))
 
@@ -189,15 +196,15 @@ def test_the_baseline_that_a_killed_run_left_is_the_one_that_runs(tmp_path: Path
 
 
 def test_seeds_differ_and_are_the_same_after_a_resume(ledger: Ledger) -> None:
-    one, other = ledger.context(()), ledger.context((proposal(LR=0.3),))
-    assert one.seed != other.seed
-    assert (
-        one.seed == Ledger(History.read(ledger.history.project, "t"), read_space).context(()).seed
-    )
+    first = ledger.context(())
+    other = ledger.context((proposal(LR=0.3),))
+    assert first.seed != other.seed
+    resumed = Ledger(History.read(ledger.history.project, "t"), read_space)
+    assert first.seed == resumed.context(()).seed
     settle(ledger, begun(ledger, proposal(LR=0.3)), scored(2.0))
-    assert ledger.context(()).seed != one.seed
-    assert (one.program, one.budget) == ("# Goal\nLower val_bpb.\n", "3steps")
-    assert {parameter.name for parameter in one.space.parameters} == {"LR", "DEPTH"}
+    assert ledger.context(()).seed != first.seed
+    assert (first.program, first.budget) == ("# Goal\nLower val_bpb.\n", "3steps")
+    assert {parameter.name for parameter in first.space.parameters} == {"LR", "DEPTH"}
 
 
 def test_a_training_that_writes_half_a_surrogate_pair_into_its_constants(ledger: Ledger) -> None:
@@ -220,11 +227,14 @@ def test_a_machine_of_changing_speed_is_advised_a_budget_in_steps(tmp_path: Path
     uneven = baseline.result.model_copy(update={"scores": tuple(own), "facts": {"num_steps": 600}})
     advice = ledger.advice(baseline.model_copy(update={"result": uneven}))
     assert advice == (
-        "the baseline's runs differ by 20% in speed, so scores also measure the load of this machine: --budget 600steps would not"
+        "the baseline's runs differ by 20% in speed, so scores also measure the load "
+        "of this machine: --budget 600steps would not"
     )
     assert ledger.advice(baseline) is None
     printed = uneven.model_copy(
-        update={"scores": tuple(one.model_copy(update={"kind": "self-reported"}) for one in own)}
+        update={
+            "scores": tuple(score.model_copy(update={"kind": "self-reported"}) for score in own)
+        }
     )
     assert ledger.advice(baseline.model_copy(update={"result": printed})) is None, (
         "its budget is its own"

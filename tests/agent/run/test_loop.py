@@ -1,12 +1,14 @@
-"""The loop on real git with a scripted runner: order, overlap, replays, bounds, stops and faults."""
+"""The loop with a scripted runner: order, overlap, replays, bounds, stops and faults."""
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.errors import HistoryFault, ModelFault, ModelUnavailable, ProjectFault
+from agent.errors import HistoryFault, ModelFault, ModelUnavailable, ProjectFault, SandboxFault
+from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.records.edits import ReplaceStatements
 from agent.records.events import Event, Judged, Note, Proposed, RunFinished, TrialStarted
@@ -16,13 +18,16 @@ from agent.space import read_constants
 from sandbox.ground.outcome import Cancelled, Finished, Outcome, RunSpec, Usage
 from tests.agent.study import (
     ListProposer,
+    commit_by_hand,
     loop_of,
     make_repository,
     project_of,
     proposal,
     settings_of,
+    source_of,
     study,
     train,
+    work_on,
 )
 
 
@@ -39,7 +44,7 @@ def test_keep_discard_crash_and_refusal_each_get_their_verdict(tmp_path: Path) -
         proposal(DEPTH=6),
     ]
     with study(tmp_path) as history:
-        events = list(loop_of(history, ListProposer(proposals), trials=4).events())
+        events = work_on(history, proposals, trials=4)
         assert statuses(history.trials) == [
             "baseline",
             "keep",
@@ -59,7 +64,7 @@ def test_keep_discard_crash_and_refusal_each_get_their_verdict(tmp_path: Path) -
 
 def test_the_baseline_is_repeated_under_seeds_of_the_harness(tmp_path: Path) -> None:
     with study(tmp_path, baseline_repeats=3, seed=7) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.2)]), trials=1).events())
+        work_on(history, [proposal(LR=0.2)], trials=1)
         baseline, first = history.trials
         assert baseline.result and [score.seed for score in baseline.result.scores] == [7, 8, 9]
         assert first.result and [score.seed for score in first.result.scores] == [7]
@@ -70,7 +75,7 @@ def test_what_was_tried_is_refused_and_trains_nothing(tmp_path: Path) -> None:
     trained: list[str] = []
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        trained.append((Path(spec.folder) / "train.py").read_text())
+        trained.append(source_of(spec))
         return train(spec)
 
     repeats = [
@@ -82,7 +87,7 @@ def test_what_was_tried_is_refused_and_trains_nothing(tmp_path: Path) -> None:
         proposal(DEPTH=7),
     ]
     with study(tmp_path) as history:
-        list(loop_of(history, ListProposer(repeats), script, trials=3).events())
+        work_on(history, repeats, script, trials=3)
         assert statuses(history.trials) == [
             "baseline",
             "keep",
@@ -132,13 +137,7 @@ def test_a_look_ahead_proposal_is_applied_to_the_tip_that_its_predecessor_made(
     tmp_path: Path,
 ) -> None:
     with study(tmp_path) as history:
-        list(
-            loop_of(
-                history,
-                ListProposer([proposal(LR=0.3), proposal(DEPTH=8)], looks_ahead=True),
-                trials=2,
-            ).events()
-        )
+        work_on(history, [proposal(LR=0.3), proposal(DEPTH=8)], trials=2, looks_ahead=True)
         assert statuses(history.trials) == ["baseline", "keep", "keep"]
         assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
 
@@ -147,7 +146,7 @@ def test_a_look_ahead_proposal_that_no_longer_fits_is_refused(tmp_path: Path) ->
     edit = ReplaceStatements(old="LR = 0.1", new="LR = 0.2")
     with study(tmp_path) as history:
         proposals = [proposal(LR=0.3), proposal(edit), proposal(DEPTH=5)]
-        list(loop_of(history, ListProposer(proposals, looks_ahead=True), trials=2).events())
+        work_on(history, proposals, trials=2, looks_ahead=True)
         assert statuses(history.trials) == ["baseline", "keep", "refused", "keep"]
 
 
@@ -157,7 +156,7 @@ def test_two_workers_train_at_once_and_an_overtaken_improvement_is_tried_again(
     together = threading.Barrier(2, timeout=20)
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        source = (Path(spec.folder) / "train.py").read_text()
+        source = source_of(spec)
         constants = read_constants(source)
         if constants["LR"] == 0.9:
             time.sleep(2.0)
@@ -168,7 +167,7 @@ def test_two_workers_train_at_once_and_an_overtaken_improvement_is_tried_again(
 
     with study(tmp_path, workers=2) as history:
         proposals = [proposal(LR=0.3), proposal(DEPTH=8), proposal(LR=0.9)]
-        events = list(loop_of(history, ListProposer(proposals), script, trials=4).events())
+        events = work_on(history, proposals, script, trials=4)
         [overtaken] = [trial for trial in history.trials if "tried again" in trial.reason]
         [replay] = [trial for trial in history.trials if trial.proposal.by.origin == "replay"]
         assert (overtaken.number, overtaken.status, replay.proposal.by.replays, replay.status) == (
@@ -197,15 +196,15 @@ def test_stop_finishes_the_trial_and_abort_leaves_it_in_flight(tmp_path: Path) -
         assert [attempt.number for attempt in history.in_flight] == [2]
 
     with History.open(project_of(tmp_path), "t") as history:
-        list(loop_of(history, ListProposer([]), trials=1).events())
+        work_on(history, [], trials=1)
         assert statuses(history.trials) == ["baseline", "keep", "keep"]
         assert history.in_flight == ()
 
 
-def run_until(events: "object", number: int, act: "object") -> None:
-    for event in events:  # type: ignore[attr-defined]
+def run_until(events: Iterator[Event], number: int, act: Callable[[], None]) -> None:
+    for event in events:
         if isinstance(event, TrialStarted) and event.attempt.number == number:
-            act()  # type: ignore[operator]
+            act()
 
 
 def test_a_paid_proposal_that_found_no_slot_is_first_after_a_resume(tmp_path: Path) -> None:
@@ -235,29 +234,27 @@ def test_a_model_that_fails_lets_the_trial_in_training_finish(
 
 def test_an_error_without_a_word_ends_the_run_too(tmp_path: Path) -> None:
     with study(tmp_path) as history, pytest.raises(AssertionError):
-        list(loop_of(history, ListProposer([AssertionError()])).events())
+        work_on(history, [AssertionError()])
 
 
 def test_a_fault_of_the_sandbox_ends_the_run_and_the_attempt_stays_in_flight(
     tmp_path: Path,
 ) -> None:
-    from agent.errors import SandboxFault
-
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        if "LR = 0.2" in (Path(spec.folder) / "train.py").read_text():
+        if "LR = 0.2" in source_of(spec):
             raise SandboxFault("the disk is full", "df")
         return train(spec)
 
     with study(tmp_path) as history:
         with pytest.raises(SandboxFault, match="disk is full"):
-            list(loop_of(history, ListProposer([proposal(LR=0.2)]), script).events())
+            work_on(history, [proposal(LR=0.2)], script)
         assert [attempt.number for attempt in history.in_flight] == [1]
 
 
-def test_a_method_with_nothing_left_to_say_ends_the_run(tmp_path: Path) -> None:
+def test_a_method_with_nothing_left_to_propose_ends_the_run(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         with pytest.raises(ModelFault, match="in a row"):
-            list(loop_of(history, ListProposer(proposal(NOPE=1) for _ in range(50))).events())
+            work_on(history, [proposal(NOPE=1)] * 50)
         assert statuses(history.trials).count("refused") == MAX_REFUSALS_IN_A_ROW
 
 
@@ -267,88 +264,50 @@ def test_a_baseline_that_fails_is_recorded_and_measured_again_on_resume(tmp_path
 
     with study(tmp_path) as history:
         with pytest.raises(ProjectFault, match="fails as it is"):
-            list(loop_of(history, ListProposer([]), broken).events())
+            work_on(history, [], broken)
         assert statuses(history.trials) == ["crash"]
     with History.open(project_of(tmp_path), "t") as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.2)]), trials=1).events())
+        work_on(history, [proposal(LR=0.2)], trials=1)
         assert statuses(history.trials) == ["crash", "baseline", "keep"]
 
 
 def test_a_commit_by_hand_is_measured_as_the_new_baseline(tmp_path: Path) -> None:
     with study(tmp_path) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.2)]), trials=1).events())
+        work_on(history, [proposal(LR=0.2)], trials=1)
         worktree = tmp_path / ".autoresearch" / "worktrees" / "t"
-    import subprocess
-
     source = (worktree / "train.py").read_text()
     (worktree / "train.py").write_text(source.replace("DEPTH = 4", "DEPTH = 8"))
-    subprocess.run(
-        ["git", "-c", "user.name=h", "-c", "user.email=h@h", "commit", "-qam", "by hand"],
-        cwd=worktree,
-        check=True,
-    )
+    commit_by_hand(worktree)
     with History.open(project_of(tmp_path), "t") as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+        work_on(history, [proposal(LR=0.3)], trials=1)
         assert statuses(history.trials) == ["baseline", "keep", "baseline", "keep"]
         assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
 
 
 def test_a_branch_that_moved_under_a_running_loop_is_not_overwritten(tmp_path: Path) -> None:
-    import subprocess
+    git = Plumbing(tmp_path)
 
     def script(spec: RunSpec) -> tuple[Outcome, str]:
-        if "LR = 0.2" in (Path(spec.folder) / "train.py").read_text():
-            tree = [
-                "git",
-                "-c",
-                "user.name=h",
-                "-c",
-                "user.email=h@h",
-                "commit-tree",
-                "-p",
-                "autoresearch/t",
-                "-m",
-                "mine",
-            ]
-            made = subprocess.run(
-                [*tree, "autoresearch/t^{tree}"],
-                cwd=tmp_path,
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            subprocess.run(
-                ["git", "update-ref", "refs/heads/autoresearch/t", made.stdout.strip()],
-                cwd=tmp_path,
-                check=True,
-            )
+        if "LR = 0.2" in source_of(spec):
+            tree = "autoresearch/t^{tree}"
+            mine = git("commit-tree", "-p", "autoresearch/t", "-m", "mine", tree).strip()
+            git("update-ref", "refs/heads/autoresearch/t", mine)
         return train(spec)
 
     with study(tmp_path) as history, pytest.raises(HistoryFault):
-        list(loop_of(history, ListProposer([proposal(LR=0.2)]), script, trials=1).events())
-    log = subprocess.run(
-        ["git", "log", "-1", "--format=%s", "autoresearch/t"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert log.stdout.strip() == "mine"
+        work_on(history, [proposal(LR=0.2)], script, trials=1)
+    assert git("log", "-1", "--format=%s", "autoresearch/t").strip() == "mine"
 
 
 def test_a_clock_that_jumps_changes_no_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import agent.run.ledger
-
     times = iter(
         ["2030-01-01T00:00:00+00:00", "1999-01-01T00:00:00+00:00", "2031-01-01T00:00:00+00:00"]
     )
-    monkeypatch.setattr(agent.run.ledger, "_now", lambda: next(times))
+    monkeypatch.setattr("agent.run.verdicts._now", lambda: next(times))
     with study(tmp_path) as history:
-        list(
-            loop_of(history, ListProposer([proposal(LR=0.2), proposal(LR=0.3)]), trials=2).events()
-        )
+        work_on(history, [proposal(LR=0.2), proposal(LR=0.3)], trials=2)
     with History.read(project_of(tmp_path), "t") as history:
         assert [trial.number for trial in history.trials] == [0, 1, 2]
         assert statuses(history.trials) == ["baseline", "keep", "keep"]

@@ -1,4 +1,4 @@
-"""A run whose data is replaced: read as ever, and no score from before is compared with one from after."""
+"""A run whose data is replaced: no score from before is compared with one from after."""
 
 from pathlib import Path
 
@@ -7,21 +7,23 @@ from agent.dashboard.charts import Staircase, walk_of
 from agent.dashboard.view import read_view
 from agent.display.state import baseline_of
 from agent.history.history import History
-from agent.judge.decide import incumbent_of, noise_of
+from agent.judge.decide import incumbent_of
+from agent.judge.noise import noise_of
 from agent.project.template import PREPARE, is_retired, template_files
 from agent.records.results import on_newest_data
 from agent.run.ledger import Ledger
 from agent.space import read_constants, read_space
 from sandbox.ground.outcome import Finished, Outcome, RunSpec
-from tests.agent.study import ListProposer, loop_of, proposal, study, train
+from tests.agent.study import proposal, study, train, work_on
 from tests.e2e.researcher import git
 
-OLD, NEW = "a" * 64, "b" * 64
+OLD = "a" * 64
+NEW = "b" * 64
 REASON = "the old data could be read"
 
 
 def on_harder_data(spec: RunSpec) -> tuple[Outcome, str]:
-    """The miniature on data that costs every train.py ten bits more."""
+    """Score a train.py on data that costs ten bits more."""
     outcome, log = train(spec)
     assert isinstance(outcome, Finished)
     before, _, rest = log.partition("val_bpb: ")
@@ -34,27 +36,25 @@ def with_other_data(history: History) -> None:
 
 
 def broken_run(folder: Path) -> History:
-    """A run with a keep on the old data and one on the new; closed."""
+    """Return a closed run with a keep on the old data and one on the new."""
     with study(folder, data_fingerprint=OLD) as history:
-        list(
-            loop_of(history, ListProposer([proposal(LR=0.3), proposal(LR=0.05)]), trials=2).events()
-        )
+        work_on(history, [proposal(LR=0.3), proposal(LR=0.05)], trials=2)
         with_other_data(history)
-        list(loop_of(history, ListProposer([proposal(LR=0.35)]), on_harder_data, trials=1).events())
+        work_on(history, [proposal(LR=0.35)], on_harder_data, trials=1)
         return history
 
 
 def test_the_change_is_a_commit_that_says_why_and_needs_a_baseline(tmp_path: Path) -> None:
     with study(tmp_path, data_fingerprint=OLD) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+        work_on(history, [proposal(LR=0.3)], trials=1)
         tip = history.tip
         with_other_data(history)
         again = History.read(history.project, history.branch)
-        for seen in (history, again):
-            assert seen.data_fingerprint == NEW and seen.run.data_fingerprint == OLD
-            assert Ledger(seen, read_space).needs_baseline
-            assert seen.on_other_data(tip) and not seen.on_other_data(seen.tip)
-            assert (len(seen.incomparable), seen.comparable) == (2, ())
+        for state in (history, again):
+            assert state.data_fingerprint == NEW and state.run.data_fingerprint == OLD
+            assert Ledger(state, read_space).needs_baseline
+            assert state.on_other_data(tip) and not state.on_other_data(state.tip)
+            assert (len(state.incomparable), state.comparable) == (2, ())
         assert (history.worktree / "prepare.py").read_text().endswith("OTHER = 1\n")
         assert git(tmp_path, "diff", "--name-only", tip, history.tip) == "prepare.py"
         message = git(tmp_path, "log", "-1", "--format=%B", history.branch)
@@ -81,16 +81,16 @@ def test_scores_from_before_and_after_are_not_compared(tmp_path: Path) -> None:
     assert noise_of(history.trials) == spread and spread.runs == 2
     context = Ledger(history, read_space).context(())
     assert context.trials == (baseline, better)
-    assert [(told.number, told.outcome) for told in context.prior] == [
+    assert [(prior.number, prior.outcome) for prior in context.prior] == [
         (t.number, t.value) for t in (first, kept, worse)
     ]
 
 
 def test_what_was_tried_on_the_old_data_may_be_tried_again(tmp_path: Path) -> None:
     with study(tmp_path, data_fingerprint=OLD) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.05)]), trials=1).events())
+        work_on(history, [proposal(LR=0.05)], trials=1)
         with_other_data(history)
-        list(loop_of(history, ListProposer([proposal(LR=0.05)]), on_harder_data, trials=1).events())
+        work_on(history, [proposal(LR=0.05)], on_harder_data, trials=1)
         assert [trial.status for trial in history.trials] == [
             "baseline",
             "discard",
@@ -103,10 +103,10 @@ def test_an_attempt_in_flight_is_not_scored_on_the_other_data_but_tried_again(
     tmp_path: Path,
 ) -> None:
     with study(tmp_path, data_fingerprint=OLD) as history:
-        list(loop_of(history, ListProposer([proposal(LR=0.3)]), trials=1).events())
+        work_on(history, [proposal(LR=0.3)], trials=1)
         waiting = Ledger(history, read_space).begin(proposal(LR=0.35))
         with_other_data(history)
-        list(loop_of(history, ListProposer([]), on_harder_data, trials=1).events())
+        work_on(history, [], on_harder_data, trials=1)
         refused, baseline, tried = history.trials[-3:]
         if baseline.status != "baseline":
             refused, baseline = baseline, refused
@@ -134,7 +134,8 @@ def test_the_report_begins_anew_with_the_data(tmp_path: Path) -> None:
 
 
 RETIRED = (
-    'CORPUS = "stdlib"\nTOKENIZER = "byte"\nVOCAB_SIZE = 512\nSEQUENCE_LENGTH = 256\nVAL_TOKENS = 2**12\n'
+    'CORPUS = "stdlib"\nTOKENIZER = "byte"\nVOCAB_SIZE = 512\nSEQUENCE_LENGTH = 256\n'
+    "VAL_TOKENS = 2**12\n"
     "VAL_DOCUMENT_CHARS = 2**12\n\n\ndef stdlib_documents():\n    pass\n"
 )
 

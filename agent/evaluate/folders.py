@@ -1,0 +1,60 @@
+"""The folders of one training, made fresh and removed afterwards, and its own link to the data."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import SandboxFault
+from agent.git.home import remove_file
+from sandbox.score.opened import link_files, unlink_files
+
+Export = Callable[[str, Path], None]
+"""Writes the files of a commit into a folder."""
+
+
+@contextmanager
+def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
+    """Give `home` with the attempt's files and an empty scratch, both removed at the end.
+
+    Raise SandboxFault where no folder can be made.
+    """
+    _remove(home)
+    try:
+        (home / "scratch").mkdir(parents=True)
+    except OSError as error:
+        message = f"cannot make the trial's folder {home}: {error.strerror}"
+        raise SandboxFault(message, "df -h .") from None
+    try:
+        export(commit, home / "workspace")
+        yield home
+    finally:
+        _remove(home)
+
+
+@contextmanager
+def own_data(data: str | None, folder: Path) -> Iterator[str | None]:
+    """Give the training data linked into `folder`, for one training; None where that cannot be."""
+    linked = data is not None and link_files(Path(data) / "train", folder)
+    try:
+        yield str(folder) if linked else None
+    finally:
+        unlink_files(folder)
+
+
+def remove_logs(log: str) -> None:
+    """Remove logs of this name, an earlier run's or the repository's: each log is a new file."""
+    for path in (Path(log), Path(log).with_suffix(".scoring.log")):
+        remove_file(path)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that a training wrote to; it may be very deep, or closed to its own owner."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except (OSError, RecursionError):
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(folder)], capture_output=True, check=False)

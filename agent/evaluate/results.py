@@ -1,0 +1,164 @@
+"""Results: made of what one training gave, and added to those of the attempt's earlier runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.evaluate.machine import Conditions, machine_name
+from agent.records.results import MAX_TAIL_CHARACTERS, Order, Result, Score
+from sandbox.ground.budget import Budget
+from sandbox.score.measure import Measured, Stopped, Unscored
+from sandbox.score.printed import thin_curve
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A training that was stopped because its curve so far was hopeless."""
+
+    why: str
+    stopped: Stopped
+    curve: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A training that was scored, and the state of the machine meanwhile."""
+
+    measured: Measured
+    conditions: Conditions
+
+
+Outcome = Scored | Unscored | Stopped | Pruned
+"""What one training came to; Stopped was cancelled and is no result."""
+
+
+def failed_result(run: Unscored, tier: str) -> Result:
+    """Return the result of a run without a score."""
+    return Result(
+        status=run.status,
+        curve=_short(run.curve),
+        seconds=round(run.seconds, 2),
+        peak_memory_mb=_megabytes(run.peak_memory_bytes),
+        facts=run.facts,
+        tier=tier,
+        detail=run.detail,
+        tail=run.tail[-MAX_TAIL_CHARACTERS:],
+        overshot=run.overshot,
+    )
+
+
+def pruned_result(run: Pruned, tier: str) -> Result:
+    """Return the result of a pruned training, which says no more than its curve so far."""
+    return Result(
+        status="pruned",
+        curve=_short(run.curve),
+        seconds=round(run.stopped.seconds, 2),
+        peak_memory_mb=_megabytes(run.stopped.peak_memory_bytes),
+        tier=tier,
+        detail=run.why,
+    )
+
+
+def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: str) -> Result:
+    """Return the result of a scored run.
+
+    cores: how many it had, 0 for no limit.
+    """
+    measured = run.measured
+    score = Score(
+        value=measured.value,
+        seed=order.seed,
+        kind=measured.score,
+        role=order.role,
+        machine=machine_name(),
+        speed=_speed(measured, budget),
+        clock=run.conditions.clock,
+        celsius=run.conditions.celsius,
+        seconds=round(measured.seconds, 2),
+        startup=None if measured.startup is None else round(measured.startup, 2),
+        cores=cores or None,
+        cut=measured.cut,
+    )
+    # A finer figure could be a message: scoring has seen hidden data.
+    score_seconds = float(round(measured.score_seconds))
+    return Result(
+        status="scored",
+        scores=(score,),
+        curve=_short(measured.curve),
+        seconds=round(measured.seconds, 2),
+        score_seconds=score_seconds,
+        peak_memory_mb=_megabytes(measured.peak_memory_bytes),
+        parameters=measured.parameters,
+        facts=measured.facts,
+        tier=tier,
+    )
+
+
+def _megabytes(size: int | None) -> float | None:
+    return None if size is None else round(size / 2**20, 1)
+
+
+def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return as many points and digits as a commit message should carry."""
+    return tuple((round(fraction, 4), round(loss, 6)) for fraction, loss in thin_curve(curve))
+
+
+def _speed(run: Measured, budget: Budget) -> float | None:
+    """Return steps a second: of a budget in steps, else of the steps that train.py says it made."""
+    steps = budget.amount if budget.unit == "steps" else run.facts.get("num_steps")
+    if isinstance(steps, bool) or not isinstance(steps, int | float):
+        return None
+    if steps <= 0 or run.seconds <= 0:
+        return None
+    return float(f"{steps / run.seconds:.4g}")
+
+
+# ---------------------------------------------------------------- several runs
+
+
+def add_run(before: Result | None, run: Result, order: Order) -> Result:
+    """Return the result of an attempt after one more run.
+
+    Its own failure is its result; the incumbent's is told in `detail`. Curve, parameters and facts
+    are those of its own first run. An implausible score that the full audit finds invalid stays on
+    record, with recheck `failed`.
+    """
+    if before is None:
+        return run
+    if order.role == "candidate" and not before.own:
+        return _first_own_run(before, run)
+    spent: dict[str, object] = {
+        "seconds": round(before.seconds + run.seconds, 2),
+        "score_seconds": round(before.score_seconds + run.score_seconds, 2),
+    }
+    if order.role == "candidate":
+        peaks = [peak for peak in (before.peak_memory_mb, run.peak_memory_mb) if peak is not None]
+        spent["peak_memory_mb"] = max(peaks, default=None)
+    if _is_recheck(before, order):
+        if run.status == "invalid" and not run.overshot:
+            return before.model_copy(update={**spent, "recheck": "failed", "detail": run.detail})
+        if run.status == "scored":
+            spent["recheck"] = "passed"
+    spent["detail"] = _failure(run, order)
+    if run.status != "scored" and order.role == "candidate":
+        return before.model_copy(update={**spent, "status": run.status, "scores": ()})
+    return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
+
+
+def _first_own_run(before: Result, run: Result) -> Result:
+    """Return the attempt's first run of its own, behind runs of the baseline."""
+    seconds = round(before.seconds + run.seconds, 2)
+    if run.status != "scored":
+        return run.model_copy(update={"seconds": seconds})
+    scores = (*before.scores, *run.scores)
+    return run.model_copy(update={"scores": scores, "seconds": seconds})
+
+
+def _is_recheck(before: Result, order: Order) -> bool:
+    return order.audit == "full" and order.role == "candidate" and before.recheck is None
+
+
+def _failure(run: Result, order: Order) -> str:
+    if run.status == "scored":
+        return ""
+    whose = "the incumbent" if order.role == "incumbent" else "it"
+    return f"{whose} failed when it was run again under seed {order.seed}: {run.detail}"

@@ -1,0 +1,102 @@
+"""What the judge says of an attempt: a rerun, or one of the verdicts of the ledger."""
+
+from typing import Literal
+
+from pydantic import FiniteFloat
+
+from agent.records.results import Failure
+from sandbox.ground.record import Record
+
+Interval = tuple[FiniteFloat, FiniteFloat]
+MOVED_ON = "the tip has moved on: tried again on the new one"
+
+
+class Rerun(Record):
+    """Undecided: the candidate or the incumbent is run once more, under the next seed."""
+
+    kind: Literal["rerun"] = "rerun"
+    reason: str
+
+
+class Baseline(Record):
+    """The code was measured as it is, and what comes next is compared with it."""
+
+    kind: Literal["baseline"] = "baseline"
+    reason: str
+
+
+class Keep(Record):
+    """The candidate is better and becomes the incumbent."""
+
+    kind: Literal["keep"] = "keep"
+    reason: str
+    delta: FiniteFloat
+    """Mean difference to the incumbent in bits per byte; negative is better."""
+    interval: Interval | None = None
+    """Of delta, at 95 %."""
+
+
+class Simplify(Record):
+    """The candidate is simpler, not worse than allowed, and becomes the incumbent."""
+
+    kind: Literal["simplify"] = "simplify"
+    reason: str
+    delta: FiniteFloat
+    interval: Interval | None = None
+    charge: FiniteFloat
+    """The part of the run's allowance that it uses up, in bits per byte."""
+
+
+class Discard(Record):
+    """The candidate does not become the incumbent."""
+
+    kind: Literal["discard"] = "discard"
+    reason: str
+    delta: FiniteFloat | None = None
+    """None where nothing could be compared."""
+    interval: Interval | None = None
+    retry: bool = False
+    """Its edits are tried again on the newer tip."""
+
+
+class Suspect(Record):
+    """The score is too good to be believed; a human approves or rejects it."""
+
+    kind: Literal["suspect"] = "suspect"
+    reason: str
+
+
+class Failed(Record):
+    """The candidate has no score: its run failed, or its training was pruned."""
+
+    kind: Failure | Literal["pruned"]
+    reason: str
+
+
+class Refusal(Record):
+    """The proposal was not trained."""
+
+    kind: Literal["refused"] = "refused"
+    reason: str
+    retry: bool = False
+    """Its edits are tried again on the newer tip."""
+
+
+Verdict = Baseline | Keep | Simplify | Discard | Suspect | Failed | Refusal
+"""Final: it is recorded as a trial of the status that `kind` names."""
+Judgement = Keep | Simplify | Discard | Rerun
+"""The part of the union that compares a candidate with its incumbent."""
+
+
+def overtaken(judgement: Judgement) -> Discard:
+    """Return the verdict on a candidate whose incumbent is not the tip: a gain is tried again."""
+    if isinstance(judgement, Discard):
+        return judgement
+    if isinstance(judgement, Rerun):
+        return Discard(reason=f"{judgement.reason}; {MOVED_ON}", retry=True)
+    return Discard(
+        reason=f"{judgement.reason}, but {MOVED_ON}",
+        delta=judgement.delta,
+        interval=judgement.interval,
+        retry=True,
+    )

@@ -1,0 +1,121 @@
+"""How far scores scatter in a run, and Student's t to read differences by."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from math import sqrt
+from statistics import fmean
+
+from pydantic import Field, FiniteFloat
+
+from agent.records.results import Pair, Trial, on_newest_data
+from sandbox.ground.record import Record
+
+CONFIDENCE = 0.95
+
+
+class Noise(Record):
+    """The scatter of scores, pooled over a run, in bits per byte; None where not measured."""
+
+    sd: FiniteFloat | None = Field(default=None, ge=0)
+    """Standard deviation tau of one paired difference between equal codes."""
+    degrees: int = 0
+    """Degrees of freedom of `sd`."""
+    seeds: FiniteFloat | None = Field(default=None, ge=0)
+    """Standard deviation of one code's score between seeds, on one machine."""
+    runs: int = 0
+    """Runs of baselines behind `seeds`."""
+    machines: FiniteFloat | None = Field(default=None, ge=0)
+    """Standard deviation of one code's score between machines."""
+
+    @property
+    def scatter(self) -> float | None:
+        """The noise to read a difference by: tau, or while it is not known that of seeds."""
+        return self.sd if self.sd is not None else self.seeds
+
+    def __str__(self) -> str:
+        parts = []
+        if self.sd is not None:
+            parts.append(f"±{self.sd:.2g} per paired comparison ({self.degrees} df)")
+        if self.seeds is not None:
+            parts.append(f"±{self.seeds:.2g} between the baseline's {self.runs} seeds")
+        if self.machines is not None:
+            parts.append(f"±{self.machines:.2g} between machines")
+        if self.sd is None:
+            parts.append("no trial re-run yet")
+        return "; ".join(parts)
+
+
+def noise_of(trials: Sequence[Trial]) -> Noise:
+    """Return the noise that a run has shown so far, on the data that it has now."""
+    trials = on_newest_data(trials)
+    squares = 0.0
+    degrees = 0
+    for trial in trials:
+        if len(trial.pairs) > 1:
+            differences = differences_of(trial.pairs)
+            squares += sum_of_squares(differences)
+            degrees += len(differences) - 1
+    seeds, runs = _spread_of_seeds(trials)
+    return Noise(
+        sd=sqrt(squares / degrees) if degrees else None,
+        degrees=degrees,
+        seeds=seeds,
+        runs=runs,
+        machines=_spread_of_machines(trials),
+    )
+
+
+def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:
+    """Return candidate minus incumbent, for each pair."""
+    return tuple(pair.candidate - pair.incumbent for pair in pairs)
+
+
+def sum_of_squares(values: Sequence[float]) -> float:
+    """Return the sum of squared distances to the mean; statistics.variance is exact, but slow."""
+    mean = fmean(values)
+    return sum((value - mean) ** 2 for value in values)
+
+
+@cache
+def critical(level: float, degrees: int) -> float:
+    """Return the value that Student's t exceeds with probability `level`."""
+    from scipy.special import stdtrit  # scipy.stats has the same and takes a second to import
+
+    return float(-stdtrit(degrees, level))
+
+
+def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
+    """Return the standard deviation between seeds, and the runs behind it.
+
+    Only baselines count: nobody chose their seeds by score.
+    """
+    squares = 0.0
+    degrees = 0
+    runs = 0
+    for trial in trials:
+        if trial.status == "baseline" and trial.result and len(trial.result.own) > 1:
+            values = [score.value for score in trial.result.own]
+            squares += sum_of_squares(values)
+            degrees += len(values) - 1
+            runs += len(values)
+    return (sqrt(squares / degrees) if degrees else None), runs
+
+
+def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
+    """Return the standard deviation between machines that scored a code under one seed."""
+    values: defaultdict[tuple[int | None, int], defaultdict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for trial in trials:
+        for score in trial.result.scores if trial.result else ():
+            if score.machine and score.role != "baseline":
+                code = trial.number if score.role == "candidate" else trial.against
+                values[code, score.seed][score.machine].append(score.value)
+    squares = 0.0
+    degrees = 0
+    for by_machine in values.values():
+        if len(by_machine) > 1:
+            squares += sum_of_squares([fmean(scores) for scores in by_machine.values()])
+            degrees += len(by_machine) - 1
+    return sqrt(squares / degrees) if degrees else None

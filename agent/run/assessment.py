@@ -1,0 +1,256 @@
+"""What an attempt in flight needs next: another run, of it or of its incumbent, or its verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.edit import code_lines
+from agent.errors import HistoryFault
+from agent.evaluate.machine import machine_name
+from agent.history.history import History
+from agent.judge.decide import LOOKS, Case, Rule, allowance_of, decide, incumbent_of
+from agent.judge.decision import (
+    Baseline,
+    Discard,
+    Failed,
+    Judgement,
+    Refusal,
+    Rerun,
+    Suspect,
+    Verdict,
+    overtaken,
+)
+from agent.judge.luck import luck_of
+from agent.judge.noise import differences_of, noise_of
+from agent.judge.pairing import (
+    Scores,
+    comparable,
+    next_run,
+    next_seed,
+    overdue,
+    pairs_of,
+    suspicious,
+)
+from agent.judge.suspicion import approved_by, implausible, is_suspect
+from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
+from agent.run.admission import suspect_of
+from agent.run.timing import Timing
+from sandbox.ground.outcome import Audit
+
+# A trial has at most this many runs, its own and the incumbent's, whatever the machine does.
+MAX_RUNS = 2 * LOOKS + 4
+Step = Order | Verdict
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What was measured of an attempt that ran, and what it is compared with."""
+
+    result: Result
+    incumbent: Trial
+    own: dict[int, Score]
+    """The attempt's comparable scores, by seed."""
+    other: dict[int, Score]
+    """The incumbent's."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The comparable pairs, in the order of the attempt's runs."""
+        return pairs_of(self.own, self.other)
+
+
+class Assessment:
+    """Orders the runs of attempts in flight, and judges them when nothing is left to run."""
+
+    def __init__(self, history: History, timing: Timing) -> None:
+        self._history = history
+        self._timing = timing
+        self._scores = Scores()
+
+    def next(self, attempt: Attempt) -> Step:
+        """Return the run that `attempt` needs next, or the verdict on it."""
+        history = self._history
+        result = history.measured(attempt)
+        if attempt.proposal.by.origin == "baseline":
+            return self._next_of_baseline(attempt, result)
+        if history.on_other_data(attempt.parent):
+            return Refusal(reason="proposed before the run was given other data", retry=True)
+        incumbent = self.incumbent(attempt)
+        if result and result.status != "scored":
+            return Failed(kind=result.status, reason=result.detail)
+        yardstick = self._timing.yardstick
+        if yardstick and self._timing.usual is None:
+            # The run was resumed on another machine, or with another share of its cores.
+            return Order(
+                commit=yardstick.attempt,
+                seed=history.run.seed,
+                role="baseline",
+                why="how long does the baseline train on this machine?",
+            )
+        if result is None or not result.own:
+            seed = self._screening_seed(attempt, incumbent)
+            return Order(commit=attempt.commit, seed=seed, audit=_audit(attempt))
+        return self._weigh(attempt, self._evidence(result, incumbent))
+
+    def incumbent(self, attempt: Attempt) -> Trial:
+        """Return the trial that made the state under `attempt`, which it has to beat."""
+        incumbent = incumbent_of(self._history.trials_at(attempt.parent))
+        if incumbent:
+            return incumbent
+        for trial in self._history.trials:  # it was proposed while the baseline was in flight
+            if trial.status == "baseline":
+                return trial
+        message = f"attempt #{attempt.number} stands before any baseline"
+        raise HistoryFault(message, "autoresearch log")
+
+    def pairs(self, result: Result, incumbent: Trial) -> tuple[Pair, ...]:
+        """Return the comparable pairs of a scored attempt and its incumbent."""
+        return self._evidence(result, incumbent).pairs
+
+    # ------------------------------------------------------------ the first runs
+
+    def _next_of_baseline(self, attempt: Attempt, result: Result | None) -> Step:
+        run = self._history.run
+        if result and result.status != "scored":
+            return Failed(kind=result.status, reason=result.detail)
+        done = len(result.scores) if result else 0
+        if result is None or done < run.baseline_repeats:
+            return Order(commit=attempt.commit, seed=run.seed + done)
+        return Baseline(reason=f"{done} runs under different seeds")
+
+    def _screening_seed(self, attempt: Attempt, incumbent: Trial) -> int:
+        run = self._history.run
+        excluded = self._excluded_seeds(attempt)
+        if run.verdict == "greedy" and not excluded:
+            return run.seed
+        scores = self._scores.of(incumbent.number, self._history.trials)
+        measured = comparable(scores, machine_name(), self._tolerance())
+        return next_seed(excluded, tuple(measured), attempt.number, run.seed)
+
+    # ------------------------------------------------------------ weighing
+
+    def _evidence(self, result: Result, incumbent: Trial) -> _Evidence:
+        machine = result.own[-1].machine
+        tolerance = self._tolerance(result.scores)
+        reruns = [score for score in result.scores if score.role == "incumbent"]
+        earlier = self._scores.of(incumbent.number, self._history.trials)
+        return _Evidence(
+            result=result,
+            incumbent=incumbent,
+            own=comparable(result.own, machine, tolerance),
+            other=comparable((*earlier, *reruns), machine, tolerance),
+        )
+
+    def _weigh(self, attempt: Attempt, evidence: _Evidence) -> Step:
+        """Return the verdict on a scored attempt, or one more run of it or of the incumbent."""
+        result = evidence.result
+        step = self._doubted(attempt, evidence)
+        if step:
+            return step
+        if result.detail:  # the incumbent failed when it was run again
+            return Discard(reason=result.detail)
+        if self._is_slow(evidence):
+            return Order(
+                commit=evidence.incumbent.attempt,
+                seed=result.own[-1].seed,
+                role="incumbent",
+                why="is the machine still itself?",
+            )
+        judgement = self._judge(attempt, evidence)
+        if self.is_stale(attempt):
+            return overtaken(judgement)
+        if not isinstance(judgement, Rerun):
+            return judgement
+        if len(result.scores) >= MAX_RUNS:
+            return Discard(reason=f"{judgement.reason}; the runs differ too much in speed")
+        return self._rerun(attempt, evidence, judgement.reason)
+
+    def _doubted(self, attempt: Attempt, evidence: _Evidence) -> Step | None:
+        """Return what an implausible score leads to: a second measurement, or a suspect."""
+        run = self._history.run
+        result = evidence.result
+        if approved_by(attempt.proposal) is not None:
+            return None
+        # greedy keeps a jump at once, by its owner's wish
+        jumps = None if run.verdict == "greedy" else self._history.trials
+        why = implausible(result, evidence.incumbent, evidence.pairs, jumps, run.plausible)
+        if is_suspect(result, run.plausible):
+            outcome = result.detail or "the same, and no audit vouches for it"
+            return Suspect(reason=f"{why}; measured again under a fresh seed: {outcome}")
+        if why and result.recheck is None:
+            seed = next_seed(tuple(evidence.own), tuple(evidence.other), attempt.number, run.seed)
+            return Order(commit=attempt.commit, seed=seed, why=f"implausible: {why}", audit="full")
+        return None
+
+    def _is_slow(self, evidence: _Evidence) -> bool:
+        """Return whether the machine may be slow, or the incumbent was not run for long."""
+        result = evidence.result
+        incumbent = evidence.incumbent
+        trials = self._history.trials
+        rerun = any(score.role == "incumbent" for score in result.scores)
+        greedy = self._history.run.verdict == "greedy"
+        if rerun or greedy or not self.is_timed or len(result.own) > 1:
+            return False
+        slow = suspicious(
+            result.own[0],
+            result.parameters,
+            next(reversed(evidence.other.values()), None),
+            incumbent.result.parameters if incumbent.result else None,
+            self._scores.tolerance(trials),
+        )
+        return slow or overdue(trials, incumbent.number)
+
+    def _judge(self, attempt: Attempt, evidence: _Evidence) -> Judgement:
+        history = self._history
+        pairs = evidence.pairs
+        if not pairs:
+            return Rerun(reason="nothing to compare with yet")
+        noise = noise_of(history.comparable)
+        before = history.source_at(attempt.parent)
+        after = history.source_at(attempt.commit)
+        case = Case(
+            differences=differences_of(pairs),
+            luck=luck_of(history.trials, evidence.incumbent.number, pairs),
+            noise=noise,
+            simpler=code_lines(after) < code_lines(before),
+            allowance=allowance_of(history.comparable, noise),
+        )
+        rule = Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps)
+        return decide(case, rule)
+
+    def _rerun(self, attempt: Attempt, evidence: _Evidence, why: str) -> Order:
+        seed, role = next_run(
+            evidence.own,
+            evidence.other,
+            attempt.number,
+            self._history.run.seed,
+            self._excluded_seeds(attempt),
+        )
+        commit = attempt.commit if role == "candidate" else evidence.incumbent.attempt
+        return Order(commit=commit, seed=seed, role=role, why=why, audit=_audit(attempt))
+
+    # ------------------------------------------------------------ the run's state
+
+    def is_stale(self, attempt: Attempt) -> bool:
+        """Return whether the tip has moved on since `attempt` was proposed."""
+        return not self._history.same_files(attempt.parent, self._history.tip)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the machine's speed moves scores."""
+        return self._history.run.budget.unit == "s"
+
+    def _tolerance(self, fresh: Sequence[Score] = ()) -> float | None:
+        """Return how far compared runs may differ in speed; None where speed moves no score."""
+        return self._scores.tolerance(self._history.trials, fresh) if self.is_timed else None
+
+    def _excluded_seeds(self, attempt: Attempt) -> tuple[int, ...]:
+        """Return the seeds of a suspect, which its approved repetition must not have."""
+        seeds: list[int] = []
+        for trial in suspect_of(self._history, attempt.proposal):
+            if trial.result:
+                seeds += [score.seed for score in trial.result.scores]
+        return tuple(seeds)
+
+
+def _audit(attempt: Attempt) -> Audit:
+    return "usual" if approved_by(attempt.proposal) is None else "full"

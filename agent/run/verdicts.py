@@ -1,0 +1,80 @@
+"""The one place where a verdict becomes a trial, that is, an entry of the ledger."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent.edit import fingerprint
+from agent.judge.decision import Discard, Keep, Simplify, Verdict
+from agent.judge.suspicion import RECHECKED
+from agent.records.results import Attempt, Pair, Result, Trial
+from agent.space import changes, read_constants
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a verdict on an attempt that ran rests on."""
+
+    result: Result
+    before: str
+    """train.py at the attempt's parent."""
+    after: str
+    """train.py of the attempt."""
+    incumbent: Trial | None
+    """None for a baseline, which is compared with nothing."""
+    pairs: tuple[Pair, ...] = ()
+
+
+def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
+    """Return the trial that `verdict` makes of an attempt.
+
+    tried: None for an attempt that never ran.
+    """
+    at = _now()
+    if tried is None:
+        return Trial(
+            number=attempt.number,
+            status=verdict.kind,
+            proposal=attempt.proposal,
+            reason=verdict.reason,
+            at=at,
+        )
+    compared = verdict if isinstance(verdict, Keep | Simplify | Discard) else None
+    delta = compared.delta if compared else None
+    incumbent = tried.incumbent
+    return Trial(
+        number=attempt.number,
+        status=verdict.kind,
+        proposal=attempt.proposal,
+        reason=_reason(verdict, tried.result),
+        result=tried.result,
+        against=incumbent.number if incumbent else None,
+        pairs=tried.pairs,
+        delta=delta,
+        interval=compared.interval if compared else None,
+        estimate=_estimate(incumbent, delta),
+        charge=verdict.charge if isinstance(verdict, Simplify) else None,
+        changes=changes(tried.before, tried.after),
+        configuration=read_constants(tried.after),
+        fingerprint=fingerprint(tried.after),
+        at=at,
+    )
+
+
+def _reason(verdict: Verdict, result: Result) -> str:
+    reason = verdict.reason
+    if result.recheck == "passed" and result.own:
+        reason += f"; {RECHECKED[result.own[-1].kind]}"
+    if any(score.cut for score in result.own):
+        reason += " (its training was ended at its deadline)"
+    return reason
+
+
+def _estimate(incumbent: Trial | None, delta: float | None) -> float | None:
+    """Return the trial's val_bpb on the offset of the baseline's seeds."""
+    if incumbent is None or incumbent.value is None or delta is None:
+        return None
+    return incumbent.value + delta
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

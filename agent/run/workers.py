@@ -1,0 +1,127 @@
+"""The threads of a session: a trainer for each slot, and one that asks for proposals.
+
+Whatever they report comes through one inbox, read by the loop's own thread, so that nothing else
+touches the ledger.
+"""
+
+import queue
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.slots import Slot
+from agent.propose import Context, Proposer, Unreadable
+from agent.records.events import Event
+from agent.records.proposals import Proposal
+from agent.records.results import Attempt, Order, Result
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """The method has answered."""
+
+    proposal: Proposal | Unreadable
+
+
+@dataclass(frozen=True)
+class DraftFailed:
+    """Asking the method raised an exception."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training has ended; without a result where it was cancelled."""
+
+    attempt: Attempt
+    slot: Slot
+    order: Order
+    result: Result | None
+
+
+@dataclass(frozen=True)
+class TrainingFailed:
+    """Training raised an exception: a fault of the harness, never of the candidate."""
+
+    attempt: Attempt
+    error: BaseException
+
+
+Message = Event | Drafted | DraftFailed | Trained | TrainingFailed
+
+
+class Workers:
+    """A context manager whose threads train attempts and draft proposals, until all are at rest."""
+
+    def __init__(self, bench: Measures, proposer: Proposer, cancel: threading.Event) -> None:
+        self._bench = bench
+        self._proposer = proposer
+        self._cancel = cancel
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.free = deque(bench.slots)
+        """Slots in which nothing trains."""
+        self.running: dict[int, Attempt] = {}
+        """Attempts in training, by number."""
+        self.is_drafting = False
+        """True while the method is asked for a proposal."""
+        self._trainers = ThreadPoolExecutor(len(bench.slots), thread_name_prefix="trial")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="propose")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cancel.set()
+        self._writer.shutdown()
+        self._trainers.shutdown()
+
+    def take_slot(self) -> Slot:
+        """Return a free slot for a training."""
+        return self.free.popleft()
+
+    def train(self, assignment: Assignment) -> None:
+        """Start a training in the slot that was taken for it."""
+        attempt = assignment.attempt
+        self.running[attempt.number] = attempt
+
+        def work() -> Message:
+            try:
+                result = self._bench.run(assignment, self._inbox.put, self._cancel)
+            except BaseException as error:  # the loop raises it, once the other threads are at rest
+                return TrainingFailed(attempt, error)
+            return Trained(attempt, assignment.slot, assignment.order, result)
+
+        self._trainers.submit(lambda: self._inbox.put(work()))
+
+    def draft(self, context: Context) -> None:
+        """Ask the method for its next proposal."""
+        self.is_drafting = True
+
+        def work() -> Message:
+            try:
+                return Drafted(self._proposer.propose(context))
+            except BaseException as error:
+                return DraftFailed(error)
+
+        self._writer.submit(lambda: self._inbox.put(work()))
+
+    def tell(self, event: Event) -> None:
+        """Put an event into the inbox; may be called from a signal handler."""
+        self._inbox.put(event)
+
+    def receive(self) -> Message:
+        """Wait for the next message, and keep count of what still runs."""
+        message = self._inbox.get()
+        match message:
+            case Drafted() | DraftFailed():
+                self.is_drafting = False
+            case Trained(attempt, slot):
+                del self.running[attempt.number]
+                self.free.appendleft(slot)
+            case TrainingFailed(attempt):
+                del self.running[attempt.number]
+        return message

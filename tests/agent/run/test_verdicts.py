@@ -1,0 +1,91 @@
+"""A verdict becomes a trial in one place, with its status, its evidence and its configuration."""
+
+import pytest
+
+from agent.judge.decision import Baseline, Discard, Failed, Keep, Refusal, Simplify, Verdict
+from agent.records.results import Attempt, Change, Pair, Result, Score, Trial
+from agent.run.verdicts import Tried, trial_of
+from tests.agent.study import proposal
+
+ATTEMPT = Attempt(number=7, commit="c", parent="p", proposal=proposal(LR=0.2))
+INCUMBENT = Trial.model_validate(
+    {
+        "number": 3,
+        "status": "keep",
+        "proposal": proposal(),
+        "reason": "r",
+        "estimate": 1.5,
+        "result": {"status": "scored", "scores": [{"value": 2.0, "seed": 0, "kind": "sealed"}]},
+    }
+)
+PAIRS = (Pair(seed=0, candidate=1.4, incumbent=1.5),)
+
+
+def scored(**changes: object) -> Result:
+    score = Score(value=1.4, seed=0, kind="sealed", cut=bool(changes.pop("cut", False)))
+    return Result(status="scored", scores=(score,)).model_copy(update=changes)
+
+
+def recorded(verdict: Verdict, result: Result, incumbent: Trial | None = INCUMBENT) -> Trial:
+    tried = Tried(result, "LR = 0.1\n", "LR = 0.2\n", incumbent, PAIRS if incumbent else ())
+    return trial_of(ATTEMPT, verdict, tried)
+
+
+def test_a_keep_carries_its_figures_and_its_estimate() -> None:
+    trial = recorded(Keep(reason="better", delta=-0.1, interval=(-0.2, -0.05)), scored())
+    assert (trial.number, trial.status, trial.reason) == (7, "keep", "better")
+    assert (trial.delta, trial.interval, trial.charge) == (-0.1, (-0.2, -0.05), None)
+    assert trial.estimate == pytest.approx(1.4), "the incumbent's estimate plus delta"
+    assert (trial.against, trial.pairs) == (3, PAIRS)
+    assert trial.changes == (Change(name="LR", before=0.1, after=0.2),)
+    assert trial.configuration == {"LR": 0.2}
+    assert len(trial.fingerprint) == 64
+    assert trial.at.endswith("+00:00")
+
+
+def test_only_a_simplification_is_charged() -> None:
+    trial = recorded(Simplify(reason="simpler", delta=0.0, charge=0.02), scored())
+    assert (trial.status, trial.delta, trial.charge) == ("simplify", 0.0, 0.02)
+
+
+def test_a_discard_that_compared_nothing_has_no_estimate() -> None:
+    trial = recorded(Discard(reason="the incumbent failed"), scored())
+    assert (trial.status, trial.delta, trial.estimate) == ("discard", None, None)
+
+
+def test_a_baseline_is_against_nothing() -> None:
+    trial = recorded(Baseline(reason="2 runs"), scored(), incumbent=None)
+    assert (trial.status, trial.against, trial.estimate, trial.value) == (
+        "baseline",
+        None,
+        None,
+        1.4,
+    )
+
+
+def test_a_refusal_is_bare() -> None:
+    trial = trial_of(ATTEMPT, Refusal(reason="no-op"), None)
+    assert (trial.status, trial.reason, trial.result) == ("refused", "no-op", None)
+    assert (trial.against, trial.configuration, trial.fingerprint) == (None, {}, "")
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (scored(cut=True), "why (its training was ended at its deadline)"),
+        (
+            scored(recheck="passed"),
+            "why; the score was implausible, and the full audit under a fresh seed found nothing",
+        ),
+        (scored(recheck="failed"), "why"),
+    ],
+)
+def test_a_reason_says_what_the_runs_went_through(result: Result, reason: str) -> None:
+    assert recorded(Keep(reason="why", delta=-0.1), result).reason == reason
+
+
+def test_a_failure_after_a_passed_recheck_is_a_failure() -> None:
+    """Its scores are gone with the failure, so nothing is left to say of them."""
+    crashed = Result(status="crash", detail="boom", recheck="passed")
+    trial = recorded(Failed(kind="crash", reason="boom"), crashed)
+    assert (trial.status, trial.reason, trial.against) == ("crash", "boom", 3)
