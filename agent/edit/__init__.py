@@ -1,4 +1,4 @@
-"""Edits as data: made in a file's syntax tree, found again by comparing two files, and guarded before they cost a training."""
+"""Edits as data: applied to a file, recovered by comparing two files, and checked beforehand."""
 
 from agent.edit.apply import Applied, apply
 from agent.edit.diff import diff, normalise

@@ -1,38 +1,54 @@
-"""AddImport: one more import where imports stand: behind those the file has, `from __future__` in front of all."""
+"""AddImport: one more import after those the file has; `from __future__` before all others."""
 
 import ast
 import re
+from dataclasses import dataclass
 
 from agent.edit.piece import Piece, read_piece
 from agent.edit.source import Source, is_definition, refuse
 from agent.records.edits import AddImport, Refused
 
+# Comments that must stay in the first two lines of a file.
 _MUST_LEAD = re.compile(r"#!|#.*coding[:=]")
 
 
+@dataclass(frozen=True)
+class _Imported:
+    """One name that an import binds."""
+
+    module: str | None
+    """None for `import name`."""
+    level: int
+    """The dots of a relative import."""
+    name: str
+    alias: str | None
+
+
 def add_import(source: Source, edit: AddImport) -> str | Refused:
-    """The file's new text; the old one where the file has these imports already."""
+    """Return the file's new text; the old one if the file has these imports already."""
     piece = read_piece(edit.code, "code")
     if isinstance(piece, Refused):
         return piece
-    if not piece.tree.body or not all(
-        isinstance(node, ast.Import | ast.ImportFrom) for node in piece.tree.body
-    ):
+    body = piece.tree.body
+    if not body or not all(isinstance(node, ast.Import | ast.ImportFrom) for node in body):
         return refuse("syntax", "`code` is not an import statement", edit.code)
-    if _imported(piece.tree.body) <= _imported(source.tree.body):
+    if _imported(body) <= _imported(source.tree.body):
         return source.mark + source.text
-    after = _anchor(source, future=_is_future(piece.tree.body[0]))
-    return _first(source, piece) if after is None else _behind(source, piece, after)
+    after = _anchor(source, future=_is_future(body[0]))
+    return _first(source, piece) if after is None else _after(source, piece, after)
 
 
-def _imported(body: list[ast.stmt]) -> set[tuple[str | None, int, str, str | None]]:
-    """What each import at the top level binds: (from, dots, name, as)."""
-    names: set[tuple[str | None, int, str, str | None]] = set()
+def _imported(body: list[ast.stmt]) -> set[_Imported]:
+    """Return what the imports at the top level bind."""
+    names: set[_Imported] = set()
     for node in body:
         if isinstance(node, ast.Import):
-            names |= {(None, -1, alias.name, alias.asname) for alias in node.names}
+            names |= {_Imported(None, 0, alias.name, alias.asname) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {(node.module, node.level, alias.name, alias.asname) for alias in node.names}
+            module = node.module or ""
+            names |= {
+                _Imported(module, node.level, alias.name, alias.asname) for alias in node.names
+            }
     return names
 
 
@@ -49,38 +65,45 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def _anchor(source: Source, future: bool) -> ast.stmt | None:
-    """The statement to stand behind: the last import in front of the first definition, else the docstring, else None."""
+    """Return the statement to insert after, or None.
+
+    The last import before the first definition, else the docstring. future: only imports from
+    `__future__` count.
+    """
     body = source.tree.body
     anchor = body[0] if body and _is_docstring(body[0]) else None
     for node in body:
         if is_definition(node):
             break
-        if _is_future(node) if future else isinstance(node, ast.Import | ast.ImportFrom):
+        if _is_future(node) or (not future and isinstance(node, ast.Import | ast.ImportFrom)):
             anchor = node
     return anchor
 
 
-def _behind(source: Source, piece: Piece, after: ast.stmt) -> str:
-    line = after.end_lineno or after.lineno
-    # `import a; x = """` may go on over the end of the line, through its neighbours
-    line = max(line, *(node.end_lineno or 0 for node in source.tree.body if node.lineno <= line))
-    end = source.line_start(line + 1)
+def _after(source: Source, piece: Piece, anchor: ast.stmt) -> str:
+    line = anchor.end_lineno or anchor.lineno
+    # In `import a; x = """` a neighbour on the same line may end on a later one.
+    neighbours = [node.end_lineno or 0 for node in source.tree.body if node.lineno <= line]
+    end = source.line_start(max(line, *neighbours) + 1)
     text = piece.indented("", source)
-    blank = source.newline if _is_docstring(after) else ""
+    blank = source.newline if _is_docstring(anchor) else ""
     if not source.text[:end].endswith(("\n", "\r")):
         return source.splice(end, end, source.newline + blank + text.removesuffix(source.newline))
     return source.splice(end, end, blank + text)
 
 
 def _first(source: Source, piece: Piece) -> str:
-    """In front of all code, behind the comments that a file begins with."""
-    line, lines = 1, source.text.count("\n") + 1
-    limit = source.tree.body[0].lineno if source.tree.body else lines
+    """Insert before all code, after the comments at the beginning of the file."""
+    limit = source.text.count("\n") + 1
+    if source.tree.body:
+        limit = source.tree.body[0].lineno
+    line = 1
     while line < limit and source.lines(line, line).startswith("#"):
         line += 1
-    if line == limit and not any(
-        _MUST_LEAD.match(source.lines(n, n)) for n in range(1, min(line, 3))
-    ):
-        line = 1
-    at = source.line_start(line)
-    return source.splice(at, at, piece.indented("", source))
+    if line == limit:
+        # These comments belong to the code below them, unless they must lead the file.
+        leading = [source.lines(number, number) for number in range(1, min(line, 3))]
+        if not any(_MUST_LEAD.match(comment) for comment in leading):
+            line = 1
+    place = source.line_start(line)
+    return source.splice(place, place, piece.indented("", source))

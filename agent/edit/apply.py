@@ -1,6 +1,7 @@
 """Typed edits onto a file, all of them or none."""
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from agent.edit.add_import import add_import
@@ -9,7 +10,7 @@ from agent.edit.insert_definition import insert_definition
 from agent.edit.replace_definition import replace_definition
 from agent.edit.replace_statements import replace_statements
 from agent.edit.rewrite_file import rewrite_file
-from agent.edit.set_constant import set_constant
+from agent.edit.set_constant import set_constant, set_constants
 from agent.edit.source import Source, read, refuse
 from agent.records.edits import (
     AddImport,
@@ -35,29 +36,57 @@ _VERBS: dict[type[Edit], Callable[[Source, Any], str | Refused]] = {
 
 
 class Applied(Record):
-    """The file with every edit made."""
+    """A file with all edits made."""
 
     source: str
 
 
 def apply(source: str, edits: Sequence[Edit]) -> Applied | Refused:
-    """Make `edits` in turn. The result parses, and every byte that no edit names is as it was; otherwise nothing is done.
+    """Return the source with `edits` made in turn, or why that is not possible.
 
-    Never raises, whatever the source and the edits hold.
+    The result parses, and every byte that no edit names is as it was. Never raises, whatever the
+    source and the edits contain.
     """
+    for edit in edits:
+        if edit.file is not None:
+            return refuse("outside-file", edit.file, "edits name no file: only train.py is edited")
     if len(edits) > 0 and isinstance(edits[0], RewriteFile):
         current: Source | Refused = rewrite_file(edits[0])
         edits = edits[1:]
     else:
         current = read(source)
+    for are_constants, group in groupby(edits, lambda edit: isinstance(edit, SetConstant)):
+        if isinstance(current, Refused):
+            break
+        run = list(group)
+        at_once = _at_once(current, run) if are_constants and len(run) > 1 else None
+        current = at_once or _in_turn(current, run)
+    if isinstance(current, Refused):
+        return current
+    return Applied(source=current.mark + current.text)
+
+
+def _at_once(source: Source, edits: Sequence[Edit]) -> Source | None:
+    """Return the file with all constants set at once; None if they must be set one by one."""
+    constants = [edit for edit in edits if isinstance(edit, SetConstant)]
+    try:
+        text = set_constants(source, constants)
+    except RecursionError:
+        return None
+    result = None if text is None else read(text)
+    return result if isinstance(result, Source) else None
+
+
+def _in_turn(source: Source, edits: Sequence[Edit]) -> Source | Refused:
+    current: Source | Refused = source
     for edit in edits:
         if isinstance(current, Refused):
             break
-        current = _one(current, edit)
-    return current if isinstance(current, Refused) else Applied(source=current.mark + current.text)
+        current = _made(current, edit)
+    return current
 
 
-def _one(source: Source, edit: Edit) -> Source | Refused:
+def _made(source: Source, edit: Edit) -> Source | Refused:
     if isinstance(edit, RewriteFile):
         return rewrite_file(edit)
     try:

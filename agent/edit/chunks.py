@@ -1,4 +1,4 @@
-"""A block as lines: its statements, each with the comments above it, paired with those of another version of the block."""
+"""A block as chunks: its statements with their comments, paired with another version's."""
 
 import ast
 from collections.abc import Iterator
@@ -8,24 +8,33 @@ from difflib import SequenceMatcher
 from agent.edit.set_constant import bound_names
 from agent.edit.source import Source, first_line, is_definition
 
-# Telling longer blocks apart takes time that grows with the square of their length, or faster.
+# Comparing longer blocks takes time that grows with the square of their length, or faster.
 MAX_CHUNKS = 2_000
+_NO_CODE = ("#", "\r", "\n", "")
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Statements that share lines (nearly always one): `first` to `last`, the comments and blank lines above from `lead`."""
+    """Statements that share lines (nearly always one), with the comments and blank lines above."""
 
     source: Source
     nodes: tuple[ast.stmt, ...]
     lead: int
+    """The line at which the comments and blank lines above begin."""
     first: int
+    """The first line of the statements."""
     last: int
+    """Their last line."""
 
     @property
     def node(self) -> ast.stmt:
         """The first statement."""
         return self.nodes[0]
+
+    @property
+    def length(self) -> int:
+        """The number of the statements' lines."""
+        return self.last - self.first + 1
 
     @property
     def text(self) -> str:
@@ -39,16 +48,18 @@ class Chunk:
 
     @property
     def identity(self) -> object:
-        """What makes two chunks versions of each other: the name that they define or assign, or else all they say."""
+        """Equal for two versions of a chunk: the name that it defines or assigns, or its text."""
         if is_definition(self.node):
             return self.node.name
-        names = frozenset(name for node in self.nodes for name in bound_names(node))
+        names: set[str] = set()
+        for node in self.nodes:
+            names |= bound_names(node)
         if names:
-            return names
-        return (
-            type(self.node),
-            self.text.partition("\n")[0] if hasattr(self.node, "body") else self.text,
-        )
+            return frozenset(names)
+        if hasattr(self.node, "body"):
+            header, _, _ = self.text.partition("\n")
+            return type(self.node), header
+        return type(self.node), self.text
 
 
 @dataclass(frozen=True)
@@ -62,9 +73,21 @@ class Pairing:
 
 
 def chunks(source: Source, body: list[ast.stmt]) -> list[Chunk]:
-    """The chunks of a block that has its lines to itself; none where it shares one with its header (`if x: y`)."""
+    """Return the chunks of a block; [] if it shares a line with its header (`if x: y`)."""
     if not body or source.shares_line(body[0]):
         return []
+    cut: list[Chunk] = []
+    for group in _groups(body):
+        first = first_line(group[0])
+        last = group[-1].end_lineno or group[-1].lineno
+        floor = cut[-1].last + 1 if cut else 1
+        lead = _lead(source, first, floor)
+        cut.append(Chunk(source, tuple(group), lead, first, last))
+    return cut
+
+
+def _groups(body: list[ast.stmt]) -> list[list[ast.stmt]]:
+    """Return the statements, those that share a line together."""
     groups: list[list[ast.stmt]] = []
     end = 0
     for node in body:
@@ -73,45 +96,42 @@ def chunks(source: Source, body: list[ast.stmt]) -> list[Chunk]:
         else:
             groups.append([node])
         end = node.end_lineno or node.lineno
-    made: list[Chunk] = []
-    for group in groups:
-        first, last = first_line(group[0]), group[-1].end_lineno or group[-1].lineno
-        floor = made[-1].last + 1 if made else 1
-        made.append(Chunk(source, tuple(group), _lead(source, first, floor), first, last))
-    return made
+    return groups
 
 
 def _lead(source: Source, line: int, floor: int) -> int:
-    while line > floor and source.lines(line - 1, line - 1).lstrip(" \t\f")[:1] in (
-        "#",
-        "\r",
-        "\n",
-        "",
-    ):
+    """Return the line at which the comments and blank lines above `line` begin."""
+    while line > floor and source.lines(line - 1, line - 1).lstrip(" \t\f")[:1] in _NO_CODE:
         line -= 1
     return line
 
 
 def pair(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
-    """What differs between two blocks, in order, as small as it can be told apart."""
+    """Yield what differs between two blocks, in order, in the smallest parts possible."""
     ids: dict[object, int] = {}
-    one, two = ([ids.setdefault(chunk.identity, len(ids)) for chunk in side] for side in (old, new))
-    if max(len(one), len(two)) > MAX_CHUNKS and one != two:
-        yield Pairing(0, len(one), 0, len(two))
+    old_ids = [ids.setdefault(chunk.identity, len(ids)) for chunk in old]
+    new_ids = [ids.setdefault(chunk.identity, len(ids)) for chunk in new]
+    if max(len(old), len(new)) > MAX_CHUNKS and old_ids != new_ids:
+        yield Pairing(0, len(old), 0, len(new))
         return
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+    matcher = SequenceMatcher(None, old_ids, new_ids, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal":
-            same_count = zip(range(i1, i2), range(j1, j2), strict=True)
-            yield from (
-                Pairing(i, i + 1, j, j + 1) for i, j in same_count if old[i].whole != new[j].whole
-            )
-        elif tag == "replace" and all(
-            is_definition(chunk.node) for chunk in (*old[i1:i2], *new[j1:j2])
-        ):
-            yield from (Pairing(i, i + 1, j1, j1) for i in range(i1, i2))
-            yield from (Pairing(i2, i2, j, j + 1) for j in range(j1, j2))
-        elif tag == "replace":
+            yield from _changed(old, new, Pairing(i1, i2, j1, j2))
+            continue
+        both = (*old[i1:i2], *new[j1:j2])
+        if tag == "replace" and not all(is_definition(chunk.node) for chunk in both):
             yield Pairing(i1, i2, j1, j2)
-        else:
-            yield from (Pairing(i, i + 1, j1, j1) for i in range(i1, i2))
-            yield from (Pairing(i1, i1, j, j + 1) for j in range(j1, j2))
+            continue
+        # Definitions, and what was only deleted or only inserted, one by one.
+        for i in range(i1, i2):
+            yield Pairing(i, i + 1, j1, j1)
+        for j in range(j1, j2):
+            yield Pairing(i2, i2, j, j + 1)
+
+
+def _changed(old: list[Chunk], new: list[Chunk], same: Pairing) -> Iterator[Pairing]:
+    """Yield the chunks with the same identity and another text."""
+    for i, j in zip(range(same.i1, same.i2), range(same.j1, same.j2), strict=True):
+        if old[i].whole != new[j].whole:
+            yield Pairing(i, i + 1, j, j + 1)

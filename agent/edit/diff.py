@@ -1,4 +1,4 @@
-"""The edits that lead from one file to another, as small as they come, each proven by making it."""
+"""The edits from one file to another, as small as possible, each verified by making it."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -23,40 +23,48 @@ from agent.records.edits import (
 
 Edits = tuple[Edit, ...]
 
-# A function of which more than this share of the lines changed reads better as a whole.
+# A function with a larger share of changed lines reads better as a whole.
 MAX_SHARE = 0.5
 
 
 def diff(old: str, new: str) -> Edits:
-    """Edits with `apply(old, edits).source == new`, byte for byte, wherever `new` parses; () where nothing differs."""
+    """Return edits with `apply(old, edits).source == new`, byte for byte, if `new` parses.
+
+    () if nothing differs.
+    """
     if old == new:
         return ()
-    before, after = read(old), read(new)
     whole = (RewriteFile(code=new),)
+    before = read(old)
+    after = read(new)
     if isinstance(before, Refused) or isinstance(after, Refused) or before.mark != after.mark:
         return whole
-    one, two = chunks(before, before.tree.body), chunks(after, after.tree.body)
-    if max(len(one), len(two)) > MAX_CHUNKS:
+    old_chunks = chunks(before, before.tree.body)
+    new_chunks = chunks(after, after.tree.body)
+    if max(len(old_chunks), len(new_chunks)) > MAX_CHUNKS:
         return whole
     try:
-        found = _Level(before, after, one, two, "").solve(old)
+        step = _Level(before, after, old_chunks, new_chunks, "").solve(old)
     except RecursionError:
         return whole
-    if found is None or found[1] != new:
+    if step is None or step.text != new:
         return whole
-    forwards = found[0][::-1]  # found from the bottom up; people read downwards
-    return forwards if _makes(old, forwards, new) else found[0]
+    downwards = step.edits[::-1]  # found from the bottom up; people read downwards
+    return downwards if _leads_to(old, downwards, new) else step.edits
 
 
 def normalise(source: str, edits: Sequence[Edit]) -> Edits:
-    """The same edits with whole-file rewrites differenced into the other kinds; as they are where they do not apply."""
+    """Return the edits with whole-file rewrites expressed by the other kinds.
+
+    Edits that do not apply are returned as they are.
+    """
     if not any(isinstance(edit, RewriteFile) for edit in edits):
         return tuple(edits)
     applied = apply(source, edits)
     return diff(source, applied.source) if isinstance(applied, Applied) else tuple(edits)
 
 
-def _makes(old: str, edits: Edits, new: str) -> bool:
+def _leads_to(old: str, edits: Edits, new: str) -> bool:
     applied = apply(old, edits)
     return isinstance(applied, Applied) and applied.source == new
 
@@ -67,88 +75,114 @@ def _dedented(code: str) -> str:
 
 
 @dataclass(frozen=True)
+class _Step:
+    """Edits, and the text that they lead to."""
+
+    edits: Edits
+    text: str
+
+
+@dataclass(frozen=True)
+class _Span:
+    """New lines in place of old_text[start:end]."""
+
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True)
 class _Level:
-    """Two versions of one block, cut into chunks. `scope` is the qualified name of the definition around, "" the module."""
+    """Two versions of one block, cut into chunks."""
 
     before: Source
     after: Source
     old: list[Chunk]
     new: list[Chunk]
     scope: str
+    """The qualified name of the definition around the block; "" is the module."""
 
-    def solve(self, current: str) -> tuple[Edits, str] | None:
-        """The edits of this block with the text that they lead to, or None where one difference cannot be expressed.
+    def solve(self, current: str) -> _Step | None:
+        """Return the edits of this block, or None if one difference cannot be expressed.
 
-        `current` is the old file with everything below this block made new already, so the places above still hold.
+        current: the old file with everything below this block new already, so that the places above
+        still hold.
         """
         edits: Edits = ()
         for pairing in reversed(list(pair(self.old, self.new))):
-            found = self._one(pairing, current)
-            if found is None:
+            step = self._solve_one(pairing, current)
+            if step is None:
                 return None
-            edits, current = (*edits, *found[0]), found[1]
-        return edits, current
+            edits += step.edits
+            current = step.text
+        return _Step(edits, current)
 
-    def _one(self, pairing: Pairing, current: str) -> tuple[Edits, str] | None:
-        start, end, text = self._span(pairing)
+    def _solve_one(self, pairing: Pairing, current: str) -> _Step | None:
+        span = self._span(pairing)
         mark = len(self.before.mark)
-        wanted = current[: mark + start] + text + current[mark + end :]
+        wanted = current[: mark + span.start] + span.new + current[mark + span.end :]
         inner = self._inside(pairing, current)
-        if inner and inner[1] == wanted:
+        if inner and inner.text == wanted:
             return inner
         for edits in self._candidates(pairing):
-            if _makes(current, edits, wanted):
-                return edits, wanted
+            if _leads_to(current, edits, wanted):
+                return _Step(edits, wanted)
         return None
 
-    def _span(self, p: Pairing) -> tuple[int, int, str]:
-        """Where the old lines stand in the old text, and the new lines."""
-        text = "".join(chunk.whole for chunk in self.new[p.j1 : p.j2])
-        if p.i1 < p.i2:
-            return (
-                self.before.line_start(self.old[p.i1].lead),
-                self.before.line_start(self.old[p.i2 - 1].last + 1),
-                text,
-            )
-        if p.i1:
-            at = self.before.line_start(self.old[p.i1 - 1].last + 1)
+    def _span(self, pairing: Pairing) -> _Span:
+        new = "".join(chunk.whole for chunk in self._new_of(pairing))
+        old = self._old_of(pairing)
+        if old:
+            start = self.before.line_start(old[0].lead)
+            end = self.before.line_start(old[-1].last + 1)
+            return _Span(start, end, new)
+        if pairing.i1:
+            line = self.old[pairing.i1 - 1].last + 1
         else:
-            at = self.before.line_start(self.old[0].lead if self.old else 1)
-        return at, at, text
+            line = self.old[0].lead if self.old else 1
+        place = self.before.line_start(line)
+        return _Span(place, place, new)
+
+    def _old_of(self, pairing: Pairing) -> list[Chunk]:
+        return self.old[pairing.i1 : pairing.i2]
+
+    def _new_of(self, pairing: Pairing) -> list[Chunk]:
+        return self.new[pairing.j1 : pairing.j2]
 
     # ------------------------------------------------------------ inside one statement
 
-    def _inside(self, p: Pairing, current: str) -> tuple[Edits, str] | None:
-        """The same difference told one level deeper, where both versions are one compound statement of the same shape."""
-        if (p.i2 - p.i1, p.j2 - p.j1) != (1, 1):
+    def _inside(self, pairing: Pairing, current: str) -> _Step | None:
+        """Return the difference one level deeper, if both are one compound statement of a shape."""
+        if len(self._old_of(pairing)) != 1 or len(self._new_of(pairing)) != 1:
             return None
-        old, new = self.old[p.i1].node, self.new[p.j1].node
-        pairs = list(zip(bodies(old), bodies(new), strict=False))
-        if type(old) is not type(new) or not pairs:
+        old = self.old[pairing.i1].node
+        new = self.new[pairing.j1].node
+        blocks = list(zip(bodies(old), bodies(new), strict=False))
+        if type(old) is not type(new) or not blocks:
             return None
         scope = self._name(old) if is_definition(old) else self.scope
+        is_function = isinstance(old, ast.FunctionDef | ast.AsyncFunctionDef)
         edits: Edits = ()
-        for one, two in reversed(pairs):
-            level = _Level(
-                self.before, self.after, chunks(self.before, one), chunks(self.after, two), scope
-            )
-            if not isinstance(old, ast.ClassDef) and is_definition(old) and level.share > MAX_SHARE:
+        for old_body, new_body in reversed(blocks):
+            old_chunks = chunks(self.before, old_body)
+            new_chunks = chunks(self.after, new_body)
+            level = _Level(self.before, self.after, old_chunks, new_chunks, scope)
+            if is_function and level.share > MAX_SHARE:
                 return None
-            found = level.solve(current)
-            if found is None:
+            step = level.solve(current)
+            if step is None:
                 return None
-            edits, current = (*edits, *found[0]), found[1]
-        return edits, current
+            edits += step.edits
+            current = step.text
+        return _Step(edits, current)
 
     @property
     def share(self) -> float:
-        """How much of the block's old lines differ."""
-        changed = sum(
-            self.old[i].last - self.old[i].first + 1
-            for p in pair(self.old, self.new)
-            for i in range(p.i1, p.i2)
-        )
-        total = sum(chunk.last - chunk.first + 1 for chunk in self.old)
+        """The share of the block's old lines that differ."""
+        changed = 0
+        for pairing in pair(self.old, self.new):
+            changed += sum(chunk.length for chunk in self._old_of(pairing))
+        total = sum(chunk.length for chunk in self.old)
         return changed / total if total else 1.0
 
     def _name(self, node: ast.stmt) -> str:
@@ -157,77 +191,88 @@ class _Level:
 
     # ------------------------------------------------------------ one difference, finest first
 
-    def _candidates(self, p: Pairing) -> Iterator[Edits]:
-        old, new = self.old[p.i1 : p.i2], self.new[p.j1 : p.j2]
+    def _candidates(self, pairing: Pairing) -> Iterator[Edits]:
+        old = self._old_of(pairing)
+        new = self._new_of(pairing)
         if len(old) == len(new) == 1:
             yield from self._changed(old[0], new[0])
         elif old and not new and is_definition(old[0].node):
             yield (DeleteDefinition(name=self._name(old[0].node)),)
         elif new and not old:
-            yield from self._inserted(p, new[0])
-        yield from self._statements(p)
+            yield from self._inserted(pairing, new[0])
+        yield from self._statements(pairing)
 
     def _changed(self, old: Chunk, new: Chunk) -> Iterator[Edits]:
         if is_definition(old.node) and is_definition(new.node):
             yield (ReplaceDefinition(name=self._name(old.node), code=_dedented(new.text)),)
         elif not self.scope and len(old.nodes) == len(new.nodes):
-            pairs = zip(old.nodes, new.nodes, strict=True)
-            constants = [
-                _constant(self.after, a, b)
-                for a, b in pairs
-                if _says(self.before, a) != _says(self.after, b)
-            ]
-            edits = tuple(edit for edit in constants if edit)
-            if edits and len(edits) == len(constants):
+            edits = self._constants(old, new)
+            if edits:
                 yield edits
 
-    def _inserted(self, p: Pairing, new: Chunk) -> Iterator[Edits]:
+    def _constants(self, old: Chunk, new: Chunk) -> Edits:
+        """Return the assignments that differ as edits; () if one is no constant."""
+        edits: Edits = ()
+        for old_node, new_node in zip(old.nodes, new.nodes, strict=True):
+            if _text_of(self.before, old_node) == _text_of(self.after, new_node):
+                continue
+            edit = _constant(self.after, old_node, new_node)
+            if edit is None:
+                return ()
+            edits += (edit,)
+        return edits
+
+    def _inserted(self, pairing: Pairing, new: Chunk) -> Iterator[Edits]:
         if isinstance(new.node, ast.Import | ast.ImportFrom) and not self.scope:
             yield (AddImport(code=new.text.strip()),)
-        if is_definition(new.node):
-            before = self.old[p.i1 - 1].node if p.i1 else None
-            for code in (_dedented(new.text), _dedented(new.whole)):
-                if before is not None and is_definition(before):
-                    yield (InsertDefinition(code=code, after=self._name(before)),)
-                elif not self.scope:
-                    yield (InsertDefinition(code=code),)
+        if not is_definition(new.node):
+            return
+        before = self.old[pairing.i1 - 1].node if pairing.i1 else None
+        for code in (_dedented(new.text), _dedented(new.whole)):
+            if before is not None and is_definition(before):
+                yield (InsertDefinition(code=code, after=self._name(before)),)
+            elif not self.scope:
+                yield (InsertDefinition(code=code),)
 
-    def _statements(self, p: Pairing) -> Iterator[Edits]:
-        """ReplaceStatements on the run itself, then on longer ones, for what is ambiguous, only inserted, or only a comment.
+    def _statements(self, pairing: Pairing) -> Iterator[Edits]:
+        """Yield ReplaceStatements on the run itself, then on longer ones.
 
-        The neighbour above still reads as in the old file, the one below already as in the new.
+        The longer ones are for what is ambiguous, only inserted, or only a comment. The neighbour
+        above still reads as in the old file, the one below already as in the new.
         """
-        within = self.scope or None
-        old, new = self.old[p.i1 : p.i2], self.new[p.j1 : p.j2]
-        above = self.old[p.i1 - 1].text if p.i1 else ""
-        below = self.new[p.j2].whole if p.j2 < len(self.new) else ""
+        above = self.old[pairing.i1 - 1].text if pairing.i1 else ""
+        below = self.new[pairing.j2].whole if pairing.j2 < len(self.new) else ""
         for upper, lower in (("", ""), (above, ""), ("", below), (above, below)):
-            first_old, first_new = (self._run(side, bool(upper)) for side in (old, new))
-            one, two = upper + first_old + lower, upper + first_new + lower
-            if one.strip():
-                yield (ReplaceStatements(old=_dedented(one), new=_dedented(two), within=within),)
-
-    def _run(self, side: list[Chunk], with_lead: bool) -> str:
-        if not side:
-            return ""
-        first, *rest = side
-        return (first.whole if with_lead else first.text) + "".join(chunk.whole for chunk in rest)
+            old = upper + _run(self._old_of(pairing), bool(upper)) + lower
+            new = upper + _run(self._new_of(pairing), bool(upper)) + lower
+            if old.strip():
+                edit = ReplaceStatements(
+                    old=_dedented(old), new=_dedented(new), within=self.scope or None
+                )
+                yield (edit,)
 
 
-def _says(source: Source, node: ast.stmt) -> str:
+def _run(side: list[Chunk], with_lead: bool) -> str:
+    if not side:
+        return ""
+    first, *rest = side
+    start = first.whole if with_lead else first.text
+    return start + "".join(chunk.whole for chunk in rest)
+
+
+def _text_of(source: Source, node: ast.stmt) -> str:
     return source.text[source.start(node) : source.end(node)]
 
 
 def _constant(after: Source, old: ast.stmt, new: ast.stmt) -> SetConstant | None:
-    """The edit that makes an assignment's value the new one; whether it is all that changed, making it will tell."""
+    """Return the edit that gives an assignment its new value.
+
+    Making it will tell whether that is all that changed.
+    """
     names = plain_names(old)
-    if (
-        len(names) != 1
-        or names != plain_names(new)
-        or not isinstance(new, ast.Assign | ast.AnnAssign)
-        or new.value is None
-    ):
+    if len(names) != 1 or names != plain_names(new):
         return None
-    value = new.value
-    start = after.offset(value.lineno, value.col_offset)
-    return SetConstant(name=names.pop(), value=after.text[start : after.end(value)])
+    if not isinstance(new, ast.Assign | ast.AnnAssign) or new.value is None:
+        return None
+    start = after.offset(new.value.lineno, new.value.col_offset)
+    return SetConstant(name=names.pop(), value=after.text[start : after.end(new.value)])

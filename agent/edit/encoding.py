@@ -1,4 +1,4 @@
-"""Finds files that Python reads in another encoding than UTF-8, whose statements are not those that are analysed here."""
+"""Finds files that Python reads in another encoding than UTF-8: their statements differ there."""
 
 import codecs
 import io
@@ -9,14 +9,15 @@ _LONE_RETURN = re.compile(rb"\r\n?")
 
 
 def foreign_encoding(text: str) -> str | None:
-    """Return what is wrong with the encoding that a file declares, or None where Python reads it as UTF-8.
+    """Return what is wrong with the encoding that a file declares, or None if it is UTF-8.
 
-    text: the whole file with its byte-order mark; undecodable bytes are lone surrogates. Line ends are made line feeds first:
-    Python's own tokenizer ends a line at a lone carriage return, and `tokenize` does not.
+    text: the whole file with its byte-order mark; undecodable bytes are lone surrogates. Line ends
+    are made line feeds first: Python's own tokenizer ends a line at a lone carriage return, and
+    `tokenize` does not.
     """
-    data = _bytes_of(text)
+    data = io.BytesIO(_LONE_RETURN.sub(b"\n", _bytes_of(text)))
     try:
-        name, _ = tokenize.detect_encoding(io.BytesIO(_LONE_RETURN.sub(b"\n", data)).readline)
+        name, _ = tokenize.detect_encoding(data.readline)
         codec = codecs.lookup(name).name
     except (SyntaxError, LookupError, ValueError) as error:
         return f"Python cannot read it: {error}"
@@ -28,7 +29,6 @@ def foreign_encoding(text: str) -> str | None:
 def _bytes_of(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
-    except (
-        UnicodeEncodeError
-    ):  # half a surrogate pair that stands for no byte, as a model may write it
+    except UnicodeEncodeError:
+        # Half a surrogate pair that stands for no byte, as a model may write it.
         return text.encode("utf-8", "surrogatepass")

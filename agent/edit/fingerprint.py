@@ -1,84 +1,100 @@
-"""What a file does, as a hash: comments, layout and docstrings do not count, and equal numbers are equal however written."""
+"""A hash of what a file does, without comments, layout, docstrings and spelling of numbers."""
 
 import ast
 import hashlib
 from collections.abc import Callable
 
 from agent.edit.literal import evaluate
-from agent.edit.source import parse_tree
+from agent.edit.source import file_tree
 from agent.records.edits import Refused
 
 Mask = Callable[[ast.AST], bool]
+_IGNORED_FIELDS = frozenset({"kind", "type_comment", "type_ignores", "ctx"})
 
 
 def fingerprint(source: str) -> str:
-    """64 hexadecimal digits: of the normalised tree, or of the bytes where the file does not parse."""
-    tree = parse_tree(source.removeprefix("\ufeff"))
-    said = source if isinstance(tree, Refused) else normalised(tree)
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+    """Return 64 hexadecimal digits, of the normalised tree or of a file that does not parse."""
+    tree = file_tree(source.removeprefix("\ufeff"))
+    text = source if isinstance(tree, Refused) else normalised(tree)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def normalised(tree: ast.AST, mask: Mask = lambda _: False) -> str:
-    """The tree as text in which only what matters is left; a node that `mask` is true of reads `?`."""
-    out: list[str] = []
+    """Return the tree as text with only what matters; a node that `mask` is true of reads `?`."""
+    parts: list[str] = []
     try:
-        _write(tree, mask, out)
+        _write(tree, mask, parts)
     except RecursionError:
         return _flat(tree)
-    return "".join(out)
+    return "".join(parts)
 
 
-def _write(node: object, mask: Mask, out: list[str]) -> None:
+def _write(node: object, mask: Mask, parts: list[str]) -> None:
     if isinstance(node, list):
-        out.append("[")
+        parts.append("[")
         for item in node:
-            _write(item, mask, out)
-            out.append(",")
-        out.append("]")
+            _write(item, mask, parts)
+            parts.append(",")
+        parts.append("]")
     elif not isinstance(node, ast.AST):
-        out.append(_literal(node))
+        parts.append(_literal(node))
     elif mask(node):
-        out.append("?")
-    elif isinstance(node, ast.Constant):
-        out.append("Constant(" + _literal(node.value) + ")")
-    elif isinstance(node, ast.BinOp | ast.UnaryOp) and (value := evaluate(node)) is not None:
-        out.append("Constant(" + _literal(value) + ")")
+        parts.append("?")
     else:
-        out.append(type(node).__name__ + "(")
-        for field in node._fields:
-            if field not in ("kind", "type_comment", "type_ignores", "ctx"):
-                _write(_body(node) if field == "body" else getattr(node, field, None), mask, out)
-                out.append(",")
-        out.append(")")
+        _write_node(node, mask, parts)
+
+
+def _write_node(node: ast.AST, mask: Mask, parts: list[str]) -> None:
+    if isinstance(node, ast.Constant):
+        parts.append(f"Constant({_literal(node.value)})")
+        return
+    if isinstance(node, ast.BinOp | ast.UnaryOp):
+        number = evaluate(node)
+        if number is not None:
+            parts.append(f"Constant({_literal(number)})")
+            return
+    parts.append(type(node).__name__ + "(")
+    for field in node._fields:
+        if field in _IGNORED_FIELDS:
+            continue
+        value = _body(node) if field == "body" else getattr(node, field, None)
+        _write(value, mask, parts)
+        parts.append(",")
+    parts.append(")")
 
 
 def _literal(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:x}"  # decimal digits of a huge number are refused by Python
+        return f"{value:x}"  # Python refuses to write a huge number in decimal digits
     return repr(value)
 
 
 def _body(node: ast.AST) -> object:
-    """The statements without the docstring."""
+    """Return the statements without the docstring."""
     body: object = getattr(node, "body", None)
-    if (
-        isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and isinstance(body, list)
-        and body
-    ):
-        first = body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            return body[1:]
+    home = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    if home and isinstance(body, list) and body and _is_text(body[0]):
+        return body[1:]
     return body
 
 
-def _flat(tree: ast.AST) -> str:
-    """For a tree too deep to recurse into: its nodes in ast's own order, level by level."""
-    return "".join(
-        type(n).__name__ + repr([v for v in vars(n).values() if isinstance(v, str | int | float)])
-        for n in ast.walk(tree)
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
     )
+
+
+def _flat(tree: ast.AST) -> str:
+    """Return a tree that is too deep to recurse into as its nodes, level by level."""
+    return "".join(_shallow(node) for node in ast.walk(tree))
+
+
+def _shallow(node: ast.AST) -> str:
+    values = []
+    for name, value in vars(node).items():
+        # pyflakes leaves names with an underscore on the trees that it has read.
+        if isinstance(value, str | int | float) and not name.startswith("_"):
+            values.append(value)
+    return type(node).__name__ + repr(values)

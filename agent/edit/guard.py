@@ -1,4 +1,4 @@
-"""What is not worth a training run, or not allowed: nothing new, only another seed, or a name that has to stay."""
+"""What is not worth a training, or not allowed: no change, only a seed, a protected name."""
 
 import ast
 import re
@@ -12,17 +12,19 @@ from agent.edit.source import Source, read, refuse
 from agent.records.edits import Refused
 
 SEED_NAME = re.compile(r"(^|_)seeds?($|_)|(^|_)random_state($|_)", re.IGNORECASE)
-SEED_CALLS = {
-    "seed",
-    "manual_seed",
-    "manual_seed_all",
-    "seed_all",
-    "seed_everything",
-    "set_seed",
-    "default_rng",
-    "PRNGKey",
-    "Random",
-}
+SEED_CALLS = frozenset(
+    {
+        "seed",
+        "manual_seed",
+        "manual_seed_all",
+        "seed_all",
+        "seed_everything",
+        "set_seed",
+        "default_rng",
+        "PRNGKey",
+        "Random",
+    }
+)
 
 
 def guard(
@@ -33,27 +35,23 @@ def guard(
     protected: Collection[str] = (),
     required: Collection[str] = (),
 ) -> Refused | None:
-    """Why `new` must not be trained in place of `old`, or None. `tried` holds the fingerprints of earlier attempts.
+    """Return why `new` must not be trained in place of `old`, or None.
 
-    protected: qualified names of constants, functions and classes that may not change in any way, by any kind of edit.
-    required: names that may change but not vanish (what the scorer imports).
+    tried: fingerprints of earlier attempts. protected: qualified names of constants, functions and
+    classes that no edit may change in any way. required: names that may change but not vanish (what
+    the scorer imports).
     """
-    before, after = read(old), read(new)
+    after = read(new)
     if isinstance(after, Refused):
         return after
     mark = fingerprint(new)
     if mark == fingerprint(old):
         return refuse("no-op", "only comments, layout or spelling of numbers would change")
-    if not isinstance(before, Refused):
-        refused = _protected(before, after, protected, required)
+    before = read(old)
+    if isinstance(before, Source):
+        refused = _protected(before, after, protected, required) or _seed_only(before, after)
         if refused:
             return refused
-        if normalised(before.tree, _seeding(before)) == normalised(after.tree, _seeding(after)):
-            return refuse(
-                "seed-only",
-                "only the random seed would change",
-                "a lucky seed is noise, not an improvement",
-            )
     if mark in tried:
         return refuse(
             "already-tried",
@@ -63,24 +61,31 @@ def guard(
     return None
 
 
+def _seed_only(before: Source, after: Source) -> Refused | None:
+    if normalised(before.tree, _seeding(before)) != normalised(after.tree, _seeding(after)):
+        return None
+    return refuse(
+        "seed-only",
+        "only the random seed would change",
+        "a lucky seed is noise, not an improvement",
+    )
+
+
 def _protected(
     before: Source, after: Source, protected: Collection[str], required: Collection[str]
 ) -> Refused | None:
     if not protected and not required:
         return None
-    old, new = _bindings(before), _bindings(after)
-    # Python reads names in this form, so the tree holds them in it, however the file or a setting writes them.
-    protected, required = (
-        {unicodedata.normalize("NFKC", name) for name in names} for names in (protected, required)
-    )
-    for name in sorted(protected):
+    old = _bindings(before)
+    new = _bindings(after)
+    for name in _as_python_reads(protected):
         if old.get(name) != new.get(name):
             return refuse(
                 "protected",
                 f"{name} would change",
-                "it belongs to how trials are measured; leave it as it is",
+                "it is part of how trials are measured; leave it as it is",
             )
-    for name in sorted(required):
+    for name in _as_python_reads(required):
         if name in old and name not in new:
             return refuse(
                 "protected",
@@ -90,19 +95,24 @@ def _protected(
     return None
 
 
+def _as_python_reads(names: Collection[str]) -> list[str]:
+    """Return names in the form of the syntax tree, however a file or a setting writes them."""
+    return sorted({unicodedata.normalize("NFKC", name) for name in names})
+
+
 def _bindings(source: Source) -> dict[str, list[str]]:
-    """For each name of the module and each qualified definition, everything that gives it a meaning, normalised, in order."""
-    found: dict[str, list[str]] = defaultdict(list)
+    """Return all that gives a meaning to each name of the module and each qualified definition."""
+    bindings: dict[str, list[str]] = defaultdict(list)
     for place in source.definitions:
-        found[place.name].append(normalised(place.node))
+        bindings[place.name].append(normalised(place.node))
     for node in module_statements(source):
         for name in bound_names(node) | _other_names(node):
-            found[name].append(normalised(node))
-    return found
+            bindings[name].append(normalised(node))
+    return bindings
 
 
 def _other_names(node: ast.stmt) -> set[str]:
-    """Names bound by an import, and attributes that are set from outside (`GPT.forward = …`), which rebind as well."""
+    """Return names bound by an import, and attributes set from outside (`GPT.forward = …`)."""
     match node:
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return {(alias.asname or alias.name).split(".")[0] for alias in names}
@@ -114,20 +124,28 @@ def _other_names(node: ast.stmt) -> set[str]:
 
 
 def _seeding(source: Source) -> Mask:
-    """True of the nodes that only choose a seed: values of seed constants, arguments of seeding calls, `seed=` arguments."""
+    """Return a mask of the nodes that only choose a seed.
+
+    Values of seed constants, arguments of seeding calls, `seed=` arguments.
+    """
     masked: set[int] = set()
     for node in ast.walk(source.tree):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if SEED_NAME.search(name):
-                masked.add(id(value))
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if (
-                SEED_NAME.search(name)
-            ):
-                masked.add(id(value))
-            case ast.keyword(arg=str() as name, value=value) if SEED_NAME.search(name):
-                masked.add(id(value))
-            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args) if (
-                name in SEED_CALLS
-            ):
-                masked.update(map(id, args))
+        masked.update(id(part) for part in _seeds_in(node))
     return lambda node: id(node) in masked
+
+
+def _seeds_in(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if SEED_NAME.search(name):
+            return [value]
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if SEED_NAME.search(
+            name
+        ):
+            return [value]
+        case ast.keyword(arg=str() as name, value=value) if SEED_NAME.search(name):
+            return [value]
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args) if (
+            name in SEED_CALLS
+        ):
+            return args
+    return []

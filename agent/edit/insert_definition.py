@@ -1,67 +1,80 @@
-"""InsertDefinition: a new function or class behind another one, in its scope."""
+"""InsertDefinition: a new function or class after another one, in its scope."""
 
 import ast
 
 from agent.edit.piece import Piece
-from agent.edit.replace_definition import definition_span, fitted, one_definition
-from agent.edit.source import Block, Definition, Source, is_definition, refuse
+from agent.edit.replace_definition import NewDefinition, definition_span, fitted, one_definition
+from agent.edit.source import Block, Source, is_definition, refuse
 from agent.records.edits import InsertDefinition, Refused
 
 
 def insert_definition(source: Source, edit: InsertDefinition) -> str | Refused:
-    """The file's new text. Blank lines that `code` begins with are taken as they are; without, PEP 8 says how many."""
-    found = one_definition(edit.code)
-    if isinstance(found, Refused):
-        return found
-    piece, new = found
+    """Return the file's new text.
+
+    Blank lines at the beginning of `code` stay as they are; without any, PEP 8 says how many.
+    """
+    new = one_definition(edit.code)
+    if isinstance(new, Refused):
+        return new
     if edit.after is None:
-        block, after = Block("", None, source.tree.body), _last(source)
+        block = Block("", None, source.tree.body)
+        after = _last(source)
     else:
         place = source.find(edit.after)
         if isinstance(place, Refused):
             return place
-        block, after = place.block, place.node
-    if (
-        any(is_definition(node) and node.name == new.name for node in block.body)
-        and not new.decorator_list
-    ):
-        return refuse("ambiguous", f"{new.name} is already defined there", "use replace_definition")
-    return _behind(source, after, piece) if after else _alone(source, piece)
+        block = place.block
+        after = place.node
+    if _is_taken(new, block):
+        name = new.node.name
+        return refuse("ambiguous", f"{name} is already defined there", "use replace_definition")
+    return _after(source, after, new.piece) if after else _alone(source, new.piece)
+
+
+def _is_taken(new: NewDefinition, block: Block) -> bool:
+    """Return whether the block has the name; a decorated one (`@overload`) may repeat it."""
+    if new.node.decorator_list:
+        return False
+    return any(is_definition(node) and node.name == new.node.name for node in block.body)
 
 
 def _last(source: Source) -> ast.stmt | None:
-    """The last definition of the module; without one, the last of the imports and assignments that it begins with."""
-    top = source.tree.body
-    definitions: list[Definition] = [node for node in top if is_definition(node)]
-    if definitions:
-        return definitions[-1]
-    head: ast.stmt | None = None
-    for node in top:
+    """Return the module's last definition, else the last of its first imports and constants."""
+    last: ast.stmt | None = None
+    for node in source.tree.body:
+        if is_definition(node):
+            last = node
+    if last:
+        return last
+    for node in source.tree.body:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not docstring and not isinstance(
-            node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign
-        ):
+        head = isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
+        if not docstring and not head:
             break
-        head = node
-    return head
+        last = node
+    return last
 
 
-def _behind(source: Source, after: ast.stmt, piece: Piece) -> str:
-    indent = source.indent_of(after)
-    start, end = definition_span(source, after)
+def _after(source: Source, anchor: ast.stmt, piece: Piece) -> str:
+    indent = source.indent_of(anchor)
+    start, end = definition_span(source, anchor)
     blank = "" if piece.text.startswith("\n") else source.newline * (1 if indent else 2)
     text = blank + piece.indented(indent, source)
     if not source.text[start:end].endswith(("\n", "\r")):
         return source.splice(end, end, source.newline + fitted(text, source, start, end))
     at_end = end == len(source.text)
-    follows = "" if at_end or indent or is_definition(after) else source.newline * 2
-    return source.splice(end, end, text + follows)
+    if not at_end and not indent and not is_definition(anchor):
+        text += source.newline * 2
+    return source.splice(end, end, text)
 
 
 def _alone(source: Source, piece: Piece) -> str:
-    """In front of everything: the file is empty, or begins with code that may need the definition."""
+    """Insert before everything: the file is empty, or begins with code that may need it."""
     text = piece.indented("", source)
-    start = source.line_start(source.tree.body[0].lineno) if source.tree.body else len(source.text)
-    between = source.newline * 2 if source.tree.body else ""
-    before = source.newline if start and not source.text[:start].endswith(("\n", "\r")) else ""
-    return source.splice(start, start, before + text + between)
+    start = len(source.text)
+    if source.tree.body:
+        start = source.line_start(source.tree.body[0].lineno)
+        text += source.newline * 2
+    if start and not source.text[:start].endswith(("\n", "\r")):
+        text = source.newline + text
+    return source.splice(start, start, text)

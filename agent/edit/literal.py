@@ -1,4 +1,4 @@
-"""Numbers and strings written in source, as values: arithmetic on literals, nothing else."""
+"""Numbers and strings written in source, as values: literals and arithmetic on them."""
 
 import ast
 import math
@@ -21,7 +21,10 @@ _OPERATORS: dict[type[ast.operator], Callable[[Literal, Literal], Literal]] = {
 
 
 def evaluate(node: ast.expr) -> Literal | None:
-    """The value of a literal, or of arithmetic on numbers; None for all else, and for what is not finite, too big or too deep."""
+    """Return the value of a literal, or of arithmetic on numbers.
+
+    None for everything else, and for what is not finite, too big or nested too deeply.
+    """
     try:
         return _evaluated(node)
     except RecursionError:
@@ -33,13 +36,9 @@ def _evaluated(node: ast.expr) -> Literal | None:
         case ast.Constant(value=bool() as value):
             return value
         case ast.Constant(value=str() as value):
-            return (
-                value if value.encode(errors="replace").decode() == value else None
-            )  # half a surrogate pair is in no record
-        case ast.Constant(value=int() as value):
-            return value if value.bit_length() <= _MAX_BITS else None
-        case ast.Constant(value=float() as value):
-            return value if math.isfinite(value) else None
+            return value if _is_text(value) else None
+        case ast.Constant(value=int() | float() as value):
+            return _bounded(value)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=inner):
             number = _evaluated(inner)
             if isinstance(number, bool | str | None):
@@ -50,26 +49,38 @@ def _evaluated(node: ast.expr) -> Literal | None:
     return None
 
 
-def _is_number(value: Literal | None) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_text(value: str) -> bool:
+    """Return whether UTF-8 can hold the value: no record can hold half a surrogate pair."""
+    return value.encode(errors="replace").decode() == value
+
+
+def _bounded(value: object) -> Literal | None:
+    """Return a number that is finite and not too big."""
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MAX_BITS else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return None
 
 
 def _arithmetic(left: Literal | None, op: ast.operator, right: Literal | None) -> Literal | None:
-    if not (_is_number(left) and _is_number(right)) or type(op) not in _OPERATORS:
+    if isinstance(left, bool | str | None) or isinstance(right, bool | str | None):
         return None
-    assert isinstance(left, int | float) and isinstance(right, int | float)
-    if isinstance(op, ast.Pow | ast.LShift) and isinstance(left, int) and isinstance(right, int):
-        size = left.bit_length() * right if isinstance(op, ast.Pow) else left.bit_length() + right
-        if size > _MAX_BITS:
-            return None
+    if type(op) not in _OPERATORS or _too_big(left, op, right):
+        return None
     try:
         value = _OPERATORS[type(op)](left, right)
     except (ArithmeticError, ValueError, TypeError):
         return None
-    if isinstance(value, complex) or (isinstance(value, int) and value.bit_length() > _MAX_BITS):
-        return None
-    return (
-        value
-        if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-        else None
-    )
+    return _bounded(value)
+
+
+def _too_big(left: float, op: ast.operator, right: float) -> bool:
+    """Return whether a power or a shift of integers would have too many bits."""
+    if not isinstance(left, int) or not isinstance(right, int):
+        return False
+    if isinstance(op, ast.Pow):
+        return left.bit_length() * right > _MAX_BITS
+    if isinstance(op, ast.LShift):
+        return left.bit_length() + right > _MAX_BITS
+    return False

@@ -1,4 +1,4 @@
-"""New code on its way into a file: read from whatever indentation it was written in, written in the file's own."""
+"""New code for a file: read at any indentation, written at the file's own."""
 
 import ast
 import re
@@ -14,15 +14,16 @@ _WRAP = "if 1:\n"
 
 @dataclass(frozen=True)
 class Piece:
-    """Statements, dedented, with line feeds only; `text` ends in one unless it is empty."""
+    """Statements, dedented."""
 
     text: str
+    """With line feeds only; it ends in one unless it is empty."""
     tree: ast.Module
     module: cst.Module
 
     @property
     def inline(self) -> bool:
-        """Whether it is one line of simple statements, fit for a place between semicolons."""
+        """Whether it is one line of simple statements that fits between semicolons."""
         return (
             len(self.module.body) == 1
             and self.text.count("\n") == 1
@@ -31,38 +32,42 @@ class Piece:
         )
 
     def indented(self, indent: str, source: Source) -> str:
-        """The code at `indent`, in the file's step of indentation and its line breaks; what is inside strings stays."""
-        module = self.module
-        if not module.body:
-            text = "".join(
-                indent + line if line.strip() else line
-                for line in self.text.splitlines(keepends=True)
-            )
+        """Return the code at `indent`, with the file's step of indentation and line breaks.
+
+        What is inside strings stays.
+        """
+        if not self.module.body:
+            lines = self.text.splitlines(keepends=True)
+            text = "".join(indent + line if line.strip() else line for line in lines)
         elif indent:
-            module = cst.ensure_type(module.visit(_BareBlankLines()), cst.Module)
-            block = cst.IndentedBlock(
-                body=_with_header(module), footer=module.footer, indent=indent
-            )
-            wrapped = cst.Module(
-                body=[cst.If(test=cst.Name("_"), body=block)], default_indent=source.unit
-            )
-            text = wrapped.code.partition("\n")[2]
+            text = self._in_block(indent, source.unit)
+        elif self.module.default_indent == source.unit:
+            text = self.text
         else:
-            same = module.default_indent == source.unit
-            text = self.text if same else module.with_changes(default_indent=source.unit).code
+            text = self.module.with_changes(default_indent=source.unit).code
         return text.replace("\n", source.newline)
+
+    def _in_block(self, indent: str, unit: str) -> str:
+        module = cst.ensure_type(self.module.visit(_BareBlankLines()), cst.Module)
+        block = cst.IndentedBlock(body=_with_header(module), footer=module.footer, indent=indent)
+        wrapper = cst.If(test=cst.Name("_"), body=block)
+        wrapped = cst.Module(body=[wrapper], default_indent=unit)
+        _, _, text = wrapped.code.partition("\n")
+        return text
 
 
 class _BareBlankLines(cst.CSTTransformer):
-    """A blank line at column 0 is, to libcst, one with all of its indentation: moved to the right it would grow white space."""
+    """Keeps blank lines bare: libcst counts one at column 0 as indented, and would indent it."""
 
-    def leave_EmptyLine(self, _: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.EmptyLine:  # noqa: N802
+    def leave_EmptyLine(  # noqa: N802
+        self, _: cst.EmptyLine, updated_node: cst.EmptyLine
+    ) -> cst.EmptyLine:
         blank = updated_node.comment is None and not updated_node.whitespace.value
         return updated_node.with_changes(indent=False) if blank else updated_node
 
 
 def read_piece(code: str, what: str) -> Piece | Refused:
-    """Parse statements at any indentation; `what` names the edit's field in a refusal."""
+    """Return the statements in `code`, at any indentation; `what` names the field in a refusal."""
     code = re.sub(r"\r\n?", "\n", code)
     tree = parse_tree(code)
     wrapped = False
@@ -71,9 +76,8 @@ def read_piece(code: str, what: str) -> Piece | Refused:
         wrapped = isinstance(inner, ast.Module) and len(inner.body) == 1
         tree = inner if wrapped else tree
     if isinstance(tree, Refused):
-        return refuse(
-            "syntax", f"`{what}`: {tree.where}", tree.hint or "whole statements are needed"
-        )
+        hint = tree.hint or "whole statements are needed"
+        return refuse("syntax", f"`{what}`: {tree.where}", hint)
     if too_deep(tree, code):
         return refuse("syntax", f"`{what}` is nested too deeply")
     try:
@@ -96,12 +100,12 @@ def _piece(code: str, wrapped: bool) -> Piece:
         code = module.code
     tree = parse_tree(code)
     if isinstance(tree, Refused):
-        raise RecursionError  # cannot be: the same statements parsed a moment ago
+        raise RecursionError  # impossible: the same statements parsed a moment ago
     return Piece(code, tree, module)
 
 
 def _step(block: cst.IndentedBlock, default: str) -> str:
-    """The step of indentation inside a wrapped piece: its own base is no evidence, unless nothing else is."""
+    """Return the step of indentation inside a wrapped piece, whose own base is weak evidence."""
     return default if block.indent is None else "    "
 
 

@@ -1,7 +1,9 @@
-"""SetConstant: give a module-level name another value; its comment, its annotation and its neighbours stay."""
+"""SetConstant: another value for a module-level name; comment, annotation and neighbours stay."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import libcst as cst
 
@@ -11,57 +13,102 @@ from agent.records.edits import Refused, SetConstant
 Assignment = ast.Assign | ast.AnnAssign
 
 
+@dataclass(frozen=True, order=True)
+class _Splice:
+    """New text in place of text[start:end]."""
+
+    start: int
+    end: int
+    new: str
+
+
 def set_constant(source: Source, edit: SetConstant) -> str | Refused:
-    """The file's new text. Of `A = B = 1` only A changes: it becomes `B = 1; A = 2`."""
+    """Return the file's new text. In `A = B = 1` only A changes: `B = 1; A = 2`."""
+    splice = _splice(source, edit)
+    if isinstance(splice, Refused):
+        return splice
+    return source.splice(splice.start, splice.end, splice.new)
+
+
+def set_constants(source: Source, edits: Sequence[SetConstant]) -> str | None:
+    """Return the file's new text with all edits made at once, so that it is parsed once.
+
+    None if they must be made one by one: one is refused, or two are in one statement.
+    """
+    splices = []
+    for edit in edits:
+        splice = _splice(source, edit)
+        if isinstance(splice, Refused):
+            return None
+        splices.append(splice)
+    splices.sort()
+    if any(after.start < before.end for before, after in pairwise(splices)):
+        return None
+    text = source.text
+    for splice in reversed(splices):
+        text = text[: splice.start] + splice.new + text[splice.end :]
+    return source.mark + text
+
+
+def _splice(source: Source, edit: SetConstant) -> _Splice | Refused:
     value = _expression(edit.value)
     if isinstance(value, Refused):
         return value
-    found = [node for node in module_statements(source) if edit.name in bound_names(node)]
-    if not found:
-        return unknown(
-            "constant",
-            edit.name,
-            (name for node in module_statements(source) for name in bound_names(node)),
-        )
-    if len(found) > 1:
-        lines = ", ".join(str(node.lineno) for node in found)
-        return refuse(
-            "ambiguous",
-            f"{edit.name} is assigned {len(found)} times",
-            f"on lines {lines}; use replace_statements",
-        )
-    node = found[0]
-    if not isinstance(node, Assignment) or edit.name not in plain_names(node):
-        hint = f"line {node.lineno} does not simply assign it; use replace_statements"
-        return refuse("unknown-name", f"constant {edit.name} has no value of its own", hint)
-    start, end = source.start(node), source.end(node)
+    node = _assignment(source, edit.name)
+    if isinstance(node, Refused):
+        return node
+    start = source.start(node)
+    end = source.end(node)
     statement = source.text[start:end]
-    if isinstance(tree := parse_tree(statement), Refused) or too_deep(tree, statement):
+    tree = parse_tree(statement)
+    if isinstance(tree, Refused) or too_deep(tree, statement):
         return refuse("syntax", f"the assignment of {edit.name} is nested too deeply")
     try:
         new = _assigned(statement, edit.name, value, source.newline)
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:
         return refuse("syntax", f"`value` of {edit.name}: {type(error).__name__}")
-    return source.splice(start, end, new)
+    return _Splice(start, end, new)
+
+
+def _assignment(source: Source, name: str) -> ast.stmt | Refused:
+    """Return the one statement that assigns `name` its value."""
+    names: set[str] = set()
+    nodes = []
+    for node in module_statements(source):
+        bound = bound_names(node)
+        names |= bound
+        if name in bound:
+            nodes.append(node)
+    if not nodes:
+        return unknown("constant", name, names)
+    if len(nodes) > 1:
+        lines = ", ".join(str(node.lineno) for node in nodes)
+        return refuse(
+            "ambiguous",
+            f"{name} is assigned {len(nodes)} times",
+            f"on lines {lines}; use replace_statements",
+        )
+    if not isinstance(nodes[0], Assignment) or name not in plain_names(nodes[0]):
+        hint = f"line {nodes[0].lineno} does not simply assign it; use replace_statements"
+        return refuse("unknown-name", f"constant {name} has no value of its own", hint)
+    return nodes[0]
 
 
 def module_statements(source: Source) -> Iterator[ast.stmt]:
-    """Every statement that runs in the module's own scope, those inside if, try, with and loops too."""
+    """Yield every statement in the module's own scope, also inside if, try, with and loops."""
     for block in source.blocks:
         if not block.scope:
             yield from block.body
 
 
 def bound_names(node: ast.stmt) -> set[str]:
-    """The names that an assignment of any form gives a value."""
+    """Return the names that an assignment of any form gives a value."""
     match node:
         case ast.Assign(targets=targets):
-            return {
-                part.id
-                for target in targets
-                for part in ast.walk(target)
-                if isinstance(part, ast.Name) and _stored(part)
-            }
+            names: set[str] = set()
+            for target in targets:
+                names |= _stored_names(target)
+            return names
         case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
             return {name}
         case _:
@@ -69,7 +116,7 @@ def bound_names(node: ast.stmt) -> set[str]:
 
 
 def plain_names(node: ast.stmt) -> set[str]:
-    """The names that an assignment gives exactly its right-hand side: not those unpacked, nor those only declared."""
+    """Return the names that an assignment gives its whole right-hand side: no unpacked ones."""
     match node:
         case ast.Assign(targets=targets):
             return {target.id for target in targets if isinstance(target, ast.Name)}
@@ -79,8 +126,9 @@ def plain_names(node: ast.stmt) -> set[str]:
             return set()
 
 
-def _stored(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store)
+def _stored_names(target: ast.expr) -> set[str]:
+    names = [part for part in ast.walk(target) if isinstance(part, ast.Name)]
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}
 
 
 def _expression(text: str) -> cst.BaseExpression | Refused:
@@ -113,9 +161,8 @@ def _assigned(statement: str, name: str, value: cst.BaseExpression, newline: str
 
 
 def _chain(node: cst.Assign, name: str, value: cst.BaseExpression) -> list[cst.BaseSmallStatement]:
-    others = [
-        t for t in node.targets if not (isinstance(t.target, cst.Name) and t.target.value == name)
-    ]
+    """Return `A = B = 1` as `B = 1; A = 2` for the name A."""
+    others = [target for target in node.targets if not _is_name(target.target, name)]
     if not others:
         return [node.with_changes(value=_in_parentheses(node.value, value))]
     own = cst.Assign(targets=[cst.AssignTarget(cst.Name(name))], value=value)
@@ -123,8 +170,12 @@ def _chain(node: cst.Assign, name: str, value: cst.BaseExpression) -> list[cst.B
     return [node.with_changes(targets=others, semicolon=semicolon), own]
 
 
+def _is_name(target: cst.BaseExpression, name: str) -> bool:
+    return isinstance(target, cst.Name) and target.value == name
+
+
 def _in_parentheses(old: cst.BaseExpression, new: cst.BaseExpression) -> cst.BaseExpression:
-    """`new` inside the parentheses of `old`, with the comments in them; a tuple's are its own, and go with it."""
+    """Return `new` inside the parentheses of `old` and their comments; a tuple's go with it."""
     if isinstance(old, cst.Tuple) or not old.lpar:
         return new
     return new.with_changes(lpar=[*old.lpar, *new.lpar], rpar=[*new.rpar, *old.rpar])

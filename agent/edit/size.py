@@ -1,23 +1,23 @@
-"""How long a file is when nothing counts but code: comments, blank lines, layout and docstrings do not."""
+"""The length of a file in code: comments, blank lines, layout and docstrings do not count."""
 
 import ast
 
-from agent.edit.source import parse_tree
+from agent.edit.source import file_tree
 from agent.records.edits import Refused
+
+_HOMES = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def code_lines(source: str) -> int:
-    """Lines of the code as Python itself would print it; 0 for a file that does not parse."""
-    tree = parse_tree(source.removeprefix("\ufeff"))
+    """Return the lines of the code as Python itself would print it; 0 if it does not parse."""
+    tree = file_tree(source.removeprefix("\ufeff"))
     if isinstance(tree, Refused):
         return 0
-    homes = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    texts = [
-        ast.get_docstring(node, clean=False) or ""
-        for node in ast.walk(tree)
-        if isinstance(node, homes)
-    ]
-    docstrings = sum(len(text.splitlines()) for text in texts)
+    docstrings = 0
+    for node in ast.walk(tree):
+        if isinstance(node, _HOMES):
+            text = ast.get_docstring(node, clean=False) or ""
+            docstrings += len(text.splitlines())
     try:
         lines = ast.unparse(tree).splitlines()
     except (RecursionError, ValueError):  # nested too deeply, or a number too long to be written

@@ -1,7 +1,8 @@
-"""A Python file cut into statements with their exact places in the text: ast says where things stand, libcst writes what is new.
+"""A Python file as statements with their exact places: ast finds them, libcst writes new code.
 
-Reading a whole file into libcst and back costs eight times ast.parse, and it loses form feeds and lone carriage returns. So edits
-splice text at the places that ast gives, every byte outside the splice stays as it is, and only the new pieces go through libcst.
+Reading a whole file into libcst and back costs eight times ast.parse, and it loses form feeds and
+lone carriage returns. So edits splice text at the places that ast gives, every byte outside the
+splice stays as it is, and only the new pieces go through libcst.
 """
 
 import ast
@@ -13,16 +14,24 @@ import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeGuard
 
 from agent.edit.encoding import foreign_encoding
 from agent.records.edits import RefusalReason, Refused
+from sandbox.ground.text import one_line
 
 MAX_CHARACTERS = 2**20  # no train.py is larger; parsing more costs gigabytes
-MAX_DEPTH = 150  # of a piece's tree; libcst recurses natively, and a native stack that overflows takes the process along
+# Of a piece's tree: libcst recurses natively, and an overflow of the native stack ends the process.
+MAX_DEPTH = 150
 MAX_NAME = 200  # characters of a name that is compared with others
-MAX_SAID = 300  # characters of a refusal's `where` and `hint`
+MAX_NEAR = 3  # names that a refusal suggests
+MAX_LISTED = 8  # names that it lists if none is near
+# Trees of whole files are kept for the next who asks: the tip, a new file, and some of the edits in
+# between. Those of larger files take 100 MB and more each, and are parsed anew.
+KEPT_TREES = 8
+MAX_KEPT = 2**18  # characters
+MAX_TEXT = 300  # characters of a refusal's `where` and `hint`
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Compound = (
@@ -45,28 +54,25 @@ _STRINGS = frozenset({tokenize.STRING, getattr(tokenize, "FSTRING_END", tokenize
 
 
 def refuse(reason: RefusalReason, where: str, hint: str = "") -> Refused:
-    """A refusal whose texts, which may quote anything, are short and printable as UTF-8."""
-    return Refused(reason=reason, where=_sayable(where), hint=_sayable(hint))
-
-
-def _sayable(text: str) -> str:
-    text = text[:MAX_SAID].encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    """Return a refusal whose texts, which may quote anything, are each one short printable line."""
+    return Refused(reason=reason, where=one_line(where, MAX_TEXT), hint=one_line(hint, MAX_TEXT))
 
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> Refused:
-    """`name` is not in the file; the hint has the nearest names that are."""
-    names = sorted(name for name in set(valid) if len(name) <= MAX_NAME)
-    near = difflib.get_close_matches(name[:MAX_NAME], names, n=3, cutoff=0.5) or names[:8]
-    return refuse(
-        "unknown-name",
-        f"{what} {name}",
-        f"there are: {', '.join(near)}" if near else f"the file has no {what}",
-    )
+    """Return the refusal of a name that the file lacks; the hint has the nearest names."""
+    names = sorted(other for other in set(valid) if len(other) <= MAX_NAME)
+    near = difflib.get_close_matches(name[:MAX_NAME], names, n=MAX_NEAR, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif names:
+        hint = f"the file has: {', '.join(names[:MAX_LISTED])}"
+    else:
+        hint = f"the file has no {what}"
+    return refuse("unknown-name", f"{what} {name}", hint)
 
 
 def parse_tree(text: str) -> ast.Module | Refused:
-    """ast.parse that refuses instead of raising, whatever the text, and prints no warnings."""
+    """Return the tree of a text; like ast.parse, but it refuses instead of raising or warning."""
     if len(text) > MAX_CHARACTERS:
         return refuse("syntax", "the whole text", f"longer than {MAX_CHARACTERS} characters")
     try:
@@ -80,16 +86,33 @@ def parse_tree(text: str) -> ast.Module | Refused:
         return refuse("syntax", str(error) or "nested too deeply")
 
 
-def too_deep(tree: ast.AST, text: str) -> bool:
-    """Whether the tree of `text` is nested deeper than MAX_DEPTH, here or in libcst; does not recurse itself.
+def file_tree(text: str) -> ast.Module | Refused:
+    """Return the tree of a whole file as parse_tree does; it is shared, so nobody may change it.
 
-    What ast holds side by side, libcst nests: `a and b and c`, `for` behind `for`, `a.b.c` of an import, strings in a row.
+    text: without a byte-order mark.
+    """
+    return _kept_tree(text) if len(text) <= MAX_KEPT else parse_tree(text)
+
+
+@lru_cache(maxsize=KEPT_TREES)
+def _kept_tree(text: str) -> ast.Module | Refused:
+    return parse_tree(text)
+
+
+def too_deep(tree: ast.AST, text: str) -> bool:
+    """Return whether the tree of `text` is nested deeper than MAX_DEPTH, here or in libcst.
+
+    Does not recurse itself. What ast holds side by side, libcst nests: `a and b and c`, `for` after
+    `for`, `a.b.c` of an import, strings in a row.
     """
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
         if any(_nested_by_libcst(node) > MAX_DEPTH for node in level):
             return True
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        children: list[ast.AST] = []
+        for node in level:
+            children += ast.iter_child_nodes(node)
+        level = children
         if not level:
             return _strings_in_a_row(text) > MAX_DEPTH
     return True
@@ -109,10 +132,11 @@ def _nested_by_libcst(node: ast.AST) -> int:
 
 
 def _strings_in_a_row(text: str) -> int:
-    """The longest run of string literals that follow each other."""
+    """Return the length of the longest run of string literals that follow each other."""
     if text.count('"') + text.count("'") <= 2 * MAX_DEPTH:
         return 0
-    longest = run = 0
+    longest = 0
+    run = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type in _STRINGS:
@@ -127,27 +151,35 @@ def _strings_in_a_row(text: str) -> int:
 
 @dataclass(frozen=True)
 class Place:
-    """A definition: its qualified name, its node, the block that it stands in, and that block's scope ("" is the module)."""
+    """A definition."""
 
     name: str
+    """Its qualified name."""
     node: Definition
     block: "Block"
+    """The block that it is in."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A list of statements that follow each other, the statement that owns them (None: the module) and the scope they are in."""
+    """A list of statements that follow each other."""
 
     scope: str
+    """The qualified name of the definition around; "" is the module."""
     owner: ast.AST | None
+    """The compound statement that has the block; None is the module."""
     body: list[ast.stmt]
 
 
 class Source:
-    """A file that parses. `text` is without a byte-order mark, which is kept in `mark`. Lines count from 1, as in ast."""
+    """A file that parses. Lines count from 1, as in ast."""
 
     def __init__(self, text: str, mark: str, tree: ast.Module) -> None:
-        self.text, self.mark, self.tree = text, mark, tree
+        self.text = text
+        """The file without its byte-order mark."""
+        self.mark = mark
+        """The byte-order mark, or ""."""
+        self.tree = tree
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -156,21 +188,19 @@ class Source:
     @cached_property
     def newline(self) -> str:
         """The line break that the file uses first."""
-        found = _BREAK.search(self.text)
-        return found[0] if found else "\n"
+        first = _BREAK.search(self.text)
+        return first[0] if first else "\n"
 
     @cached_property
     def unit(self) -> str:
-        """One step of indentation, as the first indented block has it."""
+        """One step of indentation, as in the first indented block."""
         for block in self.blocks:
-            if (
-                isinstance(block.owner, ast.AST)
-                and block.body
-                and not self.shares_line(block.body[0])
-            ):
-                inner, outer = self.indent_of(block.body[0]), self.indent_of(block.owner)
-                if inner.startswith(outer) and inner != outer:
-                    return inner[len(outer) :]
+            if block.owner is None or not block.body or self.shares_line(block.body[0]):
+                continue
+            inner = self.indent_of(block.body[0])
+            outer = self.indent_of(block.owner)
+            if inner.startswith(outer) and inner != outer:
+                return inner[len(outer) :]
         return "    "
 
     @cached_property
@@ -181,95 +211,99 @@ class Source:
     @cached_property
     def definitions(self) -> list[Place]:
         """Every function and class, at any depth, in the order of `blocks`."""
-        return [
-            Place(_join(block.scope, node.name), node, block)
-            for block in self.blocks
-            for node in block.body
-            if is_definition(node)
-        ]
+        places = []
+        for block in self.blocks:
+            for node in block.body:
+                if is_definition(node):
+                    places.append(Place(_join(block.scope, node.name), node, block))
+        return places
 
     def find(self, name: str) -> Place | Refused:
-        """The one definition with this qualified name; Python's own `f.<locals>.g` is understood as `f.g`."""
-        found = [place for place in self.definitions if place.name == name.replace(".<locals>", "")]
-        if not found:
+        """Return the one definition with this qualified name; `f.<locals>.g` means `f.g`."""
+        qualified = name.replace(".<locals>", "")
+        places = [place for place in self.definitions if place.name == qualified]
+        if not places:
             return unknown("definition", name, (place.name for place in self.definitions))
-        if len(found) > 1:
-            lines = ", ".join(str(first_line(place.node)) for place in found)
+        if len(places) > 1:
+            lines = ", ".join(str(first_line(place.node)) for place in places)
             return refuse(
                 "ambiguous",
-                f"{name} is defined {len(found)} times",
+                f"{name} is defined {len(places)} times",
                 f"on lines {lines}; use replace_statements",
             )
-        return found[0]
+        return places[0]
 
     def offset(self, line: int, column: int) -> int:
-        """The index in `text` of ast's (line, column in UTF-8 bytes)."""
+        """Return the index in `text` of ast's (line, column in UTF-8 bytes)."""
         start = self._starts[line - 1]
         piece = self.text[start : start + column]
-        return start + (column if piece.isascii() else len(piece.encode()[:column].decode()))
+        if piece.isascii():
+            return start + column
+        return start + len(piece.encode()[:column].decode())
 
     def line_start(self, line: int) -> int:
-        """The index of the first character of `line`; one past the last line is the end of the text."""
+        """Return the index of the first character of `line`; after the last, the text's end."""
         return self._starts[line - 1] if line <= len(self._starts) else len(self.text)
 
     def start(self, node: ast.stmt) -> int:
-        """The index of the node's first character, decorators included."""
+        """Return the index of the node's first character, decorators included."""
         if is_definition(node) and node.decorator_list:
-            start = self.line_start(first_line(node))
-            return start + len(self.text[start:]) - len(self.text[start:].lstrip(" \t\f"))
+            line = self.line_start(first_line(node))
+            return len(self.text) - len(self.text[line:].lstrip(" \t\f"))
         return self.offset(node.lineno, node.col_offset)
 
     def end(self, node: ast.expr | ast.stmt) -> int:
-        """The index behind the node's last character."""
+        """Return the index after the node's last character."""
         return self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
 
     def lines(self, first: int, last: int) -> str:
-        """The lines from `first` to `last`, both included, with their breaks."""
+        """Return the lines from `first` to `last`, both included, with their breaks."""
         return self.text[self.line_start(first) : self.line_start(last + 1)]
 
     def indent_of(self, node: ast.AST) -> str:
-        """The white space in front of the first statement on the node's line."""
+        """Return the white space before the first statement on the node's line."""
         start = self.line_start(node.lineno)  # type: ignore[attr-defined]
         line = self.text[start : start + 1000]
         return line[: len(line) - len(line.lstrip(" \t\f"))].rpartition("\f")[2]
 
     def shares_line(self, node: ast.stmt) -> bool:
-        """Whether other code stands in front of the node on its line: `if x: node` or `a = 1; node`."""
+        """Return whether other code precedes the node on its line: `if x: node`, `a = 1; node`."""
         start = self.start(node)
         return bool(self.text[self.line_start(first_line(node)) : start].strip(" \t\f"))
 
     def splice(self, start: int, end: int, new: str) -> str:
-        """The file's whole text with text[start:end] replaced."""
+        """Return the file's whole text with text[start:end] replaced."""
         return self.mark + self.text[:start] + new + self.text[end:]
 
 
 def read(text: str) -> Source | Refused:
-    """Parse a file; `syntax` where it does not parse, or where Python would decode it in another way than it is decoded here."""
-    if len(text) <= MAX_CHARACTERS and (fault := foreign_encoding(text)):
+    """Return a file as a Source; `syntax` if it does not parse or is not in UTF-8."""
+    fault = foreign_encoding(text) if len(text) <= MAX_CHARACTERS else None
+    if fault:
         return refuse(
             "syntax",
             f"the file's encoding: {fault}",
             "write the file in UTF-8, without a coding comment",
         )
     mark = "\ufeff" if text.startswith("\ufeff") else ""
-    tree = parse_tree(text[len(mark) :])
+    tree = file_tree(text[len(mark) :])
     if isinstance(tree, Refused):
         return tree
     source = Source(text[len(mark) :], mark, tree)
     try:
-        source.blocks  # noqa: B018 - kept by the source; whoever asks later does not recurse
+        source.blocks  # noqa: B018 - cached, so that nobody recurses later
     except RecursionError:
         return refuse("syntax", "the file is nested too deeply")
     return source
 
 
 def is_definition(node: ast.AST) -> TypeGuard[Definition]:
-    """Whether the node is a function or a class."""
+    """Return whether the node is a function or a class."""
     return isinstance(node, Definition)
 
 
 def first_line(node: ast.stmt) -> int:
-    """The line on which the statement begins, decorators included."""
+    """Return the line on which the statement begins, decorators included."""
     decorators = node.decorator_list if is_definition(node) else []
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
@@ -288,7 +322,7 @@ def _blocks(block: Block) -> Iterator[Block]:
 
 
 def bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:
-    """The statement lists directly inside a compound statement."""
+    """Yield the statement lists directly inside a compound statement."""
     for field in ("body", "orelse", "finalbody"):
         inner = getattr(node, field, None)
         if inner and isinstance(inner, list):

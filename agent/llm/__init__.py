@@ -1,1 +1,1 @@
-"""Language models: one question, one answer; a file a provider, and one retry layer around all of them."""
+"""Language models: one question, one answer; a file a provider, one retry layer for all."""

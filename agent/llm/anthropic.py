@@ -1,4 +1,4 @@
-"""Claude through Anthropic's own SDK: one tool call, thinking where the model does, the stable prefix cached, streamed."""
+"""Claude through Anthropic's SDK: one tool call, thinking, a cached prefix, streamed."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -16,9 +16,12 @@ from agent.llm.pricing import cost_of
 
 T = TypeVar("T")
 _Thinking = Literal["adaptive", "enabled", "not"]
-# What the API accepts as the least.
+# The least that the API accepts.
 MIN_THINKING_TOKENS = 1024
-PROVIDER, PRICED_AS = "Anthropic", "anthropic"
+OVERLOADED = 529
+PROVIDER = "Anthropic"
+PRICED_AS = "anthropic"
+CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 _CACHED = {"cache_control": {"type": "ephemeral"}}
 
 
@@ -54,45 +57,46 @@ class Anthropic:
             try:
                 message = await stream.get_final_message()
             except (AssertionError, RuntimeError, LookupError, AttributeError, TypeError) as error:
-                # The SDK assembles the events of a stream without checking that they are a message's.
-                raise Transient(f"{PROVIDER}'s reply is no message") from error
+                # The SDK does not check that the events of a stream belong to a message.
+                raise Transient(f"{PROVIDER}'s reply is not a message") from error
         if message.stop_reason is None:
             raise Transient(f"{PROVIDER}'s reply broke off")
         return _reply(message)
 
 
 class AnthropicApi:
-    """A key, a patience and a base URL; every call is a fresh client, closed when the call ends however it ends."""
+    """Calls the API with a key; each call has a fresh client, which is closed when it ends."""
 
     def __init__(self, key: str, patience: Patience, base_url: str | None = None) -> None:
-        self._key, self._patience, self._base_url = key, patience, base_url
+        self._key = key
+        self._patience = patience
+        self._base_url = base_url
 
     def ask(self, call: Callable[[AsyncAnthropic], Coroutine[Any, Any, T]]) -> T:
-        """Await `call(client)` with patience; the SDK's exceptions become ModelFault or ModelUnavailable."""
+        """Return `await call(client)`, with retries.
+
+        The SDK's exceptions become ModelFault or ModelUnavailable.
+        """
 
         async def once() -> T:
             try:
                 async with self._client() as client:
                     return await call(client)
             except anthropic.APIStatusError as error:
-                # An error event in a stream that began well comes with status 200: the server broke down under way.
-                status = error.status_code if error.status_code >= 400 else 529
+                # An error event in a stream that began well has status 200: the server failed.
+                status = error.status_code if error.status_code >= 400 else OVERLOADED
                 raise fault_of(
                     status, error.message, error.response.headers, PROVIDER, self._key
                 ) from None
-            except (
-                anthropic.APIError,
-                httpx2.HTTPError,
-                ValueError,
-            ) as error:  # no connection, or not the API's JSON
-                raise Transient(
-                    tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)
-                ) from None
+            except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
+                # No connection, or the body is not the API's JSON.
+                text = f"{PROVIDER}: {type(error).__name__}: {error}"
+                raise Transient(tidy(text, self._key)) from None
 
         return persist(PROVIDER, once, self._patience)
 
     def models(self) -> list[ModelInfo]:
-        """All models that this key may use."""
+        """Return all models that this key may use."""
 
         async def models(client: AsyncAnthropic) -> list[ModelInfo]:
             return [model async for model in client.models.list(limit=100)]
@@ -100,9 +104,14 @@ class AnthropicApi:
         return self.ask(models)
 
     def newest(self, family: str, models: list[ModelInfo] | None = None) -> str | None:
-        """The full name of the newest model of `family` (opus, sonnet, haiku), among `models` or all; None without any."""
-        found = [model for model in models or self.models() if _belongs(model, family)]
-        return max(found, key=lambda model: (model.created_at, model.id)).id if found else None
+        """Return the full name of the newest model of `family` (opus, sonnet, haiku), if any.
+
+        models: those to choose from; all by default.
+        """
+        members = [model for model in models or self.models() if _belongs(model, family)]
+        if not members:
+            return None
+        return max(members, key=lambda model: (model.created_at, model.id)).id
 
     def _client(self) -> AsyncAnthropic:
         return AsyncAnthropic(
@@ -114,67 +123,78 @@ class AnthropicApi:
 
 
 async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
-    """How the model may think, as the provider's list says; servers that speak an older API say nothing, and it does not."""
+    """Return how the model may think, by the provider's list.
+
+    Servers that speak an older API list nothing.
+    """
     try:
         model = await client.models.retrieve(name)
     except anthropic.NotFoundError:
         return "not"
-    kinds = getattr(getattr(getattr(model, "capabilities", None), "thinking", None), "types", None)
-    ways: tuple[_Thinking, ...] = ("adaptive", "enabled")
-    return next(
-        (way for way in ways if getattr(getattr(kinds, way, None), "supported", False)), "not"
-    )
+    capabilities = getattr(model, "capabilities", None)
+    kinds = getattr(getattr(capabilities, "thinking", None), "types", None)
+    if getattr(getattr(kinds, "adaptive", None), "supported", False):
+        return "adaptive"
+    if getattr(getattr(kinds, "enabled", None), "supported", False):
+        return "enabled"
+    return "not"
 
 
 def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, Any]:
-    """The question on the wire. A model that thinks cannot be made to call a tool, only asked to: the rules ask it to."""
+    """Return the question as the API takes it.
+
+    A model that thinks cannot be made to call a tool; the rules ask it to.
+    """
     *stable, last = request.blocks
-    content = [{"type": "text", "text": text, **_CACHED} for text in stable] + [
-        {"type": "text", "text": last}
-    ]
+    content: list[dict[str, Any]] = [{"type": "text", "text": text, **_CACHED} for text in stable]
+    content.append({"type": "text", "text": last})
     tool = {
         "name": request.tool.name,
         "description": request.tool.description,
         "input_schema": request.tool.parameters,
     }
-    forced = {"type": "tool", "name": request.tool.name}
     arguments: dict[str, Any] = {
         "model": name,
         "max_tokens": request.max_output_tokens,
         "system": [{"type": "text", "text": request.system, **_CACHED}],
         "tools": [tool],
-        "tool_choice": forced if thinking == "not" else {"type": "auto"},
+        "tool_choice": {"type": "auto"},
         "messages": [{"role": "user", "content": content}],
     }
-    if thinking == "adaptive":
+    if thinking == "not":
+        arguments["tool_choice"] = {"type": "tool", "name": request.tool.name}
+    elif thinking == "adaptive":
         arguments["thinking"] = {"type": "adaptive"}
-    elif thinking == "enabled":
+    else:
         budget = max(MIN_THINKING_TOKENS, request.max_output_tokens // 2)
-        arguments |= {"thinking": {"type": "enabled", "budget_tokens": budget}}
+        arguments["thinking"] = {"type": "enabled", "budget_tokens": budget}
         arguments["max_tokens"] = max(request.max_output_tokens, budget + MIN_THINKING_TOKENS)
     return arguments
 
 
 def _belongs(model: ModelInfo, family: str) -> bool:
-    """Open to new users and of this family; servers that speak an older API name no line and no lifecycle."""
-    line = getattr(model, "line", None) or (family if family in model.id.split("-") else None)
-    return line == family and getattr(model, "lifecycle", None) in (None, "active")
+    """Return whether a model is of this family and open to new users.
 
-
-def _silence(stop_reason: str | None) -> str:
-    return "(the provider declined to answer this question)" if stop_reason == "refusal" else ""
+    Servers that speak an older API have neither line nor lifecycle.
+    """
+    line = getattr(model, "line", None)
+    in_family = line == family if line else family in model.id.split("-")
+    return in_family and getattr(model, "lifecycle", None) in (None, "active")
 
 
 def _reply(message: Message) -> Reply:
     usage = message.usage
-    read, write = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    called = [block.input for block in message.content if block.type == "tool_use"]
+    read = usage.cache_read_input_tokens or 0
+    write = usage.cache_creation_input_tokens or 0
+    calls = [block.input for block in message.content if block.type == "tool_use"]
+    text = "".join(block.text for block in message.content if block.type == "text")
+    if not text and message.stop_reason == "refusal":
+        text = "(the provider declined to answer this question)"
     return Reply(
         model=message.model,
-        text="".join(block.text for block in message.content if block.type == "text")
-        or _silence(message.stop_reason),
-        arguments=called[0] if called and isinstance(called[0], dict) else None,
-        cut_off=message.stop_reason in ("max_tokens", "model_context_window_exceeded"),
+        text=text,
+        arguments=calls[0] if calls and isinstance(calls[0], dict) else None,
+        cut_off=message.stop_reason in CUT_OFF,
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,
         output_tokens=usage.output_tokens,

@@ -1,4 +1,4 @@
-"""What can be asked from here: the models that each key, server and command reaches, with their list prices."""
+"""What can be asked from here: the models of each key, server, command and plug-in, with prices."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -8,26 +8,28 @@ from agent.llm.command import COMMANDS
 from agent.llm.keys import key_of
 from agent.llm.patience import Patience
 from agent.llm.pricing import cost_of
-from agent.llm.resolve import FAMILIES, NO_KEY
+from agent.llm.resolve import FAMILIES, NO_KEY, plugin_providers
 from sandbox.ground.record import Record
 
-THOUSAND, MILLION = 1_000, 1_000_000
+THOUSAND = 1_000
+MILLION = 1_000_000
 
 
 class Offer(Record):
-    """One line of the catalogue. model: what to type behind --model. dollars: a million tokens in and out; None: not known.
-
-    note: the short name that stands for it today, or why nothing can be listed.
-    """
+    """One line of the catalogue."""
 
     provider: str
+    """Who answers: a company, the address of a server, a command, or a package with a plug-in."""
     model: str
+    """What to type behind --model."""
     dollars: tuple[float, float] | None = None
+    """List prices of a million tokens in and out; None if they are not known."""
     note: str = ""
+    """The short name that stands for it today, or why nothing can be listed."""
 
 
 def offers(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
-    """In the order in which `start` without --model looks: Anthropic, OpenAI or a server that speaks its API, commands."""
+    """Yield what can be asked, in the order in which `start` without --model looks."""
     if claude := key_of("ANTHROPIC_API_KEY", environment):
         yield from _listed("Anthropic", lambda: _anthropic(claude, environment, patience))
     gpt = key_of("OPENAI_API_KEY", environment)
@@ -36,6 +38,8 @@ def offers(environment: Mapping[str, str], patience: Patience) -> Iterator[Offer
     for name, command in COMMANDS.items():
         if path := shutil.which(command.executable, path=environment.get("PATH")):
             yield Offer(provider=command.executable, model=name, note=f"{path}, with its own login")
+    for name, plugin in plugin_providers().items():
+        yield Offer(provider=plugin.origin, model=f"{name}:NAME", note="a plug-in")
 
 
 def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[Offer]:
@@ -46,10 +50,8 @@ def _listed(provider: str, offered: Callable[[], Iterator[Offer]]) -> Iterator[O
 
 
 def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
-    from agent.llm.anthropic import (  # the SDK takes most of a second to import
-        PRICED_AS,
-        AnthropicApi,
-    )
+    # The SDK takes most of a second to import.
+    from agent.llm.anthropic import PRICED_AS, AnthropicApi
 
     api = AnthropicApi(key, patience, environment.get("ANTHROPIC_BASE_URL") or None)
     models = api.models()
@@ -64,11 +66,8 @@ def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> 
 
 
 def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
-    from agent.llm.openai import (  # the SDK takes most of a second to import
-        PRICED_AS,
-        OpenAIApi,
-        newest,
-    )
+    # The SDK takes most of a second to import.
+    from agent.llm.openai import PRICED_AS, OpenAIApi, newest
 
     url = environment.get("OPENAI_BASE_URL") or None
     models = OpenAIApi(key, patience, url).models()
@@ -85,11 +84,12 @@ def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Ite
 
 
 def _dollars(model: str, provider: str, url: str | None = None) -> tuple[float, float] | None:
-    """For a million tokens in and out, at the rate of a short question: some prices rise with its length."""
+    """Return the prices of a million tokens in and out, for a short question.
+
+    Some prices rise with the question's length.
+    """
     fresh = cost_of(model, provider, fresh=THOUSAND, output=0, url=url)
     output = cost_of(model, provider, fresh=0, output=THOUSAND, url=url)
-    return (
-        None
-        if fresh is None or output is None
-        else (fresh * MILLION / THOUSAND, output * MILLION / THOUSAND)
-    )
+    if fresh is None or output is None:
+        return None
+    return fresh * MILLION / THOUSAND, output * MILLION / THOUSAND

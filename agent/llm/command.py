@@ -1,12 +1,13 @@
-"""Coding agents that people already pay for, as models: their command lines in print mode, without tools, one process a question.
+"""Coding agents that people already pay for, as models: their commands in print mode.
 
-`claude-code` and `codex` use the login that the command has; API keys in the environment are not passed on, so that a question
-is not billed to them. The process gets a folder that is empty and its own, and is killed with its children at the deadline. It is
-not sandboxed: it is the user's own program, it needs the network and its login. But it runs where the validation data and what
-is kept of the runs are not (sandbox/walls/mask.py), and is refused where that cannot be had. Besides, Claude Code is started with no
-tools at all, and Codex without its shell and in its own read-only sandbox, by their documented options. Costs are what the
-command says; under a subscription they are nominal.
-Written to the documented output of both; tested with stand-in executables, not with the real ones.
+One process a question, without tools. `claude-code` and `codex` use the login that the command has;
+API keys in the environment are not passed on, so no question is billed to them. The process gets an
+empty folder of its own, and is killed with its children at the deadline. It is not sandboxed: it is
+the user's own program and needs the network and its login. But it runs where the validation data
+and what is kept of the runs are hidden (sandbox/walls/mask.py), and is refused if they cannot be.
+Claude Code is also started without any tools, and Codex without its shell and in its own read-only
+sandbox, by their documented options. Costs are what the command says; under a subscription they are
+nominal. Written to the documented output of both, and tested with stand-in executables only.
 """
 
 import asyncio
@@ -24,12 +25,12 @@ from typing import Any, Literal
 
 from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
-from agent.llm.faults import tidy
 from agent.llm.model import AS_JSON, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
+from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
 
-# All that a command needs to find itself, its login and the network; keys are not among it.
+# What a command needs to find itself, its login and the network; keys are not among it.
 PASSED_ON = frozenset(
     {
         "PATH",
@@ -58,6 +59,7 @@ PASSED_ON = frozenset(
     }
 )
 MAX_OUTPUT_BYTES = 2**24
+# How commands say what is wrong: their exit codes say nothing.
 NOT_LOGGED_IN = (
     "login",
     "log in",
@@ -72,18 +74,21 @@ NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "inva
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one command is typed and what it answers. argv: of a model's name (None: the command's own choice) and the rules."""
+    """How one command is called and how its answer is read."""
 
     executable: str
     argv: Callable[[str | None, str], tuple[str, ...]]
+    """The arguments for a model's name (None: the command's own choice) and the rules."""
     rules_in_argv: bool
+    """Whether the arguments hold the rules; else they precede the question."""
     read: Callable[[str], Reply]
 
 
 class Command:
-    """A command line as a Model; name: `claude-code`, or `claude-code:opus` for one of its models.
+    """A command line as a Model: `claude-code`, or `claude-code:opus` for one of its models.
 
-    hidden: what it must not see, besides the folders of prepared data. ModelFault where nothing can be hidden from it.
+    hidden: what it must not see, besides the folders of prepared data. Raise ModelFault if the
+    command is missing or nothing can be hidden from it.
     """
 
     origin: Literal["llm"] = "llm"
@@ -95,57 +100,59 @@ class Command:
         patience: Patience,
         hidden: Sequence[Path] = (),
     ) -> None:
-        self.name = name
         kind, _, model = name.partition(":")
-        self._dialect, self._model, self._patience = COMMANDS[kind], model or None, patience
+        self.name = name
+        self._dialect = COMMANDS[kind]
+        self._model = model or None
+        self._patience = patience
         self._environment = {key: value for key, value in environment.items() if key in PASSED_ON}
-        found = shutil.which(self._dialect.executable, path=environment.get("PATH"))
-        if found is None:
-            message = f"{kind} needs the command `{self._dialect.executable}`, and there is none on the PATH"
-            raise ModelFault(message, "autoresearch models")
+        executable = self._dialect.executable
+        path = shutil.which(executable, path=environment.get("PATH"))
+        if path is None:
+            raise ModelFault(
+                f"{kind} needs the command `{executable}`, which is not on the PATH",
+                "autoresearch models",
+            )
         try:
             check_mask()
         except SandboxFault as fault:
-            message = (
-                f"{kind} could read the validation data here, so it is not asked: {fault.message}"
-            )
             raise ModelFault(
-                message, f"{fault.next_command}   # or another --model: autoresearch models"
+                f"{kind} could read the validation data here, so it is not asked: {fault.message}",
+                f"{fault.next_command}   # or another --model: autoresearch models",
             ) from None
-        self._path = found
+        self._path = path
         self._hidden = (*cache_folders(), *hidden)
 
     def estimate(self, request: Request) -> float | None:  # noqa: ARG002
-        """Not known before: a subscription has no price a question."""
+        """Return None: a subscription has no price per question."""
         return None
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = persist(self.name, lambda: self._ask(request), self._patience)
-        return reply.model_copy(
-            update={"seconds": time.monotonic() - began, "model": reply.model or self.name}
-        )
+        seconds = time.monotonic() - began
+        return reply.model_copy(update={"seconds": seconds, "model": reply.model or self.name})
 
     async def _ask(self, request: Request) -> Reply:
-        rules = f"{request.system}\n\n{AS_JSON.format(name=request.tool.name)}\n{json.dumps(request.tool.parameters)}"
+        schema = json.dumps(request.tool.parameters)
+        rules = f"{request.system}\n\n{AS_JSON.format(name=request.tool.name)}\n{schema}"
         blocks = request.blocks if self._dialect.rules_in_argv else (rules, *request.blocks)
+        arguments = self._dialect.argv(self._model, rules)
         with tempfile.TemporaryDirectory(prefix="autoresearch-ask-") as folder:
-            code, out, err = await self._run(
-                self._dialect.argv(self._model, rules), "\n\n".join(blocks), folder
-            )
+            code, out, err = await self._run(arguments, "\n\n".join(blocks), folder)
         if code:
-            raise _trouble(
-                self.name, self._dialect.executable, f"{err}\n{out}".strip() or f"exit code {code}"
-            )
+            message = f"{err}\n{out}".strip() or f"exit code {code}"
+            raise _failure(self.name, self._dialect.executable, message)
         try:
             return self._dialect.read(out)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise Transient(tidy(f"{self.name} answered in an unknown form: {error}", "")) from None
+            raise Transient(one_line(f"{self.name} answered in an unknown form: {error}")) from None
 
     async def _run(
         self, arguments: tuple[str, ...], question: str, folder: str
     ) -> tuple[int, str, str]:
+        """Return the exit code, the output and the errors of the command."""
         process = await asyncio.create_subprocess_exec(
             *masked((self._path, *arguments), self._hidden),
             cwd=folder,
@@ -170,12 +177,13 @@ class Command:
         )
 
 
-def _trouble(name: str, executable: str, said: str) -> Transient | ModelFault:
-    """Try again, or tell the user what to do: by what the command says, for its exit codes say nothing."""
-    text, low = f"{name}: {tidy(said, '')}", said.lower()
-    if any(sign in low for sign in NOT_LOGGED_IN):
+def _failure(name: str, executable: str, message: str) -> Transient | ModelFault:
+    """Return what to raise for a command's message: try again, or tell the user what to do."""
+    text = f"{name}: {one_line(message)}"
+    lowered = message.lower()
+    if any(sign in lowered for sign in NOT_LOGGED_IN):
         return ModelFault(f"{text} (is it logged in?)", executable)
-    if any(sign in low for sign in NOT_UNDERSTOOD):
+    if any(sign in lowered for sign in NOT_UNDERSTOOD):
         return ModelFault(f"{text} (is it up to date?)", f"{executable} --version")
     return Transient(text)
 
@@ -183,28 +191,28 @@ def _trouble(name: str, executable: str, said: str) -> Transient | ModelFault:
 # ---------------------------------------------------------------- Claude Code
 
 
+# No tools, no settings of the user's or the folder's, nothing kept.
+CLAUDE_WITHOUT_TOOLS = (
+    *("--tools", ""),
+    "--strict-mcp-config",
+    *("--setting-sources", ""),
+    "--no-session-persistence",
+)
+
+
 def _claude_argv(model: str | None, rules: str) -> tuple[str, ...]:
-    quiet = (
-        "--tools",
-        "",
-        "--strict-mcp-config",
-        "--setting-sources",
-        "",
-        "--no-session-persistence",
-    )
     chosen = ("--model", model) if model else ()
-    return ("-p", "--output-format", "json", *quiet, "--system-prompt", rules, *chosen)
+    form = ("-p", "--output-format", "json")
+    return (*form, *CLAUDE_WITHOUT_TOOLS, "--system-prompt", rules, *chosen)
 
 
 def _claude_reply(out: str) -> Reply:
     answer = json.loads(out)
     if answer.get("is_error"):
-        raise _trouble("claude-code", "claude", str(answer.get("result") or answer.get("subtype")))
+        raise _failure("claude-code", "claude", str(answer.get("result") or answer.get("subtype")))
     usage = answer.get("usage") or {}
-    read, write = (
-        _count(usage, "cache_read_input_tokens"),
-        _count(usage, "cache_creation_input_tokens"),
-    )
+    read = _count(usage, "cache_read_input_tokens")
+    write = _count(usage, "cache_creation_input_tokens")
     return Reply(
         model=next(iter(answer.get("modelUsage") or {}), ""),
         text=str(answer["result"]),
@@ -218,46 +226,36 @@ def _claude_reply(out: str) -> Reply:
 # ---------------------------------------------------------------- Codex
 
 
-# Its configuration reference: no shell, no other tool that reads a file or a page.
+# From its configuration reference: no shell, no other tool that reads a file or a page.
 CODEX_WITHOUT_TOOLS = (
-    "features.shell_tool=false",
-    "features.unified_exec=false",
-    "tools.view_image=false",
-    'web_search="disabled"',
+    *("-c", "features.shell_tool=false"),
+    *("-c", "features.unified_exec=false"),
+    *("-c", "tools.view_image=false"),
+    *("-c", 'web_search="disabled"'),
 )
 
 
 def _codex_argv(model: str | None, _: str) -> tuple[str, ...]:
     chosen = ("--model", model) if model else ()
-    quiet = [word for setting in CODEX_WITHOUT_TOOLS for word in ("-c", setting)]
-    return (
-        "exec",
-        "--json",
-        "--sandbox",
-        "read-only",
-        "--skip-git-repo-check",
-        "--ephemeral",
-        *quiet,
-        *chosen,
-        "-",
-    )
+    form = ("exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral")
+    return (*form, *CODEX_WITHOUT_TOOLS, *chosen, "-")
 
 
 def _codex_reply(out: str) -> Reply:
-    """From one JSON event a line: the last message of the agent, and the sum of what its turns used."""
+    """Return the agent's last message and the sum of its usage, from one JSON event a line."""
     events: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines() if line.strip()]
+    text = ""
+    usages = []
     for event in events:
         if event["type"] in ("turn.failed", "error"):
-            raise _trouble("codex", "codex", str(event.get("error") or event.get("message")))
-    said = [
-        event["item"]["text"]
-        for event in events
-        if event["type"] == "item.completed" and _is_message(event["item"])
-    ]
-    usages = [event.get("usage") or {} for event in events if event["type"] == "turn.completed"]
+            raise _failure("codex", "codex", str(event.get("error") or event.get("message")))
+        if event["type"] == "item.completed" and _is_message(event["item"]):
+            text = str(event["item"]["text"])
+        if event["type"] == "turn.completed":
+            usages.append(event.get("usage") or {})
     return Reply(
         model="",
-        text=str(said[-1]) if said else "",
+        text=text,
         input_tokens=sum(_count(usage, "input_tokens") for usage in usages),
         cached_tokens=sum(_count(usage, "cached_input_tokens") for usage in usages),
         output_tokens=sum(_count(usage, "output_tokens") for usage in usages),
@@ -277,4 +275,4 @@ COMMANDS = {
     "claude-code": Dialect("claude", _claude_argv, True, _claude_reply),
     "codex": Dialect("codex", _codex_argv, False, _codex_reply),
 }
-"""What may stand behind --model, before a colon and the name of one of its own models."""
+"""Names for --model; a colon and the name of one of the command's own models may follow."""

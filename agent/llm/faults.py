@@ -1,20 +1,24 @@
-"""What an HTTP status of a model's API means: try again, or tell the user what to fix. Keys are struck from every message."""
+"""What an HTTP status of a model's API means: try again, or tell the user what to fix."""
 
 from collections.abc import Mapping
 
 from agent.errors import ModelFault
 from agent.llm.patience import Transient
-from sandbox.ground.redaction import redacted
+from sandbox.ground.text import one_line
 
 MAX_MESSAGE_CHARACTERS = 300
 NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
+# Statuses after which another attempt may succeed, besides 500 and above.
 PASSING = frozenset({408, 409, 425, 429})
 
 
 def fault_of(
     status: int, message: str, headers: Mapping[str, str], provider: str, key: str
 ) -> Transient | ModelFault:
-    """The exception for an answer with `status`; `provider` is `Anthropic` or `OpenAI`, `key` the secret to strike."""
+    """Return the exception for an answer with `status`.
+
+    provider: `Anthropic` or `OpenAI`. key: the secret to remove from the message.
+    """
     text = f"{provider} answered {status}: {tidy(message, key)}"
     variable = f"{provider.upper()}_API_KEY"
     if status == 402 or any(sign in message.lower() for sign in NO_MONEY):
@@ -33,14 +37,14 @@ def fault_of(
 
 
 def tidy(message: str, key: str) -> str:
-    """`message` in one line without `key`, at most MAX_MESSAGE_CHARACTERS long."""
+    """Return `message` in one printable line without `key`, at most MAX_MESSAGE_CHARACTERS long."""
     if key:
         message = message.replace(key, "***")
-    return " ".join(redacted(message).split())[:MAX_MESSAGE_CHARACTERS]
+    return one_line(message, MAX_MESSAGE_CHARACTERS)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds in `retry-after`; None where it is missing, a date, or nonsense."""
+    """Return the seconds in `retry-after`; None if it is missing, a date, or nonsense."""
     try:
         seconds = float(headers.get("retry-after", ""))
     except ValueError:

@@ -1,8 +1,9 @@
-"""A provider's key: from the environment, else from the system's keyring where the library `keyring` is installed.
+"""A provider's key: from the environment, else from the system's keyring if `keyring` is installed.
 
-A key in the keyring belongs to one address, so that no server is sent the key of another: `keyring set autoresearch
-ANTHROPIC_API_KEY` is for the provider itself, and where ANTHROPIC_BASE_URL is set, `keyring set URL ANTHROPIC_API_KEY`. What is
-read there goes to the provider's SDK and nowhere else: not into the environment, which a training's is not made of anyway.
+A key in the keyring belongs to one address, so no server gets the key of another: `keyring set
+autoresearch ANTHROPIC_API_KEY` is for the provider itself; with ANTHROPIC_BASE_URL, it is `keyring
+set URL ANTHROPIC_API_KEY`. The key goes to the provider's SDK and nowhere else, not even into the
+environment (which trainings do not inherit anyway).
 """
 
 from collections.abc import Mapping
@@ -14,11 +15,15 @@ SERVICE = "autoresearch"
 
 
 def key_of(variable: str, environment: Mapping[str, str]) -> str | None:
-    """The key that `variable` (such as OPENAI_API_KEY) stands for, None without one; ModelFault for a locked keyring."""
+    """Return the key that `variable` (such as OPENAI_API_KEY) names, or None.
+
+    Raise ModelFault for a locked keyring.
+    """
     key = environment.get(variable, "").strip()
-    return key or _in_keyring(
-        environment.get(variable.replace("_API_KEY", "_BASE_URL")) or SERVICE, variable
-    )
+    if key:
+        return key
+    address = environment.get(variable.replace("_API_KEY", "_BASE_URL"))
+    return _in_keyring(address or SERVICE, variable)
 
 
 def _in_keyring(service: str, variable: str) -> str | None:
@@ -31,10 +36,9 @@ def _in_keyring(service: str, variable: str) -> str | None:
         return (keyring.get_password(service, variable) or "").strip() or None
     except NoKeyringError:  # a machine without one, as most servers are
         return None
-    except (
-        KeyringError
-    ) as error:  # its words are left out: nobody can know what a back end puts into them
-        message = f"the keyring cannot be read ({type(error).__name__})"
+    except KeyringError as error:
+        # Its message is left out: a back end may put anything into it.
         raise ModelFault(
-            message, f"keyring get {service} {variable}   # or export {variable}=…"
+            f"the keyring cannot be read ({type(error).__name__})",
+            f"keyring get {service} {variable}   # or export {variable}=…",
         ) from None

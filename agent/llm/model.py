@@ -1,4 +1,4 @@
-"""The Model protocol with its request and reply: what every provider is asked, and what it gives back."""
+"""The Model protocol with its request and reply: what every provider is asked and returns."""
 
 import json
 from typing import Any, Literal, Protocol
@@ -7,96 +7,111 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from sandbox.ground.record import Record
 
-# Of a tool's arguments; what is asked for needs five.
+# Of a tool's arguments; a proposal needs five levels.
 MAX_JSON_DEPTH = 32
-# Of UTF-8: on the safe side for prose, code and figures with every tokenizer that the providers use.
+# UTF-8 bytes per token: safe for prose, code and numbers with every provider's tokenizer.
 CHARACTERS_A_TOKEN = 3
-# What is said to a model that is given no tool.
-AS_JSON = "There is no tool here. Answer with the JSON object alone that would be the argument of `{name}`, of this schema:"
+# For a model without tools.
+AS_JSON = """\
+There is no tool here. Answer only with a JSON object, the argument of `{name}`, of this schema:"""
 
 
 class Tool(Record):
-    """The one function that the model is made to call; `parameters` is a JSON schema."""
+    """The one function that the model must call."""
 
     name: str
     description: str
     parameters: dict[str, Any]
+    """A JSON schema."""
 
 
 class Request(Record):
-    """One question. `system` and every one of `blocks` but the last are a prefix that stays the same between requests, so
-    that a provider may cache it. `index` counts the questions of a run from 0: it is all the state a scripted model has."""
+    """One question."""
 
     system: str
     blocks: tuple[str, ...] = Field(min_length=1)
+    """All but the last stay the same between requests, so that a provider may cache them."""
     tool: Tool
     index: int = Field(default=0, ge=0)
+    """Counts the questions of a run from 0: all the state that a scripted model has."""
     max_output_tokens: int = Field(default=16_000, gt=0)
 
     @property
     def tokens(self) -> int:
-        """About how many tokens the question is, rather too many than too few."""
+        """The estimated length of the question, rather too long than too short."""
         text = [self.system, *self.blocks, json.dumps(self.tool.parameters)]
         return sum(len(part.encode("utf-8", "replace")) for part in text) // CHARACTERS_A_TOKEN
 
 
 class Reply(Record):
-    """One answer: the tool's `arguments` (None where the model did not call it, or not in JSON), and the text around them.
-
-    input_tokens: cached ones included; cached_tokens: those read from the provider's cache. cost in US dollars, None where the
-    price is not known. seconds: waiting included.
-    """
+    """One answer."""
 
     model: str
     text: str = ""
+    """The text around the call of the tool."""
     arguments: dict[str, Any] | None = None
+    """The tool's; None if the model did not call it, or not in JSON."""
     cut_off: bool = False
-    """The reply ended at the limit of output tokens, not of its own will."""
+    """Whether the reply ended at the limit of output tokens."""
     input_tokens: int = Field(default=0, ge=0)
+    """Cached ones included."""
     cached_tokens: int = Field(default=0, ge=0)
+    """Those read from the provider's cache."""
     output_tokens: int = Field(default=0, ge=0)
     cost: FiniteFloat | None = Field(default=None, ge=0)
+    """US dollars; None if the price is unknown."""
     seconds: FiniteFloat = Field(default=0.0, ge=0)
+    """Waiting included."""
     exchange: str = ""
-    """Its name in the transcript, where one is kept."""
+    """Its name in the transcript, if one is kept."""
 
     @field_validator("arguments")
     @classmethod
-    def _flat_enough(cls, arguments: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Arguments that are nested too deeply are none: whoever copies or prints them would fail."""
+    def _not_too_deep(cls, arguments: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Drop arguments nested so deeply that copying or printing them would fail."""
         return None if deeper(arguments, MAX_JSON_DEPTH) else arguments
 
 
 def deeper(data: Any, depth: int) -> bool:
-    """Return whether JSON-like data is nested deeper than `depth`. Does not recurse, so that no depth is too much for it."""
+    """Return whether JSON-like data is nested deeper than `depth`. Does not recurse."""
     level = [data]
     for _ in range(depth):
-        level = [
-            inner for value in level if isinstance(value, dict | list) for inner in _inside(value)
-        ]
+        inner: list[Any] = []
+        for value in level:
+            inner += _inside(value)
+        level = inner
     return bool(level)
 
 
-def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 class Model(Protocol):
-    """A language model that was opened with a key, a deadline and a cancel event (agent/llm/resolve.py).
-
-    name: the full name of the model. origin: what Provenance says of its proposals.
-    """
+    """A language model, opened with a key, a deadline and a cancel event (agent/llm/resolve.py)."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The full name of the model."""
+        ...
 
     @property
-    def origin(self) -> Literal["llm", "scripted"]: ...
+    def origin(self) -> Literal["llm", "scripted"]:
+        """The origin that Provenance records for its proposals."""
+        ...
 
     def estimate(self, request: Request) -> float | None:
-        """The most that the question may cost, in dollars: nothing cached, all output tokens used. None where it is not known."""
+        """Return the highest possible cost in dollars, or None if it is unknown.
+
+        Nothing cached, all output tokens used.
+        """
         ...
 
     def complete(self, request: Request) -> Reply:
-        """Ask once, and patiently. Raises ModelFault (key, name, money) or ModelUnavailable (deadline passed, called off)."""
+        """Ask once, with retries.
+
+        Raise ModelFault (key, name, money) or ModelUnavailable (deadline passed, cancelled).
+        """
         ...

@@ -1,4 +1,4 @@
-"""Chat completions through OpenAI's own SDK, at OpenAI or at any server that speaks its API, with tools, a schema or neither."""
+"""Chat completions through OpenAI's SDK, at OpenAI or any server that speaks its API."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import httpx2
 import openai
 from openai import AsyncOpenAI
+from openai.types import CompletionUsage
 from openai.types import Model as Listed
 from openai.types.chat import ChatCompletion
 
@@ -18,12 +19,13 @@ from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 
 T = TypeVar("T")
-PROVIDER, PRICED_AS = "OpenAI", "openai"
-# How servers say that they cannot do what they were asked for: Ollama, vLLM, llama.cpp, LM Studio, OpenRouter.
+PROVIDER = "OpenAI"
+PRICED_AS = "openai"
+# How Ollama, vLLM, llama.cpp, LM Studio and OpenRouter say that they cannot do something.
 _LACKS = re.compile(
     r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE
 )
-# What the list calls gpt and is no general chat model, or is a small or a very dear one.
+# Parts of names on the list that are not general chat models, or small or very expensive ones.
 OTHER_KINDS = frozenset(
     {
         "audio",
@@ -55,8 +57,9 @@ class OpenAI:
     ) -> None:
         self.name = name
         self._url = base_url
-        self._way: Literal["tools", "schema", "text"] = "tools"
         self._api = OpenAIApi(key, patience, base_url)
+        self._way: Literal["tools", "schema", "text"] = "tools"
+        """How the server is asked for arguments: the best way that it knows."""
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -72,16 +75,17 @@ class OpenAI:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
-        if reply.arguments is None and self._url and not reply.cut_off and self._way == "tools":
-            self._way = "schema"  # the server took the tool and the model did not: next time the server is to enforce the form
+        ignored_tool = self._way == "tools" and reply.arguments is None and not reply.cut_off
+        if ignored_tool and self._url:
+            # The server took the tool, the model did not call it: the server must enforce the form.
+            self._way = "schema"
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
-        """In the first way that the server can do, which is remembered."""
+        """Ask in the first way that the server knows, and remember it."""
         while True:
             try:
                 completion = await client.chat.completions.create(**self._arguments(request))
-                break
             except (
                 openai.BadRequestError,
                 openai.UnprocessableEntityError,
@@ -90,18 +94,16 @@ class OpenAI:
                 if self._way == "text" or not _LACKS.search(error.message):
                     raise
                 self._way = "schema" if self._way == "tools" else "text"
-        if (
-            not isinstance(completion, ChatCompletion)
-            or not completion.choices
-            or not completion.choices[0].message
-        ):
-            raise Transient(f"{PROVIDER}'s answer is no chat completion")
-        return _reply(completion, self.name, self._url)
+                continue
+            if not _is_completion(completion):
+                raise Transient(f"{PROVIDER}'s answer is not a chat completion")
+            return _reply(completion, self.name, self._url)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
         limit = "max_tokens" if self._url else "max_completion_tokens"
-        tool, system = request.tool, request.system
+        tool = request.tool
+        system = request.system
         if self._way != "tools":
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
         arguments: dict[str, Any] = {
@@ -116,21 +118,24 @@ class OpenAI:
             arguments["tools"] = [{"type": "function", "function": tool.model_dump()}]
             arguments["tool_choice"] = {"type": "function", "function": {"name": tool.name}}
         elif self._way == "schema":
-            arguments["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": tool.name, "schema": tool.parameters},
-            }
+            schema = {"name": tool.name, "schema": tool.parameters}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         return arguments
 
 
 class OpenAIApi:
-    """A key, a patience and a base URL; every call is a fresh client, closed when the call ends however it ends."""
+    """Calls the API with a key; each call has a fresh client, which is closed when it ends."""
 
     def __init__(self, key: str, patience: Patience, base_url: str | None = None) -> None:
-        self._key, self._patience, self._base_url = key, patience, base_url
+        self._key = key
+        self._patience = patience
+        self._base_url = base_url
 
     def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
-        """Await `call(client)` with patience; the SDK's exceptions become ModelFault or ModelUnavailable."""
+        """Return `await call(client)`, with retries.
+
+        The SDK's exceptions become ModelFault or ModelUnavailable.
+        """
 
         async def once() -> T:
             try:
@@ -140,19 +145,15 @@ class OpenAIApi:
                 raise fault_of(
                     error.status_code, error.message, error.response.headers, PROVIDER, self._key
                 ) from None
-            except (
-                openai.APIError,
-                httpx2.HTTPError,
-                ValueError,
-            ) as error:  # no connection, or not the API's JSON
-                raise Transient(
-                    tidy(f"{PROVIDER}: {type(error).__name__}: {error}", self._key)
-                ) from None
+            except (openai.APIError, httpx2.HTTPError, ValueError) as error:
+                # No connection, or the body is not the API's JSON.
+                text = f"{PROVIDER}: {type(error).__name__}: {error}"
+                raise Transient(tidy(text, self._key)) from None
 
         return persist(PROVIDER, once, self._patience)
 
     def models(self) -> list[Listed]:
-        """All models that this key or server offers, in its order."""
+        """Return all models that this key or server offers, in its order."""
 
         async def models(client: AsyncOpenAI) -> list[Listed]:
             return [model async for model in client.models.list()]
@@ -169,53 +170,64 @@ class OpenAIApi:
 
 
 def newest(models: Sequence[Listed]) -> str | None:
-    """The name of the newest general gpt; None without any."""
-    found = [model for model in models if _is_general(model.id)]
-    return (
-        max(found, key=lambda model: (model.created, -len(model.id), model.id)).id
-        if found
-        else None
-    )
+    """Return the name of the newest general gpt, if any."""
+    general = [model for model in models if _is_general(model.id)]
+    if not general:
+        return None
+    return max(general, key=lambda model: (model.created, -len(model.id), model.id)).id
 
 
 def _is_general(name: str) -> bool:
-    pieces = name.split("-")
-    return pieces[0] == "gpt" and len(pieces) > 1 and not OTHER_KINDS.intersection(pieces)
+    family, *parts = name.split("-")
+    return family == "gpt" and bool(parts) and OTHER_KINDS.isdisjoint(parts)
+
+
+def _is_completion(completion: object) -> bool:
+    """Return whether a server's answer is what the SDK takes it for: it does not check."""
+    if not isinstance(completion, ChatCompletion) or not completion.choices:
+        return False
+    return bool(completion.choices[0].message)
 
 
 def _reply(completion: ChatCompletion, asked: str, url: str | None) -> Reply:
-    choice, usage = completion.choices[0], completion.usage
+    choice = completion.choices[0]
     calls = [
         call.function.arguments
         for call in choice.message.tool_calls or ()
         if call.type == "function"
     ]
     arguments = _object(calls[0]) if calls else None
-    unread = calls if arguments is None else []
-    total, output = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-    details = usage.prompt_tokens_details if usage else None
-    read = (details.cached_tokens if details else None) or 0
+    texts = [choice.message.content, choice.message.refusal]
+    if arguments is None:
+        texts += calls
     model = completion.model or asked
+    usage = _usage(completion.usage, model, url) if completion.usage else {}
     return Reply(
         model=model,
-        text="\n".join(
-            part for part in (choice.message.content, choice.message.refusal, *unread) if part
-        ),
+        text="\n".join(text for text in texts if text),
         arguments=arguments,
         cut_off=choice.finish_reason == "length",
-        input_tokens=total,
-        cached_tokens=min(read, total),
-        output_tokens=output,
-        cost=cost_of(
-            model, PRICED_AS, fresh=max(total - read, 0), output=output, read=read, url=url
-        )
-        if usage
-        else None,
+        **usage,
     )
 
 
+def _usage(usage: CompletionUsage, model: str, url: str | None) -> dict[str, Any]:
+    """Return the fields of a Reply that say what it used."""
+    total = usage.prompt_tokens
+    output = usage.completion_tokens
+    details = usage.prompt_tokens_details
+    read = (details.cached_tokens if details else None) or 0
+    fresh = max(total - read, 0)
+    return {
+        "input_tokens": total,
+        "cached_tokens": min(read, total),
+        "output_tokens": output,
+        "cost": cost_of(model, PRICED_AS, fresh=fresh, output=output, read=read, url=url),
+    }
+
+
 def _object(text: str) -> dict[str, Any] | None:
-    """The JSON object that `text` is, or None."""
+    """Return the JSON object in `text`, or None."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

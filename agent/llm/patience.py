@@ -1,4 +1,4 @@
-"""The one retry layer: backoff with jitter, the server's own retry-after, one deadline for the whole request, and a way out."""
+"""The one retry layer: backoff with jitter, the server's retry-after, one deadline, cancelling."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ from agent.errors import ModelUnavailable
 
 T = TypeVar("T")
 
-# A connection that says nothing for a third of the deadline is dead: hang up and try again.
+# A connection that is silent for this share of the deadline is dead: hang up and try again.
 SILENCE_SHARE = 1 / 3
 LONGEST_SILENCE_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 60.0
@@ -29,31 +29,35 @@ POLL_SECONDS = 0.05
 
 
 class Transient(Exception):
-    """This attempt failed and another may not. retry_after in seconds, where the server said so."""
+    """This attempt failed; another may succeed."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        """Seconds, if the server named them."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long one request may take in all (seconds), the event that calls it off, and the wait before the first retry."""
+    """How long one request may take."""
 
     seconds: float
+    """In all, retries included."""
     cancel: threading.Event
+    """Cancels the request when it is set."""
     first_wait: float = 1.0
+    """Seconds before the first retry."""
 
     @property
     def silence(self) -> float:
-        """Seconds without a byte after which an attempt is given up."""
+        """Seconds without a byte after which an attempt ends."""
         return min(LONGEST_SILENCE_SECONDS, self.seconds * SILENCE_SHARE)
 
 
 def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Patience) -> T:
-    """Run `call` until it returns; where it raises Transient, again after a wait, until the deadline or a cancel.
+    """Return what `call` returns; if it raises Transient, call it again after a wait.
 
-    Raises ModelUnavailable at the deadline or when called off; every other exception of `call` at once.
+    Raise ModelUnavailable at the deadline or when cancelled, and any other exception at once.
     """
     end = time.monotonic() + patience.seconds
     jittered = wait_exponential_jitter(
@@ -62,8 +66,8 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, Transient) else None
-        return max(jittered(state), asked or 0.0)
+        requested = error.retry_after if isinstance(error, Transient) else None
+        return max(jittered(state), requested or 0.0)
 
     def attempt() -> T:
         return asyncio.run(_race(call(), end, patience.cancel))
@@ -83,7 +87,7 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
 
 
 async def _race(call: Coroutine[Any, Any, T], end: float, cancel: threading.Event) -> T:
-    """Await `call`, but no longer than until `end` (monotonic) or `cancel`; whatever it had open is closed then."""
+    """Await `call` until `end` (monotonic) or `cancel`; then close whatever it has open."""
     task = asyncio.ensure_future(call)
     while not task.done():
         left = end - time.monotonic()
@@ -92,7 +96,7 @@ async def _race(call: Coroutine[Any, Any, T], end: float, cancel: threading.Even
             with suppress(asyncio.CancelledError):
                 await task
             if cancel.is_set():
-                raise ModelUnavailable("the request was called off", "autoresearch resume")
+                raise ModelUnavailable("the request was cancelled", "autoresearch resume")
             raise Transient("no complete answer before the deadline")
         await asyncio.wait({task}, timeout=min(left, POLL_SECONDS))
     return task.result()

@@ -1,7 +1,7 @@
-"""What a request costs: prices from genai-prices, which is maintained; None for every model that it does not know.
+"""What a request costs, by the prices of the package genai-prices.
 
-The prices are those that the installed release carries: nothing is looked up on the network. They are list prices, without
-a discount for a contract or a batch.
+They are the list prices in the installed release, without discounts for a contract or a batch;
+nothing is looked up on the network.
 """
 
 
@@ -15,15 +15,14 @@ def cost_of(
     write: int = 0,
     url: str | None = None,
 ) -> float | None:
-    """Dollars for these token counts. fresh: input tokens that touched no cache; read and write: taken from and put into it.
+    """Return the dollars for these token counts, or None if the price is unknown.
 
-    provider: as genai-prices calls it; url: of the server instead, where it is not the provider's own. A model of the same
-    name elsewhere is never taken for it: None then, which says that the price is not known.
+    fresh: input tokens that touched no cache. read, write: tokens read from the cache and put into
+    it. provider: as genai-prices calls it. url: of a server that is not the provider's own; a model
+    of the same name elsewhere is never taken for it.
     """
-    from genai_prices import (  # half a second, which `autoresearch log` need not pay
-        Usage,
-        calc_price,
-    )
+    # The import takes half a second, which `autoresearch log` need not wait for.
+    from genai_prices import Usage, calc_price
 
     usage = Usage(
         input_tokens=fresh + read + write,
@@ -32,11 +31,10 @@ def cost_of(
         output_tokens=output,
     )
     try:
-        price = (
-            calc_price(usage, model, provider_api_url=url)
-            if url
-            else calc_price(usage, model, provider_id=provider)
-        )
+        if url:
+            price = calc_price(usage, model, provider_api_url=url)
+        else:
+            price = calc_price(usage, model, provider_id=provider)
     except (LookupError, ValueError):
         return None
     return float(price.total_price)

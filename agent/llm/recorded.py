@@ -1,4 +1,4 @@
-"""Writes what a model was asked and what it answered to a local file, and reads it again: never needed to resume."""
+"""Writes each question and answer to a local file, and reads them; not needed to resume."""
 
 import json
 import secrets
@@ -17,21 +17,25 @@ from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted, redacted_data
 
 FILE = "transcript.jsonl"
-# An exchange is looked for by its name at the beginning of a line: most lines hold a whole train.py and are passed over unread.
+# An exchange is found by its name at the beginning of a line: most lines hold a whole train.py and
+# are skipped unread.
 HEAD_CHARACTERS = 120
+# How half a surrogate pair is written.
+ESCAPED = "backslashreplace"
 
 
 class Recorded:
-    """`model`, with every request and its reply or fault appended to `folder`/transcript.jsonl.
+    """A model whose requests, replies and faults are appended to `folder`/transcript.jsonl.
 
-    The model is asked without the secrets that the question may hold, and none stands in the file.
-    A reply says under which name it stands there.
+    Secrets are removed from the question before it is asked and written. A reply has its name in
+    the transcript.
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
         self.name = model.name
         self.origin: Literal["llm", "scripted"] = model.origin
-        self._model, self._path = model, folder / FILE
+        self._model = model
+        self._path = folder / FILE
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -50,24 +54,20 @@ class Recorded:
         self._write(name, "reply", reply.model_dump(exclude={"exchange"}))
         return reply.model_copy(update={"exchange": name})
 
-    def _write(self, name: str, what: str, content: Any) -> None:
+    def _write(self, name: str, part: str, content: Any) -> None:
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps(
-            {"at": stamp, "id": name, what: redacted_data(content)}, ensure_ascii=False
-        )
+        entry = {"at": stamp, "id": name, part: redacted_data(content)}
+        line = json.dumps(entry, ensure_ascii=False)
         with suppress(OSError):  # a full disk must not cost an answer that was paid for
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(
-                self._path, "a", encoding="utf-8", errors="backslashreplace", opener=no_link
-            ) as file:
+            with open(self._path, "a", encoding="utf-8", errors=ESCAPED, opener=no_link) as file:
                 file.write(line + "\n")
 
 
 def without_secrets(request: Request) -> Request:
-    """Return the question as a model gets it: nothing in it is a secret of this process's environment, or looks like a key."""
-    return request.model_copy(
-        update={"system": redacted(request.system), "blocks": tuple(map(redacted, request.blocks))}
-    )
+    """Return the question without secrets of this environment and what looks like a key."""
+    blocks = tuple(redacted(block) for block in request.blocks)
+    return request.model_copy(update={"system": redacted(request.system), "blocks": blocks})
 
 
 class Exchange(Record):
@@ -78,7 +78,7 @@ class Exchange(Record):
 
 
 def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]:
-    """The exchanges in `folder` that have these names, in their order; those that are not on this machine are left out."""
+    """Return the exchanges with these names, in their order, as far as they are in `folder`."""
     parts: dict[str, dict[str, Any]] = {name: {} for name in names}
     for line in _lines(folder / FILE):
         head = line[:HEAD_CHARACTERS]
@@ -86,13 +86,12 @@ def read_exchanges(folder: Path, names: Collection[str]) -> tuple[Exchange, ...]
         if name:
             with suppress(ValueError):  # the last line of a killed process may be torn
                 parts[name].update(json.loads(line))
-    found = []
+    exchanges = []
     for part in parts.values():
+        both = {"request": part.get("request"), "reply": part.get("reply")}
         with suppress(ValidationError):
-            found.append(
-                Exchange.model_validate({key: part.get(key) for key in ("request", "reply")})
-            )
-    return tuple(found)
+            exchanges.append(Exchange.model_validate(both))
+    return tuple(exchanges)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """From what the user typed behind --model to a model that can be asked."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from agent.errors import ModelFault
 from agent.llm.command import COMMANDS, Command
@@ -10,19 +11,34 @@ from agent.llm.keys import SERVICE, key_of
 from agent.llm.model import Model
 from agent.llm.patience import Patience
 from agent.llm.scripted import Scripted
+from agent.plugins import Plugin, blaming, installed
 
 FAMILIES = ("opus", "sonnet", "haiku")
 ACCEPTED = (
-    "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME, openai:NAME, claude-code, codex, "
-    "scripted:FILE or none"
+    "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME,"
+    " openai:NAME, claude-code, codex, scripted:FILE or none"
 )
-# A server of one's own needs no key, but the SDK wants a text.
+# The SDK wants a text, even for a local server that needs no key.
 NO_KEY = "unused"
+OWN_PROVIDERS = frozenset(
+    {*FAMILIES, *COMMANDS, "anthropic", "openai", "scripted", "replay", "gpt", "local", "none"}
+)
+"""Names that mean something here already; a plug-in of such a name is left out."""
+
+Provider = Callable[[str, Mapping[str, str], Patience], Model]
+"""What the entry point of a provider is: `open(name, environment, patience) -> Model`.
+
+name: what the user typed behind `PROVIDER:`, or an empty text. environment: where keys are.
+patience: the deadline and the cancel event of every question. It raises ModelFault for a missing
+key or an unknown name.
+"""
 
 
 def default_model(environment: Mapping[str, str]) -> str | None:
-    """What to use where the user named no model: the newest opus or gpt where there is a key for it, the first model of a
-    server of one's own where OPENAI_BASE_URL names one, else None."""
+    """Return the model to use if the user named none, or None if there is no key and no server.
+
+    The newest opus or gpt that there is a key for, else the first model of OPENAI_BASE_URL.
+    """
     if key_of("ANTHROPIC_API_KEY", environment):
         return "opus"
     if key_of("OPENAI_API_KEY", environment):
@@ -37,12 +53,16 @@ def open_model(
     cancel: threading.Event,
     hidden: Sequence[Path] = (),
 ) -> Model:
-    """The model that `name` means; `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists,
-    `local` is the first that OPENAI_BASE_URL's server lists.
+    """Return the model that `name` means.
 
-    deadline_seconds: how long one question may take in all, retries included. cancel: set from any thread, it calls a question
-    off within a second. hidden: what a command of the user's must not see; validation data is always among it. Raises
-    ModelFault (no key, no such model) or ModelUnavailable (the provider's list cannot be had).
+    `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists;
+    `local` is the first that the server of OPENAI_BASE_URL lists; `PROVIDER:NAME` may be one of
+    an installed package.
+
+    deadline_seconds: how long one question may take in all, retries included. cancel: set from
+    any thread, it ends a question within a second. hidden: what a command of the user's must not
+    see; validation data is always among it. Raise ModelFault (no key, no such model) or
+    ModelUnavailable (the provider does not answer), and UsageFault for a broken plug-in.
     """
     patience = Patience(deadline_seconds, cancel)
     provider, _, rest = name.partition(":")
@@ -56,53 +76,62 @@ def open_model(
         return _anthropic(rest, environment, patience)
     if provider == "openai" and rest:
         return _openai(rest, environment, patience)
-    if name == "gpt" or name.startswith("gpt-") or (name and environment.get("OPENAI_BASE_URL")):
+    if name == "gpt" or name.startswith("gpt-"):
         return _openai(name, environment, patience)
+    plugins = plugin_providers()
+    if provider in plugins:
+        plugin = plugins[provider]
+        with blaming(f"the provider {provider!r} ({plugin.origin})", "autoresearch models"):
+            return cast(Provider, plugin.load())(rest, environment, patience)
+    if name and environment.get("OPENAI_BASE_URL"):
+        return _openai(name, environment, patience)
+    choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
     raise ModelFault(
-        f"no model is called {name!r}; there are {ACCEPTED}", "autoresearch start --model none"
+        f"unknown model {name!r}: choose one of {choices}", "autoresearch start --model none"
     )
+
+
+def plugin_providers() -> dict[str, Plugin]:
+    """Return the providers of installed packages, by the name in front of the colon."""
+    return installed("providers", OWN_PROVIDERS)
 
 
 def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
-    from agent.llm.anthropic import (  # the SDK takes most of a second to import
-        Anthropic,
-        AnthropicApi,
-    )
+    # The SDK takes most of a second to import.
+    from agent.llm.anthropic import Anthropic, AnthropicApi
 
-    key, base_url = (
-        _key("ANTHROPIC_API_KEY", name, environment),
-        environment.get("ANTHROPIC_BASE_URL") or None,
-    )
+    key = _key("ANTHROPIC_API_KEY", name, environment)
+    base_url = environment.get("ANTHROPIC_BASE_URL") or None
     if name in FAMILIES:
         name = AnthropicApi(key, patience, base_url).newest(name) or _none_listed(name, "Anthropic")
     return Anthropic(name, key, patience, base_url)
 
 
 def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
-    from agent.llm.openai import (  # the SDK takes most of a second to import
-        OpenAI,
-        OpenAIApi,
-        newest,
-    )
+    # The SDK takes most of a second to import.
+    from agent.llm.openai import OpenAI, OpenAIApi, newest
 
     base_url = environment.get("OPENAI_BASE_URL") or None
-    key = key_of("OPENAI_API_KEY", environment) or (
-        NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment)
-    )
+    key = key_of("OPENAI_API_KEY", environment)
+    if not key:
+        key = NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment)
     if name == "gpt":
-        name = newest(OpenAIApi(key, patience, base_url).models()) or _none_listed(name, "OpenAI")
+        listed = OpenAIApi(key, patience, base_url).models()
+        name = newest(listed) or _none_listed(name, "OpenAI")
     elif name == "local":
-        name = next(
-            (model.id for model in OpenAIApi(key, patience, base_url).models()), None
-        ) or _none_listed("model", "OpenAI")
+        listed = OpenAIApi(key, patience, base_url).models()
+        name = listed[0].id if listed else _none_listed("model", "OpenAI")
     return OpenAI(name, key, patience, base_url)
 
 
 def _key(variable: str, name: str, environment: Mapping[str, str]) -> str:
     key = key_of(variable, environment)
     if not key:
-        message = f"{name} needs a key in {variable}, and there is none; `--model none` works without (search over the constants)"
-        raise ModelFault(message, f"export {variable}=…   # or: keyring set {SERVICE} {variable}")
+        raise ModelFault(
+            f"the model {name!r} needs a key in {variable}, and there is none; `--model none`"
+            " needs no key (a search over the constants)",
+            f"export {variable}=…   # or: keyring set {SERVICE} {variable}",
+        )
     return key
 
 

@@ -1,4 +1,4 @@
-"""A model that reads its answers from a file or a list: demonstrations and tests of the whole loop without a key."""
+"""A model that reads its answers from a file or a list, for demonstrations and tests."""
 
 import json
 import threading
@@ -10,17 +10,19 @@ from typing import Any, Literal
 from agent.errors import ModelFault, ModelUnavailable
 from agent.llm.model import Reply, Request
 
-# What a line may say of the answer besides the proposal itself.
+# Keys of a line about the answer; the others are the tool's arguments.
 ABOUT = frozenset(
     {"text", "seconds", "input_tokens", "cached_tokens", "output_tokens", "cost", "cut_off"}
 )
+WITHOUT = "autoresearch start --model none"
 
 
 class Scripted:
-    """Answers question `index` with `answers[index]`, so that a resumed run goes on where it was.
+    """Answers question `index` with `answers[index]`, so a resumed run continues where it was.
 
-    An answer is a JSON object: the tool's arguments (`hypothesis`, `edits`, …), or `text` for an answer in prose; `seconds`
-    makes it slow, `input_tokens`, `output_tokens` and `cost` are booked as they stand.
+    An answer is a JSON object: the tool's arguments (`hypothesis`, `edits`, …), or `text` for an
+    answer in prose. `seconds` makes it slow; `input_tokens`, `output_tokens` and `cost` are
+    recorded as they are.
     """
 
     origin: Literal["scripted"] = "scripted"
@@ -32,38 +34,39 @@ class Scripted:
         name: str = "scripted",
     ) -> None:
         self.name = name
-        self._answers, self._cancel = tuple(answers), cancel or threading.Event()
+        self._answers = tuple(answers)
+        self._cancel = cancel or threading.Event()
 
     @classmethod
     def read(cls, path: Path, cancel: threading.Event | None = None) -> "Scripted":
-        """The model of a JSONL file, one answer a line. ModelFault names the line that is not one."""
+        """Return the model of a JSONL file, one answer a line; raise ModelFault for a bad line."""
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ModelFault(
-                f"cannot read the script {path}: {error}", "autoresearch start --model none"
-            ) from None
+            raise ModelFault(f"cannot read the script {path}: {error}", WITHOUT) from None
         answers = [
             _answer(path, number, line) for number, line in enumerate(lines, 1) if line.strip()
         ]
         return cls(answers, cancel, f"scripted:{path}")
 
     def estimate(self, request: Request) -> float | None:
-        """What the answer will be booked at."""
-        answer = self._answers[request.index] if request.index < len(self._answers) else {}
-        cost = answer.get("cost")
-        return float(cost) if cost is not None else None
+        """Return the cost that the answer will have."""
+        if request.index >= len(self._answers):
+            return None
+        cost = self._answers[request.index].get("cost")
+        return None if cost is None else float(cost)
 
     def complete(self, request: Request) -> Reply:
-        """The answer to question `request.index`; ModelFault behind the last one."""
-        if request.index >= len(self._answers):
+        """Return the answer to question `request.index`; raise ModelFault after the last one."""
+        count = len(self._answers)
+        if request.index >= count:
             raise ModelFault(
-                f"{self.name} has {len(self._answers)} answers, and all are given",
-                "autoresearch log",
+                f"{self.name} has {count} answers, and all are given", "autoresearch log"
             )
-        began, answer = time.monotonic(), self._answers[request.index]
+        began = time.monotonic()
+        answer = self._answers[request.index]
         if self._cancel.wait(float(answer.get("seconds", 0))):
-            raise ModelUnavailable("the request was called off", "autoresearch resume")
+            raise ModelUnavailable("the request was cancelled", "autoresearch resume")
         about = {key: value for key, value in answer.items() if key in ABOUT}
         arguments = {key: value for key, value in answer.items() if key not in ABOUT}
         about["seconds"] = time.monotonic() - began
@@ -76,7 +79,5 @@ def _answer(path: Path, number: int, line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise ModelFault(
-            f"{path}, line {number} is not a JSON object", "autoresearch start --model none"
-        )
+        raise ModelFault(f"{path}, line {number} is not a JSON object", WITHOUT)
     return answer

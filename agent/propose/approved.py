@@ -1,4 +1,4 @@
-"""Proposes the edits of one suspect trial again, once, because a human approved it: `autoresearch approve N`."""
+"""Proposes the edits of a suspect trial again, for `autoresearch approve N`."""
 
 from agent.errors import UsageFault
 from agent.judge.suspicion import APPROVE, approved_by
@@ -8,7 +8,7 @@ from agent.records.results import Trial
 
 
 class Approved:
-    """A proposer with one proposal: the edits of `trial`, whose verdict is recorded under a number of its own."""
+    """Proposes the edits of one suspect trial; their verdict gets a number of its own."""
 
     name = APPROVE
     looks_ahead = False
@@ -17,7 +17,10 @@ class Approved:
         self._trial = trial
 
     def propose(self, context: Context) -> Proposal:
-        """The edits of the suspect; UsageFault where they were proposed already, and so were refused."""
+        """Return the edits of the suspect trial.
+
+        Raise UsageFault if they were proposed before: then the ledger refused them.
+        """
         number = self._trial.number
         for trial in context.trials:
             if approved_by(trial.proposal) == number:

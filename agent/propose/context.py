@@ -1,4 +1,4 @@
-"""What a method may look at, what it gives back, and the Proposer protocol."""
+"""What a method may look at, what it returns, and the Proposer protocol."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,32 +18,44 @@ def _admit_all(_: Sequence[Edit]) -> Refused | None:
 
 @dataclass(frozen=True)
 class Context:
-    """The run as one proposal sees it. source: train.py at the tip. pending: proposals without a verdict yet. seed: another
-    one for each proposal. budget: of one trial, `300s` or `200steps`.
-
-    check: why the ledger would refuse these edits, None where it would take them; safe to call from any thread.
-    remaining: what the run may still use, in words. dollars: what it may still spend; None without a bound. memory_mb: what
-    one trial may use; None where it is not known. policy: what to ask for where nothing is kept for long. prior: trials of
-    other runs that this one began with.
-    """
+    """The run as one proposal sees it."""
 
     program: str
+    """The brief: program.md without its front matter."""
     source: str
+    """train.py at the tip."""
     space: Space
     trials: tuple[Trial, ...]
     pending: tuple[Proposal, ...]
+    """Proposals without a verdict yet."""
     seed: int
+    """A different one for each proposal."""
     budget: str
+    """Of one trial: `300s` or `200steps`."""
     check: Callable[[Sequence[Edit]], Refused | None] = _admit_all
+    """Return why the ledger would refuse these edits, or None; safe to call from any thread."""
     remaining: str = ""
+    """What the run may still use, in words."""
     dollars: float | None = None
+    """What the run may still spend; None without a bound."""
     memory_mb: float | None = None
+    """What one trial may use; None if unknown."""
     policy: Policy = USUAL
+    """What to ask a model for during a plateau."""
     prior: tuple[PriorTrial, ...] = ()
+    """Trials of other runs that this one started with."""
+
+    @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        """All proposals of the run, those without a verdict last."""
+        return (*(trial.proposal for trial in self.trials), *self.pending)
 
 
 class Unreadable(Record):
-    """A model's reply that is no proposal: it cost tokens, is recorded as a refused trial, and the next prompt says why."""
+    """A model's reply that holds no proposal.
+
+    It cost tokens, so it is recorded as a refused trial, and the next prompt says why.
+    """
 
     kind: Literal["unreadable"] = "unreadable"
     by: Provenance
@@ -52,15 +64,21 @@ class Unreadable(Record):
 
 
 class Proposer(Protocol):
-    """A method. looks_ahead: proposing takes long, so the loop asks while trials train.
-
-    propose is a function of the context: no state is kept between calls. ModelFault is raised where a model cannot be used.
-    """
+    """A method."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the method."""
+        ...
 
     @property
-    def looks_ahead(self) -> bool: ...
+    def looks_ahead(self) -> bool:
+        """Whether proposing takes so long that the loop should ask while trials train."""
+        ...
 
-    def propose(self, context: Context) -> Proposal | Unreadable: ...
+    def propose(self, context: Context) -> Proposal | Unreadable:
+        """Return the next proposal: a function of the context, no state is kept between calls.
+
+        Raise ModelFault if a model cannot be used.
+        """
+        ...

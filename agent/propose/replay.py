@@ -1,4 +1,4 @@
-"""Repeats the proposals of a recorded run, edit for edit, without a model: `--model replay:BRANCH`."""
+"""Repeats the proposals of a recorded run, without a model: `--model replay:BRANCH`."""
 
 from collections.abc import Sequence
 
@@ -9,33 +9,23 @@ from agent.records.results import CLAIMED, Trial
 
 
 class Replay:
-    """The proposals of `trials` in the order in which they were applied, refused ones too.
+    """Proposes what `trials` proposed, in the order in which it was applied, refused ones too.
 
-    The same start under the same scores gives the same attempts, byte for byte; where a score falls to the other side of the
-    noise, the edits are tried on another tip from there on. What the ledger tried again on a newer tip it does itself again.
-    Of an adopted run, everything that has edits is really tried here; what is only told of has none to try.
+    The same start under the same scores gives the same attempts, byte for byte. If a score falls on
+    the other side of the noise, later edits are tried on another tip. Proposals that the ledger
+    itself tried again on a newer tip are left out: it does so here too. Trials of an adopted run
+    are tried if they have edits.
     """
 
     looks_ahead = True
 
     def __init__(self, name: str, trials: Sequence[Trial]) -> None:
         self.name = name
-        told = {
-            trial.number for trial in trials if trial.status in CLAIMED and not trial.proposal.edits
-        }
-        recorded = [
-            trial.proposal
-            for trial in trials
-            if trial.proposal.by.origin != "baseline" and trial.number not in told
-        ]
-        self._proposals = [proposal for proposal in recorded if proposal.by.replays is None]
+        self._proposals = [trial.proposal for trial in trials if _repeatable(trial)]
 
     def propose(self, context: Context) -> Proposal:
-        """The next one, as the context shows how many were repeated; ModelFault behind the last one."""
-        known = [*(trial.proposal for trial in context.trials), *context.pending]
-        done = sum(
-            proposal.by.origin == "replay" and proposal.by.replays is None for proposal in known
-        )
+        """Return the next proposal that was not repeated yet; raise ModelFault after the last."""
+        done = sum(_is_repeated(proposal) for proposal in context.proposals)
         if done >= len(self._proposals):
             raise ModelFault(
                 f"{self.name} has {len(self._proposals)} proposals, and all are repeated",
@@ -49,3 +39,14 @@ class Replay:
             repairs=proposal.by.repairs,
         )
         return proposal.model_copy(update={"by": by})
+
+
+def _repeatable(trial: Trial) -> bool:
+    by = trial.proposal.by
+    if by.origin == "baseline" or by.replays is not None:
+        return False
+    return trial.status not in CLAIMED or bool(trial.proposal.edits)
+
+
+def _is_repeated(proposal: Proposal) -> bool:
+    return proposal.by.origin == "replay" and proposal.by.replays is None

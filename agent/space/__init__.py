@@ -1,4 +1,4 @@
-"""The search space of a train.py: its literal UPPERCASE constants, their ranges, and edits to them."""
+"""The search space of a train.py: literal UPPERCASE constants, their ranges and their edits."""
 
 from agent.space.constants import changes, constant_edits, read_constants
 from agent.space.read import read_space

@@ -1,4 +1,4 @@
-"""Ranges as people write them: `[1 .. 8]`, `[0.001 .. 0.2 log]`, `[16 .. 128 pow2]`, `[SSSL | LLLL]`, `[fixed]`."""
+"""Ranges as people write them: `[1 .. 8]`, `[0.1 .. 1 log]`, `[16 .. 128 pow2]`, `[a | b]`."""
 
 import ast
 import re
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from agent.edit.literal import Literal, evaluate
 
 SYNTAX = "write `1 .. 8`, `0.001 .. 0.2 log`, `16 .. 128 pow2`, `a | b | c`, or `fixed`"
+MAX_CHARACTERS = 100
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+_FLAGS = re.compile(r"\b(?:log|pow2)\b")
 
 
 @dataclass(frozen=True)
 class Range:
-    """What a person says of a constant. fixed: it is not searched. choices, or low and high."""
+    """What a person says of a constant: choices, or low and high."""
 
     low: float = 0
     high: float = 0
@@ -20,33 +22,34 @@ class Range:
     power_of_two: bool = False
     choices: tuple[Literal, ...] = ()
     fixed: bool = False
+    """The constant is not searched."""
 
 
 def parse_range(text: str) -> Range:
-    """Read one range, with or without its brackets; ValueError says what is accepted."""
+    """Return the range in `text`, with or without brackets; raise ValueError with the syntax."""
     text = text.strip().removeprefix("[").removesuffix("]").strip()
     if text == "fixed":
         return Range(fixed=True)
     if "|" in text:
-        return Range(
-            choices=tuple(dict.fromkeys(_choice(part.strip()) for part in text.split("|")))
-        )
-    bounds, flags = re.sub(r"\b(log|pow2)\b", " ", text), re.findall(r"\b(?:log|pow2)\b", text)
-    parts = bounds.split("..")
-    low, high = (_number(part) for part in parts) if len(parts) == 2 else (None, None)
-    if low is None or high is None:
+        choices = [_choice(part.strip()) for part in text.split("|")]
+        return Range(choices=tuple(dict.fromkeys(choices)))
+    flags = _FLAGS.findall(text)
+    bounds = [_number(part) for part in _FLAGS.sub(" ", text).split("..")]
+    if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
         raise ValueError(f"not a range: {text!r} ({SYNTAX})")
+    low = bounds[0]
+    high = bounds[1]
     if low > high:
         raise ValueError(f"{text!r} begins above its end")
     if "log" in flags and low <= 0:
-        raise ValueError(f"{text!r}: a log range begins above 0")
+        raise ValueError(f"{text!r}: a log range must begin above 0")
     if "pow2" in flags and not any(low <= 1 << k <= high for k in range(64)):
-        raise ValueError(f"{text!r} holds no power of two")
+        raise ValueError(f"{text!r} contains no power of two")
     return Range(low=low, high=high, log="log" in flags, power_of_two="pow2" in flags)
 
 
 def range_in_comment(comment: str) -> Range | None:
-    """The last bracket of a comment that reads as a range; None where there is none: `[B, T]` may stand in any comment."""
+    """Return the last bracket of a comment that reads as a range; `[B, T]` is none."""
     for text in reversed(_BRACKETS.findall(comment)):
         try:
             return parse_range(text)
@@ -61,13 +64,15 @@ def _number(text: str) -> float | None:
 
 
 def _choice(text: str) -> Literal:
-    """`4` is a number, `True` a boolean, `"4"` and everything else a string."""
+    """Return `4` as a number, `True` as a boolean, `"4"` and everything else as a string."""
     value = _evaluate(text)
     return text if value is None else value
 
 
 def _evaluate(text: str) -> Literal | None:
+    if len(text) >= MAX_CHARACTERS:
+        return None
     try:
-        return evaluate(ast.parse(text, mode="eval").body) if len(text) < 100 else None
+        return evaluate(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

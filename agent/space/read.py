@@ -1,51 +1,51 @@
-"""The search space of a file: each constant's range from the settings, else from its comment, else inferred."""
+"""The search space of a file: each constant's range from settings, its comment, or inferred."""
 
 import io
 import math
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from agent.edit.source import Source, read
 from agent.errors import UsageFault
 from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Value
-from agent.space.constants import Constant, find_constants
-from agent.space.infer import KNOWN, SEQUENCE_LENGTHS, infer
+from agent.space.constants import Constant, differ, find_constants
+from agent.space.infer import SEQUENCE_LENGTHS, infer
 from agent.space.ranges import Range, parse_range, range_in_comment
 from agent.space.space import Multiple, Parameter, Space
+
+LARGEST_INTEGER = 1e300
+TOTAL_BATCH = "TOTAL_BATCH_SIZE"
+DEVICE_BATCH = "DEVICE_BATCH_SIZE"
 
 
 def read_space(
     source: str, ranges: Mapping[str, str] = {}, constants: Mapping[str, Value] = {}
 ) -> Space:
-    """The space of `source`; empty where it does not parse or has no constants.
+    """Return the space of `source`; an empty one if it does not parse or has no constants.
 
-    ranges: from autoresearch.toml, by name, in the text syntax of the comments; UsageFault where one is malformed.
-    constants: values that the file imports from elsewhere (prepare.py's MAX_SEQ_LEN), which bound its own.
-    A default outside its stated range widens the range: the file as it is always lies in its own space.
+    ranges: from autoresearch.toml, by name, in the syntax of the comments; raise UsageFault if one
+    is malformed. constants: values that the file imports from elsewhere (prepare.py's MAX_SEQ_LEN),
+    which bound its own. A default outside its stated range widens the range: the file as it is
+    always lies in its own space.
     """
     parsed = read(source)
     if isinstance(parsed, Refused):
         return Space()
     given = {name: _from_settings(name, text) for name, text in ranges.items()}
-    found = find_constants(parsed)
-    stated = {
-        name: given.get(name) or range_in_comment(comment_of(parsed, constant))
-        for name, constant in found.items()
-    }
-    parameters = [
-        _parameter(constant, stated[name] or infer(name, constant.value))
-        for name, constant in found.items()
-    ]
-    searched = tuple(parameter for parameter in parameters if parameter)
-    values: Configuration = {
-        **constants,
-        **{name: constant.value for name, constant in found.items()},
-    }
-    guessed = {p.name for p in searched if not stated[p.name]}
-    return Space(
-        parameters=searched, constraints=_constraints(guessed, {p.name for p in searched}, values)
-    )
+    parameters = []
+    guessed = set()
+    values: Configuration = dict(constants)
+    for name, constant in find_constants(parsed).items():
+        values[name] = constant.value
+        stated = given.get(name) or range_in_comment(comment_of(parsed, constant))
+        parameter = _parameter(constant, stated or infer(name, constant.value))
+        if parameter:
+            parameters.append(parameter)
+        if parameter and not stated:
+            guessed.add(name)
+    searched = {parameter.name for parameter in parameters}
+    return Space(parameters=tuple(parameters), constraints=_constraints(guessed, searched, values))
 
 
 def _from_settings(name: str, text: str) -> Range:
@@ -58,13 +58,17 @@ def _from_settings(name: str, text: str) -> Range:
 
 
 def comment_of(source: Source, constant: Constant) -> str:
-    """The comments inside a constant's statement and behind it on its last line, unless another statement stands between."""
+    """Return the comments inside a constant's statement and after it on its last line.
+
+    A comment after another statement on that line does not count.
+    """
     node = constant.node
-    start, end = source.start(node), source.end(node)
+    start = source.start(node)
+    end = source.end(node)
     stop = source.line_start((node.end_lineno or node.lineno) + 1)
+    comments = _comments(source.text[start:end]) if node.end_lineno != node.lineno else ""
     tail = source.text[end:stop].lstrip(" \t\f)").removeprefix(";").strip()
-    inside = source.text[start:end] if node.end_lineno != node.lineno else ""
-    return _comments(inside) + (tail if tail.startswith("#") else "")
+    return comments + (tail if tail.startswith("#") else "")
 
 
 def _comments(code: str) -> str:
@@ -75,64 +79,78 @@ def _comments(code: str) -> str:
 
 
 def _parameter(constant: Constant, wanted: Range | None) -> Parameter | None:
-    """The constant as a parameter; None where it is not searched, or where the range is of another kind than the value."""
-    name, value = constant.name, constant.value
+    """Return the constant as a parameter.
+
+    None if it is not searched, or if the range is of another kind than the value.
+    """
     if wanted is None or wanted.fixed:
         return None
     if wanted.choices:
-        choices = (
-            wanted.choices
-            if any(_equal(value, c) for c in wanted.choices)
-            else (value, *wanted.choices)
-        )
-        return Parameter(name=name, kind="categorical", choices=choices, default=value)
-    if isinstance(value, bool | str) or (isinstance(value, int) and abs(value) > 1e300):
+        return _categorical(constant, wanted)
+    value = constant.value
+    if isinstance(value, bool | str):
         return None
-    whole = (
-        isinstance(value, int)
-        and float(wanted.low).is_integer()
-        and float(wanted.high).is_integer()
-    )
-    low, high = min(wanted.low, value), max(wanted.high, value)
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return None
+    low = min(wanted.low, value)
+    high = max(wanted.high, value)
     log = (wanted.log or wanted.power_of_two) and low > 0
-    if not whole:
+    if isinstance(value, int) and _is_whole(wanted):
         return Parameter(
-            name=name, kind="float", low=float(low), high=float(high), log=log, default=float(value)
+            name=constant.name,
+            kind="int",
+            low=math.ceil(low),
+            high=math.floor(high),
+            log=log,
+            power_of_two=wanted.power_of_two,
+            default=value,
         )
-    low, high = math.ceil(low), math.floor(high)
     return Parameter(
-        name=name,
-        kind="int",
-        low=low,
-        high=high,
+        name=constant.name,
+        kind="float",
+        low=float(low),
+        high=float(high),
         log=log,
-        power_of_two=wanted.power_of_two,
-        default=value,
+        default=float(value),
     )
 
 
-def _equal(one: Value, two: Value) -> bool:
-    return one == two and isinstance(one, bool) == isinstance(two, bool)
+def _categorical(constant: Constant, wanted: Range) -> Parameter:
+    choices = wanted.choices
+    if all(differ(constant.value, choice) for choice in choices):
+        choices = (constant.value, *choices)
+    return Parameter(
+        name=constant.name, kind="categorical", choices=choices, default=constant.value
+    )
+
+
+def _is_whole(wanted: Range) -> bool:
+    return float(wanted.low).is_integer() and float(wanted.high).is_integer()
 
 
 def _constraints(
-    guessed: set[str], searched: set[str], values: Configuration
+    guessed: Collection[str], searched: Collection[str], values: Configuration
 ) -> tuple[Multiple, ...]:
-    """Of the well-known script: a batch is a whole number of device batches. Only where the file itself keeps to it."""
-    total, device = "TOTAL_BATCH_SIZE", "DEVICE_BATCH_SIZE"
-    if (
-        not {total, device} <= set(values)
-        or not {total, device} & guessed
-        or not {total, device} <= KNOWN.keys()
-    ):
+    """Return the well-known script's constraint: a batch is a multiple of device batches.
+
+    Only if the file itself keeps to it.
+    """
+    if TOTAL_BATCH not in searched or TOTAL_BATCH not in values or DEVICE_BATCH not in values:
         return ()
-    length = next((name for name in SEQUENCE_LENGTHS if isinstance(values.get(name), int)), None)
-    factors: list[str | int] = [device if device in searched else _whole(values[device])]
-    if length:
-        factors.append(length if length in searched else _whole(values[length]))
-    constraint = Multiple(name=total, of=tuple(factors))
-    return (constraint,) if total in searched and constraint.holds(values) else ()
+    if TOTAL_BATCH not in guessed and DEVICE_BATCH not in guessed:
+        return ()
+    factors = [_factor(DEVICE_BATCH, searched, values)]
+    for name in SEQUENCE_LENGTHS:
+        if isinstance(values.get(name), int):
+            factors.append(_factor(name, searched, values))
+            break
+    constraint = Multiple(name=TOTAL_BATCH, of=tuple(factors))
+    return (constraint,) if constraint.holds(values) else ()
 
 
-def _whole(value: Value) -> int:
+def _factor(name: str, searched: Collection[str], values: Configuration) -> str | int:
+    """Return a factor by its name if it is searched, else by its value."""
+    if name in searched:
+        return name
+    value = values[name]
     return value if isinstance(value, int) else 0

@@ -1,4 +1,4 @@
-"""A search space: parameters with bounds, constraints between them, and the repair that makes any configuration fit."""
+"""A search space: parameters, constraints, and the repair that makes any configuration fit."""
 
 import math
 from collections.abc import Iterator
@@ -9,50 +9,50 @@ from pydantic import Field, FiniteFloat, model_validator
 from agent.records.proposals import Configuration, Value
 from sandbox.ground.record import Record
 
-FLOAT_DIGITS = (
-    4  # what a reader of the file can take in, and far finer than any score can tell apart
-)
+# Easy to read in a file, and far finer than any score can tell apart.
+FLOAT_DIGITS = 4
 
 
 class Parameter(Record):
-    """One searchable constant. int and float have low <= default <= high; categorical has choices, its default among them.
-
-    log: factors matter, not differences. power_of_two: only 2**k are valid (int); the default is valid whatever it is.
-    """
+    """One searchable constant."""
 
     name: str
     kind: Literal["int", "float", "categorical"]
     low: int | FiniteFloat | None = None
+    """Of int and float: low <= default <= high."""
     high: int | FiniteFloat | None = None
     log: bool = False
+    """Factors matter, not differences."""
     power_of_two: bool = False
+    """Only 2**k are valid (int), and the default."""
     choices: tuple[Value, ...] = ()
+    """Of a categorical; its default is among them."""
     default: Value
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _is_consistent(self) -> Self:
+        name = self.name
         if self.kind == "categorical":
-            if not _among(self.default, self.choices):
-                raise ValueError(
-                    f"{self.name}: the default {self.default!r} is not among {self.choices}"
-                )
+            if not any(_same(choice, self.default) for choice in self.choices):
+                raise ValueError(f"{name}: the default {self.default!r} is not in {self.choices}")
             return self
         if isinstance(self.default, str | bool) or self.low is None or self.high is None:
-            raise ValueError(f"{self.name}: a number with bounds is needed")
+            raise ValueError(f"{name}: a number with bounds is needed")
         if not self.low <= self.default <= self.high:
             raise ValueError(
-                f"{self.name}: the default {self.default} is outside {self.low} .. {self.high}"
+                f"{name}: the default {self.default} is outside {self.low} .. {self.high}"
             )
         if self.log and self.low <= 0:
-            raise ValueError(f"{self.name}: a log range begins above 0, not at {self.low}")
+            raise ValueError(f"{name}: a log range must begin above 0, not at {self.low}")
         return self
 
     def repair(self, value: object) -> Value:
-        """The valid value nearest to `value`: clipped, rounded, snapped; the default where it is no value of this kind at all."""
+        """Return the valid value nearest to `value`: clipped, rounded, snapped.
+
+        The default if it is no value of this kind.
+        """
         if self.kind == "categorical":
-            return next(
-                (choice for choice in self.choices if _same(choice, value)), self._by_text(value)
-            )
+            return self._choice(value)
         if value == self.default and not isinstance(value, bool):
             return self.default
         number = _number(value)
@@ -61,9 +61,10 @@ class Parameter(Record):
         low, high = self._bounds
         number = min(max(number, low), high)
         if self.kind == "float":
-            return float(min(max(float(f"{number:.{FLOAT_DIGITS}g}"), low), high))
+            rounded = float(f"{number:.{FLOAT_DIGITS}g}")
+            return float(min(max(rounded, low), high))
         if self.power_of_two:
-            return self._power(number)
+            return self._nearest_power(number)
         return min(max(round(number), math.ceil(low)), math.floor(high))
 
     @property
@@ -71,75 +72,83 @@ class Parameter(Record):
         assert self.low is not None and self.high is not None
         return self.low, self.high
 
-    def _by_text(self, value: object) -> Value:
-        return next((choice for choice in self.choices if str(choice) == str(value)), self.default)
+    def _choice(self, value: object) -> Value:
+        for choice in self.choices:
+            if _same(choice, value):
+                return choice
+        for choice in self.choices:
+            if str(choice) == str(value):
+                return choice
+        return self.default
 
-    def _power(self, number: float) -> Value:
+    def _nearest_power(self, number: float) -> Value:
         powers = self.powers()
-        return (
-            min(powers, key=lambda power: abs(math.log2(power) - math.log2(max(number, 1))))
-            if powers
-            else self.default
-        )
+        if not powers:
+            return self.default
+        return min(powers, key=lambda power: _factor_between(power, number))
 
     def powers(self) -> list[int]:
-        """The powers of two within the bounds, ascending."""
+        """Return the powers of two within the bounds, ascending."""
         low, high = self._bounds
-        return [
-            1 << k for k in range(max(0, math.ceil(high)).bit_length()) if low <= 1 << k <= high
-        ]
+        exponents = range(max(0, math.ceil(high)).bit_length())
+        return [1 << k for k in exponents if low <= 1 << k <= high]
 
     def nearest(self, value: Value, step: int = 1) -> Iterator[int]:
-        """The valid integers that are multiples of `step`, nearest to `value` first; as factors, where log or powers of two."""
-        low, high = self._bounds
+        """Yield the valid multiples of `step`, nearest to `value` first.
+
+        Powers of two are compared as factors.
+        """
         assert not isinstance(value, str)
         if self.power_of_two:
-            candidates = {
-                *self.powers(),
-                *([self.default] if isinstance(self.default, int) else []),
-            }
-            valid = [power for power in candidates if power % step == 0]
-            yield from sorted(
-                valid,
-                key=lambda power: (abs(math.log2(max(power, 1)) - math.log2(max(value, 1))), power),
-            )
+            yield from self._powers_near(value, step)
             return
-        first, last = -(-math.ceil(low) // step), math.floor(high) // step
+        low, high = self._bounds
+        first = -(-math.ceil(low) // step)
+        last = math.floor(high) // step
+        if first > last:
+            return
         middle = min(max(round(value / step), first), last)
-        if first <= last:
-            yield middle * step
+        yield middle * step
         for distance in range(1, last - first + 1):
-            yield from (
-                n * step for n in (middle - distance, middle + distance) if first <= n <= last
-            )
+            for multiple in (middle - distance, middle + distance):
+                if first <= multiple <= last:
+                    yield multiple * step
+
+    def _powers_near(self, value: float, step: int) -> list[int]:
+        candidates = set(self.powers())
+        if isinstance(self.default, int):
+            candidates.add(self.default)
+        valid = [candidate for candidate in candidates if candidate % step == 0]
+        return sorted(valid, key=lambda power: (_factor_between(power, value), power))
 
 
 class Multiple(Record):
-    """`name` is a whole multiple of the product of `of`: names of constants, and numbers."""
+    """`name` is a multiple of the product of `of`: names of constants, and numbers."""
 
     name: str
     of: tuple[str | int, ...] = Field(min_length=1)
 
     def holds(self, configuration: Configuration) -> bool:
-        """Whether the configuration keeps it; a name that the configuration lacks counts as kept."""
-        step, value = self.step(configuration), configuration.get(self.name)
-        return (
-            step is None
-            or value is None
-            or (isinstance(value, int) and value > 0 and value % step == 0)
-        )
+        """Return whether the configuration keeps it; a missing name counts as kept."""
+        step = self.step(configuration)
+        value = configuration.get(self.name)
+        if step is None or value is None:
+            return True
+        return isinstance(value, int) and value > 0 and value % step == 0
 
     def step(self, configuration: Configuration) -> int | None:
-        """The product, or None while a factor is unknown."""
-        factors = [
-            configuration.get(factor) if isinstance(factor, str) else factor for factor in self.of
-        ]
-        numbers = [factor for factor in factors if isinstance(factor, int) and factor > 0]
-        return math.prod(numbers) if len(numbers) == len(factors) else None
+        """Return the product, or None while a factor is unknown."""
+        product = 1
+        for name in self.of:
+            factor = configuration.get(name) if isinstance(name, str) else name
+            if not isinstance(factor, int) or factor <= 0:
+                return None
+            product *= factor
+        return product
 
 
 class Space(Record):
-    """Parameters by unique names, and what must hold between them. `default` is the file as it is."""
+    """Parameters with unique names, and the constraints between them."""
 
     parameters: tuple[Parameter, ...] = ()
     constraints: tuple[Multiple, ...] = ()
@@ -161,45 +170,54 @@ class Space(Record):
         return {parameter.name: parameter.default for parameter in self.parameters}
 
     def repair(self, configuration: Configuration) -> Configuration:
-        """The valid configuration near `configuration`, with every parameter of the space and no other name: what is really run.
+        """Return the valid configuration near `configuration`: what would run.
 
-        What it gives repairs to itself. Where constraints fail, the multiple moves to the nearest fit; only where none is
-        within its bounds do the factors move. Where no configuration at all satisfies the constraints, bounds still hold.
+        It has every parameter of the space and no other name, and repairs to itself. If constraints
+        fail, the multiple moves to the nearest fit; only if none is within its bounds do the
+        factors move. If no configuration satisfies the constraints, bounds still hold.
         """
         fitted = {p.name: p.repair(configuration.get(p.name, p.default)) for p in self.parameters}
-        if all(constraint.holds(fitted) for constraint in self.constraints):
+        if self._holds(fitted):
             return fitted
-        return self._solve(fitted, self._order()) or fitted
+        return self._solve(fitted, self._constrained()) or fitted
 
-    def _order(self) -> list[Parameter]:
-        """The parameters that constraints bind, factors before their multiples; integers only, for nothing else can move."""
-        targets = [constraint.name for constraint in self.constraints]
-        factors = [
-            name
-            for c in self.constraints
-            for name in c.of
-            if isinstance(name, str) and name not in targets
-        ]
-        by_name = {p.name: p for p in self.parameters if p.kind == "int"}
-        return [by_name[name] for name in dict.fromkeys((*factors, *targets)) if name in by_name]
+    def _holds(self, configuration: Configuration) -> bool:
+        return all(constraint.holds(configuration) for constraint in self.constraints)
+
+    def _constrained(self) -> list[Parameter]:
+        """Return the integers that constraints bind, factors before their multiples."""
+        multiples = [constraint.name for constraint in self.constraints]
+        factors: list[str] = []
+        for constraint in self.constraints:
+            names = [name for name in constraint.of if isinstance(name, str)]
+            factors += [name for name in names if name not in multiples]
+        integers = {p.name: p for p in self.parameters if p.kind == "int"}
+        names = list(dict.fromkeys((*factors, *multiples)))
+        return [integers[name] for name in names if name in integers]
 
     def _solve(self, wanted: Configuration, free: list[Parameter]) -> Configuration | None:
-        """Depth-first: each free parameter takes its candidates, nearest to what was wanted first."""
+        """Return a solution, depth-first: each free parameter tries its nearest values first."""
         if not free:
-            return (
-                wanted if all(constraint.holds(wanted) for constraint in self.constraints) else None
-            )
+            return wanted if self._holds(wanted) else None
         first, *rest = free
-        own = [c for c in self.constraints if c.name == first.name]
-        steps = [step for c in own if (step := c.step(wanted)) is not None]
-        for value in first.nearest(wanted[first.name], math.lcm(*steps) if steps else 1):
-            if value > 0 and (solved := self._solve({**wanted, first.name: value}, rest)):
-                return solved
+        steps = [c.step(wanted) for c in self.constraints if c.name == first.name]
+        step = math.lcm(*(step for step in steps if step is not None))
+        for value in first.nearest(wanted[first.name], step):
+            if value <= 0:
+                continue
+            solution = self._solve({**wanted, first.name: value}, rest)
+            if solution:
+                return solution
         return None
 
 
+def _factor_between(power: int, value: float) -> float:
+    """Return the distance of two numbers in powers of two."""
+    return abs(math.log2(max(power, 1)) - math.log2(max(value, 1)))
+
+
 def _number(value: object) -> float | None:
-    """A finite number, clipped to a float's reach; None for everything else."""
+    """Return a finite number, clipped to the range of a float; None for everything else."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
@@ -209,9 +227,5 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _same(one: Value, two: object) -> bool:
-    return one == two and isinstance(one, bool) == isinstance(two, bool)
-
-
-def _among(value: Value, choices: tuple[Value, ...]) -> bool:
-    return any(_same(choice, value) for choice in choices)
+def _same(choice: Value, value: object) -> bool:
+    return choice == value and isinstance(choice, bool) == isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""A loopback Anthropic: /v1/messages as server-sent events or as JSON, and /v1/models in pages, in the real wire format."""
+"""A loopback Anthropic: /v1/messages, streamed or as JSON, and /v1/models in pages."""
 
 import json
 from http.server import BaseHTTPRequestHandler
@@ -13,7 +13,7 @@ PAGE = 2
 def model(
     name: str, created_at: str, lifecycle: str = "active", thinks: dict[str, bool] | None = None
 ) -> dict[str, Any]:
-    """An entry of the list of models; thinks: the ways of thinking that it supports."""
+    """Return an entry of the list of models; thinks: ways of thinking, and if it supports them."""
     ways = {way: {"supported": supported} for way, supported in (thinks or {}).items()}
     line = next((line for line in ("opus", "sonnet", "haiku") if line in name), None)
     return {
@@ -33,13 +33,12 @@ class AnthropicServer(Loopback):
     """Give `url` to ANTHROPIC_BASE_URL."""
 
     def list_models(self, path: str) -> dict[str, Any]:
-        """One model by its name, or a page of PAGE models, behind `after_id`."""
-        one = [
-            entry for entry in self.models if urlsplit(path).path.endswith(f"/models/{entry['id']}")
-        ]
-        if one:
-            return one[0]
-        after = parse_qs(urlsplit(path).query).get("after_id", [None])[0]
+        """Return one model by its name, or a page of PAGE models after `after_id`."""
+        url = urlsplit(path)
+        for entry in self.models:
+            if url.path.endswith(f"/models/{entry['id']}"):
+                return entry
+        after = parse_qs(url.query).get("after_id", [None])[0]
         names = [entry["id"] for entry in self.models]
         first = names.index(after) + 1 if after else 0
         page = self.models[first : first + PAGE]
@@ -48,7 +47,7 @@ class AnthropicServer(Loopback):
         return {"data": page, "has_more": more, "first_id": ids[0], "last_id": ids[-1]}
 
     def error_body(self, step: Status) -> dict[str, Any]:
-        """`{"type": "error", "error": …}`."""
+        """Return `{"type": "error", "error": …}`."""
         return {
             "type": "error",
             "error": {"type": step.kind, "message": step.message},
@@ -61,7 +60,7 @@ class AnthropicServer(Loopback):
         body: dict[str, Any],
         step: ToolCall | Text | Truncated,
     ) -> None:
-        """A message, streamed where the request says so."""
+        """Send a message, streamed if the request says so."""
         message = _message(body, step)
         if not body.get("stream"):
             return send_json(request, 200, message)
@@ -70,7 +69,9 @@ class AnthropicServer(Loopback):
         request.send_header("connection", "close")
         request.end_headers()
         events = list(_events(message))
-        for event in events[: len(events) // 2] if isinstance(step, Truncated) else events:
+        if isinstance(step, Truncated):
+            events = events[: len(events) // 2]
+        for event in events:
             request.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
         request.wfile.flush()
         request.close_connection = True
@@ -79,21 +80,17 @@ class AnthropicServer(Loopback):
 
 def _message(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
-    usage, stop = {"input_tokens": 1000, "output_tokens": 100}, "tool_use"
+    usage = {"input_tokens": 1000, "output_tokens": 100}
+    stop = "tool_use"
     match step:
         case ToolCall():
-            content += [{"type": "text", "text": step.text}] if step.text else []
-            content.append(
-                {
-                    "type": "tool_use",
-                    "id": "toolu_1",
-                    "name": body["tools"][0]["name"],
-                    "input": step.arguments,
-                }
-            )
-            fresh = step.input_tokens - step.cached_tokens
+            if step.text:
+                content.append({"type": "text", "text": step.text})
+            name = body["tools"][0]["name"]
+            call = {"type": "tool_use", "id": "toolu_1", "name": name, "input": step.arguments}
+            content.append(call)
             usage = {
-                "input_tokens": fresh,
+                "input_tokens": step.input_tokens - step.cached_tokens,
                 "cache_read_input_tokens": step.cached_tokens,
                 "cache_creation_input_tokens": 0,
                 "output_tokens": step.output_tokens,
@@ -116,7 +113,7 @@ def _message(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[st
 
 
 def _events(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """A message as the events that a stream of it consists of."""
+    """Return a message as the events of a stream."""
     opening = {
         **message,
         "content": [],

@@ -8,7 +8,7 @@ from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, sen
 
 
 def model(name: str, created: int) -> dict[str, Any]:
-    """An entry of the list of models."""
+    """Return an entry of the list of models."""
     return {"id": name, "object": "model", "created": created, "owned_by": "loopback"}
 
 
@@ -16,11 +16,11 @@ class OpenAIServer(Loopback):
     """Give `url` + `/v1` to OPENAI_BASE_URL."""
 
     def list_models(self, path: str) -> dict[str, Any]:
-        """All models."""
+        """Return all models."""
         return {"object": "list", "data": self.models}
 
     def error_body(self, step: Status) -> dict[str, Any]:
-        """`{"error": …}`, the kind as its code."""
+        """Return `{"error": …}`, with the kind as its code."""
         return {
             "error": {"message": step.message, "type": step.kind, "param": None, "code": step.kind}
         }
@@ -31,7 +31,7 @@ class OpenAIServer(Loopback):
         body: dict[str, Any],
         step: ToolCall | Text | Truncated,
     ) -> None:
-        """A chat completion; a truncated one promises more bytes than it sends."""
+        """Send a chat completion; a truncated one announces more bytes than it sends."""
         completion = _completion(body, step)
         if not isinstance(step, Truncated):
             return send_json(request, 200, completion)
@@ -52,11 +52,12 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
         "content": "It begins well, and then",
         "refusal": None,
     }
-    reason, tokens, cached, output = "stop", 1000, 0, 100
+    usage = ToolCall("")
+    reason = "stop"
     match step:
         case ToolCall(arguments, text):
+            usage = step
             written = arguments if isinstance(arguments, str) else json.dumps(arguments)
-            tokens, cached, output = step.input_tokens, step.cached_tokens, step.output_tokens
             if "tools" in body:
                 call = {"name": body["tools"][0]["function"]["name"], "arguments": written}
                 message |= {
@@ -67,13 +68,8 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
             else:  # asked for by a schema, or in words
                 message["content"] = written
         case Text(text, cut_off):
-            message["content"], reason = text, "length" if cut_off else "stop"
-    usage = {
-        "prompt_tokens": tokens,
-        "completion_tokens": output,
-        "total_tokens": tokens + output,
-        "prompt_tokens_details": {"cached_tokens": cached},
-    }
+            message["content"] = text
+            reason = "length" if cut_off else "stop"
     choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
     return {
         "id": "chatcmpl-1",
@@ -81,5 +77,10 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
         "created": 1_700_000_000,
         "model": body["model"],
         "choices": [choice],
-        "usage": usage,
+        "usage": {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.input_tokens + usage.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        },
     }

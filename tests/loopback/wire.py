@@ -1,4 +1,4 @@
-"""What the two loopback servers share: a real HTTP server on 127.0.0.1 that gives scripted answers and scripted faults."""
+"""What the loopback servers share: HTTP on 127.0.0.1 with scripted answers and faults."""
 
 import json
 import threading
@@ -11,9 +11,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A good answer: the tool called with `arguments`; a string stands for arguments that are no JSON object."""
+    """A good answer: the tool is called."""
 
     arguments: dict[str, Any] | str
+    """A string stands for arguments that are no JSON object."""
     text: str = ""
     input_tokens: int = 1000
     cached_tokens: int = 0
@@ -22,10 +23,11 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Text:
-    """An answer in prose, without a tool call. cut_off: it ended at the limit of tokens."""
+    """An answer in prose, without a tool call."""
 
     text: str
     cut_off: bool = False
+    """It ended at the limit of tokens."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Hang:
-    """Say nothing for so long, then close."""
+    """Stay silent for so long, then close."""
 
     seconds: float = 30.0
 
 
 @dataclass(frozen=True)
 class Truncated:
-    """A good beginning, and then the connection is closed."""
+    """A good beginning, then the connection is closed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ Step = ToolCall | Text | Status | Hang | Truncated | Nonsense
 
 
 @dataclass(frozen=True)
-class Seen:
+class Received:
     """One request as it arrived."""
 
     method: str
@@ -72,14 +74,17 @@ class Seen:
 
 
 class Loopback:
-    """A server in a thread while the `with` block lasts. Each question takes the next step; behind the last one, 500."""
+    """A server in a thread within a `with` block.
+
+    Each question gets the next step; after the last one, status 500.
+    """
 
     def __init__(self, steps: Iterable[Step] = (), models: Iterable[dict[str, Any]] = ()) -> None:
         self._steps = iter(tuple(steps))
         self.models = list(models)
         self.refuse: Status | None = None
         """The answer to every GET, in place of a list of models."""
-        self.seen: list[Seen] = []
+        self.requests: list[Received] = []
         self.over = threading.Event()
         loopback = self
 
@@ -103,13 +108,13 @@ class Loopback:
 
     @property
     def url(self) -> str:
-        """What goes into the base URL variable."""
+        """The value of the base URL variable."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
-    def questions(self) -> list[Seen]:
+    def questions(self) -> list[Received]:
         """The requests that asked for a completion."""
-        return [seen for seen in self.seen if seen.method == "POST"]
+        return [request for request in self.requests if request.method == "POST"]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -127,7 +132,7 @@ class Loopback:
         self._thread.join()
 
     def list_models(self, path: str) -> dict[str, Any]:
-        """The answer to GET /v1/models."""
+        """Return the answer to GET /v1/models."""
         raise NotImplementedError
 
     def answer(
@@ -140,14 +145,14 @@ class Loopback:
         raise NotImplementedError
 
     def error_body(self, step: Status) -> dict[str, Any]:
-        """An error in the provider's format."""
+        """Return an error in the provider's format."""
         raise NotImplementedError
 
     def _handle(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get("content-length") or 0)
         body = json.loads(request.rfile.read(length) or b"{}")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.seen.append(Seen(request.command, request.path, headers, body))
+        self.requests.append(Received(request.command, request.path, headers, body))
         if request.command == "GET" and self.refuse:
             send_json(request, self.refuse.code, self.error_body(self.refuse), self.refuse.headers)
             return
@@ -172,7 +177,7 @@ def send_json(
     body: dict[str, Any],
     headers: dict[str, str] | None = None,
 ) -> None:
-    """A complete JSON answer."""
+    """Send a complete JSON answer."""
     send(request, status, json.dumps(body).encode(), "application/json", headers)
 
 
@@ -183,13 +188,10 @@ def send(
     content_type: str,
     headers: dict[str, str] | None = None,
 ) -> None:
-    """A complete answer."""
+    """Send a complete answer."""
+    own = {"content-type": content_type, "content-length": str(len(body))}
     request.send_response(status)
-    for name, value in {
-        "content-type": content_type,
-        "content-length": str(len(body)),
-        **(headers or {}),
-    }.items():
+    for name, value in {**own, **(headers or {})}.items():
         request.send_header(name, value)
     request.end_headers()
     request.wfile.write(body)

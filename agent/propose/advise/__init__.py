@@ -1,1 +1,1 @@
-"""TODO."""
+"""Methods in which a language model proposes values of constants."""

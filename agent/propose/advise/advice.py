@@ -1,12 +1,14 @@
-"""A model as the adviser on constants: asks it for one proposal, reads what it answers, and books what that cost."""
+"""One proposal by a model that advises on constants: its questions, its replies, its cost."""
 
 import time
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from agent.errors import unknown
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.propose.context import Context, Unreadable
+from agent.propose.questions import provenance_of, questions_asked
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
 from agent.propose.views.tables import parameter_line, refusals_text, space_text
@@ -14,12 +16,16 @@ from agent.propose.views.text import fenced
 from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Proposal, Provenance
 from agent.space import Parameter, Space
+from sandbox.ground.text import one_line
 
 MAX_REPLY_CHARACTERS = 2_000
 MAX_PROGRAM_CHARACTERS = 8_000
 MAX_REASON_CHARACTERS = 200
-SYSTEM = """You tune the constants of a training script. A trial trains for {budget} and gives a score, val_bpb; lower is better.
-Answer with the tool alone. What the researcher wrote about the goal:
+MAX_VALUE_CHARACTERS = 80
+LARGEST_NUMBER = 1e300
+SYSTEM = """\
+You tune the constants of a training script. Each trial trains for {budget} and gets a score,
+val_bpb; lower is better. Answer only by calling the tool. The researcher describes the goal:
 {program}"""
 
 
@@ -27,75 +33,76 @@ class Advice:
     """One proposal of `method` in the making; it may take several questions."""
 
     def __init__(self, method: str, model: Model, context: Context) -> None:
-        self._method, self._model, self._context = method, model, context
+        self._method = method
+        self._model = model
+        self._context = context
         self._began = time.monotonic()
         self._replies: list[Reply] = []
         self.space = context.space
-        self.seen: Sequence[Observation] = fit(context.space, observe(context))
+        self.history: Sequence[Observation] = fit(context.space, observe(context))
 
     # ------------------------------------------------------------ asking
 
     def ask(self, text: str, tool: Tool, space: Space | None = None) -> Reply:
-        """The reply to `text` under the bounds of the space (or of a part of it) and above the newest refusals."""
+        """Return the reply to `text`, asked between the bounds of `space` and the last refusals."""
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
+        refusals = refusals_text(self._context.trials)
         request = Request(
             system=SYSTEM.format(budget=self._context.budget, program=program),
             blocks=(
                 space_text(space or self.space),
-                "\n".join(filter(None, (text, refusals_text(self._context.trials)))),
+                "\n".join(part for part in (text, refusals) if part),
             ),
             tool=tool,
-            index=_asked_before(self._context) + len(self._replies),
+            index=questions_asked(self._context) + len(self._replies),
         )
-        self._replies.append(self._model.complete(request))
-        return self._replies[-1]
+        reply = self._model.complete(request)
+        self._replies.append(reply)
+        return reply
 
     # ------------------------------------------------------------ reading
 
     @cached_property
     def tried(self) -> set[Key]:
-        """The keys of all that was tried, is pending, was refused, or stands: what is not to be proposed again."""
-        space = self.space
-        refused = [
-            constants_of(trial.proposal)
-            for trial in self._context.trials
-            if trial.status == "refused"
-        ]
-        again = {key_of(space.repair({**space.default, **constants})) for constants in refused}
-        here = {observation.key for observation in self.seen if not observation.prior}
-        return again | here | {key_of(space.repair(space.default))}
+        """The keys of all configurations that must not be proposed again.
+
+        They were tried here, are pending, were refused, or are the constants as they stand.
+        """
+        default = self.space.default
+        keys = {observation.key for observation in self.history if not observation.prior}
+        keys.add(key_of(self.space.repair(default)))
+        for trial in self._context.trials:
+            if trial.status == "refused":
+                refused = {**default, **constants_of(trial.proposal)}
+                keys.add(key_of(self.space.repair(refused)))
+        return keys
 
     def read_one(self, reply: Reply) -> Configuration | Refused:
-        """The new configuration of a reply; Refused where it has none, or one that was tried before."""
+        """Return the new configuration in a reply, or why there is none."""
         arguments = arguments_of(reply)
-        return (
-            arguments
-            if isinstance(arguments, Refused)
-            else self._new(read_configuration(arguments.get("configuration"), self.space))
-        )
+        if isinstance(arguments, Refused):
+            return arguments
+        return self._new(read_configuration(arguments.get("configuration"), self.space))
 
     def read_many(self, reply: Reply) -> list[Configuration] | Refused:
-        """The new configurations of a reply, as new_among gives them."""
+        """Return the new configurations in a reply; see new_among."""
         configurations = configurations_of(reply, self.space)
-        return (
-            configurations
-            if isinstance(configurations, Refused)
-            else self.new_among(configurations)
-        )
+        if isinstance(configurations, Refused):
+            return configurations
+        return self.new_among(configurations)
 
     def new_among(
         self, configurations: Sequence[Configuration | Refused]
     ) -> list[Configuration] | Refused:
-        """Those that are new, each once; why the last was refused where none is."""
-        read = [self._new(configuration) for configuration in configurations]
-        found = {
-            key_of(configuration): configuration
-            for configuration in read
-            if not isinstance(configuration, Refused)
-        }
-        return list(found.values()) or next(
-            refused for refused in reversed(read) if isinstance(refused, Refused)
-        )
+        """Return the new configurations, each once; if there is none, why the last was refused."""
+        new: dict[Key, Configuration] = {}
+        refused = unreadable("configurations", "a list of configurations")
+        for configuration in map(self._new, configurations):
+            if isinstance(configuration, Refused):
+                refused = configuration
+            else:
+                new[key_of(configuration)] = configuration
+        return list(new.values()) or refused
 
     def _new(self, configuration: Configuration | Refused) -> Configuration | Refused:
         if isinstance(configuration, Refused) or key_of(configuration) not in self.tried:
@@ -103,7 +110,7 @@ class Advice:
         return Refused(
             reason="already-tried",
             where="configuration",
-            hint="give at least one constant a value that is new",
+            hint="give at least one constant a new value",
         )
 
     # ------------------------------------------------------------ answering
@@ -111,120 +118,100 @@ class Advice:
     def proposal(
         self, configuration: Configuration, reason: str = "", by_model: bool = True
     ) -> Proposal:
-        """`configuration` as edits of the tip; by_model: whether the model chose it, or the search whose choice it let stand."""
-        return proposal_of(self._context, configuration, self.provenance(by_model), reason)
+        """Return `configuration` as edits of the tip.
+
+        by_model: whether the model chose it, or else let the choice of a search method stand.
+        """
+        by = self.provenance()
+        if not by_model:
+            by = by.model_copy(update={"origin": "search"})
+        return proposal_of(self._context, configuration, by, reason)
 
     def answer(self, read: Configuration | Refused) -> Proposal | Unreadable:
-        """What was read of the last reply as a proposal with the model's reason, or as none."""
+        """Return what was read from the last reply as a proposal with the model's reason."""
         if isinstance(read, Refused):
             return self.unreadable(read)
         return self.proposal(read, reason_of(self._replies[-1]))
 
     def unreadable(self, refused: Refused) -> Unreadable:
-        """The last reply as no proposal; it cost tokens and is recorded."""
+        """Return the last reply as no proposal."""
         last = self._replies[-1]
-        text = fenced(
-            last.text or str(last.arguments or "(an empty reply)"), "", MAX_REPLY_CHARACTERS
-        )
-        return Unreadable(by=self.provenance(), reply=text, reason=refused)
+        text = last.text or str(last.arguments or "(an empty reply)")
+        reply = fenced(text, "", MAX_REPLY_CHARACTERS)
+        return Unreadable(by=self.provenance(), reply=reply, reason=refused)
 
-    def provenance(self, by_model: bool = True) -> Provenance:
-        """All replies of this proposal together; their cost is unknown where one of them is. Without any it took no time."""
-        costs = [reply.cost for reply in self._replies]
-        known = [cost for cost in costs if cost is not None]
-        return Provenance(
-            method=self._method,
-            origin=self._model.origin if by_model else "search",
-            model=self._replies[-1].model if self._replies else self._model.name,
-            input_tokens=sum(reply.input_tokens for reply in self._replies),
-            cached_tokens=sum(reply.cached_tokens for reply in self._replies),
-            output_tokens=sum(reply.output_tokens for reply in self._replies),
-            cost=sum(known) if costs and len(known) == len(costs) else None,
-            seconds=time.monotonic() - self._began if self._replies else 0.0,
-            calls=len(self._replies),
-            exchanges=tuple(reply.exchange for reply in self._replies if reply.exchange),
-        )
-
-
-def _asked_before(context: Context) -> int:
-    """How many questions this run has put to a model."""
-    return sum(
-        p.by.calls for p in (*(trial.proposal for trial in context.trials), *context.pending)
-    )
+    def provenance(self) -> Provenance:
+        """Return the provenance with all replies of this proposal; without any it took no time."""
+        seconds = time.monotonic() - self._began if self._replies else 0.0
+        return provenance_of(self._method, self._model, self._replies, seconds)
 
 
 def arguments_of(reply: Reply) -> dict[str, Any] | Refused:
-    """The tool's arguments; Refused where it was not called or the reply was cut off."""
+    """Return the tool's arguments; Refused if it was not called or the reply was cut off."""
     if reply.cut_off:
         return unreadable(
             "the reply was cut off at the limit of output tokens", "answer in fewer words"
         )
-    return (
-        reply.arguments
-        if reply.arguments is not None
-        else unreadable("no call of the tool", "call the tool")
-    )
+    if reply.arguments is None:
+        return unreadable("the tool was not called", "call the tool")
+    return reply.arguments
 
 
 def configurations_of(reply: Reply, space: Space) -> list[Configuration | Refused] | Refused:
-    """The configurations of a reply that has a list of them, each as read_configuration reads it."""
+    """Return the list of configurations in a reply, each as read_configuration reads it."""
     arguments = arguments_of(reply)
-    given = arguments if isinstance(arguments, Refused) else arguments.get("configurations")
-    if isinstance(given, Refused):
-        return given
-    if not isinstance(given, list) or not given:
+    if isinstance(arguments, Refused):
+        return arguments
+    values = arguments.get("configurations")
+    if not isinstance(values, list) or not values:
         return unreadable("configurations", "a list of configurations")
-    return [read_configuration(one, space) for one in given]
+    return [read_configuration(value, space) for value in values]
 
 
 def read_configuration(value: object, space: Space) -> Configuration | Refused:
-    """A configuration as it would run, clipped and snapped into the space; Refused where it is none or names no constant."""
+    """Return a configuration as it would run, clipped and snapped into the space."""
     if not isinstance(value, dict) or not value:
         return unreadable("configuration", "an object with a value for each constant that changes")
+    parameters = {parameter.name: parameter for parameter in space.parameters}
     for name, given in value.items():
-        parameter = next((p for p in space.parameters if p.name == name), None)
+        parameter = parameters.get(str(name))
         if parameter is None:
-            return unreadable(
-                f"{str(name)[:80]!r} is not in the search space",
-                f"there are {', '.join(space.names)}",
-            )
+            return unreadable("configuration", unknown("constant", str(name), space.names))
         if not _is_of_kind(given, parameter):
-            return unreadable(f"{name} = {str(given)[:80]!r}", parameter_line(parameter))
+            text = str(given)[:MAX_VALUE_CHARACTERS]
+            return unreadable(f"{name} = {text!r}", parameter_line(parameter))
     return space.repair({**space.default, **value})
 
 
 def read_numbers(reply: Reply, name: str, count: int) -> list[float] | Refused:
-    """The `count` finite numbers of a reply."""
+    """Return the `count` finite numbers of a reply."""
     arguments = arguments_of(reply)
-    given = arguments if isinstance(arguments, Refused) else arguments.get(name)
-    if isinstance(given, Refused):
-        return given
-    numbers = [float(n) for n in given if _is_number(n)] if isinstance(given, list) else []
-    return (
-        numbers
-        if isinstance(given, list) and len(numbers) == len(given) == count
-        else unreadable(name, f"{count} numbers")
-    )
+    if isinstance(arguments, Refused):
+        return arguments
+    values = arguments.get(name)
+    if not isinstance(values, list) or len(values) != count or not all(map(_is_number, values)):
+        return unreadable(name, f"{count} numbers")
+    return [float(value) for value in values]
 
 
 def reason_of(reply: Reply) -> str:
-    """The model's own reason in one line."""
-    said = str((reply.arguments or {}).get("reason") or "")
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[
-        :MAX_REASON_CHARACTERS
-    ]
+    """Return the model's own reason in one line."""
+    reason = str((reply.arguments or {}).get("reason") or "")
+    return one_line(reason, MAX_REASON_CHARACTERS)
 
 
 def unreadable(where: str, hint: str) -> Refused:
-    """The refusal of a reply that is not what was asked for."""
+    """Return the refusal of a reply that is not what was asked for."""
     return Refused(reason="unreadable", where=where, hint=hint)
 
 
-def _is_of_kind(given: object, parameter: Parameter) -> bool:
+def _is_of_kind(value: object, parameter: Parameter) -> bool:
     if parameter.kind == "categorical":
-        return any(str(choice) == str(given) for choice in parameter.choices)
-    return _is_number(given)
+        return any(str(choice) == str(value) for choice in parameter.choices)
+    return _is_number(value)
 
 
-def _is_number(given: object) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < 1e300
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < LARGEST_NUMBER

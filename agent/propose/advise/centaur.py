@@ -1,8 +1,9 @@
-"""Centaur (autoresearch-automl, arXiv 2603.24647): CMA-ES proposes; on some trials a model sees its state and may overrule it.
+"""Centaur (autoresearch-automl, arXiv 2603.24647): CMA-ES proposes, a model may overrule it.
 
-After 10 trials the model is asked on 30 % of the proposals. It is shown the mean, the step size, the covariance, the proposal
-itself, the top 5, the last 20 and the bounds. CMA-ES is told every result; a point that it would hardly have drawn itself, as the
-model's may be, is told as far out as a draw may lie (Hansen 2011, "Injecting external solutions into CMA-ES"; see cmaes.py).
+After 10 trials the model is asked on 30 % of the proposals. It sees the mean, the step size, the
+covariance, the proposal itself, the top 5, the last 20 and the bounds. CMA-ES is told every result;
+a point that it would hardly have drawn itself is told as far out as a draw may lie (Hansen 2011,
+"Injecting external solutions into CMA-ES"; see cmaes_axes.py).
 """
 
 import numpy as np
@@ -11,6 +12,8 @@ from agent.llm.model import Model
 from agent.propose.advise.advice import Advice, reason_of
 from agent.propose.context import Context, Unreadable
 from agent.propose.search import cmaes
+from agent.propose.search.cmaes_axes import State
+from agent.propose.search.observe import ended_in
 from agent.propose.search.scale import generator
 from agent.propose.search.search import proposal_of
 from agent.propose.views.tables import propose_tool, trials_text
@@ -19,11 +22,13 @@ from agent.records.proposals import Configuration, Proposal, Provenance
 
 WARM_UP = 10
 SHARE = 0.3
-TOP, NEWEST = 5, 20
+TOP = 5
+NEWEST = 20
+ASK = "Keep CMA-ES's proposal (`keep`), or give the configuration to train instead."
 
 
 class Centaur:
-    """Asks `model` on SHARE of the proposals; the others are CMA-ES's and say so."""
+    """Asks `model` on SHARE of the proposals; the others are recorded as CMA-ES's."""
 
     name = "centaur"
     looks_ahead = True
@@ -32,44 +37,41 @@ class Centaur:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """CMA-ES's next point, or the model's in its place."""
+        """Return CMA-ES's next point, or the model's in its place."""
         advice = Advice(self.name, self._model, context)
-        space, seen = advice.space, advice.seen
-        own = cmaes.suggest(space, seen, context.seed)
-        warm = sum(not observation.pending for observation in seen) >= WARM_UP
-        if not warm or generator(context.seed, len(seen)).random() >= SHARE:
+        space = advice.space
+        history = advice.history
+        own = cmaes.suggest(space, history, context.seed)
+        warm = ended_in(history) >= WARM_UP
+        if not warm or generator(context.seed, len(history)).random() >= SHARE:
             return proposal_of(context, own, Provenance(method=self.name, origin="search"))
-        text = f"{trials_text(seen, space, TOP, NEWEST)}\n{state_text(cmaes.state_of(space, seen), own)}\n{ASKED}"
-        reply = advice.ask(text, propose_tool(space, keep=True))
+        trials = trials_text(history, space, TOP, NEWEST)
+        state = state_text(cmaes.state_of(space, history), own)
+        reply = advice.ask(f"{trials}\n{state}\n{ASK}", propose_tool(space, keep=True))
         if not reply.cut_off and (reply.arguments or {}).get("keep") is True:
             return advice.proposal(own, reason_of(reply), by_model=False)
         return advice.answer(advice.read_one(reply))
 
 
-ASKED = "Let CMA-ES's proposal stand (`keep`), or give the configuration to train in its place."
-
-
-def state_text(state: cmaes.State, own: Configuration) -> str:
-    """What CMA-ES believes: its mean as constants and as places, its step size, its covariance, and its own proposal."""
-    names = list(state.names)
-    mean = ", ".join(f"{name}={state.centre[name]!r}" for name in names)
+def state_text(state: State, own: Configuration) -> str:
+    """Return what CMA-ES believes, and its own proposal."""
+    mean = ", ".join(f"{name}={state.centre[name]!r}" for name in state.names)
     places = ", ".join(f"{place:.3f}" for place in state.mean)
-    rows = [
-        f"{name}: " + " ".join(f"{value:.3f}" for value in row)
-        for name, row in zip(names, state.covariance, strict=True)
-    ]
-    chances = [
-        f"{name}: " + ", ".join(f"{value!r} {chance:.2f}" for value, chance in row)
-        for name, row in state.chances.items()
-    ]
+    deviations = state.step * np.sqrt(np.diag(state.covariance))
     lines = [
         f"mean: {mean}",
         f"mean on the unit interval of each constant: {places}",
         f"step size: {state.step:.4f} of a range",
-        f"standard deviations: {', '.join(f'{s:.4f}' for s in state.step * np.sqrt(np.diag(state.covariance)))}",
+        f"standard deviations: {', '.join(f'{deviation:.4f}' for deviation in deviations)}",
         "covariance, rows and columns in this order, to be multiplied by the step size squared:",
-        *rows,
-        *(["chances of the choices:", *chances] if chances else []),
-        f"its proposal: {', '.join(f'{name}={value!r}' for name, value in own.items())}",
     ]
+    for name, row in zip(state.names, state.covariance, strict=True):
+        lines.append(f"{name}: " + " ".join(f"{value:.3f}" for value in row))
+    if state.chances:
+        lines.append("probabilities of the choices:")
+    for name, chances in state.chances.items():
+        lines.append(
+            f"{name}: " + ", ".join(f"{value!r} {chance:.2f}" for value, chance in chances)
+        )
+    lines.append(f"its proposal: {', '.join(f'{name}={value!r}' for name, value in own.items())}")
     return "CMA-ES's state after all results so far:\n" + fenced("\n".join(lines), "text")

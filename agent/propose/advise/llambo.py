@@ -1,7 +1,8 @@
-"""LLAMBO as Optuna's hub has it, the port that autoresearch-automl (arXiv 2603.24647) measures: candidates, then good or not.
+"""LLAMBO as in Optuna's hub, the port that autoresearch-automl (arXiv 2603.24647) measures.
 
-Its discriminative surrogate has binary labels, the best 20 % being good. Choices are drawn at random, the model names only
-numbers, and failures are not shown: what the port leaves out is left out here too; llambo_paper.py has it.
+Candidates, then the probability that each is good. The surrogate has binary labels, the best 20 %
+being good. Choices are drawn at random, the model names only numbers, and failures are not shown:
+what the port leaves out is left out here too; llambo_paper.py has it.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from agent.propose.advise.advice import Advice, configurations_of, read_numbers
 from agent.propose.advise.llambo_paper import CANDIDATES, SHOWN, WARM_UP, candidates_text
 from agent.propose.context import Context, Unreadable
 from agent.propose.search import random
+from agent.propose.search.observe import values_of
 from agent.propose.search.scale import draw_one, generator
 from agent.propose.search.search import proposal_of
 from agent.propose.views.tables import number_tool, propose_tool, trials_text
@@ -22,7 +24,7 @@ GOOD_SHARE = 0.2
 
 
 class Llambo:
-    """Asks `model` twice a proposal: for candidates, and for the chance of each to be good."""
+    """Asks `model` twice a proposal: for candidates, and for the probability of each to be good."""
 
     name = "llambo"
     looks_ahead = True
@@ -31,19 +33,22 @@ class Llambo:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """The candidate that the model holds most likely to be among the best fifth."""
+        """Return the candidate most likely to be among the best fifth, by the model."""
         advice = Advice(self.name, self._model, context)
-        advice.seen = [o for o in advice.seen if o.failure is None]
-        values = [o.value for o in advice.seen if o.value is not None]
+        advice.history = [trial for trial in advice.history if trial.failure is None]
+        values = values_of(advice.history)
         if len(values) < WARM_UP:
-            drawn = random.suggest(advice.space, advice.seen, context.seed)
+            drawn = random.suggest(advice.space, advice.history, context.seed)
             return proposal_of(context, drawn, Provenance(method=self.name, origin="search"))
-        candidates = _candidates(advice, generator(context.seed, len(advice.seen)))
+        candidates = _candidates(advice, generator(context.seed, len(advice.history)))
         if isinstance(candidates, Refused):
             return advice.unreadable(candidates)
         threshold = float(np.quantile(values, GOOD_SHARE))
-        task = f"Good is {threshold:.6f} or less. The probability (0 to 1) that a candidate is good, for each in order:"
-        question = f"{candidates_text(advice.seen, candidates, advice.space)}\n{task}"
+        task = (
+            f"Good is {threshold:.6f} or less. "
+            "The probability (0 to 1) that a candidate is good, for each in order:"
+        )
+        question = f"{candidates_text(advice.history, candidates, advice.space)}\n{task}"
         reply = advice.ask(question, number_tool("probabilities", len(candidates)))
         chances = read_numbers(reply, "probabilities", len(candidates))
         if isinstance(chances, Refused):
@@ -53,23 +58,24 @@ class Llambo:
 
 
 def _candidates(advice: Advice, rng: np.random.Generator) -> list[Configuration] | Refused:
-    """The model's numbers with choices drawn at random; Refused where none of them is new."""
+    """Return the model's numbers with choices drawn at random; Refused if none of them is new."""
     space = advice.space
+    choices = [parameter for parameter in space.parameters if parameter.kind == "categorical"]
     numbers = Space(
         parameters=tuple(p for p in space.parameters if p.kind != "categorical"),
         constraints=space.constraints,
     )
-    text = (
-        f"{trials_text(advice.seen, space, 1, SHOWN)}\nName {CANDIDATES} promising configurations."
-    )
-    named = configurations_of(advice.ask(text, propose_tool(numbers, many=True), numbers), numbers)
+    trials = trials_text(advice.history, space, 1, SHOWN)
+    text = f"{trials}\nName {CANDIDATES} promising configurations."
+    reply = advice.ask(text, propose_tool(numbers, many=True), numbers)
+    named = configurations_of(reply, numbers)
     if isinstance(named, Refused):
         return named
-    choices = [p for p in space.parameters if p.kind == "categorical"]
-    read = [
-        c
-        if isinstance(c, Refused)
-        else space.repair({**c, **{p.name: draw_one(p, rng) for p in choices}})
-        for c in named
-    ]
-    return advice.new_among(read)
+    candidates: list[Configuration | Refused] = []
+    for configuration in named:
+        if isinstance(configuration, Refused):
+            candidates.append(configuration)
+            continue
+        drawn = {parameter.name: draw_one(parameter, rng) for parameter in choices}
+        candidates.append(space.repair({**configuration, **drawn}))
+    return advice.new_among(candidates)

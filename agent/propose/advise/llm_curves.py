@@ -1,7 +1,8 @@
-"""neuropt's method: a model reads the training curves and what can be computed from them, and proposes a batch.
+"""neuropt's method: a model reads training curves and what they show, and proposes a batch.
 
-It sees the space, the best, a table of the last 20, curves of the last 8 and signals. What of a batch is new is proposed one by
-one: the first proposal carries the others in its `then`, so that the ledger alone says what is left. Duplicates are refused.
+It sees the space, the best, a table of the last 20, curves of the last 8 and signals. The new
+configurations of a batch are proposed one by one: the first proposal carries the others in its
+`then`, so the ledger alone says what is left. Duplicates are refused.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,14 @@ from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Proposal
 from agent.space import Space
 
-NEWEST, CURVES = 20, 8
+NEWEST = 20
+CURVES = 8
 BATCH = 4
-ASKED = f"Propose {BATCH} configurations that differ from each other and from all above."
-# Of the loss's whole way down: less than this in the last quarter is a plateau, more than that is under way.
-PLATEAU, UNDER_WAY = 0.01, 0.08
+ASK = f"Propose {BATCH} configurations that differ from each other and from all above."
+# Shares of the loss's whole range: a fall of less than PLATEAU in the last quarter is a plateau,
+# more than UNDER_WAY is still falling fast; a rise of JUMP between two points is a jump.
+PLATEAU = 0.01
+UNDER_WAY = 0.08
 JUMP = 0.1
 LAST_QUARTER = 0.75
 
@@ -36,19 +40,15 @@ class LlmCurves:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """The next of the last batch, or the first of a new one."""
+        """Return the next configuration of the last batch, or the first of a new one."""
         advice = Advice(self.name, self._model, context)
         for configuration in _last_batch(context):
             if key_of(configuration) not in advice.tried:
                 return advice.proposal(configuration, "of the last batch")
-        parts = (
-            trials_text(advice.seen, advice.space, 1, NEWEST),
-            curves_text(advice.seen, advice.space),
-            ASKED,
-        )
-        batch = advice.read_many(
-            advice.ask("\n".join(filter(None, parts)), propose_tool(advice.space, many=True))
-        )
+        trials = trials_text(advice.history, advice.space, 1, NEWEST)
+        curves = curves_text(advice.history, advice.space)
+        text = "\n".join(part for part in (trials, curves, ASK) if part)
+        batch = advice.read_many(advice.ask(text, propose_tool(advice.space, many=True)))
         if isinstance(batch, Refused):
             return advice.unreadable(batch)
         proposal = advice.answer(batch[0])
@@ -56,58 +56,57 @@ class LlmCurves:
 
 
 def _last_batch(context: Context) -> list[Configuration]:
-    """What the newest batch held besides its first, as it runs in the space of the tip."""
-    proposals = [*(trial.proposal for trial in context.trials), *context.pending]
-    batches = [proposal.then for proposal in proposals if proposal.then]
-    return [
-        context.space.repair(configuration) for configuration in (batches[-1] if batches else ())
-    ]
+    """Return the rest of the newest batch, as it runs in the space of the tip."""
+    batches = [proposal.then for proposal in context.proposals if proposal.then]
+    if not batches:
+        return []
+    return [context.space.repair(configuration) for configuration in batches[-1]]
 
 
-def curves_text(seen: Sequence[Observation], space: Space) -> str:
-    """The last curves, each with its signals."""
-    curved = [observation for observation in seen if observation.curve][-CURVES:]
-    best = next(iter(best_of(seen, 1)), None)
-    blocks = []
-    for observation in curved:
-        points = " ".join(f"{at:.2f}:{loss:.3f}" for at, loss in observation.curve)
-        blocks += [
-            observation_line(observation, space),
-            f"  loss {points}",
-            f"  {', '.join(signals(observation, best))}",
-        ]
-    return (
-        "Curves (fraction of the budget: training loss), newest last:\n"
-        + fenced("\n".join(blocks), "text")
-        if blocks
-        else ""
-    )
+def curves_text(history: Sequence[Observation], space: Space) -> str:
+    """Return the last curves, each with its signals; "" without any."""
+    curved = [trial for trial in history if trial.curve][-CURVES:]
+    if not curved:
+        return ""
+    best = next(iter(best_of(history, 1)), None)
+    lines = []
+    for trial in curved:
+        points = " ".join(f"{fraction:.2f}:{loss:.3f}" for fraction, loss in trial.curve)
+        lines.append(observation_line(trial, space))
+        lines.append(f"  loss {points}")
+        lines.append(f"  {', '.join(signals(trial, best))}")
+    title = "Curves (fraction of the budget: training loss), newest last:\n"
+    return title + fenced("\n".join(lines), "text")
 
 
-def signals(seen: Observation, best: Observation | None) -> list[str]:
-    """What the curve shows."""
-    losses = [loss for _, loss in seen.curve]
-    way, last = max(losses) - min(losses), _last_quarter(seen.curve)
-    ended = way > 0 and seen.curve[-1][0] > LAST_QUARTER
-    found = {
-        "unstable: the loss jumps": any(
-            after > before + JUMP * way for before, after in pairwise(losses)
-        ),
-        "plateau: no progress in the last quarter": ended and last < PLATEAU * way,
-        "underfitting: still falling fast at the end": ended and last > UNDER_WAY * way,
-        "overfitting: a lower training loss than the best's, and a worse score": best is not None
-        and _overfits(seen, best),
-    }
-    return [name for name, is_so in found.items() if is_so] or ["nothing unusual"]
+def signals(trial: Observation, best: Observation | None) -> list[str]:
+    """Return what the curve of a trial shows, beside the best one."""
+    losses = [loss for _, loss in trial.curve]
+    size = max(losses) - min(losses)
+    fall = _last_fall(trial.curve)
+    ended = size > 0 and trial.curve[-1][0] > LAST_QUARTER
+    remarks = []
+    if any(after > before + JUMP * size for before, after in pairwise(losses)):
+        remarks.append("unstable: the loss jumps")
+    if ended and fall < PLATEAU * size:
+        remarks.append("plateau: no progress in the last quarter")
+    if ended and fall > UNDER_WAY * size:
+        remarks.append("underfitting: still falling fast at the end")
+    if best is not None and _overfits(trial, best):
+        remarks.append("overfitting: a lower training loss than the best's, and a worse score")
+    return remarks or ["nothing unusual"]
 
 
-def _last_quarter(curve: Curve) -> float:
-    """How far the loss fell in the last quarter of the budget."""
-    before = [loss for at, loss in curve if at <= LAST_QUARTER] or [curve[0][1]]
-    return before[-1] - curve[-1][1]
+def _last_fall(curve: Curve) -> float:
+    """Return how far the loss fell in the last quarter of the budget."""
+    before = curve[0][1]
+    for fraction, loss in curve:
+        if fraction <= LAST_QUARTER:
+            before = loss
+    return before - curve[-1][1]
 
 
-def _overfits(seen: Observation, best: Observation) -> bool:
-    if seen.value is None or best.value is None or not best.curve:
+def _overfits(trial: Observation, best: Observation) -> bool:
+    if trial.value is None or best.value is None or not best.curve:
         return False
-    return seen.value > best.value and seen.curve[-1][1] < best.curve[-1][1]
+    return trial.value > best.value and trial.curve[-1][1] < best.curve[-1][1]

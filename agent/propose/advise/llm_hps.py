@@ -1,7 +1,8 @@
-"""Karpathy's agent on the constants alone, as autoresearch-automl (arXiv 2603.24647) runs it: one question, one configuration.
+"""Karpathy's agent on the constants alone, as autoresearch-automl (arXiv 2603.24647) runs it.
 
-The model sees the bounds, the incumbent and the last 20 trials. A reply that is no configuration, and one that was tried
-before, is recorded as refused; none is ever replaced by a random one.
+One question gives one configuration. The model sees the bounds, the incumbent and the last 20
+trials. A reply without a configuration, or with one that was tried before, is recorded as refused;
+it is never replaced by a random one.
 """
 
 from agent.llm.model import Model
@@ -23,7 +24,8 @@ class LlmHps:
         self._model = model
 
     def propose(self, context: Context) -> Proposal | Unreadable:
-        """What the model makes of the bounds, the incumbent and the last trials."""
+        """Return the configuration that the model names."""
         advice = Advice(self.name, self._model, context)
-        text = trials_text(advice.seen, advice.space, best=1, newest=NEWEST)
-        return advice.answer(advice.read_one(advice.ask(text, propose_tool(advice.space))))
+        text = trials_text(advice.history, advice.space, best=1, newest=NEWEST)
+        reply = advice.ask(text, propose_tool(advice.space))
+        return advice.answer(advice.read_one(reply))

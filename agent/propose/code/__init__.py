@@ -1,1 +1,1 @@
-"""TODO."""
+"""The coding agent: a language model that proposes typed edits."""

@@ -1,77 +1,99 @@
-"""Unified diffs as models write them: hunks found by their text, since the line numbers are mostly wrong.
+"""Unified diffs as models write them: hunks found by text, for their line numbers are mostly wrong.
 
-Libraries for patches go by the numbers in `@@`, or by counts that a model gets wrong as often.
+Libraries for patches rely on the numbers in `@@`, or on counts that a model gets wrong as often.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from agent.records.edits import Refused
 
-Lines = list[str]
+MAX_PATCH_CHARACTERS = 2**18
+# Each hunk is searched for in the whole file.
+MAX_HUNKS = 200
+MAX_MESSAGE_CHARACTERS = 300
 _FILE_HEADER = re.compile(r"(---|\+\+\+|diff --git|index|new file|deleted file|similarity|rename) ")
 _HUNK = re.compile(r"@@(?: -(\d{1,7})(?:,\d+)? \+\d+(?:,\d+)? @@)?")
-MAX_PATCH_CHARACTERS = 2**18
-# Each hunk is looked for in the whole file.
-MAX_HUNKS = 200
+
+
+@dataclass
+class Hunk:
+    """One hunk of a diff."""
+
+    stated: int
+    """The line that it claims to start at; 0 if it names none."""
+    old: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
 
 
 def apply_patch(source: str, patch: str) -> str | Refused:
-    """`source` with every hunk of `patch` made; where one does not fit exactly once, why not. Line ends of `source` stay."""
+    """Return `source` with all hunks applied, or why one does not fit exactly once.
+
+    The line ends of `source` stay.
+    """
     if len(patch) > MAX_PATCH_CHARACTERS:
         return _refuse("the diff", f"longer than {MAX_PATCH_CHARACTERS} characters")
     hunks = list(_hunks(patch.splitlines()))
     if not hunks:
         return _refuse(
-            "the diff",
-            "it has no hunk: lines that begin with + or - behind a line that begins with @@",
+            "the diff", "it has no hunk: a line that begins with @@, then lines with + or -"
         )
     if len(hunks) > MAX_HUNKS:
-        return _refuse(
-            "the diff", f"it has {len(hunks)} hunks, and no more than {MAX_HUNKS} are read"
-        )
+        return _refuse("the diff", f"it has {len(hunks)} hunks; at most {MAX_HUNKS} are read")
     lines = source.splitlines(keepends=True)
     end = "\r\n" if source.count("\r\n") > source.count("\n") / 2 else "\n"
-    for number, (stated, old, new) in enumerate(hunks, 1):
-        found = _find(lines, old, stated)
-        if isinstance(found, str):
-            return _refuse(
-                f"hunk {number} of the diff {found}",
-                old[0] if old else "a hunk without context has no place",
-            )
-        lines[found : found + len(old)] = [line + end for line in new]
+    for number, hunk in enumerate(hunks, 1):
+        places = _places(lines, hunk)
+        if not places:
+            problem = "does not fit: these lines are not in the file"
+            return _refuse_hunk(number, hunk, problem)
+        if len(places) > 1 and not hunk.stated:
+            problem = f"fits in {len(places)} places: give more context"
+            return _refuse_hunk(number, hunk, problem)
+        place = _nearest(places, hunk.stated)
+        lines[place : place + len(hunk.old)] = [line + end for line in hunk.new]
     return "".join(lines)
 
 
-def _hunks(lines: Sequence[str]) -> Iterator[tuple[int, Lines, Lines]]:
-    """The stated line (0: none), the old lines and the new lines of each hunk."""
-    stated, old, new, inside = 0, Lines(), Lines(), False
+def _hunks(lines: Sequence[str]) -> Iterator[Hunk]:
+    """Yield the hunks that change something."""
+    hunk: Hunk | None = None
     for line in (*lines, "@@"):
         start = _HUNK.match(line)
         if start:
-            if inside and old != new:
-                yield stated, old, new
-            stated, old, new, inside = int(start[1] or 0), [], [], True
-        elif inside and not _FILE_HEADER.match(line) and not line.startswith("\\"):
+            if hunk and hunk.old != hunk.new:
+                yield hunk
+            hunk = Hunk(int(start[1] or 0))
+        elif hunk and not _FILE_HEADER.match(line) and not line.startswith("\\"):
             if not line.startswith("+"):
-                old.append(line[1:])
+                hunk.old.append(line[1:])
             if not line.startswith("-"):
-                new.append(line[1:])
+                hunk.new.append(line[1:])
 
 
-def _find(lines: Lines, old: Lines, stated: int) -> int | str:
-    """Where the old lines stand, trailing white space aside; of several places the one nearest to the stated line."""
-    want = [line.rstrip() for line in old]
-    have = [line.rstrip() for line in lines]
-    places = [
-        at for at in range(len(have) - len(want) + 1) if want and have[at : at + len(want)] == want
-    ]
-    if not places:
-        return "does not fit: these lines are not in the file"
-    if len(places) > 1 and not stated:
-        return f"fits in {len(places)} places: give more context"
-    return min(places, key=lambda at: abs(at + 1 - stated))
+def _places(lines: Sequence[str], hunk: Hunk) -> list[int]:
+    """Return where the old lines stand, apart from trailing white space."""
+    old = [line.rstrip() for line in hunk.old]
+    present = [line.rstrip() for line in lines]
+    if not old:
+        return []
+    last = len(present) - len(old)
+    return [place for place in range(last + 1) if present[place : place + len(old)] == old]
+
+
+def _nearest(places: Sequence[int], stated: int) -> int:
+    return min(places, key=lambda place: abs(place + 1 - stated))
+
+
+def _refuse_hunk(number: int, hunk: Hunk, problem: str) -> Refused:
+    hint = hunk.old[0] if hunk.old else "a hunk without context has no place"
+    return _refuse(f"hunk {number} of the diff {problem}", hint)
 
 
 def _refuse(where: str, hint: str) -> Refused:
-    return Refused(reason="unreadable", where=where[:300], hint=hint[:300])
+    return Refused(
+        reason="unreadable",
+        where=where[:MAX_MESSAGE_CHARACTERS],
+        hint=hint[:MAX_MESSAGE_CHARACTERS],
+    )

@@ -1,17 +1,18 @@
-"""What a run that has kept nothing for a while asks its model for: another class of change, by a rule that anyone can read.
+"""What a run asks its model for during a plateau: another class of change, by a readable rule.
 
 After `patience` measured trials without a keep, each question asks for one of these, in turn:
 
-    bolder    a change of another class than those of the plateau: of code where constants were turned, elsewhere where code was
-    combine   two near misses at once, named by number; a pair is asked for once
-    undo      one kept change taken back and something else put in its place, the least certain first; each is asked for once
-    remove    code that does not earn its keep: what scores the same with less of it is kept as a simplification
+    bolder    another class of change: of code if constants were set, elsewhere if code was changed
+    combine   two near misses at once, named by number; each pair is asked for once
+    undo      one kept change replaced by something else, the least certain first; each once
+    remove    code that does not help: what scores the same with less is kept as a simplification
 
-A keep ends it. `undo` stands for "an earlier kept state as the parent": the loop proposes on the tip alone, so an earlier state
-is reached by an edit, is measured like any other trial, and nothing that was kept since is lost.
+A keep ends the plateau. `undo` stands for "an earlier kept state as the parent": the loop proposes
+on the tip alone, so an earlier state is reached by an edit, is measured like any other trial, and
+nothing kept since is lost.
 
-Everything here is a function of the ledger and of what is pending, so a resumed run asks for the same; and what was asked for is
-recorded with the proposal.
+All of this is a function of the ledger and of the pending proposals, so a resumed run asks for the
+same. What was asked for is recorded with the proposal.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,40 +20,43 @@ from itertools import combinations
 
 from pydantic import Field
 
-from agent.judge.decide import noise_of
+from agent.judge.noise import noise_of
 from agent.propose.views.digest import near_misses, subject_of
 from agent.records.edits import SetConstant
 from agent.records.proposals import EXPLORATIONS, Asked, Exploration, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
 
-# The published run's longest time without a keep was 26 trials; a third of that without one is no bad luck any more.
+# The published run's longest time without a keep was 26 trials; a third of that is no longer bad
+# luck.
 PATIENCE = 8
-# In noises above the incumbent: what is further off is a miss and not a near one.
+# Distance from the incumbent, in noise, up to which a miss is a near one.
 NEAR = 2.0
+
+Named = tuple[int, ...] | None
+"""Numbers of the trials that a question names; None if there is nothing to ask for."""
 
 
 class Policy(Record):
-    """When to ask for something else, and for what: program.md's `patience` and `explore`. kinds: in turn; none for never."""
+    """When to ask for another kind of change, and for which: `patience` and `explore`."""
 
     patience: int = Field(default=PATIENCE, ge=1)
+    """Measured trials without a keep."""
     kinds: tuple[Exploration, ...] = EXPLORATIONS
+    """In turn; () for never."""
 
 
 USUAL = Policy()
 
 
 def asked_now(trials: Sequence[Trial], pending: Sequence[Proposal], policy: Policy) -> Asked | None:
-    """What the next proposal is to be; None while the run is doing well, or where there is nothing to name."""
+    """Return what to ask the next proposal for; None if the run does well."""
     plateau = plateau_of(trials)
     over = len(plateau) - policy.patience
     if over < 0 or not policy.kinds:
         return None
-    before = tuple(
-        asked
-        for proposal in (*(trial.proposal for trial in trials), *pending)
-        if (asked := proposal.by.asked)
-    )
+    proposals = [*(trial.proposal for trial in trials), *pending]
+    before = [proposal.by.asked for proposal in proposals if proposal.by.asked]
     turn = over + sum(proposal.by.asked is not None for proposal in pending)
     for offset in range(len(policy.kinds)):
         kind = policy.kinds[(turn + offset) % len(policy.kinds)]
@@ -63,62 +67,73 @@ def asked_now(trials: Sequence[Trial], pending: Sequence[Proposal], policy: Poli
 
 
 def plateau_of(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """The trials that were measured since the last keep, or since the baseline, oldest first."""
-    found: list[Trial] = []
+    """Return the trials measured since the last keep, or since the baseline, oldest first."""
+    plateau: list[Trial] = []
     for trial in reversed(trials):
         if trial.status in KEPT:
             break
-        found += [trial] if trial.result else []
-    return tuple(reversed(found))
+        if trial.result:
+            plateau.append(trial)
+    return tuple(reversed(plateau))
 
 
 def turned_constants(trials: Sequence[Trial]) -> bool:
-    """Whether most of the trials set constants and did nothing else."""
-    plain = sum(
-        all(isinstance(edit, SetConstant) for edit in trial.proposal.edits) for trial in trials
-    )
-    return 2 * plain > len(trials)
+    """Return whether most of the trials only set constants."""
+    return 2 * sum(map(_only_constants, trials)) > len(trials)
+
+
+def _only_constants(trial: Trial) -> bool:
+    return all(isinstance(edit, SetConstant) for edit in trial.proposal.edits)
 
 
 def subjects(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """The constants and definitions that the trials were about, the first tried first."""
-    return tuple(
-        dict.fromkeys(subject_of(edit) for trial in trials for edit in trial.proposal.edits)
-    )
+    """Return the constants and definitions that the trials were about, in order of first use."""
+    names: dict[str, None] = {}
+    for trial in trials:
+        for edit in trial.proposal.edits:
+            names[subject_of(edit)] = None
+    return tuple(names)
 
 
 # ---------------------------------------------------------------- which trials are named
 
 
-def _nothing(*_: object) -> tuple[int, ...]:
+def _no_trial(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:  # noqa: ARG001
     return ()
 
 
-def _pair(trials: Sequence[Trial], before: Sequence[Asked]) -> tuple[int, ...] | None:
-    """The best pair of near misses that was not asked for yet; of those that the noise may have hidden a gain in."""
+def _pair(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:
+    """Return the best pair of near misses that was not asked for yet.
+
+    Only those count in which noise may have hidden a gain.
+    """
     scatter = noise_of(trials).scatter
     done = {frozenset(asked.trials) for asked in before if asked.kind == "combine"}
-    missed = [
-        trial.number
-        for trial in near_misses(trials)
-        if scatter is None or (trial.delta or 0.0) <= NEAR * scatter
-    ]
-    return next((pair for pair in combinations(missed, 2) if frozenset(pair) not in done), None)
+    misses = near_misses(trials)
+    if scatter is not None:
+        misses = [trial for trial in misses if (trial.delta or 0.0) <= NEAR * scatter]
+    for pair in combinations([trial.number for trial in misses], 2):
+        if frozenset(pair) not in done:
+            return pair
+    return None
 
 
-def _doubtful(trials: Sequence[Trial], before: Sequence[Asked]) -> tuple[int, ...] | None:
-    """The kept change with the smallest gain, or with none that was measured, that nobody was asked to undo yet."""
-    done = {number for asked in before if asked.kind == "undo" for number in asked.trials}
+def _doubtful(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:
+    """Return the kept change with the smallest gain that nobody was asked to undo yet."""
+    done: set[int] = set()
+    for asked in before:
+        if asked.kind == "undo":
+            done.update(asked.trials)
     kept = [trial for trial in trials if trial.status in TAKEN and trial.number not in done]
-    weakest = max(
-        kept, key=lambda trial: trial.delta if trial.delta is not None else 0.0, default=None
-    )
-    return (weakest.number,) if weakest else None
+    if not kept:
+        return None
+    weakest = max(kept, key=lambda trial: trial.delta or 0.0)
+    return (weakest.number,)
 
 
-_NAMED: dict[Exploration, Callable[[Sequence[Trial], Sequence[Asked]], tuple[int, ...] | None]] = {
-    "bolder": _nothing,
+_NAMED: dict[Exploration, Callable[[Sequence[Trial], Sequence[Asked]], Named]] = {
+    "bolder": _no_trial,
     "combine": _pair,
     "undo": _doubtful,
-    "remove": _nothing,
+    "remove": _no_trial,
 }

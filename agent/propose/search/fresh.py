@@ -1,53 +1,60 @@
-"""Nothing is proposed twice: draws until a configuration is new, then changes one at random until it is."""
+"""Proposes nothing twice: draws until a configuration is new, then changes one at random."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from agent.errors import UsageFault
-from agent.propose.search.observe import Observation, key_of
+from agent.propose.search.observe import Key, Observation, key_of
 from agent.propose.search.scale import draw_one, is_fixed
 from agent.records.proposals import Configuration
 from agent.space import Space
 
 DRAWS = 16
 PERTURBATIONS = 200
+# After so many failed perturbations one more constant is redrawn.
+PERTURBATIONS_A_SIZE = 20
 
 
 def fresh(
     space: Space,
-    seen: Sequence[Observation],
+    history: Sequence[Observation],
     draw: Callable[[], Configuration],
     rng: np.random.Generator,
 ) -> Configuration:
-    """The first of `draw`'s configurations, as it would really run, that is in none of `seen` and is not the default. What is
-    prior was not tried here.
+    """Return the first configuration of `draw`, as it would run, that is not in the history.
 
-    Where DRAWS were all old, ever more constants of the last one are redrawn. UsageFault where that finds nothing either:
-    the space is used up.
+    The default counts as tried, prior trials do not. If DRAWS in a row are old, ever more constants
+    of the last one are redrawn. Raise UsageFault if that finds nothing either.
     """
-    # A list: to look through it once or twice takes less than to hash all of it.
-    tried = [
-        key_of(space.repair(space.default)),
-        *(observation.key for observation in seen if not observation.prior),
-    ]
+    # A list: looking through it once or twice takes less than hashing all of it.
+    tried = [key_of(space.repair(space.default))]
+    tried += [trial.key for trial in history if not trial.prior]
     configuration = space.repair(space.default)
     for _ in range(DRAWS):
         configuration = space.repair(draw())
         if key_of(configuration) not in tried:
             return configuration
+    return _perturbed(space, configuration, tried, rng)
+
+
+def _perturbed(
+    space: Space, configuration: Configuration, tried: Collection[Key], rng: np.random.Generator
+) -> Configuration:
+    """Return `configuration` with some constants redrawn; raise UsageFault if all was tried."""
     free = [parameter for parameter in space.parameters if not is_fixed(parameter)]
-    for count in range(PERTURBATIONS if free else 0):
-        chosen = rng.choice(len(free), size=min(1 + count // 20, len(free)), replace=False)
-        changed = {free[i].name: draw_one(free[i], rng) for i in chosen}
-        perturbed = space.repair({**configuration, **changed})
+    if not free:
+        raise _used_up("train.py has no constants to search")
+    for attempt in range(PERTURBATIONS):
+        size = min(1 + attempt // PERTURBATIONS_A_SIZE, len(free))
+        chosen = rng.choice(len(free), size=size, replace=False)
+        redrawn = {free[place].name: draw_one(free[place], rng) for place in chosen}
+        perturbed = space.repair({**configuration, **redrawn})
         if key_of(perturbed) not in tried:
             return perturbed
-    message = (
-        "every configuration of the search space has been tried"
-        if free
-        else "train.py has no constants to search"
-    )
-    raise UsageFault(
-        message, "add ranges to autoresearch.toml, or: autoresearch start --model opus"
-    )
+    raise _used_up("every configuration of the search space has been tried")
+
+
+def _used_up(message: str) -> UsageFault:
+    command = "add ranges to autoresearch.toml, or: autoresearch start --model opus"
+    return UsageFault(message, command)

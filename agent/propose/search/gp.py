@@ -1,4 +1,7 @@
-"""Gaussian process: optuna's GPSampler (log expected improvement; needs torch), told the whole history anew for each proposal."""
+"""Gaussian process: optuna's GPSampler (log expected improvement; needs torch).
+
+It is told the whole history anew for each proposal.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -10,7 +13,7 @@ from optuna.samplers import GPSampler
 from optuna.trial import TrialState
 
 from agent.propose.search.fresh import fresh
-from agent.propose.search.observe import Observation, fit
+from agent.propose.search.observe import Observation, ended_in, fit, values_of
 from agent.propose.search.scale import draw, generator
 from agent.propose.search.study import Axes, quiet, study_of
 from agent.records.proposals import Configuration
@@ -19,35 +22,41 @@ from agent.space import Space
 # Optuna's own number of random trials before the process is trusted.
 STARTUP_TRIALS = 10
 RELATIVE_PARAMS = "gp:relative_params"
-# Its time grows with the cube of the trials: beyond so many, the newest.
+# The time grows with the cube of the trials: beyond this many, only the newest are told.
 NEWEST = 200
 
 
 def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
-    """The next configuration; the same for the same arguments. Takes a second or more behind a hundred trials.
+    """Return the next configuration; the same for the same arguments.
 
-    A failure violates a constraint, which the sampler models by a process of its own. It wants a value beside it, and gets
-    the median of the scores, which speaks neither for nor against the place.
+    Takes a second or more after a hundred trials. A failure violates a constraint, which the
+    sampler models by a process of its own. The sampler also wants a value beside it and gets the
+    median of the scores, which speaks neither for nor against the place.
     """
     rng = generator(seed, len(observations))
-    seen = fit(space, observations)
-    scores = [observation.value for observation in seen if observation.value is not None]
-    if sum(not observation.pending for observation in seen) < STARTUP_TRIALS or not scores:
-        return fresh(space, seen, lambda: draw(space, rng), rng)
-    axes, sampler = Axes(space), GPSampler(seed=int(rng.integers(2**32)), n_startup_trials=0)
-    stand_in = median(scores)
-    told = [
-        axes.trial(observation, TrialState.COMPLETE, RELATIVE_PARAMS, stand_in)
-        for observation in seen[-NEWEST:]
+    history = fit(space, observations)
+    scores = values_of(history)
+    if ended_in(history) < STARTUP_TRIALS or not scores:
+        return fresh(space, history, lambda: draw(space, rng), rng)
+    axes = Axes(space)
+    sampler = GPSampler(seed=int(rng.integers(2**32)), n_startup_trials=0)
+    neutral = median(scores)
+    trials = [
+        axes.trial(observation, TrialState.COMPLETE, RELATIVE_PARAMS, neutral)
+        for observation in history[-NEWEST:]
     ]
-    with one_thread(), quiet("optuna", logging.ERROR):  # it advises a package that makes it faster
-        return fresh(space, seen, lambda: axes.ask(study_of(sampler, told)), rng)
+    # Optuna would advise a package that makes it faster.
+    with one_thread(), quiet("optuna", logging.ERROR):
+        return fresh(space, history, lambda: axes.ask(study_of(sampler, trials)), rng)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch on one thread, for the time of this block only: matrices this small take four times as long on two that meet at each
-    product, and much longer where a training keeps the cores busy."""
+    """Run torch on one thread within this block.
+
+    Matrices this small take four times as long on two threads that meet at each product, and much
+    longer while a training keeps the cores busy.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

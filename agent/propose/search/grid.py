@@ -1,4 +1,4 @@
-"""Configurations as points of a cube, and the points around some of them that would run as they are."""
+"""Configurations as points of a cube, and points around them that would run as they are."""
 
 from collections.abc import Sequence
 
@@ -6,56 +6,60 @@ import numpy as np
 
 from agent.propose.search.scale import from_unit, is_fixed, levels, nearest_level, to_unit
 from agent.records.proposals import Configuration, Value
-from agent.space import Space
+from agent.space import Parameter, Space
 
-# How far `around` goes, in ranges, and how often it leaves a choice as it is.
+# How far `around` moves a number, as a share of its range, and how often it keeps a choice.
 STEP = 0.1
 STAY = 0.75
-# The length of a choice's column: two choices that differ are then one range apart.
+# The length of a choice's column: two different choices are then one range apart.
 CHOSEN = 0.5**0.5
-# Changed alone, a number goes to each of its levels where they are few, else so far to either side, in ranges.
+# Changed alone, a number with at most FEW levels goes to each of them, another one by ALONE ranges.
 FEW = 8
 ALONE = np.array([-0.25, -0.12, 0.12, 0.25])
 
 
 class Grid:
-    """Configurations as points: a column for each number on its unit interval, one for each choice of the others."""
+    """Configurations as points: a column in 0..1 for each number, one for each choice's value."""
 
     def __init__(self, space: Space) -> None:
         self._default = space.default
-        free = [p for p in space.parameters if not is_fixed(p)]
-        self._numbers = [p for p in free if p.kind != "categorical"]
-        self._choices = [p for p in free if p.kind == "categorical"]
+        free = [parameter for parameter in space.parameters if not is_fixed(parameter)]
+        self._numbers = [parameter for parameter in free if parameter.kind != "categorical"]
+        self._choices = [parameter for parameter in free if parameter.kind == "categorical"]
         self._levels = [np.array([to_unit(p, level) for level in levels(p)]) for p in self._numbers]
         sizes = [1] * len(self._numbers) + [len(levels(p)) for p in self._choices]
         self.groups = np.repeat(np.arange(len(sizes)), sizes)
+        """(d,): the constant that each column belongs to."""
 
     def points(self, configurations: Sequence[Configuration]) -> np.ndarray:
-        """(n, d); two choices that differ are a range apart."""
+        """Return configurations as points (n, d)."""
         return np.array([self._point(configuration) for configuration in configurations])
 
     def _point(self, configuration: Configuration) -> list[float]:
-        row = [to_unit(p, configuration[p.name]) for p in self._numbers]
-        for p in self._choices:
-            chosen = nearest_level(p, configuration[p.name])
-            row += [CHOSEN * (place == chosen) for place in range(len(levels(p)))]
+        row = [to_unit(parameter, configuration[parameter.name]) for parameter in self._numbers]
+        for parameter in self._choices:
+            chosen = nearest_level(parameter, configuration[parameter.name])
+            row += [CHOSEN * (place == chosen) for place in range(len(levels(parameter)))]
         return row
 
     def configuration(self, point: np.ndarray) -> Configuration:
-        """The constants at a point."""
+        """Return the constants at a point (d,)."""
         values: dict[str, Value] = {}
-        for column, p in enumerate(self._numbers):
-            values[p.name] = (
-                levels(p)[int(np.argmin(np.abs(self._levels[column] - point[column])))]
-                if levels(p)
-                else from_unit(p, float(point[column]))
-            )
-        for group, p in enumerate(self._choices, len(self._numbers)):
-            values[p.name] = levels(p)[int(np.argmax(point[self.groups == group]))]
+        for column, parameter in enumerate(self._numbers):
+            values[parameter.name] = self._number_at(parameter, column, point)
+        for group, parameter in enumerate(self._choices, len(self._numbers)):
+            chosen = int(np.argmax(point[self.groups == group]))
+            values[parameter.name] = levels(parameter)[chosen]
         return {**self._default, **values}
 
+    def _number_at(self, parameter: Parameter, column: int, point: np.ndarray) -> Value:
+        if not levels(parameter):
+            return from_unit(parameter, float(point[column]))
+        nearest = int(np.argmin(np.abs(self._levels[column] - point[column])))
+        return levels(parameter)[nearest]
+
     def around(self, centre: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-        """(count, d): points with every number a little off `centre` (1, d)."""
+        """Return points (count, d) with every number a little off `centre` (1, d)."""
         points = np.repeat(centre, count, axis=0)
         numbers = len(self._numbers)
         points[:, :numbers] += STEP * rng.standard_normal((count, numbers))
@@ -70,32 +74,37 @@ class Grid:
         steps: tuple[float, float],
         rng: np.random.Generator,
     ) -> np.ndarray:
-        """(count, d): around one of `centres` each, with `changed` constants moved on average, at least one."""
-        total = len(self._numbers) + len(self._choices)
+        """Return points (count, d), each beside one of `centres`.
+
+        changed: how many constants move on average, at least one. steps: the least and the largest
+        step, as shares of a range.
+        """
+        numbers = len(self._numbers)
+        total = numbers + len(self._choices)
         points = centres[rng.integers(len(centres), size=count)]
-        moved = (
-            rng.random((count, total))
-            < rng.choice([1.0, changed, 2 * changed], size=(count, 1)) / total
-        )
+        draws = rng.random((count, total))
+        moved = draws < rng.choice([1.0, changed, 2 * changed], size=(count, 1)) / total
         moved[np.arange(count), rng.integers(total, size=count)] = True
         size = np.exp(rng.uniform(np.log(steps[0]), np.log(steps[1]), size=(count, 1)))
-        numbers = len(self._numbers)
         points[:, :numbers] += moved[:, :numbers] * size * rng.standard_normal((count, numbers))
         self._redraw(points, moved[:, numbers:], rng)
         return self._snapped(points)
 
     def alone(self, centre: np.ndarray) -> np.ndarray:
-        """(m, d): the point `centre` (d,) with one constant changed alone, for each constant to a few other places."""
+        """Return points (m, d) that differ from `centre` (d,) in one constant each."""
         rows = []
         for column, places in enumerate(self._levels):
-            for place in places if 0 < places.size <= FEW else centre[column] + ALONE:
-                rows.append(centre.copy())
-                rows[-1][column] = place
+            few = 0 < places.size <= FEW
+            for place in places if few else centre[column] + ALONE:
+                row = centre.copy()
+                row[column] = place
+                rows.append(row)
         for choice in range(len(self._choices)):
             columns = self._columns(choice)
             for column in columns:
-                rows.append(centre.copy())
-                rows[-1][columns] = CHOSEN * (columns == column)
+                row = centre.copy()
+                row[columns] = CHOSEN * (columns == column)
+                rows.append(row)
         points = self._snapped(np.array(rows))
         return points[np.any(points != centre, axis=1)]
 
@@ -103,17 +112,20 @@ class Grid:
         return np.flatnonzero(self.groups == len(self._numbers) + choice)
 
     def _redraw(self, points: np.ndarray, redrawn: np.ndarray, rng: np.random.Generator) -> None:
-        """Draw the choices anew that `redrawn` (n, choices) says."""
-        for choice, p in enumerate(self._choices):
-            columns, rows = self._columns(choice), np.flatnonzero(redrawn[:, choice])
+        """Draw those choices of `points` anew that `redrawn` (n, choices) marks."""
+        for choice, parameter in enumerate(self._choices):
+            columns = self._columns(choice)
+            rows = np.flatnonzero(redrawn[:, choice])
             points[np.ix_(rows, columns)] = 0.0
-            points[rows, columns[rng.integers(len(levels(p)), size=len(rows))]] = CHOSEN
+            drawn = rng.integers(len(levels(parameter)), size=len(rows))
+            points[rows, columns[drawn]] = CHOSEN
 
     def _snapped(self, points: np.ndarray) -> np.ndarray:
-        """The numbers within their bounds, and on their levels."""
+        """Return `points` with numbers clipped to their bounds and moved onto their levels."""
         numbers = len(self._numbers)
         points[:, :numbers] = np.clip(points[:, :numbers], 0, 1)
         for column, places in enumerate(self._levels):
             if places.size:
-                points[:, column] = places[np.argmin(np.abs(points[:, column, None] - places), 1)]
+                distances = np.abs(points[:, column, None] - places)
+                points[:, column] = places[np.argmin(distances, 1)]
         return points

@@ -1,4 +1,4 @@
-"""Turns the ledger into what a search method learns from: configurations, and what became of them."""
+"""Turns the ledger into what a search method learns from: configurations and their outcomes."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -7,17 +7,17 @@ from functools import cached_property, lru_cache
 from statistics import median
 from typing import Any, Literal, cast
 
-from agent.judge.pruning import loss_at
 from agent.propose.context import Context
+from agent.records.curves import loss_at
 from agent.records.edits import SetConstant
 from agent.records.proposals import Configuration, Proposal, Value
-from agent.records.results import FAILED, SCORED, Failure, Trial
+from agent.records.results import FAILED, SCORED, UNBELIEVED, Failure, Trial
 from agent.space import Space, read_constants
 
 PRUNED = "pruned"
-# Of the finished trials that had a lower loss at that point, the nearest so many.
+# A pruned trial is compared with so many finished trials whose loss was just below its own.
 NEIGHBOURS = 3
-# A history is looked at anew for each proposal; of so many trials it is remembered what came of that.
+# Every proposal looks at the whole history: the observations of so many trials are remembered.
 REMEMBERED = 4096
 Key = tuple[tuple[str, Value], ...]
 Curve = tuple[tuple[float, float], ...]
@@ -25,50 +25,49 @@ Curve = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Observation:
-    """One configuration and what became of it: its score (lower is better), the name of its failure, "pruned" where its training
-    was given up, or None while it is pending.
+    """One configuration and its outcome.
 
-    curve: points (fraction of the budget, training loss), of a failed run as far as it came. prior: of another run or tool; it
-    teaches like any other, and may be proposed. No pydantic record: a history of a thousand is made anew for each proposal.
-    ValueError for a score that is not finite, and for a failure of another name.
+    ValueError for a score that is not finite and for an unknown failure. Not a pydantic record:
+    a history of a thousand is built for each proposal.
     """
 
     configuration: Configuration
     outcome: float | Failure | Literal["pruned"] | None = None
+    """The score (lower is better), the name of the failure, "pruned", or None while pending."""
     curve: Curve = ()
+    """Points (fraction of the budget, training loss); of a failed run, up to where it failed."""
     prior: bool = False
+    """From another run or tool: it teaches like any other, and may be proposed."""
     estimated: bool = False
-    """Given up, with the score that `fit` takes it for."""
+    """Pruned, with the score that `fit` estimated for it."""
 
     def __post_init__(self) -> None:
-        named = isinstance(self.outcome, str)
-        if named and self.outcome not in {*FAILED, PRUNED}:
-            raise ValueError(
-                f"{self.outcome!r} is no failure; there are {', '.join(sorted(FAILED))}, and {PRUNED}"
-            )
+        if isinstance(self.outcome, str) and self.outcome not in {*FAILED, PRUNED}:
+            known = ", ".join(sorted({*FAILED, PRUNED}))
+            raise ValueError(f"Unknown failure {self.outcome!r}. Choose from: {known}.")
         if self.value is not None and not math.isfinite(self.value):
-            raise ValueError(
-                f"{self.outcome} is no score: a failed configuration has the name of its failure"
-            )
+            raise ValueError(f"{self.outcome} is not a score: give the name of the failure instead")
 
     @property
     def value(self) -> float | None:
-        """The score, or None where there is none."""
+        """The score, if there is one."""
         return None if isinstance(self.outcome, str) else self.outcome
 
     @property
     def failure(self) -> Failure | None:
-        """Why there will be no score, or None."""
-        return self.outcome if isinstance(self.outcome, str) and self.outcome != "pruned" else None
+        """Why there will be no score; None if it is pending, pruned or scored."""
+        if isinstance(self.outcome, str) and self.outcome != "pruned":
+            return self.outcome
+        return None
 
     @property
     def pruned(self) -> bool:
-        """True where its training was given up, and `fit` has not taken it for a score yet."""
+        """Whether its training was pruned and `fit` has not estimated a score yet."""
         return self.outcome == PRUNED
 
     @property
     def pending(self) -> bool:
-        """True while nothing is known of it."""
+        """Whether its outcome is not known yet."""
         return self.outcome is None
 
     @cached_property
@@ -77,72 +76,89 @@ class Observation:
         return key_of(self.configuration)
 
 
+def values_of(history: Iterable[Observation]) -> list[float]:
+    """Return the scores of a history, in its order."""
+    return [trial.value for trial in history if trial.value is not None]
+
+
+def ended_in(history: Iterable[Observation]) -> int:
+    """Return how many observations are not pending."""
+    return sum(not trial.pending for trial in history)
+
+
 def observe(context: Context) -> tuple[Observation, ...]:
-    """Prior trials, the trials that ran, oldest first, and then the pending proposals, as they would run on the tip."""
-    done = [observed for trial in context.trials if (observed := _observed(_Same(trial)))]
+    """Return the prior trials, the trials that ran, oldest first, and the pending proposals."""
+    own = [_remembered_observation(_Identity(trial)) for trial in context.trials]
+    ran = [observation for observation in own if observation]
     tip = context.space.default
-    waiting = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
-    return (*_on_our_footing(context, done), *done, *waiting)
+    pending = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
+    return (*_shifted_prior(context, ran), *ran, *pending)
 
 
-def _on_our_footing(context: Context, done: Sequence[Observation]) -> list[Observation]:
-    """The prior trials, moved by the median difference of what both sides scored: theirs is another machine, budget or data.
-    As they are where no configuration is common to both."""
-    theirs = [
-        Observation(told.configuration, told.outcome, told.curve, prior=True)
-        for told in context.prior
+def _shifted_prior(context: Context, ran: Sequence[Observation]) -> list[Observation]:
+    """Return the prior trials, shifted by the median difference of scores that both runs have.
+
+    The other run may have another machine, budget or data. Without a common configuration the
+    scores stay as they are.
+    """
+    if not context.prior:
+        return []
+    prior = [
+        Observation(trial.configuration, trial.outcome, trial.curve, prior=True)
+        for trial in context.prior
     ]
-    ours = (
-        {seen.key: seen.value for seen in fit(context.space, done) if seen.value is not None}
-        if theirs
-        else {}
-    )
-    common = [
-        ours[seen.key] - seen.value
-        for seen in fit(context.space, theirs)
-        if seen.value is not None and seen.key in ours
-    ]
-    move = median(common) if common else 0.0
-    return [
-        seen if seen.value is None else replace(seen, outcome=seen.value + move) for seen in theirs
-    ]
+    scores = {
+        trial.key: trial.value for trial in fit(context.space, ran) if trial.value is not None
+    }
+    differences = []
+    for trial in fit(context.space, prior):
+        own = scores.get(trial.key)
+        if own is not None and trial.value is not None:
+            differences.append(own - trial.value)
+    shift = median(differences) if differences else 0.0
+    return [_shifted(trial, shift) for trial in prior]
 
 
-class _Same:
-    """An object as a key: equal to itself alone, because comparing what it holds would take longer than making it anew."""
+def _shifted(trial: Observation, shift: float) -> Observation:
+    if trial.value is None:
+        return trial
+    return replace(trial, outcome=trial.value + shift)
 
-    __slots__ = ("it",)
 
-    def __init__(self, it: Any) -> None:
-        self.it = it
+class _Identity:
+    """An object as a cache key, equal to itself alone: comparing contents would take too long."""
+
+    __slots__ = ("object",)
+
+    def __init__(self, object: Any) -> None:
+        self.object = object
 
     def __hash__(self) -> int:
-        return id(self.it)
+        return id(self.object)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
+        return isinstance(other, _Identity) and self.object is other.object
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _observed(trial: _Same) -> Observation | None:
-    """What a trial teaches, remembered: all of a history but its end is what the last proposal saw."""
-    return observation_of(trial.it)
+def _remembered_observation(trial: _Identity) -> Observation | None:
+    return observation_of(trial.object)
 
 
 def observation_of(trial: Trial) -> Observation | None:
-    """What a trial teaches of its constants; None where it never ran."""
+    """Return what a trial teaches about its constants, or None if it never ran."""
     if trial.result is None:
         return None
-    if trial.status == "suspect":  # nothing but that it should not be proposed again
+    if trial.status in UNBELIEVED:  # it teaches only that it should not be proposed again
         return Observation(trial.configuration, "invalid", trial.result.curve)
-    outcome = (
-        trial.value if trial.status in SCORED else cast(Failure | Literal["pruned"], trial.status)
-    )
+    if trial.status in SCORED:
+        return Observation(trial.configuration, trial.value, trial.result.curve)
+    outcome = cast(Failure | Literal["pruned"], trial.status)
     return Observation(trial.configuration, outcome, trial.result.curve)
 
 
 def constants_of(proposal: Proposal) -> Configuration:
-    """The constants that a proposal sets."""
+    """Return the constants that a proposal sets."""
     lines = [
         f"{edit.name} = {edit.value}" for edit in proposal.edits if isinstance(edit, SetConstant)
     ]
@@ -150,51 +166,58 @@ def constants_of(proposal: Proposal) -> Configuration:
 
 
 def fit(space: Space, observations: Iterable[Observation]) -> list[Observation]:
-    """The observations inside `space`: what one lacks was at its default then, what the space lacks is left out.
+    """Return the observations as points of `space`.
 
-    What was given up is taken for what its curve promises, no better than the median: the methods know scores and failures only.
+    A constant that one lacks was at its default then; what the space lacks is left out. A pruned
+    trial gets the score that its curve suggests, no better than the median: methods know only
+    scores and failures.
     """
-    fits = _fits(space)
-    fitted = [fits(_Same(seen)) for seen in observations]
-    scored = [seen for seen in fitted if seen.value is not None]
-    return [
-        replace(seen, outcome=_promise(seen, scored), estimated=True) if seen.pruned else seen
-        for seen in fitted
-    ]
-
-
-def _promise(given_up: Observation, scored: Sequence[Observation]) -> float | None:
-    """The score that finished trials with such a loss at that point had, at least the median; None where nothing was scored."""
-    values = [seen.value for seen in scored if seen.value is not None]
-    if not values:
-        return None
-    at, loss = given_up.curve[-1] if given_up.curve else (0.0, 0.0)
-    known = sorted(
-        (there, value)
-        for seen, value in zip(scored, values, strict=True)
-        if (there := loss_at(seen.curve, at))
-    )
-    better = [value for there, value in known if there <= loss]
-    return max(median(values), *better[-NEIGHBOURS:])
-
-
-@lru_cache(maxsize=4)
-def _fits(space: Space) -> Callable[[_Same], Observation]:
-    """Moves an observation into `space`, remembered likewise."""
-
-    @lru_cache(maxsize=REMEMBERED)
-    def fitted(same: _Same) -> Observation:
-        seen: Observation = same.it
-        configuration = space.repair(seen.configuration)
-        return (
-            seen
-            if seen.configuration == configuration
-            else replace(seen, configuration=configuration)
-        )
-
+    move = _mover(space)
+    moved = [move(_Identity(observation)) for observation in observations]
+    scored = [observation for observation in moved if observation.value is not None]
+    fitted = []
+    for observation in moved:
+        if observation.pruned:
+            score = _estimate(observation, scored)
+            fitted.append(replace(observation, outcome=score, estimated=True))
+        else:
+            fitted.append(observation)
     return fitted
 
 
+def _estimate(pruned: Observation, scored: Sequence[Observation]) -> float | None:
+    """Return the score that trials with such a loss reached, at least the median of all.
+
+    None if nothing was scored.
+    """
+    values = values_of(scored)
+    if not values:
+        return None
+    fraction, loss = pruned.curve[-1] if pruned.curve else (0.0, 0.0)
+    lower = []
+    for trial, value in zip(scored, values, strict=True):
+        other = loss_at(trial.curve, fraction)
+        if other and other <= loss:
+            lower.append((other, value))
+    nearest = [value for _, value in sorted(lower)[-NEIGHBOURS:]]
+    return max(median(values), *nearest)
+
+
+@lru_cache(maxsize=4)
+def _mover(space: Space) -> Callable[[_Identity], Observation]:
+    """Return a function that moves an observation into `space`, and remembers it."""
+
+    @lru_cache(maxsize=REMEMBERED)
+    def move(identity: _Identity) -> Observation:
+        observation: Observation = identity.object
+        configuration = space.repair(observation.configuration)
+        if observation.configuration == configuration:
+            return observation
+        return replace(observation, configuration=configuration)
+
+    return move
+
+
 def key_of(configuration: Configuration) -> Key:
-    """Equal for equal configurations, whatever the order."""
+    """Return a key that is equal for equal configurations, in whatever order."""
     return tuple(sorted(configuration.items()))

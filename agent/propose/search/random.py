@@ -10,6 +10,6 @@ from agent.space import Space
 
 
 def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
-    """The next configuration; the same for the same arguments."""
+    """Return the next configuration; the same for the same arguments."""
     rng = generator(seed, len(observations))
     return fresh(space, fit(space, observations), lambda: draw(space, rng), rng)

@@ -1,4 +1,4 @@
-"""A search method as a proposer: its next configuration as edits of constants, with a hypothesis that a human can read."""
+"""A search method as a proposer: its next configuration as edits of constants."""
 
 import time
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from agent.propose.search.suggest import Suggest
 from agent.records.proposals import Configuration, Proposal, Provenance, Value
 from agent.space import Parameter, Space, constant_edits
 
-# A subject line has room for so many changes; the rationale has them all.
+# A subject line has room for so many changes; the rationale lists all.
 SHOWN = 4
 
 
 class Search:
-    """Proposes what `suggest` says; quick, so that it is asked only when a slot is free and every result is known."""
+    """Proposes what `suggest` returns; quick, so it is asked only when a slot is free."""
 
     looks_ahead = False
 
@@ -24,69 +24,77 @@ class Search:
         self._suggest = suggest
 
     def propose(self, context: Context) -> Proposal:
-        """The next configuration of the tip's constants. UsageFault where there is none left to try."""
+        """Return the next configuration as edits; raise UsageFault if none is left to try."""
         began = time.monotonic()
-        seen = observe(context)
-        best = best_foreign(context.space, seen)
-        configuration = best or self._suggest(context.space, seen, context.seed)
+        observations = observe(context)
+        reason = "the best of the prior trials"
+        configuration = best_prior(context.space, observations)
+        if configuration is None:
+            reason = ""
+            configuration = self._suggest(context.space, observations, context.seed)
         by = Provenance(method=self.name, origin="search", seconds=time.monotonic() - began)
-        return proposal_of(
-            context, configuration, by, "the best of the prior trials" if best else ""
-        )
+        return proposal_of(context, configuration, by, reason)
 
 
-def best_foreign(space: Space, observations: Sequence[Observation]) -> Configuration | None:
-    """The best prior configuration, until one of the prior ones was tried here (beside the constants as they stand): it may
-    be as good here, and says how their scores compare with ours."""
+def best_prior(space: Space, observations: Sequence[Observation]) -> Configuration | None:
+    """Return the best prior configuration, until one of the prior ones was tried here.
+
+    It may be as good here, and it says how their scores compare with ours. The constants as they
+    stand do not count as such a trial.
+    """
     if not any(observation.prior for observation in observations):
         return None
-    seen = fit(space, observations)
-    here = {observation.key for observation in seen if not observation.prior} | {
-        key_of(space.repair(space.default))
-    }
-    theirs = [observation for observation in seen if observation.prior]
-    if any(o.key in here and o.key != key_of(space.repair(space.default)) for o in theirs):
+    history = fit(space, observations)
+    start = key_of(space.repair(space.default))
+    tried = {trial.key for trial in history if not trial.prior}
+    prior = [trial for trial in history if trial.prior and trial.key != start]
+    if any(trial.key in tried for trial in prior):
         return None
-    scored = [
-        (o.value, place)
-        for place, o in enumerate(theirs)
-        if o.value is not None and o.key not in here
-    ]
-    return theirs[min(scored)[1]].configuration if scored else None
+    scored = [(trial.value, place) for place, trial in enumerate(prior) if trial.value is not None]
+    if not scored:
+        return None
+    return prior[min(scored)[1]].configuration
 
 
 def proposal_of(
     context: Context, configuration: Configuration, by: Provenance, reason: str = ""
 ) -> Proposal:
-    """`configuration` as edits of the tip; the hypothesis says what changes, the rationale has `reason` and what had no room."""
+    """Return `configuration` as edits of the tip.
+
+    The hypothesis says what changes; the rationale holds `reason` and the changes if the hypothesis
+    has no room for all.
+    """
     changes = _changes(context.space, configuration)
-    shown, rest = changes[:SHOWN], len(changes) - SHOWN
-    hypothesis = f"{by.method}: {', '.join(shown) or 'nothing changed'}" + (
-        f" and {rest} more" if rest > 0 else ""
-    )
-    rationale = "\n".join(filter(None, (reason, ", ".join(changes) if rest > 0 else "")))
+    rest = len(changes) - SHOWN
+    hypothesis = f"{by.method}: {', '.join(changes[:SHOWN]) or 'nothing changed'}"
+    rationale = [reason] if reason else []
+    if rest > 0:
+        hypothesis += f" and {rest} more"
+        rationale.append(", ".join(changes))
     return Proposal(
         hypothesis=hypothesis,
-        rationale=rationale,
+        rationale="\n".join(rationale),
         edits=constant_edits(context.source, configuration),
         by=by,
     )
 
 
 def _changes(space: Space, configuration: Configuration) -> list[str]:
-    """`MATRIX_LR 0.02 → 0.031` for each constant that differs from the tip's, the largest step first."""
+    """Return `MATRIX_LR 0.02 → 0.031` for each constant that changes, the largest step first."""
     default = space.default
-    moved = [
-        (p, default[p.name], configuration[p.name])
-        for p in space.parameters
-        if configuration[p.name] != default[p.name]
+    moved = [p for p in space.parameters if configuration[p.name] != default[p.name]]
+
+    def step(parameter: Parameter) -> float:
+        return _step(parameter, default[parameter.name], configuration[parameter.name])
+
+    return [
+        f"{parameter.name} {default[parameter.name]} → {configuration[parameter.name]}"
+        for parameter in sorted(moved, key=step, reverse=True)
     ]
-    moved.sort(key=lambda move: -_step(*move))
-    return [f"{parameter.name} {before} → {after}" for parameter, before, after in moved]
 
 
 def _step(parameter: Parameter, before: Value, after: Value) -> float:
-    """How far, as a share of the range."""
+    """Return how far a value moves, as a share of the range."""
     if parameter.kind == "categorical" or is_fixed(parameter):
         return 1.0
     return abs(to_unit(parameter, after) - to_unit(parameter, before))

@@ -1,4 +1,4 @@
-"""A history as an optuna study, told anew for each proposal; what the methods that use optuna's samplers share."""
+"""A history as an optuna study, told anew for each proposal; shared by methods on optuna."""
 
 import json
 import logging
@@ -21,15 +21,12 @@ from agent.propose.search.scale import from_unit, is_fixed, levels, nearest_leve
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
 
-# The constraint that a failure violates, where a sampler learns constraints.
+# The constraint that a failure violates, for samplers that learn constraints.
 FEASIBLE = "constraints:runs"
 
 
 class Axes:
-    """The free parameters of a space as optuna has them: levels by their place in the order, others on the unit interval.
-
-    free: by name. distributions: likewise.
-    """
+    """The free parameters of a space for optuna: levels by their index, others in 0..1."""
 
     def __init__(self, space: Space) -> None:
         self._default = space.default
@@ -37,41 +34,51 @@ class Axes:
             parameter.name: parameter for parameter in space.parameters if not is_fixed(parameter)
         }
         self.distributions: dict[str, BaseDistribution] = {
-            name: _distribution(p) for name, p in self.free.items()
+            name: _distribution(parameter) for name, parameter in self.free.items()
         }
 
     def params(self, configuration: Configuration) -> dict[str, Value]:
-        """A configuration as optuna has it."""
+        """Return optuna's parameters of a configuration."""
         return {
             name: _encode(parameter, configuration[name]) for name, parameter in self.free.items()
         }
 
     def configuration(self, params: Mapping[str, Value]) -> Configuration:
-        """The way back."""
-        return {
-            **self._default,
-            **{name: _decode(parameter, params[name]) for name, parameter in self.free.items()},
-        }
+        """Return the configuration of optuna's parameters."""
+        values = {name: _decode(parameter, params[name]) for name, parameter in self.free.items()}
+        return {**self._default, **values}
 
     def ask(self, study: optuna.Study) -> Configuration:
-        """What the study's sampler proposes."""
+        """Return what the study's sampler proposes."""
         return self.configuration(study.ask(self.distributions).params)
 
     def trial(
-        self, seen: Observation, failed: TrialState, relative: str, stand_in: float | None = None
+        self,
+        observation: Observation,
+        failed: TrialState,
+        relative: str,
+        neutral: float | None = None,
     ) -> FrozenTrial:
-        """A trial as optuna.trial.create_trial makes it. failed: the state that a failure is told as, with the value `stand_in`
-        where the sampler asks for one; relative: under which attribute it looks for the parameters of a running trial."""
-        state = (
-            TrialState.RUNNING if seen.pending else failed if seen.failure else TrialState.COMPLETE
-        )
-        value = stand_in if seen.failure else seen.value
-        params = self.params(seen.configuration)
-        system: dict[str, object] = {f"{relative}:0": json.dumps(params)} if seen.pending else {}
-        if stand_in is not None and not seen.pending:
-            system[FEASIBLE] = 1.0 if seen.failure else -1.0
+        """Return a trial as optuna.trial.create_trial makes it.
+
+        failed: the state that a failure is told as. relative: the attribute under which the sampler
+        looks for the parameters of a running trial. neutral: the value of a failure, for samplers
+        that want one and learn constraints.
+        """
+        params = self.params(observation.configuration)
+        state = TrialState.COMPLETE
+        value = observation.value
+        attributes: dict[str, object] = {}
+        if observation.pending:
+            state = TrialState.RUNNING
+            attributes[f"{relative}:0"] = json.dumps(params)
+        elif observation.failure:
+            state = failed
+            value = neutral
+        if neutral is not None and not observation.pending:
+            attributes[FEASIBLE] = 1.0 if observation.failure else -1.0
         now = datetime.now()
-        return _Told(
+        return _SharedTrial(
             number=-1,
             trial_id=-1,
             state=state,
@@ -82,20 +89,20 @@ class Axes:
             params=params,
             distributions=self.distributions,
             user_attrs={},
-            system_attrs=system,
+            system_attrs=attributes,
             intermediate_values={},
         )
 
 
-class _Told(FrozenTrial):
-    """A trial that a study may keep as it is: it is made for one proposal, and copying hundreds takes longer than proposing."""
+class _SharedTrial(FrozenTrial):
+    """A trial that a study keeps without a copy: copying hundreds takes longer than proposing."""
 
-    def __deepcopy__(self, _: dict[int, object]) -> "_Told":
+    def __deepcopy__(self, _: dict[int, object]) -> "_SharedTrial":
         return self
 
 
 def study_of(sampler: BaseSampler, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    """A study that was told `trials`; built without optuna's announcement of it."""
+    """Return a study that was told `trials`; optuna does not announce it."""
     with quiet("optuna.storages._in_memory", logging.WARNING):
         study = optuna.create_study(sampler=sampler)
     for trial in trials:
@@ -124,7 +131,7 @@ def _decode(parameter: Parameter, code: Value) -> Value:
 
 @contextmanager
 def quiet(name: str, level: int) -> Iterator[None]:
-    """The logger `name` without what is below `level`, for the time of this block only."""
+    """Drop what the logger `name` logs below `level` within this block."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(level)

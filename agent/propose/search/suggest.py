@@ -1,4 +1,4 @@
-"""A search method as a library: from a space and what became of earlier configurations to the next ones."""
+"""A search method as a library: from a space and earlier results to the next configurations."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,19 +9,30 @@ from agent.space import Space
 
 
 class Suggest(Protocol):
-    """The next configuration. The same for the same arguments, valid in `space`, and new among `observations`, the pending
-    ones included. UsageFault where there is none left."""
+    """A search method."""
 
     def __call__(
         self, space: Space, observations: Sequence[Observation], seed: int
-    ) -> Configuration: ...
+    ) -> Configuration:
+        """Return the next configuration; the same for the same arguments.
+
+        It is valid in `space` and new among `observations`, pending ones included. Raise UsageFault
+        if none is left.
+        """
+        ...
 
 
 def batch(
     suggest: Suggest, space: Space, observations: Sequence[Observation], seed: int, count: int
 ) -> list[Configuration]:
-    """The next `count` configurations to try at once: each is asked for with those before it pending."""
-    seen = list(observations)
+    """Return the next `count` configurations to try at once.
+
+    Each is asked for while those before it are pending.
+    """
+    history = list(observations)
+    configurations = []
     for _ in range(count):
-        seen.append(Observation(suggest(space, seen, seed)))
-    return [observation.configuration for observation in seen[len(observations) :]]
+        configuration = suggest(space, history, seed)
+        configurations.append(configuration)
+        history.append(Observation(configuration))
+    return configurations

@@ -1,4 +1,7 @@
-"""Tree-structured Parzen estimator: optuna's TPESampler, told the whole history anew for each proposal."""
+"""Tree-structured Parzen estimator: optuna's TPESampler.
+
+It is told the whole history anew for each proposal.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +9,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from agent.propose.search.fresh import fresh
-from agent.propose.search.observe import Observation, fit
+from agent.propose.search.observe import Observation, ended_in, fit
 from agent.propose.search.scale import draw, generator
 from agent.propose.search.study import Axes, study_of
 from agent.records.proposals import Configuration
@@ -16,39 +19,38 @@ from agent.space import Space
 STARTUP_TRIALS = 10
 # Where TPESampler looks for the parameters of a trial that is running.
 RELATIVE_PARAMS = "tpe:relative_params"
-# The estimator's good side never holds more trials than this, and its bad side fades with age: beyond the best and the newest
-# few hundred the history changes nothing but the time a proposal takes.
-BEST, NEWEST = 25, 200
+# The estimator's good side never holds more trials than BEST, and its bad side fades with age.
+# Beyond the best and the NEWEST the history changes only the time that a proposal takes.
+BEST = 25
+NEWEST = 200
 
 
 def suggest(space: Space, observations: Sequence[Observation], seed: int) -> Configuration:
-    """The next configuration; the same for the same arguments.
+    """Return the next configuration; the same for the same arguments.
 
-    A failure is told as a pruned trial without a value, which the sampler ranks below every success; a pending one as
-    running, which it keeps its distance from.
+    A failure is told as a pruned trial without a value, which the sampler ranks below every
+    success; a pending trial as running, which it keeps its distance from.
     """
     rng = generator(seed, len(observations))
-    seen = fit(space, observations)
-    if sum(not observation.pending for observation in seen) < STARTUP_TRIALS:
-        return fresh(space, seen, lambda: draw(space, rng), rng)
-    axes, sampler = (
-        Axes(space),
-        TPESampler(seed=int(rng.integers(2**32)), n_startup_trials=STARTUP_TRIALS),
-    )
-    study = study_of(
-        sampler,
-        [
-            axes.trial(observation, TrialState.PRUNED, RELATIVE_PARAMS)
-            for observation in _telling(seen)
-        ],
-    )
-    return fresh(space, seen, lambda: axes.ask(study), rng)
+    history = fit(space, observations)
+    if ended_in(history) < STARTUP_TRIALS:
+        return fresh(space, history, lambda: draw(space, rng), rng)
+    axes = Axes(space)
+    sampler = TPESampler(seed=int(rng.integers(2**32)), n_startup_trials=STARTUP_TRIALS)
+    trials = [
+        axes.trial(observation, TrialState.PRUNED, RELATIVE_PARAMS)
+        for observation in _best_and_newest(history)
+    ]
+    study = study_of(sampler, trials)
+    return fresh(space, history, lambda: axes.ask(study), rng)
 
 
-def _telling(seen: Sequence[Observation]) -> list[Observation]:
-    """The best and the newest, in their order."""
-    old = range(max(0, len(seen) - NEWEST))
-    values = [(value, place) for place in old if (value := seen[place].value) is not None]
-    return [seen[place] for place in sorted(place for _, place in sorted(values)[:BEST])] + list(
-        seen[len(old) :]
-    )
+def _best_and_newest(history: Sequence[Observation]) -> list[Observation]:
+    """Return the best of the old observations and all new ones, in their order."""
+    cut = max(0, len(history) - NEWEST)
+    scored = []
+    for place, observation in enumerate(history[:cut]):
+        if observation.value is not None:
+            scored.append((observation.value, place))
+    places = sorted(place for _, place in sorted(scored)[:BEST])
+    return [*(history[place] for place in places), *history[cut:]]

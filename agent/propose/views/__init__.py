@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a model is shown of a run: prompts, tables, digests and signals."""

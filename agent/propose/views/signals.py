@@ -1,79 +1,95 @@
-"""What a trial's curve and facts say, computed: diverged, plateau, still falling, overfitting, slow steps, memory head-room."""
+"""What a trial's curve and facts show: diverged, plateau, overfitting, slow steps, full memory."""
 
-from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from agent.records.curves import Curve, held_loss_at
 from agent.records.results import Result, Trial
 
-Curve = Sequence[tuple[float, float]]
-
-# Of the budget: the first losses fall steeply whatever the trial does, and the end is where a curve tells something.
-OPENING, ENDING = 0.1, 0.7
-# Relative changes of the loss from which on a word is due; a curve's points are running means, so that less is jitter.
-DIVERGED, SPIKE, FLAT, FALLING = 0.1, 0.03, 0.005, 0.02
-# Of the incumbent's tokens a second.
+# Shares of the budget: before OPENING the loss falls steeply whatever the trial does, and the part
+# after ENDING tells how the training ends.
+OPENING = 0.1
+ENDING = 0.7
+LEAST_POINTS = 3
+# Relative changes of the loss that are worth a remark; a curve's points are running means, so less
+# is jitter.
+DIVERGED = 0.1
+SPIKE = 0.03
+FLAT = 0.005
+FALLING = 0.02
+# Share of the incumbent's tokens per second.
 SLOW = 0.9
-# Of the memory limit.
+# Share of the memory limit.
 FULL = 0.85
+SPEED_NAMES = ("tokens_per_second", "tok_per_sec", "tokens_per_sec")
+"""Names that scripts print their speed under."""
 
 
 def signals(trial: Trial, incumbent: Trial | None, memory_mb: float | None) -> tuple[str, ...]:
-    """Short remarks on a trial that ran, beside the incumbent; memory_mb: what one trial may use. Empty where all is as usual."""
-    if trial.result is None:
+    """Return short remarks on a trial that ran, beside the incumbent.
+
+    memory_mb: what one trial may use.
+    """
+    result = trial.result
+    if result is None:
         return ()
-    other = incumbent.result if incumbent and incumbent.number != trial.number else None
-    said = [*_shape(trial.result.curve), *_memory(trial.result, memory_mb)]
-    if other:
-        said += [*_speed(trial.result, other), *_overfitting(trial.result, other)]
-    return tuple(said)
-
-
-def loss_at(curve: Curve, fraction: float) -> float:
-    """The loss of the last point up to `fraction` of the budget; of the first one before it."""
-    return next((loss for at, loss in reversed(curve) if at <= fraction), curve[0][1])
+    remarks = _shape(result.curve) + _memory(result, memory_mb)
+    if incumbent and incumbent.result and incumbent.number != trial.number:
+        remarks += _speed(result, incumbent.result) + _overfitting(result, incumbent.result)
+    return tuple(remarks)
 
 
 def tokens_per_second(result: Result) -> float | None:
-    """As train.py says, under the names that ours and upstream's give it; None where it does not."""
-    for name in ("tokens_per_second", "tok_per_sec", "tokens_per_sec"):
+    """Return the speed that train.py printed, if it did."""
+    for name in SPEED_NAMES:
         value = result.facts.get(name)
         if isinstance(value, int | float) and value > 0:
             return float(value)
     return None
 
 
-def _shape(curve: Curve) -> Iterator[str]:
-    later = [loss for at, loss in curve if at > OPENING]
-    if len(later) < 3:
-        return
-    last, lowest, before = later[-1], min(later), loss_at(curve, ENDING)
+def _shape(curve: Curve) -> list[str]:
+    later = [loss for fraction, loss in curve if fraction > OPENING]
+    if len(later) < LEAST_POINTS:
+        return []
+    remarks = []
+    last = later[-1]
+    lowest = min(later)
+    before = held_loss_at(curve, ENDING)
     fall = (before - last) / before if before else 0.0
     if last > lowest * (1 + DIVERGED):
-        yield f"diverged: from {lowest:.3f} up to {last:.3f}"
+        remarks.append(f"diverged: from {lowest:.3f} up to {last:.3f}")
     elif fall < FLAT:
-        yield f"plateau: fell {max(fall, 0):.1%} in the last 30%"
+        remarks.append(f"plateau: fell {max(fall, 0):.1%} in the last 30%")
     elif fall > FALLING:
-        yield f"still falling at the end: {fall:.1%} in the last 30%"
+        remarks.append(f"still falling at the end: {fall:.1%} in the last 30%")
     spikes = sum(after > loss * (1 + SPIKE) for loss, after in pairwise(later))
     if spikes:
-        yield f"unstable: {spikes} spikes"
+        remarks.append(f"unstable: {spikes} spikes")
+    return remarks
 
 
-def _memory(result: Result, limit: float | None) -> Iterator[str]:
+def _memory(result: Result, limit: float | None) -> list[str]:
     peak = result.peak_memory_mb
     if peak and limit and peak > FULL * limit:
-        yield f"memory nearly full: {peak:.0f} of {limit:.0f} MB"
+        return [f"memory nearly full: {peak:.0f} of {limit:.0f} MB"]
+    return []
 
 
-def _speed(result: Result, other: Result) -> Iterator[str]:
-    mine, theirs = tokens_per_second(result), tokens_per_second(other)
-    if mine and theirs and mine < SLOW * theirs:
-        yield f"slow steps: {mine / theirs:.2f}x the incumbent's tokens/s"
+def _speed(result: Result, incumbent: Result) -> list[str]:
+    speed = tokens_per_second(result)
+    usual = tokens_per_second(incumbent)
+    if speed and usual and speed < SLOW * usual:
+        return [f"slow steps: {speed / usual:.2f}x the incumbent's tokens/s"]
+    return []
 
 
-def _overfitting(result: Result, other: Result) -> Iterator[str]:
-    """Both losses are nats a token of the same training data, so that they compare; the scores say whether it helped."""
-    if result.value is None or other.value is None or not result.curve or not other.curve:
-        return
-    if result.curve[-1][1] < other.curve[-1][1] and result.value > other.value:
-        yield "overfitting: training loss below the incumbent's, val_bpb above it"
+def _overfitting(result: Result, incumbent: Result) -> list[str]:
+    """Both losses are nats per token of the same training data, so they compare."""
+    if result.value is None or incumbent.value is None:
+        return []
+    if not result.curve or not incumbent.curve:
+        return []
+    lower_loss = result.curve[-1][1] < incumbent.curve[-1][1]
+    if lower_loss and result.value > incumbent.value:
+        return ["overfitting: training loss below the incumbent's, val_bpb above it"]
+    return []

@@ -1,4 +1,4 @@
-"""Before, edit, after: what the tests of every verb are written in."""
+"""Before, edit, after: helpers for the tests of every kind of edit."""
 
 import ast
 from textwrap import dedent
@@ -10,7 +10,7 @@ from agent.records.edits import Edit, Refused
 
 
 def made(before: str, *edits: Edit) -> str:
-    """The text after the edits, which must apply and must parse twice."""
+    """Return the text after the edits; both parsers must accept it."""
     result = apply(before, edits)
     assert isinstance(result, Applied), result
     ast.parse(result.source.removeprefix("\ufeff"))
@@ -24,7 +24,7 @@ def pair(before: str, edit: Edit, after: str) -> None:
 
 
 def refused(before: str, *edits: Edit) -> Refused:
-    """The refusal that the edits must meet."""
+    """Return the refusal of edits that must be refused."""
     result = apply(dedent(before).lstrip("\n"), edits)
     assert isinstance(result, Refused), result.source
     return result

@@ -121,7 +121,8 @@ def test_no_final_newline_stays_none() -> None:
 
 
 def test_form_feeds_around_stay() -> None:
-    before = "x = 1\n\x0c\ndef f():\n    pass\n\x0c\nclass C:\n    def a(self): pass\n\x0c\n    def b(self): pass\n"
+    before = "x = 1\n\x0c\ndef f():\n    pass\n"
+    before += "\x0c\nclass C:\n    def a(self): pass\n\x0c\n    def b(self): pass\n"
     after = before.replace("def b(self): pass", "def b(self): return 1")
     assert made(before, ReplaceDefinition(name="C.b", code="def b(self): return 1")) == after
 

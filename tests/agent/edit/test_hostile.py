@@ -1,4 +1,4 @@
-"""Whatever comes in, apply answers: it does not raise, it does not crash the process, and it does nothing by halves."""
+"""Whatever comes in, apply answers: it never raises, crashes the process or applies half."""
 
 import ast
 import subprocess
@@ -56,7 +56,7 @@ def edits_of(text: str) -> list[Edit]:
 
 
 def unchecked(text: str) -> list[Edit]:
-    """As edits_of, also for texts that the records refuse to hold."""
+    """Return edits_of, also for texts that the records refuse."""
     texts = {
         "name": text,
         "value": text,
@@ -119,11 +119,21 @@ import threading
 from agent.edit import apply
 from agent.records.edits import ReplaceStatements, RewriteFile, SetConstant
 
-TEXTS = "(" * 100_000, "[" * 190 + "]" * 190, "lambda: " * 3000 + "1", "-" * 20_000 + "1", "a" + "[0" * 180 + "]" * 180
+TEXTS = [
+    "(" * 100_000,
+    "[" * 190 + "]" * 190,
+    "lambda: " * 3000 + "1",
+    "-" * 20_000 + "1",
+    "a" + "[0" * 180 + "]" * 180,
+]
 
 def work():
     for text in TEXTS:
-        for edit in (SetConstant(name="A", value=text), RewriteFile(code=text), ReplaceStatements(old="A = 1", new=text)):
+        for edit in (
+            SetConstant(name="A", value=text),
+            RewriteFile(code=text),
+            ReplaceStatements(old="A = 1", new=text),
+        ):
             print(type(apply("A = 1\\n", [edit])).__name__)
 
 thread = threading.Thread(target=work)
@@ -133,7 +143,7 @@ thread.join()
 
 
 def test_the_process_survives_what_kills_libcst_alone() -> None:
-    """libcst's native parser overflows its stack on deep nesting; only a process of its own can show that ours does not."""
+    """libcst's native parser overflows its stack on deep nesting; shown in another process."""
     run = subprocess.run(
         [sys.executable, "-c", SURVIVOR], capture_output=True, text=True, timeout=60
     )
@@ -142,7 +152,8 @@ def test_the_process_survives_what_kills_libcst_alone() -> None:
 
 
 def test_all_or_nothing() -> None:
-    good, bad = SetConstant(name="A", value="2"), SetConstant(name="B", value="2")
+    good = SetConstant(name="A", value="2")
+    bad = SetConstant(name="B", value="2")
     assert isinstance(apply(BASE, [good, bad]), Refused)
     assert isinstance(apply(BASE, [good, RewriteFile(code="(")]), Refused)
     assert isinstance(apply("A = (", [good]), Refused)

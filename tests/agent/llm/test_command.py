@@ -1,4 +1,4 @@
-"""Command lines as models, with stand-in executables that answer in the documented form of the real ones."""
+"""Command lines as models, with stand-in executables that answer in the documented form."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import open_model
 from agent.propose.code.code import Code
-from agent.propose.code.reply import propose_tool
+from agent.propose.code.tool import propose_tool
 from agent.records.edits import SetConstant
 from agent.records.proposals import Proposal
 from sandbox.walls import mask
@@ -51,20 +51,22 @@ CODEX = [
         "usage": {"input_tokens": 500, "cached_input_tokens": 400, "output_tokens": 50},
     },
 ]
+EXECUTABLES = {"claude-code": "claude", "codex": "codex"}
+OUTPUTS = {"claude-code": json.dumps(CLAUDE), "codex": "\n".join(map(json.dumps, CODEX))}
 REQUEST = Request(system="the rules", blocks=("the source", "the ledger"), tool=propose_tool())
 
 
 def stand_in(folder: Path, name: str, body: str) -> dict[str, str]:
-    """An executable that notes how it was called and then runs `body`; the environment in which it is found."""
+    """Make an executable that records its call and runs `body`; return its environment."""
     path = folder / name
-    noting = f"""#!{sys.executable}
+    recording = f"""#!{sys.executable}
 import json, os, sys, time
-asked = sys.stdin.read()
+call = {{"argv": sys.argv[1:], "stdin": sys.stdin.read(), "env": dict(os.environ)}}
+call |= {{"cwd": os.getcwd(), "files": os.listdir()}}
 with open({str(folder / "calls.jsonl")!r}, "a") as file:
-    call = {{"argv": sys.argv[1:], "stdin": asked, "env": dict(os.environ), "cwd": os.getcwd(), "files": os.listdir()}}
     file.write(json.dumps(call) + "\\n")
 """
-    path.write_text(noting + body)
+    path.write_text(recording + body)
     path.chmod(0o755)
     keys = {"ANTHROPIC_API_KEY": "sk-secret", "OPENAI_API_KEY": "sk-secret", "MY_TOKEN": "secret"}
     return {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": "/somewhere", **keys}
@@ -81,19 +83,8 @@ def ask(name: str, environment: dict[str, str], seconds: float = 20.0) -> Reply:
 def test_claude_code_is_asked_in_print_mode_without_tools_or_keys(tmp_path: Path) -> None:
     environment = stand_in(tmp_path, "claude", f"print({json.dumps(CLAUDE)!r})")
     reply = ask("claude-code:opus", environment)
-    assert (
-        reply.model,
-        reply.cost,
-        reply.input_tokens,
-        reply.cached_tokens,
-        reply.output_tokens,
-    ) == (
-        "claude-opus-4-8",
-        0.25,
-        500,
-        400,
-        50,
-    )
+    assert (reply.model, reply.cost) == ("claude-opus-4-8", 0.25)
+    assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (500, 400, 50)
     (call,) = calls(tmp_path)
     argv = call["argv"]
     assert argv[:3] == ["-p", "--output-format", "json"] and argv[argv.index("--tools") + 1] == ""
@@ -122,8 +113,7 @@ def test_codex_is_asked_in_its_read_only_sandbox(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["claude-code", "codex"])
 def test_its_answer_is_a_proposal(tmp_path: Path, name: str) -> None:
-    said = {"claude-code": json.dumps(CLAUDE), "codex": "\n".join(map(json.dumps, CODEX))}[name]
-    environment = stand_in(tmp_path, {"claude-code": "claude"}.get(name, name), f"print({said!r})")
+    environment = stand_in(tmp_path, EXECUTABLES[name], f"print({OUTPUTS[name]!r})")
     model = open_model(name, environment, 20.0, threading.Event())
     proposal = Code(model).propose(context(trial(0, 1.0)))
     assert isinstance(proposal, Proposal) and proposal.edits == (
@@ -133,7 +123,7 @@ def test_its_answer_is_a_proposal(tmp_path: Path, name: str) -> None:
 
 
 def test_a_command_that_is_not_there_or_not_logged_in_is_a_fault_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ModelFault, match="none on the PATH"):
+    with pytest.raises(ModelFault, match="not on the PATH"):
         ask("codex", {"PATH": str(tmp_path)})
     refused = {**CLAUDE, "is_error": True, "result": "Invalid API key · Please run /login"}
     with pytest.raises(ModelFault, match="logged in") as caught:
@@ -147,17 +137,19 @@ def test_a_command_that_is_not_there_or_not_logged_in_is_a_fault_at_once(tmp_pat
 
 
 def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
-    first = f"count = len(open({str(tmp_path / 'calls.jsonl')!r}).readlines())\n"
-    body = (
-        first
-        + f"sys.exit('usage limit reached') if count == 1 else print('<html>' if count == 2 else {json.dumps(CLAUDE)!r})"
-    )
+    body = f"""
+count = len(open({str(tmp_path / "calls.jsonl")!r}).readlines())
+if count == 1:
+    sys.exit("usage limit reached")
+print("<html>" if count == 2 else {json.dumps(CLAUDE)!r})
+"""
     assert ask("claude-code", stand_in(tmp_path, "claude", body)).output_tokens == 50
     assert len(calls(tmp_path)) == 3
 
 
-def test_one_that_hangs_is_killed_with_its_children_when_called_off(tmp_path: Path) -> None:
-    seconds = f"600.{os.getpid()}"  # by which the child is known here: it sees its own number inside a namespace
+def test_one_that_hangs_is_killed_with_its_children_when_cancelled(tmp_path: Path) -> None:
+    # The child is found by this argument: inside a namespace it has another process id.
+    seconds = f"600.{os.getpid()}"
     body = f"""
 import subprocess
 child = subprocess.Popen(["sleep", "{seconds}"])
@@ -168,13 +160,13 @@ time.sleep(600)
     cancel = threading.Event()
     model = Command("claude-code", stand_in(tmp_path, "claude", body), Patience(120.0, cancel))
 
-    def call_off() -> None:
+    def cancel_when_started() -> None:
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
             time.sleep(0.05)
         cancel.set()
 
-    threading.Thread(target=call_off, daemon=True).start()
-    with pytest.raises(ModelUnavailable, match="called off"):
+    threading.Thread(target=cancel_when_started, daemon=True).start()
+    with pytest.raises(ModelUnavailable, match="cancelled"):
         model.complete(REQUEST)
     for _ in range(100):
         if not any(seconds in line for line in command_lines()):
@@ -184,7 +176,7 @@ time.sleep(600)
 
 
 def command_lines() -> Iterator[str]:
-    """Of every process of this machine that is not dead."""
+    """Yield the command line of every live process of this machine."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             yield path.read_text(errors="replace")
@@ -192,20 +184,20 @@ def command_lines() -> Iterator[str]:
 
 READ = """
 import glob
-found = {}
+contents = {}
 for path in hidden:
     try:
-        found[path] = open(path).read()
+        contents[path] = open(path).read()
     except OSError as error:
-        found[path] = type(error).__name__
+        contents[path] = type(error).__name__
 for root in glob.glob("/proc/[0-9]*/root"):
     for path in hidden:
         try:
-            found[root + path] = open(root + path).read()
+            contents[root + path] = open(root + path).read()
         except OSError:
             pass
 with open(mark, "w") as file:
-    json.dump(found, file)
+    json.dump(contents, file)
 """
 
 
@@ -214,13 +206,14 @@ with open(mark, "w") as file:
 def test_it_runs_where_the_hidden_data_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, tool: str
 ) -> None:
-    """A stand-in that does what a shell in the real one could: read the tokens, by their path and through any process."""
+    """The stand-in reads the tokens as a shell could: by path, and through any process."""
     if tool == "own":
         monkeypatch.setattr(mask, "_bubblewrap", mask._own)
     elif shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed")
     mask._proven.cache_clear()
-    cache, project = tmp_path / "cache", tmp_path / "repository" / ".autoresearch"
+    cache = tmp_path / "cache"
+    project = tmp_path / "repository" / ".autoresearch"
     monkeypatch.setenv("AUTORESEARCH_CACHE", str(cache))
     secrets = [
         cache / "0123" / "val" / "tokens.bin",
@@ -230,15 +223,14 @@ def test_it_runs_where_the_hidden_data_is_not(
     for secret in secrets:
         secret.parent.mkdir(parents=True, exist_ok=True)
         secret.write_text("tokens")
-    said = {"claude-code": json.dumps(CLAUDE), "codex": "\n".join(map(json.dumps, CODEX))}[name]
     paths = [str(secret) for secret in secrets]
-    body = f"hidden, mark = {paths!r}, {str(tmp_path / 'mark')!r}\n{READ}\nprint({said!r})"
-    environment = stand_in(tmp_path, {"claude-code": "claude"}.get(name, name), body)
+    body = f"hidden, mark = {paths!r}, {str(tmp_path / 'mark')!r}\n{READ}\nprint({OUTPUTS[name]!r})"
+    environment = stand_in(tmp_path, EXECUTABLES[name], body)
     model = open_model(name, environment, 20.0, threading.Event(), (project, secrets[2]))
     model.complete(REQUEST)
-    found = json.loads((tmp_path / "mark").read_text())
-    assert "tokens" not in found.values()
-    assert set(found) <= {*paths, *(root for root in found if root.startswith("/proc/"))}
+    contents = json.loads((tmp_path / "mark").read_text())
+    assert "tokens" not in contents.values()
+    assert set(paths) <= set(contents), "it tried every path"
     mask._proven.cache_clear()
 
 
@@ -255,7 +247,7 @@ def test_one_from_which_nothing_can_be_hidden_is_refused(
 
 
 def test_codex_is_started_without_its_shell(tmp_path: Path) -> None:
-    """By its configuration reference; what the real one makes of it was not tried."""
+    """As in its configuration reference; not tried with the real one."""
     lines = "\n".join(map(json.dumps, CODEX))
     ask("codex", stand_in(tmp_path, "codex", f"print({lines!r})"))
     argv = calls(tmp_path)[0]["argv"]

@@ -1,4 +1,4 @@
-"""Keys from the environment and from a real keyring: each for its own address, and never where nothing asks for one."""
+"""Keys from the environment and from a real keyring, each for its own address only."""
 
 import threading
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SECRET = "sk-out-of-the-keyring"
 
 
 class Memory(KeyringBackend):  # type: ignore[misc]
-    """A keyring in memory; `asked` is what was looked up."""
+    """A keyring in memory."""
 
     priority = 1
 
@@ -29,10 +29,11 @@ class Memory(KeyringBackend):  # type: ignore[misc]
         super().__init__()
         self.secrets: dict[tuple[str, str], str] = {}
         self.asked: list[tuple[str, str]] = []
+        """What was looked up."""
         self.locked = False
 
     def get_password(self, service: str, username: str) -> str | None:
-        """What was set."""
+        """Return what was set."""
         self.asked.append((service, username))
         if self.locked:
             raise KeyringLocked(f"locked, with {SECRET} inside")
@@ -46,7 +47,8 @@ class Memory(KeyringBackend):  # type: ignore[misc]
 @pytest.fixture
 def memory() -> Iterator[Memory]:
     """A keyring of the test's own, in the library's place for it."""
-    before, mine = keyring.get_keyring(), Memory()
+    before = keyring.get_keyring()
+    mine = Memory()
     keyring.set_keyring(mine)
     yield mine
     keyring.set_keyring(before)
@@ -75,7 +77,7 @@ def test_a_machine_without_a_keyring_has_no_key(memory: Memory, backend: Keyring
     assert default_model({}) is None
 
 
-def test_a_locked_keyring_is_said_without_its_words(memory: Memory) -> None:
+def test_a_locked_keyring_is_a_fault_without_its_message(memory: Memory) -> None:
     memory.locked = True
     with pytest.raises(ModelFault, match="KeyringLocked") as fault:
         open_model("opus", {}, 1.0, threading.Event())
@@ -93,7 +95,7 @@ def test_models_are_found_and_asked_with_the_keyrings_key(memory: Memory) -> Non
         environment = {"ANTHROPIC_BASE_URL": claude.url, "OPENAI_BASE_URL": f"{gpt.url}/v1"}
         assert open_model("opus", environment, 5.0, threading.Event()).name == "claude-opus-4-7"
         open_model("openai:any", environment, 5.0, threading.Event())
-        sent = [str(seen.headers) for seen in claude.seen]
+        sent = [str(request.headers) for request in claude.requests]
     assert sent and all("sk-loopback" in headers and SECRET not in headers for headers in sent)
 
 

@@ -1,4 +1,4 @@
-"""What a request costs, with the prices that the installed library carries; what it does not know has no price."""
+"""What a request costs by the installed price list; an unknown model has no price."""
 
 import threading
 

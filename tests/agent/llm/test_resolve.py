@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ModelFault, ModelUnavailable
-from agent.llm.model import Request, Tool
+from agent.llm.model import Model, Reply, Request, Tool
 from agent.llm.recorded import Recorded, read_exchanges
 from agent.llm.resolve import default_model, open_model
 from agent.llm.scripted import Scripted
@@ -53,7 +53,7 @@ def test_a_family_is_its_newest_active_model_on_any_page_of_the_list(
 ) -> None:
     with AnthropicServer(models=CLAUDES) as server:
         assert opened(family, ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url) == newest
-        assert len(server.seen) == 3, "five models in pages of two"
+        assert len(server.requests) == 3, "five models in pages of two"
 
 
 def test_gpt_is_the_newest_general_one() -> None:
@@ -94,14 +94,16 @@ def test_local_is_the_first_model_of_a_server_of_ones_own() -> None:
         ("openai:x", "OPENAI_API_KEY"),
     ],
 )
-def test_without_a_key_the_variable_is_named_and_the_way_without(name: str, variable: str) -> None:
+def test_without_a_key_the_message_names_the_variable_and_how_to_do_without(
+    name: str, variable: str
+) -> None:
     with pytest.raises(ModelFault, match=variable) as caught:
         opened(name)
     assert "--model none" in caught.value.message
     assert caught.value.next_command and variable in caught.value.next_command
 
 
-def test_an_unknown_name_lists_what_there_is() -> None:
+def test_an_unknown_name_lists_what_is_accepted() -> None:
     with pytest.raises(ModelFault, match="opus, sonnet, haiku"):
         opened("gemini", ANTHROPIC_API_KEY="k")
 
@@ -116,7 +118,7 @@ def test_a_list_without_the_family_or_out_of_reach_is_a_fault() -> None:
         opened("opus", 0.5, ANTHROPIC_API_KEY="k", ANTHROPIC_BASE_URL=server.url)
 
 
-def test_the_default_model_is_that_of_the_key_there_is() -> None:
+def test_the_default_model_is_that_of_the_present_key() -> None:
     assert default_model({}) is None
     assert default_model({"OPENAI_BASE_URL": "http://127.0.0.1:11434/v1"}) == "local"
     assert default_model({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "u"}) == "gpt"
@@ -125,13 +127,12 @@ def test_the_default_model_is_that_of_the_key_there_is() -> None:
 
 def script(folder: Path, *lines: object) -> Path:
     path = folder / "answers.jsonl"
-    path.write_text(
-        "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
-    )
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(texts))
     return path
 
 
-def ask(model: Scripted, index: int) -> object:
+def ask(model: Model, index: int) -> Reply:
     return model.complete(Request(system="s", blocks=("b",), tool=TOOL, index=index))
 
 
@@ -143,24 +144,22 @@ def test_a_script_answers_by_the_number_of_the_question(tmp_path: Path) -> None:
         {"text": "no", "output_tokens": 7},
     )
     model = open_model(f"scripted:{path}", {}, 5.0, threading.Event())
-    second, first = (
-        model.complete(Request(system="s", blocks=("b",), tool=TOOL, index=index))
-        for index in (1, 0)
-    )
+    second = ask(model, 1)
+    first = ask(model, 0)
     assert (first.arguments, first.cost) == ({"hypothesis": "one", "edits": []}, 0.5)
     assert (second.arguments, second.text, second.output_tokens) == (None, "no", 7)
     with pytest.raises(ModelFault, match="all are given"):
         ask(Scripted([]), 0)
 
 
-def test_a_script_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_a_bad_script_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ModelFault, match="line 2"):
         Scripted.read(script(tmp_path, {"text": "a"}, "[1]"))
     with pytest.raises(ModelFault, match="cannot read"):
         Scripted.read(tmp_path / "missing.jsonl")
 
 
-def test_a_slow_script_can_be_called_off() -> None:
+def test_a_slow_script_can_be_cancelled() -> None:
     cancel = threading.Event()
     threading.Timer(0.1, cancel.set).start()
     with pytest.raises(ModelUnavailable):
@@ -181,12 +180,8 @@ def test_transcripts_hold_requests_replies_and_faults_and_no_key(tmp_path: Path)
             model.complete(request)
     text = (tmp_path / "a" / "b" / "transcript.jsonl").read_text()
     entries = [json.loads(line) for line in text.splitlines()]
-    assert [next(key for key in entry if key not in ("at", "id")) for entry in entries] == [
-        "request",
-        "reply",
-        "request",
-        "fault",
-    ]
+    parts = [(set(entry) - {"at", "id"}).pop() for entry in entries]
+    assert parts == ["request", "reply", "request", "fault"]
     assert "the rules" in text and "sk-secret" not in text
     assert [entry["id"] for entry in entries[:2]] == [reply.exchange] * 2
     [exchange] = read_exchanges(

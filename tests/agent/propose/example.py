@@ -31,7 +31,10 @@ LLM = Provenance(method="code", origin="llm", model="m")
 
 
 def trial(number: int, value: float | str, hypothesis: str = "an idea", **constants: Any) -> Trial:
-    """A trial of the constants: its score (the first is the baseline), or the status of its failure."""
+    """Return a trial of the constants with its score, or the status of its failure.
+
+    Trial 0 is the baseline.
+    """
     configuration: Configuration = {**DEFAULT, **constants}
     proposal = Proposal(hypothesis=hypothesis, edits=constant_edits(SOURCE, configuration), by=LLM)
     changes = tuple(
@@ -39,11 +42,8 @@ def trial(number: int, value: float | str, hypothesis: str = "an idea", **consta
         for name, after in constants.items()
     )
     if isinstance(value, str):
-        result = (
-            None
-            if value == "refused"
-            else Result(status=value, detail="RuntimeError: a long story")
-        )
+        ran = value != "refused"
+        result = Result(status=value, detail="RuntimeError: a long story") if ran else None
         return Trial(
             number=number,
             status=value,
@@ -51,7 +51,7 @@ def trial(number: int, value: float | str, hypothesis: str = "an idea", **consta
             reason=f"{value}: a long story",
             result=result,
             changes=changes,
-            configuration={} if value == "refused" else configuration,
+            configuration=configuration if ran else {},
         )
     seeds = (0, 1) if number == 0 else (0,)
     scores = tuple(Score(value=value + 0.001 * seed, seed=seed, kind="sealed") for seed in seeds)
@@ -77,7 +77,7 @@ def context(
     seed: int = 1,
     program: str = "Go.",
 ) -> Context:
-    """A context with these trials."""
+    """Return a context with these trials."""
     return Context(
         program=program,
         source=source,
@@ -90,6 +90,6 @@ def context(
 
 
 def pending(**constants: Any) -> Proposal:
-    """A proposal without a verdict."""
+    """Return a proposal without a verdict."""
     edits = tuple(SetConstant(name=name, value=repr(value)) for name, value in constants.items())
     return Proposal(hypothesis="under way", edits=edits, by=LLM)

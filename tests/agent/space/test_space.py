@@ -1,6 +1,7 @@
-"""The search space of a file: what is searched, within what, and what a configuration becomes."""
+"""The search space of a file: what is searched, in which range, and how repair works."""
 
 import math
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -8,14 +9,11 @@ from hypothesis import strategies as st
 
 from agent.edit import Applied, apply
 from agent.errors import UsageFault
-from agent.records.edits import SetConstant
-from agent.records.proposals import Configuration, Value
-from agent.records.results import Change
+from agent.records.proposals import Configuration
 from agent.space import (
     Multiple,
     Parameter,
     Space,
-    changes,
     constant_edits,
     read_constants,
     read_space,
@@ -56,70 +54,15 @@ def build():
 PREPARE: Configuration = {"MAX_SEQ_LEN": 2048, "TIME_BUDGET": 300}
 
 
-def one(line: str, ranges: dict[str, str] | None = None) -> Parameter | None:
+def parameter_of(line: str, ranges: dict[str, str] | None = None) -> Parameter | None:
     space = read_space(line + "\n", ranges or {})
     return space.parameters[0] if space.parameters else None
 
 
 def bounds(line: str) -> tuple[object, ...] | None:
-    parameter = one(line)
-    return parameter and (
-        parameter.kind,
-        parameter.low,
-        parameter.high,
-        parameter.log,
-        parameter.power_of_two,
-    )
-
-
-# ---------------------------------------------------------------- constants
-
-
-def test_literal_constants_are_read_and_others_are_not() -> None:
-    source = "A = 2**19; B = -1.5\nC: str = 'x'  # [a]\nD = True\nE = (1, 2)\n"
-    source += "F = A * 2\ng = 3\n_H = 4\nI = 1\nI = 2\nJ = 1e999\nK = 10**10**10\nL = M = 7\n"
-    assert read_constants(source) == {"A": 524288, "B": -1.5, "C": "x", "D": True, "L": 7, "M": 7}
-    assert read_constants("A = (") == {}
-
-
-def test_edits_are_only_what_differs_written_as_people_write() -> None:
-    source = 'A = 2**19\nB = 0.5\nC = "SSSL"\nD = False\nE = 64\nF = 2**3\n'
-    values: Configuration = {"A": 2**20, "B": 1e-05, "C": "it's", "D": True, "E": 128, "F": 7}
-    edits = constant_edits(source, values)
-    assert [edit.value for edit in edits] == ["2**20", "1e-05", '"it\'s"', "True", "128", "7"]
-    result = apply(source, edits)
-    assert isinstance(result, Applied)
-    assert read_constants(result.source) == values
-    assert constant_edits(result.source, values) == ()
-    assert constant_edits(source, {"Z": 1}) == (SetConstant(name="Z", value="1"),)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.one_of(
-        st.booleans(),
-        st.integers(),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.text(st.characters(codec="utf-8")),
-    )
-)
-def test_every_value_comes_back_as_it_was_written(value: Value) -> None:
-    result = apply("A = 1\n", constant_edits("A = 1\n", {"A": value}))
-    assert isinstance(result, Applied), result
-    back = read_constants(result.source)["A"]
-    assert back == value
-    assert isinstance(back, bool) == isinstance(value, bool)
-
-
-def test_changes_between_files() -> None:
-    old, new = "A = 1\nB = 2\nC = 2**3\nT = 1\n", "C = 8\nA = 5\nD = 'x'\nT = True\n"
-    assert changes(old, new) == (
-        Change(name="A", before=1, after=5),
-        Change(name="D", before=None, after="x"),
-        Change(name="T", before=1, after=True),
-        Change(name="B", before=2, after=None),
-    )
-    assert changes(old, old) == ()
+    """Return kind, low, high, log and power_of_two of the parameter on a line."""
+    p = parameter_of(line)
+    return p and (p.kind, p.low, p.high, p.log, p.power_of_two)
 
 
 # ---------------------------------------------------------------- ranges
@@ -139,20 +82,20 @@ def test_ranges_in_comments() -> None:
     assert bounds("A: int = 3  # [1 .. 5]") == ("int", 1, 5, False, False)
     assert bounds("A = 0  # [0 .. 0.5]") == ("float", 0.0, 0.5, False, False)
     assert bounds("SEED = 3  # [1 .. 5]") == ("int", 1, 5, False, False)
-    assert one("A = 3  # [fixed]") is None
-    pattern = one('A = "SSSL"  # windows # [SSSL | LLLL]')
+    assert parameter_of("A = 3  # [fixed]") is None
+    pattern = parameter_of('A = "SSSL"  # windows # [SSSL | LLLL]')
     assert pattern is not None
     assert (pattern.kind, pattern.choices, pattern.default) == (
         "categorical",
         ("SSSL", "LLLL"),
         "SSSL",
     )
-    numbers = one("A = 3  # [1 | 3 | 7.5]")
+    numbers = parameter_of("A = 3  # [1 | 3 | 7.5]")
     assert numbers is not None
     assert numbers.choices == (1, 3, 7.5)
 
 
-def test_a_comment_belongs_to_the_statement_it_stands_behind() -> None:
+def test_a_comment_belongs_to_the_statement_before_it() -> None:
     space = read_space("A = 8.0; B = 2  # [1 .. 3]\n")
     assert [(p.name, p.low, p.high) for p in space.parameters] == [("A", 0.8, 80.0), ("B", 1, 3)]
     assert bounds("A = '# [1 .. 2]'") is None
@@ -171,24 +114,24 @@ def test_a_comment_belongs_to_the_statement_it_stands_behind() -> None:
         "[1 .. 2 .. 3]",
     ],
 )
-def test_a_bracket_that_is_no_range_is_a_remark(bracket: str) -> None:
+def test_a_bracket_that_is_no_range_is_ignored(bracket: str) -> None:
     assert bounds(f"A = 5  # {bracket}") == bounds("A = 5")
 
 
-def test_settings_go_before_comments_and_say_when_they_are_wrong() -> None:
-    parameter = one("A = 4  # [2 .. 12]", {"A": "1 .. 100 log", "GONE": "1 .. 2"})
+def test_settings_override_comments_and_are_checked() -> None:
+    parameter = parameter_of("A = 4  # [2 .. 12]", {"A": "1 .. 100 log", "GONE": "1 .. 2"})
     assert parameter is not None
     assert (parameter.low, parameter.high, parameter.log) == (1, 100, True)
-    assert one("A = 4", {"A": "fixed"}) is None
+    assert parameter_of("A = 4", {"A": "fixed"}) is None
     with pytest.raises(UsageFault, match=r"range of A: not a range: '1 to 2'.*write") as caught:
-        one("A = 4", {"A": "1 to 2"})
+        parameter_of("A = 4", {"A": "1 to 2"})
     assert caught.value.next_command
 
 
 def test_the_default_widens_its_range() -> None:
     assert bounds("A = 40  # [1 .. 12]") == ("int", 1, 40, False, False)
     assert bounds("A = 0.0  # [0.1 .. 1 log]") == ("float", 0.0, 1.0, False, False)
-    other = one('A = "X"  # [S | L]')
+    other = parameter_of('A = "X"  # [S | L]')
     assert other is not None
     assert other.choices == ("X", "S", "L")
 
@@ -206,7 +149,7 @@ def test_inference_is_sane() -> None:
     assert bounds("N_HEADS = 6") == ("int", 1, 24, False, False)
     assert bounds("WIDTH = 384") == ("int", 96, 1536, True, False)
     assert bounds("RANK = 64") == ("int", 16, 256, True, True)
-    flag = one("USE_BIAS = True")
+    flag = parameter_of("USE_BIAS = True")
     assert flag is not None
     assert (flag.kind, flag.choices) == ("categorical", (False, True))
 
@@ -231,7 +174,7 @@ def test_inference_is_sane() -> None:
     ],
 )
 def test_what_is_not_searched(line: str) -> None:
-    assert one(line) is None
+    assert parameter_of(line) is None
 
 
 def test_odd_magnitudes_do_not_break() -> None:
@@ -278,13 +221,11 @@ def test_a_smaller_machine_has_its_own_ranges() -> None:
         .replace("DEVICE_BATCH_SIZE = 128", "DEVICE_BATCH_SIZE = 8")
         .replace("DEPTH = 8", "DEPTH = 2")
     )
-    by_name = {
-        parameter.name: parameter
-        for parameter in read_space(small, constants={"MAX_SEQ_LEN": 256}).parameters
-    }
-    total, device, depth = (
-        by_name[name] for name in ("TOTAL_BATCH_SIZE", "DEVICE_BATCH_SIZE", "DEPTH")
-    )
+    space = read_space(small, constants={"MAX_SEQ_LEN": 256})
+    by_name = {parameter.name: parameter for parameter in space.parameters}
+    total = by_name["TOTAL_BATCH_SIZE"]
+    device = by_name["DEVICE_BATCH_SIZE"]
+    depth = by_name["DEPTH"]
     assert (total.low, total.high, total.power_of_two) == (1024, 16384, True)
     assert (device.low, device.high, device.power_of_two) == (2, 32, True)
     assert (depth.low, depth.high) == (1, 8)
@@ -292,29 +233,23 @@ def test_a_smaller_machine_has_its_own_ranges() -> None:
 
 def test_a_file_that_does_not_keep_the_constraint_does_not_have_it() -> None:
     assert read_space(H100, constants={"MAX_SEQ_LEN": 1000}).constraints == ()
-    assert (
-        read_space(
-            H100.replace("2**19", "2**19  # [65536 .. 2**21 pow2]"), constants=PREPARE
-        ).constraints
-        != ()
-    )
+    with_range = H100.replace("2**19", "2**19  # [65536 .. 2**21 pow2]")
+    assert read_space(with_range, constants=PREPARE).constraints != ()
 
 
-def test_repair_moves_the_batch_first_and_the_rows_only_where_it_must() -> None:
+def test_repair_moves_the_batch_first_and_the_rows_only_if_needed() -> None:
     space = read_space(H100, constants=PREPARE)
-    asked = space.default | {
+    wanted = space.default | {
         "DEVICE_BATCH_SIZE": 100,
         "TOTAL_BATCH_SIZE": 70_000,
         "EMBEDDING_LR": 0.123456,
         "DEPTH": 99,
     }
-    got = space.repair(asked)
-    assert (
-        got["DEVICE_BATCH_SIZE"],
-        got["TOTAL_BATCH_SIZE"],
-        got["EMBEDDING_LR"],
-        got["DEPTH"],
-    ) == (128, 262144, 0.1235, 24)
+    repaired = space.repair(wanted)
+    assert repaired["DEVICE_BATCH_SIZE"] == 128
+    assert repaired["TOTAL_BATCH_SIZE"] == 262144
+    assert repaired["EMBEDDING_LR"] == 0.1235
+    assert repaired["DEPTH"] == 24
     tight = Space(
         parameters=(
             Parameter(name="T", kind="int", low=64, high=256, default=64),
@@ -344,23 +279,24 @@ numbers = st.one_of(st.integers(-(10**7), 10**7), st.floats(), st.text(max_size=
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(read_space(H100, constants=PREPARE).names), numbers))
-def test_repair_gives_a_valid_configuration_and_is_idempotent(asked: Configuration) -> None:
+def test_repair_gives_a_valid_configuration_and_is_idempotent(wanted: Configuration) -> None:
     space = read_space(H100, constants=PREPARE)
-    got = space.repair(asked)
-    assert space.repair(got) == got
-    assert tuple(got) == space.names
-    assert got["TOTAL_BATCH_SIZE"] % (2048 * got["DEVICE_BATCH_SIZE"]) == 0  # type: ignore[operator]
+    repaired = space.repair(wanted)
+    assert space.repair(repaired) == repaired
+    assert tuple(repaired) == space.names
+    rows = int(repaired["DEVICE_BATCH_SIZE"])
+    assert int(repaired["TOTAL_BATCH_SIZE"]) % (2048 * rows) == 0
     for parameter in space.parameters:
-        value = got[parameter.name]
+        value = repaired[parameter.name]
         if parameter.kind == "categorical":
             assert value in parameter.choices
         else:
             assert parameter.low <= value <= parameter.high  # type: ignore[operator]
             assert type(value) is type(parameter.default)
             assert not parameter.power_of_two or value & (value - 1) == 0  # type: ignore[operator]
-    result = apply(H100, constant_edits(H100, got))
+    result = apply(H100, constant_edits(H100, repaired))
     assert isinstance(result, Applied)
-    assert {name: read_constants(result.source)[name] for name in got} == got
+    assert {name: read_constants(result.source)[name] for name in repaired} == repaired
 
 
 @settings(max_examples=150, deadline=None)
@@ -383,12 +319,11 @@ def test_repair_finds_a_fit_whenever_there_is_one(
         ),
         constraints=(Multiple(name="T", of=("D", by)),),
     )
-    got = space.repair({"T": total, "D": rows})
-    possible = any(
-        t % (d * by) == 0 for t in range(low, low + more + 1) for d in range(few, few + extra + 1)
-    )
-    assert (got["T"] % (got["D"] * by) == 0) == possible  # type: ignore[operator]
-    assert space.repair(got) == got
+    repaired = space.repair({"T": total, "D": rows})
+    pairs = product(range(low, low + more + 1), range(few, few + extra + 1))
+    possible = any(total % (rows * by) == 0 for total, rows in pairs)
+    assert (repaired["T"] % (repaired["D"] * by) == 0) == possible  # type: ignore[operator]
+    assert space.repair(repaired) == repaired
 
 
 def test_parameters_refuse_nonsense() -> None:

@@ -1,4 +1,4 @@
-"""The models that advise on constants: what they are shown, what is made of their replies, and who is named for the result."""
+"""Models that advise on constants: what they are shown, and what their replies become."""
 
 import threading
 from typing import Any
@@ -40,43 +40,45 @@ ASKING = next(
 
 
 class Listening:
-    """A scripted model that remembers what it was asked."""
+    """A scripted model that records its requests and answers them in turn."""
 
     origin = "scripted"
 
     def __init__(self, answers: list[dict[str, Any]]) -> None:
-        self._model, self.name, self.asked = Scripted(answers), "scripted", list[Request]()
+        self.name = "scripted"
+        self.requests: list[Request] = []
+        self._model = Scripted(answers)
 
     def complete(self, request: Request) -> Reply:
-        self.asked.append(request)
-        return self._model.complete(request.model_copy(update={"index": len(self.asked) - 1}))
+        index = len(self.requests)
+        self.requests.append(request)
+        return self._model.complete(request.model_copy(update={"index": index}))
 
 
 def script(method: str, configuration: Any) -> list[dict[str, Any]]:
-    """What a model says to propose `configuration`."""
-    one, many = (
-        {"reason": "deeper", "configuration": configuration},
-        {"reason": "deeper", "configurations": [configuration]},
-    )
+    """Return the answers of a model that proposes `configuration`."""
+    many = {"reason": "deeper", "configurations": [configuration]}
     scores = [{"scores": [0.9]}] * PREDICTIONS
-    return {
+    scripts: dict[str, list[dict[str, Any]]] = {
         "llambo": [many, {"probabilities": [0.7]}],
         "llambo-paper": [many, *scores],
         "llm-curves": [many],
-    }.get(method, [one])
+    }
+    return scripts.get(method, [{"reason": "deeper", "configuration": configuration}])
 
 
-def said(
+def asked(
     method: str, answers: list[dict[str, Any]], at: Context | None = None
 ) -> tuple[Proposal | Unreadable, str]:
-    """What the method makes of the answers, and all that it showed the model."""
+    """Return what the method proposes after the answers, and all that it showed the model."""
     model = Listening(answers)
     made = METHODS[method].build(model).propose(at or context(*TRIALS, seed=ASKING))
-    return made, "\n".join("\n".join((request.system, *request.blocks)) for request in model.asked)
+    texts = ["\n".join((request.system, *request.blocks)) for request in model.requests]
+    return made, "\n".join(texts)
 
 
 def tried(proposal: Proposal | Unreadable) -> Configuration:
-    """The constants that a proposal makes of SOURCE's."""
+    """Return the constants that a proposal changes in SOURCE."""
     assert isinstance(proposal, Proposal), proposal
     applied = apply(SOURCE, proposal.edits)
     assert isinstance(applied, Applied)
@@ -89,35 +91,27 @@ def tried(proposal: Proposal | Unreadable) -> Configuration:
 
 @pytest.mark.parametrize("method", ADVISERS)
 class TestEveryAdviser:
-    def test_it_proposes_what_the_model_says_and_names_it(self, method: str) -> None:
-        proposal, shown = said(method, script(method, DEEPER))
-        assert {
-            name: value for name, value in tried(proposal).items() if name != "PATTERN"
-        } == DEEPER
-        assert (proposal.by.method, proposal.by.origin, proposal.by.model) == (
-            method,
-            "scripted",
-            "scripted",
-        )
+    def test_it_proposes_what_the_model_names_and_names_the_model(self, method: str) -> None:
+        proposal, shown = asked(method, script(method, DEEPER))
+        constants = tried(proposal)
+        constants.pop("PATTERN", None)
+        assert constants == DEEPER
+        by = proposal.by
+        assert (by.method, by.origin, by.model) == (method, "scripted", "scripted")
         assert METHODS[method].build(Scripted([])).looks_ahead and METHODS[method].needs_model
-        assert (
-            "MATRIX_LR: float 0.005 .. 0.2, log scale; now 0.04" in shown
-            and "300s" in shown
-            and "Go." in shown
-        )
+        assert "MATRIX_LR: float 0.005 .. 0.2, log scale; now 0.04" in shown
+        assert "300s" in shown
+        assert "Go." in shown
         assert "0.930000 DEPTH=15" in shown
         assert ("failed (oom) DEPTH=20" in shown) == (method != "llambo"), "the port hides failures"
 
     def test_values_outside_the_space_are_brought_into_it(self, method: str) -> None:
-        proposal, _ = said(
-            method, script(method, {"DEPTH": 500, "HEAD_DIM": 100, "WEIGHT_DECAY": 0.123456789})
-        )
-        found = tried(proposal)
-        assert (found["DEPTH"], found.get("HEAD_DIM", 128), found["WEIGHT_DECAY"]) == (
-            24,
-            128,
-            0.1235,
-        )
+        outside = {"DEPTH": 500, "HEAD_DIM": 100, "WEIGHT_DECAY": 0.123456789}
+        proposal, _ = asked(method, script(method, outside))
+        constants = tried(proposal)
+        assert constants["DEPTH"] == 24
+        assert constants.get("HEAD_DIM", 128) == 128
+        assert constants["WEIGHT_DECAY"] == 0.1235
 
     @pytest.mark.parametrize(
         "configuration",
@@ -134,7 +128,7 @@ class TestEveryAdviser:
         ],
     )
     def test_nonsense_is_recorded_as_such(self, method: str, configuration: Any) -> None:
-        made, _ = said(method, script(method, configuration))
+        made, _ = asked(method, script(method, configuration))
         assert isinstance(made, Unreadable) and made.reason.reason == "unreadable"
         assert (made.by.method, made.by.origin) == (method, "scripted")
 
@@ -145,17 +139,17 @@ class TestEveryAdviser:
     def test_a_reply_of_another_kind_is_recorded_as_such(
         self, method: str, answer: dict[str, Any]
     ) -> None:
-        made, _ = said(method, [answer] * 20)
+        made, _ = asked(method, [answer] * 20)
         assert isinstance(made, Unreadable) and made.reason.reason == "unreadable"
 
     def test_a_duplicate_is_refused_and_the_next_question_says_so(self, method: str) -> None:
         # LLAMBO's port draws the choices, so that the model alone cannot repeat a trial with it.
         for old in () if method == "llambo" else ({"DEPTH": 10}, {"DEPTH": 8}, {"DEPTH": 16}):
-            made, _ = said(method, script(method, old))
+            made, _ = asked(method, script(method, old))
             assert isinstance(made, Unreadable) and made.reason.reason == "already-tried"
         refused = trial(13, "refused")
         at = context(*TRIALS, refused, seed=ASKING)
-        _, shown = said(method, script(method, DEEPER), at)
+        _, shown = asked(method, script(method, DEEPER), at)
         assert "refused: a long story" in shown
 
     def test_what_is_pending_is_shown_and_not_repeated(self, method: str) -> None:
@@ -165,7 +159,7 @@ class TestEveryAdviser:
             if centaur.generator(seed, len(TRIALS) + 1).random() < centaur.SHARE
         )
         at = context(*TRIALS, pending=(pending(DEPTH=9, MATRIX_LR=0.05),), seed=seed)
-        made, shown = said(
+        made, shown = asked(
             method, script(method, {"DEPTH": 9, "MATRIX_LR": 0.05, "PATTERN": "SSSL"}), at
         )
         assert "in training DEPTH=9 MATRIX_LR=0.05" in shown
@@ -175,7 +169,7 @@ class TestEveryAdviser:
 @pytest.mark.parametrize("provider", ["anthropic", "openai"])
 class TestOnTheWire:
     def answer(self, provider: str, step: Step, seconds: float = 5.0) -> Proposal | Unreadable:
-        """What `llm-hps` makes of one answer of the provider's server."""
+        """Return what `llm-hps` proposes after one answer of the provider's server."""
         with AnthropicServer([step]) as claude, OpenAIServer([step]) as gpt:
             environment = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": claude.url}
             environment |= {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"{gpt.url}/v1"}
@@ -184,22 +178,13 @@ class TestOnTheWire:
             return METHODS["llm-hps"].build(model).propose(context(*TRIALS))
 
     def test_a_tool_call_is_a_proposal_with_its_price(self, provider: str) -> None:
-        proposal = self.answer(
-            provider,
-            ToolCall(
-                {"reason": "a reason", "configuration": DEEPER}, input_tokens=900, output_tokens=40
-            ),
-        )
-        assert (
-            tried(proposal) == DEEPER
-            and isinstance(proposal, Proposal)
-            and proposal.rationale == "a reason"
-        )
-        assert (proposal.by.origin, proposal.by.input_tokens, proposal.by.output_tokens) == (
-            "llm",
-            900,
-            40,
-        )
+        arguments = {"reason": "a reason", "configuration": DEEPER}
+        proposal = self.answer(provider, ToolCall(arguments, input_tokens=900, output_tokens=40))
+        assert tried(proposal) == DEEPER
+        assert isinstance(proposal, Proposal)
+        assert proposal.rationale == "a reason"
+        by = proposal.by
+        assert (by.origin, by.input_tokens, by.output_tokens) == ("llm", 900, 40)
         assert (proposal.by.cost is not None) == (provider == "anthropic"), (
             "a server of one's own has no list price"
         )
@@ -216,7 +201,7 @@ class TestOnTheWire:
             self.answer(provider, Status(500), seconds=0.2)
 
 
-def test_a_batch_is_asked_for_once_and_the_ledger_alone_says_what_is_left() -> None:
+def test_a_batch_is_asked_for_once_and_the_ledger_says_what_is_left() -> None:
     batch = [
         {"DEPTH": 9, "MATRIX_LR": 0.01},
         {"DEPTH": 9, "MATRIX_LR": 0.02},
@@ -227,7 +212,7 @@ def test_a_batch_is_asked_for_once_and_the_ledger_alone_says_what_is_left() -> N
         {"reason": "a batch", "configurations": batch},
         {"reason": "another", "configurations": [{"DEPTH": 23}]},
     ]
-    first, _ = said("llm-curves", answers)
+    first, _ = asked("llm-curves", answers)
     assert isinstance(first, Proposal) and len(first.then) == 1, (
         "one was tried before, one is there twice"
     )
@@ -239,30 +224,28 @@ def test_a_batch_is_asked_for_once_and_the_ledger_alone_says_what_is_left() -> N
     ):
         second = METHODS["llm-curves"].build(Scripted(answers)).propose(at)
         assert tried(second) == batch[1]
-        assert isinstance(second, Proposal) and (
-            second.by.origin,
-            second.by.seconds,
-            second.then,
-        ) == ("scripted", 0.0, ())
-    third = (
-        METHODS["llm-curves"]
-        .build(Scripted(answers))
-        .propose(context(*TRIALS, ran(13, second), pending=(first,)))
-    )
+        assert isinstance(second, Proposal)
+        assert (second.by.origin, second.by.seconds, second.then) == ("scripted", 0.0, ())
+    used_up = context(*TRIALS, ran(13, second), pending=(first,))
+    third = METHODS["llm-curves"].build(Scripted(answers)).propose(used_up)
     assert tried(third) == {"DEPTH": 23}, "used up: the second answer of the script"
 
 
 def ran(number: int, proposal: Proposal) -> Trial:
-    """A trial of the proposal that was scored."""
+    """Return a scored trial of the proposal."""
     return trial(number, 0.99, **tried(proposal)).model_copy(update={"proposal": proposal})
 
 
 def refused(number: int, proposal: Proposal) -> Trial:
-    """The proposal as the ledger refused it."""
+    """Return the proposal as the ledger refused it."""
     return trial(number, "refused").model_copy(update={"proposal": proposal})
 
 
-def test_curves_are_shown_with_what_can_be_computed_from_them() -> None:
+def names(remarks: list[str]) -> list[str]:
+    return [remark.partition(":")[0] for remark in remarks]
+
+
+def test_curves_are_shown_with_their_signals() -> None:
     good = Observation(DEFAULT, 1.0, ((0.25, 4.0), (0.5, 3.5), (0.75, 3.1), (1.0, 3.09)))
     over = Observation(
         {**DEFAULT, "DEPTH": 9}, 1.1, ((0.25, 4.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0))
@@ -270,9 +253,9 @@ def test_curves_are_shown_with_what_can_be_computed_from_them() -> None:
     wild = Observation({**DEFAULT, "DEPTH": 10}, "crash", ((0.25, 3.0), (0.5, 4.0)))
     flat = Observation({**DEFAULT, "DEPTH": 11}, 1.2, ((0.25, 3.0), (0.75, 2.0), (1.0, 2.0)))
     assert signals(good, good) == ["nothing unusual"]
-    assert [s.split(":")[0] for s in signals(over, good)] == ["underfitting", "overfitting"]
-    assert [s.split(":")[0] for s in signals(wild, good)] == ["unstable"]
-    assert [s.split(":")[0] for s in signals(flat, None)] == ["plateau"]
+    assert names(signals(over, good)) == ["underfitting", "overfitting"]
+    assert names(signals(wild, good)) == ["unstable"]
+    assert names(signals(flat, None)) == ["plateau"]
     text = curves_text([good, over, wild, Observation(DEFAULT, 1.0)], SPACE)
     assert (
         "1.100000 DEPTH=9\n  loss 0.25:4.000 0.50:3.000 0.75:2.500 1.00:2.000" in text
@@ -282,20 +265,18 @@ def test_curves_are_shown_with_what_can_be_computed_from_them() -> None:
 
 
 def test_centaur_shows_the_state_and_lets_the_proposal_stand() -> None:
-    seen = [Observation(t.configuration, t.value or "oom") for t in TRIALS]
-    own, state = cmaes.suggest(SPACE, seen, ASKING), cmaes.state_of(SPACE, seen)
-    made, shown = said("centaur", [{"reason": "good as it is", "keep": True}])
+    history = [Observation(done.configuration, done.value or "oom") for done in TRIALS]
+    own = cmaes.suggest(SPACE, history, ASKING)
+    state = cmaes.state_of(SPACE, history)
+    made, shown = asked("centaur", [{"reason": "good as it is", "keep": True}])
     assert tried(made) == {name: value for name, value in own.items() if value != DEFAULT[name]}
     assert (made.by.origin, made.by.model) == ("search", "scripted"), (
-        "the search's own, though a model was paid for it"
+        "it is CMA-ES's, though a model was asked"
     )
     assert f"step size: {state.step:.4f}" in shown and f"DEPTH={state.centre['DEPTH']!r}" in shown
     assert ", ".join(f"{place:.3f}" for place in state.mean) in shown
-    assert (
-        "DEPTH: "
-        + " ".join(f"{value:.3f}" for value in state.covariance[list(state.names).index("DEPTH")])
-        in shown
-    )
+    row = state.covariance[state.names.index("DEPTH")]
+    assert "DEPTH: " + " ".join(f"{value:.3f}" for value in row) in shown
     assert f"'SSSL' {dict(state.chances['PATTERN'])['SSSL']:.2f}" in shown
     assert f"DEPTH={own['DEPTH']!r}" in shown
 
@@ -305,24 +286,10 @@ def test_centaur_asks_on_a_share_of_the_proposals_after_its_warm_up() -> None:
     proposer = METHODS["centaur"].build(model)
     for seed in range(100):
         proposer.propose(context(*TRIALS[:8], seed=seed))
-    assert not model.asked
+    assert not model.requests
     origins = [proposer.propose(context(*TRIALS, seed=seed)).by for seed in range(100)]
-    assert 18 < len(model.asked) < 42
-    assert len(model.asked) == sum(by.model is not None for by in origins)
-
-
-def test_cmaes_is_told_a_far_point_no_further_out_than_a_draw_may_lie() -> None:
-    strategy = cmaes.CatCMAwM(
-        x_space=[[0.0, 1.0]] * 4,
-        mean=np.full(4, 0.5),
-        sigma=0.05,
-        cov=np.diag([1.0, 1.0, 4.0, 0.25]),
-    )
-    near, far = np.array([0.5, 0.55, 0.4, 0.5]), np.array([0.5, 0.5, 0.5, 1.0])
-    assert cmaes._shortened(near, strategy) == pytest.approx(near)
-    told = cmaes._shortened(far, strategy)
-    assert told[:3] == pytest.approx(far[:3])
-    assert (told[3] - 0.5) / (0.05 * 0.5) == pytest.approx(4**0.5 + 2 * 4 / 6)
+    assert 18 < len(model.requests) < 42
+    assert len(model.requests) == sum(by.model is not None for by in origins)
 
 
 def test_expected_improvement_prefers_better_then_less_certain() -> None:
@@ -330,28 +297,24 @@ def test_expected_improvement_prefers_better_then_less_certain() -> None:
     assert gains[0] == pytest.approx(0.1) and gains[0] > gains[1] > gains[2] >= 0
 
 
-def test_a_proposal_of_many_questions_books_them_all_and_counts_on_from_there() -> None:
+def test_a_proposal_of_many_questions_records_them_all() -> None:
     answers = [
         {**answer, "input_tokens": 100, "output_tokens": 10, "cost": 0.01}
         for answer in script("llambo-paper", DEEPER)
     ]
-    proposal, _ = said("llambo-paper", answers)
+    proposal, _ = asked("llambo-paper", answers)
     assert isinstance(proposal, Proposal)
-    assert (proposal.by.input_tokens, proposal.by.output_tokens) == (
-        100 * (1 + PREDICTIONS),
-        10 * (1 + PREDICTIONS),
-    )
-    assert proposal.by.cost == pytest.approx(0.01 * (1 + PREDICTIONS))
-    again = METHODS["llambo-paper"].build(
-        Scripted([*answers, *script("llambo-paper", {"DEPTH": 23})])
-    )
-    assert tried(again.propose(context(*TRIALS, ran(13, proposal)))) == {"DEPTH": 23}
+    questions = 1 + PREDICTIONS
+    assert proposal.by.input_tokens == 100 * questions
+    assert proposal.by.output_tokens == 10 * questions
+    assert proposal.by.cost == pytest.approx(0.01 * questions)
+    both = Scripted([*answers, *script("llambo-paper", {"DEPTH": 23})])
+    second = METHODS["llambo-paper"].build(both).propose(context(*TRIALS, ran(13, proposal)))
+    assert tried(second) == {"DEPTH": 23}, "the next question is the next of the script"
 
 
-def test_the_paper_s_llambo_starts_with_draws_that_are_called_so() -> None:
+def test_the_papers_llambo_starts_with_draws_recorded_as_such() -> None:
     proposal = METHODS["llambo-paper"].build(Scripted([])).propose(context(*TRIALS[:3]))
-    assert isinstance(proposal, Proposal) and (proposal.by.origin, proposal.by.model) == (
-        "search",
-        None,
-    )
+    assert isinstance(proposal, Proposal)
+    assert (proposal.by.origin, proposal.by.model) == ("search", None)
     assert proposal.edits and isinstance(proposal.edits[0], SetConstant)

@@ -1,4 +1,4 @@
-"""The code method: from the prompt through both providers' wire formats to typed edits, and every way a reply can be none."""
+"""The code method: from the prompt through both providers' wire formats to typed edits."""
 
 import difflib
 import json
@@ -23,7 +23,7 @@ from agent.propose.code.code import (
     request_of,
     to_mend,
 )
-from agent.propose.code.reply import propose_tool
+from agent.propose.code.tool import propose_tool
 from agent.records.edits import Edit, Refused, RewriteFile, SetConstant
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Trial
@@ -41,8 +41,8 @@ REWRITTEN = SOURCE.replace("DEPTH = 8", "DEPTH = 9").replace(
 
 
 def answer(provider: str, step: Step, seconds: float = 5.0) -> Proposal | Unreadable:
-    """What `code` makes of an answer of the provider's server, given as often as it asks."""
-    steps = [step] * (1 + MAX_SENT_BACK)  # what is no proposal is asked for again
+    """Return what `code` proposes if the provider's server always answers with `step`."""
+    steps = [step] * (1 + MAX_SENT_BACK)  # it asks again after an answer without a proposal
     with AnthropicServer(steps) as claude, OpenAIServer(steps) as gpt:
         environment = {
             "ANTHROPIC_API_KEY": "k",
@@ -55,8 +55,8 @@ def answer(provider: str, step: Step, seconds: float = 5.0) -> Proposal | Unread
         return METHODS["code"].build(model).propose(context(trial(0, 1.0)))
 
 
-def said(arguments: dict[str, Any]) -> Proposal | Unreadable:
-    """What `code` makes of a scripted answer, given as often as it asks."""
+def proposed(arguments: dict[str, Any]) -> Proposal | Unreadable:
+    """Return what `code` proposes if a scripted model always gives this answer."""
     return METHODS["code"].build(Scripted([arguments] * (1 + MAX_SENT_BACK))).propose(context())
 
 
@@ -89,7 +89,7 @@ class TestOnTheWire:
         assert isinstance(proposal, Proposal)
         assert proposal.hypothesis == "Twice as wide and deeper."
         assert {edit.kind for edit in proposal.edits} != {"rewrite_file"}, (
-            "differenced into what it amounts to"
+            "it is expressed by smaller edits"
         )
         applied = apply(SOURCE, proposal.edits)
         assert isinstance(applied, Applied) and applied.source == REWRITTEN
@@ -125,32 +125,30 @@ class TestOnTheWire:
         ({"text": ""}, "no call"),
     ],
 )
-def test_nonsense_is_unreadable_with_the_place_that_is_wrong(
-    arguments: dict[str, Any], where: str
-) -> None:
-    reply = said(arguments)
+def test_nonsense_is_unreadable_with_its_place(arguments: dict[str, Any], where: str) -> None:
+    reply = proposed(arguments)
     assert isinstance(reply, Unreadable), reply
     assert where in reply.reason.where and reply.reason.reason == "unreadable"
 
 
 @pytest.mark.parametrize("edits", [DEEPER, json.dumps([DEEPER]), [{**DEEPER, "value": 12}]])
-def test_slips_that_cannot_be_misread_are_forgiven(edits: Any) -> None:
-    proposal = said({"hypothesis": "two\nlines\x1b[31m", "edits": edits})
+def test_slips_that_cannot_be_misread_are_corrected(edits: Any) -> None:
+    proposal = proposed({"hypothesis": "two\nlines\x1b[31m", "edits": edits})
     assert isinstance(proposal, Proposal)
     assert proposal.edits == (SetConstant(name="DEPTH", value="12"),)
-    assert proposal.hypothesis == "two lines [31m"
+    assert proposal.hypothesis == "two lines\\x1b[31m"
 
 
-def test_a_rewrite_is_differenced_and_a_broken_one_is_left_for_the_ledger_to_refuse() -> None:
-    proposal = said({"hypothesis": "h", "edits": [{"kind": "rewrite_file", "code": REWRITTEN}]})
+def test_a_rewrite_becomes_typed_edits_and_a_broken_one_is_left_for_the_ledger() -> None:
+    proposal = proposed({"hypothesis": "h", "edits": [{"kind": "rewrite_file", "code": REWRITTEN}]})
     assert isinstance(proposal, Proposal) and not any(
         isinstance(edit, RewriteFile) for edit in proposal.edits
     )
-    broken = said({"hypothesis": "h", "edits": [{"kind": "rewrite_file", "code": "def f(:\n"}]})
+    broken = proposed({"hypothesis": "h", "edits": [{"kind": "rewrite_file", "code": "def f(:\n"}]})
     assert isinstance(broken, Proposal) and broken.edits == (RewriteFile(code="def f(:\n"),)
 
 
-def test_the_schema_is_one_that_both_providers_take() -> None:
+def test_both_providers_accept_the_schema() -> None:
     text = json.dumps(propose_tool().parameters)
     assert not any(
         word in text for word in ('"$ref"', '"$defs"', '"const"', '"discriminator"', '"oneOf"')
@@ -162,7 +160,7 @@ def test_the_schema_is_one_that_both_providers_take() -> None:
     assert kinds[0] == "set_constant" and len(kinds) == 7
 
 
-def test_the_prompt_begins_with_what_stays_and_ends_with_what_changes() -> None:
+def test_the_prompt_begins_with_what_stays_the_same() -> None:
     first = request_of(context(trial(0, 1.0), program="Be bold."))
     later = request_of(
         context(
@@ -176,21 +174,27 @@ def test_the_prompt_begins_with_what_stays_and_ends_with_what_changes() -> None:
     )
 
 
-def test_a_scripted_model_goes_on_where_the_history_ends() -> None:
+def test_a_scripted_model_continues_where_the_history_ends() -> None:
     script = [{"hypothesis": f"idea {n}", "edits": [DEEPER]} for n in range(4)]
     proposer = METHODS["code"].build(Scripted(script))
     assert proposer.looks_ahead
-    for past, waiting, expected in ((1, 0, 0), (2, 0, 1), (2, 2, 3)):
-        trials = [trial(0, 1.0), *(trial(n, 1.1, DEPTH=n + 8) for n in range(1, past))]
-        baseline = trials[0].proposal.model_copy(
-            update={"by": trials[0].proposal.by.model_copy(update={"origin": "baseline"})}
-        )
-        trials[0] = trials[0].model_copy(update={"proposal": baseline})
-        proposal = proposer.propose(
-            context(*trials, pending=(pending(DEPTH=9), pending(DEPTH=7))[:waiting])
-        )
+    answered = trial(1, 1.1, DEPTH=9)
+    answered = answered.model_copy(update={"proposal": asked_once(answered.proposal)})
+    waiting = (asked_once(pending(DEPTH=9)), asked_once(pending(DEPTH=7)))
+    for history, expected in (
+        (context(BASELINE), 0),
+        (context(BASELINE, answered), 1),
+        (context(BASELINE, answered, pending=waiting), 3),
+    ):
+        proposal = proposer.propose(history)
         assert isinstance(proposal, Proposal)
         assert (proposal.hypothesis, proposal.by.origin) == (f"idea {expected}", "scripted")
+
+
+def asked_once(proposal: Proposal) -> Proposal:
+    """Return a proposal that took one question."""
+    by = proposal.by.model_copy(update={"calls": 1})
+    return proposal.model_copy(update={"by": by})
 
 
 # ---------------------------------------------------------------- sent back within a proposal
@@ -206,7 +210,7 @@ BASELINE = trial(0, 1.0).model_copy(
 
 
 class Asked(Scripted):
-    """A scripted model that remembers what it was asked."""
+    """A scripted model that records its requests."""
 
     def __init__(self, *answers: dict[str, Any]) -> None:
         super().__init__(answers)
@@ -226,7 +230,7 @@ def constant(name: str, value: str) -> dict[str, Any]:
 
 
 def judging(*trials: Trial, **more: Any) -> Context:
-    """A context whose check is the ledger's own: it applies, guards and foresees."""
+    """Return a context with the ledger's own check: it applies, guards and foresees."""
     base = context(*trials, **more)
     tried = {trial.fingerprint for trial in trials}
 
@@ -253,11 +257,11 @@ def test_a_refused_draft_goes_back_with_the_reason_and_the_nearest_name() -> Non
     )
     first, second = model.requests
     assert (second.system, second.blocks[:2]) == (first.system, first.blocks), (
-        "what was sent before is a prefix still"
+        "the first question is still the prefix"
     )
     assert (
         "unknown-name: constant MATRX_LR" in second.blocks[2]
-        and "there are: MATRIX_LR" in second.blocks[2]
+        and "did you mean MATRIX_LR?" in second.blocks[2]
     )
     assert [request.index for request in model.requests] == [0, 1]
 
@@ -278,9 +282,7 @@ def test_a_name_that_nothing_defines_goes_back_before_any_budget() -> None:
     )
 
 
-def test_a_model_that_keeps_proposing_what_was_tried_is_told_what_became_of_it_and_stopped() -> (
-    None
-):
+def test_a_model_that_repeats_a_trial_is_shown_its_result_and_stopped() -> None:
     source = SOURCE.replace("DEPTH = 8", "DEPTH = 12")
     old = trial(1, 1.1, DEPTH=12).model_copy(update={"fingerprint": fingerprint(source)})
     model = Asked(*[draft(DEEPER)] * 9)
@@ -293,10 +295,10 @@ def test_a_model_that_keeps_proposing_what_was_tried_is_told_what_became_of_it_a
         "already-tried" in model.requests[1].blocks[2]
         and "It was #1: discard, not better" in model.requests[1].blocks[2]
     )
-    assert "Try once more" in model.requests[-1].blocks[2]
+    assert "your last attempt" in model.requests[-1].blocks[2]
 
 
-def test_the_first_alternative_that_is_not_refused_is_taken_without_another_question() -> None:
+def test_the_first_accepted_alternative_is_taken_without_another_question() -> None:
     others = [
         draft(constant("NOPE", "1")),
         {"hypothesis": 3},
@@ -307,8 +309,8 @@ def test_the_first_alternative_that_is_not_refused_is_taken_without_another_ques
     proposal = Code(model).propose(judging(BASELINE))
     assert isinstance(proposal, Proposal) and proposal.hypothesis == "second best"
     assert (proposal.by.calls, proposal.by.refused, proposal.expected) == (1, 2, None)
-    assert said(draft(DEEPER, expected="-0.004")).expected == -0.004  # type: ignore[union-attr]
-    assert said(draft(DEEPER, expected="some")).expected is None  # type: ignore[union-attr]
+    assert proposed(draft(DEEPER, expected="-0.004")).expected == -0.004  # type: ignore[union-attr]
+    assert proposed(draft(DEEPER, expected="some")).expected is None  # type: ignore[union-attr]
 
 
 def test_a_diff_becomes_typed_edits_and_one_that_does_not_fit_goes_back() -> None:
@@ -325,14 +327,14 @@ def test_a_diff_becomes_typed_edits_and_one_that_does_not_fit_goes_back() -> Non
     }
     applied = apply(SOURCE, proposal.edits)
     assert isinstance(applied, Applied) and applied.source == REWRITTEN
-    nonsense = said({"text": "```diff\n@@ -1 +1 @@\n-nothing = 1\n+nothing = 2\n```"})
+    nonsense = proposed({"text": "```diff\n@@ -1 +1 @@\n-nothing = 1\n+nothing = 2\n```"})
     assert isinstance(nonsense, Unreadable) and "does not fit" in nonsense.reason.where
 
 
 def test_a_megabyte_and_unknown_fields_are_harmless() -> None:
-    huge = said({"text": "x" * 2**20})
+    huge = proposed({"text": "x" * 2**20})
     assert isinstance(huge, Unreadable) and len(huge.reply) < 3_000
-    assert isinstance(said(draft(DEEPER, mood="good", nested={"a": [1]})), Proposal)
+    assert isinstance(proposed(draft(DEEPER, mood="good", nested={"a": [1]})), Proposal)
 
 
 # ---------------------------------------------------------------- failures go back, and money
@@ -349,11 +351,11 @@ def failed(number: int, status: str = "crash", **by: Any) -> Trial:
 
 
 def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
-    told = judging(BASELINE, failed(1))
+    crashed = judging(BASELINE, failed(1))
     model = Asked(
-        draft(constant("DEPTH", "12")), draft(constant("DEPTH", "10"), hypothesis="mended")
+        draft(constant("DEPTH", "12")), draft(constant("DEPTH", "10"), hypothesis="corrected")
     )  # the first one failed
-    proposal = Code(model).propose(told)
+    proposal = Code(model).propose(crashed)
     assert isinstance(proposal, Proposal) and proposal.by.repairs == 1
     question = model.requests[0].blocks[-1]
     assert (
@@ -364,18 +366,18 @@ def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
     again = judging(BASELINE, failed(1), pending=(proposal,))
     assert to_mend(again) is None, "while it is pending nobody asks again"
     assert to_mend(judging(BASELINE, failed(1), failed(2, repairs=1))) is None, (
-        "a mend that fails is left alone"
+        "a correction that fails is left alone"
     )
 
 
-def test_what_is_old_too_large_or_another_methods_is_not_mended() -> None:
+def test_what_is_old_too_large_or_another_methods_is_not_corrected() -> None:
     rest = [trial(n, 1.1, DEPTH=n + 5) for n in range(2, 2 + MEND_WITHIN)]
     assert to_mend(context(BASELINE, failed(1), *rest)) is None
     assert to_mend(context(BASELINE, failed(1, "oom"))) is None
     assert to_mend(context(BASELINE, failed(1, method="tpe"))) is None
 
 
-def test_the_question_that_would_pass_the_bound_is_not_asked() -> None:
+def test_a_question_beyond_the_bound_on_dollars_is_not_asked() -> None:
     model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
     assert Code(model).propose(replace(judging(BASELINE), dollars=1.0)).by.cost == 1.0
     model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
@@ -384,7 +386,7 @@ def test_the_question_that_would_pass_the_bound_is_not_asked() -> None:
     assert len(model.requests) == 1
 
 
-def test_where_money_is_short_the_answer_is_to_be_short() -> None:
+def test_with_little_money_left_the_answer_must_be_short() -> None:
     class Priced(Asked):
         def estimate(self, request: Request) -> float | None:
             return request.max_output_tokens / 10_000

@@ -1,0 +1,69 @@
+"""The tool `propose` of the coding agent, its schema made from the edit records."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from agent.llm.model import Tool
+from agent.records.edits import Edit
+
+MAX_CANDIDATES = 4
+"""A proposal and its alternatives."""
+_KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Edit)[0])
+
+
+def propose_tool() -> Tool:
+    """Return the tool, flat enough for every provider: no references, no constants."""
+    properties = {
+        "hypothesis": {
+            "type": "string",
+            "description": "One line: what changes and why it should lower val_bpb.",
+        },
+        "expected": {
+            "type": "number",
+            "description": "The change of val_bpb that you predict, such as -0.004.",
+        },
+        "rationale": {
+            "type": "string",
+            "description": "The evidence in the ledger or the source. A few sentences.",
+        },
+        "edits": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"anyOf": [_edit_schema(kind) for kind in _KINDS]},
+            "description": "Applied in order to train.py, all or none.",
+        },
+    }
+    required = ["hypothesis", "edits"]
+    experiment = {"type": "object", "properties": properties, "required": required}
+    alternatives = {
+        "type": "array",
+        "maxItems": MAX_CANDIDATES - 1,
+        "items": experiment,
+        "description": "Other experiments, best first: the first that is not refused is tried.",
+    }
+    return Tool(
+        name="propose",
+        description="Propose one experiment: typed edits to train.py.",
+        parameters={**experiment, "properties": {**properties, "alternatives": alternatives}},
+    )
+
+
+def _edit_schema(kind: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of one edit kind without titles, defaults and constants."""
+    properties: dict[str, Any] = {}
+    required = []
+    for name, field in kind.model_fields.items():
+        if name == "file":
+            continue  # there is one file to edit
+        properties[name] = {"type": "string"}
+        if name == "kind":
+            properties[name]["enum"] = [field.default]
+        if name == "kind" or field.is_required():
+            required.append(name)
+    return {
+        "type": "object",
+        "description": kind.__doc__ or "",
+        "properties": properties,
+        "required": required,
+    }

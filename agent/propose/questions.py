@@ -1,0 +1,35 @@
+"""What the questions behind a proposal cost, and how many questions a run has asked."""
+
+from collections.abc import Sequence
+
+from agent.llm.model import Model, Reply
+from agent.propose.context import Context
+from agent.records.proposals import Provenance
+
+
+def provenance_of(
+    method: str, model: Model, replies: Sequence[Reply], seconds: float
+) -> Provenance:
+    """Return the provenance of a proposal with the sums of its replies.
+
+    The cost is None if there is no reply or the price of one is unknown.
+    """
+    costs = [reply.cost for reply in replies if reply.cost is not None]
+    priced = bool(replies) and len(costs) == len(replies)
+    return Provenance(
+        method=method,
+        origin=model.origin,
+        model=replies[-1].model if replies else model.name,
+        input_tokens=sum(reply.input_tokens for reply in replies),
+        cached_tokens=sum(reply.cached_tokens for reply in replies),
+        output_tokens=sum(reply.output_tokens for reply in replies),
+        cost=sum(costs) if priced else None,
+        seconds=seconds,
+        calls=len(replies),
+        exchanges=tuple(reply.exchange for reply in replies if reply.exchange),
+    )
+
+
+def questions_asked(context: Context) -> int:
+    """Return how many questions this run has asked a model."""
+    return sum(proposal.by.calls for proposal in context.proposals)

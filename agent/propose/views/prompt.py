@@ -1,0 +1,183 @@
+"""Writes the coding agent's prompt: what stays the same first, others' text fenced and capped."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from agent.judge.decide import incumbent_of
+from agent.judge.noise import noise_of
+from agent.llm.model import CHARACTERS_A_TOKEN
+from agent.propose.code.policy import plateau_of, subjects, turned_constants
+from agent.propose.context import Context
+from agent.propose.search.observe import fit, observe
+from agent.propose.views.digest import digest
+from agent.propose.views.lines import (
+    MAX_CHANGES_CHARACTERS,
+    curve_line,
+    facts_text,
+    knob_line,
+    pending_line,
+    trial_line,
+)
+from agent.propose.views.signals import signals
+from agent.propose.views.tables import best_of, observation_line
+from agent.propose.views.text import fenced
+from agent.records.proposals import Asked, Proposal
+from agent.records.results import KEPT, TAKEN, Trial
+from sandbox.ground.record import Record
+from sandbox.ground.text import shortened
+
+MAX_PROGRAM_CHARACTERS = 20_000
+# What the ledger may take of a prompt, however long the run: a line a trial for a night, or a
+# thousand trials with their digest.
+LEDGER_TOKENS = 12_000
+DIGEST_SHARE = 0.35
+LINES_SHARE = 0.42
+# So few trials are read faster one by one than in a digest.
+DIGEST_FROM = 12
+NEWEST = 10
+CURVES_NEWEST = 4
+CURVES_BEST = 2
+MAX_PENDING = 8
+PRIOR_BEST = 5
+
+
+class Refusal(Record):
+    """A draft that was refused."""
+
+    reason: str
+    draft: str
+    language: str
+    """Of the draft: `json` or `text`."""
+
+
+def system_text(context: Context) -> str:
+    """Return role, rules and the researcher's brief: the same for a whole run."""
+    return _template("system").render(
+        budget=context.budget, program=context.program, program_limit=MAX_PROGRAM_CHARACTERS
+    )
+
+
+def source_text(context: Context) -> str:
+    """Return the incumbent and its searchable constants: the same until something is kept."""
+    knobs = [knob_line(parameter) for parameter in context.space.parameters]
+    return _template("source").render(source=context.source, knobs=knobs)
+
+
+def ledger_text(context: Context) -> str:
+    """Return what was tried and is being tried, within LEDGER_TOKENS."""
+    trials = context.trials
+    characters = LEDGER_TOKENS * CHARACTERS_A_TOKEN
+    lines = _ledger_lines(trials, int(characters * LINES_SHARE))
+    summary = digest(trials, int(characters * DIGEST_SHARE)) if len(trials) > DIGEST_FROM else []
+    best = incumbent_of(trials)
+    return _template("ledger").render(
+        noise=str(noise_of(trials)),
+        best=best,
+        facts=facts_text(best) if best else "",
+        lines=lines,
+        claimed=any(trial.claim for trial in trials),
+        suspects=any(trial.status == "suspect" for trial in trials),
+        omitted=len(trials) - len(lines),
+        digest=summary,
+        curves=_curve_lines(context),
+        pending=[pending_line(proposal) for proposal in context.pending[-MAX_PENDING:]],
+        remaining=context.remaining,
+        prior=_prior_lines(context),
+    )
+
+
+def mend_text(trial: Trial) -> str:
+    """Return the request to correct a failed trial."""
+    edits = _edits_json(trial.proposal)
+    tail = trial.result.tail if trial.result else ""
+    return _template("mend").render(trial=trial, edits=edits, tail=tail)
+
+
+def explore_text(asked: Asked, context: Context) -> str:
+    """Return the request for another kind of change, with the edits of the trials it names."""
+    by_number = {trial.number: trial for trial in context.trials}
+    named = [by_number[number] for number in asked.trials if number in by_number]
+    plateau = plateau_of(context.trials)
+    return _template("explore").render(
+        asked=asked,
+        named=named,
+        edits={trial.number: _edits_json(trial.proposal) for trial in named},
+        turned=turned_constants(plateau),
+        subjects=", ".join(subjects(plateau)),
+    )
+
+
+def again_text(refusals: Sequence[Refusal], last: bool) -> str:
+    """Return the request to correct refused drafts; last: there is no further attempt."""
+    return _template("again").render(refusals=refusals, last=last)
+
+
+def _prior_lines(context: Context) -> list[str]:
+    """Return the best trials of other runs, by what differs from the incumbent."""
+    if not context.prior:
+        return []
+    prior = [observation for observation in observe(context) if observation.prior]
+    best = best_of(fit(context.space, prior), PRIOR_BEST)
+    return [
+        shortened(observation_line(trial, context.space), MAX_CHANGES_CHARACTERS) for trial in best
+    ]
+
+
+def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:
+    """Return as many trials as fit, in their order.
+
+    The newest few are chosen first, then kept ones, then the newest of the rest.
+    """
+    recent = {trial.number for trial in trials[-NEWEST:]}
+
+    def rank(trial: Trial) -> tuple[bool, bool]:
+        return trial.number not in recent, trial.status not in KEPT | TAKEN
+
+    lines: dict[int, str] = {}
+    newest_first = trials[::-1]
+    for trial in sorted(newest_first, key=rank):
+        line = trial_line(trial)
+        limit -= len(line) + 1
+        if limit < 0:
+            break
+        lines[trial.number] = line
+    return [lines[number] for number in sorted(lines)]
+
+
+def _curve_lines(context: Context) -> list[str]:
+    """Return the curves of the best and the newest trials that ran."""
+    ran = [trial for trial in context.trials if trial.result and trial.result.curve]
+    scored = [trial for trial in ran if trial.value is not None]
+    best = sorted(scored, key=lambda trial: trial.value or 0.0)[:CURVES_BEST]
+    chosen = {trial.number: trial for trial in (*best, *ran[-CURVES_NEWEST:])}
+    incumbent = incumbent_of(context.trials)
+    return [
+        curve_line(chosen[number], signals(chosen[number], incumbent, context.memory_mb))
+        for number in sorted(chosen)
+    ]
+
+
+def _edits_json(proposal: Proposal) -> str:
+    return json.dumps([edit.model_dump(exclude_none=True) for edit in proposal.edits], indent=1)
+
+
+def _template(name: str) -> Template:
+    return _templates().get_template(f"{name}.j2")
+
+
+@cache
+def _templates() -> Environment:
+    # Autoescape is for HTML; the danger here is a text that closes its fence, which the filter sees
+    # to.
+    environment = Environment(
+        loader=PackageLoader("agent.propose.views", "prompts"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.filters["fenced"] = fenced
+    return environment
