@@ -1,31 +1,22 @@
 """How long the accelerator waits while a model thinks: `python -m benchmarks.accelerator_wait`.
 
-A model takes `--answer` seconds for each proposal; a trial trains (here: a scripted runner sleeps, on one slot) for `--train`
-seconds. Printed: the share of the time from the first trial's start to the last verdict in which nothing trained, with the
-next proposal written ahead (as always) and, for comparison, only when the slot is free. karpathy/autoresearch's published
-H100 run did not train for 13 % of its wall time.
+A model takes `--answer` seconds for each proposal; a trial trains (here: a scripted runner sleeps,
+on one slot) for `--train` seconds. Printed: the share of the time from the first trial's start to
+the last verdict in which nothing trained, with the next proposal written ahead (as always) and, for
+comparison, only when the slot is free. karpathy/autoresearch's published H100 run did not train for
+13 % of its wall time.
 """
 
 import argparse
-import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from agent.evaluate.bench import Bench, Plan
-from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
-from agent.project.find import find_project
-from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context
 from agent.records.edits import SetConstant
 from agent.records.proposals import Proposal, Provenance
-from agent.run.bounds import Bounds
-from agent.run.ledger import Ledger
-from agent.run.loop import Loop
-from agent.space import read_space
-from sandbox.ground.budget import Budget
+from benchmarks.small_runs import loop_of, project_of, repository, settings_of
 from sandbox.ground.outcome import Finished, Outcome, RunSpec, Usage
 from sandbox.tiers.scripted import ScriptedRunner
 
@@ -36,11 +27,12 @@ class SlowModel:
     name = "slow-model"
 
     def __init__(self, answer: float, looks_ahead: bool) -> None:
-        self._answer, self.looks_ahead = answer, looks_ahead
+        self._answer = answer
+        self.looks_ahead = looks_ahead
         self._asked = 0
 
     def propose(self, context: Context) -> Proposal:
-        """After `answer` seconds."""
+        """Return the next proposal, after `answer` seconds."""
         time.sleep(self._answer)
         self._asked += 1
         edit = SetConstant(name="LR", value=str(0.1 + self._asked / 1000))
@@ -63,61 +55,14 @@ class Training:
 
 
 def waste(answer: float, train: float, trials: int, looks_ahead: bool) -> float:
-    """Share of the wall time, from the start of the first trial to the end of the last, in which nothing trained."""
+    """Return the share of the time, from first start to last end, in which nothing trained."""
     training = Training(train)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file, text in {
-            "train.py": "LR = 0.1\n",
-            "prepare.py": "",
-            "program.md": "Lower.\n",
-        }.items():
-            (folder / file).write_text(text)
-        for command in (
-            ["init", "-q"],
-            ["add", "."],
-            ["-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", "start"],
-        ):
-            subprocess.run(["git", *command], cwd=folder, check=True)
-        head = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
-        ).stdout.strip()
-        run = RunSettings(
-            tag="bench",
-            method="code",
-            model="slow",
-            budget=Budget(amount=1, unit="steps"),
-            seed=0,
-            workers=1,
-            trials=None,
-            hours=None,
-            max_cost=None,
-            baseline_repeats=1,
-            data_fingerprint=None,
-            start_commit=head,
-            score="printed",
-        )
-        plan = Plan(
-            score="printed",
-            train="train.py",
-            data=None,
-            read_only=(),
-            budget=run.budget,
-            memory_bytes=None,
-        )
-        with History.create(find_project(folder, read_settings(folder)), run) as history:
-            bench = Bench(
-                plan,
-                ScriptedRunner(training),
-                make_slots(1, *this_machine()),
-                folder / ".autoresearch" / "t",
-                history.export,
-            )
+        project = project_of(repository(Path(name), "LR = 0.1\n"))
+        run = settings_of(project, method="code", model="slow")
+        with History.create(project, run) as history:
             model = SlowModel(answer, looks_ahead)
-            loop = Loop(
-                Ledger(history, read_space), bench, model, Bounds(trials=trials), threading.Event()
-            )
-            for _ in loop.events():
+            for _ in loop_of(history, model, ScriptedRunner(training), trials).events():
                 pass
     trained = sum(end - began for began, end in training.spans[1:])
     return 1 - trained / (training.spans[-1][1] - training.spans[0][1])
@@ -133,12 +78,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=5)
     options = parser.parse_args()
     print(
-        f"{options.trials} trials of {options.train:g} s, proposals of {options.answer:g} s; nothing trained for"
+        f"{options.trials} trials of {options.train:g} s, proposals of {options.answer:g} s; "
+        "nothing trained for"
     )
     for looks_ahead, name in ((True, "written ahead"), (False, "when the slot is free")):
-        print(
-            f"  {waste(options.answer, options.train, options.trials, looks_ahead):6.2%}  proposals {name}"
-        )
+        share = waste(options.answer, options.train, options.trials, looks_ahead)
+        print(f"  {share:6.2%}  proposals {name}")
 
 
 if __name__ == "__main__":

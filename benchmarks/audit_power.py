@@ -1,13 +1,16 @@
-"""Which leaks the audit of a score finds, how often, and how often an honest model fails: `python -m benchmarks.audit_power`.
+"""How often the audit of a score finds leaks, and fails an honest model.
 
-The bundled workspace is trained for a few steps, and its model really predicts: whole windows, and behind thousands of prefixes
-as the first scorer is shown them, in float32 and in bfloat16. What the two differ by is the noise of honest arithmetic. A leak is
-then added to the whole windows' log-probabilities, and the audit's own code decides, over many scorings, each with places of its
-own and noise drawn from what was measured. docs/scoring.md has the table.
+    python -m benchmarks.audit_power
 
-The audit before this one compared 16 windows with copies whose text was changed behind a cut, each prediction within the same
-tolerance of one token; for a look at the next token only the place right before the cut tells. A model that answered a prefix
-as it had answered it before passed it always.
+The bundled workspace is trained for a few steps, and its model really predicts: whole windows, and
+after thousands of prefixes as the first scorer is shown them, in float32 and in bfloat16. Their
+difference is the noise of honest arithmetic. A leak is then added to the whole windows'
+log-probabilities, and the audit's own code decides, over many scorings, each with its own places
+and noise drawn from what was measured. docs/scoring.md has the table.
+
+The former audit compared 16 windows with copies whose text was changed after a cut, each prediction
+within the same tolerance of one token; only the place right before the cut shows a look at the next
+token. A model that answered a prefix as it had answered it before always passed it.
 """
 
 import argparse
@@ -52,22 +55,23 @@ Gain = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Precision:
-    """One arithmetic, with what was measured under it: whole [W, T], and pairs of a committed and a whole log-probability."""
+    """One arithmetic, with what was measured under it."""
 
     name: str
     tolerance: Tolerance
     whole: Floats
+    """Log-probabilities [W, T]."""
     gaps: Floats
+    """Whole minus committed log-probabilities."""
 
 
 def trained(home: Path, steps: int) -> tuple[torch.nn.Module, Validation]:
-    """The bundled model after so many steps, and the validation data."""
+    """Return the bundled model after so many steps, and the validation data."""
     for name, text in template_files().items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)
-    with prepare_data(
-        file_source(home / "workspace/prepare.py"), choose_runner().runner
-    ) as prepared:
+    source = file_source(home / "workspace/prepare.py")
+    with prepare_data(source, choose_runner().runner) as prepared:
         data = prepared.data  # the bundled prepare.py leaves whole data as it is
     environment = {
         **os.environ,
@@ -96,7 +100,7 @@ def log_probs(
     targets: Tokens,
     positions: npt.NDArray[np.int64] | None = None,
 ) -> Floats:
-    """What the harness would make of the model's answer: through float16, at one position of each row or at all."""
+    """Return what the harness makes of the answer, at one position of each row or at all."""
     logits = model(torch.from_numpy(tokens.astype(np.int64))).float()
     if positions is not None:
         logits = logits[torch.arange(len(logits)), torch.from_numpy(positions)]
@@ -105,11 +109,11 @@ def log_probs(
 
 
 def measured(model: torch.nn.Module, validation: Validation, name: str, scorings: int) -> Precision:
-    """The honest differences of so many scorings."""
+    """Measure the honest differences of so many scorings."""
     inputs, targets = validation.windows()
-    half: AbstractContextManager[object] = (
-        torch.autocast("cpu", torch.bfloat16) if name == "bfloat16" else nullcontext()
-    )
+    half: AbstractContextManager[object] = nullcontext()
+    if name == "bfloat16":
+        half = torch.autocast("cpu", torch.bfloat16)
     rng = np.random.default_rng(0)
     gaps = []
     with torch.inference_mode(), half:
@@ -122,62 +126,61 @@ def measured(model: torch.nn.Module, validation: Validation, name: str, scorings
         for _ in range(scorings):
             for frame in choose_places(validation, PLACES, rng):
                 ends = frame.cuts - 1
-                committed = log_probs(
-                    model, prefixes(inputs, frame, rng), targets[frame.windows, ends], ends
-                )
+                shown = prefixes(inputs, frame, rng)
+                committed = log_probs(model, shown, targets[frame.windows, ends], ends)
                 gaps.append(whole[frame.windows, ends] - committed)
     return Precision(name, FLOAT32 if name == "float32" else BFLOAT16, whole, np.concatenate(gaps))
 
 
 def finds(precision: Precision, frames: list[Places], gain: Gain, rng: np.random.Generator) -> bool:
-    """Whether the audit of these places finds `gain` [W, T], with noise as it was measured."""
+    """Return whether the audit of these places finds `gain` [W, T], with noise as measured."""
     windows = np.concatenate([frame.windows for frame in frames])
     cuts = np.concatenate([frame.cuts for frame in frames])
     honest = precision.whole[windows, cuts - 1] - rng.choice(precision.gaps, size=len(cuts))
+    committed = Committed(windows, cuts, honest.astype(np.float32))
     try:
-        check(
-            Committed(windows, cuts, honest.astype(np.float32)),
-            precision.whole + gain,
-            precision.tolerance,
-        )
+        check(committed, precision.whole + gain, precision.tolerance)
     except Invalid:
         return True
     return False
 
 
 def found_before(precision: Precision, gain: Gain, rng: np.random.Generator) -> bool:
-    """Whether the former audit would have found it."""
+    """Return whether the former audit would have found it."""
     windows = rng.choice(len(gain), size=BEFORE, replace=False)
     cuts = rng.integers(1, gain.shape[1], size=BEFORE)
     x = precision.whole[windows, cuts - 1]
-    allowed = precision.tolerance.single * (
-        1 + np.minimum(np.abs(x), np.abs(x + gain[windows, cuts - 1]))
-    )
-    return bool((np.abs(gain[windows, cuts - 1]) > allowed).any())
+    added = gain[windows, cuts - 1]
+    allowed = precision.tolerance.single * (1 + np.minimum(np.abs(x), np.abs(x + added)))
+    return bool((np.abs(added) > allowed).any())
 
 
 def leaks(precision: Precision) -> dict[str, Callable[[np.random.Generator], Gain]]:
-    """Gains in nats [W, T], a fresh draw each time. A token that is leaked whole has a log-probability of nearly 0."""
+    """Return gains in nats [W, T] by name, a fresh draw each time.
+
+    A token that is leaked whole has a log-probability of nearly 0.
+    """
     whole = precision.whole
-    known = -whole * np.float32(0.98)
-    single = (
-        precision.tolerance.single
-    )  # allowed on top of the smaller of both, which the gain itself makes smaller
+    leaked = -whole * np.float32(0.98)
+    # Allowed on top of the smaller of both, which the gain itself makes smaller.
+    single = precision.tolerance.single
     rounding = np.float32(0.95 * single / (1 + single)) * (1 - whole)
 
     def everywhere(nats: float) -> Callable[[np.random.Generator], Gain]:
         return lambda _: np.full_like(whole, nats)
 
     def sparse(one_in: int) -> Callable[[np.random.Generator], Gain]:
-        return lambda rng: np.where(rng.random(whole.shape) < 1 / one_in, known, 0).astype(
-            np.float32
-        )
+        def draw(rng: np.random.Generator) -> Gain:
+            hit = rng.random(whole.shape) < 1 / one_in
+            return np.where(hit, leaked, 0).astype(np.float32)
+
+        return draw
 
     def windows(count: int) -> Callable[[np.random.Generator], Gain]:
         def draw(rng: np.random.Generator) -> Gain:
             gain = np.zeros_like(whole)
             chosen = rng.choice(len(whole), size=count, replace=False)
-            gain[chosen] = known[chosen]
+            gain[chosen] = leaked[chosen]
             return gain
 
         return draw
@@ -185,7 +188,7 @@ def leaks(precision: Precision) -> dict[str, Callable[[np.random.Generator], Gai
     def position(rng: np.random.Generator) -> Gain:
         gain = np.zeros_like(whole)
         chosen = int(rng.integers(whole.shape[1]))
-        gain[:, chosen] = known[:, chosen]
+        gain[:, chosen] = leaked[:, chosen]
         return gain
 
     return {
@@ -204,7 +207,7 @@ def leaks(precision: Precision) -> dict[str, Callable[[np.random.Generator], Gai
 
 
 def rate(hits: int, of: int) -> str:
-    """A share in per cent; `<` an upper limit at 95 % where there is none."""
+    """Return a share in per cent, or `<` its upper limit at 95 % if nothing was hit."""
     return f"{hits / of:.1%}" if hits else f"< {3 / of:.1%}"
 
 
@@ -231,21 +234,20 @@ def main() -> None:
     for name in ("float32", "bfloat16"):
         precision = measured(model, validation, name, options.measured)
         gaps = precision.gaps
-        print(
-            f"\n{name}: {bits_per_byte(precision.whole, validation):.4f} bits a byte; honest differences of {len(gaps)} places: "
-            f"mean {gaps.mean():+.1e}, standard deviation {gaps.std():.1e}, largest {np.abs(gaps).max():.1e} nats\n"
-        )
-        print(
-            f"| leak | gain, bits a byte | found, {PLACES} places | found, full audit ({FULL_PLACES}) | former audit |"
-        )
+        score = bits_per_byte(precision.whole, validation)
+        print(f"\n{name}: {score:.4f} bits a byte; honest differences of {len(gaps)} places:")
+        print(f"mean {gaps.mean():+.1e}, standard deviation {gaps.std():.1e}, ", end="")
+        print(f"largest {np.abs(gaps).max():.1e} nats\n")
+        heads = f"found, {PLACES} places | found, full audit ({FULL_PLACES})"
+        print(f"| leak | gain, bits a byte | {heads} | former audit |")
         print("|---|---|---|---|---|")
         for leak, draw in leaks(precision).items():
             worth = float(np.mean([draw(rng).sum() for _ in range(20)])) / math.log(2) / size
             hits = sum(finds(precision, frames, draw(rng), rng) for frames in usual)
             thorough = sum(finds(precision, frames, draw(rng), rng) for frames in full)
             before = sum(found_before(precision, draw(rng), rng) for _ in usual)
-            told = [rate(hits, len(usual)), rate(thorough, len(full)), rate(before, len(usual))]
-            print(f"| {leak} | {worth:.5f} | {' | '.join(told)} |", flush=True)
+            rates = [rate(hits, len(usual)), rate(thorough, len(full)), rate(before, len(usual))]
+            print(f"| {leak} | {worth:.5f} | {' | '.join(rates)} |", flush=True)
 
 
 if __name__ == "__main__":

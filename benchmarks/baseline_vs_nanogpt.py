@@ -3,10 +3,11 @@
     git clone https://github.com/karpathy/nanoGPT
     python -m benchmarks.baseline_vs_nanogpt --nanogpt nanoGPT --seconds 300 --seeds 3
 
-nanoGPT runs its own train.py with the flags its README gives for a CPU ("I only have a macbook"), on bytes. Its step time is
-measured first, and its schedule made as long as the time allows; it is timed by its own log. Ours runs as the harness runs it.
-Both are scored on every byte of one validation text; nanoGPT's 64-byte windows overlap by half, which is in its favour.
-The order alternates from seed to seed, so that a machine that slows down slows down both.
+nanoGPT runs its own train.py with the flags its README gives for a CPU ("I only have a macbook"),
+on bytes. Its step time is measured first, and its schedule made as long as the time allows; it is
+timed by its own log. Ours runs as the harness runs it. Both are scored on every byte of one
+validation text; nanoGPT's 64-byte windows overlap by half, which is in its favour. The order
+alternates from seed to seed, so that a machine that slows down slows down both.
 """
 
 import argparse
@@ -52,7 +53,7 @@ class Result(NamedTuple):
 
 
 def load(path: Path, name: str) -> Any:
-    """The module at `path`, under a name of its own."""
+    """Return the module at `path`, loaded under `name`."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader, f"{path} is no module"
     module = importlib.util.module_from_spec(spec)
@@ -62,21 +63,18 @@ def load(path: Path, name: str) -> Any:
 
 
 def prepared() -> Path:
-    """The default data, made where it is absent."""
-    said = subprocess.run(
-        [sys.executable, "prepare.py"], cwd=WORKSPACE, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    return Path(json.loads(said.splitlines()[-1])["data"])
+    """Return the default data, made if absent."""
+    command = [sys.executable, "prepare.py"]
+    run = subprocess.run(command, cwd=WORKSPACE, stdout=subprocess.PIPE, text=True, check=True)
+    return Path(json.loads(run.stdout.splitlines()[-1])["data"])
 
 
 def raw_bytes(data: Path, side: str) -> np.ndarray:
-    """The text of one side, as bytes."""
+    """Return the text of one side, as bytes."""
     tokenizer = load(WORKSPACE / "prepare.py", "prepare").Tokenizer.load(data / "tokenizer.json")
     meta = json.loads((data / side / "meta.json").read_text())
-    return np.frombuffer(
-        tokenizer.decode(np.fromfile(data / side / "tokens.bin", dtype=meta["dtype"]).tolist()),
-        dtype=np.uint8,
-    )
+    tokens = np.fromfile(data / side / "tokens.bin", dtype=meta["dtype"])
+    return np.frombuffer(tokenizer.decode(tokens.tolist()), dtype=np.uint8)
 
 
 # ---------------------------------------------------------------- ours
@@ -87,50 +85,45 @@ def ours(data: Path, seconds: int, seed: int, environment: dict[str, str]) -> Re
     with tempfile.TemporaryDirectory() as out:
         budget = {"AUTORESEARCH_BUDGET": f"{seconds}s", "AUTORESEARCH_SEED": str(seed)}
         folders = {"AUTORESEARCH_DATA": str(data / "train"), "AUTORESEARCH_OUT": out}
-        said = run(["train.py"], WORKSPACE, {**environment, **budget, **folders})
-        model = load(WORKSPACE / "train.py", "train").build_model(
-            json.loads((data / "val" / "meta.json").read_text())["vocab_size"]
-        )
+        log = run(["train.py"], WORKSPACE, {**environment, **budget, **folders})
+        meta = json.loads((data / "val" / "meta.json").read_text())
+        model = load(WORKSPACE / "train.py", "train").build_model(meta["vocab_size"])
         load_model(model, f"{out}/model.safetensors")
-    summary = dict(line.split(": ") for line in said.split("---\n")[1].splitlines())
-    return Result(
-        score_ours(model, data), float(summary["training_seconds"]), int(summary["num_steps"])
-    )
+    summary = dict(line.split(": ") for line in log.split("---\n")[1].splitlines())
+    trained = float(summary["training_seconds"])
+    return Result(score_ours(model, data), trained, int(summary["num_steps"]))
 
 
 @torch.no_grad()
 def score_ours(model: torch.nn.Module, data: Path) -> float:
-    """val_bpb as the workspace defines it."""
+    """Return val_bpb as the workspace defines it."""
     meta = json.loads((data / "val" / "meta.json").read_text())
-    tokens = torch.from_numpy(
-        np.fromfile(data / "val" / "tokens.bin", dtype=meta["dtype"]).astype(np.int64)
-    )
+    stored = np.fromfile(data / "val" / "tokens.bin", dtype=meta["dtype"])
+    tokens = torch.from_numpy(stored.astype(np.int64))
     length = meta["sequence_length"]
-    ids, targets = tokens[:-1].view(-1, length), tokens[1:].view(-1, length)
+    ids = tokens[:-1].view(-1, length)
+    targets = tokens[1:].view(-1, length)
     nats = [
         cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="none")
         for x, y in zip(torch.split(ids, 16), torch.split(targets, 16), strict=True)
     ]
     sizes = np.fromfile(data / "val" / "token_bytes.bin", dtype="<u2")
     prepare = load(WORKSPACE / "prepare.py", "prepare")
-    return float(
-        prepare.bits_per_byte(torch.cat(nats).double().numpy(), targets.flatten().numpy(), sizes)
-    )
+    losses = torch.cat(nats).double().numpy()
+    return float(prepare.bits_per_byte(losses, targets.flatten().numpy(), sizes))
 
 
 # ---------------------------------------------------------------- nanoGPT
 
 
 def stage(checkout: Path, data: Path, folder: Path) -> None:
-    """A copy of the checkout with the bytes as its data set and the seed as a flag; the checkout itself stays as it is."""
+    """Copy the checkout, with the bytes as its data set and the seed as a variable."""
     shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
     source = (folder / "train.py").read_text()
-    assert source.count("1337 + seed_offset") == 1, (
-        "nanoGPT's train.py no longer sets its seed where it used to"
-    )
-    (folder / "train.py").write_text(
-        source.replace("1337 + seed_offset", "int(os.environ['SEED']) + seed_offset")
-    )
+    seed = "1337 + seed_offset"
+    assert source.count(seed) == 1, "nanoGPT's train.py no longer sets its seed where it used to"
+    seeded = source.replace(seed, "int(os.environ['SEED']) + seed_offset")
+    (folder / "train.py").write_text(seeded)
     (folder / "data" / "bytes").mkdir(parents=True)
     for side in ("train", "val"):
         raw_bytes(data, side).astype(np.uint16).tofile(folder / "data" / "bytes" / f"{side}.bin")
@@ -139,7 +132,7 @@ def stage(checkout: Path, data: Path, folder: Path) -> None:
 
 
 def nanogpt(folder: Path, seconds: int, seed: int, environment: dict[str, str]) -> Result:
-    """Train as many steps as fit into `seconds` by the step time measured just before, and score the last checkpoint."""
+    """Train as many steps as fit into `seconds` by a step time measured before; score the end."""
     probe = step_seconds(nanogpt_train(folder, PROBE_STEPS, seed, environment))
     steps = max(PROBE_STEPS, round(seconds / mean(probe[5:])))
     spent = step_seconds(nanogpt_train(folder, steps, seed, environment))
@@ -148,14 +141,13 @@ def nanogpt(folder: Path, seconds: int, seed: int, environment: dict[str, str]) 
     with redirect_stdout(sys.stderr):  # it tells its size
         model = module.GPT(module.GPTConfig(**checkpoint["model_args"])).eval()
     model.load_state_dict(checkpoint["model"])
-    text = torch.from_numpy(
-        np.fromfile(folder / "data" / "bytes" / "val.bin", dtype=np.uint16).astype(np.int64)
-    )
+    stored = np.fromfile(folder / "data" / "bytes" / "val.bin", dtype=np.uint16)
+    text = torch.from_numpy(stored.astype(np.int64))
     return Result(score_bytes(model, text), sum(spent[:steps]), steps)
 
 
 def nanogpt_train(folder: Path, steps: int, seed: int, environment: dict[str, str]) -> str:
-    """Its train.py for `steps` steps; evaluation is cut to one batch, twice, so that all of the time is training."""
+    """Run its train.py for `steps` steps, with only two evaluations, of one batch each."""
     length = [
         f"--max_iters={steps}",
         f"--lr_decay_iters={steps}",
@@ -174,29 +166,32 @@ def nanogpt_train(folder: Path, steps: int, seed: int, environment: dict[str, st
 
 
 def step_seconds(log: str) -> list[float]:
-    """The time of each step, from nanoGPT's own log."""
-    return [
-        float(ms) / 1000
-        for ms in re.findall(r"^iter \d+: loss [\d.]+, time ([\d.]+)ms", log, re.MULTILINE)
-    ]
+    """Return the seconds of each step, from nanoGPT's own log."""
+    times = re.findall(r"^iter \d+: loss [\d.]+, time ([\d.]+)ms", log, re.MULTILINE)
+    return [float(milliseconds) / 1000 for milliseconds in times]
 
 
 @torch.no_grad()
 def score_bytes(model: torch.nn.Module, text: torch.Tensor) -> float:
-    """Bits per byte over `text` but its last few; every byte after the first 32 is predicted from 33 to 64 bytes of context."""
+    """Return bits per byte over `text`, except its last few bytes.
+
+    Every byte after the first 32 is predicted from 33 to 64 bytes of context.
+    """
     half = BLOCK // 2
-    total, count = 0.0, 0
+    total = 0.0
+    count = 0
     starts = torch.arange(0, len(text) - BLOCK, half)
     for chunk in torch.split(starts, 256):
         window = text[chunk[:, None] + torch.arange(BLOCK + 1)]
         targets = window[:, 1:].contiguous()
         logits, _ = model(window[:, :-1], targets)
-        nats = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(
-            len(chunk), BLOCK
-        )
+        nats = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        nats = nats.view(len(chunk), BLOCK)
         if chunk[0] == 0:  # nothing overlaps the first half of the first window
-            total, count = total + nats[0, :half].sum().item(), count + half
-        total, count = total + nats[:, half:].sum().item(), count + len(chunk) * half
+            total += nats[0, :half].sum().item()
+            count += half
+        total += nats[:, half:].sum().item()
+        count += len(chunk) * half
     return total / math.log(2) / count
 
 
@@ -204,7 +199,7 @@ def score_bytes(model: torch.nn.Module, text: torch.Tensor) -> float:
 
 
 def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """What a Python program prints; its error is shown and ends the benchmark."""
+    """Return what a Python program prints; an error of its is shown and ends the benchmark."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -219,13 +214,13 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 
 def spread(results: list[Result]) -> str:
-    """Mean and standard deviation."""
+    """Return mean and standard deviation as text."""
     values = [result.bpb for result in results]
     return f"{mean(values):.4f} ± {stdev(values) if len(values) > 1 else 0.0:.4f}"
 
 
 def main() -> None:
-    """Run both, alternating, and print a line a seed and the means."""
+    """Run both, alternating; print a line per seed, and the means."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -252,14 +247,11 @@ def main() -> None:
                 else:
                     result = nanogpt(staged, asked.seconds, seed, environment)
                 results[name].append(result)
-                print(
-                    f"seed {seed}  {name:8} {result.bpb:.4f} bits/byte  {result.seconds:6.1f} s  {result.steps} steps",
-                    flush=True,
-                )
+                score = f"seed {seed}  {name:8} {result.bpb:.4f} bits/byte"
+                print(f"{score}  {result.seconds:6.1f} s  {result.steps} steps", flush=True)
     for name, each in results.items():
-        print(
-            f"{name:8} {spread(each)} bits/byte of {len(each)} seeds, {asked.seconds} s on {asked.threads} threads"
-        )
+        conditions = f"{len(each)} seeds, {asked.seconds} s on {asked.threads} threads"
+        print(f"{name:8} {spread(each)} bits/byte of {conditions}")
     ratio = mean(r.bpb for r in results["ours"]) / mean(r.bpb for r in results["nanoGPT"])
     print(f"ours / nanoGPT: {ratio:.3f}")
 

@@ -1,4 +1,4 @@
-"""The synthetic tasks of agent/contest/tasks/ as bare functions, for benchmarks that make something of their own of them."""
+"""The synthetic tasks of agent/benchmark/tasks/ as bare functions."""
 
 from collections.abc import Callable
 
@@ -10,4 +10,4 @@ FUNCTIONS: dict[str, tuple[Callable[[int], Objective], float]] = {
     "scaling": (scaling.scaling, scaling.NOISE),
     "rugged": (rugged.rugged, rugged.NOISE),
 }
-"""By name: the function of a seed, and the standard deviation of the noise that a score of it has."""
+"""By name: the function of a seed, and the standard deviation of its scores' noise."""

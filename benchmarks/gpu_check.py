@@ -1,11 +1,12 @@
-"""Everything that has to be checked on one NVIDIA GPU, in under ten minutes and without a network: `make gpu-check`.
+"""All checks on one NVIDIA GPU, in under ten minutes, without a network: `make gpu-check`.
 
     python -m benchmarks.gpu_check [--upstream PATH/train.py] [--write docs/gpu.md]
     python -m benchmarks.gpu_check --dry      # the same steps as far as a CPU can run them; CI does
 
-Each step (benchmarks/gpu_steps.py) is a process of its own with its own time limit, and the next one goes on where one
-failed. The Python that runs this needs torch built for CUDA and what pyproject.toml lists; a C compiler is used by
-torch.compile where there is one. On a machine without a GPU nothing is checked. Not run on a GPU yet.
+Each step (benchmarks/gpu_steps.py) is a process with its own time limit, and the rest run even if
+one fails. The Python that runs this needs torch built for CUDA and what pyproject.toml lists;
+torch.compile uses a C compiler if there is one. Without a GPU nothing is checked. Not run on a GPU
+yet.
 """
 
 import argparse
@@ -31,25 +32,27 @@ STEPS: tuple[tuple[str, int, str], ...] = (
     ("hostile", 120, "the hostile suite, with the GPU given to every attack"),
     ("upstream", 75, "tokens a second of upstream's own train.py"),
 )
-"""(name, seconds that it may take, what it checks), in order. All of them should take under ten minutes; see TOTAL_SECONDS."""
+"""(name, seconds that it may take, what it checks), in order. TOTAL_SECONDS bounds all of them."""
 TOTAL_SECONDS = 570.0
 SKIPPED = 77
-"""Exit code of a step that cannot be made here, as in automake."""
+"""Exit code of a step that cannot run here, as in automake."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One step's end. state: ok, FAILED, skipped, or TIMEOUT; found: its last line."""
+    """The result of one step."""
 
     name: str
     what: str
     state: str
+    """ok, FAILED, skipped or TIMEOUT."""
     seconds: float
-    found: str
+    result: str
+    """Its last line."""
 
 
 def check(name: str, what: str, seconds: float, extra: Sequence[str]) -> Checked:
-    """Run one step in a session of its own, and kill the whole session at its limit."""
+    """Run one step in its own session, and kill the whole session at its limit."""
     started = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.gpu_steps", name, *extra]
     process = subprocess.Popen(
@@ -71,30 +74,28 @@ def check(name: str, what: str, seconds: float, extra: Sequence[str]) -> Checked
     lines = [line for line in output.splitlines() if line.strip()]
     if state in ("FAILED", "TIMEOUT"):
         print("\n".join(f"    {line}" for line in lines[-25:]), flush=True)
-    return Checked(
-        name, what, state, time.monotonic() - started, lines[-1].strip() if lines else ""
-    )
+    result = lines[-1].strip() if lines else ""
+    return Checked(name, what, state, time.monotonic() - started, result)
 
 
 def markdown(done: Sequence[Checked], command: str) -> str:
     """Return the table as a page of docs."""
-    rows = [
-        f"| {one.name} | {one.what} | {one.state} | {one.seconds:.0f} s | {one.found.replace('|', '/')} |"
-        for one in done
+    lines = [
+        f"`{command}`, {time.strftime('%Y-%m-%d')}:",
+        "",
+        "| step | checks that | state | took | result |",
+        "|---|---|---|---|---|",
     ]
-    return "\n".join(
-        [
-            f"`{command}`, {time.strftime('%Y-%m-%d')}:",
-            "",
-            "| step | checks that | state | took | found |",
-            "|---|---|---|---|---|",
-            *rows,
-        ]
-    )
+    for step in done:
+        result = step.result.replace("|", "/")
+        lines.append(
+            f"| {step.name} | {step.what} | {step.state} | {step.seconds:.0f} s | {result} |"
+        )
+    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the steps, print the table, and return 1 where one failed."""
+    """Run the steps, print the table, and return 1 if one failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -126,15 +127,14 @@ def main(arguments: list[str] | None = None) -> int:
         if left < 5:
             done.append(Checked(name, what, "skipped", 0.0, "no time left of the ten minutes"))
             continue
-        done.append(check(name, what, min(seconds, left), extra))
-        print(
-            f"{done[-1].state:8} {name:9} {done[-1].seconds:5.0f} s  {done[-1].found}", flush=True
-        )
+        step = check(name, what, min(seconds, left), extra)
+        done.append(step)
+        print(f"{step.state:8} {name:9} {step.seconds:5.0f} s  {step.result}", flush=True)
     page = markdown(done, "python -m benchmarks.gpu_check" + (" --dry" if asked.dry else ""))
     print(f"\n{page}")
     if asked.write:
         asked.write.write_text(page + "\n")
-    return 1 if any(one.state in ("FAILED", "TIMEOUT") for one in done) else 0
+    return int(any(step.state in ("FAILED", "TIMEOUT") for step in done))
 
 
 if __name__ == "__main__":

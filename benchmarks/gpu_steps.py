@@ -1,7 +1,9 @@
-"""The steps of benchmarks/gpu_check.py, each a process of its own: `python -m benchmarks.gpu_steps NAME [--dry]`.
+"""The steps of benchmarks/gpu_check.py, each its own process.
 
-The last line that a step prints is what it found; it exits with 0 where all held, 77 where it cannot be made here, else 1.
---dry: on a CPU, in small; a step then says what it left out. Not run on a GPU yet.
+    python -m benchmarks.gpu_steps NAME [--dry]
+
+The last line that a step prints is its result. It exits with 0 if all held, 77 if it cannot run
+here, else 1. --dry: on a CPU, in small; a step then says what it left out. Not run on a GPU yet.
 """
 
 import argparse
@@ -36,7 +38,7 @@ print("holds", flush=True)
 time.sleep(600)
 """
 GPU_ROWS = (1, 3, 7, 8, 13, 15, 24, 33)
-"""Rows of the hostile suite for the tiers below the best: those that a driver's nodes, /sys and /proc could open."""
+"""Rows of the hostile suite for all tiers but the best: what GPU nodes, /sys, /proc could open."""
 SMALL_ROWS = (3, 33)
 SCORINGS = 6
 SMALL = {
@@ -50,7 +52,7 @@ UPSTREAM_SECONDS = 60
 
 
 def skip(why: str) -> NoReturn:
-    """End the step as one that cannot be made here."""
+    """End the step as one that cannot run here."""
     print(why)
     sys.exit(SKIPPED)
 
@@ -62,14 +64,14 @@ def fail(why: str) -> NoReturn:
 
 
 def devices(dry: bool) -> tuple[Any, ...]:
-    """Return the GPUs that autoresearch finds; fail where it finds none."""
+    """Return the GPUs that autoresearch finds; fail if it finds none."""
     from agent.evaluate.slots import this_machine
     from sandbox.ground.devices import for_one_process
 
-    found = for_one_process(this_machine()[1])
-    if not found and not dry:
+    gpus = for_one_process(this_machine()[1])
+    if not gpus and not dry:
         fail("autoresearch finds no GPU here")
-    return found
+    return gpus
 
 
 # ---------------------------------------------------------------- the sandbox
@@ -83,19 +85,17 @@ def torch_and_names(dry: bool) -> str:
 
     if not torch.version.cuda and not dry:
         fail(f"torch {torch.__version__} is built without CUDA: install one that has it")
+    versions = f"torch {torch.__version__}, CUDA {torch.version.cuda}"
+    gpus = devices(dry)
     if not torch.cuda.is_available() and not dry:
-        fail(
-            f"torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use the GPU: {listed(devices(dry))}"
-        )
-    found = devices(dry)
-    if torch.cuda.is_available() and len(found) != torch.cuda.device_count():
-        fail(
-            f"torch sees {torch.cuda.device_count()} GPUs, autoresearch {len(found)}: {listed(found)}"
-        )
-    unnamed = [str(device) for device in found if not device.uuid]
+        fail(f"{versions} cannot use the GPU: {listed(gpus)}")
+    count = torch.cuda.device_count()
+    if torch.cuda.is_available() and len(gpus) != count:
+        fail(f"torch sees {count} GPUs, autoresearch {len(gpus)}: {listed(gpus)}")
+    unnamed = [str(device) for device in gpus if not device.uuid]
     if unnamed:
         fail(f"no UUID is known of {', '.join(unnamed)}")
-    return f"torch {torch.__version__}, CUDA {torch.version.cuda}; {listed(found)}"
+    return f"{versions}; {listed(gpus)}"
 
 
 def canary(dry: bool) -> str:
@@ -106,9 +106,8 @@ def canary(dry: bool) -> str:
     gpus = devices(dry)
     reports = [prove(back_end(), imports=("torch",), gpus=gpus) for back_end in TIERS.values()]
     for report in reports:
-        print(
-            f"tier {report.tier}: {report.reason or 'proven'}; {[a for a in report.answers if 'GPU' in a[0]]}"
-        )
+        answers = [answer for answer in report.answers if "GPU" in answer[0]]
+        print(f"tier {report.tier}: {report.reason or 'proven'}; {answers}")
     proven = [report.tier for report in reports if report.ok]
     refused = "; ".join(f"{report.tier}: {report.reason}" for report in reports if not report.ok)
     if not proven:
@@ -123,20 +122,20 @@ def hostile(dry: bool) -> str:
     from sandbox.tiers.choose import TIERS
 
     gpus = devices(dry)
-    runners = [runner for back_end in TIERS.values() if prove(runner := back_end(), imports=()).ok]
-    broken, counts = [], []
-    for place, runner in enumerate(runners):
-        rows = SMALL_ROWS if dry else GPU_ROWS if place else tuple(range(1, len(ROWS) + 1))
-        made = list(attack(runner, sys.executable, only=rows, gpus=gpus))
-        states = Counter(found.state for found in made)
-        counts.append(
-            f"{runner.tier}: {', '.join(f'{count} {state}' for state, count in states.items())}"
-        )
-        broken += [
-            f"{found.tier} {found.number} {found.does}: {found.happened}"
-            for found in made
-            if found.state == "broken"
-        ]
+    runners = [back_end() for back_end in TIERS.values()]
+    proven = [runner for runner in runners if prove(runner, imports=()).ok]
+    broken = []
+    counts = []
+    rows = tuple(range(1, len(ROWS) + 1))
+    for runner in proven:
+        attacked = list(attack(runner, sys.executable, only=SMALL_ROWS if dry else rows, gpus=gpus))
+        states = Counter(row.state for row in attacked)
+        numbers = ", ".join(f"{count} {state}" for state, count in states.items())
+        counts.append(f"{runner.tier}: {numbers}")
+        for row in attacked:
+            if row.state == "broken":
+                broken.append(f"{row.tier} {row.number} {row.does}: {row.happened}")
+        rows = GPU_ROWS
     if broken:
         fail("; ".join(broken))
     return "; ".join(counts) if counts else fail("no tier is proven here")
@@ -173,18 +172,16 @@ def room(source: str) -> Iterator[Callable[..., Any]]:
 
 
 def vram(dry: bool) -> str:
-    """A hog is killed at --vram; memory that a killed run held is free again when the runner returns."""
+    """A hog is killed at --vram; what a killed run held is free again when the runner returns."""
     from sandbox.ground import nvml
 
     gpus = devices(dry)
     if not gpus:
         with room("print('ran')") as run:
             outcome = run((), wall_seconds=20)
-        return (
-            f"a run without a GPU {outcome.kind}; the limit itself needs one"
-            if outcome.kind == "finished"
-            else fail(str(outcome))
-        )
+        if outcome.kind != "finished":
+            fail(str(outcome))
+        return "a run without a GPU finished; the limit itself needs one"
     before = nvml.memory_used(gpus[0].name)
     if before is None:
         fail("NVML does not say how much memory is in use")
@@ -210,8 +207,8 @@ def research(
 ) -> Path:
     """Make a repository of the template with a preset's constants and the bundled corpus.
 
-    changes: lines to set, by file and constant. compiles: whether training may use torch.compile, which takes most of the
-    time of a short one.
+    changes: lines to set, by file and constant. compiles: whether training may use torch.compile,
+    which takes most of the time of a short one.
     """
     home = folder / f"research-{preset}"
     type_in(folder, "init", home.name, "--preset", preset)
@@ -241,7 +238,7 @@ def research(
 
 
 def type_in(folder: Path, *words: str) -> str:
-    """Type an autoresearch command in `folder`, and return what it prints; fail where it does."""
+    """Run an autoresearch command in `folder` and return what it prints; fail if it does."""
     run = subprocess.run(
         [*AUTORESEARCH, *words],
         cwd=folder,
@@ -252,9 +249,8 @@ def type_in(folder: Path, *words: str) -> str:
     )
     print(f"$ autoresearch {' '.join(words)}\n{run.stdout[-3000:]}{run.stderr[-3000:]}", flush=True)
     if run.returncode != 0:
-        fail(
-            f"autoresearch {words[0]} ended with {run.returncode}: {' '.join(run.stderr.split())[-300:]}"
-        )
+        error = " ".join(run.stderr.split())[-300:]
+        fail(f"autoresearch {words[0]} ended with {run.returncode}: {error}")
     return run.stdout
 
 
@@ -283,16 +279,20 @@ def preset(name: str, budget: str, dry: bool) -> str:
         )
     result = trial["result"]
     if result["status"] != "scored":
-        fail(f"the baseline came to {result['status']}: {result['detail']}")
-    facts, score = result["facts"], result["scores"][0]
+        fail(f"the baseline ended as {result['status']}: {result['detail']}")
+    facts = result["facts"]
+    score = result["scores"][0]
     if not dry and not float(facts.get("peak_vram_mb", 0)):
         fail(f"it trained on the CPU: {facts}")
-    where = "the preset cpu, cut down" if dry else f"preset {name}"
-    return (
-        f"{where}, {budget if not dry else '2steps'}: {facts.get('tokens_per_second')} tokens a second, "
-        f"{score['value']:.4f} bits a byte ({score['kind']}), {facts.get('peak_vram_mb')} MB of GPU memory, "
-        f"{result['score_seconds']:.0f} s to score, on {score['machine']}"
+    where = "the preset cpu, cut down, 2steps" if dry else f"preset {name}, {budget}"
+    parts = (
+        f"{where}: {facts.get('tokens_per_second')} tokens a second",
+        f"{score['value']:.4f} bits a byte ({score['kind']})",
+        f"{facts.get('peak_vram_mb')} MB of GPU memory",
+        f"{result['score_seconds']:.0f} s to score",
+        f"on {score['machine']}",
     )
+    return ", ".join(parts)
 
 
 def scoring(dry: bool) -> str:
@@ -306,40 +306,33 @@ def scoring(dry: bool) -> str:
     values = [score["value"] for score in result["scores"]]
     if result["status"] != "scored" or len(values) != count:
         fail(f"{len(values)} of {count} were scored: {result['status']}: {result['detail']}")
-    return f"{count} of {count} honest models scored, {min(values):.4f} to {max(values):.4f} bits a byte"
+    span = f"{min(values):.4f} to {max(values):.4f} bits a byte"
+    return f"{count} of {count} honest models scored, {span}"
 
 
 def night(dry: bool) -> str:
-    """A short night ends well, and keeps something where there is something to keep."""
+    """A short night ends well, and keeps something if there is something to keep."""
     changes = {name: dict(lines) for name, lines in (SMALL if dry else {}).items()}
     changes.setdefault("workspace/train.py", {})["MATRIX_LR"] = DULL
     with workplace() as folder:
         home = research(folder, "cpu", changes, compiles=False)
+        budget = "2steps" if dry else "200steps"
+        words = ["--trials", "4", "--hours", NIGHT_HOURS, "--baseline-repeats", "2"]
         if dry:
-            found = start(
-                home, "2steps", "--trials", "1", "--baseline-repeats", "1", "--verdict", "greedy"
-            )
-        else:
-            found = start(
-                home, "200steps", "--trials", "4", "--hours", NIGHT_HOURS, "--baseline-repeats", "2"
-            )
-    statuses = [trial["status"] for trial in found]
-    if len(found) < 2 or any(
-        status in ("crash", "oom", "timeout", "invalid") for status in statuses
-    ):
-        fail(f"the night came to {statuses}")
-    values = [
-        score["value"]
-        for trial in found
-        if trial["status"] in ("baseline", "keep")
-        for score in trial["result"]["scores"][:1]
-    ]
+            words = ["--trials", "1", "--baseline-repeats", "1", "--verdict", "greedy"]
+        trials = start(home, budget, *words)
+    statuses = [trial["status"] for trial in trials]
+    failed = {"crash", "oom", "timeout", "invalid"} & set(statuses)
+    if len(trials) < 2 or failed:
+        fail(f"the night ended as {statuses}")
+    taken = [trial for trial in trials if trial["status"] in ("baseline", "keep")]
+    values = [trial["result"]["scores"][0]["value"] for trial in taken]
     kept = statuses.count("keep")
     return f"{', '.join(statuses)}; {kept} kept, {values[0]:.4f} → {values[-1]:.4f} bits a byte"
 
 
 def upstream(train: Path | None, dry: bool) -> str:
-    """Tokens a second that upstream's train.py prints in its first minute, run as it is, outside the sandbox."""
+    """Return the tokens a second that upstream's own train.py prints, outside the sandbox."""
     if train is None:
         skip("no --upstream PATH/train.py given")
     if dry:
@@ -352,17 +345,14 @@ def upstream(train: Path | None, dry: bool) -> str:
     )
     rates = [int(rate.replace(",", "")) for rate in re.findall(r"tok/sec: ([\d,]+)", run.stdout)]
     if not rates:
-        words = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:] or [
-            "it printed nothing"
-        ]
-        skip(
-            f"it does not run here (it needs its FlashAttention kernels and its data, fetched before): {words[0][-200:]}"
-        )
+        lines = (run.stderr.strip() or run.stdout.strip() or "it printed nothing").splitlines()
+        needs = "it needs its FlashAttention kernels and its data, fetched before"
+        skip(f"it does not run here ({needs}): {lines[-1][-200:]}")
     return f"{sorted(rates)[len(rates) // 2]} tokens a second (median of {len(rates)} steps)"
 
 
 def main() -> None:
-    """Make the step and print what it found."""
+    """Run the step and print its result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step")
     parser.add_argument("--dry", action="store_true")

@@ -1,9 +1,11 @@
-"""When giving trainings up pays: `python -m benchmarks.pruning`.
+"""When pruning trainings pays: `python -m benchmarks.pruning`.
 
-The synthetic tasks of benchmarks/functions.py with a simulated curve for each training: its score at the end, and above it a
-gap that closes with the square of what is left of the budget. The gap differs between configurations: not at all (curves never
-cross), by a little, or by as much as schedules that decay early or late make it. A run has the time of so many full trainings
-with `--prune off` and with `median`, and what is compared is the gain after that time, without the noise that the method sees.
+The synthetic tasks of benchmarks/functions.py with a simulated curve for each training: its score
+at the end, and above it a gap that closes with the square of what is left of the budget. The gap
+differs between configurations: not at all (curves never cross), by a little, or by as much as
+schedules that decay early or late make it. A run has the time of so many full trainings with
+`--prune off` and with `median`, and what is compared is the gain after that time, without the noise
+that the method sees.
 """
 
 import argparse
@@ -22,7 +24,9 @@ from agent.propose import METHODS, Observation
 from agent.records.proposals import Configuration
 from benchmarks.functions import FUNCTIONS
 
-# The gap half way is a quarter of this, in bits per byte. It differs by a factor whose logarithm has these deviations.
+Curve = tuple[tuple[float, float], ...]
+# The gap half way is a quarter of this, in bits per byte. It differs by a factor whose logarithm
+# has the deviations below.
 GAP = 0.4
 CROSSING = {"never cross": 0.0, "cross a little": 0.05, "cross": 0.3}
 # Of a training's time: a failure shows soon.
@@ -30,15 +34,33 @@ FAILURE_SECONDS = 0.1
 POINTS = tuple((n + 1) / 20 for n in range(20))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Night:
-    """What one run came to. gain: of its best trial on the baseline, true; negative where none was better. lost: how many were
-    given up although they were better than everything before."""
+    """The outcome of one run."""
 
-    gain: float
-    trials: int
-    given_up: int
-    lost: int
+    baseline: float
+    best: float = math.inf
+    """The best true score."""
+    trials: int = 0
+    spent: float = 0.0
+    """In full trainings."""
+    pruned: int = 0
+    lost: int = 0
+    """Pruned trials that were better than everything before."""
+
+    @property
+    def gain(self) -> float:
+        """True gain of the best trial on the baseline; negative where none was better."""
+        return self.baseline - self.best
+
+
+@dataclass(frozen=True)
+class Training:
+    """One simulated training; without a score and a curve where it fails."""
+
+    true: float | None
+    observed: float
+    curve: Curve
 
 
 class Curves:
@@ -46,107 +68,108 @@ class Curves:
 
     def __init__(self, task: str, seed: int, crossing: float) -> None:
         make, self._deviation = FUNCTIONS[task]
-        self._objective, self._noise = make(seed), np.random.default_rng(seed + 1_000)
-        self._lean, self._crossing = np.random.default_rng(seed + 2_000), crossing
+        self._objective = make(seed)
+        self._noise = np.random.default_rng(seed + 1_000)
+        self._lean = np.random.default_rng(seed + 2_000)
+        self._crossing = crossing
 
-    def train(
-        self, configuration: Configuration
-    ) -> tuple[float | None, float, tuple[tuple[float, float], ...]]:
-        """The true score, the one that is seen, and the curve; no score where it fails."""
-        true, error = (
-            self._objective(configuration),
-            self._deviation * self._noise.standard_normal(),
-        )
+    def train(self, configuration: Configuration) -> Training:
+        """Return the training of a configuration."""
+        true = self._objective(configuration)
+        error = self._deviation * self._noise.standard_normal()
         gap = GAP * float(np.exp(self._crossing * self._lean.standard_normal()))
-        seen = 0.0 if true is None else true + error
-        return (
-            true,
-            seen,
-            () if true is None else tuple((at, seen + gap * (1 - at) ** 2) for at in POINTS),
+        if true is None:
+            return Training(None, 0.0, ())
+        observed = true + error
+        return Training(
+            true, observed, tuple((at, observed + gap * (1 - at) ** 2) for at in POINTS)
         )
 
 
-def play(method: str, task: str, seed: int, crossing: str, prune: bool, budget: float) -> Night:
-    """One run for the time of `budget` full trainings after the baseline's."""
-    curves, suggest = Curves(task, seed, CROSSING[crossing]), METHODS[method].suggest()
-    start, value, curve = curves.train(SPACE.default)
-    assert start is not None, "the given constants work"
-    seen, best, spent, given_up, lost = (
-        [Observation(SPACE.default, value, curve)],
-        math.inf,
-        0.0,
-        0,
-        0,
-    )
-    while spent < budget:
-        configuration = suggest(SPACE, seen, seed)
-        true, value, curve = curves.train(configuration)
-        stop = checkpoint_of(curve, seen) if prune else None
-        if true is None:
-            seen.append(Observation(configuration, "oom"))
-            spent += FAILURE_SECONDS
+def simulate(method: str, task: str, seed: int, crossing: str, prune: bool, budget: float) -> Night:
+    """Return one run for the time of `budget` full trainings after the baseline's."""
+    curves = Curves(task, seed, CROSSING[crossing])
+    suggest = METHODS[method].suggest()
+    baseline = curves.train(SPACE.default)
+    assert baseline.true is not None, "the given constants work"
+    observations = [Observation(SPACE.default, baseline.observed, baseline.curve)]
+    night = Night(baseline.true)
+    while night.spent < budget:
+        configuration = suggest(SPACE, observations, seed)
+        training = curves.train(configuration)
+        stop = checkpoint_of(training.curve, observations) if prune else None
+        night.trials += 1
+        if training.true is None:
+            observations.append(Observation(configuration, "oom"))
+            night.spent += FAILURE_SECONDS
         elif stop is not None:
-            seen.append(
-                Observation(
-                    configuration, "pruned", tuple(point for point in curve if point[0] <= stop)
-                )
-            )
-            spent, given_up, lost = spent + stop, given_up + 1, lost + (true < best)
+            so_far = tuple(point for point in training.curve if point[0] <= stop)
+            observations.append(Observation(configuration, "pruned", so_far))
+            night.spent += stop
+            night.pruned += 1
+            night.lost += training.true < night.best
         else:
-            seen.append(Observation(configuration, value, curve))
-            spent, best = spent + 1.0, min(best, true)
-    return Night(start - best, len(seen) - 1, given_up, lost)
+            observations.append(Observation(configuration, training.observed, training.curve))
+            night.spent += 1.0
+            night.best = min(night.best, training.true)
+    return night
 
 
-def checkpoint_of(
-    curve: Sequence[tuple[float, float]], seen: Sequence[Observation]
-) -> float | None:
-    """The checkpoint at which a training with this curve is given up, as a run would; None where it is not."""
-    rivals = [observation.curve for observation in seen if observation.curve]
-    if sum(observation.value is not None for observation in seen) < LEAST:
+def checkpoint_of(curve: Curve, observations: Sequence[Observation]) -> float | None:
+    """Return the checkpoint at which a run prunes a training with this curve, or None."""
+    rivals = [observation.curve for observation in observations if observation.curve]
+    if sum(observation.value is not None for observation in observations) < LEAST:
         return None
-    so_far = ((at, [point for point in curve if point[0] <= at]) for at in CHECKPOINTS)
-    return next((at for at, points in so_far if hopeless(points, rivals)), None)
+    for checkpoint in CHECKPOINTS:
+        so_far = [point for point in curve if point[0] <= checkpoint]
+        if hopeless(so_far, rivals):
+            return checkpoint
+    return None
 
 
 def table(rows: dict[tuple[str, str, str, bool], list[Night]]) -> Iterator[str]:
-    """One line for each method, task and kind of curves, `off` beside `median`."""
-    yield "method  task     curves           gain: off   median   trials: off  median   given up   better ones lost"
-    for (method, task, crossing, prune), without in rows.items():
-        if not prune:
-            pruned = rows[method, task, crossing, True]
-            gains = [
-                float(np.median([night.gain for night in nights])) for nights in (without, pruned)
-            ]
-            counts = [fmean(night.trials for night in nights) for nights in (without, pruned)]
-            share = sum(night.given_up for night in pruned) / sum(night.trials for night in pruned)
-            lost = fmean(night.lost for night in pruned)
-            yield (
-                f"{method:8}{task:9}{crossing:15}{gains[0]:11.4f}{gains[1]:9.4f}{counts[0]:14.0f}{counts[1]:8.0f}"
-                f"{share:11.0%}{lost:12.1f} a run"
-            )
+    """Yield a line for each method, task and kind of curves, `off` beside `median`."""
+    yield (
+        "method  task     curves           gain: off   median   trials: off  median   pruned   "
+        "better ones lost"
+    )
+    for (method, task, crossing, prune), off in rows.items():
+        if prune:
+            continue
+        median = rows[method, task, crossing, True]
+        gains = [float(np.median([night.gain for night in nights])) for nights in (off, median)]
+        counts = [fmean(night.trials for night in nights) for nights in (off, median)]
+        share = sum(night.pruned for night in median) / sum(night.trials for night in median)
+        lost = fmean(night.lost for night in median)
+        yield (
+            f"{method:8}{task:9}{crossing:15}{gains[0]:11.4f}{gains[1]:9.4f}"
+            f"{counts[0]:14.0f}{counts[1]:8.0f}{share:9.0%}{lost:12.1f} a run"
+        )
 
 
 def main() -> None:
-    """Play all, then print the table."""
+    """Simulate all runs, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--methods", default="random,tpe,trust")
     parser.add_argument("--tasks", default="valley")
     parser.add_argument("--budget", type=float, default=40, help="in full trainings")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
-    asked = parser.parse_args()
-    kinds = list(product(asked.methods.split(","), asked.tasks.split(","), CROSSING, (False, True)))
+    options = parser.parse_args()
+    methods = options.methods.split(",")
+    kinds = list(product(methods, options.tasks.split(","), CROSSING, (False, True)))
     jobs = [
-        (method, task, seed, crossing, prune)
-        for method, task, crossing, prune in kinds
-        for seed in range(asked.seeds)
+        (method, task, seed, crossing, prune, options.budget)
+        for (method, task, crossing, prune), seed in product(kinds, range(options.seeds))
     ]
-    with ProcessPoolExecutor(asked.workers) as pool:
-        nights = list(pool.map(play, *zip(*jobs, strict=True), [asked.budget] * len(jobs)))
-    rows = {kind: nights[n * asked.seeds : (n + 1) * asked.seeds] for n, kind in enumerate(kinds)}
+    with ProcessPoolExecutor(options.workers) as pool:
+        nights = list(pool.map(simulate, *zip(*jobs, strict=True)))
+    rows = {}
+    for number, kind in enumerate(kinds):
+        rows[kind] = nights[number * options.seeds : (number + 1) * options.seeds]
     print(
-        f"gain after the time of {asked.budget:.0f} full trainings, median of {asked.seeds} seeds; higher is better"
+        f"gain after the time of {options.budget:.0f} full trainings, "
+        f"median of {options.seeds} seeds; higher is better"
     )
     print("\n".join(table(rows)))
 

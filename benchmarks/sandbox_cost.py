@@ -1,4 +1,4 @@
-"""What isolation adds to a trial's start: `python -m benchmarks.sandbox_cost [RUNS]`, per tier, over a bare process."""
+"""What isolation adds to a process's start, by tier: `python -m benchmarks.sandbox_cost [RUNS]`."""
 
 import statistics
 import subprocess
@@ -19,31 +19,31 @@ COMMAND = (sys.executable, "-I", "-S", "-c", "pass")
 
 
 def main() -> None:
-    """Interleave the contenders, so that whatever else the machine does falls on all of them; print medians."""
+    """Start all back ends in turn, so that machine drift affects them equally; print medians."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     with tempfile.TemporaryDirectory(prefix="sandbox-cost-") as home:
-        contenders = {"bare process": lambda: subprocess.run(COMMAND, check=True)} | usable(
-            Path(home)
-        )
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        starts: dict[str, Callable[[], object]] = {
+            "bare process": lambda: subprocess.run(COMMAND, check=True)
+        }
+        starts |= usable(Path(home))
+        seconds: dict[str, list[float]] = {name: [] for name in starts}
         for _ in range(runs):
-            for name, start in contenders.items():
+            for name, start in starts.items():
                 before = time.perf_counter()
                 start()
                 seconds[name].append(time.perf_counter() - before)
     bare = statistics.median(seconds["bare process"])
-    print(
-        f"{'':34}{'median':>10}{'best':>10}{'added':>10}{'ratio':>8}   ({runs} runs of `python -I -S -c pass`)"
-    )
-    for name, taken in seconds.items():
-        median = statistics.median(taken)
-        print(
-            f"{name:34}{median * 1e3:7.1f} ms{min(taken) * 1e3:7.1f} ms{(median - bare) * 1e3:7.1f} ms{median / bare:8.2f}"
-        )
+    heads = f"{'':34}{'median':>10}{'best':>10}{'added':>10}{'ratio':>8}"
+    print(f"{heads}   ({runs} runs of `python -I -S -c pass`)")
+    for name, each in seconds.items():
+        median = statistics.median(each)
+        times = (median, min(each), median - bare)
+        columns = "".join(f"{taken * 1e3:7.1f} ms" for taken in times)
+        print(f"{name:34}{columns}{median / bare:8.2f}")
 
 
 def usable(home: Path) -> dict[str, Callable[[], object]]:
-    """A start of each back end that works here, by name."""
+    """Return a start of each back end that works here, by name."""
     for name in ("folder", "scratch"):
         (home / name).mkdir()
     home.chmod(0o755)
@@ -55,7 +55,7 @@ def usable(home: Path) -> dict[str, Callable[[], object]]:
         limits=Limits(wall_seconds=60),
     )
     runners: list[Runner] = [Plain(), *(back_end() for back_end in TIERS.values())]
-    found: dict[str, Callable[[], object]] = {}
+    starts: dict[str, Callable[[], object]] = {}
     for runner in runners:
         name = f"tier {runner.tier} ({type(runner).__name__.lower()})"
         try:
@@ -63,8 +63,8 @@ def usable(home: Path) -> dict[str, Callable[[], object]]:
         except SandboxFault as fault:
             print(f"{name}: {fault.message}")
             continue
-        found[name] = lambda runner=runner: runner.run(spec, threading.Event())  # type: ignore[misc]
-    return found
+        starts[name] = lambda runner=runner: runner.run(spec, threading.Event())  # type: ignore[misc]
+    return starts
 
 
 if __name__ == "__main__":

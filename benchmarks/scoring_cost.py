@@ -1,9 +1,11 @@
-"""What a sealed score costs, as a share of a budget of five minutes: `python -m benchmarks.scoring_cost [--runs 3]`.
+"""What a sealed score costs, as a share of a budget of five minutes.
 
-Everything is real: the bundled workspace is trained in the sandbox, its weights are scored in two others, on the harness's
-clock. What scoring takes does not depend on how long the training was. The second figure is with the
-full audit. The last one is the harness's own arithmetic, per logit, from which the cost with a larger vocabulary follows (see
-sandbox/score/sealed.py).
+    python -m benchmarks.scoring_cost [--runs 3]
+
+Everything is real: the bundled workspace is trained in the sandbox, its weights are scored in two
+others, on the harness's clock. Scoring takes as long after a long training as after a short one.
+The second figure is with the full audit. The last one is the harness's own arithmetic, per logit,
+from which the cost with a larger vocabulary follows (see sandbox/score/sealed.py).
 """
 
 import argparse
@@ -24,11 +26,14 @@ from sandbox.score.wire import log_probabilities
 from sandbox.tiers.choose import choose_runner
 
 FIVE_MINUTES = 300.0
-TOKENS, LENGTH, VOCABULARY = 2**17, 2048, 8192  # of the preset h100
+# Of the preset h100.
+TOKENS = 2**17
+LENGTH = 2048
+VOCABULARY = 8192
 
 
 def scored(home: Path, data: str, budget: Budget, runner: Runner, audit: Audit) -> Measured:
-    """One measurement of the workspace in `home`/workspace."""
+    """Measure the workspace in `home`/workspace once."""
     (home / "scratch").mkdir()
     job = Job(
         folder=str(home / "workspace"),
@@ -48,7 +53,7 @@ def scored(home: Path, data: str, budget: Budget, runner: Runner, audit: Audit) 
 
 
 def cost_of(budget: Budget, runner: Runner, audit: Audit) -> float:
-    """Seconds that one scoring took."""
+    """Return the seconds that one scoring took."""
     with tempfile.TemporaryDirectory(prefix="scoring-cost-") as folder:
         home = Path(folder)
         home.chmod(0o755)
@@ -60,7 +65,7 @@ def cost_of(budget: Budget, runner: Runner, audit: Audit) -> float:
 
 
 def seconds_per_logit() -> float:
-    """Of the harness's side: from the wire's float16 to the log-probability of each target."""
+    """Return the harness's time from the wire's float16 to the log-probability of each target."""
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(1, LENGTH, VOCABULARY)).astype("<f2")
     targets = rng.integers(0, VOCABULARY, (1, LENGTH)).astype(np.int32)
@@ -73,7 +78,7 @@ def seconds_per_logit() -> float:
 
 
 def main() -> None:
-    """Print the two figures."""
+    """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", default="10steps")
     parser.add_argument("--runs", type=int, default=3)
@@ -84,18 +89,16 @@ def main() -> None:
         cost = statistics.median(
             cost_of(Budget.parse(options.budget), runner, audit) for _ in range(runs)
         )
+        print(f"scoring the CPU workspace, {audit} audit: {cost:.1f} s", end="")
         print(
-            f"scoring the CPU workspace, {audit} audit: {cost:.1f} s (median of {runs}), ", end=""
+            f" (median of {runs}), {cost / FIVE_MINUTES:.1%} of a budget of 5 minutes", flush=True
         )
-        print(f"{cost / FIVE_MINUTES:.1%} of a budget of 5 minutes", flush=True)
     each = seconds_per_logit()
     count = TOKENS * VOCABULARY
-    print(
-        f"the harness's arithmetic: {each * 1e9:.1f} ns of one core a logit; with {VOCABULARY} tokens and the preset h100's"
-    )
-    print(
-        f"windows {count:.2e} logits, {count * each:.0f} s, {count * each / FIVE_MINUTES:.1%} of a budget of 5 minutes"
-    )
+    share = count * each / FIVE_MINUTES
+    print(f"the harness's arithmetic: {each * 1e9:.1f} ns of one core per logit;")
+    print(f"with {VOCABULARY} tokens and the preset h100's windows {count:.2e} logits,")
+    print(f"{count * each:.0f} s, {share:.1%} of a budget of 5 minutes")
 
 
 if __name__ == "__main__":

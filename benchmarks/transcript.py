@@ -1,8 +1,11 @@
-"""A small night from the first question to the log, as a page: `python -m benchmarks.transcript docs/transcript.md`.
+"""Writes a small night as a page, from the first question to the log.
 
-Real are the questions, the edits, the refusals, the sandbox, the trainings on the bundled workspace, the scores, the verdicts and
-the commits. The model is not: its replies stand below, written by hand, and are given in their order whatever is asked. So the
-page shows what a model is told and what becomes of what it says; it is no evidence of what a model finds.
+    python -m benchmarks.transcript docs/transcript.md
+
+The questions, the edits, the refusals, the sandbox, the trainings on the bundled workspace, the
+scores, the verdicts and the commits are real. The model is not: its replies are below, written by
+hand, and are given in their order whatever is asked. So the page shows what a model is asked and
+what happens to its replies; it is no evidence of what a model would find.
 """
 
 import argparse
@@ -21,30 +24,35 @@ from sandbox.ground.budget import Budget
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 TAG = "small"
 CURVE = re.compile(r"#\d+ \w+ \d+%:")
-# In steps, so that a busy machine moves no score.
-BUDGET, TRIALS = "60steps", 6
+# In steps, so that a busy machine changes no score.
+BUDGET = "60steps"
+TRIALS = 6
 PATIENCE = 2
-# A model of one thin layer: what is shown is the loop, and a busy machine is to make the page in minutes.
+# A model of one thin layer: the page shows the loop, and a busy machine should make it in minutes.
 SMALL = {
     "DEPTH = 2 ": "DEPTH = 1 ",
     "ASPECT_RATIO = 64 ": "ASPECT_RATIO = 32 ",
     "DEVICE_BATCH_SIZE = 4 ": "DEVICE_BATCH_SIZE = 2 ",
 }
-NORM = 'def norm(x: Tensor) -> Tensor:\n    """RMSNorm by hand."""\n    return x / (x.square().mean(-1{keep}) + 1e-6).sqrt()\n'
+NORM = (
+    "def norm(x: Tensor) -> Tensor:\n"
+    '    """RMSNorm by hand."""\n'
+    "    return x / (x.square().mean(-1{keep}) + 1e-6).sqrt()\n"
+)
 
 
 def constant(name: str, value: str) -> dict[str, str]:
-    """An edit that sets a constant."""
+    """Return an edit that sets a constant."""
     return {"kind": "set_constant", "name": name, "value": value}
 
 
 def norm(keep: str) -> dict[str, str]:
-    """An edit that writes the norm out."""
+    """Return an edit that writes the norm out."""
     return {"kind": "replace_definition", "name": "norm", "code": NORM.format(keep=keep)}
 
 
 def reply(hypothesis: str, expected: float, *edits: dict[str, str]) -> dict[str, Any]:
-    """A call of the tool `propose`."""
+    """Return a call of the tool `propose`."""
     return {"hypothesis": hypothesis, "expected": expected, "edits": list(edits)}
 
 
@@ -80,54 +88,34 @@ REPLIES = (
 
 
 def night(home: Path, budget: str, trials: int) -> None:
-    """The whole run, in the folder `home`."""
+    """Make the whole run in the folder `home`."""
     _type(home.parent, "init", home.name)
     brief = home / "program.md"
     brief.write_text(f"---\npatience: {PATIENCE}\n---\n\n{brief.read_text()}")
     train = home / "workspace" / "train.py"
     source = train.read_text()
     for usual, small in SMALL.items():
-        assert usual in source, f"train.py says {usual}no more"
+        assert usual in source, f"train.py has no {usual!r}"
         source = source.replace(usual, small)
     train.write_text(source)
-    for command in (
-        ["add", "."],
-        [
-            "-c",
-            "user.name=r",
-            "-c",
-            "user.email=r@localhost",
-            "commit",
-            "-qm",
-            "small, and impatient",
-        ],
-    ):
-        subprocess.run(["git", *command], cwd=home, check=True)
-    (home / "replies.jsonl").write_text("".join(json.dumps(one) + "\n" for one in REPLIES))
-    options = (
-        "--method",
-        "code",
-        "--model",
-        "scripted:replies.jsonl",
-        "--baseline-repeats",
-        "2",
-        "--tag",
-        TAG,
-    )
-    _type(home, "start", *options, "--budget", budget, "--trials", str(trials))
+    identity = ["-c", "user.name=r", "-c", "user.email=r@localhost"]
+    subprocess.run(["git", "add", "."], cwd=home, check=True)
+    commit = ["git", *identity, "commit", "-qm", "small, and impatient"]
+    subprocess.run(commit, cwd=home, check=True)
+    (home / "replies.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in REPLIES))
+    model = ["--method", "code", "--model", "scripted:replies.jsonl"]
+    bounds = ["--baseline-repeats", "2", "--budget", budget, "--trials", str(trials)]
+    _type(home, "start", *model, *bounds, "--tag", TAG)
 
 
 def page(home: Path) -> str:
-    """The transcript as Markdown: exchange by exchange, then the log."""
+    """Return the transcript as Markdown: exchange by exchange, then the log."""
     trials = json.loads(_type(home, "log", "--json"))
-    lines = (
-        (home / ".autoresearch" / "runs" / TAG / "transcripts" / "transcript.jsonl")
-        .read_text()
-        .splitlines()
-    )
-    exchanges = [json.loads(line) for line in lines]
-    asked = [one["request"] for one in exchanges if "request" in one]
-    answered = [one["reply"] for one in exchanges if "reply" in one]
+    transcripts = home / ".autoresearch" / "runs" / TAG / "transcripts"
+    lines = (transcripts / "transcript.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    asked = [record["request"] for record in records if "request" in record]
+    answered = [record["reply"] for record in records if "reply" in record]
     parts = [
         *_beginning(asked[0]),
         *_exchanges(asked, answered, trials),
@@ -139,22 +127,29 @@ def page(home: Path) -> str:
 def _beginning(first: dict[str, Any]) -> Iterator[str]:
     yield "# A small night, from the first question to the log"
     yield (
-        "Made by `python -m benchmarks.transcript docs/transcript.md`. **The model's replies are scripted**: they were written\n"
-        "by hand, and are given in their order whatever is asked. Everything else is real: the questions, the refusals, the\n"
-        "sandbox, the trainings of the bundled workspace on a CPU, the scores, the verdicts and the commits. It shows what a\n"
-        "model is told and what becomes of what it says, not what a model finds. The model that is trained is one thin layer,\n"
-        f"for {Budget.parse(BUDGET).amount} steps, so that the page is made in minutes; `program.md` says `patience: {PATIENCE}`."
+        "Made by `python -m benchmarks.transcript docs/transcript.md`. **The model's replies are "
+        "scripted**: they were written\n"
+        "by hand, and are given in their order whatever is asked. Everything else is real: the "
+        "questions, the refusals, the\n"
+        "sandbox, the trainings of the bundled workspace on a CPU, the scores, the verdicts and "
+        "the commits. It shows what a\n"
+        "model is told and what becomes of what it says, not what a model finds. The model that is "
+        "trained is one thin layer,\n"
+        f"for {Budget.parse(BUDGET).amount} steps, so that the page is made in minutes; "
+        f"`program.md` says `patience: {PATIENCE}`."
     )
-    yield "Each question begins with the rules and `program.md`, which a provider caches for the whole run:"
+    yield (
+        "Each question begins with the rules and `program.md`, which a provider caches for the "
+        "whole run:"
+    )
     yield _fenced(_cut(first["system"], 9))
     yield "then `train.py` with its searchable constants, cached until something is kept:"
-    yield _fenced(
-        first["blocks"][0].splitlines()[0]
-        + "\n…\n"
-        + "\n".join(_knobs(first["blocks"][0])[:4])
-        + "\n…"
+    source = first["blocks"][0]
+    yield _fenced("\n".join([source.splitlines()[0], "…", *_knobs(source)[:4], "…"]))
+    yield (
+        "and last the ledger as it is then. It is asked while the trial before it trains: it sees "
+        "all verdicts but that one."
     )
-    yield "and last the ledger as it is then. It is asked while the trial before it trains: it sees all verdicts but that one."
 
 
 def _knobs(block: str) -> list[str]:
@@ -170,42 +165,48 @@ def _exchanges(
         yield _fenced(_news(request["blocks"]))
         yield "The reply:"
         yield _fenced(_compact(answer["arguments"]), "json")
-        hypothesis, edits = answer["arguments"]["hypothesis"], answer["arguments"]["edits"]
-        mine = [
-            t for t in trials if t["proposal"]["hypothesis"] == hypothesis and _edits(t) == edits
-        ]
-        yield (
-            _became(mine[0])
-            if mine
-            else "It was refused before it cost a trial, and went back with the reason."
-        )
+        trial = _trial_of(answer["arguments"], trials)
+        if trial:
+            yield _became(trial)
+        else:
+            yield "It was refused before it cost a trial, and went back with the reason."
+
+
+def _trial_of(arguments: dict[str, Any], trials: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the trial that a reply became, if it did."""
+    for trial in trials:
+        same = trial["proposal"]["hypothesis"] == arguments["hypothesis"]
+        if same and _edits(trial) == arguments["edits"]:
+            return trial
+    return None
 
 
 def _compact(arguments: dict[str, Any]) -> str:
-    """JSON with a line for the claim and one for each edit."""
+    """Return JSON with a line for the claim and one for each edit."""
     claim = json.dumps({name: value for name, value in arguments.items() if name != "edits"})[:-1]
     edits = ",\n  ".join(json.dumps(edit) for edit in arguments["edits"])
     return f'{claim}, "edits": [\n  {edits}\n]}}'
 
 
 def _edits(trial: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {name: value for name, value in edit.items() if value is not None}
-        for edit in trial["proposal"]["edits"]
-    ]
+    return [_without_none(edit) for edit in trial["proposal"]["edits"]]
+
+
+def _without_none(edit: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in edit.items() if value is not None}
 
 
 def _news(blocks: list[str]) -> str:
-    """What is new in a question: a draft that came back, a failure to mend, another kind of change; else the newest lines."""
+    """Return what is new in a question: a draft or failure to mend, or the ledger's last lines."""
     if len(blocks) > 2:
         return _cut(blocks[2], 12)
-    ledger, _, wish = blocks[1].partition("Propose the next experiment.")
-    if wish.strip():
-        return "… the ledger, and behind it:\n" + _cut(wish.strip(), 14)
-    told = [line for line in ledger.splitlines() if line.startswith("#") and not CURVE.match(line)]
-    return "\n".join(
-        ["… the ledger:", *told[-3:]] if told else ["… the ledger: (nothing has been tried yet)"]
-    )
+    ledger, _, request = blocks[1].partition("Propose the next experiment.")
+    if request.strip():
+        return "… the ledger, and behind it:\n" + _cut(request.strip(), 14)
+    lines = [line for line in ledger.splitlines() if line.startswith("#") and not CURVE.match(line)]
+    if not lines:
+        return "… the ledger: (nothing has been tried yet)"
+    return "\n".join(["… the ledger:", *lines[-3:]])
 
 
 def _became(trial: dict[str, Any]) -> str:
@@ -213,8 +214,9 @@ def _became(trial: dict[str, Any]) -> str:
     runs = len((trial["result"] or {}).get("scores", []))
     scored = f"{runs} scored run{'s' * (runs != 1)}"
     asked = trial["proposal"]["by"]["asked"]
-    wish = f", which was asked for as `{asked['kind']}`" if asked else ""
-    return f"It became **#{trial['number']}**{wish}: **{trial['status']}**{delta} after {scored}. {trial['reason']}"
+    kind = f", which was asked for as `{asked['kind']}`" if asked else ""
+    verdict = f"**{trial['status']}**{delta} after {scored}"
+    return f"It became **#{trial['number']}**{kind}: {verdict}. {trial['reason']}"
 
 
 def _ending(home: Path, last: dict[str, Any], trials: list[dict[str, Any]]) -> Iterator[str]:
@@ -224,10 +226,9 @@ def _ending(home: Path, last: dict[str, Any], trials: list[dict[str, Any]]) -> I
     kept = [trial["number"] for trial in trials if trial["status"] in ("keep", "simplify")]
     if kept:
         yield f"`autoresearch show {kept[-1]}`:"
-        shown = _type(home, "show", str(kept[-1])).splitlines()
-        yield _fenced(
-            "\n".join(line for line in shown if not line.startswith("log "))
-        )  # of a folder that is gone by then
+        lines = _type(home, "show", str(kept[-1])).splitlines()
+        # The log's folder is gone by then.
+        yield _fenced("\n".join(line for line in lines if not line.startswith("log ")))
     yield f"`git log --first-parent --format=%s autoresearch/{TAG}`:"
     git = ["git", "log", "--first-parent", "--format=%s", f"autoresearch/{TAG}"]
     yield _fenced(subprocess.run(git, cwd=home, check=True, capture_output=True, text=True).stdout)
@@ -247,7 +248,7 @@ def _fenced(text: str, language: str = "text") -> str:
 
 
 def _type(folder: Path, *arguments: str) -> str:
-    """Output of an `autoresearch` command, as a file gets it."""
+    """Run an `autoresearch` command and return its output, as a file would get it."""
     run = subprocess.run(
         [str(AUTORESEARCH), *arguments],
         cwd=folder,

@@ -1,8 +1,9 @@
-"""Pictures for the README: types a command into a real terminal (tmux) and saves what stands there as an SVG.
+"""Pictures for the README: runs a command in a real terminal (tmux) and saves the screen as SVG.
 
-    python docs/capture.py docs/live.svg --after 90 -- .venv/bin/autoresearch start --model none --trials 8 --budget 20s
+    python docs/capture.py docs/live.svg --after 90 -- \\
+        .venv/bin/autoresearch start --model none --trials 8 --budget 20s
 
-The command is interrupted when the picture is taken. Needs tmux; nothing else here does.
+The command is interrupted when the picture is taken. Needs tmux.
 """
 
 import argparse
@@ -22,23 +23,14 @@ FONTS = "ui-monospace, Menlo, Consolas, monospace"
 
 
 def tmux(*words: str) -> str:
-    """Output of a tmux command."""
+    """Return the output of a tmux command."""
     return subprocess.run(["tmux", *words], check=True, capture_output=True, text=True).stdout
 
 
 def screen(command: list[str], columns: int, rows: int, after: float) -> str:
-    """What stands in a terminal of this size `after` seconds after `command` was typed, with its escape codes."""
-    tmux(
-        "new-session",
-        "-d",
-        "-s",
-        SESSION,
-        "-x",
-        str(columns),
-        "-y",
-        str(rows),
-        f"TERM=xterm-256color {shlex.join(command)}",
-    )
+    """Return the screen, with escape codes, `after` seconds after the command started."""
+    size = ("-x", str(columns), "-y", str(rows))
+    tmux("new-session", "-d", "-s", SESSION, *size, f"TERM=xterm-256color {shlex.join(command)}")
     try:
         time.sleep(after)
         shown = tmux("capture-pane", "-t", SESSION, "-p", "-e")
@@ -50,13 +42,12 @@ def screen(command: list[str], columns: int, rows: int, after: float) -> str:
 
 
 def svg(shown: str, columns: int, title: str) -> str:
-    """The screen as a picture that loads nothing: the fonts are those of whoever looks."""
+    """Return the screen as an SVG that loads nothing: the fonts are the viewer's."""
     console = Console(width=columns, record=True, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(shown.rstrip("\n")), crop=True, no_wrap=True)
     picture = console.export_svg(title=title, theme=MONOKAI)
-    return re.sub(r"@font-face\s*{[^}]*}\s*", "", picture).replace(
-        "Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace"
-    )
+    picture = re.sub(r"@font-face\s*{[^}]*}\s*", "", picture)
+    return picture.replace("Fira Code, monospace", FONTS)
 
 
 def main() -> None:
@@ -70,9 +61,10 @@ def main() -> None:
     parser.add_argument("--after", type=float, default=60.0, help="seconds")
     parser.add_argument("--title", default="autoresearch start --model none")
     parser.add_argument("command", nargs="+")
-    asked = parser.parse_args()
-    shown = screen(asked.command, asked.columns, asked.rows, asked.after)
-    asked.picture.write_text(svg(shown, asked.columns, asked.title), encoding="utf-8")
+    arguments = parser.parse_args()
+    shown = screen(arguments.command, arguments.columns, arguments.rows, arguments.after)
+    picture = svg(shown, arguments.columns, arguments.title)
+    arguments.picture.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":

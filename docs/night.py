@@ -1,11 +1,13 @@
-"""Makes docs/report.html and the pictures of the dashboard again: a night in small, really trained on this CPU.
+"""Makes docs/report.html and the pictures of the dashboard: a short night, really trained here.
 
-    python docs/night.py                         # init, a night, report, pictures: about a quarter of an hour on two quiet cores
-    python docs/night.py --repository FOLDER     # report and pictures of the run `night` that is there already
+    python docs/night.py                       # init, a night, report, pictures
+    python docs/night.py --repository FOLDER   # report and pictures of its run `night`
 
-The method is `hybrid`: an optimiser, a model that advises on constants, and one that edits the code. In the model's place stands
-docs/night.jsonl, whose answers were written beforehand: what is measured of them is real, the wit is not. The run of the report
-had one core, which other jobs shared, and was stopped after ten verdicts. Needs chromium and the dev extra.
+The first takes about a quarter of an hour on two quiet cores. The method is `hybrid`: an optimiser,
+a model that advises on constants, and a model that edits the code. The model is scripted: its
+answers in docs/night.jsonl were written beforehand, and what is measured of them is real. The run
+of the report had one core, which other jobs shared, and was stopped after ten verdicts. Needs
+chromium and the dev extra.
 """
 
 import argparse
@@ -25,24 +27,28 @@ DOCS = Path(__file__).resolve().parent
 AUTORESEARCH = str(Path(sys.executable).parent / "autoresearch")
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
-WIDTH, HEIGHT, TALL = 1200, 780, 1160
-COLOURS = 256  # of a PNG: enough for a page, and a third of the bytes
+WIDTH = 1200
+HEIGHT = 780
+TALL = 1160
+# Of a PNG: enough for a page, and a third of the bytes.
+COLOURS = 256
 TAG = "night"
 
 
 def make_night(folder: Path) -> Path:
-    """A repository in `folder` with a finished run."""
+    """Return a repository in `folder` with a finished run."""
     home = folder / "research"
     subprocess.run([AUTORESEARCH, "init", str(home)], check=True)
     shutil.copy(DOCS / "night.jsonl", folder)
-    words = f"start --method hybrid --model scripted:../night.jsonl --trials 14 --budget 60steps --tag {TAG}".split()
-    subprocess.run([AUTORESEARCH, *words], cwd=home, check=True)
+    method = ["start", "--method", "hybrid", "--model", "scripted:../night.jsonl"]
+    options = f"--trials 14 --budget 60steps --tag {TAG}".split()
+    subprocess.run([AUTORESEARCH, *method, *options], cwd=home, check=True)
     return home
 
 
 @contextmanager
 def dashboard(home: Path) -> Iterator[str]:
-    """The address of the run's page on a dashboard over `home`."""
+    """Yield the address of the run's page on a dashboard over `home`."""
     command = [AUTORESEARCH, "dashboard", "--port", "0"]
     process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -54,9 +60,10 @@ def dashboard(home: Path) -> Iterator[str]:
 
 
 def photograph(browser: Browser, address: str, scheme: str, trial: int) -> None:
-    """The pictures in one colour scheme."""
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)  # type: ignore[arg-type]
+    """Save the pictures in one colour scheme."""
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     page = context.new_page()
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(address)
     page.set_viewport_size({"width": WIDTH, "height": TALL})
     save(page.screenshot(), f"dashboard-{scheme}")
@@ -70,7 +77,7 @@ def photograph(browser: Browser, address: str, scheme: str, trial: int) -> None:
 
 
 def save(png: bytes, name: str) -> None:
-    """A picture as a PNG of few colours."""
+    """Save a picture as a PNG of few colours."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     image = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(DOCS / f"{name}.png", optimize=True)
@@ -83,18 +90,15 @@ def main() -> None:
     )
     parser.add_argument("--repository", type=Path)
     parser.add_argument("--trial", type=int, default=1, help="the trial to photograph")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home = asked.repository or make_night(Path(folder))
-        subprocess.run(
-            [AUTORESEARCH, "report", TAG, "--output", str(DOCS / "report.html")],
-            cwd=home,
-            check=True,
-        )
+        home = arguments.repository or make_night(Path(folder))
+        report = [AUTORESEARCH, "report", TAG, "--output", str(DOCS / "report.html")]
+        subprocess.run(report, cwd=home, check=True)
         with dashboard(home) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             for scheme in ("light", "dark"):
-                photograph(browser, address, scheme, asked.trial)
+                photograph(browser, address, scheme, arguments.trial)
             browser.close()
 
 

@@ -1,4 +1,4 @@
-"""Takes over what another loop left, a branch whose commits change train.py and the results.tsv beside it, as a run's trials."""
+"""Adopts another loop's work, a branch that changes train.py and its results.tsv, as trials."""
 
 from agent.adopt.branch import Span, changed_beside, file_in, find_span
 from agent.adopt.results import Row, read_rows

@@ -1,4 +1,4 @@
-"""Reads another loop's branch: where its experiments begin, and each commit since by which train.py changed."""
+"""Reads another loop's branch: where its experiments begin, and each change of train.py since."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from agent.history.runs import tip_of
 from agent.project.find import Project
 from agent.records.bounded import is_stamp
 
-# Branches that experiments are usually begun from, tried in turn where nobody says from which commit.
+# Branches that experiments usually start from, tried in turn unless a commit is given.
 TRUNKS = ("HEAD", "origin/HEAD", "main", "master", "origin/main", "origin/master")
 _FORM = "--format=%H %cI%n%B"
 _HASH = re.compile(r"[0-9a-f]{4,64}")
@@ -18,44 +18,47 @@ _HASH = re.compile(r"[0-9a-f]{4,64}")
 
 @dataclass(frozen=True)
 class Span:
-    """The commits to take over: those behind `start`, up to `tip`. name: what the branch was called."""
+    """The commits to adopt: those after `start`, up to `tip`."""
 
     start: str
     tip: str
     name: str
+    """Of the branch."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """One commit that changed train.py. message: whole. source: every byte of train.py, as git has it; None where it is gone."""
+class Commit:
+    """One commit that changed train.py."""
 
-    commit: str
+    name: str
+    """Its hash."""
     at: str
     message: str
     source: str | None
+    """Every byte of train.py, as git has it; None if it was deleted."""
 
 
 def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[Row, ...]) -> Span:
-    """What to take over; without `branch`, up to the newest commit that a row calls kept. UsageFault where nobody can know."""
+    """Return what to adopt; without `branch`, up to the newest commit that a row calls kept.
+
+    Raise UsageFault if the start or the end cannot be determined.
+    """
     tip = _commit(git, branch) if branch else _newest_kept(git, rows)
+    name = branch or tip[:12]
     start = _commit(git, since) if since else _start(git, tip, rows)
     if start is None or start == tip or git.try_("merge-base", "--is-ancestor", start, tip) is None:
-        where = (
-            f"{since} does not lie behind {branch or tip[:12]}"
-            if since
-            else "where its experiments begin is not to be seen"
-        )
-        raise UsageFault(
-            where,
-            f"autoresearch adopt {branch or tip[:12]} --since COMMIT   # the one before the first experiment",
-        )
-    return Span(start, tip, branch or tip[:12])
+        problem = "the commit before its first experiment is unknown"
+        if since:
+            problem = f"{since} is not an ancestor of {name}"
+        command = f"autoresearch adopt {name} --since COMMIT"
+        raise UsageFault(problem, f"{command}   # the one before the first experiment")
+    return Span(start, tip, name)
 
 
-def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Found, ...]:
-    """The commits of the span by which train.py changed, oldest first; what a merge brought to the branch is one change."""
+def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Commit, ...]:
+    """Return the commits of the span that changed train.py, oldest first; a merge is one change."""
     log = git("log", "-z", "--first-parent", "--reverse", _FORM, f"{span.start}..{span.tip}", "--")
-    found: list[Found] = []
+    changes: list[Commit] = []
     before = file_in(git, span.start, project.train)
     if before is None:
         raise UsageFault(
@@ -66,53 +69,53 @@ def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Found, ..
         commit, _, at = head.partition(" ")
         source = file_in(git, commit, project.train)
         if source != before:
-            found.append(Found(commit, _stamp(at), message, source))
+            changes.append(Commit(commit, _stamp(at), message, source))
         before = source
-    return tuple(found)
+    return tuple(changes)
 
 
-def read_commit(git: Plumbing, project: Project, commit: str) -> tuple[Found, str | None]:
-    """One commit, wherever it is, and the train.py that it changed; None where it is the first of all."""
-    head, _, message = git("log", "-1", _FORM, commit, "--").partition("\n")
-    found = Found(
-        commit, _stamp(head.partition(" ")[2]), message, file_in(git, commit, project.train)
-    )
-    return found, file_in(git, f"{commit}^", project.train)
+def read_commit(git: Plumbing, project: Project, name: str) -> tuple[Commit, str | None]:
+    """Return one commit, on any branch, and the train.py before it; None if there was none."""
+    head, _, message = git("log", "-1", _FORM, name, "--").partition("\n")
+    at = _stamp(head.partition(" ")[2])
+    commit = Commit(name, at, message, file_in(git, name, project.train))
+    return commit, file_in(git, f"{name}^", project.train)
 
 
 def changed_beside(git: Plumbing, project: Project, span: Span) -> tuple[str, ...]:
-    """Other code that a trial gets a copy of and that the span changed: it is not taken over."""
-    listing = git(
-        "diff-tree", "-r", "-z", "--name-only", span.start, span.tip, "--", project.workspace or "."
-    )
-    return tuple(
-        name for name in listing.split("\0") if name.endswith(".py") and name != project.train
-    )
+    """Return the other code of a trial that the span changed, and that is not adopted."""
+    workspace = project.workspace or "."
+    command = ("diff-tree", "-r", "-z", "--name-only", span.start, span.tip, "--", workspace)
+    names = git(*command).split("\0")
+    return tuple(name for name in names if name.endswith(".py") and name != project.train)
 
 
 def resolved(git: Plumbing, name: str) -> str | None:
-    """The commit that a row names by its hash, if it is here. Nothing but a hash: a results.tsv may hold anything."""
+    """Return the commit that a row names by its hash, if it is here.
+
+    Only hashes are looked up: a results.tsv may hold anything.
+    """
     return tip_of(git, name) if _HASH.fullmatch(name) else None
 
 
 def file_in(git: Plumbing, commit: str, path: str) -> str | None:
-    """A file at `commit`, undecodable bytes as lone surrogates; None where it has none."""
-    found = git.try_("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
-    return git("cat-file", "blob", found) if found else None
+    """Return a file at `commit`, undecodable bytes as lone surrogates; None if it is missing."""
+    blob = git.try_("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
+    return git("cat-file", "blob", blob) if blob else None
 
 
 def _stamp(at: str) -> str:
-    """Return git's committer date; nothing for one that is no time, as a foreign tool or a forger writes it."""
+    """Return git's committer date, or nothing if it is no valid time."""
     return at if is_stamp(at) else ""
 
 
 def _commit(git: Plumbing, name: str) -> str:
-    """The commit that the user named; a branch that only origin has by its short name, as in a fresh clone."""
+    """Return the commit that the user named; a branch of origin may be named without `origin/`."""
     commit = None if name.startswith("-") else tip_of(git, name) or tip_of(git, f"origin/{name}")
     if commit is None:
         raise UsageFault(
             f"there is no branch or commit {name!r} here",
-            "git branch --all   # git fetch brings more",
+            "git branch --all   # and git fetch, for more",
         )
     return commit
 
@@ -123,16 +126,19 @@ def _newest_kept(git: Plumbing, rows: tuple[Row, ...]) -> str:
     if tip is None:
         raise UsageFault(
             "none of the commits that results.tsv calls kept is in this repository",
-            "git fetch   # the branch that it was written on, then: autoresearch adopt BRANCH --results results.tsv",
+            "git fetch   # its branch, then: autoresearch adopt BRANCH --results results.tsv",
         )
     return tip
 
 
 def _start(git: Plumbing, tip: str, rows: tuple[Row, ...]) -> str | None:
-    """The commit of a first row that tells of the baseline; else where the branch left a trunk."""
+    """Return the commit of a first row that is a baseline, else where the branch left a trunk."""
     first = resolved(git, rows[0].commit) if rows and rows[0].of_the_start else None
     if first and first != tip and git.try_("merge-base", "--is-ancestor", first, tip) is not None:
         return first
-    trunks = (commit for name in TRUNKS if (commit := tip_of(git, name)))
-    bases = (git.try_("merge-base", trunk, tip) for trunk in trunks)
-    return next((base for base in bases if base and base != tip), None)
+    for name in TRUNKS:
+        trunk = tip_of(git, name)
+        base = git.try_("merge-base", trunk, tip) if trunk else None
+        if base and base != tip:
+            return base
+    return None

@@ -1,4 +1,4 @@
-"""Reads results.tsv, karpathy/autoresearch's ledger: what its agents wrote down of each experiment, kept or not."""
+"""Reads results.tsv, karpathy/autoresearch's ledger: one line per experiment, kept or not."""
 
 import csv
 import math
@@ -20,36 +20,38 @@ NEXT = "autoresearch adopt --help"
 
 
 class Row(Record):
-    """One experiment as it was written down. score, memory_gb: None where there is none; the format's zeros stand for that."""
+    """One experiment as it was written down."""
 
     commit: Text
     score: FiniteFloat | None
     memory_gb: FiniteFloat | None
+    """None for the format's zeros, which mean that nothing was measured."""
     verdict: Literal["keep", "discard", "crash"]
     description: Text
 
     @property
     def of_the_start(self) -> bool:
-        """Whether it tells of the baseline, as the first row does by upstream's protocol."""
+        """Return whether it is the baseline, as the first row is by upstream's protocol."""
         return self.verdict == "keep" and "baseline" in self.description.lower()
 
 
 def read_rows(text: str, name: str) -> tuple[Row, ...]:
-    """The rows of the file called `name`; UsageFault names the line that is none."""
+    """Return the rows of the file called `name`; raise UsageFault with the first invalid line."""
     lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     header = [cell.strip() for cell in lines[0]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:
-        message = (
-            f"{name} is no results.tsv of karpathy/autoresearch's: it lacks the column {missing[0]}"
+        raise UsageFault(
+            f"{name} is no results.tsv of karpathy/autoresearch: it lacks the column {missing[0]} "
+            f"(its columns: {', '.join(header) or 'none'})",
+            NEXT,
         )
-        raise UsageFault(f"{message} (its columns: {', '.join(header) or 'none'})", NEXT)
-    cells = (
-        (number, dict(zip(header, line, strict=False)))
-        for number, line in enumerate(lines[1:], 2)
-        if any(line)
-    )
-    return tuple(_row(cell, f"{name}, line {number}") for number, cell in cells)
+    rows = []
+    for number, line in enumerate(lines[1:], 2):
+        if any(line):
+            cells = dict(zip(header, line, strict=False))
+            rows.append(_row(cells, f"{name}, line {number}"))
+    return tuple(rows)
 
 
 def _row(cells: dict[str, str], where: str) -> Row:
@@ -67,7 +69,7 @@ def _row(cells: dict[str, str], where: str) -> Row:
 
 
 def _number(text: str, where: str) -> float | None:
-    """A positive number; None for nothing and for zero, which that format writes where nothing was measured."""
+    """Return a positive number; None for an empty cell, and for zero, which means unmeasured."""
     try:
         value = float(text.strip() or 0)
     except ValueError:

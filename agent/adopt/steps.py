@@ -1,9 +1,9 @@
-"""Joins a branch's commits with the rows that tell of them: each experiment once, in the order in which it was made."""
+"""Joins a branch's commits with the rows about them: each experiment once, in order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.adopt.branch import Found, Span, read_changes, read_commit, resolved
+from agent.adopt.branch import Commit, Span, read_changes, read_commit, resolved
 from agent.adopt.results import Row
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
@@ -12,101 +12,97 @@ from agent.records.results import Claim
 
 @dataclass(frozen=True)
 class Step:
-    """One experiment of another loop's.
-
-    taken: whether the branch went on from it. source: its train.py, and before: the one that it changed; None where they are not
-    known. lost: then why, in words.
-    """
+    """One experiment of another loop."""
 
     hypothesis: str
     rationale: str
     claim: Claim
     taken: bool
+    """Whether the branch continued from it."""
     source: str | None = None
+    """Its train.py, if it is known."""
     before: str | None = None
+    """The train.py that it changed, if it is known."""
     lost: str = ""
+    """Why they are unknown, in words."""
 
 
 def steps_between(
     git: Plumbing, project: Project, span: Span, rows: Sequence[Row]
 ) -> Iterator[Step]:
-    """All experiments of the span and of the rows; a commit that no row tells of comes before the next one that a row names."""
+    """Yield all experiments of the span and of the rows.
+
+    A commit without a row comes before the next commit that a row names.
+    """
     changes = read_changes(git, project, span)
-    place = {found.commit: n for n, found in enumerate(changes)}
+    place = {commit.name: n for n, commit in enumerate(changes)}
     named = [resolved(git, row.commit) for row in rows]
-    # Who discards without a commit writes down the hash of the branch as it stands: only a keep speaks of a commit of it.
-    kept = [
-        (commit, row)
-        for commit, row in zip(named, rows, strict=True)
-        if commit in place and row.verdict == "keep"
-    ]
-    said = dict(reversed(kept))  # the first one tells
+    kept: dict[str, Row] = {}
+    for name, row in zip(named, rows, strict=True):
+        # A discard without a commit of its own names the branch's tip of its time: only a keep is
+        # about the commit that it names. The first such row counts.
+        if name in place and row.verdict == "keep":
+            kept.setdefault(name, row)
     done = 0
-    for number, (commit, row) in enumerate(zip(named, rows, strict=True)):
-        if commit in place and said.get(commit) is row:
-            until = place[commit] + 1
-            yield from (_taken(found, said.get(found.commit)) for found in changes[done:until])
+    for number, (name, row) in enumerate(zip(named, rows, strict=True)):
+        if name in place and kept.get(name) is row:
+            until = place[name] + 1
+            for commit in changes[done:until]:
+                yield _taken(commit, kept.get(commit.name))
             done = max(done, until)
-        elif number == 0 and row.of_the_start and commit in (None, span.start):
-            yield _told(row, span.start, "it tells of the state that the experiments began with")
-        elif commit is None:
-            yield _told(
-                row,
-                row.commit,
-                f"its commit {row.commit} is not here, so what it changed is not known",
+        elif number == 0 and row.of_the_start and name in (None, span.start):
+            yield _unknown(row, span.start, "it is the state that the experiments began with")
+        elif name is None:
+            lost = f"its commit {row.commit} is not here, so what it changed is unknown"
+            yield _unknown(row, row.commit, lost)
+        elif name in place or name == span.start:
+            lost = (
+                f"it names {row.commit}, the state that it was tried on: "
+                "what it changed was not committed"
             )
-        elif commit in place or commit == span.start:
-            yield _told(
-                row,
-                commit,
-                f"it names {row.commit}, the state that it was tried on: what it changed was not committed",
-            )
+            yield _unknown(row, name, lost)
         else:
-            yield _aside(row, *read_commit(git, project, commit))
-    yield from (_taken(found, said.get(found.commit)) for found in changes[done:])
+            yield _off_branch(row, *read_commit(git, project, name))
+    for commit in changes[done:]:
+        yield _taken(commit, kept.get(commit.name))
 
 
-def _taken(found: Found, row: Row | None) -> Step:
-    subject, _, body = found.message.strip().partition("\n")
-    lost = "" if found.source is not None else "it has no train.py"
-    claim = _claim(row, found.commit, found.at) if row else Claim(commit=found.commit, at=found.at)
+def _taken(commit: Commit, row: Row | None) -> Step:
+    subject, _, body = commit.message.strip().partition("\n")
+    subject = subject.strip()
+    rationale = [body.strip()]
+    claim = Claim(commit=commit.name, at=commit.at)
+    if row:
+        claim = _claim(row, commit.name, commit.at)
+        if row.description != subject:
+            rationale.append(f"results.tsv: {row.description}")
     return Step(
-        subject.strip() or "(no message)",
-        _and(body, row, subject),
-        claim,
-        True,
-        found.source,
-        None,
-        lost,
+        hypothesis=subject or "(no message)",
+        rationale="\n\n".join(filter(None, rationale)),
+        claim=claim,
+        taken=True,
+        source=commit.source,
+        lost="" if commit.source is not None else "it has no train.py",
     )
 
 
-def _and(body: str, row: Row | None, subject: str) -> str:
-    """The rest of the message, and what the row says where that is something else than the subject."""
-    said = f"results.tsv: {row.description}" if row and row.description != subject.strip() else ""
-    return "\n\n".join(part for part in (body.strip(), said) if part)
-
-
-def _aside(row: Row, found: Found, before: str | None) -> Step:
-    """An experiment with a commit off the branch."""
-    lost = (
-        ""
-        if found.source is not None and before is not None
-        else "its commit has no train.py to compare"
-    )
+def _off_branch(row: Row, commit: Commit, before: str | None) -> Step:
+    """Return an experiment with a commit that is not on the branch."""
+    missing = commit.source is None or before is None
     return Step(
-        row.description,
-        found.message.strip(),
-        _claim(row, found.commit, found.at),
-        False,
-        found.source,
-        before,
-        lost,
+        hypothesis=row.description,
+        rationale=commit.message.strip(),
+        claim=_claim(row, commit.name, commit.at),
+        taken=False,
+        source=commit.source,
+        before=before,
+        lost="its commit has no train.py to compare" if missing else "",
     )
 
 
-def _told(row: Row, commit: str, why: str) -> Step:
-    return Step(row.description, "", _claim(row, commit), False, lost=why)
+def _unknown(row: Row, commit: str, lost: str) -> Step:
+    """Return an experiment whose change is unknown."""
+    return Step(row.description, "", _claim(row, commit), taken=False, lost=lost)
 
 
 def _claim(row: Row, commit: str, at: str = "") -> Claim:

@@ -1,8 +1,9 @@
-"""Writes another loop's experiments into a run's ledger: typed edits that give each train.py byte for byte, and what is claimed.
+"""Writes another loop's experiments into a ledger: edits that give each train.py, and its claims.
 
-Nothing is measured. An experiment that the branch went on from becomes `adopted`, and its train.py the run's; every other one is
-`reported`, for whoever proposes next to know of. No incumbent comes of it: the first thing that a resume does is to measure the
-newest state as the baseline, and only what is measured on this machine is ever judged.
+The edits give each train.py byte for byte. Nothing is measured. An experiment that the branch
+continued from becomes `adopted`, and its train.py the run's; any other one is `reported`, so that
+proposers know of it. Neither becomes the incumbent: a resume first measures the newest state as the
+baseline, and only what is measured on this machine is ever judged.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,32 +21,32 @@ ADOPTED = Provenance(method="adopted", origin="adopted")
 
 
 def take_over(history: History, steps: Iterable[Step]) -> Iterator[Trial]:
-    """Each step as a trial, recorded; an experiment whose file no typed edits give is `reported`, and is part of the next one."""
+    """Record each step and yield its trial.
+
+    If no typed edits give the file of a step, it is `reported` and becomes part of the next step.
+    """
     for step in steps:
-        yield _recorded(history, step, *_retold(history.source, step))
+        edits, lost = _edits_of(history.source, step)
+        yield _recorded(history, step, edits, lost)
 
 
-def _retold(tip: str, step: Step) -> tuple[tuple[Edit, ...], str]:
-    """The edits from `tip` to the step's train.py; or none, and why."""
+def _edits_of(tip: str, step: Step) -> tuple[tuple[Edit, ...], str]:
+    """Return the edits from `tip` to the step's train.py; or none, and why."""
     if step.lost or step.source is None:
         return (), step.lost
     if not step.taken and step.before != tip:
         return (), "it was tried on another state than the branch had then"
-    edits = Proposal(hypothesis="-", edits=diff(tip, step.source), by=ADOPTED)
-    edits = Proposal.model_validate_json(
-        edits.model_dump_json()
-    )  # as a verdict's trailers will have them
-    made = apply(tip, edits.edits)
-    if isinstance(made, Applied) and made.source == step.source and edits.edits:
-        return edits.edits, ""
-    if isinstance(made, Applied):
-        return (
-            (),
-            "it is the same train.py"
-            if made.source == step.source
-            else "its train.py is not UTF-8",
-        )
-    return (), f"no typed edits give its train.py ({made})"
+    if step.source == tip:
+        return (), "it is the same train.py"
+    proposal = Proposal(hypothesis="-", edits=diff(tip, step.source), by=ADOPTED)
+    # As a verdict's trailers will have them.
+    edits = Proposal.model_validate_json(proposal.model_dump_json()).edits
+    applied = apply(tip, edits)
+    if not isinstance(applied, Applied):
+        return (), f"no typed edits give its train.py ({applied})"
+    if applied.source != step.source:
+        return (), "its train.py is not UTF-8"
+    return edits, ""
 
 
 def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) -> Trial:
@@ -71,5 +72,6 @@ def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) 
 
 
 def _reason(step: Step, lost: str) -> str:
-    said = f": {step.claim}" if step.claim.verdict else ", and nobody recorded a score"
-    return f"tried elsewhere{said}; not measured here" + (f"; {lost}" if lost else "")
+    claim = f": {step.claim}" if step.claim.verdict else ", without a recorded score"
+    reason = f"tried elsewhere{claim}; not measured here"
+    return f"{reason}; {lost}" if lost else reason

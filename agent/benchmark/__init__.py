@@ -1,4 +1,5 @@
-"""A contest: search methods on tasks under seeds, every trial in one file, and the statistics that compare them fairly.
+"""Benchmarks of search methods: tasks, runs, one file of results, and the statistics.
 
-This is what the command `autoresearch bench` runs. agent/evaluate/bench.py is another thing: where a trial of a run is trained.
+The command `autoresearch bench` runs one. The trials of a research run are trained by
+agent/evaluate/bench.py, which is something else.
 """

@@ -1,104 +1,104 @@
-"""A whole contest: which games are wanted, which of their trials are missing, and the results as they come in."""
+"""One benchmark: which runs are planned, which trials are missing, and carrying them out."""
 
 import os
 import platform
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from agent.benchmark.results import Asked, Game, Line, Results, setup_of
+from agent.benchmark.results import Command, Line, Results, Run, setup_of
 from agent.benchmark.task import Task
-from agent.benchmark.workers import Job, Over, Played, play_all
+from agent.benchmark.workers import Job, RunDone, TrialDone, run_all
 
 PACKAGES = ("autoresearch", "optuna", "cmaes", "numpy", "scipy", "scikit-learn", "torch", "smac")
+PAST = "trials:"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for. tasks: by the name that opens each. trials: beside the baseline, of each game."""
+    """The benchmark that a command asks for."""
 
     tasks: dict[str, Task]
+    """By the name that opens each."""
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     trials: int
+    """Of each run, not counting the baseline."""
     workers: int
     model: str | None = None
 
-    def games(self) -> list[tuple[str, Game]]:
-        """All games with the name that opens their task; seed by seed, so that whatever is done can be compared."""
-        return [
-            (opens, Game(task=task.name, method=method, seed=seed))
-            for seed in self.seeds
-            for opens, task in self.tasks.items()
-            for method in self.methods
-        ]
+    def runs(self) -> Iterator[tuple[str, Run]]:
+        """Yield the name that opens the task, and the run.
 
-    def asked(self, output: Path) -> Asked:
-        """The plan with what to type to have the same games played into `output`."""
-        past = [name.removeprefix("trials:") for name in self.tasks if name.startswith("trials:")]
-        named = [name for name in self.tasks if not name.startswith("trials:")]
+        All runs of a seed come before the next seed, so that a benchmark that was stopped can
+        already be compared.
+        """
+        for seed in self.seeds:
+            for name, task in self.tasks.items():
+                for method in self.methods:
+                    yield name, Run(task=task.name, method=method, seed=seed)
+
+    def command(self, output: Path) -> Command:
+        """Return the command line that carries out the same plan into `output`."""
+        past = [name.removeprefix(PAST) for name in self.tasks if name.startswith(PAST)]
+        named = [name for name in self.tasks if not name.startswith(PAST)]
         words = ["autoresearch", "bench", "--methods", ",".join(self.methods)]
-        words += ["--tasks", ",".join(named)] if named else []
-        words += [word for path in past for word in ("--trials", path)]
-        words += [
-            "--evaluations",
-            str(self.trials),
-            "--seeds",
-            str(len(self.seeds)),
-            "--first-seed",
-            str(self.seeds[0]),
-        ]
-        words += ["--model", self.model] if self.model else []
-        command = (
-            shlex.join([*words, "--output", str(output)])
-            .encode("utf-8", "backslashreplace")
-            .decode()
-        )
-        return Asked(
-            command=command,
-            tasks=tuple(task.name for task in self.tasks.values()),
-            trials=self.trials,
-        )
+        if named:
+            words += ["--tasks", ",".join(named)]
+        for path in past:
+            words += ["--trials", path]
+        words += ["--evaluations", str(self.trials)]
+        words += ["--seeds", str(len(self.seeds)), "--first-seed", str(self.seeds[0])]
+        if self.model:
+            words += ["--model", self.model]
+        words += ["--output", str(output)]
+        line = shlex.join(words).encode("utf-8", "backslashreplace").decode()
+        names = tuple(task.name for task in self.tasks.values())
+        return Command(command=line, tasks=names, trials=self.trials)
 
 
-def hold(plan: Plan, results: Results) -> Iterator[Line | Game]:
-    """Play what `results` lacks of `plan` and append it; yields each trial, and each game when it is over."""
+def run_missing(plan: Plan, results: Results) -> Iterator[Line | Run]:
+    """Run the trials that `results` lacks and append them; yield each trial, and each ended run."""
     for task in plan.tasks.values():
         results.agree(setup_of(task, machine(), versions()))
     jobs = list(_jobs(plan, results))
-    for message in play_all(jobs, plan.workers) if jobs else ():
+    if not jobs:
+        return
+    for message in run_all(jobs, plan.workers):
         match message:
-            case Played():
+            case TrialDone():
                 line = Line.model_validate_json(message.line)
                 results.append(line)
                 yield line
-            case Over():
-                yield Game.model_validate_json(message.game)
+            case RunDone():
+                yield Run.model_validate_json(message.run)
 
 
 def missing(plan: Plan, results: Results) -> int:
-    """How many trials are still to be played."""
-    return sum(max(0, plan.trials + 1 - len(results.lines(game))) for _, game in plan.games())
+    """Return how many trials are still to be run, baselines included."""
+    return sum(max(0, plan.trials + 1 - len(results.lines(run))) for _, run in plan.runs())
 
 
 def _jobs(plan: Plan, results: Results) -> Iterator[Job]:
-    for opens, game in plan.games():
-        lines: Sequence[Line] = results.lines(game)
+    for name, run in plan.runs():
+        lines = results.lines(run)
         if len(lines) <= plan.trials:
-            told = tuple(line.model_dump_json() for line in lines)
-            yield Job(opens, game.model_dump_json(), told, plan.trials, plan.model)
+            done = tuple(line.model_dump_json() for line in lines)
+            yield Job(name, run.model_dump_json(), done, plan.trials, plan.model)
 
 
 def machine() -> str:
-    """What the times were measured on, without the machine's name."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    """Return what the times are measured on, without the machine's name."""
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{system}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that methods and tasks are made of, as far as they are installed."""
-    return {name: number for name in PACKAGES if (number := _version(name))}
+    """Return the versions of those PACKAGES that are installed."""
+    installed = {name: _version(name) for name in PACKAGES}
+    return {name: number for name, number in installed.items() if number}
 
 
 def _version(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Past trials as a table: all with the same constants, whichever file they came from."""
+"""Past trials as a table: every trial with the same constants, whichever file it came from."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,18 @@ from agent.exchange.read import all_prior
 from agent.records.proposals import Value
 from agent.records.results import PriorTrial
 
-# More different words than this in a column, and it is prose.
+# A column with more different words than this is prose.
 MAX_WORDS = 20
 
 
 def read_past(path: str) -> list[PriorTrial]:
-    """The trials of a file, under the names that constants have, without columns of prose and trials that lack a constant.
+    """Return the trials of a file, with every constant under the name it would have in train.py.
 
-    UsageFault where it cannot be read or has none.
+    Columns of prose, and trials that lack a constant, are left out. Raise UsageFault if the file
+    cannot be read or has no constants.
     """
-    rows = all_prior(path)
-    names = list(dict.fromkeys(name for row in rows for name in row.configuration))
-    common = [
-        name for name in names if sum(name in row.configuration for row in rows) > len(rows) / 2
-    ]
-    columns = [
-        name for name in common if not _is_prose([row.configuration.get(name) for row in rows])
-    ]
+    trials = all_prior(path)
+    columns = _columns(trials)
     if not columns:
         raise UsageFault(f"{path} has no columns of constants", "autoresearch bench --help")
     if len({constant_name(name) for name in columns}) < len(columns):
@@ -33,16 +28,28 @@ def read_past(path: str) -> list[PriorTrial]:
             "autoresearch bench --help",
         )
     return [
-        row.model_copy(
-            update={
-                "configuration": {constant_name(name): row.configuration[name] for name in columns}
-            }
-        )
-        for row in rows
-        if all(name in row.configuration for name in columns)
+        _renamed(trial, columns) for trial in trials if columns.keys() <= trial.configuration.keys()
     ]
 
 
-def _is_prose(values: Sequence[Value | None]) -> bool:
+def _columns(trials: Sequence[PriorTrial]) -> dict[str, None]:
+    """Return the names of constants that most trials have, in order, without prose."""
+    names: dict[str, None] = {}
+    for trial in trials:
+        names |= dict.fromkeys(trial.configuration)
+    columns: dict[str, None] = {}
+    for name in names:
+        values = [trial.configuration[name] for trial in trials if name in trial.configuration]
+        if len(values) > len(trials) / 2 and not _is_prose(values):
+            columns[name] = None
+    return columns
+
+
+def _renamed(trial: PriorTrial, columns: dict[str, None]) -> PriorTrial:
+    configuration = {constant_name(name): trial.configuration[name] for name in columns}
+    return trial.model_copy(update={"configuration": configuration})
+
+
+def _is_prose(values: Sequence[Value]) -> bool:
     words = {value for value in values if isinstance(value, str)}
     return len(words) > MAX_WORDS

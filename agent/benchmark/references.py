@@ -1,8 +1,9 @@
-"""What the methods are measured against besides each other: optuna's samplers as anybody gets them, with none of our settings.
+"""optuna's samplers as anybody gets them, with none of our settings, to compare methods with.
 
-They are told the baseline as every method is, failures as optuna has them (failed trials, which they leave out), and search the
-constants on their own scales. A study is made anew for each proposal, as for our own, so that a bench goes on where it was; the
-sampler's seed is another one for each.
+They are told the baseline as every method is, and failures as optuna has them (failed trials,
+which they leave out), and search the constants on optuna's own scales. A study is built anew for
+each proposal, as for our methods, so that a benchmark can be resumed; the sampler's seed is
+another one each time.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,14 +34,13 @@ class Reference:
     def suggest(
         self, space: Space, observations: Sequence[Observation], seed: int
     ) -> Configuration:
-        """Its next configuration, repaired into the space; nothing keeps it from proposing one twice."""
+        """Return its next configuration, repaired into the space; it may repeat one."""
         free = [p for p in space.parameters if not is_fixed(p)]
         distributions = {p.name: _distribution(p) for p in free}
+        done = [observation for observation in observations if not observation.pending]
+        trials = [_trial(observation, free, distributions) for observation in done]
         sampler = self.sampler(int(generator(seed, len(observations)).integers(2**32)))
-        study = study_of(
-            sampler, [_told(seen, free, distributions) for seen in observations if not seen.pending]
-        )
-        params = study.ask(distributions).params
+        params = study_of(sampler, trials).ask(distributions).params
         return space.repair({**space.default, **{p.name: _value(p, params[p.name]) for p in free}})
 
 
@@ -50,19 +50,21 @@ SAMPLERS: dict[str, Reference] = {
 }
 
 
-def _told(
-    seen: Observation, free: Sequence[Parameter], distributions: dict[str, BaseDistribution]
+def _trial(
+    observation: Observation,
+    free: Sequence[Parameter],
+    distributions: dict[str, BaseDistribution],
 ) -> FrozenTrial:
     return create_trial(
-        state=TrialState.COMPLETE if seen.value is not None else TrialState.FAIL,
-        value=seen.value,
-        params={p.name: _param(p, seen.configuration[p.name]) for p in free},
+        state=TrialState.COMPLETE if observation.value is not None else TrialState.FAIL,
+        value=observation.value,
+        params={p.name: _param(p, observation.configuration[p.name]) for p in free},
         distributions=distributions,
     )
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
-    """As a user of optuna would write it down: powers of two, which it does not know, by their exponent's place."""
+    """Return what a user of optuna would write; for powers of two, the number of the level."""
     if parameter.kind == "categorical":
         return CategoricalDistribution(parameter.choices)
     if parameter.power_of_two:

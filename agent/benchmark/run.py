@@ -1,156 +1,170 @@
-"""Plays a game: one method on one task under one seed, from its first trial or from where its results end."""
+"""One run: a method on a task under a seed, from its first trial or from where its results end."""
 
 import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from agent.benchmark.methods import suggest_of
-from agent.benchmark.results import Game, Line
+from agent.benchmark.results import Line, Run
 from agent.benchmark.task import Evaluate, Task
 from agent.errors import Fault
 from agent.llm.model import Model
-from agent.propose import METHODS, Context, Observation, Proposer, Suggest, Unreadable
+from agent.propose import Context, Observation, Proposer, Suggest, Unreadable, find_method
 from agent.propose.search.observe import constants_of
 from agent.records.proposals import Configuration, Proposal, Provenance
-from agent.records.results import Failure, Result, Score, Trial
+from agent.records.results import Failure, Result, Score, Status, Trial
 
 # What a model is told that a trial trains for.
 BUDGET = "one evaluation"
+# Far apart, so that no two runs share a seed of a proposal.
+SEED_STRIDE = 1_000_003
 
 
 @dataclass(frozen=True)
-class Move:
-    """What a method would try next: constants, or None with the reason where a model's answer was none."""
+class Suggestion:
+    """What an optimizer would try next."""
 
     configuration: Configuration | None
+    """None if a model's reply was no proposal."""
     proposal: Proposal | None = None
     reason: str = ""
+    """Why there is no configuration."""
 
 
-class Player:
-    """A method as it plays: asked for its next move behind the trials so far, keeping nothing."""
+class Optimizer:
+    """A method on one task: asked for its next suggestion given the trials so far, stateless."""
 
     def __init__(self, task: Task, method: str, seed: int, model: Model | None) -> None:
-        self._task, self._seed = task, seed
+        self._task = task
+        self._seed = seed
         self._suggest: Suggest | None = suggest_of(method)
-        self._proposer: Proposer | None = None if self._suggest else METHODS[method].build(model)
+        self._proposer: Proposer | None = None
+        if self._suggest is None:
+            self._proposer = find_method(method, typed=True).build(model)
 
-    def move(self, lines: Sequence[Line]) -> Move:
-        """The next move; UsageFault where the space is used up."""
-        if self._suggest:
-            return Move(self._suggest(self._task.space, observations(lines), self._seed))
-        assert self._proposer is not None
-        made = self._proposer.propose(self._context(lines))
-        if isinstance(made, Unreadable):
-            proposal = Proposal(
-                hypothesis="(a reply that is no proposal)", rationale=made.reply, by=made.by
-            )
-            return Move(None, proposal, str(made.reason))
+    def suggest(self, lines: Sequence[Line]) -> Suggestion:
+        """Return the next suggestion; raise UsageFault if the space is exhausted."""
         space = self._task.space
-        return Move(space.repair({**space.default, **constants_of(made)}), made)
+        if self._suggest:
+            return Suggestion(self._suggest(space, observations(lines), self._seed))
+        assert self._proposer is not None
+        proposal = self._proposer.propose(self._context(lines))
+        if isinstance(proposal, Unreadable):
+            return _refused(proposal)
+        configuration = space.repair({**space.default, **constants_of(proposal)})
+        return Suggestion(configuration, proposal)
 
     def _context(self, lines: Sequence[Line]) -> Context:
-        trials = tuple(trial_of(line) for line in lines)
-        seed = self._seed * 1_000_003 + len(lines)
         return Context(
-            self._task.program, self._task.source, self._task.space, trials, (), seed, BUDGET
+            self._task.program,
+            self._task.source,
+            self._task.space,
+            tuple(trial_of(line) for line in lines),
+            (),
+            self._seed * SEED_STRIDE + len(lines),
+            BUDGET,
         )
 
 
-def play(
-    task: Task, game: Game, before: Sequence[Line], trials: int, model: Model | None
+def _refused(reply: Unreadable) -> Suggestion:
+    hypothesis = "(a reply that is no proposal)"
+    proposal = Proposal(hypothesis=hypothesis, rationale=reply.reply, by=reply.by)
+    return Suggestion(None, proposal, str(reply.reason))
+
+
+def run_trials(
+    task: Task, run: Run, done: Sequence[Line], trials: int, model: Model | None
 ) -> Iterator[Line]:
-    """The trials of `game` that `before` lacks, up to number `trials`; the baseline is number 0."""
-    player, evaluate, lines = (
-        Player(task, game.method, game.seed, model),
-        task.make(game.seed),
-        list(before),
-    )
-    while len(lines) <= trials:
-        began = time.process_time() if not model else time.monotonic()
-        move = player.move(lines) if lines else Move(task.space.repair(task.space.default))
-        asked = (time.process_time() if not model else time.monotonic()) - began
-        lines.append(_line(game, len(lines), move, evaluate, asked))
-        if len(lines) == 1 and lines[0].value is None:
+    """Yield the trials of `run` after those `done`, up to number `trials`.
+
+    Number 0 is the baseline. Raise Fault if it fails.
+    """
+    optimizer = Optimizer(task, run.method, run.seed, model)
+    evaluate = task.make(run.seed)
+    # A search method's own time is processor time; a model is waited for.
+    clock = time.monotonic if model else time.process_time
+    lines = list(done)
+    if not lines:
+        baseline = Suggestion(task.space.repair(task.space.default))
+        lines.append(_evaluated(run, 0, baseline, evaluate, 0.0))
+        if lines[0].value is None:
             raise Fault(
-                f"the constants that {game.task} starts from fail ({lines[0].failure})",
+                f"the constants that {run.task} starts from fail ({lines[0].failure})",
                 "autoresearch bench --list",
             )
+        yield lines[0]
+    while len(lines) <= trials:
+        began = clock()
+        suggestion = optimizer.suggest(lines)
+        lines.append(_evaluated(run, len(lines), suggestion, evaluate, clock() - began))
         yield lines[-1]
 
 
-def _line(game: Game, number: int, move: Move, evaluate: Evaluate, asked: float) -> Line:
-    told = {
-        "game": game,
+def _evaluated(
+    run: Run, number: int, suggestion: Suggestion, evaluate: Evaluate, seconds: float
+) -> Line:
+    about: dict[str, Any] = {
+        "run": run,
         "number": number,
-        "asked": round(asked, 6),
-        "proposal": move.proposal,
-        "reason": move.reason,
+        "propose_seconds": round(seconds, 6),
+        "proposal": suggestion.proposal,
+        "reason": suggestion.reason,
     }
-    if move.configuration is None:
-        return Line(configuration={}, failure="refused", **told)
+    if suggestion.configuration is None:
+        return Line(configuration={}, failure="refused", **about)
     began = time.monotonic()
-    outcome = evaluate(move.configuration, number)
-    ran = round(time.monotonic() - began, 6)
+    outcome = evaluate(suggestion.configuration, number)
+    about["evaluate_seconds"] = round(time.monotonic() - began, 6)
+    about["configuration"] = suggestion.configuration
+    about["curve"] = outcome.curve
     if isinstance(outcome.measured, str):
-        return Line(
-            configuration=move.configuration,
-            failure=outcome.measured,
-            curve=outcome.curve,
-            ran=ran,
-            **told,
-        )
+        return Line(failure=outcome.measured, **about)
     value = float(outcome.measured)
-    assert math.isfinite(value), f"{game.task} gave {value}"
-    return Line(
-        configuration=move.configuration,
-        value=value,
-        true=outcome.true,
-        curve=outcome.curve,
-        ran=ran,
-        **told,
-    )
+    assert math.isfinite(value), f"{run.task} gave {value}"
+    return Line(value=value, true=outcome.true, **about)
 
 
 def observations(lines: Sequence[Line]) -> list[Observation]:
-    """What a search method learns from."""
+    """Return what a search method learns from."""
     return [
-        Observation(
-            line.configuration,
-            line.value if line.value is not None else cast(Failure, line.failure),
-            line.curve,
-        )
+        Observation(line.configuration, _measured(line), line.curve)
         for line in lines
         if line.failure != "refused"
     ]
 
 
+def _measured(line: Line) -> float | Failure:
+    return line.value if line.value is not None else cast(Failure, line.failure)
+
+
 def trial_of(line: Line) -> Trial:
-    """A line as the trial of a run, which is what a method with a model reads. The tip stays at the baseline."""
-    by = Provenance(method="baseline", origin="baseline")
-    proposal = line.proposal or Proposal(hypothesis="as it is", by=by)
-    status = (
-        "baseline" if line.number == 0 else "discard" if line.value is not None else line.failure
-    )
+    """Return a line as a trial of a research run, for methods that ask a model.
+
+    The tip stays at the baseline.
+    """
+    baseline = Provenance(method="baseline", origin="baseline")
     return Trial(
         number=line.number,
-        status=status,
-        proposal=proposal,
-        reason=line.reason or "of a bench",
+        status=_status(line),
+        proposal=line.proposal or Proposal(hypothesis="as it is", by=baseline),
+        reason=line.reason or "of a benchmark",
         result=_result(line),
         configuration=line.configuration,
     )
 
 
+def _status(line: Line) -> Status:
+    if line.number == 0:
+        return "baseline"
+    return line.failure or "discard"
+
+
 def _result(line: Line) -> Result | None:
     if line.failure == "refused":
         return None
-    scores = (
-        ()
-        if line.value is None
-        else (Score(value=line.value, seed=line.game.seed, kind="self-reported"),)
-    )
-    status = "scored" if line.failure is None else line.failure
-    return Result(status=status, scores=scores, curve=line.curve, seconds=line.ran)
+    if line.value is None:
+        return Result(status=line.failure, curve=line.curve, seconds=line.evaluate_seconds)
+    score = Score(value=line.value, seed=line.run.seed, kind="self-reported")
+    return Result(status="scored", scores=(score,), curve=line.curve, seconds=line.evaluate_seconds)

@@ -1,4 +1,4 @@
-"""The statistics of a comparison: incumbents, ranks, bands, and paired tests corrected for their number. Pure functions."""
+"""The statistics of a benchmark, as pure functions: incumbents, ranks, bands, paired tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,40 +16,45 @@ ALPHA = 0.05
 
 
 def incumbents(lines: Sequence[Line]) -> np.ndarray:
-    """(n,) the score, after each trial, of what the method would then have chosen: the configuration that it measured best.
+    """Return (n,): after each trial, the score of the configuration that was measured best so far.
 
-    Where the true score is known that is it, so a lucky measurement gains nothing: the curve may rise.
+    It counts with its true score if that is known, so that a lucky measurement gains nothing: the
+    curve may rise.
     """
     scores = np.empty(len(lines))
-    best: Line | None = None
+    best = lines[0]
     for place, line in enumerate(lines):
-        if line.value is not None and (
-            best is None or best.value is None or line.value < best.value
-        ):
+        if line.value is not None and (best.value is None or line.value < best.value):
             best = line
-        scores[place] = np.nan if best is None else best.score
+        scores[place] = np.nan if best.score is None else best.score
     return scores
 
 
 def gains(lines: Sequence[Line]) -> np.ndarray:
-    """(n,) by how much the incumbent is better than the baseline after each trial; higher is better."""
+    """Return (n,): the incumbent's lead over the baseline after each trial; higher is better."""
     scores = incumbents(lines)
     return np.asarray(scores[0] - scores)
 
 
 def ranks(table: np.ndarray) -> np.ndarray:
-    """(blocks, methods) of gains as ranks in their block, 1 is best, ties shared."""
+    """Return (blocks, methods) gains as ranks in their block: 1 is best, ties are shared."""
     return np.asarray(rankdata(-table, axis=1))
 
 
 def band(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean of (seeds, n) over the seeds, and its bootstrap interval (percentile, seeds drawn with replacement)."""
+    """Return the mean of (seeds, n) over the seeds and the ends of its interval.
+
+    The interval is the percentile bootstrap's, with seeds drawn with replacement.
+    """
     low, high = np.quantile(_resampled(samples), TAILS, axis=0)
     return np.mean(samples, axis=0), low, high
 
 
 def _resampled(samples: np.ndarray) -> np.ndarray:
-    """(DRAWS, n) means of (seeds, n), the seeds drawn with replacement; of the same seeds for equally many."""
+    """Return (DRAWS, n) means of (seeds, n), with the seeds drawn with replacement.
+
+    The draws are the same for every call with as many seeds.
+    """
     draws = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
     weights = np.stack([np.bincount(draw, minlength=len(samples)) for draw in draws]) / len(samples)
     return np.asarray(weights @ samples)
@@ -57,78 +62,88 @@ def _resampled(samples: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reached:
-    """After how many trials a mean gain is what another method has at its end; None where it never is. low, high: the interval
-    of that count where the seeds are drawn anew, of both methods alike."""
+    """After how many trials a mean gain is what another method has at its end; None is never."""
 
     after: int | None
     low: int | None
     high: int | None
+    """Ends of the interval (bootstrap: the same seeds are drawn of both methods)."""
 
 
 def reached(curves: np.ndarray, goals: np.ndarray) -> Reached:
-    """When the gains (seeds, n) of a method are, in the mean, the final gains (seeds,) of another under the same seeds."""
+    """Return when the mean of the gains (seeds, n) reaches the mean of the final gains (seeds,)."""
     lead = curves - goals[:, None]
+    [after] = _first_ahead(np.mean(lead, axis=0, keepdims=True))
+    low, high = np.quantile(_first_ahead(_resampled(lead)), TAILS, method="inverted_cdf")
     never = curves.shape[1]
+    return Reached(_or_never(after, never), _or_never(low, never), _or_never(high, never))
 
-    def counts(means: np.ndarray) -> np.ndarray:
-        return np.asarray(
-            np.where(np.any(means >= 0, axis=1), np.argmax(means >= 0, axis=1), never)
-        )
 
-    found = (
-        counts(np.mean(lead, axis=0, keepdims=True))[0],
-        *np.quantile(counts(_resampled(lead)), TAILS, method="inverted_cdf"),
-    )
-    after, low, high = (None if count == never else int(count) for count in found)
-    return Reached(after, low, high)
+def _first_ahead(leads: np.ndarray) -> np.ndarray:
+    """Return, per row of (draws, n), the first place that is not negative; n if there is none."""
+    ahead = leads >= 0
+    return np.asarray(np.where(ahead.any(axis=1), ahead.argmax(axis=1), leads.shape[1]))
+
+
+def _or_never(count: float, never: int) -> int | None:
+    return None if count == never else int(count)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two methods on the same blocks (a task under a seed). difference: mean gain of `one` minus that of `two`; p: Wilcoxon's
-    signed-rank test, two-sided; corrected: after Holm, among all the comparisons made with it."""
+    """Two methods on the same blocks (a task under a seed)."""
 
-    one: str
-    two: str
+    first: str
+    second: str
     blocks: int
     wins: int
     losses: int
+    """Blocks in which the first method is better, and worse."""
     difference: float
+    """Mean gain of the first minus that of the second."""
     p: float
+    """Wilcoxon's signed-rank test, two-sided."""
     corrected: float
+    """p after Holm, among all the comparisons made with it."""
 
     @property
     def significant(self) -> bool:
-        """Whether chance is an unlikely reason for the difference, all comparisons counted."""
+        """Return whether chance is an unlikely reason for the difference, corrected."""
         return self.corrected < ALPHA
 
 
 def compare(samples: dict[str, np.ndarray]) -> list[Comparison]:
-    """Every pair of methods, each with its gains (blocks,) in the same order of blocks."""
+    """Return every pair of methods, given each one's gains (blocks,) in the same order."""
     pairs = list(combinations(samples, 2))
-    raw = [signed_rank(samples[one] - samples[two]) for one, two in pairs]
+    differences = [samples[first] - samples[second] for first, second in pairs]
+    raw = [signed_rank(difference) for difference in differences]
     return [
         Comparison(
-            one,
-            two,
-            len(samples[one]),
-            int(np.sum(samples[one] > samples[two])),
-            int(np.sum(samples[one] < samples[two])),
-            float(np.mean(samples[one] - samples[two])),
-            p,
-            corrected,
+            first=first,
+            second=second,
+            blocks=len(difference),
+            wins=int(np.sum(difference > 0)),
+            losses=int(np.sum(difference < 0)),
+            difference=float(np.mean(difference)),
+            p=p,
+            corrected=corrected,
         )
-        for (one, two), p, corrected in zip(pairs, raw, holm(raw), strict=True)
+        for (first, second), difference, p, corrected in zip(
+            pairs, differences, raw, holm(raw), strict=True
+        )
     ]
 
 
 def signed_rank(differences: np.ndarray) -> float:
-    """Wilcoxon's two-sided p; 1 where nothing differs."""
+    """Return the two-sided p of Wilcoxon's signed-rank test; 1 if nothing differs."""
     return float(wilcoxon(differences).pvalue) if np.any(differences != 0) else 1.0
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p values after Holm (1979): the chance of even one false discovery among them all stays below the level."""
+    """Return p values corrected after Holm (1979).
+
+    The chance of even one false discovery among them all stays below the level.
+    """
     order = np.argsort(p, kind="stable")
     corrected = np.empty(len(p))
     highest = 0.0
@@ -139,5 +154,8 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def least_p(blocks: int) -> float:
-    """The smallest p that the test can give for so many blocks: with five it is 0.06, and nothing can be shown."""
+    """Return the smallest p that the test can give for so many blocks.
+
+    With five it is 0.06, and nothing can be shown.
+    """
     return float(2.0 ** (1 - blocks))

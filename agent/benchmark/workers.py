@@ -1,7 +1,7 @@
-"""Plays games in processes of their own; results come back trial by trial, so that a kill costs the trials in flight and no more.
+"""Carries out runs in processes of their own; results come back trial by trial.
 
-A worker ends with its parent, however that ends, and keeps to its share of the cores: what it proposes with takes one, and what
-is really trained for it gets them all.
+A kill therefore costs only the trials in flight. A worker ends with its parent, however that ends,
+and keeps to its share of the cores: proposing takes one core, and real training gets all of them.
 """
 
 import contextlib
@@ -15,77 +15,85 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
 from queue import Empty
-from typing import Any
 
 from agent.errors import Fault
 from agent.evaluate.slots import share_out
+from agent.llm.model import Model
 from sandbox.walls.environment import available_cpus
 
-# Read by the libraries when they are loaded, so it is set before any is.
+# The libraries read these when they are loaded, so they are set before.
 ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PATIENCE_SECONDS = 1.0
 MODEL_DEADLINE_SECONDS = 30 * 60.0
+RESUME = "repeat the command: it resumes where it stopped"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A game to be played. task: the name by which it is opened. lines: what of it is known, as JSON. trials: its last number."""
+    """A run to be carried out."""
 
     task: str
-    game: str
-    lines: tuple[str, ...]
+    """The name that opens it."""
+    run: str
+    """As JSON."""
+    done: tuple[str, ...]
+    """The lines that there are already, as JSON."""
     trials: int
+    """Number of the last trial."""
     model: str | None
 
 
 @dataclass(frozen=True)
-class Played:
-    """A trial of a game, as JSON."""
+class TrialDone:
+    """A trial, as JSON."""
 
     line: str
 
 
 @dataclass(frozen=True)
-class Over:
-    """A game came to its end."""
+class RunDone:
+    """A run that is complete, as JSON."""
 
-    game: str
+    run: str
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A worker failed: with a fault, or with a traceback that nobody foresaw."""
+class WorkerFailed:
+    """A worker's fault, or the traceback of an error that nobody foresaw."""
 
     message: str
     next_command: str | None
     exit_code: int
 
 
-Message = Played | Over | Broken
+Message = TrialDone | RunDone | WorkerFailed
 
 
 class WorkerFault(Fault):
-    """What a worker failed of, with the exit code that it had there."""
+    """A worker's fault, with the exit code that it had there."""
 
-    def __init__(self, broken: Broken) -> None:
-        super().__init__(broken.message, broken.next_command)
-        self.exit_code = broken.exit_code
+    def __init__(self, failure: WorkerFailed) -> None:
+        super().__init__(failure.message, failure.next_command)
+        self.exit_code = failure.exit_code
 
 
-def play_all(jobs: Sequence[Job], workers: int) -> Iterator[Played | Over]:
-    """The trials of all jobs as they end, and the ends of the games. WorkerFault or Fault where a worker cannot go on: what it
-    played is known, and the same command goes on behind it."""
-    # A worker is started by `python -c`, which would import a stranger's json.py out of the current folder.
+def run_all(jobs: Sequence[Job], workers: int) -> Iterator[TrialDone | RunDone]:
+    """Yield the trials of all jobs as they are done, and the complete runs.
+
+    Raise WorkerFault or Fault if a worker fails; the trials so far are kept.
+    """
+    # A worker is started by `python -c`, which would import a json.py of the current folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     context = get_context("spawn")
-    waiting, messages = context.Queue(), context.Queue()
+    waiting = context.Queue()
+    messages = context.Queue()
     for job in [*jobs, *[None] * workers]:
         waiting.put(job)
     processes = [
         context.Process(target=serve, args=(waiting, messages, cpus), daemon=True)
         for cpus in shares(available_cpus(), min(workers, len(jobs)))
     ]
-    with _signals_held():
+    with _interrupts_ignored():
         for process in processes:
             process.start()
     try:
@@ -101,30 +109,33 @@ def play_all(jobs: Sequence[Job], workers: int) -> Iterator[Played | Over]:
 
 
 def _collected(
-    messages: "Queue[Message]", processes: Sequence[SpawnProcess], games: int
-) -> Iterator[Played | Over]:
-    over = 0
-    while over < games:
+    messages: "Queue[Message]", processes: Sequence[SpawnProcess], runs: int
+) -> Iterator[TrialDone | RunDone]:
+    while runs:
         try:
             message = messages.get(timeout=PATIENCE_SECONDS)
         except Empty:
-            if gone := next(
-                (process for process in processes if process.exitcode not in (None, 0)), None
-            ):
-                raise Fault(
-                    f"a worker died (exit code {gone.exitcode})",
-                    "the same command again goes on where it was",
-                ) from None
+            _check_alive(processes)
             continue
-        if isinstance(message, Broken):
+        if isinstance(message, WorkerFailed):
             raise WorkerFault(message)
-        over += isinstance(message, Over)
+        if isinstance(message, RunDone):
+            runs -= 1
         yield message
 
 
+def _check_alive(processes: Sequence[SpawnProcess]) -> None:
+    for process in processes:
+        if process.exitcode not in (None, 0):
+            raise Fault(f"a worker died (exit code {process.exitcode})", RESUME)
+
+
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Processes that are started inside ignore Ctrl-C from their first instruction on: it is for their parent to end them."""
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes that start inside ignore Ctrl-C from their first instruction.
+
+    Their parent ends them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -136,52 +147,51 @@ def _signals_held() -> Iterator[None]:
 
 
 def shares(cpus: tuple[int, ...], workers: int) -> tuple[tuple[int, ...], ...]:
-    """The cores of each worker; all of them where there are fewer cores than workers."""
+    """Return the cores of each worker; all of them if there are fewer cores than workers."""
     return share_out(cpus, workers) if workers <= len(cpus) else (cpus,) * workers
 
 
 def serve(waiting: "Queue[Job | None]", messages: "Queue[Message]", cpus: tuple[int, ...]) -> None:
-    """A worker: plays on these cores what is waiting until there is nothing left."""
+    """Be a worker: carry out waiting jobs on these cores until there are none left."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cpus)
     for name in ONE_CORE:
         os.environ[name] = "1"
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     while job := waiting.get():
         try:
-            _serve(job, messages)
+            _carry_out(job, messages)
         except Fault as fault:
-            messages.put(Broken(fault.message, fault.next_command, fault.exit_code))
+            messages.put(WorkerFailed(fault.message, fault.next_command, fault.exit_code))
             return
         except Exception:
-            text = f"{job.task} failed in a worker, which is the bench's fault and not a method's:\n{traceback.format_exc()}"
-            messages.put(
-                Broken(text, "the same command again goes on where it was", Fault.exit_code)
-            )
+            text = f"{job.task} failed in a worker: an error of the benchmark, not of a method"
+            text = f"{text}\n{traceback.format_exc()}"
+            messages.put(WorkerFailed(text, RESUME, Fault.exit_code))
             return
 
 
-def _serve(job: Job, messages: "Queue[Message]") -> None:
-    from agent.benchmark.results import Game, Line
-    from agent.benchmark.run import play
+def _carry_out(job: Job, messages: "Queue[Message]") -> None:
+    # Imported after ONE_CORE is set.
+    from agent.benchmark.results import Line, Run
+    from agent.benchmark.run import run_trials
     from agent.benchmark.tasks import open_task
 
-    model = _model(job.model)
-    lines = [Line.model_validate_json(line) for line in job.lines]
-    for line in play(
-        open_task(job.task), Game.model_validate_json(job.game), lines, job.trials, model
-    ):
-        messages.put(Played(line.model_dump_json()))
-    messages.put(Over(job.game))
+    model = _model(job.model) if job.model else None
+    run = Run.model_validate_json(job.run)
+    done = [Line.model_validate_json(line) for line in job.done]
+    for line in run_trials(open_task(job.task), run, done, job.trials, model):
+        messages.put(TrialDone(line.model_dump_json()))
+    messages.put(RunDone(job.run))
 
 
-def _model(name: str | None) -> Any:
+def _model(name: str) -> Model:
     from agent.llm.resolve import open_model
 
-    return open_model(name, os.environ, MODEL_DEADLINE_SECONDS, threading.Event()) if name else None
+    return open_model(name, os.environ, MODEL_DEADLINE_SECONDS, threading.Event())
 
 
-def _follow_parent() -> None:
+def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()

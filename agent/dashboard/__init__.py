@@ -1,1 +1,1 @@
-"""Runs as pages: one HTML file that loads nothing, its parts for the live dashboard, Markdown, and figures."""
+"""Runs as pages: a self-contained HTML report, the live dashboard, Markdown, and figures."""

@@ -1,47 +1,43 @@
-"""What stands under a figure: how its scores were measured, under which seeds, on what, and by which command."""
+"""The text under a figure: how its scores were measured, and the command that began the run."""
 
 from agent.dashboard.view import View
+from agent.display.format import noise_text
 
 SEEDS = 8
 
 
 def conditions(view: View) -> str:
-    """Trials, budget, kind of score, seeds, noise, hardware, and the command that began the run."""
+    """Return trials, budget, kind of score, seeds, noise, hardware, and command of a run."""
     run = view.run
     kind = "sealed" if run.score == "sealed" else "self-reported"
     return (
-        f"{len(view.trials)} trials of {run.budget}, {kind} scores, seeds {seeds(view)}, noise {view.noise}, "
-        f"{run.workers} at once, sandbox tier {view.tiers}, {hardware(view)}. "
-        f"$ {command(view)} (from {run.start_commit[:12]})"
+        f"{len(view.trials)} trials of {run.budget}, {kind} scores, seeds {seeds(view)}, "
+        f"noise {noise_text(view.noise)}, {run.workers} at once, sandbox tier {view.tiers}, "
+        f"{hardware(view)}. $ {command(view)} (from {run.start_commit[:12]})"
     )
 
 
 def seeds(view: View) -> str:
-    """The seeds that anything was measured under."""
-    used = sorted(
-        {score.seed for trial in view.trials if trial.result for score in trial.result.scores}
-    )
-    return (
-        ", ".join(map(str, used[:SEEDS])) + (" …" if len(used) > SEEDS else "")
-        if used
-        else "none yet"
-    )
+    """Return the seeds that anything was measured under, the first SEEDS of them."""
+    used = sorted({score.seed for score in view.scores})
+    if not used:
+        return "none yet"
+    more = " …" if len(used) > SEEDS else ""
+    return ", ".join(map(str, used[:SEEDS])) + more
 
 
 def hardware(view: View) -> str:
-    """The machines that scores were measured on, by the names that agent/evaluate/machine.py gives them."""
+    """Return the machines that scores were measured on, as agent/evaluate/machine.py names them."""
     machines = sorted(view.machines)
     if not machines:
         return "hardware not recorded"
-    return (
-        f"on {machines[0]}"
-        if len(machines) == 1
-        else f"on {len(machines)} machines ({', '.join(machines)})"
-    )
+    if len(machines) == 1:
+        return f"on {machines[0]}"
+    return f"on {len(machines)} machines ({', '.join(machines)})"
 
 
 def command(view: View) -> str:
-    """The command that began the run, as far as its first commit tells."""
+    """Return the command that began the run, as its first commit records it."""
     run = view.run
     options = {
         "method": run.method,
@@ -52,6 +48,5 @@ def command(view: View) -> str:
         "baseline-repeats": run.baseline_repeats,
         "tag": run.tag,
     }
-    return "autoresearch start " + " ".join(
-        f"--{name} {value}" for name, value in options.items() if value is not None
-    )
+    given = [f"--{name} {value}" for name, value in options.items() if value is not None]
+    return f"autoresearch start {' '.join(given)}"

@@ -1,29 +1,33 @@
-"""The geometry of a page's pictures, in the units of an SVG's view box; the templates draw it."""
+"""The geometry of a page's charts, in the units of an SVG's view box; the templates draw it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import dropwhile, pairwise
+from itertools import chain, dropwhile, pairwise
 
 from agent.dashboard.view import View
-from agent.display.format import Curve, bpb, spread
+from agent.display.format import bpb, spread
+from agent.records.curves import Curve
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
 
 TICKS = 5
-# A discarded trial far above everything else would flatten the staircase: scores above this quantile are drawn at the edge.
+# A discarded trial far above everything else would flatten the staircase: scores above this
+# quantile are drawn at the edge.
 CLIP_QUANTILE = 0.8
 # Beyond this ratio of its largest to its smallest value a constant is drawn on a logarithmic axis.
 LOG_RATIO = 20.0
 SLICES = 12
-# From this many trials on their dots are drawn smaller.
+# With more trials than this their dots are drawn smaller.
 MANY = 250
+# A time axis is in hours from this many on.
+LEAST_HOURS = 2
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps low..high onto start..end; beyond them it is clamped."""
+    """Maps low..high onto start..end, clamped; `log` on a logarithmic scale."""
 
     low: float
     high: float
@@ -32,28 +36,32 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, value = (math.log(x) if self.log else x for x in (self.low, self.high, value))
-        share = (value - low) / (high - low) if high > low else 0.5
+        points = [self.low, self.high, value]
+        if self.log:
+            points = [math.log(point) for point in points]
+        low, high, place = points
+        share = (place - low) / (high - low) if high > low else 0.5
         return round(self.start + min(1.0, max(0.0, share)) * (self.end - self.start), 1)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Positions and labels of round values."""
+        """Return positions and labels of round values."""
         return [(self(value), label) for value, label in _round_values(self.low, self.high)]
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One trial in a picture. clipped: it lies beyond the edge that it is drawn at."""
+    """One trial in a chart."""
 
     x: float
     y: float
     trial: Trial
     clipped: bool = False
+    """Its score is beyond the edge that it is drawn at."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture's size and the box its data lies in: left, top, right, bottom."""
+    """A chart's size and the box of its data: left, top, right, bottom."""
 
     width: int
     height: int
@@ -64,7 +72,7 @@ class Frame:
 
 
 class Staircase:
-    """Every trial a dot, the incumbent a staircase with the noise around it; failures on a strip of their own below."""
+    """Every trial as a dot, the incumbent as a staircase with its noise, failures below."""
 
     frame = Frame(1000, 380, 84, 16, 984, 310)
     strip = 335
@@ -78,131 +86,134 @@ class Staircase:
 
     @property
     def many(self) -> bool:
-        """True where the dots would hide each other."""
+        """Return whether the dots would hide each other."""
         return len(self._view.trials) > MANY
 
     @property
     def empty(self) -> bool:
-        """True where nothing has a score yet."""
+        """Return whether nothing has a score yet."""
         return not self._view.incumbents
 
     def _range(self) -> tuple[float, float]:
-        view, margin = self._view, self._view.band
+        view = self._view
         scores = sorted(trial.value for trial in view.trials if trial.value is not None)
         if not scores:
             return 0.0, 1.0
-        tops = [one.value for one in view.incumbents if one.value is not None]
-        high = max([*tops, scores[int(CLIP_QUANTILE * (len(scores) - 1))]]) + margin
-        low = scores[0] - margin
+        incumbents = [trial.value for trial in view.incumbents if trial.value is not None]
+        high = max([*incumbents, scores[int(CLIP_QUANTILE * (len(scores) - 1))]]) + view.band
+        low = scores[0] - view.band
         room = 0.06 * (high - low) or abs(high) * 0.01 or 1.0
         return low - room, high + room
 
     @cached_property
     def dots(self) -> list[Dot]:
-        """Trials with a score; the kept ones last, so that they lie on top."""
-        scored = [trial for trial in self._view.trials if trial.value is not None]
-        dots = [
-            Dot(self.x(one.number), self.y(one.value or 0.0), one, (one.value or 0.0) > self.y.high)
-            for one in scored
-        ]
-        return sorted(dots, key=lambda dot: dot.trial.status in KEPT)
+        """Return the trials with a score; the kept ones last, so that they are on top."""
+        return _kept_last(
+            Dot(self.x(trial.number), self.y(trial.value), trial, trial.value > self.y.high)
+            for trial in self._view.trials
+            if trial.value is not None
+        )
 
     @property
     def failures(self) -> list[Dot]:
-        """Trials without a score, on the strip."""
+        """Return the trials without a score, on the strip."""
         return [
-            Dot(self.x(one.number), self.strip, one)
-            for one in self._view.trials
-            if one.value is None and not one.claim
+            Dot(self.x(trial.number), self.strip, trial)
+            for trial in self._view.trials
+            if trial.value is None and not trial.claim
         ]
 
     @property
     def steps(self) -> str:
-        """The staircase, as an SVG path."""
-        return "".join(
-            f"{'H' if i else 'M'}{x0} {'V' if i else ''}{y} H{x1} "
-            for i, (x0, x1, y) in enumerate(self._treads(0.0))
-        )
+        """Return the staircase, as an SVG path."""
+        path = ""
+        for x0, x1, y in self._treads(0.0):
+            path += f"H{x0} V{y} H{x1} " if path else f"M{x0} {y} H{x1} "
+        return path
 
     @property
     def band(self) -> str:
-        """Twice the noise around the staircase, as an SVG path; nothing while the noise is not measured."""
+        """Return twice the noise around the staircase, as an SVG path; empty if unmeasured."""
         margin = self._view.band
-        above, below = self._treads(margin), self._treads(-margin)
-        corners = [f"{x0},{y} {x1},{y}" for x0, x1, y in above] + [
-            f"{x1},{y} {x0},{y}" for x0, x1, y in reversed(below)
-        ]
+        corners = [f"{x0},{y} {x1},{y}" for x0, x1, y in self._treads(margin)]
+        corners += [f"{x1},{y} {x0},{y}" for x0, x1, y in reversed(self._treads(-margin))]
         return f"M{' '.join(corners)} Z" if margin and corners else ""
 
     def _treads(self, offset: float) -> list[tuple[float, float, float]]:
-        """(from, to, height) of each incumbent's reign."""
-        ends = [self.x(one.number) for one in self._view.reigns]
-        heights = [self.y((one.value or 0.0) + offset) for one in self._view.reigns]
-        return [
-            (x0, x1, y)
-            for (x0, x1), y in zip(pairwise([*ends, self.frame.right]), heights, strict=True)
-        ]
+        """Return the (start, end, height) of each incumbent's step."""
+        reigns = self._view.reigns
+        ends = [*(self.x(trial.number) for trial in reigns), self.frame.right]
+        heights = [self.y((trial.value or 0.0) + offset) for trial in reigns]
+        steps = zip(pairwise(ends), heights, strict=True)
+        return [(x0, x1, y) for (x0, x1), y in steps]
 
     @property
     def labels(self) -> list[Dot]:
-        """The three changes that did most, to be named in the picture."""
+        """Return the dots of the three largest gains, to be named in the chart."""
         best = {gain.trial.number for gain in self._view.gains[:3]}
         return [dot for dot in self.dots if dot.trial.number in best]
 
     def numbers(self) -> list[tuple[float, str]]:
-        """The ticks of the axis of trials: whole numbers."""
+        """Return the ticks of the axis of trials: whole numbers."""
         return [(x, label) for x, label in self.x.ticks() if label.isdigit()]
 
 
 class Curves:
-    """A trial's training loss over the incumbent's, against the share of the budget."""
+    """A trial's training loss over the incumbent's, by the share of the budget."""
 
     frame = Frame(520, 220, 60, 10, 492, 180)
 
     def __init__(self, mine: Curve, incumbent: Curve = ()) -> None:
         frame = self.frame
-        known = [curve for curve in (mine, incumbent) if curve]
-        low, high = spread(*known) if known else (0.0, 1.0)
+        low, high = spread(mine, incumbent) if mine or incumbent else (0.0, 1.0)
         room = 0.06 * (high - low) or 0.5
         self.x = Scale(0.0, 1.0, frame.left, frame.right)
         self.y = Scale(low - room, high + room, frame.bottom, frame.top)
-        self.mine, self.incumbent = self._line(mine), self._line(incumbent)
+        self.mine = self._line(mine)
+        self.incumbent = self._line(incumbent)
 
     def _line(self, curve: Curve) -> str:
-        """The points from the first that lies in the picture: the steep fall before it is no part of it."""
-        seen = list(dropwhile(lambda point: point[1] > self.y.high, curve)) or list(curve[-1:])
-        points = [f"{self.x(fraction)},{self.y(loss)}" for fraction, loss in seen]
-        return " ".join(points if len(points) != 1 else points * 2)  # twice the same is a dot
+        """Return the curve without the steep fall above the chart."""
+        inside = list(dropwhile(lambda point: point[1] > self.y.high, curve)) or list(curve[-1:])
+        points = [f"{self.x(fraction)},{self.y(loss)}" for fraction, loss in inside]
+        # The same point twice is drawn as a dot.
+        return " ".join(points * 2 if len(points) == 1 else points)
 
 
 class Overlay:
-    """The best so far of several runs, over the time that their trainings took: runs of any number of workers compare."""
+    """The best so far of several runs over training time, whatever their number of workers."""
 
     frame = Frame(1000, 360, 84, 16, 984, 306)
 
     def __init__(self, views: Sequence[View]) -> None:
         walks = [list(walk_of(view)) for view in views]
-        values = [value for walk in walks for _, value in walk]
-        seconds = max((at for walk in walks for at, _ in walk), default=0.0)
-        self.unit, self.per = ("hours", 3600.0) if seconds >= 2 * 3600 else ("minutes", 60.0)
-        low, high = (min(values), max(values)) if values else (0.0, 1.0)
-        room, frame = 0.06 * (high - low) or 0.01, self.frame
+        points = list(chain.from_iterable(walks))
+        values = [value for _, value in points] or [0.0, 1.0]
+        seconds = max((at for at, _ in points), default=0.0)
+        self.unit = "hours" if seconds >= LEAST_HOURS * 3600 else "minutes"
+        self.per = 3600.0 if self.unit == "hours" else 60.0
+        low = min(values)
+        high = max(values)
+        room = 0.06 * (high - low) or 0.01
+        frame = self.frame
         self.x = Scale(0.0, seconds / self.per or 1.0, frame.left, frame.right)
         self.y = Scale(low - room, high + room, frame.bottom, frame.top)
         self.lines = [self._line(walk) for walk in walks]
 
     def _line(self, walk: list[tuple[float, float]]) -> str:
         corners = [(self.x(at / self.per), self.y(value)) for at, value in walk]
-        return " ".join(
-            f"{'H' if i else 'M'}{x} {'V' if i else ''}{y}" for i, (x, y) in enumerate(corners)
-        )
+        moves = [f"M{x} {y}" for x, y in corners[:1]]
+        moves += [f"H{x} V{y}" for x, y in corners[1:]]
+        return " ".join(moves)
 
 
 def walk_of(view: View) -> Iterator[tuple[float, float]]:
-    """(seconds of training so far, best so far), at each new best and at the end."""
-    seconds, best = 0.0, None
+    """Yield (seconds of training so far, best so far), at each new best and at the end."""
+    seconds = 0.0
+    best = None
     for trial in on_newest_data(view.trials):
-        seconds += trial.result.seconds if trial.result else 0.0
+        if trial.result:
+            seconds += trial.result.seconds
         if trial.value is not None and trial.status in KEPT:
             best = trial.value
             yield seconds, best
@@ -211,13 +222,14 @@ def walk_of(view: View) -> Iterator[tuple[float, float]]:
 
 
 class Slice:
-    """One constant's values against the scores that they came with."""
+    """One constant's values against the scores of their trials."""
 
     frame = Frame(300, 190, 58, 8, 292, 152)
 
     def __init__(self, name: str, trials: Sequence[Trial], y: tuple[float, float]) -> None:
         frame = self.frame
-        self.name, self._trials = name, trials
+        self.name = name
+        self._trials = trials
         values = [trial.configuration[name] for trial in trials]
         self._places: Mapping[Value, float] | None = None
         if not all(is_number(value) for value in values):
@@ -233,7 +245,7 @@ class Slice:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """Labels of the left and the right end of its axis."""
+        """Return the labels of the left and the right end of its axis."""
         if self._places:
             names = list(map(str, self._places))
             return names[0], names[-1]
@@ -241,50 +253,53 @@ class Slice:
 
     @property
     def dots(self) -> list[Dot]:
-        """A dot a trial; the kept ones last."""
-        dots = [
-            Dot(
-                self.x(self._number(one)),
-                self.y(one.value or 0.0),
-                one,
-                (one.value or 0.0) > self.y.high,
-            )
-            for one in self._trials
-        ]
-        return sorted(dots, key=lambda dot: dot.trial.status in KEPT)
+        """Return a dot per trial; the kept ones last."""
+        return _kept_last(
+            Dot(self.x(self._number(trial)), self.y(trial.value), trial, trial.value > self.y.high)
+            for trial in self._trials
+            if trial.value is not None
+        )
+
+
+def _kept_last(dots: Iterable[Dot]) -> list[Dot]:
+    return sorted(dots, key=lambda dot: dot.trial.status in KEPT)
 
 
 def slices(view: View) -> list[Slice]:
-    """A slice for each constant that more than one value was measured of, the most varied first."""
+    """Return a slice for each constant with more than one measured value, the most varied first."""
     scored = [trial for trial in on_newest_data(view.trials) if trial.value is not None]
-    values: dict[str, set[Value]] = {}
-    for trial in scored:
-        for name, value in trial.configuration.items():
-            values.setdefault(name, set()).add(value)
-    names = sorted(
-        (name for name in values if len(values[name]) > 1),
-        key=lambda name: (-len(values[name]), name),
-    )
+    values = values_of(scored)
+    varied = [name for name in values if len(values[name]) > 1]
+    varied.sort(key=lambda name: (-len(values[name]), name))
     y = Staircase(view).y
     return [
-        Slice(name, [one for one in scored if name in one.configuration], (y.low, y.high))
-        for name in names[:SLICES]
+        Slice(name, [trial for trial in scored if name in trial.configuration], (y.low, y.high))
+        for name in varied[:SLICES]
     ]
 
 
+def values_of(trials: Sequence[Trial]) -> dict[str, set[Value]]:
+    """Return the values that each constant had, by name."""
+    values: dict[str, set[Value]] = {}
+    for trial in trials:
+        for name, value in trial.configuration.items():
+            values.setdefault(name, set()).add(value)
+    return values
+
+
 def title_of(trial: Trial) -> str:
-    """What a dot says when it is pointed at."""
+    """Return the tooltip of a dot."""
     score = f" {bpb(trial.value)}" if trial.value is not None else ""
     return f"#{trial.number} {trial.status}{score}: {trial.proposal.hypothesis}"
 
 
 def is_number(value: Value) -> bool:
-    """True for a number that is not a truth value."""
+    """Return whether a value is a number and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _round_values(low: float, high: float) -> list[tuple[float, str]]:
-    """About five round values between low and high, with labels of as many digits as tell them apart."""
+    """Return about five round values between low and high, with labels that differ."""
     if not high > low:
         return [(low, f"{low:g}")]
     raw = (high - low) / TICKS

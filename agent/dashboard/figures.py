@@ -1,5 +1,7 @@
-"""Figures of runs as SVG or PNG, for a paper or a chat; each states under it how it was measured."""
+"""Figures of runs as SVG or PNG, for a paper or a chat; each has its conditions as a caption."""
 
+import io
+import re
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -18,44 +20,49 @@ from agent.display.format import Formatter
 from agent.errors import UsageFault
 from agent.records.results import Trial
 
-WIDTH, HEIGHT = 9.0, 5.0  # inches
+# Inches.
+WIDTH = 9.0
+HEIGHT = 5.0
 RESOLUTION = 160
 CAPTION_COLUMNS = 150
 CURVES = 12
 # Okabe and Ito (2008), told apart with any kind of sight; lines differ in their dashes too.
-BLUE, ORANGE, GREEN, SKY, PURPLE, AMBER = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#56b4e9",
-    "#cc79a7",
-    "#e69f00",
-)
+BLUE = "#0072b2"
+ORANGE = "#d55e00"
+GREEN = "#009e73"
+SKY = "#56b4e9"
+PURPLE = "#cc79a7"
+AMBER = "#e69f00"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY)
 DASHES = ("-", "--", ":", "-.", (0, (6, 2)), (0, (3, 1, 1, 1)))
 GREY = "#8a929c"
-# Above the axes: nothing that was measured lies there.
+# The place of a legend: above the axes, where no data is.
 ABOVE: Mapping[str, Any] = {
     "frameon": False,
     "loc": "lower right",
     "bbox_to_anchor": (1.0, 1.0),
     "borderaxespad": 0.2,
 }
-PEN = Formatter()
+FORMATTER = Formatter()
+# Coordinates in an SVG are rounded: a tenth of a point is not seen.
+_NUMBER = re.compile(r"-?\d+\.\d+")
+_PLACES = re.compile(r'(?<= [dxy]=")[^"]*')
 
 
 def progress(views: Sequence[View]) -> Figure:
-    """Every trial of a run, and the best so far as a staircase with its noise."""
+    """Draw every trial of a run, and the best so far as a staircase with its noise."""
     [view] = views
     figure, axes = _figure()
     chart = Staircase(view)
-    discarded = [one for one in view.trials if one.value is not None and one not in view.incumbents]
-    failed = [one.number for one in view.trials if one.value is None and not one.claim]
-    low, high = chart.y.low, chart.y.high
-    heights = [min(one.value or 0.0, high) for one in discarded]
+    scores = {trial.number: trial.value for trial in view.trials if trial.value is not None}
+    for trial in view.incumbents:
+        scores.pop(trial.number, None)
+    failed = [trial.number for trial in view.trials if trial.value is None and not trial.claim]
+    low = chart.y.low
+    high = chart.y.high
     axes.scatter(
-        [one.number for one in discarded],
-        heights,
+        list(scores),
+        [min(value, high) for value in scores.values()],
         s=14,
         facecolors="none",
         edgecolors=GREY,
@@ -63,93 +70,79 @@ def progress(views: Sequence[View]) -> Figure:
     )
     _staircase(axes, view)
     axes.plot(failed, [low] * len(failed), "x", color=ORANGE, markersize=4, label="no score")
-    axes.set(
-        xlabel="trial",
-        ylabel="val_bpb, lower is better",
-        ylim=(low - 0.03 * (high - low), high + 0.03 * (high - low)),
-    )
+    margin = 0.03 * (high - low)
+    axes.set(xlabel="trial", ylabel="val_bpb, lower is better", ylim=(low - margin, high + margin))
     for gain in view.gains[:3]:
         _name(axes, gain.trial, f"#{gain.trial.number} {gain.trial.proposal.hypothesis}")
     axes.legend(**ABOVE, ncols=3)
-    clipped = sum((one.value or 0.0) > high for one in discarded)
-    more = (
-        f" {clipped} scores above the {CLIP_QUANTILE:.0%} quantile drawn at the edge."
-        if clipped
-        else ""
-    )
-    return _captioned(
-        figure, view, f"Best so far and every trial; the band is twice the noise.{more}"
-    )
+    text = "Best so far and every trial; the band is twice the noise."
+    clipped = sum(value > high for value in scores.values())
+    if clipped:
+        text += f" {clipped} scores above the {CLIP_QUANTILE:.0%} quantile drawn at the edge."
+    return _captioned(figure, view, text)
 
 
 def curves(views: Sequence[View]) -> Figure:
-    """Training losses of the run's incumbents, the newest on top."""
+    """Draw the training losses of the run's incumbents, the newest on top."""
     [view] = views
     figure, axes = _figure()
-    drawn = [one for one in view.incumbents if one.result and one.result.curve][-CURVES:]
-    for i, trial in enumerate(drawn):
-        newest = trial is drawn[-1]
-        share, loss = zip(*(trial.result.curve if trial.result else ()), strict=True)
-        colour = GREEN if newest else matplotlib.colormaps["cividis"](i / max(1, len(drawn) - 1))
+    curves = {trial.number: trial.result.curve for trial in view.incumbents if trial.result}
+    drawn = [number for number, curve in curves.items() if curve][-CURVES:]
+    for place, number in enumerate(drawn):
+        newest = number == drawn[-1]
+        shade = matplotlib.colormaps["cividis"](place / max(1, len(drawn) - 1))
         axes.plot(
-            [100 * x for x in share],
-            loss,
+            [100 * share for share, _ in curves[number]],
+            [loss for _, loss in curves[number]],
             marker=".",
-            color=colour,
+            color=GREEN if newest else shade,
             linewidth=2.2 if newest else 1.2,
-            label=f"#{trial.number}",
+            label=f"#{number}",
         )
     axes.set(xlabel="share of the budget, %", ylabel="training loss")
     if drawn:
         axes.legend(**ABOVE, ncols=CURVES)
-    return _captioned(
-        figure, view, "Training loss of the baseline and of what was kept, as train.py printed it."
-    )
+    text = "Training loss of the baseline and of what was kept, as train.py printed it."
+    return _captioned(figure, view, text)
 
 
 def importance(views: Sequence[View]) -> Figure:
-    """Which constants the score depended on."""
+    """Draw how much the score depended on each constant."""
     [view] = views
     shares = importances(view.trials)
     figure, axes = _figure(height=1.8 + 0.35 * len(shares))
     names = list(shares)[::-1]
-    axes.barh(
-        [_label(name, 30) for name in names],
-        [100 * shares[name] for name in names],
-        height=0.6,
-        color=BLUE,
-    )
+    widths = [100 * shares[name] for name in names]
+    axes.barh([_label(name, 30) for name in names], widths, height=0.6, color=BLUE)
     axes.set(xlabel="importance, %")
     axes.grid(axis="y", visible=False)
-    what = f"PED-ANOVA: what tells the best {QUANTILE:.0%} of the scored trials from the rest"
-    return _captioned(figure, view, f"{what}, as far as this run varied it.")
+    text = f"PED-ANOVA: what distinguishes the best {QUANTILE:.0%} of the scored trials"
+    return _captioned(figure, view, f"{text}, over the values that this run tried.")
 
 
 def compare(views: Sequence[View]) -> Figure:
-    """The best so far of several runs over the time that their trainings took."""
+    """Draw the best so far of several runs over training time."""
     figure, axes = _figure()
-    unit, per = Overlay(views).unit, Overlay(views).per
-    for i, view in enumerate(views):
+    overlay = Overlay(views)
+    for place, view in enumerate(views):
         walk = list(walk_of(view))
-        label = _label(f"{view.run.tag}: {_method(view)}", 48)
-        x, y = [seconds / per for seconds, _ in walk], [value for _, value in walk]
         axes.step(
-            x,
-            y,
+            [seconds / overlay.per for seconds, _ in walk],
+            [value for _, value in walk],
             where="post",
-            color=COLOURS[i % 6],
-            linestyle=DASHES[i % 6],
+            color=COLOURS[place % len(COLOURS)],
+            linestyle=DASHES[place % len(DASHES)],
             linewidth=2,
-            label=label,
+            label=_label(f"{view.run.tag}: {_method(view)}", 48),
         )
-    axes.set(xlabel=f"{unit} of training", ylabel="best val_bpb so far, lower is better")
+    axes.set(xlabel=f"{overlay.unit} of training", ylabel="best val_bpb so far, lower is better")
     axes.legend(**ABOVE, ncols=2)
+    text = "Best so far, one run each."
     unlike = differences(views)
-    warning = (
-        f" NOT COMPARABLE as they are: the runs differ in {', '.join(unlike)}." if unlike else ""
-    )
-    noises = "; ".join(f"{view.run.tag}: {conditions(view)}" for view in views)
-    return with_caption(figure, f"Best so far, one run each.{warning} {noises}")
+    if unlike:
+        text += f" NOT COMPARABLE as they are: the runs differ in {', '.join(unlike)}."
+    captions = "; ".join(f"{view.run.tag}: {conditions(view)}" for view in views)
+    return with_caption(figure, f"{text} {captions}")
 
 
 FIGURES: Mapping[str, Callable[[Sequence[View]], Figure]] = {
@@ -161,22 +154,19 @@ FIGURES: Mapping[str, Callable[[Sequence[View]], Figure]] = {
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure; the suffix says as what. The same run gives the same bytes. UsageFault for what cannot be written."""
+    """Write a figure as SVG or PNG, by the suffix; the same figure gives the same bytes.
+
+    Raise UsageFault if it cannot be written.
+    """
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in ("svg", "png"):
         raise UsageFault(
             f"a figure is an .svg or a .png, not {path.name!r}",
             "autoresearch plot progress --output progress.svg",
         )
-    metadata = {"Date": None} if suffix == "svg" else {"Software": None}
+    data = _svg(figure) if suffix == "svg" else _png(figure)
     try:
-        with (
-            warnings.catch_warnings(),
-            matplotlib.rc_context({"svg.hashsalt": "autoresearch", "svg.fonttype": "none"}),
-        ):
-            # A letter that the font lacks is drawn as a box: worth no word on a terminal.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(path, format=suffix, dpi=RESOLUTION, metadata=metadata)
+        path.write_bytes(data)
     except OSError as error:
         raise UsageFault(
             f"cannot write {path}: {error.strerror}",
@@ -184,14 +174,46 @@ def save(figure: Figure, path: Path) -> None:
         ) from error
 
 
+def _svg(figure: Figure) -> bytes:
+    """Return an SVG with text as text and short coordinates, so that files are small."""
+    with matplotlib.rc_context(
+        {
+            "svg.hashsalt": "autoresearch",
+            "svg.fonttype": "none",
+            # Every text names its fonts: one and the generic one, and not all that there might be.
+            "font.sans-serif": ["DejaVu Sans"],
+        }
+    ):
+        text = _drawn(figure, "svg", {"Date": None}).decode("utf-8")
+    return _PLACES.sub(lambda place: _NUMBER.sub(_rounded, place[0]), text).encode("utf-8")
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")
+
+
+def _png(figure: Figure) -> bytes:
+    return _drawn(figure, "png", {"Software": None})
+
+
+def _drawn(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box, which needs no warning.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=kind, dpi=RESOLUTION, metadata=metadata)
+    return buffer.getvalue()
+
+
 def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
-    matplotlib.rcdefaults()  # not those of a matplotlibrc in the working folder, which may be a stranger's
+    # Not those of a matplotlibrc in the working folder, which somebody else may have written.
+    matplotlib.rcdefaults()
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, plain(figure.add_subplot())
 
 
 def plain(axes: Axes) -> Axes:
-    """The axes as all figures have them."""
+    """Style axes as all figures have them, and return them."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dcdfe3", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -199,21 +221,15 @@ def plain(axes: Axes) -> Axes:
 
 
 def _staircase(axes: Axes, view: View) -> None:
-    numbers = [one.number for one in view.reigns]
-    values = [one.value or 0.0 for one in view.reigns]
+    numbers = [trial.number for trial in view.reigns]
+    values = [trial.value or 0.0 for trial in view.reigns]
     if not values:
         return
-    last, margin = max(trial.number for trial in view.trials), view.band
-    x, y = [*numbers, max(last, numbers[-1])], [*values, values[-1]]
-    axes.fill_between(
-        x,
-        [v - margin for v in y],
-        [v + margin for v in y],
-        step="post",
-        color=SKY,
-        alpha=0.35,
-        linewidth=0,
-    )
+    x = [*numbers, max(trial.number for trial in view.trials)]
+    y = [*values, values[-1]]
+    below = [value - view.band for value in y]
+    above = [value + view.band for value in y]
+    axes.fill_between(x, below, above, step="post", color=SKY, alpha=0.35, linewidth=0)
     axes.step(x, y, where="post", color=GREEN, linewidth=1.8)
     axes.scatter(numbers, values, s=28, color=GREEN, zorder=3, label="kept")
 
@@ -226,12 +242,12 @@ def _name(axes: Axes, trial: Trial, text: str) -> None:
 
 
 def _words(text: str, length: int) -> str:
-    """Text that somebody else wrote, as one short line."""
-    return textwrap.shorten(PEN.line(text), length, placeholder="…")
+    """Return text that somebody else wrote as one short line."""
+    return textwrap.shorten(FORMATTER.line(text), length, placeholder="…")
 
 
 def _label(text: str, length: int) -> str:
-    """The same where matplotlib would take a pair of dollar signs for a formula."""
+    """Return the same for places where matplotlib takes dollar signs for a formula."""
     return _words(text, length).replace("$", r"\$")
 
 
@@ -244,7 +260,7 @@ def _captioned(figure: Figure, view: View, what: str) -> Figure:
 
 
 def with_caption(figure: Figure, text: str) -> Figure:
-    """The figure with what it shows and how that was measured under it."""
-    lines = textwrap.fill(PEN.line(text), CAPTION_COLUMNS)
+    """Put a caption under a figure, and return the figure."""
+    lines = textwrap.fill(FORMATTER.line(text), CAPTION_COLUMNS)
     figure.supxlabel(lines, fontsize=7.5, x=0.01, ha="left", color="#59626d", parse_math=False)
     return figure

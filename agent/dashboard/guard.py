@@ -1,4 +1,4 @@
-"""Who may look: the dashboard's door, in front of every request. Read-only, for known hosts, with a token beyond loopback."""
+"""The dashboard's access control: read-only, for known hosts, with a token beyond loopback."""
 
 import ipaddress
 import re
@@ -17,22 +17,26 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    # Pages name their own nonce; whatever else is sent may do nothing at all.
+    # Pages name their own nonce; any other response may load and run nothing.
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
 
 class Guard:
-    """ASGI middleware. `host`: what the server listens on. `token`: what a visitor must bring once, None on loopback.
+    """ASGI middleware in front of every request.
 
-    A name that a stranger's DNS points at this machine is refused (rebinding), and so is a request that another page makes.
+    A name that someone else's DNS points at this machine is refused (rebinding), and so is a
+    request that another page makes. host: what the server listens on. token: what a visitor must
+    present once; None on loopback.
     """
 
     def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
-        self._app, self._host, self._token = app, host, token
+        self._app = app
+        self._host = host
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer at the door, or let in."""
+        """Refuse the request, or pass it on."""
         if scope["type"] != "http":
             return
         answer = self._refusal(Request(scope))
@@ -43,7 +47,7 @@ class Guard:
             return PlainTextResponse("this page is only for looking\n", 405)
         if not self._knows(request.headers):
             return PlainTextResponse("another host or origin than this server's own\n", 403)
-        return None if self._token is None else self._ask(request, self._token)
+        return None if self._token is None else self._check(request, self._token)
 
     def _knows(self, headers: Headers) -> bool:
         host = headers.get("host", "")
@@ -57,26 +61,24 @@ class Guard:
         name = match[1].strip("[]").lower()
         if is_loopback(name):
             return True
-        # Elsewhere the token decides; an address cannot be rebound, and these names are this machine's own.
-        return self._token is not None and (
-            _is_address(name) or name in (self._host.lower(), socket.gethostname().lower())
-        )
+        if self._token is None:
+            return False
+        # The token decides: an address cannot be rebound, and these names are this machine's own.
+        return _is_address(name) or name in (self._host.lower(), socket.gethostname().lower())
 
-    def _ask(self, request: Request, token: str) -> Response | None:
+    def _check(self, request: Request, token: str) -> Response | None:
         cookie = f"autoresearch-{(request.scope.get('server') or ('', 0))[1]}"
         given = request.query_params.get("token")
         if given is None:
-            known = secrets.compare_digest(request.cookies.get(cookie, "").encode(), token.encode())
-            return (
-                None
-                if known
-                else PlainTextResponse(
-                    "open the address that `autoresearch dashboard` printed\n", 401
-                )
+            presented = request.cookies.get(cookie, "")
+            if secrets.compare_digest(presented.encode(), token.encode()):
+                return None
+            return PlainTextResponse(
+                "open the address that `autoresearch dashboard` printed\n", 401
             )
         if not secrets.compare_digest(given.encode(), token.encode()):
             return PlainTextResponse("not the token of this server\n", 401)
-        # The token leaves the address bar, so that a screenshot or a copied link does not give it away.
+        # Out of the address bar, so that no screenshot or copied link gives the token away.
         rest = urlencode([pair for pair in parse_qsl(request.url.query) if pair[0] != "token"])
         # A path such as //elsewhere or /\elsewhere would lead away from here.
         path = "/" + quote(str(request.scope["path"]).lstrip("/\\"), errors="replace")
@@ -86,8 +88,10 @@ class Guard:
 
 
 def is_loopback(host: str) -> bool:
-    """True for the names and addresses by which only this machine can be reached."""
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    """Return whether only this machine can be reached by this name or address."""
+    if host == "localhost":
+        return True
+    return _is_address(host) and ipaddress.ip_address(host).is_loopback
 
 
 def _is_address(host: str) -> bool:
@@ -99,7 +103,7 @@ def _is_address(host: str) -> bool:
 
 
 def _sealed(send: Send) -> Send:
-    """`send`, with the headers that every answer has."""
+    """Return `send`, with the headers that every response has."""
 
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""A unified diff as lines of HTML: coloured as Python, marked as added or removed, every letter of it escaped."""
+"""A unified diff as lines of HTML: coloured as Python, marked as added or removed, escaped."""
 
 import re
 from collections.abc import Iterator
@@ -12,14 +12,15 @@ from pygments.lexers import PythonLexer
 
 from agent.display.format import Formatter
 
-# A diff longer than this is a rewritten file: nobody reads on, and a thousand of them would not fit a page.
+# A longer diff is a rewritten file: nobody reads on, and a thousand of them would not fit a page.
 MAX_LINES = 600
-# Colouring reads every letter several times; a line as long as this is data, not code.
+# Colouring reads every letter several times; a diff of more characters is data, not code.
 MAX_CHARACTERS = 80_000
 
 _HEAD = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
-# Blank lines and spaces are the diff's, not the lexer's to trim. Classes instead of styles: the page forbids inline styles.
+# The lexer must not trim blank lines and spaces of the diff.
 _LEXER = PythonLexer(stripnl=False, ensurenl=False)
+# Classes instead of styles: the page forbids inline styles.
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 
 Kind = Literal["add", "del", "same", "head", "note"]
@@ -27,16 +28,17 @@ Kind = Literal["add", "del", "same", "head", "note"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a diff. old, new: its line numbers before and after, where it has them."""
+    """One line of a diff."""
 
     kind: Kind
     html: Markup
     old: int | None = None
     new: int | None = None
+    """Its line numbers before and after the change, if it has them."""
 
 
 def diff_lines(diff: str) -> list[Line]:
-    """The lines of `diff` to show; what is beyond the limits is said to be left out."""
+    """Return the first MAX_LINES lines of `diff`, with a note of how many are left out."""
     lines = Formatter().block(diff).strip("\n").split("\n") if diff.strip() else []
     shown = list(_lines(lines[:MAX_LINES], plain=len(diff) > MAX_CHARACTERS))
     if len(lines) > MAX_LINES:
@@ -48,9 +50,11 @@ def _lines(lines: list[str], plain: bool) -> Iterator[Line]:
     hunk: list[str] | None = None  # None between "diff --git" and the first hunk
     at = (1, 1)
     for line in lines:
-        if line.startswith("@@ ") and (match := _HEAD.match(line)):
+        head = _HEAD.match(line)
+        if head:
             yield from _hunk(hunk or [], at, plain)
-            hunk, at = [], (int(match[1]), int(match[2]))
+            hunk = []
+            at = (int(head[1]), int(head[2]))
             yield Line("head", Markup.escape(line))
         elif line.startswith("diff --git "):
             yield from _hunk(hunk or [], at, plain)
@@ -64,7 +68,7 @@ def _lines(lines: list[str], plain: bool) -> Iterator[Line]:
 
 
 def _hunk(lines: list[str], at: tuple[int, int], plain: bool) -> Iterator[Line]:
-    """Both sides are coloured as whole texts, as a string or a bracket may go over many lines."""
+    """Yield a hunk; each side is coloured as one text, as a string may span many lines."""
     paint = _escaped if plain else _python
     before = iter(paint([line[1:] for line in lines if line[:1] in ("-", " ", "")]))
     after = iter(paint([line[1:] for line in lines if line[:1] in ("+", " ", "")]))
@@ -82,7 +86,8 @@ def _hunk(lines: list[str], at: tuple[int, int], plain: bool) -> Iterator[Line]:
             case _:
                 next(before)
                 yield Line("same", next(after), old, new)
-                old, new = old + 1, new + 1
+                old += 1
+                new += 1
 
 
 def _escaped(lines: list[str]) -> list[Markup]:
@@ -90,10 +95,8 @@ def _escaped(lines: list[str]) -> list[Markup]:
 
 
 def _python(lines: list[str]) -> list[Markup]:
-    """The lines, coloured; pygments escapes what it is given."""
+    """Return the lines in colours; pygments escapes what it is given."""
     painted = highlight("\n".join(lines) + "\n", _LEXER, _FORMATTER).split("\n")
-    return (
-        [Markup(line) for line in painted[: len(lines)]]
-        if len(painted) == len(lines) + 1
-        else _escaped(lines)
-    )
+    if len(painted) != len(lines) + 1:
+        return _escaped(lines)
+    return [Markup(line) for line in painted[: len(lines)]]

@@ -1,4 +1,4 @@
-"""Which constants the score depended on in this run: optuna's PED-ANOVA over what was measured."""
+"""Which constants the score of a run depended on: optuna's PED-ANOVA over its trials."""
 
 import logging
 import warnings
@@ -15,25 +15,26 @@ from agent.errors import UsageFault
 from agent.records.proposals import Value
 from agent.records.results import Trial, on_newest_data
 
-# Below this many scores the best tenth is one trial, and its constants are an anecdote.
+# With fewer scores the best tenth is a single trial, which shows nothing.
 ENOUGH = 20
 # "Good" is the best tenth of the run, compared with all of it.
 QUANTILE = 0.1
 
 
 def importances(trials: Sequence[Trial]) -> dict[str, float]:
-    """Share of each constant, the most important first, summing to 1; UsageFault where there is too little to tell.
+    """Return the share of each constant, the most important first; they sum to 1.
 
-    Watanabe, Bansal and Hutter (2023), PED-ANOVA. Only constants that every scored trial has, and only as far as this run
-    varied them: an incumbent that never moved has no importance here, whatever it would have elsewhere.
+    Raise UsageFault if there are too few scores. PED-ANOVA: Watanabe, Bansal and Hutter (2023).
+    Only constants that every scored trial has count, and only over the values that this run
+    tried: a constant that never varied has no importance here.
     """
-    scored = [
-        trial for trial in on_newest_data(trials) if trial.value is not None and trial.configuration
-    ]
+    newest = on_newest_data(trials)
+    scored = [trial for trial in newest if trial.value is not None and trial.configuration]
     ranges = _distributions(scored)
     if len(scored) < ENOUGH or not ranges:
         raise UsageFault(
-            f"the importance of constants needs {ENOUGH} scored trials in which some constant varies; there are {len(scored)}",
+            f"the importance of constants needs {ENOUGH} scored trials in which some constant "
+            f"varies; there are {len(scored)}",
             "autoresearch resume --method random --trials 20   # or autoresearch plot progress",
         )
     with _quiet():
@@ -42,28 +43,27 @@ def importances(trials: Sequence[Trial]) -> dict[str, float]:
             params = {name: _coded(trial.configuration[name], ranges[name]) for name in ranges}
             study.add_trial(create_trial(params=params, distributions=ranges, value=trial.value))
         evaluator = PedAnovaImportanceEvaluator(target_quantile=QUANTILE)
-        found = evaluator.evaluate(study)
-    total = sum(found.values())
-    return {
-        name: share / total if total else 0.0
-        for name, share in sorted(found.items(), key=lambda pair: -pair[1])
-    }
+        shares = evaluator.evaluate(study)
+    total = sum(shares.values())
+    ordered = sorted(shares, key=lambda name: -shares[name])
+    return {name: shares[name] / total if total else 0.0 for name in ordered}
 
 
 def _distributions(scored: Sequence[Trial]) -> dict[str, BaseDistribution]:
     common = set.intersection(*(set(trial.configuration) for trial in scored)) if scored else set()
-    made: dict[str, BaseDistribution] = {}
+    distributions: dict[str, BaseDistribution] = {}
     for name in sorted(common):
         values = {trial.configuration[name] for trial in scored}
         if len(values) > 1:
-            made[name] = _distribution(values)
-    return made
+            distributions[name] = _distribution(values)
+    return distributions
 
 
 def _distribution(values: set[Value]) -> BaseDistribution:
     if not all(map(is_number, values)):
         return CategoricalDistribution(sorted(map(repr, values)))
-    low, high = min(map(float, values)), max(map(float, values))
+    low = min(map(float, values))
+    high = max(map(float, values))
     return FloatDistribution(low, high, log=low > 0 and high / low >= LOG_RATIO)
 
 
@@ -73,7 +73,7 @@ def _coded(value: Value, distribution: BaseDistribution) -> float | str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without optuna's announcements; its evaluator is marked experimental."""
+    """Silence optuna: its log lines, and the warning that its evaluator is experimental."""
     logger = logging.getLogger("optuna.storages._in_memory")
     level = logger.level
     logger.setLevel(logging.WARNING)

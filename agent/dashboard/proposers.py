@@ -1,4 +1,4 @@
-"""Who proposed in a run, and what came of it: methods and models side by side, from the ledger alone."""
+"""The methods and models that proposed in a run, side by side, from the ledger alone."""
 
 from dataclasses import dataclass
 
@@ -9,37 +9,41 @@ from agent.records.results import FAILED, TAKEN, Trial
 
 @dataclass(frozen=True)
 class Row:
-    """What one method with one model did. failed: of those that were trained. best, gain: bits per byte, positive is better.
-
-    hours: of proposing, training and scoring, summed over workers. spent: dollars in words.
-    """
+    """One method with one model."""
 
     name: str
     trials: int
     kept: int
     refused: int
     failed: float | None
+    """Share of the trials that were trained; None if none was."""
     best: float | None
     gain: float
+    """The largest gain, and all of them, in bits per byte; positive is better."""
     hours: float
+    """Of proposing, training and scoring, summed over workers."""
     tokens: tuple[int, int]
+    """Into models, and out of them."""
     spent: str
+    """Dollars, in words."""
 
     @property
     def per_hour(self) -> float | None:
-        """Gain an hour of its own; None where it took no time."""
+        """Return the gain per hour; None if it took no time."""
         return self.gain / self.hours if self.hours else None
 
 
 def proposers(view: View) -> tuple[Row, ...]:
-    """A row for each method with its model, whoever gained most first. What is tried again counts for who proposed it first."""
+    """Return a row for each method with its model, the largest gain first.
+
+    A trial that repeats another counts for who proposed that one.
+    """
     groups: dict[str, list[Trial]] = {}
     for trial in view.trials:
         by = trial.proposal.by
         if by.origin != "baseline":
-            groups.setdefault(f"{by.method} with {by.model}" if by.model else by.method, []).append(
-                trial
-            )
+            name = f"{by.method} with {by.model}" if by.model else by.method
+            groups.setdefault(name, []).append(trial)
     rows = [_row(name, trials) for name, trials in groups.items()]
     return tuple(sorted(rows, key=lambda row: (-row.gain, row.name)))
 
@@ -63,5 +67,7 @@ def _row(name: str, trials: list[Trial]) -> Row:
 
 
 def _seconds(trial: Trial) -> float:
-    ran = trial.result
-    return trial.proposal.by.seconds + (ran.seconds + ran.score_seconds if ran else 0.0)
+    seconds = trial.proposal.by.seconds
+    if trial.result:
+        seconds += trial.result.seconds + trial.result.score_seconds
+    return seconds

@@ -1,4 +1,4 @@
-"""Renders views as HTML, whole pages and the parts that the dashboard serves; escapes whatever it is given."""
+"""Renders views as HTML: whole pages, and parts of them; everything printed is escaped."""
 
 import json
 import secrets
@@ -23,8 +23,8 @@ from agent.display.format import (
     Formatter,
     bpb,
     duration,
-    loss_at,
     memory,
+    noise_text,
     proposer,
     spending,
 )
@@ -32,13 +32,14 @@ from agent.display.show import measured, provenance, written
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
+from agent.records.curves import Curve, held_loss_at
 from agent.records.results import Attempt, Trial
 from sandbox.score.printed import Point
 
-PEN = Formatter()
-# A question holds a train.py and a ledger; what is longer than this is not read in a browser.
+FORMATTER = Formatter()
+# A question holds a train.py and a ledger; nobody reads more than this in a browser.
 MAX_CHARACTERS = 200_000
-# Column -> heading, and how it is sorted and aligned.
+# Columns: key, heading, and class (how it is sorted and aligned).
 COLUMNS = (
     ("number", "#", "num"),
     ("status", "status", ""),
@@ -48,7 +49,7 @@ COLUMNS = (
     ("seconds", "time", "num"),
     ("memory", "memory", "num"),
     ("method", "method", ""),
-    ("said", "hypothesis", ""),
+    ("hypothesis", "hypothesis", ""),
 )
 
 
@@ -65,41 +66,47 @@ class Row:
 
 @dataclass(frozen=True)
 class Flight:
-    """A trial in training as far as its log tells. ahead: its loss minus the incumbent's at the same share of the budget."""
+    """A trial in training, as far as its log tells."""
 
     attempt: Attempt
-    curve: tuple[Point, ...] = ()
-    incumbent: tuple[Point, ...] = ()
+    curve: Curve = ()
+    incumbent: Curve = ()
 
     @property
     def curves(self) -> Curves | None:
-        """The picture, once there is a point."""
+        """Return the chart of its losses, once there are any."""
         return Curves(self.curve, self.incumbent) if self.curve else None
 
     @property
     def fraction(self) -> float:
-        """Share of the budget that is used."""
+        """Return the used share of the budget."""
         return self.curve[-1][0]
 
     @property
     def loss(self) -> float:
-        """The last loss that train.py printed."""
+        """Return the last loss that train.py printed."""
         return self.curve[-1][1]
 
     @property
     def ahead(self) -> float | None:
-        """Loss minus the incumbent's there; negative is better."""
-        return self.loss - loss_at(self.incumbent, self.fraction) if self.incumbent else None
+        """Return its loss minus the incumbent's at the same share; negative is better."""
+        if not self.incumbent:
+            return None
+        return self.loss - held_loss_at(self.incumbent, self.fraction)
 
 
 def flights_of(view: View, curves: Mapping[int, tuple[Point, ...]]) -> list[Flight]:
-    """The attempts in flight with their `curves` so far, by number."""
-    best = view.best.result.curve if view.best and view.best.result else ()
-    return [Flight(one, curves.get(one.number, ()), best) for one in view.in_flight]
+    """Return the attempts in flight with their `curves` so far, which are given by number."""
+    best = _curve_of(view.best)
+    return [Flight(attempt, curves.get(attempt.number, ()), best) for attempt in view.in_flight]
+
+
+def _curve_of(trial: Trial | None) -> Curve:
+    return trial.result.curve if trial and trial.result else ()
 
 
 def report(view: View, diffs: Mapping[int, str]) -> str:
-    """The whole run as one file that loads nothing from anywhere; `diffs` is each trial's unified diff by number."""
+    """Return the whole run as one file that loads nothing; `diffs` are unified diffs by number."""
     details = [
         (trial.number, trial_part(view, trial, diffs.get(trial.number, "")))
         for trial in view.trials
@@ -113,8 +120,11 @@ def run_page(
     flights: Sequence[Flight],
     details: Sequence[tuple[int, Markup]] | None = None,
 ) -> str:
-    """A run's page. `nonce` names the page's own style and script to its security policy; without `details` it is live."""
-    known, _, unknown = spending(view.trials).partition(" (")
+    """Return a run's page, live unless it has the `details` of every trial.
+
+    nonce: names the page's own style and script to its security policy.
+    """
+    spent, _, unknown = spending(view.proposed).partition(" (")
     shares, unimportant = _importances(view)
     return page(
         "run.html",
@@ -127,7 +137,7 @@ def run_page(
         rows=[_row(view, trial) for trial in view.trials],
         staircase=Staircase(view),
         slices=slices(view),
-        spent=(known, unknown.rstrip(")")),
+        spent=(spent, unknown.rstrip(")")),
         commands=next_commands(view.branch, view.trials),
         conditions=list(_conditions(view)),
         caption=conditions(view),
@@ -140,69 +150,54 @@ def run_page(
 
 
 def runs_page(views: Sequence[View], nonce: str) -> str:
-    """All runs of a repository, a line each."""
+    """Return the page of all runs of a repository, a line each."""
     return page("runs.html", nonce, False, views=views)
 
 
 def compare_page(views: Sequence[View], nonce: str) -> str:
-    """Several runs beside each other."""
-    return page(
-        "compare.html",
-        nonce,
-        False,
-        views=views,
-        overlay=Overlay(views),
-        differences=differences(views),
-    )
+    """Return the page of several runs side by side."""
+    names = {"overlay": Overlay(views), "differences": differences(views)}
+    return page("compare.html", nonce, False, views=views, **names)
 
 
 def now_part(view: View, flights: Sequence[Flight]) -> str:
-    """What goes on at this moment."""
+    """Return the part of a page that tells what is running."""
     return environment().get_template("now.html").render(view=view, flights=flights)
 
 
 def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) -> Markup:
-    """One trial in full; `local` is None in a file that is read anywhere."""
+    """Return one trial in full; `local` is None in a file that may be read on any machine."""
     incumbent = view.beaten_by(trial)
-    mine = trial.result.curve if trial.result else ()
-    theirs = incumbent.result.curve if incumbent and incumbent.result else ()
-    html = (
-        environment()
-        .get_template("trial.html")
-        .render(
-            trial=trial,
-            facts=list(_facts(view, trial)),
-            diff=diff_lines(diff),
-            logs=local.logs if local else (),
-            curves=Curves(mine, theirs) if mine else None,
-            over=incumbent.number if incumbent else None,
-            asked=trial.proposal.by.calls,
-            exchanges=local.exchanges if local else (),
-            here=local is not None,
-        )
+    curve = _curve_of(trial)
+    template = environment().get_template("trial.html")
+    html = template.render(
+        trial=trial,
+        facts=list(_facts(view, trial)),
+        diff=diff_lines(diff),
+        logs=local.logs if local else (),
+        curves=Curves(curve, _curve_of(incumbent)) if curve else None,
+        over=incumbent.number if incumbent else None,
+        asked=trial.proposal.by.calls,
+        exchanges=local.exchanges if local else (),
+        here=local is not None,
     )
     return Markup(html)
 
 
 def page(template: str, nonce: str, standalone: bool, **names: Any) -> str:
-    """A whole page of any kind."""
-    return (
-        environment()
-        .get_template(template)
-        .render(
-            nonce=nonce,
-            standalone=standalone,
-            css=_asset("page.css"),
-            js=_asset("page.js"),
-            **names,
-        )
-    )
+    """Return a whole page of any kind; `names` are the variables of its template."""
+    assets = {"css": _asset("page.css"), "js": _asset("page.js")}
+    page = environment().get_template(template)
+    return page.render(nonce=nonce, standalone=standalone, **assets, **names)
 
 
 @cache
 def environment() -> Environment:
-    """The templates. Whatever they print is freed of control characters and escaped, unless it is markup of our own making."""
-    made = Environment(
+    """Return the templates.
+
+    What they print has its control characters made visible and is escaped, unless it is Markup.
+    """
+    templates = Environment(
         loader=PackageLoader("agent.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -210,8 +205,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_clean,
     )
-    made.globals |= {
+    templates.globals |= {
         "known": lambda status: status if status in STYLES else "other",
+        "noise_text": noise_text,
         "bpb": bpb,
         "duration": duration,
         "memory": memory,
@@ -220,11 +216,11 @@ def environment() -> Environment:
         "when": when,
         "spending": spending,
     }
-    made.filters |= {
+    templates.filters |= {
         "shortened": _shortened,
         "written_out": lambda data: json.dumps(data, indent=1, ensure_ascii=False),
     }
-    return made
+    return templates
 
 
 def _shortened(text: str) -> str:
@@ -235,7 +231,9 @@ def _shortened(text: str) -> str:
 def _clean(value: Any) -> Any:
     if value is None:
         return ""
-    return PEN.block(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return FORMATTER.block(value)
+    return value
 
 
 @cache
@@ -257,7 +255,7 @@ def _row(view: View, trial: Trial) -> Row:
 
 
 def _importances(view: View) -> tuple[dict[str, float], str]:
-    """The share of each constant, or why there is none."""
+    """Return the share of each constant, or why there is none."""
     try:
         return importances(view.trials), ""
     except UsageFault as fault:
@@ -269,20 +267,14 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
     if parent:
         yield "proposed on", f"#{parent.number}"
     if trial.result:
-        yield from (
-            (name, said) for name, said in measured(trial.result, PEN) if said and name != "loss"
-        )
+        # The losses are drawn as a chart.
+        for name, text in measured(trial.result, FORMATTER):
+            if text and name != "loss":
+                yield name, text
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
-    yield from (
-        (name, said)
-        for name, said in (
-            ("judged", when(trial.at)),
-            ("attempt", trial.attempt),
-            ("verdict", trial.verdict),
-        )
-        if said
-    )
+    commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
+    yield from ((name, text) for name, text in commits.items() if text)
 
 
 def _conditions(view: View) -> Iterator[tuple[str, str]]:
@@ -294,12 +286,10 @@ def _conditions(view: View) -> Iterator[tuple[str, str]]:
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)
     yield "seeds measured", seeds(view)
-    yield "noise", str(view.noise)
+    yield "noise", noise_text(view.noise)
     yield "hardware", hardware(view)
-    yield (
-        "score",
-        "sealed: computed by the harness" if run.score == "sealed" else "self-reported by train.py",
-    )
+    sealed = run.score == "sealed"
+    yield "score", "sealed: computed by the harness" if sealed else "self-reported by train.py"
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     yield "start commit", run.start_commit

@@ -1,4 +1,4 @@
-"""The dashboard: a repository's runs as live pages on a small server that only reads."""
+"""The dashboard: a repository's runs as live pages, on a small server that only reads."""
 
 import asyncio
 import json
@@ -25,20 +25,22 @@ from agent.dashboard.render import (
 )
 from agent.dashboard.watch import LOOK_SECONDS, Watch
 from agent.errors import Fault, HistoryFault, UsageFault
+from sandbox.ground.text import printable
 
-# A proxy or a tunnel cuts a connection that says nothing for long.
-BREATH_SECONDS = 15.0
+# A proxy or a tunnel cuts a connection that is silent for long.
+KEEP_ALIVE_SECONDS = 15.0
 COMPARED = 6
 
 
 class Dashboard:
-    """The pages, over one repository. `stopping` tells the open streams that the server wants to end."""
+    """The pages of one repository; `stopping` tells open streams that the server is ending."""
 
     def __init__(self, watch: Watch, stopping: Callable[[], bool] = lambda: False) -> None:
-        self._watch, self._stopping = watch, stopping
+        self._watch = watch
+        self._stopping = stopping
 
     def app(self, host: str, token: str | None) -> Guard:
-        """The ASGI application, behind its door."""
+        """Return the ASGI application, behind its access control."""
         routes = [
             Route("/", self._page(self.runs)),
             Route("/compare", self._page(self.compare)),
@@ -54,32 +56,30 @@ class Dashboard:
     # ------------------------------------------------------------ pages
 
     def runs(self, _: Request, nonce: str) -> str:
-        """Every run."""
+        """Return the page of every run."""
         return runs_page([self._watch.view(tag) for tag in self._watch.tags()], nonce)
 
     def run(self, request: Request, nonce: str) -> str:
-        """One run."""
+        """Return the page of one run."""
         tag = request.path_params["tag"]
         view = self._watch.view(tag)
         return run_page(view, nonce, flights_of(view, self._watch.curves(tag)))
 
     def compare(self, request: Request, nonce: str) -> str:
-        """The runs that the query names, each once, or all of them."""
+        """Return the page of the runs that the query names, or of all."""
         tags = list(dict.fromkeys(request.query_params.getlist("run"))) or self._watch.tags()
         return compare_page([self._watch.view(tag) for tag in tags[:COMPARED]], nonce)
 
     def _page(self, make: Callable[[Request, str], str]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             nonce = secrets.token_urlsafe(16)
-            return HTMLResponse(
-                make(request, nonce).encode("utf-8", "replace"),
-                headers={"content-security-policy": _policy(nonce)},
-            )
+            html = make(request, nonce).encode("utf-8", "replace")
+            return HTMLResponse(html, headers={"content-security-policy": _policy(nonce)})
 
         return answer
 
     def trial(self, request: Request) -> Response:
-        """One trial, as a part of a page."""
+        """Return one trial, as a part of a page."""
         number = request.path_params["number"]
         if not re.fullmatch(r"[0-9]{1,9}", number):
             raise HistoryFault(f"not the number of a trial: {number[:20]!r}")
@@ -89,7 +89,7 @@ class Dashboard:
     # ------------------------------------------------------------ events
 
     async def events(self, request: Request) -> Response:
-        """A stream: `changed` when the ledger has, `now` with the part that says what goes on."""
+        """Return a stream: `changed` when the ledger has changed, `now` with what is running."""
         tag = request.path_params.get("tag", "")
         if tag:
             await run_sync(self._watch.view, tag)
@@ -97,22 +97,25 @@ class Dashboard:
         return StreamingResponse(self._stream(tag, version), media_type="text/event-stream")
 
     async def _stream(self, tag: str, version: str) -> AsyncIterator[str]:
-        shown, silent = "", 0.0
+        shown = ""
+        silent = 0.0
         yield "retry: 2000\n\n"
         while not self._stopping():
             await asyncio.sleep(LOOK_SECONDS)
             silent += LOOK_SECONDS
-            news = await run_sync(self._watch.version, tag)
+            newest = await run_sync(self._watch.version, tag)
             now = await run_sync(self._now, tag) if tag else ""
-            if news != version:
+            if newest != version:
                 yield "event: changed\ndata: 1\n\n"
             if now != shown:
                 yield f"event: now\ndata: {json.dumps(now)}\n\n"
-            if (news, now) != (version, shown):
-                version, shown, silent = news, now, 0.0
-            elif silent >= BREATH_SECONDS:
+            if newest != version or now != shown:
+                silent = 0.0
+            elif silent >= KEEP_ALIVE_SECONDS:
                 silent = 0.0
                 yield ": still here\n\n"
+            version = newest
+            shown = now
 
     def _now(self, tag: str) -> str:
         view = self._watch.view(tag)
@@ -120,11 +123,15 @@ class Dashboard:
 
 
 def serve(watch: Watch, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Listen until Ctrl-C; `say` gets the address to open. UsageFault where host and port cannot be had."""
+    """Serve until Ctrl-C; `say` gets the address to open.
+
+    Raise UsageFault if host and port are not available.
+    """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     with _listener(host, port) as listener:
         place = f"[{host}]" if ":" in host else host
-        say(f"http://{place}:{listener.getsockname()[1]}/" + (f"?token={token}" if token else ""))
+        query = f"?token={token}" if token else ""
+        say(f"http://{place}:{listener.getsockname()[1]}/{query}")
         server: uvicorn.Server
         dashboard = Dashboard(watch, lambda: server.should_exit)
         config = uvicorn.Config(
@@ -150,10 +157,11 @@ def _listener(host: str, port: int) -> socket.socket:
 
 def _policy(nonce: str) -> str:
     return (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
+        "img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
     )
 
 
 def _not_found(_: Request, fault: Exception) -> Response:
-    return PlainTextResponse(f"{fault}\n", 404)
+    return PlainTextResponse(f"{printable(str(fault))}\n", 404)

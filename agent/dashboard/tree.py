@@ -1,4 +1,4 @@
-"""The tree of attempts: a level a kept state, on it what was tried from there, and the step to the next one that it led to."""
+"""The tree of attempts: each kept state is a level, with the trials that were proposed on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,26 +8,30 @@ from agent.dashboard.charts import MANY, Dot, Frame, Scale
 from agent.dashboard.view import View
 from agent.records.results import KEPT, Attempt, Trial
 
-# Levels keep this distance until the picture would be taller than a screen.
-STEP, TALLEST = 30.0, 620.0
-# How far below its ends a tie hangs, at the most.
+# Distance of levels, while the chart is no taller than a screen.
+STEP = 30.0
+TALLEST = 620.0
+# How far a tie hangs below its ends, at most.
 SAG = 26.0
 
 
 @dataclass(frozen=True)
 class Level:
-    """One kept state. x0: where it came into being; x1: the last that was tried on it. came_from: the height above, if any."""
+    """One kept state."""
 
     trial: Trial
     x0: float
+    """Of the trial that made it."""
     x1: float
+    """Of the last trial that was proposed on it."""
     y: float
     came_from: float | None
+    """The height of the level that it was proposed on, if any."""
 
 
 @dataclass(frozen=True)
 class Tie:
-    """From a trial to one that goes back to it: it mends the failure (`mend`), or is tried again on a newer tip (`again`)."""
+    """A curve from a trial to one that repairs it (`repair`) or repeats it (`repeat`)."""
 
     kind: str
     before: int
@@ -45,67 +49,65 @@ class Flying:
 
 
 class Tree:
-    """The trials from left to right as they were numbered, each on the level of the state that it was proposed on."""
+    """The trials from left to right by number, each on the level that it was proposed on."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._levels = {trial.number: place for place, trial in enumerate(view.incumbents)}
-        height = max(1, len(self._levels) - 1) * min(STEP, TALLEST / max(1, len(self._levels) - 1))
-        bottom = round(24 + height)
+        steps = max(1, len(self._levels) - 1)
+        bottom = round(24 + steps * min(STEP, TALLEST / steps))
         self.frame = Frame(1000, bottom + 62, 64, 24, 984, bottom)
-        numbers = [trial.number for trial in view.trials] + [
-            attempt.number for attempt in view.in_flight
-        ]
+        numbers = [trial.number for trial in view.trials]
+        numbers += [attempt.number for attempt in view.in_flight]
         self.x = Scale(0, max([1, *numbers]), self.frame.left + 12, self.frame.right - 12)
-        self.y = Scale(0, max(1, len(self._levels) - 1), self.frame.top, self.frame.bottom)
+        self.y = Scale(0, steps, self.frame.top, self.frame.bottom)
 
     @property
     def empty(self) -> bool:
-        """True where there is no state to try anything on."""
+        """Return whether there is no kept state."""
         return not self._levels
 
     @property
     def many(self) -> bool:
-        """True where the dots would hide each other."""
+        """Return whether the dots would hide each other."""
         return len(self._view.trials) > MANY
 
     @cached_property
     def levels(self) -> list[Level]:
-        """The kept states, oldest first."""
+        """Return the kept states, oldest first."""
         last: dict[int, int] = {}
-        for number, on in self._homes.items():
+        for number, home in self._homes.items():
+            last[home] = max(number, last.get(home, 0))
             parent = self._view.parents[number]
-            for place in {on, parent.number} if parent else {on}:
-                last[place] = max(number, last.get(place, 0))
+            if parent:
+                last[parent.number] = max(number, last.get(parent.number, 0))
         return [self._level(trial, last[trial.number]) for trial in self._view.incumbents]
 
     @cached_property
     def dots(self) -> list[Dot]:
-        """Every trial that stands on a level; the kept ones last."""
+        """Return the trials that have a level; the kept ones last."""
         dots = [
-            Dot(self.x(one.number), self._height(one), one)
-            for one in self._view.trials
-            if one.number in self._homes
+            Dot(self.x(trial.number), self._height(trial), trial)
+            for trial in self._view.trials
+            if trial.number in self._homes
         ]
         return sorted(dots, key=lambda dot: dot.trial.status in KEPT)
 
     @cached_property
     def flying(self) -> list[Flying]:
-        """The attempts in training."""
+        """Return the attempts in training."""
         by_verdict = {trial.verdict: trial.number for trial in self._view.trials}
-        states = (
-            (one, self._view.tips.get(by_verdict.get(one.parent, -1)))
-            for one in self._view.in_flight
-        )
-        return [
-            Flying(self.x(one.number), self.y(self._levels[state.number]), one)
-            for one, state in states
-            if state
-        ]
+        flying = []
+        for attempt in self._view.in_flight:
+            state = self._view.tips.get(by_verdict.get(attempt.parent, -1))
+            if state:
+                height = self.y(self._levels[state.number])
+                flying.append(Flying(self.x(attempt.number), height, attempt))
+        return flying
 
     @cached_property
     def ties(self) -> list[Tie]:
-        """What goes back to an earlier trial than the state it stands on."""
+        """Return the curves from trials to those that repair or repeat them."""
         places = {dot.trial.number: (dot.x, dot.y) for dot in self.dots}
         return [
             Tie(kind, before, after, _hanging(places[before], places[after]))
@@ -115,21 +117,20 @@ class Tree:
 
     @property
     def late(self) -> int:
-        """How many trials were judged when the state that they were proposed on was no longer the tip."""
+        """Return how many trials were proposed on a state that was no tip when they were judged."""
         tips = list(self._view.tips.values())
         pairs = zip(self._view.trials[1:], tips, strict=False)
         return sum(
-            one.against is not None and tip is not None and one.against != tip.number
-            for one, tip in pairs
+            tip is not None and trial.against not in (None, tip.number) for trial, tip in pairs
         )
 
     def numbers(self) -> list[tuple[float, str]]:
-        """The ticks of the axis of trials: whole numbers."""
+        """Return the ticks of the axis of trials: whole numbers."""
         return [(x, label) for x, label in self.x.ticks() if label.isdigit()]
 
     @cached_property
     def _homes(self) -> dict[int, int]:
-        """On which state's level each trial stands: a kept one on its own, another on that which it was proposed on."""
+        """Return the level of each trial: a kept one's own, another's that it was proposed on."""
         homes = {}
         for trial in self._view.trials:
             parent = trial if trial.number in self._levels else self._view.parents[trial.number]
@@ -147,16 +148,18 @@ class Tree:
 
 
 def _returns(view: View) -> Iterator[tuple[str, int, int]]:
+    """Yield the kind of a tie, and the numbers of the earlier and the later trial."""
     for trial in view.trials:
         by = trial.proposal.by
         if by.repairs is not None:
-            yield "mend", by.repairs, trial.number
+            yield "repair", by.repairs, trial.number
         if by.replays is not None:
-            yield "again", by.replays, trial.number
+            yield "repeat", by.replays, trial.number
 
 
 def _hanging(before: tuple[float, float], after: tuple[float, float]) -> str:
-    """A curve from one place to another that hangs below both."""
-    (x0, y0), (x1, y1) = before, after
+    """Return a curve from one place to another that hangs below both."""
+    x0, y0 = before
+    x1, y1 = after
     sag = max(y0, y1) + min(SAG, 8 + abs(x1 - x0) / 4)
     return f"M{x0} {y0}C{x0} {sag:.1f} {x1} {sag:.1f} {x1} {y1}"

@@ -1,4 +1,4 @@
-"""Shows runs: listens to events while one goes on, draws trials afterwards. Never decides anything."""
+"""Shows runs: listens to the events of one, and draws trials. It never decides anything."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -32,10 +32,10 @@ class Display(Protocol):
 
 
 def choose_display(json_lines: bool = False, console: Console | None = None) -> Display:
-    """JSON lines where asked for; the live view in a terminal that can redraw; lines of text anywhere else."""
+    """Return the live view, or lines of text if the console cannot redraw; JSON lines if asked."""
     console = console or open_console()
     if json_lines:
         return LinesDisplay(console)
-    # FORCE_COLOR makes rich take a file for a terminal; moving a cursor there would only leave noise.
+    # FORCE_COLOR makes rich take a file for a terminal, where moving a cursor only leaves noise.
     redraws = console.is_interactive and console.file.isatty()
     return LiveDisplay(console) if redraws else PlainDisplay(console)

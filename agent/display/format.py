@@ -1,20 +1,21 @@
-"""Turns data, trusted or not, into text that this terminal can show: escapes, sparklines, bars, numbers, colours."""
+"""Data, trusted or not, as text that a terminal can show: sparklines, bars, numbers, colours."""
 
 import sys
-import unicodedata
 from collections.abc import Sequence
+from itertools import chain
 
 from rich.console import Console
 from rich.text import Text
 
+from agent.judge.noise import Noise
+from agent.records.curves import Curve, held_loss_at
 from agent.records.proposals import Provenance
-from agent.records.results import Trial
+from agent.records.results import Attempt, Trial
+from agent.records.spending import spending_of
 from sandbox.ground.record import Record
+from sandbox.ground.text import flat, printable
 
-Curve = Sequence[tuple[float, float]]
-"""Points (fraction of the budget in 0..1, training loss), by rising fraction."""
-
-# Width of a page that nobody looks at through a terminal: wide enough that nothing is cut or wrapped there.
+# Width of text that is no terminal's: wide enough that nothing is cut or wrapped.
 PAPER = 10_000
 
 STYLES = {
@@ -22,12 +23,16 @@ STYLES = {
     "keep": "bold green",
     "simplify": "green",
     "discard": "dim",
+    "guarded": "yellow",
     "suspect": "bold yellow",
+    "held": "bold yellow",
     "pruned": "dim",
     "crash": "red",
     "oom": "red",
     "timeout": "yellow",
     "invalid": "magenta",
+    "over-limit": "yellow",
+    "skipped": "dim",
     "refused": "yellow",
     "adopted": "blue",
     "reported": "dim",
@@ -37,8 +42,6 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-:=+*#"
 _BAR = ("━", "╸", "─")
 _ASCII_BAR = ("#", "", "-")
-# Control, format (bidirectional overrides too), surrogate, private and unassigned characters, line and paragraph separators.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ASCII_TWINS = str.maketrans(
     {
         "→": "->",
@@ -61,26 +64,25 @@ _ASCII_TWINS = str.maketrans(
         "│": "|",
         "─": "-",
         "µ": "u",
-        "\u00a0": " ",
     }
 )
 
 
 class Formatter(Record):
-    """What can be drawn: `ascii_only` where the terminal does not speak UTF-8, `plain` where it is no terminal."""
+    """What a console can show."""
 
     ascii_only: bool = False
+    """It does not speak UTF-8."""
     plain: bool = False
+    """It is no terminal."""
 
     def line(self, text: str) -> str:
         """`text`, whoever wrote it, as one line without control characters."""
-        return self._draw(_escape(" ".join(text.split())))
+        return self._draw(flat(text))
 
     def block(self, text: str) -> str:
         """`text`, whoever wrote it, with its line ends, without other control characters."""
-        return self._draw(
-            "\n".join(map(_escape, text.replace("\r\n", "\n").expandtabs(4).split("\n")))
-        )
+        return self._draw(printable(text).expandtabs(4))
 
     def _draw(self, text: str) -> str:
         if not self.ascii_only:
@@ -90,19 +92,20 @@ class Formatter(Record):
     # ------------------------------------------------------------ pictures
 
     def sparkline(self, curve: Curve, width: int, scale: tuple[float, float] | None = None) -> str:
-        """`curve` over the whole budget in `width` characters; cells that training has not reached yet stay empty."""
+        """Return `curve` over the whole budget in `width` characters, as far as training is.
+
+        scale: the losses at the bottom and at the top.
+        """
         if not curve:
             return ""
         low, high = scale or spread(curve)
         blocks = _ASCII_BLOCKS if self.ascii_only else _BLOCKS
-        cells = [
-            loss_at(curve, (cell + 0.5) / width)
-            for cell in range(max(1, round(curve[-1][0] * width)))
-        ]
-        return "".join(blocks[_level(cell, low, high, len(blocks))] for cell in cells)
+        count = max(1, round(curve[-1][0] * width))
+        losses = [held_loss_at(curve, (cell + 0.5) / width) for cell in range(count)]
+        return "".join(blocks[_level(loss, low, high, len(blocks))] for loss in losses)
 
     def bar(self, fraction: float, width: int) -> Text:
-        """A progress bar of `width` characters."""
+        """Return a progress bar of `width` characters."""
         full, half, empty = _ASCII_BAR if self.ascii_only else _BAR
         halves = int(min(1.0, max(0.0, fraction)) * width * 2)
         done = full * (halves // 2) + half * (halves % 2)
@@ -111,23 +114,31 @@ class Formatter(Record):
     # ------------------------------------------------------------ numbers
 
     def status(self, status: str) -> Text:
-        """A verdict's name in its colour."""
+        """Return the name of a status in its colour."""
         return Text(status, style=STYLES.get(status, ""))
 
     def delta(self, delta: float | None) -> Text:
-        """A signed difference in bits per byte; negative is better."""
+        """Return a signed difference in bits per byte; negative is better."""
         if delta is None:
             return Text("")
-        return Text(f"{delta:+.6f}", style="green" if delta < 0 else "red" if delta > 0 else "")
+        style = ""
+        if delta < 0:
+            style = "green"
+        elif delta > 0:
+            style = "red"
+        return Text(f"{delta:+.6f}", style=style)
 
 
 def formatter_for(console: Console) -> Formatter:
-    """The formatter that suits `console`."""
+    """Return the formatter that suits `console`."""
     return Formatter(ascii_only=console.options.ascii_only, plain=not console.is_terminal)
 
 
 def open_console(stderr: bool = False) -> Console:
-    """The console on stdout (or stderr): no markup, no guessed highlighting; where it is no terminal, no escapes, nothing cut."""
+    """Return the console on stdout (or stderr), without markup or guessed highlighting.
+
+    If it is no terminal, nothing is cut and no escape codes are written.
+    """
     paper = not (sys.stderr if stderr else sys.stdout).isatty()
     return Console(
         stderr=stderr,
@@ -140,22 +151,14 @@ def open_console(stderr: bool = False) -> Console:
     )
 
 
-def _escape(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        _escaped(char) if unicodedata.category(char) in _UNSAFE else char for char in text
-    )
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode()
-
-
 def spread(*curves: Curve) -> tuple[float, float]:
-    """The losses between which curves are told apart, without the steep fall of the first steps, which would flatten the rest."""
-    losses = [loss for curve in curves for _, loss in curve]
-    later = [loss for curve in curves for fraction, loss in curve if fraction > 0.1]
+    """Return the losses at the bottom and at the top of a picture of these curves.
+
+    The steep fall of the first steps is left out: it would flatten the rest.
+    """
+    points = list(chain(*curves))
+    losses = [loss for _, loss in points]
+    later = [loss for fraction, loss in points if fraction > 0.1]
     return min(losses), max(later or losses)
 
 
@@ -165,24 +168,13 @@ def _level(loss: float, low: float, high: float, levels: int) -> int:
     return min(levels - 1, max(0, round((loss - low) / (high - low) * (levels - 1))))
 
 
-def loss_at(curve: Curve, fraction: float) -> float:
-    """The loss of `curve` (not empty) at `fraction` of the budget, by linear interpolation; its ends are held beyond it."""
-    before = curve[0]
-    for point in curve:
-        if point[0] >= fraction:
-            share = (fraction - before[0]) / (point[0] - before[0]) if point[0] > before[0] else 1.0
-            return before[1] + max(0.0, share) * (point[1] - before[1])
-        before = point
-    return before[1]
-
-
 def bpb(value: float | None) -> str:
-    """A score in bits per byte, or nothing where there is none."""
+    """Return a score in bits per byte, or nothing if there is none."""
     return "" if value is None else f"{value:.6f}"
 
 
 def duration(seconds: float) -> str:
-    """`12 s`, `4:05` or `3:04:05`."""
+    """Return `12 s`, `4:05` or `3:04:05`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -192,21 +184,40 @@ def duration(seconds: float) -> str:
 
 
 def memory(megabytes: float | None) -> str:
-    """`812 MB` or `43.9 GB`, in powers of 1024."""
+    """Return `812 MB` or `43.9 GB`, in powers of 1024."""
     if megabytes is None:
         return ""
     return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
 
 
 def proposer(by: Provenance) -> str:
-    """Who proposed: the method, with its model where it had one, and what it repeats where it does."""
+    """Return who proposed: the method, its model if it has one, and the trial that it repeats."""
     name = f"{by.method}/{by.model}" if by.model else by.method
     return f"{name} (again #{by.replays})" if by.replays is not None else name
 
 
-def spending(trials: Sequence[Trial]) -> str:
-    """What the proposals cost in US dollars: `$1.23`, or a lower bound where a price is not known."""
-    paid = [trial.proposal.by for trial in trials if trial.proposal.by.origin == "llm"]
-    unknown = sum(by.cost is None for by in paid)
-    known = f"${sum(by.cost or 0.0 for by in paid):.2f}"
-    return f"at least {known} (the price of {unknown} is not known)" if unknown else known
+def noise_text(noise: Noise) -> str:
+    """Return the noise of a run in words, in the unit of its scores."""
+    if noise.sd is None and noise.seeds is None:
+        return "not measured yet: no seed or trial re-run"
+    parts = []
+    if noise.sd is not None:
+        parts.append(f"±{noise.sd:.2g} per paired comparison ({noise.degrees} degrees of freedom)")
+        if noise.seeds is not None:
+            parts.append(f"±{noise.seeds:.2g} between seeds ({noise.runs} runs)")
+    elif noise.seeds is not None:
+        parts.append(f"±{noise.seeds:.2g} between the baseline's {noise.runs} seeds")
+    if noise.machines is not None:
+        parts.append(f"±{noise.machines:.2g} between machines")
+    if noise.sd is None:
+        return f"{', '.join(parts)}; no trial re-run yet"
+    return ", ".join(parts)
+
+
+def spending(trials: Sequence[Trial | Attempt]) -> str:
+    """Return what the proposals cost in US dollars: `$1.23`, or a lower bound with its reason."""
+    spent = spending_of(trial.proposal for trial in trials)
+    known = f"${spent.dollars:.2f}"
+    if not spent.unpriced:
+        return known
+    return f"at least {known} (the price of {spent.unpriced} is not known)"

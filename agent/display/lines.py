@@ -1,4 +1,4 @@
-"""The run as JSON lines, one an event, for programs that listen; the form is stable."""
+"""The run as JSON lines, one per event, for programs that listen; the form is stable."""
 
 import json
 from dataclasses import fields
@@ -13,7 +13,10 @@ from sandbox.ground.record import Record
 
 
 class LinesDisplay:
-    """Writes each event as one ASCII line: `{"event": "Judged", "trial": {...}}`, fields as in agent/records/events.py."""
+    """Writes each event as one ASCII line: `{"event": "Judged", "trial": {...}}`.
+
+    The fields are those of agent/records/events.py.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -32,12 +35,13 @@ class LinesDisplay:
     def handle(self, event: Event) -> None:
         """Write `event`."""
         data = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
-        self._console.print(
-            Text(json.dumps({"event": type(event).__name__} | data)), soft_wrap=True
-        )
+        line = json.dumps({"event": type(event).__name__} | data)
+        self._console.print(Text(line), soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.model_dump(mode="json")
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value

@@ -1,4 +1,4 @@
-"""The live view: a run as it goes, redrawn in place in a terminal of any width."""
+"""The live view: a run in progress, redrawn in place in a terminal of any width."""
 
 import threading
 import time
@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    OverflowMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -17,29 +24,37 @@ from agent.display.format import (
     bpb,
     duration,
     formatter_for,
-    loss_at,
     spending,
     spread,
 )
 from agent.display.state import Running, RunState, baseline_of
-from agent.judge.decide import incumbent_of, noise_of
+from agent.judge.decide import incumbent_of
+from agent.judge.noise import noise_of
+from agent.records.curves import held_loss_at
 from agent.records.events import Event
 from agent.records.results import KEPT, Trial
 
-# Seconds tick once a second; twice that keeps them even without making the terminal work.
+# Seconds tick once a second; redrawing twice as often keeps the ticks even.
 REFRESHES_PER_SECOND = 2
 VERDICTS = 8
-# Lines of a trial in training; and the width from which its line of losses has room for both curves.
+# Lines of a trial in training.
 TRIAL_LINES = 3
+# From this width on there is room for both curves of a trial, and for reasons of verdicts.
 WIDE = 120
+# Why a run of a trial trains something else than its proposal.
+ROLES = {
+    "incumbent": "incumbent, for comparison",
+    "baseline": "baseline, for its time on this machine",
+}
 
 
 class LiveDisplay:
-    """Shows events as they come; time goes on by itself. A context manager: the terminal is left as it was found."""
+    """Shows events as they come, with running clocks; restores the terminal at `__exit__`."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._state, self._lock = RunState(clock), threading.Lock()
-        self._console, self._formatter = console, formatter_for(console)
+        self._state = RunState(clock)
+        self._lock = threading.Lock()
+        self._formatter = formatter_for(console)
         self._live = Live(
             self,
             console=console,
@@ -61,7 +76,7 @@ class LiveDisplay:
         self._live.stop()
 
     def handle(self, event: Event) -> None:
-        """Take in one event; it is on the screen with the next redraw."""
+        """Take in one event; the next redraw shows it."""
         with self._lock:
             self._state.handle(event)
 
@@ -72,33 +87,33 @@ class LiveDisplay:
 
 
 class Frame:
-    """One picture of a run, `width` columns wide and at most `height` lines high."""
+    """One frame of a run, `width` columns wide and at most `height` lines high."""
 
     def __init__(self, state: RunState, formatter: Formatter, width: int, height: int) -> None:
-        self._state, self._formatter, self._width, self._height = state, formatter, width, height
+        self._state = state
+        self._formatter = formatter
+        self._width = width
+        self._height = height
+        self._overflow: OverflowMethod = "crop" if formatter.ascii_only else "ellipsis"
         self._now = state.clock()
         self._incumbent = incumbent_of(state.trials)
 
     def fit(self, line: RenderableType) -> RenderableType:
-        """`line` cut to the width where it is text: a line that wraps would make everything below it jump."""
+        """Return `line`, cut to the width if it is text: a wrapped line would move all below it."""
         if isinstance(line, Text):
-            line.truncate(
-                self._width, overflow="ellipsis" if not self._formatter.ascii_only else "crop"
-            )
+            line.truncate(self._width, overflow=self._overflow)
             line.no_wrap = True
         return line
 
     def lines(self) -> Iterator[RenderableType]:
-        """The picture from top to bottom; what is running comes first, as history has its own command."""
+        """Yield the frame from top to bottom, running trials first: `log` has the history."""
         yield from self._header()
         yield Text("")
         running = list(self._trials())
         yield from running
         yield self._proposing()
-        yield from (
-            Text.assemble(("note  ", "yellow"), self._formatter.line(note))
-            for note in self._state.notes
-        )
+        for note in self._state.notes:
+            yield Text.assemble(("note  ", "yellow"), self._formatter.line(note))
         yield Text("")
         room = self._height - len(running) - len(self._state.notes) - 9
         yield self._verdicts(max(1, min(VERDICTS, room)))
@@ -127,9 +142,8 @@ class Frame:
         )
 
     def _joined(self, *parts: str) -> Text:
-        return Text(
-            (" | " if self._formatter.ascii_only else " · ").join(map(self._formatter.line, parts))
-        )
+        dot = " | " if self._formatter.ascii_only else " · "
+        return Text(dot.join(map(self._formatter.line, parts)))
 
     def _spread(self, left: Text, right: Text) -> Text:
         gap = self._width - left.cell_len - right.cell_len
@@ -149,15 +163,11 @@ class Frame:
 
     def _trial(self, number: int, trial: Running) -> Iterator[Text]:
         proposal = trial.attempt.proposal
-        roles = {
-            "incumbent": "incumbent, for comparison",
-            "baseline": "baseline, for its time on this machine",
-        }
-        whose = roles.get(trial.role, f"seed {trial.seed}")
-        repeat = f"  run {trial.run}: {whose}" if trial.run > 1 or trial.role == "baseline" else ""
-        yield Text.assemble(
-            (f"#{number} ", "bold"), self._formatter.line(proposal.hypothesis), (repeat, "dim")
-        )
+        repeat = ""
+        if trial.run > 1 or trial.role == "baseline":
+            repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
+        hypothesis = self._formatter.line(proposal.hypothesis)
+        yield Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
         fraction = trial.fraction(self._now)
         bar = self._formatter.bar(fraction, max(10, min(60, self._width - 36)))
         yield Text.assemble("   ", bar, f" {fraction:4.0%}  ", self._pace(trial))
@@ -177,18 +187,19 @@ class Frame:
     def _losses(self, trial: Running) -> Text:
         if not trial.curve:
             return Text("")
-        past = self._incumbent.result.curve if self._incumbent and self._incumbent.result else ()
+        incumbent = self._incumbent
+        past = incumbent.result.curve if incumbent and incumbent.result else ()
         scale = spread(trial.curve, past)
         cells = 30 if self._width >= WIDE else 16
         mine = self._formatter.sparkline(trial.curve, cells, scale).ljust(cells)
-        text = Text.assemble(f"loss {trial.curve[-1][1]:.4f} ", (mine, "cyan"))
-        if past and self._incumbent and trial.attempt.number != self._incumbent.number:
-            there = loss_at(past, trial.reported)
-            ahead = trial.curve[-1][1] - there
-            text.append(f"  incumbent #{self._incumbent.number} here {there:.4f} ")
+        loss = trial.curve[-1][1]
+        text = Text.assemble(f"loss {loss:.4f} ", (mine, "cyan"))
+        if past and incumbent and trial.attempt.number != incumbent.number:
+            there = held_loss_at(past, trial.reported)
+            text.append(f"  incumbent #{incumbent.number} here {there:.4f} ")
             if self._width >= WIDE:
                 text.append(self._formatter.sparkline(past, cells, scale) + " ", style="dim")
-            text.append(f"{ahead:+.4f}", style="green" if ahead < 0 else "red")
+            text.append(f"{loss - there:+.4f}", style="green" if loss < there else "red")
         return text
 
     # ------------------------------------------------------------ the proposer
@@ -196,20 +207,14 @@ class Frame:
     def _proposing(self) -> Text:
         if self._state.asked:
             method, since = self._state.asked
-            return Text.assemble(
-                ("next  ", "bold"),
-                self._formatter.line(f"{method} is proposing"),
-                f"  {duration(self._now - since)}",
-            )
-        if self._state.waiting:
-            more = (
-                f" (and {len(self._state.waiting) - 1} more)"
-                if len(self._state.waiting) > 1
-                else ""
-            )
-            hypothesis = self._formatter.line(self._state.waiting[0].hypothesis)
-            return Text.assemble(("next  ", "bold"), hypothesis, (more, "dim"))
-        return Text.assemble(("next  ", "bold"), ("nothing yet", "dim"))
+            doing = self._formatter.line(f"{method} is proposing")
+            return Text.assemble(("next  ", "bold"), doing, f"  {duration(self._now - since)}")
+        waiting = self._state.waiting
+        if not waiting:
+            return Text.assemble(("next  ", "bold"), ("nothing yet", "dim"))
+        more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
+        hypothesis = self._formatter.line(waiting[0].hypothesis)
+        return Text.assemble(("next  ", "bold"), hypothesis, (more, "dim"))
 
     # ------------------------------------------------------------ verdicts
 
@@ -218,9 +223,7 @@ class Frame:
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         for justify in ("right", "left", "right", "right", "right"):
             grid.add_column(justify=justify, no_wrap=True)
-        grid.add_column(
-            ratio=1, no_wrap=True, overflow="ellipsis" if not self._formatter.ascii_only else "crop"
-        )
+        grid.add_column(ratio=1, no_wrap=True, overflow=self._overflow)
         for trial in last:
             grid.add_row(*self._verdict(trial))
         for _ in range(rows - len(last)):
@@ -228,19 +231,17 @@ class Frame:
         return grid
 
     def _verdict(self, trial: Trial) -> tuple[Text, ...]:
-        said = Text(
-            self._formatter.line(trial.proposal.hypothesis),
-            style="dim" if trial.status == "discard" else "",
-        )
+        faint = "dim" if trial.status == "discard" else ""
+        hypothesis = Text(self._formatter.line(trial.proposal.hypothesis), style=faint)
         if self._width >= WIDE:
-            said.append("  " + self._formatter.line(trial.reason), style="dim")
+            hypothesis.append("  " + self._formatter.line(trial.reason), style="dim")
         return (
             Text(f"#{trial.number}"),
             self._formatter.status(trial.status),
             Text(bpb(trial.value), style=STYLES[trial.status] if trial.status == "keep" else ""),
             self._formatter.delta(trial.delta),
             Text(duration(trial.result.seconds) if trial.result else "", style="dim"),
-            said,
+            hypothesis,
         )
 
     # ------------------------------------------------------------ footer
@@ -248,27 +249,27 @@ class Frame:
     def _footer(self) -> Iterator[Text]:
         state = self._state
         kept = sum(trial.status in KEPT and trial.status != "baseline" for trial in state.trials)
-        pace, noise = state.per_hour(), noise_of(state.trials)
-        planned = state.run.planned if state.run else None
+        pace = state.per_hour()
+        noise = noise_of(state.trials).scatter
         parts = [f"{len(state.trials)} trials, {kept} kept"]
-        parts += [f"{state.judged} of {planned} this time"] if planned is not None else []
-        parts += [f"{pace:.1f} trials/h"] if pace else []
-        parts += [spending(state.trials).partition(" (")[0]]
-        parts += [f"noise {noise.scatter:.6f}"] if noise.scatter is not None else []
+        if state.run and state.run.planned is not None:
+            parts.append(f"{state.judged} of {state.run.planned} this time")
+        if pace:
+            parts.append(f"{pace:.1f} trials/h")
+        parts.append(spending(state.trials).partition(" (")[0])
+        if noise is not None:
+            parts.append(f"noise {noise:.6f}")
         yield self._best()
         yield Text.assemble(("run   ", "bold"), self._joined(*parts))
 
     def _best(self) -> Text:
-        best, baseline = self._incumbent, baseline_of(self._state.trials)
+        best = self._incumbent
+        baseline = baseline_of(self._state.trials)
         if best is None or best.value is None or baseline is None or baseline.value is None:
             return Text.assemble(("best  ", "bold"), ("none yet", "dim"))
         if best.number == baseline.number:
-            return Text.assemble(
-                ("best  ", "bold"),
-                self._formatter.line(
-                    f"{bpb(best.value)} – the baseline: nothing has beaten it yet"
-                ),
-            )
+            line = f"{bpb(best.value)} – the baseline: nothing has beaten it yet"
+            return Text.assemble(("best  ", "bold"), self._formatter.line(line))
         score = (f"{bpb(best.value)} ", "bold green" if best.status != "baseline" else "")
         gain = f"{best.value - baseline.value:+.6f} vs baseline"
         return Text.assemble(

@@ -1,4 +1,4 @@
-"""The run as lines of text, one an event, for logs and pipes: no colours, no cursor movements, nothing cut."""
+"""The run as lines of text, one per event, for logs and pipes: no colours, nothing cut."""
 
 import time
 from types import TracebackType
@@ -22,15 +22,19 @@ from agent.records.events import (
 )
 from agent.records.results import Trial
 
-# A night of lines must stay readable: a training reports itself this often in its budget.
+# A night of lines must stay readable: a training is reported this often during its budget.
 MARKS = 4
 
 
 class PlainDisplay:
-    """Prints a line for each event, at once, with the time of day before it; of a training's progress, only each quarter."""
+    """Prints a line for each event, at once, with the time of day.
+
+    The progress of a training is printed MARKS times.
+    """
 
     def __init__(self, console: Console) -> None:
-        self._console, self._formatter = console, formatter_for(console)
+        self._console = console
+        self._formatter = formatter_for(console)
         self._marks: dict[int, int] = {}
 
     def __enter__(self) -> Self:
@@ -45,7 +49,7 @@ class PlainDisplay:
         pass
 
     def handle(self, event: Event) -> None:
-        """Print what `event` says, if it says anything new."""
+        """Print `event`, unless it is progress before the next mark."""
         if isinstance(event, TrialStarted):
             self._marks[event.attempt.number] = 0
         if isinstance(event, Progress) and not self._passes_mark(event):
@@ -61,12 +65,14 @@ class PlainDisplay:
 
 
 def describe(event: Event) -> str:
-    """One line about `event`; may hold whatever a model or a training wrote."""
+    """Return one line about `event`, with whatever a model or a training wrote in it."""
     match event:
         case RunStarted():
             return (
-                f"run {event.tag} on {event.branch}: method {event.method}, model {event.model or 'none'}, "
-                f"budget {event.budget}, sandbox tier {event.tier}, workers {event.workers}, {len(event.trials)} trials so far"
+                f"run {event.tag} on {event.branch}: method {event.method}, "
+                f"model {event.model or 'none'}, budget {event.budget}, "
+                f"sandbox tier {event.tier}, workers {event.workers}, "
+                f"{len(event.trials)} trials so far"
             )
         case Proposing(method):
             return f"{method} is proposing"
@@ -75,7 +81,8 @@ def describe(event: Event) -> str:
         case TrialStarted(attempt, slot, seed, run, role):
             which = f", run {run}" if run > 1 else ""
             whose = "'s incumbent" if role == "incumbent" else ""
-            return f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}: {attempt.proposal.hypothesis}"
+            trains = f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}"
+            return f"{trains}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
         case Scoring(number):
@@ -89,8 +96,9 @@ def describe(event: Event) -> str:
 
 
 def verdict_line(trial: Trial) -> str:
-    """`#8 keep 0.974729 (-0.006174) in 12 s: hypothesis [reason]`."""
+    """Return `#8 keep 0.974729 (-0.006174) in 12 s: hypothesis [reason]`."""
     delta = f" ({trial.delta:+.6f})" if trial.delta is not None else ""
     value = f" {bpb(trial.value)}" if trial.value is not None else ""
     took = f" in {duration(trial.result.seconds)}" if trial.result else ""
-    return f"#{trial.number} {trial.status}{value}{delta}{took}: {trial.proposal.hypothesis} [{trial.reason}]"
+    verdict = f"#{trial.number} {trial.status}{value}{delta}{took}"
+    return f"{verdict}: {trial.proposal.hypothesis} [{trial.reason}]"

@@ -1,4 +1,4 @@
-"""What a run looks like right now: events folded into one state, on a clock that is handed in."""
+"""The present state of a run: its events, folded into one record."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,25 +19,28 @@ from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Trial, on_newest_data
 from sandbox.ground.budget import Budget
 
-# Longer than the steps of any budget worth running here take: a training that says nothing for this long is worth a word.
+# Longer than a step takes under any sensible budget: a training silent for this long is reported.
 SILENCE_SECONDS = 15.0
 NOTES = 2
 
 
 class Running:
-    """A trial in its slot. `reported` is the last fraction that train.py printed; `fraction` goes on from it by the clock."""
+    """A trial in its slot."""
 
     def __init__(self, event: TrialStarted, budget: Budget, now: float) -> None:
         self.attempt: Attempt = event.attempt
-        self.slot, self.seed, self.run, self.role = event.slot, event.seed, event.run, event.role
+        self.seed = event.seed
+        self.run = event.run
+        self.role = event.role
         self.curve: list[tuple[float, float]] = []
-        self.began = self.heard = now
+        self.began = now
+        self.heard = now
         self.scoring_since: float | None = None
         self._first: tuple[float, float] | None = None
         self._seconds = float(budget.amount) if budget.unit == "s" else None
 
     def hear(self, fraction: float, loss: float, now: float) -> None:
-        """Take in where train.py says it is."""
+        """Take in the progress that train.py printed."""
         if self._first is None:
             self._first = (now, fraction)
         if not self.curve or fraction > self.curve[-1][0]:
@@ -46,32 +49,30 @@ class Running:
 
     @property
     def reported(self) -> float:
-        """The last fraction of the budget that train.py printed; 0 before it printed any."""
+        """Return the last fraction of the budget that train.py printed; 0 before it printed any."""
         return self.curve[-1][0] if self.curve else 0.0
 
     def fraction(self, now: float) -> float:
-        """How much of the budget is used up, as far as the clock can tell."""
-        rate = self._rate()
+        """Return the used fraction of the budget: what was reported, continued by the clock."""
         if self.scoring_since is not None:
             return 1.0
-        return (
-            min(1.0, self.reported + rate * (now - self.heard))
-            if rate and self.curve
-            else self.reported
-        )
+        rate = self._rate()
+        if rate is None or not self.curve:
+            return self.reported
+        return min(1.0, self.reported + rate * (now - self.heard))
 
     def left(self, now: float) -> float | None:
-        """Seconds of training that are left; None while nobody can know."""
+        """Return the seconds of training that are left; None while they are unknown."""
         rate = self._rate()
         return (1.0 - self.fraction(now)) / rate if rate and self.curve else None
 
     def silent(self, now: float) -> float | None:
-        """Seconds without a word from train.py, where that is long."""
+        """Return the seconds since train.py printed anything, or None if they are few."""
         quiet = now - self.heard
         return quiet if quiet > SILENCE_SECONDS and self.scoring_since is None else None
 
     def _rate(self) -> float | None:
-        """Fractions of the budget a second: exact for seconds, as measured so far for steps."""
+        """Return fractions of the budget per second; for a budget in steps the mean so far."""
         if self._seconds:
             return 1.0 / self._seconds
         if self._first is None or self.heard <= self._first[0]:
@@ -80,7 +81,7 @@ class Running:
 
 
 class RunState:
-    """Everything a display may show of a run. `clock` is in seconds and never jumps."""
+    """Everything a display may show of a run; `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -91,17 +92,18 @@ class RunState:
         """The method that is writing a proposal, and since when."""
         self.waiting: list[Proposal] = []
         self.notes: deque[str] = deque(maxlen=NOTES)
-        self.finished: str | None = None
         self.began = clock()
         self.judged = 0
-        """Verdicts on proposals that were trained since this display began, as `--trials` counts them."""
+        """Verdicts on trained proposals since this display began, as `--trials` counts them."""
 
     def handle(self, event: Event) -> None:
-        """Fold one event in."""
+        """Take in one event."""
         now = self.clock()
         match event:
             case RunStarted():
-                self.run, self.trials, self.began = event, list(event.trials), now
+                self.run = event
+                self.trials = list(event.trials)
+                self.began = now
             case Proposing(method):
                 self.asked = (method, now)
             case Proposed(proposal):
@@ -120,8 +122,8 @@ class RunState:
                 self._judge(trial)
             case Note(text):
                 self.notes.append(text)
-            case RunFinished(reason):
-                self.finished, self.asked = reason, None
+            case RunFinished():
+                self.asked = None
                 self.running.clear()
 
     def _judge(self, trial: Trial) -> None:
@@ -140,11 +142,11 @@ class RunState:
         return Budget.parse(self.run.budget) if self.run else Budget(amount=1)
 
     def per_hour(self) -> float | None:
-        """Trained trials an hour since this display began; None before the first."""
+        """Return trained trials per hour since this display began; None before the first."""
         elapsed = self.clock() - self.began
         return self.judged * 3600 / elapsed if self.judged and elapsed > 0 else None
 
 
 def baseline_of(trials: Sequence[Trial]) -> Trial | None:
-    """The first baseline on the run's data: what all the gain is counted from."""
+    """Return the first baseline on the run's present data: gains are counted from it."""
     return next((trial for trial in on_newest_data(trials) if trial.status == "baseline"), None)

@@ -1,12 +1,13 @@
-"""What a run is doing and where it stands, for the question at 8 a.m."""
+"""What a run is doing and how far it is."""
 
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agent.display.format import Curve, Formatter, formatter_for
+from agent.display.format import Formatter, formatter_for
 from agent.display.table import outcome, trial_table
+from agent.records.curves import Curve
 from agent.records.results import Attempt, Trial
 
 CURVE_CELLS = 24
@@ -21,21 +22,32 @@ def status_page(
     console: Console,
     warm: str = "",
 ) -> RenderableType:
-    """A screen about the run on `branch`; `pid` is the process that works on it, None where none does. warm: a word on it."""
+    """Return a page about the run on `branch`.
+
+    pid: the process that works on it, or None. warm: a line about its prior trials.
+    """
     formatter = formatter_for(console)
-    doing = (
-        Text(f"running as process {pid}", style="green")
-        if pid is not None
-        else Text("not running", style="dim")
-    )
-    flying = [Text(formatter.line(f"#{one.number} {one.proposal.hypothesis}")) for one in in_flight]
-    label = "now     " if pid is not None else "left    "
-    return Group(
-        Text.assemble("run     ", (formatter.line(branch), "bold"), "  ", doing),
-        *(Text.assemble(label, one) for one in flying),
-        *outcome(trials, formatter),
-        *([Text(formatter.line(f"warm    {warm}"))] if warm else []),
-    )
+    running = pid is not None
+    doing = Text("not running", style="dim")
+    if running:
+        doing = Text(f"running as process {pid}", style="green")
+    lines = [Text.assemble("run     ", (formatter.line(branch), "bold"), "  ", doing)]
+    if in_flight and not running:
+        lines.append(_interrupted(in_flight))
+    for attempt in in_flight:
+        label = "now     " if running else "        "
+        proposal = formatter.line(f"#{attempt.number} {attempt.proposal.hypothesis}")
+        lines.append(Text(label + proposal))
+    lines += outcome(trials, formatter, in_flight)
+    if warm:
+        lines.append(Text(formatter.line(f"warm    {warm}")))
+    return Group(*lines)
+
+
+def _interrupted(in_flight: Sequence[Attempt]) -> Text:
+    numbers = ", ".join(f"#{attempt.number}" for attempt in in_flight)
+    text = f"        interrupted at {numbers}; `autoresearch resume` continues"
+    return Text(text, style="yellow")
 
 
 def watch_page(
@@ -46,16 +58,16 @@ def watch_page(
     curves: Mapping[int, Curve],
     console: Console,
 ) -> RenderableType:
-    """The status with how far each training is, by its curve so far, and the last verdicts."""
+    """Return the status, the curve of each training so far, and the last verdicts."""
     formatter = formatter_for(console)
-    far = [
+    progress = [
         Text(f"        #{number} {_progress(curve, formatter)}", no_wrap=True)
         for number, curve in curves.items()
         if curve
     ]
     return Group(
         status_page(branch, pid, in_flight, trials, console),
-        *far,
+        *progress,
         Text(""),
         trial_table(trials[-LAST:], console),
     )

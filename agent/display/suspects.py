@@ -1,4 +1,4 @@
-"""What has become of suspect trials: waiting for a decision, approved, or rejected."""
+"""The state of suspect trials: waiting for a decision, approved, or rejected."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,18 @@ from agent.records.results import Trial
 
 
 def fate_of(number: int, trials: Sequence[Trial], rejections: Sequence[Rejection]) -> str:
-    """One line on the suspect `number`."""
+    """Return one line about the suspect `number`."""
     for rejection in rejections:
         if rejection.number == number:
-            return f"rejected {rejection.at}" + (
-                f": {rejection.because}" if rejection.because else ""
-            )
+            because = f": {rejection.because}" if rejection.because else ""
+            return f"rejected {rejection.at}{because}"
     for trial in trials:
         if approved_by(trial.proposal) == number:
-            return f"approved: tried again as #{trial.number}, {trial.status}"
+            return f"approved: run again as #{trial.number}, {trial.status}"
     return f"waits for you: autoresearch approve {number}, or reject {number}"
 
 
 def fates(trials: Sequence[Trial], rejections: Sequence[Rejection]) -> list[str]:
-    """A line on each suspect of a run."""
+    """Return a line about each suspect of a run."""
     suspects = (trial.number for trial in trials if trial.status == "suspect")
     return [f"#{number} suspect, {fate_of(number, trials, rejections)}" for number in suspects]

@@ -1,5 +1,6 @@
-"""The table of a run's trials, and the page that ends a run: table, best, noise, cost, and what to type next."""
+"""The table of a run's trials, and the summary that ends a run."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -13,29 +14,34 @@ from agent.display.format import (
     duration,
     formatter_for,
     memory,
+    noise_text,
     proposer,
     spending,
 )
 from agent.display.state import baseline_of
-from agent.judge.decide import incumbent_of, noise_of
-from agent.records.results import FAILED, TAKEN, Claim, PriorTrial, Trial
+from agent.judge.decide import incumbent_of
+from agent.judge.noise import noise_of
+from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial
 
 CURVE_CELLS = 10
-# From these widths on a hypothesis keeps room beside the further columns.
-MEMORY_FROM, METHOD_FROM = 100, 120
+# From these widths on there is room for further columns beside the hypothesis.
+LEAST_WIDTHS = {"memory": 100, "method": 120}
 
 _RIGHT = frozenset({"#", "val_bpb", "delta", "time", "memory"})
 
 
 def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
-    """The trials, oldest first: one line each, cut to the terminal; where there is no terminal, aligned text with nothing cut."""
+    """Return the trials, oldest first, one line each.
+
+    They are cut to the width of a terminal; elsewhere they are aligned text with nothing cut.
+    """
     formatter = formatter_for(console)
     if not trials:
         return Text("no trials yet")
     rows = [_row(trial, formatter) for trial in trials]
     if formatter.plain:
         return _paper(rows)
-    columns = [name for name in rows[0] if _fits(name, console.width)]
+    columns = [name for name in rows[0] if LEAST_WIDTHS.get(name, 0) <= console.width]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold")
     for name in columns:
         table.add_column(
@@ -52,44 +58,38 @@ def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
 
 def _row(trial: Trial, formatter: Formatter) -> dict[str, Text]:
     result = trial.result
+    curve = formatter.sparkline(result.curve, CURVE_CELLS) if result else ""
     faint = "dim" if trial.status in ("discard", "pruned", "refused", "reported") else ""
     return {
         "#": Text(str(trial.number)),
         "status": formatter.status(trial.status),
-        "val_bpb": _claimed(trial.claim)
-        if trial.claim
-        else Text(bpb(trial.value), style=STYLES["keep"] if trial.status == "keep" else ""),
+        "val_bpb": _score(trial),
         "delta": formatter.delta(trial.delta),
         "time": Text(duration(result.seconds) if result else ""),
         "memory": Text(memory(result.peak_memory_mb) if result else ""),
-        "curve": Text(
-            formatter.sparkline(result.curve, CURVE_CELLS) if result else "", style="cyan"
-        ),
+        "curve": Text(curve, style="cyan"),
         "method": Text(formatter.line(proposer(trial.proposal.by)), style="dim"),
         "hypothesis": Text(formatter.line(trial.proposal.hypothesis), style=faint),
     }
 
 
-def _claimed(claim: Claim) -> Text:
-    """A score that nobody measured here, in brackets."""
-    return Text(f"({bpb(claim.score)})" if claim.score is not None else "", style="dim")
-
-
-def _fits(column: str, width: int) -> bool:
-    return {"memory": MEMORY_FROM, "method": METHOD_FROM}.get(column, 0) <= width
+def _score(trial: Trial) -> Text:
+    if trial.claim is None:
+        return Text(bpb(trial.value), style=STYLES["keep"] if trial.status == "keep" else "")
+    # In brackets: not measured here.
+    claimed = f"({bpb(trial.claim.score)})" if trial.claim.score is not None else ""
+    return Text(claimed, style="dim")
 
 
 def _paper(rows: Sequence[dict[str, Text]]) -> Text:
-    lines = [
-        {name: name for name in rows[0]},
-        *({name: cell.plain for name, cell in row.items()} for row in rows),
-    ]
+    lines = [{name: name for name in rows[0]}]
+    lines += [{name: cell.plain for name, cell in row.items()} for row in rows]
     widths = {name: max(len(line[name]) for line in lines) for name in rows[0]}
-    return Text(
-        "\n".join(
-            "  ".join(_padded(line, name, widths[name]) for name in line).rstrip() for line in lines
-        )
-    )
+    aligned = []
+    for line in lines:
+        cells = [_padded(line, name, widths[name]) for name in line]
+        aligned.append("  ".join(cells).rstrip())
+    return Text("\n".join(aligned))
 
 
 def _padded(line: dict[str, str], name: str, width: int) -> str:
@@ -99,17 +99,13 @@ def _padded(line: dict[str, str], name: str, width: int) -> str:
 def summary(
     branch: str, trials: Sequence[Trial], console: Console, more: bool = True
 ) -> RenderableType:
-    """What a researcher wants to know after a run: the table, what came of it, and what to type next.
+    """Return what ends a run: the table, best, noise, counts, cost, and what to type next.
 
-    more: False where resuming makes no sense.
+    more: False if resuming makes no sense.
     """
     formatter = formatter_for(console)
-    steps = Text(
-        "\n".join(
-            f"  {formatter.line(command)}" for command in next_commands(branch, trials, more)
-        ),
-        style="bold",
-    )
+    commands = next_commands(branch, trials, more)
+    steps = Text("\n".join(f"  {formatter.line(command)}" for command in commands), style="bold")
     return Group(
         trial_table(trials, console),
         Text(""),
@@ -121,25 +117,27 @@ def summary(
 
 
 def warm_text(prior: Sequence[PriorTrial], source: str) -> str:
-    """`412 prior trials of study.db (37 failed), which count as no attempts here`"""
+    """Return `412 prior trials of study.db (37 failed); they are not attempts of this run`."""
     failed = sum(isinstance(trial.outcome, str) for trial in prior)
-    return (
-        f"{len(prior)} prior trials of {source} ({failed} failed), which count as no attempts here"
-    )
+    counted = f"{len(prior)} prior trials of {source} ({failed} failed)"
+    return f"{counted}; they are not attempts of this run"
 
 
-def outcome(trials: Sequence[Trial], formatter: Formatter) -> tuple[Text, ...]:
-    """Best and gain, noise, counts and cost, a line each."""
+def outcome(
+    trials: Sequence[Trial], formatter: Formatter, in_flight: Sequence[Attempt] = ()
+) -> tuple[Text, ...]:
+    """Return best and gain, noise, counts and cost, a line each."""
     return (
         _best(trials, formatter),
-        _noise(trials, formatter),
+        Text(f"noise   {formatter.line(noise_text(noise_of(trials)))}"),
         Text(f"trials  {counts(trials)}"),
-        Text(f"spent   {spending(trials)}"),
+        Text(f"spent   {spending([*trials, *in_flight])}"),
     )
 
 
 def _best(trials: Sequence[Trial], formatter: Formatter) -> Text:
-    best, baseline = incumbent_of(trials), baseline_of(trials)
+    best = incumbent_of(trials)
+    baseline = baseline_of(trials)
     if best is None or baseline is None or best.value is None or baseline.value is None:
         return Text("best    none: no trial has a score yet")
     text = Text.assemble("best    ", (bpb(best.value), "bold green"), f" val_bpb by #{best.number}")
@@ -150,32 +148,26 @@ def _best(trials: Sequence[Trial], formatter: Formatter) -> Text:
     return text.append(formatter.line(best.proposal.hypothesis))
 
 
-def _noise(trials: Sequence[Trial], formatter: Formatter) -> Text:
-    return Text(f"noise   {formatter.line(str(noise_of(trials)))}")
-
-
 def counts(trials: Sequence[Trial]) -> str:
-    """`1 baseline, 2 keep, 9 discard`: how many ended how, in the order of the table of styles."""
-    have = {status: sum(trial.status == status for trial in trials) for status in STYLES}
-    return ", ".join(f"{count} {status}" for status, count in have.items() if count) or "none"
+    """Return `1 baseline, 2 keep, 9 discard`, in the order of STYLES."""
+    number: Counter[str] = Counter(trial.status for trial in trials)
+    return ", ".join(f"{number[status]} {status}" for status in STYLES if number[status]) or "none"
 
 
 def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tuple[str, ...]:
-    """Three commands worth typing now, the most telling first."""
+    """Return the three commands most worth typing now."""
     best = incumbent_of(trials)
     failed = [trial for trial in trials if trial.status in FAILED or trial.status == "refused"]
-    kept = best is not None and best.status in TAKEN
-    commands = (
-        [f"autoresearch show {best.number}", f"autoresearch replicate {best.number}"]
-        if best and kept
-        else []
-    )
-    commands += (
-        [f"autoresearch show {failed[-1].number}"]
-        if failed and (not kept or len(failed) * 2 > len(trials))
-        else []
-    )
-    commands += [f"autoresearch resume {branch}"] if more else []
+    kept = best if best and best.status in TAKEN else None
+    commands = []
+    if kept:
+        commands.append(f"autoresearch show {kept.number}")
+        commands.append(f"autoresearch replicate {kept.number}")
+    mostly_failed = len(failed) * 2 > len(trials)
+    if failed and (mostly_failed or not kept):
+        commands.append(f"autoresearch show {failed[-1].number}")
+    if more:
+        commands.append(f"autoresearch resume {branch}")
     commands += [
         f"autoresearch log {branch}",
         f"autoresearch status {branch}",

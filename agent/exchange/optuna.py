@@ -1,4 +1,4 @@
-"""A run's trials as a study in optuna's SQLite storage, for optuna-dashboard and for optuna's own samplers."""
+"""A run's trials as a study in optuna's SQLite storage, for optuna-dashboard and its samplers."""
 
 import logging
 import tempfile
@@ -22,74 +22,75 @@ from agent.errors import UsageFault
 from agent.project.settings import RunSettings
 from agent.propose.search.study import quiet
 from agent.records.proposals import Value
-from agent.records.results import FAILED, SCORED, Trial
+from agent.records.results import FAILED, SCORED, UNBELIEVED, Trial
 from agent.space import Parameter, Space
+from sandbox.ground.text import one_line
 
 
 def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Space) -> None:
-    """Write a study `autoresearch/TAG` to the file `path`, in place of what is there; UsageFault where it cannot be written.
+    """Write a study `autoresearch/TAG` to the file `path`, replacing what is there.
 
-    A score is a COMPLETE trial, a failure is FAIL without a value, what was given up is PRUNED. A refused proposal, which never
-    ran, is not in it.
-    Parameters are the constants that the newest train.py is searched over, within its ranges or what was tried beyond them;
-    the others are in the user attribute `configuration`. The intermediate values are training losses, at percent of the budget.
+    A score is a COMPLETE trial, a failure is FAIL without a value, a pruned training is PRUNED. A
+    refused proposal, which never ran, is left out. Parameters are the constants that the newest
+    train.py is searched over, within its ranges widened to what was tried; all constants are in
+    the user attribute `configuration`. Intermediate values are training losses, at percent of the
+    budget. Raise UsageFault if the file cannot be written.
     """
     ran = [trial for trial in trials if trial.result is not None]
-    ranges = {
-        p.name: _distribution(
-            p, [t.configuration[p.name] for t in ran if p.name in t.configuration]
-        )
-        for p in space.parameters
-    }
+    ranges = {}
+    for p in space.parameters:
+        tried = [t.configuration[p.name] for t in ran if p.name in t.configuration]
+        ranges[p.name] = _distribution(p, tried)
+    parent = path.absolute().parent
     try:
-        with tempfile.TemporaryDirectory(
-            prefix=".autoresearch-", dir=path.absolute().parent
-        ) as folder:
-            made = Path(folder) / "study.db"
-            _write(made, run, [_told(trial, ranges) for trial in ran])
-            made.replace(path)
+        with tempfile.TemporaryDirectory(prefix=".autoresearch-", dir=parent) as folder:
+            written = Path(folder) / "study.db"
+            _write(written, run, [_frozen(trial, ranges) for trial in ran])
+            written.replace(path)
     except (OSError, SQLAlchemyError, StorageInternalError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        why = error.strerror if isinstance(error, OSError) else one_line(str(error))
         raise UsageFault(
             f"cannot write {path}: {why}", "autoresearch export --format optuna -o study.db"
         ) from None
 
 
-def _write(path: Path, run: RunSettings, told: Sequence[FrozenTrial]) -> None:
+def _write(path: Path, run: RunSettings, trials: Sequence[FrozenTrial]) -> None:
     with quiet("optuna", logging.WARNING):
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-        study = optuna.create_study(
-            storage=storage, study_name=f"autoresearch/{run.tag}", direction="minimize"
-        )
-        for name in ("method", "model", "start_commit", "score"):
-            study.set_user_attr(name, getattr(run, name))
+        name = f"autoresearch/{run.tag}"
+        study = optuna.create_study(storage=storage, study_name=name, direction="minimize")
+        for setting in ("method", "model", "start_commit", "score"):
+            study.set_user_attr(setting, getattr(run, setting))
         study.set_user_attr("budget", str(run.budget))
-        study.add_trials(told)
+        study.add_trials(trials)
         storage.engine.dispose()
 
 
-def _told(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
-    assert trial.result is not None
-    known = {name: trial.configuration[name] for name in ranges if name in trial.configuration}
-    params = {name: value for name, value in known.items() if _fits(ranges[name], value)}
-    made = create_trial(
+def _frozen(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
+    result = trial.result
+    assert result is not None
+    params = {
+        name: value
+        for name, value in trial.configuration.items()
+        if name in ranges and _fits(ranges[name], value)
+    }
+    frozen = create_trial(
         state=_state(trial),
         value=trial.value if trial.status in SCORED else None,
         params=params,
         distributions={name: ranges[name] for name in params},
         user_attrs=_attributes(trial),
-        intermediate_values={round(100 * fraction): loss for fraction, loss in trial.result.curve},
+        intermediate_values={round(100 * fraction): loss for fraction, loss in result.curve},
     )
     if trial.at:
-        made.datetime_complete = datetime.fromisoformat(trial.at).astimezone().replace(tzinfo=None)
-        made.datetime_start = made.datetime_complete - timedelta(
-            seconds=trial.result.seconds + trial.result.score_seconds
-        )
-    return made
+        end = datetime.fromisoformat(trial.at).astimezone().replace(tzinfo=None)
+        frozen.datetime_complete = end
+        frozen.datetime_start = end - timedelta(seconds=result.seconds + result.score_seconds)
+    return frozen
 
 
 def _fits(distribution: BaseDistribution, value: Value) -> bool:
-    """Return whether a constant of some trial is one that is searched now; it may have been of another type then."""
+    """Return whether a constant fits today's range; in an old trial it may be of another type."""
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError, OverflowError):
@@ -99,13 +100,14 @@ def _fits(distribution: BaseDistribution, value: Value) -> bool:
 def _state(trial: Trial) -> TrialState:
     if trial.status == "pruned":
         return TrialState.PRUNED
-    return TrialState.FAIL if trial.status in {*FAILED, "suspect"} else TrialState.COMPLETE
+    return TrialState.FAIL if trial.status in FAILED | UNBELIEVED else TrialState.COMPLETE
 
 
 def _attributes(trial: Trial) -> dict[str, Any]:
-    """What a reader of the dashboard asks next."""
-    by, result = trial.proposal.by, trial.result
-    said = {
+    """Return what a reader of optuna-dashboard asks next."""
+    by = trial.proposal.by
+    result = trial.result
+    attributes = {
         "trial": trial.number,
         "status": trial.status,
         "reason": trial.reason,
@@ -121,21 +123,24 @@ def _attributes(trial: Trial) -> dict[str, Any]:
         "parameters": result.parameters if result else None,
         "peak_memory_mb": result.peak_memory_mb if result else None,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _distribution(parameter: Parameter, tried: Sequence[Value]) -> BaseDistribution:
-    """The range in the constant's own terms, widened to what was tried."""
+    """Return the range on the constant's own scale, widened to what was tried."""
     if parameter.kind == "categorical":
         return CategoricalDistribution(list(dict.fromkeys((*parameter.choices, *tried))))
     assert parameter.low is not None and parameter.high is not None, (
         f"{parameter.name} has no bounds"
     )
-    numbers = [
-        value for value in tried if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
-    low, high = min([parameter.low, *numbers]), max([parameter.high, *numbers])
+    numbers = [value for value in tried if _is_number(value)]
+    low = min([parameter.low, *map(float, numbers)])
+    high = max([parameter.high, *map(float, numbers)])
     log = (parameter.log or parameter.power_of_two) and low > 0
     if parameter.kind == "int":
         return IntDistribution(int(low), int(high), log=log)
     return FloatDistribution(float(low), float(high), log=log)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,10 +1,11 @@
-"""Trials of other runs and tools, read from a file: what `start --warm FILE` tells the methods, and `bench --trials` learns.
+"""Reads prior trials, of other runs and tools, for `start --warm FILE` and `bench --trials`.
 
-What a file is shows in what is in it:
-- optuna's SQLite storage (`autoresearch export --format optuna`, or anybody's); one of several studies is FILE#STUDY;
-- JSON or JSON lines: records anywhere in it, each with a score or a failure and its constants, which stand in a dictionary of
-  their own or beside the score, in capitals where some are (our own jsonl; autoresearch-automl's trials.json, a list for each
-  method and seed; neuropt's log);
+The content of a file decides what it is:
+- optuna's SQLite storage (`autoresearch export --format optuna`, or anybody's); one of several
+  studies is FILE#STUDY;
+- JSON or JSON lines: records anywhere in it, each with a score or a failure, and its constants in a
+  dictionary or beside the score; if some are in capitals, only those (our own jsonl;
+  autoresearch-automl's trials.json, a list for each method and seed; neuropt's log);
 - a table (.tsv, .csv) with the same as columns, such as our own csv.
 """
 
@@ -25,13 +26,14 @@ from agent.errors import UsageFault
 from agent.records.bounded import reason_of
 from agent.records.proposals import Configuration, Value
 from agent.records.results import FAILED, MAX_CURVE_POINTS, SCORED, Failure, PriorTrial, Trial
+from sandbox.ground.text import one_line
 
 SCORES = ("val_bpb", "value", "score", "loss", "objective")
 CONSTANTS = ("configuration", "params", "config", "hyperparameters", "constants")
 STATUSES = ("status", "state", "success")
 WENT_WELL = SCORED | {"complete", "success", "ok", "true", ""}
 WENT_WRONG = FAILED | {"fail", "failed", "crashed", "error", "false"}
-# What stands beside scores in such files and is no constant.
+# Names beside scores in such files that are no constants.
 ABOUT = frozenset(
     {
         *SCORES,
@@ -69,35 +71,41 @@ ABOUT = frozenset(
         "curves",
     }
 )
-# What tools write as the val_bpb of a failure: upstream 0.0, autoresearch-automl 100.0.
-LEAST_BPB, MOST_BPB = 0.0, 100.0
-# A longer history costs more time at each proposal than it teaches: the best stay, and of the others every n-th.
-MAX_TRIALS, BEST = 1000, 200
+# Tools write these as the val_bpb of a failure: upstream 0.0, autoresearch-automl 100.0.
+LEAST_BPB = 0.0
+MOST_BPB = 100.0
+# A longer history costs more time at each proposal than it teaches: the best are kept, and of the
+# others every n-th.
+MAX_TRIALS = 1000
+BEST = 200
 MAX_BYTES = 256 << 20
 SQLITE = b"SQLite format 3\0"
 
 
 def read_prior(path: str) -> tuple[PriorTrial, ...]:
-    """The trials in a file, at most MAX_TRIALS; UsageFault where it cannot be read, or no trial in it has constants."""
+    """Return the trials in a file, at most MAX_TRIALS.
+
+    Raise UsageFault if it cannot be read, or has no trial with constants.
+    """
     return tuple(_thinned(all_prior(path)))
 
 
 def all_prior(path: str) -> list[PriorTrial]:
-    """The same without a limit."""
+    """Return all trials in a file; raise UsageFault as `read_prior` does."""
     name, _, study = path.partition("#")
     try:
-        found = list(_read(Path(name), study or None))
+        trials = list(_read(Path(name), study or None))
     except ValidationError as error:
         raise UsageFault(
-            f"{path} has a trial that cannot be: {reason_of(error)}", f"$EDITOR {name}"
+            f"{path} has an invalid trial: {reason_of(error)}", f"$EDITOR {name}"
         ) from None
-    if not found:
-        message = f"{path} has no trial with a score or a failure beside its constants"
-        hint = "; what stands in a results.tsv of karpathy/autoresearch is prose, and teaches no method"
+    if not trials:
         raise UsageFault(
-            message + hint, "autoresearch export --format jsonl   # what one looks like"
+            f"{path} has no trial with a score or a failure beside its constants; a results.tsv "
+            "of karpathy/autoresearch describes trials in prose, without constants",
+            "autoresearch export --format jsonl   # an example of a file that works",
         )
-    return found
+    return trials
 
 
 def _read(path: Path, study: str | None) -> Iterator[PriorTrial]:
@@ -111,24 +119,23 @@ def _read(path: Path, study: str | None) -> Iterator[PriorTrial]:
         yield from _of_optuna(path, study)
         return
     text = data.decode("utf-8-sig", "replace")
-    for number, record in enumerate(
-        _records(_parsed(text) if text.lstrip()[:1] in ("{", "[") else _rows(text))
-    ):
-        if (trial := _own(record) or _trial(number, record)) is not None:
+    is_json = text.lstrip()[:1] in ("{", "[")
+    for number, record in enumerate(_records(_parsed(text) if is_json else _rows(text))):
+        trial = _own(record) or _trial(number, record)
+        if trial is not None:
             yield trial
 
 
 def _thinned(trials: Sequence[PriorTrial]) -> Sequence[PriorTrial]:
     if len(trials) <= MAX_TRIALS:
         return trials
-    scores = sorted(
-        (t.outcome, place) for place, t in enumerate(trials) if not isinstance(t.outcome, str)
-    )
-    best = {place for _, place in scores[:BEST]}
+    """Return the best trials, and others evenly spread, in their order."""
+    scored = [place for place, trial in enumerate(trials) if not isinstance(trial.outcome, str)]
+    best = set(sorted(scored, key=lambda place: (trials[place].outcome, place))[:BEST])
     others = [place for place in range(len(trials)) if place not in best]
-    step = len(others) / (MAX_TRIALS - len(best))
-    kept = best | {others[int(n * step)] for n in range(MAX_TRIALS - len(best))}
-    return [trial for place, trial in enumerate(trials) if place in kept]
+    room = MAX_TRIALS - len(best)
+    chosen = best | {others[n * len(others) // room] for n in range(room)}
+    return [trials[place] for place in sorted(chosen)]
 
 
 # ---------------------------------------------------------------- text
@@ -138,11 +145,12 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return [record for line in text.splitlines() if (record := _line(line)) is not None]
+        records = map(_line, text.splitlines())
+        return [record for record in records if record is not None]
 
 
 def _line(line: str) -> Any:
-    """A line of JSON; None for one that is torn, as the last one of a killed program is."""
+    """Return a line of JSON; None if it is torn, like the last line of a killed program."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -150,25 +158,27 @@ def _line(line: str) -> Any:
 
 
 def _rows(text: str) -> list[dict[str, Any]]:
-    """A table's rows, numbers as numbers."""
+    """Return the rows of a table, with numbers as numbers."""
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in header else ",")
     return [
-        {name: _cell(cell) for name, cell in row.items() if name is not None and cell is not None}
+        {name: _cell(cell) for name, cell in row.items() if None not in (name, cell)}
         for row in reader
     ]
 
 
 def _cell(cell: str) -> Any:
-    """A cell as what JSON would make of it; text where it makes nothing of it."""
+    """Return a cell as the value that it would be in JSON, else as text."""
     if cell.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
         return math.nan
-    given = {"True": True, "False": False}.get(cell, _line(cell))
-    return cell if given is None else given
+    if cell in ("True", "False"):
+        return cell == "True"
+    value = _line(cell)
+    return cell if value is None else value
 
 
 def _records(data: Any) -> Iterator[Mapping[str, Any]]:
-    """The dictionaries with an outcome and constants, wherever they stand."""
+    """Yield the dictionaries with an outcome and constants, wherever they are."""
     if isinstance(data, dict):
         if any(name in data for name in (*SCORES, *STATUSES)) and _constants(data):
             yield data
@@ -179,14 +189,16 @@ def _records(data: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _own(record: Mapping[str, Any]) -> PriorTrial | None:
-    """A line of our own jsonl; None for anything else, and for a trial that was never scored and did not fail."""
+    """Return a line of our own jsonl; None for anything else, and for a trial without outcome."""
     try:
         trial = Trial.model_validate(record)
     except ValidationError:
         return None
-    outcome = (
-        trial.value if trial.status in SCORED else trial.status if trial.status in FAILED else None
-    )
+    outcome: float | str | None = None
+    if trial.status in SCORED:
+        outcome = trial.value
+    elif trial.status in FAILED:
+        outcome = trial.status
     if outcome is None:
         return None
     curve = trial.result.curve if trial.result else ()
@@ -214,8 +226,10 @@ def _constants(record: Mapping[str, Any]) -> Configuration:
     for name in CONSTANTS:
         if isinstance(record.get(name), dict):
             return _values(record[name])
-    loud = {name: value for name, value in record.items() if name.isupper()}
-    return _values(loud or {name: value for name, value in record.items() if name not in ABOUT})
+    capitals = {name: value for name, value in record.items() if name.isupper()}
+    if capitals:
+        return _values(capitals)
+    return _values({name: value for name, value in record.items() if name not in ABOUT})
 
 
 def _values(given: Mapping[str, Any]) -> Configuration:
@@ -223,22 +237,15 @@ def _values(given: Mapping[str, Any]) -> Configuration:
 
 
 def _is_value(value: object) -> bool:
-    return (
-        isinstance(value, bool | int)
-        or (isinstance(value, str) and value != "")
-        or _is_finite(value)
-    )
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, bool | int) or (isinstance(value, str) and value != "")
 
 
 def _outcome(record: Mapping[str, Any]) -> float | Failure | None:
-    """A score, or a failure; None where it says neither (it still runs, or was pruned)."""
-    status = next(
-        (str(record[name]).lower() for name in STATUSES if record.get(name) is not None), ""
-    )
+    """Return a score or a failure; None for a trial that has neither (running, or pruned)."""
+    statuses = [record[name] for name in STATUSES if record.get(name) is not None]
+    status = str(statuses[0]).lower() if statuses else ""
     if status in WENT_WRONG:
         return cast(Failure, status) if status in FAILED else "crash"
     name = next((name for name in SCORES if _is_number(record.get(name))), None)
@@ -255,30 +262,29 @@ def _is_number(value: object) -> bool:
 
 def _curve(given: Any) -> tuple[tuple[float, float], ...]:
     points = given if isinstance(given, list) else []
-    pairs = [
-        (float(p[0]), float(p[1]))
-        for p in points
-        if isinstance(p, list) and len(p) == 2 and all(map(_is_number, p))
-    ]
+    pairs = [(float(point[0]), float(point[1])) for point in points if _is_point(point)]
     return tuple(pair for pair in pairs if math.isfinite(sum(pair)))[:MAX_CURVE_POINTS]
+
+
+def _is_point(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
 
 
 # ---------------------------------------------------------------- optuna
 
 
 def _of_optuna(path: Path, study: str | None) -> Iterator[PriorTrial]:
-    """The finished trials of a study."""
-    from optuna.study import (
-        StudyDirection,  # optuna takes longer to import than `autoresearch log` takes to answer
-    )
+    """Yield the finished trials of a study."""
+    # Imported here: optuna takes longer to import than `autoresearch log` takes to answer.
+    from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
     try:
         directions, trials = _loaded(path, study)
     except UsageFault:
         raise
-    except Exception as error:  # sqlite3's, SQLAlchemy's and optuna's own: whatever is wrong with a file that is not ours
-        message = f"cannot read {path} as an optuna storage: {' '.join(str(error).split())[:300]}"
+    except Exception as error:  # of sqlite3, SQLAlchemy or optuna, about a file that is not ours
+        message = f"cannot read {path} as an optuna storage: {one_line(str(error))}"
         raise UsageFault(message, f"optuna studies --storage 'sqlite:///{path}'") from None
     if directions != [StudyDirection.MINIMIZE]:
         raise UsageFault(
@@ -286,25 +292,24 @@ def _of_optuna(path: Path, study: str | None) -> Iterator[PriorTrial]:
             f"optuna studies --storage 'sqlite:///{path}'",
         )
     for trial in trials:
-        known = trial.user_attrs.get("configuration")
-        constants = _values({**(known if isinstance(known, dict) else {}), **trial.params})
+        recorded = trial.user_attrs.get("configuration")
+        fixed = recorded if isinstance(recorded, dict) else {}
+        outcome: float | Failure | None = None
         if trial.state == TrialState.FAIL:
             status = trial.user_attrs.get("status")
-            yield PriorTrial(
-                number=trial.number,
-                configuration=constants,
-                outcome=status if status in FAILED else "crash",
-            )
-        elif (
-            trial.state == TrialState.COMPLETE
-            and trial.value is not None
-            and math.isfinite(trial.value)
-        ):
-            yield PriorTrial(number=trial.number, configuration=constants, outcome=trial.value)
+            outcome = cast(Failure, status) if status in FAILED else "crash"
+        elif trial.state == TrialState.COMPLETE and math.isfinite(trial.value or 0.0):
+            outcome = trial.value
+        if outcome is not None:
+            constants = _values({**fixed, **trial.params})
+            yield PriorTrial(number=trial.number, configuration=constants, outcome=outcome)
 
 
 def _loaded(path: Path, study: str | None) -> tuple[list[Any], list[Any]]:
-    """Directions and trials of the study called `study`, or of the only one; from a copy, since opening a storage may write."""
+    """Return directions and trials of the study called `study`, or of the only one.
+
+    They are read from a copy: opening a storage may write to it.
+    """
     import optuna
 
     with tempfile.TemporaryDirectory(prefix="autoresearch-warm-") as folder:
@@ -317,12 +322,13 @@ def _loaded(path: Path, study: str | None) -> tuple[list[Any], list[Any]]:
             source.backup(target)
         storage = optuna.storages.RDBStorage(f"sqlite:///{copy}")
         try:
-            names = [known.study_name for known in storage.get_all_studies()]
+            names = [summary.study_name for summary in storage.get_all_studies()]
             name = study or (names[0] if len(names) == 1 else None)
             if name not in names:
-                message = f"{path} holds {len(names)} studies: {', '.join(names) or 'none'}"
+                example = names[0] if names else "STUDY"
                 raise UsageFault(
-                    message, f"autoresearch start --warm '{path}#{names[0] if names else 'STUDY'}'"
+                    f"{path} has {len(names)} studies: {', '.join(names) or 'none'}",
+                    f"autoresearch start --warm '{path}#{example}'",
                 )
             loaded = optuna.load_study(study_name=name, storage=storage)
             return list(loaded.directions), list(loaded.trials)

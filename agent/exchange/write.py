@@ -1,4 +1,4 @@
-"""A run's trials as tables for other programs: karpathy/autoresearch's results.tsv, JSON lines, and CSV."""
+"""A run's trials as tables for other programs: upstream's results.tsv, JSON lines, and CSV."""
 
 import csv
 import io
@@ -9,8 +9,8 @@ from typing import Any
 from agent.display.format import Formatter
 from agent.records.results import Claim, Result, Status, Trial
 
-# That format knows three ways for a trial to end. A refused proposal has no row: nothing was run, as with an edit that
-# upstream's agent thought better of; nor has a training that was given up, for it would read as a score of 0, nor a suspect,
+# karpathy/autoresearch's format has three ways for a trial to end. A refused proposal has no row,
+# as nothing ran; nor has a pruned training, which would read as a score of 0, nor a suspect trial,
 # whose score is not believed.
 _UPSTREAM: Mapping[Status, str] = {
     "baseline": "keep",
@@ -25,53 +25,68 @@ _UPSTREAM: Mapping[Status, str] = {
 
 
 def tsv(trials: Sequence[Trial]) -> str:
-    """results.tsv, column for column. A crash reads 0.000000 and 0.0, as that format has no other way; we never store it so."""
-    rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
-    rows += [
+    """Return upstream's results.tsv; a crash has the score 0.000000, as in that format.
+
+    Adopted trials come first, with the scores that their own results.tsv claimed.
+    """
+    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
+    claims = [
+        _claimed_row(trial, trial.claim) for trial in trials if trial.claim and trial.claim.verdict
+    ]
+    rows = [
         _tsv_row(trial, trial.result)
         for trial in trials
         if trial.result and trial.status in _UPSTREAM
     ]
-    rows[1:1] = [
-        _claimed_row(trial, trial.claim) for trial in trials if trial.claim and trial.claim.verdict
-    ]
-    return "\n".join(rows) + "\n"
+    return "\n".join([header, *claims, *rows]) + "\n"
 
 
 def _tsv_row(trial: Trial, result: Result) -> str:
-    scored = trial.value is not None
-    gigabytes = _memory_mb(result) / 1024 if scored else 0.0
-    value = trial.value if trial.value is not None else 0.0
-    said = _inert(Formatter().line(trial.proposal.hypothesis))
-    return f"{trial.attempt[:7]}\t{value:.6f}\t{gigabytes:.1f}\t{_UPSTREAM[trial.status]}\t{said}"
+    numbers = "0.000000\t0.0"
+    if trial.value is not None:
+        numbers = f"{trial.value:.6f}\t{_memory_mb(result) / 1024:.1f}"
+    hypothesis = _inert(Formatter().line(trial.proposal.hypothesis))
+    return f"{trial.attempt[:7]}\t{numbers}\t{_UPSTREAM[trial.status]}\t{hypothesis}"
 
 
 def _claimed_row(trial: Trial, claim: Claim) -> str:
-    """What was adopted, as its own results.tsv had it; where nobody wrote one down, that format has no row for it."""
-    said = _inert(Formatter().line(trial.proposal.hypothesis))
-    return f"{claim.commit[:8]}\t{claim.score or 0.0:.6f}\t{claim.memory_gb or 0.0:.1f}\t{claim.verdict}\t{said}"
+    """Return the row that an adopted trial had in its own results.tsv."""
+    numbers = f"{claim.score or 0.0:.6f}\t{claim.memory_gb or 0.0:.1f}"
+    hypothesis = _inert(Formatter().line(trial.proposal.hypothesis))
+    return f"{claim.commit[:8]}\t{numbers}\t{claim.verdict}\t{hypothesis}"
 
 
 def _memory_mb(result: Result) -> float:
-    """What upstream's column means: the accelerator's peak, as train.py says; without one, the processes' as measured."""
-    said = result.facts.get("peak_vram_mb")
-    on_device = isinstance(said, int | float) and said > 0
-    return float(said) if on_device and said is not None else result.peak_memory_mb or 0.0
+    """Return the accelerator's peak as train.py printed it, else the measured processes'."""
+    printed = result.facts.get("peak_vram_mb")
+    if isinstance(printed, int | float) and printed > 0:
+        return float(printed)
+    return result.peak_memory_mb or 0.0
 
 
 def jsonl(trials: Sequence[Trial]) -> str:
-    """One trial a line, with every field of agent/records/records.py's Trial; ASCII."""
+    """Return one trial per line, with every field of agent/records/results.py's Trial; ASCII."""
     return "".join(json.dumps(trial.model_dump(mode="json")) + "\n" for trial in trials)
 
 
 def flat_csv(trials: Sequence[Trial]) -> str:
-    """One trial a row, for spreadsheets: scalars as they are, changes and configuration as JSON."""
+    """Return one trial per row, for spreadsheets; changes and configuration are JSON."""
     file = io.StringIO()
     writer = csv.DictWriter(file, fieldnames=list(_COLUMNS), lineterminator="\n")
     writer.writeheader()
     for trial in trials:
         writer.writerow({name: _cell(read(trial)) for name, read in _COLUMNS.items()})
     return file.getvalue()
+
+
+def flat_records(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Return a record for each trial: the columns of the CSV, each constant in one of its own."""
+    records = []
+    for trial in trials:
+        record = {name: read(trial) for name, read in _COLUMNS.items() if name != "configuration"}
+        constants = {f"config.{name}": value for name, value in trial.configuration.items()}
+        records.append({**record, **constants})
+    return records
 
 
 def _of_result(name: str) -> Callable[[Trial], Any]:
@@ -115,7 +130,7 @@ def _cell(value: Any) -> Any:
 
 
 def _inert(text: str) -> str:
-    """`text` as a spreadsheet shows it: what begins like a formula is none behind an apostrophe."""
+    """Return `text` with an apostrophe if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 

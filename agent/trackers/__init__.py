@@ -1,4 +1,4 @@
-"""Where verdicts go besides the branch: trackers, and a command of the user's. None of them can stop or delay a run."""
+"""Verdicts sent to trackers, and to a command of the user; none can stop or delay a run."""
 
 import importlib.util
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import UsageFault
+from agent.plugins import blaming, installed, unknown
 from agent.trackers.aside import Aside, Trackers
 from agent.trackers.mlflow import Mlflow
 from agent.trackers.notify import Notify
@@ -14,48 +15,72 @@ from agent.trackers.tensorboard import TensorBoard
 from agent.trackers.tracker import Tracker
 from agent.trackers.wandb import Wandb
 
-__all__ = ["TRACKERS", "Trackers", "open_trackers"]
+__all__ = ["TRACKERS", "Tracker", "Trackers", "list_trackers", "open_trackers"]
+
+EXAMPLE = "autoresearch start --tracker tensorboard:runs"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of tracker. needs: what must be installed, and the name of the extra. where: what stands behind its name."""
+    """One kind of tracker."""
 
-    build: Callable[[str, Path], Tracker]
-    needs: str
-    where: str
+    load: Callable[[], Callable[[str, Path], Tracker]]
+    """Import what builds it of `where` and a folder that it may write to."""
+    where: str = "WHERE"
+    """What stands behind its name."""
+    needs: tuple[str, ...] = ()
+    """The packages that must be installed."""
+    extra: str | None = None
+    """The extra that brings them."""
+    origin: str = ""
+    """Where a tracker that is not ours comes from."""
 
 
 TRACKERS: Mapping[str, Kind] = {
-    "tensorboard": Kind(TensorBoard, "tensorboard", "DIR"),
-    "mlflow": Kind(Mlflow, "mlflow", "URI"),
-    "wandb": Kind(Wandb, "wandb", "PROJECT"),
+    "tensorboard": Kind(lambda: TensorBoard, "DIR", ("tensorboard", "torch"), "tensorboard"),
+    "mlflow": Kind(lambda: Mlflow, "URI", ("mlflow",), "mlflow"),
+    "wandb": Kind(lambda: Wandb, "PROJECT", ("wandb",), "wandb"),
 }
+"""Our own trackers. `list_trackers` also knows those of installed packages."""
+
+
+def list_trackers() -> dict[str, Kind]:
+    """Return every kind of tracker by name, ours first; nothing is imported."""
+    plugins = installed("trackers", TRACKERS)
+    added = {name: Kind(plugin.load, origin=plugin.origin) for name, plugin in plugins.items()}
+    return {**TRACKERS, **added}
 
 
 def open_trackers(asked: Sequence[str], command: str | None, folder: Path) -> Trackers:
-    """The trackers `KIND:WHERE` (or `KIND` alone), and the notification command, as one listener.
+    """Return the trackers `KIND` or `KIND:WHERE`, and the notification command, as one listener.
 
-    folder: where one that is told no place may write. UsageFault for what cannot be, before anything runs.
+    folder: where a tracker that is told no place may write. Raise UsageFault, before anything
+    runs, for a kind that is unknown, not installed or broken.
     """
-    trackers = [Aside(text, _built(text, folder)) for text in asked]
-    return Trackers(
-        [*trackers, *([Aside("--notify", Notify(command))] if command is not None else [])]
-    )
+    trackers = [Aside(text, _build(text, folder)) for text in asked]
+    if command is not None:
+        trackers.append(Aside("--notify", Notify(command)))
+    return Trackers(trackers)
 
 
-def _built(text: str, folder: Path) -> Tracker:
-    match = re.fullmatch(r"(\w+)(?::(.+))?", text)
-    kind = TRACKERS.get(match[1]) if match else None
-    if match is None or kind is None:
-        known = ", ".join(f"{name}[:{kind.where}]" for name, kind in TRACKERS.items())
+def _build(text: str, folder: Path) -> Tracker:
+    kinds = list_trackers()
+    match = re.fullmatch(r"([\w-]+)(?::(.+))?", text)
+    if match is None:
+        choices = ", ".join(f"{name}[:{kind.where}]" for name, kind in kinds.items())
+        raise UsageFault(f"--tracker {text!r} is none of {choices}", EXAMPLE)
+    name = match[1]
+    where = match[2] or ""
+    if name not in kinds:
+        raise unknown("tracker", name, kinds, EXAMPLE)
+    kind = kinds[name]
+    missing = [package for package in kind.needs if importlib.util.find_spec(package) is None]
+    if missing:
         raise UsageFault(
-            f"no tracker is called {text!r}; there are {known}",
-            "autoresearch start --tracker tensorboard:runs",
+            f"--tracker {text} needs {' and '.join(missing)}, which is not installed",
+            f"pip install 'autoresearch[{kind.extra}]'",
         )
-    if importlib.util.find_spec(kind.needs) is None:
-        raise UsageFault(
-            f"--tracker {text} needs {kind.needs}, which is not installed",
-            f"pip install 'autoresearch[{kind.needs}]'",
-        )
-    return kind.build(match[2] or "", folder)
+    if not kind.origin:
+        return kind.load()(where, folder)
+    with blaming(f"the tracker {name!r} ({kind.origin})", EXAMPLE):
+        return kind.load()(where, folder)

@@ -1,30 +1,35 @@
-"""Runs trackers beside the loop, each in a thread of its own: one that fails or hangs costs a warning, never a trial."""
+"""Runs each tracker in a thread of its own: a failure or a hang costs a warning, not a trial."""
 
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
 from agent.records.events import Event, Judged, RunFinished, RunStarted
 from agent.trackers.tracker import Tracker
-from sandbox.ground.redaction import redacted
+from sandbox.ground.text import one_line
 
 # How long the end of a run waits for what a tracker still has to send.
 GRACE_SECONDS = 40.0
 
 
 class Aside:
-    """One tracker, called `name` in warnings; listens from `__enter__` to `__exit__`, and never raises or waits in between.
+    """One tracker, called `name` in warnings; listens from `__enter__` to `__exit__`.
 
-    After its first failure it is still told the rest (a server may be back), without a further word; if it could not open, not.
+    It never raises or blocks in between. After its first failure the tracker is still told the
+    rest, as a server may come back, but warns no more; if it could not open, it is told nothing.
     """
 
     def __init__(self, name: str, tracker: Tracker, grace: float = GRACE_SECONDS) -> None:
-        self._name, self._tracker, self._grace = name, tracker, grace
+        self._name = name
+        self._tracker = tracker
+        self._grace = grace
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._failed = self._open = False
+        self._warnings: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._failed = False
+        self._open = False
         self._reason = "the run ended"
         # A daemon: a tracker that hangs must not keep the process alive.
         self._thread = threading.Thread(target=self._serve, name=f"tracker {name}", daemon=True)
@@ -39,19 +44,17 @@ class Aside:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        reason = self._reason if error is None else redacted(str(error)) or type(error).__name__
-        self._work.put(
-            lambda: self._while_open(lambda: self._tracker.close(reason, error is not None))
-        )
+        failed = error is not None
+        reason = (one_line(str(error)) or type(error).__name__) if failed else self._reason
+        self._work.put(lambda: self._while_open(lambda: self._tracker.close(reason, failed)))
         self._work.put(None)
         self._thread.join(self._grace)
         if self._thread.is_alive():
-            self._said.put(
-                f"{self._name} was not done {self._grace:.0f} s after the end, and is left behind"
-            )
+            late = f"{self._name} was not done {self._grace:.0f} s after the end, and is abandoned"
+            self._warnings.put(late)
 
     def handle(self, event: Event) -> None:
-        """Hand on what trackers are told of."""
+        """Pass on the events that trackers are told."""
         match event:
             case RunStarted():
                 self._work.put(lambda: self._begin(event))
@@ -61,8 +64,8 @@ class Aside:
                 self._reason = reason
 
     def warnings(self) -> list[str]:
-        """What went wrong since the last call."""
-        return [self._said.get() for _ in range(self._said.qsize())]
+        """Return the warnings since the last call."""
+        return [self._warnings.get() for _ in range(self._warnings.qsize())]
 
     def _begin(self, run: RunStarted) -> None:
         self._tracker.open(run)
@@ -76,14 +79,14 @@ class Aside:
         while (job := self._work.get()) is not None:
             try:
                 job()
-            except BaseException as error:  # other people's code: SystemExit, too, is theirs alone
+            except BaseException as error:  # other people's code, which may raise SystemExit
                 self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed:
-            what = " ".join(redacted(str(error)).split()) or type(error).__name__
+            what = one_line(str(error)) or type(error).__name__
             rest = "the run goes on" if self._open else "the run goes on without it"
-            self._said.put(f"{self._name} failed, {rest}: {what[:300]}")
+            self._warnings.put(f"{self._name} failed, {rest}: {what}")
         self._failed = True
 
 
@@ -108,10 +111,10 @@ class Trackers:
             tracker.__exit__(kind, error, trace)
 
     def handle(self, event: Event) -> None:
-        """Hand `event` to each."""
+        """Pass `event` to each tracker."""
         for tracker in self._trackers:
             tracker.handle(event)
 
     def warnings(self) -> list[str]:
-        """What went wrong with any of them since the last call."""
-        return [said for tracker in self._trackers for said in tracker.warnings()]
+        """Return the warnings of all of them since the last call."""
+        return list(chain.from_iterable(tracker.warnings() for tracker in self._trackers))

@@ -1,4 +1,4 @@
-"""MLflow: one of its runs for one of ours, found again on resume; trials are steps, and each trial is kept in full as JSON."""
+"""MLflow: one of its runs per run, found again on resume; trials are steps, and stored as JSON."""
 
 import os
 from pathlib import Path
@@ -17,11 +17,8 @@ class Mlflow:
 
     def __init__(self, where: str, folder: Path) -> None:
         self._folder = folder / "mlflow"
-        self._uri = (
-            where
-            or os.environ.get("MLFLOW_TRACKING_URI")
-            or f"sqlite:///{self._folder.absolute()}/mlflow.db"
-        )
+        database = f"sqlite:///{self._folder.absolute()}/mlflow.db"
+        self._uri = where or os.environ.get("MLFLOW_TRACKING_URI") or database
         self._client: Any = None
         self._run = ""
 
@@ -31,36 +28,34 @@ class Mlflow:
 
         self._folder.mkdir(parents=True, exist_ok=True)
         self._client = MlflowClient(tracking_uri=self._uri)
-        experiment = self._client.get_experiment_by_name(EXPERIMENT)
-        place = (
-            experiment.experiment_id
-            if experiment
-            else self._client.create_experiment(EXPERIMENT, self._artifacts())
-        )
-        known = self._client.search_runs(
-            [place], f"tags.`{TAG}` = '{identity_of(run)}'", max_results=1
-        )
-        if known:
-            self._run = known[0].info.run_id
+        experiment = self._experiment()
+        same = f"tags.`{TAG}` = '{identity_of(run)}'"
+        earlier = self._client.search_runs([experiment], same, max_results=1)
+        if earlier:
+            self._run = earlier[0].info.run_id
             self._client.set_terminated(self._run, "RUNNING")
             return
-        self._run = self._client.create_run(
-            place, tags={TAG: identity_of(run)}, run_name=run.tag
-        ).info.run_id
-        for name, said in settings_of(run).items():
-            self._client.log_param(self._run, name, said)
+        tags = {TAG: identity_of(run)}
+        created = self._client.create_run(experiment, tags=tags, run_name=run.tag)
+        self._run = created.info.run_id
+        for name, value in settings_of(run).items():
+            self._client.log_param(self._run, name, value)
+
+    def _experiment(self) -> str:
+        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        if experiment:
+            return str(experiment.experiment_id)
+        return str(self._client.create_experiment(EXPERIMENT, self._artifacts()))
 
     def verdict(self, trial: Trial) -> None:
         """See Tracker. A curve's steps are hundredths of the budget."""
         for name, value in numbers_of(trial).items():
             self._client.log_metric(self._run, name, value, step=trial.number)
+        curve = f"curve/{trial.number:04d}"
         for share, loss in trial.result.curve if trial.result else ():
-            self._client.log_metric(
-                self._run, f"curve/{trial.number:04d}", loss, step=round(100 * share)
-            )
-        self._client.log_dict(
-            self._run, trial.model_dump(mode="json"), f"trials/{trial.number:04d}.json"
-        )
+            self._client.log_metric(self._run, curve, loss, step=round(100 * share))
+        record = trial.model_dump(mode="json")
+        self._client.log_dict(self._run, record, f"trials/{trial.number:04d}.json")
 
     def close(self, reason: str, failed: bool) -> None:
         """See Tracker."""
@@ -68,9 +63,10 @@ class Mlflow:
         self._client.set_terminated(self._run, "FAILED" if failed else "FINISHED")
 
     def _artifacts(self) -> str | None:
-        """A server says itself where files go; a database of our own does not, and would put them into the current folder."""
-        return (
-            (self._folder / "artifacts").absolute().as_uri()
-            if self._uri.startswith("sqlite:")
-            else None
-        )
+        """Return where files go; None if a server decides.
+
+        A database of our own would put them into the current folder.
+        """
+        if not self._uri.startswith("sqlite:"):
+            return None
+        return (self._folder / "artifacts").absolute().as_uri()

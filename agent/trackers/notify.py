@@ -1,4 +1,4 @@
-"""A command of the user's, run at a keep, at an error and at the end: a phone that buzzes, a message to a channel."""
+"""A command of the user, run at a keep, at an error and at the end, to send a message."""
 
 import json
 import os
@@ -9,27 +9,30 @@ import subprocess
 from contextlib import suppress
 from typing import Any, Literal
 
-from agent.display.format import Formatter, bpb
+from agent.display.format import bpb
 from agent.display.plain import verdict_line
 from agent.errors import Fault, UsageFault
 from agent.records.events import RunStarted
 from agent.records.results import TAKEN, Trial
+from sandbox.ground.text import one_line
 
-# What takes longer than this to send a message hangs.
+# A command that takes longer than this hangs.
 TIMEOUT_SECONDS = 30.0
-# Of an environment variable: a message, not a file.
+# Of an environment variable: it is a message, not a file.
 MAX_CHARACTERS = 1_000
 
 
 class Notify:
     """Runs `command`, split into words as a shell would and handed to no shell.
 
-    What happened is in its environment (AUTORESEARCH_EVENT: keep, error or end; _TEXT, _RUN, _BRANCH; of a keep _TRIAL, _VALUE,
-    _DELTA, _HYPOTHESIS), control characters escaped, and as one JSON object on its standard input, as it is.
+    The event is in its environment, with control characters escaped, and unchanged as one JSON
+    object on its standard input. Variables: AUTORESEARCH_EVENT (keep, error or end), _TEXT, _RUN,
+    _BRANCH, and at a keep _TRIAL, _VALUE, _DELTA, _HYPOTHESIS.
     """
 
     def __init__(self, command: str, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._argv, self._timeout = _words(command), timeout
+        self._argv = _words(command)
+        self._timeout = timeout
         self._run: RunStarted | None = None
 
     def open(self, run: RunStarted) -> None:
@@ -45,7 +48,8 @@ class Notify:
                 "delta": f"{trial.delta or 0.0:+.6f}",
                 "hypothesis": trial.proposal.hypothesis,
             }
-            self._tell("keep", verdict_line(trial), about, {"trial": trial.model_dump(mode="json")})
+            record = {"trial": trial.model_dump(mode="json")}
+            self._tell("keep", verdict_line(trial), about, record)
 
     def close(self, reason: str, failed: bool) -> None:
         """See Tracker."""
@@ -58,13 +62,17 @@ class Notify:
         about: dict[str, str],
         more: dict[str, Any],
     ) -> None:
-        run, branch = (self._run.tag, self._run.branch) if self._run else ("", "")
-        said = {"event": event, "text": text, "run": run, "branch": branch}
-        words = {
-            f"AUTORESEARCH_{name.upper()}": Formatter().line(value)[:MAX_CHARACTERS]
-            for name, value in (said | about).items()
+        message = {
+            "event": event,
+            "text": text,
+            "run": self._run.tag if self._run else "",
+            "branch": self._run.branch if self._run else "",
         }
-        self._call(json.dumps(said | more), os.environ | words)
+        variables = {
+            f"AUTORESEARCH_{name.upper()}": one_line(value, MAX_CHARACTERS)
+            for name, value in (message | about).items()
+        }
+        self._call(json.dumps(message | more), os.environ | variables)
 
     def _call(self, text: str, environment: dict[str, str]) -> None:
         process = subprocess.Popen(
@@ -78,7 +86,7 @@ class Notify:
             errors="replace",
         )
         try:
-            _, complaint = process.communicate(text, self._timeout)
+            _, errors = process.communicate(text, self._timeout)
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -86,17 +94,17 @@ class Notify:
             raise Fault(f"{self._argv[0]} took longer than {self._timeout:.0f} s") from None
         if process.returncode:
             raise Fault(
-                f"{self._argv[0]} ended with {process.returncode}: {Formatter().line(complaint[-200:])}"
+                f"{self._argv[0]} ended with {process.returncode}: {one_line(errors[-200:])}"
             )
 
 
 def _words(command: str) -> list[str]:
-    """The command's words; UsageFault where it cannot be run."""
+    """Return the command's words; raise UsageFault if it cannot be run."""
     hint = "autoresearch start --notify 'notify-send autoresearch'"
     try:
         words = shlex.split(command)
     except ValueError as error:
         raise UsageFault(f"--notify {command!r}: {error}", hint) from None
     if not words or shutil.which(words[0]) is None:
-        raise UsageFault(f"--notify: no command {words[0] if words else command!r}", hint)
+        raise UsageFault(f"--notify: command not found: {words[0] if words else command!r}", hint)
     return words

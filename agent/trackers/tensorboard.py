@@ -1,4 +1,4 @@
-"""TensorBoard: a folder of event files, a subfolder a run; trials are steps, and each curve is a series over its budget."""
+"""TensorBoard: event files in a folder per run; trials are steps, each curve a series."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from agent.records.events import RunStarted
 from agent.records.results import Trial
 from agent.trackers.tracker import identity_of, numbers_of, settings_of
+from sandbox.ground.text import one_line
 
 
 class TensorBoard:
-    """Writes below `where`, or below `folder` where that is empty."""
+    """Writes below `where`, or below `folder` if that is empty."""
 
     def __init__(self, where: str, folder: Path) -> None:
         self._root = Path(where).expanduser() if where else folder / "tensorboard"
@@ -20,9 +21,8 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(log_dir=str(self._root / identity_of(run)))
-        self._writer.add_text(
-            "run", "\n".join(f"- {name}: `{said}`" for name, said in settings_of(run).items())
-        )
+        lines = [f"- {name}: `{value}`" for name, value in settings_of(run).items()]
+        self._writer.add_text("run", "\n".join(lines))
         self._writer.flush()
 
     def verdict(self, trial: Trial) -> None:
@@ -31,9 +31,10 @@ class TensorBoard:
             self._writer.add_scalar(f"trial/{name}", value, trial.number)
         for share, loss in trial.result.curve if trial.result else ():
             self._writer.add_scalar(f"curve/{trial.number:04d}", loss, round(100 * share))
-        # Shown as Markdown: indented, the words of a model are only words.
-        said = f"    #{trial.number} {trial.status}: {' '.join(trial.proposal.hypothesis.split())}"
-        self._writer.add_text("hypothesis", said, trial.number)
+        # Shown as Markdown: indented, a model's text is only text.
+        hypothesis = one_line(trial.proposal.hypothesis)
+        text = f"    #{trial.number} {trial.status}: {hypothesis}"
+        self._writer.add_text("hypothesis", text, trial.number)
         self._writer.flush()
 
     def close(self, reason: str, failed: bool) -> None:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""The Tracker protocol, and what every tracker is told of a trial."""
+"""The Tracker protocol, and what every tracker is told about a trial."""
 
 from typing import Protocol
 
@@ -7,25 +7,26 @@ from agent.records.results import FAILED, TAKEN, Trial
 
 
 class Tracker(Protocol):
-    """Is told of one session of a run, from one thread that is its own. Whatever it raises becomes a warning."""
+    """Listens to one session of a run, in a thread of its own; what it raises becomes a warning."""
 
     def open(self, run: RunStarted) -> None:
-        """The run began or goes on. Only what is judged from now on follows: earlier verdicts were told when they came."""
+        """Begin, or resume: only new verdicts follow, as earlier ones were told when they came."""
         ...
 
     def verdict(self, trial: Trial) -> None:
-        """A trial has its verdict."""
+        """Take in a trial that has its verdict."""
         ...
 
     def close(self, reason: str, failed: bool) -> None:
-        """The session ended; failed: by a fault, of which `reason` is the message."""
+        """End the session; if `failed`, `reason` is the message of a fault."""
         ...
 
 
 def numbers_of(trial: Trial) -> dict[str, float]:
-    """What can be plotted over the trials. A trial without a score has none here, never a large number."""
-    result, by = trial.result, trial.proposal.by
-    known = {
+    """Return what can be plotted over the trials; what is unknown is left out."""
+    result = trial.result
+    by = trial.proposal.by
+    numbers = {
         "val_bpb": trial.value,
         "delta": trial.delta,
         "seconds": result.seconds if result else None,
@@ -37,16 +38,16 @@ def numbers_of(trial: Trial) -> dict[str, float]:
         "kept": trial.status in TAKEN,
         "failed": trial.status in FAILED,
     }
-    return {name: float(value) for name, value in known.items() if value is not None}
+    return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
 def identity_of(run: RunStarted) -> str:
-    """A name for the run that it keeps when it is resumed and shares with no other: its tag and where it began."""
+    """Return the run's tag and start commit: unique, and the same when it is resumed."""
     return f"{run.tag}-{run.start_commit[:12]}" if run.start_commit else run.tag
 
 
 def settings_of(run: RunStarted) -> dict[str, str]:
-    """What the run was asked for."""
+    """Return the settings of a run."""
     return {
         "tag": run.tag,
         "branch": run.branch,

@@ -1,4 +1,4 @@
-"""Weights & Biases: one of its runs for one of ours, found again on resume; WANDB_MODE=offline writes to a folder only."""
+"""Weights & Biases: one of its runs per run, found again on resume; WANDB_MODE=offline works."""
 
 import os
 from pathlib import Path
@@ -10,22 +10,25 @@ from agent.trackers.tracker import identity_of, numbers_of, settings_of
 
 
 class Wandb:
-    """Logs to the project `where`, autoresearch where that is empty; its files lie below `folder`, or in WANDB_DIR.
+    """Logs to the project `where`, or autoresearch; its files are in WANDB_DIR, or below `folder`.
 
-    Tested offline. Sending to a server goes through the same calls and was not run.
+    Tested offline. Sending to a server goes through the same calls and was not tried.
     """
 
     def __init__(self, where: str, folder: Path) -> None:
-        self._project, self._folder = where or "autoresearch", folder
+        self._project = where or "autoresearch"
+        self._folder = folder
         self._run: Any = None
 
     def open(self, run: RunStarted) -> None:
-        """See Tracker. Neither the console nor the git state is taken: the one is the live view, the other is ours to tell."""
+        """See Tracker. wandb records neither the console (the live view) nor the git state."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Without it wandb reads ./wandb/settings, where a stranger's repository could name the server that gets the user's key.
+        # Without it wandb reads ./wandb/settings, where somebody else's repository could name the
+        # server that gets the user's key.
         os.environ.setdefault("WANDB_DIR", str(self._folder))
         import wandb
 
+        settings = wandb.Settings(console="off", disable_git=True, disable_code=True, silent=True)
         self._run = wandb.init(
             project=self._project,
             id=identity_of(run),
@@ -33,9 +36,7 @@ class Wandb:
             resume="allow",
             config=settings_of(run),
             dir=os.environ.get("WANDB_DIR") or str(self._folder),
-            settings=wandb.Settings(
-                console="off", disable_git=True, disable_code=True, silent=True
-            ),
+            settings=settings,
         )
         self._run.define_metric("trial")
         self._run.define_metric("*", step_metric="trial")
@@ -44,18 +45,18 @@ class Wandb:
         """See Tracker."""
         import wandb
 
-        points = [[share, loss] for share, loss in (trial.result.curve if trial.result else ())]
-        said = {
+        row = {
+            "trial": trial.number,
+            **numbers_of(trial),
             "status": trial.status,
             "hypothesis": trial.proposal.hypothesis,
             "reason": trial.reason,
         }
-        curve = (
-            {"curve": wandb.Table(columns=["share of the budget", "training loss"], data=points)}
-            if points
-            else {}
-        )
-        self._run.log({"trial": trial.number, **numbers_of(trial), **said, **curve})
+        points = [list(point) for point in (trial.result.curve if trial.result else ())]
+        if points:
+            columns = ["share of the budget", "training loss"]
+            row["curve"] = wandb.Table(columns=columns, data=points)
+        self._run.log(row)
 
     def close(self, reason: str, failed: bool) -> None:
         """See Tracker."""

@@ -1,4 +1,4 @@
-"""The tasks that methods are compared on: a file each (or a family), imported when it is asked for."""
+"""The tasks that methods are compared on: one file each (or a family), imported when needed."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,11 +9,13 @@ from agent.errors import UsageFault
 
 @dataclass(frozen=True)
 class Row:
-    """One row of TASKS. module: its file in this folder, whose `task(argument)` makes it. argument: what may follow a colon."""
+    """One row of TASKS."""
 
     module: str
+    """The file in this folder whose `task(name)` builds it."""
     about: str
     argument: str = ""
+    """What may follow the name, after a colon."""
 
 
 TASKS: dict[str, Row] = {
@@ -23,19 +25,21 @@ TASKS: dict[str, Row] = {
     "far": Row("bowl", "synthetic: the bowl far from the start"),
     "scaling": Row(
         "scaling",
-        "synthetic: a scaling law under a fixed time; size, batch, rates and schedules interact",
+        "synthetic: a scaling law in a fixed time; size, batch, rates and schedules interact",
     ),
     "rugged": Row(
         "rugged",
-        "synthetic: kinks, ripples and pairs; half of the space fails, and the noise is four times as high",
+        "synthetic: kinks, ripples and pairs; half of the space fails, four times the noise",
     ),
     "cnn": Row(
         "cnn",
-        "real: a CNN of 14 constants, after neuropt's, on scikit-learn's digits; about 1 s an evaluation",
+        "real: a CNN of 14 constants, after neuropt's, on scikit-learn's digits; "
+        "about 1 s an evaluation",
     ),
     "trees": Row(
         "trees",
-        "real: boosted trees of 8 constants on scikit-learn's breast cancer data; about 0.5 s an evaluation",
+        "real: boosted trees of 8 constants on scikit-learn's breast cancer data; "
+        "about 0.5 s an evaluation",
     ),
     "workspace": Row(
         "workspace",
@@ -50,12 +54,21 @@ DEFAULT = ("valley", "scaling", "rugged")
 
 
 def open_task(name: str) -> Task:
-    """The task called `name`, or `name:argument`; UsageFault where there is none."""
+    """Return the task called `name`, or `name:argument`; raise UsageFault if there is none."""
     kind, _, argument = name.partition(":")
     row = TASKS.get(kind)
     if row is None or (argument and not row.argument):
         raise UsageFault(
-            f"no task is called {name!r}; there are {', '.join(TASKS)}", "autoresearch bench --list"
+            f"unknown task {name!r}; known: {', '.join(TASKS)}", "autoresearch bench --list"
         )
-    made: Task = import_module(f"agent.benchmark.tasks.{row.module}").task(name)
+    try:
+        module = import_module(f"agent.benchmark.tasks.{row.module}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UsageFault(
+            f"the task {name!r} needs torch, which is not installed",
+            'pip install "autoresearch[workspace]"',
+        ) from None
+    made: Task = module.task(name)
     return made

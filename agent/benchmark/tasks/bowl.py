@@ -1,4 +1,4 @@
-"""A tilted bowl, a little off the start (`valley`) or far from it (`far`): what starting there gains and costs."""
+"""A tilted bowl, its bottom a little off the start (`valley`) or far from it (`far`)."""
 
 import numpy as np
 
@@ -9,35 +9,35 @@ from agent.propose.search.scale import levels
 from agent.records.proposals import Configuration
 
 NOISE = 0.0005
+# Eight times what the start takes: width squared, depth, and batch.
+MAX_MEMORY = 8 * (512 * 512 * 8 * 128)
+MAX_RATES = 0.15
 
 
 def task(name: str) -> Task:
-    """`valley` or `far`."""
-    return synthetic(name, TASKS[name].about, {"valley": valley, "far": far}[name], NOISE)
+    """Return the task `valley` or `far`."""
+    make = {"valley": valley, "far": far}[name]
+    return synthetic(name, TASKS[name].about, make, NOISE)
 
 
 def valley(seed: int, offset: float = 0.15) -> Objective:
-    """A tilted bowl whose bottom lies `offset` of the range off the start in each constant; big models and high rates fail."""
+    """Return a bowl whose bottom is about `offset` of the range off the start in each constant.
+
+    Big models and high rates fail.
+    """
     rng = np.random.default_rng(seed)
-    bottom = np.clip(START + offset * rng.standard_normal(len(NUMBERS)), 0, 1)
-    weights = 0.3 * rng.lognormal(-1.5, 1.0, len(NUMBERS))
-    tilt = np.linalg.qr(
-        np.eye(len(NUMBERS)) + 0.3 * rng.standard_normal((len(NUMBERS), len(NUMBERS)))
-    )[0]
+    count = len(NUMBERS)
+    bottom = np.clip(START + offset * rng.standard_normal(count), 0, 1)
+    weights = 0.3 * rng.lognormal(-1.5, 1.0, count)
+    tilt = np.linalg.qr(np.eye(count) + 0.3 * rng.standard_normal((count, count)))[0]
     bonus = {choice: 0.01 * rng.standard_normal() for choice in levels(SPACE.parameters[-1])}
 
     def objective(configuration: Configuration) -> float | None:
-        width = float(configuration["DEPTH"]) * float(configuration["ASPECT_RATIO"])
-        memory = (
-            width
-            * width
-            * float(configuration["DEPTH"])
-            * float(configuration["DEVICE_BATCH_SIZE"])
-        )
-        if (
-            memory > 8 * (512 * 512 * 8 * 128)
-            or float(configuration["MATRIX_LR"]) * float(configuration["EMBEDDING_LR"]) > 0.15
-        ):
+        depth = float(configuration["DEPTH"])
+        width = depth * float(configuration["ASPECT_RATIO"])
+        memory = width * width * depth * float(configuration["DEVICE_BATCH_SIZE"])
+        rates = float(configuration["MATRIX_LR"]) * float(configuration["EMBEDDING_LR"])
+        if memory > MAX_MEMORY or rates > MAX_RATES:
             return None
         slope = tilt @ (places(configuration) - bottom)
         return 0.97 + float(np.sum(weights * slope**2)) + bonus[configuration["WINDOW_PATTERN"]]
@@ -46,5 +46,5 @@ def valley(seed: int, offset: float = 0.15) -> Objective:
 
 
 def far(seed: int) -> Objective:
-    """The valley with its bottom far from the start: what a start from the given constants costs where they are poor."""
+    """Return the bowl with its bottom far from the start: the constants to start from are poor."""
     return valley(seed, offset=0.4)

@@ -1,9 +1,11 @@
-"""A convolutional network of 14 constants on handwritten digits, after neuropt's CNN benchmark (github.com/loevlie/neuropt).
+"""A convolutional network of 14 constants on handwritten digits.
 
-The constants and the network are neuropt's, made small enough for a core: 600 of scikit-learn's digits of 8 x 8 pixels where it
-has 5,000 of Fashion-MNIST at 32 x 32, and an eighth of the channels. So it is another task, and neuropt's figures are not to be
-laid beside its. Failures are real ones: an image that is pooled away (neuropt guards against that), a loss that diverges.
-The seed decides the split, the first weights and the order of the batches, alike for every method and trial.
+After neuropt's CNN benchmark (github.com/loevlie/neuropt), made small enough for one core: 600 of
+scikit-learn's digits of 8 x 8 pixels instead of 5,000 images of Fashion-MNIST at 32 x 32, and an
+eighth of the channels. So it is another task, and neuropt's figures cannot be compared with it.
+Failures are real: an image that is pooled away (neuropt guards against that), a loss that
+diverges. The seed decides the split, the first weights and the order of the batches, alike for
+every method and trial.
 """
 
 import math
@@ -37,9 +39,11 @@ LR = 0.003  # [0.0001 .. 0.1 log]
 WD = 0.0001  # [0.000001 .. 0.01 log]
 OPTIMIZER = "adam"  # [sgd | adam | adamw]
 """
-EPOCHS, BATCH = 6, 32
+EPOCHS = 6
+BATCH = 32
 MAX_CHANNELS = 32
-TRAINING, VALIDATION = 600, 450
+TRAINING = 600
+VALIDATION = 450
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -49,13 +53,15 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def task(name: str) -> Task:
-    """The task `cnn`."""
-    noise = "none within a seed: it decides split and weights, alike for all; scores are those that the method sees"
+    """Return the task `cnn`."""
+    noise = (
+        "none within a seed, which decides split and weights; scores are those that the method sees"
+    )
     return Task(name, TASKS[name].about, noise, read_space(SOURCE), SOURCE, make)
 
 
 def make(seed: int) -> Evaluate:
-    """The function of a seed: the cross-entropy on the validation digits after EPOCHS of training."""
+    """Return the function of a seed: the validation cross-entropy after EPOCHS of training."""
     train, validation = _split(seed)
 
     def evaluate(configuration: Configuration, _: int) -> Outcome:
@@ -68,48 +74,59 @@ def make(seed: int) -> Evaluate:
 
 
 class Network(nn.Module):
-    """Blocks of convolutions, pooled now and then, and a head."""
+    """Blocks of convolutions, some of them pooled, and a head."""
 
     def __init__(self, c: Configuration) -> None:
         super().__init__()
-        activation, dropout = ACTIVATIONS[str(c["ACTIVATION"])], float(c["DROPOUT"])
-        self.blocks, self.shortcuts, self.pools = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        before, size = 1, int(c["KERNEL_SIZE"])
-        for i in range(int(c["N_BLOCKS"])):
-            width = min(
-                MAX_CHANNELS,
-                max(2, int(float(c["BASE_CHANNELS"]) * float(c["CHANNEL_GROWTH"]) ** i)),
-            )
-            normed = bool(c["USE_BATCHNORM"])
-            layers: list[nn.Module] = [
-                nn.Conv2d(before, width, size, padding=size // 2, bias=not normed)
-            ]
-            layers += [nn.BatchNorm2d(width)] if normed else []
-            layers += [activation(), nn.Dropout2d(dropout)]
-            self.blocks.append(nn.Sequential(*layers))
-            self.shortcuts.append(
-                nn.Conv2d(before, width, 1, bias=False) if before != width else nn.Identity()
-            )
-            pooled = (i + 1) % int(c["POOL_EVERY"]) == 0
-            self.pools.append(
-                (nn.MaxPool2d(2) if c["POOL_TYPE"] == "max" else nn.AvgPool2d(2))
-                if pooled
-                else nn.Identity()
-            )
-            before = width
-        hidden = int(c["FC_HIDDEN"])
-        deep = [nn.Linear(before, hidden), activation(), nn.Dropout(dropout)] if hidden else []
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), *deep, nn.Linear(hidden or before, 10)
-        )
         self.residual = bool(c["USE_RESIDUAL"])
+        self.blocks = nn.ModuleList()
+        self.shortcuts = nn.ModuleList()
+        self.pools = nn.ModuleList()
+        before = 1
+        for i in range(int(c["N_BLOCKS"])):
+            width = _channels(c, i)
+            self.blocks.append(_block(c, before, width))
+            shortcut = nn.Conv2d(before, width, 1, bias=False) if before != width else nn.Identity()
+            self.shortcuts.append(shortcut)
+            self.pools.append(_pool(c) if (i + 1) % int(c["POOL_EVERY"]) == 0 else nn.Identity())
+            before = width
+        self.head = _head(c, before)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 10) logits of (n, 1, 8, 8) images."""
+        """Return (n, 10) logits of (n, 1, 8, 8) images."""
         for block, shortcut, pool in zip(self.blocks, self.shortcuts, self.pools, strict=True):
             x = pool(block(x) + shortcut(x) if self.residual else block(x))
         logits: Tensor = self.head(x)
         return logits
+
+
+def _channels(c: Configuration, block: int) -> int:
+    wanted = int(float(c["BASE_CHANNELS"]) * float(c["CHANNEL_GROWTH"]) ** block)
+    return min(MAX_CHANNELS, max(2, wanted))
+
+
+def _block(c: Configuration, before: int, width: int) -> nn.Module:
+    size = int(c["KERNEL_SIZE"])
+    normed = bool(c["USE_BATCHNORM"])
+    layers: list[nn.Module] = [nn.Conv2d(before, width, size, padding=size // 2, bias=not normed)]
+    if normed:
+        layers.append(nn.BatchNorm2d(width))
+    layers += [ACTIVATIONS[str(c["ACTIVATION"])](), nn.Dropout2d(float(c["DROPOUT"]))]
+    return nn.Sequential(*layers)
+
+
+def _pool(c: Configuration) -> nn.Module:
+    return nn.MaxPool2d(2) if c["POOL_TYPE"] == "max" else nn.AvgPool2d(2)
+
+
+def _head(c: Configuration, channels: int) -> nn.Module:
+    layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    hidden = int(c["FC_HIDDEN"])
+    if hidden:
+        layers += [nn.Linear(channels, hidden), ACTIVATIONS[str(c["ACTIVATION"])]()]
+        layers.append(nn.Dropout(float(c["DROPOUT"])))
+    layers.append(nn.Linear(hidden or channels, 10))
+    return nn.Sequential(*layers)
 
 
 Digits = tuple[Tensor, Tensor]
@@ -129,11 +146,12 @@ def _trained(network: Network, c: Configuration, train: Digits, validation: Digi
         score = _loss(network, *validation)
     except RuntimeError:  # an image that was pooled away
         return Outcome("crash", curve=curve)
-    return Outcome(score, curve=curve) if math.isfinite(score) else Outcome("crash", curve=curve)
+    return Outcome(score if math.isfinite(score) else "crash", curve=curve)
 
 
 def _optimizer(network: Network, c: Configuration) -> torch.optim.Optimizer:
-    rate, decay = float(c["LR"]), float(c["WD"])
+    rate = float(c["LR"])
+    decay = float(c["WD"])
     if c["OPTIMIZER"] == "sgd":
         return torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
     kind = torch.optim.AdamW if c["OPTIMIZER"] == "adamw" else torch.optim.Adam
@@ -143,7 +161,7 @@ def _optimizer(network: Network, c: Configuration) -> torch.optim.Optimizer:
 def _epoch(
     network: Network, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> float:
-    """The mean training loss."""
+    """Train for one epoch; return the mean loss."""
     network.train()
     total = 0.0
     for batch in torch.split(torch.randperm(len(labels)), BATCH):
@@ -162,11 +180,12 @@ def _loss(network: Network, images: Tensor, labels: Tensor) -> float:
 
 
 def _split(seed: int) -> tuple[Digits, Digits]:
-    """Training and validation digits."""
+    """Return training and validation digits."""
     images, labels = _digits()
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))
-    held, first = order[:VALIDATION], order[VALIDATION : VALIDATION + TRAINING]
-    return (images[first], labels[first]), (images[held], labels[held])
+    held = order[:VALIDATION]
+    chosen = order[VALIDATION : VALIDATION + TRAINING]
+    return (images[chosen], labels[chosen]), (images[held], labels[held])
 
 
 @cache

@@ -1,6 +1,7 @@
-"""What the synthetic tasks share: the 14 constants of karpathy/autoresearch's train.py, where they stand, and how noise is added.
+"""What the synthetic tasks share: the 14 constants of karpathy/autoresearch's train.py, and noise.
 
-None of these tasks is a training. Each is made to have one thing that real ones have; each seed of a task is another function.
+None of these tasks is a training. Each is built to have one property of real ones; each seed of a
+task is another function.
 """
 
 from collections.abc import Callable
@@ -32,27 +33,27 @@ SPACE = read_space(SOURCE)
 NUMBERS = [p for p in SPACE.parameters if p.kind != "categorical" and not is_fixed(p)]
 START = np.array([to_unit(p, p.default) for p in NUMBERS])
 Objective = Callable[[Configuration], float | None]
-"""The true score of a configuration, None where the trial fails."""
+"""Returns the true score of a configuration, or None if the trial fails."""
 
 
 def places(configuration: Configuration) -> np.ndarray:
-    """The numbers of a configuration on the unit interval, in the order of NUMBERS."""
+    """Return the numbers of a configuration on the unit interval, in the order of NUMBERS."""
     return np.array([to_unit(p, configuration[p.name]) for p in NUMBERS])
 
 
 def synthetic(name: str, about: str, make: Callable[[int], Objective], noise: float) -> Task:
-    """A task of a true function and normal noise of standard deviation `noise`."""
+    """Return a task of true functions with normal noise of standard deviation `noise`."""
 
-    def made(seed: int) -> Evaluate:
+    def function_of(seed: int) -> Evaluate:
         objective = make(seed)
 
         def evaluate(configuration: Configuration, trial: int) -> Outcome:
-            found = objective(configuration)
-            if found is None:
+            score = objective(configuration)
+            if score is None:
                 return Outcome("oom")
-            return Outcome(float(found + noise * noise_of(seed, trial)), float(found))
+            return Outcome(float(score + noise * noise_of(seed, trial)), float(score))
 
         return evaluate
 
-    said = f"normal, standard deviation {noise:g}; results are shown without it"
-    return Task(name, about, said, SPACE, SOURCE, made)
+    noise_text = f"normal, standard deviation {noise:g}; results are shown without it"
+    return Task(name, about, noise_text, SPACE, SOURCE, function_of)

@@ -1,8 +1,9 @@
-"""A surrogate of past trials: a forest that foretells a score, one that foretells failure, and how well both do, cross-validated.
+"""A surrogate of past trials: one forest predicts the score, another the failures.
 
-A forest, not the Gaussian process that agent/propose/ has: a surrogate made of the model that one of the methods searches with
-would favour that method. It is piecewise constant and has no noise, and it knows nothing beyond its trials: a search can
-exploit its errors. Its quality says how much to believe.
+Forests, and not the Gaussian process of agent/propose/: a surrogate of the kind that one of the
+methods searches with would favour that method. It is piecewise constant and has no noise, and it
+knows nothing beyond its trials: a search can exploit its errors. Its quality, cross-validated,
+tells how much to believe.
 """
 
 import hashlib
@@ -26,21 +27,30 @@ from agent.records.results import PriorTrial
 from agent.space import Parameter, Space
 from agent.space.constants import written
 
-TREES, FOLDS = 100, 5
-# Fewer scored trials say nothing of a space; below these a search would mostly see the forest's errors.
-LEAST_TRIALS, LEAST_R2, LEAST_RANK = 30, 0.0, 0.3
-# Below this it is worth a warning.
+TREES = 100
+FOLDS = 5
+# Fewer scored trials say nothing of a space.
+LEAST_TRIALS = 30
+# Below these a search would mostly see the forest's errors.
+LEAST_R2 = 0.0
+LEAST_RANK = 0.3
+# A rank correlation below this is worth a warning.
 FAIR_RANK = 0.6
-# Failures fewer than this are too few to model: then none fails.
+# Fewer failures than this are too few to model: then none fails.
 LEAST_FAILURES = 10
-# Numbers whose largest is this many times the smallest are searched by factors, if those who tried them did so as well.
+# Numbers whose largest is this many times the smallest are searched on a logarithmic scale, if the
+# past trials are spread that way as well.
 LOG_RATIO = 20.0
 
 
 def task(name: str) -> Task:
-    """The task `trials:FILE`. UsageFault where the file cannot be read, or makes too poor a surrogate."""
-    asked = name.partition(":")[2]
-    past, path = read_past(asked), Path(asked.partition("#")[0])
+    """Return the task `trials:FILE`.
+
+    Raise UsageFault if the file cannot be read, or makes too poor a surrogate.
+    """
+    argument = name.partition(":")[2]
+    past = read_past(argument)
+    path = Path(argument.partition("#")[0])
     scored = [trial for trial in past if not isinstance(trial.outcome, str)]
     if len(scored) < LEAST_TRIALS:
         message = (
@@ -49,7 +59,8 @@ def task(name: str) -> Task:
         raise UsageFault(message, "autoresearch bench --tasks valley,scaling,rugged")
     space = space_of(past, scored[0].configuration)
     quality = quality_of(space, past)
-    if poor := _poor(quality):
+    poor = _poor(quality)
+    if poor:
         raise UsageFault(
             f"the surrogate of {path} is too poor to compare methods on: {poor}. {quality}",
             "autoresearch bench --list",
@@ -71,13 +82,12 @@ def task(name: str) -> Task:
 def _poor(quality: Quality) -> str:
     if quality.r2 is None or quality.rank is None:
         return "its scores are all alike"
-    short = [f"R² {quality.r2:.2f}"] if quality.r2 < LEAST_R2 else []
-    short += (
-        [f"rank correlation {quality.rank:.2f} below {LEAST_RANK}"]
-        if quality.rank < LEAST_RANK
-        else []
-    )
-    return " and ".join(short)
+    reasons = []
+    if quality.r2 < LEAST_R2:
+        reasons.append(f"R² {quality.r2:.2f}")
+    if quality.rank < LEAST_RANK:
+        reasons.append(f"rank correlation {quality.rank:.2f} below {LEAST_RANK}")
+    return " and ".join(reasons)
 
 
 def _warning(quality: Quality) -> str:
@@ -89,7 +99,7 @@ def _warning(quality: Quality) -> str:
 
 
 def space_of(past: Sequence[PriorTrial], default: Configuration) -> Space:
-    """The space that the trials span, from the first scored one; what never changed is left out."""
+    """Return the space that the trials span, from `default`; what never changed is left out."""
     columns = {name: [trial.configuration[name] for trial in past] for name in default}
     parameters = [
         _parameter(name, values, default[name])
@@ -107,13 +117,10 @@ def _parameter(name: str, values: Sequence[Value], default: Value) -> Parameter:
         return Parameter(
             name=name, kind="categorical", choices=tuple(dict.fromkeys(values)), default=default
         )
-    low, high = min(numbers), max(numbers)
+    low = min(numbers)
+    high = max(numbers)
     whole = all(float(number).is_integer() for number in numbers)
-    powers = (
-        whole
-        and all(number >= 1 and math.log2(number).is_integer() for number in numbers)
-        and high / low > 2
-    )
+    powers = whole and _powers_of_two(numbers) and high / low > 2
     log = powers or (low > 0 and high / low >= LOG_RATIO and _by_factors(numbers))
     if not whole:
         return Parameter(
@@ -135,9 +142,15 @@ def _parameter(name: str, values: Sequence[Value], default: Value) -> Parameter:
     )
 
 
+def _powers_of_two(numbers: Sequence[float]) -> bool:
+    return all(number >= 1 and math.log2(number).is_integer() for number in numbers)
+
+
 def _by_factors(numbers: Sequence[float]) -> bool:
-    """True where the median lies nearer to the middle of a scale of factors than to that of the plain one."""
-    low, middle, high = min(numbers), median(numbers), max(numbers)
+    """Return whether the median is nearer to the middle of a logarithmic scale than of a linear."""
+    low = min(numbers)
+    middle = median(numbers)
+    high = max(numbers)
     plain = (middle - low) / (high - low)
     return abs(math.log(middle / low) / math.log(high / low) - 0.5) < abs(plain - 0.5)
 
@@ -146,7 +159,7 @@ def _by_factors(numbers: Sequence[float]) -> bool:
 
 
 class Surrogate:
-    """Two forests fitted to past trials. A place fails where more than half of the second one says so."""
+    """Two forests fitted to past trials; a point fails if more than half of the second say so."""
 
     def __init__(self, space: Space, past: Sequence[PriorTrial], seed: int) -> None:
         self._grid = Grid(space)
@@ -154,24 +167,23 @@ class Surrogate:
         options = {"n_estimators": TREES, "random_state": seed, "max_features": 0.5, "n_jobs": 1}
         self._score = RandomForestRegressor(**options).fit(points[~failed], scores[~failed])
         enough = LEAST_FAILURES <= int(failed.sum()) < len(failed)
-        self._failure = (
-            RandomForestClassifier(**options, min_samples_leaf=3).fit(points, failed)
-            if enough
-            else None
-        )
+        self._failure = None
+        if enough:
+            forest = RandomForestClassifier(**options, min_samples_leaf=3)
+            self._failure = forest.fit(points, failed)
 
     def score(self, points: np.ndarray) -> np.ndarray:
-        """(n,) the mean of the trees."""
+        """Return (n,) scores: the mean of the trees."""
         return np.asarray(self._score.predict(points))
 
     def risk(self, points: np.ndarray) -> np.ndarray:
-        """(n,) the share of the trees that foretell a failure."""
+        """Return (n,) risks: the share of the trees that predict a failure."""
         if self._failure is None:
             return np.zeros(len(points))
         return np.asarray(self._failure.predict_proba(points)[:, 1])
 
     def outcome(self, configuration: Configuration) -> Outcome:
-        """What became of it, as the forests foretell."""
+        """Return the outcome that the forests predict."""
         point = self._grid.points([configuration])
         if self.risk(point)[0] > 0.5:
             return Outcome("oom")
@@ -180,7 +192,10 @@ class Surrogate:
 
 
 def make(space: Space, past: Sequence[PriorTrial], seed: int) -> Evaluate:
-    """The function of a seed, which decides the forests' draws. The start is known to work, whatever lies around it."""
+    """Return the function of a seed, which decides the forests' draws.
+
+    The start is known to work, whatever the forest predicts around it.
+    """
     surrogate = Surrogate(space, past, seed)
 
     def evaluate(configuration: Configuration, _: int) -> Outcome:
@@ -193,16 +208,22 @@ def make(space: Space, past: Sequence[PriorTrial], seed: int) -> Evaluate:
 
 
 def quality_of(space: Space, past: Sequence[PriorTrial]) -> Quality:
-    """How well the forests foretell trials of folds that they have not seen. Equal configurations stay in one fold: a trial that
-    was repeated would be foretold by its twin."""
+    """Return how well the forests predict trials of folds that they have not seen.
+
+    Equal configurations stay in one fold: a repeated trial would be predicted by its twin.
+    """
     points, scores, failed = _arrays(Grid(space), past)
-    foretold, risk = np.zeros(len(past)), np.zeros(len(past))
+    predicted = np.zeros(len(past))
+    risk = np.zeros(len(past))
     for fold in _folds(points):
         rest = [trial for place, trial in enumerate(past) if place not in fold]
         held = sorted(fold)
         surrogate = Surrogate(space, rest, 0)
-        foretold[held], risk[held] = surrogate.score(points[held]), surrogate.risk(points[held])
-    true, guess = scores[~failed], foretold[~failed]
+        predicted[held] = surrogate.score(points[held])
+        risk[held] = surrogate.risk(points[held])
+    true = scores[~failed]
+    guess = predicted[~failed]
+    enough = LEAST_FAILURES <= int(failed.sum()) < len(failed)
     varied = float(np.std(true)) > 0 and float(np.std(guess)) > 0
     return Quality(
         trials=len(past),
@@ -210,9 +231,7 @@ def quality_of(space: Space, past: Sequence[PriorTrial]) -> Quality:
         folds=FOLDS,
         r2=float(r2_score(true, guess)) if varied else None,
         rank=float(spearmanr(true, guess).statistic) if varied else None,
-        auc=float(roc_auc_score(failed, risk))
-        if LEAST_FAILURES <= failed.sum() < len(failed)
-        else None,
+        auc=float(roc_auc_score(failed, risk)) if enough else None,
     )
 
 
@@ -223,7 +242,7 @@ def _folds(points: np.ndarray) -> list[set[int]]:
 
 
 def _arrays(grid: Grid, past: Sequence[PriorTrial]) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Points (n, d), scores (n,) with 0 where there is none, and which failed (n,)."""
+    """Return points (n, d), scores (n,) with 0 for a failure, and which failed (n,)."""
     failed = np.array([isinstance(trial.outcome, str) for trial in past])
     scores = np.array([0.0 if isinstance(trial.outcome, str) else trial.outcome for trial in past])
     return grid.points([trial.configuration for trial in past]), scores, failed

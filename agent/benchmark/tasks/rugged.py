@@ -1,4 +1,4 @@
-"""Kinks, ripples and products of pairs; half of the space fails behind walls of any direction, and the noise is high."""
+"""Kinks, ripples and products of pairs; half of the space fails, and the noise is high."""
 
 import math
 
@@ -14,16 +14,20 @@ NOISE = 0.002
 
 
 def task(name: str) -> Task:
-    """The task `rugged`."""
+    """Return the task `rugged`."""
     return synthetic(name, TASKS[name].about, rugged, NOISE)
 
 
 def rugged(seed: int) -> Objective:
-    """Kinks, ripples and products of pairs that depend on the choice; half of the space fails behind walls of any direction."""
+    """Return kinks, ripples and products of pairs, which depend on the choice of a window pattern.
+
+    Half of the space fails, behind walls of any direction.
+    """
     rng = np.random.default_rng(seed + 9_000)
     count = len(NUMBERS)
     bottom = np.clip(START + 0.2 * rng.standard_normal(count), 0, 1)
-    kinks, ripples = 0.12 * rng.lognormal(-1.5, 1.0, count), 0.004 * rng.random(count)
+    kinks = 0.12 * rng.lognormal(-1.5, 1.0, count)
+    ripples = 0.004 * rng.random(count)
     pairs = [
         (*rng.choice(count, 2, replace=False), 0.15 * rng.standard_normal()) for _ in range(10)
     ]
@@ -41,16 +45,11 @@ def rugged(seed: int) -> Objective:
         x = places(configuration)
         if any(direction @ x > edge for direction, edge in walls):
             return None
-        off = (
-            x - bottom - moved[nearest_level(SPACE.parameters[-1], configuration["WINDOW_PATTERN"])]
-        )
-        products = sum(weight * abs(off[one] * off[two]) for one, two, weight in pairs)
+        pattern = nearest_level(SPACE.parameters[-1], configuration["WINDOW_PATTERN"])
+        off = x - bottom - moved[pattern]
+        slopes = float(np.sum(kinks * np.abs(off) ** 1.3))
+        products = sum(weight * abs(off[i] * off[j]) for i, j, weight in pairs)
         waves = float(np.sum(ripples * (1 - np.cos(6 * math.pi * off))))
-        return (
-            0.97
-            + float(np.sum(kinks * np.abs(off) ** 1.3))
-            + 0.5 * float(max(products, -0.02))
-            + waves
-        )
+        return 0.97 + slopes + 0.5 * float(max(products, -0.02)) + waves
 
     return objective

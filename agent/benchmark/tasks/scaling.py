@@ -1,4 +1,4 @@
-"""A scaling law under a fixed time: size against steps, and rates and schedules that depend on both."""
+"""A scaling law in a fixed time: size against steps; rates and schedules depend on both."""
 
 import math
 
@@ -14,15 +14,15 @@ NOISE = 0.0005
 
 
 def task(name: str) -> Task:
-    """The task `scaling`."""
+    """Return the task `scaling`."""
     return synthetic(name, TASKS[name].about, scaling, NOISE)
 
 
 def scaling(seed: int) -> Objective:
-    """A scaling law under a fixed time: size against steps, rates that depend on width and batch, schedules that depend on rates.
+    """Return a scaling law: bits per byte as Hoffmann et al. (2022, arXiv 2203.15556) fit them.
 
-    Bits per byte as Hoffmann et al. (2022, arXiv 2203.15556) fit them, coefficients varied by the seed; out of memory by
-    activations and weights, divergence by a rate too high for its warm-up.
+    Rates depend on width and batch, schedules on rates; the seed varies the coefficients. A trial
+    fails if activations and weights exceed memory, or if a rate is too high for its warm-up.
     """
     rng = np.random.default_rng(seed + 5_000)
     shift = 0.5 * rng.standard_normal(8)
@@ -32,24 +32,21 @@ def scaling(seed: int) -> Objective:
 
     def objective(c: Configuration) -> float | None:
         number = {name: float(value) for name, value in c.items() if name != "WINDOW_PATTERN"}
-        depth, head = number["DEPTH"], number["HEAD_DIM"]
+        depth = number["DEPTH"]
+        head = number["HEAD_DIM"]
         width = max(1.0, round(depth * number["ASPECT_RATIO"] / head)) * head
-        size, device, total = (
-            depth * width**2 / (8 * 512**2),
-            number["DEVICE_BATCH_SIZE"] / 128,
-            number["TOTAL_BATCH_SIZE"] / 2**19,
-        )
+        size = depth * width**2 / (8 * 512**2)
+        device = number["DEVICE_BATCH_SIZE"] / 128
+        total = number["TOTAL_BATCH_SIZE"] / 2**19
         if size * 0.5 + 0.5 * device * depth * width / (8 * 512) > limit:
             return None
         rate = math.log(number["MATRIX_LR"] / 0.04)
-        if (
-            rate - 4 * number["WARMUP_RATIO"] + 0.5 * math.log(size) > 1.2
-            or number["EMBEDDING_LR"] * total**-0.25 > 1.8
-        ):
+        if rate - 4 * number["WARMUP_RATIO"] + 0.5 * math.log(size) > 1.2:
             return None
-        throughput = (
-            speed[c["WINDOW_PATTERN"]] * device**0.12 / (1 + 0.1 * abs(math.log2(head / 128)))
-        )
+        if number["EMBEDDING_LR"] * total**-0.25 > 1.8:
+            return None
+        heads = 1 + 0.1 * abs(math.log2(head / 128))
+        throughput = speed[c["WINDOW_PATTERN"]] * device**0.12 / heads
         tokens = throughput / (0.35 + 0.65 * size)
         steps = tokens / total
         best = 0.5 * math.log(total) - 0.4 * math.log(width / 512)

@@ -1,8 +1,10 @@
-"""Boosted trees of 8 constants on breast cancer data, after neuropt's XGBoost benchmark (github.com/loevlie/neuropt).
+"""Boosted trees of 8 constants on breast cancer data.
 
-scikit-learn's HistGradientBoostingClassifier in place of XGBoost, which ships no data; where it has the constant under another
-name or in another form (leaves, bins), its own; and fewer rounds, for a core. The score is the log loss over three folds; the
-seed decides the folds and what is drawn of the columns, alike for every method and trial. No configuration fails.
+After neuropt's XGBoost benchmark (github.com/loevlie/neuropt), with scikit-learn's
+HistGradientBoostingClassifier in place of XGBoost, which ships no data; constants that it has
+under another name or in another form (leaves, bins) are its own; and there are fewer rounds, for
+one core. The score is the log loss over three folds. The seed decides the folds and which columns
+are drawn, alike for every method and trial. No configuration fails.
 """
 
 import numpy as np
@@ -31,22 +33,21 @@ FOLDS = 3
 
 
 def task(name: str) -> Task:
-    """The task `trees`."""
-    noise = "none within a seed: it decides the folds, alike for all; scores are those that the method sees"
+    """Return the task `trees`."""
+    noise = "none within a seed, which decides the folds; scores are those that the method sees"
     return Task(name, TASKS[name].about, noise, read_space(SOURCE), SOURCE, make)
 
 
 def make(seed: int) -> Evaluate:
-    """The function of a seed: the mean log loss over its folds."""
+    """Return the function of a seed: the mean log loss over its folds."""
     features, labels = load_breast_cancer(return_X_y=True)
     folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
 
     def evaluate(configuration: Configuration, _: int) -> Outcome:
         constants = {name.lower(): value for name, value in configuration.items()}
         losses = []
-        with threadpool_limits(
-            limits=1
-        ):  # on a busy machine its threads spend more time waiting for each other
+        # On a busy machine its threads spend more time waiting for each other.
+        with threadpool_limits(limits=1):
             for train, held in folds:
                 model = HistGradientBoostingClassifier(
                     **constants, random_state=seed, early_stopping=False

@@ -1,8 +1,8 @@
-"""Real training of the bundled workspace on the CPU, in the sandbox, with the sealed score: the constants of its train.py.
+"""The constants of the bundled train.py, really trained on the CPU, in the sandbox, and sealed.
 
-`workspace` trains for 30 steps, `workspace:60steps` and `workspace:20s` for as long as they say. A budget in steps does not
-depend on how busy the machine is, and one in seconds does; but what fits into memory and into its wall-clock limit, and so
-what fails, depends on the machine either way.
+`workspace` trains for 30 steps, `workspace:60steps` and `workspace:20s` as long as they say. A
+budget in steps does not depend on how busy the machine is, and one in seconds does. What fits into
+memory and into the wall-clock limit, and so what fails, depends on the machine either way.
 """
 
 import threading
@@ -18,7 +18,7 @@ from agent.evaluate.bench import Assignment, Bench, Plan
 from agent.evaluate.slots import Slot
 from agent.project.data import Source, prepare_data
 from agent.project.leaks import search_room
-from agent.project.template import template_files
+from agent.project.template import CORPORA, beside_prepare, template_files
 from agent.project.unseen import held_out
 from agent.records.proposals import Configuration, Proposal, Provenance
 from agent.records.results import Attempt, Failure, Order, Result
@@ -28,13 +28,16 @@ from sandbox.ground.deadline import Usual
 from sandbox.tiers.choose import choose_runner
 
 BUDGET = "30steps"
-TRAIN, PREPARE = "workspace/train.py", "workspace/prepare.py"
-NOISE = "one seed trains all trials of a game alike; the order of sums and the steps that fit into seconds vary"
+TRAIN = "workspace/train.py"
+PREPARE = "workspace/prepare.py"
+NOISE = (
+    "one seed for all trials of a run; the order of sums and the steps that fit into seconds vary"
+)
 BY = Provenance(method="bench", origin="search")
 
 
 def task(name: str) -> Task:
-    """The task `workspace` with its budget; UsageFault where that is none."""
+    """Return the task `workspace` with its budget; raise UsageFault if that is none."""
     try:
         budget = Budget.parse(name.partition(":")[2] or BUDGET)
     except ValueError as error:
@@ -54,15 +57,15 @@ def task(name: str) -> Task:
 
 
 def make(budget: Budget, seed: int) -> Evaluate:
-    """The function of a seed: the sealed score of a training under it.
+    """Return the function of a seed: the sealed score of a training under it.
 
-    The first trial's time bounds those of the others under a budget in seconds. Constants cannot ignore a budget in steps, and
-    the first trial may have a small model.
+    With a budget in seconds the first trial's time bounds the others'. A budget in steps needs no
+    such bound: constants cannot ignore it, and the first trial may have a small model.
     """
-    files, runner = template_files(), choose_runner().runner
-    with prepare_data(
-        _source_of(files[PREPARE]), runner
-    ) as data:  # the bundled one leaves whole data as it is
+    files = template_files()
+    runner = choose_runner().runner
+    # The bundled prepare.py leaves complete data as it is.
+    with prepare_data(_source_of(files[PREPARE]), runner) as data:
         plan = Plan(
             score="sealed",
             train="train.py",
@@ -73,23 +76,20 @@ def make(budget: Budget, seed: int) -> Evaluate:
             hidden=held_out(data.data, files[PREPARE]),
         )
         with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
-            search_room(
-                Path(folder) / "search", plan, data, lambda room: _exporter(files)("", room)
-            )
+            room = Path(folder) / "search"
+            search_room(room, plan, data, lambda target: _exporter(files)("", target))
     slot = Slot(number=0, cpus=())
     usual: Usual | None = None
 
     def evaluate(configuration: Configuration, trial: int) -> Outcome:
         nonlocal usual
-        attempt = Attempt(
-            number=trial, commit="", parent="", proposal=Proposal(hypothesis="constants", by=BY)
-        )
+        proposal = Proposal(hypothesis="constants", by=BY)
+        attempt = Attempt(number=trial, commit="", parent="", proposal=proposal)
         assignment = Assignment(attempt, Order(commit="", seed=seed), slot, 1, usual)
         export = _exporter({**files, TRAIN: _source(files[TRAIN], configuration)})
         with TemporaryDirectory(prefix="autoresearch-bench-") as folder:
-            result = Bench(plan, runner, (slot,), Path(folder), export).run(
-                assignment, lambda _: None, threading.Event()
-            )
+            bench = Bench(plan, runner, (slot,), Path(folder), export)
+            result = bench.run(assignment, lambda _: None, threading.Event())
         assert result is not None, "nobody cancels"
         if usual is None and result.status == "scored" and budget.unit == "s":
             usual = Usual(seconds=result.seconds)
@@ -99,17 +99,13 @@ def make(budget: Budget, seed: int) -> Evaluate:
 
 
 def _source_of(prepare: str) -> Source:
-    """The bundled prepare.py, which needs nothing beside it."""
-
-    def export(folder: Path) -> None:
-        folder.mkdir()
-        (folder / "prepare.py").write_text(prepare, encoding="utf-8")
-
-    return Source(prepare.encode(), "prepare.py", export, "the bundled prepare.py")
+    """Return the bundled prepare.py, with the corpora.py that it imports."""
+    corpora = beside_prepare()[CORPORA].encode()
+    return Source(prepare.encode(), "prepare.py", Path.mkdir, "the bundled prepare.py", corpora)
 
 
 def _exporter(files: dict[str, str]) -> Callable[[str, Path], None]:
-    """Writes what a trial gets of the workspace into its folder: train.py alone, as in a run."""
+    """Return what writes a trial's share of the workspace: train.py alone, as in a run."""
 
     def export(_: str, target: Path) -> None:
         target.mkdir(parents=True)
@@ -119,7 +115,7 @@ def _exporter(files: dict[str, str]) -> Callable[[str, Path], None]:
 
 
 def _source(train: str, configuration: Configuration) -> str:
-    """train.py with these constants."""
+    """Return train.py with these constants."""
     edits = constant_edits(train, configuration)
     applied = apply(train, edits) if edits else Applied(source=train)
     assert isinstance(applied, Applied), f"{applied}"

@@ -1,5 +1,5 @@
-// What a page does beyond being read: opens trials, sorts, filters, follows the keyboard, and keeps up with a live run.
-// Everything that it shows lies in the URL behind #, so that a link shows the same.
+// Opens trials, sorts and filters the table, handles the keyboard, and follows a live run.
+// The state of the page is in its URL, after #, so that a link shows the same.
 "use strict";
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
@@ -10,7 +10,7 @@
 
   function ask(changes) {
     const state = asked();
-    for (const [name, value] of [...state]) if (!value) state.delete(name);  // the name of a part of the page, not of a state
+    for (const [name, value] of [...state]) if (!value) state.delete(name);  // a section of the page, not a state
     for (const [name, value] of Object.entries(changes)) value === null ? state.delete(name) : state.set(name, value);
     const hash = state.toString();
     if (hash === location.hash.slice(1)) return;
@@ -35,14 +35,14 @@
 
   // ------------------------------------------------------------ the table
 
-  // The rows are read once: what each is sorted and searched by does not change while it stands there.
+  // The rows are read once: what they are sorted and searched by does not change.
   let table = [];
   const MANY = 200, SCREEN = 40;
-  const shown = () => table.filter((one) => !one.row.hidden).map((one) => one.row);
+  const shown = () => table.filter((item) => !item.row.hidden).map((item) => item.row);
 
   function read() {
     table = $$("#trials tbody tr").map((row) => ({
-      row, number: row.dataset.number, status: row.dataset.status, said: row.textContent.toLowerCase(),
+      row, number: row.dataset.number, status: row.dataset.status, text: row.textContent.toLowerCase(),
       keys: [...row.children].map((cell) => cell.dataset.v),
     }));
   }
@@ -57,11 +57,11 @@
     heads.forEach((head, i) => i === column ? head.setAttribute("aria-sort", falling ? "descending" : "ascending") : head.removeAttribute("aria-sort"));
     const collate = new Intl.Collator().compare;
     const order = heads[column].classList.contains("num") ? (a, b) => a - b : collate;
-    // What has no value stands last, whichever way the rest is sorted.
+    // Rows without a value are last, whichever way the rest is sorted.
     table.sort(({ keys: { [column]: a } }, { keys: { [column]: b } }) =>
       a === "" || b === "" ? (a === "") - (b === "") : falling ? order(b, a) : order(a, b));
-    // To move a thousand rows takes long enough to be felt: those on the first screen go first, the rest once they are painted.
-    const rest = () => { if (sorted === wanted) body.append(...table.map((one) => one.row)); };
+    // Moving a thousand rows is slow: the first screen is moved first, the rest after it is painted.
+    const rest = () => { if (sorted === wanted) body.append(...table.map((item) => item.row)); };
     if (table.length <= MANY) return rest();
     body.prepend(...shown().slice(0, SCREEN));
     requestAnimationFrame(() => setTimeout(rest));
@@ -70,8 +70,8 @@
   function filter(text, statuses) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean), wanted = statuses === null ? null : new Set(statuses.split(","));
     let count = 0;
-    for (const { row, status, said } of table) {
-      const hidden = !(wanted === null || wanted.has(status)) || !words.every((word) => said.includes(word));
+    for (const { row, status, text: content } of table) {
+      const hidden = !(wanted === null || wanted.has(status)) || !words.every((word) => content.includes(word));
       if (row.hidden !== hidden) row.hidden = hidden;
       count += !hidden;
     }
@@ -83,25 +83,25 @@
     $("#shown").textContent = count === table.length ? `${count} trials` : `${count} of ${table.length} trials`;
   }
 
-  // What the table leaves out stands back in every picture, once the table itself is painted.
+  // Trials filtered out of the table are dimmed in every chart, after the table is painted.
   function fade() {
-    const gone = new Set(table.filter((one) => one.row.hidden).map((one) => one.number));
-    if (!gone.size && !$("main svg .faded")) return;
-    for (const one of $$("main svg a[data-trial]")) one.classList.toggle("faded", gone.has(one.dataset.trial));
+    const hidden = new Set(table.filter((item) => item.row.hidden).map((item) => item.number));
+    if (!hidden.size && !$("main svg .faded")) return;
+    for (const link of $$("main svg a[data-trial]")) link.classList.toggle("faded", hidden.has(link.dataset.trial));
   }
 
   // ------------------------------------------------------------ one trial
 
   async function open(number) {
     if (!panel) return;
-    $$(".open").forEach((one) => one.classList.remove("open"));
+    $$(".open").forEach((element) => element.classList.remove("open"));
     if (number === null) {
       const was = !panel.hidden;
       panel.hidden = true;
       if (was && from?.isConnected) from.focus();
       return;
     }
-    $$(`tr[data-number="${CSS.escape(number)}"], a[data-trial="${CSS.escape(number)}"]`).forEach((one) => one.classList.add("open"));
+    $$(`tr[data-number="${CSS.escape(number)}"], a[data-trial="${CSS.escape(number)}"]`).forEach((element) => element.classList.add("open"));
     const html = await fragment(number);
     if (asked().get("trial") !== number) return;
     const opened = panel.hidden;
@@ -125,7 +125,7 @@
     $(`tr[data-number="${next}"]`).scrollIntoView({ block: "nearest" });
   }
 
-  // ------------------------------------------------------------ hands
+  // ------------------------------------------------------------ mouse and keyboard
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-trial]"), head = event.target.closest("[data-sort]"), row = event.target.closest("#trials tbody tr");
@@ -165,7 +165,7 @@
   function theme() {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches, root = document.documentElement;
     root.dataset.theme = (root.dataset.theme || (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
-    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* private windows keep nothing */ }
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* private windows store nothing */ }
   }
   try { document.documentElement.dataset.theme = localStorage.getItem("theme") ?? ""; } catch { /* as above */ }
 
@@ -174,7 +174,7 @@
   async function renew() {
     const reply = await fetch(location.pathname + location.search);
     if (!reply.ok) return;
-    const text = await reply.text(), body = text.slice(text.indexOf("<body"));  // its style has another nonce than this page
+    const text = await reply.text(), body = text.slice(text.indexOf("<body"));  // its style has another nonce
     const fresh = new DOMParser().parseFromString(body, "text/html");
     for (const old of $$("main > section[id]")) {
       const now = fresh.getElementById(old.id);
@@ -187,13 +187,13 @@
     show();
   }
 
-  // Only rows that are new are put in: what is selected, focused or half typed stays as it is.
+  // Only new rows are added: selection, focus and half-typed text stay as they are.
   function renewTable(fresh) {
     const body = $("#trials tbody"), all = $("#all"), now = $("#all", fresh);
     if (!now) return;
     if (!body || $$("input[name=status]").length !== $$("input[name=status]", fresh).length) { all.replaceChildren(...now.childNodes); return; }
-    const known = new Set(table.map((one) => one.number));
-    body.append(...$$("#trials tbody tr", fresh).filter((row) => !known.has(row.dataset.number)));
+    const present = new Set(table.map((item) => item.number));
+    body.append(...$$("#trials tbody tr", fresh).filter((row) => !present.has(row.dataset.number)));
     $$("fieldset .chip", all).forEach((chip, i) => { chip.lastChild.textContent = $$("fieldset .chip", now)[i].lastChild.textContent; });
   }
 

@@ -1,4 +1,4 @@
-"""Other loops' branches as their agents leave them, in small real repositories: taken over byte for byte, or with a reason."""
+"""Branches of other loops in small real repositories: adopted byte for byte, or with a reason."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from agent.edit import Applied, apply
 from agent.errors import UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
-from agent.propose.code.prompt import trial_line
 from agent.propose.replay import Replay
+from agent.propose.views.lines import trial_line
 from agent.records.edits import SetConstant
 from agent.records.results import Claim, Trial
 from agent.run.ledger import Ledger
@@ -33,7 +33,7 @@ LAST = DEEPER.replace(b"LR = 0.1", b"LR = 0.3")
 
 
 def commit(folder: Path, source: bytes, message: str, **files: str) -> str:
-    """Commit `source` as train.py, and other files; the commit's hash."""
+    """Commit `source` as train.py, and other files; return the commit's hash."""
     (folder / "train.py").write_bytes(source)
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
@@ -43,20 +43,21 @@ def commit(folder: Path, source: bytes, message: str, **files: str) -> str:
 
 
 def branch(folder: Path, *states: bytes) -> list[str]:
-    """A branch `exp` off main with a commit a state; main is checked out again. The commits, oldest first."""
+    """Make a branch `exp` off main with a commit per state, check out main, return the commits."""
     make_repository(folder)
     git(folder, "config", "core.autocrlf", "false")
     git(folder, "switch", "-q", "-c", "exp")
-    commits = [
-        commit(folder, state, f"change {n}\n\nBecause of {n}.") for n, state in enumerate(states, 1)
-    ]
+    commits = []
+    for number, state in enumerate(states, 1):
+        commits.append(commit(folder, state, f"change {number}\n\nBecause of {number}."))
     git(folder, "switch", "-q", "main")
     return commits
 
 
 def adopted(folder: Path, rows: Sequence[Row] = (), name: str | None = "exp") -> tuple[Trial, ...]:
-    """The trials of the run `t` that the branch becomes, as they are read back from git."""
-    project, plumbing = project_of(folder), Plumbing(folder)
+    """Adopt the branch as the run `t`; return its trials as they are read back from git."""
+    project = project_of(folder)
+    plumbing = Plumbing(folder)
     span = find_span(plumbing, name, None, tuple(rows))
     with History.create(project, settings_of(project, start_commit=span.start)) as history:
         list(take_over(history, steps_between(plumbing, project, span, rows)))
@@ -64,19 +65,20 @@ def adopted(folder: Path, rows: Sequence[Row] = (), name: str | None = "exp") ->
 
 
 def blob(folder: Path, commit: str) -> bytes:
+    """Return the bytes of train.py at a commit."""
     return Plumbing(folder).bytes("cat-file", "blob", f"{commit}:train.py")
 
 
 def tsv(*lines: str) -> tuple[Row, ...]:
-    return read_rows(
-        HEADER + "".join("\t".join(line.split("|")) + "\n" for line in lines), "results.tsv"
-    )
+    """Return the rows of a results.tsv; `lines` have bars in place of tabs."""
+    rows = [line.replace("|", "\t") + "\n" for line in lines]
+    return read_rows(HEADER + "".join(rows), "results.tsv")
 
 
 # ---------------------------------------------------------------- the branch
 
 
-def test_every_commit_is_told_by_edits_byte_for_byte(tmp_path: Path) -> None:
+def test_every_commit_becomes_edits_byte_for_byte(tmp_path: Path) -> None:
     states = (DEEPER, MESSY, WINDOWS, LAST)
     commits = branch(tmp_path, *states)
     trials = adopted(tmp_path)
@@ -86,13 +88,9 @@ def test_every_commit_is_told_by_edits_byte_for_byte(tmp_path: Path) -> None:
         applied = apply(source, trial.proposal.edits)
         assert isinstance(applied, Applied)
         source = applied.source
-        assert (
-            source.encode()
-            == state
-            == blob(tmp_path, theirs)
-            == blob(tmp_path, trial.attempt)
-            == blob(tmp_path, trial.verdict)
-        )
+        assert source.encode() == state
+        for name in (theirs, trial.attempt, trial.verdict):
+            assert blob(tmp_path, name) == state
     assert trials[0].proposal.edits == (SetConstant(name="DEPTH", value="6"),)
     assert trials[0].proposal.hypothesis == "change 1"
     assert trials[0].proposal.rationale == "Because of 1."
@@ -111,7 +109,7 @@ def test_a_file_that_no_edits_give_is_reported_and_part_of_the_next_change(
     assert blob(tmp_path, trials[2].verdict) == LAST
 
 
-def test_nothing_that_was_not_measured_has_a_score_or_is_an_incumbent(tmp_path: Path) -> None:
+def test_an_adopted_trial_has_no_score_and_is_no_incumbent(tmp_path: Path) -> None:
     commits = branch(tmp_path, DEEPER, LAST)
     trials = adopted(tmp_path, tsv(f"{commits[0][:7]}|0.98|60.2|keep|deeper"))
     assert [trial.value for trial in trials] == [None, None]
@@ -129,14 +127,14 @@ def test_nothing_that_was_not_measured_has_a_score_or_is_an_incumbent(tmp_path: 
     with History.open(project, "t") as history:
         ledger = Ledger(history, read_space)
         assert ledger.needs_baseline, (
-            "what was adopted is measured before anything is judged against it"
+            "an adopted state is measured before anything is judged against it"
         )
         assert history.foreign_commits == ()
         assert ledger.begin_baseline().number == 2
         assert (history.worktree / "train.py").read_bytes() == LAST
 
 
-def test_what_was_adopted_but_not_measured_may_be_tried_here(tmp_path: Path) -> None:
+def test_an_adopted_state_may_be_tried_here(tmp_path: Path) -> None:
     branch(tmp_path, DEEPER, LAST)
     adopted(tmp_path)
     with History.open(project_of(tmp_path), "t") as history:
@@ -171,11 +169,11 @@ def test_the_start_is_where_the_branch_left_the_trunk(tmp_path: Path) -> None:
     start = git(tmp_path, "rev-parse", "main")
     assert find_span(plumbing, "exp", None, ()) == Span(start, commits[1], "exp")
     git(tmp_path, "switch", "-q", "exp")
-    assert find_span(plumbing, "exp", None, ()).start == start, "also for who stands on it"
+    assert find_span(plumbing, "exp", None, ()).start == start, "even if it is checked out"
     assert find_span(plumbing, "exp", commits[0], ()).start == commits[0]
     git(tmp_path, "update-ref", "refs/remotes/origin/theirs", commits[1])
     assert find_span(plumbing, "theirs", None, ()) == Span(start, commits[1], "theirs"), (
-        "as it is called in a fresh clone"
+        "named as in a fresh clone"
     )
     rows = tsv(f"{commits[0]}|1.0|1|keep|baseline")
     assert find_span(plumbing, "exp", None, rows).start == commits[0], (
@@ -187,7 +185,7 @@ def test_the_start_is_where_the_branch_left_the_trunk(tmp_path: Path) -> None:
     ("name", "since"),
     [("nothing", None), ("--all", None), ("exp", "exp"), ("main", None), ("main", "exp")],
 )
-def test_a_span_that_is_none_is_refused(tmp_path: Path, name: str, since: str | None) -> None:
+def test_an_invalid_span_is_refused(tmp_path: Path, name: str, since: str | None) -> None:
     branch(tmp_path, DEEPER)
     with pytest.raises(UsageFault) as fault:
         find_span(Plumbing(tmp_path), name, since, ())
@@ -198,21 +196,21 @@ def test_a_span_that_is_none_is_refused(tmp_path: Path, name: str, since: str | 
 
 
 def test_rows_and_commits_are_one_experiment_each_in_their_order(tmp_path: Path) -> None:
-    one, two, three = branch(tmp_path, DEEPER, MESSY, LAST)
+    first, second, third = branch(tmp_path, DEEPER, MESSY, LAST)
     rows = tsv(
         "baseline|1.2|1.0|keep|baseline",
-        f"{one[:7]}|1.1|1.0|keep|deeper",
+        f"{first[:7]}|1.1|1.0|keep|deeper",
         "deadbee|1.3|1.0|discard|tried and reset away",
-        f"{one[:7]}|1.25|1.0|discard|never committed",
+        f"{first[:7]}|1.25|1.0|discard|never committed",
         "0badbad|0.000000|0.0|crash|boom",
-        f"{three[:7]}|1.0|1.5|keep|hotter",
+        f"{third[:7]}|1.0|1.5|keep|hotter",
     )
     trials = adopted(tmp_path, rows)
-    said = [
+    claims = [
         (trial.status, trial.claim and trial.claim.verdict, trial.claim and trial.claim.score)
         for trial in trials
     ]
-    assert said == [
+    assert claims == [
         ("reported", "keep", 1.2),
         ("adopted", "keep", 1.1),
         ("reported", "discard", 1.3),
@@ -222,7 +220,7 @@ def test_rows_and_commits_are_one_experiment_each_in_their_order(tmp_path: Path)
         ("adopted", "keep", 1.0),
     ]
     assert trials[5].claim is not None
-    assert trials[5].claim.commit == two
+    assert trials[5].claim.commit == second
     assert "deadbee is not here" in trials[2].reason
     assert "not committed" in trials[3].reason
     assert trials[1].proposal.rationale.endswith("results.tsv: deeper")
@@ -231,15 +229,15 @@ def test_rows_and_commits_are_one_experiment_each_in_their_order(tmp_path: Path)
 
 
 def test_a_results_file_alone_finds_its_branch_and_its_discards(tmp_path: Path) -> None:
-    (one,) = branch(tmp_path, DEEPER)
-    git(tmp_path, "switch", "-q", "-c", "aside", one)
+    [first] = branch(tmp_path, DEEPER)
+    git(tmp_path, "switch", "-q", "-c", "aside", first)
     aside = commit(tmp_path, LAST, "hotter")
     stale = commit(tmp_path, LAST + b"X = 1\n", "on top of the discard")
     git(tmp_path, "switch", "-q", "main")
     start = git(tmp_path, "rev-parse", "main")
     rows = tsv(
         f"{start[:7]}|1.2|1|keep|baseline",
-        f"{one[:7]}|1.1|1|keep|deeper",
+        f"{first[:7]}|1.1|1|keep|deeper",
         f"{aside}|1.3|1|discard|hotter",
         f"{stale}|1.3|1|discard|more",
     )
@@ -247,23 +245,21 @@ def test_a_results_file_alone_finds_its_branch_and_its_discards(tmp_path: Path) 
     assert [trial.status for trial in trials] == ["reported", "adopted", "reported", "reported"]
     assert trials[2].proposal.edits == (SetConstant(name="LR", value="0.3"),)
     assert blob(tmp_path, trials[2].attempt) == LAST
-    assert blob(tmp_path, trials[2].verdict) == DEEPER, (
-        "a discard of theirs is none of the run's states"
-    )
+    assert blob(tmp_path, trials[2].verdict) == DEEPER, "a discard of theirs is no state of the run"
     assert trials[3].proposal.edits == ()
     assert "another state" in trials[3].reason
     replayed = Replay("replay:t", trials)
     assert len(replayed._proposals) == 2, "what has edits can be tried here"
 
 
-def test_a_row_can_name_nothing_but_a_hash(tmp_path: Path) -> None:
+def test_a_row_names_commits_by_hash_only(tmp_path: Path) -> None:
     branch(tmp_path, DEEPER)
     trials = adopted(tmp_path, tsv("exp|1.0|1|discard|a name", "--all|1.0|1|discard|an option"))
     assert [trial.status for trial in trials] == ["reported", "reported", "adopted"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("", "lacks the column commit"),
         ("commit\tscore\n", "lacks the column val_bpb"),
@@ -272,8 +268,8 @@ def test_a_row_can_name_nothing_but_a_hash(tmp_path: Path) -> None:
         (HEADER + "abc\n", "line 2: the status is ''"),
     ],
 )
-def test_a_file_that_is_no_results_tsv_is_refused_by_line(text: str, said: str) -> None:
-    with pytest.raises(UsageFault, match=said):
+def test_a_file_that_is_no_results_tsv_is_refused_by_line(text: str, reason: str) -> None:
+    with pytest.raises(UsageFault, match=reason):
         read_rows(text, "results.tsv")
 
 
@@ -282,7 +278,7 @@ def test_zeros_and_nan_are_no_scores() -> None:
         "a|0.000000|0.0|crash|x",
         "b|nan|inf|discard|y",
         "c|0|1|keep|",
-        "d|1.5|x|crash|".replace("x", "2"),
+        "d|1.5|2|crash|",
     )
     assert [row.score for row in rows] == [None, None, None, None]
     assert [row.memory_gb for row in rows] == [None, None, 1.0, 2.0]

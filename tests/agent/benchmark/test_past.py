@@ -1,4 +1,4 @@
-"""Past trials of every format become the same surrogate, with its quality stated, or are refused with a reason."""
+"""Past trials of every format become the same surrogate, or are refused with a reason."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ COUNT = 120
 
 
 def loss(depth: int, rate: float, pattern: str) -> float:
-    """Best at depth 9 and rate 0.02."""
+    """Return a loss that is best at depth 9 and rate 0.02."""
     return (
         1.0
         + 0.004 * (depth - 9) ** 2
@@ -33,7 +33,7 @@ def loss(depth: int, rate: float, pattern: str) -> float:
 
 
 def rows(seed: int = 0, count: int = COUNT) -> list[Row]:
-    """Trials of a known function; deep and wide ones fail. The first is no failure."""
+    """Return trials of this loss; deep and wide ones fail, but not the first."""
     rng = np.random.default_rng(seed)
     made: list[Row] = [
         (
@@ -42,11 +42,9 @@ def rows(seed: int = 0, count: int = COUNT) -> list[Row]:
         )
     ]
     while len(made) < count:
-        depth, batch, rate = (
-            int(rng.integers(4, 17)),
-            2 ** int(rng.integers(4, 9)),
-            float(np.exp(rng.uniform(-6, -1))),
-        )
+        depth = int(rng.integers(4, 17))
+        batch = 2 ** int(rng.integers(4, 9))
+        rate = float(np.exp(rng.uniform(-6, -1)))
         pattern = str(rng.choice(["SSSL", "LLLL", "SSSS"]))
         failed = depth * batch > 1000
         constants = {"DEPTH": depth, "BATCH": batch, "LR": rate, "PATTERN": pattern, "FIXED": 7}
@@ -55,7 +53,7 @@ def rows(seed: int = 0, count: int = COUNT) -> list[Row]:
 
 
 def automl(path: Path, made: list[Row]) -> Path:
-    """autoresearch-automl's published form: methods, seeds, trials; a failure scores 100."""
+    """Write autoresearch-automl's published form: methods, seeds, trials; a failure scores 100."""
     trials = [
         {
             "tid": i,
@@ -74,7 +72,7 @@ def automl(path: Path, made: list[Row]) -> Path:
 
 
 def json_lines(path: Path, made: list[Row]) -> Path:
-    """neuropt's log, and autoresearch-automl's trials.jsonl: the constants under `config`."""
+    """Write neuropt's log, like autoresearch-automl's trials.jsonl: constants under `config`."""
     lines = [
         json.dumps(
             {
@@ -92,7 +90,7 @@ def json_lines(path: Path, made: list[Row]) -> Path:
 
 
 def table(path: Path, made: list[Row], mark: str = "\t") -> Path:
-    """A results.tsv with a column a constant."""
+    """Write a results.tsv with a column per constant."""
     head = mark.join(["commit", "val_bpb", "status", "description", *made[0][0]])
     lines = [
         mark.join(
@@ -120,15 +118,15 @@ DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
 
 
 def storage(path: Path, made: list[Row]) -> Path:
-    """An optuna storage that optuna itself wrote; one more of its trials was pruned and one is still running."""
+    """Let optuna write its storage, with one pruned and one running trial besides."""
     with quiet("optuna", logging.ERROR):
         study = optuna.create_study(storage=f"sqlite:///{path}", study_name="s")
     states = optuna.trial.TrialState
     for constants, score in made:
-        state, value = (states.FAIL, None) if score is None else (states.COMPLETE, score)
+        state = states.FAIL if score is None else states.COMPLETE
         study.add_trial(
             optuna.trial.create_trial(
-                state=state, value=value, params=constants, distributions=DISTRIBUTIONS
+                state=state, value=score, params=constants, distributions=DISTRIBUTIONS
             )
         )
     study.add_trial(
@@ -143,25 +141,24 @@ def storage(path: Path, made: list[Row]) -> Path:
 
 def test_the_formats_hold_the_same_trials(tmp_path: Path) -> None:
     made = rows(count=40)
-    wanted = [(constants, score) for constants, score in made]
     for path in (
         automl(tmp_path / "trials.json", made),
         json_lines(tmp_path / "search.jsonl", made),
         table(tmp_path / "results.tsv", made),
         table(tmp_path / "results.csv", made, ","),
     ):
-        found = [
-            (one.configuration, None if isinstance(one.outcome, str) else one.outcome)
-            for one in read_past(str(path))
+        trials = [
+            (trial.configuration, None if isinstance(trial.outcome, str) else trial.outcome)
+            for trial in read_past(str(path))
         ]
-        assert found == wanted, path.name
+        assert trials == made, path.name
 
 
 def test_an_optuna_storage_is_read_as_optuna_wrote_it(tmp_path: Path) -> None:
     made = rows(count=12)
-    found = read_past(str(storage(tmp_path / "study.db", made)))
-    assert [one.configuration for one in found] == [constants for constants, _ in made]
-    assert [one.outcome for one in found] == [
+    trials = read_past(str(storage(tmp_path / "study.db", made)))
+    assert [trial.configuration for trial in trials] == [constants for constants, _ in made]
+    assert [trial.outcome for trial in trials] == [
         pytest.approx(score) if score is not None else "crash" for _, score in made
     ]
 
@@ -172,7 +169,7 @@ def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
         "optimizer.lr,score,status\n0.1,1.5,ok\n0.2,,oom\n0.3,,FAILED\n0.4,nan,ok\nnan,1.0,ok\n",
         encoding="utf-8",
     )
-    assert [(one.configuration, one.outcome) for one in read_past(str(path))] == [
+    assert [(trial.configuration, trial.outcome) for trial in read_past(str(path))] == [
         ({"OPTIMIZER_LR": 0.1}, 1.5),
         ({"OPTIMIZER_LR": 0.2}, "oom"),
         ({"OPTIMIZER_LR": 0.3}, "crash"),
@@ -181,7 +178,7 @@ def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "reason"),
     [
         (
             "results.tsv",
@@ -195,10 +192,10 @@ def test_names_and_words_of_failures_are_kept(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_table_of_trials_is_refused(
-    name: str, text: str, said: str, tmp_path: Path
+    name: str, text: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(UsageFault, match=said):
+    with pytest.raises(UsageFault, match=reason):
         read_past(str(tmp_path / name))
     with pytest.raises(UsageFault, match="cannot read"):
         read_past(str(tmp_path / "missing.json"))
@@ -207,7 +204,7 @@ def test_what_is_no_table_of_trials_is_refused(
 def past(
     made: list[Row], score: Callable[[float], float] = lambda value: value
 ) -> list[PriorTrial]:
-    """The rows as they are read."""
+    """Return the rows as they are read."""
     return [
         PriorTrial(
             number=number,
@@ -235,7 +232,7 @@ def test_the_space_is_what_the_trials_span() -> None:
 
 
 def test_a_number_is_searched_as_those_who_tried_it_searched_it() -> None:
-    """Both reach over a factor of hundreds or more: the smallest of many even draws lies near 0."""
+    # Both span a factor of hundreds or more: the smallest of many even draws is near 0.
     draws = [(n + 0.5) / 200 for n in range(200)]
     made = [
         PriorTrial(number=n, configuration={"EVEN": u, "FACTORS": 1e-4 * 1e4**u}, outcome=u)
@@ -247,7 +244,7 @@ def test_a_number_is_searched_as_those_who_tried_it_searched_it() -> None:
     ]
 
 
-def test_the_surrogate_foretells_and_says_how_well(tmp_path: Path) -> None:
+def test_the_surrogate_predicts_and_tells_how_well(tmp_path: Path) -> None:
     task = open_task(f"trials:{automl(tmp_path / 'trials.json', rows())}")
     assert task.quality is not None
     assert task.quality.trials == COUNT and task.quality.failed > 10
@@ -258,9 +255,11 @@ def test_the_surrogate_foretells_and_says_how_well(tmp_path: Path) -> None:
     )
     assert f"R² {task.quality.r2:.2f}" in task.about and "AUC" in task.about
     evaluate = task.make(1)
-    start, better = task.space.default, {**task.space.default, "LR": 0.02, "DEPTH": 9}
+    start = task.space.default
+    better = {**start, "LR": 0.02, "DEPTH": 9}
     assert evaluate(start, 0) == task.make(1)(start, 5)
-    good, base = evaluate(better, 1).measured, evaluate(start, 0).measured
+    good = evaluate(better, 1).measured
+    base = evaluate(start, 0).measured
     assert isinstance(good, float) and isinstance(base, float) and good < base
     assert evaluate({**start, "DEPTH": 16, "BATCH": 256}, 2).measured == "oom"
 
@@ -276,7 +275,7 @@ def test_scores_that_nothing_explains_make_no_surrogate(tmp_path: Path) -> None:
         open_task(f"trials:{automl(tmp_path / 'few.json', rows(count=20))}")
 
 
-def test_a_repeated_trial_does_not_foretell_its_twin() -> None:
+def test_a_repeated_trial_does_not_predict_its_twin() -> None:
     rng = np.random.default_rng(6)
     once = [(constants, float(rng.normal())) for constants, score in rows() if score is not None]
     quality = quality_of(space_of(past(once), once[0][0]), past([*once, *once]))

@@ -1,4 +1,4 @@
-"""Games: the same from any point on, each method against the same function, and methods with a model among them."""
+"""Runs: resumed from any trial, the same function for every method, and methods with a model."""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.benchmark.methods import REFERENCES, check_methods
-from agent.benchmark.results import Game, Line
-from agent.benchmark.run import observations, play
+from agent.benchmark.results import Line, Run
+from agent.benchmark.run import observations, run_trials
 from agent.benchmark.task import Outcome, Task
 from agent.benchmark.tasks import DEFAULT, TASKS, open_task
 from agent.errors import Fault, UsageFault
@@ -20,61 +20,63 @@ from agent.space import read_space
 TRIALS = 14
 
 
-def game(method: str, task: str = "valley", seed: int = 101) -> Game:
-    """A game."""
-    return Game(task=task, method=method, seed=seed)
+def run(method: str, task: str = "valley", seed: int = 101) -> Run:
+    """Return a run."""
+    return Run(task=task, method=method, seed=seed)
 
 
-def played(
-    method: str, before: Sequence[Line] = (), task: str = "valley", trials: int = TRIALS
+def completed(
+    method: str, done: Sequence[Line] = (), task: str = "valley", trials: int = TRIALS
 ) -> list[Line]:
-    """All trials of a game, without the times."""
-    lines = play(open_task(task), game(method, task), before, trials, None)
-    return [*before, *(line.model_copy(update={"asked": 0.0, "ran": 0.0}) for line in lines)]
+    """Return all trials of a run, without the times."""
+    lines = run_trials(open_task(task), run(method, task), done, trials, None)
+    no_times = {"propose_seconds": 0.0, "evaluate_seconds": 0.0}
+    return [*done, *(line.model_copy(update=no_times) for line in lines)]
 
 
 @pytest.mark.parametrize("method", ["random", "tpe", "cmaes", "trust", *REFERENCES])
-def test_a_game_goes_on_from_any_trial_as_if_it_had_never_stopped(method: str) -> None:
-    whole = played(method)
+def test_a_run_resumes_from_any_trial_as_if_it_had_never_stopped(method: str) -> None:
+    whole = completed(method)
     assert [line.number for line in whole] == list(range(TRIALS + 1))
     for done in (1, 7, TRIALS):
         read = [Line.model_validate_json(line.model_dump_json()) for line in whole[:done]]
-        assert played(method, read) == whole
+        assert completed(method, read) == whole
 
 
 def test_every_method_meets_the_same_function_and_the_same_noise() -> None:
-    one, two = played("random"), played("trust")
-    assert one[0].configuration == open_task("valley").space.default
-    assert (one[0].value, one[0].true) == (two[0].value, two[0].true)
-    assert one[0].value != one[0].true
-    assert one[1].configuration != two[1].configuration
+    random = completed("random")
+    trust = completed("trust")
+    assert random[0].configuration == open_task("valley").space.default
+    assert (random[0].value, random[0].true) == (trust[0].value, trust[0].true)
+    assert random[0].value != random[0].true
+    assert random[1].configuration != trust[1].configuration
 
 
 def test_seeds_are_other_functions() -> None:
-    scores = {
-        next(iter(play(open_task("rugged"), game("random", "rugged", seed), (), 0, None))).true
-        for seed in range(5)
-    }
+    scores = set()
+    for seed in range(5):
+        [baseline] = run_trials(open_task("rugged"), run("random", "rugged", seed), (), 0, None)
+        scores.add(baseline.true)
     assert len(scores) == 5
 
 
 @pytest.mark.parametrize("name", [*DEFAULT, "far"])
 def test_a_synthetic_task_starts_where_it_works_and_fails_somewhere(name: str) -> None:
-    lines = played("random", task=name, trials=60)
+    lines = completed("random", task=name, trials=60)
     assert lines[0].failure is None
     assert 0.1 < sum(line.failure is not None for line in lines[1:]) / 60 < 0.9
     assert all((line.value is None) == (line.failure is not None) for line in lines)
 
 
-def test_optuna_s_own_are_told_what_happened_and_stay_in_the_space() -> None:
+def test_samplers_of_optuna_are_told_what_happened_and_stay_in_the_space() -> None:
     space = open_task("valley").space
-    lines = played("optuna-tpe", trials=25)
+    lines = completed("optuna-tpe", trials=25)
     assert any(line.failure for line in lines)
     assert all(space.repair(line.configuration) == line.configuration for line in lines)
     assert len({key_of(line.configuration) for line in lines}) > 20
 
 
-def test_a_start_that_fails_ends_it() -> None:
+def test_a_start_that_fails_ends_the_run() -> None:
     broken = Task(
         "broken",
         "",
@@ -84,11 +86,11 @@ def test_a_start_that_fails_ends_it() -> None:
         lambda _: lambda c, n: Outcome("crash"),
     )
     with pytest.raises(Fault, match="starts from fail"):
-        list(play(broken, game("random", "broken"), (), 3, None))
+        list(run_trials(broken, run("random", "broken"), (), 3, None))
 
 
 @pytest.mark.parametrize("method", ["code", "hybrid", "llm-hps", "nonsense"])
-def test_what_cannot_play_is_refused_with_the_reason(method: str) -> None:
+def test_a_method_that_cannot_run_is_refused_with_the_reason(method: str) -> None:
     with pytest.raises(UsageFault):
         check_methods([method], None)
     check_methods([name for name, row in METHODS.items() if row.is_search], None)
@@ -120,23 +122,24 @@ ANSWERS = [
 ]
 
 
-def test_a_model_plays_with_its_tokens_and_refusals_on_record_and_goes_on_where_it_was() -> None:
-    task, model = open_task("valley"), Scripted(ANSWERS)
-    whole = list(play(task, game("llm-hps"), (), 3, model))
+def test_a_model_s_tokens_and_refusals_are_recorded_and_its_run_resumes() -> None:
+    task = open_task("valley")
+    model = Scripted(ANSWERS)
+    whole = list(run_trials(task, run("llm-hps"), (), 3, model))
     assert [line.failure for line in whole] == [None, None, "refused", None]
     assert whole[1].configuration == {**task.space.default, "MATRIX_LR": 0.02}
     assert whole[3].configuration == {**task.space.default, "DEPTH": 9}
     assert [line.proposal.by.input_tokens for line in whole if line.proposal] == [100, 50, 120]
     assert len(observations(whole)) == 3
     read = [Line.model_validate_json(line.model_dump_json()) for line in whole[:2]]
-    again = list(play(task, game("llm-hps"), read, 3, model))
+    again = list(run_trials(task, run("llm-hps"), read, 3, model))
     assert [line.configuration for line in again] == [line.configuration for line in whole[2:]]
 
 
-def test_a_batch_of_a_model_is_played_one_by_one() -> None:
+def test_a_batch_of_a_model_is_run_one_by_one() -> None:
     batch = [{"MATRIX_LR": rate} for rate in (0.01, 0.02, 0.03)]
     model = Scripted([{"reason": "all three", "configurations": batch}])
-    lines = list(play(open_task("valley"), game("llm-curves"), (), 3, model))
+    lines = list(run_trials(open_task("valley"), run("llm-curves"), (), 3, model))
     assert [line.configuration["MATRIX_LR"] for line in lines[1:]] == [0.01, 0.02, 0.03]
 
 
@@ -148,9 +151,10 @@ def test_the_real_tasks_really_train() -> None:
     ):
         task = open_task(name)
         assert len(task.space.parameters) == {"cnn": 14, "trees": 8}[name]
-        evaluate, configuration = task.make(3), {**task.space.default, **small}
-        first, again = evaluate(configuration, 0), evaluate(configuration, 9)
-        assert first == again, "noise within a seed"
+        evaluate = task.make(3)
+        configuration = {**task.space.default, **small}
+        first = evaluate(configuration, 0)
+        assert evaluate(configuration, 9) == first, "no noise within a seed"
         assert isinstance(first.measured, float)
         assert task.make(4)(configuration, 0) != first, "a seed is another split"
         scores[name] = first.measured

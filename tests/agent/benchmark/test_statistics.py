@@ -1,9 +1,9 @@
-"""The statistics against values that are known from elsewhere: by hand, from tables, and from R."""
+"""The statistics against values from elsewhere: by hand, from tables, and from R."""
 
 import numpy as np
 import pytest
 
-from agent.benchmark.results import Game, Line
+from agent.benchmark.results import Line, Run
 from agent.benchmark.statistics import (
     Reached,
     band,
@@ -17,13 +17,13 @@ from agent.benchmark.statistics import (
     signed_rank,
 )
 
-GAME = Game(task="t", method="m", seed=0)
+RUN = Run(task="t", method="m", seed=0)
 
 
 def line(number: int, value: float | None, true: float | None = None) -> Line:
-    """A trial."""
+    """Return a trial."""
     failure = None if value is not None else "crash"
-    return Line(game=GAME, number=number, configuration={}, value=value, true=true, failure=failure)
+    return Line(run=RUN, number=number, configuration={}, value=value, true=true, failure=failure)
 
 
 def test_the_incumbent_is_what_was_measured_best_and_counts_as_it_truly_is() -> None:
@@ -57,8 +57,9 @@ def test_holm_is_r_s_p_adjust() -> None:
 
 
 def test_the_signed_rank_test_is_wilcoxon_s() -> None:
-    # All ten differences of one sign: 2 / 2^10. Hollander and Wolfe's depression data (R's example): V = 40, p = 0.03906.
+    # All ten differences of one sign: 2 / 2^10.
     assert signed_rank(np.arange(1.0, 11.0)) == pytest.approx(2 / 2**10)
+    # Hollander and Wolfe's depression data (the example of R): V = 40, p = 0.03906.
     before = np.array([1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30])
     after = np.array([0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29])
     assert signed_rank(before - after) == pytest.approx(0.03906, abs=5e-6)
@@ -68,7 +69,8 @@ def test_the_signed_rank_test_is_wilcoxon_s() -> None:
 
 def test_a_band_holds_the_mean_and_narrows_with_the_seeds() -> None:
     rng = np.random.default_rng(1)
-    few, many = rng.normal(1.0, 1.0, (8, 3)), rng.normal(1.0, 1.0, (200, 3))
+    few = rng.normal(1.0, 1.0, (8, 3))
+    many = rng.normal(1.0, 1.0, (200, 3))
     mean, low, high = band(few)
     assert np.allclose(mean, few.mean(axis=0))
     assert np.all((low < mean) & (mean < high))
@@ -85,7 +87,7 @@ def test_a_mean_gain_is_reached_as_soon_as_these_seeds_say_and_as_others_like_th
     assert reached(certain, certain[:, -1]) == Reached(3, 3, 3), (
         "its own end, whatever a sum is rounded to"
     )
-    # Half of the seeds gain 1 at once, the others never: one half or more of them is there at 0.5, any of them at 0.1.
+    # Half of the seeds gain 1 at once, the others never.
     mixed = np.array([[0.0, 1.0]] * 5 + [[0.0, 0.0]] * 5)
     assert reached(mixed, np.full(10, 0.5)) == Reached(1, 1, None)
     assert reached(mixed, np.full(10, 0.1)) == Reached(1, 1, 1)
@@ -98,16 +100,19 @@ def test_the_seeds_of_both_are_drawn_alike() -> None:
 
 
 def test_pairs_are_compared_and_corrected_together() -> None:
-    better, same = np.arange(1.0, 11.0), np.zeros(10)
-    found = {(one.one, one.two): one for one in compare({"a": better, "b": same, "c": same})}
-    assert found["a", "b"].wins == 10 and found["a", "b"].losses == 0
-    assert found["a", "b"].corrected == pytest.approx(3 * 2 / 2**10)
-    assert found["a", "b"].significant
-    assert found["b", "c"].p == found["b", "c"].corrected == 1.0
-    assert not found["b", "c"].significant
+    samples = {"a": np.arange(1.0, 11.0), "b": np.zeros(10), "c": np.zeros(10)}
+    pairs = {(pair.first, pair.second): pair for pair in compare(samples)}
+    assert pairs["a", "b"].wins == 10 and pairs["a", "b"].losses == 0
+    assert pairs["a", "b"].corrected == pytest.approx(3 * 2 / 2**10)
+    assert pairs["a", "b"].significant
+    assert pairs["b", "c"].p == pairs["b", "c"].corrected == 1.0
+    assert not pairs["b", "c"].significant
 
 
 def test_chance_alone_is_rarely_called_a_difference() -> None:
     rng = np.random.default_rng(3)
-    nights = [compare({name: rng.normal(size=12) for name in "abcd"}) for _ in range(60)]
-    assert sum(any(one.significant for one in night) for night in nights) <= 8  # 3 expected
+    wrong = 0
+    for _ in range(60):
+        pairs = compare({name: rng.normal(size=12) for name in "abcd"})
+        wrong += any(pair.significant for pair in pairs)
+    assert wrong <= 8  # 3 expected

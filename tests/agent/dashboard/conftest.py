@@ -1,10 +1,10 @@
-"""Debian's Chromium, driven by Playwright, where this machine has it."""
+"""Debian's Chromium, driven by Playwright, if this machine has it."""
 
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 # Nothing of the browser's own may go out; as root it has no sandbox of its own.
@@ -22,7 +22,10 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for a file of tests; while it lives this thread has an event loop, in which asyncio.run refuses to start."""
+    """Yield one browser for a file of tests.
+
+    Meanwhile this thread has an event loop, in which asyncio.run refuses to start.
+    """
     if CHROMIUM is None:
         pytest.skip("there is no chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -33,25 +36,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(browser: Browser) -> Iterator[Page]:
-    """A tab in which no error and no request to a prior place goes unnoticed."""
+    """Yield a tab in which every error, and every request to another host, fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     wrong: list[str] = []
-    page.on(
-        "console",
-        lambda message: (
-            wrong.append(message.text) if message.type in ("error", "warning") else None
-        ),
-    )
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            wrong.append(message.text)
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "http://127.0.0.1:")):
             wrong.append(request.url)
-            if not request.url.startswith(("file:", "data:", "http://127.0.0.1:"))
-            else None
-        ),
-    )
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", on_request)
     yield page
     context.close()
     assert not wrong

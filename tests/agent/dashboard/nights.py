@@ -1,4 +1,4 @@
-"""Nights of any length to make pages of: plausible scores, every kind of verdict, curves, diffs, and hostile text."""
+"""Views of nights of any length: plausible scores, every verdict, curves, and hostile text."""
 
 import math
 import random
@@ -11,7 +11,8 @@ from agent.records.proposals import Proposal, Provenance, Value
 from agent.records.results import KEPT, Attempt, Change, Result, Score, Trial
 from sandbox.ground.budget import Budget
 
-# Each of these would do something if it were believed: run, load, close a tag or a script, move a cursor, turn the text around.
+# Each of these would do something if it were not escaped: run, load, close a tag or a script, move
+# a cursor, turn the text around.
 HOSTILE = (
     "<script>window.pwned=1</script>",
     "</script><script>window.pwned=1</script>",
@@ -40,7 +41,7 @@ IDEAS = (
 
 
 def settings(tag: str = "nov24") -> RunSettings:
-    """What the run was asked for."""
+    """Return the settings of a run."""
     return RunSettings(
         tag=tag,
         method="code",
@@ -73,8 +74,13 @@ DIFF = """diff --git a/workspace/train.py b/workspace/train.py
 
 
 def diff(number: int, text: str = "") -> str:
-    """A diff of a train.py, as git prints it."""
+    """Return a diff of a train.py, as git prints it."""
     return DIFF.replace("NUMBER", str(number)).replace("TEXT", text)
+
+
+def diffs_of(view: View) -> dict[int, str]:
+    """Return a diff for each trial, with its hypothesis in it."""
+    return {trial.number: diff(trial.number, trial.proposal.hypothesis) for trial in view.trials}
 
 
 def trial(
@@ -85,7 +91,7 @@ def trial(
     hypothesis: str,
     **fields: object,
 ) -> Trial:
-    """One entry of the ledger, five minutes after the one before."""
+    """Return a trial, five minutes after the one before."""
     lr = round(0.6 * math.exp(0.3 * math.sin(number)), 4)
     words = ("SSSL", "LLLL")[number % 2]
     at = datetime(2026, 11, 24, 1, 0, tzinfo=UTC) + timedelta(minutes=5 * number)
@@ -93,7 +99,7 @@ def trial(
         {
             "number": number,
             "status": status,
-            "reason": f"said of {status}",
+            "reason": f"the reason of a {status}",
             "result": None if status == "refused" else result(number, status, value),
             "delta": delta,
             "proposal": proposal(hypothesis, lr),
@@ -108,7 +114,7 @@ def trial(
 
 
 def proposal(hypothesis: str, lr: float) -> Proposal:
-    """A model's proposal."""
+    """Return a model's proposal."""
     by = Provenance(
         method="code",
         origin="llm",
@@ -128,13 +134,14 @@ def proposal(hypothesis: str, lr: float) -> Proposal:
 
 
 def result(number: int, status: str, value: float | None) -> Result:
-    """A measurement; the baseline's has three seeds."""
-    offsets = () if value is None else (-1, 0, 1) if number == 0 else (0,)
-    scores = tuple(
-        Score(value=(value or 0) + 0.0004 * offset, seed=offset + 1, kind="sealed")
-        for offset in offsets
-    )
-    end, points = (value or 1.2) * 2.1, 20 if value is not None else 7
+    """Return a result; the baseline's has three seeds."""
+    scores: list[Score] = []
+    if value is not None:
+        for offset in (-1, 0, 1) if number == 0 else (0,):
+            score = Score(value=value + 0.0004 * offset, seed=offset + 1, kind="sealed")
+            scores.append(score)
+    end = (value or 1.2) * 2.1
+    points = 20 if scores else 7
     curve = tuple((i / 20, end + 4 * math.exp(-i / 3)) for i in range(1, points + 1))
     return Result.model_validate(
         {
@@ -153,8 +160,10 @@ def result(number: int, status: str, value: float | None) -> Result:
 
 
 def night(length: int, seed: int = 0) -> View:
-    """`length` trials: a baseline, now and then a keep, many discards, some failures and refusals."""
-    dice, best, trials = random.Random(seed), 0.9979, []
+    """Return `length` trials: a baseline, some keeps, many discards, some failures and refusals."""
+    dice = random.Random(seed)
+    best = 0.9979
+    trials: list[Trial] = []
     for number in range(length):
         idea = IDEAS[number % len(IDEAS)]
         kind = dice.random()
@@ -177,57 +186,56 @@ MACHINE = "3f9a01c2 NVIDIA H100"
 
 
 def busy(length: int = 40) -> View:
-    """A night of several methods and two workers: code that gains a constant halfway, mends, late trials tried again, a flight.
+    """Return a night of several methods and two workers, with an attempt in flight.
 
-    Trial 12 was proposed on the state before the one that was the tip at its verdict, and 14 tries it again; 21 mends 20.
+    The code gains a constant halfway. Trial 12 was proposed on the state before the one that was
+    the tip at its verdict, and 14 repeats it; 21 repairs 20.
     """
-    view, made, kept = night(length), list[Trial](), list[int]()
-    for one in view.trials:
-        method = ("code", "trust", "llm-hps")[one.number % 3]
-        by = {
-            "method": method,
-            "model": None if method == "trust" else "opus",
-            "repairs": 20 if one.number == 21 else None,
-            "replays": 12 if one.number == 14 else None,
-            "calls": 1,
+    view = night(length)
+    trials: list[Trial] = []
+    kept: list[int] = []
+    for trial in view.trials:
+        against = None
+        if trial.status not in ("baseline", "refused"):
+            against = kept[-2] if trial.number == 12 else kept[-1]
+        constants: dict[str, Value] = dict(trial.configuration)
+        if trial.number >= length // 2:
+            constants["PAIRS"] = 2 ** (trial.number % 4)
+        by = trial.proposal.by.model_copy(update=_provenance(trial.number))
+        changed = {
+            "against": against,
+            "result": trial.result and _on_machine(trial.result),
+            "proposal": trial.proposal.model_copy(update={"by": by}),
+            "configuration": constants,
         }
-        by |= {} if one.number else {"method": "baseline", "origin": "baseline", "model": None}
-        provenance = one.proposal.by.model_copy(update=by)
-        new: dict[str, Value] = (
-            {"PAIRS": 2 ** (one.number % 4)} if one.number >= length // 2 else {}
-        )
-        against = (
-            None
-            if one.status in ("baseline", "refused")
-            else kept[-2]
-            if one.number == 12
-            else kept[-1]
-        )
-        measured = one.result and one.result.model_copy(
-            update={
-                "scores": tuple(
-                    score.model_copy(update={"machine": MACHINE}) for score in one.result.scores
-                )
-            }
-        )
-        proposed = one.proposal.model_copy(update={"by": provenance})
-        made.append(
-            one.model_copy(
-                update={
-                    "against": against,
-                    "result": measured,
-                    "proposal": proposed,
-                    "configuration": one.configuration | new,
-                }
-            )
-        )
-        kept += [one.number] if one.status in KEPT else []
-    flying = Attempt(number=length, commit="c", parent=made[-1].verdict, proposal=made[-1].proposal)
-    return View(view.branch, view.run, tuple(made), (flying,), 4711)
+        trials.append(trial.model_copy(update=changed))
+        if trial.status in KEPT:
+            kept.append(trial.number)
+    last = trials[-1]
+    flying = Attempt(number=length, commit="c", parent=last.verdict, proposal=last.proposal)
+    return View(view.branch, view.run, tuple(trials), (flying,), 4711)
+
+
+def _provenance(number: int) -> dict[str, object]:
+    if number == 0:
+        return {"method": "baseline", "origin": "baseline", "model": None, "calls": 1}
+    method = ("code", "trust", "llm-hps")[number % 3]
+    return {
+        "method": method,
+        "model": None if method == "trust" else "opus",
+        "repairs": 20 if number == 21 else None,
+        "replays": 12 if number == 14 else None,
+        "calls": 1,
+    }
+
+
+def _on_machine(result: Result) -> Result:
+    scores = [score.model_copy(update={"machine": MACHINE}) for score in result.scores]
+    return result.model_copy(update={"scores": tuple(scores)})
 
 
 def hostile() -> View:
-    """A night in which every word that a model or a training can choose is an attack."""
+    """Return a night in which every text of a model or a training is an attack."""
     baseline = trial(0, "baseline", 1.0, None, "train.py as it is")
     trials = [baseline]
     for number, text in enumerate(HOSTILE, 1):
@@ -237,7 +245,7 @@ def hostile() -> View:
         )
         status = ("keep", "crash", "refused", "discard")[number % 4]
         value = {"keep": 1.0 - number / 100, "discard": 1.2}.get(status)
-        one = trial(
+        attack = trial(
             number,
             status,
             value,
@@ -249,10 +257,11 @@ def hostile() -> View:
             changes=(Change(name=text, before=text, after=None),),
             configuration={text: text, "LR": number},
         )
-        assert one.result or status == "refused"
-        if one.result:
-            said = {"facts": {text: text}, "tier": text, "detail": text}
-            one = one.model_copy(update={"result": one.result.model_copy(update=said)})
-        trials.append(one)
+        assert attack.result or status == "refused"
+        if attack.result:
+            texts = {"facts": {text: text}, "tier": text, "detail": text}
+            result = attack.result.model_copy(update=texts)
+            attack = attack.model_copy(update={"result": result})
+        trials.append(attack)
     flying = Attempt(number=len(trials), commit="c", parent="p", proposal=trials[1].proposal)
     return View("autoresearch/nov24", settings(), tuple(trials), (flying,), 4711)

@@ -1,6 +1,5 @@
-"""The report in a real browser: read, clicked, typed at, printed, squeezed, attacked, and checked for accessibility."""
+"""The report in a real browser: keyboard, mouse, print, narrow screens, attacks, accessibility."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,38 +8,36 @@ from playwright.sync_api import Page, expect
 
 from agent.dashboard.render import report
 from agent.dashboard.view import View
-from tests.agent.dashboard.nights import busy, diff, hostile, night
+from tests.agent.dashboard.nights import busy, diffs_of, hostile, night
 
-WIDE, PHONE = 1280, 360
+WIDE = 1280
+PHONE = 360
 
 
 def look_at(tab: Page, folder: Path, view: View, where: str = "") -> None:
     """Open the report on `view`."""
     file = folder / "report.html"
     if not file.exists():
-        file.write_text(
-            report(
-                view,
-                {one.number: diff(one.number, one.proposal.hypothesis) for one in view.trials},
-            )
-        )
+        file.write_text(report(view, diffs_of(view)))
     tab.goto(f"file://{file}{where}")
 
 
 def violations(tab: Page) -> list[str]:
-    """What axe-core finds wrong."""
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-        for one in Axe().run(tab).response["violations"]
-    ]
+    """Return the violations that axe-core reports."""
+    violations = Axe().run(tab).response["violations"]
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
 
 
 def numbers(tab: Page) -> list[int]:
-    """The trials that the table shows, from top to bottom."""
+    """Return the trials that the table shows, from top to bottom."""
     rows = tab.locator("#trials tbody tr:not([hidden])")
-    return [
-        int(number) for number in rows.evaluate_all("rows => rows.map((row) => row.dataset.number)")
-    ]
+    return list(map(int, rows.evaluate_all("rows => rows.map((row) => row.dataset.number)")))
+
+
+def by_value(view: View) -> list[int]:
+    """Return the trials with a score, the best first."""
+    scores = {trial.number: trial.value for trial in view.trials if trial.value is not None}
+    return sorted(scores, key=scores.__getitem__)
 
 
 @pytest.mark.parametrize(
@@ -62,17 +59,13 @@ def test_a_report_is_accessible_and_fits(
 def test_hostile_text_does_nothing(tab: Page, tmp_path: Path) -> None:
     view = hostile()
     look_at(tab, tmp_path, view)
-    for one in view.trials:
-        tab.locator(f'#trials [data-trial="{one.number}"]').click()
-        expect(tab.locator("#content h2")).to_contain_text(f"#{one.number}")
+    for trial in view.trials:
+        tab.locator(f'#trials [data-trial="{trial.number}"]').click()
+        expect(tab.locator("#content h2")).to_contain_text(f"#{trial.number}")
         tab.locator("#content *").last.dispatch_event("mouseover")
     assert tab.evaluate("window.pwned") is None
-    assert (
-        tab.locator(
-            "img, iframe, #content script, [onerror], [onmouseover], a[href^=javascript]"
-        ).count()
-        == 0
-    )
+    active = "img, iframe, #content script, [onerror], [onmouseover], a[href^=javascript]"
+    assert tab.locator(active).count() == 0
     assert violations(tab) == []
 
 
@@ -108,21 +101,17 @@ def test_the_keyboard_is_enough(tab: Page, tmp_path: Path) -> None:
     expect(tab.locator("#panel h2")).to_contain_text("#18")
 
 
-def test_the_table_sorts_with_what_has_no_value_last(tab: Page, tmp_path: Path) -> None:
+def test_the_table_sorts_with_missing_values_last(tab: Page, tmp_path: Path) -> None:
     view = night(60)
     look_at(tab, tmp_path, view)
-    by_value = [
-        one.number
-        for one in sorted(
-            (t for t in view.trials if t.value is not None), key=lambda t: t.value or 0
-        )
-    ]
-    without = [one.number for one in view.trials if one.value is None]
-    for arrow, expected in (("ascending", by_value), ("descending", by_value[::-1])):
+    rising = by_value(view)
+    without = {trial.number for trial in view.trials if trial.value is None}
+    assert without
+    for arrow, expected in (("ascending", rising), ("descending", rising[::-1])):
         tab.get_by_role("button", name="val_bpb").click()
         expect(tab.locator("th.c-value")).to_have_attribute("aria-sort", arrow)
-        assert numbers(tab) == expected + (numbers(tab)[-len(without) :] if without else [])
-        assert set(numbers(tab)[len(by_value) :]) == set(without)
+        assert numbers(tab)[: len(expected)] == expected
+        assert set(numbers(tab)[len(expected) :]) == without
     assert "sort=-value" in tab.url
 
 
@@ -130,18 +119,18 @@ def test_the_table_filters_and_a_link_shows_the_same(tab: Page, tmp_path: Path) 
     view = night(60)
     look_at(tab, tmp_path, view)
     tab.get_by_label("discard").uncheck()
-    kept = [one.number for one in view.trials if one.status != "discard"]
+    kept = [trial.number for trial in view.trials if trial.status != "discard"]
     assert numbers(tab) == kept
     look_at(tab, tmp_path, view, "#status=keep&q=norm&sort=-delta&trial=2")
     tab.reload()
     expect(tab.get_by_label("discard")).not_to_be_checked()
     expect(tab.get_by_role("searchbox")).to_have_value("norm")
-    shown = [
-        one
-        for one in view.trials
-        if one.status == "keep" and "norm" in one.proposal.hypothesis.lower()
-    ]
-    assert set(numbers(tab)) == {one.number for one in shown}
+    shown = {
+        trial.number
+        for trial in view.trials
+        if trial.status == "keep" and "norm" in trial.proposal.hypothesis.lower()
+    }
+    assert set(numbers(tab)) == shown
     expect(tab.locator("#panel h2")).to_contain_text("#2")
 
 
@@ -185,13 +174,17 @@ def test_lines_are_coloured_by_score_or_by_verdict_and_a_link_shows_the_same(
     assert "colour=" not in tab.url
 
 
-def test_what_the_table_leaves_out_stands_back_in_the_pictures(tab: Page, tmp_path: Path) -> None:
+def test_trials_filtered_out_of_the_table_are_dimmed_in_every_chart(
+    tab: Page, tmp_path: Path
+) -> None:
     view = busy()
     look_at(tab, tmp_path, view)
+    dimmed = "Trials filtered out of the table are dimmed in every chart."
+    expect(tab.locator("#all")).to_contain_text(dimmed)
     tab.get_by_label("discard").uncheck()
-    gone = sum(one.status == "discard" for one in view.trials)
-    for picture in (".staircase", ".parallel", ".tree"):
-        expect(tab.locator(f"{picture} .faded")).to_have_count(gone)
+    discarded = sum(trial.status == "discard" for trial in view.trials)
+    for chart in (".staircase", ".parallel", ".tree"):
+        expect(tab.locator(f"{chart} .faded")).to_have_count(discarded)
     tab.get_by_label("discard").check()
     expect(tab.locator(".faded")).to_have_count(0)
 
@@ -205,11 +198,11 @@ def test_the_theme_can_be_switched(tab: Page, tmp_path: Path) -> None:
     assert tab.evaluate(ink) == "rgb(255, 255, 255)" != dark
 
 
-def test_on_paper_it_is_all_there(tab: Page, tmp_path: Path) -> None:
+def test_a_printed_report_is_complete(tab: Page, tmp_path: Path) -> None:
     look_at(tab, tmp_path, night(30), "#trial=2")
     expect(tab.locator("#panel h2")).to_contain_text("#2")
     tab.emulate_media(media="print")
-    assert tab.locator("#panel").evaluate("one => getComputedStyle(one).position") == "static"
+    assert tab.locator("#panel").evaluate("panel => getComputedStyle(panel).position") == "static"
     assert not tab.locator(".tools").is_visible()
     assert len(tab.pdf()) > 10_000
 
@@ -218,7 +211,7 @@ def test_on_paper_it_is_all_there(tab: Page, tmp_path: Path) -> None:
 def test_a_thousand_trials_are_painted_before_they_are_all_there_and_stay_usable(
     tab: Page, tmp_path: Path
 ) -> None:
-    """No clock in a test (benchmarks/pages.py measures): here, that nothing but the opened trial is in the document."""
+    # benchmarks/pages.py measures times; this tests that only the opened trial is in the document.
     view = night(1000)
     look_at(tab, tmp_path, view)
     elements = "document.getElementsByTagName('*').length"
@@ -230,16 +223,10 @@ def test_a_thousand_trials_are_painted_before_they_are_all_there_and_stay_usable
     tab.keyboard.press("Escape")
     assert tab.evaluate(elements) - before < 500
     tab.get_by_role("button", name="val_bpb").click()
-    by_value = sorted((t for t in view.trials if t.value is not None), key=lambda t: t.value or 0)
-    expect(tab.locator("#trials tbody tr").nth(900)).to_have_attribute(
-        "data-number", str(by_value[900].number)
-    )
-    assert numbers(tab)[: len(by_value)] == [one.number for one in by_value]
+    rising = by_value(view)
+    row = tab.locator("#trials tbody tr").nth(900)
+    expect(row).to_have_attribute("data-number", str(rising[900]))
+    assert numbers(tab)[: len(rising)] == rising
     tab.get_by_role("searchbox").fill("tie no weights")
     expect(tab.locator("#shown")).to_have_text("100 of 1000 trials")
-    assert (
-        json.loads(
-            tab.evaluate("JSON.stringify(document.querySelectorAll('#trials tbody tr').length)")
-        )
-        == 1000
-    )
+    assert tab.evaluate("document.querySelectorAll('#trials tbody tr').length") == 1000

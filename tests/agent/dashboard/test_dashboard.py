@@ -1,9 +1,8 @@
-"""The dashboard as its own process over a real repository: who may look, what is live, and what it leaves alone."""
+"""The dashboard as a process over a real repository: access, live updates, and no writes."""
 
 import http.client
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,9 +31,9 @@ def settle(
 ) -> Trial:
     """Commit an attempt and its verdict; `by` goes into the provenance."""
     number = history.next_number
-    source = (
-        history.source.replace("LR = 0.1 ", f"LR = 0.{number + 2}1 ") if number else history.source
-    )
+    source = history.source
+    if number:
+        source = source.replace("LR = 0.1 ", f"LR = 0.{number + 2}1 ")
     proposed = proposal(hypothesis, 0.5)
     proposed = proposed.model_copy(update={"by": proposed.by.model_copy(update=by)})
     attempt = history.commit_attempt(number, proposed, source)
@@ -55,7 +54,7 @@ def settle(
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with the runs t (a baseline, a keep, hostile crashes) and u (nothing yet)."""
+    """Return a repository with the runs t (baseline, keep, hostile crashes) and u (empty)."""
     folder = miniature(tmp_path_factory.mktemp("dashboard") / "a repository")
     project = project_of(folder)
     with History.create(project, settings_of(project)) as history:
@@ -73,7 +72,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def dashboard(folder: Path, *words: str) -> Iterator[str]:
-    """The address of a dashboard over `folder`; ended as a user ends it."""
+    """Yield the address of a dashboard over `folder`; ended as a user ends it."""
     process = start_typing(folder, "dashboard", "--port", "0", *words, PYTHONUNBUFFERED="1")
     assert process.stdout
     try:
@@ -86,14 +85,14 @@ def dashboard(folder: Path, *words: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address(home: Path) -> Iterator[str]:
-    """The address of a dashboard over `home`."""
+    """Yield the address of a dashboard over `home`."""
     with dashboard(home) as address:
         yield address.rstrip("/")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """One response."""
 
     status: int
     headers: Message
@@ -101,7 +100,7 @@ class Answer:
 
 
 def ask(address: str, path: str, method: str = "GET", **headers: str) -> Answer:
-    """The answer to one request."""
+    """Return the response to one request."""
     match = re.search(r":(\d+)", address.partition("//")[2])
     assert match
     connection = http.client.HTTPConnection("127.0.0.1", int(match[1]), timeout=30)
@@ -111,7 +110,7 @@ def ask(address: str, path: str, method: str = "GET", **headers: str) -> Answer:
         return Answer(answer.status, answer.headers, answer.read().decode())
 
 
-def test_strangers_stay_outside(address: str) -> None:
+def test_other_hosts_and_origins_are_refused(address: str) -> None:
     port = address.rpartition(":")[2]
     for host in (
         "evil.example",
@@ -136,27 +135,24 @@ def test_strangers_stay_outside(address: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_nothing_can_be_done_but_looking(address: str, method: str) -> None:
+def test_every_method_but_reading_is_refused(address: str, method: str) -> None:
     assert ask(address, "/run/t", method).status == 405
 
 
-def test_every_answer_has_a_strict_policy(address: str) -> None:
+def test_every_response_has_a_strict_policy(address: str) -> None:
     nonces = set()
     for path in ("/", "/run/t", "/compare?run=t&run=u"):
         answer = ask(address, path)
-        policy, body = answer.headers["content-security-policy"], answer.body
-        assert (
-            policy.startswith("default-src 'none';")
-            and "unsafe" not in policy
-            and "*" not in policy
-        )
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none';")
+        assert "unsafe" not in policy
+        assert "*" not in policy
         nonces.add(policy.partition("nonce-")[2].partition("'")[0])
-        assert body.count("<script") == 1
+        assert answer.body.count("<script") == 1
     assert len(nonces) == 3
     for path in ("/run/t/trial/1", "/nowhere", "/run/nobody"):
-        assert (
-            ask(address, path).headers["content-security-policy"].startswith("default-src 'none'")
-        )
+        policy = ask(address, path).headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +178,7 @@ def test_what_is_not_there_is_not_found(address: str, path: str) -> None:
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-def test_beyond_this_machine_a_token_opens_the_door(home: Path) -> None:
+def test_beyond_this_machine_a_token_is_needed(home: Path) -> None:
     with dashboard(home, "--host", "0.0.0.0") as address:
         token = address.partition("token=")[2]
         assert len(token) >= 32
@@ -200,34 +196,32 @@ def test_beyond_this_machine_a_token_opens_the_door(home: Path) -> None:
         assert ask(address, "/", Cookie=cookie.partition(";")[0], Host="evil.example").status == 403
 
 
-def test_loopback_is_what_only_this_machine_reaches() -> None:
+def test_loopback_is_reached_by_this_machine_only() -> None:
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.8.8.8", "::1")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.2", "localhost.example", "")))
 
 
-def test_a_port_that_is_taken_says_what_to_type(home: Path, address: str) -> None:
+def test_a_port_that_is_taken_names_the_next_command(home: Path, address: str) -> None:
     process = start_typing(home, "dashboard", "--port", address.rpartition(":")[2])
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
     assert "autoresearch dashboard --port 0" in errors
 
 
+def state_of(folder: Path) -> tuple[str, str, list[Path]]:
+    """Return the refs, the status and the files of a repository."""
+    files = sorted(folder.rglob("*"))
+    return git(folder, "for-each-ref"), git(folder, "status", "--porcelain"), files
+
+
 def test_looking_changes_nothing(home: Path, address: str) -> None:
-    before = (
-        git(home, "for-each-ref"),
-        git(home, "status", "--porcelain"),
-        sorted(home.rglob("*")),
-    )
+    before = state_of(home)
     for path in ("/", "/run/t", "/run/t/trial/1", "/compare"):
         assert ask(address, path).status == 200
-    assert (
-        git(home, "for-each-ref"),
-        git(home, "status", "--porcelain"),
-        sorted(home.rglob("*")),
-    ) == before
+    assert state_of(home) == before
 
 
-def test_a_run_is_read_again_only_where_something_moved(home: Path) -> None:
+def test_a_run_is_read_again_only_if_a_ref_moved(home: Path) -> None:
     watch = Watch(project_of(home))
     assert watch.view("t").trials[0] is watch.view("t").trials[0]
     assert watch.version("t") == watch.version("t") != watch.version("u")
@@ -265,7 +259,7 @@ def test_what_the_model_was_asked_is_folded_beside_its_trial_and_stays_text(
         assert tab.evaluate("window.pwned") is None
         assert violations(tab) == []
         tab.goto(f"{address}run/t#trial=2")
-        expect(tab.locator("#content")).to_contain_text("No question on this machine")
+        expect(tab.locator("#content")).to_contain_text("No question is on this machine")
         tab.goto("about:blank")
 
 
@@ -289,7 +283,7 @@ def test_pages_are_accessible_and_hostile_text_does_nothing(tab: Page, address: 
     assert violations(tab) == []
 
 
-def test_a_verdict_appears_by_itself_and_leaves_the_reader_where_she_was(
+def test_a_verdict_appears_by_itself_and_moves_nothing_that_is_read(
     tab: Page, tmp_path: Path
 ) -> None:
     folder = miniature(tmp_path / "live")
@@ -302,7 +296,7 @@ def test_a_verdict_appears_by_itself_and_leaves_the_reader_where_she_was(
         expect(tab.locator("#trials tbody tr")).to_have_count(1)
         settle(history, "keep", 1.4, "hotter")
         expect(tab.locator("#trials tbody tr")).to_have_count(2)
-        expect(tab.locator("#standing")).to_contain_text("1.4")
+        expect(tab.locator("#summary")).to_contain_text("1.4")
         tab.get_by_role("searchbox").fill("hott")
         tab.locator("#trials tbody tr:visible").click()
         expect(tab.locator("#panel h2")).to_contain_text("#1")
@@ -329,18 +323,8 @@ def test_a_real_run_is_followed_while_it_trains(tab: Page, tmp_path: Path) -> No
     with dashboard(folder) as address:
         tab.goto(address)
         expect(tab.locator("#runs")).to_contain_text("no run here yet")
-        run = start_typing(
-            folder,
-            "start",
-            "--method",
-            "random",
-            "--trials",
-            "3",
-            "--budget",
-            "5steps",
-            "--tag",
-            "real",
-        )
+        options = ("--trials", "3", "--budget", "5steps", "--tag", "real")
+        run = start_typing(folder, "start", "--method", "random", *options)
         expect(tab.locator("#runs")).to_contain_text("real", timeout=60_000)
         tab.get_by_role("link", name="real").click()
         expect(tab.locator("#trials tbody tr")).to_have_count(4, timeout=120_000)
@@ -348,9 +332,4 @@ def test_a_real_run_is_followed_while_it_trains(tab: Page, tmp_path: Path) -> No
         expect(tab.locator("#now")).to_contain_text("not running", timeout=30_000)
         tab.goto("about:blank")
     assert run.returncode == 0
-    assert (
-        subprocess.run(
-            ["git", "status", "--porcelain"], cwd=folder, capture_output=True, check=True
-        ).stdout
-        == b""
-    )
+    assert git(folder, "status", "--porcelain") == ""

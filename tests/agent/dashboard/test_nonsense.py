@@ -1,4 +1,4 @@
-"""Whatever is asked of the dashboard, it answers with a page or a refusal, and never fails itself."""
+"""Whatever is requested, the dashboard answers with a page or a refusal, and never fails."""
 
 import asyncio
 from typing import Any
@@ -20,8 +20,8 @@ DIGITS = "9" * 5_000
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> list[Guard]:
-    """The dashboard of a run with one trial, as loopback has it and behind a token."""
+def guards(tmp_path_factory: pytest.TempPathFactory) -> list[Guard]:
+    """Return the dashboard of a run with one trial, for loopback and behind a token."""
     project = project_of(miniature(tmp_path_factory.mktemp("nonsense") / "repo"))
     with History.create(project, settings_of(project)) as history:
         settle(history, "baseline", 1.5)
@@ -30,9 +30,9 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> list[Guard]:
 
 
 def ask(
-    door: Guard, method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]
+    guard: Guard, method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]
 ) -> int:
-    """Return the status of the answer; an exception of the application is raised here."""
+    """Return the status of the response; an exception of the application is raised here."""
     status: list[int] = []
 
     async def receive() -> dict[str, Any]:
@@ -58,7 +58,7 @@ def ask(
     }
     loop = asyncio.new_event_loop()
     try:
-        loop.run_until_complete(door(scope, receive, send))
+        loop.run_until_complete(guard(scope, receive, send))
     finally:
         loop.close()
     return status[0]
@@ -82,9 +82,9 @@ def ask(
     ],
 )
 def test_nonsense_is_refused(
-    doors: list[Guard], path: str, query: bytes, headers: list[tuple[bytes, bytes]]
+    guards: list[Guard], path: str, query: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    statuses = [ask(door, "GET", path, query, headers) for door in doors]
+    statuses = [ask(guard, "GET", path, query, headers) for guard in guards]
     assert 400 <= statuses[0] < 500
     assert 300 <= statuses[1] < 500
 
@@ -130,9 +130,9 @@ HEADERS = st.lists(
     query=QUERIES,
     headers=HEADERS,
 )
-def test_nothing_that_can_be_asked_fails(
-    doors: list[Guard], method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]
+def test_no_request_fails(
+    guards: list[Guard], method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    for door in doors:
+    for guard in guards:
         for more in ([], [HOST]):
-            assert ask(door, method, path, query, [*more, *headers]) < 500
+            assert ask(guard, method, path, query, [*more, *headers]) < 500

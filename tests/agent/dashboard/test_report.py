@@ -1,8 +1,9 @@
-"""A run as one file: what it says, what it loads (nothing), and that no text in it comes to life."""
+"""A run as one file: what it shows, that it loads nothing, and that its text is inert."""
 
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import chain
 
 import pytest
 
@@ -13,11 +14,11 @@ from agent.dashboard.render import report
 from agent.dashboard.view import View
 from agent.judge.comparison import Comparison, Measurement
 from agent.records.results import Pair, Trial
-from tests.agent.dashboard.nights import HOSTILE, diff, hostile, night, settings, trial
+from tests.agent.dashboard.nights import HOSTILE, diff, diffs_of, hostile, night, settings, trial
 
 
 class Tags(HTMLParser):
-    """The tags and attributes of a page; what text/html scripts hold is parsed as the page's script would."""
+    """The tags and attributes of a page, and of the parts kept in its text/html scripts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -37,48 +38,49 @@ class Tags(HTMLParser):
 
 
 def page_of(view: View) -> str:
-    """The report, each trial with a diff that holds its hypothesis."""
-    return report(
-        view, {one.number: diff(one.number, one.proposal.hypothesis) for one in view.trials}
-    )
+    """Return the report, with each trial's hypothesis in its diff."""
+    return report(view, diffs_of(view))
 
 
 @pytest.mark.parametrize("length", [0, 1, 40])
 def test_a_report_loads_nothing_and_styles_nothing_inline(length: int) -> None:
     tags = Tags(page_of(night(length))).tags
-    assert not {
-        name
-        for _, attributes in tags
-        for name in attributes
-        if name.startswith("on") or name in ("style", "src")
-    }
+    names = set(chain.from_iterable(attributes for _, attributes in tags))
+    assert not [name for name in names if name.startswith("on") or name in ("style", "src")]
     assert {attributes["href"] for tag, attributes in tags if tag == "link"} == {"data:,"}
     assert all(str(attributes["href"]).startswith("#") for tag, attributes in tags if tag == "a")
 
 
-def test_its_security_policy_names_its_own_script_and_style_only() -> None:
-    first, second = (Tags(page_of(night(2))).tags for _ in range(2))
-    policies = [
-        next(str(a["content"]) for t, a in tags if a.get("http-equiv") == "Content-Security-Policy")
-        for tags in (first, second)
+def policy_of(tags: list[tuple[str, dict[str, str | None]]]) -> str:
+    """Return the security policy that a page states."""
+    [policy] = [
+        str(attributes["content"])
+        for _, attributes in tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
-    assert policies[0] != policies[1], "nobody can know the nonce beforehand"
-    nonces = {
-        str(a["nonce"])
-        for t, a in first
-        if t in ("style", "script") and a.get("type") != "text/html"
+    return policy
+
+
+def test_its_security_policy_names_its_own_script_and_style_only() -> None:
+    tags = Tags(page_of(night(2))).tags
+    policy = policy_of(tags)
+    assert policy != policy_of(Tags(page_of(night(2))).tags), "nobody can know the nonce beforehand"
+    [nonce] = {
+        str(attributes["nonce"])
+        for tag, attributes in tags
+        if tag in ("style", "script") and attributes.get("type") != "text/html"
     }
-    assert len(nonces) == 1
-    assert f"script-src 'nonce-{nonces.pop()}'" in policies[0]
-    assert policies[0].startswith("default-src 'none'")
+    assert f"script-src 'nonce-{nonce}'" in policy
+    assert policy.startswith("default-src 'none'")
 
 
 def test_the_first_screen_answers_the_questions_in_their_order() -> None:
     view = night(120)
     text = re.sub(r"<[^>]*>", " ", page_of(view).partition("<main")[2])
-    best, gain = view.best, view.gain
+    best = view.best
+    gain = view.gain
     assert best and gain and view.noise.scatter
-    said = [
+    answers = [
         "not running",
         f"{best.value:.6f}",
         f"{gain:+.6f}",
@@ -87,33 +89,36 @@ def test_the_first_screen_answers_the_questions_in_their_order() -> None:
         f"{len(view.gains)} kept",
         "$7.20",
     ]
-    places = [text.index(word) for word in said]
+    places = [text.index(answer) for answer in answers]
     assert places == sorted(places)
-    for number in [one.trial.number for one in view.gains[:3]]:
-        assert f"#{number} " in text
+    for best_gain in view.gains[:3]:
+        assert f"#{best_gain.trial.number} " in text
 
 
 def test_every_trial_is_there_with_claim_and_record() -> None:
     view = night(40)
     page = page_of(view)
-    for one in view.trials:
-        part = page.partition(f'id="t{one.number}">')[2].partition("</script>")[0]
-        assert one.reason in part
-        assert one.status in part
-        assert ("No constant changed." in part) == (not one.changes)
-        assert ('class="diff"' in part) == (one.status != "refused")
+    for each in view.trials:
+        part = page.partition(f'id="t{each.number}">')[2].partition("</script>")[0]
+        assert each.reason in part
+        assert each.status in part
+        assert ("No constant changed." in part) == (not each.changes)
+        assert ('class="diff"' in part) == (each.status != "refused")
+
+
+def attributes_of(page: str) -> set[tuple[str, str]]:
+    """Return the attributes that a page uses, each with its tag."""
+    names: set[tuple[str, str]] = set()
+    for tag, attributes in Tags(page).tags:
+        names.update((tag, name) for name in attributes)
+    return names
 
 
 def test_hostile_text_is_only_text() -> None:
     view = hostile()
     page = page_of(view)
-    plain = Tags(page_of(night(len(HOSTILE) + 1))).tags
-    known = {(tag, name) for tag, attributes in plain for name in attributes} | {
-        ("strong", ""),
-        ("td", "class"),
-    }
-    strange = {(tag, name) for tag, attributes in Tags(page).tags for name in attributes} - known
-    assert strange <= {
+    harmless = attributes_of(page_of(night(len(HOSTILE) + 1))) | {("strong", ""), ("td", "class")}
+    assert attributes_of(page) - harmless <= {
         ("details", "open"),
         ("path", "class"),
         ("path", "d"),
@@ -131,12 +136,11 @@ def test_hostile_text_is_only_text() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_inert_in_markdown(text: str) -> None:
-    said = inert(text)
-    assert not re.search(
-        r"[<>`|\[\]*]|@\w|#\d|://", re.sub("&#[0-9]+;", "\0", said.replace("<!-- -->", "\0"))
-    )
-    assert "\n" not in said
-    assert said.replace("<!-- -->", "").isprintable()
+    line = inert(text)
+    bare = re.sub("&#[0-9]+;", "\0", line.replace("<!-- -->", "\0"))
+    assert not re.search(r"[<>`|\[\]*]|@\w|#\d|://", bare)
+    assert "\n" not in line
+    assert line.replace("<!-- -->", "").isprintable()
 
 
 def test_the_markdown_report_is_short_and_says_what_was_kept() -> None:
@@ -149,34 +153,33 @@ def test_the_markdown_report_is_short_and_says_what_was_kept() -> None:
     assert "No trial has a score yet." in markdown_report(night(0))
 
 
-def test_what_was_measured_again_stands_beside_the_claim() -> None:
+def test_what_was_measured_again_is_shown_beside_the_claim() -> None:
     view = night(40)
     assert view.best is not None
     pairs = tuple(
         Pair(seed=seed, candidate=1.0 + 0.001 * seed, incumbent=1.2) for seed in (5, 6, 7)
     )
-    found = Comparison(what="best", trial=view.best.number, pairs=pairs)
-    said = Measurement(
+    comparison = Comparison(what="best", trial=view.best.number, pairs=pairs)
+    measurement = Measurement(
         kind="replicate",
         against="the baseline #0",
-        comparisons=(found,),
+        comparisons=(comparison,),
         machine="m",
         command="autoresearch replicate",
         at="2026-11-25T00:00:00+00:00",
     )
-    told = replace(view, measurements=(said,))
-    assert "Measured again, against the baseline: better: -0.194000" in page_of(told)
-    assert (
-        "better: -0.194000, 95 % from -0.196484 to -0.191516 (3 pairs), against the baseline #0"
-        in page_of(told)
-    )
-    assert "- measured again, against the baseline: better: -0.194000" in markdown_report(told)
+    measured = replace(view, measurements=(measurement,))
+    page = page_of(measured)
+    assert "Measured again, against the baseline: better: -0.194000" in page
+    interval = "95 % from -0.196484 to -0.191516 (3 pairs)"
+    assert f"better: -0.194000, {interval}, against the baseline #0" in page
+    assert "- measured again, against the baseline: better: -0.194000" in markdown_report(measured)
     assert "easured again" not in page_of(view) + markdown_report(view)
 
 
 def test_a_status_of_a_later_version_is_shown_as_it_is() -> None:
-    known = trial(1, "keep", 0.99, -0.01, "an idea")
-    later = known.model_copy(update={"status": "simplified"})
+    kept = trial(1, "keep", 0.99, -0.01, "an idea")
+    later = kept.model_copy(update={"status": "simplified"})
     page = report(View("autoresearch/t", settings(), (*night(1).trials, later)), {})
     assert "simplified" in page
     assert "s-other" in page
@@ -203,7 +206,8 @@ def test_a_diff_has_line_numbers_signs_and_colours() -> None:
 
 
 def test_what_looks_like_a_header_inside_a_hunk_is_a_line() -> None:
-    text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n--- a comment in SQL\n+++ plus\n same\n"
+    text = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n"
+    text += "--- a comment in SQL\n+++ plus\n same\n"
     assert [line.kind for line in diff_lines(text)] == ["note", "head", "del", "add", "same"]
 
 
@@ -220,7 +224,7 @@ def test_a_string_over_many_lines_keeps_its_colour() -> None:
     assert diff_lines("") == []
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- charts
 
 
 def test_the_staircase_steps_at_each_keep_and_at_nothing_else() -> None:
@@ -261,7 +265,7 @@ def test_ticks_are_round_and_told_apart() -> None:
     assert Scale(1, 1, 0, 100).ticks() == [(50.0, "1")]
 
 
-def test_constants_are_sliced_also_where_they_are_words() -> None:
+def test_constants_are_sliced_even_if_they_are_words() -> None:
     cuts = {cut.name: cut for cut in slices(night(60))}
     assert set(cuts) == {"EMBEDDING_LR", "DEPTH", "WINDOW_PATTERN"}
     assert cuts["WINDOW_PATTERN"].ends == ("LLLL", "SSSL")
@@ -269,9 +273,9 @@ def test_constants_are_sliced_also_where_they_are_words() -> None:
 
 
 def test_curves_lie_in_their_frame() -> None:
-    one = Curves([(0.1, 9.0), (0.5, 3.0), (1.0, 2.0)], [(0.1, 8.0), (1.0, 2.1)])
-    assert one.mine.count(",") == 2, "the steep fall at the start is left out"
-    assert len(set(one.incumbent.split())) == 1
+    chart = Curves([(0.1, 9.0), (0.5, 3.0), (1.0, 2.0)], [(0.1, 8.0), (1.0, 2.1)])
+    assert chart.mine.count(",") == 2, "the steep fall at the start is left out"
+    assert len(set(chart.incumbent.split())) == 1
     assert Curves([(0.1, 5.0)]).mine.count(",") == 2, "a line of one point is a dot"
 
 

@@ -1,4 +1,4 @@
-"""The views into a run: every trial across its constants, the tree of attempts, and who proposed with what success."""
+"""The charts of a run: constants of every trial, the tree of attempts, methods and models."""
 
 import itertools
 import re
@@ -35,7 +35,7 @@ def test_a_line_goes_through_the_constants_of_every_version() -> None:
         assert (heights[place] == chart.strip) == ("PAIRS" not in line.trial.configuration)
         assert (heights[-1] == chart.strip) == (line.trial.value is None) == (line.shade is None)
     assert len(chart.lines) == len(view.trials)
-    assert all(line.kept for line in chart.lines[-3:]), "what was kept lies on top"
+    assert all(line.kept for line in chart.lines[-3:]), "kept trials are on top"
 
 
 def test_the_best_fifth_is_told_from_the_worst() -> None:
@@ -46,35 +46,26 @@ def test_the_best_fifth_is_told_from_the_worst() -> None:
     assert {line.shade for line in lines} == {0, 1, 2, 3, 4}
 
 
-def test_axes_stand_in_the_order_of_importance_and_too_many_are_counted() -> None:
-    assert [axis.name for axis in Parallel(busy(), ["DEPTH", "WINDOW_PATTERN"]).axes[:2]] == [
-        "DEPTH",
-        "WINDOW_PATTERN",
-    ]
-    wide = [
-        trial(
-            n,
-            "baseline" if n == 0 else "discard",
-            1.0,
-            None,
-            "x",
-            configuration={f"C{i}": n for i in range(20)},
-        )
-        for n in range(3)
-    ]
+def test_axes_are_in_the_order_of_importance_and_too_many_are_counted() -> None:
+    ranked = Parallel(busy(), ["DEPTH", "WINDOW_PATTERN"])
+    assert [axis.name for axis in ranked.axes[:2]] == ["DEPTH", "WINDOW_PATTERN"]
+    wide = []
+    for number, status in enumerate(("baseline", "discard", "discard")):
+        constants = {f"C{i}": number for i in range(20)}
+        wide.append(trial(number, status, 1.0, None, "x", configuration=constants))
     chart = Parallel(View("b", night(1).run, tuple(wide)))
     assert Parallel(busy()).axes[0].name == "PAIRS", (
-        "what not every version has comes first where nothing is ranked"
+        "without a ranking, constants that not every version has come first"
     )
     assert (len(chart.axes), chart.left_out) == (AXES + 1, 20 - AXES)
 
 
 @pytest.mark.parametrize("length", [0, 1])
-def test_nothing_to_compare_is_said(length: int) -> None:
+def test_a_run_with_nothing_to_compare_has_sentences_in_place_of_charts(length: int) -> None:
     page = report(night(length), {})
     assert Parallel(night(length)).empty
     assert "No constant was tried at more than one value." in page
-    assert ("Nothing was kept that anything could be tried on." in page) == (length == 0)
+    assert ("No state was kept yet." in page) == (length == 0)
 
 
 def test_too_few_scores_for_an_importance_are_said_to_be_too_few() -> None:
@@ -85,16 +76,16 @@ def test_too_few_scores_for_an_importance_are_said_to_be_too_few() -> None:
 # ---------------------------------------------------------------- the tree
 
 
-def test_each_trial_stands_on_the_state_that_it_was_proposed_on() -> None:
+def test_each_trial_is_on_the_level_that_it_was_proposed_on() -> None:
     view = busy()
-    chart, place = Tree(view), {dot.trial.number: dot.y for dot in Tree(view).dots}
+    chart = Tree(view)
+    place = {dot.trial.number: dot.y for dot in chart.dots}
     height = {level.trial.number: level.y for level in chart.levels}
-    assert set(height) == {one.number for one in view.incumbents}
-    for one in view.trials:
-        parent = view.parents[one.number]
-        assert place[one.number] == (
-            height[one.number] if one.number in height else height[parent.number]
-        )  # type: ignore[union-attr]
+    assert set(height) == {kept.number for kept in view.incumbents}
+    for each in view.trials:
+        home = each if each.number in height else view.parents[each.number]
+        assert home is not None
+        assert place[each.number] == height[home.number]
     assert [level.came_from for level in chart.levels[1:]] == [
         level.y for level in chart.levels[:-1]
     ]
@@ -104,15 +95,17 @@ def test_each_trial_stands_on_the_state_that_it_was_proposed_on() -> None:
     )
 
 
-def test_late_trials_mends_repeats_and_flights_are_told() -> None:
+def test_late_trials_repairs_repeats_and_flights_are_shown() -> None:
     view = busy()
     chart = Tree(view)
     assert chart.late == 1
     assert {(tie.kind, tie.before, tie.after) for tie in chart.ties} == {
-        ("mend", 20, 21),
-        ("again", 12, 14),
+        ("repair", 20, 21),
+        ("repeat", 12, 14),
     }
-    assert [(one.attempt.number, one.y) for one in chart.flying] == [(40, chart.levels[-1].y)]
+    assert [(flying.attempt.number, flying.y) for flying in chart.flying] == [
+        (40, chart.levels[-1].y)
+    ]
     text = re.sub(r"<[^>]*>|\s+", " ", report(view, {}))
     assert "1 was proposed on a state that was no longer the tip" in text
 
@@ -139,30 +132,28 @@ def test_methods_and_models_are_compared_by_what_they_gained() -> None:
     assert set(rows) == {"code with opus", "trust", "llm-hps with opus"}
     assert sum(row.trials for row in rows.values()) == len(view.trials) - 1
     assert sum(row.kept for row in rows.values()) == len(view.gains)
-    assert sum(row.gain for row in rows.values()) == pytest.approx(
-        sum(gain.size for gain in view.gains)
-    )
-    assert [row.gain for row in proposers(view)] == sorted(
-        (row.gain for row in rows.values()), reverse=True
-    )
-    mine = [one for one in view.trials if one.proposal.by.method == "trust"]
+    gains = [row.gain for row in proposers(view)]
+    assert sum(gains) == pytest.approx(sum(gain.size for gain in view.gains))
+    assert gains == sorted(gains, reverse=True)
     trust = rows["trust"]
-    ran = [one for one in mine if one.result]
-    assert trust.failed == pytest.approx(sum(one.value is None for one in ran) / len(ran))
-    assert trust.refused == len(mine) - len(ran)
-    seconds = sum(14 + (one.result.seconds + 9.1 if one.result else 0) for one in mine)
+    mine = [each for each in view.trials if each.proposal.by.method == "trust"]
+    results = [each.result for each in mine if each.result]
+    failed = sum(not result.scores for result in results)
+    assert trust.failed == pytest.approx(failed / len(results))
+    assert trust.refused == len(mine) - len(results)
+    seconds = 14 * len(mine) + sum(result.seconds + 9.1 for result in results)
     assert trust.per_hour == pytest.approx(trust.gain * 3600 / seconds)
 
 
-def test_a_caption_says_seeds_noise_hardware_and_command() -> None:
-    said = conditions(busy())
+def test_a_caption_has_seeds_noise_hardware_and_command() -> None:
+    caption = conditions(busy())
     for part in (
         "seeds 0, 1, 2",
         "noise ",
         f"on {MACHINE}",
         "$ autoresearch start --method code --model opus",
     ):
-        assert part in said
+        assert part in caption
     assert "hardware not recorded" in conditions(night(3))
     assert "seeds none yet" in conditions(night(0))
 
@@ -170,16 +161,16 @@ def test_a_caption_says_seeds_noise_hardware_and_command() -> None:
 # ---------------------------------------------------------------- what was asked
 
 
-def test_what_a_model_was_asked_is_not_in_a_file_that_is_sent_on() -> None:
+def test_a_report_does_not_hold_what_a_model_was_asked() -> None:
     view = busy()
     part = trial_part(view, view.trials[3], "")
     assert "Kept only on the machine that ran it" in part
-    assert "No question on this machine" in trial_part(view, view.trials[3], "", Local())
+    assert "No question is on this machine" in trial_part(view, view.trials[3], "", Local())
     unasked = view.trials[3].model_copy(update={"proposal": night(2).trials[1].proposal})
     assert "Asked of the model" not in trial_part(view, unasked, "")
 
 
-def test_hostile_words_stay_words_in_every_view() -> None:
+def test_hostile_text_stays_text_in_every_chart() -> None:
     page = report(hostile(), {})
     assert page.count("<script nonce=") == 1
     assert not re.search("<(img|iframe|b|textarea)[ >]", page)

@@ -1,4 +1,4 @@
-"""Trials and events as a night makes them, some of them hostile, to look at through every display."""
+"""Trials and events of a night, some of them hostile, for tests of every display."""
 
 import math
 
@@ -17,19 +17,18 @@ from agent.records.events import (
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Change, Result, Score, Trial
 
-ATTEMPT = {"attempt": "0" * 40}
 HOSTILE = "[bold]deeper[/bold] \x1b[31mred\x1b[0m \u202eesrever :smile: \r\n\x07 α → β"
 
 
 def curve(final: float, points: int = 20) -> tuple[tuple[float, float], ...]:
-    """A loss that falls from 5.5 to `final`."""
+    """Return a loss that falls from 5.5 to `final`."""
     return tuple(
         ((i + 1) / points, final + (5.5 - final) * math.exp(-6 * i / points)) for i in range(points)
     )
 
 
 def proposal(hypothesis: str, method: str = "tpe", **by: object) -> Proposal:
-    """A proposal that sets DEPTH."""
+    """Return a proposal that sets DEPTH."""
     provenance = Provenance.model_validate({"method": method, "origin": "search"} | by)
     return Proposal(
         hypothesis=hypothesis, edits=(SetConstant(name="DEPTH", value="6"),), by=provenance
@@ -44,7 +43,7 @@ def scored(
     delta: float | None = None,
     repeats: int = 1,
 ) -> Trial:
-    """A trial with a score; `repeats` scores lie 0.001 apart around `value`."""
+    """Return a trial with `repeats` scores, 0.001 apart around `value`."""
     proposed = (
         proposal(hypothesis, "baseline", origin="baseline")
         if status == "baseline"
@@ -82,7 +81,7 @@ def scored(
 
 
 def failed(number: int, status: str, hypothesis: str, detail: str) -> Trial:
-    """A trial that ended without a score."""
+    """Return a trial that ended without a score."""
     result = Result.model_validate(
         {"status": status, "seconds": 3.2, "detail": detail, "tier": "A", "curve": curve(4.0, 3)}
     )
@@ -99,7 +98,7 @@ def failed(number: int, status: str, hypothesis: str, detail: str) -> Trial:
 
 
 def refused(number: int, hypothesis: str) -> Trial:
-    """A proposal of a model, paid for and never trained."""
+    """Return a proposal of a model that was paid for and never trained."""
     by = {
         "origin": "llm",
         "model": "opus",
@@ -116,7 +115,7 @@ def refused(number: int, hypothesis: str) -> Trial:
 
 
 def night() -> tuple[Trial, ...]:
-    """One of each verdict."""
+    """Return trials with one of each verdict."""
     return (
         scored(0, "baseline", 1.912345, "train.py as it is", repeats=3),
         scored(1, "discard", 1.923456, "narrower: more steps in the same time", 0.011111),
@@ -135,19 +134,19 @@ def night() -> tuple[Trial, ...]:
 
 
 def started(trials: tuple[Trial, ...] = ()) -> RunStarted:
-    """The first event of a run."""
+    """Return the first event of a run."""
     return RunStarted("nov24", "autoresearch/nov24", "tpe", None, "20s", "A", 2, trials, 12)
 
 
 def begins(number: int, hypothesis: str, slot: int = 0) -> TrialStarted:
-    """A trial begins to train."""
+    """Return the event that a trial begins to train."""
     return TrialStarted(
         Attempt(number=number, commit="c", parent="p", proposal=proposal(hypothesis)), slot, 42, 1
     )
 
 
 def morning() -> tuple[Event, ...]:
-    """A run with a history, two trials in training, and one being proposed."""
+    """Return the events of a run with history, two trials in training and one being proposed."""
     return (
         started(night()),
         Note("tier A: bubblewrap"),
@@ -165,5 +164,5 @@ def morning() -> tuple[Event, ...]:
 
 
 def verdict() -> Judged:
-    """Trial 9's verdict."""
+    """Return trial 9's verdict."""
     return Judged(scored(9, "keep", 1.870000, HOSTILE, -0.010001))

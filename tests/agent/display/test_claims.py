@@ -1,4 +1,4 @@
-"""A claim that the record contradicts is marked; prose that only rounds is not."""
+"""A claim that the measurements contradict is marked; a number that is only rounded is not."""
 
 import pytest
 
@@ -8,6 +8,7 @@ from agent.records.results import Result, Score, Trial
 
 
 def trial(claim: str, parameters: int = 1000, speed: float = 10.0, **facts: object) -> Trial:
+    """Return a trial with this claim, of which these facts were measured."""
     scores = (Score(value=1.0, seed=0, kind="sealed", speed=speed),)
     result = Result(
         status="scored", scores=scores, parameters=parameters, peak_memory_mb=100.0, facts=facts
@@ -25,16 +26,16 @@ def trial(claim: str, parameters: int = 1000, speed: float = 10.0, **facts: obje
 
 
 @pytest.mark.parametrize(
-    ("claim", "said"),
+    ("claim", "line"),
     [
         ("depth 9 aspect_ratio 57 (extra layer, dim ~512)", "model_dim 512, but what ran had 640"),
         ("HEAD_DIM 128 → 32", "head_dim 32, but what ran had 64"),
         ("total batch size 524K to 131K", "total_batch_size 131000"),
     ],
 )
-def test_a_number_that_did_not_run_is_marked(claim: str, said: str) -> None:
-    [found] = contradictions(trial(claim, depth=9, model_dim=640), None)
-    assert said in found
+def test_a_number_that_did_not_run_is_marked(claim: str, line: str) -> None:
+    [contradiction] = contradictions(trial(claim, depth=9, model_dim=640), None)
+    assert line in contradiction
 
 
 @pytest.mark.parametrize(
@@ -46,14 +47,13 @@ def test_what_ran_as_claimed_is_not(claim: str) -> None:
 
 def test_directions_are_held_against_the_incumbent() -> None:
     before = trial("as it is", parameters=1000, speed=10.0)
-    assert (
-        "parameters"
-        in contradictions(
-            trial("a smaller model learns faster", parameters=1500, speed=12.0), before
-        )[0]
+    larger = trial("a smaller model learns faster", parameters=1500, speed=12.0)
+    assert contradictions(larger, before) == (
+        "it says less parameters, but it went from 1000 to 1500",
     )
     assert contradictions(trial("fewer parameters", parameters=500), before) == ()
-    assert "speed" in contradictions(trial("more steps in the budget", speed=5.0), before)[0]
+    slower = trial("more steps in the budget", speed=5.0)
+    assert contradictions(slower, before) == ("it says more speed, but it went from 10 to 5",)
 
 
 def test_flops_are_six_times_the_parameters() -> None:

@@ -1,4 +1,4 @@
-"""Text from models and trainings reaches a terminal as letters only, and every drawing has an ASCII twin."""
+"""Text from models and trainings is only ever printed, and every drawing has an ASCII form."""
 
 import io
 
@@ -9,12 +9,13 @@ from agent.display.format import (
     Formatter,
     duration,
     formatter_for,
-    loss_at,
     memory,
+    noise_text,
     open_console,
     spending,
     spread,
 )
+from agent.judge.decide import Noise
 from tests.agent.display.runs import curve, proposal, refused, scored
 
 HOSTILE = "a\x1b[2Jb\x9b31mc\u202ed\u2028e\x7ff\x08g\udc80h\ufeffi"
@@ -42,11 +43,9 @@ def test_ascii_terminals_get_twins_and_then_codes() -> None:
 @pytest.mark.parametrize(
     ("encoding", "ascii_only"), [("utf-8", False), ("ascii", True), ("latin-1", True)]
 )
-def test_the_pen_follows_the_console_s_encoding(encoding: str, ascii_only: bool) -> None:
-    assert (
-        formatter_for(Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding))).ascii_only
-        is ascii_only
-    )
+def test_the_formatter_follows_the_console_s_encoding(encoding: str, ascii_only: bool) -> None:
+    console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert formatter_for(console).ascii_only is ascii_only
 
 
 def test_away_from_a_terminal_the_environment_cannot_bring_escapes_or_cuts(
@@ -72,16 +71,10 @@ def test_a_sparkline_grows_with_the_budget_and_falls_with_the_loss() -> None:
 
 
 def test_two_curves_share_a_scale() -> None:
-    good, bad = curve(3.0), curve(4.0)
+    good = curve(3.0)
+    bad = curve(4.0)
     scale = spread(good, bad)
     assert Formatter().sparkline(good, 10, scale)[-1] < Formatter().sparkline(bad, 10, scale)[-1]
-
-
-def test_a_loss_between_two_points_is_interpolated_and_held_at_the_ends() -> None:
-    points = ((0.2, 4.0), (0.4, 3.0))
-    assert [loss_at(points, f) for f in (0.0, 0.2, 0.3, 0.4, 1.0)] == pytest.approx(
-        [4.0, 4.0, 3.5, 3.0, 3.0]
-    )
 
 
 @pytest.mark.parametrize("fraction", [-1.0, 0.0, 0.5, 0.51, 1.0, 7.0])
@@ -101,8 +94,29 @@ def test_numbers_read_as_people_write_them() -> None:
     assert [memory(mb) for mb in (None, 812.4, 45060.2)] == ["", "812 MB", "44.0 GB"]
 
 
+@pytest.mark.parametrize(
+    ("noise", "text"),
+    [
+        (Noise(), "not measured yet: no seed or trial re-run"),
+        (
+            Noise(seeds=0.131607, runs=3),
+            "±0.13 between the baseline's 3 seeds; no trial re-run yet",
+        ),
+        (Noise(sd=0.00123, degrees=4), "±0.0012 per paired comparison (4 degrees of freedom)"),
+        (
+            Noise(sd=0.5, degrees=1, seeds=0.25, runs=5, machines=0.1),
+            "±0.5 per paired comparison (1 degrees of freedom), ±0.25 between seeds (5 runs), "
+            "±0.1 between machines",
+        ),
+    ],
+)
+def test_noise_is_told_with_what_it_was_measured_from(noise: Noise, text: str) -> None:
+    assert noise_text(noise) == text
+
+
 def test_spending_says_when_a_price_is_not_known() -> None:
-    paid, searched = refused(1, "x"), scored(2, "keep", 1.0, "y")
+    paid = refused(1, "x")
+    searched = scored(2, "keep", 1.0, "y")
     unknown = paid.model_copy(update={"proposal": proposal("z", "code", origin="llm", model="m")})
     assert spending((searched,)) == "$0.00"
     assert spending((paid, searched, paid)) == "$0.25"

@@ -1,4 +1,4 @@
-"""The live view is calm: every frame fits its terminal, lines stay where they are, and time goes on by itself."""
+"""The live view: every frame fits its terminal, lines keep their places, and clocks run."""
 
 import io
 import re
@@ -36,7 +36,7 @@ class Clock:
 
 
 def state(*events: object) -> tuple[RunState, Clock]:
-    """A run in which `events` have happened."""
+    """Return a run in which `events` have happened."""
     clock = Clock()
     run = RunState(clock)
     for event in events:
@@ -45,7 +45,7 @@ def state(*events: object) -> tuple[RunState, Clock]:
 
 
 def picture(run: RunState, width: int = 80, height: int = 24, encoding: str = "utf-8") -> list[str]:
-    """The lines of the frame that a terminal of this size would show."""
+    """Return the lines of the frame that a terminal of this size would show."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(
         file=file,
@@ -74,7 +74,7 @@ def test_a_frame_fits_its_terminal(width: int, height: int, encoding: str) -> No
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_while_the_baseline_stands_it_says_so(encoding: str) -> None:
+def test_while_the_baseline_is_the_best_it_says_so(encoding: str) -> None:
     text = "\n".join(picture(state(started(night()[:2]))[0], 80, 30, encoding))
     [best] = [line for line in text.splitlines() if line.startswith("best")]
     assert best.startswith("best  1.912345 ") and best.endswith(
@@ -92,7 +92,7 @@ def test_many_workers_are_counted_where_they_do_not_fit() -> None:
 
 def test_a_frame_says_what_a_researcher_asks_at_8_in_the_morning() -> None:
     text = "\n".join(picture(state(*morning())[0], 80, 30))
-    for said in (
+    for part in (
         "nov24",
         "autoresearch/nov24",
         "method tpe",
@@ -118,7 +118,7 @@ def test_a_frame_says_what_a_researcher_asks_at_8_in_the_morning() -> None:
         "8 trials, 1 kept",
         "0 of 12 this time",
     ):
-        assert said in text
+        assert part in text
     assert "[bold]deeper[/bold]" in text
 
 
@@ -170,7 +170,7 @@ def test_scoring_is_not_silence() -> None:
     assert any("scoring  30 s" in line for line in picture(run))
 
 
-def test_what_the_proposer_does_is_always_said() -> None:
+def test_the_state_of_the_proposer_is_always_shown() -> None:
     run, clock = state(started())
     assert any("nothing yet" in line for line in picture(run))
     run.handle(Proposing("code"))
@@ -195,7 +195,7 @@ def test_a_verdict_frees_its_slot_and_counts_into_the_pace() -> None:
     assert "2.0 trials/h" in text
 
 
-def test_a_word_about_an_unknown_trial_changes_nothing() -> None:
+def test_progress_of_an_unknown_trial_changes_nothing() -> None:
     run, _ = state(started(), Progress(7, 0.5, 1.0), Scoring(7), Note("a"), Note("b"), Note("c"))
     assert list(run.notes) == ["b", "c"]
     assert not run.running
@@ -221,11 +221,9 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     with LiveDisplay(console) as display:
         for event in morning():
             display.handle(event)
-    codes = {
-        code
-        for match in re.findall(r"\x1b\[([0-9;]*)m", file.getvalue())
-        for code in match.split(";")
-    }
+    codes: set[str] = set()
+    for match in re.findall(r"\x1b\[([0-9;]*)m", file.getvalue()):
+        codes.update(match.split(";"))
     assert codes <= {"", "0", "1", "2", "3"}, "bold and dim stay, colours go"
 
 

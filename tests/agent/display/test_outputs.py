@@ -1,4 +1,4 @@
-"""What is looked at after a run: the table, the summary, one trial, the status, and the exports."""
+"""What is shown after a run: the table, the summary, one trial, the status, the exports."""
 
 import csv
 import io
@@ -19,12 +19,12 @@ DIFF = "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-DEPTH = 4\n+DEPTH = 6  # \
 
 
 def paper() -> Console:
-    """A console that is no terminal."""
+    """Return a console that is no terminal."""
     return Console(file=io.StringIO(), width=PAPER, markup=False, highlight=False, emoji=False)
 
 
 def terminal(width: int = 80, color: bool = False) -> Console:
-    """A console that is a terminal."""
+    """Return a console that is a terminal."""
     return Console(
         file=io.StringIO(),
         width=width,
@@ -37,7 +37,7 @@ def terminal(width: int = 80, color: bool = False) -> Console:
 
 
 def shown(page: RenderableType, console: Console) -> str:
-    """The text that `console` gets to see."""
+    """Return the text that the console shows."""
     console.print(page)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
@@ -93,16 +93,17 @@ def test_an_empty_run_says_so() -> None:
 def test_the_summary_answers_best_noise_cost_and_what_next() -> None:
     on = paper()
     text = shown(summary("autoresearch/t", night(), on), on)
-    assert (
-        "best    1.880001 val_bpb by #2, -0.032344 (-1.69%) against the baseline: deeper: DEPTH 4 → 6"
-        in text
-    )
-    assert "noise   no comparison repeated yet, ±0.001000 between seeds (3 runs)" in text
+    gain = "-0.032344 (-1.69%) against the baseline: deeper: DEPTH 4 → 6"
+    assert f"best    1.880001 val_bpb by #2, {gain}" in text
+    assert "noise   ±0.001 between the baseline's 3 seeds; no trial re-run yet" in text
     assert "trials  1 baseline, 1 keep, 2 discard, 1 crash, 1 oom, 1 timeout, 1 refused" in text
     assert "spent   $0.12" in text
-    assert text.rstrip().endswith(
-        "next\n  autoresearch show 2\n  autoresearch replicate 2\n  autoresearch resume autoresearch/t"
-    )
+    assert text.rstrip().splitlines()[-4:] == [
+        "next",
+        "  autoresearch show 2",
+        "  autoresearch replicate 2",
+        "  autoresearch resume autoresearch/t",
+    ]
 
 
 def test_the_next_commands_fit_what_happened() -> None:
@@ -126,7 +127,7 @@ def test_the_next_commands_fit_what_happened() -> None:
 def test_a_trial_s_page_holds_claim_changes_scores_and_origin(on: Console) -> None:
     trial = night()[2]
     text = shown(trial_page(trial, DIFF, "/tmp/train-0.log", on), on)
-    for said in (
+    for part in (
         "#2 keep",
         "1.880001",
         "claimed",
@@ -147,7 +148,7 @@ def test_a_trial_s_page_holds_claim_changes_scores_and_origin(on: Console) -> No
         "tier A",
         "num_steps 142",
     ):
-        assert said in text
+        assert part in text
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= on.width
 
@@ -170,19 +171,11 @@ def test_whatever_a_model_or_a_training_wrote_is_shown_as_letters() -> None:
     for on in (paper(), terminal(200)):
         text = shown(trial_page(trial, HOSTILE, None, on), on)
         text += shown(summary(HOSTILE, (trial,), on), on)
-        text += shown(
-            status_page(
-                HOSTILE,
-                7,
-                (Attempt(number=2, commit="c", parent="p", proposal=claim),),
-                (trial,),
-                on,
-            ),
-            on,
-        )
+        attempt = Attempt(number=2, commit="c", parent="p", proposal=claim)
+        text += shown(status_page(HOSTILE, 7, (attempt,), (trial,), on), on)
         assert all(map(str.isprintable, text.splitlines()))
         assert "[bold]deeper[/bold]" in text
-        assert "price not known" in text
+        assert "price unknown" in text
 
 
 def test_a_refused_proposal_has_a_page_and_an_unchanged_file_no_diff() -> None:
@@ -197,12 +190,8 @@ def test_a_refused_proposal_has_a_page_and_an_unchanged_file_no_diff() -> None:
 
 def test_an_attempt_without_a_verdict_has_a_page() -> None:
     on = paper()
-    text = shown(
-        attempt_page(
-            Attempt(number=8, commit="abc", parent="p", proposal=proposal(HOSTILE)), DIFF, on
-        ),
-        on,
-    )
+    attempt = Attempt(number=8, commit="abc", parent="p", proposal=proposal(HOSTILE))
+    text = shown(attempt_page(attempt, DIFF, on), on)
     assert text.startswith("#8 no verdict yet")
     assert "tpe, search" in text
     assert "+DEPTH = 6  # \\x1b[2J[bold]" in text
@@ -216,14 +205,16 @@ def test_a_diff_is_coloured_in_a_terminal() -> None:
     assert "\x1b[2J" not in text
 
 
-def test_the_status_page_tells_running_from_left_behind() -> None:
-    flying = (Attempt(number=8, commit="c", parent="p", proposal=proposal("even deeper")),)
-    assert "running as process 123" in shown(
-        status_page("b", 123, flying, night(), paper()), paper()
-    )
-    text = shown(status_page("b", None, flying, night(), paper()), paper())
+def test_the_status_page_tells_running_from_interrupted() -> None:
+    attempts = (Attempt(number=8, commit="c", parent="p", proposal=proposal("even deeper")),)
+    text = shown(status_page("b", 123, attempts, night(), paper()), paper())
+    assert "running as process 123" in text
+    assert "now     #8 even deeper" in text
+    assert "interrupted" not in text
+    text = shown(status_page("b", None, attempts, night(), paper()), paper())
     assert "not running" in text
-    assert "left    #8 even deeper" in text
+    assert "interrupted at #8; `autoresearch resume` continues" in text
+    assert "        #8 even deeper" in text
 
 
 def test_the_tsv_is_upstream_s() -> None:
@@ -232,10 +223,12 @@ def test_the_tsv_is_upstream_s() -> None:
         "0000000\t1.912345\t0.8\tkeep\ttrain.py as it is",
         "0000000\t1.923456\t0.8\tdiscard\tnarrower: more steps in the same time",
         "0000000\t1.880001\t0.8\tkeep\tdeeper: DEPTH 4 → 6",
-        "0000000\t0.000000\t0.0\tcrash\ta wider head, with a very long explanation of why that should be better than it was",
+        "0000000\t0.000000\t0.0\tcrash\ta wider head, with a very long explanation of why that "
+        "should be better than it was",
         "0000000\t0.000000\t0.0\tcrash\tBATCH 2**13 → 2**19",
         "0000000\t0.000000\t0.0\tcrash\ttrain for ever",
-        "0000000\t1.890000\t0.8\tdiscard\t[bold]deeper[/bold] \\x1b[31mred\\x1b[0m \\u202eesrever :smile: \\x07 α → β",
+        "0000000\t1.890000\t0.8\tdiscard\t[bold]deeper[/bold] \\x1b[31mred\\x1b[0m "
+        "\\u202eesrever :smile: \\x07 α → β",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Away from a terminal a run is lines: one an event, no escapes, nothing cut; as JSON where a program listens."""
+"""Without a terminal a run is printed as lines, one per event, as text or as JSON."""
 
 import io
 import json
@@ -19,13 +19,13 @@ EVENTS = (*morning(), verdict(), RunFinished("12 trials"))
 
 
 def console(encoding: str = "utf-8") -> Console:
-    """A console on a file."""
+    """Return a console on a file."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     return Console(file=file, width=PAPER, markup=False, highlight=False, emoji=False)
 
 
 def written(on: Console) -> list[str]:
-    """The lines that were written."""
+    """Return the lines that were written."""
     on.file.flush()
     return on.file.buffer.getvalue().decode().splitlines()  # type: ignore[attr-defined,no-any-return]
 
@@ -42,7 +42,7 @@ def test_every_event_is_one_printable_line(encoding: str) -> None:
     assert encoding == "utf-8" or all(map(str.isascii, lines))
 
 
-def test_the_verdict_s_line_says_all_of_it() -> None:
+def test_the_line_of_a_verdict_has_all_of_it() -> None:
     on = console()
     PlainDisplay(on).handle(verdict())
     (line,) = written(on)
@@ -56,8 +56,8 @@ def test_progress_is_told_by_quarters_and_again_for_the_next_seed() -> None:
         display.handle(begins(1, "x"))
         for fraction, loss in curve(3.0, 20):
             display.handle(Progress(1, fraction, loss))
-    said = [line.split("at ")[1].split(",")[0] for line in written(on) if " at " in line]
-    assert said == ["25%", "50%", "75%", "100%"] * 2
+    marks = [line.split("at ")[1].split(",")[0] for line in written(on) if " at " in line]
+    assert marks == ["25%", "50%", "75%", "100%"] * 2
 
 
 def test_a_line_appears_at_once_and_is_never_wrapped() -> None:
@@ -75,11 +75,11 @@ def test_json_lines_are_ascii_and_give_the_records_back() -> None:
     lines = written(on)
     assert len(lines) == len(EVENTS)
     assert all(line.isascii() and line.isprintable() for line in lines)
-    said = [json.loads(line) for line in lines]
-    assert said[0]["event"] == "RunStarted"
-    assert said[0]["trials"][7]["proposal"]["hypothesis"] == HOSTILE
-    assert Trial.model_validate(said[-2]["trial"]) == verdict().trial
-    assert said[-1] == {"event": "RunFinished", "reason": "12 trials"}
+    events = [json.loads(line) for line in lines]
+    assert events[0]["event"] == "RunStarted"
+    assert events[0]["trials"][7]["proposal"]["hypothesis"] == HOSTILE
+    assert Trial.model_validate(events[-2]["trial"]) == verdict().trial
+    assert events[-1] == {"event": "RunFinished", "reason": "12 trials"}
     assert json.loads(lines[3])["proposal"]["edits"][0]["name"] == "DEPTH"
 
 

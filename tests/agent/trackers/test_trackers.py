@@ -1,9 +1,10 @@
-"""Trackers: verdicts reach the real trackers and the user's command, and whatever these do, the run goes on."""
+"""Verdicts reach the real trackers and the user's command; whatever these do, the run goes on."""
 
 import json
 import sys
 import threading
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,21 @@ TRIALS = night(6).trials
 EVENTS: tuple[Event, ...] = (STARTED, *map(Judged, TRIALS), RunFinished("6 trials are done"))
 
 
-def play(
+def session(
     trackers: Trackers, events: tuple[Event, ...] = EVENTS, error: Exception | None = None
 ) -> list[str]:
-    """What goes wrong when a session has these events, and ends with `error`."""
-    said = []
+    """Return the warnings of a session with these events, which ends with `error`."""
+    warnings = []
     try:
         with trackers:
             for event in events:
                 trackers.handle(event)
-                said += trackers.warnings()
+                warnings += trackers.warnings()
             if error:
                 raise error
     except Exception as raised:
         assert raised is error
-    return said + trackers.warnings()
+    return warnings + trackers.warnings()
 
 
 # ---------------------------------------------------------------- trackers
@@ -48,9 +49,9 @@ def play(
 def tracker(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, Path]:
-    """A tracker by name, where it is installed, offline; told where to write only by its folder."""
+    """Return a tracker that is installed, offline, and the folder that it is told to write to."""
     name = str(request.param)
-    pytest.importorskip(TRACKERS[name].needs, reason=f"pip install 'autoresearch[{name}]'")
+    pytest.importorskip(TRACKERS[name].needs[0], reason=f"pip install 'autoresearch[{name}]'")
     for variable in ("MLFLOW_TRACKING_URI", "WANDB_DIR", "WANDB_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -59,35 +60,38 @@ def tracker(
 
 
 EVERY = pytest.mark.parametrize("tracker", TRACKERS, indirect=True)
-# Each of them brings warnings of its own about its own dependencies.
+# Each of them warns about its own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @EVERY
-def test_verdicts_and_curves_arrive_and_a_resume_goes_on_with_the_same_run(
+def test_verdicts_and_curves_arrive_and_a_resume_continues_the_same_run(
     tracker: tuple[str, Path],
 ) -> None:
     name, folder = tracker
-    first, second = EVENTS[:4], (STARTED, *EVENTS[4:])
-    assert play(open_trackers([name], None, folder), first) == []
-    assert play(open_trackers([name], None, folder), second) == []
+    for events in (EVENTS[:4], (STARTED, *EVENTS[4:])):
+        assert session(open_trackers([name], None, folder), events) == []
     READERS[name](folder, TRIALS)
 
 
 @EVERY
-def test_hostile_words_and_failures_are_told_like_any_other(tracker: tuple[str, Path]) -> None:
+def test_hostile_text_and_failures_are_told_like_any_other(tracker: tuple[str, Path]) -> None:
     name, folder = tracker
-    events = [
-        Judged(trial(number, "crash", None, None, text)) for number, text in enumerate(HOSTILE)
-    ]
-    assert play(open_trackers([name], None, folder), (STARTED, *events)) == []
+    trials = [trial(number, "crash", None, None, text) for number, text in enumerate(HOSTILE)]
+    events = (STARTED, *map(Judged, trials))
+    assert session(open_trackers([name], None, folder), events) == []
 
 
 @EVERY
 def test_nothing_is_written_beside_the_run(tracker: tuple[str, Path]) -> None:
     name, folder = tracker
-    play(open_trackers([name], None, folder), EVENTS[:2])
+    session(open_trackers([name], None, folder), EVENTS[:2])
     assert {path.name for path in folder.parent.iterdir()} <= {"trackers"}
+
+
+def scores_of(trials: tuple[Trial, ...]) -> dict[int, float]:
+    """Return the scores by the number of the trial."""
+    return {each.number: each.value for each in trials if each.value is not None}
 
 
 def _tensorboard(folder: Path, trials: tuple[Trial, ...]) -> None:
@@ -98,16 +102,11 @@ def _tensorboard(folder: Path, trials: tuple[Trial, ...]) -> None:
     read = EventAccumulator(str(place))
     read.Reload()
     values = {event.step: event.value for event in read.Scalars("trial/val_bpb")}
-    assert values == pytest.approx(
-        {one.number: one.value for one in trials if one.value is not None}
-    )
+    assert values == pytest.approx(scores_of(trials))
     curve = trials[0].result.curve if trials[0].result else ()
-    assert [event.step for event in read.Scalars("curve/0000")] == [
-        round(100 * share) for share, _ in curve
-    ]
-    assert [event.value for event in read.Scalars("curve/0000")] == pytest.approx(
-        [loss for _, loss in curve]
-    )
+    points = read.Scalars("curve/0000")
+    assert [point.step for point in points] == [round(100 * share) for share, _ in curve]
+    assert [point.value for point in points] == pytest.approx([loss for _, loss in curve])
 
 
 def _mlflow(folder: Path, trials: tuple[Trial, ...]) -> None:
@@ -117,20 +116,13 @@ def _mlflow(folder: Path, trials: tuple[Trial, ...]) -> None:
     [run] = client.search_runs([client.get_experiment_by_name("autoresearch").experiment_id])
     assert (run.info.status, run.data.params["method"]) == ("FINISHED", "code")
     assert run.data.tags["autoresearch.ended"] == "6 trials are done"
-    values = {
-        metric.step: metric.value
-        for metric in client.get_metric_history(run.info.run_id, "val_bpb")
-    }
-    assert values == pytest.approx(
-        {one.number: one.value for one in trials if one.value is not None}
-    )
+    metrics = client.get_metric_history(run.info.run_id, "val_bpb")
+    values = {metric.step: metric.value for metric in metrics}
+    assert values == pytest.approx(scores_of(trials))
     assert len(client.get_metric_history(run.info.run_id, "curve/0000")) == 20
-    kept = json.loads(
-        (
-            folder / "mlflow" / "artifacts" / run.info.run_id / "artifacts" / "trials" / "0003.json"
-        ).read_text()
-    )
-    assert Trial.model_validate(kept) == trials[3]
+    artifacts = folder / "mlflow" / "artifacts" / run.info.run_id / "artifacts"
+    record = json.loads((artifacts / "trials" / "0003.json").read_text())
+    assert Trial.model_validate(record) == trials[3]
 
 
 def _wandb(folder: Path, trials: tuple[Trial, ...]) -> None:
@@ -139,38 +131,42 @@ def _wandb(folder: Path, trials: tuple[Trial, ...]) -> None:
     logs = sorted((folder / "wandb").glob("offline-run-*/run-*.wandb"))
     assert len(logs) == 2
     assert all(f"nov24-{'5e' * 6}" in path.name for path in logs)
-    records = [Record.FromString(data) for path in logs for data in _records(path.read_bytes())]
-    rows = [
-        {
-            ".".join(item.nested_key) or item.key: json.loads(item.value_json)
-            for item in record.history.item
-        }
-        for record in records
-        if record.HasField("history")
-    ]
-    assert [row["trial"] for row in rows] == [one.number for one in trials]
-    assert [row.get("val_bpb") for row in rows] == [one.value for one in trials]
-    assert [row["hypothesis"] for row in rows] == [one.proposal.hypothesis for one in trials]
+    rows: list[dict[str, Any]] = []
+    for data in chain.from_iterable(_records(path.read_bytes()) for path in logs):
+        record = Record.FromString(data)
+        if record.HasField("history"):
+            rows.append(_row(record.history.item))
+    assert [row["trial"] for row in rows] == [each.number for each in trials]
+    assert [row.get("val_bpb") for row in rows] == [each.value for each in trials]
+    assert [row["hypothesis"] for row in rows] == [each.proposal.hypothesis for each in trials]
     assert rows[0]["curve._type"] == "table-file" or rows[0]["curve"]["_type"] == "table-file"
-    tables = list((folder / "wandb").rglob("*.table.json"))
-    assert [*trials[0].result.curve] in [
-        [tuple(row) for row in json.loads(path.read_text())["data"]] for path in tables
-    ]  # type: ignore[union-attr]
+    files = [json.loads(path.read_text()) for path in (folder / "wandb").rglob("*.table.json")]
+    assert trials[0].result is not None
+    assert [list(point) for point in trials[0].result.curve] in [file["data"] for file in files]
+
+
+def _row(items: Any) -> dict[str, Any]:
+    return {".".join(item.nested_key) or item.key: json.loads(item.value_json) for item in items}
 
 
 def _records(log: bytes, block: int = 32_768, head: int = 7) -> list[bytes]:
-    """The records of a log in LevelDB's format, which wandb writes: pieces with a checksum, a length and a kind before each."""
-    found, place = [b""], head
+    """Return the records of a log in LevelDB's format, which wandb writes.
+
+    Each piece has a header with a checksum, a length and a kind.
+    """
+    records = [b""]
+    place = head
     while place + head <= len(log):
         if block - place % block < head:
             place += block - place % block
             continue
-        length, kind = int.from_bytes(log[place + 4 : place + 6], "little"), log[place + 6]
-        found[-1] += log[place + head : place + head + length]
+        length = int.from_bytes(log[place + 4 : place + 6], "little")
+        kind = log[place + 6]
+        records[-1] += log[place + head : place + head + length]
         place += head + length
         if kind in (1, 4):  # whole, or the last piece
-            found.append(b"")
-    return found[:-1]
+            records.append(b"")
+    return records[:-1]
 
 
 READERS: dict[str, Any] = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
@@ -180,14 +176,15 @@ READERS: dict[str, Any] = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wand
 
 
 class Faulty:
-    """Other people's code on a bad day: fails at `at`, remembers what it was told."""
+    """A tracker that fails at `at`, and remembers its calls."""
 
     def __init__(self, at: str, error: BaseException) -> None:
-        self._at, self._error = at, error
-        self.told: list[str] = []
+        self._at = at
+        self._error = error
+        self.calls: list[str] = []
 
     def _do(self, what: str) -> None:
-        self.told.append(what)
+        self.calls.append(what)
         if what == self._at:
             raise self._error
 
@@ -204,49 +201,49 @@ class Faulty:
 @pytest.mark.parametrize(
     "error", [OSError("the server is gone"), SystemExit(1), KeyboardInterrupt()]
 )
-def test_a_failing_sink_is_a_warning_once(error: BaseException) -> None:
+def test_a_failing_tracker_is_a_warning_once(error: BaseException) -> None:
     tracker = Faulty("verdict", error)
-    [said] = play(Trackers([Aside("it", tracker)]))
-    assert said.startswith("it failed, the run goes on: ")
-    assert tracker.told == ["open", *["verdict"] * 6, "close 6 trials are done False"], (
+    [warning] = session(Trackers([Aside("it", tracker)]))
+    assert warning.startswith("it failed, the run goes on: ")
+    assert tracker.calls == ["open", *["verdict"] * 6, "close 6 trials are done False"], (
         "a server may be back"
     )
 
 
-def test_a_sink_that_cannot_open_is_told_nothing_more() -> None:
+def test_a_tracker_that_cannot_open_is_told_nothing_more() -> None:
     tracker = Faulty("open", OSError("no"))
-    assert play(Trackers([Aside("it", tracker)])) == ["it failed, the run goes on without it: no"]
-    assert tracker.told == ["open"]
+    assert session(Trackers([Aside("it", tracker)])) == [
+        "it failed, the run goes on without it: no"
+    ]
+    assert tracker.calls == ["open"]
 
 
 def test_a_fault_of_the_run_is_told_as_one() -> None:
     tracker = Faulty("", OSError())
-    assert (
-        play(Trackers([Aside("it", tracker)]), EVENTS[:2], error=ValueError("the branch was moved"))
-        == []
-    )
-    assert tracker.told[-1] == "close the branch was moved True"
+    moved = ValueError("the branch was moved")
+    assert session(Trackers([Aside("it", tracker)]), EVENTS[:2], error=moved) == []
+    assert tracker.calls[-1] == "close the branch was moved True"
 
 
-def test_a_hanging_sink_is_left_behind() -> None:
+def test_a_hanging_tracker_is_abandoned() -> None:
     let_go = threading.Event()
 
     class Hanging(Faulty):
         def verdict(self, trial: Trial) -> None:
             let_go.wait(60)
 
-    said = play(Trackers([Aside("it", Hanging("", OSError()), grace=0.2)]))
+    warnings = session(Trackers([Aside("it", Hanging("", OSError()), grace=0.2)]))
     let_go.set()
-    assert said == ["it was not done 0 s after the end, and is left behind"]
+    assert warnings == ["it was not done 0 s after the end, and is abandoned"]
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("carrier-pigeon", "no tracker is called"),
-        ("", "no tracker"),
-        ("tensorboard:", "no tracker"),
-        ("wandb;x", "no tracker"),
+        ("carrier-pigeon", "Unknown tracker .carrier-pigeon."),
+        ("", "is none of"),
+        ("tensorboard:", "is none of"),
+        ("wandb;x", "is none of"),
     ],
 )
 def test_a_sink_that_is_none_is_refused_before_anything_runs(
@@ -257,7 +254,7 @@ def test_a_sink_that_is_none_is_refused_before_anything_runs(
     assert "tensorboard" in str(caught.value)
 
 
-def test_a_sink_that_is_not_installed_says_what_to_install(
+def test_a_tracker_that_is_not_installed_names_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -270,38 +267,40 @@ def test_a_sink_that_is_not_installed_says_what_to_install(
 
 LISTENER = """
 import json, os, sys
-about = {name: text for name, text in os.environ.items() if name.startswith("AUTORESEARCH_") and name != "AUTORESEARCH_CACHE"}
+about = {name: text for name, text in os.environ.items() if name.startswith("AUTORESEARCH_")}
+about.pop("AUTORESEARCH_CACHE", None)
 with open(sys.argv[1], "a") as file:
     file.write(json.dumps([sys.argv[2:], about, json.load(sys.stdin)]) + "\\n")
 """
 
 
 def listener(folder: Path) -> tuple[str, Path]:
-    """A command that writes down how it was called, and where it does."""
-    script, log = folder / "listen.py", folder / "a log"
+    """Return a command that writes down how it was called, and the file it writes to."""
+    script = folder / "listen.py"
+    log = folder / "a log"
     script.write_text(LISTENER)
     return f"{sys.executable} {script} '{log}' 'two words' $HOME `id` ;", log
 
 
 def calls(log: Path) -> list[tuple[list[str], dict[str, str], dict[str, Any]]]:
+    """Return the arguments, the variables and the standard input of each call."""
     return [tuple(json.loads(line)) for line in log.read_text().splitlines()]  # type: ignore[misc]
 
 
 def test_the_command_is_run_at_a_keep_and_at_the_end_and_no_shell_reads_it(tmp_path: Path) -> None:
     command, log = listener(tmp_path)
-    assert play(open_trackers([], command, tmp_path)) == []
-    heard = calls(log)
-    kept = [one for one in TRIALS if one.status == "keep"]
-    assert [about["AUTORESEARCH_EVENT"] for _, about, _ in heard] == [*["keep"] * len(kept), "end"]
-    assert all(words == ["two words", "$HOME", "`id`", ";"] for words, _, _ in heard)
-    _, about, said = heard[0]
-    assert (about["AUTORESEARCH_TRIAL"], about["AUTORESEARCH_RUN"]) == (
-        str(kept[0].number),
-        "nov24",
-    )
+    assert session(open_trackers([], command, tmp_path)) == []
+    made = calls(log)
+    kept = [each for each in TRIALS if each.status == "keep"]
+    events = [about["AUTORESEARCH_EVENT"] for _, about, _ in made]
+    assert events == [*["keep"] * len(kept), "end"]
+    assert all(words == ["two words", "$HOME", "`id`", ";"] for words, _, _ in made)
+    _, about, message = made[0]
+    assert about["AUTORESEARCH_TRIAL"] == str(kept[0].number)
+    assert about["AUTORESEARCH_RUN"] == "nov24"
     assert about["AUTORESEARCH_HYPOTHESIS"] == kept[0].proposal.hypothesis
-    assert Trial.model_validate(said["trial"]) == kept[0]
-    assert heard[-1][2]["text"] == "6 trials are done"
+    assert Trial.model_validate(message["trial"]) == kept[0]
+    assert made[-1][2]["text"] == "6 trials are done"
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "$(touch pwned)", "'; touch pwned; '", "x" * 500_000])
@@ -310,46 +309,32 @@ def test_hostile_hypotheses_are_only_data(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command, log = listener(tmp_path)
-    assert (
-        play(
-            open_trackers([], command, tmp_path),
-            (STARTED, Judged(trial(1, "keep", 0.9, -0.1, text))),
-        )
-        == []
-    )
-    _, about, said = calls(log)[0]
-    assert said["trial"]["proposal"]["hypothesis"] == text
-    assert (
-        about["AUTORESEARCH_HYPOTHESIS"].isprintable()
-        and len(about["AUTORESEARCH_HYPOTHESIS"]) <= 1_000
-    )
+    events = (STARTED, Judged(trial(1, "keep", 0.9, -0.1, text)))
+    assert session(open_trackers([], command, tmp_path), events) == []
+    _, about, message = calls(log)[0]
+    assert message["trial"]["proposal"]["hypothesis"] == text
+    assert about["AUTORESEARCH_HYPOTHESIS"].isprintable()
+    assert len(about["AUTORESEARCH_HYPOTHESIS"]) <= 1_000
     assert not (tmp_path / "pwned").exists()
 
 
 def test_an_error_is_told_as_one(tmp_path: Path) -> None:
     command, log = listener(tmp_path)
-    play(open_trackers([], command, tmp_path), EVENTS[:1], error=UsageFault("no key"))
-    assert [(about["AUTORESEARCH_EVENT"], said["text"]) for _, about, said in calls(log)] == [
-        ("error", "no key")
-    ]
+    session(open_trackers([], command, tmp_path), EVENTS[:1], error=UsageFault("no key"))
+    [(_, about, message)] = calls(log)
+    assert (about["AUTORESEARCH_EVENT"], message["text"]) == ("error", "no key")
 
 
 def test_a_command_that_fails_or_hangs_is_a_warning(tmp_path: Path) -> None:
-    [said] = play(
-        open_trackers(
-            [], f"{sys.executable} -c 'import sys; sys.exit(\"no network\\x1b[2J\")'", tmp_path
-        )
-    )
-    assert (
-        said.startswith("--notify failed, the run goes on: ")
-        and "no network\\x1b" in said
-        and said.isprintable()
-    )
+    failing = f"{sys.executable} -c 'import sys; sys.exit(\"no network\\x1b[2J\")'"
+    [warning] = session(open_trackers([], failing, tmp_path))
+    assert warning.startswith("--notify failed, the run goes on: ")
+    assert "no network\\x1b" in warning
+    assert warning.isprintable()
     began = time.monotonic()
-    [said] = play(
-        Trackers([Aside("--notify", Notify("sh -c 'sleep 600 & wait'", timeout=0.2))]), EVENTS[:1]
-    )
-    assert "took longer than 0 s" in said
+    hanging = Notify("sh -c 'sleep 600 & wait'", timeout=0.2)
+    [warning] = session(Trackers([Aside("--notify", hanging)]), EVENTS[:1])
+    assert "took longer than 0 s" in warning
     assert time.monotonic() - began < 300, "the sleep was ended with it"
 
 
