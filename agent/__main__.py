@@ -1,10 +1,13 @@
-"""Where the `autoresearch` command begins: `python -m agent` does the same."""
+"""The entry point of the `autoresearch` command and of `python -m agent`."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command that was typed. Ctrl-C while the modules load ends it as Ctrl-C does later, without a traceback."""
+    """Run the command that was typed.
+
+    Ctrl-C while the modules load ends it without a traceback, as later.
+    """
     try:
         from agent.cli import main as run
     except KeyboardInterrupt:

@@ -1,20 +1,22 @@
-"""Every error a user can meet, and every exit code; only the command line prints them.
+"""Every error that a user can meet, and every exit code; only the command line prints them.
 
 Fault (1)                  sandbox/ground/fault.py: the harness or its surroundings failed
 ├── SandboxFault (4)       sandbox/ground/fault.py: this machine cannot isolate the run
-├── UsageFault (2)         a flag, a setting or a tag that makes no sense
-├── ProjectFault (3)       no repository, no train.py, data that cannot be prepared
+├── UsageFault (2)         a flag, a setting or a tag makes no sense
+├── ProjectFault (3)       there is no repository or train.py, or its data cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
 │   └── RunBusy (3)        another process works on this tag
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
-    ├── ModelUnavailable (5)   it did not answer within the deadline; trying later may work
+    ├── ModelUnavailable (5)   it did not answer in time; trying later may work
     └── MoneySpent (5)     the next question would cost more than the run may still spend
 
-What is no Fault is an error of the program itself: the command line saves a report of it and ends with 70.
+Any other exception is an error of the program itself: the command line saves a report of it and
+ends with exit code 70.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 
 from sandbox.ground.fault import Fault, SandboxFault
 
@@ -35,7 +37,9 @@ EXIT_CODES: Mapping[int, str] = {
 }
 
 FULL_BYTES = 1 << 20
-"""A disk with less space than this is full: a log or a commit cannot be written."""
+"""A disk with less space is full: no log or commit can be written."""
+MAX_NAME = 100
+"""An unknown name is quoted up to this many characters."""
 
 __all__ = [
     "Fault",
@@ -48,6 +52,7 @@ __all__ = [
     "SandboxFault",
     "TrustFault",
     "UsageFault",
+    "unknown",
 ]
 
 
@@ -90,4 +95,14 @@ class ModelUnavailable(ModelFault):
 
 
 class MoneySpent(ModelFault):
-    """The next question would cost more than the run may still spend: no fault, and the end of the run."""
+    """The next question would cost more than the run may still spend; it ends the run normally."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name, of a method say, that is not among the known ones."""
+    quoted = name[:MAX_NAME]
+    names = list(known)
+    close = difflib.get_close_matches(quoted, names, n=1)
+    if close:
+        return f"Unknown {kind} {quoted!r}. Did you mean {close[0]!r}?"
+    return f"Unknown {kind} {quoted!r}. Choose from: {', '.join(names)}."

@@ -1,4 +1,4 @@
-"""The command line: the only place that builds objects, reads the environment, prints, and ends the process."""
+"""The command line: the only place that builds objects, reads the environment and prints."""
 
 import os
 import sys
@@ -27,14 +27,15 @@ EXIT_CODES = (
 
 
 def epilog(*examples: str) -> str:
-    """What ends a command's --help: its examples, then the exit codes."""
+    """Return the end of a command's --help: its examples, then the exit codes."""
     lines = "\n".join(f"  {example}" for example in examples)
     return f"\b\nExample:\n{lines}\n\n{EXIT_CODES}"
 
 
 app = typer.Typer(
     name="autoresearch",
-    help="Autonomous research on a train.py: typed edits, isolated runs, sealed scores, git as the lab notebook.",
+    help="Improve a training script automatically: propose typed edits, train each in a sandbox, "
+    "keep what beats the noise, and record everything in git.",
     epilog=epilog("autoresearch start --model none --trials 4 --budget 20s", "autoresearch log"),
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -62,7 +63,10 @@ def _root(
 
 
 def main() -> None:
-    """The `autoresearch` command. Whatever ends it, the user reads what is wrong and what to type next, never a traceback."""
+    """Run the `autoresearch` command and end the process with its exit code.
+
+    Whatever goes wrong, the user reads what is wrong and what to type next, never a traceback.
+    """
     open_streams()
     watch_threads()
     code = _run()
@@ -86,16 +90,18 @@ keep_to_own_programs()
 
 # Each module registers its commands on `app`, in the order in which --help lists them.
 for module in (
+    "init",
+    "start",
+    "resume",
     "adopt",
+    "review",
     "afterwards",
+    "suspects",
     "compare",
+    "dashboard",
     "doctor",
     "methods",
     "model",
-    "review",
-    "run",
-    "suspects",
     "benchmark",
-    "dashboard",
 ):
     import_module(f"agent.cli.{module}")

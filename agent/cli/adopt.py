@@ -1,16 +1,19 @@
-"""The command `adopt`: another loop's branch or results.tsv becomes a run of ours, to be gone on from with `resume`."""
+"""The command `adopt`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.run import BudgetText, Model, Trust, Unsafe, allowance_of
+from agent.cli.options import BudgetOption, Method, Model, Tag, Trust, Unsafe
 from agent.errors import UsageFault
 from agent.history.history import History
+from agent.project.resolve import read_flags
 from agent.records.results import Trial
+from sandbox.ground.text import one_line
 
 RESULTS = "results.tsv"
 
@@ -26,137 +29,136 @@ def adopt(
         str,
         typer.Argument(
             metavar="BRANCH|RESULTS.TSV",
-            help="A branch or commit; or a results.tsv, whose commits are here.",
+            help="A branch or commit; or a results.tsv, whose commits are in this repository.",
         ),
     ],
     results: Annotated[
         Path | None,
         typer.Option(
-            help="What was written down of the branch. Default: the results.tsv in its last commit."
+            metavar="FILE",
+            help="The scores of the branch. Default: the results.tsv in its last commit.",
         ),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
-            help="The commit before the first experiment. Default: where the branch began."
+            metavar="COMMIT",
+            help="The commit before the first experiment. Default: where the branch began.",
         ),
     ] = None,
     model: Model = None,
-    method: Annotated[
-        str | None, typer.Option(help="The method that a resume goes on with; as for start.")
-    ] = None,
-    budget: BudgetText = None,
-    tag: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the run; its branch is autoresearch/TAG. Default: today's date."
-        ),
-    ] = None,
+    method: Method = None,
+    budget: BudgetOption = None,
+    tag: Tag = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
 ) -> None:
-    """Take over another loop's experiments, as a run to go on with.
+    """Turn the experiments of another loop into a run that `resume` can continue.
 
-    In karpathy/autoresearch's style: each commit changes train.py, its message is the hypothesis, and results.tsv holds scores.
-    Every change becomes typed edits that give its train.py byte for byte. Scores are recorded as what others say: nothing is
-    measured here, and nothing is judged against them. `autoresearch resume` first measures the newest state as the baseline.
+    It reads branches in the style of karpathy/autoresearch: each commit changes train.py, its
+    message is the hypothesis, and results.tsv holds the scores. Every change becomes typed edits
+    that reproduce its train.py byte for byte. Nothing is measured: scores are recorded as
+    reported by others, and no trial is judged against them. `autoresearch resume` first measures
+    the newest state as the baseline.
     """
     from agent.adopt import changed_beside, find_span, read_rows, steps_between, take_over
+    from agent.cli.build import find_place, prepared, proven, refuse_foreign_encoding
+    from agent.cli.choices import options_of, say_origins
     from agent.cli.consent import Consent
-    from agent.cli.reach import agree_to_start, remember_run
-    from agent.cli.session import (
-        choose_model,
-        find_place,
-        prepared,
-        proven,
-        refuse_foreign_encoding,
-    )
+    from agent.cli.reach import agree_to_start, front_matter_at, remember_run
     from agent.git.plumbing import Plumbing
-    from agent.history.runs import brief_at, next_tag, text_at
-    from agent.project.program import read_program
-    from agent.project.settings import RunSettings
+    from agent.history.runs import next_tag, text_at
 
+    flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
     place = find_place(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
     git = Plumbing(Path(project.root))
-    branch, file = (None, Path(what)) if what.endswith(".tsv") else (what, results)
+    branch: str | None = what
+    file = results
+    if what.endswith(".tsv"):
+        branch = None
+        file = Path(what)
     rows = read_rows(_text(file), str(file)) if file else ()
     span = find_span(git, branch, since, rows)
     if file is None and (beside := git.try_("cat-file", "blob", f"{span.tip}:{RESULTS}")):
-        typer.echo(f"scores from {span.name}:{RESULTS}")
+        typer.echo(f"scores from {one_line(span.name)}:{RESULTS}")
         rows = read_rows(beside, f"{span.name}:{RESULTS}")
-    _refuse_start_without(
-        project.program, git.try_("ls-tree", span.start, "--", project.program or "."), span.start
-    )
+    program = git.try_("ls-tree", span.start, "--", project.program or ".")
+    _refuse_start_without(project.program, program, span.start)
     refuse_foreign_encoding(project.train, text_at(project, span.start, project.train))
-    chosen, method = choose_model(model, method)
-    agree_to_start(project, place.settings, consent, commit=span.start, model=chosen, max_cost=None)
-    front_matter = read_program(brief_at(project, span.start)).front_matter
+    options = options_of(flags, place, front_matter_at(project, span.start))
+    say_origins(options)
+    agree_to_start(project, place.settings, consent, options)
     sandbox = proven(unsafe, "", project, ()) if project.score == "sealed" else None
     with prepared(place, span.start, sandbox, consent) as data:
         fingerprint = data.fingerprint if data else None
-    run = RunSettings(
+    run = options.record(
         tag=tag or next_tag(project),
-        method=method,
-        model=chosen,
-        budget=allowance_of(budget or front_matter.budget, project),
-        seed=0,
-        workers=1,
-        trials=front_matter.trials,
-        hours=front_matter.hours,
-        max_cost=front_matter.max_cost,
-        baseline_repeats=3,
-        data_fingerprint=fingerprint,
         start_commit=span.start,
         score=project.score,
+        data_fingerprint=fingerprint,
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:
         raise UsageFault(
-            f"no commit since {span.start[:12]} changes {project.train}",
+            f"No commit since {span.start[:12]} changes {project.train}.",
             f"git log {span.start[:12]}..{span.name}",
         )
     with History.create(project, run) as history:
         remember_run(consent, history)
         trials = list(take_over(history, steps))
-        _report(
-            history,
-            trials,
-            sum(step.taken for step in steps),
-            span.name,
-            changed_beside(git, project, span),
+        counted = _Adopted(
+            trials=trials,
+            changes=sum(step.taken for step in steps),
+            name=one_line(span.name),
+            beside=changed_beside(git, project, span),
         )
+        _report(history, counted)
 
 
-def _report(
-    history: History, trials: Sequence[Trial], changes: int, name: str, beside: tuple[str, ...]
-) -> None:
-    adopted = sum(trial.status == "adopted" for trial in trials)
+@dataclass(frozen=True)
+class _Adopted:
+    """What was taken over."""
+
+    trials: Sequence[Trial]
+    changes: int
+    """Commits of the branch that change train.py."""
+    name: str
+    """Of the branch, printable."""
+    beside: tuple[str, ...]
+    """Other files that the branch changed."""
+
+
+def _report(history: History, adopted: _Adopted) -> None:
+    count = sum(trial.status == "adopted" for trial in adopted.trials)
     start = history.run.start_commit[:12]
     typer.echo(
-        f"adopted {adopted} of {changes} changes of {_plain(name)} since {start}, byte for byte, on {history.branch}"
+        f"adopted {count} of {adopted.changes} changes of {adopted.name} since {start}, "
+        f"byte for byte, on {history.branch}"
     )
-    if len(trials) > adopted:
+    only_reported = len(adopted.trials) - count
+    if only_reported:
         typer.echo(
-            f"{len(trials) - adopted} more are reported only: `autoresearch log {history.run.tag}` says of each why"
+            f"{only_reported} more are only reported; "
+            f"`autoresearch log {history.run.tag}` gives the reason for each"
         )
-    if beside:
+    if adopted.beside:
+        names = ", ".join(one_line(name) for name in adopted.beside)
         typer.echo(
-            f"not taken over: {', '.join(map(_plain, beside))}, which the branch changed as well; here it is as at {start}"
+            f"not taken over: {names}, which the branch changed as well; the run has them as at "
+            f"{start}"
         )
     for warning in history.warnings:
-        typer.echo(f"note: {_plain(warning)}")
-    typer.echo(
-        "nothing was measured here: a resume first measures the newest state as the baseline, and judges against that"
-    )
+        typer.echo(f"note: {one_line(warning)}")
+    typer.echo("nothing was measured: resume first measures the newest state as the baseline")
     typer.echo(f"next: autoresearch resume {history.branch}")
 
 
 def _refuse_start_without(program: str | None, entry: str | None, start: str) -> None:
     if program and not entry:
         raise UsageFault(
-            f"{start[:12]} has no {program}, which the checkout has",
+            f"The commit {start[:12]} has no {program}, but the checkout has one.",
             "autoresearch adopt BRANCH --since COMMIT",
         )
 
@@ -166,10 +168,6 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageFault(
-            f"cannot read {file}: {error.strerror}",
+            f"Cannot read {file}: {error.strerror}.",
             "autoresearch adopt BRANCH --results results.tsv",
         ) from None
-
-
-def _plain(name: str) -> str:
-    return ascii(name)[1:-1]

@@ -1,4 +1,4 @@
-"""The command `bench`: search methods compared on tasks, resumable and in parallel, with tables, figures and tests."""
+"""The command `bench`: compares search methods on tasks, resumable and in parallel."""
 
 import json
 from pathlib import Path
@@ -20,12 +20,15 @@ OUTPUT = Path("bench.jsonl")
 )
 def bench(
     methods: Annotated[
-        str, typer.Option(help="By comma: of `autoresearch methods`, optuna-tpe, optuna-random.")
+        str,
+        typer.Option(
+            help="Comma-separated: any of `autoresearch methods`, optuna-tpe, optuna-random."
+        ),
     ] = ("random,tpe,cmaes,trust,optuna-tpe"),
     tasks: Annotated[
         str | None,
         typer.Option(
-            help="By comma: see --list. Default: valley,scaling,rugged; with --trials none."
+            help="Comma-separated, see --list. Default: valley,scaling,rugged; none with --trials."
         ),
     ] = None,
     past: Annotated[
@@ -33,47 +36,48 @@ def bench(
         typer.Option(
             "--trials",
             metavar="FILE",
-            help="Past trials, as a task: optuna's SQLite, JSON, JSONL, TSV or CSV. Repeatable.",
+            help="Past trials as a task: SQLite of optuna, JSON, JSONL, TSV or CSV. Repeatable.",
         ),
     ] = None,
     evaluations: Annotated[
-        int, typer.Option(min=1, help="Trials of each game, beside its baseline.")
+        int, typer.Option(min=1, help="Trials of each run, not counting its baseline.")
     ] = 100,
     seeds: Annotated[
         int,
         typer.Option(
-            min=1, help="Seeds of each task; for a synthetic one each is another function."
+            min=1, help="Seeds of each task. Of a synthetic task each seed is another function."
         ),
     ] = 10,
     first_seed: Annotated[
         int,
         typer.Option(
-            min=0, help="The first; the methods' settings were chosen on seeds below 100."
+            min=0, help="The first seed. The methods' settings were chosen on seeds below 100."
         ),
     ] = 100,
     workers: Annotated[
-        int, typer.Option(min=1, help="Games at once, each on its share of the cores.")
+        int, typer.Option(min=1, help="Runs at the same time, each on its share of the cores.")
     ] = 1,
     model: Annotated[
-        str | None, typer.Option(help="For methods that need one, as for `autoresearch start`.")
+        str | None, typer.Option(help="For methods that need one, as in `autoresearch start`.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file of results, added to and gone on with.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="The file of results; an existing one is resumed and added to."
+        ),
     ] = OUTPUT,
     report: Annotated[
-        Path | None, typer.Option(help="Write a Markdown page, and its figures as SVG beside it.")
+        Path | None, typer.Option(help="Write a Markdown page, with its figures as SVG beside it.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout, of a stable form.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")] = False,
     listing: Annotated[
-        bool, typer.Option("--list", help="List the tasks and what plays, and do nothing.")
+        bool, typer.Option("--list", help="List the tasks and methods, and do nothing.")
     ] = False,
 ) -> None:
     """Compare search methods on tasks, under the same seeds.
 
-    Every trial goes into one file. Killed anywhere, the same command goes on where it was; another one adds to the file, and
-    the tables are of all that it holds.
+    Every trial is kept in one file. If it is killed, the same command resumes. Another command
+    adds to the file, and the tables show all that it holds.
     """
     if listing:
         _list()
@@ -83,20 +87,19 @@ def bench(
     from agent.benchmark.results import Results
     from agent.benchmark.tables import plain_data
     from agent.benchmark.tasks import DEFAULT, open_task
-    from agent.cli.scoreboard import hold_visibly, show
+    from agent.cli.scoreboard import run_with_progress, show
 
     chosen = _words(methods, "--methods")
     check_methods(chosen, model)
-    named = _words(tasks, "--tasks") if tasks else () if past else DEFAULT
-    opened = {
-        name: open_task(name) for name in (*named, *(f"trials:{path}" for path in past or ()))
-    }
-    plan = Plan(
-        opened, chosen, tuple(range(first_seed, first_seed + seeds)), evaluations, workers, model
-    )
+    names = [f"trials:{path}" for path in past or ()]
+    if tasks:
+        names = [*_words(tasks, "--tasks"), *names]
+    opened = {name: open_task(name) for name in names or DEFAULT}
+    every_seed = tuple(range(first_seed, first_seed + seeds))
+    plan = Plan(opened, chosen, every_seed, evaluations, workers, model)
     with Results.open(output) as results:
-        results.note(plan.asked(output))
-        hold_visibly(plan, results)
+        results.note(plan.command(output))
+        run_with_progress(plan, results)
     if report:
         from agent.benchmark.report import write_report
 
@@ -116,21 +119,19 @@ def _words(text: str, option: str) -> tuple[str, ...]:
 
 
 def _list() -> None:
-    from agent.benchmark.methods import NOT_HERE, REFERENCES
+    from agent.benchmark.methods import REFERENCES, UNSUPPORTED
     from agent.benchmark.tasks import TASKS
     from agent.propose import METHODS
 
     for name, row in TASKS.items():
         shown = f"{name}:{row.argument}" if row.argument else name
         typer.echo(f"{shown:<18}{row.about}")
-    alone = [name for name, method in METHODS.items() if method.is_search]
-    asking = [
-        name for name, method in METHODS.items() if not method.is_search and name not in NOT_HERE
-    ]
+    supported = [name for name in METHODS if name not in UNSUPPORTED]
+    groups = {
+        "methods": [name for name in supported if METHODS[name].is_search],
+        "with --model": [name for name in supported if not METHODS[name].is_search],
+        "to compare with": REFERENCES,
+    }
     typer.echo()
-    for what, names in (
-        ("methods", alone),
-        ("with --model", asking),
-        ("to compare with", REFERENCES),
-    ):
-        typer.echo(f"{what:<18}{', '.join(names)}")
+    for group, names in groups.items():
+        typer.echo(f"{group:<18}{', '.join(names)}")

@@ -1,4 +1,4 @@
-"""Asks whether what reaches out of a project is trusted, once per list, before anything is done with it."""
+"""Asks once whether what reaches out of a project is trusted, before anything is done with it."""
 
 import shlex
 import sys
@@ -18,7 +18,7 @@ OWN_RUN = "a run that was started here"
 
 
 class Consent:
-    """What the user of `project` agreed to. trusted: he typed --trust."""
+    """What the user of `project` agreed to; trusted: --trust was typed."""
 
     def __init__(self, project: Project, trusted: bool) -> None:
         self._root = Path(project.root)
@@ -26,30 +26,30 @@ class Consent:
         self._store = TrustStore(self._root)
 
     def require(self, items: Sequence[Item]) -> None:
-        """Return once the list is confirmed; TrustFault where it is not. An empty list needs no word."""
+        """Return once the list is confirmed; else raise TrustFault. An empty list asks nothing."""
         if not items or self._store.holds(digest_of(self._root, items)):
             return
-        if not self._trusted and not _asks_here():
+        if not self._trusted and not _is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(
-                f"this is not trusted yet, and nobody is here to ask:\n{lines}", _again()
+                f"This is not trusted yet, and nobody is here to ask:\n{lines}", _again()
             )
         self._show(items)
         if not self._trusted and not _agreed():
-            raise TrustFault("not trusted, so nothing was done")
+            raise TrustFault("Not trusted, so nothing was done.")
         self.remember(items)
 
     def remember(self, items: Sequence[Item]) -> None:
-        """Take the list as confirmed from now on."""
+        """Treat the list as confirmed from now on."""
         if items:
             self._add(digest_of(self._root, items), tuple(item.line for item in items))
 
     def is_own(self, first: str) -> bool:
-        """Return whether the run with this first commit was started by this user on this machine."""
+        """Return whether this user started the run with this first commit on this machine."""
         return self._store.holds(_own_run(first))
 
     def remember_run(self, first: str) -> None:
-        """A run that the user starts now: what its record says is his own word."""
+        """Treat the record of a run that the user starts now as the user's own word."""
         if not self.is_own(first):
             self._add(_own_run(first), (f"{OWN_RUN}: {first}",))
 
@@ -57,16 +57,14 @@ class Consent:
         try:
             self._store.add(digest, self._root, lines)
         except TrustFault as fault:
-            open_console(stderr=True).print(
-                Text(f"note: {fault.message}; it will be asked again", "yellow")
-            )
+            note = f"note: {fault.message}; you will be asked again"
+            open_console(stderr=True).print(Text(note, "yellow"))
 
     def _show(self, items: Sequence[Item]) -> None:
         console = open_console(stderr=True)
         formatter = formatter_for(console)
-        console.print(
-            f"What reaches out of {formatter.line(str(self._root))}:", markup=False, soft_wrap=True
-        )
+        root = formatter.line(str(self._root))
+        console.print(f"What reaches out of {root}:", markup=False, soft_wrap=True)
         for item in items:
             console.print(f"  {formatter.line(item.line)}", markup=False, soft_wrap=True)
 
@@ -75,7 +73,7 @@ def _own_run(first: str) -> str:
     return f"run-{first}"
 
 
-def _asks_here() -> bool:
+def _is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 

@@ -1,4 +1,4 @@
-"""`autoresearch doctor`: what this machine can guarantee, what is missing, and what to type to improve it."""
+"""The command `doctor`: what this machine can guarantee, what is missing, and how to improve it."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
+from agent.cli.options import Json
 from agent.display.format import open_console
 from agent.errors import Fault, ModelFault, SandboxFault, UsageFault
 from agent.evaluate.slots import this_machine
@@ -25,54 +28,49 @@ from sandbox.proof.guarantees import Attacked, Guarantee, guarantees
 from sandbox.tiers.choose import Chosen, choose_runner
 from sandbox.walls.environment import available_cpus
 
-OLDEST_GIT = (2, 31)  # the first whose rev-parse has --path-format
+OLDEST_GIT = (2, 31)
+"""The first whose rev-parse has --path-format."""
+LOW_DISK_GIB = 2
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 
 class Finding(Record):
-    """One line of the diagnosis; `fix` is what to type."""
+    """One line of the diagnosis."""
 
     what: str
     state: Literal["ok", "note", "bad"]
     found: str
     fix: str = ""
+    """What to type."""
 
 
 @app.command(epilog=epilog("autoresearch doctor", "autoresearch doctor --attack"))
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Json = False,
     attack: Annotated[
         bool,
-        typer.Option("--attack", help="Make all 41 attacks of the hostile suite, too; a minute."),
+        typer.Option("--attack", help="Also make all 41 attacks of the hostile suite; a minute."),
     ] = False,
 ) -> None:
     """Check this machine, and try to break out of its isolation.
 
-    Says what is guaranteed here, what is missing, and what to type to improve it.
+    It says what is guaranteed here, what is missing, and what to type to improve it.
     """
     isolation, chosen, reports = _isolation()
     findings = [*_tools(), *_keys(), isolation]
     promised = guarantees(chosen.tier) if chosen else ()
     attacks = _attacks(chosen, show=not as_json) if attack and chosen else ()
     if as_json:
-        parts = {
-            "findings": findings,
-            "guarantees": promised,
-            "canary": reports,
-            "attacks": attacks,
-        }
-        typer.echo(
-            json.dumps(
-                {name: [record.model_dump() for record in part] for name, part in parts.items()},
-                indent=2,
-            )
-        )
+        _print_json(findings=findings, guarantees=promised, canary=reports, attacks=attacks)
     else:
         _print(findings, promised, reports, attacks)
     if isolation.state == "bad" or any(attack.state == "broken" for attack in attacks):
         raise typer.Exit(SandboxFault.exit_code)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(Fault.exit_code)
+
+
+# ---------------------------------------------------------------- what is checked
 
 
 def _tools() -> list[Finding]:
@@ -83,7 +81,11 @@ def _tools() -> list[Finding]:
         _torch(),
         Finding(what="cores", state="ok", found=str(len(available_cpus()))),
         _accelerators(),
-        Finding(what="disk", state="ok" if free > 2 else "note", found=f"{free:.0f} GiB free here"),
+        Finding(
+            what="disk",
+            state="ok" if free > LOW_DISK_GIB else "note",
+            found=f"{free:.0f} GiB free here",
+        ),
     ]
 
 
@@ -92,21 +94,17 @@ def _accelerators() -> Finding:
     try:
         _, gpus = this_machine()
     except UsageFault as fault:
-        return Finding(
-            what="accelerators", state="bad", found=fault.message, fix=fault.next_command or ""
-        )
-    untried = (
-        "; autoresearch has not been run on one of these yet"
-        if any(d.vendor != "nvidia" for d in gpus)
-        else ""
-    )
-    return Finding(
-        what="accelerators", state="ok", found=(listed(gpus) + untried) if gpus else "none"
-    )
+        return _bad("accelerators", fault)
+    if not gpus:
+        return Finding(what="accelerators", state="ok", found="none")
+    names = listed(gpus)
+    if any(gpu.vendor != "nvidia" for gpu in gpus):
+        names += "; autoresearch has not been tried on one of these yet"
+    return Finding(what="accelerators", state="ok", found=names)
 
 
 def _gpus() -> tuple[Device, ...]:
-    """What is there; a wrong variable has a finding of its own."""
+    """The accelerators; a wrong environment variable has a finding of its own."""
     try:
         return this_machine()[1]
     except UsageFault:
@@ -117,28 +115,29 @@ def _git() -> Finding:
     git = shutil.which("git")
     if git is None:
         return Finding(what="git", state="bad", found="not found", fix="install git")
-    said = subprocess.run(
-        [git, "--version"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    version = tuple(int(number) for number in re.findall(r"\d+", said)[:2])
+    run = subprocess.run([git, "--version"], capture_output=True, text=True, check=False)
+    output = run.stdout.strip()
+    version = tuple(int(number) for number in re.findall(r"\d+", output)[:2])
     if version < OLDEST_GIT:
         return Finding(
             what="git",
             state="bad",
-            found=said or "does not say its version",
+            found=output or "does not say its version",
             fix="install git 2.31 or newer",
         )
-    return Finding(what="git", state="ok", found=said)
+    return Finding(what="git", state="ok", found=output)
 
 
 def _torch() -> Finding:
     probe = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
-    run = subprocess.run(
-        [sys.executable, "-I", "-c", probe], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-I", "-c", probe]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         return Finding(
-            what="torch", state="bad", found="cannot be imported", fix="pip install torch"
+            what="torch",
+            state="bad",
+            found="cannot be imported",
+            fix='pip install "autoresearch[workspace]"',
         )
     return Finding(what="torch", state="ok", found=run.stdout.strip())
 
@@ -151,35 +150,34 @@ def _key(name: str) -> Finding:
     if os.environ.get(name):
         return Finding(what=name, state="ok", found="set")
     try:
-        found = name.endswith("_API_KEY") and key_of(name, os.environ)
+        in_keyring = name.endswith("_API_KEY") and key_of(name, os.environ)
     except ModelFault as fault:
         return Finding(what=name, state="note", found=fault.message, fix=fault.next_command or "")
-    return Finding(
-        what=name, state="ok" if found else "note", found="in the keyring" if found else "not set"
-    )
+    if in_keyring:
+        return Finding(what=name, state="ok", found="in the keyring")
+    return Finding(what=name, state="note", found="not set")
 
 
 def _isolation() -> tuple[Finding, Chosen | None, tuple[CanaryReport, ...]]:
+    """The finding, the sandbox that a training would get, and what the canary reported."""
     try:
-        chosen = choose_runner(gpus=for_one_process(_gpus()), place=_proof_folder())
-    except SandboxFault as fault:
-        return (
-            Finding(
-                what="isolation", state="bad", found=fault.message, fix=fault.next_command or ""
-            ),
-            None,
-            (),
+        imports = ("torch",) if find_spec("torch") else ()
+        chosen = choose_runner(
+            imports=imports, gpus=for_one_process(_gpus()), place=_proof_folder()
         )
-    return (
-        Finding(what="isolation", state="ok", found=f"tier {chosen.tier}"),
-        chosen,
-        chosen.reports,
-    )
+    except SandboxFault as fault:
+        return _bad("isolation", fault), None, ()
+    finding = Finding(what="isolation", state="ok", found=f"tier {chosen.tier}")
+    return finding, chosen, chosen.reports
+
+
+def _bad(what: str, fault: Fault) -> Finding:
+    return Finding(what=what, state="bad", found=fault.message, fix=fault.next_command or "")
 
 
 def _proof_folder() -> Path | None:
-    """Where the trials of the project here would run; None where there is none."""
-    from agent.cli.session import find_place, proof_folder
+    """Where the trials of the project here would run; None where there is no project."""
+    from agent.cli.build import find_place, proof_folder
 
     try:
         return proof_folder(find_place(Path.cwd()).project)
@@ -188,17 +186,27 @@ def _proof_folder() -> Path | None:
 
 
 def _attacks(chosen: Chosen, show: bool) -> tuple[Attacked, ...]:
-    """Every row of the hostile suite, with a word on stderr while each takes its second."""
+    """Every attack of the hostile suite; each takes a second, so stderr counts them."""
     from sandbox.proof.hostile import ROWS, attack
 
-    made = []
-    for found in attack(chosen.runner, sys.executable):
-        made.append(found)
+    attacks = []
+    for attacked in attack(chosen.runner, sys.executable):
+        attacks.append(attacked)
         if show:
-            typer.echo(f"\rattack {found.number} of {len(ROWS)} …", err=True, nl=False)
+            typer.echo(f"\rattack {attacked.number} of {len(ROWS)} …", err=True, nl=False)
     if show:
         typer.echo("\r" + " " * 24 + "\r", err=True, nl=False)
-    return tuple(made)
+    return tuple(attacks)
+
+
+# ---------------------------------------------------------------- how it is shown
+
+
+def _print_json(**parts: Sequence[Record]) -> None:
+    plain = {}
+    for name, records in parts.items():
+        plain[name] = [record.model_dump() for record in records]
+    typer.echo(json.dumps(plain, indent=2))
 
 
 def _print(
@@ -217,10 +225,8 @@ def _print(
         console.print(Text("\nwhat is guaranteed here", "bold"))
         console.print(_promises(promised))
     for report in reports:
-        title = f"tier {report.tier} ({report.back_end}): " + (
-            "proven" if report.ok else f"not trusted: {report.reason}"
-        )
-        console.print(Text(f"\n{title}", "bold"))
+        outcome = "proven" if report.ok else f"not trusted: {report.reason}"
+        console.print(Text(f"\ntier {report.tier} ({report.back_end}): {outcome}", "bold"))
         if report.answers:
             console.print(_answers(report))
     if attacks:
@@ -242,27 +248,28 @@ def _promises(promised: tuple[Guarantee, ...]) -> Table:
 
 def _attacked(attacks: tuple[Attacked, ...]) -> Table:
     table = _table("", "#", "a train.py that", "must end", "what happened")
-    marks = {"held": "green", "stated": "yellow", "absent": "dim", "broken": "bold red"}
-    for found in attacks:
-        mark = Text(
-            found.state.upper() if found.state == "broken" else found.state, marks[found.state]
-        )
+    styles = {"held": "green", "stated": "yellow", "absent": "dim", "broken": "bold red"}
+    for attack in attacks:
+        state = attack.state.upper() if attack.state == "broken" else attack.state
         table.add_row(
-            mark, str(found.number), Text(found.does), Text(found.must), Text(found.happened)
+            Text(state, styles[attack.state]),
+            str(attack.number),
+            Text(attack.does),
+            Text(attack.must),
+            Text(attack.happened),
         )
     return table
 
 
 def _answers(report: CanaryReport) -> Table:
     table = _table("", "a run tried to", "must it work?", "what happened")
-    for check, expected, got in report.answers:
-        wrong = Text("stated", "yellow") if check in report.lacks else Text("BAD", "bold red")
-        table.add_row(
-            Text("ok", "green") if got.split()[0] == expected else wrong,
-            Text(check),
-            Text(expected),
-            Text(got),
-        )
+    for check, expected, answer in report.answers:
+        mark = Text("BAD", "bold red")
+        if answer.split()[0] == expected:
+            mark = Text("ok", "green")
+        elif check in report.lacks:
+            mark = Text("stated", "yellow")
+        table.add_row(mark, Text(check), Text(expected), Text(answer))
     return table
 
 

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, two lines on a fault, and a saved report of what nobody expected."""
+"""Ends a command: its exit code, two lines for a fault, a saved report of an unexpected one."""
 
 import errno
 import os
@@ -25,6 +25,7 @@ from agent.errors import (
     ProjectFault,
 )
 from sandbox.ground.redaction import redacted
+from sandbox.ground.text import one_line
 
 # What the machine lacks, by the number of its error: words for it, and what to type next.
 _LACKS = {
@@ -52,13 +53,20 @@ _LACKS = {
 }
 
 
+class _Unexpected(Fault):
+    """An error of the program itself, which no part of it expected."""
+
+    exit_code = EXIT_UNEXPECTED
+
+
 def ended(error: BaseException) -> int:
     """Say on stderr why a command ends with `error`, and return its exit code. Never raises."""
     try:
         if isinstance(error, KeyboardInterrupt):
             return EXIT_INTERRUPTED
+        # typer and rich turn a broken pipe into an exit.
         if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-            error = error.__context__  # typer and rich make an exit of it
+            error = error.__context__
         if isinstance(error, SystemExit):
             return error.code if isinstance(error.code, int) else int(error.code is not None)
         if _nobody_reads(error):
@@ -79,7 +87,7 @@ def report(fault: Fault) -> int:
 
 
 def close_output() -> int | None:
-    """Write out what stdout still holds. Return an exit code where nobody takes it, or where it cannot be stored."""
+    """Flush stdout; return an exit code where its reader is gone or the text cannot be stored."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -94,9 +102,10 @@ def close_output() -> int | None:
 
 
 def open_streams() -> None:
-    """Give each standard stream that is closed to the null device, and let the others show every character.
+    """Open closed standard streams on the null device, and let the others print every character.
 
-    Else the next file that is opened would take its number, and be written to in its place.
+    Otherwise the next file to be opened would take the number of a closed stream, and be written
+    to in its place.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -107,39 +116,42 @@ def open_streams() -> None:
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a letter shows its code: a character is never worth a night's crash.
+        # A terminal that lacks a letter shows its code: a character is never worth a crash.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def keep_to_own_programs() -> None:
-    """Look for programs in the user's own folders only, never relative to the current one.
+    """Look for programs in absolute folders only, never relative to the current one.
 
-    A PATH with an empty or a relative entry would run a stranger's `git` out of his repository, and a PYTHONPATH with one his
-    torch.py.
+    A PATH with an empty or relative entry would run a `git` out of a stranger's repository, and
+    such a PYTHONPATH would import its torch.py.
     """
     for name in ("PATH", "PYTHONPATH"):
         if name in os.environ:
             entries = os.environ[name].split(os.pathsep)
-            os.environ[name] = os.pathsep.join(
-                entry for entry in entries if Path(entry).is_absolute()
-            )
+            absolute = [entry for entry in entries if Path(entry).is_absolute()]
+            os.environ[name] = os.pathsep.join(absolute)
 
 
 def keep_to_own_modules() -> None:
-    """Import nothing from the current folder, and let no library read its settings there. ProjectFault where it is gone."""
+    """Import nothing from the current folder, and let no library read its settings there.
+
+    Raise ProjectFault where the folder is gone.
+    """
     try:
         here = Path.cwd().resolve()
     except OSError as error:
-        raise ProjectFault(f"the current folder cannot be read: {error.strerror}", "cd ~") from None
+        message = f"The current folder cannot be read: {error.strerror}."
+        raise ProjectFault(message, "cd ~") from None
     own = Path(__file__).resolve().parents[2]
     if here != own:
         sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here]
-    # Figures look the same everywhere, and a matplotlibrc of the current folder cannot run anything.
+    # Figures look the same everywhere, and a matplotlibrc of the current folder runs nothing.
     os.environ.setdefault("MATPLOTLIBRC", os.devnull)
 
 
 def watch_threads() -> None:
-    """From now on an error in a thread, or in a finaliser, is a line and a saved report instead of a traceback."""
+    """Turn errors in threads and finalisers into a line and a saved report, not a traceback."""
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
@@ -162,12 +174,10 @@ def _note(error: BaseException, where: str) -> None:
 
 
 def _nobody_reads(error: BaseException) -> bool:
-    """Return whether `error` came of writing to stdout or stderr after its reader, or its terminal, had gone."""
-    if (
-        not isinstance(error, OSError)
-        or error.errno not in (errno.EPIPE, errno.EIO)
-        or error.filename is not None
-    ):
+    """Return whether `error` came from writing to stdout or stderr after its reader had gone."""
+    if not isinstance(error, OSError):
+        return False
+    if error.errno not in (errno.EPIPE, errno.EIO) or error.filename is not None:
         return False
     poll = select.poll()
     for number in (1, 2):
@@ -177,7 +187,10 @@ def _nobody_reads(error: BaseException) -> bool:
 
 
 def _is_null(number: int) -> bool:
-    """Return whether a descriptor leads to the null device, to which rich turns a stdout that nobody reads."""
+    """Return whether a descriptor leads to the null device.
+
+    rich turns a stdout that nobody reads there.
+    """
     return os.fstat(number).st_rdev == Path(os.devnull).stat().st_rdev
 
 
@@ -191,44 +204,38 @@ def _fault_of(error: BaseException) -> Fault:
         )
     if isinstance(error, OSError) and error.errno in _LACKS:
         what, command = _LACKS[error.errno]
-        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-        places = (
-            names or (_full_places() if error.errno == errno.ENOSPC else []) or ["this machine"]
-        )
-        return Fault(f"{', '.join(places)}: {what}", command)
+        return Fault(f"{', '.join(_places(error))}: {what}", command)
     return _Unexpected(
         f"unexpected: {_words(error)}; {_save(error)}",
         "autoresearch doctor   # is the installation whole?",
     )
 
 
+def _places(error: OSError) -> list[str]:
+    """The files or folders that an error is about, else this machine."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    if not names and error.errno == errno.ENOSPC:
+        names = _full_places()
+    return names or ["this machine"]
+
+
 def _full_places() -> list[str]:
-    """Return the folders that are written to whose disk has no space left."""
+    """The folders that are written to whose disk has no space left."""
     places = {str(Path.cwd()), tempfile.gettempdir(), platformdirs.user_cache_dir("autoresearch")}
-    return [
-        place
-        for place in sorted(places)
-        if Path(place).is_dir() and shutil.disk_usage(place).free < FULL_BYTES
-    ]
-
-
-class _Unexpected(Fault):
-    """Something that no part of the program foresaw: an error of the program itself."""
-
-    exit_code = EXIT_UNEXPECTED
+    folders = [place for place in sorted(places) if Path(place).is_dir()]
+    return [folder for folder in folders if shutil.disk_usage(folder).free < FULL_BYTES]
 
 
 def _words(error: BaseException) -> str:
-    said = " ".join(redacted(str(error)).split())
-    return f"{type(error).__name__}: {said[:300]}" if said else type(error).__name__
+    message = one_line(str(error))
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def _save(error: BaseException) -> str:
-    """Write the whole view of `error` into the user's state folder. Return words that say where."""
+    """Write the traceback of `error` into the user's state folder; return words that say where."""
     folder = Path(platformdirs.user_state_dir("autoresearch")) / "reports"
-    path = (
-        folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{threading.get_native_id()}.txt"
-    )
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = folder / f"{stamp}-{os.getpid()}-{threading.get_native_id()}.txt"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -240,8 +247,9 @@ def _save(error: BaseException) -> str:
 
 
 def _view(error: BaseException) -> str:
+    python = platform.python_version()
     lines = [
-        f"autoresearch {version('autoresearch')}, Python {platform.python_version()}, {platform.platform()}",
+        f"autoresearch {version('autoresearch')}, Python {python}, {platform.platform()}",
         f"command: {sys.argv!r}",
         f"folder: {_folder()!r}",
         "",

@@ -1,10 +1,11 @@
-"""What `replicate` and `ablate` do: states of a run trained again, side by side, and what is said of them."""
+"""What `replicate` and `ablate` share: training states of a run again, side by side."""
 
 import json
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
@@ -13,13 +14,14 @@ from typing import Any, Literal
 
 import typer
 
-from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline, without
+from agent.afterwards.ablation import without
+from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
+from agent.cli.build import Kit, bench_of, find_place, prepared, proven
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
-from agent.cli.session import Kit, bench_of, find_place, prepared, proven
 from agent.display.format import formatter_for, open_console
 from agent.errors import HistoryFault, UsageFault
-from agent.evaluate.bench import Bench
+from agent.evaluate.bench import Measures
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
@@ -27,6 +29,7 @@ from agent.history.runs import newest
 from agent.judge.comparison import Comparison, Measurement
 from agent.judge.decide import incumbent_of
 from agent.judge.yardstick import usual_of, yardstick_of
+from agent.project.resolve import recorded_caps
 from agent.records.events import Event, TrialStarted
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Trial
@@ -34,90 +37,99 @@ from sandbox.ground.deadline import Usual
 
 
 @contextmanager
-def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History, Bench]]:
-    """The run, and a bench on which its states are trained as its trials were."""
+def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History, Measures]]:
+    """Yield a run, and a bench that trains its states as its trials were trained."""
     place = find_place(Path.cwd())
     consent = Consent(place.project, trust)
     name = branch or newest(place.project)
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.source, place.project, slots)
+        caps = recorded_caps(history.run, place.settings)
         with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
             if data and data.fingerprint != history.data_fingerprint:
                 raise HistoryFault(
-                    "the validation data here is not what this run was measured on",
+                    "The validation data here is not what this run was measured on.",
                     "autoresearch log",
                 )
-            yield (
-                history,
-                bench_of(history, Kit(place.settings, slots, sandbox, data, history.run.caps)),
-            )
+            yield history, bench_of(history, Kit(place.settings, slots, sandbox, data, caps))
 
 
 def measured(
-    history: History, bench: Bench, states: Sequence[State], reference: State, seeds: int
+    history: History, bench: Measures, states: Sequence[State], reference: State, seeds: int
 ) -> list[Comparison]:
-    """Each of `states` beside `reference`, under `seeds` seeds by which nothing was decided."""
+    """Return each of `states` compared with `reference`, under `seeds` seeds not used before."""
     if not states:
         return []
     fresh = fresh_seeds(history.trials, seeds, history.run.seed)
     usual = _usual(history, bench)
     console = open_console(stderr=True)
-    runs, done = len(fresh) * (len(states) + 1) + (usual is None), count(1)
+    total = len(fresh) * (len(states) + 1) + (usual is None)
+    number = count(1)
 
     def listen(event: Event) -> None:
         if isinstance(event, TrialStarted):
             what = formatter_for(console).line(event.attempt.proposal.hypothesis)
-            console.print(f"training {next(done)} of {runs}, seed {event.seed}: {what}")
+            console.print(f"training {next(number)} of {total}, seed {event.seed}: {what}")
 
     cancel = threading.Event()
-    usual = usual or time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
+    if usual is None:
+        usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
     return list(compare(bench, states, reference, fresh, listen, cancel, usual))
 
 
-def _usual(history: History, bench: Bench) -> Usual | None:
+def _usual(history: History, bench: Measures) -> Usual | None:
     """What the run's baseline takes on this machine, where its trials say."""
     yardstick = yardstick_of(history.trials)
+    if yardstick is None:
+        return None
     cores = len(bench.slots[0].cpus) or None
-    return usual_of(yardstick, history.trials, (), machine_name(), cores) if yardstick else None
+    return usual_of(yardstick, history.trials, (), machine_name(), cores)
 
 
 def _yardstick(history: History) -> State:
     return state_of(yardstick_of(history.trials) or baseline_of(history))
 
 
-def ablations(history: History, kept: Sequence[Trial]) -> tuple[list[State], list[Comparison]]:
-    """What can be trained without each change, and what cannot."""
-    states, gone = [], []
+@dataclass(frozen=True)
+class Ablations:
+    """The final state without each kept change."""
+
+    states: Sequence[State]
+    """Those that can be trained."""
+    impossible: Sequence[Comparison]
+    """Changes that later ones build on, each with the reason why it cannot be taken out."""
+
+
+def ablations(history: History, kept: Sequence[Trial]) -> Ablations:
+    """Return the final state without each of the `kept` changes."""
+    states = []
+    impossible = []
     for trial in kept:
         taken = without(history, trial)
         name = f"without #{trial.number} {trial.proposal.hypothesis}"
         if taken.source is None:
-            gone.append(Comparison(what=name, trial=trial.number, failure=taken.reason))
+            impossible.append(Comparison(what=name, trial=trial.number, failure=taken.reason))
             continue
-        proposal = Proposal(
-            hypothesis=name, by=Provenance(method="ablate", origin="replay", replays=trial.number)
-        )
-        states.append(
-            State(name, history.draft(trial.number, proposal, taken.source).commit, trial.number)
-        )
-    return states, gone
+        by = Provenance(method="ablate", origin="replay", replays=trial.number)
+        draft = history.draft(trial.number, Proposal(hypothesis=name, by=by), taken.source)
+        states.append(State(name, draft.commit, trial.number))
+    return Ablations(states, impossible)
 
 
 def record(
     history: History,
     kind: Literal["replicate", "ablate"],
-    found: Sequence[Comparison],
+    comparisons: Sequence[Comparison],
     against: str,
 ) -> Measurement:
-    """Write down on the run's branch what was found."""
-    command = " ".join(["autoresearch", *sys.argv[1:]])
+    """Write the comparisons to the run's branch, and return the record."""
     measurement = Measurement(
         kind=kind,
         against=against,
-        comparisons=tuple(found),
+        comparisons=tuple(comparisons),
         machine=machine_name(),
-        command=command,
+        command=" ".join(["autoresearch", *sys.argv[1:]]),
         versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -125,61 +137,58 @@ def record(
     return measurement
 
 
-def tell(history: History, measurement: Measurement, as_json: bool) -> None:
-    """Everything that a paper needs to say, as JSON; or a line for each state."""
+def print_measurement(history: History, measurement: Measurement, as_json: bool) -> None:
+    """Print a line for each state, or as JSON everything that a paper needs to say."""
     if as_json:
         run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
-        comparisons = [_plain(one) for one in measurement.comparisons]
-        typer.echo(
-            json.dumps(
-                {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}, indent=2
-            )
-        )
+        comparisons = [_as_json(comparison) for comparison in measurement.comparisons]
+        about = {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}
+        typer.echo(json.dumps(about, indent=2))
         return
     console = open_console()
-    for one in measurement.comparisons:
-        console.print(
-            f"{formatter_for(console).line(one.what)}: {one}, against {measurement.against}"
-        )
+    formatter = formatter_for(console)
+    for comparison in measurement.comparisons:
+        what = formatter.line(comparison.what)
+        console.print(f"{what}: {comparison}, against {measurement.against}")
 
 
-def _plain(one: Comparison) -> dict[str, Any]:
+def _as_json(comparison: Comparison) -> dict[str, Any]:
     return {
-        **one.model_dump(mode="json"),
-        "delta": one.delta,
-        "interval": one.interval,
-        "verdict": one.verdict,
+        **comparison.model_dump(mode="json"),
+        "delta": comparison.delta,
+        "interval": comparison.interval,
+        "verdict": comparison.verdict,
     }
 
 
 def _versions(*names: str) -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions
 
 
 def trial_of(history: History, number: int | None) -> Trial:
-    """The trial `number`, or the one at the tip; UsageFault where it has no verdict, or nothing was kept."""
+    """Return the trial `number`, or the best; raise UsageFault where there is none."""
     if number is None:
         best = incumbent_of(history.trials)
         if best is None or best.status == "baseline":
             raise UsageFault(
-                "nothing was kept, so there is no gain to measure again", "autoresearch log"
+                "Nothing was kept, so there is no gain to measure again.", "autoresearch log"
             )
         return best
     for trial in history.trials:
         if trial.number == number:
             return trial
-    raise UsageFault(f"there is no verdict on #{number} in {history.branch}", "autoresearch log")
+    raise UsageFault(f"#{number} has no verdict in {history.branch}.", "autoresearch log")
 
 
 def baseline_of(history: History) -> Trial:
-    """The first baseline on the run's data; HistoryFault where there is none yet."""
+    """Return the first baseline on the run's data; raise HistoryFault where there is none yet."""
     for trial in history.comparable:
         if trial.status == "baseline":
             return trial
-    raise HistoryFault(f"{history.branch} has no baseline yet", "autoresearch resume")
+    raise HistoryFault(f"{history.branch} has no baseline yet.", "autoresearch resume")

@@ -1,4 +1,4 @@
-"""Gathers what agent/project/trust.py lists, from the repository, its settings and the run, and has it confirmed."""
+"""Collects what reaches out of a project (agent/project/trust.py), and has it confirmed."""
 
 import hashlib
 import shlex
@@ -18,13 +18,13 @@ from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
 from agent.project.find import Project
 from agent.project.program import FrontMatter, read_program
-from agent.project.settings import RunSettings, Settings
-from agent.project.template import corpus_places
-from agent.project.trust import REPLAY, SCRIPTED, Asking, Item, Reach, check_readable, network_item
+from agent.project.resolve import Origin, StartOptions, may_cost
+from agent.project.settings import Settings
+from agent.project.template import CORPORA, PREPARE, beside_prepare, corpus_places
+from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
 
-# Below the user's home. Not all of Hugging Face's folder: its token lies beside the hub's cache.
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
-# Settings that our git commands override (agent/git/plumbing.py), or that only a user's own commands heed.
+"""Below the user's home; Hugging Face's token lies beside its hub folder, so not the whole."""
 NEVER_HEEDED = (
     "core.hookspath=",
     "core.fsmonitor=",
@@ -34,21 +34,23 @@ NEVER_HEEDED = (
     "alias.",
     "sequence.editor=",
 )
+"""Settings that our git commands override (agent/git/plumbing.py), or that only users' own use."""
 WANDB_SETTINGS = ("wandb/settings", ".wandb/settings")
-TEMPLATE_PREPARE = "workspace/prepare.py"
 
 
 def readable_paths(project: Project, settings: Settings) -> tuple[str, ...]:
-    """What a training may read besides its own folder: as the settings say, else where upstream's layout keeps its data."""
+    """Return what a training may read besides its own folder.
+
+    As the settings say, else where karpathy/autoresearch's layout keeps its data.
+    """
     if settings.read_only or project.score == "sealed":
         return settings.read_only
-    return tuple(
-        str(path) for name in USUAL_CACHES if _holds_others_data(path := Path.home() / name)
-    )
+    caches = [Path.home() / name for name in USUAL_CACHES]
+    return tuple(str(cache) for cache in caches if _holds_others_data(cache))
 
 
 def _holds_others_data(cache: Path) -> bool:
-    """Return whether there is more in a folder than what autoresearch itself prepared."""
+    """Return whether a folder holds more than what autoresearch itself prepared."""
     try:
         own = {cache / name for name in OWN_FOLDERS}
         return bool(set(cache.iterdir()) - own)
@@ -57,7 +59,10 @@ def _holds_others_data(cache: Path) -> bool:
 
 
 def kept_from_models(project: Project) -> tuple[Path, ...]:
-    """The folders that a model's own command must not see: validation data, its corpus, and this machine's copies of the runs."""
+    """Return the folders that a model's own command must not see.
+
+    Validation data, the corpus it is cut from, and this machine's copies of the runs.
+    """
     return (*cache_folders(), *corpus_places(), project.home)
 
 
@@ -65,20 +70,17 @@ def agree_to_start(
     project: Project,
     settings: Settings,
     consent: Consent,
-    *,
-    commit: str,
-    model: str | None,
-    max_cost: float | None,
+    options: StartOptions,
     trackers: Sequence[str] = (),
 ) -> None:
-    """Return once the user agreed to all that a new run from `commit` reaches; TrustFault where he does not.
+    """Return once the user agreed to all that a new run reaches; else raise TrustFault.
 
-    model, max_cost: his own words for it. What a later resume of his own run would ask is settled with it.
+    What a later resume of the same run would ask is settled with it.
     """
-    front_matter = _front_matter(project, commit)
     asking = None
-    if max_cost is None and front_matter.max_cost is not None and _costs(model):
-        asking = Asking(None, front_matter.max_cost, False, project.program or "program.md")
+    bound = options.max_cost
+    if bound.origin is Origin.FRONT_MATTER and may_cost(options.model.value):
+        asking = Asking(None, bound.value, False, project.program or "program.md")
     consent.require(_reach(project, settings, trackers, asking).items())
     consent.remember(_reach(project, settings, trackers).items())
 
@@ -94,17 +96,16 @@ def agreed_run(
     bound_typed: bool = False,
     trackers: Sequence[str] = (),
 ) -> Iterator[History]:
-    """The run on `branch`, opened, once the user agreed to all that working on it reaches; TrustFault where he does not.
+    """Open the run on `branch` once the user agreed to all that work on it reaches.
 
-    asks: whether its model is asked. bound_typed: whether the user named a bound on its cost.
+    asks: whether its model is asked. bound_typed: whether the user typed a bound on its cost.
+    Raise TrustFault where the user does not agree.
     """
     history = History.open(project, branch)
     try:
-        asking = (
-            _recorded(history, bound_typed)
-            if asks and not consent.is_own(_first(history))
-            else None
-        )
+        asking = None
+        if asks and not consent.is_own(_first(history)):
+            asking = _recorded(history, bound_typed)
         consent.require(_reach(project, settings, trackers, asking).items())
     except BaseException:
         history.__exit__(None, None, None)
@@ -114,22 +115,27 @@ def agreed_run(
 
 
 def remember_run(consent: Consent, history: History) -> None:
-    """What the record of this run says is the user's own word."""
+    """Remember that the record of this run says what the user said."""
     if history.run.model is not None:
         consent.remember_run(_first(history))
 
 
 def network_wish(source: Source, want: NetworkWanted) -> tuple[Item, ...]:
-    """What the user must agree to before prepare.py gets a network: nothing where `init` wrote it."""
-    if source.text in written_files(TEMPLATE_PREPARE):
+    """Return what the user must agree to before prepare.py gets a network.
+
+    Nothing where `init` wrote the file.
+    """
+    if source.text in written_files(PREPARE) and _is_own_corpora(source.corpora):
         return ()
     return (network_item(source.name, want.sha256, want.sources, want.last_line),)
 
 
 def prepare_source(project: Project, commit: str) -> Source:
-    """The prepare.py of `commit`. ProjectFault where there is none, or only a link to one."""
+    """Return the prepare.py of `commit`; raise ProjectFault where it is missing or a link."""
     if project.prepare is None:
-        raise ProjectFault("a sealed score needs a prepare.py beside train.py", "autoresearch init")
+        raise ProjectFault(
+            "A sealed score needs a prepare.py beside train.py.", "autoresearch init"
+        )
     git = Plumbing(Path(project.root))
     mode = git("ls-tree", commit, "--", project.prepare).partition(" ")[0]
     if mode not in ("100644", "100755"):
@@ -141,19 +147,42 @@ def prepare_source(project: Project, commit: str) -> Source:
         export(git, commit, beside, folder)
 
     text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
-    return Source(text, str(Path(project.prepare).relative_to(beside)), write, project.prepare)
+    inside = str(Path(project.prepare).relative_to(beside))
+    return Source(text, inside, write, project.prepare, _corpora_of(git, commit, project.prepare))
+
+
+def _corpora_of(git: Plumbing, commit: str, prepare: str) -> bytes | None:
+    """Return the corpora.py beside prepare.py; None if there is no such plain file."""
+    path = str(Path(prepare).with_name(CORPORA))
+    mode = git("ls-tree", commit, "--", path).partition(" ")[0]
+    if mode not in ("100644", "100755"):
+        return None
+    return git.bytes("cat-file", "blob", f"{commit}:{path}")
+
+
+def _is_own_corpora(text: bytes | None) -> bool:
+    """Return whether a corpora.py is the one that `init` wrote; true if there is none."""
+    return text is None or text.decode("utf-8", "replace") in beside_prepare().values()
+
+
+def front_matter_at(project: Project, commit: str) -> FrontMatter:
+    """Return the front matter of program.md at `commit`; empty where there is no such file."""
+    text = None
+    if project.program:
+        git = Plumbing(Path(project.root))
+        text = git.try_("cat-file", "blob", f"{commit}:{project.program}")
+    return read_program(text or "").front_matter
 
 
 def _reach(
     project: Project, settings: Settings, trackers: Sequence[str], asking: Asking | None = None
 ) -> Reach:
-    readable = readable_paths(project, settings)
     root = Path(project.root)
     hidden = (project.home,) if project.score == "printed" else (project.home, *cache_folders())
     check_readable(settings.read_only, root, hidden)
     return Reach(
         root=root,
-        readable=readable,
+        readable=readable_paths(project, settings),
         programs=_programs(root),
         asking=asking,
         trackers=tuple(_tracker_files(trackers)),
@@ -161,7 +190,7 @@ def _reach(
 
 
 def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The settings that Weights & Biases looks for in the working folder, where it is asked for."""
+    """Yield the settings that Weights & Biases reads in the working folder, where it is used."""
     if not any(name.partition(":")[0] == "wandb" for name in trackers):
         return
     for name in WANDB_SETTINGS:
@@ -174,24 +203,14 @@ def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _programs(root: Path) -> tuple[str, ...]:
     """The settings of the repository by which a git command of ours would run something."""
     return tuple(
-        text
-        for text in repository_programs(Plumbing(root))
-        if not text.lower().startswith(NEVER_HEEDED)
+        setting
+        for setting in repository_programs(Plumbing(root))
+        if not setting.lower().startswith(NEVER_HEEDED)
     )
-
-
-def _front_matter(project: Project, commit: str) -> FrontMatter:
-    """Of program.md at `commit`; nothing where there is none, which is told later."""
-    text = (
-        Plumbing(Path(project.root)).try_("cat-file", "blob", f"{commit}:{project.program}")
-        if project.program
-        else None
-    )
-    return read_program(text or "").front_matter
 
 
 def _recorded(history: History, bound_typed: bool) -> Asking | None:
-    run: RunSettings = history.run
+    run = history.run
     if run.model is None or run.model.startswith(REPLAY):
         return None
     where = f"the run's first commit {_first(history)[:12]}"
@@ -202,7 +221,3 @@ def _first(history: History) -> str:
     first = first_commit(Plumbing(Path(history.project.root)), history.tip)
     assert first is not None, "an open history is a run's"
     return first
-
-
-def _costs(model: str | None) -> bool:
-    return model is not None and not model.startswith((SCRIPTED, REPLAY))

@@ -1,7 +1,8 @@
-"""Runs that began on a corpus which no longer counts: their data is replaced, on the record, and measured anew.
+"""Renews runs whose corpus no longer counts: their data is replaced, on the record, and measured.
 
-The validation text of CORPUS = "stdlib" was Python's own library, which every training can read. Such a run is read as ever;
-`resume` commits the prepare.py of today to its branch, with the owner's constants, and begins with a new baseline.
+The validation text of CORPUS = "stdlib" was Python's own library, which every training can read.
+Such a run can be read as before; `resume` commits today's prepare.py to its branch, with the
+owner's constants, and begins with a new baseline.
 """
 
 from collections.abc import Iterator
@@ -9,18 +10,18 @@ from contextlib import contextmanager
 
 import typer
 
+from agent.cli.build import Place, prepared
 from agent.cli.consent import Consent
-from agent.cli.session import Place, prepared
 from agent.edit import Applied, apply
 from agent.errors import ProjectFault
 from agent.history.history import History
 from agent.project.data import Prepared
-from agent.project.template import PREPARE, is_retired, template_files
+from agent.project.template import PREPARE, beside_prepare, is_retired, template_files
 from agent.records.edits import SetConstant
 from agent.space import read_constants
+from sandbox.ground.text import one_line
 from sandbox.tiers.choose import Chosen
 
-# What an owner may have set. The corpus is not among them, nor what only the old one's split needed.
 KEPT_CONSTANTS = (
     "TOKENIZER",
     "VOCAB_SIZE",
@@ -30,10 +31,14 @@ KEPT_CONSTANTS = (
     "BPE_BYTES",
     "CLIMBMIX_SHARDS",
 )
+"""What an owner may have set; not the corpus, nor what only the old corpus's split needed."""
 REASON = (
-    "The validation text of this run was Python's own library, which every training can read, so its scores say little.\n"
-    "prepare.py is now the one of today, with the constants that the owner had set; its data lies where no training sees it.\n"
-    "Scores from before are not compared with scores from here on: the next trial is a new baseline."
+    "The validation text of this run was Python's own library, which every training can read, so "
+    "its scores say little.\n"
+    "prepare.py is now the one of today, with the constants that the owner had set; its data lies "
+    "where no training sees it.\n"
+    "Scores from before are not compared with scores from here on: the next trial is a new "
+    "baseline."
 )
 
 
@@ -41,19 +46,25 @@ REASON = (
 def data_of_run(
     place: Place, history: History, sandbox: Chosen, consent: Consent
 ) -> Iterator[Prepared | None]:
-    """Yield the data on which `history` goes on. ProjectFault where it is not what the run's scores were measured on."""
+    """Yield the data on which `history` continues.
+
+    Raise ProjectFault where it is not what the run's scores were measured on.
+    """
     path = place.project.prepare
-    text = history.file_at(history.tip, path) if path and place.project.score == "sealed" else ""
+    sealed = place.project.score == "sealed"
+    text = history.file_at(history.tip, path) if path and sealed else ""
     if is_retired(text):
-        draft = history.draft_prepare(renewed(text))
+        draft = history.draft_prepare(renewed(text), beside_prepare())
         with prepared(place, draft, sandbox, consent) as data:
             assert data is not None, "a sealed score has data"
             history.change_data(draft, data.fingerprint, REASON)
             typer.echo(
-                f"{path} took its validation text from Python's own library, which every training can read."
+                f"{one_line(str(path))} took its validation text from Python's own library, "
+                "which every training can read."
             )
             typer.echo(
-                f"It is replaced on {history.branch}; a new baseline comes first, and no older score is compared with it."
+                f"It is replaced on {history.branch}; a new baseline comes first, and no older "
+                "score is compared with it."
             )
             yield data
         return
@@ -63,15 +74,14 @@ def data_of_run(
 
 
 def renewed(text: str) -> str:
-    """Return the prepare.py of today with the constants that `text` has."""
+    """Return today's prepare.py with the constants of `text`."""
     own = read_constants(text)
     today = template_files()[PREPARE]
     usual = read_constants(today)
-    edits = [
-        SetConstant(name=name, value=repr(own[name]))
-        for name in KEPT_CONSTANTS
-        if name in own and own[name] != usual[name]
-    ]
+    edits = []
+    for name in KEPT_CONSTANTS:
+        if name in own and own[name] != usual[name]:
+            edits.append(SetConstant(name=name, value=repr(own[name])))
     if not edits:
         return today
     applied = apply(today, edits)
@@ -80,13 +90,14 @@ def renewed(text: str) -> str:
 
 
 def same_data(tag: str, measured_on: str | None, data: Prepared | None) -> None:
-    """Scores on other validation data cannot be compared: refuse to mix them on one branch."""
+    """Raise ProjectFault where `data` is not what a run was measured on.
+
+    Scores on different validation data cannot be compared.
+    """
     if data and data.fingerprint != measured_on:
-        message = (
-            f"the validation data here ({data.fingerprint[:12]}) is not what this run was measured on "
-            f"({(measured_on or 'none')[:12]}): another corpus"
-        )
         raise ProjectFault(
-            message,
-            f"git switch -c again autoresearch/{tag} && autoresearch start   # a new run from its tip",
+            f"The validation data here ({data.fingerprint[:12]}) is not what this run was "
+            f"measured on ({(measured_on or 'none')[:12]}): another corpus.",
+            f"git switch -c again autoresearch/{tag} && autoresearch start   "
+            "# a new run from its tip",
         )

@@ -1,8 +1,10 @@
-"""The commands that look back: `status`, `log`, `show`, `diff` and `export`. They take no lock and change nothing."""
+"""The commands that look back: `status`, `log`, `show`, `diff` and `export`.
+
+They take no lock and change nothing.
+"""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +13,8 @@ import typer
 from rich.text import Text
 
 from agent.cli import app, epilog
+from agent.cli.options import Branch, Json, Number, OfBranch
+from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
 from agent.dashboard.view import log_paths, own_diffs
 from agent.display.format import formatter_for, open_console
@@ -18,43 +22,16 @@ from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
 from agent.display.suspects import fate_of, fates
 from agent.display.table import trial_table, warm_text
-from agent.errors import Fault, UsageFault
+from agent.errors import UsageFault
 from agent.exchange.write import FORMATS
 from agent.history.history import History
-from agent.history.runs import list_runs, newest
 from agent.judge.comparison import Comparison, replication_of
-from agent.judge.decide import incumbent_of, noise_of
-from agent.project.find import Project, find_project
+from agent.judge.decide import incumbent_of
+from agent.judge.noise import noise_of
 from agent.project.settings import read_settings
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
+from agent.records.spending import spending_of
 from sandbox.ground.record import Record
-
-Branch = Annotated[
-    str | None,
-    typer.Argument(help="autoresearch/TAG or TAG; without it, the run that goes on, or the last."),
-]
-OfBranch = Annotated[str | None, typer.Option("--branch", "-b", help="As the BRANCH of the log.")]
-
-
-def _numbers() -> list[str]:
-    """Trial numbers for a shell's completion; never a hypothesis: shells evaluate what completion scripts print."""
-    try:
-        with reading(None) as history:
-            return [str(trial.number) for trial in history.trials]
-    except Fault:
-        return []
-
-
-Number = Annotated[
-    int,
-    typer.Argument(
-        min=0,
-        metavar="N",
-        help="The trial's number, as in the log.",
-        autocompletion=lambda: _numbers(),
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, of a stable form.")]
 
 STATUS_EXAMPLES = (
     "autoresearch status --watch",
@@ -76,7 +53,7 @@ EXPORT_EXAMPLES = (
 
 
 class Format(StrEnum):
-    """What `export` writes: the names of agent.display.export.FORMATS, and optuna's storage."""
+    """What `export` writes: the names of agent.exchange.write.FORMATS, and Optuna's storage."""
 
     TSV = "tsv"
     JSONL = "jsonl"
@@ -89,97 +66,82 @@ def status(
     branch: Branch = None,
     as_json: Json = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Keep looking until the run ends or Ctrl-C.")
+        bool, typer.Option("--watch", "-w", help="Keep updating until the run ends or Ctrl-C.")
     ] = False,
 ) -> None:
-    """Whether a run goes on, and how far it is.
+    """Show whether a run is active, and how far it is.
 
-    With what is in training, the best so far, the counts by verdict, and the cost.
+    With what is in training, the best trial so far, the counts by verdict, and the cost.
     """
     with reading(branch) as history:
         if watch and not as_json:
             watch_status(history)
             return
-        standing = _standing(history)
+        state = _state_of(history)
         if as_json:
-            _print_json(standing.model_dump(mode="json"))
+            _print_json(state.model_dump(mode="json"))
         else:
-            console = open_console()
-            warm = warm_text(history.prior, history.run.warm) if history.run.warm else ""
-            console.print(
-                status_page(
-                    standing.branch, standing.pid, standing.in_flight, history.trials, console, warm
-                )
-            )
-            if standing.replicated:
-                console.print(f"again   {standing.replicated}, against the baseline")
-        _tell_warnings(history)
+            _print_state(history, state)
+        _print_warnings(history)
 
 
 @app.command(epilog=epilog(*LOG_EXAMPLES))
 def log(
     branch: Branch = None,
     kept: Annotated[
-        bool, typer.Option("--kept", help="Only the baseline and what was kept or adopted.")
+        bool, typer.Option("--kept", help="Only the baseline, and trials kept or adopted.")
     ] = False,
     as_json: Json = False,
-    patch: Annotated[bool, typer.Option("--patch", "-p", help="With each trial's diff.")] = False,
+    patch: Annotated[
+        bool, typer.Option("--patch", "-p", help="Show each trial's diff instead of a table.")
+    ] = False,
 ) -> None:
-    """The table of a run's trials.
+    """Show the table of a run's trials.
 
-    A wide terminal shows more of each; --json holds all of it.
+    A wider terminal shows more of each trial; --json holds everything.
     """
     with reading(branch) as history:
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
-        _tell_warnings(history)
+        _print_warnings(history)
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
-    else:
-        console = open_console()
-        with pager(console):
-            if not patch:
-                console.print(trial_table(trials, console))
-                for line in fates(history.trials, history.rejections):
-                    console.print(formatter_for(console).line(line))
-            for trial in trials if patch else ():
-                console.print(
-                    verdict_view(trial, console),
-                    diff_view(diffs[trial.number], console),
-                    "",
-                    sep="\n",
-                )
+        return
+    console = open_console()
+    with pager(console):
+        if patch:
+            for trial in trials:
+                patch_text = diff_view(diffs[trial.number], console)
+                console.print(verdict_view(trial, console), patch_text, "", sep="\n")
+            return
+        console.print(trial_table(trials, console))
+        for line in fates(history.trials, history.rejections):
+            console.print(formatter_for(console).line(line))
 
 
 @app.command(epilog=epilog(*SHOW_EXAMPLES))
 def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None:
-    """One trial in full.
+    """Show one trial in full.
 
-    The claim beside what changed, scores, curve, where it came from, the diff, and where the log lies.
+    The claim and what really changed, scores, the training curve, who proposed it, the diff, and
+    the path of the log.
     """
     with reading(branch) as history:
-        found = _find(history, number)
+        entry = _entry(history, number)
         if as_json:
-            _print_json(found.model_dump(mode="json"))
+            _print_json(entry.model_dump(mode="json"))
             return
-        console, text = open_console(), _own_diff(history, found)
-        if isinstance(found, Attempt):
-            console.print(attempt_page(found, text, console))
-        else:
-            against = next(
-                (trial for trial in history.trials if trial.number == found.against), None
-            )
-            console.print(
-                trial_page(
-                    found, text, _log_path(history, number), console, against, history.measurements
-                )
-            )
-            if found.status == "suspect":
-                console.print(
-                    formatter_for(console).line(
-                        f"suspect: {fate_of(number, history.trials, history.rejections)}"
-                    )
-                )
+        console = open_console()
+        text = _own_diff(history, entry)
+        if isinstance(entry, Attempt):
+            console.print(attempt_page(entry, text, console))
+            return
+        against = next((trial for trial in history.trials if trial.number == entry.against), None)
+        logs = _log_paths(history, number)
+        console.print(trial_page(entry, text, logs, console, against, history.measurements))
+        if entry.status == "suspect":
+            fate = fate_of(number, history.trials, history.rejections)
+            console.print(formatter_for(console).line(f"suspect: {fate}"))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
@@ -187,17 +149,18 @@ def diff(
     number: Number,
     other: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="M", help="Compare the states after N and after M."),
+        typer.Argument(min=0, metavar="M", help="Compare the states after trials N and M."),
     ] = None,
     branch: OfBranch = None,
 ) -> None:
-    """What a trial changed, or two states apart.
+    """Show what a trial changed, or how two states differ.
 
-    With N alone, what trial N changed, kept or not; with M, what was really kept between the verdicts on N and on M.
+    With N alone: what trial N changed, kept or not. With M too: what was kept between the
+    verdicts on N and on M.
     """
     with reading(branch) as history:
         if other is None:
-            text = _own_diff(history, _find(history, number))
+            text = _own_diff(history, _entry(history, number))
         else:
             text = history.diff(_trial(history, number).verdict, _trial(history, other).verdict)
     console = open_console()
@@ -211,14 +174,16 @@ def export(
         Format, typer.Option("--format", help="tsv is karpathy/autoresearch's results.tsv.")
     ] = Format.TSV,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file to write instead of stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write this file instead of stdout."),
     ] = None,
 ) -> None:
-    """The trials as tsv, jsonl, csv or an optuna study.
+    """Write the trials as tsv, jsonl, csv or an Optuna study.
 
-    The tsv's columns and statuses are upstream's: a trial that failed in whatever way is a crash of 0.000000, and a
-    refused proposal, which never ran, has no row, like a training that was given up. jsonl and csv hold every trial and no
-    such stand-in. optuna writes an SQLite file, as `optuna-dashboard sqlite:///FILE` and optuna.load_study open it.
+    The tsv has the columns and statuses of karpathy/autoresearch: every failed trial is a crash
+    with the score 0.000000; refused proposals and pruned trainings have no row. jsonl and csv
+    hold every trial as it is. optuna writes an SQLite file for optuna.load_study and
+    `optuna-dashboard sqlite:///FILE`.
     """
     with reading(branch) as history:
         if form == Format.OPTUNA:
@@ -232,123 +197,122 @@ def export(
         output.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageFault(
-            f"cannot write {output}: {error.strerror}", "autoresearch export --output results.tsv"
+            f"Cannot write {output}: {error.strerror}.", "autoresearch export --output results.tsv"
         ) from error
 
 
 def _export_study(history: History, output: Path | None) -> None:
-    from agent.cli.session import space_reader
+    from agent.cli.build import space_reader
     from agent.exchange.optuna import write_study
 
     if output is None:
         raise UsageFault(
-            "an optuna study is a file of its own",
+            "An Optuna study needs a file of its own.",
             "autoresearch export --format optuna --output study.db",
         )
     space = space_reader(history, read_settings(Path.cwd()))(history.source)
     write_study(output, history.run, history.trials, space)
 
 
-class Standing(Record):
-    """What `status --json` says. cost in US dollars, as far as it is known. prior: trials of `warm` that the run began with."""
+class State(Record):
+    """What `status --json` prints."""
 
     branch: str
     running: bool
     pid: int | None
+    """The process that works on the run; None where none does."""
     method: str
     model: str | None
     budget: str
     in_flight: tuple[Attempt, ...]
     counts: dict[str, int]
+    """Trials by status."""
     best: Trial | None
     replicated: Comparison | None
     """The best against the baseline, where `replicate` has measured it."""
     noise: float | None
+    """The standard deviation of scores of equal code."""
     cost: float
+    """US dollars, without proposals whose price is not known; see unpriced."""
+    unpriced: int
+    """Proposals of models whose price is not known."""
     warm: str | None
+    """The file whose prior trials the run began with."""
     prior: int
+    """How many there are."""
 
 
-def _standing(history: History) -> Standing:
-    run, trials, pid, best = (
-        history.run,
-        history.trials,
-        history.owner,
-        incumbent_of(history.trials),
-    )
-    counts: dict[str, int] = {}
-    for trial in trials:
-        counts[trial.status] = counts.get(trial.status, 0) + 1
-    return Standing(
+def _state_of(history: History) -> State:
+    run = history.run
+    best = incumbent_of(history.trials)
+    work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
+    spending = spending_of(entry.proposal for entry in work)
+    return State(
         branch=history.branch,
-        running=pid is not None,
-        pid=pid,
+        running=history.owner is not None,
+        pid=history.owner,
         method=run.method,
         model=run.model,
         budget=str(run.budget),
         in_flight=history.in_flight,
-        counts=counts,
+        counts=dict(Counter(trial.status for trial in history.trials)),
         best=best,
         replicated=replication_of(history.measurements, best),
-        noise=noise_of(trials).sd,
-        cost=sum(trial.proposal.by.cost or 0.0 for trial in trials),
+        noise=noise_of(history.trials).sd,
+        cost=spending.dollars,
+        unpriced=spending.unpriced,
         warm=run.warm,
         prior=len(history.prior),
     )
 
 
-@contextmanager
-def reading(branch: str | None) -> Iterator[History]:
-    """The history of `branch`, or of the run at hand."""
-    folder = Path.cwd()
-    project = find_project(folder, read_settings(folder))
-    with History.read(project, branch or _at_hand(project)) as history:
-        yield history
+def _print_state(history: History, state: State) -> None:
+    console = open_console()
+    warm = warm_text(history.prior, state.warm) if state.warm else ""
+    page = status_page(state.branch, state.pid, state.in_flight, history.trials, console, warm)
+    console.print(page)
+    if state.replicated:
+        console.print(f"again   {state.replicated}, against the baseline")
 
 
-def _at_hand(project: Project) -> str:
-    """The branch of the run that is going on; without one, of the run that was worked on last."""
-    going_on = (run.branch for run in list_runs(project) if run.pid is not None)
-    return next(going_on, None) or newest(project)
-
-
-def _find(history: History, number: int) -> Trial | Attempt:
-    known: dict[int, Trial | Attempt] = {attempt.number: attempt for attempt in history.in_flight}
-    known |= {trial.number: trial for trial in history.trials}
-    if number in known:
-        return known[number]
+def _entry(history: History, number: int) -> Trial | Attempt:
+    """Return the trial `number`, or the attempt where it has no verdict yet."""
+    entries: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
+    for entry in entries:
+        if entry.number == number:
+            return entry
     raise UsageFault(
-        f"there is no trial #{number} in autoresearch/{history.run.tag}",
+        f"There is no trial #{number} in autoresearch/{history.run.tag}.",
         f"autoresearch log {history.run.tag}",
     )
 
 
 def _trial(history: History, number: int) -> Trial:
-    found = _find(history, number)
-    if isinstance(found, Attempt):
+    entry = _entry(history, number)
+    if isinstance(entry, Attempt):
         raise UsageFault(
-            f"#{number} has no verdict yet, so no state to compare", f"autoresearch diff {number}"
+            f"#{number} has no verdict yet, so no state to compare.", f"autoresearch diff {number}"
         )
-    return found
+    return entry
 
 
-def _own_diff(history: History, found: Trial | Attempt) -> str:
-    commit = found.commit if isinstance(found, Attempt) else found.attempt
+def _own_diff(history: History, entry: Trial | Attempt) -> str:
+    commit = entry.commit if isinstance(entry, Attempt) else entry.attempt
     return history.diff(f"{commit}^", commit)
 
 
-def _log_path(history: History, number: int) -> str | None:
-    """The logs of a trial's runs, where this machine has them."""
-    return ", ".join(map(str, log_paths(history, number))) or None
+def _log_paths(history: History, number: int) -> str | None:
+    """The logs of a trial's trainings, where this machine has them."""
+    return ", ".join(str(path) for path in log_paths(history, number)) or None
 
 
-def _tell_warnings(history: History) -> None:
-    """What is odd about the branch, beside the output and not in it."""
+def _print_warnings(history: History) -> None:
+    """Print what is odd about the branch to stderr."""
     console = open_console(stderr=True)
     for warning in history.warnings:
-        console.print(Text(f"note: {warning}", "yellow"))
+        console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))
 
 
 def _print_json(data: Any) -> None:
-    # ASCII: the form does not depend on the terminal, and no letter that a model wrote reaches it raw.
+    # ASCII: the form does not depend on the terminal, and no letter of a model reaches it raw.
     typer.echo(json.dumps(data, indent=2))

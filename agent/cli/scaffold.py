@@ -1,4 +1,4 @@
-"""What `autoresearch init` writes: the template with a preset's constants, and a first commit where there was no repository."""
+"""Writes what `autoresearch init` starts from: the template with a preset's constants."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.edit import Applied, apply
-from agent.errors import ProjectFault, UsageFault
+from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
 from agent.project.presets import PRESETS, RANGES
 from agent.project.settings import FILE
@@ -14,22 +14,21 @@ from agent.project.template import template_files
 
 
 def scaffold(folder: Path, preset: str) -> Iterator[str]:
-    """Write the template into `folder`, which may exist but not hold one already; yields what to tell the user."""
+    """Write the template into `folder`, and yield lines for the user.
+
+    The folder may exist, but not hold one of the files. A first commit is made where there was no
+    repository. Raise UsageFault for an unknown preset, ProjectFault where nothing can be written.
+    """
     if preset not in PRESETS:
-        raise UsageFault(
-            f"no preset is called {preset!r}; there are {', '.join(PRESETS)}",
-            "autoresearch init --preset cpu",
-        )
-    files = {name: _with_preset(name, text, preset) for name, text in template_files().items()}
-    if RANGES[preset]:
-        files[FILE] = "\n".join(
-            ["[ranges]", *(f'{name} = "{text}"' for name, text in RANGES[preset].items()), ""]
-        )
+        raise UsageFault(unknown("preset", preset, PRESETS), "autoresearch init --preset cpu")
+    files = _files(preset)
     enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
-    if taken := [name for name in files if os.path.lexists(folder / name)]:
-        raise ProjectFault(
-            f"{folder / taken[0]} exists already; nothing was written", f"{enter}autoresearch start"
-        )
+    for name in files:
+        if os.path.lexists(folder / name):
+            raise ProjectFault(
+                f"{folder / name} exists already; nothing was written.",
+                f"{enter}autoresearch start",
+            )
     try:
         for name, text in files.items():
             path = folder / name
@@ -38,7 +37,7 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
             yield f"wrote {path}"
     except OSError as error:
         raise ProjectFault(
-            f"cannot write {path}: {error.strerror}", "autoresearch init OTHER-FOLDER"
+            f"Cannot write {path}: {error.strerror}.", "autoresearch init OTHER-FOLDER"
         ) from None
     yield from _commit(folder, list(files), enter)
     yield "next: edit program.md, then"
@@ -46,9 +45,20 @@ def scaffold(folder: Path, preset: str) -> Iterator[str]:
 
 
 def written_files(name: str) -> frozenset[bytes]:
-    """The content of the template's file `name` as `init` writes it, under each preset."""
+    """Return the content of the template's file `name` as `init` writes it, under each preset."""
     text = template_files()[name]
     return frozenset(_with_preset(name, text, preset).encode() for preset in PRESETS)
+
+
+def _files(preset: str) -> dict[str, str]:
+    """What is written for a preset, by path."""
+    files = {}
+    for name, text in template_files().items():
+        files[name] = _with_preset(name, text, preset)
+    if RANGES[preset]:
+        lines = [f'{constant} = "{text}"' for constant, text in RANGES[preset].items()]
+        files[FILE] = "\n".join(["[ranges]", *lines, ""])
+    return files
 
 
 def _with_preset(name: str, text: str, preset: str) -> str:

@@ -1,37 +1,37 @@
-"""Shows a contest: how far it is while it is held, and the tables when it is over."""
+"""Shows a benchmark: its progress while it runs, and the tables when it is done."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from agent.benchmark.benchmark import Plan, hold, missing
-from agent.benchmark.ranking import fields, overall
-from agent.benchmark.results import Game, Results
+from agent.benchmark.benchmark import Plan, missing, run_missing
+from agent.benchmark.ranking import Overall, TaskResults, overall, results_by_task
+from agent.benchmark.results import Results, Run
 from agent.benchmark.statistics import Comparison, gains
 from agent.benchmark.tables import p_text, task_table
 from agent.display.format import formatter_for, open_console
 
-Told = Callable[[Game | None], None]
-"""Hears of every trial (None), and of every game when it is over."""
+Advance = Callable[[Run | None], None]
+"""Called with None after every trial, and with every run that is complete."""
 
 
-def hold_visibly(plan: Plan, results: Results) -> None:
-    """Play what is missing, and show on stderr how far that is: a bar in a terminal, a line a game elsewhere."""
-    left = missing(plan, results)
-    with _bar(left, results) as told:
-        for event in hold(plan, results):
-            told(event if isinstance(event, Game) else None)
+def run_with_progress(plan: Plan, results: Results) -> None:
+    """Run the missing trials; stderr shows a bar in a terminal, and elsewhere a line per run."""
+    with _progress(missing(plan, results), results) as advance:
+        for event in run_missing(plan, results):
+            advance(event if isinstance(event, Run) else None)
 
 
 @contextmanager
-def _bar(left: int, results: Results) -> Iterator[Told]:
+def _progress(total: int, results: Results) -> Iterator[Advance]:
     console = open_console(stderr=True)
     if not console.is_terminal:
-        yield lambda game: typer.echo(_said(game, results), err=True) if game else None
+        yield lambda run: typer.echo(_run_line(run, results), err=True) if run else None
         return
     columns = (
         TextColumn("{task.description}"),
@@ -40,84 +40,73 @@ def _bar(left: int, results: Results) -> Iterator[Told]:
         TextColumn("trials"),
         TimeRemainingColumn(),
     )
+    formatter = formatter_for(console)
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=left)
+        bar = progress.add_task("", total=total)
 
-        def told(game: Game | None) -> None:
-            if game:
-                progress.update(bar, description=formatter_for(console).line(_said(game, results)))
+        def advance(run: Run | None) -> None:
+            if run:
+                progress.update(bar, description=formatter.line(_run_line(run, results)))
             else:
                 progress.advance(bar)
 
-        yield told
+        yield advance
 
 
-def _said(game: Game, results: Results) -> str:
-    """`valley, trust, seed 103: gain 0.0213, 4 of 100 failed`"""
-    lines = results.lines(game)
+def _run_line(run: Run, results: Results) -> str:
+    """Return `valley, trust, seed 103: gain 0.0213, 4 of 100 failed`."""
+    lines = results.lines(run)
     failed = sum(line.failure is not None for line in lines[1:])
-    return f"{game.task}, {game.method}, seed {game.seed}: gain {gains(lines)[-1]:.4f}, {failed} of {len(lines) - 1} failed"
+    score = f"gain {gains(lines)[-1]:.4f}, {failed} of {len(lines) - 1} failed"
+    return f"{run.task}, {run.method}, seed {run.seed}: {score}"
 
 
 def show(results: Results) -> None:
-    """The tables of all that the file holds."""
+    """Print the tables of all that the file holds."""
     console = open_console()
+    tasks = results_by_task(results)
+    for task in tasks:
+        _show_task(console, task)
+    if not tasks:
+        console.print(Text("no task has a seed under which all of its methods are done", "yellow"))
+    whole = overall(tasks)
+    if whole and len(tasks) > 1:
+        _show_overall(console, whole)
+
+
+def _show_task(console: Console, task: TaskResults) -> None:
     formatter = formatter_for(console)
-    found = fields(results)
-    for field in found:
-        console.print(Text(formatter.line(f"{field.setup.task}: {field.setup.about}"), "bold"))
-        console.print(
-            Text(
-                formatter.line(
-                    f"noise: {field.setup.noise}; {len(field.seeds)} seeds, {field.trials} trials each"
-                ),
-                "dim",
-            )
-        )
-        header, rows = task_table(field)
-        console.print(
-            _table(
-                [formatter.line(cell) for cell in header],
-                [[formatter.line(cell) for cell in row] for row in rows],
-            )
-        )
-        if field.unfinished:
-            console.print(
-                Text(
-                    f"left out: {field.unfinished} games, unfinished or of a seed that not all played",
-                    "yellow",
-                )
-            )
-        console.print()
-    if not found:
-        console.print(
-            Text("no task was finished by all of its methods under any seed yet", "yellow")
-        )
-    if (whole := overall(found)) and len(found) > 1:
-        console.print(Text(f"all tasks, {whole.blocks} pairs of a task and a seed", "bold"))
-        ranked = sorted(
-            (float(curve[:, -1].mean()), method) for method, curve in whole.ranks.items()
-        )
-        console.print(
-            _table(
-                ["method", "mean rank"],
-                [[formatter.line(method), f"{rank:.2f}"] for rank, method in ranked],
-            )
-        )
-        console.print()
-        console.print(
-            _table(["pair", "wins : losses", "p (Holm)"], [_pair(one) for one in whole.comparisons])
-        )
+    conditions = f"noise: {task.setup.noise}; {len(task.seeds)} seeds, {task.trials} trials each"
+    console.print(Text(formatter.line(f"{task.setup.task}: {task.setup.about}"), "bold"))
+    console.print(Text(formatter.line(conditions), "dim"))
+    header, rows = task_table(task)
+    console.print(_table(console, header, rows))
+    if task.unfinished:
+        left_out = f"{task.unfinished} runs left out: unfinished, or of a seed that not all have"
+        console.print(Text(left_out, "yellow"))
+    console.print()
 
 
-def _pair(one: Comparison) -> list[str]:
-    return [f"{one.one} - {one.two}", f"{one.wins} : {one.losses}", p_text(one.corrected)]
+def _show_overall(console: Console, whole: Overall) -> None:
+    console.print(Text(f"all tasks, {whole.blocks} pairs of a task and a seed", "bold"))
+    means = {method: float(curve[:, -1].mean()) for method, curve in whole.ranks.items()}
+    ranked = [[method, f"{means[method]:.2f}"] for method in sorted(means, key=means.__getitem__)]
+    console.print(_table(console, ["method", "mean rank"], ranked))
+    console.print()
+    pairs = [_pair(pair) for pair in whole.comparisons]
+    console.print(_table(console, ["pair", "wins : losses", "p (Holm)"], pairs))
 
 
-def _table(header: list[str], rows: list[list[str]]) -> Table:
+def _pair(pair: Comparison) -> list[str]:
+    names = f"{pair.first} - {pair.second}"
+    return [names, f"{pair.wins} : {pair.losses}", p_text(pair.corrected)]
+
+
+def _table(console: Console, header: list[str], rows: list[list[str]]) -> Table:
+    formatter = formatter_for(console)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for place, heading in enumerate(header):
-        table.add_column(heading, justify="right" if place else "left")
+        table.add_column(formatter.line(heading), justify="right" if place else "left")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(formatter.line(cell)) for cell in row))
     return table

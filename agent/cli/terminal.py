@@ -1,4 +1,4 @@
-"""What a command does with the terminal besides printing: a pager, and a picture that is kept up to date."""
+"""What commands do with the terminal besides printing: a pager, and a page that is kept current."""
 
 import os
 import time
@@ -18,7 +18,10 @@ WATCH_SECONDS = 1.0
 
 @contextmanager
 def pager(console: Console) -> Iterator[None]:
-    """Through $PAGER in a terminal, as git does it: less shows colours and leaves at once where one screen is enough."""
+    """Send what is printed through $PAGER in a terminal, as git does.
+
+    less then shows colours, and ends at once where one screen is enough.
+    """
     if not console.is_terminal:
         yield
         return
@@ -28,7 +31,10 @@ def pager(console: Console) -> Iterator[None]:
 
 
 def watch_status(history: History) -> None:
-    """Show the run's status, redrawn in place in a terminal and printed anew elsewhere, until no process works on the run."""
+    """Show the run's status until no process works on it.
+
+    A terminal redraws it in place; elsewhere each new state is printed below the last.
+    """
     console = open_console()
     if not console.is_terminal:
         for page in _pages(history, console):
@@ -40,15 +46,18 @@ def watch_status(history: History) -> None:
 
 
 def _pages(history: History, console: Console) -> Iterator[RenderableType]:
-    """The status each time that something has changed; on paper how far a training is counts as nothing."""
-    look, tag = Watch(history.project), history.run.tag
-    seen: object = None
+    """The status at each change; the progress of a training is a change in a terminal only."""
+    watch = Watch(history.project)
+    tag = history.run.tag
+    last: object = None
     while True:
-        version, view, curves = look.version(tag), look.view(tag), look.curves(tag)
+        version = watch.version(tag)
+        view = watch.view(tag)
+        curves = watch.curves(tag)
         state = (version, curves if console.is_terminal else None)
-        if state != seen:
+        if state != last:
             yield watch_page(view.branch, view.pid, view.in_flight, view.trials, curves, console)
         if view.pid is None:
             return
-        seen = state
+        last = state
         time.sleep(WATCH_SECONDS)

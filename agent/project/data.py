@@ -1,7 +1,8 @@
-"""Has a project's prepare.py make its data, in the sandbox, before anything is measured on it.
+"""Runs a project's prepare.py in the sandbox to make its data, before anything is measured.
 
-prepare.py may be a stranger's. It runs as a trial does: no keys, no files but its own, no network unless the user agreed to
-it, and one folder to write in, <cache>/<hash of prepare.py>, which is kept from one start to the next. What it leaves there is
+prepare.py may be a stranger's. It runs as a trial does: without keys, without files but its own,
+without a network unless the user agreed to it, and with one folder to write in,
+<cache>/<hash of prepare.py>, which is kept from one start to the next. What it leaves there is
 checked before the harness uses it (agent/project/prepared.py).
 """
 
@@ -25,7 +26,7 @@ from agent.errors import ProjectFault
 from agent.evaluate.machine import total_memory
 from agent.git.cache import data_root
 from agent.project.prepared import Prepared, Unfit, digest_of, take_over
-from agent.project.template import shipped_corpus
+from agent.project.template import CORPORA, shipped_corpus
 from sandbox.ground.outcome import GIB, Crashed, Finished, Limits, Outcome, Runner, RunSpec
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
@@ -44,6 +45,8 @@ DISK_BYTES = 256 * GIB
 MEMORY_SHARE = 0.8
 TAIL_CHARACTERS = 1500
 MAX_SOURCES = 10  # addresses that are shown to the user
+MAX_ADDRESS = 200
+MAX_FINGERPRINT = 200
 # What the libraries that download say when they cannot.
 NETWORK_WORDS = (
     "urlopen error",
@@ -70,52 +73,60 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
 
 @dataclass(frozen=True)
 class Source:
-    """A prepare.py: its text, its path inside the folder that `export` writes, and a name for messages."""
+    """A prepare.py."""
 
     text: bytes
     inside: str
+    """Its path in the folder that `export` writes."""
     export: Callable[[Path], None]
+    """Writes the commit that it belongs to."""
     name: str
+    """What messages call it."""
+    corpora: bytes | None = None
+    """The text of the corpora.py beside it, if there is one."""
 
     @property
     def sha256(self) -> str:
-        """By which its folder is called, and the user's consent goes."""
-        return hashlib.sha256(self.text).hexdigest()
+        """The hash that names its folder, and that the user's consent is for."""
+        whole = hashlib.sha256(self.text)
+        if self.corpora is not None:
+            whole.update(hashlib.sha256(self.corpora).digest())
+        return whole.hexdigest()
 
 
 class NetworkWanted(ProjectFault):
-    """prepare.py did not get along without a network. sources: the addresses that it names. log: what it printed last."""
+    """prepare.py failed without a network.
+
+    sources: the addresses that it names. log: the file of what it printed.
+    """
 
     def __init__(self, source: Source, sources: tuple[str, ...], log: Path) -> None:
         self.sha256 = source.sha256
         self.sources = sources
-        self.last_line = one_line(last_words(log))
+        self.last_line = last_words(log)
         super().__init__(
             f"{source.name} needs the network: {self.last_line}", f"less {shlex.quote(str(log))}"
         )
 
 
 class _Note(Record):
-    """What is remembered of a folder that was taken over. data: its path below the scratch folder."""
+    """What is remembered of a folder that was taken over."""
 
     data: str = Field(min_length=1)
+    """Its path below the scratch folder."""
     fingerprint: str
     digest: str
 
 
 OWN_FOLDERS = ("prepared", "searched")
-"""What autoresearch keeps in the user's cache, in a folder that karpathy/autoresearch's prepare.py uses as well."""
+"""What autoresearch keeps in the user's cache, in a folder that upstream's prepare.py uses too."""
 
 
 def file_source(path: Path) -> Source:
-    """A prepare.py that needs nothing beside it."""
-    text = path.read_bytes()
-
-    def export(folder: Path) -> None:
-        folder.mkdir()
-        (folder / "prepare.py").write_bytes(text)
-
-    return Source(text, "prepare.py", export, str(path))
+    """Return a prepare.py that needs nothing beside it but a corpora.py."""
+    beside = path.with_name(CORPORA)
+    corpora = beside.read_bytes() if beside.is_file() else None
+    return Source(path.read_bytes(), "prepare.py", Path.mkdir, str(path), corpora)
 
 
 @contextmanager
@@ -127,28 +138,33 @@ def prepare_data(
     network: bool = False,
     wanted: str | None = None,
 ) -> Iterator[Prepared]:
-    """Yield the data that `source` makes, which stays as it is until the block ends.
+    """Yield the data that `source` makes; it does not change until the block ends.
 
-    read_only: what it may read besides. network: whether it may use it. wanted: the fingerprint of data that will do: where
-    the folder already holds that, nothing runs. NetworkWanted where it failed for want of a network; ProjectFault where it
-    failed otherwise, or made what cannot be used.
+    read_only: what the source may read besides. network: whether it may use the network. wanted:
+    the fingerprint of data that will do; where the folder already holds it, nothing runs.
+    Raise NetworkWanted where it failed for lack of a network, ProjectFault where it failed
+    otherwise or made data that cannot be used.
     """
     room = _Room(data_root() / source.sha256[:16])
     with room.locked() as lock:
         alone = _try_alone(lock)
         if alone and not (wanted and room.kept(wanted)):
             room.make(source, runner, read_only, network)
-        fcntl.flock(lock, fcntl.LOCK_SH)  # others may use the data now, and nobody may make it anew
+        # Others may use the data now, and nobody may make it again.
+        fcntl.flock(lock, fcntl.LOCK_SH)
         prepared = room.kept()
         if prepared is None:
             raise ProjectFault(
-                f"the data in {room.scratch} changed while it was in use", "autoresearch start"
+                f"The data in {room.scratch} changed while it was in use.", "autoresearch start"
             )
         yield prepared
 
 
 def _try_alone(lock: IO[str]) -> bool:
-    """Whether this process alone may write the folder; where another makes the data just now, it is waited for."""
+    """Return whether this process alone may write the folder.
+
+    Where another process is making the data, wait for it.
+    """
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -158,7 +174,7 @@ def _try_alone(lock: IO[str]) -> bool:
 
 
 class _Room:
-    """The folder of one prepare.py, and beside it its lock, log, exported copy and the note on what was taken over."""
+    """The folder of one prepare.py; beside it lie its lock, log, exported copy and note."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
@@ -168,26 +184,25 @@ class _Room:
 
     @contextmanager
     def locked(self) -> Iterator[IO[str]]:
-        """The open lock file; ProjectFault where the cache cannot be written."""
+        """Yield the open lock file; raise ProjectFault where the cache cannot be written."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self.scratch.mkdir(parents=True, exist_ok=True)
-            lock = os.open(
-                self.scratch.with_suffix(".lock"),
-                os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
-                0o644,
-            )
+            lock = os.open(self.scratch.with_suffix(".lock"), flags, 0o644)
         except OSError as error:
-            message = f"cannot keep the data in {self.scratch.parent}: {error.strerror}"
             raise ProjectFault(
-                message, "export AUTORESEARCH_CACHE=FOLDER   # one that you can write"
+                f"Cannot keep the data in {self.scratch.parent}: {error.strerror}.",
+                "export AUTORESEARCH_CACHE=FOLDER   # one that you can write",
             ) from None
         with os.fdopen(lock, "r+") as file:
             yield file
 
     def kept(self, fingerprint: str | None = None) -> Prepared | None:
-        """What was taken over, if it is still as it was then, and has this fingerprint."""
+        """Return what was taken over if it is unchanged and has this fingerprint, else None."""
         note = self._noted()
-        if note is None or not self._holds(note) or fingerprint not in (None, note.fingerprint):
+        if note is None or not self._holds(note):
+            return None
+        if fingerprint not in (None, note.fingerprint):
             return None
         return Prepared(data=str(self.scratch / note.data), fingerprint=note.fingerprint)
 
@@ -198,7 +213,7 @@ class _Room:
             return None
 
     def _holds(self, note: _Note) -> bool:
-        """Whether what was taken over is still as it was then."""
+        """Return whether what was taken over is unchanged."""
         try:
             return digest_of(self.scratch, str(self.scratch / note.data)) == note.digest
         except Unfit:
@@ -210,13 +225,14 @@ class _Room:
         """Run `source`, check what it made, and note it down."""
         before = self._noted()
         self._note.unlink(missing_ok=True)
-        for left in (self._copy, *self.scratch.glob(".private-*")):  # of a start that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        # A start that was killed leaves these.
+        for leftover in (self._copy, *self.scratch.glob(".private-*")):
+            shutil.rmtree(leftover, ignore_errors=True)
         try:
             source.export(self._copy)
             script = self._copy / source.inside
-            script.unlink()
-            script.write_bytes(source.text)  # whatever an export's filters made of it
+            _put(script, source.text)
+            _put(script.with_name(CORPORA), source.corpora)
             outcome = runner.run(self._spec(source, read_only, network), threading.Event())
         finally:
             shutil.rmtree(self._copy, ignore_errors=True)
@@ -241,7 +257,7 @@ class _Room:
             environment |= {name: os.environ[name] for name in PROXIES if name in os.environ}
         memory = int(total_memory() * MEMORY_SHARE)
         return RunSpec(
-            # -I: no file beside it, in the folder or in the user's own packages stands in for a library's
+            # -I: no file in its folder or in the user's own packages replaces a library's.
             argv=(sys.executable, "-I", "-u", str(script)),
             folder=str(script.parent),
             scratch=str(self.scratch),
@@ -253,37 +269,51 @@ class _Room:
         )
 
     def _accept(self, source: Source, answer: Mapping[str, Any], before: _Note | None) -> None:
-        """Note what was made. before: what was taken over last time; where it is as it was, nothing is checked again."""
-        data, fingerprint = answer.get("data"), answer.get("fingerprint")
-        if not isinstance(data, str) or not isinstance(fingerprint, str):
+        """Note what was made.
+
+        before: what was taken over last time; where it is unchanged, nothing is checked again.
+        """
+        data = answer.get("data")
+        fingerprint = answer.get("fingerprint")
+        if not isinstance(data, str) or not data or not isinstance(fingerprint, str):
             raise self._fault(
                 source, 'must print as its last line JSON {"data": folder, "fingerprint": hash}'
             )
+        fingerprint = fingerprint[:MAX_FINGERPRINT]
         try:
-            inside = os.path.relpath(data, self.scratch)
-            same = before is not None and (before.data, before.fingerprint) == (
-                inside,
-                fingerprint[:200],
-            )
-            if before is not None and same and self._holds(before):
-                note = before
-            else:
-                digest = take_over(self.scratch, data)
-                note = _Note(data=inside, fingerprint=fingerprint[:200], digest=digest)
+            note = before
+            if note is None or not self._repeats(note, data, fingerprint):
+                note = _Note(
+                    data=os.path.relpath(data, self.scratch),
+                    fingerprint=fingerprint,
+                    digest=take_over(self.scratch, data),
+                )
         except Unfit as unfit:
-            raise self._fault(source, f"made data that is not used: {unfit}") from None
+            raise self._fault(source, f"made data that cannot be used: {unfit}") from None
         self._note.write_text(note.model_dump_json(), encoding="utf-8")
+
+    def _repeats(self, note: _Note, data: str, fingerprint: str) -> bool:
+        """Return whether a run of the source made what was taken over before."""
+        if note.data != os.path.relpath(data, self.scratch) or note.fingerprint != fingerprint:
+            return False
+        return self._holds(note)
 
     def _fault(self, source: Source, what: str) -> ProjectFault:
         words = tail(self.log)[-TAIL_CHARACTERS:].strip()
         message = f"{source.name} {what}" + (f"\n{words}" if words else "")
-        return ProjectFault(
-            message, f"$EDITOR {shlex.quote(source.name)}   # its log: {shlex.quote(str(self.log))}"
-        )
+        log = shlex.quote(str(self.log))
+        return ProjectFault(message, f"$EDITOR {shlex.quote(source.name)}   # its log: {log}")
+
+
+def _put(path: Path, text: bytes | None) -> None:
+    """Write a file, or none, in place of whatever an export, and its filters, made of it."""
+    path.unlink(missing_ok=True)
+    if text is not None:
+        path.write_bytes(text)
 
 
 def _answer(log: Path) -> Mapping[str, Any]:
-    """The JSON object on the last line that holds one; nothing where there is none."""
+    """Return the JSON object on the last line that holds one, else an empty one."""
     for line in reversed(tail(log).splitlines()):
         with suppress(ValueError, RecursionError):
             answer = json.loads(line)
@@ -302,7 +332,7 @@ def _wants_network(outcome: Outcome, answer: Mapping[str, Any], log: Path) -> bo
 def _addresses(answer: Mapping[str, Any]) -> tuple[str, ...]:
     named = answer.get("from")
     texts = [text for text in named if isinstance(text, str)] if isinstance(named, list) else []
-    return tuple(one_line(text)[:200] for text in texts[:MAX_SOURCES])
+    return tuple(one_line(text, MAX_ADDRESS) for text in texts[:MAX_SOURCES])
 
 
 def _ending(outcome: Outcome) -> str:

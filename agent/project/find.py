@@ -1,5 +1,6 @@
-"""Finds the research in a repository: which files are train.py, prepare.py and program.md, and how it is scored."""
+"""Finds the research in a repository: its train.py, prepare.py and program.md, and its score."""
 
+import math
 import re
 from pathlib import Path, PurePosixPath
 
@@ -8,19 +9,24 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.settings import FILE, ScoreKind, Settings
+from agent.project.template import CORPORA
+from agent.space import read_constants
+from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
+MAX_TIME_BUDGET = 30 * 24 * 3600
+"""Seconds; a constant beyond a month is no budget."""
+
 
 class Project(Record):
-    """Where the research is. root: the repository's top folder; the rest are paths from there, with forward slashes.
-
-    workspace: the folder that a trial gets a copy of ("" for the whole repository).
-    """
+    """Where the research is; all paths but the first are below `root`, with forward slashes."""
 
     root: str
+    """The repository's top folder."""
     workspace: str
+    """The folder that a trial gets a copy of; "" is the whole repository."""
     train: str
     prepare: str | None
     program: str | None
@@ -28,17 +34,25 @@ class Project(Record):
 
     @property
     def home(self) -> Path:
-        """Everything that is written besides commits lies here."""
+        """The folder of everything that is written besides commits."""
         return Path(self.root) / HOME
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """Files of the workspace that no trial gets: where the score is sealed, the one that says which data is held out."""
-        return (self.prepare,) if self.score == "sealed" and self.prepare else ()
+        """The files of the workspace that no trial gets.
+
+        Where the score is sealed, prepare.py and its corpora.py: they say which data is held out.
+        """
+        if self.score != "sealed" or not self.prepare:
+            return ()
+        return (self.prepare, str(PurePosixPath(self.prepare).with_name(CORPORA)))
 
 
 def find_project(where: Path, settings: Settings) -> Project:
-    """The project in the folder `where`; ProjectFault if there is no repository or no train.py in it."""
+    """Return the project in the folder `where`.
+
+    Raise ProjectFault where there is no repository, or no train.py in it.
+    """
     root = _root(where)
     refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
@@ -57,27 +71,47 @@ def find_project(where: Path, settings: Settings) -> Project:
     )
 
 
+def time_budget(project: Project) -> Budget | None:
+    """Return the TIME_BUDGET of a prepare.py in upstream's layout, which train.py keeps to.
+
+    None where the score is sealed, or the constant is missing or no sensible number of seconds.
+    """
+    if project.score == "sealed" or project.prepare is None:
+        return None
+    source = (Path(project.root) / project.prepare).read_text(encoding="utf-8", errors="replace")
+    seconds = read_constants(source).get("TIME_BUDGET")
+    if isinstance(seconds, str | bool | None) or not 0 < seconds < MAX_TIME_BUDGET:
+        return None
+    return Budget(amount=math.ceil(seconds))
+
+
 def _root(where: Path) -> Path:
-    """The top folder of the repository around `where`, as git finds it: a linked worktree, a submodule and a `.git` file too."""
+    """Return the top folder of the repository around `where`, as git finds it.
+
+    Git also knows linked worktrees, submodules and `.git` files.
+    """
     try:
         root = Path(Plumbing(where)("rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
     except HistoryFault as fault:
-        if "not a git repository" in fault.message or not where.is_dir():
-            raise ProjectFault(f"{where} is not in a git repository", "autoresearch init") from None
-        if "must be run in a work tree" in fault.message:
-            raise ProjectFault(
-                f"{where} is in a bare repository or a .git folder", "git clone it, and start there"
-            ) from None
-        command = re.search(
-            r"^\s*(git config .*)$", fault.message, re.MULTILINE
-        )  # for a repository of another user's
-        raise ProjectFault(fault.message, command[1] if command else fault.next_command) from None
+        raise _no_root(where, fault) from None
     if not where.resolve().is_relative_to(root):
         raise ProjectFault(
-            f"the repository around {where} says that its files are in {root}",
+            f"The repository around {where} says that its files are in {root}.",
             "git config --unset core.worktree",
         )
     return root
+
+
+def _no_root(where: Path, fault: HistoryFault) -> ProjectFault:
+    if "not a git repository" in fault.message or not where.is_dir():
+        return ProjectFault(f"{where} is not in a git repository.", "autoresearch init")
+    if "must be run in a work tree" in fault.message:
+        return ProjectFault(
+            f"{where} is in a bare repository or a .git folder.", "git clone it, and start there"
+        )
+    # Git suggests a command for a repository that belongs to another user.
+    command = re.search(r"^\s*(git config .*)$", fault.message, re.MULTILINE)
+    return ProjectFault(fault.message, command[1] if command else fault.next_command)
 
 
 def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePosixPath, ScoreKind]:
@@ -85,10 +119,10 @@ def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePos
     if settings.train:
         candidates = [(base / settings.train, "printed")]
     elif base.name == _LAYOUTS[0][0] and (root / base / "train.py").is_file():
-        raise ProjectFault(f"{base} is the workspace of the project above it", "cd ..")
+        raise ProjectFault(f"{base} is the workspace of the project above it.", "cd ..")
     for path, score in candidates:
         refuse_links(root, str(path))
         if (root / path).is_file():
             return path, score
-    looked = " or ".join(str(path) for path, _ in candidates)
-    raise ProjectFault(f"no {looked} in {root}", "autoresearch init")
+    paths = " or ".join(str(path) for path, _ in candidates)
+    raise ProjectFault(f"There is no {paths} in {root}.", "autoresearch init")

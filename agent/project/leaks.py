@@ -1,7 +1,9 @@
-"""Looks for validation text in the files that a training will be shown, before the first one: a leak makes every score worthless.
+"""Looks for validation text in the files that a training will see, before the first training.
 
-It is a search for accidents, not a wall: a file that holds the text compressed, encoded or in other words is not found, and
-the machine's own folders are searched for SECONDS only: installed packages before the system, large text files before small ones.
+Such a leak makes every score worthless. This is a search for accidents, not a wall: a file that
+holds the text compressed, encoded or in other words is not found, and the machine's own folders
+are searched for SECONDS only, installed packages before the system, large text files before small
+ones.
 """
 
 import base64
@@ -15,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,26 +29,28 @@ from agent.project.data import Prepared
 from sandbox.ground.outcome import Limits, RunSpec
 from sandbox.walls import hidden, mounts
 
-SECONDS = 1.0  # to list the machine's folders, to search what was listed, and to search the project's own files: for each
-LEAST_BYTES, MOST_BYTES = (
-    1 << 11,
-    1 << 23,
-)  # of a file; less is no document, and of a larger one the beginning is read
+SECONDS = 1.0
+"""Each for listing the machine's folders, searching the list, and searching the own files."""
+LEAST_BYTES = 1 << 11
+"""A smaller file holds no document."""
+MOST_BYTES = 1 << 23
+"""Only the beginning of a larger file is read."""
 TEXT = (".txt", ".md", ".rst", ".tex", ".json", ".jsonl", ".csv", ".tsv", ".html", ".xml", ".py")
 ANCHOR = re.compile(rb"[A-Za-z]{6,16}")
 SNIPPET_BYTES = 40
-PLAIN = re.compile(
-    rb"[ !#-&(-\[\]-~]{%d}" % SNIPPET_BYTES
-)  # no quote, backslash or line end: alike in JSON and in a listing
+PLAIN = re.compile(rb"[ !#-&(-\[\]-~]{%d}" % SNIPPET_BYTES)
+"""Without quotes, backslashes and line ends: alike in JSON and in a listing."""
 MOST_ANCHORS = 4
-HITS = 2  # one phrase in common is chance
+HITS = 2
+"""One phrase in common is chance."""
 
 
 @dataclass(frozen=True)
 class Needles:
-    """Passages of validation text. snippets: what stands behind an anchor, by the anchor, which is a word of many documents."""
+    """Passages of validation text."""
 
     snippets: dict[bytes, frozenset[bytes]]
+    """The passages that follow an anchor, a word of many documents, by the anchor."""
 
     def found_in(self, text: bytes) -> bool:
         """Return whether `text` holds at least HITS of the passages."""
@@ -63,31 +68,35 @@ class Needles:
 
 
 def needles_of(data: Path) -> Needles:
-    """Return passages of the validation documents in a prepared folder; none where it holds no tokenizer.json to read them by."""
+    """Return passages of the validation documents in a prepared folder.
+
+    None where it holds no tokenizer.json to read the documents with.
+    """
     documents = _documents(data)
-    anchors = _anchors(documents)
-    snippets: dict[bytes, set[bytes]] = {anchor: set() for anchor in anchors}
-    for document in documents:
-        for anchor in anchors:
-            for match in re.finditer(re.escape(anchor), document):
-                passage = document[match.end() : match.end() + SNIPPET_BYTES]
-                if PLAIN.fullmatch(passage):
-                    snippets[anchor].add(passage)
-    return Needles(
-        {anchor: frozenset(passages) for anchor, passages in snippets.items() if passages}
-    )
+    snippets = {}
+    for anchor in _anchors(documents):
+        passages = set[bytes]()
+        for document in documents:
+            passages.update(_passages(document, anchor))
+        if passages:
+            snippets[anchor] = frozenset(passages)
+    return Needles(snippets)
+
+
+def _passages(document: bytes, anchor: bytes) -> Iterator[bytes]:
+    for match in re.finditer(re.escape(anchor), document):
+        passage = document[match.end() : match.end() + SNIPPET_BYTES]
+        if PLAIN.fullmatch(passage):
+            yield passage
 
 
 def _documents(data: Path) -> list[bytes]:
     try:
         meta = json.loads((data / "val" / "meta.json").read_text(encoding="utf-8"))
-        words = [
-            base64.b64decode(word)
-            for word in json.loads((data / "tokenizer.json").read_text(encoding="utf-8"))["tokens"]
-        ]
-        tokens = np.fromfile(
-            data / "val" / "tokens.bin", dtype=np.dtype(meta["dtype"]).newbyteorder("<")
-        )
+        tokenizer = json.loads((data / "tokenizer.json").read_text(encoding="utf-8"))
+        words = [base64.b64decode(word) for word in tokenizer["tokens"]]
+        dtype = np.dtype(meta["dtype"]).newbyteorder("<")
+        tokens = np.fromfile(data / "val" / "tokens.bin", dtype=dtype)
     except (OSError, ValueError, KeyError, TypeError):
         return []
     parts = np.split(tokens, np.flatnonzero(tokens >= len(words)))
@@ -99,16 +108,18 @@ def _documents(data: Path) -> list[bytes]:
 
 
 def _anchors(documents: Sequence[bytes]) -> list[bytes]:
-    """Return a few words, long ones first, of which nearly every document holds one."""
-    words = [set(ANCHOR.findall(document)) for document in documents]
+    """Return a few words, long ones first, one of which is in nearly every document."""
+    vocabularies = [set(ANCHOR.findall(document)) for document in documents]
     chosen: list[bytes] = []
-    while words and len(chosen) < MOST_ANCHORS:
-        counts = Counter(word for found in words for word in found)
+    while vocabularies and len(chosen) < MOST_ANCHORS:
+        counts = Counter[bytes]()
+        for words in vocabularies:
+            counts.update(words)
         if not counts:
             break
         best = max(counts, key=lambda word: (counts[word], len(word), word))
         chosen.append(best)
-        words = [found for found in words if best not in found]
+        vocabularies = [words for words in vocabularies if best not in words]
     return chosen
 
 
@@ -116,9 +127,10 @@ def _anchors(documents: Sequence[bytes]) -> list[bytes]:
 
 
 def search_room(room: Path, plan: Plan, data: Prepared, export: Callable[[Path], None]) -> None:
-    """Raise ProjectFault where a training by `plan` sees validation text. export writes its copy of the workspace into a folder.
+    """Raise ProjectFault where a training by `plan` sees validation text.
 
-    room: a folder of our own for it, removed before and afterwards.
+    room: a folder for a copy of the workspace, removed before and afterwards. export: writes the
+    copy into a folder.
     """
     shutil.rmtree(room, ignore_errors=True)
     try:
@@ -139,7 +151,7 @@ def search_room(room: Path, plan: Plan, data: Prepared, export: Callable[[Path],
 
 
 def refuse_leaks(spec: RunSpec, data: Path, fingerprint: str) -> None:
-    """Raise ProjectFault where a file that a training sees by `spec` holds validation text of the prepared folder `data`."""
+    """Raise ProjectFault where a file that a training sees holds validation text of `data`."""
     needles = needles_of(data)
     if not needles.snippets:
         return
@@ -149,7 +161,8 @@ def refuse_leaks(spec: RunSpec, data: Path, fingerprint: str) -> None:
         _refuse(path, needles, spec)
     binds = mounts.binds(spec.model_copy(update={"read_only": (), "folder": spec.scratch}))
     folders = sorted({bind.source for bind in binds if bind.kind == "ro"} - {spec.scratch})
-    if _known(key := _state(fingerprint, folders, concealed)):
+    key = _state(fingerprint, folders, concealed)
+    if _is_searched(key):
         return
     listed = _large_first(folders, concealed, time.monotonic() + SECONDS)
     deadline = time.monotonic() + SECONDS
@@ -168,22 +181,27 @@ def _refuse(path: str, needles: Needles, spec: RunSpec) -> None:
         return
     if not needles.found_in(text):
         return
-    message = f"{path} holds validation text, and every training can read it: scores would be worth nothing"
+    place = path
+    hint = f"mv {path} ELSEWHERE   # or set another CORPUS in prepare.py"
     if Path(path).is_relative_to(spec.folder):
         name = os.path.relpath(path, spec.folder)
-        message = message.replace(path, f"{name} in the workspace", 1)
-        raise ProjectFault(message, f"git rm {name}   # in the workspace; then commit")
-    if any(Path(path).is_relative_to(shown) for shown in spec.read_only):
-        raise ProjectFault(message, "$EDITOR autoresearch.toml   # take it out of read_only")
-    raise ProjectFault(message, f"mv {path} ELSEWHERE   # or set another CORPUS in prepare.py")
+        place = f"{name} in the workspace"
+        hint = f"git rm {name}   # in the workspace; then commit"
+    elif any(Path(path).is_relative_to(shown) for shown in spec.read_only):
+        hint = "$EDITOR autoresearch.toml   # take it out of read_only"
+    raise ProjectFault(
+        f"{place} holds validation text, and every training can read it: scores would be worth "
+        "nothing",
+        hint,
+    )
 
 
 def _own_files(places: Iterable[str], concealed: tuple[str, ...], deadline: float) -> Iterator[str]:
     """Yield the project's own files, of whatever kind, until `deadline`."""
     for place in places:
-        files = (
-            [place] if Path(place).is_file() else (entry.path for entry in _files(place, concealed))
-        )
+        files = iter([place])
+        if not Path(place).is_file():
+            files = (entry.path for entry in _files(place, concealed))
         for path in files:
             if time.monotonic() > deadline:
                 return
@@ -191,39 +209,42 @@ def _own_files(places: Iterable[str], concealed: tuple[str, ...], deadline: floa
 
 
 def _large_first(folders: Iterable[str], concealed: tuple[str, ...], deadline: float) -> list[str]:
-    """Return the text files of the machine's own folders that were listed before `deadline`: packages first, large ones first."""
-    found: list[tuple[int, int, str]] = []
+    """Return the text files of the machine's own folders that could be listed before `deadline`.
+
+    Those of installed packages come first, and large ones before small ones.
+    """
+    ranked: list[tuple[int, int, str]] = []
     for folder in sorted(_parts(folders), key=_turn):
         for entry in _files(folder, concealed):
             if entry.name.endswith(TEXT):
                 size = entry.stat(follow_symlinks=False).st_size
                 if size >= LEAST_BYTES:
-                    found.append((_turn(folder)[0], -min(size, MOST_BYTES), entry.path))
+                    ranked.append((_turn(folder)[0], -min(size, MOST_BYTES), entry.path))
             if time.monotonic() > deadline:
                 break
-    return [path for *_, path in sorted(found)]
+    return [path for *_, path in sorted(ranked)]
 
 
 def _parts(folders: Iterable[str]) -> Iterator[str]:
-    """Yield the folders, and in place of /usr what is in it."""
+    """Yield the folders, with those in /usr in place of /usr itself."""
     for folder in folders:
         if folder == "/usr":
-            yield from (
-                entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)
-            )
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    yield entry.path
         else:
             yield folder
 
 
 def _turn(folder: str) -> tuple[int, str]:
-    """Sort installed packages before what people install by hand, and both before the system."""
+    """Return a sort key: installed packages, then what people install by hand, then the system."""
     if not folder.startswith(("/usr/", "/sys/", "/lib", "/etc/", "/nix/", "/gnu/")):
         return 0, folder
     return (1 if folder in ("/usr/local", "/usr/share") else 2), folder
 
 
 def _files(folder: str, concealed: tuple[str, ...]) -> Iterator[os.DirEntry[str]]:
-    """Yield the plain files below a folder, without what is hidden and without following links."""
+    """Yield the plain files below a folder, without hidden ones and without following links."""
     waiting = [folder]
     while waiting:
         try:
@@ -243,8 +264,9 @@ def _files(folder: str, concealed: tuple[str, ...]) -> Iterator[os.DirEntry[str]
 
 
 def _state(fingerprint: str, folders: Sequence[str], concealed: tuple[str, ...]) -> str:
-    """Name the data, the machine's folders, and when something was last put into one of them or into one a level or two below."""
-    times = [(path, _changed(path)) for folder in folders for path in _shallow(folder)]
+    """Return a hash of the data, the machine's folders, and when their upper levels changed."""
+    paths = chain.from_iterable(_shallow(folder) for folder in folders)
+    times = [(path, _changed(path)) for path in paths]
     return hashlib.sha256(repr((fingerprint, times, concealed)).encode()).hexdigest()
 
 
@@ -265,12 +287,12 @@ def _memory() -> Path:
     return Path(platformdirs.user_cache_dir("autoresearch")) / "searched"
 
 
-def _known(key: str) -> bool:
+def _is_searched(key: str) -> bool:
     return (_memory() / key).exists()
 
 
 def _remember(key: str) -> None:
-    """Note that this machine was searched; where nothing can be written it is searched again next time."""
+    """Note that this machine was searched; where that fails it is searched again next time."""
     try:
         _memory().mkdir(parents=True, exist_ok=True)
         (_memory() / key).touch()

@@ -1,4 +1,4 @@
-"""Checks the data that a prepare.py made in its sandbox, and takes it over, read-only, for the harness."""
+"""Checks the data that a prepare.py made in its sandbox, and makes it the harness's, read-only."""
 
 import hashlib
 import json
@@ -24,10 +24,12 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Prepared(Record):
-    """Where the data lies, and the hash of everything in it that decides a score."""
+    """Data that scores are measured on."""
 
     data: str
+    """The path of its folder."""
     fingerprint: str
+    """The hash of everything in it that decides a score."""
 
 
 class Unfit(Exception):
@@ -35,10 +37,10 @@ class Unfit(Exception):
 
 
 def take_over(scratch: Path, data: str) -> str:
-    """Check the folder `data` below `scratch`, make it read-only and the harness's own; return a digest of what it holds.
+    """Check the folder `data` below `scratch`, make it the harness's, and return its digest.
 
-    Nothing may write there meanwhile. Unfit where `data` lies elsewhere, or holds a link, a device, a file with a second
-    name, or a split that is not tokens beside a sound meta.json.
+    Nothing may write there meanwhile. Raise Unfit where `data` lies elsewhere, or holds a link, a
+    device, a file with a second name, or a split that is not tokens beside a sound meta.json.
     """
     with _opened(scratch, data) as folder:
         for path, _, _, status in _entries(folder):
@@ -49,9 +51,10 @@ def take_over(scratch: Path, data: str) -> str:
 
 
 def digest_of(scratch: Path, data: str) -> str:
-    """The digest that `take_over` gave, if nothing changed since; Unfit where the folder is not fit any more.
+    """Return the digest that `take_over` gave, unless something changed.
 
-    A file may have a second name by now: each training is shown one of its own (sandbox/score/opened.py).
+    A file may have a second name by now: each training is shown one of its own
+    (sandbox/score/opened.py). Raise Unfit where the folder can no longer be used.
     """
     with _opened(scratch, data) as folder:
         return _digest(folder)
@@ -59,7 +62,7 @@ def digest_of(scratch: Path, data: str) -> str:
 
 @contextmanager
 def _opened(scratch: Path, data: str) -> Iterator[int]:
-    """A descriptor of the folder, reached from `scratch` without following a link."""
+    """Yield a descriptor of the folder, reached from `scratch` without following a link."""
     parts = _parts_below(scratch, data)
     try:
         folder = os.open(scratch, _FOLDER)
@@ -87,9 +90,10 @@ def _parts_below(scratch: Path, data: str) -> tuple[str, ...]:
 
 
 def _entries(folder: int) -> Iterator[tuple[str, int, str, os.stat_result]]:
-    """Yield (path, descriptor of its folder, name, status) of all that lies below; the descriptor is closed with the next one.
+    """Yield (path, descriptor of its folder, name, status) of everything below.
 
-    Unfit for what is neither a folder nor a plain file.
+    A descriptor is closed when the next entry is asked for. Raise Unfit for what is neither a
+    folder nor a plain file.
     """
     count = 0
     for place, folders, files, here in os.fwalk(".", dir_fd=folder, onerror=_raise):
@@ -121,7 +125,7 @@ def _refuse_second_name(path: str, status: os.stat_result) -> None:
 
 
 def _sealed(folder: int) -> str:
-    """Make everything below read-only and this process's own, then digest it."""
+    """Make everything below read-only and this process's own; return its digest."""
     for _, here, name, status in _entries(folder):
         is_file = stat.S_ISREG(status.st_mode)
         descriptor = os.open(name, _FILE if is_file else _FOLDER, dir_fd=here)
@@ -134,14 +138,14 @@ def _sealed(folder: int) -> str:
 
 
 def _take(descriptor: int, mode: int) -> None:
-    """As root the run had a uid of its own, which still owns what it wrote."""
+    """Change mode and owner: as root the run had a uid of its own, which owns what it wrote."""
     if os.geteuid() == 0:
         os.fchown(descriptor, 0, 0)
     os.fchmod(descriptor, mode)
 
 
 def _digest(folder: int) -> str:
-    """A hash of the content of val, and of the names, sizes and times of everything else."""
+    """Return a hash of the content of val, and of names, sizes and times of everything else."""
     digest = hashlib.sha256()
     for path, here, name, status in _entries(folder):
         about: tuple[object, ...] = (path,)
@@ -154,7 +158,7 @@ def _digest(folder: int) -> str:
 
 
 def _bytes(folder: int, name: str, limit: int) -> bytes:
-    """The content of a plain file; Unfit beyond `limit` bytes."""
+    """Return the content of a plain file; raise Unfit beyond `limit` bytes."""
     descriptor = os.open(name, _FILE, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit + 1)
@@ -164,7 +168,7 @@ def _bytes(folder: int, name: str, limit: int) -> bytes:
 
 
 def _check_split(folder: int, split: str) -> None:
-    """Unfit where the folder of a split does not hold the tokens that its meta.json speaks of."""
+    """Raise Unfit where the folder of a split does not hold what its meta.json says."""
     here = os.open(split, _FOLDER, dir_fd=folder)
     try:
         meta = _meta(here, split)
@@ -184,18 +188,21 @@ def _meta(folder: int, split: str) -> dict[str, Any]:
         meta: Any = json.loads(_bytes(folder, "meta.json", MAX_META_BYTES))
     except (ValueError, RecursionError):
         raise Unfit(f"{split}/meta.json is no JSON") from None
-    known = (
-        isinstance(meta, dict) and isinstance(meta.get("dtype"), str) and meta["dtype"] in WIDTHS
-    )
-    if (
-        not known
-        or not _within(meta.get("tokens"), MAX_TOKENS)
-        or not _within(meta.get("sequence_length"), MAX_SEQUENCE_LENGTH)
-    ):
+    if not isinstance(meta, dict) or not _is_sound(meta):
         raise Unfit(
-            f"{split}/meta.json needs dtype (uint16 or uint32), tokens and sequence_length, each within bounds"
+            f"{split}/meta.json needs dtype (uint16 or uint32), tokens and sequence_length, "
+            "each within bounds"
         )
-    return dict(meta)
+    return meta
+
+
+def _is_sound(meta: dict[str, Any]) -> bool:
+    dtype = meta.get("dtype")
+    if not isinstance(dtype, str) or dtype not in WIDTHS:
+        return False
+    if not _within(meta.get("tokens"), MAX_TOKENS):
+        return False
+    return _within(meta.get("sequence_length"), MAX_SEQUENCE_LENGTH)
 
 
 def _within(value: Any, most: int) -> bool:

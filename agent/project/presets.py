@@ -1,11 +1,12 @@
-"""Presets of `autoresearch init`: nothing but constants to set in the template's files, for one kind of machine each."""
+"""Presets of `autoresearch init`: constants of the template, for one kind of machine each."""
 
 from agent.records.edits import SetConstant
 
 Preset = dict[str, tuple[SetConstant, ...]]
 """Edits by the template's file."""
 
-TRAIN, PREPARE = "workspace/train.py", "workspace/prepare.py"
+TRAIN = "workspace/train.py"
+PREPARE = "workspace/prepare.py"
 
 
 def _constants(**values: str) -> tuple[SetConstant, ...]:
@@ -76,4 +77,4 @@ RANGES: dict[str, dict[str, str]] = {
         "HEAD_DIM": "[64 .. 256 pow2]",
     },
 }
-"""Search ranges for autoresearch.toml, where the machine makes other values sensible than train.py's comments say."""
+"""Search ranges for autoresearch.toml, where a machine needs others than those in train.py."""

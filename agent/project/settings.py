@@ -1,6 +1,5 @@
-"""Settings: what autoresearch.toml says of a project, and what a start was asked for and a resume needs."""
+"""Reads autoresearch.toml, and defines the record of what a run was asked for."""
 
-import difflib
 import os
 import re
 import stat
@@ -9,32 +8,43 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
 
-from agent.errors import UsageFault
+from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
-from agent.records.bounded import Natural, Quantity, Whole
+from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
+from agent.records.objective import Machine, Objective
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
 FILE = "autoresearch.toml"
 ScoreKind = Literal["sealed", "printed"]
-# More than the one is no setting file; less memory than the next starts no Python, more than the last is no machine.
+
 MAX_BYTES = 1 << 16
-# tomllib takes time that grows with the square of the parts of a dotted name.
+"""A larger file is no file of settings."""
 MAX_DOTS = 64
-MAX_NAME, MAX_PATH = 255, 4000
-MIN_MEMORY, MAX_MEMORY = 1 << 24, 1 << 60
-# Of what a branch's first commit may say.
-MAX_WORD, MAX_WORKERS, MAX_REPEATS = 4096, 4096, 10_000
+"""Parts of a dotted name: the time that tomllib takes grows with their square."""
+MAX_NAME = 255
+MAX_PATH = 4000
+MIN_MEMORY = 1 << 24
+"""With less, Python does not start."""
+MAX_MEMORY = 1 << 60
+"""No machine has more."""
+
+# Bounds of what a branch's first commit may hold.
+MAX_WORD = 4096
+MAX_WORKERS = 4096
+MAX_REPEATS = 10_000
+MAX_FALSE_KEEPS = 25
+
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
 def size_in_bytes(value: Any) -> Any:
-    """`8GiB` or `500MB` as bytes; ValueError where it is no size."""
+    """Return `8GiB` or `500MB` in bytes, and anything but text as it is; raise ValueError."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", value.lower(), re.ASCII)
@@ -43,6 +53,19 @@ def size_in_bytes(value: Any) -> Any:
     return int(Decimal(match[1]) * _UNITS[match[2]])
 
 
+def _budget(value: Any) -> Any:
+    return Budget.parse(value) if isinstance(value, str) else value
+
+
+# The values that options of a run may have, wherever they are written.
+Word = Annotated[str, Field(max_length=MAX_WORD)]
+BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
+TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
+Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
+Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
+Workers = Annotated[int, Field(ge=1, le=MAX_WORKERS)]
+Repeats = Annotated[int, Field(ge=1, le=MAX_REPEATS)]
+FalseKeeps = Annotated[float, Field(ge=LEAST_FALSE_KEEPS, le=MAX_FALSE_KEEPS)]
 Size = Annotated[Annotated[int, Field(gt=0, le=MAX_MEMORY)] | None, BeforeValidator(size_in_bytes)]
 Memory = Annotated[
     Annotated[int, Field(ge=MIN_MEMORY, le=MAX_MEMORY)] | None, BeforeValidator(size_in_bytes)
@@ -50,49 +73,41 @@ Memory = Annotated[
 
 
 class Caps(Record):
-    """What one trial may use, in bytes: memory, memory of its GPUs, disk (and so the size of its weights), printed output."""
+    """The limits of one trial, in bytes; None where nothing is said."""
 
     memory: Memory = None
     vram: Size = None
+    """Memory of its GPUs."""
     disk: Size = None
+    """What it may write, the weights included."""
     output: Size = None
-
-    def over(self, other: "Caps") -> "Caps":
-        """These, and `other`'s where these say nothing."""
-        return Caps(
-            **{name: getattr(self, name) or getattr(other, name) for name in Caps.model_fields}
-        )
+    """What it may print."""
 
 
 class Settings(Caps):
-    """What autoresearch.toml may say; every key is optional.
-
-    train, prepare, program: paths inside the project. score: sealed or printed. protected: names in train.py that no edit may
-    change. read_only: further paths that a training may read, relative to the file's folder or with a ~. memory, vram, disk,
-    output: limits of one trial, `8GiB`. ranges: constant -> `0.01 .. 1 log`. plausible: val_bpb outside `0.5 .. 9` is suspicious.
-    """
+    """What autoresearch.toml may say; every key is optional (docs/settings.md)."""
 
     train: str | None = None
+    """The script that is edited; like the next two, a path inside the project."""
     prepare: str | None = None
     program: str | None = None
     score: ScoreKind | None = None
     protected: tuple[str, ...] = ()
+    """Names in train.py that no edit may change."""
     read_only: tuple[str, ...] = ()
+    """More paths that a training may read, relative to the file's folder or with a ~."""
     ranges: dict[str, str] = {}
+    """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
-
-    @field_validator("read_only")
-    @classmethod
-    def _a_path(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        if any("\0" in path for path in paths):
-            raise ValueError("a path holds no NUL")
-        return paths
+    """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
 
     @field_validator("train", "prepare", "program")
     @classmethod
     def _inside(cls, path: str | None) -> str | None:
-        parts = PurePosixPath(path).parts if path is not None else ("file",)
-        if not parts or ".." in parts or parts[0] == "/" or "\0" in (path or ""):
+        if path is None:
+            return None
+        parts = PurePosixPath(path).parts
+        if not parts or ".." in parts or parts[0] == "/" or "\0" in path:
             raise ValueError(f"{path!r} is not the path of a file inside the project")
         return path
 
@@ -100,106 +115,114 @@ class Settings(Caps):
     @classmethod
     def _possible(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         for path in paths:
-            if (
-                not path
-                or "\0" in path
-                or max(map(len, os.fsencode(path).split(b"/"))) > MAX_NAME
-                or len(path) > MAX_PATH
-            ):
-                raise ValueError(f"{path[:60]!r} is no path")
+            if not _is_path(path):
+                raise ValueError(f"{path[:60]!r} is not a path")
         return paths
 
 
-class RunSettings(Record):
-    """What a start was asked for; kept in the run's first commit. caps: those that were asked for on the command line.
+def _is_path(text: str) -> bool:
+    if not text or "\0" in text or len(text) > MAX_PATH:
+        return False
+    return all(len(name) <= MAX_NAME for name in os.fsencode(text).split(b"/"))
 
-    warm: the name of the file whose trials the run began with. prune: which trainings are given up before their end. plausible:
-    scores outside are measured again.
-    """
+
+class RunSettings(Record):
+    """What a run was asked for; its first commit keeps it."""
 
     tag: Annotated[str, Field(max_length=MAX_TAG)]
-    method: Annotated[str, Field(max_length=MAX_WORD)]
-    model: Annotated[str, Field(max_length=MAX_WORD)] | None
+    method: Word
+    model: Word | None
     budget: Budget
     seed: Whole
-    workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)]
+    workers: Workers
     trials: Natural | None
     hours: Quantity | None
     max_cost: Quantity | None
-    baseline_repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)]
-    data_fingerprint: Annotated[str, Field(max_length=MAX_WORD)] | None
+    baseline_repeats: Repeats
+    data_fingerprint: Word | None
     start_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
     score: ScoreKind
     caps: Caps = Caps()
+    """Those that were typed on the command line."""
     verdict: VerdictRule = "sequential"
-    false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
-    warm: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    false_keeps: FalseKeeps = LEAST_FALSE_KEEPS
+    warm: Word | None = None
+    """The name of the file whose prior trials the run began with."""
     prune: PruneRule = "off"
+    """Which trainings are pruned."""
     plausible: Plausible = None
+    """Scores outside are measured again."""
+    objective: Objective | None = None
+    """What is measured, and which way is better; None for val_bpb, lower is better."""
+    machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
+    """Those that measure for the run, as far as they are known at the start."""
 
     @field_validator("tag")
     @classmethod
     def _name_of_a_branch(cls, tag: str) -> str:
         if not is_tag(tag):
-            raise ValueError(f"{tag!r} is no tag: a run's branch cannot be called so")
+            raise ValueError(f"{tag!r} is no tag: the branch of a run cannot have this name")
         return tag
 
 
+def problem_of(error: ValidationError) -> tuple[str, str]:
+    """Return the dotted name that the first problem of `error` is about, and the problem."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    problem = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return where, problem
+
+
 def read_settings(folder: Path) -> Settings:
-    """The settings in `folder`/autoresearch.toml, or the defaults; UsageFault names an unknown key and the nearest one."""
+    """Return the settings of `folder`/autoresearch.toml, or the defaults where there is none.
+
+    Raise UsageFault for a file that cannot be read, an unknown key or a value that makes no sense.
+    """
     path = folder / FILE
+    edit = f"$EDITOR {path}"
     try:
         data = tomllib.loads(_text(path))
     except FileNotFoundError:
         return Settings()
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # tomllib's and the decoder's errors are ValueErrors
-        raise UsageFault(f"{path}: {error}", f"$EDITOR {path}") from None
+    # Errors of tomllib and of the decoder are ValueErrors.
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageFault(f"{path}: {error}", edit) from None
     for key in data:
         if key not in Settings.model_fields:
-            near = difflib.get_close_matches(key, Settings.model_fields, 1) or [
-                ", ".join(Settings.model_fields)
-            ]
-            raise UsageFault(
-                f"{path}: no setting is called {key!r}; did you mean {near[0]}?", f"$EDITOR {path}"
-            )
+            raise UsageFault(f"{path}: {unknown('setting', key, Settings.model_fields)}", edit)
     try:
         settings = Settings.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageFault(f"{path}: {where}: {first['msg']}", f"$EDITOR {path}") from None
-    # Links stay links: below the home they are what a training follows to its data.
+        where, problem = problem_of(error)
+        raise UsageFault(f"{path}: {where}: {problem}", edit) from None
+    # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
 
 
 def _expanded(name: str, file: Path) -> Path:
-    """`name` with its ~ or ~user replaced; UsageFault where there is no such user."""
+    """Return `name` with its ~ or ~user replaced; raise UsageFault where no such user exists."""
     try:
         return Path(name).expanduser()
     except RuntimeError:
         raise UsageFault(
-            f"{file}: read_only: {name!r}: there is no such user here", f"$EDITOR {file}"
+            f"{file}: read_only: {name!r}: this machine has no such user", f"$EDITOR {file}"
         ) from None
 
 
 def _text(path: Path) -> str:
-    """The text of a plain file: neither a link, which may lead anywhere, nor a pipe, which may never end."""
+    """Return the text of a plain file: a link may lead anywhere, and a pipe may never end."""
     if path.is_symlink():
         raise ValueError("a symbolic link; settings are read from the file itself")
-    with os.fdopen(
-        os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-    ) as file:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("not a plain file")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
     text = data.decode("utf-8-sig")
-    if any(part.count(".") > MAX_DOTS for line in text.splitlines() for part in line.split("=")):
-        raise ValueError(f"a name of more than {MAX_DOTS} parts")
+    for line in text.splitlines():
+        if any(part.count(".") > MAX_DOTS for part in line.split("=")):
+            raise ValueError(f"a name of more than {MAX_DOTS} parts")
     return text

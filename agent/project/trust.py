@@ -1,8 +1,8 @@
-"""What reaches out of a project: the one list that its user confirms before a command works with it.
+"""Lists what reaches out of a project, for its user to confirm before a command works with it.
 
-A repository may be a stranger's, and so may a run's branch. What they can have done beyond their own files is listed here: files
-outside the repository that a training reads, models that are asked, money, programs that git would start, and the network.
-What the user typed for this command is his own word and is not listed.
+A repository may be a stranger's, and so may a run's branch. The list holds what they can cause
+beyond their own files: files outside the repository that a training reads, models that are asked,
+money, programs that git would start, and the network. What the user typed is not listed.
 """
 
 import hashlib
@@ -17,85 +17,90 @@ from agent.errors import UsageFault
 from agent.llm.command import COMMANDS
 from sandbox.ground.record import Record
 
-# Below these lie sockets, devices and other processes, which no read-only mount protects.
 NEVER_READABLE = ("/proc", "/sys", "/dev", "/run", "/var/run")
-SCRIPTED, REPLAY = "scripted:", "replay:"
+"""Below these lie sockets, devices and other processes, which no read-only mount protects."""
+SCRIPTED = "scripted:"
+REPLAY = "replay:"
 
 
 class Item(Record):
-    """One thing that reaches out. what: its canonical form, which consent goes by. line: the same for a human."""
+    """One thing that reaches out."""
 
     kind: Literal["read", "model", "money", "program", "tracker", "network"]
     what: tuple[str, ...]
+    """Its canonical form, which consent holds for."""
     line: str
+    """The same for a human."""
 
 
 @dataclass(frozen=True)
 class Asking:
-    """A model that is asked, and the bound on what that may cost, as somebody else wrote them down.
-
-    model: its name; None where the user named it now. bound: dollars, None for no bound. bound_typed: the user named the bound.
-    where: the front matter or the run's first commit, which the consent is bound to.
-    """
+    """A model and the bound on its cost, as written by somebody else."""
 
     model: str | None
+    """Its name; None where the user typed it now."""
     bound: float | None
+    """Dollars; None means unbounded."""
     bound_typed: bool
+    """Whether the user typed the bound."""
     where: str
+    """The front matter or the run's first commit, which the consent is bound to."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """All that the list is computed from. root: of the repository, resolved. readable: paths as they are shown to a training.
-
-    programs: settings of the repository's own git configuration by which git would run something, as `name=value`.
-    trackers: (path, SHA-256) of files in the working folder from which a tracker that is used would take its settings.
-    """
+    """Everything that the list is computed from."""
 
     root: Path
+    """Of the repository, resolved."""
     readable: Sequence[str] = ()
+    """Paths as they are shown to a training."""
     programs: Sequence[str] = ()
+    """Settings of the repository's git by which git would run something, as `name=value`."""
     asking: Asking | None = None
     trackers: Sequence[tuple[str, str]] = ()
+    """(path, SHA-256) of files in the working folder that a tracker in use reads settings from."""
 
     def items(self) -> tuple[Item, ...]:
-        """The list, in a stable order."""
-        reads = [item for path in self.readable if (item := _read_item(path, self.root))]
-        asked = [_asking_item(self.asking)] if self.asking else []
-        return tuple(
-            dict.fromkeys(
-                [
-                    *reads,
-                    *asked,
-                    *map(_program_item, self.programs),
-                    *map(_tracker_item, self.trackers),
-                ]
-            )
-        )
+        """Return the list, in a stable order."""
+        reads = [_read_item(path, self.root) for path in self.readable]
+        items = [item for item in reads if item is not None]
+        if self.asking:
+            items.append(_asking_item(self.asking))
+        items += [_program_item(program) for program in self.programs]
+        items += [_tracker_item(tracker) for tracker in self.trackers]
+        return tuple(dict.fromkeys(items))
 
 
 def network_item(name: str, sha256: str, sources: Sequence[str], last_line: str) -> Item:
-    """prepare.py wants the network. sources: the addresses that it names; last_line: what it said where it names none."""
-    wish = (
-        f"it names {', '.join(sources)}" if sources else f"without it, it ended with: {last_line}"
+    """Return the item of a prepare.py that needs the network.
+
+    sources: the addresses that it names. last_line: what it printed last, shown where it names
+    none.
+    """
+    reason = f"without it, it ended with: {last_line}"
+    if sources:
+        reason = f"it names {', '.join(sources)}"
+    line = (
+        f"{name} may use the network, including this machine's own services "
+        f"(sha256 {sha256[:16]}); {reason}"
     )
-    line = f"{name} may use the network, this machine's own services among it (sha256 {sha256[:16]}); {wish}"
     return Item(kind="network", what=(sha256,), line=line)
 
 
 def digest_of(root: Path, items: Sequence[Item]) -> str:
-    """The hash of exactly this list in this repository."""
+    """Return the hash of exactly this list in this repository."""
     return hashlib.sha256(canonical(root, items).encode()).hexdigest()
 
 
 def canonical(root: Path, items: Sequence[Item]) -> str:
-    """The list as JSON: the same for the same list, whatever its order."""
+    """Return the list as JSON, independent of its order."""
     listed = sorted([item.kind, *item.what] for item in items)
     return json.dumps({"root": str(root), "items": listed}, sort_keys=True)
 
 
 def check_readable(paths: Sequence[str], root: Path, hidden: Sequence[Path]) -> None:
-    """UsageFault for a path of `read_only` that no training may ever be shown.
+    """Raise UsageFault for a path of `read_only` that no training may ever be shown.
 
     hidden: folders whose contents are kept from every training, such as the validation data.
     """
@@ -120,7 +125,7 @@ def _is_within(path: Path, folder: Path) -> bool:
 
 
 def _read_item(path: str, root: Path) -> Item | None:
-    """None for a path that lies in the repository."""
+    """Return the item of a path; None where it lies in the repository."""
     real = os.path.realpath(path)
     if _is_within(Path(real), root):
         return None
@@ -136,27 +141,44 @@ def _asking_item(asking: Asking) -> Item:
             what=(bound, asking.where),
             line=f"the model may cost up to {bound}, by {asking.where}",
         )
-    words, limit = "; no bound on cost", "none"
-    if asking.bound_typed:
-        words, limit = "", "typed"
-    elif asking.bound is not None:
-        words = f"; up to ${asking.bound:,.2f}"
-        limit = str(asking.bound)
-    what = f"the model {asking.model} is asked{words}"
-    if asking.model.startswith(SCRIPTED):
-        what = f"{asking.model.removeprefix(SCRIPTED)} is read, and its lines become proposals"
-    elif asking.model.partition(":")[0] in COMMANDS:
-        what = f"{what}; it runs as your own command"
+    line = _asking_line(asking.model, _bound_words(asking))
     return Item(
         kind="model",
-        what=(asking.model, limit, asking.where),
-        line=f"{what} (as {asking.where} says)",
+        what=(asking.model, _limit(asking), asking.where),
+        line=f"{line} (as {asking.where} says)",
     )
+
+
+def _asking_line(model: str, bound: str) -> str:
+    if model.startswith(SCRIPTED):
+        return f"{model.removeprefix(SCRIPTED)} is read, and its lines become proposals"
+    line = f"the model {model} is asked{bound}"
+    if model.partition(":")[0] in COMMANDS:
+        return f"{line}; it runs as your own command"
+    return line
+
+
+def _bound_words(asking: Asking) -> str:
+    if asking.bound_typed:
+        return ""
+    if asking.bound is None:
+        return "; no bound on cost"
+    return f"; up to ${asking.bound:,.2f}"
+
+
+def _limit(asking: Asking) -> str:
+    """The canonical form of the bound."""
+    if asking.bound_typed:
+        return "typed"
+    return "none" if asking.bound is None else str(asking.bound)
 
 
 def _tracker_item(tracker: tuple[str, str]) -> Item:
     path, sha256 = tracker
-    line = f"the tracker takes its settings from {path}, the server that it sends your key to among them (sha256 {sha256[:16]})"
+    line = (
+        f"the tracker takes its settings from {path}, including the server that it sends your key "
+        f"to (sha256 {sha256[:16]})"
+    )
     return Item(kind="tracker", what=tracker, line=line)
 
 

@@ -1,4 +1,7 @@
-"""Remembers what the user confirmed, outside of every repository: a file a list in the user's state folder, named by its hash."""
+"""Remembers what the user confirmed, outside of every repository.
+
+Each confirmed list is a file in the user's state folder, named by the list's hash.
+"""
 
 import json
 import os
@@ -17,26 +20,29 @@ MAX_BYTES = 1 << 20
 
 
 def trust_folder() -> Path:
-    """Where it is kept; $XDG_STATE_HOME moves it. Removing the folder, or a file in it, takes the trust back."""
+    """Return the folder of confirmed lists; $XDG_STATE_HOME moves it.
+
+    Removing the folder, or a file in it, takes the trust back.
+    """
     return platformdirs.user_state_path("autoresearch") / "trust"
 
 
 class TrustStore:
-    """The lists that this user confirmed. root: the repository at hand, which cannot bring its own consent along."""
+    """The lists that this user confirmed.
+
+    root: the repository that asks; it cannot bring its own consent along.
+    """
 
     def __init__(self, root: Path) -> None:
         self.folder = trust_folder()
         self._inside = Path(os.path.realpath(self.folder)).is_relative_to(root)
 
     def holds(self, digest: str) -> bool:
-        """Return whether the list with this hash was confirmed. What cannot be read was not."""
+        """Return whether the list with this hash was confirmed; an unreadable one was not."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             with self._opened(make=False) as folder:
-                descriptor = os.open(
-                    digest,
-                    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
-                    dir_fd=folder,
-                )
+                descriptor = os.open(digest, flags, dir_fd=folder)
                 with os.fdopen(descriptor, "rb") as file:
                     status = os.fstat(descriptor)
                     own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
@@ -45,7 +51,7 @@ class TrustStore:
             return False
 
     def add(self, digest: str, root: Path, lines: tuple[str, ...]) -> None:
-        """Remember a list; TrustFault where that cannot be written, in which case the user is asked again."""
+        """Remember a list; raise TrustFault where it cannot be written."""
         about = {
             "hash": digest,
             "root": str(root),
@@ -63,7 +69,7 @@ class TrustStore:
 
     @contextmanager
     def _opened(self, *, make: bool) -> Iterator[int]:
-        """A descriptor of the folder. TrustFault where somebody else could have written there."""
+        """Yield a descriptor of the folder; raise TrustFault where others could write there."""
         if self._inside:
             raise TrustFault(
                 f"{self.folder} lies in the repository itself",
@@ -86,7 +92,7 @@ class TrustStore:
 
 
 def _write(folder: int, name: str, text: bytes) -> None:
-    """Whole or not at all."""
+    """Write a file as a whole or not at all."""
     scratch = f".{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(scratch, flags, 0o600, dir_fd=folder), "wb") as file:

@@ -1,4 +1,4 @@
-"""What no run may see, whatever folder above it is shown: held-out data, what it is cut from, the repository's records."""
+"""Lists what no training may see: held-out data, what it is cut from, the repository's records."""
 
 import os
 from collections.abc import Iterable
@@ -9,34 +9,43 @@ from agent.project.find import Project
 from agent.project.template import corpus_places
 from agent.space import read_constants
 
+FOLDER = "folder:"
+"""How a CORPUS begins that names a folder of the user's."""
+
 
 def held_out(data: str, prepare: str) -> tuple[str, ...]:
-    """Return the paths that hold validation text: the prepared folder, every cache of such folders, and the corpora.
+    """Return the paths that hold validation text: prepared folders, their caches and the corpora.
 
-    data: the prepared folder, of which a training is shown `train` alone. prepare: the text of the prepare.py that made it.
+    data: the prepared folder; a training is shown only its `train`. prepare: the text of the
+    prepare.py that made it.
     """
     corpora = [str(place) for place in corpus_places()]
-    if told := os.environ.get("AUTORESEARCH_CORPUS"):
-        corpora.append(told)
-    named = read_constants(prepare).get("CORPUS")
-    if isinstance(named, str) and named.startswith("folder:"):
-        corpora.append(str(Path(named.removeprefix("folder:")).expanduser()))
+    variable = os.environ.get("AUTORESEARCH_CORPUS")
+    if variable:
+        corpora.append(variable)
+    constant = read_constants(prepare).get("CORPUS")
+    if isinstance(constant, str) and constant.startswith(FOLDER):
+        corpora.append(str(Path(constant.removeprefix(FOLDER)).expanduser()))
     return _absolute((data, *map(str, cache_folders()), *corpora))
 
 
 def records(project: Project) -> tuple[str, ...]:
-    """Return where a repository keeps other trials, their logs and what models were asked."""
+    """Return where a repository keeps other trials, their logs and questions to models."""
     return _absolute((str(project.home), str(Path(project.root) / ".git")))
 
 
 def shown(read_only: Iterable[str], hidden: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths of `read_only` that a training may be shown: a corpus is named there for prepare.py alone."""
+    """Return the paths of `read_only` that a training may be shown.
+
+    A corpus may be named there for prepare.py only.
+    """
     places = [os.path.realpath(place) for place in hidden]
-    return tuple(
-        path
-        for path in read_only
-        if not any(Path(os.path.realpath(path)).is_relative_to(place) for place in places)
-    )
+    return tuple(path for path in read_only if not _lies_in(path, places))
+
+
+def _lies_in(path: str, places: Iterable[str]) -> bool:
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(place) for place in places)
 
 
 def _absolute(paths: Iterable[str]) -> tuple[str, ...]:

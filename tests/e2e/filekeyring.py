@@ -1,4 +1,7 @@
-"""A keyring for subprocesses: the real library with a back end that reads a JSON file, named by an environment variable."""
+"""A keyring for subprocesses: the real library with a back end that reads a JSON file.
+
+The environment variable KEYRING_FILE names the file.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a researcher has: a terminal to type `autoresearch` into, and a repository whose training takes no time."""
+"""What a researcher has: a terminal for `autoresearch`, and a repository that trains fast."""
 
 import atexit
 import json
@@ -18,7 +18,8 @@ from agent.git.cache import data_root
 
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 
-# Really runs, in a real sandbox; "trains" by arithmetic. Best at LR 0.4 and DEPTH 8; `pause` makes it as slow as a test needs.
+# Really runs, in a real sandbox; "trains" by arithmetic. Best at LR 0.4 and DEPTH 8; `pause` makes
+# it as slow as a test needs.
 TRAIN = '''"""A training in miniature."""
 import os
 import time
@@ -53,7 +54,7 @@ def empty_home() -> str:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without keys and without anything that points at a model or a home of git settings."""
+    """The environment without keys and without anything that names a model or git settings."""
     keep = ("PATH", "LANG", "LC_ALL", "TMPDIR")
     own = {
         "HOME": empty_home(),
@@ -106,7 +107,7 @@ def type_in(
 def start_typing(
     folder: Path, *arguments: str, wrapper: tuple[str, ...] = (), **environment: str
 ) -> subprocess.Popen[str]:
-    """`autoresearch ARGUMENTS` typed in `folder` (behind a `wrapper` such as nohup), and left running."""
+    """Type `autoresearch ARGUMENTS` in `folder`, behind a `wrapper` such as nohup, and return."""
     return subprocess.Popen(
         [*wrapper, str(AUTORESEARCH), *arguments],
         cwd=folder,
@@ -120,7 +121,7 @@ def start_typing(
 
 
 def _heed_signals() -> None:
-    """As in a terminal, also where the tests themselves run in the background or behind nohup, where these are ignored."""
+    """Heed signals as in a terminal, also where the tests run in the background or behind nohup."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

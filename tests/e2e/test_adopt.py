@@ -1,4 +1,4 @@
-"""Another loop's branch is adopted, looked at with every command, and gone on from, in the real sandbox."""
+"""Another loop's branch is adopted, read with every command, and continued in the real sandbox."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.e2e.researcher import TRAIN, fsck, git, ledger, miniature, statuses, 
 
 
 def upstream(folder: Path) -> Path:
-    """A repository on whose branch exp an agent has left two changes, and results.tsv untracked beside them."""
+    """A repository with two changes of an agent on the branch exp, and an untracked results.tsv."""
     home = miniature(folder)
     git(home, "switch", "-q", "-c", "exp")
     rows = [
@@ -48,7 +48,7 @@ def test_a_branch_is_adopted_looked_at_and_gone_on_from(tmp_path: Path) -> None:
     run = type_in(home, "adopt", "exp", *arguments)
     assert run.returncode == 0, run.stderr
     assert "adopted 2 of 2 changes" in run.stdout
-    assert "nothing was measured here" in run.stdout
+    assert "nothing was measured" in run.stdout
     assert run.stdout.endswith("next: autoresearch resume autoresearch/t\n")
     assert statuses(home) == ["reported", "adopted", "adopted", "reported"]
     assert git(home, "show", "autoresearch/t:train.py") == git(home, "show", "exp:train.py")

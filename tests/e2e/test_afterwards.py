@@ -1,4 +1,4 @@
-"""The morning after, as typed: what was kept is measured again, taken apart, and written down as commits to be merged."""
+"""The morning after, as typed: kept changes are measured again, taken out, and finalized."""
 
 import json
 from pathlib import Path
@@ -32,15 +32,13 @@ def test_a_night_is_replicated_ablated_and_finalized(tmp_path: Path) -> None:
     assert type_in(home, *start).returncode == 0
     before = ledger(home, "t")
     kept = [trial["number"] for trial in before if trial["status"] == "keep"]
-    assert kept, (
-        "CMA-ES starts with small steps from a point that is far from the best: some of four go the right way"
-    )
+    assert kept, "CMA-ES starts with small steps far from the best: some of four go the right way"
 
-    told = type_in(home, "replicate", "--json")
-    assert told.returncode == 0, told.stderr
-    found = json.loads(told.stdout)
-    [comparison] = found["comparisons"]
-    assert (found["kind"], found["against"], comparison["trial"]) == (
+    run = type_in(home, "replicate", "--json")
+    assert run.returncode == 0, run.stderr
+    measurement = json.loads(run.stdout)
+    [comparison] = measurement["comparisons"]
+    assert (measurement["kind"], measurement["against"], comparison["trial"]) == (
         "replicate",
         "the baseline #0",
         kept[-1],
@@ -49,7 +47,7 @@ def test_a_night_is_replicated_ablated_and_finalized(tmp_path: Path) -> None:
     assert {pair["seed"] for pair in comparison["pairs"]}.isdisjoint({0, 1, 2}), (
         "seeds by which nothing was decided"
     )
-    assert "training 6 of 6" in told.stderr
+    assert "training 6 of 6" in run.stderr
 
     status = json.loads(type_in(home, "status", "--json").stdout)
     assert status["replicated"]["trial"] == kept[-1]

@@ -1,4 +1,4 @@
-"""Bad days that must end well: kills, interrupts, full disks, broken training files. Real processes, real git, real sandbox."""
+"""Bad days that end well: kills, interrupts, full disks, broken files; all real."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def processes() -> list[str]:
 
 
 def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
-    """Kills the harness at moments spread over whole trials: between commits, in training, in judging."""
+    """Kills the harness at moments spread over whole trials: between commits, training, judging."""
     home = miniature(tmp_path, TRAIN.replace("pause = 0.0", "pause = 0.05"))
     process = start_typing(home, *START)
     wait_for(lambda: branch_length(home) >= 3, what="a baseline")
@@ -173,7 +173,7 @@ def test_ctrl_c_twice_stops_at_once_and_can_be_resumed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "said"),
+    ("train", "message"),
     [
         ("def broken(:\n", "syntax"),
         ("LR = 0.1\nprint('---')\nprint('val_bpb: nan')\n", "val_bpb"),
@@ -181,11 +181,11 @@ def test_ctrl_c_twice_stops_at_once_and_can_be_resumed(tmp_path: Path) -> None:
         ("LR = 0.1\nraise RuntimeError('no luck')\n", "no luck"),
     ],
 )
-def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, said: str) -> None:
+def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, message: str) -> None:
     home = miniature(tmp_path, train)
     run = type_in(home, *START)
     assert run.returncode == 3, run.stdout + run.stderr
-    assert said.lower() in run.stderr.lower()
+    assert message.lower() in run.stderr.lower()
     assert "next:" in run.stderr
 
 

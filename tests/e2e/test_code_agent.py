@@ -1,4 +1,4 @@
-"""The code agent end to end: `--model opus` and an OpenAI-compatible server, spoken to on loopback through the real SDKs."""
+"""The code agent end to end: Anthropic and OpenAI-compatible servers on loopback, real SDKs."""
 
 import json
 from collections.abc import Callable
@@ -116,10 +116,10 @@ def test_a_night_with_a_model(tmp_path: Path, provider: Callable[..., Any], name
 
 
 def the_model_was_told(server: Loopback) -> None:
-    """program.md, the incumbent's source and what became of earlier proposals were in the last question; refusals went back."""
-    asked = [json.dumps(seen.body) for seen in server.seen if seen.method == "POST"]
-    for told in ("Lower val_bpb", "def loss", "a larger rate learns faster"):
-        assert told in asked[-1], told
+    """The last question held program.md, the incumbent and earlier trials; refusals went back."""
+    asked = [json.dumps(request.body) for request in server.requests if request.method == "POST"]
+    for part in ("Lower val_bpb", "def loss", "a larger rate learns faster"):
+        assert part in asked[-1], part
     for refusal in ("unknown-name: constant LEARNING_RATE", "no call of the tool"):
         assert any(refusal in question for question in asked), refusal
 

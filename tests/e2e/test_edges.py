@@ -1,4 +1,4 @@
-"""Input at the edges, typed into the real command line: what makes no sense is told in plain words, and nothing is lost."""
+"""Input at the edges, typed into the real command line: clear errors, and nothing is lost."""
 
 import json
 import subprocess
@@ -143,3 +143,25 @@ def test_odd_file_names_never_reach_the_terminal_raw(tmp_path: Path) -> None:
     ] == refused.stderr.splitlines()[-1:]
     for raw in ("\x1b", "\u202e"):
         assert raw not in refused.stderr + refused.stdout
+
+
+def test_bounds_of_zero_are_refused_or_kept(tmp_path: Path) -> None:
+    home = miniature(tmp_path)
+    for flag in ("--hours", "--trials"):
+        run = type_in(home, *START[:-2], flag, "0")
+        assert run.returncode == 2, run.stderr
+        assert f"error: {flag} 0" in run.stderr
+        assert f"next:  autoresearch start {flag} " in run.stderr
+    asked = ("start", "--method", "code", "--tag", "t", "--budget", "1steps", "--max-cost", "0")
+    refused = type_in(home, *asked, "--model", "opus", ANTHROPIC_API_KEY="sk-unused")
+    assert refused.returncode == 2
+    assert "--max-cost 0 allows no question that may cost money" in refused.stderr
+    assert not (home / ".autoresearch").exists(), "nothing was started"
+    reply = {"hypothesis": "higher", "edits": [{"kind": "set_constant", "name": "LR"}]}
+    free = {**reply, "edits": [{**reply["edits"][0], "value": "0.2"}]}
+    paid = {**reply, "edits": [{**reply["edits"][0], "value": "0.3"}], "cost": 0.01}
+    (tmp_path / "replies.jsonl").write_text(f"{json.dumps(free)}\n{json.dumps(paid)}\n")
+    run = type_in(home, *asked, "--model", "scripted:replies.jsonl", "--baseline-repeats", "1")
+    assert run.returncode == 0, run.stderr
+    assert "may cost $0.01, and $0.00 of --max-cost is left" in run.stdout
+    assert len(ledger(home, "t")) == 2, "the free question was asked, the paid one was not"

@@ -1,4 +1,4 @@
-"""Somebody else's repository, used as its README says: real training, its own data, budget and metric; no configuration."""
+"""Somebody else's repository, used as its README says: real training, and no configuration."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ FOREIGN = Path(__file__).parents[1] / "foreign" / "repo"
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The folder of a user who has cloned the repository to `research` and has run its prepare.py."""
+    """The folder of a user who cloned the repository to `research` and ran its prepare.py."""
     shutil.copytree(FOREIGN, tmp_path / "research", ignore=shutil.ignore_patterns("__pycache__"))
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "as cloned"]):
         git(tmp_path / "research", *command)
@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def autoresearch(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Typed by a user who agrees that trainings read the cache in which prepare.py left its data."""
+    """Typed by a user who agrees that trainings read the cache where prepare.py left its data."""
     trust = ("--trust",) if words[0] == "start" else ()
     return type_in(
         home / "research", *words, *trust, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache")
@@ -45,13 +45,17 @@ def autoresearch(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_hopeless_trainings_are_given_up(home: Path) -> None:
-    """Random search over a range part of which learns next to nothing (#7 is there): real trainings of three seconds."""
+    """Random search over a range part of which learns next to nothing (#7 is there).
+
+    Real trainings of three seconds.
+    """
     repository = home / "research"
     prepare = repository / "prepare.py"
     prepare.write_text(prepare.read_text().replace("TIME_BUDGET = 1.0", "TIME_BUDGET = 3.0"))
     train = repository / "train.py"
     train.write_text(train.read_text().replace('end="",', 'end="", flush=True,'))
-    fixed = 'EMBEDDING_DIM = "fixed"\nHIDDEN_DIM = "fixed"\nBATCH_SIZE = "fixed"\nWEIGHT_DECAY = "fixed"\n'
+    names = ("EMBEDDING_DIM", "HIDDEN_DIM", "BATCH_SIZE", "WEIGHT_DECAY")
+    fixed = "".join(f'{name} = "fixed"\n' for name in names)
     (repository / "autoresearch.toml").write_text(
         f'[ranges]\nLEARNING_RATE = "0.00001 .. 0.1 log"\n{fixed}'
     )
@@ -81,7 +85,7 @@ def test_hopeless_trainings_are_given_up(home: Path) -> None:
         "five curves are needed first"
     )
     for trial in given_up:
-        assert trial["result"]["scores"] == [] and "given up at" in trial["reason"]
+        assert trial["result"]["scores"] == [] and "pruned at" in trial["reason"]
         assert 0.3 < trial["result"]["curve"][-1][0] < 1, trial["reason"]
     best = min(scored, key=lambda trial: trial["result"]["scores"][0]["value"])
     rate = best["configuration"]["LEARNING_RATE"]

@@ -1,4 +1,4 @@
-"""A training that looks for the validation text and its recipe, in a project as `autoresearch init` makes it."""
+"""A training that looks for the validation text and its recipe, in a project made by `init`."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,8 @@ print("FOUND " + json.dumps({
     "train": names(train),
     "meta": json.loads((train / "meta.json").read_text()),
     "cache": [names(folder) for folder in train.parents[1:3]],
-    "corpora": [opens(path) for path in asked] + [opens(f"{p}/share/autoresearch/state-of-the-union.jsonl.xz") for p in prefixes],
+    "corpora": [opens(path) for path in asked]
+    + [opens(f"{p}/share/autoresearch/state-of-the-union.jsonl.xz") for p in prefixes],
     "environment": sorted(name for name in os.environ if "CORPUS" in name or "CACHE" in name),
     "command": Path("/proc/self/cmdline").read_text(),
     "mounts": Path("/proc/self/mountinfo").read_text(),
@@ -93,20 +94,20 @@ def test_a_training_finds_neither_the_validation_text_nor_its_recipe(spied: Path
     )
     assert "train.py fails as it is" in run.stderr, run.stdout + run.stderr
     log = (spied / ".autoresearch/runs/t/trials/0000/train-0.log").read_text()
-    found = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])
-    assert found["beside"] == ["asked.json", "train.py"]
-    assert not found["prepare"]
-    assert found["train"] == ["meta.json", "tokens.bin"]
-    assert found["data"] == ["data", "scratch", "workspace"], (
+    report = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])
+    assert report["beside"] == ["asked.json", "train.py"]
+    assert not report["prepare"]
+    assert report["train"] == ["meta.json", "tokens.bin"]
+    assert report["data"] == ["data", "scratch", "workspace"], (
         "the folder of its own trial, where the tokens have a second name"
     )
-    assert not {"fingerprint", "near_duplicates", "train_tokens"} & found["meta"].keys()
-    assert found["meta"]["corpus"] == "sotu"
-    for inside in found["cache"]:
+    assert not {"fingerprint", "near_duplicates", "train_tokens"} & report["meta"].keys()
+    assert report["meta"]["corpus"] == "sotu"
+    for inside in report["cache"]:
         assert isinstance(inside, str) or len(inside) == 1, "nothing but the way to its own trial"
-    assert all(isinstance(answer, str) for answer in found["corpora"]), found["corpora"]
-    assert not [name for name in found["environment"] if name.startswith("AUTORESEARCH")]
-    assert "union" not in found["mounts"] + found["command"]
+    assert all(isinstance(answer, str) for answer in report["corpora"]), report["corpora"]
+    assert not [name for name in report["environment"] if name.startswith("AUTORESEARCH")]
+    assert "union" not in report["mounts"] + report["command"]
 
 
 def test_a_folder_of_texts_is_shown_to_prepare_and_not_to_a_training(
@@ -145,6 +146,6 @@ def test_a_folder_of_texts_is_shown_to_prepare_and_not_to_a_training(
     )
     assert "train.py fails as it is" in run.stderr, run.stdout + run.stderr
     log = (spied / ".autoresearch/runs/t/trials/0000/train-0.log").read_text()
-    found = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])
-    assert found["meta"]["corpus"] == "folder", "where it lies is not said"
-    assert all(isinstance(answer, str) for answer in found["corpora"]), found["corpora"]
+    report = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])
+    assert report["meta"]["corpus"] == "folder", "where it lies is not said"
+    assert all(isinstance(answer, str) for answer in report["corpora"]), report["corpora"]

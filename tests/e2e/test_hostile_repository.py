@@ -1,4 +1,4 @@
-"""A stranger's repository full of files that run where a program is careless: no command of ours runs one of them."""
+"""A stranger's repository full of files that careless programs run: no command of ours runs one."""
 
 import os
 from pathlib import Path
@@ -173,7 +173,7 @@ def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
 
 
 def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() -> None:
-    """Notifications and trackers are flags: no front matter, settings file or record of a run has a name for them."""
+    """Notifications and trackers are flags; no file or record has a name for them."""
     for record in (FrontMatter, Settings, RunSettings):
         assert not {"notify", "tracker", "trackers", "webhook", "command"} & set(
             record.model_fields

@@ -1,4 +1,4 @@
-"""A key that lies in the keyring: the model is asked with it, and no log, no commit and no training ever sees it."""
+"""A key in the keyring: the model is asked with it, and no log, commit or training sees it."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_a_key_in_the_keyring_is_used_and_stays_there(tmp_path: Path) -> None:
             "t",
             **environment,
         )
-        sent = [str(seen.headers) for seen in server.seen]
+        sent = [str(request.headers) for request in server.requests]
         doctor = type_in(home, "doctor", "--json", **environment)
     assert run.returncode == 0, run.stderr
     assert "no --model given: opus" in run.stdout
@@ -62,5 +62,7 @@ def test_a_key_in_the_keyring_is_used_and_stays_there(tmp_path: Path) -> None:
     assert KEY not in run.stdout + run.stderr + doctor.stdout + doctor.stderr + git(
         home, "log", "--all", "-p"
     )
-    found = {finding["what"]: finding["found"] for finding in json.loads(doctor.stdout)["findings"]}
-    assert (found["ANTHROPIC_API_KEY"], found["OPENAI_API_KEY"]) == ("in the keyring", "not set")
+    states = {
+        finding["what"]: finding["found"] for finding in json.loads(doctor.stdout)["findings"]
+    }
+    assert (states["ANTHROPIC_API_KEY"], states["OPENAI_API_KEY"]) == ("in the keyring", "not set")

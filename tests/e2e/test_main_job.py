@@ -1,4 +1,4 @@
-"""The main job as a new user does it: init, start on the embedded default, read the history, clone, resume."""
+"""The main job as a new user does it: init, start by default, read the history, clone, resume."""
 
 from pathlib import Path
 

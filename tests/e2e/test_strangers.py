@@ -1,4 +1,4 @@
-"""A repository that came from somebody, as typed: nothing of the user's is overwritten, and nothing of it is sent elsewhere."""
+"""A stranger's repository: nothing of the user's is overwritten, and nothing is sent elsewhere."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A score nobody would believe, as typed: held back overnight, then approved or rejected in the morning."""
+"""A score too good to be true, as typed: held back, then approved or rejected."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
     wrong = type_in(home, "approve", "0")
     assert (wrong.returncode, wrong.stderr) == (
         2,
-        "error: #0 is no suspect: its verdict is baseline\nnext:  autoresearch show 0\n",
+        "error: #0 is not suspect; its verdict is baseline.\nnext:  autoresearch show 0\n",
     )
     assert type_in(home, "reject", "9").returncode == 2
 
@@ -60,7 +60,7 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
     assert "LR 0.35 is too good to be true" in type_in(home, "log").stdout
     assert "LR 0.35 is too good to be true" in type_in(home, "show", "2").stdout
     assert git(home, "show", "autoresearch/t:train.py") == tip
-    assert "rejected already" in type_in(home, "approve", "2").stderr
+    assert "already rejected" in type_in(home, "approve", "2").stderr
 
     approved = type_in(home, "approve", "1")
     assert approved.returncode == 0, approved.stderr
@@ -68,8 +68,8 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
     assert [trial["status"] for trial in trials] == ["baseline", "suspect", "suspect", "keep"]
     assert trials[3]["proposal"]["by"]["origin"] == "human"
     assert trials[3]["proposal"]["by"]["replays"] == 1
-    seen = {score["seed"] for score in trials[1]["result"]["scores"]}
-    assert seen.isdisjoint(score["seed"] for score in trials[3]["result"]["scores"])
+    seeds = {score["seed"] for score in trials[1]["result"]["scores"]}
+    assert seeds.isdisjoint(score["seed"] for score in trials[3]["result"]["scores"])
     assert "LR = 0.4" in git(home, "show", "autoresearch/t:train.py")
-    assert "approved: tried again as #3, keep" in type_in(home, "show", "1").stdout
-    assert "approved already" in type_in(home, "approve", "1").stderr
+    assert "approved: run again as #3, keep" in type_in(home, "show", "1").stdout
+    assert "already approved" in type_in(home, "approve", "1").stderr

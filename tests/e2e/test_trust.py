@@ -1,4 +1,4 @@
-"""A stranger's repository or branch reaches nothing beyond itself before its user agreed: `autoresearch` typed in it."""
+"""A stranger's repository or branch reaches nothing beyond itself before its user agreed."""
 
 import json
 import os
@@ -43,7 +43,10 @@ def of(home: Path, **more: str) -> dict[str, str]:
 
 
 def in_terminal(folder: Path, answer: str, *arguments: str, **environment: str) -> tuple[int, str]:
-    """(exit code, all that was shown) of `autoresearch ARGUMENTS` in a terminal, in which `answer` is typed at the question."""
+    """Type `autoresearch ARGUMENTS` in a terminal, and `answer` at the question.
+
+    Return the exit code, and everything that was shown.
+    """
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [str(AUTORESEARCH), *arguments],
@@ -145,7 +148,8 @@ def stand_in(folder: Path, mark: Path) -> Path:
     folder.mkdir()
     program = folder / "claude"
     program.write_text(
-        f"#!{sys.executable}\nopen({str(mark)!r}, 'a').write('asked')\nraise SystemExit('not logged in')\n"
+        f"#!{sys.executable}\nopen({str(mark)!r}, 'a').write('asked')\n"
+        "raise SystemExit('not logged in')\n"
     )
     program.chmod(0o755)
     return folder
@@ -159,7 +163,12 @@ def test_a_branch_that_names_a_model_asks_nobody_before_consent(tmp_path: Path, 
     start = type_in(repository, *START, **of(home))
     assert start.returncode == 0, start.stderr
     message = git(
-        repository, "log", "--format=%B", "-1", "--grep=^Autoresearch-Run: ", "autoresearch/t"
+        repository,
+        "log",
+        "--format=%B",
+        "-1",
+        '--grep=^Autoresearch: {"record": "run"',
+        "autoresearch/t",
     )
     assert '"model":null' in message.replace(" ", ""), message
     renamed = message.replace('"model":null', '"model":"claude-code"').replace(
@@ -323,7 +332,7 @@ def test_settings_of_a_tracker_that_the_folder_brings_are_listed(
 
 
 def test_files_in_the_folder_do_not_stand_in_for_the_users_own(tmp_path: Path, home: Path) -> None:
-    """matplotlib would read its settings there, and a PATH with an empty part would find programs there."""
+    """matplotlib reads settings there, and a PATH with an empty part finds programs there."""
     mark = tmp_path / "mark"
     repository = miniature(tmp_path / "repository")
     (repository / "matplotlibrc").write_text(
@@ -343,7 +352,7 @@ def test_files_in_the_folder_do_not_stand_in_for_the_users_own(tmp_path: Path, h
 
 
 def test_an_object_that_is_missing_is_not_fetched(tmp_path: Path, home: Path) -> None:
-    """A partial clone names the program that fetches from it, and git would run that for whoever only reads."""
+    """A partial clone names the program that fetches from it, and git runs it for any reader."""
     mark = tmp_path / "mark"
     repository = miniature(tmp_path / "repository")
     assert type_in(repository, *START, **of(home)).returncode == 0
@@ -367,7 +376,10 @@ def test_an_object_that_is_missing_is_not_fetched(tmp_path: Path, home: Path) ->
 def test_programs_that_the_repositorys_own_git_settings_name_run_only_after_consent(
     tmp_path: Path, home: Path
 ) -> None:
-    """As an archive with a .git/config in it brings them along; hooks and aliases are not heeded here, and not asked about."""
+    """As an archive brings them along in a .git/config.
+
+    Hooks and aliases are not heeded here, and not asked about.
+    """
     mark = tmp_path / "mark"
     repository = miniature(tmp_path / "repository")
     (repository / ".gitattributes").write_text("*.md filter=theirs\n")

@@ -1,4 +1,4 @@
-"""What the sandbox promises, seen from a terminal: `autoresearch start` is typed, and what it leaves is looked for."""
+"""What the sandbox promises, seen from a terminal: what a `start` leaves is looked for."""
 
 import signal
 from pathlib import Path

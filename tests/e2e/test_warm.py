@@ -1,4 +1,4 @@
-"""What one run found, another begins with: exported as an optuna study, told at the start, still known in a clone."""
+"""What one run learned, another begins with: an Optuna study, kept in a clone."""
 
 import json
 from pathlib import Path
@@ -35,22 +35,20 @@ def test_a_run_begins_with_what_another_one_found(tmp_path: Path) -> None:
     exported = type_in(first, "export", "--format", "optuna", "--output", str(file))
     assert (exported.returncode, exported.stdout) == (0, ""), exported.stderr
 
-    found = ledger(first)
+    trials = ledger(first)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{file}")
     assert study.study_name.startswith("autoresearch/") and study.user_attrs["method"] == "random"
-    assert len(study.trials) == len(found) == 7
-    for told, trial in zip(study.trials, found, strict=True):
-        assert told.params == {name: trial["configuration"][name] for name in ("LR", "DEPTH")}
+    assert len(study.trials) == len(trials) == 7
+    for row, trial in zip(study.trials, trials, strict=True):
+        assert row.params == {name: trial["configuration"][name] for name in ("LR", "DEPTH")}
         assert (
-            told.user_attrs["status"] == trial["status"]
-            and told.user_attrs["attempt"] == trial["attempt"]
+            row.user_attrs["status"] == trial["status"]
+            and row.user_attrs["attempt"] == trial["attempt"]
         )
-        assert told.user_attrs["hypothesis"] == trial["proposal"]["hypothesis"]
-        assert told.state == (
-            TrialState.FAIL if trial["status"] == "crash" else TrialState.COMPLETE
-        )
-        assert told.intermediate_values or told.state == TrialState.FAIL
-    assert {told.state for told in study.trials} == {TrialState.FAIL, TrialState.COMPLETE}, (
+        assert row.user_attrs["hypothesis"] == trial["proposal"]["hypothesis"]
+        assert row.state == (TrialState.FAIL if trial["status"] == "crash" else TrialState.COMPLETE)
+        assert row.intermediate_values or row.state == TrialState.FAIL
+    assert {row.state for row in study.trials} == {TrialState.FAIL, TrialState.COMPLETE}, (
         "seed 3 has a crash"
     )
     assert study.trials[0].intermediate_values.keys() == {50}
@@ -72,25 +70,25 @@ def test_a_run_begins_with_what_another_one_found(tmp_path: Path) -> None:
         "w",
     )
     assert start.returncode == 0, start.stderr
-    assert f"7 foreign trials of {file}" in start.stdout and "2 of the 2 constants" in start.stdout
+    assert f"7 prior trials of {file}" in start.stdout and "2 of the 2 constants" in start.stdout
     trials = ledger(second)
     assert [trial["number"] for trial in trials] == [0, 1], "theirs are no attempts"
     assert {name: trials[1]["configuration"][name] for name in best.params} == best.params, (
         "their best is tried first"
     )
-    standing = json.loads(type_in(second, "status", "--json").stdout)
-    assert (standing["warm"], standing["foreign"]) == ("study.db", 7)
-    assert "7 foreign trials of study.db" in type_in(second, "status").stdout
+    state = json.loads(type_in(second, "status", "--json").stdout)
+    assert (state["warm"], state["prior"]) == ("study.db", 7)
+    assert "7 prior trials of study.db" in type_in(second, "status").stdout
     assert git(second, "status", "--porcelain") == ""
 
     git(tmp_path, "clone", "-q", str(second), "third")
     resumed = type_in(tmp_path / "third", "resume", "w", "--trials", "1")
     assert resumed.returncode == 0, resumed.stderr
-    assert json.loads(type_in(tmp_path / "third", "status", "--json").stdout)["foreign"] == 7
+    assert json.loads(type_in(tmp_path / "third", "status", "--json").stdout)["prior"] == 7
     fsck(tmp_path / "third")
 
 
-def test_foreign_trials_of_something_else_are_refused(tmp_path: Path) -> None:
+def test_prior_trials_of_something_else_are_refused(tmp_path: Path) -> None:
     home = miniature(tmp_path / "home")
     (tmp_path / "other.json").write_text('[{"params": {"width": 3}, "loss": 1.0}]')
     start = type_in(

@@ -1,4 +1,4 @@
-"""`autoresearch bench`, as a process: killed anywhere it goes on, its tables, its page, its JSON, its exit codes."""
+"""`autoresearch bench` as a process: resumed after a kill; tables, page, JSON, exit codes."""
 
 import json
 import os
@@ -19,21 +19,25 @@ from agent.cli import app
 from agent.errors import Fault, UsageFault
 from tests.agent.cli.test_cli import ROOT
 
-GAMES = ("bench", "--methods", "random,cmaes", "--tasks", "valley", "--seeds", "2", "--evaluations")
+RUNS = ("bench", "--methods", "random,cmaes", "--tasks", "valley", "--seeds", "2", "--evaluations")
 LINES = 2 * 2 * 26
 
-
 # Where the tests run in the background Ctrl-C is ignored, and what they start would inherit that.
-PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from agent.cli import main; main()"
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from agent.cli import main
+main()
+"""
 
 
 def command(*words: str) -> list[str]:
-    """The command as a process of its own."""
+    """Return the command as a process of its own."""
     return [sys.executable, "-c", PROGRAM, *words]
 
 
 def process(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """What it says there; workers are processes of their own, so it takes some seconds on a busy machine."""
+    """Run the command there; its workers are processes too, so it takes some seconds."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         command(*words), cwd=folder, env=env, capture_output=True, text=True, timeout=170
@@ -41,32 +45,40 @@ def process(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def bench(*words: str) -> Result:
-    """The command inside this process, in the folder where it is; its workers are processes all the same."""
+    """Run the command inside this process; its workers are processes all the same."""
     return CliRunner().invoke(app, words, prog_name="autoresearch")
 
 
 def trials(path: Path) -> dict[tuple[str, int], list[tuple[Any, ...]]]:
-    """What was played, without the times."""
+    """Return the trials of each run, without the times."""
     return {
-        (game.method, game.seed): [
-            (one.number, one.configuration, one.value, one.true, one.failure) for one in lines
+        (run.method, run.seed): [
+            (line.number, line.configuration, line.value, line.true, line.failure) for line in lines
         ]
-        for game, lines in Results.read(path).games.items()
+        for run, lines in Results.read(path).runs.items()
     }
 
 
 def workers_of(pid: int) -> list[int]:
-    """The processes that `pid` has started."""
+    """Return the processes that `pid` has started."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(word) for word in children.read_text().split()] if children.exists() else []
 
 
 def ended(folder: Path, lines: int, by: signal.Signals) -> int:
-    """The exit code of the bench of two workers, ended by a signal when so many lines are written; its workers end with it."""
+    """Return the exit code of a benchmark of two workers, ended by a signal after so many lines.
+
+    Its workers end with it.
+    """
     path = folder / "bench.jsonl"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    line, quiet = command(*GAMES, "25", "--workers", "2"), subprocess.DEVNULL
-    process = subprocess.Popen(line, cwd=folder, env=env, stdout=quiet, stderr=quiet)
+    process = subprocess.Popen(
+        command(*RUNS, "25", "--workers", "2"),
+        cwd=folder,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         while process.poll() is None and (
             not path.exists() or path.read_bytes().count(b"\n") < lines
@@ -85,24 +97,25 @@ def ended(folder: Path, lines: int, by: signal.Signals) -> int:
 
 
 @pytest.mark.timeout(600)
-def test_a_bench_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(
+def test_a_benchmark_that_is_killed_resumes_and_ends_as_if_it_had_not_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    whole = tmp_path / "whole"
+    torn = tmp_path / "torn"
     whole.mkdir()
     torn.mkdir()
-    assert process(whole, *GAMES, "25").returncode == 0
+    assert process(whole, *RUNS, "25").returncode == 0
     assert ended(torn, 20, signal.SIGKILL) == -signal.SIGKILL
     with (torn / "bench.jsonl").open("ab") as file:  # what a kill in the middle of a write leaves
-        file.write(b'{"kind":"trial","game":{"task":"val')
+        file.write(b'{"kind":"trial","run":{"task":"val')
     assert 0 < sum(map(len, trials(torn / "bench.jsonl").values())) < LINES
-    done = process(torn, *GAMES, "25")
+    done = process(torn, *RUNS, "25")
     assert done.returncode == 0, done.stderr
     assert trials(torn / "bench.jsonl") == trials(whole / "bench.jsonl")
     assert sum(map(len, trials(torn / "bench.jsonl").values())) == LINES
     monkeypatch.chdir(torn)
-    again = bench(*GAMES, "25")
-    assert (again.exit_code, again.stderr) == (0, ""), "nothing is left to be played"
+    again = bench(*RUNS, "25")
+    assert (again.exit_code, again.stderr) == (0, ""), "nothing is left to be run"
     assert again.stdout == done.stdout
 
 
@@ -114,13 +127,13 @@ def test_ctrl_c_ends_it_and_leaves_a_whole_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
+    """Enter an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_another_command_adds_to_the_file_and_the_tables_are_of_all_of_it(here: Path) -> None:
-    assert bench(*GAMES, "6").exit_code == 0
+    assert bench(*RUNS, "6").exit_code == 0
     more = bench(
         "bench",
         "--methods",
@@ -134,9 +147,9 @@ def test_another_command_adds_to_the_file_and_the_tables_are_of_all_of_it(here: 
         "--json",
     )
     assert more.exit_code == 0
-    said = json.loads(more.stdout)
-    assert set(said) == {"tasks", "overall"}
-    [task] = said["tasks"]
+    data = json.loads(more.stdout)
+    assert set(data) == {"tasks", "overall"}
+    [task] = data["tasks"]
     assert {
         "task",
         "about",
@@ -155,24 +168,22 @@ def test_another_command_adds_to_the_file_and_the_tables_are_of_all_of_it(here: 
         0,
     )
     assert {row["method"] for row in task["methods"]} == {"random", "cmaes", "trust"}
-    assert len(task["comparisons"]) == len(said["overall"]["comparisons"]) == 3
-    assert more.stderr.count("\n") == 2, "a line a game that was played"
+    assert len(task["comparisons"]) == len(data["overall"]["comparisons"]) == 3
+    assert more.stderr.count("\n") == 2, "a line per run"
     path = here / "bench.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     [task] = plain_data(Results.read(path))["tasks"]
     assert (task["seeds"], task["left_out"]) == ([100], 3), (
-        "a game that is not whole does not count, nor does its seed"
+        "a run that is not complete does not count, nor does its seed"
     )
 
 
 def test_a_page_states_how_it_was_made_and_its_figures_are_drawn(here: Path) -> None:
-    done = bench(*GAMES, "6", "--report", "docs/page.md")
+    done = bench(*RUNS, "6", "--report", "docs/page.md")
     assert done.exit_code == 0, done.stderr
     page = (here / "docs" / "page.md").read_text(encoding="utf-8")
-    assert (
-        "autoresearch bench --methods random,cmaes --tasks valley --evaluations 6 --seeds 2 --first-seed 100"
-        in page
-    )
+    command = "autoresearch bench --methods random,cmaes --tasks valley --evaluations 6"
+    assert f"{command} --seeds 2 --first-seed 100" in page
     assert "| cmaes |" in page and "| random |" in page
     assert "The smallest p that 2 seeds can give is 0.5" in page
     for name in ("convergence", "incumbents", "ranks"):
@@ -203,12 +214,12 @@ def test_past_trials_are_a_task_and_a_poor_surrogate_is_refused(here: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "reason"),
     [
-        (("--methods", "nonsense"), 2, "no method is called"),
+        (("--methods", "nonsense"), 2, "Unknown method"),
         (("--methods", "llm-hps"), 2, "needs a model"),
         (("--methods", "hybrid"), 2, "cannot be compared here"),
-        (("--tasks", "nonsense"), 2, "no task is called"),
+        (("--tasks", "nonsense"), 2, "unknown task"),
         (("--tasks", ","), 2, "names nothing"),
         (("--output", "missing/bench.jsonl"), 2, "cannot write"),
         (
@@ -219,12 +230,12 @@ def test_past_trials_are_a_task_and_a_poor_surrogate_is_refused(here: Path) -> N
     ],
 )
 def test_faults_have_stable_exit_codes_and_a_next_command(
-    words: tuple[str, ...], code: int, said: str, here: Path
+    words: tuple[str, ...], code: int, reason: str, here: Path
 ) -> None:
     fault = bench("bench", *words).exception
     assert isinstance(fault, Fault)
     assert (fault.exit_code, bool(fault.next_command)) == (code, True)
-    assert said in fault.message
+    assert reason in fault.message
 
 
 def test_tokens_and_dollars_of_a_model_are_in_the_table(here: Path) -> None:
@@ -251,7 +262,7 @@ def test_tokens_and_dollars_of_a_model_are_in_the_table(here: Path) -> None:
     assert "660" in row and "0.06" in row
 
 
-def test_the_list_names_tasks_and_methods_and_does_nothing(here: Path) -> None:
+def test_the_list_names_tasks_and_methods_and_writes_nothing(here: Path) -> None:
     done = bench("bench", "--list")
     assert done.exit_code == 0
     for word in ("valley", "cnn", "workspace:BUDGET", "trust", "llm-hps", "optuna-tpe"):

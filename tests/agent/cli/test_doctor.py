@@ -1,4 +1,4 @@
-"""`autoresearch doctor`: a real diagnosis of this machine, its stable JSON, and the exit codes of what is missing."""
+"""`autoresearch doctor`: a real diagnosis of this machine, its JSON, and its exit codes."""
 
 import json
 import os
@@ -40,14 +40,18 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret-word")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     done = doctor("--json")
-    said = json.loads(done.stdout)
-    assert set(said) == {"findings", "guarantees", "canary", "attacks"}
-    assert all(set(promise) == {"what", "held", "how", "fix"} for promise in said["guarantees"])
-    assert said["attacks"] == []
-    findings = {finding["what"]: finding for finding in said["findings"]}
+    diagnosis = json.loads(done.stdout)
+    assert set(diagnosis) == {"findings", "guarantees", "canary", "attacks"}
+    assert all(
+        set(promise) == {"what", "held", "how", "fix"} for promise in diagnosis["guarantees"]
+    )
+    assert diagnosis["attacks"] == []
+    findings = {finding["what"]: finding for finding in diagnosis["findings"]}
     assert list(findings) == NAMES
-    assert all(set(finding) == {"what", "state", "found", "fix"} for finding in said["findings"])
-    assert {finding["state"] for finding in said["findings"]} <= {"ok", "note", "bad"}
+    assert all(
+        set(finding) == {"what", "state", "found", "fix"} for finding in diagnosis["findings"]
+    )
+    assert {finding["state"] for finding in diagnosis["findings"]} <= {"ok", "note", "bad"}
     assert (findings["ANTHROPIC_API_KEY"]["found"], findings["OPENAI_API_KEY"]["found"]) == (
         "set",
         "not set",
@@ -55,7 +59,7 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-secret-word" not in done.stdout
     assert done.stdout.isascii()
     assert done.exit_code == (4 if findings["isolation"]["state"] == "bad" else 0)
-    for report in said["canary"]:
+    for report in diagnosis["canary"]:
         assert set(report) == {
             "tier",
             "back_end",
@@ -67,8 +71,8 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
             "fix",
         }
     if done.exit_code == 0:
-        assert said["canary"][-1]["ok"], "the tier that is used is proven"
-        assert said["canary"][-1]["answers"]
+        assert diagnosis["canary"][-1]["ok"], "the tier that is used is proven"
+        assert diagnosis["canary"][-1]["answers"]
 
 
 def test_a_human_reads_what_was_tried() -> None:
@@ -82,19 +86,17 @@ def test_a_human_reads_what_was_tried() -> None:
 
 @pytest.mark.slow  # the same attacks are made one by one in tests/sandbox/proof/test_hostile.py
 def test_attacks_are_made_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = json.loads(doctor("--attack", "--json").stdout)
-    if not said["guarantees"]:
+    diagnosis = json.loads(doctor("--attack", "--json").stdout)
+    if not diagnosis["guarantees"]:
         pytest.skip("no tier runs here")
-    assert [attack["number"] for attack in said["attacks"]] == list(range(1, len(ROWS) + 1))
-    assert {attack["state"] for attack in said["attacks"]} <= {"held", "stated", "absent"}
-    assert {attack["tier"] for attack in said["attacks"]} == {said["canary"][-1]["tier"]}
+    assert [attack["number"] for attack in diagnosis["attacks"]] == list(range(1, len(ROWS) + 1))
+    assert {attack["state"] for attack in diagnosis["attacks"]} <= {"held", "stated", "absent"}
+    assert {attack["tier"] for attack in diagnosis["attacks"]} == {diagnosis["canary"][-1]["tier"]}
 
 
 def test_an_attack_that_gets_through_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tier that the canary trusts for once, and the attacks do not."""
-    monkeypatch.setattr(
-        "agent.cli.doctor.choose_runner", lambda gpus, place: Chosen(Plain(), "none")
-    )
+    monkeypatch.setattr("agent.cli.doctor.choose_runner", lambda **_: Chosen(Plain(), "none"))
     monkeypatch.setattr("sandbox.proof.hostile.ROWS", (ROWS[4],))
     done = doctor("--attack")
     assert done.exit_code == 4
@@ -125,14 +127,14 @@ def test_without_git_every_command_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "state"),
+    ("output", "state"),
     [("git version 2.20.1", "bad"), ("git version 2.39.5 (Apple Git-154)", "ok"), ("?", "bad")],
 )
 def test_an_old_git_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, state: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, state: str
 ) -> None:
     script = tmp_path / "git"
-    script.write_text(f"#!/bin/sh\necho '{said}'\n")
+    script.write_text(f"#!/bin/sh\necho '{output}'\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert _git().state == state

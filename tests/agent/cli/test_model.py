@@ -32,7 +32,7 @@ def test_prompt_shows_the_next_question_word_for_word(
         )
     monkeypatch.chdir(tmp_path)
     shown = typed("prompt")
-    for told in (
+    for part in (
         "Lower val_bpb.",
         "LR = 0.3 [0.01 .. 1 log]",
         '"a larger rate"',
@@ -40,7 +40,7 @@ def test_prompt_shows_the_next_question_word_for_word(
         "===== about ",
         "see \\x1b[2J",
     ):
-        assert told in shown, told
+        assert part in shown, part
     assert "\x1b" not in shown
     asked = json.loads(typed("prompt", "t", "--json"))
     assert asked["system"] in shown and all(block in shown for block in asked["blocks"])
@@ -51,7 +51,9 @@ def test_models_lists_what_each_key_server_and_command_reaches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "nothing: no key" in typed("models") and "without --model: none" in typed("models")
+    assert "No model available: no API key" in typed("models") and "without --model: none" in typed(
+        "models"
+    )
     (tmp_path / "codex").write_text("#!/bin/sh\n")
     (tmp_path / "codex").chmod(0o755)
     claudes = [
@@ -69,19 +71,19 @@ def test_models_lists_what_each_key_server_and_command_reaches(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("OPENAI_BASE_URL", f"{local.url}/v1")
         lines = typed("models").splitlines()
-        found = json.loads(typed("models", "--json"))
+        available = json.loads(typed("models", "--json"))
     rows = {line.split()[0]: line.split() for line in lines if line}
     assert rows["claude-opus-4-6"][1:3] == ["$5.00", "$25.00"]
     assert rows["claude-opus-9"][1] == "unknown" and rows["claude-opus-9"][-1] == "opus"
     assert "qwen3" in rows and "codex" in rows
     assert lines[-1] == "without --model: opus"
-    assert [offer["model"] for offer in found] == [
+    assert [offer["model"] for offer in available] == [
         "claude-opus-4-6",
         "claude-opus-9",
         "qwen3",
         "codex",
     ]
-    assert "sk-secret" not in json.dumps(found)
+    assert "sk-secret" not in json.dumps(available)
 
 
 def test_a_list_that_cannot_be_had_says_why(

@@ -1,4 +1,4 @@
-"""`autoresearch init`: in an empty folder, in a repository, among other files; and each preset really is a train.py."""
+"""`autoresearch init`: in an empty folder, in a repository, among other files; and its presets."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ from agent.space import read_space
 from tests.agent.study import make_repository
 from tests.e2e.researcher import git
 
-FILES = ["program.md", "workspace/prepare.py", "workspace/train.py"]
+FILES = ["program.md", "workspace/corpora.py", "workspace/prepare.py", "workspace/train.py"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,15 @@ def _a_user_without_git_settings(
 ) -> None:
     """No name, no address, and settings that would stand in the way of a commit."""
     home = tmp_path_factory.mktemp("home")
-    lines = "[user]\nuseConfigOnly = true\n[commit]\ngpgsign = true\n[gpg]\nprogram = /bin/false\n[init]\ndefaultBranch = Odd/Name\n"
+    lines = """[user]
+useConfigOnly = true
+[commit]
+gpgsign = true
+[gpg]
+program = /bin/false
+[init]
+defaultBranch = Odd/Name
+"""
     (home / ".gitconfig").write_text(
         f"{lines}[core]\nautocrlf = true\nsafecrlf = true\nexcludesFile = {home}/ignore\n"
     )
@@ -41,7 +49,7 @@ def made(folder: Path, preset: str = "cpu") -> list[str]:
 
 def test_in_an_empty_folder_it_makes_a_repository_that_can_be_started(tmp_path: Path) -> None:
     folder = tmp_path / "my 'research' ü"
-    said = made(folder)
+    lines = made(folder)
     assert git(folder, "ls-files").splitlines() == FILES
     assert git(folder, "status", "--porcelain") == ""
     assert (
@@ -56,7 +64,7 @@ def test_in_an_empty_folder_it_makes_a_repository_that_can_be_started(tmp_path: 
     )
     assert head_of(project)
     shown = subprocess.run(
-        ["sh", "-c", said[-1].strip().replace("autoresearch start --model opus", "pwd")],
+        ["sh", "-c", lines[-1].strip().replace("autoresearch start --model opus", "pwd")],
         capture_output=True,
         text=True,
     )
@@ -88,13 +96,13 @@ def test_in_a_repository_it_leaves_the_commit_to_its_owner(
     (home / "program.md").unlink()
     git(home, "commit", "-qam", "room for ours")
     before = git(home, "rev-parse", "HEAD"), (home / ".git" / "index").read_bytes()
-    said = made(home / inner)
+    lines = made(home / inner)
     assert (git(home, "rev-parse", "HEAD"), (home / ".git" / "index").read_bytes()) == before
     assert not (home / inner / ".git").exists() or inner == ""
-    [advice] = [line for line in said if line.startswith("commit them: ")]
+    [advice] = [line for line in lines if line.startswith("commit them: ")]
     add = advice.removeprefix("commit them: ").split(" && git commit")[0]
     subprocess.run(["sh", "-c", add], cwd=tmp_path, check=True)
-    assert len(git(home, "diff", "--cached", "--name-only").splitlines()) == 3
+    assert len(git(home, "diff", "--cached", "--name-only").splitlines()) == len(FILES)
 
 
 @pytest.mark.parametrize("name", ["program.md", "workspace/train.py", "workspace/prepare.py"])
@@ -114,14 +122,14 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path, name: str, link: bool)
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ProjectFault, match="cannot write"):
+    with pytest.raises(ProjectFault, match="Cannot write"):
         made(tmp_path / "file" / "inside")
-    with pytest.raises(ProjectFault, match="cannot write"):
+    with pytest.raises(ProjectFault, match="Cannot write"):
         made(tmp_path / "file")
 
 
 def test_an_unknown_preset_names_the_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageFault, match="cpu, gpu, h100"):
+    with pytest.raises(UsageFault, match=r"Unknown preset 'tpu'\. Did you mean 'gpu'\?"):
         made(tmp_path / "r", "tpu")
     assert not (tmp_path / "r").exists()
 

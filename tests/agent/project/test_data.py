@@ -1,4 +1,4 @@
-"""prepare.py runs in the sandbox, what it makes is checked, and its failures are told apart. Real sandboxes."""
+"""prepare.py runs in a real sandbox, what it makes is checked, and its failures are told apart."""
 
 import hashlib
 import json
@@ -27,7 +27,8 @@ for split in ("train", "val"):
     (data / split).mkdir(parents=True, exist_ok=True)
     if not (data / split / "tokens.bin").exists():
         (data / split / "tokens.bin").write_bytes(struct.pack("<64H", *range(64)))
-        (data / split / "meta.json").write_text(json.dumps({"dtype": "uint16", "tokens": 64, "sequence_length": 8}))
+        meta = {"dtype": "uint16", "tokens": 64, "sequence_length": 8}
+        (data / split / "meta.json").write_text(json.dumps(meta))
 if not (data / "val" / "token_bytes.bin").exists():
     (data / "val" / "token_bytes.bin").write_bytes(struct.pack("<64H", *[1] * 64))
 (root / "runs").open("a").write("ran\\n")
@@ -103,7 +104,7 @@ def test_two_at_once_make_it_once(tmp_path: Path, runner: Runner) -> None:
 def test_a_second_name_that_a_training_was_given_is_no_obstacle(
     tmp_path: Path, runner: Runner
 ) -> None:
-    """A training that goes on beside this start, or one that was killed, has hard links to the files."""
+    """A training that still runs, or one that was killed, has hard links to the files."""
     path = script(tmp_path, MAKE + SAY)
     data = made(path, runner)
     (tmp_path / "tokens.bin").hardlink_to(Path(data.data) / "train" / "tokens.bin")
@@ -139,8 +140,10 @@ attempt("home", lambda: open(home + "/.ssh/id_rsa").read())
 attempt("agent", connect)
 attempt("network", dial)
 attempt("outside", lambda: open(outside, "w").write("mine"))
-attempt("beside", lambda: open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "x.py"), "w").write("1"))
-attempt("parents", lambda: [open(f"/proc/{{pid}}/environ").read() for pid in os.listdir("/proc") if pid.isdigit()
+here = os.path.dirname(os.path.abspath(__file__))
+attempt("beside", lambda: open(os.path.join(here, "x.py"), "w").write("1"))
+attempt("parents", lambda: [open(f"/proc/{{pid}}/environ").read() for pid in os.listdir("/proc")
+                            if pid.isdigit()
                             and "sk-secret" in open(f"/proc/{{pid}}/environ").read()][0])
 attempt("path", lambda: [p for p in sys.path if p == "" or p == os.getcwd()][0])
 open(os.path.join(os.environ["AUTORESEARCH_CACHE"], "found.json"), "w").write(json.dumps(found))
@@ -174,18 +177,24 @@ def test_a_hostile_one_finds_nothing(
 
 
 LEAVES = {
-    "a link to a folder outside": 'import shutil; shutil.rmtree(data / "train"); os.symlink("/etc", data / "train")',
-    "a link as tokens": '(data / "val" / "tokens.bin").unlink(); os.symlink("/etc/passwd", data / "val" / "tokens.bin")',
-    "a link deeper down": '(data / "train" / "more").mkdir(); os.symlink("/etc/passwd", data / "train" / "more" / "x")',
+    "a link to a folder outside": """
+import shutil; shutil.rmtree(data / "train"); os.symlink("/etc", data / "train")""",
+    "a link as tokens": """
+(data / "val" / "tokens.bin").unlink(); os.symlink("/etc/passwd", data / "val" / "tokens.bin")""",
+    "a link deeper down": """
+(data / "train" / "more").mkdir(); os.symlink("/etc/passwd", data / "train" / "more" / "x")""",
     "the folder itself as a link": 'os.rename(data, root / "other"); os.symlink("/etc", data)',
     "a pipe": 'os.mkfifo(data / "train" / "pipe")',
     "a second name": 'os.link(data / "val" / "tokens.bin", root / "again")',
     "sizes that do not fit": '(data / "val" / "tokens.bin").write_bytes(b"123")',
     "a huge claim": """
-(data / "val" / "meta.json").write_text(json.dumps({"dtype": "uint16", "tokens": 2**70, "sequence_length": 8}))""",
+claim = {"dtype": "uint16", "tokens": 2**70, "sequence_length": 8}
+(data / "val" / "meta.json").write_text(json.dumps(claim))""",
     "no JSON": '(data / "train" / "meta.json").write_text("[" * 60000)',
     "a large meta": '(data / "val" / "meta.json").write_text(" " * 10**6 + "{}")',
-    "a strange type": '(data / "val" / "meta.json").write_text(json.dumps({"dtype": ["x"], "tokens": 64, "sequence_length": 8}))',
+    "a strange type": """
+claim = {"dtype": ["x"], "tokens": 64, "sequence_length": 8}
+(data / "val" / "meta.json").write_text(json.dumps(claim))""",
     "elsewhere": 'data = Path("/etc")',
     "above": 'data = root / ".."',
     "beside": 'data = Path(str(root) + "x")',
@@ -196,7 +205,7 @@ LEAVES = {
 
 @pytest.mark.parametrize("what", LEAVES)
 def test_data_that_leads_elsewhere_is_not_used(tmp_path: Path, runner: Runner, what: str) -> None:
-    with pytest.raises(ProjectFault, match="made data that is not used"):
+    with pytest.raises(ProjectFault, match="made data that cannot be used"):
         made(script(tmp_path, MAKE + LEAVES[what] + "\n" + SAY), runner)
     with pytest.raises(ProjectFault):
         made(script(tmp_path, MAKE + LEAVES[what] + "\n" + SAY), runner, wanted="f")
@@ -223,7 +232,10 @@ def test_anything_else_is_a_fault_with_the_command_to_type(
 
 
 FETCH = "import urllib.request\nurllib.request.urlopen('http://example.org/corpus', timeout=5)\n"
-NEEDS = 'import json\nprint(json.dumps({"needs": "network", "from": ["https://example.org/x", 7]}))\nraise SystemExit(1)\n'
+NEEDS = """import json
+print(json.dumps({"needs": "network", "from": ["https://example.org/x", 7]}))
+raise SystemExit(1)
+"""
 
 
 @pytest.mark.parametrize(("text", "sources"), [(FETCH, ()), (NEEDS, ("https://example.org/x",))])
@@ -241,7 +253,8 @@ def test_with_consent_it_reaches_the_network(tmp_path: Path, runner: Runner) -> 
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        dial = f"import socket\nsocket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 5).close()\n"
+        address = f"('127.0.0.1', {server.getsockname()[1]})"
+        dial = f"import socket\nsocket.create_connection({address}, 5).close()\n"
         assert made(script(tmp_path, dial + MAKE + SAY), runner, network=True).fingerprint == "f"
 
 
@@ -249,13 +262,15 @@ def test_a_cache_that_cannot_be_written_is_told(
     tmp_path: Path, cache: Path, runner: Runner
 ) -> None:
     cache.write_text("a file")
-    with pytest.raises(ProjectFault, match="cannot keep the data") as fault:
+    with pytest.raises(ProjectFault, match="Cannot keep the data") as fault:
         made(script(tmp_path, MAKE + SAY), runner)
     assert "AUTORESEARCH_CACHE" in str(fault.value.next_command)
 
 
 def test_the_bundled_one_says_that_it_needs_the_network(tmp_path: Path, runner: Runner) -> None:
-    text = (Path(__file__).parents[3] / "workspace" / "prepare.py").read_text()
+    workspace = Path(__file__).parents[3] / "workspace"
+    text = (workspace / "prepare.py").read_text()
+    (tmp_path / "corpora.py").write_text((workspace / "corpora.py").read_text())
     start = text.index("CORPUS = ")
     text = text[:start] + 'CORPUS = "tinystories"' + text[text.index("\n", start) :]
     with pytest.raises(NetworkWanted) as want:
@@ -270,3 +285,12 @@ def test_the_folder_is_where_the_environment_says(cache: Path) -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == str(cache.resolve()) == str(data_root())
+
+
+def test_what_prepare_imports_beside_it_counts_as_its_own_text(tmp_path: Path) -> None:
+    alone = script(tmp_path, "import corpora\n")
+    before = file_source(alone).sha256
+    (tmp_path / "corpora.py").write_text("A = 1\n")
+    first = file_source(alone).sha256
+    (tmp_path / "corpora.py").write_text("A = 2\n")
+    assert len({before, first, file_source(alone).sha256}) == 3

@@ -103,7 +103,7 @@ def test_no_train_py_and_no_repository(tmp_path: Path) -> None:
     with pytest.raises(ProjectFault, match="not in a git repository"):
         find_project(tmp_path / "gone", Settings())
     git(tmp_path, "init", "-q")
-    with pytest.raises(ProjectFault, match=r"no workspace/train.py or train.py"):
+    with pytest.raises(ProjectFault, match=r"no workspace/train\.py or train\.py"):
         find_project(tmp_path, Settings())
     with pytest.raises(ProjectFault, match="bare"):
         find_project(tmp_path / ".git", Settings())

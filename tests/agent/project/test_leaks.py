@@ -1,4 +1,4 @@
-"""Validation text in what a training sees is found before the first training, and what is hidden is not looked at."""
+"""Validation text in what a training sees is found before the first one; hidden files are not."""
 
 import importlib.util
 import json
@@ -16,7 +16,13 @@ from agent.evaluate.bench import Plan
 from agent.project import leaks
 from agent.project.data import Prepared
 from agent.project.leaks import needles_of, refuse_leaks, search_room
-from agent.project.template import PREPARE, corpus_places, template_files
+from agent.project.template import (
+    CORPORA,
+    PREPARE,
+    beside_prepare,
+    corpus_places,
+    template_files,
+)
 from agent.project.unseen import held_out, shown
 from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import Limits, RunSpec
@@ -45,6 +51,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             " ".join(draw.choice(WORDS) for _ in range(200)) + ".\n"
         )
     (home / "prepare.py").write_text(template_files()[PREPARE])
+    (home / CORPORA).write_text(beside_prepare()[CORPORA])
     spec = importlib.util.spec_from_file_location("prepare_for_leaks", home / "prepare.py")
     assert spec and spec.loader
     prepare = importlib.util.module_from_spec(spec)
@@ -59,7 +66,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSpec:
-    """A training with an interpreter of its own to look into, and an empty memory of earlier searches."""
+    """A training with an interpreter of its own to search, and no memory of earlier searches."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for folder in ("workspace", "scratch", "prefix/bin", "prefix/lib/python3.11/site-packages/pkg"):
         (tmp_path / folder).mkdir(parents=True)
@@ -87,8 +94,8 @@ def test_passages_are_those_of_every_document(data: Path) -> None:
         if len(document) > 800:
             assert needles.found_in(b"before " + document + b" after")
     texts = [path.read_bytes() for path in (data.parents[1] / "texts").iterdir()]
-    found = [text for text in texts if needles.found_in(text)]
-    assert 3 <= len(found) <= len(leaks._documents(data)), "training documents are no leak"
+    matching = [text for text in texts if needles.found_in(text)]
+    assert 3 <= len(matching) <= len(leaks._documents(data)), "training documents are no leak"
 
 
 def test_a_folder_without_a_tokenizer_gives_nothing_to_search(
@@ -159,7 +166,7 @@ def test_the_machine_is_searched_once_for_the_same_data(
 def test_the_default_corpus_is_nowhere_on_this_machine_and_that_is_found_out_quickly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the passages of the whole shipped corpus: no package that is installed here holds any of its addresses."""
+    """No installed package holds a passage of the whole shipped corpus."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     lines = lzma.decompress(corpus_places()[0].read_bytes()).decode().splitlines()
     addresses = [json.loads(line)["text"].encode() for line in lines]

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def constants(preset: str, name: str) -> dict[str, object]:
-    """The module-level UPPERCASE constants of a template file under a preset, literal arithmetic evaluated."""
+    """The UPPERCASE constants of a template file under a preset, literal arithmetic evaluated."""
     applied = apply((ROOT / name).read_text(), PRESETS[preset].get(name, ()))
     assert isinstance(applied, Applied), applied
     return {

@@ -4,25 +4,28 @@ import pytest
 
 from agent.errors import UsageFault
 from agent.project.program import read_program
+from sandbox.ground.budget import Budget
 
-FRONT_MATTER = "---\nmetric: val_bpb\nbudget: 10m\nprotected: [HEAD_DIM, GPT.forward]\nmax_cost: 20\n---\n\n# Goal\nLower it.\n"
+FRONT_MATTER = """---
+metric: val_bpb
+budget: 10m
+protected: [HEAD_DIM, GPT.forward]
+max_cost: 20
+---
+
+# Goal
+Lower it.
+"""
 
 
 def test_the_front_matter_is_read_and_the_brief_is_what_is_left() -> None:
     program = read_program(FRONT_MATTER)
     assert program.brief == "# Goal\nLower it.\n"
     front_matter = program.front_matter
-    assert (
-        front_matter.budget,
-        front_matter.protected,
-        front_matter.max_cost,
-        front_matter.trials,
-    ) == (
-        "10m",
-        ("HEAD_DIM", "GPT.forward"),
-        20.0,
-        None,
-    )
+    assert front_matter.budget == Budget(amount=600)
+    assert front_matter.protected == ("HEAD_DIM", "GPT.forward")
+    assert front_matter.max_cost == 20.0
+    assert front_matter.trials is None
     assert read_program(FRONT_MATTER.replace("\n", "\r\n")).front_matter == front_matter
 
 
@@ -55,9 +58,9 @@ def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
-        ("bugdet: 5m", "did you mean budget"),
+        ("bugdet: 5m", "Did you mean 'budget'"),
         ("budget: five minutes", "5m"),
         ("metric: accuracy", "val_bpb"),
         ("trials: many", "trials"),
@@ -69,7 +72,7 @@ def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
         ("a: !!python/object/apply:os.system ['true']", "front matter"),
     ],
 )
-def test_what_makes_no_sense_is_named(line: str, said: str) -> None:
-    with pytest.raises(UsageFault, match=said) as fault:
+def test_what_makes_no_sense_is_named(line: str, message: str) -> None:
+    with pytest.raises(UsageFault, match=message) as fault:
         read_program(f"---\n{line}\n---\n# Goal\n")
     assert fault.value.next_command == "$EDITOR program.md"

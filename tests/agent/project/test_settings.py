@@ -84,10 +84,10 @@ def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ('trian = "x"', "'trian'; did you mean train"),
-        ("colour = 1", "train, prepare"),
+        ('trian = "x"', "Unknown setting 'trian'. Did you mean 'train'?"),
+        ("colour = 1", "Choose from: memory, vram"),
         ("train = 3", "train: "),
         ('train = ""', "inside the project"),
         ('train = "/etc/train.py"', "inside the project"),
@@ -110,11 +110,11 @@ def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
     ids=range(20),
 )
 def test_a_mistake_is_named_with_the_file_to_open(
-    tmp_path: Path, text: str | bytes, said: str
+    tmp_path: Path, text: str | bytes, message: str
 ) -> None:
     with pytest.raises(UsageFault) as fault:
         read_settings(written(tmp_path, text))
-    assert said in fault.value.message
+    assert message in fault.value.message
     assert fault.value.next_command == f"$EDITOR {tmp_path / 'autoresearch.toml'}"
 
 

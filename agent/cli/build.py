@@ -1,0 +1,253 @@
+"""Builds what a session measures with: place, sandbox, data, ledger and bench."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from shlex import quote
+
+import typer
+
+from agent.cli.consent import Consent
+from agent.cli.reach import network_wish, prepare_source, readable_paths
+from agent.display.format import open_console
+from agent.display.table import warm_text
+from agent.edit.encoding import foreign_encoding
+from agent.errors import ProjectFault, UsageFault
+from agent.evaluate.bench import Measures, Plan
+from agent.evaluate.engines import find_engine
+from agent.evaluate.machine import total_memory
+from agent.evaluate.slots import Slot
+from agent.exchange.read import read_prior
+from agent.git.cache import cache_folders
+from agent.git.home import HOME, below
+from agent.history.history import History
+from agent.history.runs import text_at, trials_folder
+from agent.project.data import NetworkWanted, Prepared, prepare_data
+from agent.project.find import Project, find_project
+from agent.project.leaks import search_room
+from agent.project.packages import require_packages
+from agent.project.program import read_program
+from agent.project.settings import Caps, Settings, read_settings
+from agent.project.template import CORPORA, PREPARE, is_retired
+from agent.project.unseen import held_out, records, shown
+from agent.records.proposals import Configuration
+from agent.records.results import PriorTrial
+from agent.run.admission import Fixed
+from agent.run.ledger import Ledger
+from agent.space import Space, read_constants, read_space
+from sandbox.ground.devices import for_one_process
+from sandbox.tiers.choose import Chosen, choose_runner
+
+MEMORY_SHARE = 0.8
+"""The rest is left to the machine: a trial that takes the harness down takes the night."""
+MAX_NAMED = 8
+"""Constants that a message names."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a session works."""
+
+    project: Project
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What a session measures with."""
+
+    settings: Settings
+    slots: tuple[Slot, ...]
+    sandbox: Chosen
+    """Proven on this machine."""
+    data: Prepared | None
+    """Of sealed scores only."""
+    caps: Caps
+    """The limits of one trial, resolved."""
+
+
+def find_place(where: Path) -> Place:
+    """Return the project around `where`, with its settings."""
+    settings = read_settings(where)
+    return Place(find_project(where, settings), settings)
+
+
+def refuse_foreign_encoding(path: str, source: str) -> None:
+    """Raise ProjectFault where Python would not read the train.py at `path` as UTF-8.
+
+    Edits of such a file could not be trusted.
+    """
+    if fault := foreign_encoding(source):
+        raise ProjectFault(
+            f"{path} must be UTF-8: {fault}",
+            f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it",
+        )
+
+
+def proven(unsafe: bool, source: str, project: Project, slots: Sequence[Slot]) -> Chosen:
+    """Return the sandbox to train `source` in, after it has proven itself here.
+
+    A source that names torch needs it to load inside, and to compute on the accelerators of the
+    slots. This takes seconds, so a terminal shows what it waits for.
+    """
+    require_packages(project, source)
+    _say("proving the sandbox")
+    gpus = tuple(chain.from_iterable(slot.gpus for slot in slots))
+    imports = ("torch",) if "torch" in source else ()
+    return choose_runner(unsafe, imports, for_one_process(gpus), proof_folder(project))
+
+
+def proof_folder(project: Project) -> Path:
+    """Return where a sandbox is proven: in the place where the project's trials run."""
+    return below(Path(project.root), HOME, make=True)
+
+
+def _say(*words: str) -> None:
+    if sys.stderr.isatty():
+        open_console(stderr=True).print(f"{' '.join(words)} ...", style="dim")
+
+
+@contextmanager
+def prepared(
+    place: Place, commit: str, sandbox: Chosen | None, consent: Consent, wanted: str | None = None
+) -> Iterator[Prepared | None]:
+    """Yield the data that prepare.py of `commit` makes in `sandbox`; None for a printed score.
+
+    sandbox: None only where the score is printed. wanted: the fingerprint of data that need not be
+    made again. prepare.py gets a network only after the user's consent.
+    """
+    if place.project.score == "printed" or sandbox is None:
+        yield None
+        return
+    source = prepare_source(place.project, commit)
+    if is_retired(source.text.decode("utf-8", "replace")):
+        raise ProjectFault(
+            f"{source.name} takes its validation text from Python's own library, "
+            "which every training can read.",
+            f"autoresearch init NEW && cp NEW/{PREPARE} NEW/workspace/{CORPORA} "
+            f"{Path(source.name).parent}   # and commit; `autoresearch resume` renews a run itself",
+        )
+    read_only = place.settings.read_only
+    _say("preparing the data")
+    with ExitStack() as stack:
+        try:
+            data = stack.enter_context(
+                prepare_data(source, sandbox.runner, read_only=read_only, wanted=wanted)
+            )
+        except NetworkWanted as want:
+            consent.require(network_wish(source, want))
+            _say("preparing the data, with the network", *want.sources)
+            data = stack.enter_context(
+                prepare_data(source, sandbox.runner, read_only=read_only, network=True)
+            )
+        yield data
+
+
+def warm_start(path: str, place: Place, commit: str) -> tuple[PriorTrial, ...]:
+    """Return the prior trials of a file, and print a line about them.
+
+    Raise UsageFault where none of their constants is searched here.
+    """
+    project = place.project
+    source = text_at(project, commit, project.train)
+    fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
+    searched = set(space_of(source, fixed, place.settings).names)
+    trials = read_prior(path)
+    theirs: set[str] = set()
+    for trial in trials:
+        theirs.update(trial.configuration)
+    common = searched & theirs
+    if not common:
+        raise UsageFault(
+            f"No constant of the trials in {path} ({_named(theirs)}) is searched here "
+            f"({_named(searched)}).",
+            "$EDITOR autoresearch.toml   # [ranges]",
+        )
+    typer.echo(
+        f"{warm_text(trials, path)}, with {len(common)} of the {len(searched)} constants "
+        "searched here"
+    )
+    return trials
+
+
+def _named(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:MAX_NAMED]) or "none"
+
+
+def open_ledger(
+    history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None
+) -> Ledger:
+    """Return the ledger of a run, with the project's settings; opening it writes nothing."""
+    protected = (*settings.protected, *read_program(history.program).front_matter.protected)
+    settings = settings.model_copy(update={"protected": protected})
+    megabytes = _trial_memory(caps, workers) / 2**20
+    fixed = _fixed(history.project, settings)
+    return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
+
+
+def _fixed(project: Project, settings: Settings) -> Fixed:
+    """What the user protects, and the name by which the scorer builds the model."""
+    required = {"build_model"} if project.score == "sealed" else set()
+    return Fixed(protected=frozenset(settings.protected), required=frozenset(required))
+
+
+def space_reader(history: History, settings: Settings) -> Callable[[str], Space]:
+    """Return a reader of a train.py's search space; constants of prepare.py bound some of it."""
+    prepare = history.project.prepare
+    fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
+    return lambda source: space_of(source, fixed, settings)
+
+
+def space_of(source: str, fixed: Configuration, settings: Settings) -> Space:
+    """Return the search space of a train.py; fixed: the constants of prepare.py."""
+    protected = dict.fromkeys(settings.protected, "fixed")
+    return read_space(source, {**settings.ranges, **protected}, fixed)
+
+
+def bench_of(history: History, kit: Kit) -> Measures:
+    """Return the bench on which the attempts of `history` are measured.
+
+    Raise ProjectFault where a training would see what it is scored on.
+    """
+    project = history.project
+    caps = kit.caps
+    hidden = _hidden(history, kit.data)
+    plan = Plan(
+        score=project.score,
+        train=os.path.relpath(project.train, project.workspace or "."),
+        data=kit.data.data if kit.data else None,
+        read_only=shown(readable_paths(project, kit.settings), hidden),
+        budget=history.run.budget,
+        memory_bytes=_trial_memory(caps, len(kit.slots)),
+        vram_bytes=caps.vram,
+        disk_bytes=caps.disk,
+        output_bytes=caps.output,
+        hidden=hidden,
+    )
+    folder = trials_folder(project, history.tag)
+    if kit.data:
+        _say("looking for validation text in what a training sees")
+        search_room(
+            folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
+        )
+    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export)
+
+
+def _hidden(history: History, data: Prepared | None) -> tuple[str, ...]:
+    """What no training may see: the repository's records and whatever holds validation text."""
+    own = records(history.project)
+    prepare = history.project.prepare
+    if data is None or prepare is None:
+        return (*own, *map(str, cache_folders()))
+    return (*own, *held_out(data.data, history.file_at(history.tip, prepare)))
+
+
+def _trial_memory(caps: Caps, workers: int) -> int:
+    """Bytes of main memory that one trial may use."""
+    if caps.memory is not None:
+        return caps.memory
+    return int(total_memory() * MEMORY_SHARE / workers)

@@ -1,0 +1,89 @@
+"""Chooses a run's options and proposer from what was typed, the project and the environment."""
+
+import os
+import threading
+
+import typer
+
+from agent.cli.build import Place
+from agent.cli.reach import kept_from_models
+from agent.errors import UsageFault
+from agent.history.history import History
+from agent.history.runs import transcripts_of
+from agent.llm.recorded import Recorded
+from agent.llm.resolve import default_model, open_model
+from agent.project.find import Project, time_budget
+from agent.project.program import FrontMatter
+from agent.project.resolve import (
+    Flags,
+    Inferred,
+    ModelNeed,
+    Origin,
+    StartOptions,
+    start_options,
+)
+from agent.project.settings import RunSettings
+from agent.project.trust import REPLAY
+from agent.propose import Method, Proposer, find_method
+from agent.propose.replay import Replay
+
+# An overloaded or unreachable model may be back after a while; only then does the run end.
+MODEL_DEADLINE_SECONDS = 30 * 60.0
+
+
+def options_of(flags: Flags, place: Place, front_matter: FrontMatter) -> StartOptions:
+    """Return the options of a new run; raise UsageFault where they make no sense."""
+    project = place.project
+    inferred = Inferred(
+        model=None if flags.model else default_model(os.environ),
+        budget=time_budget(project),
+        budget_file=project.prepare or "",
+    )
+    return start_options(flags, front_matter, place.settings, inferred, _need_of)
+
+
+def method_of(run: RunSettings, asked: str | None) -> Method:
+    """Return the method that a run continues with. asked: what was typed behind --method.
+
+    Raise UsageFault if that is another method than the run's, or if the run's is not here.
+    """
+    if asked is not None and asked != run.method:
+        raise UsageFault(
+            f"This run was started with --method {run.method}, not {asked}.",
+            f"autoresearch start --method {asked}",
+        )
+    return find_method(run.method, typed=asked is not None)
+
+
+def _need_of(name: str) -> ModelNeed:
+    return find_method(name, typed=True).model
+
+
+def say_origins(options: StartOptions, err: bool = False) -> None:
+    """Print which options come from elsewhere than the command line. err: to stderr."""
+    for line in options.lines():
+        typer.echo(line, err=err)
+    if options.model.origin is Origin.INFERRED and options.model.value:
+        typer.echo(
+            f"no --model given: {options.model.value}, by the keys in the environment; "
+            "--model none searches without one",
+            err=err,
+        )
+
+
+def build_proposer(
+    method: Method, model: str | None, project: Project, tag: str, cancel: threading.Event
+) -> Proposer:
+    """Return the method, with its model behind one retry layer.
+
+    `replay:BRANCH` as a model stands for the proposals on that branch. Raise ModelFault for an
+    unknown model or a missing key.
+    """
+    if model is None:
+        return method.build(None)
+    if model.startswith(REPLAY):
+        return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
+    opened = open_model(
+        model, os.environ, MODEL_DEADLINE_SECONDS, cancel, hidden=kept_from_models(project)
+    )
+    return method.build(Recorded(opened, transcripts_of(project, tag)))

@@ -1,0 +1,210 @@
+"""Arguments and options that several commands share, each defined once."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from agent.cli.reading import trial_numbers
+from agent.project.resolve import DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
+
+# ---------------------------------------------------------------- which run, which trial
+
+Branch = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+    ),
+]
+OfBranch = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        "-b",
+        metavar="RUN",
+        help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+    ),
+]
+WorkOn = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]", help="Which run: TAG or autoresearch/TAG. Default: the newest."
+    ),
+]
+WorkOnBranch = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        "-b",
+        metavar="RUN",
+        help="Which run: TAG or autoresearch/TAG. Default: the newest.",
+    ),
+]
+Number = Annotated[
+    int,
+    typer.Argument(
+        min=0,
+        metavar="N",
+        help="The trial's number, as in the log.",
+        autocompletion=lambda: trial_numbers(),
+    ),
+]
+
+# ---------------------------------------------------------------- what comes out
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, in a stable format.")]
+
+JsonEvents = Annotated[
+    bool,
+    typer.Option("--json", help="Print each event as one line of JSON, for programs that listen."),
+]
+
+# ---------------------------------------------------------------- who proposes
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="opus, sonnet, gpt, local, a full model name, claude-code, codex, replay:BRANCH, "
+        "scripted:FILE or none; see `autoresearch models`. Default: Claude, GPT or a local server, "
+        "whichever has a key or an address in the environment, else none.",
+    ),
+]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help=f"How trials are proposed; see `autoresearch methods`, or MODULE:NAME, code "
+        f"of yours that is installed. Default: {WITH_MODEL} with a model, {WITHOUT_MODEL} without.",
+    ),
+]
+MethodOfRun = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        metavar="METHOD",
+        help="Needed only if the run was started with --method MODULE:NAME.",
+    ),
+]
+Tag = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TAG",
+        help="Name of the run; its branch is autoresearch/TAG. Default: today's date.",
+    ),
+]
+
+# ---------------------------------------------------------------- bounds and limits
+
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME|STEPS",
+        help="Training budget of a trial: 5m, 20s or 200steps. Default: 5m, or TIME_BUDGET in a "
+        "prepare.py of karpathy/autoresearch's layout. Steps promise less: the harness limits "
+        "their time by the baseline's and does not count them.",
+    ),
+]
+Trials = Annotated[
+    int | None, typer.Option(metavar="N", help="Stop after this many measured trials, at least 1.")
+]
+Hours = Annotated[
+    float | None, typer.Option(metavar="HOURS", help="Stop after this many hours, more than 0.")
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DOLLARS",
+        help="Stop when the run, earlier sessions included, has spent this much. 0 allows only "
+        "models that are always free.",
+    ),
+]
+StartWorkers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Trials trained at once, each on its own GPU or share of the cores. "
+        f"Default: {DEFAULT_WORKERS}.",
+    ),
+]
+ResumeWorkers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Trials trained at once on this machine. Default: as at the start."
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory of a trial: 8GiB. Default: 80 % of the machine's memory, split among the "
+        "workers.",
+    ),
+]
+Vram = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="GPU memory of a trial: 8GiB. Default: no limit."),
+]
+Disk = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="What a trial may write, its weights included. Default: 2GiB."
+    ),
+]
+Output = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="What a trial may print. Default: 256MiB.")
+]
+
+# ---------------------------------------------------------------- who else hears of it
+
+TrackerNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="KIND[:WHERE]",
+        help="Also log results to TensorBoard, MLflow or W&B: tensorboard:DIR, mlflow:URI or "
+        "wandb:PROJECT. May be repeated.",
+    ),
+]
+NotifyCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="COMMAND",
+        help="Run this command at each keep, at an error and at the end; $AUTORESEARCH_TEXT holds "
+        "the message.",
+    ),
+]
+
+# ---------------------------------------------------------------- trust
+
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Agree to everything that reaches outside the project. Without it, a terminal shows "
+        "the list and asks once.",
+    ),
+]
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-no-sandbox",
+        help="Run generated code without a sandbox, with your rights. Every record says so.",
+    ),
+]
+
+
+class Verdict(StrEnum):
+    """How verdicts are reached: the names of agent.judge.decide.VerdictRule."""
+
+    SEQUENTIAL = "sequential"
+    GREEDY = "greedy"
+
+
+class Prune(StrEnum):
+    """Which trainings are pruned: the names of agent.judge.pruning.PruneRule."""
+
+    OFF = "off"
+    MEDIAN = "median"

@@ -1,0 +1,92 @@
+"""The command `resume`."""
+
+import threading
+from pathlib import Path
+
+from agent.cli import app, epilog
+from agent.cli.options import (
+    Disk,
+    Hours,
+    JsonEvents,
+    MaxCost,
+    Memory,
+    MethodOfRun,
+    NotifyCommand,
+    Output,
+    ResumeWorkers,
+    TrackerNames,
+    Trials,
+    Trust,
+    Unsafe,
+    Vram,
+    WorkOn,
+)
+from agent.project.resolve import read_flags, resume_options
+
+
+@app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
+def resume(
+    branch: WorkOn = None,
+    trials: Trials = None,
+    hours: Hours = None,
+    max_cost: MaxCost = None,
+    workers: ResumeWorkers = None,
+    memory: Memory = None,
+    vram: Vram = None,
+    disk: Disk = None,
+    output: Output = None,
+    tracker: TrackerNames = None,
+    notify: NotifyCommand = None,
+    trust: Trust = False,
+    unsafe: Unsafe = False,
+    method: MethodOfRun = None,
+    as_json: JsonEvents = False,
+) -> None:
+    """Continue a run; its branch is all that is needed.
+
+    After a stop or a crash, in a fresh clone or on another machine. Bounds and limits that you
+    leave out are those of the start.
+    """
+    from agent.cli.build import Kit, find_place, proven, refuse_foreign_encoding
+    from agent.cli.choices import build_proposer, method_of
+    from agent.cli.consent import Consent
+    from agent.cli.reach import agreed_run
+    from agent.cli.renewal import data_of_run
+    from agent.cli.session import bounds_of, measured_count, trackers_of, work
+    from agent.evaluate.slots import make_slots, this_machine
+    from agent.history.runs import newest
+
+    flags = read_flags(
+        "resume",
+        trials=trials,
+        hours=hours,
+        max_cost=max_cost,
+        workers=workers,
+        memory=memory,
+        vram=vram,
+        disk=disk,
+        output=output,
+    )
+    place = find_place(Path.cwd())
+    project = place.project
+    consent = Consent(project, trust)
+    with agreed_run(
+        project,
+        place.settings,
+        consent,
+        branch or newest(project),
+        asks=True,
+        bound_typed=flags.max_cost is not None,
+        trackers=tracker or (),
+    ) as history:
+        run = history.run
+        cancel = threading.Event()
+        options = resume_options(flags, run, place.settings, measured_count(history.trials))
+        slots = make_slots(options.workers.value, *this_machine())
+        proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
+        trackers = trackers_of(project, run.tag, tracker, notify)
+        refuse_foreign_encoding(project.train, history.source)
+        sandbox = proven(unsafe, history.source, project, slots)
+        with data_of_run(place, history, sandbox, consent) as data:
+            kit = Kit(place.settings, slots, sandbox, data, options.caps)
+            work(history, kit, proposer, bounds_of(options), cancel, trackers, as_json=as_json)

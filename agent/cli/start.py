@@ -1,0 +1,190 @@
+"""The command `start`."""
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli import app, epilog
+from agent.cli.options import (
+    BudgetOption,
+    Disk,
+    Hours,
+    JsonEvents,
+    MaxCost,
+    Memory,
+    Method,
+    Model,
+    NotifyCommand,
+    Output,
+    Prune,
+    StartWorkers,
+    Tag,
+    TrackerNames,
+    Trials,
+    Trust,
+    Unsafe,
+    Verdict,
+    Vram,
+)
+from agent.errors import ProjectFault
+from agent.judge.decide import LEAST_FALSE_KEEPS
+from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED, Flags, read_flags
+from agent.project.settings import MAX_FALSE_KEEPS
+
+
+@app.command(epilog=epilog("autoresearch start --model opus --budget 5m --hours 8"))
+def start(
+    model: Model = None,
+    method: Method = None,
+    budget: BudgetOption = None,
+    trials: Trials = None,
+    hours: Hours = None,
+    max_cost: MaxCost = None,
+    workers: StartWorkers = None,
+    tag: Tag = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help=f"Seed of the search and of each trial's first training. Default: {DEFAULT_SEED}.",
+        ),
+    ] = None,
+    baseline_repeats: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help=f"Trainings of the baseline, each under another seed. Default: {DEFAULT_REPEATS}.",
+        ),
+    ] = None,
+    verdict: Annotated[
+        Verdict | None,
+        typer.Option(
+            help="sequential repeats a promising trial until it is told from noise; greedy keeps "
+            "whatever scores better once. Default: sequential."
+        ),
+    ] = None,
+    false_keeps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Error budget: false keeps tolerated per 100 no-op trials, "
+            f"{LEAST_FALSE_KEEPS} to {MAX_FALSE_KEEPS}. Default: {LEAST_FALSE_KEEPS}.",
+        ),
+    ] = None,
+    warm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Prior trials of another run: an Optuna SQLite file (FILE#STUDY), JSON, JSON "
+            "lines, tsv or csv. The method learns from them; they do not count as trials of this "
+            "run.",
+        ),
+    ] = None,
+    prune: Annotated[
+        Prune | None,
+        typer.Option(
+            help="median stops a training whose loss is far above the median of earlier ones. "
+            "Default: off."
+        ),
+    ] = None,
+    memory: Memory = None,
+    vram: Vram = None,
+    disk: Disk = None,
+    output: Output = None,
+    tracker: TrackerNames = None,
+    notify: NotifyCommand = None,
+    trust: Trust = False,
+    unsafe: Unsafe = False,
+    as_json: JsonEvents = False,
+) -> None:
+    """Start a run, on a branch of its own.
+
+    It works on the train.py of this folder's last commit; your checkout stays as it is. Press
+    Ctrl-C once to finish the trials in training, twice to stop at once; `autoresearch resume`
+    continues either way. Options left out come from the front matter of program.md, then from
+    autoresearch.toml.
+    """
+    flags = read_flags(
+        "start",
+        model=model,
+        method=method,
+        budget=budget,
+        trials=trials,
+        hours=hours,
+        max_cost=max_cost,
+        workers=workers,
+        seed=seed,
+        baseline_repeats=baseline_repeats,
+        verdict=verdict.value if verdict else None,
+        false_keeps=false_keeps,
+        prune=prune.value if prune else None,
+        memory=memory,
+        vram=vram,
+        disk=disk,
+        output=output,
+    )
+    _start(flags, tag, warm, tuple(tracker or ()), notify, trust, unsafe, as_json)
+
+
+def _start(
+    flags: Flags,
+    tag: str | None,
+    warm: str | None,
+    tracker: tuple[str, ...],
+    notify: str | None,
+    trust: bool,
+    unsafe: bool,
+    as_json: bool,
+) -> None:
+    from agent.cli.build import (
+        Kit,
+        find_place,
+        prepared,
+        proven,
+        refuse_foreign_encoding,
+        warm_start,
+    )
+    from agent.cli.choices import build_proposer, options_of, say_origins
+    from agent.cli.consent import Consent
+    from agent.cli.reach import agree_to_start, front_matter_at, remember_run
+    from agent.cli.session import bounds_of, trackers_of, work
+    from agent.evaluate.slots import make_slots, this_machine
+    from agent.history.history import History
+    from agent.history.runs import brief_at, head_of, next_tag, text_at
+    from agent.project.program import read_program
+    from agent.propose import find_method
+
+    place = find_place(Path.cwd())
+    project = place.project
+    cancel = threading.Event()
+    consent = Consent(project, trust)
+    tag = tag or next_tag(project)
+    front_matter = front_matter_at(project, "HEAD")
+    options = options_of(flags, place, front_matter)
+    say_origins(options, err=as_json)
+    agree_to_start(project, place.settings, consent, options, tracker)
+    head = head_of(project)
+    if read_program(brief_at(project, head)).front_matter != front_matter:
+        raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
+    slots = make_slots(options.workers.value, *this_machine())
+    chosen = find_method(options.method.value, typed=True)
+    proposer = build_proposer(chosen, options.model.value, project, tag, cancel)
+    prior = warm_start(warm, place, head) if warm else ()
+    trackers = trackers_of(project, tag, tracker, notify)
+    source = text_at(project, head, project.train)
+    refuse_foreign_encoding(project.train, source)
+    sandbox = proven(unsafe, source, project, slots)
+    with prepared(place, head, sandbox, consent) as data:
+        run = options.record(
+            tag=tag,
+            start_commit=head,
+            score=project.score,
+            data_fingerprint=data.fingerprint if data else None,
+            warm=Path(warm).name if warm else None,
+        )
+        with History.create(project, run, prior) as history:
+            remember_run(consent, history)
+            kit = Kit(place.settings, slots, sandbox, data, options.caps)
+            work(history, kit, proposer, bounds_of(options), cancel, trackers, as_json=as_json)

@@ -1,0 +1,392 @@
+"""Resolves the options of a run from all that may set them, in one order of precedence.
+
+    start, adopt:  flag > front matter of program.md > autoresearch.toml > inferred > default
+    resume:        flag > the run's record (limits of a trial: > autoresearch.toml) > default
+
+Nothing here reads a file or the environment: what was read is passed in.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from agent.errors import UsageFault
+from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
+from agent.judge.pruning import PruneRule
+from agent.judge.suspicion import Interval
+from agent.project.program import FrontMatter
+from agent.project.settings import (
+    BudgetText,
+    Caps,
+    Dollars,
+    FalseKeeps,
+    Hours,
+    Repeats,
+    RunSettings,
+    ScoreKind,
+    Settings,
+    TrialCount,
+    Word,
+    Workers,
+    problem_of,
+)
+from agent.project.trust import REPLAY, SCRIPTED
+from agent.records.bounded import Whole
+from sandbox.ground.budget import Budget
+
+T = TypeVar("T")
+
+DEFAULT_BUDGET = Budget(amount=300)
+DEFAULT_WORKERS = 1
+DEFAULT_SEED = 0
+DEFAULT_REPEATS = 3
+DEFAULT_VERDICT: VerdictRule = "sequential"
+DEFAULT_PRUNE: PruneRule = "off"
+WITH_MODEL = "hybrid"
+WITHOUT_MODEL = "trust"
+
+NO_MODEL = "none"
+FREE = (SCRIPTED, REPLAY)
+"""How the names of models begin that never cost anything."""
+
+# A value to suggest where a flag makes no sense.
+EXAMPLES = {
+    "budget": "5m",
+    "trials": "20",
+    "hours": "8",
+    "max_cost": "10",
+    "workers": "1",
+    "seed": "0",
+    "baseline_repeats": "3",
+    "false_keeps": "0.5",
+    "memory": "8GiB",
+    "vram": "8GiB",
+    "disk": "2GiB",
+    "output": "256MiB",
+}
+
+ModelNeed = Literal["none", "optional", "needed"]
+
+
+class Origin(StrEnum):
+    """Where the value of an option came from."""
+
+    FLAG = "from the command line"
+    FRONT_MATTER = "from the front matter of program.md"
+    SETTINGS = "from autoresearch.toml"
+    RECORD = "from the run's record"
+    INFERRED = "inferred"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Option(Generic[T]):
+    """The value of an option, and where it came from."""
+
+    value: T
+    origin: Origin
+
+
+class Flags(Caps):
+    """What was typed on the command line; None where a flag was left out."""
+
+    model: Word | None = None
+    method: Word | None = None
+    budget: BudgetText = None
+    trials: TrialCount | None = None
+    hours: Hours | None = None
+    max_cost: Dollars | None = None
+    workers: Workers | None = None
+    seed: Whole | None = None
+    baseline_repeats: Repeats | None = None
+    verdict: VerdictRule | None = None
+    false_keeps: FalseKeeps | None = None
+    prune: PruneRule | None = None
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What the surroundings suggest where nobody says anything."""
+
+    model: str | None = None
+    """By the keys and servers of the environment."""
+    budget: Budget | None = None
+    """TIME_BUDGET of a prepare.py in upstream's layout: train.py keeps to it, whatever we say."""
+    budget_file: str = ""
+    """The path of that prepare.py."""
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What one session of work may use."""
+
+    trials: Option[int | None]
+    """Measured trials of this session."""
+    hours: Option[float | None]
+    """Hours of this session."""
+    max_cost: Option[float | None]
+    """Dollars of the whole run."""
+    workers: Option[int]
+    memory: Option[int | None]
+    """Bytes of main memory of a trial; so are the next three, of its GPUs, its disk and output."""
+    vram: Option[int | None]
+    disk: Option[int | None]
+    output: Option[int | None]
+
+    @property
+    def caps(self) -> Caps:
+        """The limits of one trial, wherever they came from."""
+        return Caps(**{name: getattr(self, name).value for name in Caps.model_fields})
+
+
+@dataclass(frozen=True)
+class StartOptions(SessionOptions):
+    """All that a new run is asked for."""
+
+    model: Option[str | None]
+    method: Option[str]
+    budget: Option[Budget]
+    seed: Option[int]
+    baseline_repeats: Option[int]
+    verdict: Option[VerdictRule]
+    false_keeps: Option[float]
+    prune: Option[PruneRule]
+    plausible: Option[Interval | None]
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each origin but flags and defaults, with the options that it set."""
+        for origin in (Origin.FRONT_MATTER, Origin.SETTINGS, Origin.INFERRED):
+            texts = []
+            for field in fields(self):
+                option = getattr(self, field.name)
+                if option.origin is origin:
+                    texts.append(f"{field.name} {_in_words(field.name, option.value)}")
+            if texts:
+                yield f"{origin}: {', '.join(texts)}"
+
+    def record(
+        self,
+        tag: str,
+        start_commit: str,
+        score: ScoreKind,
+        data_fingerprint: str | None,
+        warm: str | None = None,
+    ) -> RunSettings:
+        """Return what the run's first commit keeps.
+
+        Limits of a trial are recorded only where they were typed: those of autoresearch.toml
+        are read again by each session.
+        """
+        options = {name: getattr(self, name).value for name in _RECORDED}
+        typed = {name: _typed(getattr(self, name)) for name in Caps.model_fields}
+        return RunSettings(
+            tag=tag,
+            start_commit=start_commit,
+            score=score,
+            data_fingerprint=data_fingerprint,
+            warm=warm,
+            caps=Caps(**typed),
+            **options,
+        )
+
+
+_RECORDED = tuple(
+    field.name for field in fields(StartOptions) if field.name not in Caps.model_fields
+)
+
+
+def read_flags(command: str, **typed: Any) -> Flags:
+    """Return the flags of `autoresearch COMMAND`; raise UsageFault for nonsense."""
+    try:
+        return Flags(**typed)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        flag = f"--{name.replace('_', '-')}"
+        _, problem = problem_of(error)
+        hint = f"autoresearch {command} {flag} {EXAMPLES.get(name, name.upper())}"
+        raise UsageFault(f"{flag} {typed[name]}: {problem}", hint) from None
+
+
+def start_options(
+    flags: Flags,
+    front_matter: FrontMatter,
+    settings: Settings,
+    inferred: Inferred,
+    need_of: Callable[[str], ModelNeed],
+) -> StartOptions:
+    """Return the options of a new run; raise UsageFault where they do not fit each other.
+
+    need_of: returns whether a method needs a model; raises UsageFault for an unknown one.
+    """
+    max_cost = _bound("max_cost", flags, front_matter)
+    method, model = _method_and_model(flags, inferred, max_cost.value, need_of)
+    return StartOptions(
+        trials=_bound("trials", flags, front_matter),
+        hours=_bound("hours", flags, front_matter),
+        max_cost=max_cost,
+        workers=_typed_or(flags.workers, DEFAULT_WORKERS),
+        **_caps(flags, None, settings),
+        model=model,
+        method=method,
+        budget=_budget(flags, front_matter, inferred),
+        seed=_typed_or(flags.seed, DEFAULT_SEED),
+        baseline_repeats=_typed_or(flags.baseline_repeats, DEFAULT_REPEATS),
+        verdict=_typed_or(flags.verdict, DEFAULT_VERDICT),
+        false_keeps=_typed_or(flags.false_keeps, LEAST_FALSE_KEEPS),
+        prune=_typed_or(flags.prune, DEFAULT_PRUNE),
+        plausible=_first(
+            (front_matter.plausible, Origin.FRONT_MATTER), (settings.plausible, Origin.SETTINGS)
+        ),
+    )
+
+
+def resume_options(
+    flags: Flags, record: RunSettings, settings: Settings, measured: int
+) -> SessionOptions:
+    """Return what a session that goes on with a run may use; raise UsageFault where it cannot.
+
+    measured: trials of the run that were measured, without its baseline.
+    """
+    max_cost = _first((flags.max_cost, Origin.FLAG), (record.max_cost, Origin.RECORD))
+    _refuse_paid(record.model, max_cost.value, "resume")
+    return SessionOptions(
+        trials=_first(
+            (flags.trials, Origin.FLAG), (trials_left(record.trials, measured), Origin.RECORD)
+        ),
+        hours=_first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
+        max_cost=max_cost,
+        workers=_recorded_or(flags.workers, record.workers),
+        **_caps(flags, record, settings),
+    )
+
+
+def recorded_caps(record: RunSettings, settings: Settings) -> Caps:
+    """Return the limits of a trial of a run, where no flag sets them."""
+    options = _caps(Flags(), record, settings)
+    return Caps(**{name: option.value for name, option in options.items()})
+
+
+def trials_left(planned: int | None, measured: int) -> int | None:
+    """Return how many of the planned trials are left; where none is, as many again."""
+    if planned is None:
+        return None
+    return planned - measured if measured < planned else planned
+
+
+def may_cost(model: str | None) -> bool:
+    """Return whether asking this model may cost money."""
+    return model is not None and not model.startswith(FREE)
+
+
+def _method_and_model(
+    flags: Flags, inferred: Inferred, max_cost: float | None, need_of: Callable[[str], ModelNeed]
+) -> tuple[Option[str], Option[str | None]]:
+    model = _model(flags, inferred, max_cost)
+    usual = WITH_MODEL if model.value else WITHOUT_MODEL
+    method = _typed_or(flags.method, usual)
+    need = need_of(method.value)
+    if need == "needed" and model.value is None:
+        raise UsageFault(
+            f"The method {method.value!r} needs a model.",
+            f"autoresearch start --method {method.value} --model opus",
+        )
+    if need == "none":
+        model = Option(None, Origin.DEFAULT)
+    _refuse_paid(model.value, max_cost, "start")
+    return method, model
+
+
+def _model(flags: Flags, inferred: Inferred, max_cost: float | None) -> Option[str | None]:
+    if flags.model == NO_MODEL:
+        return Option(None, Origin.FLAG)
+    if flags.model:
+        return Option(flags.model, Origin.FLAG)
+    if inferred.model is None:
+        return Option(None, Origin.DEFAULT)
+    if max_cost == 0 and may_cost(inferred.model):
+        return Option(None, Origin.INFERRED)
+    return Option(inferred.model, Origin.INFERRED)
+
+
+def _refuse_paid(model: str | None, max_cost: float | None, command: str) -> None:
+    """Raise UsageFault where nothing may be spent and asking the model may cost something."""
+    if max_cost == 0 and may_cost(model):
+        raise UsageFault(
+            f"--max-cost 0 allows no question that may cost money, and the model {model!r} may; "
+            "only none, scripted:FILE and replay:BRANCH are always free.",
+            f"autoresearch {command} --max-cost 10",
+        )
+
+
+def _budget(flags: Flags, front_matter: FrontMatter, inferred: Inferred) -> Option[Budget]:
+    """A TIME_BUDGET of prepare.py cannot be overruled: train.py asks nobody else."""
+    own = inferred.budget
+    asked = _first((flags.budget, Origin.FLAG), (front_matter.budget, Origin.FRONT_MATTER))
+    if own is None:
+        if asked.value is None:
+            return Option(DEFAULT_BUDGET, Origin.DEFAULT)
+        return Option(asked.value, asked.origin)
+    if asked.value is not None and asked.value != own:
+        raise UsageFault(
+            f"The budget {asked.value} ({asked.origin}) cannot be kept: trainings here follow "
+            f"TIME_BUDGET in {inferred.budget_file} ({own}).",
+            f"$EDITOR {inferred.budget_file}   # commit it, and start without a budget",
+        )
+    return Option(own, Origin.INFERRED)
+
+
+def _caps(
+    flags: Flags, record: RunSettings | None, settings: Settings
+) -> dict[str, Option[int | None]]:
+    options = {}
+    for name in Caps.model_fields:
+        recorded = getattr(record.caps, name) if record else None
+        options[name] = _first(
+            (getattr(flags, name), Origin.FLAG),
+            (recorded, Origin.RECORD),
+            (getattr(settings, name), Origin.SETTINGS),
+        )
+    return options
+
+
+def _bound(name: str, flags: Flags, front_matter: FrontMatter) -> Option[Any]:
+    return _first(
+        (getattr(flags, name), Origin.FLAG), (getattr(front_matter, name), Origin.FRONT_MATTER)
+    )
+
+
+def _first(*candidates: tuple[T | None, Origin]) -> Option[T | None]:
+    """The first value that is set, zero included; None where none is."""
+    for value, origin in candidates:
+        if value is not None:
+            return Option(value, origin)
+    return Option(None, Origin.DEFAULT)
+
+
+def _typed_or(typed: T | None, default: T) -> Option[T]:
+    if typed is None:
+        return Option(default, Origin.DEFAULT)
+    return Option(typed, Origin.FLAG)
+
+
+def _recorded_or(typed: T | None, recorded: T) -> Option[T]:
+    if typed is None:
+        return Option(recorded, Origin.RECORD)
+    return Option(typed, Origin.FLAG)
+
+
+def _typed(option: Option[int | None]) -> int | None:
+    return option.value if option.origin is Origin.FLAG else None
+
+
+def _in_words(name: str, value: object) -> str:
+    if value is None:
+        return "none"
+    if name == "max_cost":
+        return f"${value:.2f}"
+    if isinstance(value, int) and name in Caps.model_fields:
+        return f"{value / 2**30:.3g} GiB"
+    return str(value)

@@ -1,0 +1,284 @@
+"""The options of a run: their order of precedence, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.project.program import FrontMatter, read_program
+from agent.project.resolve import (
+    DEFAULT_BUDGET,
+    EXAMPLES,
+    Flags,
+    Inferred,
+    ModelNeed,
+    Option,
+    Origin,
+    StartOptions,
+    read_flags,
+    recorded_caps,
+    resume_options,
+    start_options,
+    trials_left,
+)
+from agent.project.settings import Caps, RunSettings, Settings
+from agent.propose import find_method
+from sandbox.ground.budget import Budget
+from tests.agent.study import make_repository, project_of, settings_of
+
+
+def need_of(name: str) -> ModelNeed:
+    return find_method(name, typed=True).model
+
+
+def started(
+    front_matter: FrontMatter | None = None,
+    settings: Settings | None = None,
+    inferred: Inferred | None = None,
+    **typed: Any,
+) -> StartOptions:
+    """The options of a start with these flags."""
+    return start_options(
+        read_flags("start", **typed),
+        front_matter or FrontMatter(),
+        settings or Settings(),
+        inferred or Inferred(),
+        need_of,
+    )
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunSettings:
+    """What a run with some bounds and one limit was asked for."""
+    project = project_of(make_repository(tmp_path))
+    caps = Caps(memory=2**30)
+    return settings_of(project, trials=9, hours=2.0, max_cost=5.0, workers=3, caps=caps)
+
+
+# ---------------------------------------------------------------- precedence
+
+
+@pytest.mark.parametrize(("name", "flag", "file"), [("trials", 3, 5), ("hours", 1.5, 4.0)])
+def test_a_flag_goes_before_the_front_matter_and_that_before_nothing(
+    name: str, flag: float, file: float
+) -> None:
+    front_matter = FrontMatter(**{name: file})
+    assert getattr(started(front_matter, **{name: flag}), name) == Option(flag, Origin.FLAG)
+    assert getattr(started(front_matter), name) == Option(file, Origin.FRONT_MATTER)
+    assert getattr(started(), name) == Option(None, Origin.DEFAULT)
+
+
+def test_a_max_cost_of_zero_is_no_missing_value() -> None:
+    assert started(FrontMatter(max_cost=20), max_cost=0).max_cost == Option(0, Origin.FLAG)
+    assert started(FrontMatter(max_cost=0)).max_cost == Option(0, Origin.FRONT_MATTER)
+
+
+def test_the_plausible_range_of_the_front_matter_goes_before_that_of_the_settings() -> None:
+    front_matter = FrontMatter.model_validate({"plausible": "0.5 .. 9"})
+    settings = Settings.model_validate({"plausible": "1 .. 2"})
+    assert str(started(front_matter, settings).plausible.value) == "0.5 .. 9"
+    assert started(settings=settings).plausible.origin is Origin.SETTINGS
+
+
+def test_a_limit_comes_from_the_flag_else_from_the_settings() -> None:
+    options = started(settings=Settings(memory=2**31, disk=2**32), memory="1GiB", output=2**20)
+    assert options.caps == Caps(memory=2**30, disk=2**32, output=2**20)
+    assert options.disk.origin is Origin.SETTINGS
+
+
+def test_only_typed_limits_are_recorded() -> None:
+    options = started(settings=Settings(disk=2**32), memory="1GiB")
+    run = options.record(tag="t", start_commit="0" * 40, score="printed", data_fingerprint=None)
+    assert run.caps == Caps(memory=2**30)
+    assert RunSettings.model_validate_json(run.model_dump_json()) == run
+
+
+def test_what_is_typed_is_recorded() -> None:
+    typed = {
+        "model": "opus",
+        "method": "code",
+        "trials": 3,
+        "hours": 1.5,
+        "max_cost": 2.0,
+        "workers": 2,
+        "seed": 7,
+        "baseline_repeats": 4,
+        "verdict": "greedy",
+        "false_keeps": 1.0,
+        "prune": "median",
+    }
+    options = started(**typed)
+    run = options.record(
+        tag="t", start_commit="0" * 40, score="printed", data_fingerprint="f", warm="study.db"
+    )
+    assert run.model_dump(include=set(typed)) == typed
+    assert (run.data_fingerprint, run.warm) == ("f", "study.db")
+
+
+def test_the_budget_is_typed_or_written_or_five_minutes() -> None:
+    front_matter = FrontMatter.model_validate({"budget": "10m"})
+    assert started(front_matter, budget="20s").budget == Option(Budget(amount=20), Origin.FLAG)
+    assert started(front_matter).budget == Option(Budget(amount=600), Origin.FRONT_MATTER)
+    assert started().budget == Option(DEFAULT_BUDGET, Origin.DEFAULT)
+
+
+def test_a_time_budget_of_prepare_py_cannot_be_overruled() -> None:
+    own = Inferred(budget=Budget(amount=60), budget_file="prepare.py")
+    assert started(inferred=own).budget == Option(Budget(amount=60), Origin.INFERRED)
+    assert started(inferred=own, budget="1m").budget.value == Budget(amount=60)
+    with pytest.raises(UsageFault, match=r"TIME_BUDGET in prepare\.py \(60s\)"):
+        started(inferred=own, budget="5m")
+
+
+def test_a_line_names_what_no_flag_set() -> None:
+    front_matter = FrontMatter.model_validate({"budget": "10m", "max_cost": 20})
+    options = started(front_matter, Settings(memory=2**33), Inferred(model="opus"), trials=3)
+    assert list(options.lines()) == [
+        "from the front matter of program.md: max_cost $20.00, budget 600s",
+        "from autoresearch.toml: memory 8 GiB",
+        "inferred: model opus",
+    ]
+    assert list(started(trials=3).lines()) == []
+
+
+# ---------------------------------------------------------------- method and model
+
+
+@pytest.mark.parametrize(
+    ("typed", "inferred", "model", "method"),
+    [
+        ({}, None, None, "trust"),
+        ({}, "opus", "opus", "hybrid"),
+        ({"model": "none"}, "opus", None, "trust"),
+        ({"model": "none", "method": "random"}, None, None, "random"),
+        ({"model": "opus", "method": "random"}, None, None, "random"),
+        ({"model": "opus", "method": "code"}, None, "opus", "code"),
+        ({"model": "none", "method": "hybrid"}, None, None, "hybrid"),
+    ],
+)
+def test_method_and_model_fit_together(
+    typed: dict[str, str], inferred: str | None, model: str | None, method: str
+) -> None:
+    options = started(inferred=Inferred(model=inferred), **typed)
+    assert (options.model.value, options.method.value) == (model, method)
+
+
+def test_a_method_that_needs_a_model_says_so() -> None:
+    with pytest.raises(UsageFault, match="'code' needs a model"):
+        started(model="none", method="code")
+
+
+def test_an_unknown_method_is_answered_with_the_closest_one() -> None:
+    with pytest.raises(UsageFault, match=r"Unknown method 'trsut'\. Did you mean 'trust'\?"):
+        started(method="trsut")
+
+
+# ---------------------------------------------------------------- nothing may be spent
+
+
+@pytest.mark.parametrize("model", ["none", "scripted:replies.jsonl", "replay:autoresearch/t"])
+def test_with_a_max_cost_of_zero_free_models_work(model: str) -> None:
+    assert started(model=model, max_cost=0).max_cost.value == 0
+
+
+@pytest.mark.parametrize("model", ["opus", "local", "claude-code"])
+def test_with_a_max_cost_of_zero_other_models_are_refused(model: str, record: RunSettings) -> None:
+    with pytest.raises(UsageFault, match="--max-cost 0 allows no question") as fault:
+        started(model=model, method="hybrid", max_cost=0)
+    assert fault.value.next_command == "autoresearch start --max-cost 10"
+    with pytest.raises(UsageFault, match="--max-cost 0"):
+        started(FrontMatter(max_cost=0), model=model, method="hybrid")
+    asks = record.model_copy(update={"model": model})
+    with pytest.raises(UsageFault, match="--max-cost 0") as fault:
+        resume_options(Flags(max_cost=0), asks, Settings(), 0)
+    assert fault.value.next_command == "autoresearch resume --max-cost 10"
+
+
+def test_with_a_max_cost_of_zero_no_model_is_inferred() -> None:
+    options = started(inferred=Inferred(model="opus"), max_cost=0)
+    assert options.model == Option(None, Origin.DEFAULT)
+    assert options.method.value == "trust"
+
+
+# ---------------------------------------------------------------- flags
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("trials", 0, "--trials 0: must be greater than or equal to 1"),
+        ("trials", -1, "--trials -1: must be greater than or equal to 1"),
+        ("hours", 0.0, "--hours 0.0: must be greater than 0"),
+        ("hours", float("nan"), "--hours nan: must be a finite number"),
+        ("hours", float("inf"), "--hours inf: must be a finite number"),
+        ("hours", 1e300, "--hours 1e+300: must be less than or equal to"),
+        ("max_cost", -0.01, "--max-cost -0.01: must be greater than or equal to 0"),
+        ("workers", 0, "--workers 0: must be"),
+        ("workers", 10**6, "--workers 1000000: must be"),
+        ("seed", 2**70, "--seed"),
+        ("baseline_repeats", 0, "--baseline-repeats 0: must be"),
+        ("false_keeps", 0.1, "--false-keeps 0.1: must be"),
+        ("false_keeps", 26.0, "--false-keeps 26.0: must be"),
+        ("memory", "8 parrots", "--memory 8 parrots: not a size"),
+        ("memory", "8i", "--memory 8i: not a size"),
+        ("memory", "1k", "--memory 1k: must be greater than"),
+        ("disk", "-1GiB", "--disk -1GiB: not a size"),
+        ("output", "0", "--output 0: must be greater than 0"),
+        ("budget", "", "--budget : not a budget"),
+        ("budget", "0s", "not a budget"),
+        ("budget", "five minutes", "write 5m, 20s, 1h or 200steps"),
+        ("budget", "-3s", "not a budget"),
+        ("budget", "1.5m", "not a budget"),
+        ("budget", "9" * 20 + "s", "--budget"),
+        ("model", "m" * 5000, "--model"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(UsageFault) as fault:
+        read_flags("start", **{name: value})
+    assert message in fault.value.message
+    flag = f"--{name.replace('_', '-')}"
+    assert str(fault.value.next_command).startswith(f"autoresearch start {flag} ")
+
+
+def test_the_suggested_flags_make_sense() -> None:
+    assert read_flags("start", **EXAMPLES).trials == 20
+
+
+@pytest.mark.parametrize("line", ["trials: 0", "hours: 0", "max_cost: -1", "hours: 1e300"])
+def test_the_front_matter_refuses_the_same(line: str) -> None:
+    with pytest.raises(UsageFault, match=line.partition(":")[0]):
+        read_program(f"---\n{line}\n---\n# Goal\n")
+
+
+# ---------------------------------------------------------------- resume
+
+
+def test_a_resume_goes_by_its_flags_else_by_the_record(record: RunSettings) -> None:
+    options = resume_options(Flags(), record, Settings(), 4)
+    assert options.trials == Option(5, Origin.RECORD)
+    assert options.hours == Option(2.0, Origin.RECORD)
+    assert options.max_cost == Option(5.0, Origin.RECORD)
+    assert options.workers == Option(3, Origin.RECORD)
+    typed = Flags(trials=1, hours=1, max_cost=0, workers=1)
+    options = resume_options(typed, record, Settings(), 4)
+    values = (options.trials, options.hours, options.max_cost, options.workers)
+    assert [option.value for option in values] == [1, 1, 0, 1]
+    assert {option.origin for option in values} == {Origin.FLAG}
+
+
+def test_limits_of_a_resume_are_typed_or_recorded_or_of_the_settings(record: RunSettings) -> None:
+    settings = Settings(memory=2**31, disk=2**32)
+    assert recorded_caps(record, settings) == Caps(memory=2**30, disk=2**32)
+    options = resume_options(Flags(memory=2**29), record, settings, 0)
+    assert options.caps == Caps(memory=2**29, disk=2**32)
+
+
+@pytest.mark.parametrize(
+    ("planned", "measured", "left"), [(4, 2, 2), (4, 4, 4), (4, 7, 4), (None, 1, None)]
+)
+def test_a_resume_does_what_the_start_left_and_then_as_much_again(
+    planned: int | None, measured: int, left: int | None
+) -> None:
+    assert trials_left(planned, measured) == left

@@ -1,0 +1,62 @@
+"""docs/commands.md and docs/settings.md say what the program really accepts."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agent.project.program import FrontMatter, read_program
+from agent.project.settings import FILE, Caps, Settings, read_settings
+from agent.propose.code.policy import PATIENCE
+from agent.records.proposals import EXPLORATIONS
+from docs.commands import page
+
+DOCS = Path(__file__).parent.parent / "docs"
+SETTINGS = (DOCS / "settings.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """The text of docs/settings.md below a heading."""
+    return SETTINGS.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def keys(title: str) -> list[str]:
+    """The keys in the table below a heading."""
+    return re.findall(r"^\| `(\w+)` \|", section(title), re.MULTILINE)
+
+
+def test_the_page_of_commands_is_what_help_prints() -> None:
+    written = (DOCS / "commands.md").read_text(encoding="utf-8")
+    assert written == page(), "write it again: python docs/commands.py"
+
+
+@pytest.mark.parametrize(
+    ("title", "record"), [(FILE, Settings), ("Front matter of program.md", FrontMatter)]
+)
+def test_the_page_of_settings_lists_every_key_once(
+    title: str, record: type[Settings] | type[FrontMatter]
+) -> None:
+    assert sorted(keys(title)) == sorted(record.model_fields)
+
+
+def test_the_examples_of_the_page_are_accepted(tmp_path: Path) -> None:
+    toml = re.findall(r"```toml\n(.*?)```", SETTINGS, re.DOTALL)
+    yaml = re.findall(r"```yaml\n(.*?)```", SETTINGS, re.DOTALL)
+    assert len(toml) == len(yaml) == 1
+    (tmp_path / FILE).write_text(toml[0])
+    assert read_settings(tmp_path).ranges == tomllib.loads(toml[0])["ranges"]
+    assert read_program(yaml[0]).front_matter.max_cost == 20
+
+
+def test_the_defaults_of_the_page_are_those_of_the_program() -> None:
+    front_matter = section("Front matter of program.md")
+    assert f"| `patience` | whole number | {PATIENCE} |" in front_matter
+    assert ", ".join(f"`{kind}`" for kind in EXPLORATIONS) in front_matter
+
+
+def test_every_limit_of_a_trial_is_a_flag_and_a_key() -> None:
+    commands = page()
+    for name in Caps.model_fields:
+        assert f"`--{name} SIZE`" in commands
+        assert name in keys(FILE)
