@@ -4,19 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install test test-slow check lint types fuzz gpu-check clean
+.PHONY: start install test test-slow check lint types fuzz mutate gpu-check clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
 
 install: $(VENV)/.installed
 
+# torch first: it is the largest part, and a failure there is seen at once.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("autoresearch needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	@echo "installing into $(VENV), once: a minute or two"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) "torch==2.13.0" -c constraints.txt
-	@$(PIP) -e ".[dev]" -c constraints.txt
+	@$(PIP) -e ".[workspace,dev]" -c constraints.txt
 	@touch $@
 
 test: install
@@ -38,6 +39,13 @@ ROUNDS ?= 20
 SEED ?= 0
 fuzz: install
 	$(BIN)/python -m tests.fuzz --rounds $(ROUNDS) --seed $(SEED)
+
+# Changes the code of one room (or one FILE of it) in many small ways, and lists what its tests let pass.
+ROOM ?= judge
+FILE ?=
+mutate: install
+	@$(PIP) -e ".[mutate]" -c constraints.txt
+	$(BIN)/python -m tests.mutate $(ROOM) $(FILE)
 
 # Needs a Python that has torch for CUDA and the packages of pyproject.toml; without a network, install them before.
 GPU_PYTHON ?= $(BIN)/python

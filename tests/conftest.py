@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing but 127.0.0.1 can be reached from the tests' own process, and no variable of this machine names a model."""
+    """Let the tests' own process reach 127.0.0.1 only, and name no model by a variable."""
     connect = socket.socket.connect
 
     def only_loopback(self: socket.socket, address: object) -> None:

@@ -1,6 +1,7 @@
 """The tree is the architecture: rooms, the order in which they import, sizes, and style."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -17,7 +18,7 @@ AGENT = (
     {"history", "propose", "trackers"},
     {"project", "evaluate", "space", "display"},
     {"git", "judge", "edit", "llm"},
-    {"records"},
+    {"records", "plugins"},
     {"errors"},
 )
 SANDBOX = ({"tiers"}, {"canary"}, {"proof"}, {"limits"}, {"walls"}, {"score"}, {"ground"})
@@ -28,10 +29,11 @@ MAX_LINES = 400
 INSIDE = {"sandbox/canary/probe.py", "sandbox/score/scorer.py"}
 ATTACKS = "sandbox/proof/attacks/"
 
-MODULES = sorted(path for folder in ORDERS for path in (ROOT / folder).rglob("*.py"))
+PACKAGES = (*ORDERS, "autoresearch")
+MODULES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob("*.py"))
 WRITTEN = sorted(
     path
-    for folder in (*ORDERS, "workspace", "tests", "benchmarks", "docs", "corpus")
+    for folder in (*PACKAGES, "workspace", "tests", "benchmarks", "docs", "corpus", "examples")
     for path in (ROOT / folder).rglob("*.py")
     if ROOT / "tests" / "foreign" not in path.parents  # somebody else's repository
 )
@@ -140,6 +142,25 @@ def test_the_sandbox_knows_nothing_of_the_agent() -> None:
     others = {"agent", "git", "anthropic", "openai", "optuna", "libcst"}
     for path in modules_of("sandbox"):
         assert not {name.split(".")[0] for name in imports_of(path)} & others, name_of(path)
+
+
+def test_nothing_imports_the_public_name() -> None:
+    for path in (*modules_of("agent"), *modules_of("sandbox")):
+        assert "autoresearch" not in {name.split(".")[0] for name in imports_of(path)}, name_of(
+            path
+        )
+
+
+@EVERY_PACKAGE
+def test_the_page_names_every_room_in_its_order(package: str) -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    part = page.split(f"### {package}/\n")[1].split("\n## ")[0].split("\n### ")[0]
+    described = re.findall(r"^\| `([a-z]+)(?:/|\.py)` \|", part, re.MULTILINE)
+    [order] = re.findall(r"```\n(.*?)```", part, re.DOTALL)
+    rows = [set(re.findall(r"[a-z]+", row)) for row in order.split("→")]
+    placed = list(ORDERS[package])
+    assert rows == [*placed, {"sandbox"}] if package == "agent" else rows == placed
+    assert set(described) == set().union(*placed) and len(described) == len(set(described))
 
 
 def test_the_research_imports_neither_package() -> None:

@@ -1,11 +1,14 @@
-"""What docs/ holds: the script of the night can be read, the report loads nothing, and every linked file is there."""
+"""The documentation: links lead somewhere, commands and figures exist, the README stays short."""
 
 import json
 import re
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import pytest
+import typer
+import typer.core
 from PIL import Image
 
 from agent.cli import app
@@ -22,8 +25,146 @@ ANSWERS = [
     json.loads(line)
     for line in (ROOT / "docs" / "night.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-# The table of pairs is new to train.py: what builds on it can be asked for only once it is there.
+# An answer that builds on a constant of an earlier answer can be asked for only once that is there.
 SPACE = read_space(SOURCE)
+PATTERNS = ("*.md", "docs/**/*.md", "examples/**/*.md", "corpus/*.md")
+FILES = set(chain.from_iterable(ROOT.glob(pattern) for pattern in PATTERNS))
+FILES.discard(ROOT / "program.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in FILES)
+# Pages of past runs quote what was typed and printed then.
+RECORDS = {"docs/transcript.md", "docs/fuzz.md", "CHANGELOG.md"}
+GROUP = typer.main.get_command(app)
+assert isinstance(GROUP, typer.core.TyperGroup)
+COMMANDS = GROUP.commands
+
+
+def text_of(page: str) -> str:
+    """Return the text of a page."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def typed(page: str) -> list[list[str]]:
+    """Return the words behind `autoresearch` in the code of a page, comments left out."""
+    text = text_of(page)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = "\n".join(blocks).splitlines()
+    lines += re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    commands = []
+    for line in lines:
+        for part in re.split(r"&&|\|", line.partition("#")[0]):
+            words = part.split()
+            if words[:1] == ["autoresearch"]:
+                commands.append(words[1:])
+    return commands
+
+
+# ------------------------------------------------------------------------------- every page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_linked_file_is_there(page: str) -> None:
+    links = re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)|(?:src|srcset)="([^":]+)"', text_of(page))
+    for markdown, html in links:
+        path = (markdown or html).replace("\\_", "_")
+        assert (ROOT / page).parent.joinpath(path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_to_a_heading_finds_it(page: str) -> None:
+    for path, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text_of(page)):
+        target = (ROOT / page).parent / path if path else ROOT / page
+        headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = [re.sub(r"[^\w\- ]", "", text).lower().replace(" ", "-") for text in headings]
+        assert heading in anchors
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - RECORDS))
+def test_every_command_and_flag_that_is_typed_exists(page: str) -> None:
+    for words in typed(page):
+        if not words or not re.fullmatch(r"[a-z]+", words[0]):
+            continue
+        assert words[0] in COMMANDS, words
+        options = {"--help", "-h"}
+        for option in COMMANDS[words[0]].params:
+            options.update(option.opts)
+        flags = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
+        assert not [flag for flag in flags if flag not in options], words
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - RECORDS))
+def test_every_path_of_the_repository_that_is_named_exists(page: str) -> None:
+    text = re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    tops = "agent|autoresearch|sandbox|workspace|tests|benchmarks|docs|corpus|examples"
+    paths = re.findall(rf"`((?:{tops})/[\w./-]*)`", text)
+    allowed = {"docs/data/trials.json"}  # of another repository
+    assert not [path for path in paths if not (ROOT / path).exists() and path not in allowed]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_that_is_run_is_there(page: str) -> None:
+    for name in re.findall(r"python -m ((?:benchmarks|tests|autoresearch)[\w.]*)", text_of(page)):
+        module = import_module(f"{name}.__main__" if name == "autoresearch" else name)
+        package = Path(str(module.__file__)).with_name("__main__.py")
+        assert callable(getattr(module, "main", None)) or package.exists(), name
+
+
+# ------------------------------------------------------------------------------- the README
+
+
+def test_the_readme_is_short_and_opens_with_the_two_commands() -> None:
+    lines = text_of("README.md").splitlines()
+    assert len(lines) <= 150
+    commands = re.findall(r"```sh\n(.*?)```", text_of("README.md"), re.DOTALL)[0]
+    assert [line.split("#")[0].strip() for line in commands.splitlines()] == [
+        "make start",
+        "make test",
+    ]
+
+
+def test_the_readme_says_what_was_not_tried_before_anything_else() -> None:
+    first_screen = text_of("README.md").partition("## Install")[0]
+    assert "Not tried yet: GPUs and live models" in first_screen
+
+
+def test_the_readme_brings_the_command_onto_the_path_before_it_is_typed() -> None:
+    text = text_of("README.md")
+    first = min(text.index(f"\nautoresearch {name}") for name in ("init", "start", "log"))
+    assert text.index(". .venv/bin/activate") < first
+
+
+# -------------------------------------------------------------------------- particular pages
+
+
+def test_the_security_page_says_what_the_program_does() -> None:
+    text = text_of("docs/SECURITY.md")
+    assert f"exit code {TrustFault.exit_code}" in text
+    assert EXIT_CODES[TrustFault.exit_code] == "not trusted"
+    assert {"/proc", "/run"} < set(NEVER_READABLE)
+    for path in ("/proc", "/sys", "/dev", "/run", *(f"~/{name}" for name in USUAL_CACHES)):
+        assert f"`{path}`" in text
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
+)
+def test_every_benchmark_can_be_started(name: str) -> None:
+    assert import_module(f"benchmarks.{name}").__doc__
+
+
+def test_every_measurement_has_its_command() -> None:
+    rows = re.findall(r"^\| (?!What|---)(.+) \|$", text_of("docs/measurements.md"), re.MULTILINE)
+    assert len(rows) > 20
+    for row in rows:
+        command = row.split(" | ")[-1]
+        assert "`" in command or command.startswith("the same"), row
+
+
+def test_every_exit_code_is_listed() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("docs/troubleshooting.md"), re.MULTILINE)
+    assert {int(code): meaning for code, meaning in rows} == dict(EXIT_CODES)
+
+
+# ---------------------------------------------------------------------- the night and the report
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["hypothesis"][:40])
@@ -34,55 +175,8 @@ def test_every_answer_is_an_experiment_for_either_question(answer: dict[str, obj
     assert isinstance(configuration, dict) and set(configuration) <= set(SPACE.names)
 
 
-@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "docs/SECURITY.md"])
-def test_every_linked_file_is_there(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    linked = re.findall(r'\]\(([^)#:]+)\)|(?:src|srcset)="([^":]+)"', text)
-    for path in filter(None, (one or other for one, other in linked)):
-        assert (ROOT / page).parent.joinpath(path.partition("#")[0]).exists(), path
-
-
-def test_the_security_page_says_what_the_program_does() -> None:
-    text = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
-    assert (
-        f"exit code {TrustFault.exit_code}" in text
-        and EXIT_CODES[TrustFault.exit_code] == "not trusted"
-    )
-    assert all(f"`{path}`" in text for path in ("/proc", "/sys", "/dev", "/run")) and {
-        "/proc",
-        "/run",
-    } < set(NEVER_READABLE)
-    assert all(f"`~/{name}`" in text for name in USUAL_CACHES)
-    for command in re.findall(r"`(start|resume|replicate|ablate|adopt|finalize|log|prompt)`", text):
-        assert command in {
-            info.callback.__name__ for info in app.registered_commands if info.callback
-        }
-
-
-@pytest.mark.parametrize(
-    "name", sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
-)
-def test_every_benchmark_can_be_started(name: str) -> None:
-    assert import_module(f"benchmarks.{name}").__doc__
-
-
-def test_every_benchmark_that_the_readme_names_is_there() -> None:
-    named = set(
-        re.findall(r"python -m (benchmarks\.\w+)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    )
-    assert len(named) > 8
-    assert not [name for name in named if not callable(getattr(import_module(name), "main", None))]
-
-
-def test_the_readme_lists_every_exit_code() -> None:
-    rows = re.findall(
-        r"^\| (\d+) \| (.+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert {int(code): meaning for code, meaning in rows} == dict(EXIT_CODES)
-
-
 def test_the_report_is_small_and_loads_nothing() -> None:
-    report = (ROOT / "docs" / "report.html").read_text(encoding="utf-8")
+    report = text_of("docs/report.html")
     assert len(report.encode()) < 2**20
     assert not re.search(r'(?:src|href)="(?!#|data:,)', report)
     assert "default-src 'none'" in report

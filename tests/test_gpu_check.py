@@ -1,4 +1,4 @@
-"""`make gpu-check` without a GPU: it says so, and its dry mode really runs each step as far as a CPU can."""
+"""`make gpu-check` without a GPU: it says so, and its dry mode runs each step on the CPU."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_without_a_gpu_nothing_is_checked_and_that_is_said(
 
 def test_a_step_that_fails_and_one_that_hangs_are_told_and_do_not_stop_the_others() -> None:
     failed = gpu_check.check("no-such-step", "nothing", 30, ["--dry"])
-    assert failed.state == "FAILED" and "no-such-step" in failed.found
+    assert failed.state == "FAILED" and "no-such-step" in failed.result
     slow = gpu_check.check("torch", "nothing", 0.05, ["--dry"])
     assert slow.state == "TIMEOUT" and slow.seconds < 10
 

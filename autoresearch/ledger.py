@@ -1,0 +1,26 @@
+"""Reads the trials of a run as plain records."""
+
+import os
+from pathlib import Path
+
+
+def read(folder: str | os.PathLike[str] = ".", run: str | None = None) -> list[dict[str, object]]:
+    """Return the trials of a run, oldest first, as flat records: `pandas.DataFrame(read())`.
+
+    folder: the repository, or a folder inside it. run: a tag or `autoresearch/TAG`; None for the
+    newest run. Each record has the columns of `autoresearch export --format csv`, and one entry
+    `config.NAME` for each constant of the trial. Nothing is locked or changed, so this also works
+    while the run goes on. Raise Fault if there is no such folder or run.
+    """
+    # GitPython runs git as soon as it is imported.
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from agent.exchange.write import flat_records
+    from agent.history.history import History
+    from agent.history.runs import newest
+    from agent.project.find import find_project
+    from agent.project.settings import read_settings
+
+    place = Path(folder).resolve()
+    project = find_project(place, read_settings(place))
+    with History.read(project, run or newest(project)) as history:
+        return flat_records(history.trials)
