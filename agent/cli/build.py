@@ -27,12 +27,12 @@ from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import text_at, trials_folder
 from agent.project.data import NetworkWanted, Prepared, prepare_data
-from agent.project.find import Project, find_project
+from agent.project.find import CORPORA, Project, find_project
 from agent.project.leaks import search_room
 from agent.project.packages import require_packages
 from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings
-from agent.project.template import CORPORA, PREPARE, is_retired
+from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, records, shown
 from agent.records.proposals import Configuration
 from agent.records.results import PriorTrial

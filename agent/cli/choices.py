@@ -12,7 +12,7 @@ from agent.history.history import History
 from agent.history.runs import transcripts_of
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model
-from agent.project.find import Project, time_budget
+from agent.project.find import Project
 from agent.project.program import FrontMatter
 from agent.project.resolve import (
     Flags,
@@ -24,6 +24,7 @@ from agent.project.resolve import (
 )
 from agent.project.settings import RunSettings
 from agent.project.trust import REPLAY
+from agent.project.upstream import time_budget
 from agent.propose import Method, Proposer, find_method
 from agent.propose.replay import Replay
 

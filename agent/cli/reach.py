@@ -16,11 +16,11 @@ from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
-from agent.project.find import Project
+from agent.project.find import CORPORA, Project
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import Origin, StartOptions, may_cost
 from agent.project.settings import Settings
-from agent.project.template import CORPORA, PREPARE, beside_prepare, corpus_places
+from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
 
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")

@@ -25,8 +25,9 @@ from pydantic import Field, ValidationError
 from agent.errors import ProjectFault
 from agent.evaluate.machine import total_memory
 from agent.git.cache import data_root
+from agent.project.find import CORPORA
 from agent.project.prepared import Prepared, Unfit, digest_of, take_over
-from agent.project.template import CORPORA, shipped_corpus
+from agent.project.template import shipped_corpus
 from sandbox.ground.outcome import GIB, Crashed, Finished, Limits, Outcome, Runner, RunSpec
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail

@@ -1,6 +1,5 @@
 """Finds the research in a repository: its train.py, prepare.py and program.md, and its score."""
 
-import math
 import re
 from pathlib import Path, PurePosixPath
 
@@ -9,15 +8,12 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.settings import FILE, ScoreKind, Settings
-from agent.project.template import CORPORA
-from agent.space import read_constants
-from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
-MAX_TIME_BUDGET = 30 * 24 * 3600
-"""Seconds; a constant beyond a month is no budget."""
+CORPORA = "corpora.py"
+"""What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
 
 
 class Project(Record):
@@ -69,20 +65,6 @@ def find_project(where: Path, settings: Settings) -> Project:
         program=str(program) if (root / program).is_file() else None,
         score=settings.score or score,
     )
-
-
-def time_budget(project: Project) -> Budget | None:
-    """Return the TIME_BUDGET of a prepare.py in upstream's layout, which train.py keeps to.
-
-    None where the score is sealed, or the constant is missing or no sensible number of seconds.
-    """
-    if project.score == "sealed" or project.prepare is None:
-        return None
-    source = (Path(project.root) / project.prepare).read_text(encoding="utf-8", errors="replace")
-    seconds = read_constants(source).get("TIME_BUDGET")
-    if isinstance(seconds, str | bool | None) or not 0 < seconds < MAX_TIME_BUDGET:
-        return None
-    return Budget(amount=math.ceil(seconds))
 
 
 def _root(where: Path) -> Path:

@@ -8,11 +8,10 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from agent.project.find import CORPORA
 from agent.space import read_constants
 
 PREPARE = "workspace/prepare.py"
-CORPORA = "corpora.py"
-"""What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
 
 _FILES = ("workspace/train.py", PREPARE, f"workspace/{CORPORA}", "program.md")
 CORPUS = "state-of-the-union.jsonl.xz"

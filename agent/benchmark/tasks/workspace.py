@@ -17,8 +17,9 @@ from agent.errors import UsageFault
 from agent.evaluate.bench import Assignment, Bench, Plan
 from agent.evaluate.slots import Slot
 from agent.project.data import Source, prepare_data
+from agent.project.find import CORPORA
 from agent.project.leaks import search_room
-from agent.project.template import CORPORA, beside_prepare, template_files
+from agent.project.template import beside_prepare, template_files
 from agent.project.unseen import held_out
 from agent.records.proposals import Configuration, Proposal, Provenance
 from agent.records.results import Attempt, Failure, Order, Result

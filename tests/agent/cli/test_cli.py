@@ -96,6 +96,15 @@ def test_a_wrong_flag_is_a_usage_error(tmp_path: Path) -> None:
     assert "--nonsense" in done.stderr
 
 
+def test_starting_the_command_loads_nothing_that_only_some_commands_need(tmp_path: Path) -> None:
+    names = ("libcst", "numpy", "scipy", "optuna", "torch", "anthropic", "openai", "jinja2")
+    program = f"import agent.cli, sys; print([name for name in {names} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 INTERRUPTED = """
 import agent.cli, os, signal
 

@@ -50,7 +50,10 @@ def dying(monkeypatch: pytest.MonkeyPatch, call: int, after: bool) -> Iterator[l
         yield seen
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")],
+)
 def test_a_death_between_any_two_git_commands_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:

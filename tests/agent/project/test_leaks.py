@@ -15,9 +15,9 @@ from agent.errors import ProjectFault
 from agent.evaluate.bench import Plan
 from agent.project import leaks
 from agent.project.data import Prepared
+from agent.project.find import CORPORA
 from agent.project.leaks import needles_of, refuse_leaks, search_room
 from agent.project.template import (
-    CORPORA,
     PREPARE,
     beside_prepare,
     corpus_places,

@@ -121,6 +121,7 @@ def test_weights_of_another_model_are_told_as_such(tier_a):
     assert result.detail == "scoring failed in loading the weights: RuntimeError"
 
 
+@pytest.mark.slow
 def test_the_full_audit_gives_the_same_score(tier_a):
     usual, full = (tier_a.measure(train_py(), audit=audit) for audit in ("usual", "full"))
     assert isinstance(usual, Measured) and isinstance(full, Measured)
