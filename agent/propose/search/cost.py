@@ -33,7 +33,9 @@ class Power:
     deviation: float
 
 
-_RATE = re.compile(r"(^|_)(LR|RATES?|DROPOUT|DECAY|WD|BETAS?|MOMENTUM|FRAC|PROB|EPS|EPSILON)\d?(_|$)")
+_RATE = re.compile(
+    r"(^|_)(LR|RATES?|DROPOUT|DECAY|WD|BETAS?|MOMENTUM|FRAC|PROB|EPS|EPSILON)\d?(_|$)"
+)
 _PART_OF_A_BATCH = re.compile(r"(^|_)(DEVICE|MICRO|MINI)_.*BATCH")
 # The first pattern that a name matches tells its power.
 _POWERS = (

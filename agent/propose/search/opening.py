@@ -14,14 +14,15 @@ import numpy as np
 
 from agent.propose.search.cost import Cost, is_rate, power_of
 from agent.propose.search.observe import Observation
-from agent.propose.search.scale import from_unit, is_fixed, levels, nearest_level, to_unit
+from agent.propose.search.scale import from_unit, is_fixed, to_unit
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
 
 # So many trials begin a search.
 TRIALS = 10
-# How far a constant moves, as a share of its range, and at least to the next level: timid steps
+# What decides the cost of a step moves by a factor, a rate by a share of its range: timid steps
 # teach little.
+FACTOR = 2.0
 STEP = 0.25
 # A training of more steps than this gains by costlier ones.
 MANY_STEPS = 30_000
@@ -93,25 +94,23 @@ def _moves_of(
     if parameter.kind == "categorical":
         return []
     if power_of(parameter, space).mean >= COSTLY:
-        up = cost.steps is not None and cost.steps > MANY_STEPS
+        value = _scaled(parameter, centre, cost)
     elif is_rate(parameter.name):
-        up = bool(rng.integers(2))
+        value = _shifted(parameter, centre, STEP if rng.integers(2) else -STEP)
     else:
         return []
-    value = _moved(parameter, centre[parameter.name], STEP if up else -STEP)
     configuration = space.repair({**centre, parameter.name: value})
+    if configuration == centre:
+        return []
     saving = abs(math.log(cost.relative(configuration) / cost.relative(centre)))
-    return [Move(parameter.name, configuration, saving)] if configuration != centre else []
+    return [Move(parameter.name, configuration, saving)]
 
 
-def _moved(parameter: Parameter, value: Value, step: float) -> Value:
-    """Return the value about `step` ranges away, and at least the next level."""
-    values = levels(parameter)
-    there = from_unit(parameter, to_unit(parameter, value) + step)
-    if not values:
-        return there
-    here = nearest_level(parameter, value)
-    target = nearest_level(parameter, there)
-    if target == here:
-        target += 1 if step > 0 else -1
-    return values[min(max(target, 0), len(values) - 1)]
+def _scaled(parameter: Parameter, centre: Configuration, cost: Cost) -> float:
+    """Return the value that makes a step cheaper, or costlier where there are many."""
+    many = cost.steps is not None and cost.steps > MANY_STEPS
+    return float(centre[parameter.name]) * (FACTOR if many else 1 / FACTOR)
+
+
+def _shifted(parameter: Parameter, centre: Configuration, step: float) -> Value:
+    return from_unit(parameter, to_unit(parameter, centre[parameter.name]) + step)
