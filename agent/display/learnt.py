@@ -7,7 +7,7 @@ from agent.records.results import FAILED, TAKEN, Trial
 
 # Of each kind, so many are named; the table has the rest.
 NAMED = 2
-# A hypothesis with more changes than this is told by its own words.
+# More changes than this are counted.
 FEW_CHANGES = 2
 _FAILURES = {
     "timeout": "did not fit the budget",
@@ -76,9 +76,11 @@ def _of_failed(trial: Trial, formatter: Formatter) -> str:
 
 
 def _change(trial: Trial, formatter: Formatter) -> str:
-    """Return `DEPTH 2 → 1`, or the hypothesis of a trial that changed more than a little."""
+    """Return `DEPTH 2 → 1`, how many constants changed, or the hypothesis of a change of code."""
     changes = trial.changes
-    if not changes or len(changes) > FEW_CHANGES:
+    if len(changes) > FEW_CHANGES:
+        return f"#{trial.number} ({len(changes)} constants at once)"
+    if not changes:
         return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
     texts = [f"{change.name} {change.before} → {change.after}" for change in changes]
     return formatter.line(" with ".join(texts))

@@ -45,10 +45,16 @@ def test_the_only_trial_of_a_run_is_told_once() -> None:
     )
 
 
-def test_many_changes_are_told_by_number_and_hypothesis_on_one_harmless_line() -> None:
+def test_many_changes_are_counted() -> None:
     changes = tuple(Change(name=f"C{place}", before=1, after=2) for place in range(9))
-    kept = scored(1, "keep", 1.8, "evil\x1b[31m\n many", -0.1)
+    kept = scored(1, "keep", 1.8, "everything", -0.1)
     text = learnt([BASELINE, kept.model_copy(update={"changes": changes})], PLAIN)
+    assert text == "#1 (9 constants at once) was better by 0.1"
+
+
+def test_a_change_of_code_is_told_in_its_own_words_on_one_harmless_line() -> None:
+    kept = scored(1, "keep", 1.8, "evil\x1b[31m\n many", -0.1)
+    text = learnt([BASELINE, kept.model_copy(update={"changes": ()})], PLAIN)
     assert text.startswith("#1 (evil") and "\x1b" not in text and "\n" not in text
 
 
