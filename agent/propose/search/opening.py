@@ -57,13 +57,11 @@ def moves(
     A constant that was tried alone is left out. A rate goes up or down by chance.
     """
     tried = tried_alone(space, history)
-    urgent = [
-        move
-        for parameter in space.parameters
-        if parameter.name not in tried and not is_fixed(parameter)
-        for move in _moves_of(parameter, space, centre, cost, rng)
-    ]
-    for move in sorted(urgent, key=lambda move: -move.saving):
+    first: list[Move] = []
+    for parameter in space.parameters:
+        if parameter.name not in tried and not is_fixed(parameter):
+            first += _moves_of(parameter, space, centre, cost, rng)
+    for move in sorted(first, key=lambda move: -move.saving):
         if cost.fits(move.configuration):
             yield move.configuration
 
