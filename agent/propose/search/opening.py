@@ -89,6 +89,7 @@ def _moves_of(
     rng: np.random.Generator,
 ) -> list[Move]:
     """Return the moves of a constant in the direction that it should try first; often none."""
+    value: Value
     if parameter.kind == "categorical":
         return []
     if power_of(parameter, space).mean >= COSTLY:
