@@ -67,9 +67,17 @@ class RunLog:
 
     def fault(self, error: BaseException) -> None:
         """Write why a session ended early, and what to type next."""
-        self.line(f"error: {error}" if str(error) else f"error: {type(error).__name__}")
-        if isinstance(error, Fault) and error.next_command:
-            self.line(f"next: {error.next_command}")
+        match error:
+            case Fault():
+                self.line(f"error: {error.message}")
+                if error.next_command:
+                    self.line(f"next: {error.next_command}")
+            case KeyboardInterrupt():
+                self.line("interrupted")
+            case SystemExit() | BrokenPipeError():
+                self.line(f"nobody reads the output; `autoresearch resume {self.tag}` continues")
+            case _:
+                self.line(f"error: {type(error).__name__}: {error}")
 
     def is_stderr(self) -> bool:
         """Return whether what is printed to stderr ends up in this file."""

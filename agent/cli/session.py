@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 
+import typer
 from rich.text import Text
 
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
 from agent.cli.run_log import RunLog
+from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
 from agent.display import Display, choose_display
 from agent.display.format import formatter_for, open_console
@@ -29,8 +31,6 @@ from agent.run.bounds import Bounds
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
 
-FINISH = signal.SIGUSR1
-"""Asks a session to finish the trials in training, as `autoresearch stop` does."""
 GONE = "the terminal is gone"
 
 
@@ -63,6 +63,7 @@ def outliving(log: RunLog) -> Iterator[None]:
     had = terminals()
 
     def hang_up(*_: object) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         with suppress(Fault, OSError):
             log.line(f"{GONE}: `autoresearch status --watch {log.tag}` shows the run")
             leave_terminal(had, log.descriptor)
@@ -73,6 +74,8 @@ def outliving(log: RunLog) -> Iterator[None]:
     with _handling({signal.SIGHUP: hang_up, FINISH: leave}):
         try:
             yield
+        except typer.Exit:
+            raise
         except BaseException as error:
             if (log.begun or had - terminals()) and not log.is_stderr():
                 log.fault(error)
