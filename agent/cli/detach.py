@@ -49,14 +49,14 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
         return
     console = open_console()
     formatter = formatter_for(console)
-    lines = (
-        f"{branch} goes on in the background, as process {process.pid}",
-        f"log:   {log.path}",
-        f"watch: autoresearch status --watch {log.tag}",
-        f"stop:  autoresearch stop {log.tag}",
-    )
-    for line in lines:
-        console.print(formatter.line(line), soft_wrap=True)
+    lines = {
+        "run     ": f"{branch} goes on in the background, as process {process.pid}",
+        "log     ": str(log.path),
+        "watch   ": f"autoresearch status --watch {log.tag}",
+        "stop    ": f"autoresearch stop {log.tag}",
+    }
+    for label, text in lines.items():
+        console.print(label + formatter.line(text), soft_wrap=True)
 
 
 def tell_ready() -> None:
