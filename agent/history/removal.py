@@ -95,8 +95,8 @@ def rename(homes: Sequence[Project], old: str, new: str) -> None:
     the branch checked out.
     """
     git = _git(homes)
-    refuse_checked_out(homes, old)
     if not half_renamed(homes, old, new):
+        refuse_checked_out(homes, old)
         _refuse_taken(git, homes, old, new)
     places = [home for home in homes if is_local(home, old)] or [homes[0]]
     with _held(places, old):
