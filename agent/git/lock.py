@@ -15,6 +15,8 @@ from agent.git.home import no_link
 # Whoever looks who holds a lock holds it for a moment too: wait so long (seconds) before calling it
 # busy.
 PATIENCE = 0.3
+MAX_PID = 2**22
+"""The highest number that Linux gives to a process."""
 
 
 def hold(path: Path, what: str) -> IO[str]:
@@ -65,6 +67,8 @@ def signal_holder(path: Path, choose: Callable[[int], signal.Signals]) -> int | 
     pid = holder(path)
     if pid is None:
         return None
+    if not 0 < pid <= MAX_PID:
+        raise _not_here(path, pid)
     try:
         # From here on the number cannot become another process's without our noticing.
         process = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None

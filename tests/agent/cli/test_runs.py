@@ -312,3 +312,14 @@ def test_no_signal_goes_to_a_process_that_only_has_the_number_in_the_lock(here: 
                 signal_holder(path, lambda _: signal.SIGKILL)
         assert bystander.poll() is None
         bystander.kill()
+
+
+@pytest.mark.parametrize("text", ["", "0", "99999999999999999999", "-1"])
+def test_a_lock_without_a_number_of_a_process_gets_no_signal(here: Path, text: str) -> None:
+    path = lock_path(find_project(here, Settings()), "t")
+    with hold(path, "the run t") as file:
+        file.truncate(0)
+        file.write(text)
+        file.flush()
+        with pytest.raises(HistoryFault, match="is held by process"):
+            signal_holder(path, lambda _: signal.SIGKILL)
