@@ -90,14 +90,15 @@ MOMENTS: dict[str, Callable[[str], bool]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "what"),
     [
         ("trial", "kill-window"),
-        pytest.param("baseline", "kill-server", marks=pytest.mark.slow),
-        pytest.param("proposing", "kill-window", marks=pytest.mark.slow),
-        pytest.param("judge", "kill-server", marks=pytest.mark.slow),
-        pytest.param("later trial", "kill-window", marks=pytest.mark.slow),
+        ("baseline", "kill-server"),
+        ("proposing", "kill-window"),
+        ("judge", "kill-server"),
+        ("later trial", "kill-window"),
     ],
 )
 def test_a_run_goes_on_without_its_terminal(
@@ -183,6 +184,7 @@ def test_what_was_trusted_holds_in_the_background_even_if_it_cannot_be_remembere
     assert type_in(home, "stop", "t", "--now").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_run_cleanly(tmp_path: Path) -> None:
     home = miniature(tmp_path, SLOWER)
     with start_typing(home, *NIGHT) as process:
