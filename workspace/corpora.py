@@ -132,6 +132,11 @@ def take(documents: Iterable[Document], limit: int) -> Iterator[Document]:
 # ---------------------------------------------------------------- downloads
 
 
+def report(what: str, done: int, of: int) -> None:
+    """Print how far something long has come; the harness makes a bar of it."""
+    print(f"progress {done}/{of} {what}", file=sys.stderr, flush=True)
+
+
 class Interrupted(Exception):
     """A transfer ended early; what arrived is kept, and the next try goes on from there."""
 
@@ -177,7 +182,10 @@ def fetch(url: str, part: Path, attempts: int, pause: float) -> None:
             if attempt == attempts:
                 message = f"{url}: {error}; what arrived is kept, run prepare.py again to go on"
                 raise PrepareError(message) from error
-            time.sleep(min(30, pause * 2 ** (attempt - 1)))
+            wait = min(30, pause * 2 ** (attempt - 1))
+            again = f"trying again in {wait:.0f} s, {attempt + 1} of {attempts}"
+            print(f"{url}: {error}; {again}", file=sys.stderr, flush=True)
+            time.sleep(wait)
 
 
 def fetch_once(url: str, part: Path) -> None:
@@ -199,8 +207,12 @@ def fetch_once(url: str, part: Path) -> None:
             total = int(resumed[1] if resumed else reply.headers.get("Content-Length", -1))
             write_text(tag, reply.headers.get("ETag", ""))
             with part.open("ab" if resumed else "wb") as file:
-                while block := reply.read(2**20):
+                reported = 0.0
+                while block := reply.read1(2**20):
                     file.write(block)
+                    if total > 0 and time.monotonic() - reported > 1:
+                        reported = time.monotonic()
+                        report(f"of {size_text(total)}, {part.stem}", file.tell(), total)
                 size = file.tell()
     except urllib.error.HTTPError as error:
         error.close()
@@ -213,6 +225,11 @@ def fetch_once(url: str, part: Path) -> None:
     if total >= 0 and size != total:
         raise Interrupted(f"{size} of {total} bytes arrived")
     tag.unlink()
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as in 92 MB."""
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 def verify(path: Path, sha256: str | None, url: str) -> None:

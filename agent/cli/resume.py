@@ -50,6 +50,7 @@ def resume(
     from agent.cli.build import Kit, find_place, proven, refuse_foreign_encoding
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
+    from agent.cli.news import News
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
     from agent.cli.session import bounds_of, measured_count, trackers_of, work
@@ -83,10 +84,13 @@ def resume(
         cancel = threading.Event()
         options = resume_options(flags, run, place.settings, measured_count(history.trials))
         slots = make_slots(options.workers.value, *this_machine())
-        proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
+        news = News()
+        chosen = method_of(run, method)
+        proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
         trackers = trackers_of(project, run.tag, tracker, notify)
         refuse_foreign_encoding(project.train, history.source)
         sandbox = proven(unsafe, history.source, project, slots)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, options.caps)
-            work(history, kit, proposer, bounds_of(options), cancel, trackers, as_json=as_json)
+            bounds = bounds_of(options)
+            work(history, kit, proposer, bounds, cancel, trackers, as_json=as_json, news=news)

@@ -10,9 +10,11 @@ from types import FrameType
 from rich.text import Text
 
 from agent.cli.build import Kit, bench_of, open_ledger
+from agent.cli.news import News
 from agent.display import choose_display
 from agent.display.format import formatter_for, open_console
 from agent.display.table import summary
+from agent.evaluate.neighbours import session
 from agent.history.history import History
 from agent.history.runs import sinks_folder
 from agent.project.find import Project
@@ -55,18 +57,21 @@ def work(
     trackers: Trackers | None = None,
     only_new: bool = False,
     as_json: bool = False,
+    news: News | None = None,
 ) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
     only_new: leave attempts in flight to a later resume. as_json: print each event as a line of
-    JSON, and nothing else.
+    JSON, and nothing else. news: what the model's retries say, which becomes notes of the run.
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new)
+    news = news or News()
+    here = session(history.project.root, history.branch)
     try:
-        with trackers, _signals(loop), choose_display(as_json) as display:
+        with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
             for event in chain([_started(history, kit, bounds)], loop.events()):
                 display.handle(event)
                 for warning in trackers.warnings():
