@@ -33,7 +33,7 @@ from agent.propose.replay import Replay
 # An overloaded or unreachable model may be back after a while; only then does the run end.
 MODEL_DEADLINE_SECONDS = 30 * 60.0
 ASKED_IN_VAIN = (
-    "it has not listed its models yet; `autoresearch models` shows who answers, and "
+    "it has not named its models yet; `autoresearch models` shows who answers, and "
     "`--model none` asks nobody"
 )
 
@@ -100,8 +100,10 @@ def build_proposer(
         return method.build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
-    what = f"the provider of the model {model}"
-    with waiting(what, ASKED_IN_VAIN) as wait, news.to(wait.because):
+    with (
+        waiting(f"the provider of {model} to answer", ASKED_IN_VAIN) as wait,
+        news.to(wait.because),
+    ):
         opened = open_model(
             model,
             os.environ,

@@ -63,13 +63,15 @@ def say_overview(chosen: Chosen, err: bool = False) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(3):
         grid.add_column()
+    wide = console.width >= WIDE
+    if wide:
+        grid.add_row("", "", Text("to change it", "dim"))
     for row in rows(chosen, os.environ, sessions()):
-        change = Text(formatter.line(f"[{row.change}]" if row.change else ""), "dim")
         text = Text(formatter.line(row.text))
-        if console.width < WIDE and row.change:
-            text.append(" ").append_text(change)
-            change = Text()
-        grid.add_row(Text(row.name, "bold"), text, change)
+        change = Text(formatter.line(row.change), "dim")
+        if row.change and not wide:
+            text = Text.assemble(text, (f"  {formatter.line(row.change)}", "dim"))
+        grid.add_row(Text(row.name, "bold"), text, change if wide else "")
     console.print(grid)
 
 

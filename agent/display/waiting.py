@@ -1,7 +1,8 @@
 """Says on stderr what a command waits for, and why, as soon as the wait is long.
 
-A terminal shows one line that is kept current, with a bar where the share that is done is known;
-elsewhere plain lines are printed, ever more rarely. Nothing is written to stdout.
+A terminal shows one line that is kept current (a narrow one folds it), with a bar where the share
+that is done is known; elsewhere plain lines are printed, ever more rarely. Nothing is written to
+stdout.
 """
 
 import threading
@@ -24,6 +25,8 @@ REPEATED_SECONDS = 60.0
 """When a wait is mentioned again outside a terminal; each later time is twice as late."""
 LOOK_SECONDS = 0.25
 BAR_CELLS = 24
+MAX_LINES = 3
+"""Of a narrow terminal, for what is said of one wait."""
 
 Look = Callable[[], Stage | None]
 """Returns how far that which is waited for has come; None while that is unknown."""
@@ -117,7 +120,7 @@ def _show(wait: Wait, over: threading.Event, console: Console) -> None:
 
 
 class _Line:
-    """The line of a wait, as wide as the terminal is now."""
+    """The line of a wait, folded to the terminal as wide as it is now."""
 
     def __init__(self, wait: Wait) -> None:
         self._wait = wait
@@ -130,8 +133,7 @@ class _Line:
             bar = formatter.bar(stage.fraction, BAR_CELLS)
             line = Text.assemble(bar, " ", formatter.line(self._wait.details()))
         overflow: OverflowMethod = "crop" if formatter.ascii_only else "ellipsis"
-        line.truncate(options.max_width - 1, overflow=overflow)
-        line.no_wrap = True
+        line.truncate(MAX_LINES * (options.max_width - 1), overflow=overflow)
         yield line
 
 

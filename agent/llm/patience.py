@@ -88,8 +88,8 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         pause = state.next_action.sleep if state.next_action else 0.0
         left = end - time.monotonic()
         patience.tell(
-            f"{error}; trying again in {pause:.0f} s, attempt {state.attempt_number + 1}, "
-            f"for {_span(left)} more"
+            f"{error}; trying again in {pause:.0f} s (attempt {state.attempt_number + 1}; "
+            f"gives up in {_span(left)})"
         )
 
     def attempt() -> T:
