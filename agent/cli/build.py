@@ -19,7 +19,7 @@ from agent.errors import ProjectFault, UsageFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.engines import find_engine
 from agent.evaluate.machine import total_memory
-from agent.evaluate.slots import Slot
+from agent.evaluate.slots import Slot, this_machine
 from agent.exchange.read import read_prior
 from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
@@ -132,7 +132,7 @@ def prepared(
         try:
             data = _data(stack, source, sandbox, read_only, wanted=wanted)
         except NetworkWanted as want:
-            consent.require(network_wish(source, want))
+            consent.require(network_wish(source, want, this_machine()[1]))
             data = _data(stack, source, sandbox, read_only, network=True)
         yield data
 

@@ -80,6 +80,13 @@ def say_origins(options: StartOptions, err: bool = False) -> None:
             "--model none searches without one",
             err=err,
         )
+    bound = options.max_cost
+    if bound.origin is Origin.DEFAULT and bound.value is not None:
+        typer.echo(
+            f"no bound on the cost given: ${bound.value:.2f} at most; "
+            "`autoresearch resume --max-cost none` lifts it",
+            err=err,
+        )
 
 
 def build_proposer(

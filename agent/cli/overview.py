@@ -75,6 +75,14 @@ def say_overview(chosen: Chosen, err: bool = False) -> None:
     console.print(grid)
 
 
+def say_beside(err: bool = False) -> None:
+    """Print which other runs share the machine. err: to stderr."""
+    console = open_console(stderr=err)
+    formatter = formatter_for(console)
+    for row in beside_rows(sessions()):
+        console.print(Text(formatter.line(f"note: {row.text}"), "yellow"), soft_wrap=True)
+
+
 def rows(
     chosen: Chosen, environment: Mapping[str, str], others: tuple[Session, ...]
 ) -> Iterator[Row]:

@@ -51,6 +51,7 @@ def resume(
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
     from agent.cli.news import News
+    from agent.cli.overview import say_beside
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
     from agent.cli.session import bounds_of, measured_count, trackers_of, work
@@ -90,6 +91,7 @@ def resume(
         trackers = trackers_of(project, run.tag, tracker, notify)
         refuse_foreign_encoding(project.train, history.source)
         sandbox = proven(unsafe, history.source, project, slots)
+        say_beside(err=as_json)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, options.caps)
             bounds = bounds_of(options)
