@@ -122,19 +122,44 @@ def documents_of(paths: Iterable[Path]) -> Iterator[Document]:
 
 def take(documents: Iterable[Document], limit: int) -> Iterator[Document]:
     """Yield the first documents, until they are `limit` bytes long."""
+    report = Report(f"of {size_text(limit)} of text is read, if there is as much")
+    read = 0
     for key, text in documents:
-        if limit <= 0:
+        if read >= limit:
             return
-        limit -= len(text.encode())
+        read += len(text.encode())
+        report(read, limit)
         yield key, text
 
 
+def counted(numbers: range, what: str) -> Iterator[int]:
+    """Yield the numbers, and report how many are done."""
+    report = Report(what)
+    for done, number in enumerate(numbers):
+        report(done, len(numbers))
+        yield number
+
+
+class Report:
+    """Prints how far something long has come, once a second; the harness makes a bar of it."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        """Print the share that is done."""
+        if time.monotonic() - self.last >= 1:
+            self.last = time.monotonic()
+            print(f"progress {done}/{of} {self.what}", file=sys.stderr, flush=True)
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as in 92 MB."""
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
+
+
 # ---------------------------------------------------------------- downloads
-
-
-def report(what: str, done: int, of: int) -> None:
-    """Print how far something long has come; the harness makes a bar of it."""
-    print(f"progress {done}/{of} {what}", file=sys.stderr, flush=True)
 
 
 class Interrupted(Exception):
@@ -207,12 +232,10 @@ def fetch_once(url: str, part: Path) -> None:
             total = int(resumed[1] if resumed else reply.headers.get("Content-Length", -1))
             write_text(tag, reply.headers.get("ETag", ""))
             with part.open("ab" if resumed else "wb") as file:
-                reported = 0.0
+                report = Report(f"of {size_text(total)}, {part.stem}")
                 while block := reply.read1(2**20):
                     file.write(block)
-                    if total > 0 and time.monotonic() - reported > 1:
-                        reported = time.monotonic()
-                        report(f"of {size_text(total)}, {part.stem}", file.tell(), total)
+                    report(file.tell(), max(0, total))
                 size = file.tell()
     except urllib.error.HTTPError as error:
         error.close()
@@ -225,11 +248,6 @@ def fetch_once(url: str, part: Path) -> None:
     if total >= 0 and size != total:
         raise Interrupted(f"{size} of {total} bytes arrived")
     tag.unlink()
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes as in 92 MB."""
-    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 def verify(path: Path, sha256: str | None, url: str) -> None:

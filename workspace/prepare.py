@@ -301,23 +301,15 @@ def intact(data: Path) -> str | None:
 def build(data: Path, corpus: Split) -> None:
     """Tokenise both sides of `corpus` into `data`, without the near-duplicates of val in train."""
     sieve = Sieve(corpus.val)
-    train = []
-    read = 0
-    for i, (_, text) in enumerate(corpora.take(corpus.train, TRAIN_BYTES)):
-        read += len(text)
-        if i % 4096 == 4095:
-            corpora.report("of the training text read, at most", read, TRAIN_BYTES)
-        if text and sieve.passes(text):
-            train.append(text)
+    train = [
+        text for _, text in corpora.take(corpus.train, TRAIN_BYTES) if text and sieve.passes(text)
+    ]
     if not train:
         why = "all of it repeats the validation text"
         raise PrepareError(f"no training text is left in {CORPUS}: {why}")
-    print("learning the tokenizer", file=sys.stderr, flush=True)
     tokenizer = make_tokenizer(train)
-    batches = []
-    for i in range(0, len(train), 1024):
-        corpora.report("of the documents tokenised", i, len(train))
-        batches.append(tokenizer.encode(train[i : i + 1024]))
+    starts = corpora.counted(range(0, len(train), 1024), "of the text is tokenised")
+    batches = [tokenizer.encode(train[i : i + 1024]) for i in starts]
     tokens = np.concatenate(batches)
     save_side(data / "train", tokens, tokenizer, {})
     val = val_tokens(tokenizer, corpus.val)

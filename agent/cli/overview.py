@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.build import Place, space_of
-from agent.display.format import formatter_for, open_console
+from agent.display.format import PAPER, formatter_for, open_console
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.llm.resolve import default_model, key_used, sends_no_bill
@@ -63,14 +64,14 @@ def say_overview(chosen: Chosen, err: bool = False) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(3):
         grid.add_column()
-    wide = console.width >= WIDE
+    wide = WIDE <= console.width < PAPER
     if wide:
         grid.add_row("", "", Text("to change it", "dim"))
     for row in rows(chosen, os.environ, sessions()):
         text = Text(formatter.line(row.text))
         change = Text(formatter.line(row.change), "dim")
         if row.change and not wide:
-            text = Text.assemble(text, (f"  {formatter.line(row.change)}", "dim"))
+            text = Text.assemble(text, (f"  ({formatter.line(row.change)})", "dim"))
         grid.add_row(Text(row.name, "bold"), text, change if wide else "")
     console.print(grid)
 
@@ -92,17 +93,17 @@ def rows(
     project = place.project
     beside = [Path(path).name for path in (project.prepare, project.program) if path]
     files = f"{project.train} is edited" + (f"; {', '.join(beside)}" if beside else "")
-    yield Row("files", files, "train, prepare, program in autoresearch.toml")
+    yield Row("files", files, "toml: train, prepare")
     how = "computed by the harness" if project.score == "sealed" else "as train.py prints it"
-    yield Row("objective", f"val_bpb, lower is better; {how}", "score in autoresearch.toml")
+    yield Row("objective", f"val_bpb, lower is better; {how}", "toml: score")
     yield Row("python", f"{_short(sys.executable)} ({platform.python_version()})", "")
-    yield Row("constants", _constants(chosen), "[ranges], protected in autoresearch.toml")
+    yield Row("constants", _constants(chosen), "toml: [ranges]")
     yield Row("method", options.method.value + _from(options.method), "--method")
     yield Row("model", _model(options, environment), "--model")
     yield Row("device", _device(chosen.slots), "--workers")
     tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
     yield Row("sandbox", tier, "autoresearch doctor")
-    yield Row("bounds", _bounds(options), "--budget, --trials, --hours, --max-cost")
+    yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
     yield from beside_rows(others)
 
 
@@ -110,8 +111,8 @@ def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:
     """Yield a line for each run that shares the machine."""
     for other in others:
         text = (
-            f"{other.branch} in {_short(other.root)} runs here too (process {other.pid}): both "
-            "get less of the machine, and scores at a fixed time get worse"
+            f"{other.branch} in {_short(other.root)} runs here too (process {other.pid}): "
+            "each gets less done in its time, which changes scores"
         )
         yield Row("beside", text, "")
 
@@ -149,12 +150,12 @@ def _why_none(options: StartOptions, environment: Mapping[str, str]) -> str:
     key = key_used(available, environment)
     where = f"a key is in {key}" if key else f"{available} would be asked"
     if options.max_cost.value == 0:
-        return f"{where}, but --max-cost 0 allows no question that may cost money"
+        return f"{where}, but --max-cost 0 allows no paid question"
     return f"the method {options.method.value} asks none ({where})"
 
 
 def _device(slots: tuple[Slot, ...]) -> str:
-    gpus = [gpu for slot in slots for gpu in slot.gpus]
+    gpus = tuple(chain.from_iterable(slot.gpus for slot in slots))
     cores = sum(len(slot.cpus) for slot in slots)
     what = listed(gpus) if gpus else f"CPU, {_count(cores, 'core')}"
     return f"{what}; {_count(len(slots), 'trial')} at once"

@@ -47,8 +47,6 @@ DEFAULT_VERDICT: VerdictRule = "sequential"
 DEFAULT_PRUNE: PruneRule = "off"
 DEFAULT_MAX_COST = 20.0
 """Dollars that a new run may spend on a model that sends a bill, where nobody says how many."""
-UNBOUNDED: Literal["none"] = "none"
-"""What to type behind --max-cost for a run without such a bound."""
 WITH_MODEL = "hybrid"
 WITHOUT_MODEL = "trust"
 
@@ -267,7 +265,7 @@ def resume_options(
         ),
         hours=_first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
         max_cost=max_cost,
-        workers=_recorded_or(flags.workers, record.workers),
+        workers=_typed_or(flags.workers, record.workers, Origin.RECORD),
         **_caps(flags, record, settings),
     )
 
@@ -369,7 +367,7 @@ def _bound(name: str, flags: Flags, front_matter: FrontMatter) -> Option[Any]:
 
 def _cost_bound(flags: Flags, written: float | None, where: Origin) -> Option[float | None]:
     """Return the bound that was typed, or that was written somewhere."""
-    if flags.max_cost == UNBOUNDED:
+    if flags.max_cost == "none":
         return Option(None, Origin.FLAG)
     return _first((flags.max_cost, Origin.FLAG), (written, where))
 
@@ -382,15 +380,9 @@ def _first(*candidates: tuple[T | None, Origin]) -> Option[T | None]:
     return Option(None, Origin.DEFAULT)
 
 
-def _typed_or(typed: T | None, default: T) -> Option[T]:
+def _typed_or(typed: T | None, default: T, origin: Origin = Origin.DEFAULT) -> Option[T]:
     if typed is None:
-        return Option(default, Origin.DEFAULT)
-    return Option(typed, Origin.FLAG)
-
-
-def _recorded_or(typed: T | None, recorded: T) -> Option[T]:
-    if typed is None:
-        return Option(recorded, Origin.RECORD)
+        return Option(default, origin)
     return Option(typed, Origin.FLAG)
 
 
