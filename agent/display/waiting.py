@@ -73,7 +73,7 @@ class Wait:
         if stage := self.stage():
             parts.append(stage.what)
             if stage.fraction is not None:
-                parts = [f"{stage.fraction:.0%}  {stage.what}"]
+                parts = [f"{stage.fraction:.0%} {stage.what}"]
         return "; ".join(filter(None, (*parts, self.reason)))
 
 

@@ -301,7 +301,7 @@ def _method_and_model(
             f"autoresearch start --method {method.value} --model opus",
         )
     if need == "none":
-        model = Option(None, Origin.DEFAULT)
+        model = Option(None, Origin.FLAG if flags.model == NO_MODEL else Origin.DEFAULT)
     _refuse_paid(model.value, max_cost, "start")
     return method, model
 

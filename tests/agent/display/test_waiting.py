@@ -112,9 +112,9 @@ def test_a_terminal_has_one_line_with_a_bar_that_goes_away(monkeypatch: pytest.M
     share = 0.25
     with terminal(monkeypatch, "xterm-256color") as (console, output):
         with waiting("the data", look=lambda: Stage("shard 2 of 5", share), console=console):
-            until(lambda: b"25%  shard 2 of 5" in b"".join(output))
+            until(lambda: b"25% shard 2 of 5" in b"".join(output))
             share = 0.75
-            until(lambda: b"75%  shard 2 of 5" in b"".join(output))
+            until(lambda: b"75% shard 2 of 5" in b"".join(output))
         console.print("ready")
         until(lambda: b"ready" in b"".join(output))
     text = b"".join(output).decode()
