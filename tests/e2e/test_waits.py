@@ -117,6 +117,7 @@ def test_start_says_what_it_chose_before_it_trains(home: Path) -> None:
     assert "sk-secret" not in run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_with_json_the_block_is_on_stderr(home: Path) -> None:
     command = ("start", "--tag", "json", "--model", "none", "--trials", "1", "--budget", "1steps")
     run = type_in(home, *command, "--json")
@@ -124,6 +125,7 @@ def test_with_json_the_block_is_on_stderr(home: Path) -> None:
     assert "sandbox" in run.stderr and "bounds" in run.stderr
 
 
+@pytest.mark.slow
 def test_a_run_elsewhere_on_the_machine_is_named(home: Path, tmp_path: Path) -> None:
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
     folder = tmp_path / "state" / "autoresearch" / "sessions"
