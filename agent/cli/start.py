@@ -101,7 +101,8 @@ def start(
 ) -> None:
     """Start a run, on a branch of its own.
 
-    It works on the train.py of this folder's last commit; your checkout stays as it is. Press
+    It works on the train.py of this folder's last commit; your checkout stays as it is. It first
+    says what it chose, why, and what changes each. Press
     Ctrl-C once to finish the trials in training, twice to stop at once; `autoresearch resume`
     continues either way. Options left out come from the front matter of program.md, then from
     autoresearch.toml.
