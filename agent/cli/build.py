@@ -16,7 +16,7 @@ from agent.cli.reach import network_wish, prepare_source, readable_paths
 from agent.display.format import open_console
 from agent.display.table import warm_text
 from agent.edit.encoding import foreign_encoding
-from agent.errors import ProjectFault, UsageFault
+from agent.errors import Fault, ProjectFault, UsageFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.engines import find_engine
 from agent.evaluate.machine import total_memory
@@ -26,6 +26,7 @@ from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import text_at, trials_folder
+from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, prepare_data
 from agent.project.find import CORPORA, Project, find_project
 from agent.project.leaks import search_room
@@ -71,9 +72,33 @@ class Kit:
 
 
 def find_place(where: Path) -> Place:
-    """Return the project around `where`, with its settings."""
+    """Return the project of the folder `where`, with its settings: what a new run is about.
+
+    Raise ProjectFault where there is none; where one of a folder above has it, with its name.
+    """
     settings = read_settings(where)
-    return Place(find_project(where, settings), settings)
+    try:
+        return Place(find_project(where, settings), settings)
+    except ProjectFault as fault:
+        raise _elsewhere(where, fault) from None
+
+
+def _elsewhere(where: Path, fault: ProjectFault) -> ProjectFault:
+    """Return the fault of a folder without a project; it names the project around it, if any."""
+    try:
+        around = project_around(where)
+    except Fault:
+        return fault
+    return ProjectFault(
+        f"{where} is inside the project of {around.folder}; a run is started there.",
+        f"cd {quote(str(around.folder))}",
+    )
+
+
+def place_around(where: Path) -> Place:
+    """Return the project around `where`, with its settings: what an existing run is about."""
+    around = project_around(where)
+    return Place(around.project, around.settings)
 
 
 def refuse_foreign_encoding(path: str, source: str) -> None:

@@ -29,7 +29,7 @@ class Consent:
         """Return once the list is confirmed; else raise TrustFault. An empty list asks nothing."""
         if not items or self._store.holds(digest_of(self._root, items)):
             return
-        if not self._trusted and not _is_terminal():
+        if not self._trusted and not is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(
                 f"This is not trusted yet, and nobody is here to ask:\n{lines}", _again()
@@ -73,7 +73,8 @@ def _own_run(first: str) -> str:
     return f"run-{first}"
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Return whether somebody is here to answer."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 

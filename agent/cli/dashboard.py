@@ -14,8 +14,7 @@ from agent.cli.options import Branch
 from agent.cli.reading import reading
 from agent.display.format import Formatter
 from agent.errors import UsageFault
-from agent.project.find import find_project
-from agent.project.settings import read_settings
+from agent.project.around import project_around
 from sandbox.ground.text import one_line
 
 STDOUT = Path("-")
@@ -121,8 +120,7 @@ def dashboard(
     from agent.dashboard.server import serve
     from agent.dashboard.watch import Watch
 
-    folder = Path.cwd()
-    watch = Watch(find_project(folder, read_settings(folder)))
+    watch = Watch(project_around(Path.cwd()).project)
     try:
         serve(watch, host, port, typer.echo)
     except KeyboardInterrupt:

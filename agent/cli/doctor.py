@@ -177,10 +177,10 @@ def _bad(what: str, fault: Fault) -> Finding:
 
 def _proof_folder() -> Path | None:
     """Where the trials of the project here would run; None where there is no project."""
-    from agent.cli.build import find_place, proof_folder
+    from agent.cli.build import place_around, proof_folder
 
     try:
-        return proof_folder(find_place(Path.cwd()).project)
+        return proof_folder(place_around(Path.cwd()).project)
     except Fault:
         return None
 

@@ -14,7 +14,7 @@ from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
 from agent.display.format import formatter_for, open_console
 from agent.history.history import History
-from agent.history.runs import newest
+from agent.history.runs import usual_run
 from agent.llm.model import Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import default_model
@@ -41,12 +41,12 @@ def prompt(
     It is built from the run's branch, with its bounds as at the start. No model is asked, and no
     key is needed.
     """
-    from agent.cli.build import find_place, open_ledger
+    from agent.cli.build import open_ledger, place_around
     from agent.llm.recorded import without_secrets
     from agent.propose.code.code import request_of
 
-    place = find_place(Path.cwd())
-    with History.read(place.project, branch or newest(place.project)) as history:
+    place = place_around(Path.cwd())
+    with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
         run = history.run
         pending = tuple(attempt.proposal for attempt in history.in_flight)
         judged = [trial.proposal for trial in history.trials]

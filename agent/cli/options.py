@@ -14,7 +14,8 @@ Branch = Annotated[
     str | None,
     typer.Argument(
         metavar="[RUN]",
-        help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+        "active one, else the newest.",
     ),
 ]
 OfBranch = Annotated[
@@ -23,13 +24,16 @@ OfBranch = Annotated[
         "--branch",
         "-b",
         metavar="RUN",
-        help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+        "active one, else the newest.",
     ),
 ]
 WorkOn = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]", help="Which run: TAG or autoresearch/TAG. Default: the newest."
+        metavar="[RUN]",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else "
+        "the newest.",
     ),
 ]
 WorkOnBranch = Annotated[
@@ -38,7 +42,8 @@ WorkOnBranch = Annotated[
         "--branch",
         "-b",
         metavar="RUN",
-        help="Which run: TAG or autoresearch/TAG. Default: the newest.",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else "
+        "the newest.",
     ),
 ]
 Number = Annotated[
@@ -48,6 +53,15 @@ Number = Annotated[
         metavar="N",
         help="The trial's number, as in the log.",
         autocompletion=lambda: trial_numbers(),
+    ),
+]
+
+LeaveBranch = Annotated[
+    bool,
+    typer.Option(
+        "--leave-branch",
+        help="If the run's branch is checked out here, detach this checkout from it without "
+        "asking: the run moves the branch, and your files stay as they are.",
     ),
 ]
 

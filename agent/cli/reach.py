@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.cli.consent import Consent
+from agent.cli.leaving import leave_checked_out
 from agent.cli.scaffold import written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
@@ -95,12 +96,15 @@ def agreed_run(
     asks: bool,
     bound_typed: bool = False,
     trackers: Sequence[str] = (),
+    leave: bool = False,
 ) -> Iterator[History]:
     """Open the run on `branch` once the user agreed to all that work on it reaches.
 
     asks: whether its model is asked. bound_typed: whether the user typed a bound on its cost.
-    Raise TrustFault where the user does not agree.
+    leave: whether the user typed that the checkout may leave the branch. Raise TrustFault where
+    the user does not agree.
     """
+    leave_checked_out(project, branch, leave)
     history = History.open(project, branch)
     try:
         asking = None

@@ -8,6 +8,7 @@ from agent.cli.options import (
     Disk,
     Hours,
     JsonEvents,
+    LeaveBranch,
     MaxCost,
     Memory,
     MethodOfRun,
@@ -39,22 +40,23 @@ def resume(
     notify: NotifyCommand = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
+    leave_branch: LeaveBranch = False,
     method: MethodOfRun = None,
     as_json: JsonEvents = False,
 ) -> None:
     """Continue a run; its branch is all that is needed.
 
-    After a stop or a crash, in a fresh clone or on another machine. Bounds and limits that you
-    leave out are those of the start.
+    After a stop or a crash, in a fresh clone or on another machine, also right after `git switch
+    autoresearch/TAG`. Bounds and limits that you leave out are those of the start.
     """
-    from agent.cli.build import Kit, find_place, proven, refuse_foreign_encoding
+    from agent.cli.build import Kit, place_around, proven, refuse_foreign_encoding
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
     from agent.cli.session import bounds_of, measured_count, trackers_of, work
     from agent.evaluate.slots import make_slots, this_machine
-    from agent.history.runs import newest
+    from agent.history.runs import usual_run
 
     flags = read_flags(
         "resume",
@@ -67,17 +69,18 @@ def resume(
         disk=disk,
         output=output,
     )
-    place = find_place(Path.cwd())
+    place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
     with agreed_run(
         project,
         place.settings,
         consent,
-        branch or newest(project),
+        branch or usual_run(project, Path.cwd()),
         asks=True,
         bound_typed=flags.max_cost is not None,
         trackers=tracker or (),
+        leave=leave_branch,
     ) as history:
         run = history.run
         cancel = threading.Event()

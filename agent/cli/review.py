@@ -28,7 +28,7 @@ from agent.history.history import History
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
-from agent.project.settings import read_settings
+from agent.project.around import project_around
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
 from agent.records.spending import spending_of
 from sandbox.ground.record import Record
@@ -210,7 +210,7 @@ def _export_study(history: History, output: Path | None) -> None:
             "An Optuna study needs a file of its own.",
             "autoresearch export --format optuna --output study.db",
         )
-    space = space_reader(history, read_settings(Path.cwd()))(history.source)
+    space = space_reader(history, project_around(Path.cwd()).settings)(history.source)
     write_study(output, history.run, history.trials, space)
 
 

@@ -9,9 +9,14 @@ from agent.errors import HistoryFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.repository import refuse_links
+from sandbox.ground.text import one_line
 
 SUBMODULE = "160000"
 """The mode that git has for a submodule."""
+
+
+MAX_LISTED = 10
+"""Changed files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,26 @@ def _export_submodule(root: Path, entry: Entry, folder: Path) -> None:
         message = f"the submodule {git.folder} does not have its commit {entry.name[:12]}"
         raise HistoryFault(message, "git submodule update --init")
     export(git, entry.name, "", folder)
+
+
+def leave_branch(root: Path, branch: str) -> str:
+    """Detach the checkout `root` from the branch that it is on, and return the commit of both.
+
+    Raise HistoryFault if files that git tracks are changed: whoever resumes the run would take
+    them for a part of it.
+    """
+    git = Plumbing(root)
+    options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    changed = git("status", *options, "--untracked-files=no").split("\0")[:-1]
+    if changed:
+        listing = "\n".join(one_line(entry) for entry in changed[:MAX_LISTED])
+        raise HistoryFault(
+            f"{root} is on {branch} and has changes that are not committed. The run goes on from "
+            f"the branch, without them:\n{listing}",
+            f"git -C {quote(str(root))} stash   # then resume; `git stash pop` brings them back",
+        )
+    git("switch", "--quiet", "--detach")
+    return git("rev-parse", "HEAD").strip()
 
 
 def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
