@@ -56,7 +56,9 @@ def resume(
     from agent.cli.renewal import data_of_run
     from agent.cli.session import bounds_of, measured_count, trackers_of, work
     from agent.evaluate.slots import make_slots, this_machine
-    from agent.history.runs import usual_run
+    from agent.history.runs import text_at, usual_run
+    from agent.project.names import refuse_unknown_names
+    from agent.project.program import read_program
 
     flags = read_flags(
         "resume",
@@ -84,11 +86,17 @@ def resume(
     ) as history:
         run = history.run
         cancel = threading.Event()
+        refuse_foreign_encoding(project.train, history.source)
+        refuse_unknown_names(
+            project,
+            place.settings,
+            read_program(history.program).front_matter,
+            (history.source, text_at(project, run.start_commit, project.train)),
+        )
         options = resume_options(flags, run, place.settings, measured_count(history.trials))
         slots = make_slots(options.workers.value, *this_machine())
         proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
         trackers = trackers_of(project, run.tag, tracker, notify)
-        refuse_foreign_encoding(project.train, history.source)
         sandbox = proven(unsafe, history.source, project, slots)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, options.caps)

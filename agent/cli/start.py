@@ -153,6 +153,7 @@ def _start(
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
     from agent.history.runs import brief_at, head_of, next_tag, text_at
+    from agent.project.names import refuse_unknown_names
     from agent.project.program import read_program
     from agent.propose import find_method
 
@@ -168,13 +169,14 @@ def _start(
     head = head_of(project)
     if read_program(brief_at(project, head)).front_matter != front_matter:
         raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
+    source = text_at(project, head, project.train)
+    refuse_foreign_encoding(project.train, source)
+    refuse_unknown_names(project, place.settings, front_matter, (source,))
     slots = make_slots(options.workers.value, *this_machine())
     chosen = find_method(options.method.value, typed=True)
     proposer = build_proposer(chosen, options.model.value, project, tag, cancel)
     prior = warm_start(warm, place, head) if warm else ()
     trackers = trackers_of(project, tag, tracker, notify)
-    source = text_at(project, head, project.train)
-    refuse_foreign_encoding(project.train, source)
     sandbox = proven(unsafe, source, project, slots)
     with prepared(place, head, sandbox, consent) as data:
         run = options.record(

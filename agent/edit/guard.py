@@ -95,6 +95,12 @@ def _protected(
     return None
 
 
+def bound_in(source: str) -> set[str] | None:
+    """Return the names that `protected` may hold for this file; None if it does not parse."""
+    parsed = read(source)
+    return None if isinstance(parsed, Refused) else set(_bindings(parsed))
+
+
 def _as_python_reads(names: Collection[str]) -> list[str]:
     """Return names in the form of the syntax tree, however a file or a setting writes them."""
     return sorted({unicodedata.normalize("NFKC", name) for name in names})

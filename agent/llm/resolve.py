@@ -1,11 +1,11 @@
 """From what the user typed behind --model to a model that can be asked."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from agent.errors import ModelFault
+from agent.errors import MAX_NAME, ModelFault, near_names
 from agent.llm.command import COMMANDS, Command
 from agent.llm.keys import SERVICE, key_of
 from agent.llm.model import Model
@@ -85,10 +85,22 @@ def open_model(
             return cast(Provider, plugin.load())(rest, environment, patience)
     if name and environment.get("OPENAI_BASE_URL"):
         return _openai(name, environment, patience)
-    choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
-    raise ModelFault(
-        f"unknown model {name!r}: choose one of {choices}", "autoresearch start --model none"
-    )
+    raise _unknown(name, plugins)
+
+
+def _unknown(name: str, plugins: Iterable[str]) -> ModelFault:
+    """Return the fault of a model that means nothing here; it names the nearest one, or all."""
+    start, colon, rest = name.partition(":")
+    providers = ("anthropic", "openai", "scripted", *plugins)
+    near = near_names(start, providers if colon else (*FAMILIES, "gpt", "local", *COMMANDS, "none"))
+    quoted = repr(name[:MAX_NAME])
+    if near:
+        meant = f"{near[0]}:{rest}"[:MAX_NAME] if colon else near[0]
+        message = f"Unknown model {quoted}. Did you mean {meant!r}?"
+    else:
+        choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
+        message = f"Unknown model {quoted}. Choose from: {choices}."
+    return ModelFault(message, "autoresearch models")
 
 
 def plugin_providers() -> dict[str, Plugin]:

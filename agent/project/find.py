@@ -2,8 +2,9 @@
 
 import re
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
-from agent.errors import HistoryFault, ProjectFault
+from agent.errors import HistoryFault, ProjectFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
@@ -57,6 +58,10 @@ def find_project(where: Path, settings: Settings) -> Project:
     prepare = base / settings.prepare if settings.prepare else workspace / "prepare.py"
     program = base / (settings.program or "program.md")
     refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
+    named = {"prepare": settings.prepare, "program": settings.program}
+    for key, path in named.items():
+        if path and not (root / base / path).is_file():
+            raise _no_file(root, base, key, path)
     return Project(
         root=str(root),
         workspace="" if str(workspace) == "." else str(workspace),
@@ -64,6 +69,17 @@ def find_project(where: Path, settings: Settings) -> Project:
         prepare=str(prepare) if (root / prepare).is_file() else None,
         program=str(program) if (root / program).is_file() else None,
         score=settings.score or score,
+    )
+
+
+def _no_file(root: Path, base: PurePosixPath, key: str, path: str) -> ProjectFault:
+    """Return the fault of a file that autoresearch.toml names and that is not there."""
+    folder = root / base
+    listing = Plumbing(folder)("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    files = [name for name in listing.split("\0") if name and (folder / name).is_file()]
+    message = unknown("file", path, sorted(files))
+    return ProjectFault(
+        f"{folder / FILE}: {key}: {message}", f"$EDITOR {quote(str(folder / FILE))}"
     )
 
 
@@ -106,5 +122,7 @@ def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePos
         refuse_links(root, str(path))
         if (root / path).is_file():
             return path, score
+    if settings.train:
+        raise _no_file(root, base, "train", settings.train)
     paths = " or ".join(str(path) for path, _ in candidates)
     raise ProjectFault(f"There is no {paths} in {root}.", "autoresearch init")

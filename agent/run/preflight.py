@@ -1,7 +1,6 @@
 """Failures foreseen without running a train.py: undefined names, sizes that do not divide."""
 
 import ast
-import difflib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -9,6 +8,7 @@ from pyflakes.checker import Checker
 from pyflakes.messages import UndefinedLocal, UndefinedName
 
 from agent.edit.source import file_tree, refuse
+from agent.errors import near_names
 from agent.records.edits import Edit, Refused, SetConstant
 from agent.space import Space, read_constants
 
@@ -43,8 +43,7 @@ def _instead(name: str, bound: Sequence[str]) -> str:
     """Return what to do about an undefined name, where the file gives a meaning to `bound`."""
     if name in bound:
         return "it is defined in another scope, or only later"
-    candidates = [other for other in bound if len(other) <= MAX_NAME]
-    near = difflib.get_close_matches(name[:MAX_NAME], candidates, n=3, cutoff=0.6)
+    near = near_names(name, bound, most=3)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "define it or import it in the same proposal"

@@ -173,7 +173,6 @@ def test_every_command_that_reads_a_run_works_below_the_top_folder(night: Path) 
         ("export",),
         ("compare", "nov24", "nov25"),
         ("report", "--markdown"),
-        ("report", "-o", "-"),
     ):
         above = type_in(night, *words)
         assert above.returncode == 0, above.stderr
