@@ -29,6 +29,7 @@ from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.project.around import project_around
+from agent.records.pace import pace_of
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
 from agent.records.spending import spending_of
 from sandbox.ground.record import Record
@@ -232,6 +233,12 @@ class State(Record):
     """The best against the baseline, where `replicate` has measured it."""
     noise: float | None
     """The standard deviation of scores of equal code."""
+    training_seconds: float
+    """Over all trials and seeds."""
+    elapsed_seconds: float | None
+    """From the first training to the last verdict, without pauses between sessions."""
+    trials_per_hour: float | None
+    """Trained ones; None before the second."""
     cost: float
     """US dollars, without proposals whose price is not known; see unpriced."""
     unpriced: int
@@ -247,6 +254,7 @@ def _state_of(history: History) -> State:
     best = incumbent_of(history.trials)
     work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
     spending = spending_of(entry.proposal for entry in work)
+    pace = pace_of(history.trials)
     return State(
         branch=history.branch,
         running=history.owner is not None,
@@ -259,6 +267,9 @@ def _state_of(history: History) -> State:
         best=best,
         replicated=replication_of(history.measurements, best),
         noise=noise_of(history.trials).sd,
+        training_seconds=pace.training,
+        elapsed_seconds=pace.elapsed,
+        trials_per_hour=pace.per_hour,
         cost=spending.dollars,
         unpriced=spending.unpriced,
         warm=run.warm,

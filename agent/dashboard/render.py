@@ -25,6 +25,7 @@ from agent.display.format import (
     duration,
     memory,
     noise_text,
+    pace_text,
     proposer,
     spending,
 )
@@ -208,6 +209,7 @@ def environment() -> Environment:
     templates.globals |= {
         "known": lambda status: status if status in STYLES else "other",
         "noise_text": noise_text,
+        "pace_text": pace_text,
         "bpb": bpb,
         "duration": duration,
         "memory": memory,

@@ -32,7 +32,7 @@ from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
 from agent.records.events import Event
-from agent.records.results import KEPT, Trial
+from agent.records.results import Trial, kept_in
 
 # Seconds tick once a second; redrawing twice as often keeps the ticks even.
 REFRESHES_PER_SECOND = 2
@@ -248,17 +248,16 @@ class Frame:
 
     def _footer(self) -> Iterator[Text]:
         state = self._state
-        kept = sum(trial.status in KEPT and trial.status != "baseline" for trial in state.trials)
         pace = state.per_hour()
         noise = noise_of(state.trials).scatter
-        parts = [f"{len(state.trials)} trials, {kept} kept"]
+        parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
         if state.run and state.run.planned is not None:
             parts.append(f"{state.judged} of {state.run.planned} this time")
         if pace:
             parts.append(f"{pace:.1f} trials/h")
-        parts.append(spending(state.trials).partition(" (")[0])
+        parts.append(spending(state.proposed).partition(" (")[0])
         if noise is not None:
-            parts.append(f"noise {noise:.6f}")
+            parts.append(self._formatter.line(f"noise ±{noise:.2g}"))
         yield self._best()
         yield Text.assemble(("run   ", "bold"), self._joined(*parts))
 

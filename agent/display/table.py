@@ -15,12 +15,14 @@ from agent.display.format import (
     formatter_for,
     memory,
     noise_text,
+    pace_text,
     proposer,
     spending,
 )
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial
 
 CURVE_CELLS = 10
@@ -126,11 +128,12 @@ def warm_text(prior: Sequence[PriorTrial], source: str) -> str:
 def outcome(
     trials: Sequence[Trial], formatter: Formatter, in_flight: Sequence[Attempt] = ()
 ) -> tuple[Text, ...]:
-    """Return best and gain, noise, counts and cost, a line each."""
+    """Return best and gain, noise, counts, time and cost, a line each."""
     return (
         _best(trials, formatter),
         Text(f"noise   {formatter.line(noise_text(noise_of(trials)))}"),
         Text(f"trials  {counts(trials)}"),
+        Text(f"time    {pace_text(pace_of(trials))}"),
         Text(f"spent   {spending([*trials, *in_flight])}"),
     )
 
