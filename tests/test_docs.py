@@ -7,17 +7,15 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-import typer
-import typer.core
 from PIL import Image
 
-from agent.cli import app
 from agent.cli.reach import USUAL_CACHES
 from agent.errors import EXIT_CODES, TrustFault
 from agent.llm.model import Reply
 from agent.project.trust import NEVER_READABLE
 from agent.propose.code.reply import read_reply
 from agent.space import read_space
+from tests.typed import problem
 
 ROOT = Path(__file__).parent.parent
 SOURCE = (ROOT / "workspace" / "train.py").read_text(encoding="utf-8")
@@ -33,9 +31,6 @@ FILES.discard(ROOT / "program.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in FILES)
 # Pages of past runs quote what was typed and printed then.
 RECORDS = {"docs/transcript.md", "docs/fuzz.md", "CHANGELOG.md"}
-GROUP = typer.main.get_command(app)
-assert isinstance(GROUP, typer.core.TyperGroup)
-COMMANDS = GROUP.commands
 
 
 def text_of(page: str) -> str:
@@ -83,12 +78,7 @@ def test_every_command_and_flag_that_is_typed_exists(page: str) -> None:
     for words in typed(page):
         if not words or not re.fullmatch(r"[a-z]+", words[0]):
             continue
-        assert words[0] in COMMANDS, words
-        options = {"--help", "-h"}
-        for option in COMMANDS[words[0]].params:
-            options.update(option.opts)
-        flags = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
-        assert not [flag for flag in flags if flag not in options], words
+        assert problem(words) is None
 
 
 @pytest.mark.parametrize("page", sorted({*PAGES} - RECORDS))

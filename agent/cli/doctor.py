@@ -29,7 +29,7 @@ from sandbox.tiers.choose import Chosen, choose_runner
 from sandbox.walls.environment import available_cpus
 
 OLDEST_GIT = (2, 31)
-"""The first whose rev-parse has --path-format."""
+"""The first with `git rev-parse --path-format`."""
 LOW_DISK_GIB = 2
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
