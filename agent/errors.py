@@ -40,8 +40,8 @@ FULL_BYTES = 1 << 20
 """A disk with less space is full: no log or commit can be written."""
 MAX_NAME = 100
 """An unknown name is quoted up to this many characters; longer known ones are not proposed."""
-MAX_CHOICES = 40
-"""Known names that are listed where none is near."""
+MAX_CHOICES = 30
+"""As many known names are listed where none looks like the unknown one."""
 NEAR = 0.6
 """How alike two names are, from 0 to 1, that one may be meant by the other."""
 
@@ -57,6 +57,7 @@ __all__ = [
     "TrustFault",
     "UsageFault",
     "near_names",
+    "nearest",
     "unknown",
 ]
 
@@ -103,17 +104,10 @@ class MoneySpent(ModelFault):
     """The next question would cost more than the run may still spend; it ends the run normally."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for a name, of a method say, that is not among the known ones."""
-    quoted = name[:MAX_NAME]
-    names = list(known)
-    near = near_names(name, names)
-    if near:
-        return f"Unknown {kind} {quoted!r}. Did you mean {near[0]!r}?"
-    if not names:
-        return f"Unknown {kind} {quoted!r}; there is none."
-    more = ", ..." if len(names) > MAX_CHOICES else ""
-    return f"Unknown {kind} {quoted!r}. Choose from: {', '.join(names[:MAX_CHOICES])}{more}."
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like `name`; None if none does."""
+    near = near_names(name, known)
+    return near[0] if near else None
 
 
 def near_names(
@@ -130,3 +124,19 @@ def near_names(
     wanted = name[:MAX_NAME].casefold()
     close = difflib.get_close_matches(wanted, by_letters, n=most, cutoff=least)
     return tuple(by_letters[letters] for letters in close)
+
+
+def unknown(kind: str, name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the message for a name, of a method say, that is not among the known ones.
+
+    otherwise: what to say where no known name looks like it. Default: a list of them.
+    """
+    names = list(known)
+    quoted = f"Unknown {kind} {name[:MAX_NAME]!r}."
+    close = nearest(name, names)
+    if close:
+        return f"{quoted} Did you mean {close!r}?"
+    if otherwise is None:
+        more = ", …" if len(names) > MAX_CHOICES else ""
+        otherwise = f"Choose from: {', '.join(names[:MAX_CHOICES])}{more}."
+    return f"{quoted} {otherwise}".rstrip()

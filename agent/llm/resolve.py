@@ -1,11 +1,11 @@
 """From what the user typed behind --model to a model that can be asked."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from agent.errors import MAX_NAME, ModelFault, near_names
+from agent.errors import ModelFault, unknown
 from agent.llm.command import COMMANDS, Command
 from agent.llm.keys import SERVICE, key_of
 from agent.llm.model import Model
@@ -18,11 +18,11 @@ ACCEPTED = (
     "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME,"
     " openai:NAME, claude-code, codex, scripted:FILE or none"
 )
+NAMES = (*FAMILIES, "gpt", "local", *COMMANDS, "none")
+"""The names that are complete as they are."""
 # The SDK wants a text, even for a local server that needs no key.
 NO_KEY = "unused"
-OWN_PROVIDERS = frozenset(
-    {*FAMILIES, *COMMANDS, "anthropic", "openai", "scripted", "replay", "gpt", "local", "none"}
-)
+OWN_PROVIDERS = frozenset({*NAMES, "anthropic", "openai", "scripted", "replay"})
 """Names that mean something here already; a plug-in of such a name is left out."""
 
 Provider = Callable[[str, Mapping[str, str], Patience], Model]
@@ -85,22 +85,9 @@ def open_model(
             return cast(Provider, plugin.load())(rest, environment, patience)
     if name and environment.get("OPENAI_BASE_URL"):
         return _openai(name, environment, patience)
-    raise _unknown(name, plugins)
-
-
-def _unknown(name: str, plugins: Iterable[str]) -> ModelFault:
-    """Return the fault of a model that means nothing here; it names the nearest one, or all."""
-    start, colon, rest = name.partition(":")
-    providers = ("anthropic", "openai", "scripted", *plugins)
-    near = near_names(start, providers if colon else (*FAMILIES, "gpt", "local", *COMMANDS, "none"))
-    quoted = repr(name[:MAX_NAME])
-    if near:
-        meant = f"{near[0]}:{rest}"[:MAX_NAME] if colon else near[0]
-        message = f"Unknown model {quoted}. Did you mean {meant!r}?"
-    else:
-        choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
-        message = f"Unknown model {quoted}. Choose from: {choices}."
-    return ModelFault(message, "autoresearch models")
+    choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
+    message = unknown("model", name, [*NAMES, *plugins], f"Choose one of {choices}.")
+    raise ModelFault(message, "autoresearch models")
 
 
 def plugin_providers() -> dict[str, Plugin]:

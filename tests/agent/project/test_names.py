@@ -1,5 +1,7 @@
 """Names of train.py in the settings: an unknown one is an error with the nearest."""
 
+from pathlib import Path
+
 import pytest
 
 from agent.errors import UsageFault, near_names, unknown
@@ -7,6 +9,7 @@ from agent.project.find import Project
 from agent.project.names import refuse_unknown_names
 from agent.project.program import FrontMatter
 from agent.project.settings import Settings
+from tests.agent.cli.night import fault, git, make_repository
 
 TRAIN = """
 import os
@@ -81,6 +84,27 @@ def test_the_nearest_name_is_found_whatever_its_letters() -> None:
     assert near_names("DEPHT", ["depth", "width"]) == ("depth",)
     assert set(near_names("ab", ["abc", "abd", "xyz"], most=2)) == {"abc", "abd"}
     assert near_names("x" * 10**6, ["x" * 10**6]) == ()
-    assert unknown("tag", "a", []) == "Unknown tag 'a'; there is none."
     many = [f"zz{number}" for number in range(1000)]
-    assert unknown("tag", "a", many).endswith("zz39, ...")
+    assert unknown("tag", "a", many).endswith("zz29, ….")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("autoresearch.toml", 'protected = ["DETPH"]', "Did you mean 'DEPTH'? (train.py)"),
+        ("autoresearch.toml", '[ranges]\nLRR = "0.1 .. 1"', "Did you mean 'LR'? (train.py)"),
+        ("program.md", "---\nprotected: [DEPHT]\n---\nBe bold.", "program.md, its front matter"),
+    ],
+)
+def test_no_run_is_started_with_an_unknown_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
+) -> None:
+    home = make_repository(tmp_path / "r")
+    (home / name).write_text(text)
+    git(home, "add", ".")
+    git(home, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "more")
+    monkeypatch.chdir(home)
+    refused = fault("start", "--model", "none", "--method", "random", "--budget", "1steps")
+    assert message in refused.message and refused.exit_code == 2
+    assert refused.next_command == f"$EDITOR {name}"
+    assert git(home, "for-each-ref", "refs/heads/autoresearch") == ""
