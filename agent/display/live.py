@@ -257,7 +257,7 @@ class Frame:
             parts.append(f"{pace:.1f} trials/h")
         parts.append(spending(state.proposed).partition(" (")[0])
         if noise is not None:
-            parts.append(self._formatter.line(f"noise ±{noise:.2g}"))
+            parts.append(f"noise {noise:.6f}")
         yield self._best()
         yield Text.assemble(("run   ", "bold"), self._joined(*parts))
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.display.claims import contradictions, flops_per_token
-from agent.display.format import Formatter, bpb, dollars, duration, formatter_for, memory, proposer
+from agent.display.format import Formatter, bpb, duration, formatter_for, memory, proposer
 from agent.judge.comparison import Measurement, afterwards
 from agent.records.proposals import Proposal, Provenance, Value
 from agent.records.results import Attempt, Change, Claim, Result, Score, Trial
@@ -255,7 +255,7 @@ def provenance(by: Provenance) -> str:
         asked = f"be {by.asked}" if by.asked.kind == "bolder" else str(by.asked)
         parts.append(f"asked to {asked}")
     if by.origin == "llm":
-        parts.append(dollars(by.cost) if by.cost is not None else "price unknown")
+        parts.append(f"${by.cost:.4f}" if by.cost is not None else "price unknown")
     if by.seconds >= 1:
         parts.append(duration(by.seconds))
     return ", ".join(parts)

@@ -294,7 +294,7 @@ def test_every_output_of_a_trial_has_the_same_figures() -> None:
             assert duration(trial.result.seconds) in line
             assert f"{duration(trial.result.seconds)} of training" in shown
         if trial.proposal.by.cost:
-            assert dollars(trial.proposal.by.cost) in shown
+            assert f"${trial.proposal.by.cost:.4f}" in shown
 
 
 def test_the_study_says_why_a_lower_score_is_not_the_best(

@@ -285,6 +285,6 @@ def test_gains_are_ranked_and_compared_with_the_noise() -> None:
     assert sizes == sorted(sizes, reverse=True)
     assert view.noise.scatter
     assert view.gains[0].sigmas == pytest.approx(sizes[0] / view.noise.scatter)
-    assert view.elapsed_seconds == 79 * 300
+    assert view.elapsed_seconds and 0 < view.elapsed_seconds - 79 * 300 < 20, "the first trains too"
     bare = Trial.model_validate(view.trials[0].model_dump() | {"at": ""})
     assert View("b", view.run, (bare,)).elapsed_seconds is None
