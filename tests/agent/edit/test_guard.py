@@ -82,8 +82,9 @@ def test_no_op_and_already_tried() -> None:
 )
 def test_a_seed_alone_is_not_an_idea(old: str, new: str) -> None:
     assert reason(old, new, "passes") == "seed-only"
-    both = BASE.replace(old, new).replace("0.001", "0.002")
-    assert guard(BASE, both) is None
+    both = guard(BASE, BASE.replace(old, new).replace("0.001", "0.002"))
+    assert both
+    assert both.reason == "seed-only"
 
 
 def test_a_seed_argument_alone_is_not_an_idea() -> None:
@@ -124,3 +125,57 @@ def test_required_names_may_change_but_not_vanish() -> None:
 def test_what_does_not_parse_is_refused_as_such() -> None:
     assert reason("LR =", "LR = (", "passes") == "syntax"
     assert guard("x = (", "x = 1") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SEED = 1", "SEED = 2"),
+        ("rng = np.random.RandomState(1)", "rng = np.random.RandomState(2)"),
+        ("rng = np.random.default_rng(1)", "rng = np.random.default_rng(time.time_ns())"),
+        ("key = jax.random.key(0)", "key = jax.random.key(1)"),
+        ("key = jax.random.PRNGKey(0)", "key = jax.random.PRNGKey(3)"),
+        ("np.random.Generator(np.random.PCG64(1))", "np.random.Generator(np.random.PCG64(2))"),
+        ('p.add_argument("--seed", default=1)', 'p.add_argument("--seed", default=2)'),
+        ('c = {"seed": 1, "lr": 2}', 'c = {"seed": 2, "lr": 2}'),
+        ("c.random_state = 1", "c.random_state = 2"),
+        ('os.environ["PYTHONHASHSEED"] = "1"', 'os.environ["PYTHONHASHSEED"] = "2"'),
+        ("def f(seed=1): pass", "def f(seed=2): pass"),
+        ("def f(*, seed=1): pass", "def f(*, seed=2): pass"),
+        ("class C:\n    data_seed: int = 1", "class C:\n    data_seed: int = 2"),
+        ("seeds = [1, 2]", "seeds = [3, 4]"),
+        ("SEED, LR = 1, 2", "SEED, LR = 3, 2"),
+        ("torch.manual_seed(SEED)", "torch.manual_seed(SEED + 7)"),
+        ("baseSeed = 1", "baseSeed = 2"),
+    ],
+)
+def test_a_seed_is_no_idea_by_any_door_and_beside_other_lines(old: str, new: str) -> None:
+    alone = guard(f"X = 1\n{old}\n", f"X = 1\n{new}\n")
+    assert alone
+    assert alone.reason == "seed-only"
+    beside = guard(f"X = 1\n{old}\n", f"X = 2\n{new}\nY_UNUSED = 3\n")
+    assert beside
+    assert beside.reason == "seed-only"
+
+
+def test_a_new_call_that_seeds_everything_is_a_seed() -> None:
+    refused = guard("X = 1\n", "X = 2\ntorch.manual_seed(7)\n")
+    assert refused
+    assert refused.reason == "seed-only"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SEED_PROMPT = 'a'", "SEED_PROMPT = 'b'"),
+        ("SEED_TEXT = 'a'", "SEED_TEXT = 'b'"),
+        ("seed_words = 3", "seed_words = 4"),
+        ("f(state=1)", "f(state=2)"),
+        ("X = 1", "rng = np.random.default_rng(0)"),
+        ("SEED = 1", "Y = 1"),
+        ("d.key(1)", "d.key(2)"),
+        ("p.add_argument('--size', default=1)", "p.add_argument('--size', default=2)"),
+    ],
+)
+def test_what_only_reads_like_a_seed_may_change(old: str, new: str) -> None:
+    assert guard(f"X = 1\n{old}\n", f"X = 2\n{new}\n") is None
