@@ -93,6 +93,8 @@ for module in (
     "init",
     "start",
     "resume",
+    "stop",
+    "runs",
     "adopt",
     "review",
     "afterwards",

@@ -60,6 +60,14 @@ JsonEvents = Annotated[
     typer.Option("--json", help="Print each event as one line of JSON, for programs that listen."),
 ]
 
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Answer the questions here, then go on in the background: the terminal may be closed.",
+    ),
+]
+
 # ---------------------------------------------------------------- who proposes
 
 Model = Annotated[

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.cli import app, epilog
 from agent.cli.options import (
+    Detach,
     Disk,
     Hours,
     JsonEvents,
@@ -40,6 +41,7 @@ def resume(
     trust: Trust = False,
     unsafe: Unsafe = False,
     method: MethodOfRun = None,
+    detach: Detach = False,
     as_json: JsonEvents = False,
 ) -> None:
     """Continue a run; its branch is all that is needed.
@@ -50,10 +52,13 @@ def resume(
     from agent.cli.build import Kit, find_place, proven, refuse_foreign_encoding
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
+    from agent.cli.detach import go_on, words_of
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
-    from agent.cli.session import bounds_of, measured_count, trackers_of, work
+    from agent.cli.run_log import RunLog
+    from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
     from agent.evaluate.slots import make_slots, this_machine
+    from agent.history.branch import tag_of
     from agent.history.runs import newest
 
     flags = read_flags(
@@ -70,23 +75,45 @@ def resume(
     place = find_place(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
-    with agreed_run(
-        project,
-        place.settings,
-        consent,
-        branch or newest(project),
-        asks=True,
-        bound_typed=flags.max_cost is not None,
-        trackers=tracker or (),
-    ) as history:
-        run = history.run
-        cancel = threading.Event()
-        options = resume_options(flags, run, place.settings, measured_count(history.trials))
-        slots = make_slots(options.workers.value, *this_machine())
-        proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
-        trackers = trackers_of(project, run.tag, tracker, notify)
-        refuse_foreign_encoding(project.train, history.source)
-        sandbox = proven(unsafe, history.source, project, slots)
-        with data_of_run(place, history, sandbox, consent) as data:
-            kit = Kit(place.settings, slots, sandbox, data, options.caps)
-            work(history, kit, proposer, bounds_of(options), cancel, trackers, as_json=as_json)
+    branch = branch or newest(project)
+    log = RunLog(project, tag_of(branch))
+    with outliving(log):
+        with agreed_run(
+            project,
+            place.settings,
+            consent,
+            branch,
+            asks=True,
+            bound_typed=flags.max_cost is not None,
+            trackers=tracker or (),
+        ) as history:
+            run = history.run
+            cancel = threading.Event()
+            options = resume_options(flags, run, place.settings, measured_count(history.trials))
+            slots = make_slots(options.workers.value, *this_machine())
+            proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
+            trackers = trackers_of(project, run.tag, tracker, notify)
+            refuse_foreign_encoding(project.train, history.source)
+            sandbox = proven(unsafe, history.source, project, slots)
+            with data_of_run(place, history, sandbox, consent) as data:
+                if not detach:
+                    kit = Kit(place.settings, slots, sandbox, data, options.caps)
+                    bounds = bounds_of(options)
+                    work(history, kit, proposer, bounds, cancel, log, trackers, as_json=as_json)
+        if detach:
+            words = words_of(
+                trials=trials,
+                hours=hours,
+                max_cost=max_cost,
+                workers=workers,
+                memory=memory,
+                vram=vram,
+                disk=disk,
+                output=output,
+                tracker=tracker,
+                notify=notify,
+                trust=trust,
+                unsafe_no_sandbox=unsafe,
+                method=method,
+            )
+            go_on(log, words, as_json)

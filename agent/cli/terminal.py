@@ -5,13 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from agent.dashboard.watch import Watch
-from agent.display.format import open_console
+from agent.display.format import formatter_for, open_console
 from agent.display.status import watch_page
 from agent.history.history import History
+from agent.history.runs import log_path
 
 WATCH_SECONDS = 1.0
 
@@ -31,11 +33,22 @@ def pager(console: Console) -> Iterator[None]:
 
 
 def watch_status(history: History) -> None:
-    """Show the run's status until no process works on it.
+    """Show the run's status until no process works on it, or Ctrl-C, which leaves the run alone.
 
     A terminal redraws it in place; elsewhere each new state is printed below the last.
     """
     console = open_console()
+    try:
+        _watch(history, console)
+    except KeyboardInterrupt:
+        if history.owner is None:
+            return
+        tag = history.tag
+        text = f"{history.branch} goes on; `autoresearch stop {tag}` ends it"
+        console.print(formatter_for(console).line(text), soft_wrap=True)
+
+
+def _watch(history: History, console: Console) -> None:
     if not console.is_terminal:
         for page in _pages(history, console):
             console.print(page, "", sep="\n")
@@ -48,7 +61,9 @@ def watch_status(history: History) -> None:
 def _pages(history: History, console: Console) -> Iterator[RenderableType]:
     """The status at each change; the progress of a training is a change in a terminal only."""
     watch = Watch(history.project)
-    tag = history.run.tag
+    tag = history.tag
+    log = log_path(history.project, tag)
+    hint = f"log     {formatter_for(console).line(str(log))}" if log.exists() else ""
     last: object = None
     while True:
         version = watch.version(tag)
@@ -56,7 +71,8 @@ def _pages(history: History, console: Console) -> Iterator[RenderableType]:
         curves = watch.curves(tag)
         state = (version, curves if console.is_terminal else None)
         if state != last:
-            yield watch_page(view.branch, view.pid, view.in_flight, view.trials, curves, console)
+            page = watch_page(view.branch, view.pid, view.in_flight, view.trials, curves, console)
+            yield Group(page, Text(hint, "dim"))
         if view.pid is None:
             return
         last = state

@@ -49,7 +49,7 @@ def find_project(where: Path, settings: Settings) -> Project:
 
     Raise ProjectFault where there is no repository, or no train.py in it.
     """
-    root = _root(where)
+    root = root_of(where)
     refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
     train, score = _train(root, base, settings)
@@ -67,7 +67,7 @@ def find_project(where: Path, settings: Settings) -> Project:
     )
 
 
-def _root(where: Path) -> Path:
+def root_of(where: Path) -> Path:
     """Return the top folder of the repository around `where`, as git finds it.
 
     Git also knows linked worktrees, submodules and `.git` files.

@@ -144,17 +144,15 @@ def test_ctrl_c_once_finishes_the_trial(tmp_path: Path) -> None:
     assert in_flight(home) == []
 
 
-def test_a_hang_up_stops_at_once_but_not_behind_nohup(tmp_path: Path) -> None:
+def test_a_hang_up_stops_nothing(tmp_path: Path) -> None:
     home = miniature(tmp_path, TRAIN.replace("pause = 0.0", "pause = 1.0"))
-    process = start_typing(home, *START, "--trials", "1", wrapper=("nohup",))
+    process = start_typing(home, *START, "--trials", "1")
     wait_for(lambda: in_flight(home), what="the baseline")
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert (process.returncode, len(ledger(home, "t"))) == (0, 2)
-    process = start_typing(home, "resume", "t", "--trials", "5")
-    wait_for(lambda: in_flight(home), what="a trial")
-    kill(process, signal.SIGHUP)
-    assert len(ledger(home, "t")) < 7
+    log = home / ".autoresearch/runs/t/run.log"
+    assert "the terminal is gone" in log.read_text()
 
 
 def test_ctrl_c_twice_stops_at_once_and_can_be_resumed(tmp_path: Path) -> None:
