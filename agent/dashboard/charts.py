@@ -29,6 +29,8 @@ MANY = 250
 # The largest gains are named, at full length or shorter where there is no room.
 NAMED = 5
 NAME_WIDTHS = (300.0, 180.0, 90.0)
+# Of the claim in a tooltip: every chart repeats it.
+TITLE_WIDTH = 620.0
 FORMATTER = Formatter()
 # A time axis is in hours from this many on.
 LEAST_HOURS = 2
@@ -313,7 +315,8 @@ def values_of(trials: Sequence[Trial]) -> dict[str, set[Value]]:
 def title_of(trial: Trial) -> str:
     """Return the tooltip of a dot."""
     score = f" {bpb(trial.value)}" if trial.value is not None else ""
-    return f"#{trial.number} {trial.status}{score}: {trial.proposal.hypothesis}"
+    claim = shortened(FORMATTER.line(trial.proposal.hypothesis), TITLE_WIDTH)
+    return f"#{trial.number} {trial.status}{score}: {claim}"
 
 
 def is_number(value: Value) -> bool:

@@ -1,5 +1,6 @@
 """Labels in charts: how wide a text is, how it is shortened, and where it touches no other."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -71,9 +72,13 @@ def shortened(text: str, width: float) -> str:
 
 
 def squeezed(name: str, width: float) -> str:
-    """Return a name that fits `width`: its middle is left out, as names differ at their ends."""
+    """Return a name that fits `width`: its last parts, or its two ends, as names differ there."""
     if width_of(name) <= width:
         return name
+    for dot in re.finditer("[.:]", name):
+        rest = f"…{name[dot.end() :]}"
+        if width_of(rest) <= width:
+            return rest
     head = len(name) // 3
     tail = len(name) - head
     while tail > 1 and width_of(name[:head] + name[-tail:]) + WIDEST > width:

@@ -18,6 +18,8 @@ from agent.dashboard.view import View
 from agent.records.results import Attempt, Trial
 
 LANE = 30
+# Beside the number in a bar.
+ROOM = 6.0
 # A gap in which no lane worked is cut out of the axis if it is longer than both of these.
 BREAK_SECONDS = 600.0
 BREAK_TRIALS = 3.0
@@ -116,14 +118,12 @@ class Slots:
 
     @property
     def numbers(self) -> list[Label]:
-        """Return the numbers of the trials whose bars are wide enough for them."""
-        labels = []
-        for bar in self.bars:
-            width = width_of(f"#{bar.span.number}")
-            if width + 6 <= bar.width:
-                x = bar.x + (bar.width - width) / 2
-                labels.append(Label(round(x, 1), self.top(bar.lane) + 17, f"#{bar.span.number}"))
-        return labels
+        """Return the numbers of the trials, if the usual bar is wide enough for its own."""
+        labels = [self._number(bar) for bar in self.bars]
+        rooms = [bar.width - width_of(f"#{bar.span.number}") for bar in self.bars]
+        if not labels or median(rooms) < ROOM:
+            return []
+        return [label for label, room in zip(labels, rooms, strict=True) if room >= ROOM]
 
     @cached_property
     def ticks(self) -> list[Label]:
@@ -166,6 +166,11 @@ class Slots:
             while at <= end:
                 yield at
                 at += step
+
+    def _number(self, bar: Bar) -> Label:
+        text = f"#{bar.span.number}"
+        x = bar.x + (bar.width - width_of(text)) / 2
+        return Label(round(x, 1), self.top(bar.lane) + 17, text)
 
     def _tick(self, at: float, form: str) -> Label:
         text = clock(at, form)

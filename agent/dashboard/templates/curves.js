@@ -2,10 +2,10 @@
 // the axes are in the URL, like everything else.
 "use strict";
 const curves = (() => {
-  const W = 1000, H = 400, LEFT = 76, RIGHT = 930, TOP = 14, BOTTOM = 340, MOST = 12, STYLES = 6;
+  const H = 380, LEFT = 64, TOP = 14, BOTTOM = 332, END = 52, NARROWEST = 320, WIDEST = 1280, MOST = 12, STYLES = 6;
   const SVG = "http://www.w3.org/2000/svg";
   const $ = (selector) => document.querySelector(selector);
-  let all = new Map(), first = [];
+  let all = new Map(), first = [], clips = 0;
 
   function read() {
     const data = JSON.parse($("#losses")?.textContent || '{"curves": [], "shown": []}');
@@ -80,13 +80,13 @@ const curves = (() => {
   };
 
   // Ticks whose labels would touch the one before are left out.
-  function axes(svg, x, y) {
+  function axes(svg, x, y, right) {
     let last = Infinity;
     for (const [value, label] of y.ticks()) {
       const at = y.place(value);
       if (last - at < 16) continue;
       last = at;
-      make("path", { class: "grid", d: `M${LEFT} ${at}H${RIGHT}` }, svg);
+      make("path", { class: "grid", d: `M${LEFT} ${at}H${right}` }, svg);
       make("text", { class: "y", x: LEFT - 8, y: at + 4 }, svg, label);
     }
     last = -Infinity;
@@ -96,43 +96,47 @@ const curves = (() => {
       last = at;
       make("text", { class: "x", x: at, y: BOTTOM + 20 }, svg, `${label} %`);
     }
-    make("text", { class: "label x", x: (LEFT + RIGHT) / 2, y: H - 8 }, svg, `share of the budget${x.log ? ", log" : ""}`);
+    make("text", { class: "label x", x: (LEFT + right) / 2, y: H - 6 }, svg, `share of the budget${x.log ? ", log" : ""}`);
     const middle = (TOP + BOTTOM) / 2;
     make("text", { class: "label y", x: 14, y: middle, transform: `rotate(-90 14 ${middle})` }, svg, `training loss${y.log ? ", log" : ""}`);
   }
 
   // The numbers at the ends of the lines, moved apart where they would touch.
-  function ends(svg, lines) {
+  function ends(svg, lines, right) {
     const sorted = [...lines].sort((a, b) => a.y - b.y), places = sorted.map((line) => line.y);
     for (let i = 1; i < places.length; i++) places[i] = Math.max(places[i], places[i - 1] + 15);
     const over = (places.at(-1) ?? 0) - BOTTOM;
     if (over > 0) for (let i = places.length - 1, floor = BOTTOM; i >= 0; i--, floor -= 15) places[i] = Math.min(places[i], floor);
     sorted.forEach((line, i) => {
-      if (Math.abs(places[i] - line.y) > 3 || line.x < RIGHT - 2) make("path", { class: "leader", d: `M${line.x} ${line.y}L${RIGHT + 8} ${places[i]}` }, svg);
-      make("text", { class: "named", x: RIGHT + 11, y: places[i] + 4 }, svg, `#${line.number}`);
+      if (Math.abs(places[i] - line.y) > 3 || line.x < right - 2) make("path", { class: "leader", d: `M${line.x} ${line.y}L${right + 8} ${places[i]}` }, svg);
+      make("text", { class: "named", x: right + 11, y: places[i] + 4 }, svg, `#${line.number}`);
     });
   }
 
-  function picture(numbers, { smooth = 0, logx = false, logy = false } = {}) {
+  // As wide as its place, so that its letters are as large as any on the page.
+  function picture(numbers, place, { smooth = 0, logx = false, logy = false } = {}) {
+    const width = Math.round(Math.min(WIDEST, Math.max(NARROWEST, place.clientWidth || WIDEST))), right = width - END;
     const drawn = numbers.map((number) => all.get(number));
     const inside = (points) => points.map(([share, loss]) => [100 * share, loss]).filter(([share, loss]) => (!logx || share > 0) && (!logy || loss > 0));
     const raw = drawn.map((curve) => inside(curve.points)), lines = raw.map((points) => smooth ? smoothed(points, smooth) : points);
     // The steep fall of the first tenth would flatten the rest, unless the axis is logarithmic.
     const points = raw.flat(), later = logx || logy ? points : points.filter(([share]) => share > 10);
     const losses = (later.length ? later : points).map(([, loss]) => loss);
-    const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, class: "overlay", role: "img", "aria-label": `Training loss of ${numbers.map((number) => "trial " + number).join(", ")}` });
+    const svg = make("svg", { viewBox: `0 0 ${width} ${H}`, class: "overlay", role: "img", "aria-label": `Training loss of ${numbers.map((number) => "trial " + number).join(", ")}` });
     if (!losses.length) return svg;
-    const x = scale(logx ? points.map(([share]) => share) : [0, 100], LEFT, RIGHT, logx), y = scale(losses, BOTTOM, TOP, logy);
-    axes(svg, x, y);
+    const x = scale(logx ? points.map(([share]) => share) : [0, 100], LEFT, right, logx), y = scale(losses, BOTTOM, TOP, logy);
+    axes(svg, x, y, right);
+    const clip = `clip${++clips}`;
+    make("rect", { x: LEFT, y: TOP, width: right - LEFT, height: BOTTOM - TOP }, make("clipPath", { id: clip }, svg));
+    const inner = make("g", { "clip-path": `url(#${clip})` }, svg);
     const path = (line) => {
-      const shown = line.filter(([, loss], i) => y.place(loss) >= TOP - 1 || y.place(line[i + 1]?.[1] ?? loss) >= TOP);
-      const places = shown.map(([share, loss]) => `${x.place(share).toFixed(1)} ${Math.max(TOP, y.place(loss)).toFixed(1)}`);
+      const places = line.map(([share, loss]) => `${x.place(share).toFixed(1)} ${y.place(loss).toFixed(1)}`);
       return "M" + (places.length === 1 ? [...places, ...places] : places).join("L");
     };
     const labels = [];
     lines.forEach((line, i) => {
       if (!line.length) return;
-      const link = make("a", { href: `#trial=${numbers[i]}`, "data-trial": numbers[i], tabindex: "-1", "aria-label": `trial ${numbers[i]}`, class: "curve" }, svg);
+      const link = make("a", { href: `#trial=${numbers[i]}`, "data-trial": numbers[i], tabindex: "-1", "aria-label": `trial ${numbers[i]}`, class: "curve" }, inner);
       make("title", {}, link, `#${numbers[i]} ${drawn[i].status}: ${drawn[i].name}`);
       const style = `line l${i % STYLES}${i >= STYLES ? " second" : ""}`;
       if (smooth) make("path", { class: `${style} raw`, d: path(raw[i]) }, link);
@@ -141,7 +145,7 @@ const curves = (() => {
       const [share, loss] = line.at(-1);
       labels.push({ number: numbers[i], x: x.place(share), y: Math.max(TOP, y.place(loss)) });
     });
-    ends(svg, labels);
+    ends(svg, labels, right);
     return svg;
   }
 
@@ -178,7 +182,7 @@ const curves = (() => {
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "region");
     scroll.setAttribute("aria-label", "Training curves");
-    if (numbers.length) scroll.append(picture(numbers, { smooth, logx, logy }));
+    if (numbers.length) scroll.append(picture(numbers, place, { smooth, logx, logy }));
     else html("p", "empty", scroll, "No curve is chosen.");
     const old = $("#drawn .scroll"), at = old ? old.scrollLeft : 0;
     place.replaceChildren(scroll, legend(numbers));

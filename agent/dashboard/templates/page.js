@@ -209,6 +209,7 @@
     else if (event.key === "c" && curves.has(asked().get("trial"))) ask({ lines: curves.toggled(asked(), asked().get("trial")) });
     else if (event.key === "/" && $("#search")) { event.preventDefault(); $("#search").focus(); }
   });
+  addEventListener("resize", () => curves.draw(asked()));
   addEventListener("popstate", show);
   addEventListener("hashchange", show);
 

@@ -48,16 +48,18 @@ const pair = (() => {
     view.append(title, ...articles);
     if (known.length) {
       const chart = element("section", "wide training");
-      chart.append(element("h3", "", "Training loss"), curves.picture(known));
+      chart.append(element("h3", "", "Training loss"), curves.picture(known, place));
       view.append(chart);
     }
     view.append(Object.assign(table(rows, numbers, "Figures", "figure"), { className: "scroll wide figures" }));
     const same = values.length - differing.length;
-    const caption = values.length ? `Constants that differ${same ? ` (${same} are equal)` : ""}` : "";
+    const caption = values.length ? `Constants that differ${same ? `; equal: ${same}` : ""}` : "";
     if (differing.length) view.append(Object.assign(table(differing, numbers, caption, "constant"), { className: "scroll wide" }));
     else if (values.length) view.append(element("p", "wide empty", "Their constants are all equal."));
     articles.forEach((article, i) => {
       article.classList.add(i ? "right" : "left");
+      const changed = article.querySelector(".changed h3");
+      if (changed) changed.textContent += ` of #${numbers[i]}`;
       for (const extra of article.querySelectorAll(":scope > .acts, :scope > .facts, :scope > .constants, :scope > .training")) extra.remove();
     });
     place.replaceChildren(view);

@@ -297,13 +297,15 @@ def wordy(length: int = 120, workers: int = 3) -> View:
     for trial in trials:
         slot = min(range(workers), key=free.__getitem__)
         begin = free[slot] + timedelta(seconds=4 if trial.number % 9 else 160)
-        pause = timedelta(hours=10 if trial.number in range(length // 2, length // 2 + workers) else 0)
+        pause = timedelta(
+            hours=10 if trial.number in range(length // 2, length // 2 + workers) else 0
+        )
         begin += pause
         end = begin + timedelta(seconds=318 + 37 * (trial.number % 4))
         free[slot] = end
         begun[trial.attempt] = int(begin.timestamp())
         placed.append(trial.model_copy(update={"at": end.isoformat()}))
-    begun["c"] = int(max(free).timestamp()) - 200
+    begun["c"] = int(min(free).timestamp()) + 4
     run = view.run.model_copy(update={"workers": workers, "model": MODEL})
     return View(view.branch, run, tuple(placed), view.in_flight, 4711, begun=begun)
 

@@ -68,7 +68,8 @@ def test_its_security_policy_names_its_own_script_and_style_only() -> None:
     [nonce] = {
         str(attributes["nonce"])
         for tag, attributes in tags
-        if tag in ("style", "script") and attributes.get("type") not in ("text/html", "application/json")
+        if tag in ("style", "script")
+        and attributes.get("type") not in ("text/html", "application/json")
     }
     assert f"script-src 'nonce-{nonce}'" in policy
     assert policy.startswith("default-src 'none'")
