@@ -122,7 +122,7 @@ const curves = (() => {
     // The steep fall of the first tenth would flatten the rest, unless the axis is logarithmic.
     const points = raw.flat(), later = logx || logy ? points : points.filter(([share]) => share > 10);
     const losses = (later.length ? later : points).map(([, loss]) => loss);
-    const svg = make("svg", { viewBox: `0 0 ${width} ${H}`, class: "overlay", role: "img", "aria-label": `Training loss of ${numbers.map((number) => "trial " + number).join(", ")}` });
+    const svg = make("svg", { viewBox: `0 0 ${width} ${H}`, class: "overlay", role: "group", "aria-label": `Training loss of ${numbers.map((number) => "trial " + number).join(", ")}` });
     if (!losses.length) return svg;
     const x = scale(logx ? points.map(([share]) => share) : [0, 100], LEFT, right, logx), y = scale(losses, BOTTOM, TOP, logy);
     axes(svg, x, y, right);

@@ -60,6 +60,7 @@ const pair = (() => {
       article.classList.add(i ? "right" : "left");
       const changed = article.querySelector(".changed h3");
       if (changed) changed.textContent += ` of #${numbers[i]}`;
+      for (const region of article.querySelectorAll("[role=region]")) region.setAttribute("aria-label", `${region.getAttribute("aria-label")} of #${numbers[i]}`);
       for (const extra of article.querySelectorAll(":scope > .acts, :scope > .facts, :scope > .constants, :scope > .training")) extra.remove();
     });
     place.replaceChildren(view);
