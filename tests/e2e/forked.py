@@ -2,7 +2,7 @@
 
 Importing costs half a second of CPU a command, and the tests type hundreds of them. Each command is
 a process with its own folder, environment, streams and exit code, as the installed program is;
-tests/e2e/test_forked.py compares the two. The server is the standard library's: a small process that
+tests/e2e/test_forked.py compares the two. The server is the standard library's: a process that
 only imports and forks.
 """
 

@@ -43,7 +43,7 @@ print(f"val_bpb:          {loss(LR, DEPTH) + noise:.6f}")
 print("num_steps:        1")
 '''
 
-READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_")
+READ_AT_START = ("PATH", "PYTHON", "LANG", "LC_", "LD_")
 NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
 
 
@@ -95,7 +95,7 @@ def type_in(
 ) -> subprocess.CompletedProcess[str]:
     """`autoresearch ARGUMENTS` typed in `folder`, to its end.
 
-    It runs as a fork (tests/e2e/forked.py) unless a variable is one that Python reads as it starts.
+    It runs as a fork (tests/e2e/forked.py) unless a variable decides what is started, and how.
     """
     command = [str(AUTORESEARCH), *arguments]
     if not any(name.startswith(READ_AT_START) for name in environment):
