@@ -63,13 +63,19 @@ def processes() -> list[str]:
     ).stdout.splitlines()
 
 
-def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
+MOMENTS = (0.9, 1.0, 1.13, 1.21, 1.34, 1.42, 1.55, 1.68)
+
+
+@pytest.mark.parametrize(
+    "moments", [MOMENTS[::3], pytest.param(MOMENTS, marks=pytest.mark.slow)], ids=["three", "all"]
+)
+def test_kill_9_again_and_again_loses_nothing(tmp_path: Path, moments: tuple[float, ...]) -> None:
     """Kills the harness at moments spread over whole trials: between commits, training, judging."""
     home = miniature(tmp_path, TRAIN.replace("pause = 0.0", "pause = 0.05"))
     process = start_typing(home, *START)
     wait_for(lambda: branch_length(home) >= 3, what="a baseline")
     kill(process)
-    for delay in (0.9, 1.0, 1.13, 1.21, 1.34, 1.42, 1.55, 1.68):
+    for delay in moments:
         before = ledger(home, "t")
         process = start_typing(home, "resume", "t")
         try:

@@ -199,7 +199,7 @@ def test_optuna_is_quiet_and_its_logging_is_as_it_was(capfd: pytest.CaptureFixtu
     assert logger.level == before
 
 
-@pytest.mark.parametrize("name", ["tpe", "cmaes", "trust"])
+@pytest.mark.parametrize("name", ["tpe", "cmaes", pytest.param("trust", marks=pytest.mark.slow)])
 def test_methods_that_learn_beat_random_and_fail_less(name: str) -> None:
     def five_runs(suggest: Suggest) -> tuple[float, int]:
         """Return the median of the best scores, and the number of failures."""
