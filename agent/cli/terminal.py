@@ -2,18 +2,20 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 
 from agent.dashboard.watch import Watch
 from agent.display.format import open_console
+from agent.display.screen import Screen
 from agent.display.status import watch_page
 from agent.history.history import History
 
 WATCH_SECONDS = 1.0
+Page = Callable[[], RenderableType]
 
 
 @contextmanager
@@ -33,20 +35,29 @@ def pager(console: Console) -> Iterator[None]:
 def watch_status(history: History) -> None:
     """Show the run's status until no process works on it.
 
-    A terminal redraws it in place; elsewhere each new state is printed below the last.
+    A terminal redraws it in place, and keeps the last; elsewhere each new state is printed below
+    the one before.
     """
     console = open_console()
     if not console.is_terminal:
         for page in _pages(history, console):
-            console.print(page, "", sep="\n")
+            console.print(page(), "", sep="\n")
         return
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        for page in _pages(history, console):
-            live.update(page, refresh=True)
+    pages = _pages(history, console)
+    last = next(pages)
+    try:
+        with Screen(console, lambda: last()):
+            for page in pages:
+                last = page
+    finally:
+        console.print(last())
 
 
-def _pages(history: History, console: Console) -> Iterator[RenderableType]:
-    """The status at each change; the progress of a training is a change in a terminal only."""
+def _pages(history: History, console: Console) -> Iterator[Page]:
+    """Yield the status at each change, to be drawn at whatever width the console then has.
+
+    The progress of a training is a change in a terminal only.
+    """
     watch = Watch(history.project)
     tag = history.run.tag
     last: object = None
@@ -56,7 +67,9 @@ def _pages(history: History, console: Console) -> Iterator[RenderableType]:
         curves = watch.curves(tag)
         state = (version, curves if console.is_terminal else None)
         if state != last:
-            yield watch_page(view.branch, view.pid, view.in_flight, view.trials, curves, console)
+            yield partial(
+                watch_page, view.branch, view.pid, view.in_flight, view.trials, curves, console
+            )
         if view.pid is None:
             return
         last = state
