@@ -36,7 +36,8 @@ class Terminal:
         kept = ("TMUX", "TMUX_PANE", "COLUMNS", "LINES")
         surroundings = {name: value for name, value in os.environ.items() if name not in kept}
         self._env = {**surroundings, **(env or {})}
-        program = f"{shlex.join(command)}; echo ended with $?; read nothing"
+        # Ctrl-C is for the command alone.
+        program = f"trap : INT; {shlex.join(command)}; echo ended with $?; read nothing"
         self._start = ("new-session", "-d", "-c", str(cwd), *size, f"sh -c {shlex.quote(program)}")
 
     def __enter__(self) -> Self:

@@ -58,4 +58,4 @@ def test_no_resize_leaves_a_line_of_a_run_behind(project: Path, tmp_path: Path) 
         terminal.until(lambda lines: starts(lines, "note  stopping") == [1])
         terminal.type("C-c")
         lines = terminal.until(lambda lines: starts(lines, "ended with") == [1])
-    assert starts(lines, "autoresearch resized", "run   ", "best ") == [0, 0, 0]
+    assert starts(lines, "autoresearch resized", "run   ", "best    ") == [0, 0, 1]
