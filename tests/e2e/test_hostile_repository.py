@@ -157,7 +157,7 @@ def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
             "valley",
             "--methods",
             "random",
-            "--evaluations",
+            "--trials",
             "2",
             "--seeds",
             "1",
