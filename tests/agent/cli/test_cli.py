@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from agent import errors
 from agent.cli import app, report
 from agent.cli.grouping import COMMANDS, OPTIONS, OTHER_COMMANDS, command_groups, option_groups
+from agent.cli.usage import usage_fault
 from agent.errors import (
     EXIT_CODES,
     Fault,
