@@ -40,6 +40,8 @@ FULL_BYTES = 1 << 20
 """A disk with less space is full: no log or commit can be written."""
 MAX_NAME = 100
 """An unknown name is quoted up to this many characters."""
+MAX_CHOICES = 30
+"""As many known names are listed where none looks like the unknown one."""
 
 __all__ = [
     "Fault",
@@ -52,6 +54,7 @@ __all__ = [
     "SandboxFault",
     "TrustFault",
     "UsageFault",
+    "nearest",
     "unknown",
 ]
 
@@ -98,11 +101,23 @@ class MoneySpent(ModelFault):
     """The next question would cost more than the run may still spend; it ends the run normally."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for a name, of a method say, that is not among the known ones."""
-    quoted = name[:MAX_NAME]
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like `name`; None if none does."""
+    close = difflib.get_close_matches(name[:MAX_NAME], list(known), n=1)
+    return close[0] if close else None
+
+
+def unknown(kind: str, name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the message for a name, of a method say, that is not among the known ones.
+
+    otherwise: what to say where no known name looks like it. Default: a list of them.
+    """
     names = list(known)
-    close = difflib.get_close_matches(quoted, names, n=1)
+    quoted = f"Unknown {kind} {name[:MAX_NAME]!r}."
+    close = nearest(name, names)
     if close:
-        return f"Unknown {kind} {quoted!r}. Did you mean {close[0]!r}?"
-    return f"Unknown {kind} {quoted!r}. Choose from: {', '.join(names)}."
+        return f"{quoted} Did you mean {close!r}?"
+    if otherwise is None:
+        more = ", …" if len(names) > MAX_CHOICES else ""
+        otherwise = f"Choose from: {', '.join(names[:MAX_CHOICES])}{more}."
+    return f"{quoted} {otherwise}".rstrip()

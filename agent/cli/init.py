@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_presets
 
 
 @app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
@@ -15,7 +16,11 @@ def init(
     ] = Path(),
     preset: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Constants for one kind of machine: cpu, gpu or h100."),
+        typer.Option(
+            metavar="NAME",
+            help="Constants for one kind of machine: cpu, gpu or h100.",
+            autocompletion=complete_presets,
+        ),
     ] = "cpu",
 ) -> None:
     """Write a research project to begin with.

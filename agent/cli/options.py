@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.reading import trial_numbers
+from agent.cli.completion import (
+    complete_method,
+    complete_models,
+    complete_runs,
+    complete_trackers,
+    complete_trials,
+)
 from agent.project.resolve import DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
 
 # ---------------------------------------------------------------- which run, which trial
@@ -13,8 +19,9 @@ from agent.project.resolve import DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
 Branch = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+        autocompletion=complete_runs,
     ),
 ]
 OfBranch = Annotated[
@@ -24,12 +31,15 @@ OfBranch = Annotated[
         "-b",
         metavar="RUN",
         help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+        autocompletion=complete_runs,
     ),
 ]
 WorkOn = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]", help="Which run: TAG or autoresearch/TAG. Default: the newest."
+        metavar="RUN",
+        help="Which run: TAG or autoresearch/TAG. Default: the newest.",
+        autocompletion=complete_runs,
     ),
 ]
 WorkOnBranch = Annotated[
@@ -39,6 +49,7 @@ WorkOnBranch = Annotated[
         "-b",
         metavar="RUN",
         help="Which run: TAG or autoresearch/TAG. Default: the newest.",
+        autocompletion=complete_runs,
     ),
 ]
 Number = Annotated[
@@ -47,7 +58,7 @@ Number = Annotated[
         min=0,
         metavar="N",
         help="The trial's number, as in the log.",
-        autocompletion=lambda: trial_numbers(),
+        autocompletion=complete_trials,
     ),
 ]
 
@@ -77,6 +88,7 @@ Model = Annotated[
         help="opus, sonnet, gpt, local, a full model name, claude-code, codex, replay:BRANCH, "
         "scripted:FILE or none; see `autoresearch models`. Default: Claude, GPT or a local server, "
         "whichever has a key or an address in the environment, else none.",
+        autocompletion=complete_models,
     ),
 ]
 Method = Annotated[
@@ -85,6 +97,7 @@ Method = Annotated[
         metavar="METHOD",
         help=f"How trials are proposed; see `autoresearch methods`, or MODULE:NAME, code "
         f"of yours that is installed. Default: {WITH_MODEL} with a model, {WITHOUT_MODEL} without.",
+        autocompletion=complete_method,
     ),
 ]
 MethodOfRun = Annotated[
@@ -173,6 +186,7 @@ TrackerNames = Annotated[
         metavar="KIND[:WHERE]",
         help="Also log results to TensorBoard, MLflow or W&B: tensorboard:DIR, mlflow:URI or "
         "wandb:PROJECT. May be repeated.",
+        autocompletion=complete_trackers,
     ),
 ]
 NotifyCommand = Annotated[

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.errors import Fault
 from agent.history.history import History
 from agent.history.runs import list_runs, newest
 from agent.project.find import Project, find_project
@@ -18,18 +17,6 @@ def reading(branch: str | None) -> Iterator[History]:
     project = find_project(folder, read_settings(folder))
     with History.read(project, branch or _active(project)) as history:
         yield history
-
-
-def trial_numbers() -> list[str]:
-    """Return the trial numbers of the active run, for a shell's completion.
-
-    Never a hypothesis: shells evaluate what completion scripts print.
-    """
-    try:
-        with reading(None) as history:
-            return [str(trial.number) for trial in history.trials]
-    except Fault:
-        return []
 
 
 def _active(project: Project) -> str:

@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_trials
 from agent.cli.options import Branch, Json, Number, OfBranch
 from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
@@ -153,7 +154,12 @@ def diff(
     number: Number,
     other: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="M", help="Compare the states after trials N and M."),
+        typer.Argument(
+            min=0,
+            metavar="M",
+            help="Compare the states after trials N and M.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     branch: OfBranch = None,
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from agent.errors import ModelFault
+from agent.errors import ModelFault, unknown
 from agent.llm.command import COMMANDS, Command
 from agent.llm.keys import SERVICE, key_of
 from agent.llm.model import Model
@@ -18,11 +18,11 @@ ACCEPTED = (
     "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME,"
     " openai:NAME, claude-code, codex, scripted:FILE or none"
 )
+NAMES = (*FAMILIES, "gpt", "local", *COMMANDS, "none")
+"""The names that are complete as they are."""
 # The SDK wants a text, even for a local server that needs no key.
 NO_KEY = "unused"
-OWN_PROVIDERS = frozenset(
-    {*FAMILIES, *COMMANDS, "anthropic", "openai", "scripted", "replay", "gpt", "local", "none"}
-)
+OWN_PROVIDERS = frozenset({*NAMES, "anthropic", "openai", "scripted", "replay"})
 """Names that mean something here already; a plug-in of such a name is left out."""
 
 Provider = Callable[[str, Mapping[str, str], Patience], Model]
@@ -86,9 +86,8 @@ def open_model(
     if name and environment.get("OPENAI_BASE_URL"):
         return _openai(name, environment, patience)
     choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
-    raise ModelFault(
-        f"unknown model {name!r}: choose one of {choices}", "autoresearch start --model none"
-    )
+    message = unknown("model", name, [*NAMES, *plugins], f"Choose one of {choices}.")
+    raise ModelFault(message, "autoresearch models")
 
 
 def plugin_providers() -> dict[str, Plugin]:

@@ -125,7 +125,7 @@ FEW = (
     ("log", "-p"),
     ("plot", "progress", "t", "-o", "p.svg"),
 )
-BENCH = ("bench", "--tasks", "valley", "--methods", "random", "--evaluations", "2", "--seeds", "1")
+BENCH = ("bench", "--tasks", "valley", "--methods", "random", "--trials", "2", "--seeds", "1")
 ALL = (
     *FEW,
     ("doctor",),
