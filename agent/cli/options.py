@@ -12,7 +12,7 @@ from agent.cli.completion import (
     complete_trackers,
     complete_trials,
 )
-from agent.project.resolve import DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
+from agent.project.resolve import DEFAULT_MAX_COST, DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
 
 # ---------------------------------------------------------------- which run, which trial
 
@@ -134,11 +134,13 @@ Hours = Annotated[
     float | None, typer.Option(metavar="HOURS", help="Stop after this many hours, more than 0.")
 ]
 MaxCost = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="DOLLARS",
+        metavar="DOLLARS|none",
         help="Stop when the run, earlier sessions included, has spent this much. 0 allows only "
-        "models that are always free.",
+        "models that are always free; none lifts the bound. Default: "
+        f"{DEFAULT_MAX_COST:g} for a new run with a model that is paid, and for a resumed run "
+        "the bound of its start.",
     ),
 ]
 StartWorkers = Annotated[

@@ -53,6 +53,8 @@ def resume(
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, words_of
+    from agent.cli.news import News
+    from agent.cli.overview import say_beside
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
@@ -91,15 +93,28 @@ def resume(
             cancel = threading.Event()
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
-            proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
+            news = News()
+            chosen = method_of(run, method)
+            proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             refuse_foreign_encoding(project.train, history.source)
             sandbox = proven(unsafe, history.source, project, slots)
+            say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)
-                    work(history, kit, proposer, bounds, cancel, log, trackers, as_json=as_json)
+                    work(
+                        history,
+                        kit,
+                        proposer,
+                        bounds,
+                        cancel,
+                        log,
+                        trackers,
+                        as_json=as_json,
+                        news=news,
+                    )
         if detach:
             words = words_of(
                 trials=trials,

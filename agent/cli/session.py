@@ -13,6 +13,7 @@ from rich.text import Text
 
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
+from agent.cli.news import News
 from agent.cli.run_log import RunLog
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
@@ -20,6 +21,7 @@ from agent.display import Display, choose_display
 from agent.display.format import formatter_for, open_console
 from agent.display.table import summary
 from agent.errors import Fault
+from agent.evaluate.neighbours import session
 from agent.history.history import History
 from agent.history.runs import sinks_folder
 from agent.project.find import Project
@@ -94,11 +96,13 @@ def work(
     trackers: Trackers | None = None,
     only_new: bool = False,
     as_json: bool = False,
+    news: News | None = None,
 ) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
     log: hears all that is printed. only_new: leave attempts in flight to a later resume. as_json:
-    print each event as a line of JSON, and nothing else.
+    print each event as a line of JSON, and nothing else. news: what the model's retries say, which
+    becomes notes of the run.
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None
@@ -107,8 +111,10 @@ def work(
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
+    news = news or News()
+    here = session(history.project.root, history.branch)
     try:
-        with trackers, _signals(loop), choose_display(as_json) as display:
+        with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
             _listen(loop, _started(history, kit, bounds), trackers, log, display)
     finally:
         _summarise(history, trackers, log, as_json)

@@ -150,12 +150,15 @@ def _start(
         refuse_foreign_encoding,
         warm_start,
     )
-    from agent.cli.choices import build_proposer, options_of, say_origins
+    from agent.cli.choices import build_proposer, options_of
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, words_of
+    from agent.cli.news import News
+    from agent.cli.overview import Chosen, say_overview
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
+    from agent.display.waiting import waiting
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
     from agent.history.runs import brief_at, head_of, next_tag, text_at
@@ -171,19 +174,21 @@ def _start(
     with outliving(log):
         front_matter = front_matter_at(project, "HEAD")
         options = options_of(flags, place, front_matter)
-        say_origins(options, err=as_json)
         agree_to_start(project, place.settings, consent, options, tracker)
         head = head_of(project)
         if read_program(brief_at(project, head)).front_matter != front_matter:
             raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
         slots = make_slots(options.workers.value, *this_machine())
         chosen = find_method(options.method.value, typed=True)
-        proposer = build_proposer(chosen, options.model.value, project, tag, cancel)
+        news = News()
+        proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
         source = text_at(project, head, project.train)
         refuse_foreign_encoding(project.train, source)
         sandbox = proven(unsafe, source, project, slots)
+        prepare = text_at(project, head, project.prepare) if project.prepare else ""
+        say_overview(Chosen(place, options, slots, sandbox.tier, source, prepare), err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,
@@ -192,12 +197,24 @@ def _start(
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
             )
-            with History.create(project, run, prior) as history:
+            with waiting("git to check out the run's branch"):
+                history = History.create(project, run, prior)
+            with history:
                 remember_run(consent, history)
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)
-                    work(history, kit, proposer, bounds, cancel, log, trackers, as_json=as_json)
+                    work(
+                        history,
+                        kit,
+                        proposer,
+                        bounds,
+                        cancel,
+                        log,
+                        trackers,
+                        as_json=as_json,
+                        news=news,
+                    )
         if detach:
             words = words_of(
                 tracker=tracker,

@@ -61,6 +61,10 @@ class Loop:
         self._cancel.set()
         self._end("stopping at once; the trials in training run again on resume")
 
+    def tell(self, text: str) -> None:
+        """Let the listeners know of something; may be called from any thread."""
+        self._workers.tell(Note(text))
+
     def events(self) -> Generator[Event]:
         """Work until a bound, a stop or a fault.
 

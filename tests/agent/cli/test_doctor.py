@@ -18,6 +18,7 @@ from sandbox.tiers.plain import Plain
 from tests.agent.cli.test_cli import autoresearch
 
 NAMES = [
+    "system",
     "python",
     "git",
     "torch",

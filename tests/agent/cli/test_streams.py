@@ -83,9 +83,7 @@ def test_a_log_that_is_a_link_is_refused(project: Project, tmp_path: Path) -> No
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_key_in_a_line_is_not_stored(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_in_a_line_is_not_stored(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", "sk-0123456789abcdef0123456789")
     log = RunLog(project, "t")
     log.line("--notify 'curl -H sk-0123456789abcdef0123456789'")
