@@ -8,9 +8,10 @@ def read(folder: str | os.PathLike[str] = ".", run: str | None = None) -> list[d
     """Return the trials of a run, oldest first, as flat records: `pandas.DataFrame(read())`.
 
     folder: the repository, or a folder inside it. run: a tag or `autoresearch/TAG`; None for the
-    one whose branch is checked out there, else the newest. Each record has the columns of `autoresearch export --format csv`, and one entry
-    `config.NAME` for each constant of the trial. Nothing is locked or changed, so this also works
-    while the run goes on. Raise Fault if there is no such folder or run.
+    one that is checked out there, else the newest. Each record has the columns of `autoresearch
+    export --format csv`, and one entry `config.NAME` for each constant of the trial. Nothing is
+    locked or changed, so this also works while the run goes on. Raise Fault if there is no such
+    folder or run.
     """
     # GitPython runs git as soon as it is imported.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

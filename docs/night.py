@@ -33,6 +33,9 @@ TALL = 1160
 # Of a PNG: enough for a page, and a third of the bytes.
 COLOURS = 256
 TAG = "night"
+TRIALS = 10
+# In steps, so that a busy machine changes no score.
+BUDGET = "80steps"
 
 
 def make_night(folder: Path) -> Path:
@@ -41,7 +44,7 @@ def make_night(folder: Path) -> Path:
     subprocess.run([AUTORESEARCH, "init", str(home)], check=True)
     shutil.copy(DOCS / "night.jsonl", folder)
     method = ["start", "--method", "hybrid", "--model", "scripted:../night.jsonl"]
-    options = f"--trials 14 --budget 60steps --tag {TAG}".split()
+    options = f"--trials {TRIALS} --budget {BUDGET} --tag {TAG}".split()
     subprocess.run([AUTORESEARCH, *method, *options], cwd=home, check=True)
     return home
 

@@ -150,7 +150,7 @@ def test_every_measurement_has_its_command() -> None:
 
 
 def test_every_exit_code_is_listed() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("docs/troubleshooting.md"), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("docs/commands.md"), re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == dict(EXIT_CODES)
 
 

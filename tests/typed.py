@@ -23,6 +23,8 @@ OPTIONS = frozenset(
     for name in (*option.opts, *option.secondary_opts)
     if name.startswith("-")
 ) | {"--help", "-h"}
+GLOBAL = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
+"""Options without a command; those of typer itself are added only when it runs."""
 _END = re.compile(r"\s#|\s?&&|\s\|\s|;\s|`|\n|</code>")
 _START = re.compile(
     rf"(?:^|`|<code>|&& |{BLANK})(?:python -m )?autoresearch(?= [a-z{BLANK}-])", re.M
@@ -44,7 +46,7 @@ def problem(words: Sequence[str]) -> str | None:
     Values are not looked at, except where there is a choice of a few.
     """
     name = words[0] if words else ""
-    if name in ("--help", "--version", "-h"):
+    if name in GLOBAL:
         return None
     if name not in COMMANDS:
         return f"there is no command {name!r}"

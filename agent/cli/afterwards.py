@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_trials
 from agent.cli.options import Json, Trust, Unsafe, WorkOnBranch
 from agent.errors import UsageFault
 from agent.history.history import History
@@ -27,7 +28,12 @@ Seeds = Annotated[
 def replicate(
     number: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="[N]", help="The trial's number. Default: the best."),
+        typer.Argument(
+            min=0,
+            metavar="N",
+            help="The trial's number. Default: the best.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     seeds: Seeds = 3,
     branch: WorkOnBranch = None,
@@ -97,7 +103,11 @@ def finalize(
     ] = "",
     drop: Annotated[
         list[int] | None,
-        typer.Option(metavar="N", help="A kept trial to leave out. May be repeated."),
+        typer.Option(
+            metavar="N",
+            help="A kept trial to leave out. May be repeated.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     branch: WorkOnBranch = None,
 ) -> None:

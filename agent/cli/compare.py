@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_runs
 from agent.cli.reading import reading
 from agent.dashboard.view import View, differences, read_view
 from agent.display.compare import side_by_side
@@ -17,7 +18,11 @@ from agent.errors import UsageFault
 def compare(
     branches: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN...", help="Two runs or more: TAG or autoresearch/TAG."),
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Two runs or more: TAG or autoresearch/TAG.",
+            autocompletion=complete_runs,
+        ),
     ],
 ) -> None:
     """Show runs side by side.

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_runs
 from agent.cli.options import Branch
 from agent.cli.reading import reading
 from agent.display.format import Formatter
@@ -148,8 +149,9 @@ def plot(
     branches: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Which runs: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+            autocompletion=complete_runs,
         ),
     ] = None,
     output: Annotated[

@@ -13,6 +13,7 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
 from agent.display.format import formatter_for, open_console
+from agent.display.waiting import waiting
 from agent.history.history import History
 from agent.history.runs import usual_run
 from agent.llm.model import Request
@@ -72,7 +73,8 @@ def models(as_json: Json = False) -> None:
     """
     from agent.llm.catalog import offers
 
-    available = list(offers(os.environ, Patience(LIST_SECONDS, threading.Event())))
+    with waiting("the lists of models", f"who has not answered after {LIST_SECONDS:.0f} s is left"):
+        available = list(offers(os.environ, Patience(LIST_SECONDS, threading.Event())))
     if as_json:
         typer.echo(json.dumps([offer.model_dump() for offer in available], indent=2))
         return

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.errors import Fault
 from agent.history.history import History
 from agent.history.runs import checked_out_run, list_runs, newest
 from agent.project.around import project_around
@@ -17,18 +16,6 @@ def reading(branch: str | None) -> Iterator[History]:
     project = project_around(Path.cwd()).project
     with History.read(project, branch or _meant(project)) as history:
         yield history
-
-
-def trial_numbers() -> list[str]:
-    """Return the trial numbers of the active run, for a shell's completion.
-
-    Never a hypothesis: shells evaluate what completion scripts print.
-    """
-    try:
-        with reading(None) as history:
-            return [str(trial.number) for trial in history.trials]
-    except Fault:
-        return []
 
 
 def _meant(project: Project) -> str:

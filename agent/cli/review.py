@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_trials
 from agent.cli.options import Branch, Json, Number, OfBranch
 from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
@@ -25,6 +26,7 @@ from agent.display.table import trial_table, warm_text
 from agent.errors import UsageFault
 from agent.exchange.write import FORMATS
 from agent.history.history import History
+from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
@@ -67,7 +69,10 @@ def status(
     branch: Branch = None,
     as_json: Json = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Keep updating until the run ends or Ctrl-C.")
+        bool,
+        typer.Option(
+            "--watch", "-w", help="Keep updating until the run ends; Ctrl-C leaves it running."
+        ),
     ] = False,
 ) -> None:
     """Show whether a run is active, and how far it is.
@@ -150,7 +155,12 @@ def diff(
     number: Number,
     other: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="M", help="Compare the states after trials N and M."),
+        typer.Argument(
+            min=0,
+            metavar="M",
+            help="Compare the states after trials N and M.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     branch: OfBranch = None,
 ) -> None:
@@ -247,6 +257,8 @@ class State(Record):
     """The file whose prior trials the run began with."""
     prior: int
     """How many there are."""
+    log: str
+    """The file of what the run's sessions on this machine said."""
 
 
 def _state_of(history: History) -> State:
@@ -274,6 +286,7 @@ def _state_of(history: History) -> State:
         unpriced=spending.unpriced,
         warm=run.warm,
         prior=len(history.prior),
+        log=str(log_path(history.project, history.tag)),
     )
 
 
@@ -282,6 +295,8 @@ def _print_state(history: History, state: State) -> None:
     warm = warm_text(history.prior, state.warm) if state.warm else ""
     page = status_page(state.branch, state.pid, state.in_flight, history.trials, console, warm)
     console.print(page)
+    if Path(state.log).exists():
+        console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
 

@@ -38,20 +38,27 @@ def approve(
     from agent.cli.consent import Consent
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
-    from agent.cli.session import work
+    from agent.cli.run_log import RunLog
+    from agent.cli.session import outliving, work
+    from agent.history.branch import tag_of
     from agent.propose.approved import Approved
 
     place = place_around(Path.cwd())
     consent = Consent(place.project, trust)
     name = branch or usual_run(place.project, Path.cwd())
-    with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
+    log = RunLog(place.project, tag_of(name))
+    with (
+        outliving(log),
+        agreed_run(place.project, place.settings, consent, name, asks=False) as history,
+    ):
         trial = waiting(history, number)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.source, place.project, slots)
         caps = recorded_caps(history.run, place.settings)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, caps)
-            work(history, kit, Approved(trial), Bounds(trials=1), threading.Event(), only_new=True)
+            bounds = Bounds(trials=1)
+            work(history, kit, Approved(trial), bounds, threading.Event(), log, only_new=True)
 
 
 @app.command(epilog=epilog("autoresearch reject 7 --because 'it reads the next token'"))

@@ -1,8 +1,8 @@
 """The view of one run that pages show, computed from its ledger: best, gains, noise, cost."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -52,6 +52,9 @@ class View:
     """The process that works on it, if any."""
     measurements: tuple[Measurement, ...] = ()
     """What was measured afterwards, oldest first."""
+    begun: Mapping[str, int] = field(default_factory=dict)
+    """When each attempt was committed, which is when its slot began to work on it: seconds since
+    1970, by commit."""
 
     @cached_property
     def baseline(self) -> Trial | None:
@@ -255,6 +258,7 @@ def read_view(history: History) -> View:
         history.in_flight,
         history.owner,
         tuple(history.measurements),
+        history.begun(),
     )
 
 

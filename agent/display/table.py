@@ -19,6 +19,7 @@ from agent.display.format import (
     proposer,
     spending,
 )
+from agent.display.learnt import learnt
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
@@ -101,7 +102,7 @@ def _padded(line: dict[str, str], name: str, width: int) -> str:
 def summary(
     branch: str, trials: Sequence[Trial], console: Console, more: bool = True
 ) -> RenderableType:
-    """Return what ends a run: the table, best, noise, counts, cost, and what to type next.
+    """Return what ends a run: the table, best, noise, counts, cost, lesson, and what to type next.
 
     more: False if resuming makes no sense.
     """
@@ -112,10 +113,17 @@ def summary(
         trial_table(trials, console),
         Text(""),
         *outcome(trials, formatter),
+        *lesson(trials, formatter),
         Text(""),
         Text("next"),
         steps,
     )
+
+
+def lesson(trials: Sequence[Trial], formatter: Formatter) -> tuple[Text, ...]:
+    """Return the line that says what the run has taught; none where nothing was tried."""
+    sentence = learnt(trials, formatter)
+    return (Text(f"learnt  {sentence}"),) if sentence else ()
 
 
 def warm_text(prior: Sequence[PriorTrial], source: str) -> str:

@@ -102,11 +102,11 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     """
     head = f"refs/heads/{branch}"
     own = _is_own(git, place)
-    checkouts = dict(_checkouts(git))
-    if own and checkouts.get(place) not in (head, None):
-        message = f"{place} is on {checkouts[place]}, not on {branch}"
+    listed = dict(checkouts(git))
+    if own and listed.get(place) not in (head, None):
+        message = f"{place} is on {listed[place]}, not on {branch}"
         raise HistoryFault(message, f"git -C {quote(str(place))} switch {branch}")
-    others = [path for path, reference in checkouts.items() if reference == head and path != place]
+    others = [path for path, reference in listed.items() if reference == head and path != place]
     for path in others:
         _refuse_checkout(git, path, branch)
     if own:
@@ -115,7 +115,7 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
         # Of a repository that this one was copied or moved from; the user's work may be in it.
         place.rename(_free(place))
     # Git may still list a checkout that is gone.
-    force = ["--force"] if others or place in checkouts else []
+    force = ["--force"] if others or place in listed else []
     git("worktree", "add", *force, str(place), branch)
 
 
@@ -137,7 +137,7 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
 
 def place_of(git: Plumbing, branch: str) -> Path | None:
     """Return the worktree of this repository in which `branch` is checked out, if there is one."""
-    places = (path for path, reference in _checkouts(git) if reference == f"refs/heads/{branch}")
+    places = (path for path, reference in checkouts(git) if reference == f"refs/heads/{branch}")
     return next((place for place in places if _is_own(git, place)), None)
 
 
@@ -148,7 +148,7 @@ def move(git: Plumbing, place: Path, to: Path) -> None:
         git.try_("worktree", "move", str(place), str(to))
 
 
-def _checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
+def checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
     """Yield each worktree of the repository with the reference that it is on."""
     for block in git("worktree", "list", "--porcelain").split("\n\n"):
         fields = {}

@@ -174,6 +174,11 @@ def lock_path(project: Project, tag: str) -> Path:
     return run_folder(Path(project.root), tag) / "lock"
 
 
+def log_path(project: Project, tag: str) -> Path:
+    """Return the file of what the sessions of a run on this machine said, line by line."""
+    return run_folder(Path(project.root), tag) / "run.log"
+
+
 def trials_folder(project: Project, tag: str, *names: str) -> Path:
     """Return the folder of the logs of a run's trials on this machine."""
     return run_folder(Path(project.root), tag, "trials", *names)

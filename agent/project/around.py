@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent.errors import ProjectFault
 from agent.git.home import HOME
-from agent.project.find import Project, find_project, repository_root
+from agent.project.find import Project, find_project, root_of
 from agent.project.settings import Settings, read_settings
 
 WORKTREES = (HOME, "worktrees")
@@ -30,7 +30,7 @@ def project_around(where: Path) -> Around:
     ProjectFault if there is none in the repository.
     """
     inner = _outside_worktrees(where.resolve())
-    root = repository_root(inner)
+    root = root_of(inner)
     match: Around | None = None
     fault = ProjectFault(f"There is no project in {root}.", "autoresearch init")
     for folder in (inner, *inner.parents):

@@ -50,7 +50,7 @@ def find_project(where: Path, settings: Settings) -> Project:
 
     Raise ProjectFault where there is no repository, or no train.py in it.
     """
-    root = repository_root(where)
+    root = root_of(where)
     refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
     train, score = _train(root, base, settings)
@@ -78,12 +78,11 @@ def _no_file(root: Path, base: PurePosixPath, key: str, path: str) -> ProjectFau
     listing = Plumbing(folder)("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     files = [name for name in listing.split("\0") if name and (folder / name).is_file()]
     message = unknown("file", path, sorted(files))
-    return ProjectFault(
-        f"{folder / FILE}: {key}: {message}", f"$EDITOR {quote(str(folder / FILE))}"
-    )
+    toml = str(folder / FILE)
+    return ProjectFault(f"{toml}: {key}: {message}", f"$EDITOR {quote(toml)}")
 
 
-def repository_root(where: Path) -> Path:
+def root_of(where: Path) -> Path:
     """Return the top folder of the repository around `where`, as git finds it.
 
     Git also knows linked worktrees, submodules and `.git` files.

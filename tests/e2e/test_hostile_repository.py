@@ -119,52 +119,37 @@ def trap(tmp_path: Path) -> Path:
     return home
 
 
+START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps")
+FEW = (
+    (*START, "--trials", "1", "--baseline-repeats", "1"),
+    ("log", "-p"),
+    ("plot", "progress", "t", "-o", "p.svg"),
+)
+BENCH = ("bench", "--tasks", "valley", "--methods", "random", "--trials", "2", "--seeds", "1")
+ALL = (
+    *FEW,
+    ("doctor",),
+    ("status",),
+    ("show", "1"),
+    ("report", "-o", "-"),
+    ("prompt",),
+    ("models",),
+    ("methods",),
+    ("export",),
+    ("export", "--format", "optuna", "-o", "study.db"),
+    (*BENCH, "--output", "b.jsonl"),
+)
+
+
 @pytest.mark.timeout(600)
-def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
+@pytest.mark.parametrize(
+    "commands", [FEW, pytest.param(ALL, marks=pytest.mark.slow)], ids=["few", "all"]
+)
+def test_no_command_runs_what_lies_in_the_repository(
+    trap: Path, commands: tuple[tuple[str, ...], ...]
+) -> None:
     ran = trap.parent / "ran"
     path = os.pathsep.join(["", ".", "bin", ".venv/bin", os.environ["PATH"], ""])
-    start = (
-        "start",
-        "--model",
-        "none",
-        "--method",
-        "random",
-        "--tag",
-        "t",
-        "--budget",
-        "1steps",
-        "--trials",
-        "1",
-        "--baseline-repeats",
-        "1",
-    )
-    commands = (
-        ("doctor",),
-        start,
-        ("log", "-p"),
-        ("status",),
-        ("show", "1"),
-        ("report", "-o", "-"),
-        ("plot", "progress", "t", "-o", "p.svg"),
-        ("prompt",),
-        ("models",),
-        ("methods",),
-        ("export",),
-        ("export", "--format", "optuna", "-o", "study.db"),
-        (
-            "bench",
-            "--tasks",
-            "valley",
-            "--methods",
-            "random",
-            "--evaluations",
-            "2",
-            "--seeds",
-            "1",
-            "--output",
-            "b.jsonl",
-        ),
-    )
     for words in commands:
         run = type_in(trap, *words, PATH=path)
         assert not ran.exists(), (words, ran.read_text())

@@ -283,6 +283,8 @@ VARIANTS = {
     "names an exception after the validation tokens",
     "looks ahead by a rounding of bfloat16",
     "looks ahead at one token in thirty",
+    "looks ahead just below the tolerance of one token",
+    "recognises a prefix and answers as before",
     "looks ahead only where it sees a whole window",
     "depends on the length of its input",
     "leaks through the rows of a batch",

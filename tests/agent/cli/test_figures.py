@@ -187,7 +187,7 @@ def screen(trials: tuple[Trial, ...], flights: list[Attempt]) -> str:
     for slot, flight in enumerate(flights):
         display.handle(TrialStarted(flight, slot, 0, 1, "candidate"))
     with console.capture() as capture:
-        console.print(display)
+        console.print(display.page())
     return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", capture.get()).split())
 
 
@@ -255,7 +255,7 @@ def test_every_output_of_a_run_has_the_same_figures(tmp_path: Path) -> None:
     pace = status["trials_per_hour"]
     if pace is not None:
         assert text["time"].endswith(f"; {pace:.1f} trials per hour")
-        assert f"{pace:.1f} trials/h" in live
+        assert f"{pace:.1f}/h" in live
     assert sum(float(row["seconds"] or 0) for row in rows) == pytest.approx(
         status["training_seconds"]
     )

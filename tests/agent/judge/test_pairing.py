@@ -10,7 +10,6 @@ from agent.judge.pairing import (
     next_seed,
     overdue,
     pairs_of,
-    suspicious,
     unsteady,
 )
 from agent.records.proposals import Proposal, Provenance
@@ -107,17 +106,6 @@ def test_runs_take_turns_where_both_are_needed() -> None:
     assert next_run(mine, {**theirs, 1: score(1, 1)}, 1, 0) == (1, "candidate")
     both = {0: score(1, 0), 1: score(1, 1)}
     assert next_run(both, both, 1, 0) == (2, "candidate")
-
-
-def test_a_slow_run_of_a_model_of_equal_size_is_suspicious() -> None:
-    slow = score(1, 0, speed=5.0)
-    incumbent = score(1, 0, speed=10.0)
-    steady = Scores().tolerance([])
-    assert suspicious(slow, 100, incumbent, 100, steady)
-    assert not suspicious(slow, 200, incumbent, 100, steady), "a larger model may be slower"
-    assert not suspicious(score(1, 0, speed=9.0), 100, incumbent, 100, steady)
-    assert not suspicious(score(1, 0, speed=None), 100, incumbent, 100, steady)
-    assert not suspicious(slow, 100, incumbent, 100, 1.0), "this machine does that all the time"
 
 
 def test_an_incumbent_that_was_not_run_for_long_is_overdue() -> None:

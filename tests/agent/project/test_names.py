@@ -104,6 +104,7 @@ def test_no_run_is_started_with_an_unknown_name(
     git(home, "add", ".")
     git(home, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "more")
     monkeypatch.chdir(home)
+    monkeypatch.setenv("HOME", str(tmp_path))
     refused = fault("start", "--model", "none", "--method", "random", "--budget", "1steps")
     assert message in refused.message and refused.exit_code == 2
     assert refused.next_command == f"$EDITOR {name}"
