@@ -170,6 +170,15 @@ def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
         assert not ran.exists(), (words, ran.read_text())
         assert run.returncode == 0 or words == ("doctor",), (words, run.stderr)
     assert "#123456" not in (trap / "p.svg").read_text()
+    for typed, offered in (("log ", "t"), ("show ", "0"), ("start --method tr", "trust")):
+        completing = {
+            "_AUTORESEARCH_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"autoresearch {typed}",
+            "COMP_CWORD": str(len(typed.split(" "))),
+        }
+        run = type_in(trap, PATH=path, **completing)
+        assert not ran.exists(), (typed, ran.read_text())
+        assert offered in run.stdout.split()
 
 
 def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() -> None:
