@@ -25,7 +25,7 @@ COMMANDS: Groups = {
 _RUN: Groups = {
     "What proposes": ("--model", "--method", "--warm", "--seed"),
     "How long, for how much": ("--budget", "--trials", "--hours", "--max-cost"),
-    "Which run": ("--tag", "--results", "--since", "--detach"),
+    "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--workers", "--memory", "--vram", "--disk", "--output"),
     "Who else hears of it": ("--notify", "--tracker", "--json"),

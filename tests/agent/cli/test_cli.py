@@ -178,7 +178,7 @@ def test_a_name_that_is_like_none_is_answered_with_those_there_are() -> None:
     assert unknown("method", "zzz", ["tpe", "trust"]) == (
         "Unknown method 'zzz'. Choose from: tpe, trust."
     )
-    assert unknown("method", "z" * 1000, map(str, range(100))).endswith("28, 29, ….")
+    assert unknown("method", "z" * 1000, map(str, range(100))).endswith("38, 39, ....")
 
 
 def test_without_a_command_it_is_the_help() -> None:

@@ -71,6 +71,22 @@ def test_a_frame_fits_its_terminal(width: int, height: int, encoding: str) -> No
     assert encoding == "utf-8" or all(line.isascii() for line in lines)
 
 
+@pytest.mark.parametrize(("width", "height"), [(40, 8), (60, 12), (30, 6), (20, 4)])
+def test_a_low_terminal_keeps_what_matters_most(width: int, height: int) -> None:
+    lines = picture(state(*morning())[0], width, height)
+    assert len(lines) == height and max(map(len, lines)) <= width
+    starts = [line[:5] for line in lines]
+    assert starts[0] == "autor" and "best " in starts
+    assert any(line.startswith("#8") for line in lines)
+
+
+def test_a_narrow_terminal_splits_no_fact() -> None:
+    lines = picture(state(*morning())[0], 40, 24)
+    for fact in ("method tpe", "budget 20s", "sandbox tier A", "2 workers", "8 trials, 1 kept"):
+        assert any(fact in line for line in lines)
+    assert "noise 0.001000" in "\n".join(lines)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_while_the_baseline_is_the_best_it_says_so(encoding: str) -> None:
     text = "\n".join(picture(state(started(night()[:2]))[0], 80, 30, encoding))
