@@ -13,6 +13,7 @@ from PIL import Image
 
 from agent.cli import app
 from agent.cli.reach import USUAL_CACHES
+from agent.edit.apply import Applied, apply
 from agent.errors import EXIT_CODES, TrustFault
 from agent.llm.model import Reply
 from agent.project.trust import NEVER_READABLE
@@ -173,6 +174,26 @@ def test_every_answer_is_an_experiment_for_either_question(answer: dict[str, obj
     assert isinstance(drafts, tuple) and drafts[0].edits
     configuration = answer["configuration"]
     assert isinstance(configuration, dict) and set(configuration) <= set(SPACE.names)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["hypothesis"][:40])
+def test_every_answer_applies_to_the_bundled_source(answer: dict[str, object]) -> None:
+    drafts = read_reply(Reply(model="scripted", arguments=answer), SOURCE)
+    assert isinstance(drafts, tuple)
+    assert isinstance(apply(SOURCE, drafts[0].edits), Applied)
+
+
+def test_the_report_shows_a_kept_edit_of_the_code_and_names_the_scripted_model() -> None:
+    report = text_of("docs/report.html")
+    kept = re.findall(r'data-number="(\d+)" data-status="keep"', report)
+    parts = [report.partition(f'id="t{number}">')[2].partition("</script>")[0] for number in kept]
+    assert any("code/scripted" in part and 'class="add"' in part for part in parts)
+
+
+def test_every_picture_is_shown() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")]
+    text = "".join([*pages, text_of("README.md")])
+    assert not [path.name for path in (ROOT / "docs").glob("*.png") if path.name not in text]
 
 
 def test_the_report_is_small_and_loads_nothing() -> None:
