@@ -77,10 +77,11 @@ class Slots:
         self.spans = sorted(_spans(view), key=lambda span: (span.begin, span.end))
         self._lanes = _packed(self.spans)
         self.lanes = max(self._lanes, default=0) + 1
-        bottom = 34 + LANE * self.lanes
-        self.frame = Frame(1000, bottom + 44, 64, 34, 984, bottom)
         self._sessions = _sessions(self.spans)
         cuts = len(self._sessions) - 1
+        top = 34 if cuts else 8  # the length of a pause is written above it
+        bottom = top + LANE * self.lanes
+        self.frame = Frame(1000, bottom + 44, 64, top, 984, bottom)
         width = self.frame.right - self.frame.left
         self._cut = min(CUT, 0.5 * width / max(1, cuts))
         self._unit = (width - cuts * self._cut) / (self.seconds or 1.0)
