@@ -8,9 +8,7 @@ The method is `hybrid`: an optimizer, a model that advises on constants, and a m
 code. The model is scripted: its replies are in docs/night.jsonl, written beforehand, and given in
 their order whatever is asked; what is measured of them is real. The bundled train.py is made
 smaller, one layer of 32, so that a busy machine needs a quarter of an hour, and everything runs on
-one core. The run of the report shared that core with other jobs and was stopped early (Ctrl-C, then
---repository). Needs chromium, tmux, Linux and the dev extra. Look at each picture before you commit
-it.
+one core. Needs chromium, tmux, Linux and the dev extra. Look at each picture before you commit it.
 """
 
 import argparse
