@@ -201,3 +201,11 @@ def test_trials_that_did_not_run_do_not_make_an_incumbent_overdue() -> None:
     trials = [trial(0, "baseline", score(1, 0)), *[refused] * (CHECK_EVERY + 5)]
     assert not overdue(trials, 0)
     assert not overdue([], 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "begins"), [(1, "incumbent"), (2, "candidate"), (3, "incumbent")]
+)
+def test_candidate_and_incumbent_begin_a_new_pair_in_turns(count: int, begins: str) -> None:
+    both = {seed: score(1, seed) for seed in range(count)}
+    assert next_run(both, both, 1, 0) == (count, begins)
