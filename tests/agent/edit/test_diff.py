@@ -108,6 +108,12 @@ def test_each_kind_is_found() -> None:
     assert summary(("    train(10)", "    train(20)")) == ["replace_statements"]
 
 
+def test_neighbours_that_became_others_are_one_edit() -> None:
+    neighbours = "DEPTH = 4  # layers\nLR = 0.1; WD = 0.2\n"
+    assert summary((neighbours, "WIDTH = 3\nRATE = 1\n")) == ["replace_statements"]
+    assert set(summary((neighbours, ""))) == {"replace_statements"}
+
+
 def test_comments_and_blank_lines_are_edits_too() -> None:
     assert summary(("# layers", "# more layers")) == ["replace_statements"]
     assert summary(("# why\n", "# because\n")) == ["replace_statements Net"]

@@ -238,6 +238,17 @@ def test_a_slow_run_of_a_timed_trial_makes_the_incumbent_run_again(
         assert (step.role, step.commit, step.seed) == (wanted, incumbent, seed)
 
 
+def test_a_screen_has_a_seed_that_compares_at_the_speed_of_today(tmp_path: Path) -> None:
+    """The machine became slower after two of the baseline's runs."""
+    here = {"machine": machine_name(), "seconds": 2.0}
+    slower = [score(1.0, seed, speed=10.0 if seed < 2 else 5.0, **here) for seed in range(4)]
+    timed = {"amount": 60, "unit": "s"}
+    with study(tmp_path, verdict="sequential", budget=timed) as history:
+        ledger = measured(history, first=result(*slower))
+        attempts = [begun(ledger, proposal(LR=rate)) for rate in (0.2, 0.3, 0.4)]
+        assert {ordered(ledger, attempt).seed for attempt in attempts} <= {2, 3}
+
+
 def test_an_implausible_score_is_measured_again_once_under_the_full_audit(tmp_path: Path) -> None:
     with study(tmp_path, verdict="sequential") as history:
         ledger = measured(history)
