@@ -43,9 +43,11 @@ fuzz: install
 # Changes the code of one room (or one FILE of it) in many small ways, and lists what its tests let pass.
 ROOM ?= judge
 FILE ?=
+# At most so many mutants of each file, always the same ones; all of them by default.
+SAMPLE ?=
 mutate: install
 	@$(PIP) -e ".[mutate]" -c constraints.txt
-	$(BIN)/python -m tests.mutate $(ROOM) $(FILE)
+	$(BIN)/python -m tests.mutate $(ROOM) $(FILE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 # Needs a Python that has torch for CUDA and the packages of pyproject.toml; without a network, install them before.
 GPU_PYTHON ?= $(BIN)/python
