@@ -324,6 +324,20 @@ def test_what_was_overtaken_is_recorded_against_the_state_it_was_made_on(tmp_pat
     assert (pair.seed, pair.candidate, pair.incumbent) == (0, 0.8, 0.99)
 
 
+def test_what_was_measured_on_the_old_data_is_refused_without_its_result(tmp_path: Path) -> None:
+    with study(tmp_path, data_fingerprint="a" * 64) as history:
+        ledger = measured(history)
+        attempt = begun(ledger, proposal(LR=0.3))
+        history.note(attempt, result(score(0.5)))
+        other = history.draft_prepare("MAX_SEQ_LEN = 64\nOTHER = 1\n")
+        history.change_data(other, "b" * 64, "why")
+        settled = Ledger(history, read_space).next(attempt)
+        assert not isinstance(settled, Order)
+        assert (settled.trial.status, settled.trial.result) == ("refused", None)
+        assert settled.replay and settled.replay.edits == attempt.proposal.edits
+        assert history.in_flight == ()
+
+
 def test_numbers_go_on_behind_what_is_in_flight(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         ledger = measured(history)

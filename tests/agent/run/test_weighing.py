@@ -73,6 +73,10 @@ def test_simplifications_share_one_allowance(tmp_path: Path, charge: float, expe
             on_record(history, "discard", 2, charge=charge)
         shorter = proposal(ReplaceStatements(old="print('trained')", new=""))
         assert weighed(ledger, shorter, (0.001, -0.002, 0.003)) == expected
+        if expected == "simplify":
+            kept = history.trials[-1]
+            assert len(kept.pairs) == 3 and kept.charge and kept.charge > 0
+            assert "trained" not in history.source
 
 
 def test_what_is_as_long_as_before_is_no_simplification(tmp_path: Path) -> None:
