@@ -134,6 +134,12 @@ def test_code_is_exactly_one_definition(code: str) -> None:
     assert refused(MODEL, ReplaceDefinition(name="f", code=code)).reason == "syntax"
 
 
+def test_a_refusal_says_what_the_code_is_instead() -> None:
+    for code, what in (("x = 1\nf()", "Assign, Expr"), ("", "empty")):
+        where = refused(MODEL, ReplaceDefinition(name="f", code=code)).where
+        assert where.endswith(f": {what}")
+
+
 def test_names_unknown_and_ambiguous() -> None:
     answer = refused(MODEL, DeleteDefinition(name="C.mm"))
     assert (answer.reason, "C.m" in answer.hint) == ("unknown-name", True)
