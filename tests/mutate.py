@@ -154,11 +154,11 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
         for occurrence in range(10_000):
             try:
                 changed = MutationVisitor.mutate_code(source, operator, occurrence)
-            except AttributeError:  # cosmic-ray cannot replace an exception with a dot in its name
+                if changed is None:
+                    break
+                tree = ast.dump(ast.parse(changed))
+            except (AttributeError, SyntaxError):  # some code is beyond cosmic-ray
                 continue
-            if changed is None:
-                break
-            tree = ast.dump(ast.parse(changed))
             if tree not in trees:
                 trees.add(tree)
                 yield Mutant(path, changed)
