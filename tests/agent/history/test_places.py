@@ -167,6 +167,8 @@ def test_prior_trials_come_back_in_their_order(tmp_path: Path) -> None:
             "program.md",
             "train.py",
         ], "none of it is trained"
+        message = git(tmp_path, "show", "-s", "--format=%B", f"{history.tip}^2")
+        assert message.startswith("2 prior trials\n\nfrom elsewhere: ")
     assert reopened(tmp_path).prior == tuple(prior)
 
 

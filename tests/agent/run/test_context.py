@@ -121,9 +121,14 @@ def test_what_is_in_flight_or_would_not_run_is_refused(tmp_path: Path) -> None:
         assert isinstance(flying, Attempt)
         refused = Ledger(history, read_space).admit(proposal(LR=0.3))
         assert isinstance(refused, Refused) and refused.reason == "already-tried", "after a resume"
-        undefined = ReplaceStatements(old="print('trained')", new="print(nope)")
-        refused = ledger.admit(proposal(undefined))
-        assert isinstance(refused, Refused) and refused.reason == "undefined-name"
+        for name, hint in (
+            ("DEPHT", "did you mean DEPTH?"),
+            ("nope", "define it or import it in the same proposal"),
+        ):
+            undefined = ReplaceStatements(old="print('trained')", new=f"print({name})")
+            refused = ledger.admit(proposal(undefined))
+            assert isinstance(refused, Refused) and refused.reason == "undefined-name"
+            assert refused.hint == hint
 
 
 def test_only_a_humans_approval_repeats_a_trial(tmp_path: Path) -> None:
