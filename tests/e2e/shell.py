@@ -36,8 +36,8 @@ class Shell:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def _is_ready(self) -> bool:
-        """Whether the last line is an empty prompt."""
-        return self.screen().rstrip().rpartition("\n")[2].strip() == PROMPT
+        """Whether the last line is an empty prompt, perhaps behind the name of an environment."""
+        return self.screen().rstrip().endswith(PROMPT)
 
     def screen(self) -> str:
         """Return what the terminal shows, with what has scrolled away."""

@@ -350,9 +350,8 @@ def _cases():
 @pytest.mark.parametrize("cheat", list(_cases()))
 def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch):
     expected, edits = CHEATS[cheat]
-    monkeypatch.setattr(
-        scoring, "MIN_SCORE_SECONDS", WALL / 2
-    )  # what never ends need not be watched for long
+    # What never ends need not be watched for long.
+    monkeypatch.setattr(scoring, "MIN_SCORE_SECONDS", WALL / 2)
     applied = apply(source, edits)
     assert isinstance(applied, Applied), applied
     refused = guard(source, applied.source, required={"build_model"})
@@ -360,11 +359,9 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
         ending, detail = "refused", str(refused)
     else:
         result = trained(runner, applied.source, data)
-        ending, detail = (
-            ("honest", f"{result.value:.6f}")
-            if isinstance(result, Measured)
-            else (result.status, result.detail)
-        )
+        ending, detail = "honest", f"{getattr(result, 'value', 0):.6f}"
+        if not isinstance(result, Measured):
+            ending, detail = result.status, result.detail
         assert "val_bpb" not in result.facts
         assert not re.search(r"told\d+_", result.model_dump_json()), "no validation token leaves"
         if ending == "honest":
