@@ -96,7 +96,7 @@ def test_a_student_follows_the_readme_and_closes_the_terminal(
         pytest.skip("no package index answers here")
     make_environment, install = commands_of("README.md", "## Install")
     init, start, log = commands_of("README.md", "## Try it")
-    research = clone / "my-research"
+    research = clone.parent / "my-research"
     socket = tmp_path / "tmux"
     with terminal(socket, clone, laptop) as shell:
         shell.enter(make_environment)
@@ -112,7 +112,7 @@ def test_a_student_follows_the_readme_and_closes_the_terminal(
         assert "baseline" in shell.screen()
         shell.close()
     with terminal(socket, research, laptop) as shell:
-        shell.enter(". ../.venv/bin/activate")
+        shell.enter(". ../clone/.venv/bin/activate")
         before = len(verdicts(research))
         assert "autoresearch/" in shell.enter("autoresearch status")
         wait_for(lambda: len(verdicts(research)) >= 5, NIGHT, "four trials without a terminal")
