@@ -43,9 +43,15 @@ fuzz: install
 # Changes the code of one room (or one FILE of it) in many small ways, and lists what its tests let pass.
 ROOM ?= judge
 FILE ?=
+# At most so many mutants of each file, always the same ones; all of them by default.
+SAMPLE ?=
+# Processes (all cores by default), and files of tests instead of the room's own folder.
+WORKERS ?=
+TESTS ?=
 mutate: install
 	@$(PIP) -e ".[mutate]" -c constraints.txt
-	$(BIN)/python -m tests.mutate $(ROOM) $(FILE)
+	$(BIN)/python -m tests.mutate $(ROOM) $(FILE) $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(if $(WORKERS),--workers $(WORKERS)) $(if $(TESTS),--tests $(TESTS))
 
 # Needs a Python that has torch for CUDA and the packages of pyproject.toml; without a network, install them before.
 GPU_PYTHON ?= $(BIN)/python

@@ -39,7 +39,11 @@ EXIT_CODES: Mapping[int, str] = {
 FULL_BYTES = 1 << 20
 """A disk with less space is full: no log or commit can be written."""
 MAX_NAME = 100
-"""An unknown name is quoted up to this many characters."""
+"""An unknown name is quoted up to this many characters; longer known ones are not proposed."""
+MAX_CHOICES = 40
+"""Known names that are listed where none is near."""
+NEAR = 0.6
+"""How alike two names are, from 0 to 1, that one may be meant by the other."""
 
 __all__ = [
     "Fault",
@@ -52,6 +56,7 @@ __all__ = [
     "SandboxFault",
     "TrustFault",
     "UsageFault",
+    "near_names",
     "unknown",
 ]
 
@@ -98,11 +103,35 @@ class MoneySpent(ModelFault):
     """The next question would cost more than the run may still spend; it ends the run normally."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for a name, of a method say, that is not among the known ones."""
+def unknown(kind: str, name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the message for a name, of a method say, that is not among the known ones.
+
+    otherwise: what to say where no known name is near. Default: a list of them.
+    """
     quoted = name[:MAX_NAME]
     names = list(known)
-    close = difflib.get_close_matches(quoted, names, n=1)
-    if close:
-        return f"Unknown {kind} {quoted!r}. Did you mean {close[0]!r}?"
-    return f"Unknown {kind} {quoted!r}. Choose from: {', '.join(names)}."
+    near = near_names(name, names)
+    if near:
+        return f"Unknown {kind} {quoted!r}. Did you mean {near[0]!r}?"
+    if otherwise is not None:
+        return f"Unknown {kind} {quoted!r}. {otherwise}".rstrip()
+    if not names:
+        return f"Unknown {kind} {quoted!r}; there is none."
+    more = ", ..." if len(names) > MAX_CHOICES else ""
+    return f"Unknown {kind} {quoted!r}. Choose from: {', '.join(names[:MAX_CHOICES])}{more}."
+
+
+def near_names(
+    name: str, known: Iterable[str], most: int = 1, least: float = NEAR
+) -> tuple[str, ...]:
+    """Return the known names that `name` may be a slip of, the nearest first.
+
+    Capital letters do not matter. most: how many. least: how alike they are, from 0 to 1.
+    """
+    by_letters: dict[str, str] = {}
+    for other in known:
+        if len(other) <= MAX_NAME:
+            by_letters.setdefault(other.casefold(), other)
+    wanted = name[:MAX_NAME].casefold()
+    close = difflib.get_close_matches(wanted, by_letters, n=most, cutoff=least)
+    return tuple(by_letters[letters] for letters in close)

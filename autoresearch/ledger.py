@@ -8,19 +8,19 @@ def read(folder: str | os.PathLike[str] = ".", run: str | None = None) -> list[d
     """Return the trials of a run, oldest first, as flat records: `pandas.DataFrame(read())`.
 
     folder: the repository, or a folder inside it. run: a tag or `autoresearch/TAG`; None for the
-    newest run. Each record has the columns of `autoresearch export --format csv`, and one entry
-    `config.NAME` for each constant of the trial. Nothing is locked or changed, so this also works
-    while the run goes on. Raise Fault if there is no such folder or run.
+    one that is checked out there, else the newest. Each record has the columns of `autoresearch
+    export --format csv`, and one entry `config.NAME` for each constant of the trial. Nothing is
+    locked or changed, so this also works while the run goes on. Raise Fault if there is no such
+    folder or run.
     """
     # GitPython runs git as soon as it is imported.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     from agent.exchange.write import flat_records
     from agent.history.history import History
-    from agent.history.runs import newest
-    from agent.project.find import find_project
-    from agent.project.settings import read_settings
+    from agent.history.runs import usual_run
+    from agent.project.around import project_around
 
     place = Path(folder).resolve()
-    project = find_project(place, read_settings(place))
-    with History.read(project, run or newest(project)) as history:
+    project = project_around(place).project
+    with History.read(project, run or usual_run(project, place)) as history:
         return flat_records(history.trials)

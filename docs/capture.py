@@ -1,9 +1,9 @@
-"""Pictures for the README: runs a command in a real terminal (tmux) and saves the screen as SVG.
+"""Pictures of the terminal: runs a command in a real one (tmux) and saves its screen as SVG.
 
-    python docs/capture.py docs/live.svg --after 90 -- \\
+    python docs/capture.py docs/live.svg --until 'incumbent #' -- \\
         .venv/bin/autoresearch start --model none --trials 8 --budget 20s
 
-The command is interrupted when the picture is taken. Needs tmux.
+The command is interrupted when the picture is taken, which is when the screen matches. Needs tmux.
 """
 
 import argparse
@@ -20,6 +20,13 @@ from rich.text import Text
 
 SESSION = "autoresearch-capture"
 FONTS = "ui-monospace, Menlo, Consolas, monospace"
+COLUMNS = 120
+ROWS = 24
+LOOK_SECONDS = 0.5
+# A busy machine needs minutes until a training prints a loss.
+PATIENCE_SECONDS = 900.0
+# A first loss is no curve yet: this much later the screen shows more of them.
+MORE_SECONDS = 4.0
 
 
 def tmux(*words: str) -> str:
@@ -27,27 +34,44 @@ def tmux(*words: str) -> str:
     return subprocess.run(["tmux", *words], check=True, capture_output=True, text=True).stdout
 
 
-def screen(command: list[str], columns: int, rows: int, after: float) -> str:
-    """Return the screen, with escape codes, `after` seconds after the command started."""
-    size = ("-x", str(columns), "-y", str(rows))
-    tmux("new-session", "-d", "-s", SESSION, *size, f"TERM=xterm-256color {shlex.join(command)}")
+def screen(command: list[str], until: str, folder: Path) -> str:
+    """Return the screen of a command, with escape codes, soon after it first matches `until`.
+
+    Raise TimeoutError if it does not.
+    """
+    size = ("-x", str(COLUMNS), "-y", str(ROWS))
+    words = f"TERM=xterm-256color {shlex.join(command)}"
+    tmux("new-session", "-d", "-s", SESSION, *size, "-c", str(folder), words)
     try:
-        time.sleep(after)
-        shown = tmux("capture-pane", "-t", SESSION, "-p", "-e")
-        tmux("send-keys", "-t", SESSION, "C-c")
-        return shown
+        _wait_for(until)
+        time.sleep(MORE_SECONDS)
+        return tmux("capture-pane", "-t", SESSION, "-p", "-e")
     finally:
-        time.sleep(1)
+        subprocess.run(["tmux", "send-keys", "-t", SESSION, "C-c", "C-c"], check=False)
+        time.sleep(2)
         subprocess.run(["tmux", "kill-session", "-t", SESSION], check=False, capture_output=True)
 
 
-def svg(shown: str, columns: int, title: str) -> str:
+def _wait_for(until: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not re.search(until, tmux("capture-pane", "-t", SESSION, "-p")):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the screen never showed {until!r}")
+        time.sleep(LOOK_SECONDS)
+
+
+def svg(shown: str, title: str) -> str:
     """Return the screen as an SVG that loads nothing: the fonts are the viewer's."""
-    console = Console(width=columns, record=True, file=StringIO(), force_terminal=True)
+    console = Console(width=COLUMNS, record=True, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(shown.rstrip("\n")), crop=True, no_wrap=True)
     picture = console.export_svg(title=title, theme=MONOKAI)
     picture = re.sub(r"@font-face\s*{[^}]*}\s*", "", picture)
     return picture.replace("Fira Code, monospace", FONTS)
+
+
+def picture_of(command: list[str], title: str, until: str, folder: Path) -> str:
+    """Return the SVG of a command's screen."""
+    return svg(screen(command, until, folder), title)
 
 
 def main() -> None:
@@ -56,14 +80,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--columns", type=int, default=120)
-    parser.add_argument("--rows", type=int, default=24)
-    parser.add_argument("--after", type=float, default=60.0, help="seconds")
+    parser.add_argument("--until", default="incumbent #", help="a regular expression")
     parser.add_argument("--title", default="autoresearch start --model none")
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
-    shown = screen(arguments.command, arguments.columns, arguments.rows, arguments.after)
-    picture = svg(shown, arguments.columns, arguments.title)
+    picture = picture_of(arguments.command, arguments.title, arguments.until, Path.cwd())
     arguments.picture.write_text(picture, encoding="utf-8")
 
 

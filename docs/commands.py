@@ -9,28 +9,36 @@ from typing import Any
 import typer
 
 from agent.cli import app
+from agent.cli.grouping import command_groups, option_groups, summary
+from agent.errors import EXIT_CODES
 
 PAGE = Path(__file__).parent / "commands.md"
 HEAD = """# Commands
 
 Every command with its options, as `autoresearch COMMAND --help` prints them. This page is written
 by `python docs/commands.py`. What may also stand in a file is on [settings.md](settings.md).
+`autoresearch --install-completion` lets your shell complete commands, options, runs, trials,
+methods, models and presets. Every command ends with one of the [exit codes](#exit-codes).
 """
 
 
 def page() -> str:
     """Return the text of docs/commands.md."""
     group: Any = typer.main.get_command(app)
-    overview = ["| command | what it does |", "|---|---|"]
+    overview = []
     sections = []
-    for name, command in group.commands.items():
-        overview.append(f"| [`{name}`](#{name}) | {_summary(command)} |")
-        sections.append(_section(name, command, group))
-    return "\n".join([HEAD, *overview, "", "\n".join(sections)])
+    for heading, commands in command_groups(group):
+        overview += [f"**{heading}**", "", "| command | what it does |", "|---|---|"]
+        for name, command in commands:
+            overview.append(f"| [`{name}`](#{name}) | {summary(command)} |")
+            sections.append(_section(name, command, group))
+        overview.append("")
+    return "\n".join([HEAD, *overview, *sections, *_exit_codes()])
 
 
-def _summary(command: Any) -> str:
-    return " ".join(command.help.partition("\n\n")[0].split())
+def _exit_codes() -> list[str]:
+    rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    return ["## Exit codes", "", "| exit code | meaning |", "|---|---|", *rows, ""]
 
 
 def _section(name: str, command: Any, group: Any) -> str:
@@ -41,16 +49,16 @@ def _section(name: str, command: Any, group: Any) -> str:
         if line.strip().startswith("autoresearch ")
     ]
     lines = [f"## {name}", "", "\n\n".join(paragraphs), "", "```", *examples, "```", ""]
-    rows = [_row(parameter, command, group) for parameter in command.params]
-    if rows:
-        lines += ["| option | meaning |", "|---|---|", *rows, ""]
+    for heading, rows in option_groups(command, group.context_class(command)):
+        shown = [_row(row) for row in rows if not row[0].endswith("--help")]
+        if shown:
+            lines += [f"| {heading.lower()} | meaning |", "|---|---|", *shown, ""]
     return "\n".join(lines)
 
 
-def _row(parameter: Any, command: Any, group: Any) -> str:
-    context = group.context_class(command)
-    option, text = parameter.get_help_record(context)
-    cells = (f"`{option}`", " ".join(text.split()))
+def _row(row: tuple[str, str]) -> str:
+    term, text = row
+    cells = (f"`{term}`", " ".join(text.split()))
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

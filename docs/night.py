@@ -1,17 +1,19 @@
-"""Makes docs/report.html and the pictures of the dashboard: a short night, really trained here.
+"""Makes docs/report.html and every picture in docs/: a short night, really trained here.
 
-    python docs/night.py                       # init, a night, report, pictures
-    python docs/night.py --repository FOLDER   # report and pictures of its run `night`
+    python docs/night.py                       # a night, its report, the pictures
+    python docs/night.py --repository FOLDER   # the same of the run `night` there; it is made
+                                               # and left there if FOLDER does not exist
 
-The first takes about a quarter of an hour on two quiet cores. The method is `hybrid`: an optimiser,
-a model that advises on constants, and a model that edits the code. The model is scripted: its
-answers in docs/night.jsonl were written beforehand, and what is measured of them is real. The run
-of the report had one core, which other jobs shared, and was stopped after ten verdicts. Needs
-chromium and the dev extra.
+The method is `hybrid`: an optimizer, a model that advises on constants, and a model that edits the
+code. The model is scripted: its replies are in docs/night.jsonl, written beforehand, and given in
+their order whatever is asked; what is measured of them is real. The bundled train.py is made
+smaller, one layer of 32, so that a busy machine needs a quarter of an hour, and everything runs on
+one core. Needs chromium, tmux, Linux and the dev extra. Look at each picture before you commit it.
 """
 
 import argparse
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -20,8 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from capture import picture_of
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 AUTORESEARCH = str(Path(sys.executable).parent / "autoresearch")
@@ -33,17 +36,30 @@ TALL = 1160
 # Of a PNG: enough for a page, and a third of the bytes.
 COLOURS = 256
 TAG = "night"
+TRIALS = 7
+# In steps, so that a busy machine changes no score.
+BUDGET = "60steps"
+SMALL = {"DEPTH = 2 ": "DEPTH = 1 ", "ASPECT_RATIO = 64 ": "ASPECT_RATIO = 32 "}
+NOBODY = ("-c", "user.name=autoresearch", "-c", "user.email=autoresearch@localhost")
+# What the terminal shows once a training has printed losses beside the incumbent's.
+TRAINING = "incumbent #"
 
 
-def make_night(folder: Path) -> Path:
-    """Return a repository in `folder` with a finished run."""
-    home = folder / "research"
+def make_night(home: Path) -> None:
+    """Make a repository at `home` with a finished run."""
     subprocess.run([AUTORESEARCH, "init", str(home)], check=True)
-    shutil.copy(DOCS / "night.jsonl", folder)
+    train = home / "workspace" / "train.py"
+    source = train.read_text(encoding="utf-8")
+    for usual, small in SMALL.items():
+        assert usual in source, f"train.py has no {usual!r}"
+        source = source.replace(usual, small)
+    train.write_text(source, encoding="utf-8")
+    commit = ["git", *NOBODY, "commit", "-q", "-a", "-m", "Start with a small model"]
+    subprocess.run(commit, cwd=home, check=True)
+    shutil.copy(DOCS / "night.jsonl", home.parent)
     method = ["start", "--method", "hybrid", "--model", "scripted:../night.jsonl"]
-    options = f"--trials 14 --budget 60steps --tag {TAG}".split()
+    options = f"--trials {TRIALS} --budget {BUDGET} --tag {TAG}".split()
     subprocess.run([AUTORESEARCH, *method, *options], cwd=home, check=True)
-    return home
 
 
 @contextmanager
@@ -68,12 +84,19 @@ def photograph(browser: Browser, address: str, scheme: str, trial: int) -> None:
     page.set_viewport_size({"width": WIDTH, "height": TALL})
     save(page.screenshot(), f"dashboard-{scheme}")
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
-    save(page.locator("#constants .parallel").screenshot(), f"constants-{scheme}")
-    save(page.locator("#tree").screenshot(), f"tree-{scheme}")
-    page.goto(f"{address}#trial={trial}")
-    page.locator("#panel h2").wait_for()
-    save(page.screenshot(), f"trial-{scheme}")
+    for section in ("curves", "slots"):
+        save(page.locator(f"#{section}").screenshot(), f"{section}-{scheme}")
+    in_panel(page, f"{address}#trial={trial}", f"trial-{scheme}")
+    in_panel(page, f"{address}#pair=0,{trial}", f"pair-{scheme}")
     context.close()
+
+
+def in_panel(page: Page, address: str, name: str) -> None:
+    """Save a picture of the page with what its panel shows."""
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator("#panel h2").first.wait_for()
+    save(page.screenshot(), name)
 
 
 def save(png: bytes, name: str) -> None:
@@ -83,6 +106,19 @@ def save(png: bytes, name: str) -> None:
     image.save(DOCS / f"{name}.png", optimize=True)
 
 
+def look_at_terminal(home: Path) -> None:
+    """Save the live view of a copy of the run that goes on for one more trial."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "research"
+        subprocess.run(["git", "clone", "-q", "-b", f"autoresearch/{TAG}", home, copy], check=True)
+        subprocess.run(["git", "checkout", "-q", "--detach"], cwd=copy, check=True)
+        shutil.copy(DOCS / "night.jsonl", folder)
+        command = [AUTORESEARCH, "resume", TAG, "--trials", "1"]
+        title = f"autoresearch resume {TAG} (scripted model)"
+        svg = picture_of(command, title, until=TRAINING, folder=copy)
+    (DOCS / "live.svg").write_text(svg, encoding="utf-8")
+
+
 def main() -> None:
     """Make everything."""
     parser = argparse.ArgumentParser(
@@ -90,9 +126,14 @@ def main() -> None:
     )
     parser.add_argument("--repository", type=Path)
     parser.add_argument("--trial", type=int, default=1, help="the trial to photograph")
+    parser.add_argument("--no-terminal", action="store_true", help="leave docs/live.svg as it is")
     arguments = parser.parse_args()
+    # Threads of several cores wait for each other where other programs are busy.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        home = arguments.repository or make_night(Path(folder))
+        home = arguments.repository or Path(folder) / "research"
+        if not home.exists():
+            make_night(home)
         report = [AUTORESEARCH, "report", TAG, "--output", str(DOCS / "report.html")]
         subprocess.run(report, cwd=home, check=True)
         with dashboard(home) as address, sync_playwright() as playwright:
@@ -100,6 +141,8 @@ def main() -> None:
             for scheme in ("light", "dark"):
                 photograph(browser, address, scheme, arguments.trial)
             browser.close()
+        if not arguments.no_terminal:
+            look_at_terminal(home)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,38 @@
 """No test can reach the network or this machine's keys."""
 
+import os
 import socket
+from itertools import chain
+from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).parent
+LONG = tuple(TESTS / room for room in ("e2e", "workspace", "autoresearch"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each worker its long tests first, so that none waits for another at the end.
+
+    A worker begins with its share of the list in order; files stay whole, for what they share.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    long_files: dict[Path, list[pytest.Item]] = {}
+    short: list[pytest.Item] = []
+    for item in items:
+        is_long = any(map(item.path.is_relative_to, LONG))
+        (long_files.setdefault(item.path, []) if is_long else short).append(item)
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, file in enumerate(long_files.values()):
+        shares[number % workers] += file
+    for share in shares:
+        missing = max(0, -(-len(items) // workers) - len(share))
+        share += short[:missing]
+        del short[:missing]
+    items[:] = chain(*shares, short)
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,12 @@
 
 cosmic-ray makes the changes (mutants), one operator or number at a time. Each mutant exists in the
 memory of one forked process only, so no file changes and two run at once. That process imports the
-package afresh, with the mutant in place of its module, and runs tests/agent/ROOM until a test
-fails. What passes all tests is a survivor: a change of behaviour that no test notices, or one
-that changes no behaviour. A test that starts the `autoresearch` command sees the real code there.
+package afresh, with the mutant in place of its module, and runs the tests of tests/agent/ROOM that
+execute the changed line, the fastest file first, until one fails. What passes them is a survivor: a
+change of behaviour that no test notices, or one that changes no behaviour. A test that starts the
+`autoresearch` command sees the real code there.
+
+With --sample N only N mutants of each file are run, always the same ones: minutes, not hours.
 """
 
 import argparse
@@ -14,16 +17,22 @@ import importlib.machinery
 import importlib.util
 import multiprocessing
 import os
+import pickle
+import random
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import CodeType, ModuleType
 
+import coverage
+import pytest
 from cosmic_ray.mutating import MutationVisitor
 from cosmic_ray.plugins import get_operator
 
@@ -69,6 +78,10 @@ QUIET = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of what is warm
 )
 POLL_SECONDS = 0.05
+# A mutant that takes this many times as long as its tests took, and PATIENCE seconds, is killed.
+# Other work on the machine must not count as a kill.
+SLOWER = 10
+PATIENCE = 60
 
 
 @dataclass(frozen=True)
@@ -78,15 +91,21 @@ class Mutant:
     path: Path
     source: str
 
+    @property
+    def line(self) -> int:
+        """The first changed line of the file as it is."""
+        before = self.path.read_text(encoding="utf-8").splitlines()
+        changes = list(difflib.unified_diff(before, self.source.splitlines(), lineterm="", n=0))
+        return int(changes[2].split()[1].lstrip("-").partition(",")[0])
+
     def describe(self) -> str:
         """Return `file:line: old → new`."""
         before = self.path.read_text(encoding="utf-8").splitlines()
         after = self.source.splitlines()
         changes = list(difflib.unified_diff(before, after, lineterm="", n=0))[2:]
-        line = changes[0].split()[1].lstrip("-").partition(",")[0]
         old = [text[1:].strip() for text in changes if text.startswith("-")]
         new = [text[1:].strip() for text in changes if text.startswith("+")]
-        return f"{self.path.relative_to(ROOT)}:{line}: {' '.join(old)}  →  {' '.join(new)}"
+        return f"{self.path.relative_to(ROOT)}:{self.line}: {' '.join(old)}  →  {' '.join(new)}"
 
 
 class Loader(importlib.machinery.SourceFileLoader):
@@ -133,26 +152,122 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
     for name in OPERATORS:
         operator = get_operator(f"core/{name}")()
         for occurrence in range(10_000):
-            changed = MutationVisitor.mutate_code(source, operator, occurrence)
-            if changed is None:
-                break
-            tree = ast.dump(ast.parse(changed))
+            try:
+                changed = MutationVisitor.mutate_code(source, operator, occurrence)
+                if changed is None:
+                    break
+                tree = ast.dump(ast.parse(changed))
+            except (AttributeError, SyntaxError):  # some code is beyond cosmic-ray
+                continue
             if tree not in trees:
                 trees.add(tree)
                 yield Mutant(path, changed)
 
 
-def run_tests(mutant: Mutant | None, tests: Sequence[str]) -> None:
-    """Run the tests in this process, and end it with pytest's exit code. mutant: None for none."""
+class Only:
+    """A pytest plugin that runs some of the collected tests, the file that takes least first."""
+
+    def __init__(self, seconds: Mapping[str, float]) -> None:
+        self._seconds = seconds
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the tests that were asked for."""
+        chosen = [item for item in items if item.nodeid in self._seconds]
+        files: dict[Path, float] = defaultdict(float)
+        for item in chosen:
+            files[item.path] += self._seconds[item.nodeid]
+        items[:] = sorted(chosen, key=lambda item: files[item.path])
+
+
+@dataclass
+class Traces:
+    """A pytest plugin that notes which test executes which line, and how long each test takes."""
+
+    recorder: coverage.Coverage
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note the lines that are executed from now on under the test's name."""
+        self.recorder.switch_context(nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add the time of a test's setup, call or teardown."""
+        self.seconds[report.nodeid] += report.duration
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the tests of a room execute."""
+
+    seconds: Mapping[str, float]
+    """Of each test."""
+    lines: Mapping[str, Mapping[int, Collection[str]]]
+    """For each file and line the tests; the empty name stands for an import."""
+
+    def of(self, mutant: Mutant) -> dict[str, float]:
+        """Return the tests that execute what a mutant changes, with their seconds."""
+        lines = self.lines.get(str(mutant.path), {})
+        tests: set[str] = set()
+        for line in (mutant.line, *statement_at(mutant.path, mutant.line)):
+            tests.update(lines.get(line, ()))
+        if "" in tests:
+            return dict(self.seconds)
+        return {test: self.seconds[test] for test in tests if test in self.seconds}
+
+
+def statement_at(path: Path, line: int) -> range:
+    """Return the lines of the innermost statement at a line, without the block under it."""
+    found = range(0)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.stmt):
+            continue
+        body = getattr(node, "body", None)
+        end = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
+        if node.lineno <= line < max(end, node.lineno + 1):
+            found = range(node.lineno, max(end, node.lineno + 1))
+    return found
+
+
+def become_quiet() -> None:
+    """Lead a process group of its own, without input and output."""
     os.setsid()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    if mutant is not None:
-        sys.meta_path.insert(0, Finder(mutant))
-    import pytest
 
-    os._exit(int(pytest.main([*QUIET, "-m", "not slow", *tests])))
+
+def run_tests(mutant: Mutant, chosen: Mapping[str, float]) -> None:
+    """Run the chosen tests on a mutant in this process, and end it with pytest's exit code."""
+    become_quiet()
+    sys.meta_path.insert(0, Finder(mutant))
+    files = sorted({test.partition("::")[0] for test in chosen})
+    os._exit(int(pytest.main([*QUIET, "-m", "not slow", *files], plugins=[Only(chosen)])))
+
+
+def trace_tests(paths: Sequence[Path], tests: Sequence[str], answer: str) -> None:
+    """Run tests in this process, write what they execute, and end it with pytest's exit code."""
+    become_quiet()
+    recorder = coverage.Coverage(data_file=None, include=[str(path) for path in paths])
+    traces = Traces(recorder)
+    recorder.start()
+    code = int(pytest.main([*QUIET, "-m", "not slow", *tests], plugins=[traces]))
+    recorder.stop()
+    data = recorder.get_data()
+    lines = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
+    Path(answer).write_bytes(pickle.dumps((dict(traces.seconds), lines)))
+    os._exit(code)
+
+
+def coverage_of(paths: Sequence[Path], tests: Sequence[str]) -> Coverage:
+    """Return what the tests execute of some files; exit if the tests fail."""
+    with tempfile.NamedTemporaryFile() as answer:
+        arguments = (paths, tests, answer.name)
+        process = multiprocessing.get_context("fork").Process(target=trace_tests, args=arguments)
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(f"{' '.join(tests)} fail without a mutant: mend them first")
+        return Coverage(*pickle.loads(Path(answer.name).read_bytes()))
 
 
 def wait_for(process: BaseProcess, began: float, limit: float) -> int | None:
@@ -167,22 +282,26 @@ def wait_for(process: BaseProcess, began: float, limit: float) -> int | None:
     return -signal.SIGKILL
 
 
-def survivors_of(
-    mutants: Sequence[Mutant], tests: Sequence[str], limit: float, workers: int
-) -> Iterator[Mutant]:
-    """Yield the mutants that pass the tests. limit: seconds; whoever takes longer has failed."""
+def survivors_of(mutants: Sequence[Mutant], covered: Coverage, workers: int) -> Iterator[Mutant]:
+    """Yield the mutants that pass the tests; one that takes far longer than they has failed."""
     fork = multiprocessing.get_context("fork")
     waiting = list(reversed(mutants))
-    running: dict[BaseProcess, tuple[Mutant, float]] = {}
+    running: dict[BaseProcess, tuple[Mutant, float, float]] = {}
     done = 0
     while waiting or running:
         while waiting and len(running) < workers:
             mutant = waiting.pop()
-            process = fork.Process(target=run_tests, args=(mutant, tests))
+            chosen = covered.of(mutant)
+            if not chosen:
+                done += 1
+                yield mutant
+                continue
+            limit = PATIENCE + SLOWER * sum(chosen.values())
+            process = fork.Process(target=run_tests, args=(mutant, chosen))
             process.start()
-            running[process] = (mutant, time.monotonic())
+            running[process] = (mutant, time.monotonic(), limit)
         time.sleep(POLL_SECONDS)
-        for process, (mutant, began) in list(running.items()):
+        for process, (mutant, began, limit) in list(running.items()):
             code = wait_for(process, began, limit)
             if code is None:
                 continue
@@ -194,15 +313,21 @@ def survivors_of(
     print(file=sys.stderr)
 
 
-def seconds_without_a_mutant(tests: Sequence[str]) -> float:
-    """Return how long the tests take on the code as it is; exit if they fail."""
-    began = time.monotonic()
-    process = multiprocessing.get_context("fork").Process(target=run_tests, args=(None, tests))
-    process.start()
-    process.join()
-    if process.exitcode:
-        sys.exit(f"{' '.join(tests)} fail without a mutant: mend them first")
-    return time.monotonic() - began
+def sample_of(mutants: Sequence[Mutant], size: int | None) -> list[Mutant]:
+    """Return at most `size` mutants of one file, always the same ones; None for all of them."""
+    if size is None or len(mutants) <= size:
+        return list(mutants)
+    draw = random.Random(mutants[0].path.name)
+    places = sorted(draw.sample(range(len(mutants)), size))
+    return [mutants[place] for place in places]
+
+
+def score_line(room: str, killed: int, tried: int, total: int) -> str:
+    """Return the score of a room, and what it is a score of."""
+    share = f"{killed / max(tried, 1):.0%}"
+    if tried == total:
+        return f"{room}: {killed} of {total} killed, {share}"
+    return f"{room}: {killed} of {tried} sampled mutants killed, {share} (of {total} in all)"
 
 
 def main() -> None:
@@ -210,6 +335,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=__doc__)
     parser.add_argument("room", help="judge, edit, history, run, …: a folder of agent/")
     parser.add_argument("file", nargs="?", help="one file of it, such as pairing.py")
+    parser.add_argument("--sample", type=int, metavar="N", help="at most N mutants of each file")
     parser.add_argument("--tests", nargs="*", help="what to run; default: the room's own folder")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
@@ -219,21 +345,22 @@ def main() -> None:
     paths = [folder / chosen.file] if chosen.file else sorted(folder.rglob("*.py"))
     for name in WARM:
         importlib.import_module(name)
-    own = ROOT / "tests" / "agent" / chosen.room
+    tests = chosen.tests or [f"tests/agent/{chosen.room}"]
+    print("which test executes what: one run of the tests", file=sys.stderr)
+    covered = coverage_of(paths, tests)
     total = 0
-    survivors: list[Mutant] = []
+    tried = 0
+    survivors = 0
     for path in paths:
-        near = own / path.relative_to(folder).with_name(f"test_{path.name}")
-        tests = chosen.tests or [*([str(near)] if near.exists() else []), str(own)]
-        limit = 10 + 3 * chosen.workers * seconds_without_a_mutant(tests)
         mutants = list(mutants_of(path))
-        print(f"{path.relative_to(ROOT)}: {len(mutants)} mutants", file=sys.stderr)
+        sample = sample_of(mutants, chosen.sample)
+        print(f"{path.relative_to(ROOT)}: {len(sample)} of {len(mutants)}", file=sys.stderr)
         total += len(mutants)
-        survivors += survivors_of(mutants, tests, limit, chosen.workers)
-    for mutant in survivors:
-        print(mutant.describe())
-    killed = total - len(survivors)
-    print(f"{chosen.room}: {killed} of {total} killed, {killed / max(total, 1):.0%}")
+        tried += len(sample)
+        for mutant in survivors_of(sample, covered, chosen.workers):
+            print(mutant.describe(), flush=True)
+            survivors += 1
+    print(score_line(chosen.room, tried - survivors, tried, total))
 
 
 if __name__ == "__main__":

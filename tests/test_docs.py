@@ -7,17 +7,16 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-import typer
-import typer.core
 from PIL import Image
 
-from agent.cli import app
 from agent.cli.reach import USUAL_CACHES
+from agent.edit.apply import Applied, apply
 from agent.errors import EXIT_CODES, TrustFault
 from agent.llm.model import Reply
 from agent.project.trust import NEVER_READABLE
 from agent.propose.code.reply import read_reply
 from agent.space import read_space
+from tests.typed import problem
 
 ROOT = Path(__file__).parent.parent
 SOURCE = (ROOT / "workspace" / "train.py").read_text(encoding="utf-8")
@@ -33,9 +32,6 @@ FILES.discard(ROOT / "program.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in FILES)
 # Pages of past runs quote what was typed and printed then.
 RECORDS = {"docs/transcript.md", "docs/fuzz.md", "CHANGELOG.md"}
-GROUP = typer.main.get_command(app)
-assert isinstance(GROUP, typer.core.TyperGroup)
-COMMANDS = GROUP.commands
 
 
 def text_of(page: str) -> str:
@@ -83,12 +79,7 @@ def test_every_command_and_flag_that_is_typed_exists(page: str) -> None:
     for words in typed(page):
         if not words or not re.fullmatch(r"[a-z]+", words[0]):
             continue
-        assert words[0] in COMMANDS, words
-        options = {"--help", "-h"}
-        for option in COMMANDS[words[0]].params:
-            options.update(option.opts)
-        flags = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
-        assert not [flag for flag in flags if flag not in options], words
+        assert problem(words) is None
 
 
 @pytest.mark.parametrize("page", sorted({*PAGES} - RECORDS))
@@ -160,7 +151,7 @@ def test_every_measurement_has_its_command() -> None:
 
 
 def test_every_exit_code_is_listed() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("docs/troubleshooting.md"), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text_of("docs/commands.md"), re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == dict(EXIT_CODES)
 
 
@@ -173,6 +164,26 @@ def test_every_answer_is_an_experiment_for_either_question(answer: dict[str, obj
     assert isinstance(drafts, tuple) and drafts[0].edits
     configuration = answer["configuration"]
     assert isinstance(configuration, dict) and set(configuration) <= set(SPACE.names)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["hypothesis"][:40])
+def test_every_answer_applies_to_the_bundled_source(answer: dict[str, object]) -> None:
+    drafts = read_reply(Reply(model="scripted", arguments=answer), SOURCE)
+    assert isinstance(drafts, tuple)
+    assert isinstance(apply(SOURCE, drafts[0].edits), Applied)
+
+
+def test_the_report_shows_a_kept_edit_of_the_code_and_names_the_scripted_model() -> None:
+    report = text_of("docs/report.html")
+    kept = re.findall(r'data-number="(\d+)" data-status="keep"', report)
+    parts = [report.partition(f'id="t{number}">')[2].partition("</script>")[0] for number in kept]
+    assert any("code/scripted" in part and 'class="add"' in part for part in parts)
+
+
+def test_every_picture_is_shown() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")]
+    text = "".join([*pages, text_of("README.md")])
+    assert not [path.name for path in (ROOT / "docs").glob("*.png") if path.name not in text]
 
 
 def test_the_report_is_small_and_loads_nothing() -> None:

@@ -122,11 +122,41 @@ def documents_of(paths: Iterable[Path]) -> Iterator[Document]:
 
 def take(documents: Iterable[Document], limit: int) -> Iterator[Document]:
     """Yield the first documents, until they are `limit` bytes long."""
+    report = Report(f"of {size_text(limit)} of text is read, if there is as much")
+    read = 0
     for key, text in documents:
-        if limit <= 0:
+        if read >= limit:
             return
-        limit -= len(text.encode())
+        read += len(text.encode())
+        report(read, limit)
         yield key, text
+
+
+def counted(numbers: range, what: str) -> Iterator[int]:
+    """Yield the numbers, and report how many are done."""
+    report = Report(what)
+    for done, number in enumerate(numbers):
+        report(done, len(numbers))
+        yield number
+
+
+class Report:
+    """Prints how far something long has come, once a second; the harness makes a bar of it."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.last = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        """Print the share that is done."""
+        if time.monotonic() - self.last >= 1:
+            self.last = time.monotonic()
+            print(f"progress {done}/{of} {self.what}", file=sys.stderr, flush=True)
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as in 92 MB."""
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 # ---------------------------------------------------------------- downloads
@@ -177,7 +207,10 @@ def fetch(url: str, part: Path, attempts: int, pause: float) -> None:
             if attempt == attempts:
                 message = f"{url}: {error}; what arrived is kept, run prepare.py again to go on"
                 raise PrepareError(message) from error
-            time.sleep(min(30, pause * 2 ** (attempt - 1)))
+            wait = min(30, pause * 2 ** (attempt - 1))
+            again = f"trying again in {wait:.0f} s, {attempt + 1} of {attempts}"
+            print(f"{url}: {error}; {again}", file=sys.stderr, flush=True)
+            time.sleep(wait)
 
 
 def fetch_once(url: str, part: Path) -> None:
@@ -199,8 +232,10 @@ def fetch_once(url: str, part: Path) -> None:
             total = int(resumed[1] if resumed else reply.headers.get("Content-Length", -1))
             write_text(tag, reply.headers.get("ETag", ""))
             with part.open("ab" if resumed else "wb") as file:
-                while block := reply.read(2**20):
+                report = Report(f"of {size_text(total)}, {part.stem}")
+                while block := reply.read1(2**20):
                     file.write(block)
+                    report(file.tell(), max(0, total))
                 size = file.tell()
     except urllib.error.HTTPError as error:
         error.close()

@@ -308,7 +308,8 @@ def build(data: Path, corpus: Split) -> None:
         why = "all of it repeats the validation text"
         raise PrepareError(f"no training text is left in {CORPUS}: {why}")
     tokenizer = make_tokenizer(train)
-    batches = [tokenizer.encode(train[i : i + 1024]) for i in range(0, len(train), 1024)]
+    starts = corpora.counted(range(0, len(train), 1024), "of the text is tokenised")
+    batches = [tokenizer.encode(train[i : i + 1024]) for i in starts]
     tokens = np.concatenate(batches)
     save_side(data / "train", tokens, tokenizer, {})
     val = val_tokens(tokenizer, corpus.val)

@@ -48,8 +48,8 @@ class Plan:
         if named:
             words += ["--tasks", ",".join(named)]
         for path in past:
-            words += ["--trials", path]
-        words += ["--evaluations", str(self.trials)]
+            words += ["--past", path]
+        words += ["--trials", str(self.trials)]
         words += ["--seeds", str(len(self.seeds)), "--first-seed", str(self.seeds[0])]
         if self.model:
             words += ["--model", self.model]

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
-from agent import errors
 from agent.cli.ending import (
     close_output,
     ended,
@@ -18,26 +18,25 @@ from agent.cli.ending import (
     report,
     watch_threads,
 )
+from agent.cli.grouping import Command, Commands
+from agent.cli.usage import usage_fault
+from agent.errors import EXIT_INTERRUPTED, UsageFault
 
-__all__ = ["EXIT_CODES", "app", "epilog", "main", "report"]
-
-EXIT_CODES = (
-    "Exit codes: " + ", ".join(f"{code} {what}" for code, what in errors.EXIT_CODES.items()) + "."
-)
+__all__ = ["app", "epilog", "main", "report"]
 
 
 def epilog(*examples: str) -> str:
-    """Return the end of a command's --help: its examples, then the exit codes."""
+    """Return the end of a command's --help: its examples."""
     lines = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExample:\n{lines}\n\n{EXIT_CODES}"
+    return f"\b\nExample:\n{lines}"
 
 
 app = typer.Typer(
     name="autoresearch",
+    cls=Commands,
     help="Improve a training script automatically: propose typed edits, train each in a sandbox, "
     "keep what beats the noise, and record everything in git.",
     epilog=epilog("autoresearch start --model none --trials 4 --budget 20s", "autoresearch log"),
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,16 +49,19 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    _version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(UsageFault.exit_code)
 
 
 def main() -> None:
@@ -77,10 +79,14 @@ def _run() -> int:
     """Run the command that was typed, and return its exit code."""
     try:
         keep_to_own_modules()
-        app(prog_name="autoresearch")
+        code = app(prog_name="autoresearch", standalone_mode=False)
+    except TyperException as error:
+        return report(usage_fault(error))
+    except typer.Abort:
+        return EXIT_INTERRUPTED
     except BaseException as error:
         return ended(error)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 # Without git, GitPython would refuse to be imported, and nobody could be told what is missing.
@@ -88,11 +94,13 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 # GitPython runs git as soon as it is imported.
 keep_to_own_programs()
 
-# Each module registers its commands on `app`, in the order in which --help lists them.
+# Each module registers its commands on `app`; grouping.py says in which order --help lists them.
 for module in (
     "init",
     "start",
     "resume",
+    "stop",
+    "runs",
     "adopt",
     "review",
     "afterwards",
@@ -105,3 +113,5 @@ for module in (
     "benchmark",
 ):
     import_module(f"agent.cli.{module}")
+for command in app.registered_commands:
+    command.cls = Command

@@ -68,6 +68,7 @@ def adopt(
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
     from agent.git.plumbing import Plumbing
     from agent.history.runs import next_tag, text_at
+    from agent.project.names import refuse_unknown_names
 
     flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
     place = find_place(Path.cwd())
@@ -86,8 +87,11 @@ def adopt(
         rows = read_rows(beside, f"{span.name}:{RESULTS}")
     program = git.try_("ls-tree", span.start, "--", project.program or ".")
     _refuse_start_without(project.program, program, span.start)
-    refuse_foreign_encoding(project.train, text_at(project, span.start, project.train))
-    options = options_of(flags, place, front_matter_at(project, span.start))
+    source = text_at(project, span.start, project.train)
+    refuse_foreign_encoding(project.train, source)
+    front_matter = front_matter_at(project, span.start)
+    refuse_unknown_names(project, place.settings, front_matter, (source,))
+    options = options_of(flags, place, front_matter)
     say_origins(options)
     agree_to_start(project, place.settings, consent, options)
     sandbox = proven(unsafe, "", project, ()) if project.score == "sealed" else None

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_trials
 from agent.cli.options import Json, Trust, Unsafe, WorkOnBranch
 from agent.errors import UsageFault
 from agent.history.history import History
-from agent.history.runs import newest
+from agent.history.runs import usual_run
 from agent.judge.decide import incumbent_of
 
 Seeds = Annotated[
@@ -27,7 +28,12 @@ Seeds = Annotated[
 def replicate(
     number: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="[N]", help="The trial's number. Default: the best."),
+        typer.Argument(
+            min=0,
+            metavar="N",
+            help="The trial's number. Default: the best.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     seeds: Seeds = 3,
     branch: WorkOnBranch = None,
@@ -97,7 +103,11 @@ def finalize(
     ] = "",
     drop: Annotated[
         list[int] | None,
-        typer.Option(metavar="N", help="A kept trial to leave out. May be repeated."),
+        typer.Option(
+            metavar="N",
+            help="A kept trial to leave out. May be repeated.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     branch: WorkOnBranch = None,
 ) -> None:
@@ -106,11 +116,11 @@ def finalize(
     Each commit holds one change and its measured effect.
     """
     from agent.afterwards.finalize import finalize_run
-    from agent.cli.build import find_place
+    from agent.cli.build import place_around
     from agent.display.format import formatter_for, open_console
 
-    place = find_place(Path.cwd())
-    with History.read(place.project, branch or newest(place.project)) as history:
+    place = place_around(Path.cwd())
+    with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
         name = to or f"{history.run.tag}-final"
         console = open_console()
         for line in finalize_run(history, name, frozenset(drop or ())):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_methods, complete_models, complete_tasks
 from agent.errors import UsageFault
 
 OUTPUT = Path("bench.jsonl")
@@ -15,59 +16,81 @@ OUTPUT = Path("bench.jsonl")
 @app.command(
     epilog=epilog(
         "autoresearch bench --methods random,tpe,trust,optuna-tpe --tasks valley,rugged --seeds 10",
-        "autoresearch bench --trials study.db --report docs/bench.md",
+        "autoresearch bench --past study.db --report docs/bench.md",
     )
 )
 def bench(
     methods: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: any of `autoresearch methods`, optuna-tpe, optuna-random."
+            metavar="NAME,...",
+            help="Comma-separated: any of `autoresearch methods`, optuna-tpe, optuna-random.",
+            autocompletion=complete_methods,
         ),
     ] = ("random,tpe,cmaes,trust,optuna-tpe"),
     tasks: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated, see --list. Default: valley,scaling,rugged; none with --trials."
+            metavar="NAME,...",
+            help="Comma-separated, see --list. Default: valley,scaling,rugged; none with --past.",
+            autocompletion=complete_tasks,
         ),
     ] = None,
     past: Annotated[
         list[Path] | None,
         typer.Option(
-            "--trials",
             metavar="FILE",
-            help="Past trials as a task: SQLite of optuna, JSON, JSONL, TSV or CSV. Repeatable.",
+            help="Past trials as a task: SQLite of optuna, JSON, JSONL, TSV or CSV. May be "
+            "repeated.",
         ),
     ] = None,
-    evaluations: Annotated[
-        int, typer.Option(min=1, help="Trials of each run, not counting its baseline.")
+    trials: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Trials of each run, besides its baseline.")
     ] = 100,
     seeds: Annotated[
         int,
         typer.Option(
-            min=1, help="Seeds of each task. Of a synthetic task each seed is another function."
+            min=1,
+            metavar="N",
+            help="Seeds of each task. Of a synthetic task each seed is another function.",
         ),
     ] = 10,
     first_seed: Annotated[
         int,
         typer.Option(
-            min=0, help="The first seed. The methods' settings were chosen on seeds below 100."
+            min=0,
+            metavar="N",
+            help="The first seed. The methods' settings were chosen on seeds below 100.",
         ),
     ] = 100,
     workers: Annotated[
-        int, typer.Option(min=1, help="Runs at the same time, each on its share of the cores.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Runs at the same time, each on its share of the cores."
+        ),
     ] = 1,
     model: Annotated[
-        str | None, typer.Option(help="For methods that need one, as in `autoresearch start`.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="For methods that need one, as in `autoresearch start`.",
+            autocompletion=complete_models,
+        ),
     ] = None,
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="The file of results; an existing one is resumed and added to."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file of results; an existing one is resumed and added to.",
         ),
     ] = OUTPUT,
     report: Annotated[
-        Path | None, typer.Option(help="Write a Markdown page, with its figures as SVG beside it.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a Markdown page, with its figures as SVG beside it."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")] = False,
     listing: Annotated[
@@ -96,7 +119,7 @@ def bench(
         names = [*_words(tasks, "--tasks"), *names]
     opened = {name: open_task(name) for name in names or DEFAULT}
     every_seed = tuple(range(first_seed, first_seed + seeds))
-    plan = Plan(opened, chosen, every_seed, evaluations, workers, model)
+    plan = Plan(opened, chosen, every_seed, trials, workers, model)
     with Results.open(output) as results:
         results.note(plan.command(output))
         run_with_progress(plan, results)

@@ -1,7 +1,6 @@
 """Builds what a session measures with: place, sandbox, data, ledger and bench."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,20 +12,21 @@ import typer
 
 from agent.cli.consent import Consent
 from agent.cli.reach import network_wish, prepare_source, readable_paths
-from agent.display.format import open_console
 from agent.display.table import warm_text
+from agent.display.waiting import waiting
 from agent.edit.encoding import foreign_encoding
-from agent.errors import ProjectFault, UsageFault
+from agent.errors import Fault, ProjectFault, UsageFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.engines import find_engine
 from agent.evaluate.machine import total_memory
-from agent.evaluate.slots import Slot
+from agent.evaluate.slots import Slot, this_machine
 from agent.exchange.read import read_prior
 from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import text_at, trials_folder
-from agent.project.data import NetworkWanted, Prepared, prepare_data
+from agent.project.around import project_around
+from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
 from agent.project.leaks import search_room
 from agent.project.packages import require_packages
@@ -44,6 +44,8 @@ from sandbox.tiers.choose import Chosen, choose_runner
 
 MEMORY_SHARE = 0.8
 """The rest is left to the machine: a trial that takes the harness down takes the night."""
+PROOF = "a probe tries to get out of it, and the libraries of train.py are loaded inside"
+"""Why a sandbox is not ready at once."""
 MAX_NAMED = 8
 """Constants that a message names."""
 
@@ -71,9 +73,33 @@ class Kit:
 
 
 def find_place(where: Path) -> Place:
-    """Return the project around `where`, with its settings."""
+    """Return the project of the folder `where`, with its settings: what a new run is about.
+
+    Raise ProjectFault where there is none; where one of a folder above has it, with its name.
+    """
     settings = read_settings(where)
-    return Place(find_project(where, settings), settings)
+    try:
+        return Place(find_project(where, settings), settings)
+    except ProjectFault as fault:
+        raise _elsewhere(where, fault) from None
+
+
+def _elsewhere(where: Path, fault: ProjectFault) -> ProjectFault:
+    """Return the fault of a folder without a project; it names the project around it, if any."""
+    try:
+        around = project_around(where)
+    except Fault:
+        return fault
+    return ProjectFault(
+        f"{where} is inside the project of {around.folder}; a run is started there.",
+        f"cd {quote(str(around.folder))}",
+    )
+
+
+def place_around(where: Path) -> Place:
+    """Return the project around `where`, with its settings: what an existing run is about."""
+    around = project_around(where)
+    return Place(around.project, around.settings)
 
 
 def refuse_foreign_encoding(path: str, source: str) -> None:
@@ -92,23 +118,18 @@ def proven(unsafe: bool, source: str, project: Project, slots: Sequence[Slot]) -
     """Return the sandbox to train `source` in, after it has proven itself here.
 
     A source that names torch needs it to load inside, and to compute on the accelerators of the
-    slots. This takes seconds, so a terminal shows what it waits for.
+    slots.
     """
     require_packages(project, source)
-    _say("proving the sandbox")
     gpus = tuple(chain.from_iterable(slot.gpus for slot in slots))
     imports = ("torch",) if "torch" in source else ()
-    return choose_runner(unsafe, imports, for_one_process(gpus), proof_folder(project))
+    with waiting("the sandbox to prove itself", PROOF):
+        return choose_runner(unsafe, imports, for_one_process(gpus), proof_folder(project))
 
 
 def proof_folder(project: Project) -> Path:
     """Return where a sandbox is proven: in the place where the project's trials run."""
     return below(Path(project.root), HOME, make=True)
-
-
-def _say(*words: str) -> None:
-    if sys.stderr.isatty():
-        open_console(stderr=True).print(f"{' '.join(words)} ...", style="dim")
 
 
 @contextmanager
@@ -132,19 +153,36 @@ def prepared(
             f"{Path(source.name).parent}   # and commit; `autoresearch resume` renews a run itself",
         )
     read_only = place.settings.read_only
-    _say("preparing the data")
     with ExitStack() as stack:
         try:
-            data = stack.enter_context(
-                prepare_data(source, sandbox.runner, read_only=read_only, wanted=wanted)
-            )
+            data = _data(stack, source, sandbox, read_only, wanted=wanted)
         except NetworkWanted as want:
-            consent.require(network_wish(source, want))
-            _say("preparing the data, with the network", *want.sources)
-            data = stack.enter_context(
-                prepare_data(source, sandbox.runner, read_only=read_only, network=True)
-            )
+            consent.require(network_wish(source, want, this_machine()[1]))
+            data = _data(stack, source, sandbox, read_only, network=True)
         yield data
+
+
+def _data(
+    stack: ExitStack,
+    source: Source,
+    sandbox: Chosen,
+    read_only: tuple[str, ...],
+    network: bool = False,
+    wanted: str | None = None,
+) -> Prepared:
+    """Return the data that `source` makes, unchanged until the stack is closed."""
+    what = f"the data of {source.name}" + (", with the network" if network else "")
+    with waiting(what, look=lambda: stage_of(source)) as wait:
+        return stack.enter_context(
+            prepare_data(
+                source,
+                sandbox.runner,
+                read_only=read_only,
+                network=network,
+                wanted=wanted,
+                tell=wait.because,
+            )
+        )
 
 
 def warm_start(path: str, place: Place, commit: str) -> tuple[PriorTrial, ...]:
@@ -230,10 +268,10 @@ def bench_of(history: History, kit: Kit) -> Measures:
     )
     folder = trials_folder(project, history.tag)
     if kit.data:
-        _say("looking for validation text in what a training sees")
-        search_room(
-            folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
-        )
+        with waiting("the search for validation text in what a training sees"):
+            search_room(
+                folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
+            )
     return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 

@@ -6,12 +6,14 @@ import threading
 import typer
 
 from agent.cli.build import Place
+from agent.cli.news import News
 from agent.cli.reach import kept_from_models
+from agent.display.waiting import waiting
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.history.runs import transcripts_of
 from agent.llm.recorded import Recorded
-from agent.llm.resolve import default_model, open_model
+from agent.llm.resolve import default_model, open_model, sends_no_bill
 from agent.project.find import Project
 from agent.project.program import FrontMatter
 from agent.project.resolve import (
@@ -30,13 +32,21 @@ from agent.propose.replay import Replay
 
 # An overloaded or unreachable model may be back after a while; only then does the run end.
 MODEL_DEADLINE_SECONDS = 30 * 60.0
+ASKED_IN_VAIN = (
+    "it has not named its models yet; `autoresearch models` shows who answers, and "
+    "`--model none` asks nobody"
+)
 
 
 def options_of(flags: Flags, place: Place, front_matter: FrontMatter) -> StartOptions:
     """Return the options of a new run; raise UsageFault where they make no sense."""
     project = place.project
+    with waiting("the keyring"):
+        available = None if flags.model else default_model(os.environ)
+    asked = flags.model or available
     inferred = Inferred(
-        model=None if flags.model else default_model(os.environ),
+        model=available,
+        bills=asked is not None and not sends_no_bill(asked, os.environ),
         budget=time_budget(project),
         budget_file=project.prepare or "",
     )
@@ -70,21 +80,43 @@ def say_origins(options: StartOptions, err: bool = False) -> None:
             "--model none searches without one",
             err=err,
         )
+    bound = options.max_cost
+    if bound.origin is Origin.DEFAULT and bound.value is not None:
+        typer.echo(
+            f"no bound on the cost given: ${bound.value:.2f} at most; "
+            "`autoresearch resume --max-cost none` lifts it",
+            err=err,
+        )
 
 
 def build_proposer(
-    method: Method, model: str | None, project: Project, tag: str, cancel: threading.Event
+    method: Method,
+    model: str | None,
+    project: Project,
+    tag: str,
+    cancel: threading.Event,
+    news: News,
 ) -> Proposer:
     """Return the method, with its model behind one retry layer.
 
-    `replay:BRANCH` as a model stands for the proposals on that branch. Raise ModelFault for an
+    `replay:BRANCH` as a model stands for the proposals on that branch. news: hears of retries.
+    Raise ModelFault for an
     unknown model or a missing key.
     """
     if model is None:
         return method.build(None)
     if model.startswith(REPLAY):
         return Replay(model, History.read(project, model.removeprefix(REPLAY)).trials)
-    opened = open_model(
-        model, os.environ, MODEL_DEADLINE_SECONDS, cancel, hidden=kept_from_models(project)
-    )
+    with (
+        waiting(f"the provider of {model} to answer", ASKED_IN_VAIN) as wait,
+        news.to(wait.because),
+    ):
+        opened = open_model(
+            model,
+            os.environ,
+            MODEL_DEADLINE_SECONDS,
+            cancel,
+            hidden=kept_from_models(project),
+            tell=news,
+        )
     return method.build(Recorded(opened, transcripts_of(project, tag)))

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_runs
 from agent.cli.reading import reading
 from agent.dashboard.view import View, differences, read_view
 from agent.display.compare import side_by_side
-from agent.display.format import bpb, duration, open_console, spending
+from agent.display.format import bpb, noise_text, open_console, pace_text, spending
 from agent.display.table import counts
 from agent.errors import UsageFault
 
@@ -17,7 +18,11 @@ from agent.errors import UsageFault
 def compare(
     branches: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN...", help="Two runs or more: TAG or autoresearch/TAG."),
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Two runs or more: TAG or autoresearch/TAG.",
+            autocompletion=complete_runs,
+        ),
     ],
 ) -> None:
     """Show runs side by side.
@@ -53,7 +58,7 @@ def _column(view: View) -> dict[str, str]:
         "best": f"{bpb(best.value)} by #{best.number}" if best else "none",
         "gain": f"{gain:+.6f}" if gain is not None else "",
         "gain ÷ noise": by_noise,
-        "noise": str(view.noise),
-        "training": duration(view.training_seconds),
+        "noise": noise_text(view.noise),
+        "time": pace_text(view.pace),
         "spent": spending(view.proposed),
     }

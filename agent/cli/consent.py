@@ -29,13 +29,13 @@ class Consent:
         """Return once the list is confirmed; else raise TrustFault. An empty list asks nothing."""
         if not items or self._store.holds(digest_of(self._root, items)):
             return
-        if not self._trusted and not _is_terminal():
+        if not self._trusted and not is_terminal():
             lines = "\n".join(f"  {_plain(item.line)}" for item in items)
             raise TrustFault(
                 f"This is not trusted yet, and nobody is here to ask:\n{lines}", _again()
             )
         self._show(items)
-        if not self._trusted and not _agreed():
+        if not self._trusted and not agreed("Trust this?", _again()):
             raise TrustFault("Not trusted, so nothing was done.")
         self.remember(items)
 
@@ -73,14 +73,22 @@ def _own_run(first: str) -> str:
     return f"run-{first}"
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Return whether somebody is here to answer."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _agreed() -> bool:
+def agreed(question: str, otherwise: str) -> bool:
+    """Ask a question that is answered yes or no; no is the default.
+
+    Raise TrustFault, with the command `otherwise`, if the terminal is closed before the answer.
+    """
     try:
-        return typer.confirm("Trust this?", default=False, err=True)
+        return typer.confirm(question, default=False, err=True)
     except typer.Abort:
+        if not is_terminal():
+            message = f"The terminal was closed before an answer to {question!r}: nothing was done."
+            raise TrustFault(message, otherwise) from None
         return False
 
 

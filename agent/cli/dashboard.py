@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_runs
 from agent.cli.options import Branch
 from agent.cli.reading import reading
 from agent.display.format import Formatter
 from agent.errors import UsageFault
-from agent.project.find import find_project
-from agent.project.settings import read_settings
+from agent.project.around import project_around
 from sandbox.ground.text import one_line
 
 STDOUT = Path("-")
@@ -121,8 +121,7 @@ def dashboard(
     from agent.dashboard.server import serve
     from agent.dashboard.watch import Watch
 
-    folder = Path.cwd()
-    watch = Watch(find_project(folder, read_settings(folder)))
+    watch = Watch(project_around(Path.cwd()).project)
     try:
         serve(watch, host, port, typer.echo)
     except KeyboardInterrupt:
@@ -150,8 +149,9 @@ def plot(
     branches: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Which runs: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+            autocompletion=complete_runs,
         ),
     ] = None,
     output: Annotated[

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.options import Json
 from agent.display.format import open_console
+from agent.display.waiting import waiting
 from agent.errors import Fault, ModelFault, SandboxFault, UsageFault
 from agent.evaluate.slots import this_machine
 from agent.llm.keys import key_of
@@ -29,8 +31,12 @@ from sandbox.tiers.choose import Chosen, choose_runner
 from sandbox.walls.environment import available_cpus
 
 OLDEST_GIT = (2, 31)
-"""The first whose rev-parse has --path-format."""
+"""The first with `git rev-parse --path-format`."""
 LOW_DISK_GIB = 2
+ON_MACOS = (
+    "macOS, written from documentation and never run: search methods, API models and reading runs "
+    "need nothing of Linux; trainings run in tier M; claude-code and codex are refused"
+)
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 
@@ -56,8 +62,10 @@ def doctor(
 
     It says what is guaranteed here, what is missing, and what to type to improve it.
     """
-    isolation, chosen, reports = _isolation()
-    findings = [*_tools(), *_keys(), isolation]
+    with waiting("the sandbox to prove itself", "every tier is tried until one passes"):
+        isolation, chosen, reports = _isolation()
+    with waiting("what is installed here", "torch takes long to load on a slow disk"):
+        findings = [_system(), *_tools(), *_keys(), isolation]
     promised = guarantees(chosen.tier) if chosen else ()
     attacks = _attacks(chosen, show=not as_json) if attack and chosen else ()
     if as_json:
@@ -87,6 +95,20 @@ def _tools() -> list[Finding]:
             found=f"{free:.0f} GiB free here",
         ),
     ]
+
+
+def _system() -> Finding:
+    """What runs on this system, and what does not."""
+    if sys.platform == "linux":
+        return Finding(what="system", state="ok", found=f"Linux, {platform.machine()}")
+    if sys.platform == "darwin":
+        return Finding(what="system", state="note", found=ON_MACOS, fix="see docs/limits.md")
+    return Finding(
+        what="system",
+        state="bad",
+        found=f"{sys.platform}: no sandbox is written for it",
+        fix="use Linux, in WSL 2 on Windows",
+    )
 
 
 def _accelerators() -> Finding:
@@ -177,10 +199,10 @@ def _bad(what: str, fault: Fault) -> Finding:
 
 def _proof_folder() -> Path | None:
     """Where the trials of the project here would run; None where there is no project."""
-    from agent.cli.build import find_place, proof_folder
+    from agent.cli.build import place_around, proof_folder
 
     try:
-        return proof_folder(find_place(Path.cwd()).project)
+        return proof_folder(place_around(Path.cwd()).project)
     except Fault:
         return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
+from agent.cli.streams import lasting
 from agent.display.format import formatter_for, open_console
 from agent.errors import (
     EXIT_INTERRUPTED,
@@ -104,6 +105,8 @@ def close_output() -> int | None:
 def open_streams() -> None:
     """Open closed standard streams on the null device, and let the others print every character.
 
+    They also survive the end of their terminal.
+
     Otherwise the next file to be opened would take the number of a closed stream, and be written
     to in its place.
     """
@@ -115,9 +118,11 @@ def open_streams() -> None:
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         # A terminal that lacks a letter shows its code: a character is never worth a crash.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, lasting(stream))
 
 
 def keep_to_own_programs() -> None:

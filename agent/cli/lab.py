@@ -16,7 +16,7 @@ import typer
 
 from agent.afterwards.ablation import without
 from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
-from agent.cli.build import Kit, bench_of, find_place, prepared, proven
+from agent.cli.build import Kit, bench_of, place_around, prepared, proven
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
 from agent.display.format import formatter_for, open_console
@@ -25,7 +25,7 @@ from agent.evaluate.bench import Measures
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
-from agent.history.runs import newest
+from agent.history.runs import usual_run
 from agent.judge.comparison import Comparison, Measurement
 from agent.judge.decide import incumbent_of
 from agent.judge.yardstick import usual_of, yardstick_of
@@ -39,9 +39,9 @@ from sandbox.ground.deadline import Usual
 @contextmanager
 def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History, Measures]]:
     """Yield a run, and a bench that trains its states as its trials were trained."""
-    place = find_place(Path.cwd())
+    place = place_around(Path.cwd())
     consent = Consent(place.project, trust)
-    name = branch or newest(place.project)
+    name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.source, place.project, slots)

@@ -13,8 +13,9 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
 from agent.display.format import formatter_for, open_console
+from agent.display.waiting import waiting
 from agent.history.history import History
-from agent.history.runs import newest
+from agent.history.runs import usual_run
 from agent.llm.model import Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import default_model
@@ -41,12 +42,12 @@ def prompt(
     It is built from the run's branch, with its bounds as at the start. No model is asked, and no
     key is needed.
     """
-    from agent.cli.build import find_place, open_ledger
+    from agent.cli.build import open_ledger, place_around
     from agent.llm.recorded import without_secrets
     from agent.propose.code.code import request_of
 
-    place = find_place(Path.cwd())
-    with History.read(place.project, branch or newest(place.project)) as history:
+    place = place_around(Path.cwd())
+    with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
         run = history.run
         pending = tuple(attempt.proposal for attempt in history.in_flight)
         judged = [trial.proposal for trial in history.trials]
@@ -72,7 +73,8 @@ def models(as_json: Json = False) -> None:
     """
     from agent.llm.catalog import offers
 
-    available = list(offers(os.environ, Patience(LIST_SECONDS, threading.Event())))
+    with waiting("the lists of models", f"who has not answered after {LIST_SECONDS:.0f} s is left"):
+        available = list(offers(os.environ, Patience(LIST_SECONDS, threading.Event())))
     if as_json:
         typer.echo(json.dumps([offer.model_dump() for offer in available], indent=2))
         return

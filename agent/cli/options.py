@@ -5,16 +5,24 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.reading import trial_numbers
-from agent.project.resolve import DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
+from agent.cli.completion import (
+    complete_method,
+    complete_models,
+    complete_runs,
+    complete_trackers,
+    complete_trials,
+)
+from agent.project.resolve import DEFAULT_MAX_COST, DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
 
 # ---------------------------------------------------------------- which run, which trial
 
 Branch = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]",
-        help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+        metavar="RUN",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+        "active one, else the newest.",
+        autocompletion=complete_runs,
     ),
 ]
 OfBranch = Annotated[
@@ -23,13 +31,18 @@ OfBranch = Annotated[
         "--branch",
         "-b",
         metavar="RUN",
-        help="Which run: TAG or autoresearch/TAG. Default: the active run, else the newest.",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+        "active one, else the newest.",
+        autocompletion=complete_runs,
     ),
 ]
 WorkOn = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]", help="Which run: TAG or autoresearch/TAG. Default: the newest."
+        metavar="RUN",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+        "newest.",
+        autocompletion=complete_runs,
     ),
 ]
 WorkOnBranch = Annotated[
@@ -38,7 +51,9 @@ WorkOnBranch = Annotated[
         "--branch",
         "-b",
         metavar="RUN",
-        help="Which run: TAG or autoresearch/TAG. Default: the newest.",
+        help="Which run: TAG or autoresearch/TAG. Default: the one checked out here, else the "
+        "newest.",
+        autocompletion=complete_runs,
     ),
 ]
 Number = Annotated[
@@ -47,7 +62,16 @@ Number = Annotated[
         min=0,
         metavar="N",
         help="The trial's number, as in the log.",
-        autocompletion=lambda: trial_numbers(),
+        autocompletion=complete_trials,
+    ),
+]
+
+LeaveBranch = Annotated[
+    bool,
+    typer.Option(
+        "--leave-branch",
+        help="If the run's branch is checked out here, detach this checkout from it without "
+        "asking: the run moves the branch, and your files stay as they are.",
     ),
 ]
 
@@ -60,6 +84,14 @@ JsonEvents = Annotated[
     typer.Option("--json", help="Print each event as one line of JSON, for programs that listen."),
 ]
 
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Answer the questions here, then go on in the background: the terminal may be closed.",
+    ),
+]
+
 # ---------------------------------------------------------------- who proposes
 
 Model = Annotated[
@@ -69,6 +101,7 @@ Model = Annotated[
         help="opus, sonnet, gpt, local, a full model name, claude-code, codex, replay:BRANCH, "
         "scripted:FILE or none; see `autoresearch models`. Default: Claude, GPT or a local server, "
         "whichever has a key or an address in the environment, else none.",
+        autocompletion=complete_models,
     ),
 ]
 Method = Annotated[
@@ -77,6 +110,7 @@ Method = Annotated[
         metavar="METHOD",
         help=f"How trials are proposed; see `autoresearch methods`, or MODULE:NAME, code "
         f"of yours that is installed. Default: {WITH_MODEL} with a model, {WITHOUT_MODEL} without.",
+        autocompletion=complete_method,
     ),
 ]
 MethodOfRun = Annotated[
@@ -113,11 +147,13 @@ Hours = Annotated[
     float | None, typer.Option(metavar="HOURS", help="Stop after this many hours, more than 0.")
 ]
 MaxCost = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="DOLLARS",
+        metavar="DOLLARS|none",
         help="Stop when the run, earlier sessions included, has spent this much. 0 allows only "
-        "models that are always free.",
+        "models that are always free; none lifts the bound. Default: "
+        f"{DEFAULT_MAX_COST:g} for a new run with a model that is paid, and for a resumed run "
+        "the bound of its start.",
     ),
 ]
 StartWorkers = Annotated[
@@ -165,6 +201,7 @@ TrackerNames = Annotated[
         metavar="KIND[:WHERE]",
         help="Also log results to TensorBoard, MLflow or W&B: tensorboard:DIR, mlflow:URI or "
         "wandb:PROJECT. May be repeated.",
+        autocompletion=complete_trackers,
     ),
 ]
 NotifyCommand = Annotated[

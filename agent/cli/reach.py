@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.cli.consent import Consent
-from agent.cli.scaffold import written_files
+from agent.cli.leaving import leave_checked_out
+from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
@@ -22,6 +23,7 @@ from agent.project.resolve import Origin, StartOptions, may_cost
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
+from sandbox.ground.devices import Device
 
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 """Below the user's home; Hugging Face's token lies beside its hub folder, so not the whole."""
@@ -95,12 +97,15 @@ def agreed_run(
     asks: bool,
     bound_typed: bool = False,
     trackers: Sequence[str] = (),
+    leave: bool = False,
 ) -> Iterator[History]:
     """Open the run on `branch` once the user agreed to all that work on it reaches.
 
     asks: whether its model is asked. bound_typed: whether the user typed a bound on its cost.
-    Raise TrustFault where the user does not agree.
+    leave: whether the user typed that the checkout may leave the branch. Raise TrustFault where
+    the user does not agree.
     """
+    leave_checked_out(project, branch, leave)
     history = History.open(project, branch)
     try:
         asking = None
@@ -120,14 +125,24 @@ def remember_run(consent: Consent, history: History) -> None:
         consent.remember_run(_first(history))
 
 
-def network_wish(source: Source, want: NetworkWanted) -> tuple[Item, ...]:
+def network_wish(source: Source, want: NetworkWanted, gpus: Sequence[Device]) -> tuple[Item, ...]:
     """Return what the user must agree to before prepare.py gets a network.
 
-    Nothing where `init` wrote the file.
+    Nothing where `init` wrote the file, unless for another kind of machine: gpus are its
+    accelerators.
     """
     if source.text in written_files(PREPARE) and _is_own_corpora(source.corpora):
-        return ()
+        preset = None if gpus else needy_preset(PREPARE, source.text)
+        return (_vain_download(source, preset),) if preset else ()
     return (network_item(source.name, want.sha256, want.sources, want.last_line),)
+
+
+def _vain_download(source: Source, preset: str) -> Item:
+    line = (
+        f"{source.name} downloads gigabytes for the preset {preset}, and this machine has no "
+        "accelerator that it was made for; `autoresearch init NEW --preset cpu` fits here"
+    )
+    return Item(kind="network", what=(source.sha256, "no accelerator"), line=line)
 
 
 def prepare_source(project: Project, commit: str) -> Source:

@@ -4,35 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.errors import Fault
 from agent.history.history import History
-from agent.history.runs import list_runs, newest
-from agent.project.find import Project, find_project
-from agent.project.settings import read_settings
+from agent.history.runs import checked_out_run, list_runs, newest
+from agent.project.around import project_around
+from agent.project.find import Project
 
 
 @contextmanager
 def reading(branch: str | None) -> Iterator[History]:
-    """Open the history of `branch`, or of the active run, else of the newest."""
-    folder = Path.cwd()
-    project = find_project(folder, read_settings(folder))
-    with History.read(project, branch or _active(project)) as history:
+    """Open the history of `branch`, or of the run that is meant where none is named."""
+    project = project_around(Path.cwd()).project
+    with History.read(project, branch or _meant(project)) as history:
         yield history
 
 
-def trial_numbers() -> list[str]:
-    """Return the trial numbers of the active run, for a shell's completion.
+def _meant(project: Project) -> str:
+    """Return the branch that is checked out here, if it is a run's, else that of an active run.
 
-    Never a hypothesis: shells evaluate what completion scripts print.
+    Where no process works on any run, the newest.
     """
-    try:
-        with reading(None) as history:
-            return [str(trial.number) for trial in history.trials]
-    except Fault:
-        return []
-
-
-def _active(project: Project) -> str:
-    """Return the branch of a run that a process works on, else of the newest run."""
+    own = checked_out_run(project, Path.cwd())
     active = (run.branch for run in list_runs(project) if run.pid is not None)
-    return next(active, None) or newest(project)
+    return own or next(active, None) or newest(project)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from agent.cli import app, epilog
 from agent.cli.options import (
+    Detach,
     Disk,
     Hours,
     JsonEvents,
+    LeaveBranch,
     MaxCost,
     Memory,
     MethodOfRun,
@@ -39,22 +41,31 @@ def resume(
     notify: NotifyCommand = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
+    leave_branch: LeaveBranch = False,
     method: MethodOfRun = None,
+    detach: Detach = False,
     as_json: JsonEvents = False,
 ) -> None:
     """Continue a run; its branch is all that is needed.
 
-    After a stop or a crash, in a fresh clone or on another machine. Bounds and limits that you
-    leave out are those of the start.
+    After a stop or a crash, in a fresh clone or on another machine, also right after `git switch
+    autoresearch/TAG`. Bounds and limits that you leave out are those of the start.
     """
-    from agent.cli.build import Kit, find_place, proven, refuse_foreign_encoding
+    from agent.cli.build import Kit, place_around, proven, refuse_foreign_encoding
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
+    from agent.cli.detach import go_on, words_of
+    from agent.cli.news import News
+    from agent.cli.overview import say_beside
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
-    from agent.cli.session import bounds_of, measured_count, trackers_of, work
+    from agent.cli.run_log import RunLog
+    from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
     from agent.evaluate.slots import make_slots, this_machine
-    from agent.history.runs import newest
+    from agent.history.branch import tag_of
+    from agent.history.runs import text_at, usual_run
+    from agent.project.names import refuse_unknown_names
+    from agent.project.program import read_program
 
     flags = read_flags(
         "resume",
@@ -67,26 +78,75 @@ def resume(
         disk=disk,
         output=output,
     )
-    place = find_place(Path.cwd())
+    place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
-    with agreed_run(
-        project,
-        place.settings,
-        consent,
-        branch or newest(project),
-        asks=True,
-        bound_typed=flags.max_cost is not None,
-        trackers=tracker or (),
-    ) as history:
-        run = history.run
-        cancel = threading.Event()
-        options = resume_options(flags, run, place.settings, measured_count(history.trials))
-        slots = make_slots(options.workers.value, *this_machine())
-        proposer = build_proposer(method_of(run, method), run.model, project, run.tag, cancel)
-        trackers = trackers_of(project, run.tag, tracker, notify)
-        refuse_foreign_encoding(project.train, history.source)
-        sandbox = proven(unsafe, history.source, project, slots)
-        with data_of_run(place, history, sandbox, consent) as data:
-            kit = Kit(place.settings, slots, sandbox, data, options.caps)
-            work(history, kit, proposer, bounds_of(options), cancel, trackers, as_json=as_json)
+    branch = branch or usual_run(project, Path.cwd())
+    log = RunLog(project, tag_of(branch))
+    with outliving(log):
+        with agreed_run(
+            project,
+            place.settings,
+            consent,
+            branch,
+            asks=True,
+            bound_typed=flags.max_cost is not None,
+            trackers=tracker or (),
+            leave=leave_branch,
+        ) as history:
+            run = history.run
+            cancel = threading.Event()
+            refuse_foreign_encoding(project.train, history.source)
+            refuse_unknown_names(
+                project,
+                place.settings,
+                read_program(history.program).front_matter,
+                (history.source, text_at(project, run.start_commit, project.train)),
+            )
+            refuse_foreign_encoding(project.train, history.source)
+            refuse_unknown_names(
+                project,
+                place.settings,
+                read_program(history.program).front_matter,
+                (history.source, text_at(project, run.start_commit, project.train)),
+            )
+            options = resume_options(flags, run, place.settings, measured_count(history.trials))
+            slots = make_slots(options.workers.value, *this_machine())
+            news = News()
+            chosen = method_of(run, method)
+            proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
+            trackers = trackers_of(project, run.tag, tracker, notify)
+            sandbox = proven(unsafe, history.source, project, slots)
+            say_beside(err=as_json)
+            with data_of_run(place, history, sandbox, consent) as data:
+                if not detach:
+                    kit = Kit(place.settings, slots, sandbox, data, options.caps)
+                    bounds = bounds_of(options)
+                    work(
+                        history,
+                        kit,
+                        proposer,
+                        bounds,
+                        cancel,
+                        log,
+                        trackers,
+                        as_json=as_json,
+                        news=news,
+                    )
+        if detach:
+            words = words_of(
+                trials=trials,
+                hours=hours,
+                max_cost=max_cost,
+                workers=workers,
+                memory=memory,
+                vram=vram,
+                disk=disk,
+                output=output,
+                tracker=tracker,
+                notify=notify,
+                trust=trust,
+                unsafe_no_sandbox=unsafe,
+                method=method,
+            )
+            go_on(log, words, as_json)

@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_trials
 from agent.cli.options import Branch, Json, Number, OfBranch
 from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
@@ -25,10 +26,12 @@ from agent.display.table import trial_table, warm_text
 from agent.errors import UsageFault
 from agent.exchange.write import FORMATS
 from agent.history.history import History
+from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
-from agent.project.settings import read_settings
+from agent.project.around import project_around
+from agent.records.pace import pace_of
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
 from agent.records.spending import spending_of
 from sandbox.ground.record import Record
@@ -66,7 +69,10 @@ def status(
     branch: Branch = None,
     as_json: Json = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Keep updating until the run ends or Ctrl-C.")
+        bool,
+        typer.Option(
+            "--watch", "-w", help="Keep updating until the run ends; Ctrl-C leaves it running."
+        ),
     ] = False,
 ) -> None:
     """Show whether a run is active, and how far it is.
@@ -149,7 +155,12 @@ def diff(
     number: Number,
     other: Annotated[
         int | None,
-        typer.Argument(min=0, metavar="M", help="Compare the states after trials N and M."),
+        typer.Argument(
+            min=0,
+            metavar="M",
+            help="Compare the states after trials N and M.",
+            autocompletion=complete_trials,
+        ),
     ] = None,
     branch: OfBranch = None,
 ) -> None:
@@ -210,7 +221,7 @@ def _export_study(history: History, output: Path | None) -> None:
             "An Optuna study needs a file of its own.",
             "autoresearch export --format optuna --output study.db",
         )
-    space = space_reader(history, read_settings(Path.cwd()))(history.source)
+    space = space_reader(history, project_around(Path.cwd()).settings)(history.source)
     write_study(output, history.run, history.trials, space)
 
 
@@ -232,6 +243,12 @@ class State(Record):
     """The best against the baseline, where `replicate` has measured it."""
     noise: float | None
     """The standard deviation of scores of equal code."""
+    training_seconds: float
+    """Over all trials and seeds."""
+    elapsed_seconds: float | None
+    """From the first training to the last verdict, without pauses between sessions."""
+    trials_per_hour: float | None
+    """Trained ones; None before the second."""
     cost: float
     """US dollars, without proposals whose price is not known; see unpriced."""
     unpriced: int
@@ -240,6 +257,8 @@ class State(Record):
     """The file whose prior trials the run began with."""
     prior: int
     """How many there are."""
+    log: str
+    """The file of what the run's sessions on this machine said."""
 
 
 def _state_of(history: History) -> State:
@@ -247,6 +266,7 @@ def _state_of(history: History) -> State:
     best = incumbent_of(history.trials)
     work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
     spending = spending_of(entry.proposal for entry in work)
+    pace = pace_of(history.trials)
     return State(
         branch=history.branch,
         running=history.owner is not None,
@@ -259,10 +279,14 @@ def _state_of(history: History) -> State:
         best=best,
         replicated=replication_of(history.measurements, best),
         noise=noise_of(history.trials).sd,
+        training_seconds=pace.training,
+        elapsed_seconds=pace.elapsed,
+        trials_per_hour=pace.per_hour,
         cost=spending.dollars,
         unpriced=spending.unpriced,
         warm=run.warm,
         prior=len(history.prior),
+        log=str(log_path(history.project, history.tag)),
     )
 
 
@@ -271,6 +295,8 @@ def _print_state(history: History, state: State) -> None:
     warm = warm_text(history.prior, state.warm) if state.warm else ""
     page = status_page(state.branch, state.pid, state.in_flight, history.trials, console, warm)
     console.print(page)
+    if Path(state.log).exists():
+        console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.edit import Applied, apply
 from agent.errors import ProjectFault, UsageFault, unknown
 from agent.git.plumbing import Plumbing
-from agent.project.presets import PRESETS, RANGES
+from agent.project.presets import NEED_ACCELERATOR, PRESETS, RANGES
 from agent.project.settings import FILE
 from agent.project.template import template_files
 
@@ -48,6 +48,15 @@ def written_files(name: str) -> frozenset[bytes]:
     """Return the content of the template's file `name` as `init` writes it, under each preset."""
     text = template_files()[name]
     return frozenset(_with_preset(name, text, preset).encode() for preset in PRESETS)
+
+
+def needy_preset(name: str, content: bytes) -> str | None:
+    """Return the preset that needs an accelerator and writes this content; None if none does."""
+    text = template_files()[name]
+    for preset in sorted(NEED_ACCELERATOR):
+        if _with_preset(name, text, preset).encode() == content:
+            return preset
+    return None
 
 
 def _files(preset: str) -> dict[str, str]:

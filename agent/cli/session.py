@@ -1,30 +1,39 @@
 """Carries out one session of work on a run: signals, display, summary."""
 
+import os
+import shlex
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
-from types import FrameType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 
+import typer
 from rich.text import Text
 
 from agent.cli.build import Kit, bench_of, open_ledger
-from agent.display import choose_display
+from agent.cli.detach import tell_ready
+from agent.cli.news import News
+from agent.cli.run_log import RunLog
+from agent.cli.stop import FINISH
+from agent.cli.streams import leave_terminal, terminals
+from agent.display import Display, choose_display
 from agent.display.format import formatter_for, open_console
 from agent.display.table import summary
+from agent.errors import Fault
+from agent.evaluate.neighbours import session
 from agent.history.history import History
 from agent.history.runs import sinks_folder
 from agent.project.find import Project
 from agent.project.resolve import SessionOptions
 from agent.propose import Proposer
-from agent.records.events import Note, RunStarted
+from agent.records.events import Event, Note, RunStarted
 from agent.records.results import Trial
 from agent.run.bounds import Bounds
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GONE = "the terminal is gone"
 
 
 def trackers_of(
@@ -46,38 +55,105 @@ def measured_count(trials: Sequence[Trial]) -> int:
     return sum(trial.result is not None and trial.status != "baseline" for trial in trials)
 
 
+@contextmanager
+def outliving(log: RunLog) -> Iterator[None]:
+    """Let a command go on when its terminal is closed; `log` then gets what it would print.
+
+    Why it ends early is a line of a log that is begun, or where nobody can read it elsewhere. A
+    hang-up that was ignored before stays ignored: the streams survive that too.
+    """
+    had = terminals()
+
+    def hang_up(*_: object) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with suppress(Fault, OSError):
+            log.line(f"{GONE}: `autoresearch status --watch {log.tag}` shows the run")
+            leave_terminal(had, log.descriptor)
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handling({signal.SIGHUP: hang_up, FINISH: leave}):
+        try:
+            yield
+        except typer.Exit:
+            raise
+        except BaseException as error:
+            if (log.begun or had - terminals()) and not log.is_stderr():
+                log.fault(error)
+            raise
+        finally:
+            log.close()
+
+
 def work(
     history: History,
     kit: Kit,
     proposer: Proposer,
     bounds: Bounds,
     cancel: threading.Event,
+    log: RunLog,
     trackers: Trackers | None = None,
     only_new: bool = False,
     as_json: bool = False,
+    news: News | None = None,
 ) -> None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
-    only_new: leave attempts in flight to a later resume. as_json: print each event as a line of
-    JSON, and nothing else.
+    log: hears all that is printed. only_new: leave attempts in flight to a later resume. as_json:
+    print each event as a line of JSON, and nothing else. news: what the model's retries say, which
+    becomes notes of the run.
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new)
+    log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
+    if not as_json:
+        open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
+    news = news or News()
+    here = session(history.project.root, history.branch)
     try:
-        with trackers, _signals(loop), choose_display(as_json) as display:
-            for event in chain([_started(history, kit, bounds)], loop.events()):
-                display.handle(event)
-                for warning in trackers.warnings():
-                    display.handle(Note(warning))
-                trackers.handle(event)
+        with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
+            _listen(loop, _started(history, kit, bounds), trackers, log, display)
     finally:
-        console = open_console(stderr=as_json)
-        if not as_json:
-            console.print(summary(history.branch, history.trials, console))
-        for warning in (*history.warnings, *trackers.warnings()):
-            console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))
+        _summarise(history, trackers, log, as_json)
+
+
+def _listen(
+    loop: Loop, started: RunStarted, trackers: Trackers, log: RunLog, display: Display
+) -> None:
+    """Work, and tell every event to all that listen."""
+
+    def hear(event: Event) -> None:
+        for each in (event, *map(Note, trackers.warnings())):
+            log.handle(each)
+            display.handle(each)
+        trackers.handle(event)
+
+    with closing(loop.events()) as events:
+        try:
+            hear(started)
+            tell_ready()
+            for event in events:
+                hear(event)
+        except BaseException:
+            # Nobody reads what is printed, say: what trains or was proposed stays for a resume.
+            loop.abort()
+            for event in events:
+                log.handle(event)
+            raise
+
+
+def _summarise(history: History, trackers: Trackers, log: RunLog, as_json: bool) -> None:
+    """Print what the session came to, and what is odd."""
+    console = open_console(stderr=as_json)
+    log.page(summary(history.branch, history.trials, log.console))
+    if not as_json:
+        console.print(summary(history.branch, history.trials, console))
+    for warning in (*history.warnings, *trackers.warnings()):
+        log.line(f"note: {warning}")
+        console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))
 
 
 def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
@@ -98,23 +174,37 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
 
 @contextmanager
 def _signals(loop: Loop) -> Iterator[None]:
-    """Make the first Ctrl-C finish the trials in training, and anything after it stop at once.
+    """Make the first Ctrl-C finish the trials in training, and the second stop at once.
 
-    A hang-up or a termination stops at once. A signal that was ignored before stays ignored:
-    `nohup autoresearch start &` outlives its terminal.
+    A termination stops at once; FINISH, however often, finishes the trials in training.
     """
     stopping = False
 
-    def interrupt(number: int, _: FrameType | None) -> None:
+    def interrupt(*_: object) -> None:
         nonlocal stopping
-        if stopping or number != signal.SIGINT:
+        if stopping:
             loop.abort()
         else:
-            stopping = True
-            loop.stop()
+            finish()
 
-    heeded = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heeded}
+    def finish(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+        loop.stop()
+
+    def terminate(*_: object) -> None:
+        loop.abort()
+
+    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate, FINISH: finish}
+    with _handling(handlers):
+        yield
+
+
+@contextmanager
+def _handling(handlers: Mapping[signal.Signals, Callable[..., None]]) -> Iterator[None]:
+    """Install handlers for the block. A signal that was ignored before stays ignored."""
+    heeded = [number for number in handlers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handlers[number]) for number in heeded}
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.options import (
     BudgetOption,
+    Detach,
     Disk,
     Hours,
     JsonEvents,
@@ -97,14 +98,17 @@ def start(
     notify: NotifyCommand = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
+    detach: Detach = False,
     as_json: JsonEvents = False,
 ) -> None:
     """Start a run, on a branch of its own.
 
-    It works on the train.py of this folder's last commit; your checkout stays as it is. Press
+    It works on the train.py of this folder's last commit; your checkout stays as it is. It first
+    says what it chose, why, and what changes each. Press
     Ctrl-C once to finish the trials in training, twice to stop at once; `autoresearch resume`
-    continues either way. Options left out come from the front matter of program.md, then from
-    autoresearch.toml.
+    continues either way. Closing the terminal stops nothing: `autoresearch status --watch` shows
+    the run again, and `autoresearch stop` ends it. Options left out come from the front matter of
+    program.md, then from autoresearch.toml.
     """
     flags = read_flags(
         "start",
@@ -125,7 +129,7 @@ def start(
         disk=disk,
         output=output,
     )
-    _start(flags, tag, warm, tuple(tracker or ()), notify, trust, unsafe, as_json)
+    _start(flags, tag, warm, tuple(tracker or ()), notify, trust, unsafe, detach, as_json)
 
 
 def _start(
@@ -136,6 +140,7 @@ def _start(
     notify: str | None,
     trust: bool,
     unsafe: bool,
+    detach: bool,
     as_json: bool,
 ) -> None:
     from agent.cli.build import (
@@ -146,13 +151,19 @@ def _start(
         refuse_foreign_encoding,
         warm_start,
     )
-    from agent.cli.choices import build_proposer, options_of, say_origins
+    from agent.cli.choices import build_proposer, options_of
     from agent.cli.consent import Consent
+    from agent.cli.detach import go_on, words_of
+    from agent.cli.news import News
+    from agent.cli.overview import Chosen, say_overview
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
-    from agent.cli.session import bounds_of, trackers_of, work
+    from agent.cli.run_log import RunLog
+    from agent.cli.session import bounds_of, outliving, trackers_of, work
+    from agent.display.waiting import waiting
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
     from agent.history.runs import brief_at, head_of, next_tag, text_at
+    from agent.project.names import refuse_unknown_names
     from agent.project.program import read_program
     from agent.propose import find_method
 
@@ -161,30 +172,61 @@ def _start(
     cancel = threading.Event()
     consent = Consent(project, trust)
     tag = tag or next_tag(project)
-    front_matter = front_matter_at(project, "HEAD")
-    options = options_of(flags, place, front_matter)
-    say_origins(options, err=as_json)
-    agree_to_start(project, place.settings, consent, options, tracker)
-    head = head_of(project)
-    if read_program(brief_at(project, head)).front_matter != front_matter:
-        raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
-    slots = make_slots(options.workers.value, *this_machine())
-    chosen = find_method(options.method.value, typed=True)
-    proposer = build_proposer(chosen, options.model.value, project, tag, cancel)
-    prior = warm_start(warm, place, head) if warm else ()
-    trackers = trackers_of(project, tag, tracker, notify)
-    source = text_at(project, head, project.train)
-    refuse_foreign_encoding(project.train, source)
-    sandbox = proven(unsafe, source, project, slots)
-    with prepared(place, head, sandbox, consent) as data:
-        run = options.record(
-            tag=tag,
-            start_commit=head,
-            score=project.score,
-            data_fingerprint=data.fingerprint if data else None,
-            warm=Path(warm).name if warm else None,
-        )
-        with History.create(project, run, prior) as history:
-            remember_run(consent, history)
-            kit = Kit(place.settings, slots, sandbox, data, options.caps)
-            work(history, kit, proposer, bounds_of(options), cancel, trackers, as_json=as_json)
+    log = RunLog(project, tag)
+    with outliving(log):
+        front_matter = front_matter_at(project, "HEAD")
+        options = options_of(flags, place, front_matter)
+        agree_to_start(project, place.settings, consent, options, tracker)
+        head = head_of(project)
+        if read_program(brief_at(project, head)).front_matter != front_matter:
+            raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
+        source = text_at(project, head, project.train)
+        refuse_foreign_encoding(project.train, source)
+        refuse_unknown_names(project, place.settings, front_matter, (source,))
+        source = text_at(project, head, project.train)
+        refuse_foreign_encoding(project.train, source)
+        refuse_unknown_names(project, place.settings, front_matter, (source,))
+        slots = make_slots(options.workers.value, *this_machine())
+        chosen = find_method(options.method.value, typed=True)
+        news = News()
+        proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
+        prior = warm_start(warm, place, head) if warm else ()
+        trackers = trackers_of(project, tag, tracker, notify)
+        sandbox = proven(unsafe, source, project, slots)
+        prepare = text_at(project, head, project.prepare) if project.prepare else ""
+        say_overview(Chosen(place, options, slots, sandbox.tier, source, prepare), err=as_json)
+        with prepared(place, head, sandbox, consent) as data:
+            run = options.record(
+                tag=tag,
+                start_commit=head,
+                score=project.score,
+                data_fingerprint=data.fingerprint if data else None,
+                warm=Path(warm).name if warm else None,
+            )
+            with waiting("git to check out the run's branch"):
+                history = History.create(project, run, prior)
+            with history:
+                remember_run(consent, history)
+                if not detach:
+                    kit = Kit(place.settings, slots, sandbox, data, options.caps)
+                    bounds = bounds_of(options)
+                    work(
+                        history,
+                        kit,
+                        proposer,
+                        bounds,
+                        cancel,
+                        log,
+                        trackers,
+                        as_json=as_json,
+                        news=news,
+                    )
+        if detach:
+            words = words_of(
+                tracker=tracker,
+                notify=notify,
+                trust=trust,
+                unsafe_no_sandbox=unsafe,
+                method=flags.method if flags.method and ":" in flags.method else None,
+            )
+            go_on(log, words, as_json)

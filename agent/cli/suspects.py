@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.leaving import leave_checked_out
 from agent.cli.options import Number, Trust, Unsafe, WorkOnBranch
 from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
-from agent.history.runs import newest
+from agent.history.runs import usual_run
 from agent.judge.suspicion import Rejection, approved_by
 from agent.project.resolve import recorded_caps
 from agent.records.results import Trial
@@ -33,24 +34,31 @@ def approve(
     Its edits become a new trial on the newest state, measured under fresh seeds and with the full
     audit. The verdict on that trial decides.
     """
-    from agent.cli.build import Kit, find_place, proven
+    from agent.cli.build import Kit, place_around, proven
     from agent.cli.consent import Consent
     from agent.cli.reach import agreed_run
     from agent.cli.renewal import data_of_run
-    from agent.cli.session import work
+    from agent.cli.run_log import RunLog
+    from agent.cli.session import outliving, work
+    from agent.history.branch import tag_of
     from agent.propose.approved import Approved
 
-    place = find_place(Path.cwd())
+    place = place_around(Path.cwd())
     consent = Consent(place.project, trust)
-    name = branch or newest(place.project)
-    with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
+    name = branch or usual_run(place.project, Path.cwd())
+    log = RunLog(place.project, tag_of(name))
+    with (
+        outliving(log),
+        agreed_run(place.project, place.settings, consent, name, asks=False) as history,
+    ):
         trial = waiting(history, number)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.source, place.project, slots)
         caps = recorded_caps(history.run, place.settings)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, caps)
-            work(history, kit, Approved(trial), Bounds(trials=1), threading.Event(), only_new=True)
+            bounds = Bounds(trials=1)
+            work(history, kit, Approved(trial), bounds, threading.Event(), log, only_new=True)
 
 
 @app.command(epilog=epilog("autoresearch reject 7 --because 'it reads the next token'"))
@@ -59,10 +67,12 @@ def reject(number: Number, because: Because = "", branch: WorkOnBranch = None) -
 
     It adds a note to the run's branch; nothing else changes.
     """
-    from agent.cli.build import find_place
+    from agent.cli.build import place_around
 
-    place = find_place(Path.cwd())
-    with History.open(place.project, branch or newest(place.project)) as history:
+    place = place_around(Path.cwd())
+    name = branch or usual_run(place.project, Path.cwd())
+    leave_checked_out(place.project, name)
+    with History.open(place.project, name) as history:
         trial = waiting(history, number)
         at = datetime.now(UTC).isoformat(timespec="seconds")
         history.reject(Rejection(number=trial.number, because=because.strip(), at=at))

@@ -2,18 +2,22 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from agent.dashboard.watch import Watch
-from agent.display.format import open_console
+from agent.display.format import formatter_for, open_console
+from agent.display.screen import Screen
 from agent.display.status import watch_page
 from agent.history.history import History
+from agent.history.runs import log_path
 
 WATCH_SECONDS = 1.0
+Page = Callable[[], RenderableType]
 
 
 @contextmanager
@@ -31,24 +35,50 @@ def pager(console: Console) -> Iterator[None]:
 
 
 def watch_status(history: History) -> None:
-    """Show the run's status until no process works on it.
+    """Show the run's status until no process works on it, or Ctrl-C, which leaves the run alone.
 
-    A terminal redraws it in place; elsewhere each new state is printed below the last.
+    A terminal redraws it in place, and keeps the last; elsewhere each new state is printed below
+    the one before.
     """
     console = open_console()
+    try:
+        _watch(history, console)
+    except KeyboardInterrupt:
+        if history.owner is None:
+            return
+        tag = history.tag
+        text = f"{history.branch} goes on; `autoresearch stop {tag}` ends it"
+        console.print(formatter_for(console).line(text), soft_wrap=True)
+
+
+def _watch(history: History, console: Console) -> None:
     if not console.is_terminal:
         for page in _pages(history, console):
-            console.print(page, "", sep="\n")
+            console.print(page(), "", sep="\n")
         return
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        for page in _pages(history, console):
-            live.update(page, refresh=True)
+    pages = _pages(history, console)
+    last = next(pages)
+    try:
+        with Screen(console, lambda: last()):
+            for page in pages:
+                last = page
+    finally:
+        console.print(last())
 
 
-def _pages(history: History, console: Console) -> Iterator[RenderableType]:
-    """The status at each change; the progress of a training is a change in a terminal only."""
+def _with_hint(page: Page, hint: str) -> RenderableType:
+    return Group(page(), Text(hint, "dim"))
+
+
+def _pages(history: History, console: Console) -> Iterator[Page]:
+    """Yield the status at each change, to be drawn at whatever width the console then has.
+
+    The progress of a training is a change in a terminal only.
+    """
     watch = Watch(history.project)
-    tag = history.run.tag
+    tag = history.tag
+    log = log_path(history.project, tag)
+    hint = f"log     {formatter_for(console).line(str(log))}" if log.exists() else ""
     last: object = None
     while True:
         version = watch.version(tag)
@@ -56,7 +86,10 @@ def _pages(history: History, console: Console) -> Iterator[RenderableType]:
         curves = watch.curves(tag)
         state = (version, curves if console.is_terminal else None)
         if state != last:
-            yield watch_page(view.branch, view.pid, view.in_flight, view.trials, curves, console)
+            page = partial(
+                watch_page, view.branch, view.pid, view.in_flight, view.trials, curves, console
+            )
+            yield partial(_with_hint, page, hint)
         if view.pid is None:
             return
         last = state

@@ -6,21 +6,32 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, dropwhile, pairwise
 
+from agent.dashboard.labels import Box, Label, placed, shortened
 from agent.dashboard.view import View
-from agent.display.format import bpb, spread
+from agent.display.format import Formatter, bpb, spread
 from agent.records.curves import Curve
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
 
 TICKS = 5
+# Characters: more do not fit beside an axis.
+LONGEST_TICK = 8
 # A discarded trial far above everything else would flatten the staircase: scores above this
 # quantile are drawn at the edge.
 CLIP_QUANTILE = 0.8
 # Beyond this ratio of its largest to its smallest value a constant is drawn on a logarithmic axis.
 LOG_RATIO = 20.0
 SLICES = 12
+# Of the names at the two ends of a slice, with "log" between them.
+END_WIDTH = 96.0
 # With more trials than this their dots are drawn smaller.
 MANY = 250
+# The largest gains are named, at full length or shorter where there is no room.
+NAMED = 5
+NAME_WIDTHS = (300.0, 180.0, 90.0)
+# Of the claim in a tooltip: every chart repeats it.
+TITLE_WIDTH = 620.0
+FORMATTER = Formatter()
 # A time axis is in hours from this many on.
 LEAST_HOURS = 2
 
@@ -147,11 +158,14 @@ class Staircase:
         steps = zip(pairwise(ends), heights, strict=True)
         return [(x0, x1, y) for (x0, x1), y in steps]
 
-    @property
-    def labels(self) -> list[Dot]:
-        """Return the dots of the three largest gains, to be named in the chart."""
-        best = {gain.trial.number for gain in self._view.gains[:3]}
-        return [dot for dot in self.dots if dot.trial.number in best]
+    @cached_property
+    def labels(self) -> list[Label]:
+        """Return the names of the largest gains, each where it touches no other."""
+        places = {dot.trial.number: dot for dot in self.dots}
+        named = [places[gain.trial.number] for gain in self._view.gains[:NAMED]]
+        choices = [list(_names(dot)) for dot in named if not dot.clipped]
+        frame = self.frame
+        return placed(choices, Box(frame.left, frame.top, frame.right, frame.bottom))
 
     def numbers(self) -> list[tuple[float, str]]:
         """Return the ticks of the axis of trials: whole numbers."""
@@ -247,8 +261,8 @@ class Slice:
     def ends(self) -> tuple[str, str]:
         """Return the labels of the left and the right end of its axis."""
         if self._places:
-            names = list(map(str, self._places))
-            return names[0], names[-1]
+            names = [FORMATTER.line(str(value)) for value in self._places]
+            return shortened(names[0], END_WIDTH), shortened(names[-1], END_WIDTH)
         return f"{self.x.low:g}", f"{self.x.high:g}"
 
     @property
@@ -259,6 +273,17 @@ class Slice:
             for trial in self._trials
             if trial.value is not None
         )
+
+
+def _names(dot: Dot) -> Iterator[Label]:
+    """Yield the places for a dot's name: the room is above and right of a falling staircase."""
+    name = FORMATTER.line(f"#{dot.trial.number} {dot.trial.proposal.hypothesis}")
+    for width in NAME_WIDTHS:
+        text = shortened(name, width)
+        yield Label(dot.x + 9, dot.y - 8, text)
+        yield Label(dot.x - 9, dot.y + 16, text, left=True)
+        yield Label(dot.x + 9, dot.y + 18, text)
+        yield Label(dot.x - 9, dot.y - 8, text, left=True)
 
 
 def _kept_last(dots: Iterable[Dot]) -> list[Dot]:
@@ -290,7 +315,8 @@ def values_of(trials: Sequence[Trial]) -> dict[str, set[Value]]:
 def title_of(trial: Trial) -> str:
     """Return the tooltip of a dot."""
     score = f" {bpb(trial.value)}" if trial.value is not None else ""
-    return f"#{trial.number} {trial.status}{score}: {trial.proposal.hypothesis}"
+    claim = shortened(FORMATTER.line(trial.proposal.hypothesis), TITLE_WIDTH)
+    return f"#{trial.number} {trial.status}{score}: {claim}"
 
 
 def is_number(value: Value) -> bool:
@@ -308,6 +334,12 @@ def _round_values(low: float, high: float) -> list[tuple[float, str]]:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first = math.ceil(low / step - 1e-9)
     return [
-        (i * step, f"{i * step:.{digits}f}")
+        (i * step, _number_text(i * step, digits))
         for i in range(first, math.floor(high / step + 1e-9) + 1)
     ]
+
+
+def _number_text(value: float, digits: int) -> str:
+    """Return a tick's number; a long one in powers of ten."""
+    text = f"{value:.{digits}f}"
+    return text if len(text) <= LONGEST_TICK else f"{value:.2e}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.dashboard.captions import hardware
 from agent.dashboard.view import Gain, View
-from agent.display.format import Formatter, bpb, duration, noise_text, proposer, spending
+from agent.display.format import Formatter, bpb, noise_text, pace_text, proposer, spending
 from agent.display.table import counts
 from agent.records.results import Trial
 
@@ -38,9 +38,8 @@ def _summary(view: View) -> Iterator[str]:
         yield f"- measured again, against the baseline: {inert(str(view.replicated))}"
     yield f"- noise: {noise_text(view.noise)}"
     yield f"- trials: {counts(view.trials)}"
-    elapsed = f" in {duration(view.elapsed_seconds)}" if view.elapsed_seconds else ""
-    training = f"{duration(view.training_seconds)} of training{elapsed}"
-    yield f"- spent: {spending(view.proposed)}, {training}"
+    yield f"- time: {pace_text(view.pace)}"
+    yield f"- spent: {spending(view.proposed)}"
     yield ""
 
 
@@ -50,6 +49,9 @@ def _best(view: View) -> str:
     gain = view.gain
     if best is None or baseline is None or gain is None or not baseline.value:
         return "No trial has a score yet."
+    if best.number == baseline.number:
+        score = f"**{bpb(best.value)} val_bpb**"
+        return f"{score} by #{best.number}, the baseline: nothing has beaten it yet."
     sigmas = view.sigmas(-gain)
     noise = f", {sigmas:.1f} times the noise" if sigmas is not None else ""
     share = f"{gain:+.6f} ({gain / baseline.value:+.2%})"

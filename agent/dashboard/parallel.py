@@ -13,7 +13,9 @@ from agent.dashboard.charts import (
     is_number,
     values_of,
 )
+from agent.dashboard.labels import shortened, squeezed, width_of
 from agent.dashboard.view import View
+from agent.display.format import Formatter
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
 
@@ -24,6 +26,9 @@ SHADES = 5
 # Up to this many values are named beside an axis, else only its ends.
 NAMED = 6
 LABEL_HEIGHT = 14.0
+# Between two texts.
+GAP = 14.0
+FORMATTER = Formatter()
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Axis:
     """One constant, or the score."""
 
     name: str
+    label: str
+    """The name, as far as it fits above the axis."""
     x: float
     ticks: tuple[tuple[float, str], ...]
     """Heights and labels."""
@@ -92,12 +99,20 @@ class Parallel:
         """Return the constants, the most important first, and the score."""
         *places, last = self._places
         axes = [
-            Axis(name, x, scale.ticks, scale.log, self._lacking(name))
+            self._axis(name, scale, x)
             for (name, scale), x in zip(self._scales.items(), places, strict=True)
         ]
         unscored = len(self._sorted) < len(self._trials)
-        axes.append(Axis("val_bpb", last, tuple(self._score.ticks()), lacks=unscored))
+        axes.append(Axis("val_bpb", "val_bpb", last, tuple(self._score.ticks()), lacks=unscored))
         return axes
+
+    def _axis(self, name: str, scale: "_Heights", x: float) -> Axis:
+        """Return the axis of a constant; names are in two rows, so that each has two axes' room."""
+        mark = " (log)" if scale.log else ""
+        room = min(2 * self._step - GAP, 2 * x) - width_of(mark)
+        label = squeezed(FORMATTER.line(name), room) + mark
+        ticks = [(y, shortened(FORMATTER.line(t), self._step - GAP)) for y, t in scale.ticks]
+        return Axis(name, label, x, tuple(ticks), scale.log, self._lacking(name))
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -105,11 +120,15 @@ class Parallel:
         lines = [Line(trial, self._points(trial), self._shade(trial)) for trial in self._trials]
         return sorted(lines, key=_height_of)
 
+    @property
+    def _step(self) -> float:
+        """Return the distance of two axes."""
+        return (self.frame.right - self.frame.left) / max(len(self._scales), 1)
+
     @cached_property
     def _places(self) -> list[float]:
         count = len(self._scales)
-        step = (self.frame.right - self.frame.left) / max(count, 1)
-        return [round(self.frame.left + i * step, 1) for i in range(count + 1)]
+        return [round(self.frame.left + i * self._step, 1) for i in range(count + 1)]
 
     def _points(self, trial: Trial) -> str:
         values = trial.configuration

@@ -16,6 +16,8 @@ from agent.dashboard.highlight import diff_lines
 from agent.dashboard.importance import importances
 from agent.dashboard.parallel import Parallel
 from agent.dashboard.proposers import proposers
+from agent.dashboard.slots import Slots, clock
+from agent.dashboard.training import training
 from agent.dashboard.tree import Tree
 from agent.dashboard.view import Local, View, differences, when
 from agent.display.format import (
@@ -25,6 +27,7 @@ from agent.display.format import (
     duration,
     memory,
     noise_text,
+    pace_text,
     proposer,
     spending,
 )
@@ -142,6 +145,8 @@ def run_page(
         conditions=list(_conditions(view)),
         caption=conditions(view),
         tree=Tree(view),
+        slots=Slots(view),
+        training=training(view, {flight.attempt.number: flight.curve for flight in flights}),
         proposers=proposers(view),
         parallel=Parallel(view, list(shares)),
         shares=shares,
@@ -173,6 +178,7 @@ def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) 
     html = template.render(
         trial=trial,
         facts=list(_facts(view, trial)),
+        beside=_beside(view, trial),
         diff=diff_lines(diff),
         logs=local.logs if local else (),
         curves=Curves(curve, _curve_of(incumbent)) if curve else None,
@@ -186,7 +192,8 @@ def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) 
 
 def page(template: str, nonce: str, standalone: bool, **names: Any) -> str:
     """Return a whole page of any kind; `names` are the variables of its template."""
-    assets = {"css": _asset("page.css"), "js": _asset("page.js")}
+    scripts = (_asset(name) for name in ("curves.js", "pair.js", "page.js"))
+    assets = {"css": _asset("page.css"), "js": Markup("\n").join(scripts)}
     page = environment().get_template(template)
     return page.render(nonce=nonce, standalone=standalone, **assets, **names)
 
@@ -208,12 +215,14 @@ def environment() -> Environment:
     templates.globals |= {
         "known": lambda status: status if status in STYLES else "other",
         "noise_text": noise_text,
+        "pace_text": pace_text,
         "bpb": bpb,
         "duration": duration,
         "memory": memory,
         "title_of": title_of,
         "value": written,
         "when": when,
+        "clock": clock,
         "spending": spending,
     }
     templates.filters |= {
@@ -260,6 +269,13 @@ def _importances(view: View) -> tuple[dict[str, float], str]:
         return importances(view.trials), ""
     except UsageFault as fault:
         return {}, f"{fault.message[0].upper()}{fault.message[1:]}."
+
+
+def _beside(view: View, trial: Trial) -> int | None:
+    """Return the number of the trial that it is compared with first, if there is another."""
+    others = [view.beaten_by(trial), view.best, view.baseline]
+    numbers = [other.number for other in others if other and other.number != trial.number]
+    return numbers[0] if numbers else None
 
 
 def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:

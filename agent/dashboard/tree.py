@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agent.dashboard.charts import MANY, Dot, Frame, Scale
+from agent.dashboard.labels import Box, Label, placed
 from agent.dashboard.view import View
 from agent.records.results import KEPT, Attempt, Trial
 
@@ -123,6 +124,15 @@ class Tree:
         return sum(
             tip is not None and trial.against not in (None, tip.number) for trial, tip in pairs
         )
+
+    @cached_property
+    def labels(self) -> list[Label]:
+        """Return the numbers of the levels, the newest first, those that touch no other."""
+        names = [
+            [Label(level.x0 - 9, level.y + 4, f"#{level.trial.number}", left=True)]
+            for level in reversed(self.levels)
+        ]
+        return placed(names, Box(0, 0, self.frame.width, self.frame.height))
 
     def numbers(self) -> list[tuple[float, str]]:
         """Return the ticks of the axis of trials: whole numbers."""

@@ -1,8 +1,8 @@
 """The view of one run that pages show, computed from its ledger: best, gains, noise, cost."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -17,7 +17,16 @@ from agent.judge.decide import incumbent_of
 from agent.judge.noise import Noise, noise_of
 from agent.llm.recorded import Exchange
 from agent.project.settings import RunSettings
-from agent.records.results import KEPT, TAKEN, Attempt, Score, Trial, on_newest_data
+from agent.records.pace import Pace, pace_of
+from agent.records.results import (
+    KEPT,
+    TAKEN,
+    Attempt,
+    Score,
+    Trial,
+    kept_in,
+    on_newest_data,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,9 @@ class View:
     """The process that works on it, if any."""
     measurements: tuple[Measurement, ...] = ()
     """What was measured afterwards, oldest first."""
+    begun: Mapping[str, int] = field(default_factory=dict)
+    """When each attempt was committed, which is when its slot began to work on it: seconds since
+    1970, by commit."""
 
     @cached_property
     def baseline(self) -> Trial | None:
@@ -75,6 +87,11 @@ class View:
     def replicated(self) -> Comparison | None:
         """Return the best against the baseline under fresh seeds, if `replicate` measured it."""
         return replication_of(self.measurements, self.best)
+
+    @property
+    def kept(self) -> int:
+        """Return how many trials were kept, the baseline aside."""
+        return kept_in(self.trials)
 
     @cached_property
     def gains(self) -> tuple[Gain, ...]:
@@ -170,31 +187,30 @@ class View:
         """Whatever was proposed: trials with a verdict, and attempts in flight."""
         return (*self.trials, *self.in_flight)
 
+    @cached_property
+    def pace(self) -> Pace:
+        """Return how long the run took."""
+        return pace_of(self.trials)
+
     @property
     def training_seconds(self) -> float:
         """Return the time spent in training, over all trials and seeds."""
-        return sum(trial.result.seconds for trial in self.trials if trial.result)
+        return self.pace.training
 
     @property
     def elapsed_seconds(self) -> float | None:
-        """Return the time from the first verdict to the last; None before the second.
-
-        Pauses between sessions count.
-        """
-        times = [datetime.fromisoformat(trial.at) for trial in self.trials if trial.at]
-        return (max(times) - min(times)).total_seconds() if len(times) > 1 else None
+        """Return the time that the run worked, without pauses between sessions."""
+        return self.pace.elapsed
 
     @property
     def per_hour(self) -> float | None:
-        """Return verdicts per hour, pauses between sessions included; None before the second."""
-        if not self.elapsed_seconds:
-            return None
-        return (len(self.trials) - 1) * 3600 / self.elapsed_seconds
+        """Return trained trials per hour; None before the second."""
+        return self.pace.per_hour
 
     @property
     def tokens(self) -> tuple[int, int]:
         """Return the input tokens and the output tokens of models."""
-        paid = [trial.proposal.by for trial in self.trials]
+        paid = [entry.proposal.by for entry in self.proposed]
         return sum(by.input_tokens for by in paid), sum(by.output_tokens for by in paid)
 
     @property
@@ -242,6 +258,7 @@ def read_view(history: History) -> View:
         history.in_flight,
         history.owner,
         tuple(history.measurements),
+        history.begun(),
     )
 
 

@@ -30,7 +30,7 @@ class Watch:
         self._lock = threading.Lock()
         self._looked = -LOOK_SECONDS
         self._refs = ""
-        self._histories: dict[str, tuple[str, History]] = {}
+        self._runs: dict[str, tuple[str, History, View]] = {}
 
     def version(self, tag: str = "") -> str:
         """Return a text that changes whenever something about the run, or any run, changes."""
@@ -56,26 +56,26 @@ class Watch:
 
     def view(self, tag: str) -> View:
         """Return the present view of a run; raise HistoryFault if there is none."""
-        return read_view(self._history(tag))
+        return self._run(tag)[1]
 
     def trial(self, tag: str, number: int) -> tuple[View, Trial, str, Local]:
         """Return a trial with its run, its diff, and what only this machine has of it.
 
         Raise HistoryFault if there is none.
         """
-        history = self._history(tag)
-        trial = next((trial for trial in history.trials if trial.number == number), None)
+        history, view = self._run(tag)
+        trial = next((trial for trial in view.trials if trial.number == number), None)
         if trial is None:
             raise HistoryFault(f"there is no trial #{number} in {tag}", f"autoresearch log {tag}")
         logs = tuple((path.name, tail(path)) for path in log_paths(history, number))
         transcripts = transcripts_of(self._project, history.tag)
         exchanges = read_exchanges(transcripts, trial.proposal.by.exchanges)
         diff = history.diff(f"{trial.attempt}^", trial.attempt)
-        return read_view(history), trial, diff, Local(logs, exchanges)
+        return view, trial, diff, Local(logs, exchanges)
 
     def curves(self, tag: str) -> dict[int, tuple[Point, ...]]:
         """Return the curve of each attempt in flight, by number, from its newest log here."""
-        history = self._history(tag)
+        history, _ = self._run(tag)
         logs = {attempt.number: log_paths(history, attempt.number) for attempt in history.in_flight}
         return {
             number: read_curve(max(paths, key=lambda path: path.stat().st_mtime))
@@ -83,10 +83,12 @@ class Watch:
             if paths
         }
 
-    def _history(self, tag: str) -> History:
+    def _run(self, tag: str) -> tuple[History, View]:
         version = self.version(tag)
-        cached = self._histories.get(tag)
+        cached = self._runs.get(tag)
         if cached is None or cached[0] != version:
-            cached = (version, History.read(self._project, tag))
-            self._histories[tag] = cached
-        return cached[1]
+            history = History.read(self._project, tag)
+            cached = (version, history, read_view(history))
+            self._runs[tag] = cached
+        _, history, view = cached
+        return history, view

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from agent.judge.noise import Noise
 from agent.records.curves import Curve, held_loss_at
+from agent.records.pace import Pace
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
@@ -214,10 +215,27 @@ def noise_text(noise: Noise) -> str:
     return ", ".join(parts)
 
 
+def pace_text(pace: Pace) -> str:
+    """Return `1:30 of training in 2:04; 10.4 trials per hour`, as far as it is known."""
+    text = f"{duration(pace.training)} of training"
+    if pace.elapsed is not None:
+        text += f" in {duration(pace.elapsed)}"
+        if pace.training > pace.elapsed:
+            text += ", several at once"
+    if pace.per_hour is not None:
+        text += f"; {pace.per_hour:.1f} trials per hour"
+    return text
+
+
+def dollars(amount: float) -> str:
+    """Return `$1.23`, or `$0.0042` where cents would hide it."""
+    return f"${amount:.4f}" if 0 < amount < 0.1 else f"${amount:.2f}"
+
+
 def spending(trials: Sequence[Trial | Attempt]) -> str:
     """Return what the proposals cost in US dollars: `$1.23`, or a lower bound with its reason."""
     spent = spending_of(trial.proposal for trial in trials)
-    known = f"${spent.dollars:.2f}"
+    known = dollars(spent.dollars)
     if not spent.unpriced:
         return known
     return f"at least {known} (the price of {spent.unpriced} is not known)"

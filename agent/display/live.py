@@ -2,20 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-from rich.console import (
-    Console,
-    ConsoleOptions,
-    Group,
-    OverflowMethod,
-    RenderableType,
-    RenderResult,
-)
-from rich.live import Live
-from rich.table import Table
+from rich.align import AlignMethod
+from rich.cells import cell_len
+from rich.console import Console, Group, OverflowMethod
 from rich.text import Text
 
 from agent.display.format import (
@@ -27,20 +21,23 @@ from agent.display.format import (
     spending,
     spread,
 )
+from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
 from agent.records.events import Event
-from agent.records.results import KEPT, Trial
+from agent.records.results import Trial, kept_in
 
-# Seconds tick once a second; redrawing twice as often keeps the ticks even.
-REFRESHES_PER_SECOND = 2
 VERDICTS = 8
 # Lines of a trial in training.
 TRIAL_LINES = 3
 # From this width on there is room for both curves of a trial, and for reasons of verdicts.
 WIDE = 120
+# Below this width a verdict has no duration: its hypothesis needs the room.
+NARROW = 60
+VERDICT_COLUMNS: Sequence[AlignMethod] = ("right", "left", "right", "right", "right")
+HINTS = ("Ctrl-C ends after what is in training", "twice ends at once")
 # Why a run of a trial trains something else than its proposal.
 ROLES = {
     "incumbent": "incumbent, for comparison",
@@ -52,19 +49,14 @@ class LiveDisplay:
     """Shows events as they come, with running clocks; restores the terminal at `__exit__`."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
         self._state = RunState(clock)
         self._lock = threading.Lock()
         self._formatter = formatter_for(console)
-        self._live = Live(
-            self,
-            console=console,
-            refresh_per_second=REFRESHES_PER_SECOND,
-            transient=True,
-            vertical_overflow="crop",
-        )
+        self._screen = Screen(console, self.page)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._screen.__enter__()
         return self
 
     def __exit__(
@@ -73,17 +65,45 @@ class LiveDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        self._screen.__exit__(kind, error, trace)
 
     def handle(self, event: Event) -> None:
         """Take in one event; the next redraw shows it."""
         with self._lock:
             self._state.handle(event)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def page(self) -> Group:
+        """Return the frame of this moment."""
         with self._lock:
-            frame = Frame(self._state, self._formatter, options.max_width, console.height)
-            yield Group(*(frame.fit(line) for line in frame.lines()))
+            console = self._console
+            frame = Frame(self._state, self._formatter, console.width, console.height)
+            return Group(*frame.lines())
+
+
+class Rank(IntEnum):
+    """What a frame gives up last, to what it gives up first, where a terminal is too low."""
+
+    TITLE = 0
+    BEST = 1
+    TRIAL = 2
+    RUN = 3
+    NEXT = 4
+    LOSSES = 5
+    FACTS = 6
+    NOTE = 7
+    VERDICT = 8
+    HINT = 9
+    SPACE = 10
+
+
+class Line(NamedTuple):
+    """One line of a frame."""
+
+    rank: Rank
+    text: Text
+
+
+SPACE = Line(Rank.SPACE, Text(""))
 
 
 class Frame:
@@ -95,83 +115,93 @@ class Frame:
         self._width = width
         self._height = height
         self._overflow: OverflowMethod = "crop" if formatter.ascii_only else "ellipsis"
+        self._dot = " | " if formatter.ascii_only else " · "
         self._now = state.clock()
         self._incumbent = incumbent_of(state.trials)
 
-    def fit(self, line: RenderableType) -> RenderableType:
-        """Return `line`, cut to the width if it is text: a wrapped line would move all below it."""
-        if isinstance(line, Text):
-            line.truncate(self._width, overflow=self._overflow)
-            line.no_wrap = True
-        return line
+    def lines(self) -> list[Text]:
+        """Return the frame from top to bottom, running trials first: `log` has the history."""
+        above = [*self._header(), SPACE, *self._trials(), self._proposing(), *self._notes(), SPACE]
+        below = [SPACE, *self._footer()]
+        room = self._height - len(above) - len(below)
+        lines = [*above, *self._verdicts(max(1, min(VERDICTS, room))), *below]
+        by_rank = sorted(range(len(lines)), key=lambda place: lines[place].rank)
+        kept = sorted(by_rank[: self._height])
+        return [self._fit(lines[place].text) for place in kept]
 
-    def lines(self) -> Iterator[RenderableType]:
-        """Yield the frame from top to bottom, running trials first: `log` has the history."""
-        yield from self._header()
-        yield Text("")
-        running = list(self._trials())
-        yield from running
-        yield self._proposing()
-        for note in self._state.notes:
-            yield Text.assemble(("note  ", "yellow"), self._formatter.line(note))
-        yield Text("")
-        room = self._height - len(running) - len(self._state.notes) - 9
-        yield self._verdicts(max(1, min(VERDICTS, room)))
-        yield Text("")
-        yield from self._footer()
+    def _fit(self, line: Text) -> Text:
+        """Return `line`, cut to the width: a wrapped line would move all below it."""
+        line.truncate(self._width, overflow=self._overflow)
+        line.no_wrap = True
+        return line
 
     # ------------------------------------------------------------ header
 
-    def _header(self) -> Iterator[Text]:
+    def _header(self) -> Iterator[Line]:
         run = self._state.run
         if run is None:
-            yield Text("starting")
+            yield Line(Rank.TITLE, Text("starting"))
             return
-        elapsed = duration(self._now - self._state.began)
-        title = Text.assemble(
-            ("autoresearch ", "bold"), (run.tag, "bold cyan"), ("  " + run.branch, "dim")
-        )
-        yield self._spread(title, Text(elapsed, style="dim"))
-        workers = "1 worker" if run.workers == 1 else f"{run.workers} workers"
-        yield self._joined(
+        elapsed = Text(duration(self._now - self._state.began), style="dim")
+        title = Text.assemble(("autoresearch ", "bold"), (run.tag, "bold cyan"))
+        branch = Text("  " + run.branch, style="dim")
+        if title.cell_len + branch.cell_len + 2 + elapsed.cell_len <= self._width:
+            title.append_text(branch)
+        gap = max(2, self._width - title.cell_len - elapsed.cell_len)
+        yield Line(Rank.TITLE, Text.assemble(title, " " * gap, elapsed))
+        facts = (
             f"method {run.method}",
             f"model {run.model or 'none'}",
             f"budget {run.budget}",
             f"sandbox tier {run.tier}",
-            workers,
+            "1 worker" if run.workers == 1 else f"{run.workers} workers",
         )
+        for line in self._wrapped("", facts):
+            yield Line(Rank.FACTS, line)
 
     def _joined(self, *parts: str) -> Text:
-        dot = " | " if self._formatter.ascii_only else " · "
-        return Text(dot.join(map(self._formatter.line, parts)))
+        return Text(self._dot.join(map(self._formatter.line, parts)))
 
-    def _spread(self, left: Text, right: Text) -> Text:
-        gap = self._width - left.cell_len - right.cell_len
-        return Text.assemble(left, " " * max(2, gap), right)
+    def _wrapped(self, label: str, parts: Sequence[str]) -> Iterator[Text]:
+        """Yield `parts` behind a label, on as many lines as they need; none is split."""
+        line = Text.assemble((label, "bold"))
+        indent = len(label)
+        for part in map(self._formatter.line, parts):
+            full = line.cell_len + len(self._dot) + cell_len(part) > self._width
+            if full and line.cell_len > indent:
+                yield line
+                line = Text(" " * indent)
+            if line.cell_len > indent:
+                line.append(self._dot)
+            line.append(part)
+        yield line
 
     # ------------------------------------------------------------ trials in training
 
-    def _trials(self) -> Iterator[Text]:
+    def _trials(self) -> Iterator[Line]:
         running = sorted(self._state.running.items())
         room = max(1, (self._height - 13) // TRIAL_LINES)
         for number, trial in running[:room]:
             yield from self._trial(number, trial)
         if len(running) > room:
-            yield Text(f"and {len(running) - room} more in training", style="dim")
+            more = f"and {len(running) - room} more in training"
+            yield Line(Rank.TRIAL, Text(more, style="dim"))
         if not running:
-            yield Text("no trial in training", style="dim")
+            yield Line(Rank.TRIAL, Text("no trial in training", style="dim"))
 
-    def _trial(self, number: int, trial: Running) -> Iterator[Text]:
+    def _trial(self, number: int, trial: Running) -> Iterator[Line]:
         proposal = trial.attempt.proposal
         repeat = ""
         if trial.run > 1 or trial.role == "baseline":
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
         hypothesis = self._formatter.line(proposal.hypothesis)
-        yield Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
+        title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
+        yield Line(Rank.TRIAL, title)
         fraction = trial.fraction(self._now)
         bar = self._formatter.bar(fraction, max(10, min(60, self._width - 36)))
-        yield Text.assemble("   ", bar, f" {fraction:4.0%}  ", self._pace(trial))
-        yield Text.assemble("   ", self._losses(trial))
+        percent = f" {fraction:4.0%}  "
+        yield Line(Rank.TRIAL, Text.assemble("   ", bar, percent, self._pace(trial)))
+        yield Line(Rank.LOSSES, Text.assemble("   ", self._losses(trial)))
 
     def _pace(self, trial: Running) -> Text:
         if trial.scoring_since is not None:
@@ -190,77 +220,94 @@ class Frame:
         incumbent = self._incumbent
         past = incumbent.result.curve if incumbent and incumbent.result else ()
         scale = spread(trial.curve, past)
-        cells = 30 if self._width >= WIDE else 16
+        cells = self._cells()
         mine = self._formatter.sparkline(trial.curve, cells, scale).ljust(cells)
         loss = trial.curve[-1][1]
         text = Text.assemble(f"loss {loss:.4f} ", (mine, "cyan"))
         if past and incumbent and trial.attempt.number != incumbent.number:
             there = held_loss_at(past, trial.reported)
-            text.append(f"  incumbent #{incumbent.number} here {there:.4f} ")
+            if self._width >= NARROW:
+                text.append(f"  incumbent #{incumbent.number} here {there:.4f}")
             if self._width >= WIDE:
-                text.append(self._formatter.sparkline(past, cells, scale) + " ", style="dim")
-            text.append(f"{loss - there:+.4f}", style="green" if loss < there else "red")
+                text.append(" " + self._formatter.sparkline(past, cells, scale), style="dim")
+            text.append(f" {loss - there:+.4f}", style="green" if loss < there else "red")
         return text
+
+    def _cells(self) -> int:
+        """Return the width of a curve."""
+        if self._width >= WIDE:
+            return 30
+        return 16 if self._width >= 72 else 8
 
     # ------------------------------------------------------------ the proposer
 
-    def _proposing(self) -> Text:
+    def _proposing(self) -> Line:
+        return Line(Rank.NEXT, Text.assemble(("next  ", "bold"), self._next()))
+
+    def _next(self) -> Text:
         if self._state.asked:
             method, since = self._state.asked
             doing = self._formatter.line(f"{method} is proposing")
-            return Text.assemble(("next  ", "bold"), doing, f"  {duration(self._now - since)}")
+            return Text(f"{doing}  {duration(self._now - since)}")
         waiting = self._state.waiting
         if not waiting:
-            return Text.assemble(("next  ", "bold"), ("nothing yet", "dim"))
+            return Text("nothing yet", style="dim")
         more = f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else ""
         hypothesis = self._formatter.line(waiting[0].hypothesis)
-        return Text.assemble(("next  ", "bold"), hypothesis, (more, "dim"))
+        return Text.assemble(hypothesis, (more, "dim"))
+
+    def _notes(self) -> Iterator[Line]:
+        for note in self._state.notes:
+            yield Line(Rank.NOTE, Text.assemble(("note  ", "yellow"), self._formatter.line(note)))
 
     # ------------------------------------------------------------ verdicts
 
-    def _verdicts(self, rows: int) -> RenderableType:
-        last = self._state.trials[-rows:]
-        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        for justify in ("right", "left", "right", "right", "right"):
-            grid.add_column(justify=justify, no_wrap=True)
-        grid.add_column(ratio=1, no_wrap=True, overflow=self._overflow)
-        for trial in last:
-            grid.add_row(*self._verdict(trial))
-        for _ in range(rows - len(last)):
-            grid.add_row("")
-        return grid
+    def _verdicts(self, rows: int) -> Iterator[Line]:
+        """Yield the last verdicts in columns, and empty lines where there are fewer than rows."""
+        cells = [self._verdict(trial) for trial in self._state.trials[-rows:]]
+        widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+        for row in cells:
+            for cell, width, side in zip(row[:-1], widths, VERDICT_COLUMNS, strict=False):
+                cell.align(side, width)
+            yield Line(Rank.VERDICT, Text("  ").join(row))
+        for _ in range(rows - len(cells)):
+            yield SPACE
 
-    def _verdict(self, trial: Trial) -> tuple[Text, ...]:
+    def _verdict(self, trial: Trial) -> list[Text]:
         faint = "dim" if trial.status == "discard" else ""
         hypothesis = Text(self._formatter.line(trial.proposal.hypothesis), style=faint)
         if self._width >= WIDE:
             hypothesis.append("  " + self._formatter.line(trial.reason), style="dim")
-        return (
+        cells = [
             Text(f"#{trial.number}"),
             self._formatter.status(trial.status),
             Text(bpb(trial.value), style=STYLES[trial.status] if trial.status == "keep" else ""),
             self._formatter.delta(trial.delta),
-            Text(duration(trial.result.seconds) if trial.result else "", style="dim"),
-            hypothesis,
-        )
+        ]
+        if self._width >= NARROW:
+            cells.append(Text(duration(trial.result.seconds) if trial.result else "", style="dim"))
+        return [*cells, hypothesis]
 
     # ------------------------------------------------------------ footer
 
-    def _footer(self) -> Iterator[Text]:
+    def _footer(self) -> Iterator[Line]:
         state = self._state
-        kept = sum(trial.status in KEPT and trial.status != "baseline" for trial in state.trials)
         pace = state.per_hour()
         noise = noise_of(state.trials).scatter
-        parts = [f"{len(state.trials)} trials, {kept} kept"]
+        parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
         if state.run and state.run.planned is not None:
             parts.append(f"{state.judged} of {state.run.planned} this time")
         if pace:
-            parts.append(f"{pace:.1f} trials/h")
-        parts.append(spending(state.trials).partition(" (")[0])
+            parts.append(f"{pace:.1f}/h")
+        parts.append(spending(state.proposed).partition(" (")[0])
         if noise is not None:
             parts.append(f"noise {noise:.6f}")
-        yield self._best()
-        yield Text.assemble(("run   ", "bold"), self._joined(*parts))
+        yield Line(Rank.BEST, self._best())
+        for line in self._wrapped("run   ", parts):
+            yield Line(Rank.RUN, line)
+        for line in self._wrapped("", HINTS):
+            line.stylize("dim")
+            yield Line(Rank.HINT, line)
 
     def _best(self) -> Text:
         best = self._incumbent

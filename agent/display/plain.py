@@ -27,13 +27,15 @@ MARKS = 4
 
 
 class PlainDisplay:
-    """Prints a line for each event, at once, with the time of day.
+    """Prints a line for each event, at once, with the time.
 
-    The progress of a training is printed MARKS times.
+    The progress of a training is printed MARKS times. stamp: the form of the time; by default the
+    time of day.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, stamp: str = "%H:%M:%S") -> None:
         self._console = console
+        self._stamp = stamp
         self._formatter = formatter_for(console)
         self._marks: dict[int, int] = {}
 
@@ -54,7 +56,7 @@ class PlainDisplay:
             self._marks[event.attempt.number] = 0
         if isinstance(event, Progress) and not self._passes_mark(event):
             return
-        line = self._formatter.line(f"{time.strftime('%H:%M:%S')} {describe(event)}")
+        line = self._formatter.line(f"{time.strftime(self._stamp)} {describe(event)}")
         self._console.print(Text(line), soft_wrap=True)
 
     def _passes_mark(self, event: Progress) -> bool:

@@ -15,6 +15,7 @@ from agent.records.events import (
     Scoring,
     TrialStarted,
 )
+from agent.records.pace import pace_of
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Trial, on_newest_data
 from sandbox.ground.budget import Budget
@@ -141,10 +142,14 @@ class RunState:
     def _budget(self) -> Budget:
         return Budget.parse(self.run.budget) if self.run else Budget(amount=1)
 
+    @property
+    def proposed(self) -> tuple[Trial | Attempt, ...]:
+        """Return what was paid for: the trials, and the attempts in training."""
+        return (*self.trials, *(running.attempt for running in self.running.values()))
+
     def per_hour(self) -> float | None:
-        """Return trained trials per hour since this display began; None before the first."""
-        elapsed = self.clock() - self.began
-        return self.judged * 3600 / elapsed if self.judged and elapsed > 0 else None
+        """Return trained trials per hour, as `status` counts them; None before the second."""
+        return pace_of(self.trials).per_hour
 
 
 def baseline_of(trials: Sequence[Trial]) -> Trial | None:

@@ -15,12 +15,15 @@ from agent.display.format import (
     formatter_for,
     memory,
     noise_text,
+    pace_text,
     proposer,
     spending,
 )
+from agent.display.learnt import learnt
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial
 
 CURVE_CELLS = 10
@@ -99,7 +102,7 @@ def _padded(line: dict[str, str], name: str, width: int) -> str:
 def summary(
     branch: str, trials: Sequence[Trial], console: Console, more: bool = True
 ) -> RenderableType:
-    """Return what ends a run: the table, best, noise, counts, cost, and what to type next.
+    """Return what ends a run: the table, best, noise, counts, cost, lesson, and what to type next.
 
     more: False if resuming makes no sense.
     """
@@ -110,10 +113,17 @@ def summary(
         trial_table(trials, console),
         Text(""),
         *outcome(trials, formatter),
+        *lesson(trials, formatter),
         Text(""),
         Text("next"),
         steps,
     )
+
+
+def lesson(trials: Sequence[Trial], formatter: Formatter) -> tuple[Text, ...]:
+    """Return the line that says what the run has taught; none where nothing was tried."""
+    sentence = learnt(trials, formatter)
+    return (Text(f"learnt  {sentence}"),) if sentence else ()
 
 
 def warm_text(prior: Sequence[PriorTrial], source: str) -> str:
@@ -126,11 +136,12 @@ def warm_text(prior: Sequence[PriorTrial], source: str) -> str:
 def outcome(
     trials: Sequence[Trial], formatter: Formatter, in_flight: Sequence[Attempt] = ()
 ) -> tuple[Text, ...]:
-    """Return best and gain, noise, counts and cost, a line each."""
+    """Return best and gain, noise, counts, time and cost, a line each."""
     return (
         _best(trials, formatter),
         Text(f"noise   {formatter.line(noise_text(noise_of(trials)))}"),
         Text(f"trials  {counts(trials)}"),
+        Text(f"time    {pace_text(pace_of(trials))}"),
         Text(f"spent   {spending([*trials, *in_flight])}"),
     )
 

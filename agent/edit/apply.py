@@ -9,6 +9,7 @@ from agent.edit.delete_definition import delete_definition
 from agent.edit.insert_definition import insert_definition
 from agent.edit.replace_definition import replace_definition
 from agent.edit.replace_statements import replace_statements
+from agent.edit.replace_text import replace_text
 from agent.edit.rewrite_file import rewrite_file
 from agent.edit.set_constant import set_constant, set_constants
 from agent.edit.source import Source, read, refuse
@@ -20,6 +21,7 @@ from agent.records.edits import (
     Refused,
     ReplaceDefinition,
     ReplaceStatements,
+    ReplaceText,
     RewriteFile,
     SetConstant,
 )
@@ -32,6 +34,7 @@ _VERBS: dict[type[Edit], Callable[[Source, Any], str | Refused]] = {
     DeleteDefinition: delete_definition,
     ReplaceStatements: replace_statements,
     AddImport: add_import,
+    ReplaceText: lambda source, edit: replace_text(source.mark + source.text, edit),
 }
 
 

@@ -107,7 +107,34 @@ def _lead(source: Source, line: int, floor: int) -> int:
 
 
 def pair(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
-    """Yield what differs between two blocks, in order, in the smallest parts possible."""
+    """Yield what differs between two blocks, in order, in the smallest parts possible.
+
+    A definition that is inserted above one with other blank lines is one part with it.
+    """
+    waiting: Pairing | None = None
+    for pairing in _pairings(old, new):
+        if waiting and _moves_down(old, new, waiting, pairing):
+            pairing = Pairing(waiting.i1, pairing.i2, waiting.j1, pairing.j2)
+        elif waiting:
+            yield waiting
+        waiting = pairing
+    if waiting:
+        yield waiting
+
+
+def _moves_down(old: list[Chunk], new: list[Chunk], first: Pairing, second: Pairing) -> bool:
+    """Return whether `first` inserts one definition and `second` is the one that it moves down."""
+    inserts = first.i1 == first.i2 and first.j2 - first.j1 == 1
+    if not inserts or second.i2 - second.i1 != 1 or second.j2 - second.j1 != 1:
+        return False
+    if second.i1 != first.i2 or second.j1 != first.j2:
+        return False
+    moved = old[second.i1]
+    both = is_definition(new[first.j1].node) and is_definition(moved.node)
+    return both and moved.text == new[second.j1].text
+
+
+def _pairings(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
     ids: dict[object, int] = {}
     old_ids = [ids.setdefault(chunk.identity, len(ids)) for chunk in old]
     new_ids = [ids.setdefault(chunk.identity, len(ids)) for chunk in new]

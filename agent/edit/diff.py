@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.edit.apply import Applied, apply
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
+from agent.edit.replace_text import passage, passages
 from agent.edit.set_constant import plain_names
 from agent.edit.source import Source, bodies, is_definition, read
 from agent.records.edits import (
@@ -17,6 +18,7 @@ from agent.records.edits import (
     Refused,
     ReplaceDefinition,
     ReplaceStatements,
+    ReplaceText,
     RewriteFile,
     SetConstant,
 )
@@ -25,6 +27,8 @@ Edits = tuple[Edit, ...]
 
 # A function with a larger share of changed lines reads better as a whole.
 MAX_SHARE = 0.5
+# A neighbour with more lines is not repeated in an edit only to say where it is.
+MAX_NEIGHBOUR = 5
 
 
 def diff(old: str, new: str) -> Edits:
@@ -39,18 +43,34 @@ def diff(old: str, new: str) -> Edits:
     after = read(new)
     if isinstance(before, Refused) or isinstance(after, Refused) or before.mark != after.mark:
         return whole
-    old_chunks = chunks(before, before.tree.body)
-    new_chunks = chunks(after, after.tree.body)
-    if max(len(old_chunks), len(new_chunks)) > MAX_CHUNKS:
-        return whole
     try:
-        step = _Level(before, after, old_chunks, new_chunks, "").solve(old)
+        step = _by_statement(before, after)
     except RecursionError:
         return whole
     if step is None or step.text != new:
+        edits = passages(old, new)
+        return edits if edits and _leads_to(old, edits, new) else whole
+    passage_lengths = [len(edit.old) for edit in step.edits if isinstance(edit, ReplaceText)]
+    if sum(passage_lengths) > MAX_SHARE * len(old):
         return whole
     downwards = step.edits[::-1]  # found from the bottom up; people read downwards
     return downwards if _leads_to(old, downwards, new) else step.edits
+
+
+def _by_statement(before: Source, after: Source) -> "_Step | None":
+    """Return the edits that lead from one file to the other, from the bottom up, if there are."""
+    end = _EndOfFile(before, after).step()
+    if end.edits:
+        changed = read(end.text)
+        if isinstance(changed, Refused):
+            return None
+        before = changed
+    old_chunks = chunks(before, before.tree.body)
+    new_chunks = chunks(after, after.tree.body)
+    if max(len(old_chunks), len(new_chunks)) > MAX_CHUNKS:
+        return None
+    step = _Level(before, after, old_chunks, new_chunks, "").solve(end.text)
+    return None if step is None else _Step(end.edits + step.edits, step.text)
 
 
 def normalise(source: str, edits: Sequence[Edit]) -> Edits:
@@ -92,6 +112,37 @@ class _Span:
 
 
 @dataclass(frozen=True)
+class _EndOfFile:
+    """What two files have behind their last statement's line: comments, and a line break or not."""
+
+    before: Source
+    after: Source
+
+    def step(self) -> _Step:
+        """Return the edit that gives the old file the new one's end; none if they are alike."""
+        old = self.before.mark + self.before.text
+        wanted = _tail(self.after)
+        start = len(old) - len(_tail(self.before))
+        if old[start:] == wanted or not self.before.tree.body or not self.after.tree.body:
+            return _Step((), old)
+        edit = passage(old, start, len(old), wanted)
+        if edit is None:
+            return _Step((), old)
+        return _Step((edit,), old[:start] + wanted)
+
+
+def _tail(source: Source) -> str:
+    """Return the text behind the last statement's line, that line's break included."""
+    if not source.tree.body:
+        return source.text
+    last = source.tree.body[-1]
+    start = source.line_start(last.end_lineno or last.lineno)
+    stop = source.line_start((last.end_lineno or last.lineno) + 1)
+    line = source.text[start:stop]
+    return source.text[start + len(line.rstrip("\r\n")) :]
+
+
+@dataclass(frozen=True)
 class _Level:
     """Two versions of one block, cut into chunks."""
 
@@ -127,6 +178,9 @@ class _Level:
         for edits in self._candidates(pairing):
             if _leads_to(current, edits, wanted):
                 return _Step(edits, wanted)
+        edit = passage(current, mark + span.start, mark + span.end, span.new)
+        if edit and _leads_to(current, (edit,), wanted):
+            return _Step((edit,), wanted)
         return None
 
     def _span(self, pairing: Pairing) -> _Span:
@@ -200,6 +254,8 @@ class _Level:
             yield (DeleteDefinition(name=self._name(old[0].node)),)
         elif new and not old:
             yield from self._inserted(pairing, new[0])
+        elif len(old) == 1 and len(new) == 2 and is_definition(old[0].node):
+            yield from self._in_front(old[0].node, new[0])
         yield from self._statements(pairing)
 
     def _changed(self, old: Chunk, new: Chunk) -> Iterator[Edits]:
@@ -233,6 +289,13 @@ class _Level:
                 yield (InsertDefinition(code=code, after=self._name(before)),)
             elif not self.scope:
                 yield (InsertDefinition(code=code),)
+        below = self.old[pairing.i1].node if pairing.i1 < len(self.old) else None
+        if below is not None and is_definition(below):
+            yield from self._in_front(below, new)
+
+    def _in_front(self, below: ast.stmt, new: Chunk) -> Iterator[Edits]:
+        for code in (_dedented(new.text), _dedented(new.whole)):
+            yield (InsertDefinition(code=code, before=self._name(below)),)
 
     def _statements(self, pairing: Pairing) -> Iterator[Edits]:
         """Yield ReplaceStatements on the run itself, then on longer ones.
@@ -242,6 +305,9 @@ class _Level:
         """
         above = self.old[pairing.i1 - 1].text if pairing.i1 else ""
         below = self.new[pairing.j2].whole if pairing.j2 < len(self.new) else ""
+        if max(above.count("\n"), below.count("\n")) > MAX_NEIGHBOUR:
+            above = ""
+            below = ""
         for upper, lower in (("", ""), (above, ""), ("", below), (above, below)):
             old = upper + _run(self._old_of(pairing), bool(upper)) + lower
             new = upper + _run(self._new_of(pairing), bool(upper)) + lower

@@ -1,30 +1,15 @@
 """What is not worth a training, or not allowed: no change, only a seed, a protected name."""
 
 import ast
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 
 from agent.edit.fingerprint import Mask, fingerprint, normalised
+from agent.edit.seeds import changed_seed, seeds_of
 from agent.edit.set_constant import bound_names, module_statements
 from agent.edit.source import Source, read, refuse
 from agent.records.edits import Refused
-
-SEED_NAME = re.compile(r"(^|_)seeds?($|_)|(^|_)random_state($|_)", re.IGNORECASE)
-SEED_CALLS = frozenset(
-    {
-        "seed",
-        "manual_seed",
-        "manual_seed_all",
-        "seed_all",
-        "seed_everything",
-        "set_seed",
-        "default_rng",
-        "PRNGKey",
-        "Random",
-    }
-)
 
 
 def guard(
@@ -49,7 +34,7 @@ def guard(
         return refuse("no-op", "only comments, layout or spelling of numbers would change")
     before = read(old)
     if isinstance(before, Source):
-        refused = _protected(before, after, protected, required) or _seed_only(before, after)
+        refused = _protected(before, after, protected, required) or _seeds(before, after)
         if refused:
             return refused
     if mark in tried:
@@ -61,13 +46,21 @@ def guard(
     return None
 
 
-def _seed_only(before: Source, after: Source) -> Refused | None:
-    if normalised(before.tree, _seeding(before)) != normalised(after.tree, _seeding(after)):
+def _seeds(before: Source, after: Source) -> Refused | None:
+    if normalised(before.tree, _seeding(before)) == normalised(after.tree, _seeding(after)):
+        return refuse(
+            "seed-only",
+            "only the random seed would change",
+            "a lucky seed is noise, not an improvement",
+        )
+    name = changed_seed(before.tree, after.tree)
+    if name is None:
         return None
+    where = "a seeding call" if name == "call" else f"the seed {name}"
     return refuse(
         "seed-only",
-        "only the random seed would change",
-        "a lucky seed is noise, not an improvement",
+        f"{where} would change",
+        "leave every seed as it is; a lucky seed is noise, not an improvement",
     )
 
 
@@ -93,6 +86,12 @@ def _protected(
                 "the scorer needs it; change it, but keep its name and signature",
             )
     return None
+
+
+def bound_in(source: str) -> set[str] | None:
+    """Return the names that `protected` may hold for this file; None if it does not parse."""
+    parsed = read(source)
+    return None if isinstance(parsed, Refused) else set(_bindings(parsed))
 
 
 def _as_python_reads(names: Collection[str]) -> list[str]:
@@ -124,28 +123,8 @@ def _other_names(node: ast.stmt) -> set[str]:
 
 
 def _seeding(source: Source) -> Mask:
-    """Return a mask of the nodes that only choose a seed.
-
-    Values of seed constants, arguments of seeding calls, `seed=` arguments.
-    """
+    """Return a mask of the values that only choose a seed."""
     masked: set[int] = set()
-    for node in ast.walk(source.tree):
-        masked.update(id(part) for part in _seeds_in(node))
+    for seed in seeds_of(source.tree):
+        masked.update(id(node) for node in seed.nodes)
     return lambda node: id(node) in masked
-
-
-def _seeds_in(node: ast.AST) -> list[ast.expr]:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) if SEED_NAME.search(name):
-            return [value]
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if SEED_NAME.search(
-            name
-        ):
-            return [value]
-        case ast.keyword(arg=str() as name, value=value) if SEED_NAME.search(name):
-            return [value]
-        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args) if (
-            name in SEED_CALLS
-        ):
-            return args
-    return []

@@ -4,7 +4,7 @@ import ast
 
 from agent.edit.piece import Piece
 from agent.edit.replace_definition import NewDefinition, definition_span, fitted, one_definition
-from agent.edit.source import Block, Source, is_definition, refuse
+from agent.edit.source import Block, Source, first_line, is_definition, refuse
 from agent.records.edits import InsertDefinition, Refused
 
 
@@ -16,6 +16,8 @@ def insert_definition(source: Source, edit: InsertDefinition) -> str | Refused:
     new = one_definition(edit.code)
     if isinstance(new, Refused):
         return new
+    if edit.before is not None:
+        return _in_front(source, edit.before, new)
     if edit.after is None:
         block = Block("", None, source.tree.body)
         after = _last(source)
@@ -26,9 +28,32 @@ def insert_definition(source: Source, edit: InsertDefinition) -> str | Refused:
         block = place.block
         after = place.node
     if _is_taken(new, block):
-        name = new.node.name
-        return refuse("ambiguous", f"{name} is already defined there", "use replace_definition")
+        return _taken(new)
     return _after(source, after, new.piece) if after else _alone(source, new.piece)
+
+
+def _taken(new: NewDefinition) -> Refused:
+    name = new.node.name
+    return refuse("ambiguous", f"{name} is already defined there", "use replace_definition")
+
+
+def _in_front(source: Source, name: str, new: NewDefinition) -> str | Refused:
+    """Insert before the definition `name` and the comments directly above it."""
+    place = source.find(name)
+    if isinstance(place, Refused):
+        return place
+    if _is_taken(new, place.block):
+        return _taken(new)
+    if source.shares_line(place.node):
+        where = f"{name} shares its line with other code"
+        return refuse("ambiguous", where, "use replace_statements")
+    indent = source.indent_of(place.node)
+    line = first_line(place.node)
+    while line > 1 and source.lines(line - 1, line - 1).lstrip(" \t").startswith("#"):
+        line -= 1
+    start = source.line_start(line)
+    blank = source.newline * (1 if indent else 2)
+    return source.splice(start, start, new.piece.indented(indent, source) + blank)
 
 
 def _is_taken(new: NewDefinition, block: Block) -> bool:

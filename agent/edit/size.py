@@ -16,8 +16,8 @@ def code_lines(source: str) -> int:
     docstrings = 0
     for node in ast.walk(tree):
         if isinstance(node, _HOMES):
-            text = ast.get_docstring(node, clean=False) or ""
-            docstrings += len(text.splitlines())
+            text = ast.get_docstring(node, clean=False)
+            docstrings += 0 if text is None else 1 + text.count("\n")
     try:
         lines = ast.unparse(tree).splitlines()
     except (RecursionError, ValueError):  # nested too deeply, or a number too long to be written

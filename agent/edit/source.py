@@ -6,7 +6,6 @@ splice stays as it is, and only the new pieces go through libcst.
 """
 
 import ast
-import difflib
 import io
 import re
 import threading
@@ -18,13 +17,14 @@ from functools import cached_property, lru_cache
 from typing import TypeGuard
 
 from agent.edit.encoding import foreign_encoding
+from agent.errors import near_names
 from agent.records.edits import RefusalReason, Refused
 from sandbox.ground.text import one_line
 
 MAX_CHARACTERS = 2**20  # no train.py is larger; parsing more costs gigabytes
 # Of a piece's tree: libcst recurses natively, and an overflow of the native stack ends the process.
 MAX_DEPTH = 150
-MAX_NAME = 200  # characters of a name that is compared with others
+MAX_NAME = 200  # characters of a name that is listed
 MAX_NEAR = 3  # names that a refusal suggests
 MAX_LISTED = 8  # names that it lists if none is near
 # Trees of whole files are kept for the next who asks: the tip, a new file, and some of the edits in
@@ -61,7 +61,7 @@ def refuse(reason: RefusalReason, where: str, hint: str = "") -> Refused:
 def unknown(what: str, name: str, valid: Iterable[str]) -> Refused:
     """Return the refusal of a name that the file lacks; the hint has the nearest names."""
     names = sorted(other for other in set(valid) if len(other) <= MAX_NAME)
-    near = difflib.get_close_matches(name[:MAX_NAME], names, n=MAX_NEAR, cutoff=0.5)
+    near = near_names(name, names, MAX_NEAR, 0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif names:

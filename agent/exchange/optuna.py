@@ -19,12 +19,16 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import UsageFault
+from agent.judge.decide import incumbent_of
 from agent.project.settings import RunSettings
 from agent.propose.search.study import quiet
 from agent.records.proposals import Value
-from agent.records.results import FAILED, SCORED, UNBELIEVED, Trial
+from agent.records.results import FAILED, SCORED, UNBELIEVED, Trial, on_newest_data
 from agent.space import Parameter, Space
 from sandbox.ground.text import one_line
+
+CONSTRAINT = "outranked"
+"""Violated by a trial whose value is lower than the best's, or not comparable with it."""
 
 
 def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Space) -> None:
@@ -34,9 +38,16 @@ def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Sp
     refused proposal, which never ran, is left out. Parameters are the constants that the newest
     train.py is searched over, within its ranges widened to what was tried; all constants are in
     the user attribute `configuration`. Intermediate values are training losses, at percent of the
-    budget. Raise UsageFault if the file cannot be written.
+    budget.
+
+    `study.best_trial` is the ledger's best. Values are as measured, so a discarded trial may have a
+    lower one, by luck, and an older state too, before a simplification or on other data: each
+    violates the constraint CONSTRAINT, and `outranked_by` names the best. Raise UsageFault if the
+    file cannot be written.
     """
     ran = [trial for trial in trials if trial.result is not None]
+    best = incumbent_of(trials)
+    outranked = _outranked(trials, best) if best else frozenset()
     ranges = {}
     for p in space.parameters:
         tried = [t.configuration[p.name] for t in ran if p.name in t.configuration]
@@ -45,7 +56,11 @@ def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Sp
     try:
         with tempfile.TemporaryDirectory(prefix=".autoresearch-", dir=parent) as folder:
             written = Path(folder) / "study.db"
-            _write(written, run, [_frozen(trial, ranges) for trial in ran])
+            frozen = []
+            for trial in ran:
+                by = best.number if best and trial.number in outranked else None
+                frozen.append(_frozen(trial, ranges, by))
+            _write(written, run, frozen)
             written.replace(path)
     except (OSError, SQLAlchemyError, StorageInternalError) as error:
         why = error.strerror if isinstance(error, OSError) else one_line(str(error))
@@ -66,7 +81,22 @@ def _write(path: Path, run: RunSettings, trials: Sequence[FrozenTrial]) -> None:
         storage.engine.dispose()
 
 
-def _frozen(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
+def _outranked(trials: Sequence[Trial], best: Trial) -> frozenset[int]:
+    """Return the numbers of the trials that optuna would take for the best, or may not compare."""
+    comparable = {trial.number for trial in on_newest_data(trials)}
+    numbers = set()
+    for trial in trials:
+        if trial.status not in SCORED or trial.value is None or trial.number == best.number:
+            continue
+        ahead = best.value is None or trial.value <= best.value
+        if ahead or trial.number not in comparable:
+            numbers.add(trial.number)
+    return frozenset(numbers)
+
+
+def _frozen(
+    trial: Trial, ranges: dict[str, BaseDistribution], outranked_by: int | None
+) -> FrozenTrial:
     result = trial.result
     assert result is not None
     params = {
@@ -79,7 +109,8 @@ def _frozen(trial: Trial, ranges: dict[str, BaseDistribution]) -> FrozenTrial:
         value=trial.value if trial.status in SCORED else None,
         params=params,
         distributions={name: ranges[name] for name in params},
-        user_attrs=_attributes(trial),
+        user_attrs=_attributes(trial, outranked_by),
+        constraints={CONSTRAINT: 0.0 if outranked_by is None else 1.0},
         intermediate_values={round(100 * fraction): loss for fraction, loss in result.curve},
     )
     if trial.at:
@@ -103,7 +134,7 @@ def _state(trial: Trial) -> TrialState:
     return TrialState.FAIL if trial.status in FAILED | UNBELIEVED else TrialState.COMPLETE
 
 
-def _attributes(trial: Trial) -> dict[str, Any]:
+def _attributes(trial: Trial, outranked_by: int | None) -> dict[str, Any]:
     """Return what a reader of optuna-dashboard asks next."""
     by = trial.proposal.by
     result = trial.result
@@ -119,6 +150,7 @@ def _attributes(trial: Trial) -> dict[str, Any]:
         "attempt": trial.attempt,
         "verdict": trial.verdict,
         "delta": trial.delta,
+        "outranked_by": outranked_by,
         "configuration": dict(trial.configuration),
         "parameters": result.parameters if result else None,
         "peak_memory_mb": result.peak_memory_mb if result else None,

@@ -1,4 +1,4 @@
-"""Reads prior trials, of other runs and tools, for `start --warm FILE` and `bench --trials`.
+"""Reads prior trials, of other runs and tools, for `start --warm FILE` and `bench --past`.
 
 The content of a file decides what it is:
 - optuna's SQLite storage (`autoresearch export --format optuna`, or anybody's); one of several

@@ -71,14 +71,15 @@ def below(base: Path, *names: str, make: bool = False) -> Path:
     return path
 
 
-def no_link(path: str, flags: int) -> int:
+def no_link(path: str, flags: int, mode: int = 0o666) -> int:
     """Return the descriptor of a file, for `open(…, opener=no_link)`.
 
-    Raise OSError for a link, a pipe, a device, or a file with a second name.
+    mode: of a file that is made. Raise OSError for a link, a pipe, a device, or a file with a
+    second name.
     """
     safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     # Nothing is truncated before the file was looked at.
-    descriptor = os.open(path, (flags & ~os.O_TRUNC) | safely, 0o666)
+    descriptor = os.open(path, (flags & ~os.O_TRUNC) | safely, mode)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(descriptor)

@@ -125,6 +125,8 @@ class Plumbing:
                     env=environment,
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
+                    # Ctrl-C and the hang-up of a terminal reach us alone, never half a commit.
+                    start_new_session=True,
                 )
         except git.GitCommandNotFound:
             raise HistoryFault(

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from shlex import quote
 
-from agent.errors import HistoryFault
-from agent.git.home import checked, worktree_path
+from agent.errors import HistoryFault, unknown
+from agent.git.home import checked, is_tag, worktree_path
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_tracked
 from agent.history.flights import readable_flights
@@ -48,10 +48,20 @@ def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
     """Return the fault of a run without a branch; attempts in flight tell where it stood."""
     parents = [flight.attempt.parent for flight in readable_flights(git, tag)]
     if not parents:
-        return HistoryFault(f"there is no run {tag} here", "autoresearch log   # or git fetch")
+        tags = run_tags(git)
+        message = unknown("run", tag, tags) if tags else f"there is no run {tag} here"
+        return HistoryFault(message, "autoresearch log   # or git fetch")
     tip = git("rev-list", "--topo-order", "-1", *parents).strip()
     command = f"git branch autoresearch/{tag} {tip}   # brings it back"
     return HistoryFault(f"there is no run {tag} here; its branch was deleted", command)
+
+
+def run_tags(git: Plumbing) -> list[str]:
+    """Return the tags of all branches that may be runs, the newest first."""
+    form = ("--sort=-committerdate", "--format=%(refname)")
+    names = git("for-each-ref", *form, HEADS, "refs/remotes").splitlines()
+    tags = [name.rpartition("autoresearch/")[2] for name in names if "/autoresearch/" in name]
+    return [tag for tag in dict.fromkeys(tags) if is_tag(tag)]
 
 
 def no_run(git: Plumbing, branch: str) -> HistoryFault:

@@ -9,9 +9,14 @@ from agent.errors import HistoryFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.repository import refuse_links
+from sandbox.ground.text import one_line
 
 SUBMODULE = "160000"
 """The mode that git has for a submodule."""
+
+
+MAX_LISTED = 10
+"""Changed files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,26 @@ def _export_submodule(root: Path, entry: Entry, folder: Path) -> None:
     export(git, entry.name, "", folder)
 
 
+def leave_branch(root: Path, branch: str) -> str:
+    """Detach the checkout `root` from the branch that it is on, and return the commit of both.
+
+    Raise HistoryFault if files that git tracks are changed: whoever resumes the run would take
+    them for a part of it.
+    """
+    git = Plumbing(root)
+    options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    changed = git("status", *options, "--untracked-files=no").split("\0")[:-1]
+    if changed:
+        listing = "\n".join(one_line(entry) for entry in changed[:MAX_LISTED])
+        raise HistoryFault(
+            f"{root} is on {branch} and has changes that are not committed. The run goes on from "
+            f"the branch, without them:\n{listing}",
+            f"git -C {quote(str(root))} stash   # then resume; `git stash pop` brings them back",
+        )
+    git("switch", "--quiet", "--detach")
+    return git("rev-parse", "HEAD").strip()
+
+
 def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     """Check `branch` out at `place`, unless it is already.
 
@@ -77,11 +102,11 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
     """
     head = f"refs/heads/{branch}"
     own = _is_own(git, place)
-    checkouts = dict(_checkouts(git))
-    if own and checkouts.get(place) not in (head, None):
-        message = f"{place} is on {checkouts[place]}, not on {branch}"
+    listed = dict(checkouts(git))
+    if own and listed.get(place) not in (head, None):
+        message = f"{place} is on {listed[place]}, not on {branch}"
         raise HistoryFault(message, f"git -C {quote(str(place))} switch {branch}")
-    others = [path for path, reference in checkouts.items() if reference == head and path != place]
+    others = [path for path, reference in listed.items() if reference == head and path != place]
     for path in others:
         _refuse_checkout(git, path, branch)
     if own:
@@ -90,7 +115,7 @@ def add_worktree(git: Plumbing, place: Path, branch: str) -> None:
         # Of a repository that this one was copied or moved from; the user's work may be in it.
         place.rename(_free(place))
     # Git may still list a checkout that is gone.
-    force = ["--force"] if others or place in checkouts else []
+    force = ["--force"] if others or place in listed else []
     git("worktree", "add", *force, str(place), branch)
 
 
@@ -112,7 +137,7 @@ def follow(place: Path, trees: Collection[str], tip: str) -> None:
 
 def place_of(git: Plumbing, branch: str) -> Path | None:
     """Return the worktree of this repository in which `branch` is checked out, if there is one."""
-    places = (path for path, reference in _checkouts(git) if reference == f"refs/heads/{branch}")
+    places = (path for path, reference in checkouts(git) if reference == f"refs/heads/{branch}")
     return next((place for place in places if _is_own(git, place)), None)
 
 
@@ -123,7 +148,7 @@ def move(git: Plumbing, place: Path, to: Path) -> None:
         git.try_("worktree", "move", str(place), str(to))
 
 
-def _checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
+def checkouts(git: Plumbing) -> Iterator[tuple[Path, str | None]]:
     """Yield each worktree of the repository with the reference that it is on."""
     for block in git("worktree", "list", "--porcelain").split("\n\n"):
         fields = {}

@@ -190,6 +190,11 @@ class Reading:
         """Return the workspace's unified diff of each commit against its parent, in one call."""
         return self._files.diffs(commits)
 
+    def begun(self) -> dict[str, int]:
+        """Return when each attempt was committed, in seconds since 1970: its slot was free then."""
+        judged = [trial.attempt for trial in self.trials if trial.attempt]
+        return self._files.times_of([*judged, *(attempt.commit for attempt in self.in_flight)])
+
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)

@@ -77,6 +77,24 @@ def newest(project: Project) -> str:
     return branch
 
 
+def checked_out_run(project: Project, where: Path) -> str | None:
+    """Return the branch that is checked out at `where`, if it is a run's."""
+    git = Plumbing(Path(project.root))
+    reference = (Plumbing(where).try_("symbolic-ref", "--quiet", "HEAD") or "").strip()
+    tip = tip_of(git, reference) if reference.startswith(HEADS) else None
+    if tip is None or not is_tag(reference.removeprefix(HEADS)):
+        return None
+    return reference.removeprefix("refs/heads/") if first_commit(git, tip) else None
+
+
+def usual_run(project: Project, where: Path) -> str:
+    """Return the branch of the run that is meant where none is named.
+
+    It is the one checked out at `where`, else the newest. Raise HistoryFault if there is none.
+    """
+    return checked_out_run(project, where) or newest(project)
+
+
 def first_commit(git: Plumbing, tip: str) -> str | None:
     """Return the first commit of the run with the tip `tip`; None for a branch that is no run's."""
     marks = [f"--grep={format1.FIRST_COMMIT}", f"--grep={format2.FIRST_COMMIT}"]
@@ -154,6 +172,11 @@ def transcripts_of(project: Project, tag: str) -> Path:
 def lock_path(project: Project, tag: str) -> Path:
     """Return the file that the process which works on the run holds locked."""
     return run_folder(Path(project.root), tag) / "lock"
+
+
+def log_path(project: Project, tag: str) -> Path:
+    """Return the file of what the sessions of a run on this machine said, line by line."""
+    return run_folder(Path(project.root), tag) / "run.log"
 
 
 def trials_folder(project: Project, tag: str, *names: str) -> Path:

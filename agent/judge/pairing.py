@@ -15,9 +15,6 @@ SAME_SPEED = 0.85
 # Where its speed goes up and down from run to run, it takes this many times the usual step (three
 # standard deviations).
 BEYOND_JITTER = 4.5
-# A candidate as large as the incumbent, and slower than this share of its speed: the incumbent is
-# run again before anybody blames the idea.
-SUSPICIOUS_SPEED = 0.75
 # On a machine where equal code trains at speeds that differ by more than this share, a budget in
 # seconds also measures the load.
 UNSTEADY = 0.05
@@ -137,24 +134,6 @@ def next_run(
     if seed not in incumbent and incumbent_begins:
         return seed, "incumbent"
     return seed, "candidate"
-
-
-def suspicious(
-    screen: Score,
-    parameters: int | None,
-    incumbent: Score | None,
-    incumbent_parameters: int | None,
-    tolerance: float,
-) -> bool:
-    """Return whether a candidate's first run was so slow that the machine may be to blame.
-
-    tolerance: as `Scores.tolerance` gives it.
-    """
-    if incumbent is None or parameters != incumbent_parameters:
-        return False
-    if not screen.speed or not incumbent.speed:
-        return False
-    return log(incumbent.speed / screen.speed) > max(-log(SUSPICIOUS_SPEED), tolerance)
 
 
 def unsteady(scores: Sequence[Score]) -> float | None:

@@ -9,7 +9,7 @@ import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import Message, ModelInfo
 
-from agent.llm.faults import fault_of, tidy
+from agent.llm.faults import failed, fault_of, tidy
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
@@ -79,8 +79,9 @@ class AnthropicApi:
         """
 
         async def once() -> T:
+            client = self._client()
             try:
-                async with self._client() as client:
+                async with client:
                     return await call(client)
             except anthropic.APIStatusError as error:
                 # An error event in a stream that began well has status 200: the server failed.
@@ -90,7 +91,8 @@ class AnthropicApi:
                 ) from None
             except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
-                text = f"{PROVIDER}: {type(error).__name__}: {error}"
+                address = client.base_url.netloc.decode()
+                text = failed(PROVIDER, address, error, self._patience)
                 raise Transient(tidy(text, self._key)) from None
 
         return persist(PROVIDER, once, self._patience)
@@ -118,7 +120,7 @@ class AnthropicApi:
             api_key=self._key,
             base_url=self._base_url,
             max_retries=0,
-            timeout=self._patience.silence,
+            timeout=anthropic.Timeout(self._patience.silence, connect=self._patience.connecting),
         )
 
 

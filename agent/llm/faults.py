@@ -1,9 +1,11 @@
 """What an HTTP status of a model's API means: try again, or tell the user what to fix."""
 
-from collections.abc import Mapping
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
 
 from agent.errors import ModelFault
-from agent.llm.patience import Transient
+from agent.llm.patience import Patience, Transient
 from sandbox.ground.text import one_line
 
 MAX_MESSAGE_CHARACTERS = 300
@@ -34,6 +36,38 @@ def fault_of(
             f"{text} (no such model, or not for this key)", "autoresearch start --model opus"
         )
     return ModelFault(text, "autoresearch start --model none")
+
+
+def failed(provider: str, address: str, error: BaseException, patience: Patience) -> str:
+    """Return in words why no answer came from `address`, or one that nobody can read.
+
+    The libraries between say "Connection error.", and keep the reason among the causes.
+    """
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return f"{provider}: no address of {address} is known ({cause.strerror})"
+        if isinstance(cause, ssl.SSLError):
+            return f"{provider}: no secure connection to {address} ({cause.reason or cause})"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"{provider}: {address} refuses the connection; nothing listens there"
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"{provider}: no route to {address} ({cause.strerror})"
+    names = {type(cause).__name__ for cause in causes}
+    if "ConnectTimeout" in names:
+        waited = f"{patience.connecting:.0f} s"
+        return f"{provider}: no route to {address}: no connection within {waited}"
+    if "ReadTimeout" in names:
+        return f"{provider}: {address} was silent for {patience.silence:.0f} s"
+    return f"{provider}: {type(error).__name__}: {error} ({address})"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what led to it, the last first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def tidy(message: str, key: str) -> str:

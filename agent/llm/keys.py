@@ -26,6 +26,13 @@ def key_of(variable: str, environment: Mapping[str, str]) -> str | None:
     return _in_keyring(address or SERVICE, variable)
 
 
+def key_place(variable: str, environment: Mapping[str, str]) -> str | None:
+    """Return where the key that `variable` names was found, in words; None where there is none."""
+    if environment.get(variable, "").strip():
+        return variable
+    return f"{variable} in the keyring" if key_of(variable, environment) else None
+
+
 def _in_keyring(service: str, variable: str) -> str | None:
     if find_spec("keyring") is None:
         return None

@@ -13,7 +13,7 @@ from openai.types import CompletionUsage
 from openai.types import Model as Listed
 from openai.types.chat import ChatCompletion
 
-from agent.llm.faults import fault_of, tidy
+from agent.llm.faults import failed, fault_of, tidy
 from agent.llm.model import AS_JSON, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
@@ -138,8 +138,9 @@ class OpenAIApi:
         """
 
         async def once() -> T:
+            client = self._client()
             try:
-                async with self._client() as client:
+                async with client:
                     return await call(client)
             except openai.APIStatusError as error:
                 raise fault_of(
@@ -147,7 +148,8 @@ class OpenAIApi:
                 ) from None
             except (openai.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
-                text = f"{PROVIDER}: {type(error).__name__}: {error}"
+                address = client.base_url.netloc.decode()
+                text = failed(PROVIDER, address, error, self._patience)
                 raise Transient(tidy(text, self._key)) from None
 
         return persist(PROVIDER, once, self._patience)
@@ -165,7 +167,7 @@ class OpenAIApi:
             api_key=self._key,
             base_url=self._base_url,
             max_retries=0,
-            timeout=self._patience.silence,
+            timeout=openai.Timeout(self._patience.silence, connect=self._patience.connecting),
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,6 +27,12 @@ SILENCE_SHARE = 1 / 3
 LONGEST_SILENCE_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
+CONNECT_SECONDS = 10.0
+"""A server that is there accepts a connection sooner: no route, or a wall that drops packets."""
+
+
+def _nobody(_: str) -> None:
+    """Tell nobody."""
 
 
 class Transient(Exception):
@@ -47,11 +54,18 @@ class Patience:
     """Cancels the request when it is set."""
     first_wait: float = 1.0
     """Seconds before the first retry."""
+    tell: Callable[[str], None] = _nobody
+    """Is told, from the thread of the request, why an attempt failed and when the next follows."""
 
     @property
     def silence(self) -> float:
         """Seconds without a byte after which an attempt ends."""
         return min(LONGEST_SILENCE_SECONDS, self.seconds * SILENCE_SHARE)
+
+    @property
+    def connecting(self) -> float:
+        """Seconds that the connection of an attempt may take."""
+        return min(CONNECT_SECONDS, self.silence)
 
 
 def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Patience) -> T:
@@ -69,14 +83,26 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         requested = error.retry_after if isinstance(error, Transient) else None
         return max(jittered(state), requested or 0.0)
 
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        left = end - time.monotonic()
+        patience.tell(
+            f"{error}; trying again in {pause:.0f} s (attempt {state.attempt_number + 1}; "
+            f"gives up in {_span(left)})"
+        )
+
     def attempt() -> T:
-        return asyncio.run(_race(call(), end, patience.cancel))
+        with asyncio.Runner() as runner:
+            runner.get_loop().set_default_executor(_Unawaited(1))
+            return runner.run(_race(call(), end, patience.cancel))
 
     retrying = Retrying(
         retry=retry_if_exception_type(Transient),
         wait=wait,
         stop=stop_before_delay(patience.seconds),
         sleep=sleep_using_event(patience.cancel),
+        before_sleep=tell,
         reraise=True,
     )
     try:
@@ -84,6 +110,34 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
     except Transient as last:
         message = f"{who} gave no answer within {patience.seconds:.0f} s; the last attempt: {last}"
         raise ModelUnavailable(message, "autoresearch resume") from None
+
+
+class _Unawaited(ThreadPoolExecutor):
+    """Runs each call in a daemon thread, for which neither an attempt nor the process waits.
+
+    It is for look-ups of names, which nobody can call off: without a name server one takes half a
+    minute, and Ctrl-C would seem to do nothing meanwhile.
+    """
+
+    def submit(self, call: Callable[..., T], /, *args: Any, **more: Any) -> Future[T]:
+        """Start `call`, and return its future."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(call(*args, **more))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
+
+def _span(seconds: float) -> str:
+    """Return `40 s` or `28 min`."""
+    return f"{max(0.0, seconds):.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 async def _race(call: Coroutine[Any, Any, T], end: float, cancel: threading.Event) -> T:

@@ -1,13 +1,17 @@
 """From what the user typed behind --model to a model that can be asked."""
 
+import ipaddress
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
-from agent.errors import ModelFault
+from agent.errors import ModelFault, unknown
 from agent.llm.command import COMMANDS, Command
-from agent.llm.keys import SERVICE, key_of
+from agent.llm.keys import SERVICE, key_of, key_place
 from agent.llm.model import Model
 from agent.llm.patience import Patience
 from agent.llm.scripted import Scripted
@@ -18,11 +22,13 @@ ACCEPTED = (
     "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME,"
     " openai:NAME, claude-code, codex, scripted:FILE or none"
 )
+NAMES = (*FAMILIES, "gpt", "local", *COMMANDS, "none")
+"""The names that are complete as they are."""
+LISTING_SECONDS = 120.0
+"""How long the list of models may take: somebody watches, and nothing is lost by giving up."""
 # The SDK wants a text, even for a local server that needs no key.
 NO_KEY = "unused"
-OWN_PROVIDERS = frozenset(
-    {*FAMILIES, *COMMANDS, "anthropic", "openai", "scripted", "replay", "gpt", "local", "none"}
-)
+OWN_PROVIDERS = frozenset({*NAMES, "anthropic", "openai", "scripted", "replay"})
 """Names that mean something here already; a plug-in of such a name is left out."""
 
 Provider = Callable[[str, Mapping[str, str], Patience], Model]
@@ -46,12 +52,48 @@ def default_model(environment: Mapping[str, str]) -> str | None:
     return "local" if environment.get("OPENAI_BASE_URL") else None
 
 
+def sends_no_bill(name: str, environment: Mapping[str, str]) -> bool:
+    """Return whether the model is asked at a server of the user's own, or names no price.
+
+    Such a server has an address of this machine or of a private network.
+    """
+    provider = name.partition(":")[0]
+    if provider in ("codex", "scripted", "replay"):
+        return True
+    if provider == "claude-code" or provider in plugin_providers():
+        return False
+    host = urlsplit(environment.get(_variables(name)[1]) or "").hostname
+    return host is not None and _is_private(host)
+
+
+def key_used(name: str, environment: Mapping[str, str]) -> str | None:
+    """Return in words where the key for this model is found; None if it needs none."""
+    provider = name.partition(":")[0]
+    if provider in COMMANDS or provider in ("scripted", "replay", *plugin_providers()):
+        return None
+    return key_place(_variables(name)[0], environment)
+
+
+def _variables(name: str) -> tuple[str, str]:
+    """Return where the key and the address of a model's provider are looked for."""
+    is_claude = name in FAMILIES or name.startswith(("claude-", "anthropic:"))
+    service = "ANTHROPIC" if is_claude else "OPENAI"
+    return f"{service}_API_KEY", f"{service}_BASE_URL"
+
+
+def _is_private(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_private
+    return host == "localhost" or host.endswith((".local", ".localhost", ".internal"))
+
+
 def open_model(
     name: str,
     environment: Mapping[str, str],
     deadline_seconds: float,
     cancel: threading.Event,
     hidden: Sequence[Path] = (),
+    tell: Callable[[str], None] | None = None,
 ) -> Model:
     """Return the model that `name` means.
 
@@ -61,10 +103,13 @@ def open_model(
 
     deadline_seconds: how long one question may take in all, retries included. cancel: set from
     any thread, it ends a question within a second. hidden: what a command of the user's must not
-    see; validation data is always among it. Raise ModelFault (no key, no such model) or
+    see; validation data is always among it. tell: is told of each failed attempt, from the thread
+    that asks. Raise ModelFault (no key, no such model) or
     ModelUnavailable (the provider does not answer), and UsageFault for a broken plug-in.
     """
     patience = Patience(deadline_seconds, cancel)
+    if tell:
+        patience = replace(patience, tell=tell)
     provider, _, rest = name.partition(":")
     if provider == "scripted" and rest:
         return Scripted.read(Path(rest), cancel)
@@ -86,9 +131,8 @@ def open_model(
     if name and environment.get("OPENAI_BASE_URL"):
         return _openai(name, environment, patience)
     choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
-    raise ModelFault(
-        f"unknown model {name!r}: choose one of {choices}", "autoresearch start --model none"
-    )
+    message = unknown("model", name, [*NAMES, *plugins], f"Choose one of {choices}.")
+    raise ModelFault(message, "autoresearch models")
 
 
 def plugin_providers() -> dict[str, Plugin]:
@@ -103,7 +147,8 @@ def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) ->
     key = _key("ANTHROPIC_API_KEY", name, environment)
     base_url = environment.get("ANTHROPIC_BASE_URL") or None
     if name in FAMILIES:
-        name = AnthropicApi(key, patience, base_url).newest(name) or _none_listed(name, "Anthropic")
+        api = AnthropicApi(key, _for_a_list(patience), base_url)
+        name = api.newest(name) or _none_listed(name, "Anthropic")
     return Anthropic(name, key, patience, base_url)
 
 
@@ -116,12 +161,16 @@ def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Mo
     if not key:
         key = NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment)
     if name == "gpt":
-        listed = OpenAIApi(key, patience, base_url).models()
+        listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
         name = newest(listed) or _none_listed(name, "OpenAI")
     elif name == "local":
-        listed = OpenAIApi(key, patience, base_url).models()
+        listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
         name = listed[0].id if listed else _none_listed("model", "OpenAI")
     return OpenAI(name, key, patience, base_url)
+
+
+def _for_a_list(patience: Patience) -> Patience:
+    return replace(patience, seconds=min(patience.seconds, LISTING_SECONDS))
 
 
 def _key(variable: str, name: str, environment: Mapping[str, str]) -> str:

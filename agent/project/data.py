@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -28,6 +29,7 @@ from agent.git.cache import data_root
 from agent.project.find import CORPORA
 from agent.project.prepared import Prepared, Unfit, digest_of, take_over
 from agent.project.template import shipped_corpus
+from agent.records.stage import Stage
 from sandbox.ground.outcome import GIB, Crashed, Finished, Limits, Outcome, Runner, RunSpec
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
@@ -39,6 +41,7 @@ __all__ = [
     "Source",
     "file_source",
     "prepare_data",
+    "stage_of",
 ]
 
 WALL_SECONDS = 12 * 3600.0  # a corpus of gigabytes over a slow line
@@ -48,6 +51,9 @@ TAIL_CHARACTERS = 1500
 MAX_SOURCES = 10  # addresses that are shown to the user
 MAX_ADDRESS = 200
 MAX_FINGERPRINT = 200
+MAX_STAGE = 100
+# What prepare.py prints while it downloads and tokenises (workspace/corpora.py).
+PROGRESS = re.compile(r"progress ([0-9]{1,18})/([0-9]{1,18}) (.{1,100})")
 # What the libraries that download say when they cannot.
 NETWORK_WORDS = (
     "urlopen error",
@@ -138,17 +144,19 @@ def prepare_data(
     read_only: tuple[str, ...] = (),
     network: bool = False,
     wanted: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[Prepared]:
     """Yield the data that `source` makes; it does not change until the block ends.
 
     read_only: what the source may read besides. network: whether it may use the network. wanted:
-    the fingerprint of data that will do; where the folder already holds it, nothing runs.
+    the fingerprint of data that will do; where the folder already holds it, nothing runs. tell:
+    is told why it takes long.
     Raise NetworkWanted where it failed for lack of a network, ProjectFault where it failed
     otherwise or made data that cannot be used.
     """
-    room = _Room(data_root() / source.sha256[:16])
+    room = _room_of(source)
     with room.locked() as lock:
-        alone = _try_alone(lock)
+        alone = _try_alone(lock, tell or _nobody)
         if alone and not (wanted and room.kept(wanted)):
             room.make(source, runner, read_only, network)
         # Others may use the data now, and nobody may make it again.
@@ -161,7 +169,27 @@ def prepare_data(
         yield prepared
 
 
-def _try_alone(lock: IO[str]) -> bool:
+def stage_of(source: Source) -> Stage | None:
+    """Return how far a prepare.py that runs now has come, by the last line that it printed.
+
+    A line `progress 12/456 what` gives the share; any other line is shown as it is.
+    """
+    words = last_words(_room_of(source).log)
+    if match := PROGRESS.fullmatch(words):
+        of = int(match[2])
+        return Stage(match[3], min(1.0, int(match[1]) / of) if of else None)
+    return Stage(words[:MAX_STAGE]) if words else None
+
+
+def _nobody(_: str) -> None:
+    """Tell nobody."""
+
+
+def _room_of(source: Source) -> "_Room":
+    return _Room(data_root() / source.sha256[:16])
+
+
+def _try_alone(lock: IO[str], tell: Callable[[str], None]) -> bool:
     """Return whether this process alone may write the folder.
 
     Where another process is making the data, wait for it.
@@ -169,6 +197,7 @@ def _try_alone(lock: IO[str]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        tell("another autoresearch is preparing the same data, or using it")
         fcntl.flock(lock, fcntl.LOCK_SH)
         return False
     return True
@@ -226,6 +255,7 @@ class _Room:
         """Run `source`, check what it made, and note it down."""
         before = self._noted()
         self._note.unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)  # what it says is of another time
         # A start that was killed leaves these.
         for leftover in (self._copy, *self.scratch.glob(".private-*")):
             shutil.rmtree(leftover, ignore_errors=True)

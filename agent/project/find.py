@@ -2,8 +2,9 @@
 
 import re
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
-from agent.errors import HistoryFault, ProjectFault
+from agent.errors import HistoryFault, ProjectFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
@@ -49,7 +50,7 @@ def find_project(where: Path, settings: Settings) -> Project:
 
     Raise ProjectFault where there is no repository, or no train.py in it.
     """
-    root = _root(where)
+    root = root_of(where)
     refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
     train, score = _train(root, base, settings)
@@ -57,6 +58,10 @@ def find_project(where: Path, settings: Settings) -> Project:
     prepare = base / settings.prepare if settings.prepare else workspace / "prepare.py"
     program = base / (settings.program or "program.md")
     refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
+    named = {"prepare": settings.prepare, "program": settings.program}
+    for key, path in named.items():
+        if path and not (root / base / path).is_file():
+            raise _no_file(root, base, key, path)
     return Project(
         root=str(root),
         workspace="" if str(workspace) == "." else str(workspace),
@@ -67,7 +72,17 @@ def find_project(where: Path, settings: Settings) -> Project:
     )
 
 
-def _root(where: Path) -> Path:
+def _no_file(root: Path, base: PurePosixPath, key: str, path: str) -> ProjectFault:
+    """Return the fault of a file that autoresearch.toml names and that is not there."""
+    folder = root / base
+    listing = Plumbing(folder)("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    files = [name for name in listing.split("\0") if name and (folder / name).is_file()]
+    message = unknown("file", path, sorted(files))
+    toml = str(folder / FILE)
+    return ProjectFault(f"{toml}: {key}: {message}", f"$EDITOR {quote(toml)}")
+
+
+def root_of(where: Path) -> Path:
     """Return the top folder of the repository around `where`, as git finds it.
 
     Git also knows linked worktrees, submodules and `.git` files.
@@ -106,5 +121,7 @@ def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePos
         refuse_links(root, str(path))
         if (root / path).is_file():
             return path, score
+    if settings.train:
+        raise _no_file(root, base, "train", settings.train)
     paths = " or ".join(str(path) for path, _ in candidates)
     raise ProjectFault(f"There is no {paths} in {root}.", "autoresearch init")

@@ -5,6 +5,8 @@ from agent.records.edits import SetConstant
 Preset = dict[str, tuple[SetConstant, ...]]
 """Edits by the template's file."""
 
+NEED_ACCELERATOR = frozenset({"gpu", "h100"})
+"""Presets whose models a CPU trains for hours, and whose data is downloaded."""
 TRAIN = "workspace/train.py"
 PREPARE = "workspace/prepare.py"
 

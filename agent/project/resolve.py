@@ -45,6 +45,8 @@ DEFAULT_SEED = 0
 DEFAULT_REPEATS = 3
 DEFAULT_VERDICT: VerdictRule = "sequential"
 DEFAULT_PRUNE: PruneRule = "off"
+DEFAULT_MAX_COST = 20.0
+"""Dollars that a new run may spend on a model that sends a bill, where nobody says how many."""
 WITH_MODEL = "hybrid"
 WITHOUT_MODEL = "trust"
 
@@ -98,7 +100,7 @@ class Flags(Caps):
     budget: BudgetText = None
     trials: TrialCount | None = None
     hours: Hours | None = None
-    max_cost: Dollars | None = None
+    max_cost: Dollars | Literal["none"] | None = None
     workers: Workers | None = None
     seed: Whole | None = None
     baseline_repeats: Repeats | None = None
@@ -113,6 +115,8 @@ class Inferred:
 
     model: str | None = None
     """By the keys and servers of the environment."""
+    bills: bool = True
+    """False if whoever answers sends no bill, as a server of the user's own."""
     budget: Budget | None = None
     """TIME_BUDGET of a prepare.py in upstream's layout: train.py keeps to it, whatever we say."""
     budget_file: str = ""
@@ -221,8 +225,11 @@ def start_options(
 
     need_of: returns whether a method needs a model; raises UsageFault for an unknown one.
     """
-    max_cost = _bound("max_cost", flags, front_matter)
-    method, model = _method_and_model(flags, inferred, max_cost.value, need_of)
+    typed = _cost_bound(flags, front_matter.max_cost, Origin.FRONT_MATTER)
+    method, model = _method_and_model(flags, inferred, typed.value, need_of)
+    max_cost = typed
+    if typed == Option(None, Origin.DEFAULT) and inferred.bills and may_cost(model.value):
+        max_cost = Option(DEFAULT_MAX_COST, Origin.DEFAULT)
     return StartOptions(
         trials=_bound("trials", flags, front_matter),
         hours=_bound("hours", flags, front_matter),
@@ -250,7 +257,7 @@ def resume_options(
 
     measured: trials of the run that were measured, without its baseline.
     """
-    max_cost = _first((flags.max_cost, Origin.FLAG), (record.max_cost, Origin.RECORD))
+    max_cost = _cost_bound(flags, record.max_cost, Origin.RECORD)
     _refuse_paid(record.model, max_cost.value, "resume")
     return SessionOptions(
         trials=_first(
@@ -258,7 +265,7 @@ def resume_options(
         ),
         hours=_first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
         max_cost=max_cost,
-        workers=_recorded_or(flags.workers, record.workers),
+        workers=_typed_or(flags.workers, record.workers, Origin.RECORD),
         **_caps(flags, record, settings),
     )
 
@@ -294,7 +301,7 @@ def _method_and_model(
             f"autoresearch start --method {method.value} --model opus",
         )
     if need == "none":
-        model = Option(None, Origin.DEFAULT)
+        model = Option(None, Origin.FLAG if flags.model == NO_MODEL else Origin.DEFAULT)
     _refuse_paid(model.value, max_cost, "start")
     return method, model
 
@@ -358,6 +365,13 @@ def _bound(name: str, flags: Flags, front_matter: FrontMatter) -> Option[Any]:
     )
 
 
+def _cost_bound(flags: Flags, written: float | None, where: Origin) -> Option[float | None]:
+    """Return the bound that was typed, or that was written somewhere."""
+    if flags.max_cost == "none":
+        return Option(None, Origin.FLAG)
+    return _first((flags.max_cost, Origin.FLAG), (written, where))
+
+
 def _first(*candidates: tuple[T | None, Origin]) -> Option[T | None]:
     """The first value that is set, zero included; None where none is."""
     for value, origin in candidates:
@@ -366,15 +380,9 @@ def _first(*candidates: tuple[T | None, Origin]) -> Option[T | None]:
     return Option(None, Origin.DEFAULT)
 
 
-def _typed_or(typed: T | None, default: T) -> Option[T]:
+def _typed_or(typed: T | None, default: T, origin: Origin = Origin.DEFAULT) -> Option[T]:
     if typed is None:
-        return Option(default, Origin.DEFAULT)
-    return Option(typed, Origin.FLAG)
-
-
-def _recorded_or(typed: T | None, recorded: T) -> Option[T]:
-    if typed is None:
-        return Option(recorded, Origin.RECORD)
+        return Option(default, origin)
     return Option(typed, Origin.FLAG)
 
 

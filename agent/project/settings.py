@@ -40,6 +40,8 @@ MAX_WORKERS = 4096
 MAX_REPEATS = 10_000
 MAX_FALSE_KEEPS = 25
 
+_QUOTED = re.compile(r"'([^']*)'")
+"""A choice, as pydantic lists them."""
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -169,6 +171,9 @@ def problem_of(error: ValidationError) -> tuple[str, str]:
     """Return the dotted name that the first problem of `error` is about, and the problem."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        choices = _QUOTED.findall(first["ctx"]["expected"])
+        return where, unknown("value", first["input"], choices)
     problem = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return where, problem
 

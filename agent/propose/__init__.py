@@ -5,6 +5,7 @@ Search methods also work without git and without a sandbox (`ask`); see docs/lib
 
 from collections.abc import Sequence
 
+from agent.errors import UsageFault, unknown
 from agent.propose.context import Context, Proposer, Unreadable
 from agent.propose.methods import METHODS, Method, find_method, list_methods
 from agent.propose.search.observe import Observation
@@ -32,8 +33,25 @@ def ask(
     """Return the next `count` configurations of a search method, to be tried at once.
 
     method: a name of `autoresearch methods`, or `module:name`. The same arguments give the same
-    configurations. Raise UsageFault for an unknown method, for one that needs a run, and if every
+    configurations. Raise UsageFault for an unknown method, for one that needs a run, for an
+    observation of other constants than the space has (unless it is a prior one), and if every
     configuration has been tried.
     """
+    for number, observation in enumerate(observations):
+        if not observation.prior:
+            _refuse_other_names(number, observation, space)
     suggest = find_method(method, typed=True).suggest()
     return batch(suggest, space, observations, seed, count)
+
+
+def _refuse_other_names(number: int, observation: Observation, space: Space) -> None:
+    """Raise UsageFault if a configuration has other names than the space."""
+    names = list(observation.configuration)
+    strange = next((name for name in names if name not in space.names), None)
+    missing = next((name for name in space.names if name not in observation.configuration), None)
+    hint = "python -m pydoc autoresearch.ask   # prior=True marks trials of another space"
+    if strange is not None:
+        message = unknown("constant", strange, space.names)
+        raise UsageFault(f"observations[{number}]: {message}", hint)
+    if missing is not None:
+        raise UsageFault(f"observations[{number}] has no value of {missing!r}.", hint)

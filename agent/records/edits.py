@@ -37,6 +37,8 @@ class InsertDefinition(_FileEdit):
     kind: Literal["insert_definition"] = "insert_definition"
     code: Text
     after: Text | None = None
+    before: Text | None = Field(default=None, exclude_if=lambda before: before is None)
+    """The definition that comes next, in place of `after`."""
 
 
 class DeleteDefinition(_FileEdit):
@@ -63,6 +65,14 @@ class AddImport(_FileEdit):
     code: Text
 
 
+class ReplaceText(_FileEdit):
+    """Replace the passage `old`, which is in the file exactly once, by `new`."""
+
+    kind: Literal["replace_text"] = "replace_text"
+    old: Text
+    new: Text
+
+
 class RewriteFile(_FileEdit):
     """The whole new file; differenced into the other kinds wherever they can express it."""
 
@@ -77,6 +87,7 @@ Edit = Annotated[
     | DeleteDefinition
     | ReplaceStatements
     | AddImport
+    | ReplaceText
     | RewriteFile,
     Field(discriminator="kind"),
 ]

@@ -270,6 +270,11 @@ class Trial(Record):
         return self.result.value if self.result else None
 
 
+def kept_in(trials: Sequence[Trial]) -> int:
+    """Return how many of these trials became the branch's state; a baseline changes nothing."""
+    return sum(trial.status in TAKEN for trial in trials)
+
+
 def on_newest_data(trials: Sequence[Trial]) -> Sequence[Trial]:
     """Return the trials measured on the last one's data: all, unless the run changed its data."""
     for place in range(len(trials) - 1, -1, -1):

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from agent.records.proposals import Proposal
 from sandbox.ground.record import Record
 
+DECIMALS = 6
+"""No list price is finer than this part of a dollar for one question."""
+
 
 class Spending(Record):
     """What proposals cost."""
@@ -24,4 +27,5 @@ def spending_of(proposals: Iterable[Proposal]) -> Spending:
             dollars += proposal.by.cost
         elif proposal.by.origin == "llm":
             unpriced += 1
-    return Spending(dollars=dollars, unpriced=unpriced)
+    # Sums of binary fractions: $0.30000000000000004 is $0.3.
+    return Spending(dollars=round(dollars, DECIMALS), unpriced=unpriced)

@@ -21,6 +21,7 @@ from agent.judge.decision import (
 )
 from agent.judge.luck import luck_of
 from agent.judge.noise import differences_of, noise_of
+from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
 from agent.judge.pairing import (
     Scores,
     comparable,
@@ -28,7 +29,6 @@ from agent.judge.pairing import (
     next_seed,
     overdue,
     pairs_of,
-    suspicious,
 )
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
@@ -148,7 +148,7 @@ class Assessment:
             return step
         if result.detail:  # the incumbent failed when it was run again
             return Discard(reason=result.detail)
-        if self._is_slow(evidence):
+        if self._is_slow(attempt, evidence):
             return Order(
                 commit=evidence.incumbent.attempt,
                 seed=result.own[-1].seed,
@@ -181,23 +181,29 @@ class Assessment:
             return Order(commit=attempt.commit, seed=seed, why=f"implausible: {why}", audit="full")
         return None
 
-    def _is_slow(self, evidence: _Evidence) -> bool:
+    def _is_slow(self, attempt: Attempt, evidence: _Evidence) -> bool:
         """Return whether the machine may be slow, or the incumbent was not run for long."""
         result = evidence.result
-        incumbent = evidence.incumbent
-        trials = self._history.trials
         rerun = any(score.role == "incumbent" for score in result.scores)
         greedy = self._history.run.verdict == "greedy"
         if rerun or greedy or not self.is_timed or len(result.own) > 1:
             return False
-        slow = suspicious(
-            result.own[0],
-            result.parameters,
-            next(reversed(evidence.other.values()), None),
-            incumbent.result.parameters if incumbent.result else None,
-            self._scores.tolerance(trials),
-        )
-        return slow or overdue(trials, incumbent.number)
+        if overdue(self._history.trials, evidence.incumbent.number):
+            return True
+        return self._explains_slowness(attempt, evidence)
+
+    def _explains_slowness(self, attempt: Attempt, evidence: _Evidence) -> bool:
+        """Return whether a slow machine may be why a first run did so little and scored so."""
+        result = evidence.result
+        incumbent = evidence.incumbent.result
+        newest = next(reversed(evidence.other.values()), None)
+        if incumbent is None or newest is None or result.parameters != incumbent.parameters:
+            return False
+        share = share_of_work(result, incumbent, newest, attempt.proposal.edits)
+        tolerance = self._scores.tolerance(self._history.trials)
+        if share is None or not is_suspicious(share, tolerance):
+            return False
+        return not is_hopeless(result.curve, incumbent.curve, share)
 
     def _judge(self, attempt: Attempt, evidence: _Evidence) -> Judgement:
         history = self._history

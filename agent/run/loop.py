@@ -6,7 +6,7 @@ meanwhile (agent/run/workers.py). Only the generator's own thread touches the le
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from agent.errors import ModelFault, MoneySpent, ProjectFault
 from agent.evaluate.bench import Measures
@@ -61,7 +61,11 @@ class Loop:
         self._cancel.set()
         self._end("stopping at once; the trials in training run again on resume")
 
-    def events(self) -> Iterator[Event]:
+    def tell(self, text: str) -> None:
+        """Let the listeners know of something; may be called from any thread."""
+        self._workers.tell(Note(text))
+
+    def events(self) -> Generator[Event]:
         """Work until a bound, a stop or a fault.
 
         A fault is raised once every thread is at rest and all results are recorded.

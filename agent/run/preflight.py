@@ -1,7 +1,6 @@
 """Failures foreseen without running a train.py: undefined names, sizes that do not divide."""
 
 import ast
-import difflib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -9,6 +8,7 @@ from pyflakes.checker import Checker
 from pyflakes.messages import UndefinedLocal, UndefinedName
 
 from agent.edit.source import file_tree, refuse
+from agent.errors import near_names
 from agent.records.edits import Edit, Refused, SetConstant
 from agent.space import Space, read_constants
 
@@ -43,8 +43,7 @@ def _instead(name: str, bound: Sequence[str]) -> str:
     """Return what to do about an undefined name, where the file gives a meaning to `bound`."""
     if name in bound:
         return "it is defined in another scope, or only later"
-    candidates = [other for other in bound if len(other) <= MAX_NAME]
-    near = difflib.get_close_matches(name[:MAX_NAME], candidates, n=3, cutoff=0.6)
+    near = near_names(name, bound, most=3)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "define it or import it in the same proposal"
@@ -61,11 +60,60 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
     except Exception:
         # A file too deep for the linter, or a bug of it, must not end a night: the run will tell.
         return ()
+    never_read = _unevaluated(tree)
     return tuple(
         (str(message.message_args[0]), message.lineno)
         for message in messages
         if isinstance(message, UndefinedName | UndefinedLocal)
+        and (message.lineno, message.col) not in never_read
     )
+
+
+def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
+    """Return the places (line, column) of names in annotations that no run evaluates.
+
+    With `from __future__ import annotations` that is every annotation; else those in quotes and
+    those of a function's own variables.
+    """
+    postponed = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
+    )
+    local = _local_annotations(tree)
+    places: set[tuple[int, int]] = set()
+    for annotation in _annotations(tree):
+        whole = postponed or id(annotation) in local
+        for node in ast.walk(annotation):
+            quoted = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            postponed_name = isinstance(node, ast.Name) and whole
+            if isinstance(node, ast.expr) and (quoted or postponed_name):
+                places.add((node.lineno, node.col_offset))
+    return places
+
+
+def _annotations(tree: ast.Module) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(returns=ast.expr() as annotation):
+                yield annotation
+            case ast.AsyncFunctionDef(returns=ast.expr() as annotation):
+                yield annotation
+            case ast.arg(annotation=ast.expr() as annotation):
+                yield annotation
+            case ast.AnnAssign(annotation=annotation):
+                yield annotation
+
+
+def _local_annotations(tree: ast.Module) -> set[int]:
+    """Return the identities of the annotations of variables inside functions."""
+    local = set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = [node for node in ast.walk(function) if isinstance(node, ast.AnnAssign)]
+            local |= {id(node.annotation) for node in inside if isinstance(node.target, ast.Name)}
+    return local
 
 
 def _bound(source: str) -> list[str]:

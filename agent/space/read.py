@@ -39,7 +39,7 @@ def read_space(
     for name, constant in find_constants(parsed).items():
         values[name] = constant.value
         stated = given.get(name) or range_in_comment(comment_of(parsed, constant))
-        parameter = _parameter(constant, stated or infer(name, constant.value))
+        parameter = _parameter(constant, stated or infer(name, constant.value).range)
         if parameter:
             parameters.append(parameter)
         if parameter and not stated:

@@ -7,6 +7,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Self
 
+from agent.display.waiting import waiting
 from agent.records.events import Event, Judged, RunFinished, RunStarted
 from agent.trackers.tracker import Tracker
 from sandbox.ground.text import one_line
@@ -48,10 +49,13 @@ class Aside:
         reason = (one_line(str(error)) or type(error).__name__) if failed else self._reason
         self._work.put(lambda: self._while_open(lambda: self._tracker.close(reason, failed)))
         self._work.put(None)
-        self._thread.join(self._grace)
+        late = f"it has {self._grace:.0f} s, and is left then"
+        with waiting(f"{self._name} to take in the last results", late):
+            self._thread.join(self._grace)
         if self._thread.is_alive():
-            late = f"{self._name} was not done {self._grace:.0f} s after the end, and is abandoned"
-            self._warnings.put(late)
+            self._warnings.put(
+                f"{self._name} was not done {self._grace:.0f} s after the end, and is abandoned"
+            )
 
     def handle(self, event: Event) -> None:
         """Pass on the events that trackers are told."""

@@ -104,7 +104,7 @@ print(json.dumps(trials[-1].configuration))
     [
         (("start", "--model", "none", "--method", "gp", "--budget", "5s"), 2, "workspace"),
         (("start", "--model", "none", "--tracker", "tensorboard:x"), 2, "tensorboard"),
-        (("bench", "--tasks", "cnn", "--methods", "random", "--evaluations", "1"), 2, "workspace"),
+        (("bench", "--tasks", "cnn", "--methods", "random", "--trials", "1"), 2, "workspace"),
     ],
     ids=["gp", "tensorboard", "bench"],
 )

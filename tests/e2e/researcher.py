@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.git.cache import data_root
+from tests.e2e import forked
 
 AUTORESEARCH = Path(sys.executable).parent / "autoresearch"
 
@@ -42,6 +43,7 @@ print(f"val_bpb:          {loss(LR, DEPTH) + noise:.6f}")
 print("num_steps:        1")
 '''
 
+READ_AT_START = ("PATH", "PYTHON", "LANG", "LC_", "LD_")
 NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
 
 
@@ -91,9 +93,15 @@ def miniature(folder: Path, train: str = TRAIN) -> Path:
 def type_in(
     folder: Path, *arguments: str, timeout: float = 170, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """`autoresearch ARGUMENTS` typed in `folder`, to its end."""
+    """`autoresearch ARGUMENTS` typed in `folder`, to its end.
+
+    It runs as a fork (tests/e2e/forked.py) unless a variable decides what is started, and how.
+    """
+    command = [str(AUTORESEARCH), *arguments]
+    if not any(name.startswith(READ_AT_START) for name in environment):
+        return forked.run(command, folder, clean_environment(**environment), timeout)
     return subprocess.run(
-        [str(AUTORESEARCH), *arguments],
+        command,
         cwd=folder,
         env=clean_environment(**environment),
         capture_output=True,

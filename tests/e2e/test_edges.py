@@ -1,6 +1,7 @@
 """Input at the edges, typed into the real command line: clear errors, and nothing is lost."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -109,7 +110,8 @@ def test_a_secret_that_a_training_prints_reaches_no_commit_and_no_transcript(
     notify = home / "notify"
     notify.write_text(f'#!/bin/sh\ncat >> "{told}"\necho "$AUTORESEARCH_TEXT" >> "{told}"\n')
     notify.chmod(0o755)
-    run = type_in(home, *start, "--notify", str(notify), **SECRETS)
+    # With a PATH it is the installed program, whose environment other processes can read.
+    run = type_in(home, *start, "--notify", str(notify), PATH=os.environ["PATH"], **SECRETS)
     assert run.returncode == 0, run.stderr
     crashed = ledger(home)[1]
     assert crashed["status"] == "crash"

@@ -119,57 +119,51 @@ def trap(tmp_path: Path) -> Path:
     return home
 
 
+START = ("start", "--model", "none", "--method", "random", "--tag", "t", "--budget", "1steps")
+FEW = (
+    (*START, "--trials", "1", "--baseline-repeats", "1"),
+    ("log", "-p"),
+    ("plot", "progress", "t", "-o", "p.svg"),
+)
+BENCH = ("bench", "--tasks", "valley", "--methods", "random", "--trials", "2", "--seeds", "1")
+ALL = (
+    *FEW,
+    ("doctor",),
+    ("status",),
+    ("show", "1"),
+    ("report", "-o", "-"),
+    ("prompt",),
+    ("models",),
+    ("methods",),
+    ("export",),
+    ("export", "--format", "optuna", "-o", "study.db"),
+    (*BENCH, "--output", "b.jsonl"),
+)
+
+
 @pytest.mark.timeout(600)
-def test_no_command_runs_what_lies_in_the_repository(trap: Path) -> None:
+@pytest.mark.parametrize(
+    "commands", [FEW, pytest.param(ALL, marks=pytest.mark.slow)], ids=["few", "all"]
+)
+def test_no_command_runs_what_lies_in_the_repository(
+    trap: Path, commands: tuple[tuple[str, ...], ...]
+) -> None:
     ran = trap.parent / "ran"
     path = os.pathsep.join(["", ".", "bin", ".venv/bin", os.environ["PATH"], ""])
-    start = (
-        "start",
-        "--model",
-        "none",
-        "--method",
-        "random",
-        "--tag",
-        "t",
-        "--budget",
-        "1steps",
-        "--trials",
-        "1",
-        "--baseline-repeats",
-        "1",
-    )
-    commands = (
-        ("doctor",),
-        start,
-        ("log", "-p"),
-        ("status",),
-        ("show", "1"),
-        ("report", "-o", "-"),
-        ("plot", "progress", "t", "-o", "p.svg"),
-        ("prompt",),
-        ("models",),
-        ("methods",),
-        ("export",),
-        ("export", "--format", "optuna", "-o", "study.db"),
-        (
-            "bench",
-            "--tasks",
-            "valley",
-            "--methods",
-            "random",
-            "--evaluations",
-            "2",
-            "--seeds",
-            "1",
-            "--output",
-            "b.jsonl",
-        ),
-    )
     for words in commands:
         run = type_in(trap, *words, PATH=path)
         assert not ran.exists(), (words, ran.read_text())
         assert run.returncode == 0 or words == ("doctor",), (words, run.stderr)
     assert "#123456" not in (trap / "p.svg").read_text()
+    for typed, offered in (("log ", "t"), ("show ", "0"), ("start --method tr", "trust")):
+        completing = {
+            "_AUTORESEARCH_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"autoresearch {typed}",
+            "COMP_CWORD": str(len(typed.split(" "))),
+        }
+        run = type_in(trap, PATH=path, **completing)
+        assert not ran.exists(), (typed, ran.read_text())
+        assert offered in run.stdout.split()
 
 
 def test_nothing_that_a_repository_says_names_a_command_or_an_address_to_tell() -> None:

@@ -49,7 +49,7 @@ def test_a_key_in_the_keyring_is_used_and_stays_there(tmp_path: Path) -> None:
         sent = [str(request.headers) for request in server.requests]
         doctor = type_in(home, "doctor", "--json", **environment)
     assert run.returncode == 0, run.stderr
-    assert "no --model given: opus" in run.stdout
+    assert "opus (inferred), key from ANTHROPIC_API_KEY in the keyring" in run.stdout
     assert sent and all(KEY in headers for headers in sent), (
         "this address's key, and never another's"
     )

@@ -9,20 +9,27 @@ from tests.e2e.researcher import fsck, git, ledger, miniature, statuses, type_in
 
 
 def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
+    night_in_miniature(tmp_path, repeats=1)
+
+
+@pytest.mark.slow  # on a repository that trains in no time: below
+def test_a_clone_of_a_night_on_the_bundled_workspace_resumes(tmp_path: Path) -> None:
+    home = night_in_miniature(tmp_path, repeats=2)
+    git(tmp_path, "clone", "-q", str(home), "clone")
+    cache = {"AUTORESEARCH_CACHE": str(tmp_path / "cache")}
+    resumed = type_in(tmp_path / "clone", "resume", "--trials", "1", **cache)
+    assert resumed.returncode == 0, resumed.stderr
+    assert [trial["number"] for trial in ledger(tmp_path / "clone")] == [0, 1, 2]
+
+
+def night_in_miniature(tmp_path: Path, repeats: int) -> Path:
+    """Return the repository of a night of one trial."""
     cache = {"AUTORESEARCH_CACHE": str(tmp_path / "cache")}
     made = type_in(tmp_path, "init", "research")
     assert made.returncode == 0, made.stderr
     home = shrunk(tmp_path / "research")  # scoring it at its own size takes most of a test's time
-    options = (
-        "--trials",
-        "1",
-        "--budget",
-        "3steps",
-        "--baseline-repeats",
-        "2",
-        "--verdict",
-        "greedy",
-    )
+    options = ["--trials", "1", "--budget", "3steps", "--verdict", "greedy"]
+    options += ["--baseline-repeats", str(repeats)]
     start = type_in(home, "start", "--model", "none", *options, **cache)
     assert start.returncode == 0, start.stderr
     assert statuses(home)[0] == "baseline"
@@ -38,11 +45,18 @@ def test_a_night_in_miniature_on_the_bundled_workspace(tmp_path: Path) -> None:
     ).splitlines()
     assert notebook[-2].startswith("#0 baseline")
     fsck(home)
+    return home
 
+
+def test_a_clone_of_a_run_resumes(tmp_path: Path) -> None:
+    home = miniature(tmp_path / "home")
+    options = ("--model", "none", "--trials", "1", "--budget", "1steps")
+    assert type_in(home, "start", *options).returncode == 0
     git(tmp_path, "clone", "-q", str(home), "clone")
-    resumed = type_in(tmp_path / "clone", "resume", "--trials", "1", **cache)
+    resumed = type_in(tmp_path / "clone", "resume", "--trials", "1")
     assert resumed.returncode == 0, resumed.stderr
-    assert [trial["number"] for trial in ledger(tmp_path / "clone")] == [0, 1, 2]
+    assert statuses(tmp_path / "clone")[:1] == ["baseline"]
+    assert len(ledger(tmp_path / "clone")) == 3
 
 
 def trials_branch(folder: Path) -> str:
@@ -51,7 +65,9 @@ def trials_branch(folder: Path) -> str:
     ).splitlines()[0]
 
 
-@pytest.mark.parametrize("method", ["random", "tpe", "cmaes"])
+@pytest.mark.parametrize(
+    "method", ["cmaes", *(pytest.param(name, marks=pytest.mark.slow) for name in ("random", "tpe"))]
+)
 def test_a_foreign_repository_runs_with_no_configuration(tmp_path: Path, method: str) -> None:
     home = miniature(tmp_path / "foreign")
     run = type_in(

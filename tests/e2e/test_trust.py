@@ -121,7 +121,7 @@ def test_a_project_that_keeps_to_itself_asks_nothing(tmp_path: Path, home: Path)
     repository = miniature(tmp_path / "repository")
     run = type_in(repository, *START, **of(home))
     assert run.returncode == 0, run.stderr
-    assert not (home / ".local" / "state" / "autoresearch").exists()
+    assert not (home / ".local" / "state" / "autoresearch" / "trust").exists()
 
 
 def test_the_usual_caches_of_upstream_are_listed_once(tmp_path: Path, home: Path) -> None:

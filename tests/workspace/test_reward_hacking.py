@@ -1,9 +1,7 @@
 """Edits that a model could propose to be rewarded for nothing end refused or honestly scored.
 
-Each is made on the bundled train.py, admitted as the ledger admits it, trained for a few steps and
-scored in the sandbox.
-Run with `-rP` or look at the lines printed: they say which way each ended.
-"""
+Each is made on the bundled train.py, admitted as the ledger admits it, trained for a few steps,
+and scored in the sandbox; the lines printed (`-rP`) say how."""
 
 import re
 import shutil
@@ -283,6 +281,8 @@ VARIANTS = {
     "names an exception after the validation tokens",
     "looks ahead by a rounding of bfloat16",
     "looks ahead at one token in thirty",
+    "looks ahead just below the tolerance of one token",
+    "recognises a prefix and answers as before",
     "looks ahead only where it sees a whole window",
     "depends on the length of its input",
     "leaks through the rows of a batch",
@@ -348,9 +348,8 @@ def _cases():
 @pytest.mark.parametrize("cheat", list(_cases()))
 def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch):
     expected, edits = CHEATS[cheat]
-    monkeypatch.setattr(
-        scoring, "MIN_SCORE_SECONDS", WALL / 2
-    )  # what never ends need not be watched for long
+    # What never ends need not be watched for long.
+    monkeypatch.setattr(scoring, "MIN_SCORE_SECONDS", WALL / 2)
     applied = apply(source, edits)
     assert isinstance(applied, Applied), applied
     refused = guard(source, applied.source, required={"build_model"})
@@ -358,11 +357,9 @@ def test_no_cheat_pays(cheat, runner, source, data, honest, capsys, monkeypatch)
         ending, detail = "refused", str(refused)
     else:
         result = trained(runner, applied.source, data)
-        ending, detail = (
-            ("honest", f"{result.value:.6f}")
-            if isinstance(result, Measured)
-            else (result.status, result.detail)
-        )
+        ending, detail = "honest", f"{getattr(result, 'value', 0):.6f}"
+        if not isinstance(result, Measured):
+            ending, detail = result.status, result.detail
         assert "val_bpb" not in result.facts
         assert not re.search(r"told\d+_", result.model_dump_json()), "no validation token leaves"
         if ending == "honest":

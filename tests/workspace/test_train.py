@@ -122,6 +122,7 @@ def test_a_slow_start_shortens_the_training_and_no_other_budget(
     assert train.Budget("200steps", deadline=1100.5).allows(199, last=1e9)
 
 
+@pytest.mark.slow  # it keeps to the clock: beside a second worker it may be late
 def test_the_deadline_is_kept(data: Path, tmp_path: Path) -> None:
     """As the harness runs it: a budget of a minute ends in time for a deadline, with weights."""
     deadline = time.time() + 10

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from agent.benchmark.task import Task
-from agent.errors import UsageFault
+from agent.errors import UsageFault, unknown
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ TASKS: dict[str, Row] = {
         "real: the bundled train.py in the sandbox, for a small BUDGET (30steps)",
         "BUDGET",
     ),
-    "trials": Row(
-        "past", "a surrogate of the past trials in FILE (what --trials FILE adds)", "FILE"
-    ),
+    "trials": Row("past", "a surrogate of the past trials in FILE (what --past FILE adds)", "FILE"),
 }
 DEFAULT = ("valley", "scaling", "rugged")
 
@@ -58,9 +56,7 @@ def open_task(name: str) -> Task:
     kind, _, argument = name.partition(":")
     row = TASKS.get(kind)
     if row is None or (argument and not row.argument):
-        raise UsageFault(
-            f"unknown task {name!r}; known: {', '.join(TASKS)}", "autoresearch bench --list"
-        )
+        raise UsageFault(unknown("task", name, TASKS), "autoresearch bench --list")
     try:
         module = import_module(f"agent.benchmark.tasks.{row.module}")
     except ModuleNotFoundError as error:

@@ -1,12 +1,11 @@
 // Opens trials, sorts and filters the table, handles the keyboard, and follows a live run.
 // The state of the page is in its URL, after #, so that a link shows the same.
-"use strict";
 (() => {
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const main = $("#main"), panel = $("#panel"), live = main?.dataset.events;
   const asked = () => new URLSearchParams(location.hash.slice(1));
-  let sorted = "", from = null;
+  let sorted = "", from = null, shownParts = "";
 
   function ask(changes) {
     const state = asked();
@@ -23,7 +22,9 @@
     sort(state.get("sort") || "number");
     filter(state.get("q") || "", state.get("status"));
     colour(state.get("colour") || "score");
-    open(state.get("trial"));
+    curves.draw(state);
+    const numbers = (state.get("pair") ?? "").match(/\d+/g) ?? [];
+    open(numbers.length === 2 ? numbers : [state.get("trial")].filter((number) => number !== null));
   }
 
   function colour(wanted) {
@@ -37,14 +38,25 @@
 
   // The rows are read once: what they are sorted and searched by does not change.
   let table = [];
-  const MANY = 200, SCREEN = 40;
+  const MANY = 200, SCREEN = 40, LONGEST = 24;
   const shown = () => table.filter((item) => !item.row.hidden).map((item) => item.row);
 
   function read() {
     table = $$("#trials tbody tr").map((row) => ({
       row, number: row.dataset.number, status: row.dataset.status, text: row.textContent.toLowerCase(),
-      keys: [...row.children].map((cell) => cell.dataset.v),
+      keys: [...row.children].map((cell) => cell.dataset.v), lengths: [...row.children].map((cell) => cell.textContent.trim().length),
     }));
+    measure();
+  }
+
+  // A column is as wide as its longest text, so that nothing is cut; the hypothesis has the rest.
+  function measure() {
+    const body = $("#trials");
+    if (!body) return;
+    $$("#trials thead th").slice(0, -1).forEach((head, i) => {
+      const longest = table.reduce((most, item) => Math.max(most, item.lengths[i]), head.textContent.trim().length + 2);
+      body.style.setProperty(`--w-${head.dataset.column}`, `${Math.min(longest, LONGEST)}ch`);
+    });
   }
 
   function sort(wanted) {
@@ -92,22 +104,31 @@
 
   // ------------------------------------------------------------ one trial
 
-  async function open(number) {
+  // One trial, or two side by side.
+  async function open(numbers) {
     if (!panel) return;
     $$(".open").forEach((element) => element.classList.remove("open"));
-    if (number === null) {
+    if (!numbers.length) {
       const was = !panel.hidden;
       panel.hidden = true;
       if (was && from?.isConnected) from.focus();
       return;
     }
-    $$(`tr[data-number="${CSS.escape(number)}"], a[data-trial="${CSS.escape(number)}"]`).forEach((element) => element.classList.add("open"));
-    const html = await fragment(number);
-    if (asked().get("trial") !== number) return;
-    const opened = panel.hidden;
+    for (const number of numbers)
+      $$(`tr[data-number="${CSS.escape(number)}"], a[data-trial="${CSS.escape(number)}"]`).forEach((element) => element.classList.add("open"));
+    const place = location.hash, parts = await Promise.all(numbers.map(fragment));
+    if (location.hash !== place) return;
+    const opened = panel.hidden, both = parts.length === 2;
     panel.hidden = false;
-    $("#content").innerHTML = html;
-    panel.scrollTop = 0;
+    panel.classList.toggle("both", both);
+    panel.setAttribute("aria-label", both ? "Two trials side by side" : "Trial");
+    if (shownParts !== parts.join()) {
+      if (both) pair.show($("#content"), parts, numbers);
+      else $("#content").innerHTML = parts[0];
+      panel.scrollTop = 0;
+    }
+    shownParts = parts.join();
+    curves.draw(asked());
     if (opened) panel.focus({ preventScroll: true });
   }
 
@@ -121,7 +142,7 @@
     const list = shown().map((row) => row.dataset.number), at = list.indexOf(asked().get("trial"));
     const next = list[at < 0 ? (by > 0 ? 0 : list.length - 1) : Math.min(list.length - 1, Math.max(0, at + by))];
     if (next === undefined) return;
-    ask({ trial: next });
+    ask({ trial: next, pair: null });
     $(`tr[data-number="${next}"]`).scrollIntoView({ block: "nearest" });
   }
 
@@ -129,36 +150,66 @@
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-trial]"), head = event.target.closest("[data-sort]"), row = event.target.closest("#trials tbody tr");
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-    if (link || row) {
+    const act = event.target.closest("#side, #kept-curves, [data-pair], [data-curve]");
+    if (event.ctrlKey || event.metaKey || event.button) return;
+    if (act) return press(act);
+    if (event.target.closest("input, label")) return;
+    if (event.shiftKey) {
+      if (!link) return;
+      event.preventDefault();
+      ask({ lines: curves.toggled(asked(), link.dataset.trial) ?? asked().get("lines") });
+    } else if (link || row) {
       if (row && !link && String(getSelection())) return;
       event.preventDefault();
       from = link || $("a", row);
-      ask({ trial: link ? link.dataset.trial : row.dataset.number });
+      ask({ trial: link ? link.dataset.trial : row.dataset.number, pair: null });
     } else if (head) {
       const key = head.dataset.sort;
       ask({ sort: sorted === key ? "-" + key : key });
-    } else if (event.target.closest("#close")) ask({ trial: null });
+    } else if (event.target.closest("#close")) ask({ trial: null, pair: null });
     else if (event.target.closest("#theme")) theme();
   });
 
+  function press(button) {
+    if (button.id === "kept-curves") ask({ lines: curves.kept().join(",") || "none" });
+    else if (button.id === "side") {
+      from = button;
+      ask({ pair: curves.chosen(asked()).join(","), trial: null });
+    } else if (button.dataset.curve) {
+      ask({ lines: curves.toggled(asked(), button.dataset.curve) });
+      $("#chosen").focus();
+    } else {
+      const other = $("input[name=beside]", panel);
+      if (!/^\d+$/.test(other.value) || other.value === button.dataset.pair) return other.focus();
+      ask({ pair: `${other.value},${button.dataset.pair}`, trial: null });
+    }
+  }
+
   document.addEventListener("input", (event) => {
-    if (event.target.id === "search") ask({ q: event.target.value || null });
+    const { id, value } = event.target;
+    if (id === "search") ask({ q: value || null });
+    else if (id === "smooth") ask({ smooth: Number(value) ? value : null });
+    else if (id === "chosen") ask({ lines: value || "none" });
   });
   document.addEventListener("change", (event) => {
     if (event.target.name === "colour") ask({ colour: event.target.value === "score" ? null : event.target.value });
+    if (event.target.name === "curve") ask({ lines: curves.toggled(asked(), event.target.value) });
+    if (event.target.id === "logx" || event.target.id === "logy") ask({ [event.target.id]: event.target.checked ? "1" : null });
     if (event.target.name !== "status") return;
     const boxes = $$("input[name=status]"), on = boxes.filter((box) => box.checked).map((box) => box.value);
     ask({ status: on.length === boxes.length ? null : on.join(",") });
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") return event.target.id === "search" ? event.target.blur() : ask({ trial: null });
-    if (event.target.matches("input, textarea, select")) return;
+    if (event.key === "Escape") return event.target.id === "search" ? event.target.blur() : ask({ trial: null, pair: null });
+    if (event.key === "Enter" && event.target.name === "beside") return press($("[data-pair]", panel));
+    if (event.target.matches("input:not([type=checkbox], [type=radio]), textarea, select")) return;
     if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
+    else if (event.key === "c" && curves.has(asked().get("trial"))) ask({ lines: curves.toggled(asked(), asked().get("trial")) });
     else if (event.key === "/" && $("#search")) { event.preventDefault(); $("#search").focus(); }
   });
+  addEventListener("resize", () => curves.draw(asked()));
   addEventListener("popstate", show);
   addEventListener("hashchange", show);
 
@@ -179,12 +230,23 @@
     for (const old of $$("main > section[id]")) {
       const now = fresh.getElementById(old.id);
       if (!now || now.innerHTML === old.innerHTML || old.id === "all") continue;
+      if (old.id === "curves" && renewLosses(old, now)) continue;
+      const opened = $$("details", old).map((details) => details.open);
       old.replaceChildren(...now.childNodes);
+      $$("details", old).forEach((details, i) => { details.open = opened[i] ?? false; });
     }
     renewTable(fresh);
     read();
+    curves.read();
     sorted = "";
     show();
+  }
+
+  // The controls stay as they are: only the losses that they draw are new.
+  function renewLosses(old, now) {
+    const before = $("#losses", old), after = $("#losses", now);
+    if (before && after) before.textContent = after.textContent;
+    return Boolean(before && after);
   }
 
   // Only new rows are added: selection, focus and half-typed text stay as they are.
@@ -205,5 +267,6 @@
     events.addEventListener("open", () => { if (main.dataset.lost) { delete main.dataset.lost; renew(); } });
   }
   read();
+  curves.read();
   show();
 })();

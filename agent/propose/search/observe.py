@@ -11,7 +11,7 @@ from agent.propose.context import Context
 from agent.records.curves import loss_at
 from agent.records.edits import SetConstant
 from agent.records.proposals import Configuration, Proposal, Value
-from agent.records.results import FAILED, SCORED, UNBELIEVED, Failure, Trial
+from agent.records.results import FAILED, SCORED, UNBELIEVED, Failure, Result, Trial
 from agent.space import Space, read_constants
 
 PRUNED = "pruned"
@@ -40,6 +40,11 @@ class Observation:
     """From another run or tool: it teaches like any other, and may be proposed."""
     estimated: bool = False
     """Pruned, with the score that `fit` estimated for it."""
+    speed: float | None = None
+    """Steps a second of its training; None if unknown."""
+    steps: float | None = None
+    """How many steps its training made in the time that the budget gives; None if unknown, and for
+    a budget in steps."""
 
     def __post_init__(self) -> None:
         if isinstance(self.outcome, str) and self.outcome not in {*FAILED, PRUNED}:
@@ -88,7 +93,8 @@ def ended_in(history: Iterable[Observation]) -> int:
 
 def observe(context: Context) -> tuple[Observation, ...]:
     """Return the prior trials, the trials that ran, oldest first, and the pending proposals."""
-    own = [_remembered_observation(_Identity(trial)) for trial in context.trials]
+    timed = not context.budget.endswith("steps")
+    own = [_remembered_observation(_Identity(trial), timed) for trial in context.trials]
     ran = [observation for observation in own if observation]
     tip = context.space.default
     pending = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
@@ -141,20 +147,44 @@ class _Identity:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _remembered_observation(trial: _Identity) -> Observation | None:
-    return observation_of(trial.object)
+def _remembered_observation(trial: _Identity, timed: bool) -> Observation | None:
+    return observation_of(trial.object, timed)
 
 
-def observation_of(trial: Trial) -> Observation | None:
-    """Return what a trial teaches about its constants, or None if it never ran."""
+def observation_of(trial: Trial, timed: bool = False) -> Observation | None:
+    """Return what a trial teaches about its constants, or None if it never ran.
+
+    timed: the run's budget is in seconds, so that the number of steps depends on the constants.
+    """
     if trial.result is None:
         return None
+    outcome: float | Failure | Literal["pruned"] | None = trial.value
     if trial.status in UNBELIEVED:  # it teaches only that it should not be proposed again
-        return Observation(trial.configuration, "invalid", trial.result.curve)
-    if trial.status in SCORED:
-        return Observation(trial.configuration, trial.value, trial.result.curve)
-    outcome = cast(Failure | Literal["pruned"], trial.status)
-    return Observation(trial.configuration, outcome, trial.result.curve)
+        outcome = "invalid"
+    elif trial.status not in SCORED:
+        outcome = cast(Failure | Literal["pruned"], trial.status)
+    return Observation(
+        trial.configuration,
+        outcome,
+        trial.result.curve,
+        speed=_speed_of(trial.result),
+        steps=_steps_of(trial.result) if timed else None,
+    )
+
+
+def _speed_of(result: Result) -> float | None:
+    """Return the steps a second of a first run, also of one that failed after its training."""
+    if result.own:
+        return result.own[0].speed
+    steps = _steps_of(result)
+    return steps / result.seconds if steps and result.seconds > 0 else None
+
+
+def _steps_of(result: Result) -> float | None:
+    steps = result.facts.get("num_steps")
+    if isinstance(steps, bool) or not isinstance(steps, int | float) or steps <= 0:
+        return None
+    return float(steps)
 
 
 def constants_of(proposal: Proposal) -> Configuration:

@@ -5,13 +5,10 @@ from collections.abc import Sequence
 
 from agent.propose.context import Context
 from agent.propose.search.observe import Observation, fit, key_of, observe
-from agent.propose.search.scale import is_fixed, to_unit
 from agent.propose.search.suggest import Suggest
-from agent.records.proposals import Configuration, Proposal, Provenance, Value
-from agent.space import Parameter, Space, constant_edits
-
-# A subject line has room for so many changes; the rationale lists all.
-SHOWN = 4
+from agent.propose.search.wording import exact_changes, hypothesis_of
+from agent.records.proposals import Configuration, Proposal, Provenance
+from agent.space import Space, constant_edits
 
 
 class Search:
@@ -61,40 +58,12 @@ def proposal_of(
 ) -> Proposal:
     """Return `configuration` as edits of the tip.
 
-    The hypothesis says what changes; the rationale holds `reason` and the changes if the hypothesis
-    has no room for all.
+    The hypothesis says what changes in words; the rationale holds `reason` and the exact changes.
     """
-    changes = _changes(context.space, configuration)
-    rest = len(changes) - SHOWN
-    hypothesis = f"{by.method}: {', '.join(changes[:SHOWN]) or 'nothing changed'}"
-    rationale = [reason] if reason else []
-    if rest > 0:
-        hypothesis += f" and {rest} more"
-        rationale.append(", ".join(changes))
+    exact = exact_changes(context.space, configuration)
     return Proposal(
-        hypothesis=hypothesis,
-        rationale="\n".join(rationale),
+        hypothesis=hypothesis_of(context.space, configuration),
+        rationale="\n".join(line for line in (reason, exact) if line),
         edits=constant_edits(context.source, configuration),
         by=by,
     )
-
-
-def _changes(space: Space, configuration: Configuration) -> list[str]:
-    """Return `MATRIX_LR 0.02 → 0.031` for each constant that changes, the largest step first."""
-    default = space.default
-    moved = [p for p in space.parameters if configuration[p.name] != default[p.name]]
-
-    def step(parameter: Parameter) -> float:
-        return _step(parameter, default[parameter.name], configuration[parameter.name])
-
-    return [
-        f"{parameter.name} {default[parameter.name]} → {configuration[parameter.name]}"
-        for parameter in sorted(moved, key=step, reverse=True)
-    ]
-
-
-def _step(parameter: Parameter, before: Value, after: Value) -> float:
-    """Return how far a value moves, as a share of the range."""
-    if parameter.kind == "categorical" or is_fixed(parameter):
-        return 1.0
-    return abs(to_unit(parameter, after) - to_unit(parameter, before))

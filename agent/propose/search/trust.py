@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr
 
-from agent.propose.search import gaussian
+from agent.propose.search import gaussian, opening
+from agent.propose.search.cost import Cost
 from agent.propose.search.fresh import DRAWS, fresh
 from agent.propose.search.grid import Grid
 from agent.propose.search.observe import Key, Observation, fit
@@ -88,12 +89,12 @@ def _ranked(
 ) -> Iterator[Configuration]:
     """Yield candidates, most promising first; if `alone`, changes of one constant before others."""
     gain = Gain(space, grid, history)
+    cost = Cost(space, history)
+    if opening.is_open(history):
+        yield from opening.moves(space, history, gain.best, cost, rng)
     risk = Risk(grid, history, rng)
     if alone:
-        candidates = grid.alone(gain.incumbent[0])
-        worth = gain.hoped(candidates) + CAUTION * risk.log_success(candidates)
-        for place in np.argsort(-worth, kind="stable")[: DRAWS // 2]:
-            yield grid.configuration(candidates[place])
+        yield from _alone_best_first(grid, gain, risk, cost)
 
     def best_first(candidates: np.ndarray) -> np.ndarray:
         promise = gain.log_expected(candidates) + AVERSION * risk.log_success(candidates)
@@ -106,8 +107,21 @@ def _ranked(
         centres = candidates[:FINER_CENTRES]
         finer = grid.neighbours(centres, FINER, CHANGED_FINER, STEPS_FINER, rng)
         candidates = best_first(np.vstack([candidates[:FINER_KEPT], finer]))
-    for candidate in candidates:
-        yield grid.configuration(candidate)
+    yield from cost.fitting_first(map(grid.configuration, candidates))
+
+
+def _alone_best_first(
+    grid: Grid, gain: "Gain", risk: "Risk", cost: Cost
+) -> Iterator[Configuration]:
+    """Yield the best few changes of one constant that fit the budget."""
+    points = grid.alone(gain.incumbent[0])
+    fitting = [cost.fits(grid.configuration(point)) for point in points]
+    candidates = points[np.array(fitting)]
+    if not len(candidates):
+        return
+    worth = gain.hoped(candidates) + CAUTION * risk.log_success(candidates)
+    for place in np.argsort(-worth, kind="stable")[: DRAWS // 2]:
+        yield grid.configuration(candidates[place])
 
 
 class Gain:
@@ -120,6 +134,8 @@ class Gain:
         best = int(np.argmin(values))
         self.incumbent = points[[best]]
         """(1, d): the point with the best measured score."""
+        self.best = scored[best].configuration
+        """The configuration there."""
         near = nearest(points, points[best])
         fitted = near[: cut_of(len(near))]
         keys = tuple(scored[place].key for place in fitted)

@@ -58,11 +58,11 @@ def near_misses(trials: Sequence[Trial]) -> list[Trial]:
 
 def subject_of(edit: Edit) -> str:
     """Return what an edit is about: a constant, a definition, or `the module`."""
-    for attribute in ("name", "within", "after"):
+    for attribute in ("name", "within", "after", "before"):
         name = getattr(edit, attribute, None)
         if name:
             return str(name)
-    if edit.kind in ("replace_statements", "rewrite_file"):
+    if edit.kind in ("replace_statements", "replace_text", "rewrite_file"):
         return "the module"
     return edit.kind
 

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from agent.judge.pace import TOKEN_RATES
 from agent.records.curves import Curve, held_loss_at
 from agent.records.results import Result, Trial
 
@@ -20,8 +21,6 @@ FALLING = 0.02
 SLOW = 0.9
 # Share of the memory limit.
 FULL = 0.85
-SPEED_NAMES = ("tokens_per_second", "tok_per_sec", "tokens_per_sec")
-"""Names that scripts print their speed under."""
 
 
 def signals(trial: Trial, incumbent: Trial | None, memory_mb: float | None) -> tuple[str, ...]:
@@ -40,7 +39,7 @@ def signals(trial: Trial, incumbent: Trial | None, memory_mb: float | None) -> t
 
 def tokens_per_second(result: Result) -> float | None:
     """Return the speed that train.py printed, if it did."""
-    for name in SPEED_NAMES:
+    for name in TOKEN_RATES:
         value = result.facts.get(name)
         if isinstance(value, int | float) and value > 0:
             return float(value)

@@ -19,7 +19,7 @@ from agent.cli import app
 from agent.errors import Fault, UsageFault
 from tests.agent.cli.test_cli import ROOT
 
-RUNS = ("bench", "--methods", "random,cmaes", "--tasks", "valley", "--seeds", "2", "--evaluations")
+RUNS = ("bench", "--methods", "random,cmaes", "--tasks", "valley", "--seeds", "2", "--trials")
 LINES = 2 * 2 * 26
 
 # Where the tests run in the background Ctrl-C is ignored, and what they start would inherit that.
@@ -142,7 +142,7 @@ def test_another_command_adds_to_the_file_and_the_tables_are_of_all_of_it(here: 
         "valley",
         "--seeds",
         "2",
-        "--evaluations",
+        "--trials",
         "6",
         "--json",
     )
@@ -182,7 +182,7 @@ def test_a_page_states_how_it_was_made_and_its_figures_are_drawn(here: Path) -> 
     done = bench(*RUNS, "6", "--report", "docs/page.md")
     assert done.exit_code == 0, done.stderr
     page = (here / "docs" / "page.md").read_text(encoding="utf-8")
-    command = "autoresearch bench --methods random,cmaes --tasks valley --evaluations 6"
+    command = "autoresearch bench --methods random,cmaes --tasks valley --trials 6"
     assert f"{command} --seeds 2 --first-seed 100" in page
     assert "| cmaes |" in page and "| random |" in page
     assert "The smallest p that 2 seeds can give is 0.5" in page
@@ -201,7 +201,7 @@ def test_past_trials_are_a_task_and_a_poor_surrogate_is_refused(here: Path) -> N
         for x in range(40)
     ]
     (here / "past.csv").write_text("\n".join(["a,b,score", *rows]), encoding="utf-8")
-    words = ("bench", "--methods", "random", "--seeds", "1", "--evaluations", "5", "--trials")
+    words = ("bench", "--methods", "random", "--seeds", "1", "--trials", "5", "--past")
     done = bench(*words, "past.csv")
     assert done.exit_code == 0, done.stderr
     assert (
@@ -219,7 +219,7 @@ def test_past_trials_are_a_task_and_a_poor_surrogate_is_refused(here: Path) -> N
         (("--methods", "nonsense"), 2, "Unknown method"),
         (("--methods", "llm-hps"), 2, "needs a model"),
         (("--methods", "hybrid"), 2, "cannot be compared here"),
-        (("--tasks", "nonsense"), 2, "unknown task"),
+        (("--tasks", "nonsense"), 2, "Unknown task"),
         (("--tasks", ","), 2, "names nothing"),
         (("--output", "missing/bench.jsonl"), 2, "cannot write"),
         (
@@ -254,7 +254,7 @@ def test_tokens_and_dollars_of_a_model_are_in_the_table(here: Path) -> None:
         "valley",
         "--seeds",
         "2",
-        "--evaluations",
+        "--trials",
         "3",
     )
     assert done.exit_code == 0, done.stderr

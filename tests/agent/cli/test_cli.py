@@ -7,13 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.exceptions import TyperException
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from agent import errors
-from agent.cli import EXIT_CODES, app, report
-from agent.errors import Fault, HistoryFault, ModelFault, ProjectFault, SandboxFault, UsageFault
+from agent.cli import app, report
+from agent.cli.grouping import COMMANDS, OPTIONS, OTHER_COMMANDS, command_groups, option_groups
+from agent.cli.usage import usage_fault
+from agent.errors import (
+    EXIT_CODES,
+    Fault,
+    HistoryFault,
+    ModelFault,
+    ProjectFault,
+    SandboxFault,
+    UsageFault,
+    unknown,
+)
 
 ROOT = Path(__file__).parents[3]
+GROUP: Any = get_command(app)
 
 
 def autoresearch(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -42,11 +56,11 @@ def test_help_starts_no_heavy_library(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_every_command_has_help_with_an_example_and_the_exit_codes(command: str) -> None:
+def test_every_command_has_help_with_an_example(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"], prog_name="autoresearch")
     assert done.exit_code == 0
     assert f"Example:\n    autoresearch {command}" in done.stdout
-    assert "Exit codes: 0 fine" in done.stdout
+    assert "Exit codes: see `autoresearch --help`." in done.stdout
     assert done.stdout.isascii()
 
 
@@ -65,7 +79,7 @@ def test_a_fault_is_two_lines_and_its_exit_code(
     fault: Fault, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report(fault) == code
-    assert f" {code} " in EXIT_CODES
+    assert code in EXIT_CODES
     assert capsys.readouterr() == ("", "error: m\nnext:  c\n")
 
 
@@ -73,7 +87,104 @@ def test_every_fault_has_a_documented_exit_code() -> None:
     faults = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = [fault.exit_code for fault in faults if issubclass(fault, Fault)]
     assert len(codes) > 8
-    assert all(f" {code} " in EXIT_CODES for code in codes)
+    assert set(codes) <= set(EXIT_CODES)
+
+
+def test_the_help_has_the_table_of_exit_codes() -> None:
+    done = CliRunner().invoke(app, ["--help"], prog_name="autoresearch")
+    table = done.stdout.partition("Exit codes:\n")[2]
+    rows = [line.split(maxsplit=1) for line in table.splitlines()]
+    assert {int(code): meaning for code, meaning in rows} == dict(EXIT_CODES)
+
+
+def test_every_command_is_in_a_group_and_the_common_five_come_first() -> None:
+    groups = dict(command_groups(GROUP))
+    lost = [name for name, _ in groups.get(OTHER_COMMANDS, [])]
+    assert not lost, "put these into COMMANDS in agent/cli/grouping.py"
+    grouped = [name for names in COMMANDS.values() for name in names]
+    assert len(grouped) == len(set(grouped)), "one command, one group"
+    first = next(iter(groups.values()))
+    assert [name for name, _ in first] == ["init", "start", "status", "log", "resume"]
+
+
+@pytest.mark.parametrize("command", sorted(OPTIONS))
+def test_every_option_of_a_large_command_is_in_a_group(command: str) -> None:
+    context = GROUP.context_class(GROUP.commands[command])
+    groups = dict(option_groups(GROUP.commands[command], context))
+    lost = [term for term, _ in groups["Other options"] if not term.endswith("--help")]
+    assert not lost, "put these into OPTIONS in agent/cli/grouping.py"
+
+
+def test_a_command_with_many_options_groups_them() -> None:
+    for name, command in GROUP.commands.items():
+        assert len(command.params) < 10 or name in OPTIONS, (
+            "give it groups in agent/cli/grouping.py"
+        )
+
+
+def test_trials_is_a_number_in_every_command() -> None:
+    meant = {}
+    for name, command in GROUP.commands.items():
+        for parameter in command.params:
+            if "--trials" in parameter.opts:
+                meant[name] = parameter.metavar
+    assert meant == dict.fromkeys(("start", "resume", "bench"), "N")
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "next_command"),
+    [
+        ("strat", "Unknown command 'strat'. Did you mean 'start'?", "autoresearch --help"),
+        (
+            "log --kpet",
+            "Unknown option '--kpet'. Did you mean '--kept'?",
+            "autoresearch log --help",
+        ),
+        ("log --zzzzz", "Unknown option '--zzzzz'.", "autoresearch log --help"),
+        (
+            "init --preset gup",
+            "Unknown preset 'gup'. Did you mean 'gpu'?",
+            "autoresearch init --pr",
+        ),
+        ("plot progres", "Unknown value for PICTURE 'progres'. Did you mean 'progress'?", "autor"),
+        (
+            "export --format tvs",
+            "Unknown value for --format 'tvs'. Did you mean 'tsv'?",
+            "autoresearch export --help",
+        ),
+        (
+            "bench --tasks valey",
+            "Unknown task 'valey'. Did you mean 'valley'?",
+            "autoresearch bench",
+        ),
+        ("show", "Missing argument 'N'.", "autoresearch show --help"),
+        ("start --trials many", "Invalid value for '--trials': ", "autoresearch start --help"),
+    ],
+)
+def test_what_was_typed_wrong_is_said_with_the_nearest_name(
+    words: str, message: str, next_command: str
+) -> None:
+    with pytest.raises((TyperException, Fault)) as caught:
+        app(words.split(), prog_name="autoresearch", standalone_mode=False)
+    fault = caught.value
+    if isinstance(fault, TyperException):
+        fault = usage_fault(fault)
+    assert isinstance(fault, UsageFault)
+    assert fault.message.startswith(message)
+    assert str(fault.next_command).startswith(next_command)
+
+
+def test_a_name_that_is_like_none_is_answered_with_those_there_are() -> None:
+    assert unknown("method", "zzz", ["tpe", "trust"]) == (
+        "Unknown method 'zzz'. Choose from: tpe, trust."
+    )
+    assert unknown("method", "z" * 1000, map(str, range(100))).endswith("38, 39, ....")
+
+
+def test_without_a_command_it_is_the_help() -> None:
+    alone = CliRunner().invoke(app, [], prog_name="autoresearch")
+    asked = CliRunner().invoke(app, ["--help"], prog_name="autoresearch")
+    assert (alone.exit_code, alone.stdout) == (2, asked.stdout)
 
 
 def test_what_a_fault_quotes_cannot_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,12 +204,13 @@ def test_a_fault_in_a_command_ends_without_a_traceback(tmp_path: Path) -> None:
 def test_a_wrong_flag_is_a_usage_error(tmp_path: Path) -> None:
     done = autoresearch("log", "--nonsense", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--nonsense" in done.stderr
+    assert done.stderr == ("error: Unknown option '--nonsense'.\nnext:  autoresearch log --help\n")
 
 
 def test_starting_the_command_loads_nothing_that_only_some_commands_need(tmp_path: Path) -> None:
     names = ("libcst", "numpy", "scipy", "optuna", "torch", "anthropic", "openai", "jinja2")
-    program = f"import agent.cli, sys; print([name for name in {names} if name in sys.modules])"
+    loaded = f"[name for name in {names} if name in sys.modules]"
+    program = f"import autoresearch.__main__, agent.cli, sys; print({loaded})"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

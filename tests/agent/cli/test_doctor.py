@@ -11,12 +11,14 @@ from typer.testing import CliRunner, Result
 import sandbox.tiers.choose
 from agent.cli import app
 from agent.cli.doctor import _git
+from agent.errors import SandboxFault
 from sandbox.proof.hostile import ROWS
-from sandbox.tiers.choose import Chosen
+from sandbox.tiers.choose import Chosen, choose_runner
 from sandbox.tiers.plain import Plain
 from tests.agent.cli.test_cli import autoresearch
 
 NAMES = [
+    "system",
     "python",
     "git",
     "torch",
@@ -36,6 +38,28 @@ def doctor(*words: str) -> Result:
     )
 
 
+@pytest.fixture(scope="module")
+def isolation() -> Chosen | SandboxFault:
+    """The sandbox of this machine, proven once for the tests that only read about it."""
+    try:
+        return choose_runner(imports=("torch",))
+    except SandboxFault as fault:
+        return fault
+
+
+@pytest.fixture
+def proven(isolation: Chosen | SandboxFault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `doctor` take that proof for its own."""
+
+    def choose(**_: object) -> Chosen:
+        if isinstance(isolation, SandboxFault):
+            raise isolation
+        return isolation
+
+    monkeypatch.setattr("agent.cli.doctor.choose_runner", choose)
+
+
+@pytest.mark.usefixtures("proven")
 def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret-word")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -75,6 +99,7 @@ def test_json_is_stable(monkeypatch: pytest.MonkeyPatch) -> None:
         assert diagnosis["canary"][-1]["answers"]
 
 
+@pytest.mark.usefixtures("proven")
 def test_a_human_reads_what_was_tried() -> None:
     done = doctor()
     assert "isolation" in done.stdout
@@ -107,6 +132,7 @@ def test_without_isolation_it_is_4_and_says_what_got_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A plain process in the place of a sandbox: the canary itself finds it out."""
+    monkeypatch.setattr("agent.cli.doctor.find_spec", lambda name: None)  # nothing long to import
     monkeypatch.setattr(sandbox.tiers.choose, "TIERS", {"A": Plain})
     done = doctor("--json")
     assert done.exit_code == 4

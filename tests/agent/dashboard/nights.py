@@ -265,3 +265,71 @@ def hostile() -> View:
         trials.append(attack)
     flying = Attempt(number=len(trials), commit="c", parent="p", proposal=trials[1].proposal)
     return View("autoresearch/nov24", settings(), tuple(trials), (flying,), 4711)
+
+
+MODEL = "scripted:../replies/of-a-long-night.jsonl"
+LONG = (
+    "conf/base.yaml:optimizer.param_groups.embedding.learning_rate",
+    "conf/base.yaml:optimizer.param_groups.matrix.learning_rate",
+    "Config.model.transformer.attention.window_pattern",
+    "--gradient-accumulation-steps-per-device",
+    "TOTAL_BATCH_SIZE_IN_TOKENS_PER_OPTIMIZER_STEP",
+    "学习率衰减比例_for_the_whole_model",
+    "MLP_RATIO",
+    "dataset.tokenizer.name",
+    "Config.schedule.warmdown_ratio",
+    "Config.schedule.warmup_ratio",
+    "init.std",
+    "LOGIT_CAP",
+)
+
+
+def wordy(length: int = 120, workers: int = 3) -> View:
+    """Return a night with the long names that real projects have, in slots with known times.
+
+    It paused for ten hours in the middle; trial 7 was interrupted by that.
+    """
+    view = busy(length)
+    trials = [_wordy(trial, length) for trial in view.trials]
+    begun: dict[str, int] = {}
+    placed: list[Trial] = []
+    free = [datetime(2026, 11, 24, 1, 0, tzinfo=UTC)] * workers
+    for trial in trials:
+        slot = min(range(workers), key=free.__getitem__)
+        begin = free[slot] + timedelta(seconds=4 if trial.number % 9 else 160)
+        pause = timedelta(
+            hours=10 if trial.number in range(length // 2, length // 2 + workers) else 0
+        )
+        begin += pause
+        end = begin + timedelta(seconds=318 + 37 * (trial.number % 4))
+        free[slot] = end
+        begun[trial.attempt] = int(begin.timestamp())
+        placed.append(trial.model_copy(update={"at": end.isoformat()}))
+    begun["c"] = int(min(free).timestamp()) + 4
+    run = view.run.model_copy(update={"workers": workers, "model": MODEL})
+    return View(view.branch, run, tuple(placed), view.in_flight, 4711, begun=begun)
+
+
+def _wordy(trial: Trial, length: int) -> Trial:
+    dice = random.Random(trial.number)
+    constants: dict[str, Value] = {name: round(math.exp(dice.gauss(-3, 2)), 6) for name in LONG}
+    constants["dataset.tokenizer.name"] = dice.choice(
+        ("sentencepiece/unigram-32k-normalised", "tiktoken/o200k_base", "bytes")
+    )
+    by = trial.proposal.by
+    model = MODEL if by.model else None
+    method = "hybrid-of-three" if by.method == "code" else by.method
+    text = f"{trial.proposal.hypothesis}, because the {LONG[trial.number % 3]} of the last trial "
+    proposed = trial.proposal.model_copy(
+        update={
+            "hypothesis": text + "was still limited by how noisy its gradient is",
+            "by": by.model_copy(update={"model": model, "method": method}),
+        }
+    )
+    result = trial.result
+    if result:
+        noisy = tuple((x, y + 0.05 * dice.gauss(0, 1)) for x, y in result.curve)
+        result = result.model_copy(update={"curve": noisy, "peak_memory_mb": 139_812.4})
+    return trial.model_copy(
+        update={"configuration": constants, "proposal": proposed, "result": result}
+    )

@@ -203,7 +203,8 @@ def test_a_printed_report_is_complete(tab: Page, tmp_path: Path) -> None:
     expect(tab.locator("#panel h2")).to_contain_text("#2")
     tab.emulate_media(media="print")
     assert tab.locator("#panel").evaluate("panel => getComputedStyle(panel).position") == "static"
-    assert not tab.locator(".tools").is_visible()
+    for tools in tab.locator(".tools, .acts").all():
+        assert not tools.is_visible()
     assert len(tab.pdf()) > 10_000
 
 

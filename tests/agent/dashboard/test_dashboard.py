@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agent.dashboard.guard import is_loopback
+from agent.dashboard.slots import Slots
+from agent.dashboard.view import read_view
 from agent.dashboard.watch import Watch
 from agent.history.history import History
 from agent.history.runs import transcripts_of
@@ -148,7 +150,7 @@ def test_every_response_has_a_strict_policy(address: str) -> None:
         assert "unsafe" not in policy
         assert "*" not in policy
         nonces.add(policy.partition("nonce-")[2].partition("'")[0])
-        assert answer.body.count("<script") == 1
+        assert answer.body.count("<script nonce=") == 1
     assert len(nonces) == 3
     for path in ("/run/t/trial/1", "/nowhere", "/run/nobody"):
         policy = ask(address, path).headers["content-security-policy"]
@@ -219,6 +221,15 @@ def test_looking_changes_nothing(home: Path, address: str) -> None:
     for path in ("/", "/run/t", "/run/t/trial/1", "/compare"):
         assert ask(address, path).status == 200
     assert state_of(home) == before
+
+
+def test_the_begin_of_each_attempt_is_that_of_its_commit(home: Path) -> None:
+    history = History.read(project_of(home), "t")
+    begun = history.begun()
+    assert set(begun) == {trial.attempt for trial in history.trials}
+    for commit, seconds in begun.items():
+        assert seconds == int(git(home, "log", "-1", "--format=%ct", commit))
+    assert History.read(project_of(home), "u").begun() == {}
 
 
 def test_a_run_is_read_again_only_if_a_ref_moved(home: Path) -> None:
@@ -300,8 +311,14 @@ def test_a_verdict_appears_by_itself_and_moves_nothing_that_is_read(
         tab.get_by_role("searchbox").fill("hott")
         tab.locator("#trials tbody tr:visible").click()
         expect(tab.locator("#panel h2")).to_contain_text("#1")
+        tab.get_by_label("training curve of trial 1", exact=True).uncheck()
+        tab.locator("#smooth").fill("0.5")
         settle(history, "keep", 1.3, "hotter still")
         expect(tab.locator("#shown")).to_have_text("2 of 3 trials")
+        expect(tab.locator("#drawn li a")).to_have_text(["#0"])
+        expect(tab.locator("#smoothness")).to_have_text("0.50")
+        tab.get_by_role("textbox", name="Trials").fill("0, 2")
+        expect(tab.locator("#drawn .curve")).to_have_count(2)
         expect(tab.locator("#panel h2")).to_contain_text("#1")
         expect(tab.get_by_role("searchbox")).to_have_value("hott")
         history.commit_attempt(
@@ -333,3 +350,6 @@ def test_a_real_run_is_followed_while_it_trains(tab: Page, tmp_path: Path) -> No
         tab.goto("about:blank")
     assert run.returncode == 0
     assert git(folder, "status", "--porcelain") == ""
+    slots = Slots(read_view(History.read(project_of(folder), "real")))
+    assert [span.number for span in slots.spans] == [0, 1, 2, 3]
+    assert slots.lanes == 1

@@ -68,7 +68,8 @@ def test_its_security_policy_names_its_own_script_and_style_only() -> None:
     [nonce] = {
         str(attributes["nonce"])
         for tag, attributes in tags
-        if tag in ("style", "script") and attributes.get("type") != "text/html"
+        if tag in ("style", "script")
+        and attributes.get("type") not in ("text/html", "application/json")
     }
     assert f"script-src 'nonce-{nonce}'" in policy
     assert policy.startswith("default-src 'none'")
@@ -127,7 +128,8 @@ def test_hostile_text_is_only_text() -> None:
     }
     assert not [tag for tag, _ in Tags(page).tags if tag in ("img", "textarea", "b", "iframe")]
     assert page.count("<script nonce=") == 1
-    assert page.count("<script") == 1 + len(view.trials)
+    # The page's own, the losses, and one for each trial: data that nothing runs.
+    assert page.count("<script") == 2 + len(view.trials)
     assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", page)
     assert "49" not in [word.strip() for word in re.findall(r"<span>([^<]*)</span>", page)], (
         "a template in a hypothesis is not run"
@@ -285,6 +287,6 @@ def test_gains_are_ranked_and_compared_with_the_noise() -> None:
     assert sizes == sorted(sizes, reverse=True)
     assert view.noise.scatter
     assert view.gains[0].sigmas == pytest.approx(sizes[0] / view.noise.scatter)
-    assert view.elapsed_seconds == 79 * 300
+    assert view.elapsed_seconds and 0 < view.elapsed_seconds - 79 * 300 < 20, "the first trains too"
     bare = Trial.model_validate(view.trials[0].model_dump() | {"at": ""})
     assert View("b", view.run, (bare,)).elapsed_seconds is None

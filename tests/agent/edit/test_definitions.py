@@ -134,6 +134,12 @@ def test_code_is_exactly_one_definition(code: str) -> None:
     assert refused(MODEL, ReplaceDefinition(name="f", code=code)).reason == "syntax"
 
 
+def test_a_refusal_says_what_the_code_is_instead() -> None:
+    for code, what in (("x = 1\nf()", "Assign, Expr"), ("", "empty")):
+        where = refused(MODEL, ReplaceDefinition(name="f", code=code)).where
+        assert where.endswith(f": {what}")
+
+
 def test_names_unknown_and_ambiguous() -> None:
     answer = refused(MODEL, DeleteDefinition(name="C.mm"))
     assert (answer.reason, "C.m" in answer.hint) == ("unknown-name", True)
@@ -195,6 +201,49 @@ def test_insert_without_definitions_goes_behind_imports_and_constants() -> None:
         made("# only this", InsertDefinition(code="def f(): pass"))
         == "# only this\ndef f(): pass\n"
     )
+
+
+def test_insert_goes_behind_the_last_definition() -> None:
+    before = "def a(): pass\n\n\nX = 1\n\n\ndef b(): pass\n\n\na()\n"
+    after = before.replace("def b(): pass\n", "def b(): pass\n\n\ndef c(): pass\n")
+    assert made(before, InsertDefinition(code="def c(): pass")) == after
+    assert made("A = 1\n", InsertDefinition(code="def f(): pass")) == ("A = 1\n\n\ndef f(): pass\n")
+
+
+def test_blank_lines_of_the_code_are_as_it_says() -> None:
+    before = "def a(): pass\n"
+    assert made(before, InsertDefinition(code="\ndef b(): pass", after="a")) == (
+        "def a(): pass\n\ndef b(): pass\n"
+    )
+
+
+def test_an_overload_may_repeat_a_name() -> None:
+    before = "def f(): pass\n"
+    code = "@overload\ndef f(): ..."
+    assert made(before, InsertDefinition(code=code)) == f"{before}\n\n{code}\n"
+
+
+def test_definitions_in_blocks_of_a_class_have_its_name() -> None:
+    before = "class C:\n    if x:\n        def m(self): pass\n    y = 1\n"
+    edit = ReplaceDefinition(name="C.m", code="def m(self): return 1")
+    assert made(before, edit) == before.replace("pass", "return 1")
+    late = "try:\n    pass\nexcept E:\n    def h(): pass\nfinally:\n    def k(): pass\n"
+    for name in "hk":
+        code = f"def {name}(): return 1"
+        assert made(late, ReplaceDefinition(name=name, code=code)) == late.replace(
+            f"def {name}(): pass", code
+        )
+
+
+def test_delete_the_only_definition_of_a_file() -> None:
+    assert made("def f(): pass\n", DeleteDefinition(name="f")) == ""
+    assert made("x = 1\n\n\ndef f(): pass\n", DeleteDefinition(name="f")) == "x = 1\n"
+
+
+def test_an_edit_whose_result_does_not_parse_says_which_edit() -> None:
+    before = "def f():\n    global x\n    x = 1\n"
+    answer = refused(before, ReplaceDefinition(name="f", code="def f(): return (yield"))
+    assert answer.reason == "syntax"
 
 
 def test_insert_what_is_there_is_ambiguous() -> None:

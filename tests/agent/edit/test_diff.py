@@ -108,10 +108,86 @@ def test_each_kind_is_found() -> None:
     assert summary(("    train(10)", "    train(20)")) == ["replace_statements"]
 
 
+def test_neighbours_that_became_others_are_one_edit() -> None:
+    neighbours = "DEPTH = 4  # layers\nLR = 0.1; WD = 0.2\n"
+    assert summary((neighbours, "WIDTH = 3\nRATE = 1\n")) == ["replace_statements"]
+    assert summary((neighbours, "")) == ["replace_text", "replace_statements", "replace_text"]
+
+
 def test_comments_and_blank_lines_are_edits_too() -> None:
     assert summary(("# layers", "# more layers")) == ["replace_statements"]
     assert summary(("# why\n", "# because\n")) == ["replace_statements Net"]
     assert summary(("# Model.\n", "\n# The model.\n\n")) == ["replace_statements"]
+
+
+FUNCTIONS = "".join(f"\n\ndef f{i}(x):\n    y = x\n    return y + {i}\n" for i in range(30))
+A = "def a():\n    return 1\n"
+B = "def b():\n    return 2\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kinds"),
+    [
+        pytest.param(
+            f"# a\nimport os\n{FUNCTIONS}\n\nX = 1\n",
+            f"# b\nimport os\n{FUNCTIONS}\n\nX = 2\n",
+            ["replace_text", "set_constant"],
+            id="a comment at the head and a constant",
+        ),
+        pytest.param(
+            f"import os\n{FUNCTIONS}\n\nX = 1",
+            f"import os\n{FUNCTIONS}\n\nX = 2\n",
+            ["replace_text", "set_constant"],
+            id="a constant and a line break at the end",
+        ),
+        pytest.param(
+            f"{A}\n\n{B}{FUNCTIONS}",
+            f"{B}\n\n{A}{FUNCTIONS}",
+            ["delete_definition", "insert_definition"],
+            id="two functions at the top change places",
+        ),
+        pytest.param(
+            f"class C:\n    def a(self):\n        return 1\n\n    def b(self):\n        x = 2\n"
+            f"{FUNCTIONS}",
+            f"class C:\n    def b(self):\n        x = 2\n\n    def a(self):\n        return 1\n"
+            f"{FUNCTIONS}",
+            ["delete_definition", "insert_definition"],
+            id="two methods change places",
+        ),
+        pytest.param(
+            f"x = 1\n{FUNCTIONS}\n# y = 2\n",
+            f"x = 1\n{FUNCTIONS}\ny = 2\n",
+            ["replace_text", "replace_statements"],
+            id="a comment at the end becomes code",
+        ),
+        pytest.param(
+            f'"""Doc."""\n{FUNCTIONS}',
+            f'#!/usr/bin/env python\n"""Doc."""\n{FUNCTIONS}',
+            ["replace_text"],
+            id="a first line",
+        ),
+        pytest.param(
+            f"import os{FUNCTIONS}# end\n",
+            f"import os{FUNCTIONS}# end\n# of the file",
+            ["replace_text"],
+            id="comments at the end",
+        ),
+    ],
+)
+def test_a_small_difference_is_no_rewrite(old: str, new: str, kinds: list[str]) -> None:
+    smallest = diff(old, new)
+    assert apply(old, smallest) == Applied(source=new)
+    assert [edit.kind for edit in smallest] == kinds
+    longest = max(len(edit.model_dump_json()) for edit in smallest)
+    assert longest < 300
+    back = diff(new, old)
+    assert apply(new, back) == Applied(source=old)
+    assert "rewrite_file" not in [edit.kind for edit in back]
+
+
+def test_most_of_a_file_is_a_rewrite() -> None:
+    new = "".join(f"y{i} = {i}\n" for i in range(100))
+    assert [edit.kind for edit in diff("# head\n" + BASE, new)] == ["rewrite_file"]
 
 
 def test_many_at_once_stay_small() -> None:
@@ -126,7 +202,6 @@ def test_many_at_once_stay_small() -> None:
 
 
 def test_what_no_kind_expresses_is_a_rewrite() -> None:
-    assert summary(('"""Doc."""\n', '# head\n"""Doc."""\n')) == ["rewrite_file"]
     assert [e.kind for e in diff(BASE, BASE.replace("\n", "\r\n"))] == ["rewrite_file"]
     assert [e.kind for e in diff("x = (", BASE)] == ["rewrite_file"]
 
@@ -212,7 +287,7 @@ def test_the_library_changed_at_random_comes_back() -> None:
     totals = [check_roundtrip(path, 2) for path in random.Random(7).sample(modules(20_000), 12)]
     changed, rewrites = (sum(column) for column in zip(*totals, strict=True))
     assert changed >= 15
-    assert rewrites <= changed / 3
+    assert rewrites <= changed / 20
 
 
 def check_constants(path: Path) -> int:
@@ -246,5 +321,5 @@ def test_constants_of_the_library() -> None:
 def test_the_whole_library() -> None:
     totals = [check_roundtrip(path, 3) for path in modules(120_000)]
     changed, rewrites = (sum(column) for column in zip(*totals, strict=True))
-    assert rewrites <= changed / 3
+    assert rewrites <= changed / 20
     assert sum(check_constants(path) for path in modules(60_000)) >= 200

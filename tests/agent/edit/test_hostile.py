@@ -219,7 +219,8 @@ def test_shards_of_python(old: str, new: str) -> None:
 
 
 def test_results_parse_in_libcst_too() -> None:
-    for edit in edits_of("def f(x):\n\treturn x  # é"):
-        result = apply(BASE, [edit])
-        if isinstance(result, Applied):
-            cst.parse_module(result.source)
+    applied = [apply(BASE, [edit]) for edit in edits_of("def f(x):\n\treturn x  # é")]
+    sources = [result.source for result in applied if isinstance(result, Applied)]
+    assert len(sources) > 2
+    for source in sources:
+        cst.parse_module(source)

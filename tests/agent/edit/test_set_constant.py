@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.records.edits import SetConstant
+from agent.records.edits import RewriteFile, SetConstant
 from tests.agent.edit.pairs import made, pair, refused
 
 
@@ -40,6 +40,11 @@ from tests.agent.edit.pairs import made, pair, refused
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),
         ("A = 1\n", "(2,  # two\n 3)", "A = (2,  # two\n 3)\n"),
         ("A = 1; B = 2\n", "3  # not this\n", "A = 3; B = 2\n"),
+        ("A = (\n    1  # one\n)\n", "(2)", "A = (\n    (2)  # one\n)\n"),
+        ("A = 1\nd = {}\nd[A] = 2\n", "3", "A = 3\nd = {}\nd[A] = 2\n"),
+        ("for A in x:\n    pass\nA = 1\n", "2", "for A in x:\n    pass\nA = 2\n"),
+        ("A = 1\n", "-" * 40 + "1", "A = " + "-" * 40 + "1\n"),
+        ("# " + "x" * 100_000 + "\nA = 1\n", "2", "# " + "x" * 100_000 + "\nA = 2\n"),
     ],
 )
 def test_the_value_changes_and_nothing_else(before: str, value: str, after: str) -> None:
@@ -48,7 +53,20 @@ def test_the_value_changes_and_nothing_else(before: str, value: str, after: str)
 
 @pytest.mark.parametrize(
     "value",
-    ["", "1; B = 2", "1\nB = 2", "x = 1", "1 +", "(", "1\n+ 2", "pass", "'", "\x00", "1 if 2"],
+    [
+        "",
+        "1; B = 2",
+        "1\nB = 2",
+        "x = 1",
+        "1 +",
+        "(",
+        "1\n+ 2",
+        "pass",
+        "'",
+        "\x00",
+        "1 if 2",
+        "3;",
+    ],
 )
 def test_a_value_is_one_expression(value: str) -> None:
     assert refused("A = 1\n", SetConstant(name="A", value=value)).reason == "syntax"
@@ -95,3 +113,28 @@ def test_a_file_of_many_kinds_of_lines() -> None:
         A: float = 1e-3  # not [this]
         ''',
     )
+
+
+def test_edits_are_made_in_turn() -> None:
+    both = SetConstant(name="A", value="2"), SetConstant(name="B", value="3")
+    assert made("A = B = 1\n", *both) == "B = 3; A = 2\n"
+    assert made("B = 1\nA = 1\n", *both) == "B = 3\nA = 2\n"
+    assert made("A = 1\n", both[0], SetConstant(name="A", value="3")) == "A = 3\n"
+    rewritten = RewriteFile(code="A = 1\nB = 1\n")
+    assert made("x = (", rewritten, *both) == "A = 2\nB = 3\n"
+    assert made("A = 1\nB = 1\n", both[0], rewritten, both[1]) == "A = 1\nB = 3\n"
+
+
+def test_an_edit_of_another_file_is_refused() -> None:
+    edits = SetConstant(name="A", value="2"), SetConstant(name="A", value="3", file="prepare.py")
+    answer = refused("A = 1\n", *edits)
+    assert (answer.reason, answer.where) == ("outside-file", "prepare.py")
+
+
+def test_the_nearest_names_are_at_most_three_and_a_few_are_listed_without_any() -> None:
+    before = "".join(f"WIDTH_{letter} = 1\n" for letter in "abcdefghij")
+    hint = refused(before, SetConstant(name="WIDTH", value="1")).hint
+    assert hint.startswith("did you mean WIDTH_") and hint.count("WIDTH_") == 3
+    hint = refused(before, SetConstant(name="q", value="1")).hint
+    assert hint.startswith("the file has: WIDTH_a, WIDTH_b") and hint.count("WIDTH_") == 8
+    assert refused("f()\n", SetConstant(name="q", value="1")).hint == "the file has no constant"

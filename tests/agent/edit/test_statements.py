@@ -61,6 +61,48 @@ def test_part_of_a_line() -> None:
     put("return 1", "", "if x: return 1\n", "if x:\n        pass\n")
 
 
+@pytest.mark.parametrize(
+    ("before", "old"),
+    [
+        ("x = 1\n", "x = True"),
+        ("x = 1\n", "x = 1.0"),
+        ("f(1, 2)\n", "f(1)"),
+        ("f(1)\n", "f(1, 2)"),
+        ("@cached\ndef f(): pass\n", "def f(): pass"),
+        ("x = a.b\n", "x = a.c"),
+        ("x = 'a'\n", "x = b'a'"),
+    ],
+)
+def test_what_only_looks_alike_is_no_match(before: str, old: str) -> None:
+    answer = refused(before, ReplaceStatements(old=old, new="pass"))
+    assert answer.reason == "unknown-name"
+
+
+def test_within_reaches_everything_inside() -> None:
+    before = "def f():\n    if x:\n        def g():\n            a()\n    return 1\na()\n"
+    edit = ReplaceStatements(old="a()", new="b()", within="f")
+    assert made(before, edit) == before.replace("            a()", "            b()")
+    late = "try:\n    x()\nexcept E:\n    a()\nfinally:\n    b()\n"
+    assert made(late, ReplaceStatements(old="a()", new="c()")) == late.replace("a()", "c()")
+    assert made(late, ReplaceStatements(old="b()", new="c()")) == late.replace("b()", "c()")
+    cases = "match x:\n    case 1:\n        a()\n"
+    assert made(cases, ReplaceStatements(old="a()", new="c()")) == cases.replace("a()", "c()")
+
+
+def test_spelling_of_a_string_is_no_difference_and_a_semicolon_goes() -> None:
+    assert made("x = u'a'\n", ReplaceStatements(old="x = 'a'", new="x = 1")) == "x = 1\n"
+    assert made("a(); b()\n", ReplaceStatements(old="a()", new="c();")) == "c(); b()\n"
+    assert made("x = 1\n", ReplaceStatements(old="x = 1", new="")) == ""
+
+
+def test_a_refusal_quotes_the_nearest_few() -> None:
+    before = "".join(f"value_{letter} = 1\n" for letter in "abcde")
+    hint = refused(before, ReplaceStatements(old="value = 1", new="x = 1")).hint
+    assert hint.count("value_") == 3
+    lines = refused("a()\nb()\na()\n", ReplaceStatements(old="a()", new="c()")).hint
+    assert "lines 1, 3" in lines
+
+
 def test_folded_blocks_unfold_whole() -> None:
     edit = ReplaceStatements(old="b()", new="if b:\n    c()")
     assert (
@@ -137,6 +179,32 @@ def test_future_imports_come_first() -> None:
         == '"""Doc."""\n\nfrom __future__ import annotations\nimport os\n'
     )
     assert made("import os\n", edit) == "from __future__ import annotations\nimport os\n"
+
+
+def test_an_import_belongs_above_the_comments_of_the_code() -> None:
+    edit = AddImport(code="import sys")
+    assert made("# about X\nX = 1\n", edit) == "import sys\n# about X\nX = 1\n"
+    coding = "#\n# -*- coding: utf-8 -*-\nX = 1\n"
+    assert made(coding, edit) == coding.replace("X = 1", "import sys\nX = 1")
+    too_late = "#\n#\n# coding: utf-8\nX = 1\n"
+    assert made(too_late, edit) == f"import sys\n{too_late}"
+    assert made("# head\n\n# about X\nX = 1\n", edit) == (
+        "# head\nimport sys\n\n# about X\nX = 1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ("import os\n", "import os, sys"),
+        ("import numpy as np\n", "import numpy"),
+        ("from . import a\n", "from .. import a"),
+        ("from .a import b\n", "from .c import b"),
+        ("import a\n", "from a import a"),
+    ],
+)
+def test_an_import_that_only_looks_alike_is_added(before: str, code: str) -> None:
+    assert made(before, AddImport(code=code)) == f"{before}{code}\n"
 
 
 def test_an_import_that_is_there_changes_nothing() -> None:

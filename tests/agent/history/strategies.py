@@ -14,6 +14,7 @@ from agent.records.edits import (
     InsertDefinition,
     ReplaceDefinition,
     ReplaceStatements,
+    ReplaceText,
     RewriteFile,
     SetConstant,
 )
@@ -81,6 +82,7 @@ EDIT = st.one_of(
     st.builds(InsertDefinition, code=TEXT, after=st.none() | TEXT),
     st.builds(DeleteDefinition, name=TEXT),
     st.builds(ReplaceStatements, old=TEXT, new=TEXT, within=st.none() | TEXT),
+    st.builds(ReplaceText, old=TEXT, new=TEXT),
     st.builds(AddImport, code=TEXT),
     st.builds(RewriteFile, code=TEXT),
 )

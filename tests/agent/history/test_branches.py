@@ -119,6 +119,7 @@ def test_an_attempt_on_a_commit_that_the_branch_lost_is_refused_by_name(tmp_path
         refused = history.trials[-1]
         assert (refused.number, refused.status, refused.attempt) == (3, "refused", attempt.commit)
         assert "set back" in refused.reason
+        assert "it was #" not in refused.reason, "it keeps its number"
         assert attempt.parent[:12] in refused.reason
         check_whole(history)
     assert flights(tmp_path) == []

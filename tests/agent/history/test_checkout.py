@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
 from agent.history.history import History
+from agent.history.mend import bring_worktree
 from tests.agent.study import (
     ListProposer,
     loop_of,
@@ -296,3 +298,16 @@ def test_a_worktree_of_the_users_that_is_not_there_now_is_not_forgotten(tmp_path
         pass
     (tmp_path / "unmounted").rename(tmp_path / "disk")
     assert git(tmp_path / "disk", "branch", "--show-current") == "mine"
+
+
+def test_a_checkout_of_the_users_on_the_runs_branch_is_not_moved(tmp_path: Path) -> None:
+    make_repository(tmp_path / "main")
+    project = project_of(tmp_path / "main")
+    with History.create(project, settings_of(project)) as history:
+        worktree = history.worktree
+        branch = history.branch
+    git(tmp_path / "main", "worktree", "remove", "--force", str(worktree))
+    git(tmp_path / "main", "worktree", "add", "-q", str(tmp_path / "linked"), branch)
+    bring_worktree(Plumbing(tmp_path / "main"), project, branch, worktree)
+    assert (tmp_path / "linked" / ".git").is_file()
+    assert not worktree.exists()

@@ -10,7 +10,6 @@ from agent.judge.pairing import (
     next_seed,
     overdue,
     pairs_of,
-    suspicious,
     unsteady,
 )
 from agent.records.proposals import Proposal, Provenance
@@ -109,17 +108,6 @@ def test_runs_take_turns_where_both_are_needed() -> None:
     assert next_run(both, both, 1, 0) == (2, "candidate")
 
 
-def test_a_slow_run_of_a_model_of_equal_size_is_suspicious() -> None:
-    slow = score(1, 0, speed=5.0)
-    incumbent = score(1, 0, speed=10.0)
-    steady = Scores().tolerance([])
-    assert suspicious(slow, 100, incumbent, 100, steady)
-    assert not suspicious(slow, 200, incumbent, 100, steady), "a larger model may be slower"
-    assert not suspicious(score(1, 0, speed=9.0), 100, incumbent, 100, steady)
-    assert not suspicious(score(1, 0, speed=None), 100, incumbent, 100, steady)
-    assert not suspicious(slow, 100, incumbent, 100, 1.0), "this machine does that all the time"
-
-
 def test_an_incumbent_that_was_not_run_for_long_is_overdue() -> None:
     trials = [trial(0, "baseline", score(1, 0))]
     trials += [trial(n, "discard", score(2, 0), against=0) for n in range(1, CHECK_EVERY)]
@@ -143,3 +131,59 @@ def test_a_machine_of_changing_speed_is_noticed_on_equal_code() -> None:
     assert unsteady([score(1.0, 0, speed=10.0), score(1.0, 1, speed=9.0)]) == pytest.approx(0.1)
     assert unsteady([score(1.0, 0, speed=10.0), score(1.0, 1, speed=9.8)]) is None
     assert unsteady([score(1.0, 0, speed=None)]) is None
+
+
+def test_the_newest_score_under_a_seed_counts() -> None:
+    scores = [score(1.0, 0), score(1.1, 1), score(1.2, 0)]
+    assert {seed: one.value for seed, one in comparable(scores, "m", None).items()} == {
+        0: 1.2,
+        1: 1.1,
+    }
+    unknown = [score(1.0, 0, speed=None), score(1.1, 1)]
+    assert list(comparable(unknown, "m", 0.1)) == [1], "of unknown speed"
+    assert list(comparable(unknown[:1], "m", 0.1)) == [0], "none says its speed"
+
+
+def test_each_trial_is_read_once_and_a_run_for_time_is_nobodys_score() -> None:
+    first = trial(0, "baseline", score(1.0, 0))
+    second = trial(1, "discard", score(1.2, 0), score(9.0, 5, "baseline"), against=0)
+    third = trial(2, "discard", score(1.3, 0), score(1.1, 1, "incumbent"), against=0)
+    scores = Scores()
+    assert [one.value for one in scores.of(0, [first])] == [1.0]
+    assert [one.value for one in scores.of(0, [first, second])] == [1.0]
+    assert [one.value for one in scores.of(0, [first, second, third])] == [1.0, 1.1]
+    assert [one.value for one in scores.of(1, [first, second, third])] == [1.2]
+
+
+def test_steps_of_the_trial_at_hand_count_once() -> None:
+    uneven = trial(0, "baseline", *[score(1, s, speed=10.0 - 6 * (s % 2)) for s in range(4)])
+    scores = Scores()
+    usual = scores.tolerance([uneven])
+    assert scores.tolerance([uneven], [score(1, 0), score(1, 1)]) <= usual
+    assert scores.tolerance([uneven]) == usual, "it was not added to the run's"
+
+
+def test_a_new_pair_has_none_of_the_excluded_seeds() -> None:
+    theirs = {0: score(1, 0), 1: score(1, 1)}
+    assert next_run({}, theirs, 0, 0) == (1, "candidate")
+    assert next_run({}, theirs, 0, 0, excluded=(1,)) == (0, "candidate")
+    assert next_run({}, theirs, 0, 0, excluded=(0, 1, 5)) == (6, "candidate")
+    assert next_run({}, {}, 0, 40) == (40, "candidate"), "the run's own first seed"
+    assert next_run({40: score(1, 40)}, {40: score(1, 40)}, 0, 0)[0] == 41
+
+
+def test_trials_that_did_not_run_do_not_make_an_incumbent_overdue() -> None:
+    refused = trial(1, "discard", score(2, 0), against=0).model_copy(
+        update={"status": "refused", "result": None}
+    )
+    trials = [trial(0, "baseline", score(1, 0)), *[refused] * (CHECK_EVERY + 5)]
+    assert not overdue(trials, 0)
+    assert not overdue([], 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "begins"), [(1, "incumbent"), (2, "candidate"), (3, "incumbent")]
+)
+def test_candidate_and_incumbent_begin_a_new_pair_in_turns(count: int, begins: str) -> None:
+    both = {seed: score(1, seed) for seed in range(count)}
+    assert next_run(both, both, 1, 0) == (count, begins)

@@ -13,7 +13,8 @@ import pytest
 
 from agent.errors import ProjectFault
 from agent.git.cache import data_root
-from agent.project.data import NetworkWanted, Prepared, file_source, prepare_data
+from agent.project.data import NetworkWanted, Prepared, file_source, prepare_data, stage_of
+from agent.records.stage import Stage
 from sandbox.ground.outcome import Runner
 from sandbox.tiers.choose import choose_runner
 
@@ -99,6 +100,36 @@ def test_two_at_once_make_it_once(tmp_path: Path, runner: Runner) -> None:
     for thread in threads:
         thread.join()
     assert found[0] == found[1] and runs(found[0]) == 1
+
+
+def test_whoever_waits_for_anothers_data_is_told_so(tmp_path: Path, runner: Runner) -> None:
+    path = script(tmp_path, MAKE + SAY)
+    reasons: list[str] = []
+    with prepare_data(file_source(path), runner, tell=reasons.append):
+        assert reasons == []
+        with prepare_data(file_source(path), runner, tell=reasons.append):
+            assert reasons == ["another autoresearch is preparing the same data, or using it"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "stage"),
+    [
+        ("", None),
+        ("downloading http://x/y.txt\n", Stage("downloading http://x/y.txt")),
+        ("a line\nprogress 25/100 of 5 MB, y.txt\n", Stage("of 5 MB, y.txt", 0.25)),
+        ("progress 200/100 more than all\n", Stage("more than all", 1.0)),
+        ("progress 5/0 of nothing\n", Stage("of nothing")),
+        ("progress 99999999999999999999/1 x\n", Stage("progress 99999999999999999999/1 x")),
+    ],
+)
+def test_the_last_line_of_the_log_says_how_far_it_has_come(
+    tmp_path: Path, cache: Path, printed: str, stage: Stage | None
+) -> None:
+    source = file_source(script(tmp_path, MAKE + SAY))
+    log = cache / f"{source.sha256[:16]}.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(printed)
+    assert stage_of(source) == stage
 
 
 def test_a_second_name_that_a_training_was_given_is_no_obstacle(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ProjectFault
+from agent.project.around import project_around
 from agent.project.find import find_project
 from agent.project.settings import Settings
 from tests.agent.study import make_repository
@@ -76,8 +77,42 @@ def test_settings_name_other_files(tmp_path: Path) -> None:
         "printed",
     )
     assert find_project(home, Settings(train="src/fit.py", score="sealed")).score == "sealed"
-    with pytest.raises(ProjectFault, match=r"no src/gone\.py"):
+    with pytest.raises(
+        ProjectFault, match=r"train: Unknown file 'src/gone\.py'\. Did you mean 'src/fit"
+    ):
         find_project(home, Settings(train="src/gone.py"))
+    with pytest.raises(ProjectFault, match="prepare: Unknown file 'src/date"):
+        find_project(home, Settings(train="src/fit.py", prepare="src/date.py"))
+    with pytest.raises(ProjectFault, match="program: Unknown file 'breif") as fault:
+        find_project(home, Settings(train="src/fit.py", program="breif.md"))
+    assert fault.value.next_command == f"$EDITOR {home / 'autoresearch.toml'}"
+
+
+def test_the_project_around_a_folder(tmp_path: Path) -> None:
+    home = sealed(tmp_path / "r")
+    (home / "docs" / "deep").mkdir(parents=True)
+    one = home / "papers" / "one"
+    one.mkdir(parents=True)
+    (one / "train.py").write_text("")
+    here = project_around(home)
+    assert (here.folder, here.project.train) == (home, "workspace/train.py")
+    for inner in ("workspace", "docs/deep", "papers"):
+        assert project_around(home / inner) == here
+    assert project_around(one).project.train == "papers/one/train.py"
+    (home / "autoresearch.toml").write_text('train = "papers/one/train.py"\nmemory = "8GiB"\n')
+    assert project_around(one).folder == home, "the settings of the file count"
+    assert project_around(one).settings.memory == 8 * 2**30
+    worktree = home / ".autoresearch" / "worktrees" / "t" / "docs"
+    worktree.mkdir(parents=True)
+    assert project_around(worktree).folder == home
+
+
+def test_without_a_project_around_the_top_is_named(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ProjectFault, match=f"or train.py in {tmp_path}") as fault:
+        project_around(tmp_path / "a")
+    assert fault.value.next_command == "autoresearch init"
 
 
 def test_a_link_is_no_train_py(tmp_path: Path) -> None:

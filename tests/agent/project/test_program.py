@@ -62,7 +62,9 @@ def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
     [
         ("bugdet: 5m", "Did you mean 'budget'"),
         ("budget: five minutes", "5m"),
-        ("metric: accuracy", "val_bpb"),
+        ("metric: accuracy", "metric: Unknown value 'accuracy'. Choose from: val_bpb"),
+        ("metric: val_bbp", "metric: Unknown value 'val_bbp'. Did you mean 'val_bpb'"),
+        ("explore: [bolder, comibne]", "explore.1: Unknown value 'comibne'. Did you mean 'com"),
         ("trials: many", "trials"),
         ("hours: .nan", "hours"),
         ("protected: 3", "protected"),

@@ -9,6 +9,7 @@ from agent.errors import UsageFault
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import (
     DEFAULT_BUDGET,
+    DEFAULT_MAX_COST,
     EXAMPLES,
     Flags,
     Inferred,
@@ -201,6 +202,40 @@ def test_with_a_max_cost_of_zero_no_model_is_inferred() -> None:
     assert options.method.value == "trust"
 
 
+# ---------------------------------------------------------------- the default bound on cost
+
+
+@pytest.mark.parametrize("model", ["opus", "gpt-5", "claude-code", "lab:large"])
+def test_a_paid_model_without_a_bound_gets_one_which_is_recorded(model: str) -> None:
+    options = started(model=model, method="hybrid")
+    assert options.max_cost == Option(DEFAULT_MAX_COST, Origin.DEFAULT)
+    run = options.record(tag="t", start_commit="0" * 40, score="printed", data_fingerprint=None)
+    later = resume_options(Flags(), run, Settings(), 0)
+    assert later.max_cost == Option(DEFAULT_MAX_COST, Origin.RECORD)
+
+
+@pytest.mark.parametrize("model", ["none", "scripted:replies.jsonl", "replay:autoresearch/t"])
+def test_a_free_model_needs_no_bound(model: str) -> None:
+    assert started(model=model).max_cost.value is None
+
+
+def test_whoever_sends_no_bill_needs_no_bound_nor_does_a_method_that_asks_nobody() -> None:
+    assert started(model="local", inferred=Inferred(bills=False)).max_cost.value is None
+    assert started(model="opus", method="random").max_cost.value is None
+
+
+def test_a_bound_that_somebody_wrote_goes_before_the_default() -> None:
+    assert started(FrontMatter(max_cost=3), model="opus").max_cost.value == 3
+    assert started(model="opus", max_cost="7.5").max_cost == Option(7.5, Origin.FLAG)
+
+
+def test_none_lifts_every_bound(record: RunSettings) -> None:
+    lifted: Option[float | None] = Option(None, Origin.FLAG)
+    assert started(model="opus", max_cost="none").max_cost == lifted
+    assert started(FrontMatter(max_cost=3), model="opus", max_cost="none").max_cost == lifted
+    assert resume_options(Flags(max_cost="none"), record, Settings(), 0).max_cost == lifted
+
+
 # ---------------------------------------------------------------- flags
 
 
@@ -214,6 +249,8 @@ def test_with_a_max_cost_of_zero_no_model_is_inferred() -> None:
         ("hours", float("inf"), "--hours inf: must be a finite number"),
         ("hours", 1e300, "--hours 1e+300: must be less than or equal to"),
         ("max_cost", -0.01, "--max-cost -0.01: must be greater than or equal to 0"),
+        ("max_cost", "lots", "--max-cost lots: must be a valid number"),
+        ("max_cost", "nan", "--max-cost nan: must be a finite number"),
         ("workers", 0, "--workers 0: must be"),
         ("workers", 10**6, "--workers 1000000: must be"),
         ("seed", 2**70, "--seed"),

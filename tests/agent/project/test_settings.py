@@ -93,7 +93,8 @@ def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
         ('train = "/etc/train.py"', "inside the project"),
         ('prepare = "../prepare.py"', "inside the project"),
         ('program = "a/../../b"', "inside the project"),
-        ('score = "honest"', "score: "),
+        ('score = "honest"', "score: Unknown value 'honest'. Choose from: sealed, printed."),
+        ('score = "Seeled"', "score: Unknown value 'Seeled'. Did you mean 'sealed'?"),
         ('protected = "LR"', "protected: "),
         ("protected = [1]", "protected.0: "),
         ("[ranges]\nLR = 3", "ranges.LR: "),
@@ -107,7 +108,7 @@ def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
         ("#" * (10 * 2**20), "longer than"),
         ("# x\n" * (MAX_BYTES // 4 + 1), "longer than"),
     ],
-    ids=range(20),
+    ids=range(21),
 )
 def test_a_mistake_is_named_with_the_file_to_open(
     tmp_path: Path, text: str | bytes, message: str

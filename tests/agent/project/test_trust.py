@@ -1,8 +1,10 @@
 """What reaches out of a project is listed, hashed and remembered: the parts of it."""
 
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +144,157 @@ def test_a_linked_folder_and_one_in_the_repository_are_not_used(
     with pytest.raises(TrustFault, match="cannot remember"):
         store.add(DIGEST, tmp_path, ())
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_written_consent_says_what_to_whom_and_is_on_the_disk(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync = os.fsync
+    rename = os.rename
+    monkeypatch.setattr(os, "fsync", lambda file: (steps.append("fsync"), fsync(file)))
+    monkeypatch.setattr(os, "rename", lambda *a, **k: (steps.append("rename"), rename(*a, **k)))
+    TrustStore(tmp_path / "repository").add(DIGEST, tmp_path, ("one", "two"))
+    assert steps == ["fsync", "rename"], "whole on the disk before it has its name"
+    about = json.loads((state / DIGEST).read_text())
+    assert (about["hash"], about["root"], about["lines"]) == (DIGEST, str(tmp_path), ["one", "two"])
+    assert about["at"].endswith("+00:00")
+
+
+def test_a_consent_under_another_name_is_not_believed(tmp_path: Path, state: Path) -> None:
+    store = TrustStore(tmp_path / "repository")
+    store.add(DIGEST, tmp_path, ())
+    other = "cd" * 32
+    (state / other).write_bytes((state / DIGEST).read_bytes())
+    assert not store.holds(other)
+    for text in ("[]", "{}", '{"hash": null}', "3", ""):
+        (state / other).write_text(text)
+        assert not store.holds(other), text
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702])
+def test_a_folder_that_the_group_or_others_may_write_is_not_used(
+    tmp_path: Path, state: Path, mode: int
+) -> None:
+    store = TrustStore(tmp_path / "repository")
+    store.add(DIGEST, tmp_path, ())
+    state.chmod(mode)
+    assert not store.holds(DIGEST)
+    with pytest.raises(TrustFault, match="written by others") as fault:
+        store.add("cd" * 32, tmp_path, ())
+    assert fault.value.next_command == f"chmod 700 {state}"
+    state.chmod(0o755)
+    assert store.holds(DIGEST), "others may read"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("which", ["file", "folder"])
+def test_what_belongs_to_another_user_is_not_believed(
+    tmp_path: Path, state: Path, which: str
+) -> None:
+    store = TrustStore(tmp_path / "repository")
+    store.add(DIGEST, tmp_path, ())
+    os.chown(state / DIGEST if which == "file" else state, 12345, -1)
+    assert not store.holds(DIGEST)
+
+
+def test_a_link_to_a_folder_in_the_repository_is_no_consent(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "repository"
+    planted = repository / "state" / "autoresearch" / "trust"
+    planted.mkdir(parents=True, mode=0o700)
+    (planted / DIGEST).write_text(json.dumps({"hash": DIGEST}))
+    (tmp_path / "link").symlink_to(repository / "state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "link"))
+    assert not TrustStore(repository).holds(DIGEST)
+    assert TrustStore(tmp_path / "another").holds(DIGEST), "only the repository may not bring it"
+
+
+# ---------------------------------------------------------------- what consent is bound to
+
+
+def digest(root: Path, **fields: Any) -> str:
+    return digest_of(root, Reach(root=root, **fields).items())
+
+
+def test_consent_to_a_model_is_to_this_model_bound_and_place(tmp_path: Path) -> None:
+    digests = [
+        digest(tmp_path, asking=Asking(model, bound, typed, where))
+        for model, bound, typed, where in (
+            ("opus", 5.0, False, "program.md"),
+            ("sonnet", 5.0, False, "program.md"),
+            ("opus", 6.0, False, "program.md"),
+            ("opus", None, False, "program.md"),
+            ("opus", None, True, "program.md"),
+            ("opus", 5.0, False, "the record"),
+            (None, 5.0, False, "program.md"),
+            (None, 6.0, False, "program.md"),
+            (None, 5.0, False, "the record"),
+        )
+    ]
+    assert len(set(digests)) == len(digests)
+    typed = [digest(tmp_path, asking=Asking("opus", b, True, "program.md")) for b in (1.0, 2.0)]
+    assert typed[0] == typed[1], "what the user typed needs no consent"
+
+
+def test_programs_and_trackers_are_listed_and_bound(tmp_path: Path) -> None:
+    program = "core.fsmonitor=./spy"
+    tracker = ("wandb/settings", "a" * 64)
+    reach = Reach(root=tmp_path, readable=["/opt"], programs=[program], trackers=[tracker])
+    assert [item.kind for item in reach.items()] == ["read", "program", "tracker"]
+    _, second, third = lines(reach)
+    assert second.endswith(f"configuration says: {program}")
+    assert "wandb/settings" in third and "a" * 16 in third and "a" * 17 not in third
+    digests = {
+        digest(tmp_path, programs=[program]),
+        digest(tmp_path, programs=["core.fsmonitor=./other"]),
+        digest(tmp_path, trackers=[tracker]),
+        digest(tmp_path, trackers=[("wandb/other", "a" * 64)]),
+        digest(tmp_path, trackers=[("wandb/settings", "b" * 64)]),
+        digest(tmp_path, readable=["/opt"]),
+        digest(tmp_path, readable=["/srv"]),
+        digest(tmp_path),
+    }
+    assert len(digests) == 8
+
+
+def test_a_path_whose_link_leads_elsewhere_now_needs_another_consent(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    root.mkdir()
+    link = tmp_path / "link"
+    digests = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / name)
+        digests.append(digest(root, readable=[str(link)]))
+    assert digests[0] != digests[1]
+    assert len(Reach(root=root, readable=[str(link), str(link)]).items()) == 1
+
+
+def test_a_path_beside_the_repository_is_outside(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    (tmp_path / "work2").mkdir()
+    assert Reach(root=root, readable=[str(root)]).items() == ()
+    [item] = Reach(root=root, readable=[str(tmp_path / "work2")]).items()
+    assert item.line == f"the training may read {tmp_path / 'work2'}"
+    check_readable([str(tmp_path / "work2")], root, [tmp_path / "hidden"])
+
+
+def test_a_command_of_the_users_own_is_said_to_run(tmp_path: Path) -> None:
+    asking = Asking("claude-code:opus", None, True, "program.md")
+    [line] = lines(Reach(root=tmp_path, asking=asking))
+    assert line == (
+        "the model claude-code:opus is asked; it runs as your own command (as program.md says)"
+    )
+    [line] = lines(Reach(root=tmp_path, asking=Asking("opus", 2.0, False, "program.md")))
+    assert line == "the model opus is asked; up to $2.00 (as program.md says)"
+
+
+def test_a_prepare_that_needs_the_network_is_bound_to_its_text() -> None:
+    named = network_item("prepare.py", "f" * 64, ("https://x", "https://y"), "ignored")
+    assert named.line.endswith("it names https://x, https://y") and "f" * 17 not in named.line
+    unnamed = network_item("prepare.py", "f" * 64, (), "no route to host")
+    assert unnamed.line.endswith("without it, it ended with: no route to host")
+    assert named.what == unnamed.what == ("f" * 64,)

@@ -2,7 +2,7 @@
 
 from agent.records.proposals import Proposal, Provenance
 from agent.records.spending import Spending, spending_of
-from agent.run.bounds import Bounds
+from agent.run.bounds import Bounds, Meter
 
 
 def paid(cost: float | None) -> Proposal:
@@ -33,3 +33,25 @@ def test_what_is_left_is_said_in_words() -> None:
 
 def test_proposals_without_a_verdict_cost_money_too() -> None:
     assert spending_of([paid(0.25), paid(None)]) == Spending(dollars=0.25, unpriced=1)
+
+
+def test_a_bound_is_used_up_when_it_is_reached() -> None:
+    assert Bounds(trials=4).spent(3, 0, 0) is None
+    assert Bounds(hours=2).spent(0, 7199, 0) is None
+    assert Bounds(max_cost=1.5).spent(0, 0, 1.5) == "$1.50 of $1.50 spent"
+    assert Bounds(max_cost=1.5).spent(0, 0, 1.49) is None
+
+
+def test_less_than_nothing_is_never_left() -> None:
+    bounds = Bounds(trials=2, hours=1, max_cost=1)
+    assert bounds.left(5, 9000, 3.0) == "0 trials, 0.0 hours, $0.00"
+
+
+def test_a_session_counts_what_is_under_way() -> None:
+    meter = Meter(Bounds(trials=3, max_cost=2))
+    meter.measured = 1
+    assert meter.over(1, 0.0) is None
+    assert meter.over(2, 0.0) == "3 trials measured"
+    assert meter.over(0, 2.0) == "$2.00 of $2.00 spent"
+    assert meter.left(1, 0.5) == ("1 trials, $1.50", 1.5)
+    assert Meter(Bounds()).left(1, 0.5) == ("", None)

@@ -7,14 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import HistoryFault, ModelFault, ModelUnavailable, ProjectFault, SandboxFault
+from agent.errors import (
+    HistoryFault,
+    ModelFault,
+    ModelUnavailable,
+    MoneySpent,
+    ProjectFault,
+    SandboxFault,
+)
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.records.edits import ReplaceStatements
 from agent.records.events import Event, Judged, Note, Proposed, RunFinished, TrialStarted
 from agent.records.results import Trial
+from agent.run.ledger import Ledger
 from agent.run.loop import MAX_REFUSALS_IN_A_ROW
-from agent.space import read_constants
+from agent.space import read_constants, read_space
 from sandbox.ground.outcome import Cancelled, Finished, Outcome, RunSpec, Usage
 from tests.agent.study import (
     ListProposer,
@@ -324,3 +332,34 @@ def test_settings_of_is_what_resume_reads(tmp_path: Path) -> None:
 
 def finished(events: list[Event]) -> bool:
     return isinstance(events[-1], RunFinished)
+
+
+def test_an_admitted_proposal_ends_a_row_of_refusals(tmp_path: Path) -> None:
+    almost = [proposal(NOPE=1)] * (MAX_REFUSALS_IN_A_ROW - 1)
+    with study(tmp_path) as history:
+        events = work_on(history, [*almost, proposal(LR=0.2), *almost, proposal(LR=0.3)], trials=2)
+        assert statuses(history.trials).count("refused") == 2 * len(almost)
+    assert finished(events)
+
+
+def test_money_that_is_spent_ends_a_run_without_a_fault(tmp_path: Path) -> None:
+    spent = MoneySpent("$1.00 of $1.00 spent", "autoresearch resume --max-cost 2")
+    with study(tmp_path) as history:
+        events = work_on(history, [proposal(LR=0.2), spent])
+        assert statuses(history.trials) == ["baseline", "keep"]
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].reason == "$1.00 of $1.00 spent"
+
+
+def test_what_was_left_in_flight_runs_first_and_in_its_order(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        work_on(history, [], trials=0)
+        ledger = Ledger(history, read_space)
+        for rate in (0.2, 0.21):
+            ledger.begin(proposal(LR=rate))
+        proposer = ListProposer([proposal(LR=0.22)], looks_ahead=True)
+        events = list(loop_of(history, proposer, trials=3).events())
+        started = [event.attempt.number for event in events if isinstance(event, TrialStarted)]
+        assert started == [1, 2, 3]
+        [running] = proposer.contexts[0].pending
+        assert running.edits == proposal(LR=0.21).edits, "it is asked behind what was left"

@@ -180,6 +180,42 @@ def test_a_slow_machine_is_told_from_a_slow_idea(tmp_path: Path) -> None:
     assert trial.delta == pytest.approx(-0.2, abs=0.02)
 
 
+def work_reported(spec: RunSpec, share: float, loss: float) -> tuple[Outcome, str]:
+    """Print steps and tokens a second; LR 0.9 makes a sixteenth of the steps at `share` work."""
+    outcome, log = noisy(spec)
+    large = "LR = 0.9" in source_of(spec)
+    curve = "step 00001 (50.0%) | loss: 4.0 |\nstep 00002 (100.0%) | loss: 3.0 |\n"
+    if large:
+        curve = f"step 00001 (100.0%) | loss: {loss} |\n"
+    tokens = 1000 * (share if large else 1)
+    steps = 100 / 16 if large else 100
+    return outcome, f"{curve}{log}num_steps: {steps}\ntokens_per_second: {tokens}\n"
+
+
+@pytest.mark.parametrize(
+    ("share", "loss", "runs"),
+    [
+        pytest.param(1.0, 5.0, 1, id="as much work in fewer steps"),
+        pytest.param(0.5, 5.0, 1, id="less work, and worse than any slow machine explains"),
+        pytest.param(0.5, 4.0, 2, id="less work, and no worse than a slow machine would be"),
+    ],
+)
+def test_fewer_and_larger_steps_are_no_slow_machine(
+    tmp_path: Path, share: float, loss: float, runs: int
+) -> None:
+    with study(
+        tmp_path, verdict="sequential", baseline_repeats=3, budget=Budget(amount=3)
+    ) as history:
+
+        def script(spec: RunSpec) -> tuple[Outcome, str]:
+            return work_reported(spec, share, loss)
+
+        work_on(history, [proposal(LR=0.9)], script, trials=1)
+        trial = history.trials[1]
+    assert trial.status == "discard"
+    assert len(scores(trial)) == runs
+
+
 def test_on_a_machine_that_goes_up_and_down_nothing_is_measured_twice(tmp_path: Path) -> None:
     ran: list[str] = []
 

@@ -146,6 +146,9 @@ for name in ("train.py", "helper.py", "torch.py", "json.py", "struct.py", "sitec
 """
 
 
+@pytest.mark.parametrize(
+    "small", ["A", pytest.param("none", marks=pytest.mark.slow)], indirect=True
+)
 def test_what_a_training_leaves_in_its_folder_changes_no_score(small):
     """It rewrites train.py and its imports, and plants modules and bytecode."""
     folder = small.home / "folder"

@@ -64,10 +64,15 @@ def test_isolates_for_a_user_without_rights(tier):
 
 
 @pytest.mark.parametrize("who", [pytest.param("root", marks=pytest.mark.slow), "nobody"])
-def test_where_no_namespace_is_allowed_only_tier_c_runs(who):
+def test_where_no_namespace_is_allowed_tier_c_runs(who):
     if why_not("C"):
         pytest.skip(why_not("C"))
     assert_isolates(elsewhere("C", who, "closed"), "C", who)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["root", "nobody"])
+def test_where_no_namespace_is_allowed_no_other_tier_runs(who):
     assert not elsewhere("B", who, "closed")["ok"]
     assert not elsewhere("A", who, "closed")["ok"]
 

@@ -182,7 +182,7 @@ class TestOnTheWire:
         proposal = self.answer(provider, ToolCall(arguments, input_tokens=900, output_tokens=40))
         assert tried(proposal) == DEEPER
         assert isinstance(proposal, Proposal)
-        assert proposal.rationale == "a reason"
+        assert proposal.rationale.startswith("a reason\n")
         by = proposal.by
         assert (by.origin, by.input_tokens, by.output_tokens) == ("llm", 900, 40)
         assert (proposal.by.cost is not None) == (provider == "anthropic"), (

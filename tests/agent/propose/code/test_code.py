@@ -157,7 +157,7 @@ def test_both_providers_accept_the_schema() -> None:
         item["properties"]["kind"]["enum"][0]
         for item in propose_tool().parameters["properties"]["edits"]["items"]["anyOf"]
     ]
-    assert kinds[0] == "set_constant" and len(kinds) == 7
+    assert kinds[0] == "set_constant" and len(kinds) == 8
 
 
 def test_the_prompt_begins_with_what_stays_the_same() -> None:

@@ -1,0 +1,100 @@
+"""Lets a run go on in the background: a fresh process resumes it, and owes no terminal anything."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from agent.cli.run_log import RunLog
+from agent.display.format import Formatter, formatter_for, open_console
+
+READY = "AUTORESEARCH_READY"
+"""Names the descriptor on which the process in the background says that its session began."""
+
+Flag = str | int | float | bool | Sequence[str] | None
+
+
+def words_of(**flags: Flag) -> list[str]:
+    """Return flags as the words of a command line; None, False and nothing are left out."""
+    words = []
+    for name, value in flags.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, str | float) or (isinstance(value, int) and value is not False):
+            words.append(f"{option}={value}")
+        elif isinstance(value, Sequence):
+            words += [f"{option}={item}" for item in value]
+    return words
+
+
+def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
+    """Resume a run in the background, and print how to follow it once its session has begun.
+
+    words: the flags of `autoresearch resume`. Nobody may hold the run's lock any more. Where the
+    process ends before its session begins, print what it said and end with its exit code.
+    """
+    before = log.path.stat().st_size if log.path.exists() else 0
+    process = _spawn(log, words)
+    if process.returncode is not None:
+        _print_failure(log, before)
+        raise typer.Exit(process.returncode)
+    branch = f"autoresearch/{log.tag}"
+    if as_json:
+        event = {"event": "Detached", "branch": branch, "pid": process.pid, "log": str(log.path)}
+        typer.echo(json.dumps(event))
+        return
+    console = open_console()
+    formatter = formatter_for(console)
+    lines = {
+        "run     ": f"{branch} goes on in the background, as process {process.pid}",
+        "log     ": str(log.path),
+        "watch   ": f"autoresearch status --watch {log.tag}",
+        "stop    ": f"autoresearch stop {log.tag}",
+    }
+    for label, text in lines.items():
+        console.print(label + formatter.line(text), soft_wrap=True)
+
+
+def tell_ready() -> None:
+    """Tell the command that started this process in the background that its session has begun."""
+    descriptor = os.environ.pop(READY, "")
+    if descriptor.isdigit():
+        os.write(int(descriptor), b"ready")
+        os.close(int(descriptor))
+
+
+def _spawn(log: RunLog, words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Return the process in the background; it has a return code if no session began in it."""
+    reader, writer = os.pipe()
+    command = [sys.executable, "-P", "-m", "autoresearch", "resume", *words, "--", log.tag]
+    try:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, READY: str(writer)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log.descriptor,
+            pass_fds=(writer,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        try:
+            if not pipe.read(1):
+                process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+    return process
+
+
+def _print_failure(log: RunLog, before: int) -> None:
+    with log.path.open("rb") as file:
+        file.seek(before)
+        text = file.read().decode("utf-8", "replace")
+    typer.echo(Formatter(ascii_only=False).block(text), nl=False, err=True)

@@ -1,0 +1,193 @@
+"""Says in a few lines what a start chose, why, and what to type or write to change it."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli.build import Place, space_of
+from agent.display.format import PAPER, formatter_for, open_console
+from agent.evaluate.neighbours import Session, sessions
+from agent.evaluate.slots import Slot
+from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.resolve import Option, Origin, StartOptions, may_cost
+from agent.space import read_constants
+from sandbox.ground.devices import listed
+
+WIDE = 96
+"""Columns of a terminal from which on the third column of the block has room."""
+ORIGINS = {
+    Origin.FRONT_MATTER: "front matter",
+    Origin.SETTINGS: "autoresearch.toml",
+    Origin.RECORD: "as at the start",
+    Origin.INFERRED: "inferred",
+}
+"""Where a value comes from; nothing is said of what was typed."""
+NO_KEY = "no ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL is set"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the block."""
+
+    name: str
+    text: str
+    change: str
+    """A flag, a key or a command that changes it."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a start works with."""
+
+    place: Place
+    options: StartOptions
+    slots: tuple[Slot, ...]
+    tier: str
+    source: str
+    """The train.py of the start commit."""
+    prepare: str
+    """The prepare.py of the start commit; empty where there is none."""
+
+
+def say_overview(chosen: Chosen, err: bool = False) -> None:
+    """Print the block. err: to stderr."""
+    console = open_console(stderr=err)
+    formatter = formatter_for(console)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(3):
+        grid.add_column()
+    wide = WIDE <= console.width < PAPER
+    if wide:
+        grid.add_row("", "", Text("to change it", "dim"))
+    for row in rows(chosen, os.environ, sessions()):
+        text = Text(formatter.line(row.text))
+        change = Text(formatter.line(row.change), "dim")
+        if row.change and not wide:
+            text = Text.assemble(text, (f"  ({formatter.line(row.change)})", "dim"))
+        grid.add_row(Text(row.name, "bold"), text, change if wide else "")
+    console.print(grid)
+
+
+def say_beside(err: bool = False) -> None:
+    """Print which other runs share the machine. err: to stderr."""
+    console = open_console(stderr=err)
+    formatter = formatter_for(console)
+    for row in beside_rows(sessions()):
+        console.print(Text(formatter.line(f"note: {row.text}"), "yellow"), soft_wrap=True)
+
+
+def rows(
+    chosen: Chosen, environment: Mapping[str, str], others: tuple[Session, ...]
+) -> Iterator[Row]:
+    """Yield the lines of the block. others: sessions on this machine."""
+    place = chosen.place
+    options = chosen.options
+    project = place.project
+    beside = [Path(path).name for path in (project.prepare, project.program) if path]
+    files = f"{project.train} is edited" + (f"; {', '.join(beside)}" if beside else "")
+    yield Row("files", files, "toml: train, prepare")
+    how = "computed by the harness" if project.score == "sealed" else "as train.py prints it"
+    yield Row("objective", f"val_bpb, lower is better; {how}", "toml: score")
+    yield Row("python", f"{_short(sys.executable)} ({platform.python_version()})", "")
+    yield Row("constants", _constants(chosen), "toml: [ranges]")
+    yield Row("method", options.method.value + _from(options.method), "--method")
+    yield Row("model", _model(options, environment), "--model")
+    yield Row("device", _device(chosen.slots), "--workers")
+    tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
+    yield Row("sandbox", tier, "autoresearch doctor")
+    yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
+    yield from beside_rows(others)
+
+
+def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:
+    """Yield a line for each run that shares the machine."""
+    for other in others:
+        text = (
+            f"{other.branch} in {_short(other.root)} runs here too (process {other.pid}): "
+            "each gets less done in its time, which changes scores"
+        )
+        yield Row("beside", text, "")
+
+
+def _constants(chosen: Chosen) -> str:
+    found = read_constants(chosen.source)
+    fixed = read_constants(chosen.prepare) if chosen.prepare else {}
+    searched = space_of(chosen.source, fixed, chosen.place.settings).names
+    return f"{len(searched)} searched, of {len(found)} found in {Path(_train(chosen)).name}"
+
+
+def _train(chosen: Chosen) -> str:
+    return chosen.place.project.train
+
+
+def _model(options: StartOptions, environment: Mapping[str, str]) -> str:
+    """Return the model and where its key is, or why there is none."""
+    model = options.model.value
+    if model is None:
+        return f"none: {_why_none(options, environment)}"
+    parts = [model + _from(options.model)]
+    if key := key_used(model, environment):
+        parts.append(f"key from {key}")
+    if may_cost(model) and sends_no_bill(model, environment):
+        parts.append("no bill is expected")
+    return ", ".join(parts)
+
+
+def _why_none(options: StartOptions, environment: Mapping[str, str]) -> str:
+    if options.model.origin is Origin.FLAG:
+        return "as typed"
+    available = default_model(environment)
+    if available is None:
+        return NO_KEY
+    key = key_used(available, environment)
+    where = f"a key is in {key}" if key else f"{available} would be asked"
+    if options.max_cost.value == 0:
+        return f"{where}, but --max-cost 0 allows no paid question"
+    return f"the method {options.method.value} asks none ({where})"
+
+
+def _device(slots: tuple[Slot, ...]) -> str:
+    gpus = tuple(chain.from_iterable(slot.gpus for slot in slots))
+    cores = sum(len(slot.cpus) for slot in slots)
+    what = listed(gpus) if gpus else f"CPU, {_count(cores, 'core')}"
+    return f"{what}; {_count(len(slots), 'trial')} at once"
+
+
+def _bounds(options: StartOptions) -> str:
+    parts = [f"{options.budget.value} of training a trial{_from(options.budget)}"]
+    if options.trials.value is not None:
+        parts.append(_count(options.trials.value, "trial") + _from(options.trials))
+    if options.hours.value is not None:
+        parts.append(f"{options.hours.value:g} hours" + _from(options.hours))
+    if options.trials.value is None and options.hours.value is None:
+        parts.append("no end but Ctrl-C")
+    cost = options.max_cost
+    if cost.value is not None:
+        usual = " by default (--max-cost none lifts it)" if cost.origin is Origin.DEFAULT else ""
+        parts.append(f"${cost.value:.2f}{_from(cost)}{usual}")
+    elif may_cost(options.model.value):
+        parts.append("no bound on cost")
+    return ", ".join(parts)
+
+
+def _from(option: Option[Any]) -> str:
+    origin = ORIGINS.get(option.origin)
+    return f" ({origin})" if origin else ""
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _short(path: str) -> str:
+    """Return a path with ~ for the user's home."""
+    home = str(Path.home())
+    return "~" + path.removeprefix(home) if path.startswith(home + os.sep) else path

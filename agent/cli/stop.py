@@ -1,0 +1,98 @@
+"""The command `stop`."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli import app, epilog
+from agent.display.format import formatter_for, open_console
+from agent.errors import UsageFault
+from agent.git.lock import holder, signal_holder
+from agent.history.history import History
+from agent.history.homes import Run, find_run, homes, runs_of
+from agent.history.runs import lock_path
+
+FINISH = signal.SIGUSR1
+"""Makes a session finish the trials in training, however often it comes."""
+LOOK_SECONDS = 0.2
+
+Stopped = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]", help="Which run: TAG or autoresearch/TAG. Default: the one that is active."
+    ),
+]
+
+
+@app.command(epilog=epilog("autoresearch stop", "autoresearch stop nov24 --now"))
+def stop(
+    branch: Stopped = None,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Do not finish the trials in training; a resume repeats them."),
+    ] = False,
+) -> None:
+    """Stop a run, from any terminal; `autoresearch resume` continues it.
+
+    The trials in training are finished, as after Ctrl-C, and this command waits for them. It works
+    in every folder and checkout of the repository.
+    """
+    runs = runs_of(homes(Path.cwd()))
+    run = find_run(runs, branch) if branch else _only_active(runs)
+    if run is None:
+        _say("No process works on a run of this repository.")
+        return
+    wanted = _what(run, now)
+    lock = lock_path(run.home, run.tag)
+    pid = signal_holder(lock, lambda pid: signal.SIGTERM if now else _gentle(pid))
+    if pid is None:
+        _say(f"No process works on {run.summary.branch}.")
+        return
+    _say(f"Asked process {pid} to {wanted}.")
+    try:
+        while holder(lock) == pid:
+            time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:
+        _say(f"It has not ended yet: `autoresearch status --watch {run.tag}` shows when it does.")
+        raise
+    _say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
+
+
+def _only_active(runs: list[Run]) -> Run | None:
+    """Return the run that a process works on. Raise UsageFault if there are several."""
+    active = [run for run in runs if run.summary.pid is not None]
+    if len(active) > 1:
+        names = "\n".join(f"  {run.tag}  process {run.summary.pid}" for run in active)
+        message = f"{len(active)} runs are active; name the one to stop:\n{names}"
+        raise UsageFault(message, f"autoresearch stop {active[0].tag}")
+    return active[0] if active else None
+
+
+def _gentle(pid: int) -> signal.Signals:
+    """Return FINISH if the process heeds it, else Ctrl-C's: it is no session, a replicate say."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return FINISH
+    fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+    caught = int(fields.get("SigCgt", "0"), 16)
+    return FINISH if caught >> (FINISH - 1) & 1 else signal.SIGINT
+
+
+def _what(run: Run, now: bool) -> str:
+    """Return what the process was asked for."""
+    branch = run.summary.branch
+    with History.read(run.home, branch) as history:
+        numbers = ", ".join(f"#{attempt.number}" for attempt in history.in_flight)
+    if now:
+        return f"stop {branch} at once"
+    if not numbers:
+        return f"stop {branch}; nothing is in training"
+    return f"finish {numbers} and stop {branch}; waiting for that (Ctrl-C ends only the waiting)"
+
+
+def _say(text: str) -> None:
+    console = open_console()
+    console.print(formatter_for(console).line(text), soft_wrap=True)

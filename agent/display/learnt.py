@@ -1,0 +1,96 @@
+"""What a run has taught, in one sentence: what was better, what was worse, what did not fit."""
+
+from collections.abc import Sequence
+
+from agent.display.format import Formatter
+from agent.records.results import FAILED, TAKEN, Trial
+
+# Of each kind, so many are named; the table has the rest.
+NAMED = 2
+# More changes than this are counted.
+FEW_CHANGES = 2
+_FAILURES = {
+    "timeout": "did not fit the budget",
+    "over-limit": "took too long",
+    "oom": "did not fit into memory",
+    "crash": "crashed",
+    "invalid": "was invalid",
+}
+
+
+def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
+    """Return the sentence; empty where nothing was tried."""
+    tried = [t for t in trials if t.proposal.by.origin != "baseline" and t.result]
+    if not tried:
+        return ""
+    kept = [trial for trial in tried if trial.status in TAKEN]
+    lost = [trial for trial in tried if trial.status == "discard" and trial.delta is not None]
+    failed = [trial for trial in tried if trial.status in FAILED]
+    parts = [_of_kept(trial, formatter) for trial in _largest(kept)]
+    if not kept:
+        parts.append("nothing was better than the baseline beyond noise")
+        parts += [_of_nearest(lost, formatter)] if lost else []
+    parts += _of_worst(lost, formatter) if len(lost) > 1 or kept else []
+    parts += [_of_failed(trial, formatter) for trial in failed[:NAMED]]
+    return "; ".join(parts)
+
+
+def _largest(kept: Sequence[Trial]) -> list[Trial]:
+    """Return the keeps that gained most, in the order of the run."""
+    by_gain = sorted(kept, key=lambda trial: trial.delta or 0.0)[:NAMED]
+    return [trial for trial in kept if trial in by_gain]
+
+
+def _of_kept(trial: Trial, formatter: Formatter) -> str:
+    what = _change(trial, formatter)
+    if trial.status == "simplify":
+        return f"{what} was simpler and no worse"
+    if trial.delta is None:
+        return f"{what} was better"
+    return f"{what} was better by {abs(trial.delta):.2g}{_pairs(trial)}"
+
+
+def _of_nearest(lost: Sequence[Trial], formatter: Formatter) -> str:
+    """Return how near the best of what was discarded came."""
+    nearest = min(lost, key=_delta)
+    what = _change(nearest, formatter)
+    if _delta(nearest) < 0:
+        return f"{what} looked better by {-_delta(nearest):.2g}, which may be luck{_pairs(nearest)}"
+    return f"{what} came nearest, worse by {_delta(nearest):.2g}"
+
+
+def _of_worst(lost: Sequence[Trial], formatter: Formatter) -> list[str]:
+    """Return what cost most; nothing where nothing cost."""
+    if not lost:
+        return []
+    worst = max(lost, key=_delta)
+    if _delta(worst) <= 0:
+        return []
+    return [f"{_change(worst, formatter)} was worse by {_delta(worst):.2g}"]
+
+
+def _of_failed(trial: Trial, formatter: Formatter) -> str:
+    too_long = "budget" in trial.reason
+    ending = _FAILURES["timeout"] if too_long else _FAILURES[trial.status]
+    return f"{_change(trial, formatter)} {ending}"
+
+
+def _change(trial: Trial, formatter: Formatter) -> str:
+    """Return `DEPTH 2 → 1`, how many constants changed, or the hypothesis of a change of code."""
+    changes = trial.changes
+    if len(changes) > FEW_CHANGES:
+        return f"#{trial.number} ({len(changes)} constants at once)"
+    if not changes:
+        return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
+    texts = [f"{change.name} {change.before} → {change.after}" for change in changes]
+    return formatter.line(" with ".join(texts))
+
+
+def _pairs(trial: Trial) -> str:
+    count = len(trial.pairs)
+    return f" ({count} pair{'s' if count > 1 else ''})" if count else ""
+
+
+def _delta(trial: Trial) -> float:
+    assert trial.delta is not None
+    return trial.delta

@@ -1,0 +1,103 @@
+"""Where a repository's runs are: its branches, and local files in each of its checkouts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import Fault, UsageFault, unknown
+from agent.git.home import HOME, run_folder, worktree_path
+from agent.git.plumbing import Plumbing
+from agent.git.repository import refuse_foreign
+from agent.history.branch import tag_of
+from agent.history.checkout import checkouts
+from agent.history.runs import HEADS, RunSummary, first_commit, list_runs, tip_of
+from agent.project.find import Project, find_project, root_of
+from agent.project.settings import read_settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the repository."""
+
+    summary: RunSummary
+    home: Project
+    """The checkout in which a process works on it, else one that has its local files."""
+
+    @property
+    def tag(self) -> str:
+        """The branch's name behind autoresearch/."""
+        return self.summary.tag
+
+
+def homes(where: Path) -> tuple[Project, ...]:
+    """Return the project in each checkout of the repository around `where`, that one first.
+
+    The runs' own worktrees are none.
+    """
+    root = root_of(where)
+    others = [path for path, _ in checkouts(Plumbing(root)) if (path / ".git").exists()]
+    places = [path for path in dict.fromkeys((root, *others)) if not _is_own(path)]
+    for place in places:
+        refuse_foreign(Plumbing(place), place)
+    return tuple(_project(place) for place in places)
+
+
+def runs_of(places: tuple[Project, ...]) -> list[Run]:
+    """Return the runs of the repository with these checkouts, the newest first."""
+    git = Plumbing(Path(places[0].root))
+    runs = []
+    listings = [{run.tag: run for run in list_runs(home)} for home in places]
+    for summary in list_runs(places[0]):
+        if first_commit(git, summary.commit) is None:
+            continue
+        working = (
+            Run(listing[summary.tag], home)
+            for listing, home in zip(listings, places, strict=True)
+            if listing[summary.tag].pid is not None
+        )
+        local = (Run(summary, home) for home in places if is_local(home, summary.tag))
+        runs.append(next(working, None) or next(local, None) or Run(summary, places[0]))
+    return runs
+
+
+def find_run(runs: list[Run], name: str) -> Run:
+    """Return the run TAG or autoresearch/TAG. Raise UsageFault if there is none."""
+    tag = tag_of(name)
+    match = next((run for run in runs if run.tag == tag), None)
+    if match is None:
+        tags = [run.tag for run in runs]
+        message = unknown("run", tag, tags) if tags else f"There is no run {tag!r} here."
+        raise UsageFault(message, "autoresearch list")
+    return match
+
+
+def is_local(home: Project, tag: str) -> bool:
+    """Return whether a checkout has local files of a run."""
+    root = Path(home.root)
+    return run_folder(root, tag).exists() or worktree_path(root, tag).exists()
+
+
+def branch_exists(home: Project, tag: str) -> bool:
+    """Return whether there is a local branch of the run."""
+    return tip_of(Plumbing(Path(home.root)), HEADS + tag) is not None
+
+
+def _is_own(path: Path) -> bool:
+    return path.parts[-3:-1] == (HOME, "worktrees")
+
+
+def _project(root: Path) -> Project:
+    """Return the project at the top of a checkout.
+
+    Where its branch has none, one that is good enough to read the runs of other branches.
+    """
+    try:
+        return find_project(root, read_settings(root))
+    except Fault:
+        return Project(
+            root=str(root),
+            workspace="",
+            train="train.py",
+            prepare=None,
+            program=None,
+            score="printed",
+        )

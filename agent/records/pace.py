@@ -1,0 +1,67 @@
+"""How long a run trained and worked: the one source of every time and pace of a whole run."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from agent.records.results import Trial
+from sandbox.ground.record import Record
+
+PAUSE_SECONDS = 900.0
+"""A longer time without any training, proposals aside, is no work: nobody had resumed the run."""
+STAMP_SECONDS = 1.0
+"""The time of a verdict is cut to whole seconds."""
+
+
+class Pace(Record):
+    """The time that a run took."""
+
+    trained: int
+    """Trials that were trained here."""
+    training: float
+    """Seconds of training, over all trials and seeds."""
+    elapsed: float | None
+    """Seconds from the first training to the last verdict, without the pauses between sessions;
+    None before the first. Less than `training` only where several trained at once."""
+
+    @property
+    def per_hour(self) -> float | None:
+        """Return trained trials an hour; None before the second."""
+        if self.trained < 2 or not self.elapsed:
+            return None
+        return self.trained * 3600 / self.elapsed
+
+
+def pace_of(trials: Sequence[Trial]) -> Pace:
+    """Return how long these trials took."""
+    trained = [trial for trial in trials if trial.result]
+    spans = sorted(_span(trial) for trial in trained if trial.at)
+    elapsed = None
+    if spans:
+        pauses = sum(_pauses(spans))
+        elapsed = round(max(end for _, end, _ in spans) - spans[0][0] - pauses, 2)
+    return Pace(
+        trained=len(trained),
+        training=round(sum(trial.result.seconds for trial in trained if trial.result), 2),
+        elapsed=elapsed,
+    )
+
+
+def _span(trial: Trial) -> tuple[float, float, float]:
+    """Return when a trial began to train and when it was judged, and how long its proposal took."""
+    assert trial.result
+    end = datetime.fromisoformat(trial.at).timestamp()
+    start = end - trial.result.seconds - trial.result.score_seconds
+    return start, end + STAMP_SECONDS, trial.proposal.by.seconds
+
+
+def _pauses(spans: Sequence[tuple[float, float, float]]) -> list[float]:
+    """Return the pauses between spans, which are in the order in which they began."""
+    pauses = []
+    last = spans[0][1]
+    for before, after in pairwise(spans):
+        last = max(last, before[1])
+        gap = after[0] - last - after[2]
+        if gap > PAUSE_SECONDS:
+            pauses.append(gap)
+    return pauses

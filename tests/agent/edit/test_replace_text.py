@@ -1,0 +1,81 @@
+"""ReplaceText: a unique passage of any text."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agent.edit.replace_text import passage, passages, replace_text
+from agent.records.edits import Refused, ReplaceText
+from tests.agent.edit.pairs import made, refused
+
+LINES = st.lists(st.sampled_from(["a\n", "b\n", "  a: 1\n", "\n", "# é\r\n", "end"]), max_size=12)
+
+
+def test_only_the_passage_changes() -> None:
+    assert replace_text("one two three", ReplaceText(old="two", new="2")) == "one 2 three"
+    assert made("X = 1  # old\n", ReplaceText(old="# old", new="# new")) == "X = 1  # new\n"
+
+
+def test_a_passage_that_is_not_there_names_the_nearest_line() -> None:
+    refusal = replace_text("lr: 0.1\nsteps: 4\n", ReplaceText(old="lr: 0.2\n", new="lr: 1\n"))
+    assert isinstance(refusal, Refused)
+    assert refusal.reason == "unknown-name"
+    assert "lr: 0.1" in refusal.hint
+
+
+@pytest.mark.parametrize("text", ["a b a", "aaa"])
+def test_a_passage_that_is_there_twice_is_refused(text: str) -> None:
+    refusal = replace_text(text, ReplaceText(old=text[:1], new="c"))
+    assert isinstance(refusal, Refused)
+    assert refusal.reason == "ambiguous"
+    overlapping = replace_text("aaa", ReplaceText(old="aa", new="c"))
+    assert isinstance(overlapping, Refused)
+    assert overlapping.reason == "ambiguous"
+
+
+def test_an_empty_passage_is_refused() -> None:
+    assert isinstance(replace_text("a", ReplaceText(old="", new="b")), Refused)
+
+
+def test_python_must_still_parse() -> None:
+    refusal = refused("x = 1\n", ReplaceText(old="1", new="("))
+    assert refusal.reason == "syntax"
+
+
+@given(LINES, LINES)
+@example(["a\n", "a\n"], ["a\n", "b\n", "a\n"])
+def test_passages_lead_from_one_text_to_the_other(before: list[str], after: list[str]) -> None:
+    old = "".join(before)
+    new = "".join(after)
+    edits = passages(old, new)
+    if edits is None:
+        return
+    text: str | Refused = old
+    for edit in edits:
+        assert isinstance(text, str)
+        text = replace_text(text, edit)
+    assert text == new
+
+
+def test_few_changed_lines_are_few_edits() -> None:
+    old = "".join(f"key{i}: {i}\n" for i in range(50))
+    new = old.replace("key3: 3\n", "key3: 4\n").replace("key40: 40\n", "")
+    assert passages(old, new) == (
+        ReplaceText(old="key40: 40\n", new=""),
+        ReplaceText(old="key3: 3\n", new="key3: 4\n"),
+    )
+    assert passages(old, "other\n") is None
+    assert passages("", "a\n") is None
+
+
+@given(LINES, st.data())
+def test_a_passage_takes_in_what_makes_it_unique(lines: list[str], data: st.DataObject) -> None:
+    text = "".join(lines)
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    edit = passage(text, start, end, "new")
+    if not text:
+        assert edit is None
+        return
+    assert edit is not None
+    assert replace_text(text, edit) == text[:start] + "new" + text[end:]

@@ -1,0 +1,70 @@
+"""A hypothesis says in words what changes: factors where factors matter, else both values."""
+
+import pytest
+
+from agent.propose.search.wording import exact_changes, hypothesis_of, plain_name
+from agent.records.proposals import Value
+from agent.space import read_space
+
+SPACE = read_space(
+    """
+DEPTH = 2  # [1 .. 8]
+TOTAL_BATCH_SIZE = 2**10  # [512 .. 16384 pow2]
+EMBEDDING_LR = 0.15  # [0.01 .. 2 log]
+MATRIX_LR = 0.03  # [0.002 .. 0.2 log]
+WEIGHT_DECAY = 0.05  # [0 .. 0.5]
+WINDOW_PATTERN = "SSSL"  # [SSSL | SLSL]
+"""
+)
+
+
+def told(**constants: Value) -> str:
+    return hypothesis_of(SPACE, {**SPACE.default, **constants})
+
+
+@pytest.mark.parametrize(
+    ("constants", "text"),
+    [
+        ({"EMBEDDING_LR": 0.63}, "embedding rate ×4.2"),
+        ({"TOTAL_BATCH_SIZE": 2**14}, "total batch size ×16"),
+        ({"TOTAL_BATCH_SIZE": 512}, "total batch size ×0.5"),
+        ({"DEPTH": 1}, "depth 2 → 1"),
+        ({"WEIGHT_DECAY": 0.1}, "weight decay 0.05 → 0.1"),
+        ({"WINDOW_PATTERN": "SLSL"}, "window pattern SSSL → SLSL"),
+        ({}, "nothing changed"),
+        ({"DEPTH": 1, "EMBEDDING_LR": 0.3}, "depth 2 → 1, embedding rate ×2"),
+    ],
+)
+def test_one_or_a_few_changes(constants: dict[str, Value], text: str) -> None:
+    # The largest step comes first, as a share of the range.
+    assert sorted(told(**constants).split(", ")) == sorted(text.split(", "))
+
+
+def test_of_many_changes_the_large_ones_are_named_and_the_others_counted() -> None:
+    little = {"TOTAL_BATCH_SIZE": 2**10, "MATRIX_LR": 0.032, "WEIGHT_DECAY": 0.06, "DEPTH": 2}
+    many = {**little, "EMBEDDING_LR": 0.63, "WINDOW_PATTERN": "SLSL", "DEPTH": 1}
+    text = told(**many)
+    assert text == (
+        "window pattern SSSL → SLSL, embedding rate ×4.2, depth 2 → 1, 2 other constants a little"
+    )
+
+
+def test_the_exact_changes_name_the_constants_as_the_file_does() -> None:
+    exact = exact_changes(SPACE, {**SPACE.default, "EMBEDDING_LR": 0.63, "DEPTH": 1})
+    assert exact == "EMBEDDING_LR 0.15 → 0.63, DEPTH 2 → 1"
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("EMBEDDING_LR", "embedding rate"),
+        ("LR", "learning rate"),
+        ("FINAL_LR_FRAC", "final rate fraction"),
+        ("ADAM_BETA1", "adam beta1"),
+        ("C", "C"),
+        ("Config.n_layer", "Config.n_layer"),
+        ("--lr", "--lr"),
+    ],
+)
+def test_names_are_words_where_they_are_made_of_words(name: str, plain: str) -> None:
+    assert plain_name(name) == plain
