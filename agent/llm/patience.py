@@ -44,6 +44,10 @@ class Transient(Exception):
         """Seconds, if the server named them."""
 
 
+class _OutOfTime(Transient):
+    """The deadline ended an attempt, which says nothing of the server."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long one request may take."""
@@ -83,8 +87,11 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         requested = error.retry_after if isinstance(error, Transient) else None
         return max(jittered(state), requested or 0.0)
 
+    reasons: list[BaseException | None] = []
+
     def tell(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        reasons.append(error)
         pause = state.next_action.sleep if state.next_action else 0.0
         left = end - time.monotonic()
         patience.tell(
@@ -108,7 +115,10 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
     try:
         return retrying(attempt)
     except Transient as last:
-        message = f"{who} gave no answer within {patience.seconds:.0f} s; the last attempt: {last}"
+        reason = reasons[-1] if reasons and isinstance(last, _OutOfTime) else last
+        message = (
+            f"{who} gave no answer within {patience.seconds:.0f} s; the last attempt: {reason}"
+        )
         raise ModelUnavailable(message, "autoresearch resume") from None
 
 
@@ -151,6 +161,6 @@ async def _race(call: Coroutine[Any, Any, T], end: float, cancel: threading.Even
                 await task
             if cancel.is_set():
                 raise ModelUnavailable("the request was cancelled", "autoresearch resume")
-            raise Transient("no complete answer before the deadline")
+            raise _OutOfTime("no complete answer before the deadline")
         await asyncio.wait({task}, timeout=min(left, POLL_SECONDS))
     return task.result()
