@@ -53,6 +53,7 @@ def lines_until(process: subprocess.Popen[str], words: str) -> list[str]:
 def test_a_silent_provider_is_named_with_a_reason_and_ctrl_c_ends_it(
     home: Path, silent_server: str
 ) -> None:
+    before = git(home, "branch", "--list", "autoresearch/*")
     with ExitStack() as stack:
         process = stack.enter_context(
             start_typing(home, "start", "--model", "local", "--json", OPENAI_BASE_URL=silent_server)
@@ -62,7 +63,7 @@ def test_a_silent_provider_is_named_with_a_reason_and_ctrl_c_ends_it(
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, ""), "nothing but JSON on stdout"
-    assert git(home, "branch", "--list", "autoresearch/*") == "", "nothing was begun"
+    assert git(home, "branch", "--list", "autoresearch/*") == before, "nothing was begun"
 
 
 def test_a_refused_connection_is_said_with_the_next_attempt(
