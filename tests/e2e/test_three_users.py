@@ -109,7 +109,7 @@ def test_a_student_follows_the_readme_and_closes_the_terminal(
         shell.enter(init)
         shell.begin(start)
         wait_for(lambda: len(verdicts(research)) >= 1, NIGHT, "a baseline")
-        assert "baseline" in shell.screen()
+        wait_for(lambda: "baseline" in shell.screen(), 60, "the baseline on the screen")
         shell.close()
     with terminal(socket, research, laptop) as shell:
         shell.enter(". ../clone/.venv/bin/activate")
