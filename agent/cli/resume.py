@@ -67,17 +67,17 @@ def resume(
     from agent.project.names import refuse_unknown_names
     from agent.project.program import read_program
 
-    flags = read_flags(
-        "resume",
-        trials=trials,
-        hours=hours,
-        max_cost=max_cost,
-        workers=workers,
-        memory=memory,
-        vram=vram,
-        disk=disk,
-        output=output,
-    )
+    typed = {
+        "trials": trials,
+        "hours": hours,
+        "max_cost": max_cost,
+        "workers": workers,
+        "memory": memory,
+        "vram": vram,
+        "disk": disk,
+        "output": output,
+    }
+    flags = read_flags("resume", **typed)
     place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
@@ -96,13 +96,6 @@ def resume(
         ) as history:
             run = history.run
             cancel = threading.Event()
-            refuse_foreign_encoding(project.train, history.source)
-            refuse_unknown_names(
-                project,
-                place.settings,
-                read_program(history.program).front_matter,
-                (history.source, text_at(project, run.start_commit, project.train)),
-            )
             refuse_foreign_encoding(project.train, history.source)
             refuse_unknown_names(
                 project,
@@ -135,14 +128,7 @@ def resume(
                     )
         if detach:
             words = words_of(
-                trials=trials,
-                hours=hours,
-                max_cost=max_cost,
-                workers=workers,
-                memory=memory,
-                vram=vram,
-                disk=disk,
-                output=output,
+                **typed,
                 tracker=tracker,
                 notify=notify,
                 trust=trust,

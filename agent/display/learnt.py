@@ -88,7 +88,9 @@ def _change(trial: Trial, formatter: Formatter) -> str:
 
 def _pairs(trial: Trial) -> str:
     count = len(trial.pairs)
-    return f" ({count} pair{'s' if count > 1 else ''})" if count else ""
+    if count == 0:
+        return ""
+    return " (1 pair)" if count == 1 else f" ({count} pairs)"
 
 
 def _delta(trial: Trial) -> float:

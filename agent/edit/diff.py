@@ -47,14 +47,18 @@ def diff(old: str, new: str) -> Edits:
         step = _by_statement(before, after)
     except RecursionError:
         return whole
-    if step is None or step.text != new:
-        edits = passages(old, new)
-        return edits if edits and _leads_to(old, edits, new) else whole
-    passage_lengths = [len(edit.old) for edit in step.edits if isinstance(edit, ReplaceText)]
+    edits: Edits
+    if step is not None and step.text == new:
+        edits = step.edits
+    else:
+        edits = passages(old, new) or ()
+        if not _leads_to(old, edits, new):
+            return whole
+    passage_lengths = [len(edit.old) for edit in edits if isinstance(edit, ReplaceText)]
     if sum(passage_lengths) > MAX_SHARE * len(old):
         return whole
-    downwards = step.edits[::-1]  # found from the bottom up; people read downwards
-    return downwards if _leads_to(old, downwards, new) else step.edits
+    downwards = edits[::-1]  # found from the bottom up; people read downwards
+    return downwards if _leads_to(old, downwards, new) else edits
 
 
 def _by_statement(before: Source, after: Source) -> "_Step | None":

@@ -7,9 +7,12 @@ from agent.edit.source import refuse, unknown
 from agent.records.edits import Refused, ReplaceText
 
 # Comparing more lines takes time that grows with the square of their number.
-MAX_LINES = 5_000
-# A text with a larger share of changed lines reads better as a whole.
+MAX_LINES = 3_000
+# A text with a larger share of changed lines, or with more changes, reads better as a whole.
 MAX_SHARE = 0.5
+MAX_CHANGES = 100
+# A passage that is not unique with so many lines around it, above and below, never will be soon.
+MAX_CONTEXT = 20
 
 
 def replace_text(text: str, edit: ReplaceText) -> str | Refused:
@@ -30,7 +33,7 @@ def replace_text(text: str, edit: ReplaceText) -> str | Refused:
 def passage(text: str, start: int, end: int, new: str) -> ReplaceText | None:
     """Return the edit of whole lines that replaces text[start:end] by `new`.
 
-    It takes in lines above and below until the passage is unique; None if the text is empty.
+    It takes in lines above and below until the passage is unique; None if that takes too many.
     """
     lines = text.splitlines(keepends=True)
     first, last = _lines_around(lines, start, end)
@@ -39,18 +42,17 @@ def passage(text: str, start: int, end: int, new: str) -> ReplaceText | None:
     after = before + sum(map(len, lines[first:last]))
     tail = text[end:after]
     changed = head + new + tail
-    while True:
+    for _ in range(MAX_CONTEXT + 1):
         old = "".join(lines[first:last])
         if old and text.find(old) == text.rfind(old):
             return ReplaceText(old=old, new=changed)
-        if first == 0 and last == len(lines):
-            return None
         if first:
             first -= 1
             changed = lines[first] + changed
         if last < len(lines):
             changed += lines[last]
             last += 1
+    return None
 
 
 def _lines_around(lines: list[str], start: int, end: int) -> tuple[int, int]:
@@ -74,14 +76,15 @@ def _lines_around(lines: list[str], start: int, end: int) -> tuple[int, int]:
 def passages(old: str, new: str) -> tuple[ReplaceText, ...] | None:
     """Return edits of passages that lead from one text to another, from the bottom up.
 
-    None if most of the text changes, or if it has too many lines to be compared.
+    None if most of the text changes, if its lines are too much alike, or if it has too many.
     """
     before = old.splitlines(keepends=True)
     after = new.splitlines(keepends=True)
     if not old or max(len(before), len(after)) > MAX_LINES:
         return None
-    changes = [*_changes(before, after)]
-    if sum(change[1] - change[0] for change in changes) > MAX_SHARE * len(before):
+    changes = list(_changes(before, after))
+    replaced = sum(last - first for first, last, _ in changes)
+    if replaced > MAX_SHARE * len(before) or len(changes) > MAX_CHANGES:
         return None
     edits = []
     current = old

@@ -79,3 +79,17 @@ def test_a_passage_takes_in_what_makes_it_unique(lines: list[str], data: st.Data
         return
     assert edit is not None
     assert replace_text(text, edit) == text[:start] + "new" + text[end:]
+
+
+def test_lines_that_are_all_alike_are_no_passage() -> None:
+    same = "x()\n" * 200
+    assert passage(same, 400, 404, "y()\n") is None
+    assert passages(same, f"{same}x()\n") is None
+
+
+def test_many_changes_are_no_passages() -> None:
+    lines = [f"key{number}: {number}\n" for number in range(1000)]
+    few = "".join(f"new {line}" if number % 10 == 0 else line for number, line in enumerate(lines))
+    many = "".join(f"new {line}" if number % 5 == 0 else line for number, line in enumerate(lines))
+    assert len(passages("".join(lines), few) or ()) == 100
+    assert passages("".join(lines), many) is None
