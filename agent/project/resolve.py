@@ -35,6 +35,7 @@ from agent.project.settings import (
 )
 from agent.project.trust import REPLAY, SCRIPTED
 from agent.records.bounded import Whole
+from agent.records.objective import Objective
 from sandbox.ground.budget import Budget
 
 T = TypeVar("T")
@@ -178,14 +179,17 @@ class StartOptions(SessionOptions):
         score: ScoreKind,
         data_fingerprint: str | None,
         warm: str | None = None,
+        files: tuple[str, ...] = (),
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
+        files: globs of what edits may touch, from the top of the repository; () for train.py alone.
         Limits of a trial are recorded only where they were typed: those of autoresearch.toml
         are read again by each session.
         """
         options = {name: getattr(self, name).value for name in _RECORDED}
         typed = {name: _typed(getattr(self, name)) for name in Caps.model_fields}
+        objective = Objective(metric="val_bpb", files=files) if files else None
         return RunSettings(
             tag=tag,
             start_commit=start_commit,
@@ -193,6 +197,7 @@ class StartOptions(SessionOptions):
             data_fingerprint=data_fingerprint,
             warm=warm,
             caps=Caps(**typed),
+            objective=objective,
             **options,
         )
 

@@ -1,15 +1,15 @@
 """The literal constants of a file: read, compared, and written as edits."""
 
 import ast
+import io
 import json
+import tokenize
 from dataclasses import dataclass
 
 from agent.edit.literal import Literal, evaluate
 from agent.edit.set_constant import Assignment, bound_names, module_statements, plain_names
-from agent.edit.source import Source, read
-from agent.records.edits import Refused, SetConstant
-from agent.records.proposals import Configuration, Value
-from agent.records.results import Change
+from agent.edit.source import Source
+from agent.records.proposals import Value
 
 # From here on, 2**k is easier to read than its digits.
 _POWER_FROM = 2**20
@@ -23,6 +23,8 @@ class Constant:
     value: Literal
     node: Assignment
     """Its statement."""
+    comment: str = ""
+    """The comments inside the statement and after it on its last line."""
 
 
 def find_constants(source: Source) -> dict[str, Constant]:
@@ -38,7 +40,7 @@ def find_constants(source: Source) -> dict[str, Constant]:
             if name in assigned:
                 constants.pop(name, None)
                 continue
-            constant = _constant(name, node)
+            constant = _constant(source, name, node)
             if constant:
                 constants[name] = constant
         assigned |= names
@@ -49,45 +51,44 @@ def _place(node: ast.stmt) -> tuple[int, int]:
     return node.lineno, node.col_offset
 
 
-def _constant(name: str, node: ast.stmt) -> Constant | None:
+def _constant(source: Source, name: str, node: ast.stmt) -> Constant | None:
     if not name.isupper() or name.startswith("_") or name not in plain_names(node):
         return None
     if not isinstance(node, Assignment) or node.value is None:
         return None
     value = evaluate(node.value)
-    return None if value is None else Constant(name, value, node)
+    return None if value is None else Constant(name, value, node, comment_of(source, node))
 
 
-def read_constants(source: str) -> Configuration:
-    """Return every constant that SetConstant can set, in the order of the file.
+def comment_of(source: Source, node: Assignment) -> str:
+    """Return the comments inside a statement and after it on its last line.
 
-    {} if the file does not parse.
+    A comment after another statement on that line does not count.
     """
-    return {name: constant.value for name, constant in _constants_of(source).items()}
+    start = source.start(node)
+    end = source.end(node)
+    stop = source.line_start((node.end_lineno or node.lineno) + 1)
+    comments = _comments(source.text[start:end]) if node.end_lineno != node.lineno else ""
+    tail = source.text[end:stop].lstrip(" \t\f)").removeprefix(";").strip()
+    return comments + (tail if tail.startswith("#") else "")
 
 
-def constant_edits(source: str, configuration: Configuration) -> tuple[SetConstant, ...]:
-    """Return the edits that give `source` those values of `configuration` that differ."""
-    constants = _constants_of(source)
-    edits = []
-    for name, value in configuration.items():
-        old = constants.get(name)
-        if old is None:
-            edits.append(SetConstant(name=name, value=written(value)))
-        elif differ(old.value, value):
-            edits.append(SetConstant(name=name, value=written(value, _is_power(old))))
-    return tuple(edits)
-
-
-def _constants_of(source: str) -> dict[str, Constant]:
-    parsed = read(source)
-    return {} if isinstance(parsed, Refused) else find_constants(parsed)
+def _comments(code: str) -> str:
+    if "#" not in code:
+        return ""
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return " ".join(token.string for token in tokens if token.type == tokenize.COMMENT)
 
 
 def _is_power(constant: Constant) -> bool:
     """Return whether the file writes the constant as a power."""
     value = constant.node.value
     return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Pow)
+
+
+def written_like(value: Value, constant: Constant | None) -> str:
+    """Return the value as a Python expression, in the form that the file gives the constant."""
+    return written(value, constant is not None and _is_power(constant))
 
 
 def written(value: Value, as_power: bool = False) -> str:
@@ -113,15 +114,3 @@ def is_power_of_two(value: Value) -> bool:
 def differ(left: Value | None, right: Value | None) -> bool:
     """Return whether two values are different constants: 1 and 1.0 are not, 1 and True are."""
     return left != right or isinstance(left, bool) != isinstance(right, bool)
-
-
-def changes(old: str, new: str) -> tuple[Change, ...]:
-    """Return the constants that differ between two files, in the new file's order."""
-    before = read_constants(old)
-    after = read_constants(new)
-    names = [*after, *(name for name in before if name not in after)]
-    return tuple(
-        Change(name=name, before=before.get(name), after=after.get(name))
-        for name in names
-        if differ(before.get(name), after.get(name))
-    )
