@@ -1,11 +1,9 @@
 """The search space of a file: each constant's range from settings, its comment, or inferred."""
 
-import io
 import math
-import tokenize
 from collections.abc import Collection, Mapping
 
-from agent.edit.source import Source, read
+from agent.edit.source import read
 from agent.errors import UsageFault
 from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Value
@@ -38,7 +36,7 @@ def read_space(
     values: Configuration = dict(constants)
     for name, constant in find_constants(parsed).items():
         values[name] = constant.value
-        stated = given.get(name) or range_in_comment(comment_of(parsed, constant))
+        stated = given.get(name) or range_in_comment(constant.comment)
         parameter = _parameter(constant, stated or infer(name, constant.value).range)
         if parameter:
             parameters.append(parameter)
@@ -55,27 +53,6 @@ def _from_settings(name: str, text: str) -> Range:
         raise UsageFault(
             f"autoresearch.toml: the range of {name}: {error}", "autoresearch doctor"
         ) from None
-
-
-def comment_of(source: Source, constant: Constant) -> str:
-    """Return the comments inside a constant's statement and after it on its last line.
-
-    A comment after another statement on that line does not count.
-    """
-    node = constant.node
-    start = source.start(node)
-    end = source.end(node)
-    stop = source.line_start((node.end_lineno or node.lineno) + 1)
-    comments = _comments(source.text[start:end]) if node.end_lineno != node.lineno else ""
-    tail = source.text[end:stop].lstrip(" \t\f)").removeprefix(";").strip()
-    return comments + (tail if tail.startswith("#") else "")
-
-
-def _comments(code: str) -> str:
-    if "#" not in code:
-        return ""
-    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    return " ".join(token.string for token in tokens if token.type == tokenize.COMMENT)
 
 
 def _parameter(constant: Constant, wanted: Range | None) -> Parameter | None:
