@@ -242,3 +242,9 @@ def _marks_around(document: Document, keys: Keys) -> list[tuple[Keys, str]]:
         if own or place[: len(keys)] != keys:
             around.append((place, mark))
     return around
+
+
+def value_of(language: Language, text: str) -> Literal | None:
+    """Return the constant that a text is in a language on its own, or None if it is none."""
+    new = _read_value(language, text.strip(), "")
+    return None if isinstance(new, Refused) else new.value

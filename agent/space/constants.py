@@ -1,15 +1,20 @@
 """The literal constants of a file: read, compared, and written as edits."""
 
 import ast
-import io
 import json
-import tokenize
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from agent.edit.literal import Literal, evaluate
+from agent.edit.places import Form, Place, places_of
+from agent.edit.places.place import type_in
 from agent.edit.set_constant import Assignment, bound_names, module_statements, plain_names
-from agent.edit.source import Source
+from agent.edit.source import KEPT_TREES, MAX_KEPT, Source, read
+from agent.records.edits import Refused
 from agent.records.proposals import Value
+from agent.space.comments import comments_beside, help_of
 
 # From here on, 2**k is easier to read than its digits.
 _POWER_FROM = 2**20
@@ -21,17 +26,67 @@ class Constant:
 
     name: str
     value: Literal
-    node: Assignment
-    """Its statement."""
+    form: Form
+    """Where the file keeps it: as a name of the module, a field, an option's default, ..."""
+    expression: ast.expr
+    """What gives it its value."""
+    statement: ast.stmt
+    """The statement that holds the expression."""
     comment: str = ""
-    """The comments inside the statement and after it on its last line."""
+    """An option's help text or a field's docstring, then the comments beside the constant."""
+    stated_type: str = ""
+    """Its annotation or the option's type, such as `float`."""
+    choices: tuple[Literal, ...] = ()
+    """The values that the option or annotation allows; () if it names none."""
 
 
-def find_constants(source: Source) -> dict[str, Constant]:
-    """Return the UPPERCASE names that the module assigns exactly once, to a literal.
+def find_constants(source: Source) -> Mapping[str, Constant]:
+    """Return every constant of a file, in the order of the file.
 
-    Arithmetic on literals is a literal too.
+    A constant is a literal, or arithmetic on literals, in one of the places that places_of knows,
+    or an UPPERCASE name that the module assigns exactly once.
     """
+    if len(source.text) > MAX_KEPT:
+        return _find(source)
+    return _kept(source.text)
+
+
+@lru_cache(maxsize=KEPT_TREES)
+def _kept(text: str) -> Mapping[str, Constant]:
+    source = read(text)
+    return {} if isinstance(source, Refused) else _find(source)
+
+
+def _find(source: Source) -> Mapping[str, Constant]:
+    constants = _uppercase(source)
+    for name, place in places_of(source).items():
+        value = evaluate(place.value)
+        if value is not None and name not in constants:
+            constants[name] = _constant(source, place, value)
+    ordered = sorted(constants.values(), key=_position)
+    return MappingProxyType({constant.name: constant for constant in ordered})
+
+
+def _position(constant: Constant) -> tuple[int, int]:
+    return constant.expression.lineno, constant.expression.col_offset
+
+
+def _constant(source: Source, place: Place, value: Literal) -> Constant:
+    comment = f"{help_of(place.help)} {comments_beside(source, place.item)}".strip()
+    return Constant(
+        place.name,
+        value,
+        place.form,
+        place.value,
+        place.statement,
+        comment,
+        place.stated_type,
+        place.choices,
+    )
+
+
+def _uppercase(source: Source) -> dict[str, Constant]:
+    """Return the UPPERCASE names that the module assigns exactly once, to a literal."""
     constants: dict[str, Constant] = {}
     assigned: set[str] = set()
     for node in sorted(module_statements(source), key=_place):
@@ -40,7 +95,7 @@ def find_constants(source: Source) -> dict[str, Constant]:
             if name in assigned:
                 constants.pop(name, None)
                 continue
-            constant = _constant(source, name, node)
+            constant = _uppercase_constant(source, name, node)
             if constant:
                 constants[name] = constant
         assigned |= names
@@ -51,38 +106,22 @@ def _place(node: ast.stmt) -> tuple[int, int]:
     return node.lineno, node.col_offset
 
 
-def _constant(source: Source, name: str, node: ast.stmt) -> Constant | None:
+def _uppercase_constant(source: Source, name: str, node: ast.stmt) -> Constant | None:
     if not name.isupper() or name.startswith("_") or name not in plain_names(node):
         return None
     if not isinstance(node, Assignment) or node.value is None:
         return None
     value = evaluate(node.value)
-    return None if value is None else Constant(name, value, node, comment_of(source, node))
-
-
-def comment_of(source: Source, node: Assignment) -> str:
-    """Return the comments inside a statement and after it on its last line.
-
-    A comment after another statement on that line does not count.
-    """
-    start = source.start(node)
-    end = source.end(node)
-    stop = source.line_start((node.end_lineno or node.lineno) + 1)
-    comments = _comments(source.text[start:end]) if node.end_lineno != node.lineno else ""
-    tail = source.text[end:stop].lstrip(" \t\f)").removeprefix(";").strip()
-    return comments + (tail if tail.startswith("#") else "")
-
-
-def _comments(code: str) -> str:
-    if "#" not in code:
-        return ""
-    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    return " ".join(token.string for token in tokens if token.type == tokenize.COMMENT)
+    if value is None:
+        return None
+    annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
+    place = Place(name, "module", node.value, node, node, "", type_in(annotation))
+    return _constant(source, place, value)
 
 
 def _is_power(constant: Constant) -> bool:
     """Return whether the file writes the constant as a power."""
-    value = constant.node.value
+    value = constant.expression
     return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Pow)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.errors import UsageFault, near_names, unknown
 from agent.project.find import Project
 from agent.project.names import refuse_unknown_names
@@ -35,7 +36,7 @@ PROJECT = Project(
 
 def check(settings: Settings, *protected: str, older: str = "", source: str = TRAIN) -> None:
     front_matter = FrontMatter(protected=protected)
-    refuse_unknown_names(PROJECT, settings, front_matter, (source, older))
+    refuse_unknown_names(PROJECT, settings, front_matter, (Sources.of(source), Sources.of(older)))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_an_unknown_name_is_an_error(settings: Settings, message: str) -> None:
     with pytest.raises(UsageFault) as fault:
         check(settings)
     assert message in fault.value.message
-    assert fault.value.next_command == "$EDITOR autoresearch.toml"
+    assert fault.value.next_command == "autoresearch space"
 
 
 def test_the_front_matter_is_named_by_its_file() -> None:
