@@ -49,10 +49,10 @@ def refuse_unknown_names(
             raise UsageFault(
                 f"{FILE}: [ranges]: {name} in {where} is no constant: it is not set once, to a "
                 "number, a text, True or False.",
-                "autoresearch space",
+                toml,
             )
         message = unknown("constant", name, sorted(constants))
-        raise UsageFault(f"{FILE}: [ranges]: {message} ({where})", "autoresearch space")
+        raise UsageFault(f"{FILE}: [ranges]: {message} ({where})", toml)
 
 
 def _where(project: Project) -> str:

@@ -53,15 +53,15 @@ def check(settings: Settings, *protected: str, older: str = "", source: str = TR
             "Did you mean 'MATRIX_LR'? (src/train.py)",
         ),
         (Settings(ranges={"DEPTH": "fixed"}), "Choose from: MATRIX_LR."),
-        (Settings(ranges={"lr": "0.1 .. 1"}), "lr in src/train.py is not searched"),
-        (Settings(ranges={"SIZE": "1 .. 4"}), "once, to a literal"),
+        (Settings(ranges={"lr": "0.1 .. 1"}), "lr in src/train.py is no constant"),
+        (Settings(ranges={"SIZE": "1 .. 4"}), "set once, to a number"),
     ],
 )
 def test_an_unknown_name_is_an_error(settings: Settings, message: str) -> None:
     with pytest.raises(UsageFault) as fault:
         check(settings)
     assert message in fault.value.message
-    assert fault.value.next_command == "autoresearch space"
+    assert fault.value.next_command == "$EDITOR autoresearch.toml"
 
 
 def test_the_front_matter_is_named_by_its_file() -> None:

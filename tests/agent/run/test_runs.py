@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.edit.files import Sources
 from agent.edit import fingerprint
+from agent.edit.files import Sources
 from agent.errors import ProjectFault
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import Slot
