@@ -1,5 +1,6 @@
 """The search space of a file: each constant's range from settings, its comment, or inferred."""
 
+import ast
 import io
 import math
 import tokenize
@@ -11,8 +12,10 @@ from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Value
 from agent.space.constants import Constant, differ, find_constants
 from agent.space.infer import SEQUENCE_LENGTHS, infer
+from agent.space.knobs.evidence import Evidence, words_of
 from agent.space.ranges import Range, parse_range, range_in_comment
 from agent.space.space import Multiple, Parameter, Space
+from agent.space.uses import Uses, uses_of
 
 LARGEST_INTEGER = 1e300
 TOTAL_BATCH = "TOTAL_BATCH_SIZE"
@@ -38,8 +41,10 @@ def read_space(
     values: Configuration = dict(constants)
     for name, constant in find_constants(parsed).items():
         values[name] = constant.value
-        stated = given.get(name) or range_in_comment(comment_of(parsed, constant))
-        parameter = _parameter(constant, stated or infer(name, constant.value).range)
+        comment = comment_of(parsed, constant)
+        stated = given.get(name) or range_in_comment(comment)
+        wanted = stated or infer(_evidence(constant, comment, uses_of(parsed.text))).range
+        parameter = _parameter(constant, wanted)
         if parameter:
             parameters.append(parameter)
         if parameter and not stated:
@@ -55,6 +60,18 @@ def _from_settings(name: str, text: str) -> Range:
         raise UsageFault(
             f"autoresearch.toml: the range of {name}: {error}", "autoresearch doctor"
         ) from None
+
+
+def _evidence(constant: Constant, comment: str, uses: Uses) -> Evidence:
+    """Return what a file tells of a constant."""
+    annotation = getattr(constant.node, "annotation", None)
+    return Evidence(
+        name=constant.name,
+        value=constant.value,
+        stated_type=ast.unparse(annotation) if annotation else "",
+        text=comment,
+        uses=uses.get(words_of(constant.name), frozenset()),
+    )
 
 
 def comment_of(source: Source, constant: Constant) -> str:
