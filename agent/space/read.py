@@ -6,14 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.edit.files import Code
+from agent.edit.files import Code, Sources, as_sources
+from agent.edit.files.one import is_python
 from agent.errors import UsageFault
 from agent.records.proposals import Configuration, Value
-from agent.space.constants import differ
+from agent.space.constants import Constant, differ
 from agent.space.found import Found, find_all
 from agent.space.infer import SEQUENCE_LENGTHS, infer
+from agent.space.knobs.evidence import Evidence, words_of
 from agent.space.ranges import Range, parse_range, range_in_comment
 from agent.space.space import Multiple, Parameter, Space
+from agent.space.uses import Uses, uses_of
 
 LARGEST_INTEGER = 1e300
 TOTAL_BATCH = "TOTAL_BATCH_SIZE"
@@ -65,25 +68,28 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     in their own space.
     """
     given = {name: _from_settings(name, text) for name, text in ranges.items()}
-    found = find_all(code)
+    sources = as_sources(code)
+    found = find_all(sources)
+    uses = _uses_in(sources)
     counts = Counter(constant.local for constant in found.values())
-    return [
-        _choice(constant, given, is_only=counts[constant.local] == 1) for constant in found.values()
-    ]
+    choices = []
+    for constant in found.values():
+        stated = given.get(constant.name)
+        if stated is None and counts[constant.local] == 1:
+            stated = given.get(constant.local)
+        choices.append(_choice(constant, stated, uses))
+    return choices
 
 
-def _choice(constant: Found, given: Mapping[str, Range], is_only: bool) -> Choice:
-    stated = given.get(constant.name)
-    if stated is None and is_only:
-        stated = given.get(constant.local)
+def _choice(constant: Found, stated: Range | None, uses: Uses) -> Choice:
+    """Return what is made of a constant. stated: its range in autoresearch.toml."""
     if stated is not None:
-        return Choice(
-            constant, _parameter(constant, stated), "settings", "as autoresearch.toml says"
-        )
-    stated = range_in_comment(constant.place.comment)
-    if stated is not None:
-        return Choice(constant, _parameter(constant, stated), "comment", "as its comment says")
-    inferred = infer(constant.local, constant.value)
+        why = "as autoresearch.toml says"
+        return Choice(constant, _parameter(constant, stated), "settings", why)
+    beside = range_in_comment(constant.place.comment)
+    if beside is not None:
+        return Choice(constant, _parameter(constant, beside), "comment", "as its comment says")
+    inferred = infer(_evidence(constant, uses))
     return Choice(constant, _parameter(constant, inferred.range), "inferred", inferred.reason)
 
 
@@ -94,6 +100,28 @@ def _from_settings(name: str, text: str) -> Range:
         raise UsageFault(
             f"autoresearch.toml: the range of {name}: {error}", "autoresearch doctor"
         ) from None
+
+
+def _uses_in(sources: Sources) -> Uses:
+    """Return what all Python files make of each name."""
+    uses: dict[str, frozenset[str]] = {}
+    for path, text in sources.files.items():
+        if is_python(path):
+            for words, own in uses_of(text.removeprefix("\ufeff")).items():
+                uses[words] = uses[words] | own if words in uses else own
+    return uses
+
+
+def _evidence(constant: Found, uses: Uses) -> Evidence:
+    """Return what a project tells of a constant."""
+    place = constant.place
+    return Evidence(
+        name=constant.local,
+        value=constant.value,
+        stated_type=place.stated_type if isinstance(place, Constant) else "",
+        text=place.comment,
+        uses=uses.get(words_of(constant.local), frozenset()),
+    )
 
 
 def _parameter(constant: Found, wanted: Range | None) -> Parameter | None:

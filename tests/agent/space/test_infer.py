@@ -4,6 +4,7 @@ import pytest
 
 from agent.edit.literal import Literal
 from agent.space.infer import infer
+from agent.space.knobs.evidence import Evidence
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from agent.space.infer import infer
     ],
 )
 def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Literal) -> None:
-    inferred = infer(name, value)
+    inferred = infer(Evidence(name, value))
     assert inferred.range is None
     assert inferred.reason
 
@@ -32,29 +33,51 @@ def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Lite
 @pytest.mark.parametrize(
     ("name", "value", "low", "high"),
     [
-        ("MU", 0.95, 0.0, 0.9999),
-        ("DROPOUT", 0.1, 0.0, 0.9999),
-        ("LABEL_SMOOTHING", 0.1, 0.0, 1.0),
-        ("POOLING", 0.9, 0.0, 0.9999),
+        ("MU", 0.95, 0.8, 0.99),
+        ("momentum", 0.0, 0.0, 0.99),
+        ("optim.betas[0]", 0.9, 0.8, 0.99),
+        ("Config.beta2", 0.999, 0.9, 0.9999),
+        ("--ema-decay", 0.999, 0.99, 0.9999),
+        ("gamma", 0.99, 0.9, 0.999),
+        ("gae_lambda", 0.95, 0.8, 1.0),
+        ("DROPOUT", 0.1, 0.0, 0.5),
+        ("conf/base.yaml:model.dropout", 0, 0.0, 0.5),
+        ("LABEL_SMOOTHING", 0.1, 0.0, 0.3),
+        ("POOLING", 0.9, 0.5, 1.0),
         ("LR", 3e-4, 3e-5, 3e-3),
-        ("TEMPERATURE", 0.8, 0.08, 8.0),
-        ("NUM_LAYERS", 6, 1, 24),
+        ("--learning-rate", 0.1, 0.01, 1.0),
+        ("learningRate", 0.3, 0.03, 1.0),
+        ("weightDecay", 5e-4, 5e-5, 5e-3),
+        ("CONFIG.weight_decay", 0.1, 0.0, 0.5),
+        ("TEMPERATURE", 0.8, 0.2, 3.2),
+        ("NUM_LAYERS", 6, 3, 12),
+        ("n_head", 8, 2, 16),
         ("WARMUP_STEPS", 100, 25, 400),
+        ("warmup_ratio", 0.03, 0.0, 0.3),
         ("GRAD_ACCUM_STEPS", 4, 1, 16),
+        ("grad_clip", 1.0, 0.1, 10.0),
         ("N_ESTIMATORS", 300, 75, 1200),
         ("DEVICE_BATCH_SIZE", 16, 4, 64),
-        ("HIDDEN", 1024, 256, 4096),
+        ("--batch-size", 64, 16, 256),
+        ("HIDDEN", 1024, 256, 2048),
+        ("clip_coef", 0.2, 0.05, 0.5),
+        ("tau", 0.005, 0.0005, 0.05),
+        ("buffer_size", 1_000_000, 100_000, 1_000_000),
+        ("max_depth", 6, 3, 12),
+        ("colsample_bytree", 0.8, 0.3, 1.0),
+        ("C", 1.0, 0.01, 100.0),
+        ("ent_coef", 0.0, 0.0, 0.05),
     ],
 )
 def test_what_decides_how_well_it_learns_is(
     name: str, value: Literal, low: float, high: float
 ) -> None:
-    inferred = infer(name, value)
+    inferred = infer(Evidence(name, value))
     assert inferred.range
     assert (inferred.range.low, inferred.range.high) == (low, high)
 
 
 def test_a_switch_of_the_model_has_two_choices() -> None:
-    inferred = infer("USE_BIAS", True)
+    inferred = infer(Evidence("USE_BIAS", True))
     assert inferred.range
     assert inferred.range.choices == (False, True)

@@ -1,0 +1,1 @@
+"""What names of constants mean in machine learning: what is fixed, and the kinds of knobs."""

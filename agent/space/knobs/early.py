@@ -1,0 +1,182 @@
+"""Knobs whose names also hold a word of what is fixed, such as warm-up steps: asked first."""
+
+from agent.space.knobs.kind import Kind, kind
+from agent.space.knobs.shapes import (
+    factor,
+    first_of,
+    near_one,
+    power,
+    share,
+    whole_number,
+)
+
+_COUNT = whole_number(4)
+_ROWS = first_of(power(4), _COUNT)
+
+EARLY: tuple[Kind, ...] = (
+    # Schedules
+    kind(
+        "warm_?up(_\\w+)?_?(ratio|frac|fraction|share|pct|percent|prop(ortion)?|p) pct_start",
+        share(0.3),
+        "the share of a warm-up",
+    ),
+    kind(
+        "(warm_?down|cool_?down|decay|anneal)(_\\w+)?_?(ratio|frac|fraction|share|pct|percent)",
+        share(1.0),
+        "the share of a decay",
+    ),
+    kind("warm_?up_?epochs? epochs?_warm_?up", whole_number(4, 2), "epochs of warm-up"),
+    kind(
+        "warm_?up_?(init_?)?(lr|learning_rate)(_init)? (lr|learning_rate)_warm_?up_(init|start)",
+        factor(10),
+        "a learning rate: a tenth to ten times",
+    ),
+    kind(
+        """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
+        num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
+        (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))? explor(e|ation)_steps""",
+        _COUNT,
+        "the length of a warm-up: a quarter to four times",
+    ),
+    kind(
+        "(lr|scheduler|plateau|reduce_lr|sched)_?patience patience_lr",
+        whole_number(3, 2),
+        "the patience of a learning-rate schedule",
+    ),
+    kind(
+        "(lr|learning_rate|scheduler|sched)_?(decay_?)?(step|drop)(_?(size|epochs?|every))?",
+        whole_number(2),
+        "steps between drops of the learning rate: half to twice",
+    ),
+    # Optimisation
+    kind(
+        """(grad(ient)?s?_?)?accum(ulation|ulate)?(_?(steps?|iters?|batches|grad\\w*))? iter_size
+        accumulate_grad_batches grad_acc(_steps)?""",
+        _ROWS,
+        "steps of gradient accumulation",
+    ),
+    kind("noise_clip", factor(4), "the clip of a noise: a quarter to four times"),
+    kind(
+        """(total|global|effective)_?(train_)?(batch|bs)(_?size)?\\w* batch_?size\\w* bs bsz mbs
+        (train|device|local|per_device|per_gpu)_?(batch|bs)(_?size)? n_?batch batch
+        (mini|micro)_?batch(_?size)?""",
+        _ROWS,
+        "a batch: a quarter to four times",
+    ),
+    kind(
+        """(ppo_?)?clip_?(coef|range|eps(ilon)?|ratio|param)(_v\\w*)? (eps|epsilon)_?clip
+        (vf|value|policy)_?clip(_param|_range)? ppo_eps(ilon)? cliprange(_value)?""",
+        factor(4, 2.5),
+        "the clip of a policy's ratio: a quarter to two and a half times",
+    ),
+    kind(
+        """(max_?)?grad(ient)?s?_?(global_?)?norm(_?(clip|max))? max_(global_)?norm
+        clip(ping)?_?(grad\\w*|norm|value|thresh(old)?|max) grad(ient)?s?_?clip(ping)?\\w* clip""",
+        factor(10),
+        "a clip of the gradient: a tenth to ten times",
+    ),
+    kind(
+        """lambda_gp gp_(weight|lambda|coef\\w*|scale) gradient_penalty(_\\w+)? r1_(gamma|weight)
+        gp w_gp""",
+        factor(10),
+        "the weight of a gradient penalty: a tenth to ten times",
+    ),
+    kind("ns_(steps|iters) newton_schulz_\\w+", whole_number(2), "steps of an orthogonalisation"),
+    # Reinforcement learning
+    kind(
+        """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(_?[a-z]+)?
+        target_(network_)?(frequency|freq|interval)
+        sync_(target|freq|every)\\w* update_target\\w* policy_delay train_each replace_target\\w*
+        (train|policy|actor|critic|update|learn|d_reg|g_reg)_?(freq(uency)?|every|interval)
+        ema_(update_)?(every|interval|freq)""",
+        _COUNT,
+        "how often something is updated: a quarter to four times",
+    ),
+    kind(
+        """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?) epochs_per_\\w+
+        critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters) inner_(steps|loops?)
+        gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps train_(pi|v)_iters
+        (n|num)_(inner|critic|local|update|adaptation)_(steps|iters|updates|epochs)""",
+        whole_number(4, 3),
+        "inner updates: a quarter to three times",
+    ),
+    kind("(n|num)?_?mini_?batches nminibatches", _ROWS, "minibatches of an update"),
+    kind(
+        """rollout_?(len(gth)?|steps|fragment_length) unroll_(len(gth)?|steps) steps_per_rollout
+        num_steps_per_env""",
+        _ROWS,
+        "the length of a rollout: a quarter to four times",
+    ),
+    kind(
+        "target_?kl kl_target desired_kl max_kl delta_kl",
+        factor(5),
+        "a bound on divergence: a fifth to five times",
+    ),
+    kind(
+        "(eps(ilon)?|exploration)_?(decay|anneal)\\w* decay_eps\\w*",
+        first_of(near_one, factor(4)),
+        "the decay of exploration",
+    ),
+    kind(
+        """(eps(ilon)?|exploration)_?(end|final|min|stop|greedy|start|init|initial|max|fraction)\\w*
+        (start|end|final|min|initial|max)_?(eps(ilon)?|e|exploration) exploration_rate""",
+        share(1.0),
+        "a share of random actions",
+    ),
+    kind(
+        """expl(oration)?_?(noise|std|sigma) (action|policy|target|act|actor|ou)_?(noise|sigma|std)
+        target_policy_noise""",
+        factor(10, cap=1.0),
+        "the noise of an action: a tenth to ten times",
+    ),
+    kind(
+        """(replay|buffer|memory|mem)_?(buffer_?|memory_?)?(size|capacity|len(gth)?|limit)
+        max_?replay\\w* replay_?(mem|buffer)\\w*""",
+        factor(10, 1),
+        "a replay buffer: a tenth up to now, since memory bounds it",
+    ),
+    kind("n_?step_?returns? multi_?step n_step td_steps", whole_number(4, 3), "steps of a return"),
+    # Trees
+    kind(
+        "n_?estimators? num_?boost_?rounds? (num|n)_?trees ntree nrounds?",
+        whole_number(4),
+        "the number of trees: a quarter to four times",
+    ),
+    kind(
+        "min_?data_?in_?leaf min_?child_?samples min_?samples_?(in_)?leaf min_data_per_leaf",
+        whole_number(5),
+        "samples of a leaf: a fifth to five times",
+    ),
+    kind("min_?samples_?split", whole_number(4, 5, 2), "samples of a split"),
+    kind("max_?features", share(1.0, 0.1), "a share of features"),
+    kind("max_bins? n_?bins num_bins border_count", whole_number(4, 2, 2), "bins of a histogram"),
+    kind(
+        "num_?leaves max_leaves max_leaf_nodes",
+        whole_number(4, 4, 2),
+        "leaves of a tree: a quarter to four times",
+    ),
+    # Augmentation
+    kind("(random_?)?(crop_?)padding pad_crop", whole_number(4, 2), "pixels of a random crop"),
+    kind(
+        """(time|freq(uency)?|spec|feature)_mask(ing)?_?(param|width|size|len|prob|ratio|num)?
+        num_(time|freq)_masks mask_(time|feature|freq)_(prob|length)""",
+        first_of(share(0.5), whole_number(3, 2)),
+        "masks of an augmentation",
+    ),
+    # Models
+    kind(
+        "(hidden|inner|mlp|ffn?|base|init(ial)?)_?(nodes|features|feats|neurons)",
+        first_of(power(4, 2, 8), whole_number(2)),
+        "a width",
+    ),
+    kind(
+        "head_?dims? dim_?head head_?size d_(head|k|v|kv|qk) attention_head_dim size_per_head",
+        power(2, 2, 16),
+        "the width of a head: half to twice",
+    ),
+    kind(
+        """sliding_window\\w* window_pattern attn_window (local|attention)_window(_size)?""",
+        power(4, 2, 16),
+        "the reach of local attention",
+    ),
+)

@@ -1,0 +1,55 @@
+"""What is known of a constant when its range is inferred, and its name as plain words."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent.edit.literal import Literal
+
+MAX_TEXT = 300  # characters of a comment or help text that are read
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_BRACKETS = re.compile(r"\[[^\]]*\]?")
+_BETWEEN = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one constant."""
+
+    name: str
+    """As a user writes it: `LR`, `Config.lr`, `--lr`, `conf/base.yaml:optim.betas[0]`."""
+    value: Literal
+    stated_type: str = ""
+    """The annotation or the option's type, such as `float`."""
+    text: str = ""
+    """The comment beside it or the option's help text."""
+    uses: frozenset[str] = frozenset()
+    """What its uses in the file make of it, as uses_of returns them."""
+
+    @cached_property
+    def words(self) -> str:
+        """The last part of the name as lower-case words: `--weightDecay` is `weight_decay`."""
+        return words_of(self.name)
+
+    @cached_property
+    def section(self) -> str:
+        """The parts before the last one as lower-case words: `optim` of `a.yaml:optim.lr`."""
+        path = self.name.rpartition(":")[2]
+        return lower_words(path.rpartition(".")[0])
+
+    @cached_property
+    def said(self) -> str:
+        """The comment or help text as lower-case words, without what stands in brackets."""
+        return lower_words(_BRACKETS.sub(" ", self.text[:MAX_TEXT]))
+
+
+def words_of(name: str) -> str:
+    """Return the last part of a name as lower-case words with underscores between them."""
+    return lower_words(name.rpartition(":")[2].rpartition(".")[2])
+
+
+def lower_words(text: str) -> str:
+    """Return a text as lower-case words: `learningRate` is `learning_rate`, `betas[0]` betas_0."""
+    if not text.isupper():
+        text = _HUMP.sub("_", text)
+    return _BETWEEN.sub("_", text.lower()).strip("_")

@@ -1,0 +1,226 @@
+"""Knobs of optimisation, regularisation and reinforcement learning, with their ranges."""
+
+from agent.space.knobs.kind import Kind, at_end, kind, whole
+from agent.space.knobs.shapes import (
+    Number,
+    factor,
+    first_of,
+    near_one,
+    share,
+    whole_number,
+    within,
+    zero_up_to,
+)
+from agent.space.ranges import Range
+
+_TENFOLD = factor(10)
+_AROUND = "a tenth to ten times"
+
+
+def _learning_rate(value: Number) -> Range | None:
+    return factor(10, cap=max(1.0, 3 * value))(value)
+
+
+def _decay(value: Number) -> Range | None:
+    """Return the range of a weight decay: linear for AdamW's large ones, else by factors."""
+    if value == 0:
+        return Range(0.0, 0.1)
+    return Range(0.0, 0.5) if 0.05 <= value <= 0.5 else factor(10, cap=1.0)(value)
+
+
+LEARNING: tuple[Kind, ...] = (
+    # Learning rates and schedules
+    kind(
+        "(lr|learning_?rate)_?(decay|gamma|factor|drop|decay_(rate|factor))",
+        first_of(near_one, share(0.9, 0.01)),
+        "the factor of a learning-rate decay",
+    ),
+    kind(
+        """(final|end|min)_(lr|learning_rate)_?(frac|ratio|factor|fraction|scale)
+        (lr|learning_rate)_(min|end|final)_?(frac|ratio|factor|fraction)
+        (min|final)_(frac|ratio)_lr (lr_)?(final|end)_(frac|ratio|factor)""",
+        share(0.2),
+        "the share of the learning rate that is left at the end",
+    ),
+    kind(
+        "(lr|learning_rate)_?(mult(iplier)?|ratio|scale|coef)\\w* layer_?wise_lr\\w* llrd",
+        first_of(near_one, _TENFOLD),
+        "a factor on a learning rate",
+    ),
+    kind(
+        "lr lrs lrate learning_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
+        _learning_rate,
+        "a learning rate: a tenth to ten times, as factors",
+    ),
+    Kind(
+        whole("eta step_?size alpha_lr inner_lr outer_lr"),
+        lambda value: factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value),
+        "a step size: a tenth to ten times, as factors",
+    ),
+    # Moments and averages
+    kind(
+        "(adam_?|adamw_?)?(beta|betas|b)_?2 betas_1 beta_two adam_?b_?2",
+        first_of(within(0.9, 0.9999), within(0.5, 0.9999), near_one),
+        "the decay of a second moment: near one",
+    ),
+    kind(
+        "(adam_?|adamw_?)?(beta|betas|b)_?1 betas_0 beta_one adam_?b_?1",
+        first_of(within(0.8, 0.99), within(0.0, 0.99)),
+        "the decay of a first moment",
+    ),
+    kind("(bn|batch_?norm|norm)_?momentum", share(0.5, 0.001), "the momentum of a normalisation"),
+    kind(
+        "momentum mom mu momentums sgd_momentum",
+        first_of(within(0.8, 0.99), within(0.0, 0.99), near_one),
+        "a momentum: below one",
+    ),
+    kind(
+        "ema\\w* \\w+_ema moving_average\\w* polyak averaging ma_decay swa_decay avg_decay",
+        first_of(near_one, factor(10, cap=1.0)),
+        "the decay of an average: by its distance to one",
+    ),
+    kind("swa_start", share(1.0), "a share"),
+    kind(
+        "gae_?(lambda|lam|tau)?  (gae|td)_?lambda trace_decay",
+        first_of(within(0.8, 1.0), share(1.0)),
+        "the mix of returns",
+    ),
+    # Regularisation
+    kind(
+        "(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls",
+        share(0.3),
+        "a label smoothing",
+    ),
+    kind(
+        "(dropout|drop)_?keep\\w* keep_?(prob|rate|p)\\w*", share(1.0, 0.5), "a share that is kept"
+    ),
+    kind(
+        """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
+        (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
+        stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
+        share(0.5),
+        "a dropout: up to a half",
+    ),
+    kind("weight_?decay\\w* wd \\w+_wd decay_weight l2_?decay", _decay, "a weight decay"),
+    kind("l1_?ratio", share(1.0), "the mix of two penalties"),
+    kind(
+        """(reg|lambda|l2|l1|reg_?lambda|reg_?alpha)_?(l1|l2|alpha|lambda|leaf_reg|coef\\w*|reg)?
+        l2_leaf_reg (kernel|weight|bias|activity)_regularizer regulari[sz]ation\\w* ridge lasso
+        lambda_?(l1|l2|reg)""",
+        first_of(zero_up_to(10.0), near_one, factor(10)),
+        "the weight of a penalty: a tenth to ten times",
+    ),
+    # Reinforcement learning
+    kind(
+        "discount(_?(factor|rate))? gammas? reward_discount",
+        first_of(near_one, share(0.99, 0.01), factor(4)),
+        "a discount, or the power of a loss",
+    ),
+    kind("(lam|lambda|lmbda|lamda)", first_of(within(0.8, 1.0), factor(10)), "a weight or a mix"),
+    kind(
+        "ent(ropy)?_?(coef\\w*|weight|beta|bonus|reg\\w*|cost|c) c_?ent\\w* entropy",
+        first_of(zero_up_to(0.05), factor(10, cap=1.0)),
+        "the weight of an entropy",
+    ),
+    kind(
+        "(vf|value|v|critic|baseline)_?(loss_?)?(coef\\w*|weight|cost)",
+        factor(4),
+        "the weight of a value loss: a quarter to four times",
+    ),
+    kind(
+        "tau soft_tau soft_update\\w* target_tau",
+        first_of(near_one, factor(10, cap=1.0)),
+        "the rate of a target network, or a temperature",
+    ),
+    kind(
+        "(per|priority|prioriti[sz]ed\\w*)_?(alpha|beta|exponent)\\w*",
+        share(1.0),
+        "a priority exponent",
+    ),
+    # Temperatures and noise
+    kind(
+        """(init_?)?temp(erature)?s? t_temp\\w* (kd|distill\\w*|student|teacher)_(t|temp)
+        logit_scale""",
+        lambda value: factor(10, cap=1.0)(value) if value < 0.5 else factor(4)(value),
+        "a temperature",
+    ),
+    kind(
+        """(init|initiali[sz]er)_?(std|range|scale|gain|stddev|sigma|val\\w*)?
+        (embed|weight|w|param)_(std|init|scale) std sigma stddev""",
+        factor(5),
+        "a spread: a fifth to five times",
+    ),
+    kind(
+        """noise(_?(std|level|scale|multiplier|sigma|factor|dim_scale))? jitter\\w*
+        gaussian_noise""",
+        first_of(zero_up_to(0.2), factor(5)),
+        "the size of a noise: a fifth to five times",
+    ),
+    kind(
+        "beta_(start|end|min|max)",
+        factor(5, cap=50.0),
+        "the end of a noise schedule: a fifth to five times",
+    ),
+    # Augmentation
+    kind("mix_?up\\w* cut_?mix\\w* manifold_mixup\\w*", share(1.0), "a mixing augmentation"),
+    kind("hue(_\\w+)?", share(0.5), "an augmentation's strength"),
+    kind(
+        "brightness contrast saturation colou?r_jitter\\w* aug\\w*_(strength|scale)",
+        share(0.9),
+        "an augmentation's strength",
+    ),
+    kind(
+        """re_?prob random_?erasing\\w* erasing\\w* [hv]_?flip\\w* flip\\w*
+        (mosaic|copy_paste|gray(scale)?|blur|aug\\w*)(_p(rob)?)?""",
+        share(1.0),
+        "the probability of an augmentation",
+    ),
+    kind(
+        "(rand_?aug\\w*|aug\\w*|ra)_(m|mag|magnitude)", within(1, 15), "an augmentation's strength"
+    ),
+    kind("(rand_?aug\\w*|aug\\w*|ra)_(n|num_ops)", within(1, 4), "a number of augmentations"),
+    kind("rotat(e|ion)(_\\w+)? degrees? (max_)?angle", within(0, 45), "degrees of a rotation"),
+    kind("cut_?out(_?(len(gth)?|size))?", whole_number(2), "the size of a cut-out: half to twice"),
+    # Names that say only a form
+    kind(
+        "(focal_?)?alpha",
+        lambda value: factor(10, cap=1.0)(value) if value <= 0.9 else factor(10)(value),
+        "a weight: a tenth to ten times",
+    ),
+    kind(
+        "beta",
+        first_of(
+            near_one, lambda value: factor(10, cap=1.0)(value) if value < 1 else factor(10)(value)
+        ),
+        "a weight or a decay",
+    ),
+    kind("rho", first_of(near_one, factor(5, cap=1.0)), "a radius or a decay"),
+    kind(
+        """\\w*(coef(f|ficient)?s?) \\w*weight(ing)?s? (w|lambda|lam)_\\w+ \\w+_(w|lambda|lam)
+        z_loss aux_loss\\w* \\w+_loss""",
+        first_of(zero_up_to(0.3), factor(10)),
+        "the weight of a term: a tenth to ten times",
+    ),
+    kind(
+        """p prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
+        (mask|mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
+        share(1.0),
+        "a probability",
+    ),
+    kind("ratio frac fraction percent\\w* share proportion sparsity", share(1.0), "a share"),
+    kind(
+        "population(_size)? pop_?size popsize num_parents elite\\w*",
+        whole_number(2),
+        "a population: half to twice",
+    ),
+    Kind(
+        at_end("(fast|slow|short|long|signal|rsi|ema|sma|atr|ma)_?(period|window|span|len)?"),
+        whole_number(2),
+        "a period of a strategy: half to twice",
+    ),
+    kind(
+        "stop_?loss\\w* take_?profit\\w* trailing_stop\\w*",
+        factor(3, cap=1.0),
+        "a rule of a strategy: a third to three times",
+    ),
+)

@@ -1,0 +1,186 @@
+"""How a Python file uses its names: as seeds, indexes and intervals, or passed as what."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from agent.edit.literal import evaluate
+from agent.edit.seeds import SEED_CALLS
+from agent.edit.source import file_tree
+from agent.records.edits import Refused
+from agent.space.knobs.evidence import lower_words
+
+Uses = Mapping[str, frozenset[str]]
+
+PROBABILITY = "probability"
+KEPT = 4096  # files whose uses are kept
+# Positional arguments of well-known calls, as the names that tell what they are.
+_POSITIONS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "DropPath", "dropout"), ("dropout",)),
+    **dict.fromkeys(("Adam", "AdamW", "Adagrad", "RMSprop", "Lion", "NAdam"), ("", "lr")),
+    "SGD": ("", "lr", "momentum"),
+    "clip_grad_norm_": ("", "grad_clip"),
+    "clip_grad_value_": ("", "grad_clip"),
+    "MultiheadAttention": ("width", "num_heads", "dropout"),
+    "TransformerEncoderLayer": ("width", "num_heads", "width", "dropout"),
+    **dict.fromkeys(("Linear", "Dense", "Conv1d", "Conv2d"), ("as_input", "as_output")),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), ("as_input", "width", "num_layers")),
+    "Embedding": ("vocab_size", "width"),
+    "LayerNorm": ("width",),
+    "GroupNorm": ("num_groups",),
+    "StepLR": ("", "lr_step_size", "lr_decay"),
+    "ExponentialLR": ("", "lr_decay"),
+    "CosineAnnealingLR": ("", "t_max"),
+    "DataLoader": ("", "batch_size"),
+    **dict.fromkeys(("KFold", "StratifiedKFold", "TimeSeriesSplit"), ("as_split",)),
+    **dict.fromkeys(("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop"), ("image_size",)),
+    **dict.fromkeys(("RandomHorizontalFlip", "RandomVerticalFlip"), ("flip_prob",)),
+    "sleep": ("as_time",),
+}
+# Keywords that tell nothing of what they get.
+_VAGUE = frozenset(
+    {"dim", "axis", "size", "value", "x", "y", "n", "default", "help", "type", "k", "name", "out"}
+)
+_DRAWS = frozenset({"random", "rand", "uniform", "rand_like", "random_sample"})
+_CLOCKS = frozenset({"time", "perf_counter", "monotonic", "process_time"})
+_TRAINING_LOOPS = ("epoch", "step", "iter", "iteration", "it", "episode", "update", "round", "ep")
+_TRAINS = frozenset({"backward", "step", "zero_grad", "minimize", "apply_gradients"})
+_SPLITS = frozenset({"train_test_split", "random_split", "GroupShuffleSplit", "ShuffleSplit"})
+_DATA = ("make_", "load_", "fetch_")
+
+
+def uses_of(text: str) -> Uses:
+    """Return what a Python file makes of each name, by the name's last part in lower-case words.
+
+    `args.lr`, `config.lr` and `cfg["lr"]` all are uses of `lr`. {} if the file does not parse.
+    text: without a byte-order mark.
+    """
+    return _uses(text)
+
+
+@lru_cache(maxsize=KEPT)
+def _uses(text: str) -> Uses:
+    tree = file_tree(text)
+    if isinstance(tree, Refused):
+        return MappingProxyType({})
+    roles: defaultdict[str, set[str]] = defaultdict(set)
+    for node in ast.walk(tree):
+        reader = _READERS.get(type(node))
+        if reader:
+            for expression, role in reader(node):
+                name = _name_of(expression)
+                if name:
+                    roles[name].add(role)
+    return MappingProxyType({name: _settled(found) for name, found in roles.items()})
+
+
+def _settled(roles: set[str]) -> frozenset[str]:
+    """Return the roles; what goes into one layer and out of another is a hidden width."""
+    ends = {"as_input", "as_output"}
+    found = roles - ends
+    return frozenset(found | {"width"} if ends <= roles else found)
+
+
+def _name_of(node: ast.expr) -> str:
+    """Return the last part of a name, of an attribute or of a constant key, as words, or ''."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return lower_words(name)
+        case ast.Subscript(slice=ast.Constant(value=str() as name)):
+            return lower_words(name)
+    return ""
+
+
+def _called(call: ast.Call) -> str:
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
+
+
+def _of_call(node: ast.Call) -> Iterator[tuple[ast.expr, str]]:
+    name = _called(node)
+    if name == "add_argument":
+        return
+    everything = [*node.args, *(keyword.value for keyword in node.keywords)]
+    if name in SEED_CALLS:
+        yield from ((value, "as_seed") for value in everything)
+    elif name in _SPLITS:
+        yield from ((value, "as_split") for value in everything)
+    elif name.startswith(_DATA):
+        yield from ((value, "as_data") for value in everything)
+    yield from zip(node.args, _POSITIONS.get(name, ()), strict=False)
+    for keyword in node.keywords:
+        yield from _of_keyword(keyword)
+
+
+def _of_keyword(keyword: ast.keyword) -> Iterator[tuple[ast.expr, str]]:
+    name = lower_words(keyword.arg or "")
+    if name == "betas" and isinstance(keyword.value, ast.Tuple):
+        for position, value in enumerate(keyword.value.elts):
+            yield value, f"betas_{position}"
+    elif name and name not in _VAGUE:
+        yield keyword.value, name
+
+
+def _of_subscript(node: ast.Subscript) -> Iterator[tuple[ast.expr, str]]:
+    if isinstance(node.ctx, ast.Load):
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        yield from ((value, "as_index") for value in inner)
+
+
+def _of_comparison(node: ast.Compare) -> Iterator[tuple[ast.expr, str]]:
+    sides = [node.left, *node.comparators]
+    calls = {_called(call) for call in map(_call_in, sides) if call}
+    if calls & _DRAWS:
+        yield from ((side, PROBABILITY) for side in sides)
+    elif calls & _CLOCKS:
+        yield from ((side, "as_time") for side in sides)
+    elif isinstance(node.left, ast.BinOp) and _is_interval(node.left, node.comparators[0]):
+        yield node.left.right, "as_interval"
+
+
+def _is_interval(left: ast.BinOp, right: ast.expr) -> bool:
+    """Return whether a comparison asks for every n-th, as in `step % N == 0`."""
+    return isinstance(left.op, ast.Mod) and evaluate(right) == 0
+
+
+def _call_in(side: ast.expr) -> ast.Call | None:
+    """Return the call on a side of a comparison, also where something is subtracted from it."""
+    if isinstance(side, ast.BinOp):
+        side = side.left
+    return side if isinstance(side, ast.Call) else None
+
+
+def _of_loop(node: ast.For) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the number of rounds of a loop that trains."""
+    loop = node.iter
+    if isinstance(loop, ast.Call) and _called(loop) in ("tqdm", "trange") and loop.args:
+        loop = loop.args[0] if isinstance(loop.args[0], ast.Call) else loop
+    if not isinstance(loop, ast.Call) or _called(loop) not in ("range", "trange"):
+        return
+    target = _name_of(node.target)
+    if target in _TRAINING_LOOPS or _trains(node):
+        for value in loop.args:
+            yield from ((side, "as_epochs") for side in _sides(value))
+
+
+def _sides(value: ast.expr) -> list[ast.expr]:
+    """Return both sides of a sum, as in `range(start, EPOCHS + 1)`, or the value alone."""
+    return [value.left, value.right] if isinstance(value, ast.BinOp) else [value]
+
+
+def _trains(loop: ast.For) -> bool:
+    """Return whether a loop's own statements train a model, by the calls they consist of."""
+    statements = [node.value for node in loop.body if isinstance(node, ast.Expr)]
+    return any(_called(value) in _TRAINS for value in statements if isinstance(value, ast.Call))
+
+
+_READERS: dict[type[ast.AST], Callable[..., Iterator[tuple[ast.expr, str]]]] = {
+    ast.Call: _of_call,
+    ast.Subscript: _of_subscript,
+    ast.Compare: _of_comparison,
+    ast.For: _of_loop,
+}
