@@ -11,7 +11,6 @@ from shlex import quote
 import typer
 
 from agent.cli.consent import Consent
-from agent.cli.ranges import ranges_of
 from agent.cli.reach import network_wish, prepare_source, readable_paths
 from agent.display.table import warm_text
 from agent.display.waiting import waiting
@@ -249,7 +248,7 @@ def space_reader(history: History, settings: Settings) -> Callable[[Sources], Sp
 
 def space_of(sources: Sources, fixed: Configuration, settings: Settings) -> Space:
     """Return the search space of a project; fixed: the constants of prepare.py."""
-    return read_space(sources, ranges_of(settings), fixed)
+    return read_space(sources, settings.stated_ranges, fixed)
 
 
 def bench_of(history: History, kit: Kit) -> Measures:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.build import Place, ranges_of
+from agent.cli.build import Place
 from agent.display.format import PAPER, formatter_for, open_console
 from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
@@ -120,7 +120,7 @@ def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:
 
 
 def _constants(chosen: Chosen) -> str:
-    choices = read_choices(chosen.sources, ranges_of(chosen.place.settings))
+    choices = read_choices(chosen.sources, chosen.place.settings.stated_ranges)
     searched = sum(choice.parameter is not None for choice in choices)
     files = dict(chosen.sources.editable)
     where = f"{len(files)} files" if len(files) > 1 else Path(_train(chosen)).name

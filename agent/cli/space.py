@@ -20,7 +20,7 @@ from agent.history.runs import tip_of
 from agent.history.sources import sources_in
 from agent.project.around import project_around
 from agent.project.find import Project
-from agent.project.settings import FILE, Settings
+from agent.project.settings import FILE
 from agent.records.proposals import Value
 from agent.space import Parameter, read_choices
 from agent.space.read import Choice
@@ -45,16 +45,11 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     else:
         with History.read(found.project, branch) as history:
             sources = history.sources
-    choices = read_choices(sources, ranges_of(found.settings))
+    choices = read_choices(sources, found.settings.stated_ranges)
     if as_json:
         typer.echo(json.dumps([_record(choice) for choice in choices], indent=1))
         return
     _print(open_console(), choices, sources)
-
-
-def ranges_of(settings: Settings) -> dict[str, str]:
-    """Return the ranges that autoresearch.toml states; what is protected is not searched."""
-    return {**settings.ranges, **dict.fromkeys(settings.protected, "fixed")}
 
 
 def _at_head(project: Project) -> Sources:

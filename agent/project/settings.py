@@ -107,6 +107,11 @@ class Settings(Caps):
     plausible: Plausible = None
     """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
 
+    @property
+    def stated_ranges(self) -> dict[str, str]:
+        """The ranges by name; what is protected is not searched."""
+        return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
+
     @field_validator("train", "prepare", "program")
     @classmethod
     def _inside(cls, path: str | None) -> str | None:
