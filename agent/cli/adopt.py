@@ -11,7 +11,7 @@ from agent.cli import app, epilog
 from agent.cli.options import BudgetOption, Method, Model, Tag, Trust, Unsafe
 from agent.errors import UsageFault
 from agent.history.history import History
-from agent.project.resolve import read_flags
+from agent.project.flags import read_flags
 from agent.records.results import Trial
 from sandbox.ground.text import one_line
 

@@ -23,7 +23,8 @@ from agent.cli.options import (
     Vram,
     WorkOn,
 )
-from agent.project.resolve import read_flags, resume_options
+from agent.project.flags import read_flags
+from agent.project.resolve import resume_options
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))

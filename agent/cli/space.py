@@ -67,7 +67,7 @@ def _print(console: Console, choices: list[Choice], sources: Sources) -> None:
     formatter = formatter_for(console)
     searched = [choice for choice in choices if choice.parameter]
     files = [path for path, _ in sources.editable]
-    where = f"{len(files)} files" if len(files) > 1 else files[0] if files else "no file"
+    where = f"{len(files)} files" if len(files) > 1 else "".join(files)
     console.print(f"{len(searched)} constants are searched, of {len(choices)} found in {where}.")
     for path in files:
         own = [choice for choice in choices if choice.constant.file == path]

@@ -31,7 +31,8 @@ from agent.cli.options import (
 )
 from agent.errors import ProjectFault
 from agent.judge.decide import LEAST_FALSE_KEEPS
-from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED, Flags, read_flags
+from agent.project.flags import Flags, read_flags
+from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED
 from agent.project.settings import MAX_FALSE_KEEPS
 
 
