@@ -49,6 +49,7 @@ _WRITERS: dict[Language, Callable[[Literal, str], str]] = {
 }
 _BEFORE_VALUE: dict[Language, str] = {"yaml": "", "toml": "value = ", "json": ""}
 _COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
+_BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
 _MARK = "\ufeff"
 
 
@@ -88,7 +89,7 @@ def entries(language: Language, text: str) -> dict[str, Entry] | Refused:
     No constants are: null, dates, infinity, numbers that readers take for different ones (010,
     1:30), references (`${other.key}`), aliases, and values whose path is longer than MAX_NAME.
     """
-    document = _document(language, text)
+    document = document_of(language, text)
     if isinstance(document, Refused):
         return document
     constants: dict[str, Entry] = {}
@@ -108,7 +109,7 @@ def set_value(language: Language, text: str, path: str, value: str) -> str | Ref
 
     value: in the file's language; in YAML a scalar, a list or a map on its own, not as a block.
     """
-    document = _document(language, text)
+    document = document_of(language, text)
     if isinstance(document, Refused):
         return document
     item = _item(document, path)
@@ -120,7 +121,7 @@ def set_value(language: Language, text: str, path: str, value: str) -> str | Ref
         return new
     mark = text[: len(text) - len(document.text)]
     result = mark + _spliced(document.text, item, value)
-    if not _only_changed(document, item, new, _document(language, result)):
+    if not _only_changed(document, item, new, document_of(language, result)):
         hint = f"the file around it does not allow that; {USE_TEXT}"
         return refuse("syntax", f"value {value} at {path}", hint)
     return result
@@ -137,7 +138,7 @@ def normalised_text(language: Language, text: str) -> str:
     Comments, layout, quotes, the order of keys and spellings that every reader of the language
     takes for the same value make no difference.
     """
-    document = _document(language, text)
+    document = document_of(language, text)
     if isinstance(document, Refused):
         return text
     return json.dumps([document.tree, document.marks], sort_keys=True)
@@ -160,7 +161,8 @@ class _Lines:
         return self._line
 
 
-def _document(language: Language, text: str) -> Document | Refused:
+def document_of(language: Language, text: str) -> Document | Refused:
+    """Return the values of a file with their places and meanings."""
     if len(text) > MAX_TEXT:
         hint = f"longer than {MAX_TEXT} characters; {USE_TEXT}"
         return refuse("syntax", "the whole file", hint)
@@ -206,7 +208,7 @@ def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
     """Return what a value means behind the tag that stays."""
     before = _BEFORE_VALUE[language] or (f"{tag} " if tag else "")
     # A line break ends the last line of a block of YAML, as in a file.
-    document = _document(language, f"{before}{value}\n")
+    document = document_of(language, f"{before}{value}\n")
     if isinstance(document, Refused):
         return refuse("syntax", f"`value` {value}: {document.where}", f"write it in {language}")
     root = next(iter(document.items), None)
@@ -220,7 +222,19 @@ def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
 
 def _spliced(text: str, item: Item, value: str) -> str:
     first, newline, rest = value.partition("\n")
-    return text[: item.start] + item.lead + first + item.tail + newline + rest + text[item.end :]
+    tail = item.tail
+    end = item.end
+    if newline and first[0] in "|>" and not tail:
+        # The comment of a block of text is on its first line.
+        tail = text[end : _end_of_line(text, end)]
+        end += len(tail)
+    return text[: item.start] + item.lead + first + tail + newline + rest + text[end:]
+
+
+def _end_of_line(text: str, index: int) -> int:
+    """Return the index after blanks and a comment."""
+    rest = _BLANK_REST.match(text, index)
+    return rest.end() if rest else index
 
 
 def _only_changed(old: Document, item: Item, new: _New, result: Document | Refused) -> bool:

@@ -98,6 +98,7 @@ def test_the_value_changes_and_nothing_else(path: str, value: str, old: str, new
         ('a: "one\n  two"\nb: 1\n', "a", "three", "a: three\nb: 1\n"),
         ("a: >-\n  x\n  y\n\n\n# end\nb: 1\n", "a", "z", "a: z\n\n\n# end\nb: 1\n"),
         ("a: |+\n  x\n\nb: 1\n", "a", "z", "a: z\n\nb: 1\n"),
+        ("a: 1  # c\nb: 2\n", "a", "|\n  x", "a: |  # c\n  x\nb: 2\n"),
         ("a: [1, 2,]\n", "a[1]", "3", "a: [1, 3,]\n"),
         ("a: [\n  1,  # one\n  2  # two\n]\n", "a[0]", "3", "a: [\n  3,  # one\n  2  # two\n]\n"),
         ("a: {b: [{c: 1}]}\n", "a.b[0].c", "2", "a: {b: [{c: 2}]}\n"),
