@@ -17,10 +17,10 @@ from agent.edit.value_tree import (
     USE_TEXT,
     Document,
     Item,
-    Keys,
     Tree,
     at,
     line_of,
+    literal_of,
     path_of,
     replaced,
 )
@@ -82,13 +82,18 @@ def language_of(path: str) -> Language | None:
     return _SUFFIXES.get(dot + suffix.lower())
 
 
-@lru_cache(maxsize=KEPT)
 def entries(language: Language, text: str) -> dict[str, Entry] | Refused:
     """Return the constants of a file by path, in its order; shared, so nobody may change it.
 
     No constants are: null, dates, infinity, numbers that readers take for different ones (010,
     1:30), references (`${other.key}`), aliases, and values whose path is longer than MAX_NAME.
     """
+    document = document_of(language, text)
+    return document if isinstance(document, Refused) else _kept_entries(language, text)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_entries(language: Language, text: str) -> dict[str, Entry] | Refused:
     document = document_of(language, text)
     if isinstance(document, Refused):
         return document
@@ -107,7 +112,8 @@ def entries(language: Language, text: str) -> dict[str, Entry] | Refused:
 def set_value(language: Language, text: str, path: str, value: str) -> str | Refused:
     """Return a file's text with another value at `path`.
 
-    value: in the file's language; in YAML a scalar, a list or a map on its own, not as a block.
+    path: of a constant, or of any other value that is written in the file.
+    value: in the file's language; in YAML a list or a map in brackets, `[1, 2]`, no block.
     """
     document = document_of(language, text)
     if isinstance(document, Refused):
@@ -206,9 +212,12 @@ def _unknown(path: str, paths: list[str]) -> Refused:
 
 def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
     """Return what a value means behind the tag that stays."""
+    if literal_of(value) is None or len(value) > MAX_TEXT:
+        hint = f"write text that UTF-8 can hold, of at most {MAX_TEXT} characters"
+        return refuse("syntax", f"`value` {value}", hint)
     before = _BEFORE_VALUE[language] or (f"{tag} " if tag else "")
     # A line break ends the last line of a block of YAML, as in a file.
-    document = document_of(language, f"{before}{value}\n")
+    document = _READERS[language](f"{before}{value}\n")
     if isinstance(document, Refused):
         return refuse("syntax", f"`value` {value}: {document.where}", f"write it in {language}")
     root = next(iter(document.items), None)
@@ -243,16 +252,5 @@ def _only_changed(old: Document, item: Item, new: _New, result: Document | Refus
         return False
     if item.tag and item.value is not None and new.value is None:
         return False
-    if result.tree != replaced(old.tree, item.keys, new.tree):
-        return False
-    return _marks_around(old, item.keys) == _marks_around(result, item.keys)
-
-
-def _marks_around(document: Document, keys: Keys) -> list[tuple[Keys, str]]:
-    """Return the marks outside the value at `keys`, its own key and anchor included."""
-    around = []
-    for place, mark in document.marks:
-        own = place == keys and not mark.startswith("tag")
-        if own or place[: len(keys)] != keys:
-            around.append((place, mark))
-    return around
+    # Aliases name their anchor by its number, so anchors are the same too.
+    return result.tree == replaced(old.tree, item.keys, new.tree)

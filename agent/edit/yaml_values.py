@@ -98,7 +98,7 @@ class _Reader:
             end = len(self.text[:end].rstrip(_SPACE))
         tag = self._tag(event, start)
         reading = self._reading(event)
-        self._end = max(start, end)
+        self._end = end
         if self._takes_key():
             self._set_key(event, reading)
             return
@@ -196,7 +196,6 @@ class _Reader:
         # The end of a block has no width: it is the start of what comes next.
         if event.end_mark.index > event.start_mark.index:
             self._end = event.end_mark.index
-        self._end = max(self._end, item.start)
         self.items[frame.place] = replace(item, end=self._end)
 
     def _takes_key(self) -> bool:
