@@ -56,11 +56,19 @@ def _kept(text: str) -> tuple[Place, ...]:
 
 
 def _found(source: Source) -> tuple[Place, ...]:
+    """Return the places in the order of the file; an expression's first one, if it has two."""
+    first: dict[ast.expr, Place] = {}
     try:
-        places = [place for place in _every_form(source) if _is_plain(place.name)]
+        for place in _every_form(source):
+            if _is_plain(place.name):
+                first.setdefault(place.value, place)
     except RecursionError:
         return ()
-    return tuple(sorted(places, key=lambda place: (place.value.lineno, place.value.col_offset)))
+    return tuple(sorted(first.values(), key=_position))
+
+
+def _position(place: Place) -> tuple[int, int]:
+    return place.value.lineno, place.value.col_offset
 
 
 def _every_form(source: Source) -> Iterator[Place]:

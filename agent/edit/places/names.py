@@ -1,6 +1,7 @@
 """Names, objects and calls at the top of a module, or of a function that runs a training."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,8 +21,19 @@ from agent.edit.places.place import (
 )
 from agent.edit.places.scopes import Scope, Scopes, Store
 
-# Functions and methods whose keyword arguments set a training up.
-_TRAINING = frozenset({"fit", "train", "compile"})
+# Functions that run a training, and methods whose keyword arguments set one up.
+RUNS = re.compile(
+    r"^_?(main|main_worker|train|training|train_model|training_function|pretrain|finetune|fit|run"
+    r"|run_training|run_experiment|experiment|setup|cli|objective)$"
+)
+_METHODS = frozenset({"fit", "train", "compile"})
+# Classes whose objects read, show or order things and learn nothing.
+_PLUMBING = re.compile(
+    r"(Parser|Dataset|Callback|Logger|Writer|Handler|Path|Figure|Timer|Event|Thread|Process|Pool"
+    r"|Queue|Lock|Progress|Console|Formatter|Meter|Window|Profiler)$"
+)
+_LOADER = re.compile(r"(Loader|Sampler|Buffer)$")
+_SIZES = re.compile(r"size|capacity")
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,7 @@ class Top:
 
     def places(self) -> Iterator[Place]:
         """Yield every place of these statements."""
-        for statement in _statements(self.body):
+        for statement in top_statements(self.body):
             match statement:
                 case ast.Assign(targets=[ast.Name() as target], value=value):
                     yield from self._bound(statement, target, value)
@@ -65,7 +77,11 @@ class Top:
     def _object(
         self, statement: ast.Assign | ast.AnnAssign, name: str, value: ast.expr
     ) -> Iterator[Place]:
+        if _PLUMBING.search(_callee(value)):
+            return
         for place in entries_of(Place(name, "keyword", value, statement, statement)):
+            if _LOADER.search(_callee(value)) and not _SIZES.search(place.name):
+                continue
             if place.value is not value and not self.written[place.name]:
                 yield replace(place, name=self.prefix + place.name)
 
@@ -75,7 +91,9 @@ class Top:
         """Yield what `cfg.lr = value` gives, if nothing else overwrites it."""
         path = dotted(target)
         root = path.partition(".")[0] if path else ""
-        if path is None or not (is_settings_name(root) or root in self._namespaces):
+        if path is None or not (
+            is_settings_name(root) or root in self._namespaces or path.startswith("wandb.config.")
+        ):
             return
         if self.written[path] > 1:
             return
@@ -97,7 +115,7 @@ class Top:
     def _namespaces(self) -> set[str]:
         """Return the names that these statements bind to dictionaries and the like."""
         names = set()
-        for statement in _statements(self.body):
+        for statement in top_statements(self.body):
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_namespace(value):
                     names.add(name)
@@ -142,15 +160,20 @@ class Top:
             if call is top:
                 is_listed = not held and self._sets_up(call)
             else:
-                is_listed = is_class_call(call)
+                is_listed = is_class_call(call) and not _PLUMBING.search(_callee(call))
             if is_listed:
                 yield from _keywords(statement, call)
 
     def _sets_up(self, call: ast.Call) -> bool:
         """Return whether a statement's own call sets a training up."""
-        if is_class_call(call) or last_name(call.func) in _TRAINING:
-            return True
-        return isinstance(call.func, ast.Name) and call.func.id in self.scopes.functions
+        name = last_name(call.func)
+        if is_class_call(call):
+            return not _PLUMBING.search(name)
+        return name in _METHODS or (name in self.scopes.functions and bool(RUNS.match(name)))
+
+
+def _callee(value: ast.expr) -> str:
+    return last_name(value.func) if isinstance(value, ast.Call) else ""
 
 
 def written_paths(scopes: Scopes) -> Counter[str]:
@@ -176,14 +199,14 @@ def overwrites(store: Store) -> bool:
     return not any(dotted(part) == path for part in parts)
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def top_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements that are executed once: also in `with` and behind `__main__`."""
     for statement in body:
         match statement:
             case ast.With(body=inner):
-                yield from _statements(inner)
+                yield from top_statements(inner)
             case ast.If(test=test, body=inner) if is_main_guard(test):
-                yield from _statements(inner)
+                yield from top_statements(inner)
             case _:
                 yield statement
 
@@ -220,7 +243,10 @@ def _configuration(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
 
 def _keywords(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     callee = dotted(call.func)
+    only_sizes = bool(_LOADER.search(_callee(call)))
     for keyword in call.keywords:
+        if only_sizes and not _SIZES.search(keyword.arg or ""):
+            continue
         if callee and keyword.arg is not None and evaluate(keyword.value) is not None:
             name = f"{callee}({keyword.arg})"
             yield Place(name, "call", keyword.value, statement, keyword.value)
