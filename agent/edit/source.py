@@ -256,6 +256,10 @@ class Source:
         """Return the index after the node's last character."""
         return self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
 
+    def text_of(self, node: ast.expr) -> str:
+        """Return an expression as the file writes it."""
+        return self.text[self.offset(node.lineno, node.col_offset) : self.end(node)]
+
     def lines(self, first: int, last: int) -> str:
         """Return the lines from `first` to `last`, both included, with their breaks."""
         return self.text[self.line_start(first) : self.line_start(last + 1)]

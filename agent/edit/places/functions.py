@@ -26,6 +26,11 @@ _SETTINGS = re.compile(
     r"(config|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings)$",
     re.IGNORECASE,
 )
+# Functions called at the top of a script that show or store things and train nothing.
+_ASIDE = re.compile(
+    r"^_?(print|log|show|plot|draw|display|report|save|write|dump|download|clean|check|assert|debug"
+    r"|test|eval|init|seed|set_seed)",
+)
 # Decorators that make a command of a function, and calls that make one of their argument.
 _COMMANDS = frozenset({"command", "main", "callback", "record", "cli", "capture", "automain"})
 _CALLERS = frozenset({"Fire", "run", "cli", "CLI", "auto_cli", "defopt", "ArgsHandler"})
@@ -69,7 +74,7 @@ def _called_at_the_top(source: Source) -> set[str]:
     names = set()
     for statement in top_statements(source.tree.body):
         match statement:
-            case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if not _ASIDE.match(name):
                 names.add(name)
     for block in source.blocks:
         for statement in block.body:

@@ -247,7 +247,8 @@ def _keywords(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     for keyword in call.keywords:
         if only_sizes and not _SIZES.search(keyword.arg or ""):
             continue
-        if callee and keyword.arg is not None and evaluate(keyword.value) is not None:
+        value = evaluate(keyword.value)
+        if callee and keyword.arg and value is not None and not isinstance(value, bool):
             name = f"{callee}({keyword.arg})"
             yield Place(name, "call", keyword.value, statement, keyword.value)
 
