@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agent.edit.places.fields import passes
+from agent.edit.places.arguments import always_passed, arguments_of
 from agent.edit.places.names import RUNS, Top, top_statements
 from agent.edit.places.place import (
     Place,
@@ -86,11 +86,11 @@ def _called_at_the_top(source: Source) -> set[str]:
 
 
 def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
-    calls = scopes.calls.get(node.name, []) if "." not in name else []
+    calls = arguments_of(scopes, name)
     for index, (argument, value) in enumerate(_defaults(node.args)):
         if value is None or argument.arg.startswith("_"):
             continue
-        if calls and all(passes(call, argument.arg, index) for call in calls):
+        if always_passed(calls, argument.arg, index):
             continue
         place = Place(
             f"{name}.{argument.arg}",

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +18,7 @@ from agent.edit.places.place import (
     last_name,
     type_in,
 )
-from agent.edit.places.scopes import Scope, Scopes, Store
+from agent.edit.places.scopes import Scope, Scopes
 
 # Functions that run a training, and methods whose keyword arguments set one up.
 RUNS = re.compile(
@@ -31,6 +30,11 @@ _METHODS = frozenset({"fit", "train", "compile"})
 _PLUMBING = re.compile(
     r"(Parser|Dataset|Callback|Logger|Writer|Handler|Path|Figure|Timer|Event|Thread|Process|Pool"
     r"|Queue|Lock|Progress|Console|Formatter|Meter|Window|Profiler)$"
+)
+_TABLE = re.compile(
+    r"label|class|map|index|idx|(^|_)ids?$|code|vocab|table|lookup|colou?r|to_|2|enum|categor|names"
+    r"|stats|history|results?$|metrics|scores|urls?$|log",
+    re.IGNORECASE,
 )
 _LOADER = re.compile(r"(Loader|Sampler|Buffer)$")
 _SIZES = re.compile(r"size|capacity")
@@ -71,7 +75,7 @@ class Top:
             yield from self._object(statement, target.id, value)
         elif not is_namespace(value):
             yield from self._named(statement, target, value)
-        elif self.scope.bindings[target.id] == 1 and not self._is_table(target.id, value):
+        elif self.scope.bindings[target.id] == 1 and not self._is_table(target.id):
             yield from self._object(statement, target.id, value)
 
     def _object(
@@ -82,7 +86,7 @@ class Top:
         for place in entries_of(Place(name, "keyword", value, statement, statement)):
             if _LOADER.search(_callee(value)) and not _SIZES.search(place.name):
                 continue
-            if place.value is not value and not self.written[place.name]:
+            if place.value is not value and not self.scopes.paths[place.name]:
                 yield replace(place, name=self.prefix + place.name)
 
     def _stored(
@@ -95,21 +99,16 @@ class Top:
             is_settings_name(root) or root in self._namespaces or path.startswith("wandb.config.")
         ):
             return
-        if self.written[path] > 1:
+        if self.scopes.paths[path] > 1:
             return
         top = Place(path, "attribute", statement.value, statement, statement)
         for place in entries_of(top):
-            if place.value is statement.value or not self.written[place.name]:
+            if place.value is statement.value or not self.scopes.paths[place.name]:
                 yield replace(place, name=self.prefix + place.name)
 
-    @cached_property
-    def written(self) -> Counter[str]:
-        """How often the file gives each `cfg.lr` or `cfg["lr"]` a value of its own."""
-        return written_paths(self.scopes)
-
-    def _is_table(self, name: str, value: ast.expr) -> bool:
-        """Return whether a dictionary is looked up by computed keys, or numbers its keys."""
-        return name in self.scopes.lookups or _numbers(value)
+    def _is_table(self, name: str) -> bool:
+        """Return whether a dictionary is looked up by computed keys, or its name says so."""
+        return name in self.scopes.lookups or bool(_TABLE.search(name))
 
     @cached_property
     def _namespaces(self) -> set[str]:
@@ -176,29 +175,6 @@ def _callee(value: ast.expr) -> str:
     return last_name(value.func) if isinstance(value, ast.Call) else ""
 
 
-def written_paths(scopes: Scopes) -> Counter[str]:
-    """Return how often the file gives each `cfg.lr` or `cfg["lr"]` a value that it has not yet."""
-    counts: Counter[str] = Counter()
-    for store in scopes.stores:
-        path = dotted(store.target)
-        if path and overwrites(store):
-            counts[path] += 1
-    return counts
-
-
-def overwrites(store: Store) -> bool:
-    """Return whether a store forgets the old value, or counts; `cfg.lr *= 2` does neither."""
-    statement = store.statement
-    if isinstance(statement, ast.AugAssign):
-        return isinstance(statement.op, ast.Add | ast.Sub)
-    value = getattr(statement, "value", None)
-    if not isinstance(value, ast.expr):
-        return True
-    path = dotted(store.target)
-    parts = [part for part in ast.walk(value) if isinstance(part, ast.Attribute | ast.Subscript)]
-    return not any(dotted(part) == path for part in parts)
-
-
 def top_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements that are executed once: also in `with` and behind `__main__`."""
     for statement in body:
@@ -224,14 +200,6 @@ def _only_sets(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom):
         return True
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-
-
-def _numbers(value: ast.expr) -> bool:
-    """Return whether a dictionary numbers its keys: {"cat": 0, "dog": 1}."""
-    if not isinstance(value, ast.Dict) or len(value.values) < 2:
-        return False
-    numbers = [part.value for part in value.values if isinstance(part, ast.Constant)]
-    return numbers in (list(range(len(value.values))), list(range(1, len(value.values) + 1)))
 
 
 def _configuration(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:

@@ -20,6 +20,7 @@ Form = OneOf[
     "call",
 ]
 MAX_DEPTH = 8  # of dictionaries within dictionaries
+MAX_ENTRIES = 200  # of a dictionary; a longer one is data
 
 # What makes an object of a dictionary or of keywords, by its last name.
 NAMESPACES = frozenset(
@@ -179,7 +180,7 @@ def _entries(top: Place, depth: int) -> Iterator[Place]:
 
 def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the keys and values of a dictionary literal or of a call's keywords."""
-    if isinstance(node, ast.Dict):
+    if isinstance(node, ast.Dict) and len(node.keys) <= MAX_ENTRIES:
         for key, value in zip(node.keys, node.values, strict=True):
             if text_in(key):
                 yield text_in(key), value
