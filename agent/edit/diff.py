@@ -344,11 +344,12 @@ def _settings(old: Chunk, new: Chunk) -> Edits:
     Making them will tell whether that is all that differs.
     """
     before = _texts_of_places(old)
-    return tuple(
+    edits = tuple(
         SetConstant(name=name, value=text)
         for name, text in _texts_of_places(new).items()
         if before.get(name, text) != text
     )
+    return edits[::-1]
 
 
 def _texts_of_places(chunk: Chunk) -> dict[str, str]:

@@ -37,8 +37,8 @@ def refuse_unknown_names(
             continue
         if name in bound:
             raise UsageFault(
-                f"{FILE}: [ranges]: {name} in {project.train} is not searched: a constant has an "
-                "UPPERCASE name and is assigned once, to a literal.",
+                f"{FILE}: [ranges]: {name} in {project.train} is not searched: a constant is "
+                "assigned once, to a literal, and read.",
                 toml,
             )
         message = unknown("constant", name, sorted(constants))

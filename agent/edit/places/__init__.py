@@ -43,9 +43,8 @@ class _Found:
     def by_name(self) -> Mapping[str, Place]:
         """The places whose names are their own."""
         counts = Counter(_key(place.name) for place in self.places)
-        return MappingProxyType(
-            {place.name: place for place in self.places if counts[_key(place.name)] == 1}
-        )
+        unique = [place for place in self.places if counts[_key(place.name)] == 1]
+        return MappingProxyType({place.name: place for place in unique if place.is_live})
 
 
 def places_of(source: Source) -> Mapping[str, Place]:

@@ -86,8 +86,9 @@ class Top:
         for place in entries_of(Place(name, "keyword", value, statement, statement)):
             if _LOADER.search(_callee(value)) and not _SIZES.search(place.name):
                 continue
-            if place.value is not value and not self.scopes.paths[place.name]:
-                yield replace(place, name=self.prefix + place.name)
+            if place.value is not value:
+                is_live = not self.scopes.paths[place.name]
+                yield replace(place, name=self.prefix + place.name, is_live=is_live)
 
     def _stored(
         self, statement: ast.Assign, target: ast.Attribute | ast.Subscript
