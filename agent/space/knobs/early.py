@@ -34,7 +34,8 @@ EARLY: tuple[Kind, ...] = (
     kind(
         """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
         num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
-        (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))? explor(e|ation)_steps""",
+        start_time_?steps (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))?
+        explor(e|ation)_steps""",
         _COUNT,
         "the length of a warm-up: a quarter to four times",
     ),
@@ -81,12 +82,17 @@ EARLY: tuple[Kind, ...] = (
         factor(10),
         "the weight of a gradient penalty: a tenth to ten times",
     ),
+    kind(
+        "lambda_[a-z]\\w*(?<!_l1)(?<!_l2) lamb?d?a?_(cyc|id|adv|rec|feat|perc|kl|cls|gp|pixel)",
+        first_of(near_one, factor(10)),
+        "the weight of a term: a tenth to ten times",
+    ),
     kind("ns_(steps|iters) newton_schulz_\\w+", whole_number(2), "steps of an orthogonalisation"),
     # Reinforcement learning
     kind(
         """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(_?[a-z]+)?
-        target_(network_)?(frequency|freq|interval)
-        sync_(target|freq|every)\\w* update_target\\w* policy_delay train_each replace_target\\w*
+        target_(network_)?(frequency|freq|interval) sync_(target|freq|every)\\w*
+        update_target\\w* policy_delay train_each replace_target\\w*
         (train|policy|actor|critic|update|learn|d_reg|g_reg)_?(freq(uency)?|every|interval)
         ema_(update_)?(every|interval|freq)""",
         _COUNT,
@@ -94,16 +100,17 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind(
         """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?) epochs_per_\\w+
-        critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters) inner_(steps|loops?)
-        gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps train_(pi|v)_iters
+        critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters)
+        inner_(steps|loops?) gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps
+        train_(pi|v)_iters
         (n|num)_(inner|critic|local|update|adaptation)_(steps|iters|updates|epochs)""",
         whole_number(4, 3),
         "inner updates: a quarter to three times",
     ),
     kind("(n|num)?_?mini_?batches nminibatches", _ROWS, "minibatches of an update"),
     kind(
-        """rollout_?(len(gth)?|steps|fragment_length) unroll_(len(gth)?|steps) steps_per_rollout
-        num_steps_per_env""",
+        """rollout_?(len(gth)?|steps|fragment_length) per_(policy_)?rollout
+        unroll_(len(gth)?|steps) steps_per_rollout num_steps_per_env""",
         _ROWS,
         "the length of a rollout: a quarter to four times",
     ),
@@ -118,14 +125,20 @@ EARLY: tuple[Kind, ...] = (
         "the decay of exploration",
     ),
     kind(
-        """(eps(ilon)?|exploration)_?(end|final|min|stop|greedy|start|init|initial|max|fraction)\\w*
-        (start|end|final|min|initial|max)_?(eps(ilon)?|e|exploration) exploration_rate""",
+        """(eps(ilon)?|exploration)_?(end|final|min|stop)\\w*
+        (end|final|min)_?(eps(ilon)?|e|exploration) exploration_final_eps""",
+        first_of(share(0.2), share(1.0)),
+        "a share of random actions in the end",
+    ),
+    kind(
+        """(eps(ilon)?|exploration)_?(greedy|start|init|initial|max|fraction)\\w*
+        (start|initial|max)_?(eps(ilon)?|e|exploration) exploration_(rate|prob\\w*)""",
         share(1.0),
         "a share of random actions",
     ),
     kind(
-        """expl(oration)?_?(noise|std|sigma) (action|policy|target|act|actor|ou)_?(noise|sigma|std)
-        target_policy_noise""",
+        """expl(oration)?_?(noise|std|sigma)
+        (action|policy|target|act|actor|ou)_?(noise|sigma|std) target_policy_noise""",
         factor(10, cap=1.0),
         "the noise of an action: a tenth to ten times",
     ),

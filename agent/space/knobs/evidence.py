@@ -38,6 +38,11 @@ class Evidence:
         return lower_words(path.rpartition(".")[0])
 
     @cached_property
+    def parent(self) -> str:
+        """The part before the last one as lower-case words: `sched` of `main.sched.gamma`."""
+        return words_of(self.name.rpartition(".")[0])
+
+    @cached_property
     def said(self) -> str:
         """The comment or help text as lower-case words, without what stands in brackets."""
         return lower_words(_BRACKETS.sub(" ", self.text[:MAX_TEXT]))

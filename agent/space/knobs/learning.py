@@ -3,6 +3,7 @@
 from agent.space.knobs.kind import Kind, at_end, kind, whole
 from agent.space.knobs.shapes import (
     Number,
+    dropout,
     factor,
     first_of,
     near_one,
@@ -21,6 +22,14 @@ def _learning_rate(value: Number) -> Range | None:
     return factor(10, cap=max(1.0, 3 * value))(value)
 
 
+def _step(value: Number) -> Range | None:
+    return whole_number(2)(value) if isinstance(value, int) else factor(10, cap=1.0)(value)
+
+
+def _average(value: Number) -> Range | None:
+    return factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value)
+
+
 def _decay(value: Number) -> Range | None:
     """Return the range of a weight decay: linear for AdamW's large ones, else by factors."""
     if value == 0:
@@ -31,7 +40,8 @@ def _decay(value: Number) -> Range | None:
 LEARNING: tuple[Kind, ...] = (
     # Learning rates and schedules
     kind(
-        "(lr|learning_?rate)_?(decay|gamma|factor|drop|decay_(rate|factor))",
+        """(lr|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd gamma_lr
+        (lr_)?sched(uler)?_gamma""",
         first_of(near_one, share(0.9, 0.01)),
         "the factor of a learning-rate decay",
     ),
@@ -43,19 +53,19 @@ LEARNING: tuple[Kind, ...] = (
         "the share of the learning rate that is left at the end",
     ),
     kind(
-        "(lr|learning_rate)_?(mult(iplier)?|ratio|scale|coef)\\w* layer_?wise_lr\\w* llrd",
+        "(lr|learning_rate)_?(mult?(iplier)?|ratio|scale|coef)\\w* layer_?wise_lr\\w* llrd",
         first_of(near_one, _TENFOLD),
         "a factor on a learning rate",
     ),
     kind(
-        "lr lrs lrate learning_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
+        "b?lr lrs lrate learning_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
         _learning_rate,
         "a learning rate: a tenth to ten times, as factors",
     ),
     Kind(
         whole("eta step_?size alpha_lr inner_lr outer_lr"),
-        lambda value: factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value),
-        "a step size: a tenth to ten times, as factors",
+        _step,
+        "a step size",
     ),
     # Moments and averages
     kind(
@@ -76,10 +86,11 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "ema\\w* \\w+_ema moving_average\\w* polyak averaging ma_decay swa_decay avg_decay",
-        first_of(near_one, factor(10, cap=1.0)),
+        first_of(near_one, _average),
         "the decay of an average: by its distance to one",
     ),
     kind("swa_start", share(1.0), "a share"),
+    kind("mask(ing)?_?(ratio|rate|prob|frac\\w*|p)", share(0.95, 0.05), "a share that is masked"),
     kind(
         "gae_?(lambda|lam|tau)?  (gae|td)_?lambda trace_decay",
         first_of(within(0.8, 1.0), share(1.0)),
@@ -98,8 +109,8 @@ LEARNING: tuple[Kind, ...] = (
         """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
         (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
         stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
-        share(0.5),
-        "a dropout: up to a half",
+        dropout,
+        "a dropout",
     ),
     kind("weight_?decay\\w* wd \\w+_wd decay_weight l2_?decay", _decay, "a weight decay"),
     kind("l1_?ratio", share(1.0), "the mix of two penalties"),
@@ -151,8 +162,7 @@ LEARNING: tuple[Kind, ...] = (
         "a spread: a fifth to five times",
     ),
     kind(
-        """noise(_?(std|level|scale|multiplier|sigma|factor|dim_scale))? jitter\\w*
-        gaussian_noise""",
+        "noise(_?(std|level|scale|multiplier|sigma|factor))? jitter\\w* gaussian_noise",
         first_of(zero_up_to(0.2), factor(5)),
         "the size of a noise: a fifth to five times",
     ),
@@ -203,7 +213,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         """p prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
-        (mask|mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
+        (mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
         share(1.0),
         "a probability",
     ),
