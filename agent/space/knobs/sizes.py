@@ -118,7 +118,6 @@ SIZES: tuple[Kind, ...] = (
         _WIDTH,
         "a latent width",
     ),
-    Kind(whole("(n|num)?_?(image_?)?channels?"), _channels, "a width"),
     kind(
         """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s? ngf
         ndf nf
