@@ -18,7 +18,7 @@ from agent.space.knobs.fixed import (
     why_fixed,
 )
 from agent.space.knobs.kind import Kind, whole
-from agent.space.knobs.learning import LEARNING
+from agent.space.knobs.learning import FORMS, LEARNING
 from agent.space.knobs.shapes import LARGEST, Number, factor, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
@@ -49,9 +49,9 @@ MAX_NAME = 100  # characters of a name that are read
 # Names that mean one thing here and another there: what they are passed as says more.
 _AMBIGUOUS = whole(
     """gamma alpha beta p rho tau lam lambda eta rate decay factor k (n|num)?_?steps nsteps
-    step_size"""
+    step_size patience"""
 )
-_KINDS = (*LEARNING, *SIZES)
+_KINDS = (*LEARNING, *SIZES, *FORMS)
 _NEAR_ONE = 0.8
 _POWERS_FROM = 16
 _LOG_FROM = 16
@@ -92,6 +92,8 @@ def infer(evidence: Evidence) -> Inferred:
 
 def _is_whole(found: Range) -> bool:
     """Return whether a range has whole numbers only as its ends or choices."""
+    if not found.choices and found.high <= 1:
+        return False
     bounds = [found.low, found.high, *found.choices]
     return all(isinstance(bound, int) or float(bound).is_integer() for bound in bounds)
 
@@ -128,7 +130,9 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
         return Inferred(None, reason)
     inferred = _of_kinds(EARLY, evidence.words, value)
     if inferred is None and _AMBIGUOUS.search(evidence.words):
+        context = f"{evidence.parent}_{evidence.words}"
         inferred = _of_kinds(EARLY, evidence.said[:MAX_SAID], value)
+        inferred = inferred or _of_kinds(EARLY, context, value)
     if inferred:
         return inferred
     reason = why_by_use(evidence) or why_by_comment(evidence)

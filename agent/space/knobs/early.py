@@ -1,13 +1,16 @@
 """Knobs whose names also hold a word of what is fixed, such as warm-up steps: asked first."""
 
-from agent.space.knobs.kind import Kind, kind
+from agent.space.knobs.kind import Kind, at_end, kind
 from agent.space.knobs.shapes import (
+    dropout,
     factor,
     first_of,
+    fraction,
     near_one,
     power,
     share,
     whole_number,
+    within,
 )
 
 _COUNT = whole_number(4)
@@ -16,7 +19,7 @@ _ROWS = first_of(power(4), _COUNT)
 EARLY: tuple[Kind, ...] = (
     # Schedules
     kind(
-        "warm_?up(_\\w+)?_?(ratio|frac|fraction|share|pct|percent|prop(ortion)?|p) pct_start",
+        "warm_?up(_\\w+)?_?(ratio|frac|fraction|share|pct|percent|prop(ortion)?) pct_start",
         share(0.3),
         "the share of a warm-up",
     ),
@@ -150,6 +153,7 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind("n_?step_?returns? multi_?step n_step td_steps", whole_number(4, 3), "steps of a return"),
     # Trees
+    kind("bagging_freq", whole_number(4, 4), "how often rows are drawn"),
     kind(
         "n_?estimators? num_?boost_?rounds? (num|n)_?trees ntree nrounds?",
         whole_number(4),
@@ -169,6 +173,32 @@ EARLY: tuple[Kind, ...] = (
         "leaves of a tree: a quarter to four times",
     ),
     # Augmentation
+    kind("re_?prob random_?eras\\w* erasing\\w*", share(0.5), "the probability of an augmentation"),
+    Kind(
+        at_end("(manifold_)?(mix_?up|cut_?mix)(_?(alpha|beta|p|prob|switch_prob))?"),
+        fraction,
+        "a mixing augmentation",
+    ),
+    kind("hue(_\\w+)?", share(0.5), "an augmentation's strength"),
+    kind(
+        "brightness contrast saturation colou?r_jitter\\w* aug\\w*_(strength|scale)",
+        share(0.9),
+        "an augmentation's strength",
+    ),
+    Kind(
+        at_end(
+            """[hv]_?flip (horizontal|vertical)_?flip (flip|mosaic|copy_paste|gr[ae]y(scale)?|blur)
+            (flip|mosaic|copy_paste|gr[ae]y(scale)?|blur|aug(ment(ation)?)?)_?(p|prob\\w*|rate)"""
+        ),
+        fraction,
+        "the probability of an augmentation",
+    ),
+    kind(
+        "(rand_?aug\\w*|aug\\w*|ra)_(m|mag|magnitude)", within(1, 15), "an augmentation's strength"
+    ),
+    kind("(rand_?aug\\w*|aug\\w*|ra)_(n|num_ops)", within(1, 4), "a number of augmentations"),
+    kind("rotat(e|ion)(_\\w+)? degrees? (max_)?angle", within(0, 45), "degrees of a rotation"),
+    kind("cut_?out(_?(len(gth)?|size))?", whole_number(2), "the size of a cut-out: half to twice"),
     kind("(random_?)?(crop_?)padding pad_crop", whole_number(4, 2), "pixels of a random crop"),
     kind(
         """(time|freq(uency)?|spec|feature)_mask(ing)?_?(param|width|size|len|prob|ratio|num)?
@@ -177,6 +207,17 @@ EARLY: tuple[Kind, ...] = (
         "masks of an augmentation",
     ),
     # Models
+    kind(
+        """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
+        (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
+        stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
+        dropout,
+        "a dropout",
+    ),
+    kind("patch(_?(size|len))?", power(2, 2), "the size of a patch: half to twice"),
+    kind("(n_|num_)?experts?_per_tok\\w* moe_top_?k", within(1, 8), "experts a token"),
+    kind("aspect_ratio", within(32, 128), "how wide a model is for its depth"),
+    kind("(conv|out)_?ch(annels?)?_?\\d", first_of(power(4, 2), whole_number(2)), "a width"),
     kind(
         "(hidden|inner|mlp|ffn?|base|init(ial)?)_?(nodes|features|feats|neurons)",
         first_of(power(4, 2, 8), whole_number(2)),

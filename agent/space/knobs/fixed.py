@@ -62,7 +62,7 @@ FIRST: Rules = (
             upload download show export overwrite offline trace reproducible debug verbose
             wandb tensorboard tb track tracking render record video monitor hub mlflow comet
             quiet silent demo test_mode fast_dev_run overfit sanity\\w*
-            do_(train|eval|test|predict) disable_tqdm tqdm progress(_bar)?
+            do_(train|eval|test|predict) is_\\w+ disable_tqdm tqdm progress(_bar)?
             skip_(eval|train|test|\\w*steps) force reload restore load(?!_balanc) dump live
             paper remove trust_remote_code quick cleanup visuali[sz]e\\w* interactive ci"""
         ),
@@ -78,7 +78,7 @@ FIXED: Rules = (
             r"|(?:ctx|context)(?:_?(?:len|length|size|window))?|block_?size|window_?(?:len(?:gth)?"
             r"|size)|horizon|look_?back|look_?ahead|n_?ctx|bptt|chunk_?(?:len(?:gth)?|size)"
             r"|max_(?:position|pos)\w*|n_positions|num_positions|max_tokens|max_seq\w*|seq"
-            r"|(?:n|num)?_?lags?|pred(?:iction)?_len\w*|label_len|time_?steps_(?:in|out)"
+            r"|(?:n|num)?_?lags?|pred(?:iction)?_len\w*|label_len|(?:step|hist|past|enc|dec|feat|episode|ep|sent(?:ence)?|word|doc|query|passage)_?len(?:gth)?|time_?steps_(?:in|out)"
             r"|text_len\w*|(?:source|target|src|tgt|input|output|prompt|completion|prefix|audio"
             r"|sample|segment|seg|clip)_?(?:len|length|duration)|window|input_window|output_window"
             r"|max_(?:new_)?tokens|history(?:_len\w*)?|num_frames|n_frames|max_words"
@@ -94,6 +94,11 @@ FIXED: Rules = (
             ntoken mask_token"""
         ),
         "it belongs to the tokens",
+    ),
+    (anywhere("ref reference"), "it is a reference for other constants"),
+    (
+        anywhere("lr_(base_size|noise\\w*|cycle\\w*|k_decay|power|restart\\w*|limit)"),
+        "a detail of a schedule: state a range to search it",
     ),
     (
         at_end("tokens? ids? idx index rank_id uuid key tag column"),
@@ -121,7 +126,7 @@ FIXED: Rules = (
             r"|frame_?(?:skip|stack|rate)|rows|cols|n_?(?:train|data)|num_(?:train|data)|ninp_\w+"
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
             r"|(?:up|down)_?sampl\w*(?<!channel)(?<!layers)|(?:dilation|stride|padding)\w*"
-            r"|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
+            r"|attention_resolutions|d_?feats?|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
             r"|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels)$"
         ),
         SHAPE,
@@ -143,8 +148,8 @@ FIXED: Rules = (
     (
         anywhere(
             """rewards? penalt(y|ies) gravity mass force friction length_scale_m dt delta_t
-            physics\\w* env_?\\w* environments? gym world(?!_size) bonus spawn\\w* enemy\\w*
-            lives difficulty viscosity reynolds diffusivity velocity speed torque
+            physics\\w* env_?\\w* environments? gym v_?(min|max) world(?!_size) bonus spawn\\w*
+            enemy\\w* lives difficulty viscosity reynolds diffusivity velocity speed torque
             damping_coefficient boundary (n|num)_?envs? simulation\\w* sim payoff obstacles?
             max_episode_steps wind mdp wall\\w* maze\\w* x_?threshold theta_threshold\\w*
             tick\\w* nenvs?"""
@@ -187,7 +192,7 @@ FIXED: Rules = (
             offload\\w* xla tpu tpus memory_(limit|fraction) mem ram vram retries retry
             max_retries num_process(es)? num_worker persistent_workers nccl sync_bn foreach
             capturable non_blocking channels_last chunk tile(s|_size)? load_in_\\w+
-            quanti[sz]e\\w* bnb\\w* 4bit 8bit paged threading tensor_parallel\\w*
+            tensor_?cores quanti[sz]e\\w* bnb\\w* 4bit 8bit paged threading tensor_parallel\\w*
             pipeline_parallel\\w* data_parallel use_multi\\w*
             shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size loader\\w*"""
         ),
@@ -244,7 +249,17 @@ FIXED: Rules = (
 )
 # Sections of a configuration whose constants are never knobs.
 _SECTIONS = (
-    (anywhere("evals? evaluat(e|ion|or) val valid(ation)? test(ing)?"), EVALUATION),
+    (
+        anywhere(
+            """evals? evaluat(e|ion|or) val valid(ation)? test(ing)?
+            (test|val|eval|valid|validation)_?(data_?)?(loader|set|dataset|ds|dl)"""
+        ),
+        EVALUATION,
+    ),
+    (
+        anywhere("first_stage\\w* cond_stage\\w* pretrained\\w* tokenizer text_encoder"),
+        "it belongs to a model that is trained already",
+    ),
     (anywhere("env environment simulator reward rewards"), WORLD),
     (anywhere("backtest strategy exchange\\w* portfolio port_analysis\\w* market broker"), MARKET),
     (

@@ -3,9 +3,9 @@
 from agent.space.knobs.kind import Kind, at_end, kind, whole
 from agent.space.knobs.shapes import (
     Number,
-    dropout,
     factor,
     first_of,
+    fraction,
     near_one,
     share,
     whole_number,
@@ -97,20 +97,13 @@ LEARNING: tuple[Kind, ...] = (
         "the mix of returns",
     ),
     # Regularisation
-    kind(
-        "(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls",
+    Kind(
+        at_end("(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls"),
         share(0.3),
         "a label smoothing",
     ),
     kind(
         "(dropout|drop)_?keep\\w* keep_?(prob|rate|p)\\w*", share(1.0, 0.5), "a share that is kept"
-    ),
-    kind(
-        """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
-        (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
-        stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
-        dropout,
-        "a dropout",
     ),
     kind("weight_?decay\\w* wd \\w+_wd decay_weight l2_?decay", _decay, "a weight decay"),
     kind("l1_?ratio", share(1.0), "the mix of two penalties"),
@@ -139,7 +132,7 @@ LEARNING: tuple[Kind, ...] = (
         "the weight of a value loss: a quarter to four times",
     ),
     kind(
-        "tau soft_tau soft_update\\w* target_tau",
+        "tau target_smoothing\\w* soft_tau soft_update\\w* target_tau",
         first_of(near_one, factor(10, cap=1.0)),
         "the rate of a target network, or a temperature",
     ),
@@ -171,27 +164,9 @@ LEARNING: tuple[Kind, ...] = (
         factor(5, cap=50.0),
         "the end of a noise schedule: a fifth to five times",
     ),
-    # Augmentation
-    kind("mix_?up\\w* cut_?mix\\w* manifold_mixup\\w*", share(1.0), "a mixing augmentation"),
-    kind("hue(_\\w+)?", share(0.5), "an augmentation's strength"),
-    kind(
-        "brightness contrast saturation colou?r_jitter\\w* aug\\w*_(strength|scale)",
-        share(0.9),
-        "an augmentation's strength",
-    ),
-    kind(
-        """re_?prob random_?erasing\\w* erasing\\w* [hv]_?flip\\w* flip\\w*
-        (mosaic|copy_paste|gray(scale)?|blur|aug\\w*)(_p(rob)?)?""",
-        share(1.0),
-        "the probability of an augmentation",
-    ),
-    kind(
-        "(rand_?aug\\w*|aug\\w*|ra)_(m|mag|magnitude)", within(1, 15), "an augmentation's strength"
-    ),
-    kind("(rand_?aug\\w*|aug\\w*|ra)_(n|num_ops)", within(1, 4), "a number of augmentations"),
-    kind("rotat(e|ion)(_\\w+)? degrees? (max_)?angle", within(0, 45), "degrees of a rotation"),
-    kind("cut_?out(_?(len(gth)?|size))?", whole_number(2), "the size of a cut-out: half to twice"),
-    # Names that say only a form
+)
+# Names that say only a form: asked last.
+FORMS: tuple[Kind, ...] = (
     kind(
         "(focal_?)?alpha",
         lambda value: factor(10, cap=1.0)(value) if value <= 0.9 else factor(10)(value),
@@ -217,7 +192,7 @@ LEARNING: tuple[Kind, ...] = (
         share(1.0),
         "a probability",
     ),
-    kind("ratio frac fraction percent\\w* share proportion sparsity", share(1.0), "a share"),
+    kind("ratio frac fraction percent\\w* share proportion sparsity", fraction, "a share"),
     kind(
         "population(_size)? pop_?size popsize num_parents elite\\w*",
         whole_number(2),

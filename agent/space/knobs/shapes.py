@@ -48,6 +48,13 @@ def share(high: float = 1.0, low: float = 0.0) -> Shape:
     return shape
 
 
+def fraction(value: Number) -> Range | None:
+    """Return the range of a share; a whole number other than 0 is none."""
+    if isinstance(value, int) and value != 0:
+        return None
+    return share()(value)
+
+
 def factor(by: float, up: float | None = None, cap: float = LARGEST) -> Shape:
     """Return a shape of factors around a positive value: log, up to `cap` or the value."""
 

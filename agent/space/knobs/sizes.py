@@ -44,7 +44,6 @@ SIZES: tuple[Kind, ...] = (
         share(1.0, 0.3),
         "a share of columns",
     ),
-    kind("bagging_freq", whole_number(4, 4), "how often rows are drawn"),
     kind(
         "(min_?split_?(loss|gain)|min_gain_to_split|min_impurity_decrease)",
         first_of(zero_up_to(5.0), factor(10)),
@@ -96,7 +95,6 @@ SIZES: tuple[Kind, ...] = (
         whole_number(2, 2),
         "a number of layers: half to twice",
     ),
-    kind("patch(_?(size|len))?", power(2, 2), "the size of a patch: half to twice"),
     kind("d_conv conv_(width|size)", power(2, 1, 2), "a short convolution: up to now"),
     kind("top_?k", within(1, 16), "how many are chosen"),
     kind("use_\\w+ with_\\w+", flag, "a switch"),
