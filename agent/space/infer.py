@@ -51,6 +51,8 @@ _AMBIGUOUS = whole(
     """gamma alpha beta p rho tau lam lambda eta rate decay factor k (n|num)?_?steps nsteps
     step_size patience"""
 )
+# Of these, which may be a rollout's or a schedule's, the section or comment tells.
+_TOLD = whole("(n|num)?_?steps nsteps patience step_size")
 _KINDS = (*LEARNING, *SIZES, *FORMS)
 _NEAR_ONE = 0.8
 _POWERS_FROM = 16
@@ -111,7 +113,7 @@ def _fits(known: Range, value: object) -> bool:
         return False
     if known.power_of_two and not is_power_of_two(value):
         return False
-    if not known.log and not isinstance(value, int) and 0 < value < known.high / 10:
+    if known is KNOWN["WEIGHT_DECAY"] and value < known.high / 10:
         return False
     return known.low <= value <= known.high
 
@@ -129,7 +131,7 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
     if reason:
         return Inferred(None, reason)
     inferred = _of_kinds(EARLY, evidence.words, value)
-    if inferred is None and _AMBIGUOUS.search(evidence.words):
+    if inferred is None and _TOLD.search(evidence.words):
         context = f"{evidence.parent}_{evidence.words}"
         inferred = _of_kinds(EARLY, evidence.said[:MAX_SAID], value)
         inferred = inferred or _of_kinds(EARLY, context, value)

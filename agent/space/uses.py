@@ -53,7 +53,10 @@ _COUNTER = re.compile(
 )
 _TRAINS = frozenset({"backward", "step", "zero_grad", "minimize", "apply_gradients"})
 _SPLITS = frozenset({"train_test_split", "random_split", "GroupShuffleSplit", "ShuffleSplit"})
-_DATA = ("make_", "load_", "fetch_")
+_DATA = re.compile(
+    r"^(make_(classification|regression|blobs|moons|circles|friedman\d|swiss_roll|s_curve"
+    r"|multilabel_classification|low_rank_matrix)|load_dataset|fetch_\w+)$"
+)
 
 
 def uses_of(text: str) -> Uses:
@@ -114,7 +117,7 @@ def _of_call(node: ast.Call) -> Iterator[tuple[ast.expr, str]]:
         yield from ((value, "as_seed") for value in everything)
     elif name in _SPLITS:
         yield from ((value, "as_split") for value in everything)
-    elif name.startswith(_DATA):
+    elif _DATA.search(name):
         yield from ((value, "as_data") for value in everything)
     yield from zip(node.args, _POSITIONS.get(name, ()), strict=False)
     for keyword in node.keywords:

@@ -34,11 +34,13 @@ EARLY: tuple[Kind, ...] = (
         factor(10),
         "a learning rate: a tenth to ten times",
     ),
-    kind(
-        """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
-        num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
-        start_time_?steps (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))?
-        explor(e|ation)_steps""",
+    Kind(
+        at_end(
+            """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
+            num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
+            start_time_?steps (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))?
+            explor(e|ation)_steps"""
+        ),
         _COUNT,
         "the length of a warm-up: a quarter to four times",
     ),
@@ -187,7 +189,8 @@ EARLY: tuple[Kind, ...] = (
     ),
     Kind(
         at_end(
-            """[hv]_?flip (horizontal|vertical)_?flip (flip|mosaic|copy_paste|gr[ae]y(scale)?|blur)
+            """[hv]_?flip (horizontal|vertical)_?flip
+            (flip|fliplr|flipud|mosaic|copy_paste|gr[ae]y(scale)?|blur)
             (flip|mosaic|copy_paste|gr[ae]y(scale)?|blur|aug(ment(ation)?)?)_?(p|prob\\w*|rate)"""
         ),
         fraction,

@@ -58,6 +58,13 @@ FIRST: Rules = (
     ),
     (
         anywhere(
+            """shuffle_?buf\\w* max_(gpu|device)_\\w+ \\w*quant(?!ile)\\w* use_reentrant
+            \\w*unsloth\\w* liger\\w* xformers sdpa use_(peft|lora|qlora|dora)\\w*"""
+        ),
+        MACHINE,
+    ),
+    (
+        anywhere(
             """dry_?run smoke(_test)? resume\\w* push plot\\w* deterministic profil(e|er|ing)
             upload download show export overwrite offline trace reproducible debug verbose
             wandb tensorboard tb track tracking render record video monitor hub mlflow comet
@@ -89,9 +96,9 @@ FIXED: Rules = (
     (
         anywhere(
             """vocab(ulary)?(_?size)? token_?ids? pad(ding)?_(idx|id|token|index|value) bos eos
-            unk sos ignore_(index|idx|id) blank(_?id(x)?)? pad cls num_embeddings n_?vocab
-            n?_?tokens? num_tokens min_(word_)?freq max_(vocab|features|df) min_df n_?tokens?
-            ntoken mask_token"""
+            unk sos ignore_(index|idx|id) blank(_?id(x)?)? pad cls_token num_embeddings
+            n_?vocab n?_?tokens? num_tokens min_(word_)?freq max_(vocab|features|df) min_df
+            n_?tokens? ntoken mask_token"""
         ),
         "it belongs to the tokens",
     ),
@@ -121,7 +128,7 @@ FIXED: Rules = (
             r"|feat|feature|data|crop|resize|frame|screen|sample|grid|board|map|label|text|cond"
             r"|color|colour|x|y)_?(?:size|dims?|shape|channels?|ch|features?|feats|height|width"
             r"|rate|res(?:olution)?|h|w|sz|len)s?|dataset_?size|resolution|res|height|img_?h|img_?w"
-            r"|image_?size|imsize|isize|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
+            r"|image_?size|imsize|isize|hop_?len|std_value|mean_value|n?_?feature_bins|num_feature\w*|chromosome_\w+|genome_\w+|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
             r"|n_?fft|hop_?(?:length|size)?|win_?(?:length|size)|n_?mfcc|f_?min|f_?max|fps"
             r"|frame_?(?:skip|stack|rate)|rows|cols|n_?(?:train|data)|num_(?:train|data)|ninp_\w+"
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
@@ -140,15 +147,17 @@ FIXED: Rules = (
             max_(position|drawdown|dd|weight|exposure|holdings?|shares?|loss|trades) interest
             risk_per_trade position_size lot_?size hmax initial_\\w*amount wallet strike
             maturity annuali[sz]ation(_factor)? periods_per_year budgets? stake margin_req\\w*
-            portfolio_value dividend borrow_rate var_level days_per_year bars_per_year
-            annual_factor inflation rake vig"""
+            portfolio_value
+            (pf_)?initial_(value|balance|equity|deposit\\w*|invest\\w*|wealth|fund\\w*)
+            dividend borrow_rate var_level days_per_year bars_per_year annual_factor inflation
+            rake vig"""
         ),
         MARKET,
     ),
     (
         anywhere(
             """rewards? penalt(y|ies) gravity mass force friction length_scale_m dt delta_t
-            physics\\w* env_?\\w* environments? gym v_?(min|max) world(?!_size) bonus spawn\\w*
+            physics\\w* env_?\\w* environments? gym v_?(min|max) world(?!_size) spawn\\w*
             enemy\\w* lives difficulty viscosity reynolds diffusivity velocity speed torque
             damping_coefficient boundary (n|num)_?envs? simulation\\w* sim payoff obstacles?
             max_episode_steps wind mdp wall\\w* maze\\w* x_?threshold theta_threshold\\w*
@@ -176,8 +185,8 @@ FIXED: Rules = (
     (
         anywhere(
             """path dir file folder url name version prefix suffix root host(name)? addr(ess)?
-            format ext revision user password api bucket port master_port title notes? author
-            year license"""
+            format revision user password api bucket port master_port title notes? author year
+            license"""
         ),
         "it names something",
     ),
@@ -235,10 +244,10 @@ FIXED: Rules = (
         anywhere(
             """drop_last shuffle lower_?case do_lower_case stopwords pretrained from_scratch
             fine_?tune\\w* freeze\\w* subset sub_?sample_data streaming dedup\\w* remove_\\w+
-            max_(train|rows|items|samples|examples) limit nrows frac_data
-            data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w* outlier\\w* missing\\w*
-            label_noise\\w* noise_ratio contamination batch_first mean pixel_(mean|std)
-            norm_(mean|std) x_(mean|std|min|max) image_(mean|std)
+            max_corpus\\w* max_chars (mean|std)_value max_(train|rows|items|samples|examples)
+            limit nrows frac_data data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w*
+            outlier\\w* missing\\w* label_noise\\w* noise_ratio contamination batch_first mean
+            pixel_(mean|std) norm_(mean|std) x_(mean|std|min|max) image_(mean|std)
             data(set)?_(mean|std|size|len) min_count target_scale synthetic\\w* train_on_\\w+
             max_(value|val) min_(value|val) clip_outliers threshold thresh(old)?s? cut_?off
             percentile confidence significance z_score tolerance tol atol rtol xtol ftol gtol
@@ -260,7 +269,7 @@ _SECTIONS = (
         anywhere("first_stage\\w* cond_stage\\w* pretrained\\w* tokenizer text_encoder"),
         "it belongs to a model that is trained already",
     ),
-    (anywhere("env environment simulator reward rewards"), WORLD),
+    (whole("envs?(_\\w+)? environment(_\\w+)? simulator rewards?"), WORLD),
     (anywhere("backtest strategy exchange\\w* portfolio port_analysis\\w* market broker"), MARKET),
     (
         anywhere(
@@ -321,7 +330,7 @@ def seed_or_first(evidence: Evidence) -> str | None:
     if is_seed_name(evidence.name) or is_seed_name(words):
         return "it is a seed"
     for pattern, reason in _SECTIONS:
-        if evidence.section and pattern.search(evidence.section):
+        if any(pattern.search(section) for section in evidence.sections):
             return reason
     return _first(FIRST, words)
 

@@ -30,6 +30,18 @@ def _average(value: Number) -> Range | None:
     return factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value)
 
 
+def _first_moment(value: Number) -> Range | None:
+    """Return the range of a beta1; a tiny one belongs to a schedule of noise."""
+    if 0 < value < 0.05:
+        return factor(5)(value)
+    return first_of(within(0.8, 0.99), within(0.0, 0.99))(value)
+
+
+def _probability(value: Number) -> Range | None:
+    """Return the range of a probability: by factors for a small one."""
+    return factor(10, cap=1.0)(value) if 0 < value < 0.02 else fraction(value)
+
+
 def _decay(value: Number) -> Range | None:
     """Return the range of a weight decay: linear for AdamW's large ones, else by factors."""
     if value == 0:
@@ -75,7 +87,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "(adam_?|adamw_?)?(beta|betas|b)_?1 betas_0 beta_one adam_?b_?1",
-        first_of(within(0.8, 0.99), within(0.0, 0.99)),
+        _first_moment,
         "the decay of a first moment",
     ),
     kind("(bn|batch_?norm|norm)_?momentum", share(0.5, 0.001), "the momentum of a normalisation"),
@@ -116,10 +128,12 @@ LEARNING: tuple[Kind, ...] = (
     ),
     # Reinforcement learning
     kind(
-        "discount(_?(factor|rate))? gammas? reward_discount",
-        first_of(near_one, share(0.99, 0.01), factor(4)),
-        "a discount, or the power of a loss",
+        "discount(_?(factor|rate))? \\w*gammas? reward_discount",
+        near_one,
+        "a discount: by its distance to one",
     ),
+    kind("discount(_?(factor|rate))?", share(0.99, 0.01), "a discount: below one"),
+    kind("\\w*gammas?", first_of(share(1.0, 0.01), factor(4)), "a factor, or the power of a loss"),
     kind("(lam|lambda|lmbda|lamda)", first_of(within(0.8, 1.0), factor(10)), "a weight or a mix"),
     kind(
         "ent(ropy)?_?(coef\\w*|weight|beta|bonus|reg\\w*|cost|c) c_?ent\\w* entropy",
@@ -154,8 +168,9 @@ LEARNING: tuple[Kind, ...] = (
         factor(5),
         "a spread: a fifth to five times",
     ),
-    kind(
-        "noise(_?(std|level|scale|multiplier|sigma|factor))? jitter\\w* gaussian_noise",
+    kind("noise_(min|max)", share(1.0), "a share of noise"),
+    Kind(
+        at_end("noise(_?(std|level|scale|multiplier|sigma|factor|alpha))? gaussian_noise"),
         first_of(zero_up_to(0.2), factor(5)),
         "the size of a noise: a fifth to five times",
     ),
@@ -189,7 +204,7 @@ FORMS: tuple[Kind, ...] = (
     kind(
         """p prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
         (mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
-        share(1.0),
+        _probability,
         "a probability",
     ),
     kind("ratio frac fraction percent\\w* share proportion sparsity", fraction, "a share"),
@@ -199,7 +214,7 @@ FORMS: tuple[Kind, ...] = (
         "a population: half to twice",
     ),
     Kind(
-        at_end("(fast|slow|short|long|signal|rsi|ema|sma|atr|ma)_?(period|window|span|len)?"),
+        at_end("(fast|slow|short|long|signal|rsi|ema|sma|atr|ma|macd)_(period|window|span|len)"),
         whole_number(2),
         "a period of a strategy: half to twice",
     ),
