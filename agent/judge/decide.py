@@ -96,7 +96,7 @@ class Case(Record):
     simpler: bool = False
     """Code was deleted and none added."""
     allowance: FiniteFloat = 0.0
-    """What a simplification may still cost, in bits per byte."""
+    """What a simplification may still cost, as a loss."""
 
     @property
     def estimate(self) -> float:
@@ -123,7 +123,7 @@ def decide(case: Case, rule: Rule) -> Judgement:
 
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
-    """Return what simplifications may still cost this run, in bits per byte."""
+    """Return what simplifications may still cost this run, as a loss."""
     spent = sum(trial.charge or 0.0 for trial in on_newest_data(trials))
     return ALLOWANCE * (noise.sd or 0.0) - spent
 

@@ -10,7 +10,7 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.settings import FILE, ScoreKind, Settings
-from agent.records.objective import Objective
+from agent.records.objective import VAL_BPB
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
@@ -37,11 +37,6 @@ class Project(Record):
     def home(self) -> Path:
         """The folder of everything that is written besides commits."""
         return Path(self.root) / HOME
-
-    @property
-    def objective(self) -> Objective | None:
-        """What the record of a new run says of its files; None for train.py alone."""
-        return Objective(metric="val_bpb", files=self.files) if self.files else None
 
     def with_files(self, files: tuple[str, ...]) -> "Project":
         """Return the project with `files` as the globs of what edits may touch.
@@ -99,11 +94,17 @@ def find_project(where: Path, settings: Settings) -> Project:
         train=str(train),
         prepare=str(prepare) if (root / prepare).is_file() else None,
         program=str(program) if (root / program).is_file() else None,
-        score=settings.score or score,
+        score=settings.score or _score_of(settings, score),
     )
     files = tuple(_below(base, pattern) for pattern in settings.files)
     _refuse_fixed(project, files, base)
     return project.with_files(files)
+
+
+def _score_of(settings: Settings, usual: ScoreKind) -> ScoreKind:
+    """Return how the score comes about where nobody says: only val_bpb is ever sealed."""
+    own = settings.metric not in (None, VAL_BPB.metric) or settings.pattern is not None
+    return "printed" if own else usual
 
 
 def _below(base: PurePosixPath, pattern: str) -> str:

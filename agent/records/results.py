@@ -26,7 +26,7 @@ ScoreKind = Literal["sealed", "evaluated", "self-reported"]
 
 
 class Score(Record):
-    """One val_bpb (bits per byte, lower is better)."""
+    """One score: the metric as it was measured."""
 
     value: Real
     seed: Whole
@@ -195,7 +195,7 @@ class Claim(Record):
     """Theirs."""
     verdict: Literal["keep", "discard", "crash"] | None = None
     score: Real | None = None
-    """val_bpb, self-reported; None if nobody wrote one down."""
+    """Self-reported; None if nobody wrote one down."""
     memory_gb: Real | None = None
     at: Stamp = ""
     """When it was committed."""
@@ -230,12 +230,12 @@ class Trial(Record):
     pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     """What the verdict rests on: the screen's pair first, then those that confirm."""
     delta: Derived | None = None
-    """Mean difference to the incumbent over the confirming pairs, or the screen's without any,
-    less what is luck (agent/judge/decide.py); negative is better."""
+    """Mean difference of losses to the incumbent over the confirming pairs, or the screen's
+    without any, less what is luck (agent/judge/decide.py); negative is better."""
     interval: tuple[Derived, Derived] | None = None
     """Of delta, at 95 %."""
     estimate: Derived | None = None
-    """val_bpb on the offset of the baseline's seeds: the incumbent's estimate plus delta."""
+    """The score on the offset of the baseline's seeds: the incumbent's, better by delta."""
     charge: Derived | None = None
     """What a simplification uses up of the loss that a run may accept."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -262,7 +262,7 @@ class Trial(Record):
 
     @property
     def value(self) -> float | None:
-        """val_bpb, comparable between the trials of a run; None without a believed score."""
+        """The score, comparable between the trials of a run; None without a believed one."""
         if self.status in UNBELIEVED:
             return None
         if self.estimate is not None:
@@ -290,6 +290,6 @@ class PriorTrial(Record):
     """Its own, over there."""
     configuration: Configuration
     outcome: Derived | Failure
-    """Its score (lower is better), or why it has none."""
+    """Its score as it was measured, or why it has none."""
     curve: Annotated[tuple[tuple[Real, Real], ...], Field(max_length=MAX_ITEMS)] = ()
     """As in Result."""

@@ -101,6 +101,7 @@ class Ledger:
             remaining=remaining,
             dollars=dollars,
             memory_mb=self._memory_mb,
+            objective=history.run.goal,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
         )
@@ -220,6 +221,7 @@ class Ledger:
             after=history.sources_at(attempt.commit),
             incumbent=incumbent,
             pairs=pairs,
+            sense=history.run.sense,
         )
 
     def _replay(self, attempt: Attempt) -> Proposal:
