@@ -62,6 +62,9 @@ class Top:
                     yield from self._bound(statement, target, value)
                 case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target]):
                     yield from self._stored(statement, target)
+                case ast.Return(value=ast.expr() as value) if self._makes_settings(value):
+                    top = Place(self.prefix[:-1], "keyword", value, statement, statement)
+                    yield from entries_of(top)
                 case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
                     yield from self._unpacked(statement, names, values)
                 case ast.Assign(targets=targets, value=value):
@@ -79,6 +82,12 @@ class Top:
             yield from self._named(statement, target, value, statement)
         elif self.scope.bindings[target.id] == 1 and not self._is_table(target.id):
             yield from self._object(statement, target.id, value)
+
+    def _makes_settings(self, value: ast.expr) -> bool:
+        """Return whether a function returns settings: `return dict(lr=0.1)`."""
+        if not self.prefix or RUNS.match(self.prefix[:-1]):
+            return False
+        return is_namespace(value) or is_class_call(value)
 
     def _object(
         self, statement: ast.Assign | ast.AnnAssign, name: str, value: ast.expr

@@ -329,6 +329,9 @@ FUNCTIONS = """
         config.lr = 0.1
         return config
 
+    def model_defaults():
+        return dict(channels=128, attention=Attention(heads=4))
+
     def worker(rank, lr=0.5, hidden=8):
         pass
 
@@ -348,6 +351,8 @@ def test_functions_that_run_a_training() -> None:
         "start.batch": 32,
         "start.config.beta": 0.9,
         "get_config.config.lr": 0.1,
+        "model_defaults.channels": 128,
+        "model_defaults.attention.heads": 4,
         "worker.lr": 0.5,
         "worker.hidden": 8,
         "learn.gamma": 0.99,
