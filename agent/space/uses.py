@@ -40,6 +40,17 @@ _POSITIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("RandomHorizontalFlip", "RandomVerticalFlip"), ("flip_prob",)),
     "sleep": ("as_time",),
 }
+# Keywords of well-known calls, as the names that tell what they are.
+_KEYWORDS = {
+    **dict.fromkeys(
+        (("StepLR", "gamma"), ("MultiStepLR", "gamma"), ("ExponentialLR", "gamma")), "lr_decay"
+    ),
+    ("ReduceLROnPlateau", "factor"): "lr_decay",
+    ("ReduceLROnPlateau", "patience"): "lr_patience",
+    ("StepLR", "step_size"): "lr_step_size",
+    ("train_test_split", "random_state"): "as_seed",
+    ("Dropout", "p"): "dropout",
+}
 # Keywords that tell nothing of what they get.
 _VAGUE = frozenset(
     {"dim", "axis", "size", "value", "x", "y", "n", "default", "help", "type", "k", "name", "out"}
@@ -49,7 +60,7 @@ _CLOCKS = frozenset({"time", "perf_counter", "monotonic", "process_time"})
 _TRAINING_LOOPS = ("epoch", "step", "iter", "iteration", "it", "episode", "update", "round", "ep")
 _COUNTER = re.compile(
     r"(^|_)(i|t|it|iters?|iterations?|steps?|epochs?|ep|batch|batches|updates?|episodes?|count"
-    r"|counter|idx|index|n|num|frames?|timesteps?|rounds?)(_\w+)?$"
+    r"|counter|idx|index|num|frames?|timesteps?|rounds?)$"
 )
 _TRAINS = frozenset({"backward", "step", "zero_grad", "minimize", "apply_gradients"})
 _SPLITS = frozenset({"train_test_split", "random_split", "GroupShuffleSplit", "ShuffleSplit"})
@@ -121,11 +132,11 @@ def _of_call(node: ast.Call) -> Iterator[tuple[ast.expr, str]]:
         yield from ((value, "as_data") for value in everything)
     yield from zip(node.args, _POSITIONS.get(name, ()), strict=False)
     for keyword in node.keywords:
-        yield from _of_keyword(keyword)
+        yield from _of_keyword(name, keyword)
 
 
-def _of_keyword(keyword: ast.keyword) -> Iterator[tuple[ast.expr, str]]:
-    name = lower_words(keyword.arg or "")
+def _of_keyword(call: str, keyword: ast.keyword) -> Iterator[tuple[ast.expr, str]]:
+    name = _KEYWORDS.get((call, keyword.arg or "")) or lower_words(keyword.arg or "")
     if name == "betas" and isinstance(keyword.value, ast.Tuple):
         for position, value in enumerate(keyword.value.elts):
             yield value, f"betas_{position}"

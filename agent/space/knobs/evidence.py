@@ -23,6 +23,8 @@ class Evidence:
     """The annotation or the option's type, such as `float`."""
     text: str = ""
     """The comment beside it or the option's help text."""
+    choices: tuple[Literal, ...] = ()
+    """The values that its option or annotation allows."""
     uses: frozenset[str] = frozenset()
     """What its uses in the file make of it, as uses_of returns them."""
 

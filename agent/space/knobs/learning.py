@@ -42,6 +42,11 @@ def _probability(value: Number) -> Range | None:
     return factor(10, cap=1.0)(value) if 0 < value < 0.02 else fraction(value)
 
 
+def _mutation(value: Number) -> Range | None:
+    """Return the range of a rate of mutation: by factors for a small one."""
+    return factor(10, cap=1.0)(value) if 0 < value < 0.02 else share(0.5)(value)
+
+
 def _decay(value: Number) -> Range | None:
     """Return the range of a weight decay: linear for AdamW's large ones, else by factors."""
     if value == 0:
@@ -97,7 +102,7 @@ LEARNING: tuple[Kind, ...] = (
         "a momentum: below one",
     ),
     kind(
-        "ema\\w* \\w+_ema moving_average\\w* polyak averaging ma_decay swa_decay avg_decay",
+        "ema\\w* \\w+_ema moving_av\\w* polyak averaging ma_decay swa_decay avg_decay",
         first_of(near_one, _average),
         "the decay of an average: by its distance to one",
     ),
@@ -110,7 +115,9 @@ LEARNING: tuple[Kind, ...] = (
     ),
     # Regularisation
     Kind(
-        at_end("(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls"),
+        at_end(
+            "(?<!target_)(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls"
+        ),
         share(0.3),
         "a label smoothing",
     ),
@@ -124,7 +131,7 @@ LEARNING: tuple[Kind, ...] = (
         l2_leaf_reg (kernel|weight|bias|activity)_regularizer regulari[sz]ation\\w* ridge lasso
         lambda_?(l1|l2|reg)""",
         first_of(zero_up_to(10.0), near_one, factor(10)),
-        "the weight of a penalty: a tenth to ten times",
+        "the weight of a term or penalty: a tenth to ten times",
     ),
     # Reinforcement learning
     kind(
@@ -201,8 +208,14 @@ FORMS: tuple[Kind, ...] = (
         first_of(zero_up_to(0.3), factor(10)),
         "the weight of a term: a tenth to ten times",
     ),
+    Kind(
+        whole("p q"),
+        lambda value: fraction(value) if value < 1 else None,
+        "a probability",
+    ),
+    kind("\\w*mutation_?(rate|prob\\w*)", _mutation, "a rate of mutation"),
     kind(
-        """p prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
+        """prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
         (mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
         _probability,
         "a probability",

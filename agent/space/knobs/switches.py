@@ -11,7 +11,7 @@ _MODEL = anywhere(
     clip\\w* (norm|normali[sz]e)_(adv\\w*|reward_no) layer_?scale cosine warm_?up\\w* oversampl\\w*
     class_weights? balanced attention attn dropout\\w* squeeze_excitation se use_se pool\\w*
     qk_norm value_embed\\w* softcap\\w* zero_init\\w* orthogonal\\w* init_\\w+ label_smooth\\w*
-    smooth\\w* lookahead centered maximi[sz]e_no scale_\\w+ (learn|learned|learnable|trainable)_\\w+
+    smooth\\w* centered wd cautious\\w* scale_\\w+ (learn|learned|learnable|trainable)_\\w+
     sinusoidal relative\\w* causal_conv gnorm self_loops? jumping_knowledge jk learn_sigma
     auto(tune|_entropy\\w*|_alpha) automatic_entropy\\w* sde use_sde gsde lr_sched\\w* use_lr\\w*
     cosine_\\w+ center_crop_no stochastic_depth ls head_mask"""
