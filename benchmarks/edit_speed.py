@@ -17,7 +17,8 @@ from unittest import mock
 
 import libcst as cst
 
-from agent.edit import Applied, apply, diff, fingerprint, guard
+from agent.edit import Applied, apply, diff, fingerprint
+from agent.edit.files import Sources, guard_files
 from agent.history.history import History
 from agent.records.edits import (
     AddImport,
@@ -125,7 +126,7 @@ def admission(folder: Path, text: str, wanted: tuple[Edit, ...]) -> tuple[int, f
         ledger = Ledger(history, read_space)
         began = time.perf_counter()
         assert ledger.context(()).check(wanted) is None
-        assert isinstance(ledger.admit(proposal), str)
+        assert isinstance(ledger.admit(proposal), Sources)
         seconds = time.perf_counter() - began
         assert isinstance(ledger.begin(proposal), Attempt)
         return len(texts), seconds
@@ -147,7 +148,7 @@ def main() -> None:
     changed = applied.source
     show("diff, one constant", time_of_fresh(lambda file: diff(file, changed), text), unit)
     show("fingerprint", time_of_fresh(fingerprint, text), unit)
-    show("guard", time_of_fresh(lambda file: guard(file, changed), text), unit)
+    show("guard", time_of_fresh(lambda file: guard_files(file, changed), text), unit)
 
     print("an admission:")
     for kind, wanted in edits(text).items():

@@ -18,6 +18,7 @@ import numpy as np
 
 from agent.benchmark.tasks.fourteen import SOURCE, SPACE, Objective
 from agent.edit import Applied, apply
+from agent.edit.files import Sources
 from agent.llm.model import Reply, Request
 from agent.propose import Context, Unreadable
 from agent.propose.hybrid import Hybrid
@@ -112,7 +113,9 @@ def simulate(task: str, quality: str, seed: int, trials: int) -> tuple[list[floa
             model.space = space
             model.level = round(_level(source))
         draw_seed = seed * 1_000_003 + len(ledger)
-        made = method.propose(Context("", source, space, tuple(ledger), (), draw_seed, "300s"))
+        made = method.propose(
+            Context("", Sources.of(source), space, tuple(ledger), (), draw_seed, "300s")
+        )
         edited = _edited(source, made)
         if isinstance(made, Unreadable) or edited is None:
             refused = Proposal(hypothesis="refused", by=made.by)

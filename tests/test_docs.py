@@ -11,6 +11,7 @@ from PIL import Image
 
 from agent.cli.reach import USUAL_CACHES
 from agent.edit.apply import Applied, apply
+from agent.edit.files import Sources
 from agent.errors import EXIT_CODES, TrustFault
 from agent.llm.model import Reply
 from agent.project.trust import NEVER_READABLE
@@ -160,7 +161,7 @@ def test_every_exit_code_is_listed() -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["hypothesis"][:40])
 def test_every_answer_is_an_experiment_for_either_question(answer: dict[str, object]) -> None:
-    drafts = read_reply(Reply(model="scripted", arguments=answer), SOURCE)
+    drafts = read_reply(Reply(model="scripted", arguments=answer), Sources.of(SOURCE))
     assert isinstance(drafts, tuple) and drafts[0].edits
     configuration = answer["configuration"]
     assert isinstance(configuration, dict) and set(configuration) <= set(SPACE.names)
@@ -168,7 +169,7 @@ def test_every_answer_is_an_experiment_for_either_question(answer: dict[str, obj
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["hypothesis"][:40])
 def test_every_answer_applies_to_the_bundled_source(answer: dict[str, object]) -> None:
-    drafts = read_reply(Reply(model="scripted", arguments=answer), SOURCE)
+    drafts = read_reply(Reply(model="scripted", arguments=answer), Sources.of(SOURCE))
     assert isinstance(drafts, tuple)
     assert isinstance(apply(SOURCE, drafts[0].edits), Applied)
 

@@ -1,6 +1,6 @@
 """Adopts another loop's work, a branch that changes train.py and its results.tsv, as trials."""
 
-from agent.adopt.branch import Span, changed_beside, file_in, find_span
+from agent.adopt.branch import Span, changed_beside, find_span
 from agent.adopt.results import Row, read_rows
 from agent.adopt.steps import Step, steps_between
 from agent.adopt.take import take_over
@@ -10,7 +10,6 @@ __all__ = [
     "Span",
     "Step",
     "changed_beside",
-    "file_in",
     "find_span",
     "read_rows",
     "steps_between",

@@ -1,12 +1,15 @@
-"""Reads another loop's branch: where its experiments begin, and each change of train.py since."""
+"""Reads another loop's branch: where its experiments begin, and each change since."""
 
 import re
 from dataclasses import dataclass
 
 from agent.adopt.results import Row
+from agent.edit.files import Sources
 from agent.errors import UsageFault
 from agent.git.plumbing import Plumbing
+from agent.history.branch import has_file
 from agent.history.runs import tip_of
+from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.records.bounded import is_stamp
 
@@ -28,14 +31,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit that changed train.py."""
+    """One commit that changed a file that edits may touch."""
 
     name: str
     """Its hash."""
     at: str
     message: str
-    source: str | None
-    """Every byte of train.py, as git has it; None if it was deleted."""
+    sources: Sources | None
+    """Every byte of the files that edits may touch; None if train.py was deleted."""
 
 
 def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[Row, ...]) -> Span:
@@ -56,10 +59,14 @@ def find_span(git: Plumbing, branch: str | None, since: str | None, rows: tuple[
 
 
 def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Commit, ...]:
-    """Return the commits of the span that changed train.py, oldest first; a merge is one change."""
+    """Return the commits of the span that changed what edits may touch, oldest first.
+
+    A merge is one change.
+    """
     log = git("log", "-z", "--first-parent", "--reverse", _FORM, f"{span.start}..{span.tip}", "--")
     changes: list[Commit] = []
-    before = file_in(git, span.start, project.train)
+    reader = SourceReader(git)
+    before = _sources_in(reader, git, span.start, project)
     if before is None:
         raise UsageFault(
             f"{span.start[:12]} has no {project.train}", f"git show --stat {span.start[:12]}"
@@ -67,19 +74,27 @@ def read_changes(git: Plumbing, project: Project, span: Span) -> tuple[Commit, .
     for entry in filter(str.strip, log.split("\0")):
         head, _, message = entry.partition("\n")
         commit, _, at = head.partition(" ")
-        source = file_in(git, commit, project.train)
-        if source != before:
-            changes.append(Commit(commit, _stamp(at), message, source))
-        before = source
+        sources = _sources_in(reader, git, commit, project)
+        if sources != before:
+            changes.append(Commit(commit, _stamp(at), message, sources))
+        before = sources
     return tuple(changes)
 
 
-def read_commit(git: Plumbing, project: Project, name: str) -> tuple[Commit, str | None]:
-    """Return one commit, on any branch, and the train.py before it; None if there was none."""
+def read_commit(git: Plumbing, project: Project, name: str) -> tuple[Commit, Sources | None]:
+    """Return one commit, on any branch, and the files before it; None if there were none."""
     head, _, message = git("log", "-1", _FORM, name, "--").partition("\n")
     at = _stamp(head.partition(" ")[2])
-    commit = Commit(name, at, message, file_in(git, name, project.train))
-    return commit, file_in(git, f"{name}^", project.train)
+    reader = SourceReader(git)
+    commit = Commit(name, at, message, _sources_in(reader, git, name, project))
+    return commit, _sources_in(reader, git, f"{name}^", project)
+
+
+def _sources_in(
+    reader: SourceReader, git: Plumbing, commit: str, project: Project
+) -> Sources | None:
+    """Return the files that edits may touch at `commit`; None if there is no train.py."""
+    return reader.read(commit, project) if has_file(git, commit, project.train) else None
 
 
 def changed_beside(git: Plumbing, project: Project, span: Span) -> tuple[str, ...]:
@@ -87,7 +102,7 @@ def changed_beside(git: Plumbing, project: Project, span: Span) -> tuple[str, ..
     workspace = project.workspace or "."
     command = ("diff-tree", "-r", "-z", "--name-only", span.start, span.tip, "--", workspace)
     names = git(*command).split("\0")
-    return tuple(name for name in names if name.endswith(".py") and name != project.train)
+    return tuple(name for name in names if name.endswith(".py") and not project.edits(name))
 
 
 def resolved(git: Plumbing, name: str) -> str | None:
@@ -96,12 +111,6 @@ def resolved(git: Plumbing, name: str) -> str | None:
     Only hashes are looked up: a results.tsv may hold anything.
     """
     return tip_of(git, name) if _HASH.fullmatch(name) else None
-
-
-def file_in(git: Plumbing, commit: str, path: str) -> str | None:
-    """Return a file at `commit`, undecodable bytes as lone surrogates; None if it is missing."""
-    blob = git.try_("rev-parse", "--verify", "--quiet", f"{commit}:{path}")
-    return git("cat-file", "blob", blob) if blob else None
 
 
 def _stamp(at: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from agent.adopt.branch import Commit, Span, read_changes, read_commit, resolved
 from agent.adopt.results import Row
+from agent.edit.files import Sources
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.records.results import Claim
@@ -19,10 +20,10 @@ class Step:
     claim: Claim
     taken: bool
     """Whether the branch continued from it."""
-    source: str | None = None
-    """Its train.py, if it is known."""
-    before: str | None = None
-    """The train.py that it changed, if it is known."""
+    sources: Sources | None = None
+    """Its files that edits may touch, if they are known."""
+    before: Sources | None = None
+    """The files that it changed, if they are known."""
     lost: str = ""
     """Why they are unknown, in words."""
 
@@ -81,20 +82,20 @@ def _taken(commit: Commit, row: Row | None) -> Step:
         rationale="\n\n".join(filter(None, rationale)),
         claim=claim,
         taken=True,
-        source=commit.source,
-        lost="" if commit.source is not None else "it has no train.py",
+        sources=commit.sources,
+        lost="" if commit.sources is not None else "it has no train.py",
     )
 
 
-def _off_branch(row: Row, commit: Commit, before: str | None) -> Step:
+def _off_branch(row: Row, commit: Commit, before: Sources | None) -> Step:
     """Return an experiment with a commit that is not on the branch."""
-    missing = commit.source is None or before is None
+    missing = commit.sources is None or before is None
     return Step(
         hypothesis=row.description,
         rationale=commit.message.strip(),
         claim=_claim(row, commit.name, commit.at),
         taken=False,
-        source=commit.source,
+        sources=commit.sources,
         before=before,
         lost="its commit has no train.py to compare" if missing else "",
     )

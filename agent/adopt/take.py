@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from agent.adopt.steps import Step
-from agent.edit import Applied, apply, diff
+from agent.edit.files import Sources, apply_edits, difference
 from agent.history.history import History
-from agent.records.edits import Edit
+from agent.records.edits import Edit, Refused
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Status, Trial
 from agent.space import changes, read_constants
@@ -26,36 +26,36 @@ def take_over(history: History, steps: Iterable[Step]) -> Iterator[Trial]:
     If no typed edits give the file of a step, it is `reported` and becomes part of the next step.
     """
     for step in steps:
-        edits, lost = _edits_of(history.source, step)
+        edits, lost = _edits_of(history.sources, step)
         yield _recorded(history, step, edits, lost)
 
 
-def _edits_of(tip: str, step: Step) -> tuple[tuple[Edit, ...], str]:
-    """Return the edits from `tip` to the step's train.py; or none, and why."""
-    if step.lost or step.source is None:
+def _edits_of(tip: Sources, step: Step) -> tuple[tuple[Edit, ...], str]:
+    """Return the edits from `tip` to the step's files; or none, and why."""
+    if step.lost or step.sources is None:
         return (), step.lost
     if not step.taken and step.before != tip:
         return (), "it was tried on another state than the branch had then"
-    if step.source == tip:
+    if step.sources == tip:
         return (), "it is the same train.py"
-    proposal = Proposal(hypothesis="-", edits=diff(tip, step.source), by=ADOPTED)
+    proposal = Proposal(hypothesis="-", edits=difference(tip, step.sources), by=ADOPTED)
     # As a verdict's trailers will have them.
     edits = Proposal.model_validate_json(proposal.model_dump_json()).edits
-    applied = apply(tip, edits)
-    if not isinstance(applied, Applied):
+    applied = apply_edits(tip, edits)
+    if isinstance(applied, Refused):
         return (), f"no typed edits give its train.py ({applied})"
-    if applied.source != step.source:
+    if applied != step.sources:
         return (), "its train.py is not UTF-8"
     return edits, ""
 
 
 def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) -> Trial:
-    before = history.source
-    source = step.source if edits and step.source is not None else before
+    before = history.sources
+    sources = step.sources if edits and step.sources is not None else before
     proposal = Proposal(
         hypothesis=step.hypothesis, rationale=step.rationale, edits=edits, by=ADOPTED
     )
-    attempt = history.draft(history.next_number, proposal, source)
+    attempt = history.draft(history.next_number, proposal, sources)
     status: Status = "adopted" if step.taken and edits else "reported"
     # Without a fingerprint: it has not run here, so that trying it here is no repetition.
     trial = Trial(
@@ -64,8 +64,8 @@ def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) 
         proposal=proposal,
         reason=_reason(step, lost),
         claim=step.claim,
-        changes=changes(before, source),
-        configuration=read_constants(source),
+        changes=changes(before, sources),
+        configuration=read_constants(sources),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return history.commit_verdict(attempt, trial)

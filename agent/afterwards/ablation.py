@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.edit import Applied, apply, diff
+from agent.edit.files import Sources, apply_edits, difference
 from agent.history.history import History
-from agent.records.edits import Edit, SetConstant
+from agent.records.edits import Edit, Refused, SetConstant
 from agent.records.results import KEPT, Trial
 from agent.space import read_constants
 
@@ -17,8 +17,8 @@ class Without:
     """The final state with one kept change taken out."""
 
     trial: Trial
-    source: str | None
-    """Its train.py; None where the change cannot be taken out."""
+    sources: Sources | None
+    """Its files; None where the change cannot be taken out."""
     reason: str = ""
     """Why it cannot."""
 
@@ -35,26 +35,29 @@ def kept_changes(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 
 def without(history: History, trial: Trial) -> Without:
-    """Return the tip's train.py with the change of `trial` undone, except for later settings."""
-    before = history.source_at(f"{trial.attempt}^")
-    after = history.source_at(trial.attempt)
-    edits = _still_standing(diff(after, before), after, history.source)
+    """Return the tip's files with the change of `trial` undone, except for later settings."""
+    before = history.sources_at(f"{trial.attempt}^")
+    after = history.sources_at(trial.attempt)
+    edits = _still_standing(difference(after, before), after, history.sources)
     if not edits:
         return Without(trial, None, REPLACED)
-    applied = apply(history.source, edits)
-    if not isinstance(applied, Applied):
+    applied = apply_edits(history.sources, edits)
+    if isinstance(applied, Refused):
         return Without(trial, None, f"later changes build on it ({applied})")
-    if applied.source == history.source:
+    if applied == history.sources:
         return Without(trial, None, REPLACED)
-    return Without(trial, applied.source)
+    return Without(trial, applied)
 
 
-def _still_standing(edits: Sequence[Edit], after: str, tip: str) -> list[Edit]:
+def _still_standing(edits: Sequence[Edit], after: Sources, tip: Sources) -> list[Edit]:
     """Return the edits that undo a change, without constants that the tip has set anew."""
     then = read_constants(after)
     now = read_constants(tip)
     standing = []
     for edit in edits:
-        if not isinstance(edit, SetConstant) or now.get(edit.name) == then.get(edit.name):
-            standing.append(edit)
+        if isinstance(edit, SetConstant):
+            name = tip.named(edit.file or tip.main, edit.name)
+            if now.get(name) != then.get(name):
+                continue
+        standing.append(edit)
     return standing

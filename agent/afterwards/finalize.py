@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.afterwards.ablation import kept_changes
-from agent.edit import Applied, apply, diff
+from agent.edit.files import Sources, apply_edits, difference
 from agent.errors import HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.text import prose
+from agent.records.edits import Refused
 from agent.records.results import Trial
 from sandbox.ground.text import one_line
 
@@ -23,12 +24,12 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
     kept = kept_changes(history.trials)
     _refuse_unusable(git, branch, kept, drop)
     tip = _start(history)
-    source = history.source_at(tip)
+    sources = history.sources_at(tip)
     for trial in kept:
         if trial.number in drop:
             continue
-        source = _applied(history, trial, source)
-        tree = history.tree_with(source, tip)
+        sources = _applied(history, trial, sources)
+        tree = history.tree_with(sources, tip)
         message = _message(trial).encode()
         tip = git("commit-tree", tree, "-p", tip, "-F", "-", stdin=message).strip()
         yield f"{tip[:12]} {one_line(trial.proposal.hypothesis)}"
@@ -60,15 +61,15 @@ def _start(history: History) -> str:
     return history.run.start_commit
 
 
-def _applied(history: History, trial: Trial, source: str) -> str:
-    """Return `source` with the change of a trial made."""
-    before = history.source_at(f"{trial.attempt}^")
-    after = history.source_at(trial.attempt)
-    applied = apply(source, diff(before, after))
-    if not isinstance(applied, Applied):
+def _applied(history: History, trial: Trial, sources: Sources) -> Sources:
+    """Return `sources` with the change of a trial made."""
+    before = history.sources_at(f"{trial.attempt}^")
+    after = history.sources_at(trial.attempt)
+    applied = apply_edits(sources, difference(before, after))
+    if isinstance(applied, Refused):
         message = f"#{trial.number} builds on a change that was dropped: {applied}"
         raise HistoryFault(message, f"autoresearch show {trial.number}")
-    return applied.source
+    return applied
 
 
 def _message(trial: Trial) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from agent.benchmark.methods import suggest_of
 from agent.benchmark.results import Line, Run
 from agent.benchmark.task import Evaluate, Task
+from agent.edit.files import Sources
 from agent.errors import Fault
 from agent.llm.model import Model
 from agent.propose import Context, Observation, Proposer, Suggest, Unreadable, find_method
@@ -39,6 +40,7 @@ class Optimizer:
     def __init__(self, task: Task, method: str, seed: int, model: Model | None) -> None:
         self._task = task
         self._seed = seed
+        self._sources = Sources.of(task.source)
         self._suggest: Suggest | None = suggest_of(method)
         self._proposer: Proposer | None = None
         if self._suggest is None:
@@ -53,13 +55,13 @@ class Optimizer:
         proposal = self._proposer.propose(self._context(lines))
         if isinstance(proposal, Unreadable):
             return _refused(proposal)
-        configuration = space.repair({**space.default, **constants_of(proposal)})
+        configuration = space.repair({**space.default, **constants_of(proposal, self._sources)})
         return Suggestion(configuration, proposal)
 
     def _context(self, lines: Sequence[Line]) -> Context:
         return Context(
             self._task.program,
-            self._task.source,
+            self._sources,
             self._task.space,
             tuple(trial_of(line) for line in lines),
             (),

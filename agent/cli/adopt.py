@@ -11,7 +11,7 @@ from agent.cli import app, epilog
 from agent.cli.options import BudgetOption, Method, Model, Tag, Trust, Unsafe
 from agent.errors import UsageFault
 from agent.history.history import History
-from agent.project.resolve import read_flags
+from agent.project.flags import read_flags
 from agent.records.results import Trial
 from sandbox.ground.text import one_line
 
@@ -62,12 +62,13 @@ def adopt(
     the newest state as the baseline.
     """
     from agent.adopt import changed_beside, find_span, read_rows, steps_between, take_over
-    from agent.cli.build import find_place, prepared, proven, refuse_foreign_encoding
+    from agent.cli.build import find_place, prepared, proven, refuse_foreign_encodings
     from agent.cli.choices import options_of, say_origins
     from agent.cli.consent import Consent
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
     from agent.git.plumbing import Plumbing
-    from agent.history.runs import next_tag, text_at
+    from agent.history.runs import next_tag
+    from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
 
     flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
@@ -87,10 +88,10 @@ def adopt(
         rows = read_rows(beside, f"{span.name}:{RESULTS}")
     program = git.try_("ls-tree", span.start, "--", project.program or ".")
     _refuse_start_without(project.program, program, span.start)
-    source = text_at(project, span.start, project.train)
-    refuse_foreign_encoding(project.train, source)
+    sources = sources_in(project, span.start)
+    refuse_foreign_encodings(project, sources)
     front_matter = front_matter_at(project, span.start)
-    refuse_unknown_names(project, place.settings, front_matter, (source,))
+    refuse_unknown_names(project, place.settings, front_matter, (sources,))
     options = options_of(flags, place, front_matter)
     say_origins(options)
     agree_to_start(project, place.settings, consent, options)
@@ -102,6 +103,7 @@ def adopt(
         start_commit=span.start,
         score=project.score,
         data_fingerprint=fingerprint,
+        files=project.files,
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

@@ -15,6 +15,8 @@ from agent.cli.reach import network_wish, prepare_source, readable_paths
 from agent.display.table import warm_text
 from agent.display.waiting import waiting
 from agent.edit.encoding import foreign_encoding
+from agent.edit.files import Sources
+from agent.edit.files.one import is_python
 from agent.errors import Fault, ProjectFault, UsageFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.engines import find_engine
@@ -25,6 +27,7 @@ from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import text_at, trials_folder
+from agent.history.sources import sources_in
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
@@ -102,16 +105,19 @@ def place_around(where: Path) -> Place:
     return Place(around.project, around.settings)
 
 
-def refuse_foreign_encoding(path: str, source: str) -> None:
-    """Raise ProjectFault where Python would not read the train.py at `path` as UTF-8.
+def refuse_foreign_encodings(project: Project, sources: Sources) -> None:
+    """Raise ProjectFault where Python would not read one of the files as UTF-8.
 
     Edits of such a file could not be trusted.
     """
-    if fault := foreign_encoding(source):
-        raise ProjectFault(
-            f"{path} must be UTF-8: {fault}",
-            f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it",
-        )
+    for name, text in sources.files.items():
+        fault = foreign_encoding(text) if is_python(name) else None
+        if fault:
+            path = project.inside(name)
+            raise ProjectFault(
+                f"{path} must be UTF-8: {fault}",
+                f"$EDITOR {quote(path)}   # save it as UTF-8, and commit it",
+            )
 
 
 def proven(unsafe: bool, source: str, project: Project, slots: Sequence[Slot]) -> Chosen:
@@ -191,9 +197,9 @@ def warm_start(path: str, place: Place, commit: str) -> tuple[PriorTrial, ...]:
     Raise UsageFault where none of their constants is searched here.
     """
     project = place.project
-    source = text_at(project, commit, project.train)
+    sources = sources_in(project, commit)
     fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
-    searched = set(space_of(source, fixed, place.settings).names)
+    searched = set(space_of(sources, fixed, place.settings).names)
     trials = read_prior(path)
     theirs: set[str] = set()
     for trial in trials:
@@ -233,17 +239,16 @@ def _fixed(project: Project, settings: Settings) -> Fixed:
     return Fixed(protected=frozenset(settings.protected), required=frozenset(required))
 
 
-def space_reader(history: History, settings: Settings) -> Callable[[str], Space]:
-    """Return a reader of a train.py's search space; constants of prepare.py bound some of it."""
+def space_reader(history: History, settings: Settings) -> Callable[[Sources], Space]:
+    """Return a reader of a project's search space; constants of prepare.py bound some of it."""
     prepare = history.project.prepare
     fixed = read_constants(history.file_at(history.tip, prepare)) if prepare else {}
-    return lambda source: space_of(source, fixed, settings)
+    return lambda sources: space_of(sources, fixed, settings)
 
 
-def space_of(source: str, fixed: Configuration, settings: Settings) -> Space:
-    """Return the search space of a train.py; fixed: the constants of prepare.py."""
-    protected = dict.fromkeys(settings.protected, "fixed")
-    return read_space(source, {**settings.ranges, **protected}, fixed)
+def space_of(sources: Sources, fixed: Configuration, settings: Settings) -> Space:
+    """Return the search space of a project; fixed: the constants of prepare.py."""
+    return read_space(sources, settings.stated_ranges, fixed)
 
 
 def bench_of(history: History, kit: Kit) -> Measures:

@@ -15,15 +15,9 @@ from agent.history.runs import transcripts_of
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model, sends_no_bill
 from agent.project.find import Project
+from agent.project.flags import Flags
 from agent.project.program import FrontMatter
-from agent.project.resolve import (
-    Flags,
-    Inferred,
-    ModelNeed,
-    Origin,
-    StartOptions,
-    start_options,
-)
+from agent.project.resolve import Inferred, ModelNeed, Origin, StartOptions, start_options
 from agent.project.settings import RunSettings
 from agent.project.trust import REPLAY
 from agent.project.upstream import time_budget

@@ -19,7 +19,14 @@ COMMANDS: Groups = {
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
     "Manage runs": ("list", "stop", "rename", "delete", "adopt"),
-    "Machine, models and methods": ("doctor", "models", "methods", "prompt", "bench"),
+    "Constants, machine, models and methods": (
+        "space",
+        "doctor",
+        "models",
+        "methods",
+        "prompt",
+        "bench",
+    ),
 }
 
 _RUN: Groups = {

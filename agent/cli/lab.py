@@ -44,7 +44,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         slots = make_slots(history.run.workers, *this_machine())[:1]
-        sandbox = proven(unsafe, history.source, place.project, slots)
+        sandbox = proven(unsafe, history.sources.code, place.project, slots)
         caps = recorded_caps(history.run, place.settings)
         with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
             if data and data.fingerprint != history.data_fingerprint:
@@ -108,11 +108,11 @@ def ablations(history: History, kept: Sequence[Trial]) -> Ablations:
     for trial in kept:
         taken = without(history, trial)
         name = f"without #{trial.number} {trial.proposal.hypothesis}"
-        if taken.source is None:
+        if taken.sources is None:
             impossible.append(Comparison(what=name, trial=trial.number, failure=taken.reason))
             continue
         by = Provenance(method="ablate", origin="replay", replays=trial.number)
-        draft = history.draft(trial.number, Proposal(hypothesis=name, by=by), taken.source)
+        draft = history.draft(trial.number, Proposal(hypothesis=name, by=by), taken.sources)
         states.append(State(name, draft.commit, trial.number))
     return Ablations(states, impossible)
 

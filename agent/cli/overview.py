@@ -12,13 +12,14 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.build import Place, space_of
+from agent.cli.build import Place
 from agent.display.format import PAPER, formatter_for, open_console
+from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.llm.resolve import default_model, key_used, sends_no_bill
 from agent.project.resolve import Option, Origin, StartOptions, may_cost
-from agent.space import read_constants
+from agent.space import read_choices
 from sandbox.ground.devices import listed
 
 WIDE = 96
@@ -51,8 +52,8 @@ class Chosen:
     options: StartOptions
     slots: tuple[Slot, ...]
     tier: str
-    source: str
-    """The train.py of the start commit."""
+    sources: Sources
+    """The files that edits may touch, in the start commit."""
     prepare: str
     """The prepare.py of the start commit; empty where there is none."""
 
@@ -92,12 +93,13 @@ def rows(
     options = chosen.options
     project = place.project
     beside = [Path(path).name for path in (project.prepare, project.program) if path]
-    files = f"{project.train} is edited" + (f"; {', '.join(beside)}" if beside else "")
-    yield Row("files", files, "toml: train, prepare")
+    edited = project.train if not project.files else ", ".join(project.files)
+    files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
+    yield Row("files", files, "toml: files, train, prepare")
     how = "computed by the harness" if project.score == "sealed" else "as train.py prints it"
     yield Row("objective", f"val_bpb, lower is better; {how}", "toml: score")
     yield Row("python", f"{_short(sys.executable)} ({platform.python_version()})", "")
-    yield Row("constants", _constants(chosen), "toml: [ranges]")
+    yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", options.method.value + _from(options.method), "--method")
     yield Row("model", _model(options, environment), "--model")
     yield Row("device", _device(chosen.slots), "--workers")
@@ -118,10 +120,11 @@ def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:
 
 
 def _constants(chosen: Chosen) -> str:
-    found = read_constants(chosen.source)
-    fixed = read_constants(chosen.prepare) if chosen.prepare else {}
-    searched = space_of(chosen.source, fixed, chosen.place.settings).names
-    return f"{len(searched)} searched, of {len(found)} found in {Path(_train(chosen)).name}"
+    choices = read_choices(chosen.sources, chosen.place.settings.stated_ranges)
+    searched = sum(choice.parameter is not None for choice in choices)
+    files = dict(chosen.sources.editable)
+    where = f"{len(files)} files" if len(files) > 1 else Path(_train(chosen)).name
+    return f"{searched} searched, of {len(choices)} found in {where}"
 
 
 def _train(chosen: Chosen) -> str:

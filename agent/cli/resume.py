@@ -23,7 +23,8 @@ from agent.cli.options import (
     Vram,
     WorkOn,
 )
-from agent.project.resolve import read_flags, resume_options
+from agent.project.flags import read_flags
+from agent.project.resolve import resume_options
 
 
 @app.command(epilog=epilog("autoresearch resume autoresearch/nov24 --trials 20"))
@@ -51,7 +52,7 @@ def resume(
     After a stop or a crash, in a fresh clone or on another machine, also right after `git switch
     autoresearch/TAG`. Bounds and limits that you leave out are those of the start.
     """
-    from agent.cli.build import Kit, place_around, proven, refuse_foreign_encoding
+    from agent.cli.build import Kit, place_around, proven, refuse_foreign_encodings
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, words_of
@@ -63,7 +64,7 @@ def resume(
     from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.branch import tag_of
-    from agent.history.runs import text_at, usual_run
+    from agent.history.runs import usual_run
     from agent.project.names import refuse_unknown_names
     from agent.project.program import read_program
 
@@ -96,12 +97,12 @@ def resume(
         ) as history:
             run = history.run
             cancel = threading.Event()
-            refuse_foreign_encoding(project.train, history.source)
+            refuse_foreign_encodings(history.project, history.sources)
             refuse_unknown_names(
                 project,
                 place.settings,
                 read_program(history.program).front_matter,
-                (history.source, text_at(project, run.start_commit, project.train)),
+                (history.sources, history.sources_at(run.start_commit)),
             )
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
@@ -109,7 +110,7 @@ def resume(
             chosen = method_of(run, method)
             proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
-            sandbox = proven(unsafe, history.source, project, slots)
+            sandbox = proven(unsafe, history.sources.code, project, slots)
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
                 if not detach:

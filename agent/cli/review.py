@@ -221,7 +221,7 @@ def _export_study(history: History, output: Path | None) -> None:
             "An Optuna study needs a file of its own.",
             "autoresearch export --format optuna --output study.db",
         )
-    space = space_reader(history, project_around(Path.cwd()).settings)(history.source)
+    space = space_reader(history, project_around(Path.cwd()).settings)(history.sources)
     write_study(output, history.run, history.trials, space)
 
 

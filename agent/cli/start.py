@@ -31,7 +31,8 @@ from agent.cli.options import (
 )
 from agent.errors import ProjectFault
 from agent.judge.decide import LEAST_FALSE_KEEPS
-from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED, Flags, read_flags
+from agent.project.flags import Flags, read_flags
+from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED
 from agent.project.settings import MAX_FALSE_KEEPS
 
 
@@ -148,7 +149,7 @@ def _start(
         find_place,
         prepared,
         proven,
-        refuse_foreign_encoding,
+        refuse_foreign_encodings,
         warm_start,
     )
     from agent.cli.choices import build_proposer, options_of
@@ -163,6 +164,7 @@ def _start(
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
     from agent.history.runs import brief_at, head_of, next_tag, text_at
+    from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
     from agent.project.program import read_program
     from agent.propose import find_method
@@ -180,18 +182,18 @@ def _start(
         head = head_of(project)
         if read_program(brief_at(project, head)).front_matter != front_matter:
             raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
-        source = text_at(project, head, project.train)
-        refuse_foreign_encoding(project.train, source)
-        refuse_unknown_names(project, place.settings, front_matter, (source,))
+        sources = sources_in(project, head)
+        refuse_foreign_encodings(project, sources)
+        refuse_unknown_names(project, place.settings, front_matter, (sources,))
         slots = make_slots(options.workers.value, *this_machine())
         chosen = find_method(options.method.value, typed=True)
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
-        sandbox = proven(unsafe, source, project, slots)
+        sandbox = proven(unsafe, sources.code, project, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
-        say_overview(Chosen(place, options, slots, sandbox.tier, source, prepare), err=as_json)
+        say_overview(Chosen(place, options, slots, sandbox.tier, sources, prepare), err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,
@@ -199,6 +201,7 @@ def _start(
                 score=project.score,
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
+                files=project.files,
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -3,7 +3,6 @@
 from agent.edit.apply import Applied, apply
 from agent.edit.diff import diff, normalise
 from agent.edit.fingerprint import fingerprint
-from agent.edit.guard import guard
 from agent.edit.size import code_lines
 
-__all__ = ["Applied", "apply", "code_lines", "diff", "fingerprint", "guard", "normalise"]
+__all__ = ["Applied", "apply", "code_lines", "diff", "fingerprint", "normalise"]

@@ -45,14 +45,12 @@ class Applied(Record):
 
 
 def apply(source: str, edits: Sequence[Edit]) -> Applied | Refused:
-    """Return the source with `edits` made in turn, or why that is not possible.
+    """Return a Python file with `edits` made in turn, or why that is not possible.
 
-    The result parses, and every byte that no edit names is as it was. Never raises, whatever the
-    source and the edits contain.
+    The file that an edit names does not matter here: agent/edit/files has seen to it. The result
+    parses, and every byte that no edit names is as it was. Never raises, whatever the source and
+    the edits contain.
     """
-    for edit in edits:
-        if edit.file is not None:
-            return refuse("outside-file", edit.file, "edits name no file: only train.py is edited")
     if len(edits) > 0 and isinstance(edits[0], RewriteFile):
         current: Source | Refused = rewrite_file(edits[0])
         edits = edits[1:]
@@ -92,8 +90,11 @@ def _in_turn(source: Source, edits: Sequence[Edit]) -> Source | Refused:
 def _made(source: Source, edit: Edit) -> Source | Refused:
     if isinstance(edit, RewriteFile):
         return rewrite_file(edit)
+    verb = _VERBS.get(type(edit))
+    if verb is None:
+        return refuse("outside-file", f"{edit.kind} is about whole files", "edit what is in it")
     try:
-        text = _VERBS[type(edit)](source, edit)
+        text = verb(source, edit)
     except RecursionError:
         return refuse("syntax", "the file is nested too deeply to be edited")
     if isinstance(text, Refused):

@@ -1,59 +1,26 @@
-"""What is not worth a training, or not allowed: no change, only a seed, a protected name."""
+"""What no edit of a Python file may do: choose another seed, change a protected name."""
 
 import ast
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 
-from agent.edit.fingerprint import Mask, fingerprint, normalised
+from agent.edit.fingerprint import Mask, normalised
 from agent.edit.seeds import changed_seed, seeds_of
 from agent.edit.set_constant import bound_names, module_statements
 from agent.edit.source import Source, read, refuse
 from agent.records.edits import Refused
 
 
-def guard(
-    old: str,
-    new: str,
-    *,
-    tried: Collection[str] = (),
-    protected: Collection[str] = (),
-    required: Collection[str] = (),
-) -> Refused | None:
-    """Return why `new` must not be trained in place of `old`, or None.
-
-    tried: fingerprints of earlier attempts. protected: qualified names of constants, functions and
-    classes that no edit may change in any way. required: names that may change but not vanish (what
-    the scorer imports).
-    """
-    after = read(new)
-    if isinstance(after, Refused):
-        return after
-    mark = fingerprint(new)
-    if mark == fingerprint(old):
-        return refuse("no-op", "only comments, layout or spelling of numbers would change")
-    before = read(old)
-    if isinstance(before, Source):
-        refused = _protected(before, after, protected, required) or _seeds(before, after)
-        if refused:
-            return refused
-    if mark in tried:
-        return refuse(
-            "already-tried",
-            "an earlier trial ran the same program",
-            "look in the history for how it scored",
-        )
-    return None
-
-
-def _seeds(before: Source, after: Source) -> Refused | None:
-    if normalised(before.tree, _seeding(before)) == normalised(after.tree, _seeding(after)):
+def seed_change(before: ast.Module, after: ast.Module) -> Refused | None:
+    """Return why `after` must not be trained in place of `before` if it has another seed."""
+    if normalised(before, _seeding(before)) == normalised(after, _seeding(after)):
         return refuse(
             "seed-only",
             "only the random seed would change",
             "a lucky seed is noise, not an improvement",
         )
-    name = changed_seed(before.tree, after.tree)
+    name = changed_seed(before, after)
     if name is None:
         return None
     where = "a seeding call" if name == "call" else f"the seed {name}"
@@ -64,11 +31,11 @@ def _seeds(before: Source, after: Source) -> Refused | None:
     )
 
 
-def _protected(
-    before: Source, after: Source, protected: Collection[str], required: Collection[str]
-) -> Refused | None:
-    if not protected and not required:
-        return None
+def changed_name(before: Source, after: Source, protected: Collection[str]) -> Refused | None:
+    """Return the refusal of the first protected name that would change in any way.
+
+    protected: qualified names of constants, functions and classes.
+    """
     old = _bindings(before)
     new = _bindings(after)
     for name in _as_python_reads(protected):
@@ -78,6 +45,13 @@ def _protected(
                 f"{name} would change",
                 "it is part of how trials are measured; leave it as it is",
             )
+    return None
+
+
+def lost_name(before: Source, after: Source, required: Collection[str]) -> Refused | None:
+    """Return the refusal of the first required name that would vanish; it may change."""
+    old = _bindings(before)
+    new = _bindings(after)
     for name in _as_python_reads(required):
         if name in old and name not in new:
             return refuse(
@@ -122,9 +96,9 @@ def _other_names(node: ast.stmt) -> set[str]:
     return set()
 
 
-def _seeding(source: Source) -> Mask:
+def _seeding(tree: ast.Module) -> Mask:
     """Return a mask of the values that only choose a seed."""
     masked: set[int] = set()
-    for seed in seeds_of(source.tree):
+    for seed in seeds_of(tree):
         masked.update(id(node) for node in seed.nodes)
     return lambda node: id(node) in masked

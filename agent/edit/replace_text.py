@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from agent.edit.source import refuse, unknown
-from agent.records.edits import Refused, ReplaceText
+from agent.records.edits import Refused, ReplaceText, RewriteFile
 
 # Comparing more lines takes time that grows with the square of their number.
 MAX_LINES = 3_000
@@ -105,3 +105,10 @@ def _changes(before: list[str], after: list[str]) -> Iterator[tuple[int, int, st
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag != "equal":
             yield i1, i2, "".join(after[j1:j2])
+
+
+def difference_of_texts(old: str, new: str) -> tuple[ReplaceText | RewriteFile, ...]:
+    """Return edits that lead from one text to another, byte for byte; () if they are equal."""
+    if old == new:
+        return ()
+    return passages(old, new) or (RewriteFile(code=new),)

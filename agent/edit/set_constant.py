@@ -1,4 +1,4 @@
-"""SetConstant: another value for a module-level name; comment, annotation and neighbours stay."""
+"""SetConstant: another value for a constant; its comment, annotation and neighbours stay."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import libcst as cst
 
+from agent.edit.places import lines_of, places_of
 from agent.edit.source import Source, parse_tree, refuse, too_deep, unknown
 from agent.records.edits import Refused, SetConstant
 
@@ -56,22 +57,38 @@ def _splice(source: Source, edit: SetConstant) -> _Splice | Refused:
         return value
     node = _assignment(source, edit.name)
     if isinstance(node, Refused):
-        return node
+        place = places_of(source).get(edit.name)
+        return node if place is None else _in_place(source, place.value, _enclosed(value))
+    if isinstance(node, ast.Assign) and len(node.targets) > 1:
+        return _in_chain(source, node, edit.name, value)
+    assert node.value is not None
+    return _in_place(source, node.value, value)
+
+
+def _in_place(source: Source, old: ast.expr, new: cst.BaseExpression) -> _Splice:
+    """Return the splice of an expression, whose parentheses stay."""
+    start = source.offset(old.lineno, old.col_offset)
+    return _Splice(start, source.end(old), cst.Module([]).code_for_node(new))
+
+
+def _in_chain(
+    source: Source, node: ast.Assign, name: str, value: cst.BaseExpression
+) -> _Splice | Refused:
     start = source.start(node)
     end = source.end(node)
     statement = source.text[start:end]
     tree = parse_tree(statement)
     if isinstance(tree, Refused) or too_deep(tree, statement):
-        return refuse("syntax", f"the assignment of {edit.name} is nested too deeply")
+        return refuse("syntax", f"the assignment of {name} is nested too deeply")
     try:
-        new = _assigned(statement, edit.name, value, source.newline)
+        new = _assigned(statement, name, value, source.newline)
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:
-        return refuse("syntax", f"`value` of {edit.name}: {type(error).__name__}")
+        return refuse("syntax", f"`value` of {name}: {type(error).__name__}")
     return _Splice(start, end, new)
 
 
-def _assignment(source: Source, name: str) -> ast.stmt | Refused:
-    """Return the one statement that assigns `name` its value."""
+def _assignment(source: Source, name: str) -> Assignment | Refused:
+    """Return the one statement of the module that assigns `name` its value."""
     names: set[str] = set()
     nodes = []
     for node in module_statements(source):
@@ -80,7 +97,7 @@ def _assignment(source: Source, name: str) -> ast.stmt | Refused:
         if name in bound:
             nodes.append(node)
     if not nodes:
-        return unknown("constant", name, names)
+        return _unknown(source, name, names)
     if len(nodes) > 1:
         lines = ", ".join(str(node.lineno) for node in nodes)
         return refuse(
@@ -92,6 +109,14 @@ def _assignment(source: Source, name: str) -> ast.stmt | Refused:
         hint = f"line {nodes[0].lineno} does not simply assign it; use replace_statements"
         return refuse("unknown-name", f"constant {name} has no value of its own", hint)
     return nodes[0]
+
+
+def _unknown(source: Source, name: str, names: set[str]) -> Refused:
+    lines = lines_of(source, name)
+    if len(lines) > 1:
+        hint = f"on lines {', '.join(map(str, lines))}; use replace_statements"
+        return refuse("ambiguous", f"{name} has {len(lines)} values", hint)
+    return unknown("constant", name, names | set(places_of(source)))
 
 
 def module_statements(source: Source) -> Iterator[ast.stmt]:
@@ -146,16 +171,17 @@ def _expression(text: str) -> cst.BaseExpression | Refused:
         return refuse("syntax", "`value` is not one expression", text)
 
 
+def _enclosed(value: cst.BaseExpression) -> cst.BaseExpression:
+    """Return a value as it may stand among others: a tuple in parentheses."""
+    if not isinstance(value, cst.Tuple | cst.Yield) or value.lpar:
+        return value
+    return value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
 def _assigned(statement: str, name: str, value: cst.BaseExpression, newline: str) -> str:
     module = cst.parse_module(statement)
     line = cst.ensure_type(module.body[0], cst.SimpleStatementLine)
-    node = line.body[0]
-    if isinstance(node, cst.Assign):
-        body = _chain(node, name, value)
-    else:
-        old = cst.ensure_type(node, cst.AnnAssign)
-        assert old.value is not None
-        body = [old.with_changes(value=_in_parentheses(old.value, value))]
+    body = _chain(cst.ensure_type(line.body[0], cst.Assign), name, value)
     written = module.with_changes(body=[line.with_changes(body=body)], default_newline=newline)
     return written.code
 

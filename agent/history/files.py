@@ -1,19 +1,23 @@
 """The files of a run's commits: read, compared, and put into trees of their own."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.history.branch import has_file, lost_file
 from agent.history.checkout import export
+from agent.history.sources import SourceReader
 from agent.project.find import Project
+from agent.project.settings import RunSettings
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
+_PLAIN_FILE = "100644"
 
 
 class Files:
@@ -21,26 +25,34 @@ class Files:
 
     def __init__(self, git: Plumbing, project: Project, branch: str, tag: str) -> None:
         self._git = git
-        self._project = project
         self._branch = branch
         self._tag = tag
-        self._sources: dict[str, str] = {}
+        self._sources: dict[str, Sources] = {}
+        self._reader = SourceReader(git)
+        self.project = project
         self.start = ""
         """The commit that the run started from: a lost file is restored from there."""
 
-    def source_at(self, commit: str) -> str:
-        """Return train.py at `commit`, every byte of it."""
+    def belong_to(self, run: RunSettings) -> None:
+        """Take from a run's record where it started, and which files its edits may touch."""
+        self.start = run.start_commit
+        self.project = self.project.with_files(run.objective.files if run.objective else ())
+
+    def sources_at(self, commit: str) -> Sources:
+        """Return the files that edits may touch at `commit`, every byte of them."""
         if commit not in self._sources:
-            self._sources[commit] = self.file_at(commit, self._project.train)
+            if not has_file(self._git, commit, self.project.train):
+                raise self._lost(commit, self.project.train)
+            self._sources[commit] = self._reader.read(commit, self.project)
         return self._sources[commit]
 
-    def remember_source(self, commit: str, source: str) -> None:
-        """Remember train.py at a commit that was just made."""
-        self._sources[commit] = source
+    def remember_sources(self, commit: str, sources: Sources) -> None:
+        """Remember the files of a commit that was just made."""
+        self._sources[commit] = sources
 
     def program_at(self, commit: str) -> str:
         """Return program.md at `commit`, or nothing if there is none."""
-        path = self._project.program
+        path = self.project.program
         if not path or not has_file(self._git, commit, path):
             return ""
         return self.file_at(commit, path)
@@ -52,7 +64,10 @@ class Files:
         except HistoryFault:
             if has_file(self._git, commit, path):
                 raise
-            raise lost_file(self._project, self._branch, commit, self.start, path) from None
+            raise self._lost(commit, path) from None
+
+    def _lost(self, commit: str, path: str) -> HistoryFault:
+        return lost_file(self.project, self._branch, commit, self.start, path)
 
     def trees_of(self, commits: Iterable[str]) -> dict[str, str]:
         """Return the tree of each commit, in one call however many they are."""
@@ -79,21 +94,21 @@ class Files:
         """
         if before == after:
             return False
-        workspace = self._project.workspace or "."
+        workspace = self.project.workspace or "."
         listing = self._git("diff-tree", "-r", "-z", "--name-only", before, after, "--", workspace)
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        return path != self._project.program and PurePosixPath(path).name.lower() not in NOTES
+        return path != self.project.program and PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
-        return self._git("diff", *_PLAIN, before, after, "--", self._project.workspace or ".")
+        return self._git("diff", *_PLAIN, before, after, "--", self.project.workspace or ".")
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
         """Return the workspace's unified diff of each commit against its parent, in one call."""
         names = "".join(f"{commit}\n" for commit in commits if commit).encode()
-        where = self._project.workspace or "."
+        where = self.project.workspace or "."
         text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", where, stdin=names)
         # A diff's own lines begin otherwise.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
@@ -101,24 +116,51 @@ class Files:
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
-        export(self._git, commit, self._project.workspace, folder, self._project.unseen)
+        export(self._git, commit, self.project.workspace, folder, self.project.unseen)
 
-    def tree_with(self, source: str, base: str) -> str:
-        """Return the tree of the commit `base` with `source` as train.py."""
-        if source == self.source_at(base):
-            return f"{base}^{{tree}}"
-        return self.tree_with_file(self._project.train, source, base)
+    def tree_with(self, sources: Sources, base: str) -> str:
+        """Return the tree of the commit `base` with the files of `sources` put in.
 
-    def tree_with_file(self, path: str, text: str, base: str) -> str:
-        """Return the tree of the commit `base` with `text` in the file at `path`."""
-        data = text.encode("utf-8", "surrogateescape")
-        blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
-        mode = self._git("ls-tree", base, "--", path).split(" ", 1)[0]
-        folder = run_folder(Path(self._project.root), self._tag, make=True)
+        A file that edits may touch and that `sources` does not have is taken out.
+        """
+        before = self.sources_at(base).files
+        after = sources.files
+        paths = sorted({*before, *after})
+        changed = {
+            self.project.inside(path): after.get(path)
+            for path in paths
+            if before.get(path) != after.get(path)
+        }
+        return self.tree_with_files(changed, base) if changed else f"{base}^{{tree}}"
+
+    def tree_with_files(self, texts: Mapping[str, str | None], base: str) -> str:
+        """Return the tree of the commit `base` with these texts by path; None takes a file out.
+
+        A file keeps its mode; a new one is a plain file.
+        """
+        modes = self._modes(base, texts)
+        nothing = "0" * len(self.start)
+        steps = [f"0 {nothing}\t{path}" for path, text in texts.items() if text is None]
+        for path, text in texts.items():
+            if text is not None:
+                data = text.encode("utf-8", "surrogateescape")
+                blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
+                steps.append(f"{modes.get(path, _PLAIN_FILE)} {blob}\t{path}")
+        listing = "".join(f"{step}\0" for step in steps).encode("utf-8", "surrogateescape")
+        folder = run_folder(Path(self.project.root), self._tag, make=True)
         with scratch_index(folder) as index:
             self._git("read-tree", base, index=index)
-            self._git("update-index", "--cacheinfo", f"{mode},{blob},{path}", index=index)
+            self._git("update-index", "-z", "--index-info", stdin=listing, index=index)
             return self._git("write-tree", index=index).strip()
+
+    def _modes(self, base: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return the modes that those of the files have which are in `base`."""
+        modes = {}
+        for line in self._git("ls-tree", "-z", base, "--", *paths).split("\0"):
+            head, _, path = line.partition("\t")
+            if path:
+                modes[path] = head.split(" ", 1)[0]
+        return modes
 
     def commit(self, tree: str, parents: Sequence[str], message: str) -> str:
         """Return a new commit of `tree`, which is on no branch yet."""

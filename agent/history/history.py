@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Self
 
+from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history import checkout
@@ -119,20 +120,20 @@ class History(Reading):
 
     # ------------------------------------------------------------ writing
 
-    def commit_attempt(self, number: int, proposal: Proposal, source: str) -> Attempt:
-        """Commit `source` as train.py on the tip, and mark it in flight, before anything runs."""
-        attempt = self.draft(number, proposal, source)
+    def commit_attempt(self, number: int, proposal: Proposal, sources: Sources) -> Attempt:
+        """Commit `sources` on the tip, and mark that as in flight, before anything runs."""
+        attempt = self.draft(number, proposal, sources)
         self._flights.begin(attempt)
         return attempt
 
-    def draft(self, number: int, proposal: Proposal, source: str) -> Attempt:
-        """Commit `source` as train.py on the tip, for a verdict that follows at once.
+    def draft(self, number: int, proposal: Proposal, sources: Sources) -> Attempt:
+        """Commit `sources` on the tip, for a verdict that follows at once.
 
         It never runs, so it is never in flight.
         """
-        tree = self.tree_with(source, self.tip)
+        tree = self.tree_with(sources, self.tip)
         commit = self._files.commit(tree, [self.tip], attempt_message(number, proposal))
-        self._files.remember_source(commit, source)
+        self._files.remember_sources(commit, sources)
         return Attempt(number=number, commit=commit, parent=self.tip, proposal=proposal)
 
     def note(self, attempt: Attempt, result: Result) -> None:
@@ -148,12 +149,12 @@ class History(Reading):
             message = f"#{trial.number} has a verdict already"
             raise HistoryFault(message, f"autoresearch show {trial.number} --branch {self.tag}")
         taken = trial.status in TAKEN
-        source = self.source_at(attempt.commit if taken else self.tip)
-        tree = self._tree_of_keep(attempt, source) if taken else f"{self.tip}^{{tree}}"
+        sources = self.sources_at(attempt.commit if taken else self.tip)
+        tree = self._tree_of_keep(attempt, sources) if taken else f"{self.tip}^{{tree}}"
         parents = [self.tip, attempt.commit]
         commit = self._files.commit(tree, parents, verdict_message(trial))
         self._move(commit, self._flights.landing(attempt), f"the trial #{trial.number}")
-        self._files.remember_source(commit, source)
+        self._files.remember_sources(commit, sources)
         self._flights.forget(attempt)
         places = {"attempt": attempt.commit, "verdict": commit}
         recorded = self._timeline.add_trial(trial.model_copy(update=places))
@@ -162,14 +163,14 @@ class History(Reading):
             self._follow()
         return recorded
 
-    def _tree_of_keep(self, attempt: Attempt, source: str) -> str:
-        """Return the tip's tree with the attempt's file put in.
+    def _tree_of_keep(self, attempt: Attempt, sources: Sources) -> str:
+        """Return the tip's tree with the attempt's files put in.
 
         The tip may have a newer brief than the attempt's parent.
         """
         if attempt.parent == self.tip:
             return f"{attempt.commit}^{{tree}}"
-        return self.tree_with(source, self.tip)
+        return self.tree_with(sources, self.tip)
 
     def measured_again(self, measurement: Measurement) -> None:
         """Commit a later measurement, which changes nothing. HistoryFault if the branch moved."""
@@ -183,10 +184,10 @@ class History(Reading):
 
     def _commit_note(self, message: str, meanwhile: str) -> None:
         """Commit a message to the branch with the tree that it has. meanwhile: as in _move."""
-        source = self.source
+        sources = self.sources
         commit = self._files.commit(f"{self.tip}^{{tree}}", [self.tip], message)
         self._move(commit, (), meanwhile)
-        self._files.remember_source(commit, source)
+        self._files.remember_sources(commit, sources)
         self._timeline.stand_at(commit)
 
     def draft_prepare(self, text: str, beside: Mapping[str, str] | None = None) -> str:
@@ -195,10 +196,10 @@ class History(Reading):
         beside: further files of its folder, by name.
         """
         assert self.project.prepare, "there is one"
-        tree = self._files.tree_with_file(self.project.prepare, text, self.tip)
+        texts = {self.project.prepare: text}
         for name, other in (beside or {}).items():
-            path = PurePosixPath(self.project.prepare).with_name(name)
-            tree = self._files.tree_with_file(str(path), other, tree)
+            texts[str(PurePosixPath(self.project.prepare).with_name(name))] = other
+        tree = self._files.tree_with_files(texts, self.tip)
         return self._files.commit(tree, [self.tip], "draft of other data\n")
 
     def change_data(self, draft: str, fingerprint: str, reason: str) -> None:
@@ -207,11 +208,11 @@ class History(Reading):
         No score from before is compared with one from after; a new baseline comes first.
         Raise HistoryFault if the branch has moved.
         """
-        source = self.source
+        sources = self.sources
         message = data_message(fingerprint, reason)
         commit = self._files.commit(f"{draft}^{{tree}}", [self.tip], message)
         self._move(commit, (), "the change of data")
-        self._files.remember_source(commit, source)
+        self._files.remember_sources(commit, sources)
         self._timeline.begin_data(fingerprint, commit)
         self._timeline.stand_at(commit)
         self._follow()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.git.home import worktree_path
 from agent.git.lock import holder
@@ -26,6 +27,7 @@ class Reading:
     """One run's branch, to be looked at."""
 
     project: Project
+    """With the files that edits of this run may touch, as its record has them."""
     branch: str
     tag: str
     """The branch's name behind autoresearch/: refs, worktree, lock and logs go by it, whatever
@@ -35,13 +37,12 @@ class Reading:
 
     def __init__(self, project: Project, branch: str, locked: bool) -> None:
         """Read the branch. locked: for who will write to it; then nothing may be unknown."""
-        self.project = project
         self.branch = branch
         self.tag = tag_of(branch)
         self._git = Plumbing(Path(project.root))
         self._files = Files(self._git, project, branch, self.tag)
         self._timeline = read_timeline(self._git, self._files, branch, self.tag)
-        self._files.start = self.run.start_commit
+        self.project = self._files.project
         judged = self._timeline.judged
         self._flights = Flights(self._git, self.tag, judged, clean=locked)
         unknown = [*self._timeline.unknown, *self._flights.unknown]
@@ -148,9 +149,9 @@ class Reading:
         return number
 
     @property
-    def source(self) -> str:
-        """train.py at the tip."""
-        return self.source_at(self.tip)
+    def sources(self) -> Sources:
+        """The files that edits may touch, at the tip."""
+        return self.sources_at(self.tip)
 
     @property
     def program(self) -> str:
@@ -167,9 +168,9 @@ class Reading:
         """The process that works on the run, or None."""
         return holder(lock_path(self.project, self.tag))
 
-    def source_at(self, commit: str) -> str:
-        """Return train.py at `commit`, every byte of it."""
-        return self._files.source_at(commit)
+    def sources_at(self, commit: str) -> Sources:
+        """Return the files that edits may touch at `commit`, every byte of them."""
+        return self._files.sources_at(commit)
 
     def file_at(self, commit: str, path: str) -> str:
         """Return a file at `commit`. Raise HistoryFault if it has none."""
@@ -199,6 +200,6 @@ class Reading:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)
 
-    def tree_with(self, source: str, base: str) -> str:
-        """Return the tree of the commit `base` with `source` as train.py."""
-        return self._files.tree_with(source, base)
+    def tree_with(self, sources: Sources, base: str) -> str:
+        """Return the tree of the commit `base` with the files of `sources` put in."""
+        return self._files.tree_with(sources, base)

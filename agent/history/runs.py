@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.edit.files.patterns import matches
 from agent.errors import HistoryFault
 from agent.git.home import is_tag, remove_file, run_folder, worktree_path
 from agent.git.lock import holder
@@ -155,8 +156,18 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
     workspace = project.workspace or "."
     tracked = git("status", *options, "--untracked-files=no", "--", workspace)
     for entry in tracked.split("\0")[:-1]:
-        if entry.endswith(".py") and entry[3:] not in own:
+        path = entry[3:]
+        if path not in own and (path.endswith(".py") or matches(path, project.files)):
             yield entry
+    if project.files:
+        new = git("status", *options, "--untracked-files=all", "--", workspace)
+        for entry in new.split("\0")[:-1]:
+            if (
+                entry.startswith("??")
+                and entry[3:] not in own
+                and matches(entry[3:], project.files)
+            ):
+                yield entry
 
 
 def tip_of(git: Plumbing, reference: str) -> str | None:

@@ -113,6 +113,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     start, *commits = parse_log(log)
     _refuse_attempt_at_tip(commits, branch, tag)
     run, unknown = read_run(start)
+    files.belong_to(run)
     timeline = Timeline(run.model_copy(update={"tag": tag}), start)
     timeline.unknown += unknown
     entries = [(commit, read_entry(commit)) for commit in commits]

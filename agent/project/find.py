@@ -4,7 +4,8 @@ import re
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from agent.errors import HistoryFault, ProjectFault, unknown
+from agent.edit.files.patterns import EXCEPT, folder_around, matches
+from agent.errors import HistoryFault, ProjectFault, UsageFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
@@ -28,11 +29,35 @@ class Project(Record):
     prepare: str | None
     program: str | None
     score: ScoreKind
+    files: tuple[str, ...] = ()
+    """Globs of the files that edits may touch; () for train.py alone."""
 
     @property
     def home(self) -> Path:
         """The folder of everything that is written besides commits."""
         return Path(self.root) / HOME
+
+    def with_files(self, files: tuple[str, ...]) -> "Project":
+        """Return the project with `files` as the globs of what edits may touch.
+
+        A trial gets the folder that has train.py and all of them.
+        """
+        update = {"files": files, "workspace": folder_around(self.train, files)}
+        return self.model_copy(update=update)
+
+    def edits(self, path: str) -> bool:
+        """Return whether edits may touch the file at this path of the repository."""
+        return matches(path, self.files) if self.files else path == self.train
+
+    def inside(self, path: str) -> str:
+        """Return the path in the repository of a path in the workspace."""
+        return f"{self.workspace}/{path}" if self.workspace else path
+
+    def outside(self, path: str) -> str:
+        """Return the path in the workspace of a path in the repository; a glob likewise."""
+        if path.startswith(EXCEPT):
+            return EXCEPT + self.outside(path.removeprefix(EXCEPT))
+        return path.removeprefix(f"{self.workspace}/") if self.workspace else path
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -62,7 +87,7 @@ def find_project(where: Path, settings: Settings) -> Project:
     for key, path in named.items():
         if path and not (root / base / path).is_file():
             raise _no_file(root, base, key, path)
-    return Project(
+    project = Project(
         root=str(root),
         workspace="" if str(workspace) == "." else str(workspace),
         train=str(train),
@@ -70,6 +95,27 @@ def find_project(where: Path, settings: Settings) -> Project:
         program=str(program) if (root / program).is_file() else None,
         score=settings.score or score,
     )
+    files = tuple(_below(base, pattern) for pattern in settings.files)
+    _refuse_fixed(project, files, base)
+    return project.with_files(files)
+
+
+def _below(base: PurePosixPath, pattern: str) -> str:
+    """Return a glob of autoresearch.toml as one from the top of the repository."""
+    mark = EXCEPT if pattern.startswith(EXCEPT) else ""
+    return mark + str(base / pattern.removeprefix(EXCEPT))
+
+
+def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath) -> None:
+    """Raise UsageFault for a glob that fits a file which decides how trials are measured."""
+    for path in (project.prepare, project.program, str(base / FILE)):
+        if path and matches(path, files):
+            own = str(PurePosixPath(path).relative_to(base))
+            raise UsageFault(
+                f"{FILE}: files: they fit {own}, which is part of how trials are measured; "
+                f'add "!{own}" behind them.',
+                f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+            )
 
 
 def _no_file(root: Path, base: PurePosixPath, key: str, path: str) -> ProjectFault:

@@ -11,30 +11,20 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import ValidationError
-
 from agent.errors import UsageFault
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Interval
+from agent.project.flags import Flags
 from agent.project.program import FrontMatter
 from agent.project.settings import (
-    BudgetText,
     Caps,
-    Dollars,
-    FalseKeeps,
-    Hours,
-    Repeats,
     RunSettings,
     ScoreKind,
     Settings,
-    TrialCount,
-    Word,
-    Workers,
-    problem_of,
 )
 from agent.project.trust import REPLAY, SCRIPTED
-from agent.records.bounded import Whole
+from agent.records.objective import Objective
 from sandbox.ground.budget import Budget
 
 T = TypeVar("T")
@@ -53,22 +43,6 @@ WITHOUT_MODEL = "trust"
 NO_MODEL = "none"
 FREE = (SCRIPTED, REPLAY)
 """How the names of models begin that never cost anything."""
-
-# A value to suggest where a flag makes no sense.
-EXAMPLES = {
-    "budget": "5m",
-    "trials": "20",
-    "hours": "8",
-    "max_cost": "10",
-    "workers": "1",
-    "seed": "0",
-    "baseline_repeats": "3",
-    "false_keeps": "0.5",
-    "memory": "8GiB",
-    "vram": "8GiB",
-    "disk": "2GiB",
-    "output": "256MiB",
-}
 
 ModelNeed = Literal["none", "optional", "needed"]
 
@@ -90,23 +64,6 @@ class Option(Generic[T]):
 
     value: T
     origin: Origin
-
-
-class Flags(Caps):
-    """What was typed on the command line; None where a flag was left out."""
-
-    model: Word | None = None
-    method: Word | None = None
-    budget: BudgetText = None
-    trials: TrialCount | None = None
-    hours: Hours | None = None
-    max_cost: Dollars | Literal["none"] | None = None
-    workers: Workers | None = None
-    seed: Whole | None = None
-    baseline_repeats: Repeats | None = None
-    verdict: VerdictRule | None = None
-    false_keeps: FalseKeeps | None = None
-    prune: PruneRule | None = None
 
 
 @dataclass(frozen=True)
@@ -178,14 +135,17 @@ class StartOptions(SessionOptions):
         score: ScoreKind,
         data_fingerprint: str | None,
         warm: str | None = None,
+        files: tuple[str, ...] = (),
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
+        files: globs of what edits may touch, from the top of the repository; () for train.py alone.
         Limits of a trial are recorded only where they were typed: those of autoresearch.toml
         are read again by each session.
         """
         options = {name: getattr(self, name).value for name in _RECORDED}
         typed = {name: _typed(getattr(self, name)) for name in Caps.model_fields}
+        objective = Objective(metric="val_bpb", files=files) if files else None
         return RunSettings(
             tag=tag,
             start_commit=start_commit,
@@ -193,6 +153,7 @@ class StartOptions(SessionOptions):
             data_fingerprint=data_fingerprint,
             warm=warm,
             caps=Caps(**typed),
+            objective=objective,
             **options,
         )
 
@@ -200,18 +161,6 @@ class StartOptions(SessionOptions):
 _RECORDED = tuple(
     field.name for field in fields(StartOptions) if field.name not in Caps.model_fields
 )
-
-
-def read_flags(command: str, **typed: Any) -> Flags:
-    """Return the flags of `autoresearch COMMAND`; raise UsageFault for nonsense."""
-    try:
-        return Flags(**typed)
-    except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
-        flag = f"--{name.replace('_', '-')}"
-        _, problem = problem_of(error)
-        hint = f"autoresearch {command} {flag} {EXAMPLES.get(name, name.upper())}"
-        raise UsageFault(f"{flag} {typed[name]}: {problem}", hint) from None
 
 
 def start_options(

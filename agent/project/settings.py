@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
 
+from agent.edit.files.patterns import MAX_PATTERNS, fault_of_pattern
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
@@ -94,6 +95,9 @@ class Settings(Caps):
     prepare: str | None = None
     program: str | None = None
     score: ScoreKind | None = None
+    files: tuple[str, ...] = ()
+    """Globs of the files that edits may touch, relative to the file's folder; train.py alone
+    where it is left out."""
     protected: tuple[str, ...] = ()
     """Names in train.py that no edit may change."""
     read_only: tuple[str, ...] = ()
@@ -102,6 +106,11 @@ class Settings(Caps):
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
     """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
+
+    @property
+    def stated_ranges(self) -> dict[str, str]:
+        """The ranges by name; what is protected is not searched."""
+        return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
 
     @field_validator("train", "prepare", "program")
     @classmethod
@@ -112,6 +121,17 @@ class Settings(Caps):
         if not parts or ".." in parts or parts[0] == "/" or "\0" in path:
             raise ValueError(f"{path!r} is not the path of a file inside the project")
         return path
+
+    @field_validator("files")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        if len(patterns) > MAX_PATTERNS:
+            raise ValueError(f"more than {MAX_PATTERNS} globs")
+        for pattern in patterns:
+            fault = fault_of_pattern(pattern)
+            if fault:
+                raise ValueError(f"{pattern[:60]!r}: {fault}")
+        return patterns
 
     @field_validator("read_only")
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from agent.edit.files import Sources
 from agent.propose.code.policy import USUAL, Policy
 from agent.records.edits import Edit, Refused
 from agent.records.proposals import Proposal, Provenance
@@ -22,8 +23,8 @@ class Context:
 
     program: str
     """The brief: program.md without its front matter."""
-    source: str
-    """train.py at the tip."""
+    sources: Sources
+    """The files that edits may touch, at the tip."""
     space: Space
     trials: tuple[Trial, ...]
     pending: tuple[Proposal, ...]

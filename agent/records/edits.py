@@ -16,7 +16,7 @@ class _FileEdit(Record):
 
 
 class SetConstant(_FileEdit):
-    """Set the module-level constant `name` to the Python expression `value` (`0.8`, `"SSSL"`)."""
+    """Set the constant `name` to `value`, as the file writes it: `0.8`, `"SSSL"`."""
 
     kind: Literal["set_constant"] = "set_constant"
     name: Text
@@ -80,6 +80,29 @@ class RewriteFile(_FileEdit):
     code: Text
 
 
+class AddFile(Record):
+    """Add a new file with the content `code`."""
+
+    kind: Literal["add_file"] = "add_file"
+    file: Text
+    code: Text
+
+
+class DeleteFile(Record):
+    """Delete a file."""
+
+    kind: Literal["delete_file"] = "delete_file"
+    file: Text
+
+
+class RenameFile(Record):
+    """Give a file the new path `to`, its content unchanged."""
+
+    kind: Literal["rename_file"] = "rename_file"
+    file: Text
+    to: Text
+
+
 Edit = Annotated[
     SetConstant
     | ReplaceDefinition
@@ -88,7 +111,10 @@ Edit = Annotated[
     | ReplaceStatements
     | AddImport
     | ReplaceText
-    | RewriteFile,
+    | RewriteFile
+    | AddFile
+    | DeleteFile
+    | RenameFile,
     Field(discriminator="kind"),
 ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from agent.edit import Applied, apply, fingerprint, guard
+from agent.edit.files import Sources, apply_edits, fingerprint_of, guard_files
 from agent.history.history import History
 from agent.judge.suspicion import approved_by
 from agent.records.edits import Edit, Refused
@@ -14,12 +14,12 @@ from sandbox.ground.record import Record
 
 
 class Fixed(Record):
-    """Names in train.py that no edit may change or remove."""
+    """Names that no edit may change or remove."""
 
     protected: frozenset[str] = frozenset()
     """May not change in any way."""
     required: frozenset[str] = frozenset()
-    """May change, but not vanish."""
+    """Names in train.py that may change, but not vanish."""
 
 
 NOTHING_FIXED = Fixed()
@@ -28,21 +28,23 @@ NOTHING_FIXED = Fixed()
 class Admission:
     """Admits proposals to the tip of a run, and remembers by fingerprint what was tried already."""
 
-    def __init__(self, history: History, space_of: Callable[[str], Space], fixed: Fixed) -> None:
+    def __init__(
+        self, history: History, space_of: Callable[[Sources], Space], fixed: Fixed
+    ) -> None:
         self._history = history
         self._space_of = space_of
         self._fixed = fixed
         self._tried = {trial.fingerprint for trial in history.comparable if trial.fingerprint}
         self._tried |= {
-            fingerprint(history.source_at(attempt.commit)) for attempt in history.in_flight
+            fingerprint_of(history.sources_at(attempt.commit)) for attempt in history.in_flight
         }
 
-    def admit(self, proposal: Proposal) -> str | Refused:
-        """Return the train.py that `proposal` makes of the tip's, or why it is refused."""
-        source = self._history.source
+    def admit(self, proposal: Proposal) -> Sources | Refused:
+        """Return the files that `proposal` makes of the tip's, or why it is refused."""
+        sources = self._history.sources
         repeated = {trial.fingerprint for trial in suspect_of(self._history, proposal)}
-        space = self._space_of(source)
-        return _admitted(source, proposal.edits, space, self._fixed, self._tried - repeated)
+        space = self._space_of(sources)
+        return _admitted(sources, proposal.edits, space, self._fixed, self._tried - repeated)
 
     def check(
         self, pending: Sequence[Proposal], space: Space
@@ -51,27 +53,27 @@ class Admission:
 
         pending: proposals that count as tried. space: the tip's.
         """
-        source = self._history.source
+        sources = self._history.sources
         fixed = self._fixed
         tried = set(self._tried)
         for proposal in pending:
-            applied = apply(source, proposal.edits)
-            if isinstance(applied, Applied):
-                tried.add(fingerprint(applied.source))
+            applied = apply_edits(sources, proposal.edits)
+            if isinstance(applied, Sources):
+                tried.add(fingerprint_of(applied))
 
         def refusal_of(edits: Sequence[Edit]) -> Refused | None:
-            admitted = _admitted(source, edits, space, fixed, tried)
+            admitted = _admitted(sources, edits, space, fixed, tried)
             return admitted if isinstance(admitted, Refused) else None
 
         return refusal_of
 
-    def remember(self, source: str) -> None:
-        """Count a train.py as tried."""
-        self._tried.add(fingerprint(source))
+    def remember(self, sources: Sources) -> None:
+        """Count files as tried."""
+        self._tried.add(fingerprint_of(sources))
 
-    def forget(self, source: str) -> None:
-        """Let a train.py be tried again."""
-        self._tried.discard(fingerprint(source))
+    def forget(self, sources: Sources) -> None:
+        """Let files be tried again."""
+        self._tried.discard(fingerprint_of(sources))
 
 
 def suspect_of(history: History, proposal: Proposal) -> tuple[Trial, ...]:
@@ -81,14 +83,15 @@ def suspect_of(history: History, proposal: Proposal) -> tuple[Trial, ...]:
 
 
 def _admitted(
-    source: str, edits: Sequence[Edit], space: Space, fixed: Fixed, tried: Collection[str]
-) -> str | Refused:
-    """Return `source` with the edits made, or why that is not worth a budget."""
-    applied = apply(source, edits)
-    if isinstance(applied, Refused):
-        return applied
-    new = applied.source
-    refused = guard(source, new, tried=tried, protected=fixed.protected, required=fixed.required)
+    sources: Sources, edits: Sequence[Edit], space: Space, fixed: Fixed, tried: Collection[str]
+) -> Sources | Refused:
+    """Return `sources` with the edits made, or why that is not worth a budget."""
+    new = apply_edits(sources, edits)
+    if isinstance(new, Refused):
+        return new
+    refused = guard_files(
+        sources, new, tried=tried, protected=fixed.protected, required=fixed.required
+    )
     if refused:
         return refused
-    return foresee(source, new, edits, space) or new
+    return foresee(sources, new, edits, space) or new

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.edit import code_lines
+from agent.edit.files import code_lines_of
 from agent.errors import HistoryFault
 from agent.evaluate.machine import machine_name
 from agent.history.history import History
@@ -211,13 +211,13 @@ class Assessment:
         if not pairs:
             return Rerun(reason="nothing to compare with yet")
         noise = noise_of(history.comparable)
-        before = history.source_at(attempt.parent)
-        after = history.source_at(attempt.commit)
+        before = history.sources_at(attempt.parent)
+        after = history.sources_at(attempt.commit)
         case = Case(
             differences=differences_of(pairs),
             luck=luck_of(history.trials, evidence.incumbent.number, pairs),
             noise=noise,
-            simpler=code_lines(after) < code_lines(before),
+            simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),
         )
         rule = Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps)

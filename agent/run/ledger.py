@@ -6,6 +6,7 @@ No threads here: the loop calls it from one thread only.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agent.edit.files import Sources
 from agent.errors import ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run
@@ -49,14 +50,14 @@ class Settled:
 class Ledger:
     """The rules of a run over its history; each attempt and each verdict is a commit.
 
-    space_of: the search space of a source. fixed: what an edit may not touch. memory_mb: what one
+    space_of: the search space of the files. fixed: what an edit may not touch. memory_mb: what one
     trial may use. cores: how many cores a trial has, None for all.
     """
 
     def __init__(
         self,
         history: History,
-        space_of: Callable[[str], Space],
+        space_of: Callable[[Sources], Space],
         fixed: Fixed = NOTHING_FIXED,
         memory_mb: float | None = None,
         cores: int | None = None,
@@ -85,12 +86,12 @@ class Ledger:
         without a verdict. remaining, dollars: as in Context.
         """
         history = self.history
-        space = self._space_of(history.source)
+        space = self._space_of(history.sources)
         program = read_program(history.program)
         patience = program.front_matter.patience or PATIENCE
         return Context(
             program=program.brief,
-            source=history.source,
+            sources=history.sources,
             space=space,
             trials=history.comparable,
             pending=pending,
@@ -106,17 +107,17 @@ class Ledger:
 
     # ------------------------------------------------------------ proposals
 
-    def admit(self, proposal: Proposal) -> str | Refused:
-        """Return the train.py that `proposal` makes of the tip's, or why it is refused."""
+    def admit(self, proposal: Proposal) -> Sources | Refused:
+        """Return the files that `proposal` makes of the tip's, or why it is refused."""
         return self._admission.admit(proposal)
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""
-        source = self.admit(proposal)
-        if isinstance(source, Refused):
-            return self.refuse(proposal, source)
-        self._admission.remember(source)
-        return self.history.commit_attempt(self.history.next_number, proposal, source)
+        sources = self.admit(proposal)
+        if isinstance(sources, Refused):
+            return self.refuse(proposal, sources)
+        self._admission.remember(sources)
+        return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def begin_baseline(self) -> Attempt:
         """Return the tip as an attempt: the one that a killed run left in flight, or a new one."""
@@ -128,7 +129,7 @@ class Ledger:
                 self._settle(attempt, moved)
         by = Provenance(method="baseline", origin="baseline")
         proposal = Proposal(hypothesis="train.py as it is", by=by)
-        return self.history.commit_attempt(self.history.next_number, proposal, self.history.source)
+        return self.history.commit_attempt(self.history.next_number, proposal, self.history.sources)
 
     def refuse(self, proposal: Proposal | Unreadable, refused: Refused) -> Trial:
         """Record a proposal that was not trained, so that the next one can see why."""
@@ -136,7 +137,7 @@ class Ledger:
             hypothesis = "(a reply that is no proposal)"
             proposal = Proposal(hypothesis=hypothesis, rationale=proposal.reply, by=proposal.by)
         history = self.history
-        draft = history.draft(history.next_number, proposal, history.source)
+        draft = history.draft(history.next_number, proposal, history.sources)
         return self._settle(draft, Refusal(reason=str(refused))).trial
 
     # ------------------------------------------------------------ runs
@@ -215,8 +216,8 @@ class Ledger:
             pairs = self._assessment.pairs(result, incumbent)
         return Tried(
             result=result,
-            before=history.source_at(attempt.parent),
-            after=history.source_at(attempt.commit),
+            before=history.sources_at(attempt.parent),
+            after=history.sources_at(attempt.commit),
             incumbent=incumbent,
             pairs=pairs,
         )
@@ -224,7 +225,7 @@ class Ledger:
     def _replay(self, attempt: Attempt) -> Proposal:
         """Return the attempt's edits as a new proposal: on another tip it is a new experiment."""
         proposal = attempt.proposal
-        self._admission.forget(self.history.source_at(attempt.commit))
+        self._admission.forget(self.history.sources_at(attempt.commit))
         by = Provenance(
             method=proposal.by.method,
             origin="replay",

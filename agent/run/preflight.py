@@ -1,4 +1,4 @@
-"""Failures foreseen without running a train.py: undefined names, sizes that do not divide."""
+"""Failures foreseen without a run: undefined names, lost imports, sizes that do not divide."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -7,23 +7,33 @@ from functools import lru_cache
 from pyflakes.checker import Checker
 from pyflakes.messages import UndefinedLocal, UndefinedName
 
+from agent.edit.files import Sources
+from agent.edit.files.apply import located
+from agent.edit.files.one import is_python
 from agent.edit.source import file_tree, refuse
 from agent.errors import near_names
 from agent.records.edits import Edit, Refused, SetConstant
+from agent.run.imports import lost_import
 from agent.space import Space, read_constants
 
 # No name that is compared with others is longer.
 MAX_NAME = 200
 
 
-def foresee(old: str, new: str, edits: Sequence[Edit], space: Space) -> Refused | None:
+def foresee(old: Sources, new: Sources, edits: Sequence[Edit], space: Space) -> Refused | None:
     """Return why `new`, made of `old` by `edits`, would fail at once, or None. Never raises.
 
-    Names are judged by pyflakes, and only those that `old` does not lack too: a train.py that runs
-    has a right to its tricks. Divisibility is only asked of edits that set constants and nothing
-    else: new code may have lifted the constraint.
+    Names are judged by pyflakes, and only those that `old` does not lack too: code that runs has a
+    right to its tricks. Divisibility is only asked of edits that set constants and nothing else:
+    new code may have lifted the constraint.
     """
-    refused = _undefined(old, new)
+    for path, text in new.files.items():
+        before = old.files.get(path, "")
+        if text != before and is_python(path):
+            refused = _undefined(before, text)
+            if refused:
+                return refused if path == new.main else located(path, refused)
+    refused = lost_import(old, new)
     if refused:
         return refused
     only_constants = all(isinstance(edit, SetConstant) for edit in edits)
@@ -133,7 +143,7 @@ def _binding(tree: ast.AST) -> Iterator[str]:
                 yield (other or name).split(".")[0]
 
 
-def _indivisible(new: str, space: Space) -> Refused | None:
+def _indivisible(new: Sources, space: Space) -> Refused | None:
     """Return the first constraint of `space` that the constants of `new` break."""
     constants = read_constants(new)
     for constraint in space.constraints:

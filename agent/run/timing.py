@@ -1,6 +1,6 @@
 """How long trainings take on this machine, by the run's baseline."""
 
-from agent.edit import fingerprint
+from agent.edit.files import fingerprint_of
 from agent.evaluate.machine import machine_name
 from agent.history.history import History
 from agent.judge.yardstick import usual_of, yardstick_of
@@ -54,5 +54,5 @@ class Timing:
         if attempt.proposal.by.origin != "baseline":
             return False
         kept = [trial for trial in self._history.trials if trial.status in KEPT]
-        source = self._history.source_at(attempt.commit)
-        return not kept or kept[-1].fingerprint != fingerprint(source)
+        sources = self._history.sources_at(attempt.commit)
+        return not kept or kept[-1].fingerprint != fingerprint_of(sources)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.edit import fingerprint
+from agent.edit.files import Sources, fingerprint_of
 from agent.judge.decision import Discard, Keep, Simplify, Verdict
 from agent.judge.suspicion import RECHECKED
 from agent.records.results import Attempt, Pair, Result, Trial
@@ -15,10 +15,10 @@ class Tried:
     """What a verdict on an attempt that ran rests on."""
 
     result: Result
-    before: str
-    """train.py at the attempt's parent."""
-    after: str
-    """train.py of the attempt."""
+    before: Sources
+    """The files at the attempt's parent."""
+    after: Sources
+    """The files of the attempt."""
     incumbent: Trial | None
     """None for a baseline, which is compared with nothing."""
     pairs: tuple[Pair, ...] = ()
@@ -55,7 +55,7 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
         charge=verdict.charge if isinstance(verdict, Simplify) else None,
         changes=changes(tried.before, tried.after),
         configuration=read_constants(tried.after),
-        fingerprint=fingerprint(tried.after),
+        fingerprint=fingerprint_of(tried.after),
         at=at,
     )
 

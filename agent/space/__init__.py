@@ -1,7 +1,14 @@
-"""The search space of a train.py: literal UPPERCASE constants, their ranges and their edits."""
+"""The search space of a project: its literal constants, their ranges and their edits."""
 
-from agent.space.constants import changes, constant_edits, read_constants
-from agent.space.read import read_space
+from agent.space.found import (
+    changes,
+    constant_edits,
+    find_all,
+    literal_of,
+    read_constants,
+    under_names_of,
+)
+from agent.space.read import read_choices, read_space
 from agent.space.space import Multiple, Parameter, Space
 
 __all__ = [
@@ -10,6 +17,10 @@ __all__ = [
     "Space",
     "changes",
     "constant_edits",
+    "find_all",
+    "literal_of",
+    "read_choices",
     "read_constants",
     "read_space",
+    "under_names_of",
 ]

@@ -2,14 +2,19 @@
 
 import ast
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from agent.edit.literal import Literal, evaluate
+from agent.edit.places import Form, Place, places_of
+from agent.edit.places.place import type_in
 from agent.edit.set_constant import Assignment, bound_names, module_statements, plain_names
-from agent.edit.source import Source, read
-from agent.records.edits import Refused, SetConstant
-from agent.records.proposals import Configuration, Value
-from agent.records.results import Change
+from agent.edit.source import KEPT_TREES, MAX_KEPT, Source, read
+from agent.records.edits import Refused
+from agent.records.proposals import Value
+from agent.space.comments import comments_beside, help_of
 
 # From here on, 2**k is easier to read than its digits.
 _POWER_FROM = 2**20
@@ -21,15 +26,67 @@ class Constant:
 
     name: str
     value: Literal
-    node: Assignment
-    """Its statement."""
+    form: Form
+    """Where the file keeps it: as a name of the module, a field, an option's default, ..."""
+    expression: ast.expr
+    """What gives it its value."""
+    statement: ast.stmt
+    """The statement that holds the expression."""
+    comment: str = ""
+    """An option's help text or a field's docstring, then the comments beside the constant."""
+    stated_type: str = ""
+    """Its annotation or the option's type, such as `float`."""
+    choices: tuple[Literal, ...] = ()
+    """The values that the option or annotation allows; () if it names none."""
 
 
-def find_constants(source: Source) -> dict[str, Constant]:
-    """Return the UPPERCASE names that the module assigns exactly once, to a literal.
+def find_constants(source: Source) -> Mapping[str, Constant]:
+    """Return every constant of a file, in the order of the file.
 
-    Arithmetic on literals is a literal too.
+    A constant is a literal, or arithmetic on literals, in one of the places that places_of knows,
+    or an UPPERCASE name that the module assigns exactly once.
     """
+    if len(source.text) > MAX_KEPT:
+        return _find(source)
+    return _kept(source.text)
+
+
+@lru_cache(maxsize=KEPT_TREES)
+def _kept(text: str) -> Mapping[str, Constant]:
+    source = read(text)
+    return {} if isinstance(source, Refused) else _find(source)
+
+
+def _find(source: Source) -> Mapping[str, Constant]:
+    constants = _uppercase(source)
+    for name, place in places_of(source).items():
+        value = evaluate(place.value)
+        if value is not None and name not in constants:
+            constants[name] = _constant(source, place, value)
+    ordered = sorted(constants.values(), key=_position)
+    return MappingProxyType({constant.name: constant for constant in ordered})
+
+
+def _position(constant: Constant) -> tuple[int, int]:
+    return constant.expression.lineno, constant.expression.col_offset
+
+
+def _constant(source: Source, place: Place, value: Literal) -> Constant:
+    comment = f"{help_of(place.help)} {comments_beside(source, place.item)}".strip()
+    return Constant(
+        place.name,
+        value,
+        place.form,
+        place.value,
+        place.statement,
+        comment,
+        place.stated_type,
+        place.choices,
+    )
+
+
+def _uppercase(source: Source) -> dict[str, Constant]:
+    """Return the UPPERCASE names that the module assigns exactly once, to a literal."""
     constants: dict[str, Constant] = {}
     assigned: set[str] = set()
     for node in sorted(module_statements(source), key=_place):
@@ -38,7 +95,7 @@ def find_constants(source: Source) -> dict[str, Constant]:
             if name in assigned:
                 constants.pop(name, None)
                 continue
-            constant = _constant(name, node)
+            constant = _uppercase_constant(source, name, node)
             if constant:
                 constants[name] = constant
         assigned |= names
@@ -49,45 +106,28 @@ def _place(node: ast.stmt) -> tuple[int, int]:
     return node.lineno, node.col_offset
 
 
-def _constant(name: str, node: ast.stmt) -> Constant | None:
+def _uppercase_constant(source: Source, name: str, node: ast.stmt) -> Constant | None:
     if not name.isupper() or name.startswith("_") or name not in plain_names(node):
         return None
     if not isinstance(node, Assignment) or node.value is None:
         return None
     value = evaluate(node.value)
-    return None if value is None else Constant(name, value, node)
-
-
-def read_constants(source: str) -> Configuration:
-    """Return every constant that SetConstant can set, in the order of the file.
-
-    {} if the file does not parse.
-    """
-    return {name: constant.value for name, constant in _constants_of(source).items()}
-
-
-def constant_edits(source: str, configuration: Configuration) -> tuple[SetConstant, ...]:
-    """Return the edits that give `source` those values of `configuration` that differ."""
-    constants = _constants_of(source)
-    edits = []
-    for name, value in configuration.items():
-        old = constants.get(name)
-        if old is None:
-            edits.append(SetConstant(name=name, value=written(value)))
-        elif differ(old.value, value):
-            edits.append(SetConstant(name=name, value=written(value, _is_power(old))))
-    return tuple(edits)
-
-
-def _constants_of(source: str) -> dict[str, Constant]:
-    parsed = read(source)
-    return {} if isinstance(parsed, Refused) else find_constants(parsed)
+    if value is None:
+        return None
+    annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
+    place = Place(name, "module", node.value, node, node, "", type_in(annotation))
+    return _constant(source, place, value)
 
 
 def _is_power(constant: Constant) -> bool:
     """Return whether the file writes the constant as a power."""
-    value = constant.node.value
+    value = constant.expression
     return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Pow)
+
+
+def written_like(value: Value, constant: Constant | None) -> str:
+    """Return the value as a Python expression, in the form that the file gives the constant."""
+    return written(value, constant is not None and _is_power(constant))
 
 
 def written(value: Value, as_power: bool = False) -> str:
@@ -113,15 +153,3 @@ def is_power_of_two(value: Value) -> bool:
 def differ(left: Value | None, right: Value | None) -> bool:
     """Return whether two values are different constants: 1 and 1.0 are not, 1 and True are."""
     return left != right or isinstance(left, bool) != isinstance(right, bool)
-
-
-def changes(old: str, new: str) -> tuple[Change, ...]:
-    """Return the constants that differ between two files, in the new file's order."""
-    before = read_constants(old)
-    after = read_constants(new)
-    names = [*after, *(name for name in before if name not in after)]
-    return tuple(
-        Change(name=name, before=before.get(name), after=after.get(name))
-        for name in names
-        if differ(before.get(name), after.get(name))
-    )

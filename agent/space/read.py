@@ -1,16 +1,17 @@
 """The search space of a file: each constant's range from settings, its comment, or inferred."""
 
-import ast
-import io
 import math
-import tokenize
+from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from agent.edit.source import Source, read
+from agent.edit.files import Code, Sources, as_sources
+from agent.edit.files.one import is_python
 from agent.errors import UsageFault
-from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Value
-from agent.space.constants import Constant, differ, find_constants
+from agent.space.constants import Constant, differ
+from agent.space.found import Found, find_all
 from agent.space.infer import SEQUENCE_LENGTHS, infer
 from agent.space.knobs.evidence import Evidence, words_of
 from agent.space.ranges import Range, parse_range, range_in_comment
@@ -22,35 +23,74 @@ TOTAL_BATCH = "TOTAL_BATCH_SIZE"
 DEVICE_BATCH = "DEVICE_BATCH_SIZE"
 
 
-def read_space(
-    source: str, ranges: Mapping[str, str] = {}, constants: Mapping[str, Value] = {}
-) -> Space:
-    """Return the space of `source`; an empty one if it does not parse or has no constants.
+@dataclass(frozen=True)
+class Choice:
+    """Whether a constant is searched, and why."""
 
-    ranges: from autoresearch.toml, by name, in the syntax of the comments; raise UsageFault if one
-    is malformed. constants: values that the file imports from elsewhere (prepare.py's MAX_SEQ_LEN),
-    which bound its own. A default outside its stated range widens the range: the file as it is
-    always lies in its own space.
+    constant: Found
+    parameter: Parameter | None
+    """None if it is not searched."""
+    origin: Literal["settings", "comment", "inferred"]
+    """Who says so."""
+    reason: str
+    """In a few words."""
+
+
+def read_space(
+    code: Code, ranges: Mapping[str, str] = {}, constants: Mapping[str, Value] = {}
+) -> Space:
+    """Return the space of a project; an empty one if nothing parses or there are no constants.
+
+    ranges, and what is raised: as in read_choices. constants: values that train.py imports from
+    elsewhere (prepare.py's MAX_SEQ_LEN), which bound its own.
     """
-    parsed = read(source)
-    if isinstance(parsed, Refused):
-        return Space()
-    given = {name: _from_settings(name, text) for name, text in ranges.items()}
     parameters = []
     guessed = set()
     values: Configuration = dict(constants)
-    for name, constant in find_constants(parsed).items():
-        values[name] = constant.value
-        comment = comment_of(parsed, constant)
-        stated = given.get(name) or range_in_comment(comment)
-        wanted = stated or infer(_evidence(constant, comment, uses_of(parsed.text))).range
-        parameter = _parameter(constant, wanted)
-        if parameter:
-            parameters.append(parameter)
-        if parameter and not stated:
+    for choice in read_choices(code, ranges):
+        name = choice.constant.name
+        values[name] = choice.constant.value
+        if choice.parameter is None:
+            continue
+        parameters.append(choice.parameter)
+        if choice.origin == "inferred":
             guessed.add(name)
     searched = {parameter.name for parameter in parameters}
     return Space(parameters=tuple(parameters), constraints=_constraints(guessed, searched, values))
+
+
+def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
+    """Return every constant of a project, with its range or why it has none.
+
+    ranges: from autoresearch.toml, in the syntax of the comments, by the constant's whole name, or
+    by what its file calls it where no other file has that name; raise UsageFault if one is
+    malformed. A default outside its stated range widens the range: the files as they are always lie
+    in their own space.
+    """
+    given = {name: _from_settings(name, text) for name, text in ranges.items()}
+    sources = as_sources(code)
+    found = find_all(sources)
+    uses = _uses_in(sources)
+    counts = Counter(constant.local for constant in found.values())
+    choices = []
+    for constant in found.values():
+        stated = given.get(constant.name)
+        if stated is None and counts[constant.local] == 1:
+            stated = given.get(constant.local)
+        choices.append(_choice(constant, stated, uses))
+    return choices
+
+
+def _choice(constant: Found, stated: Range | None, uses: Uses) -> Choice:
+    """Return what is made of a constant. stated: its range in autoresearch.toml."""
+    if stated is not None:
+        why = "as autoresearch.toml says"
+        return Choice(constant, _parameter(constant, stated), "settings", why)
+    beside = range_in_comment(constant.place.comment)
+    if beside is not None:
+        return Choice(constant, _parameter(constant, beside), "comment", "as its comment says")
+    inferred = infer(_evidence(constant, uses))
+    return Choice(constant, _parameter(constant, inferred.range), "inferred", inferred.reason)
 
 
 def _from_settings(name: str, text: str) -> Range:
@@ -62,40 +102,29 @@ def _from_settings(name: str, text: str) -> Range:
         ) from None
 
 
-def _evidence(constant: Constant, comment: str, uses: Uses) -> Evidence:
-    """Return what a file tells of a constant."""
-    annotation = getattr(constant.node, "annotation", None)
+def _uses_in(sources: Sources) -> Uses:
+    """Return what all Python files make of each name."""
+    uses: dict[str, frozenset[str]] = {}
+    for path, text in sources.files.items():
+        if is_python(path):
+            for words, own in uses_of(text.removeprefix("\ufeff")).items():
+                uses[words] = uses[words] | own if words in uses else own
+    return uses
+
+
+def _evidence(constant: Found, uses: Uses) -> Evidence:
+    """Return what a project tells of a constant."""
+    place = constant.place
     return Evidence(
-        name=constant.name,
+        name=constant.local,
         value=constant.value,
-        stated_type=ast.unparse(annotation) if annotation else "",
-        text=comment,
-        uses=uses.get(words_of(constant.name), frozenset()),
+        stated_type=place.stated_type if isinstance(place, Constant) else "",
+        text=place.comment,
+        uses=uses.get(words_of(constant.local), frozenset()),
     )
 
 
-def comment_of(source: Source, constant: Constant) -> str:
-    """Return the comments inside a constant's statement and after it on its last line.
-
-    A comment after another statement on that line does not count.
-    """
-    node = constant.node
-    start = source.start(node)
-    end = source.end(node)
-    stop = source.line_start((node.end_lineno or node.lineno) + 1)
-    comments = _comments(source.text[start:end]) if node.end_lineno != node.lineno else ""
-    tail = source.text[end:stop].lstrip(" \t\f)").removeprefix(";").strip()
-    return comments + (tail if tail.startswith("#") else "")
-
-
-def _comments(code: str) -> str:
-    if "#" not in code:
-        return ""
-    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    return " ".join(token.string for token in tokens if token.type == tokenize.COMMENT)
-
-
-def _parameter(constant: Constant, wanted: Range | None) -> Parameter | None:
+def _parameter(constant: Found, wanted: Range | None) -> Parameter | None:
     """Return the constant as a parameter.
 
     None if it is not searched, or if the range is of another kind than the value.
@@ -132,7 +161,7 @@ def _parameter(constant: Constant, wanted: Range | None) -> Parameter | None:
     )
 
 
-def _categorical(constant: Constant, wanted: Range) -> Parameter:
+def _categorical(constant: Found, wanted: Range) -> Parameter:
     choices = wanted.choices
     if all(differ(constant.value, choice) for choice in choices):
         choices = (constant.value, *choices)

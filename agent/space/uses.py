@@ -16,7 +16,7 @@ from agent.space.knobs.evidence import lower_words
 Uses = Mapping[str, frozenset[str]]
 
 PROBABILITY = "probability"
-KEPT = 8  # files whose uses are kept
+KEPT = 4096  # files whose uses are kept
 # Positional arguments of well-known calls, as the names that tell what they are.
 _POSITIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "DropPath", "dropout"), ("dropout",)),

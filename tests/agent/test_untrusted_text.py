@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from agent.dashboard.render import environment
 from agent.dashboard.server import _not_found
 from agent.display.format import Formatter
+from agent.edit.files import Sources
 from agent.edit.source import refuse
 from agent.errors import HistoryFault
 from agent.history.text import prose
@@ -31,7 +32,7 @@ EDITS = [{"kind": "set_constant", "name": "LR", "value": "0.2"}]
 
 def of_a_reply(text: str) -> str:
     reply = Reply(model="m", arguments={"hypothesis": text, "edits": EDITS})
-    drafts = read_reply(reply, "LR = 1\n")
+    drafts = read_reply(reply, Sources.of("LR = 1\n"))
     assert not isinstance(drafts, Refused)
     return drafts[0].hypothesis
 

@@ -10,7 +10,8 @@ import threading
 import pytest
 from small import WORKSPACE
 
-from agent.edit import Applied, apply, guard
+from agent.edit import Applied, apply
+from agent.edit.files import guard_files as guard
 from agent.records.edits import (
     AddImport,
     Refused,

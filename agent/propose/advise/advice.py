@@ -73,7 +73,7 @@ class Advice:
         keys.add(key_of(self.space.repair(default)))
         for trial in self._context.trials:
             if trial.status == "refused":
-                refused = {**default, **constants_of(trial.proposal)}
+                refused = {**default, **constants_of(trial.proposal, self._context.sources)}
                 keys.add(key_of(self.space.repair(refused)))
         return keys
 

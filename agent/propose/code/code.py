@@ -8,8 +8,7 @@ context: no state is kept.
 import json
 from collections.abc import Sequence
 
-from agent.edit import apply, fingerprint
-from agent.edit.apply import Applied
+from agent.edit.files import Sources, apply_edits, fingerprint_of
 from agent.errors import MoneySpent
 from agent.llm.model import Model, Reply, Request
 from agent.propose.code.policy import asked_now
@@ -69,7 +68,7 @@ class Code:
         while True:
             reply = self._ask(request, context, replies)
             replies.append(reply)
-            drafts = read_reply(reply, context.source)
+            drafts = read_reply(reply, context.sources)
             last = len(replies) > MAX_SENT_BACK
             if isinstance(drafts, Refused):
                 if last:
@@ -132,7 +131,7 @@ def request_of(context: Context) -> Request:
     return Request(
         system=system_text(context),
         blocks=(source_text(context), last),
-        tool=propose_tool(),
+        tool=propose_tool(context.sources.is_project),
         index=questions_asked(context),
     )
 
@@ -189,8 +188,8 @@ def _reason(draft: Draft, context: Context) -> str | None:
 
 
 def _same_trial(draft: Draft, context: Context) -> Trial | None:
-    applied = apply(context.source, draft.edits)
-    mark = fingerprint(applied.source) if isinstance(applied, Applied) else ""
+    applied = apply_edits(context.sources, draft.edits)
+    mark = fingerprint_of(applied) if isinstance(applied, Sources) else ""
     return next((trial for trial in context.trials if trial.fingerprint == mark), None)
 
 

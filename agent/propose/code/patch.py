@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from agent.records.edits import Refused
+from agent.edit.files import Sources
+from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RewriteFile
 
 MAX_PATCH_CHARACTERS = 2**18
 # Each hunk is searched for in the whole file.
@@ -27,10 +28,74 @@ class Hunk:
     new: list[str] = field(default_factory=list)
 
 
-def apply_patch(source: str, patch: str) -> str | Refused:
+def patch_edits(sources: Sources, patch: str) -> tuple[Edit, ...] | Refused:
+    """Return a diff as edits, which the files that it names decide; train.py where it names none.
+
+    A project of one file takes every diff for that file's, whatever name a model gives it.
+    """
+    edits: list[Edit] = []
+    for part in _by_file(patch):
+        path = part.new or part.old
+        if path is None or not sources.is_project:
+            path = sources.main
+        if part.new is None and part.old is not None and sources.is_project:
+            edits.append(DeleteFile(file=path))
+            continue
+        is_new = path not in sources.files
+        text = apply_patch(sources.files.get(path, ""), part.body, is_new)
+        if isinstance(text, Refused):
+            return text
+        if is_new:
+            edits.append(AddFile(file=path, code=text))
+        else:
+            edits.append(RewriteFile(file=None if path == sources.main else path, code=text))
+    return tuple(edits)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The part of a diff that is about one file."""
+
+    old: str | None
+    """Its path before; None if it is new, or if the diff names no file."""
+    new: str | None
+    """Its path afterwards; None if it is deleted, or if the diff names no file."""
+    body: str
+
+
+def _by_file(patch: str) -> list[_Part]:
+    """Return a diff cut at its `---` and `+++` lines; one part without any."""
+    parts: list[_Part] = []
+    names: tuple[str | None, str | None] = (None, None)
+    lines: list[str] = []
+    old: str | None = None
+    for line in patch.splitlines():
+        if line.startswith("--- "):
+            old = _path_in(line)
+        elif line.startswith("+++ "):
+            if any(map(str.strip, lines)):
+                parts.append(_Part(*names, "\n".join(lines)))
+            names = (old, _path_in(line))
+            lines = []
+        else:
+            lines.append(line)
+    parts.append(_Part(*names, "\n".join(lines)))
+    return [part for part in parts if "@@" in part.body or len(parts) == 1 or part.new is None]
+
+
+def _path_in(line: str) -> str | None:
+    """Return the path in a `---` or `+++` line; None for /dev/null."""
+    path = line[4:].split("\t")[0].strip()
+    if path == "/dev/null":
+        return None
+    return path.removeprefix("a/").removeprefix("b/") if path[:2] in ("a/", "b/") else path
+
+
+def apply_patch(source: str, patch: str, is_new: bool = False) -> str | Refused:
     """Return `source` with all hunks applied, or why one does not fit exactly once.
 
-    The line ends of `source` stay.
+    The line ends of `source` stay. is_new: a file that does not exist yet; its hunks have only new
+    lines.
     """
     if len(patch) > MAX_PATCH_CHARACTERS:
         return _refuse("the diff", f"longer than {MAX_PATCH_CHARACTERS} characters")
@@ -44,7 +109,7 @@ def apply_patch(source: str, patch: str) -> str | Refused:
     lines = source.splitlines(keepends=True)
     end = "\r\n" if source.count("\r\n") > source.count("\n") / 2 else "\n"
     for number, hunk in enumerate(hunks, 1):
-        places = _places(lines, hunk)
+        places = [len(lines)] if is_new and not hunk.old else _places(lines, hunk)
         if not places:
             problem = "does not fit: these lines are not in the file"
             return _refuse_hunk(number, hunk, problem)

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from agent.edit import apply, diff
+from agent.edit.files import Sources, apply_edits, difference
 from agent.llm.model import MAX_JSON_DEPTH, Reply, deeper
-from agent.propose.code.patch import apply_patch
+from agent.propose.code.patch import patch_edits
 from agent.propose.code.tool import MAX_CANDIDATES
 from agent.records.bounded import MAX_DERIVED, Derived
-from agent.records.edits import Edit, Refused, RewriteFile
+from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RenameFile, RewriteFile
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
@@ -37,11 +37,11 @@ class Draft(Record):
     edits: tuple[Edit, ...] = Field(min_length=1)
 
 
-def read_reply(reply: Reply, source: str) -> tuple[Draft, ...] | Refused:
+def read_reply(reply: Reply, sources: Sources) -> tuple[Draft, ...] | Refused:
     """Return the drafts in a reply, best first, or why there is none.
 
     They come from the tool call, from JSON in the text, or from a diff or a whole file in a fence.
-    source: the incumbent, which a diff applies to and a rewritten file is compared with.
+    sources: the incumbent, which a diff applies to and a rewritten file is compared with.
     """
     if reply.cut_off:
         return _unreadable(
@@ -60,13 +60,13 @@ def read_reply(reply: Reply, source: str) -> tuple[Draft, ...] | Refused:
             "call the tool `propose` with a flat list of edits",
         )
     if arguments is None:
-        candidates = [_from_text(reply.text, source)]
+        candidates = [_from_text(reply.text, sources)]
     else:
         candidates = [_validated(candidate) for candidate in _candidates(arguments)]
     drafts = [draft for draft in candidates if isinstance(draft, Draft)]
     if not drafts:
         return next(refused for refused in candidates if isinstance(refused, Refused))
-    return tuple(_as_edits(draft, source) for draft in drafts)
+    return tuple(_as_edits(draft, sources) for draft in drafts)
 
 
 def _candidates(arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -208,31 +208,31 @@ def _looks_like_diff(body: str) -> bool:
     return False
 
 
-def _from_text(text: str, source: str) -> Draft | Refused:
+def _from_text(text: str, sources: Sources) -> Draft | Refused:
     """Return a diff or a whole file in a fence; the first line of the prose is the hypothesis."""
-    code = _diff_in(text, source) or _file_in(text, source)
-    if isinstance(code, Refused):
-        return code
+    edits = _diffs_in(text, sources) or _file_in(text, sources.text)
+    if isinstance(edits, Refused):
+        return edits
     prose = re.sub(r"```.*?```", " ", text, flags=re.DOTALL).strip()
     first, _, _ = prose.partition("\n")
     return Draft(
         hypothesis=_line(first) or NO_HYPOTHESIS,
         rationale=redacted(prose)[:MAX_RATIONALE_CHARACTERS],
-        edits=(RewriteFile(code=code),),
+        edits=edits,
     )
 
 
-def _diff_in(text: str, source: str) -> str | Refused | None:
-    """Return `source` with the fenced diffs of a reply applied; None without a diff."""
+def _diffs_in(text: str, sources: Sources) -> tuple[Edit, ...] | Refused | None:
+    """Return the fenced diffs of a reply as edits; None without a diff."""
     diffs = []
     for name, body in fences(text):
         if name in ("diff", "patch") or _looks_like_diff(body):
             diffs.append(body)
-    return apply_patch(source, "\n".join(diffs)) if diffs else None
+    return patch_edits(sources, "\n".join(diffs)) if diffs else None
 
 
-def _file_in(text: str, source: str) -> str | Refused:
-    """Return the longest fenced Python file, if it is a whole one."""
+def _file_in(text: str, source: str) -> tuple[Edit, ...] | Refused:
+    """Return the longest fenced Python file as the new train.py, if it is a whole one."""
     files = [body for name, body in fences(text) if name in ("python", "py")]
     if not files:
         return _unreadable(
@@ -248,7 +248,7 @@ def _file_in(text: str, source: str) -> str | Refused:
             "the code in the reply is not the whole file",
             "call the tool `propose` with typed edits",
         )
-    return code
+    return (RewriteFile(code=code),)
 
 
 def _definitions(code: str) -> set[str] | None:
@@ -266,17 +266,25 @@ def _definitions(code: str) -> set[str] | None:
     return names
 
 
-def _as_edits(draft: Draft, source: str) -> Draft:
-    """Return a rewritten file as the edits that it amounts to.
+def _as_edits(draft: Draft, sources: Sources) -> Draft:
+    """Return a draft whose edits name train.py by no path, and rewritten files as what changes.
 
     One that cannot be applied stays as it is, for the ledger to refuse.
     """
-    if not any(isinstance(edit, RewriteFile) for edit in draft.edits):
+    edits = tuple(_without_main(edit, sources.main) for edit in draft.edits)
+    draft = draft.model_copy(update={"edits": edits})
+    if not any(isinstance(edit, RewriteFile) for edit in edits):
         return draft
-    applied = apply(source, draft.edits)
+    applied = apply_edits(sources, edits)
     if isinstance(applied, Refused):
         return draft
-    return draft.model_copy(update={"edits": diff(source, applied.source) or draft.edits})
+    return draft.model_copy(update={"edits": difference(sources, applied) or edits})
+
+
+def _without_main(edit: Edit, main: str) -> Edit:
+    if edit.file != main or isinstance(edit, AddFile | DeleteFile | RenameFile):
+        return edit
+    return edit.model_copy(update={"file": None})
 
 
 def _unreadable(where: str, hint: str) -> Refused:

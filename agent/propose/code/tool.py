@@ -5,15 +5,21 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from agent.llm.model import Tool
-from agent.records.edits import Edit
+from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile
 
 MAX_CANDIDATES = 4
 """A proposal and its alternatives."""
+_WHOLE_FILES = (AddFile, DeleteFile, RenameFile)
 _KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Edit)[0])
 
 
-def propose_tool() -> Tool:
-    """Return the tool, flat enough for every provider: no references, no constants."""
+def propose_tool(several_files: bool = False) -> Tool:
+    """Return the tool, flat enough for every provider: no references, no constants.
+
+    several_files: whether edits may touch more than train.py.
+    """
+    kinds = [kind for kind in _KINDS if several_files or not issubclass(kind, _WHOLE_FILES)]
+    where = "the project" if several_files else "train.py"
     properties = {
         "hypothesis": {
             "type": "string",
@@ -30,8 +36,8 @@ def propose_tool() -> Tool:
         "edits": {
             "type": "array",
             "minItems": 1,
-            "items": {"anyOf": [_edit_schema(kind) for kind in _KINDS]},
-            "description": "Applied in order to train.py, all or none.",
+            "items": {"anyOf": [_edit_schema(kind, several_files) for kind in kinds]},
+            "description": f"Applied in order to {where}, all or none.",
         },
     }
     required = ["hypothesis", "edits"]
@@ -44,18 +50,18 @@ def propose_tool() -> Tool:
     }
     return Tool(
         name="propose",
-        description="Propose one experiment: typed edits to train.py.",
+        description=f"Propose one experiment: typed edits to {where}.",
         parameters={**experiment, "properties": {**properties, "alternatives": alternatives}},
     )
 
 
-def _edit_schema(kind: type[BaseModel]) -> dict[str, Any]:
+def _edit_schema(kind: type[BaseModel], several_files: bool) -> dict[str, Any]:
     """Return the JSON schema of one edit kind without titles, defaults and constants."""
     properties: dict[str, Any] = {}
     required = []
     for name, field in kind.model_fields.items():
-        if name == "file":
-            continue  # there is one file to edit
+        if name == "file" and not several_files:
+            continue
         properties[name] = {"type": "string"}
         if name == "kind":
             properties[name]["enum"] = [field.default]

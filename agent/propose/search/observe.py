@@ -7,12 +7,13 @@ from functools import cached_property, lru_cache
 from statistics import median
 from typing import Any, Literal, cast
 
+from agent.edit.files import Sources
 from agent.propose.context import Context
 from agent.records.curves import loss_at
 from agent.records.edits import SetConstant
 from agent.records.proposals import Configuration, Proposal, Value
 from agent.records.results import FAILED, SCORED, UNBELIEVED, Failure, Result, Trial
-from agent.space import Space, read_constants
+from agent.space import Space, literal_of, under_names_of
 
 PRUNED = "pruned"
 # A pruned trial is compared with so many finished trials whose loss was just below its own.
@@ -97,7 +98,10 @@ def observe(context: Context) -> tuple[Observation, ...]:
     own = [_remembered_observation(_Identity(trial), timed) for trial in context.trials]
     ran = [observation for observation in own if observation]
     tip = context.space.default
-    pending = [Observation({**tip, **constants_of(proposal)}) for proposal in context.pending]
+    pending = [
+        Observation({**tip, **constants_of(proposal, context.sources)})
+        for proposal in context.pending
+    ]
     return (*_shifted_prior(context, ran), *ran, *pending)
 
 
@@ -187,18 +191,23 @@ def _steps_of(result: Result) -> float | None:
     return float(steps)
 
 
-def constants_of(proposal: Proposal) -> Configuration:
-    """Return the constants that a proposal sets."""
-    lines = [
-        f"{edit.name} = {edit.value}" for edit in proposal.edits if isinstance(edit, SetConstant)
-    ]
-    return read_constants("\n".join(lines)) if lines else {}
+def constants_of(proposal: Proposal, sources: Sources) -> Configuration:
+    """Return the constants that a proposal sets, by their whole names."""
+    values = {}
+    for edit in proposal.edits:
+        if isinstance(edit, SetConstant):
+            path = edit.file or sources.main
+            value = literal_of(path, edit.value)
+            if value is not None:
+                values[sources.named(path, edit.name)] = value
+    return values
 
 
 def fit(space: Space, observations: Iterable[Observation]) -> list[Observation]:
     """Return the observations as points of `space`.
 
-    A constant that one lacks was at its default then; what the space lacks is left out. A pruned
+    A constant that one lacks was at its default then; what the space lacks is left out. A constant
+    that moved to another file with its definition keeps its values. A pruned
     trial gets the score that its curve suggests, no better than the median: methods know only
     scores and failures.
     """
@@ -240,7 +249,7 @@ def _mover(space: Space) -> Callable[[_Identity], Observation]:
     @lru_cache(maxsize=REMEMBERED)
     def move(identity: _Identity) -> Observation:
         observation: Observation = identity.object
-        configuration = space.repair(observation.configuration)
+        configuration = space.repair(under_names_of(space, observation.configuration))
         if observation.configuration == configuration:
             return observation
         return replace(observation, configuration=configuration)

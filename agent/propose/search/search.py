@@ -64,6 +64,6 @@ def proposal_of(
     return Proposal(
         hypothesis=hypothesis_of(context.space, configuration),
         rationale="\n".join(line for line in (reason, exact) if line),
-        edits=constant_edits(context.source, configuration),
+        edits=constant_edits(context.sources, configuration),
         by=by,
     )

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from agent.records.edits import Edit, SetConstant
+from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, SetConstant
 from agent.records.proposals import Value
 from agent.records.results import KEPT, SCORED, TAKEN, Trial
 from sandbox.ground.text import shortened
@@ -57,7 +57,17 @@ def near_misses(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def subject_of(edit: Edit) -> str:
-    """Return what an edit is about: a constant, a definition, or `the module`."""
+    """Return what an edit is about: a constant, a definition, a file, or `the module`.
+
+    In another file than train.py: `model/net.py:Net.forward`.
+    """
+    if isinstance(edit, AddFile | DeleteFile | RenameFile):
+        return edit.file
+    place = _place_of(edit)
+    return f"{edit.file}:{place}" if edit.file else place
+
+
+def _place_of(edit: Edit) -> str:
     for attribute in ("name", "within", "after", "before"):
         name = getattr(edit, attribute, None)
         if name:

@@ -112,7 +112,7 @@ def _edit_texts(proposal: Proposal, code_only: bool = False) -> list[str]:
     for edit in proposal.edits:
         if isinstance(edit, SetConstant):
             if not code_only:
-                texts.append(f"set_constant {edit.name} {edit.value}")
+                texts.append(f"set_constant {subject_of(edit)} {edit.value}")
             continue
         subject = subject_of(edit)
         texts.append(edit.kind if subject == edit.kind else f"{edit.kind} {subject}")

@@ -13,6 +13,7 @@ from agent.propose.code.policy import plateau_of, subjects, turned_constants
 from agent.propose.context import Context
 from agent.propose.search.observe import fit, observe
 from agent.propose.views.digest import digest
+from agent.propose.views.files import shown_files
 from agent.propose.views.lines import (
     MAX_CHANGES_CHARACTERS,
     curve_line,
@@ -27,12 +28,14 @@ from agent.propose.views.text import fenced
 from agent.records.proposals import Asked, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
-from sandbox.ground.text import shortened
+from sandbox.ground.text import one_line, shortened
 
 MAX_PROGRAM_CHARACTERS = 20_000
 # What the ledger may take of a prompt, however long the run: a line a trial for a night, or a
 # thousand trials with their digest.
 LEDGER_TOKENS = 12_000
+# What the files may take; the ones that do not fit are outlined.
+SOURCE_TOKENS = 60_000
 DIGEST_SHARE = 0.35
 LINES_SHARE = 0.42
 # So few trials are read faster one by one than in a digest.
@@ -55,15 +58,21 @@ class Refusal(Record):
 
 def system_text(context: Context) -> str:
     """Return role, rules and the researcher's brief: the same for a whole run."""
+    patterns = context.sources.patterns
     return _template("system").render(
-        budget=context.budget, program=context.program, program_limit=MAX_PROGRAM_CHARACTERS
+        budget=context.budget,
+        program=context.program,
+        program_limit=MAX_PROGRAM_CHARACTERS,
+        main=context.sources.main,
+        patterns=patterns if context.sources.is_project else (),
     )
 
 
 def source_text(context: Context) -> str:
     """Return the incumbent and its searchable constants: the same until something is kept."""
     knobs = [knob_line(parameter) for parameter in context.space.parameters]
-    return _template("source").render(source=context.source, knobs=knobs)
+    shown = shown_files(context.sources, SOURCE_TOKENS * CHARACTERS_A_TOKEN)
+    return _template("source").render(main=context.sources.main, shown=shown, knobs=knobs)
 
 
 def ledger_text(context: Context) -> str:
@@ -180,4 +189,5 @@ def _templates() -> Environment:
         autoescape=False,
     )
     environment.filters["fenced"] = fenced
+    environment.filters["plain"] = one_line
     return environment

@@ -78,14 +78,14 @@ def test_ablation_tells_one_real_improvement_from_three_that_change_nothing(
     states = []
     for trial in kept_changes(planted.trials):
         taken = without(planted, trial)
-        assert taken.source is not None, taken.reason
+        assert taken.sources is not None, taken.reason
         proposed = Proposal(
             hypothesis=f"without {trial.number}", by=Provenance(method="ablate", origin="replay")
         )
         states.append(
             State(
                 proposed.hypothesis,
-                planted.draft(trial.number, proposed, taken.source).commit,
+                planted.draft(trial.number, proposed, taken.sources).commit,
                 trial.number,
             )
         )
@@ -156,7 +156,7 @@ def test_a_change_that_a_later_one_replaced_cannot_be_taken_out(tmp_path: Path) 
     with study(tmp_path, verdict="greedy") as history:
         work_on(history, [proposal(LR=0.2), proposal(LR=0.4)], trials=2)
         first, second = kept_changes(history.trials)
-        assert without(history, second).source is not None
+        assert without(history, second).sources is not None
         assert without(history, first) == Without(first, None, "later changes replaced it")
 
 
@@ -164,8 +164,8 @@ def test_of_a_change_only_what_still_stands_is_taken_out(tmp_path: Path) -> None
     with study(tmp_path, verdict="greedy") as history:
         work_on(history, [proposal(LR=0.2, DEPTH=5), proposal(LR=0.4)], trials=2)
         taken = without(history, kept_changes(history.trials)[0])
-        assert taken.source
-        constants = read_constants(taken.source)
+        assert taken.sources
+        constants = read_constants(taken.sources)
         assert (constants["LR"], constants["DEPTH"]) == (0.4, 4)
 
 
@@ -176,8 +176,8 @@ def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> 
     assert "the real one" in log
     assert "Measured: -0.2" in log
     assert git("rev-list", "--count", f"{planted.run.start_commit}..tuned").strip() == "1"
-    assert read_constants(planted.source_at("tuned"))["LR"] == 0.3
-    assert "A = 1" not in planted.source_at("tuned")
+    assert read_constants(planted.sources_at("tuned").text)["LR"] == 0.3
+    assert "A = 1" not in planted.sources_at("tuned").text
     assert lines[-1].startswith("next: git diff")
     with pytest.raises(UsageFault, match="already"):
         list(finalize_run(planted, "tuned", frozenset()))
@@ -187,7 +187,7 @@ def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> 
 
 def test_finalize_with_everything_is_the_runs_tip(planted: History) -> None:
     list(finalize_run(planted, "whole", frozenset()))
-    assert planted.source_at("whole") == planted.source
+    assert planted.sources_at("whole").text == planted.sources.text
 
 
 def measurement(number: int, against: str = "the baseline #0") -> Measurement:

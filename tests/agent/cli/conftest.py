@@ -21,10 +21,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settle(history, "baseline", "train.py as it is", TRAIN, 1.5)
         settle(history, "keep", "deeper", TRAIN.replace("DEPTH = 4", "DEPTH = 5"), 1.4)
         settle(history, "crash", HOSTILE, TRAIN.replace("DEPTH = 4", "DEPTH = 13"))
-        settle(history, "refused", "misspelt", history.source)
-        settle(history, "discard", "hotter", history.source.replace("LR = 0.1", "LR = 0.9"), 1.6)
+        settle(history, "refused", "misspelt", history.sources.text)
+        settle(
+            history, "discard", "hotter", history.sources.text.replace("LR = 0.1", "LR = 0.9"), 1.6
+        )
         history.commit_attempt(
-            history.next_number, proposal("colder"), history.source.replace("LR = 0.1", "LR = 0.01")
+            history.next_number,
+            proposal("colder"),
+            history.sources.with_text(history.sources.text.replace("LR = 0.1", "LR = 0.01")),
         )
     logs = folder / ".autoresearch" / "runs" / "t" / "trials" / "0001"
     logs.mkdir(parents=True)

@@ -73,7 +73,9 @@ def settle(
 ) -> Trial:
     """Commit an attempt and its verdict."""
     before = history.trials[-1].value if history.trials else None
-    attempt = history.commit_attempt(history.next_number, proposal(hypothesis), source)
+    attempt = history.commit_attempt(
+        history.next_number, proposal(hypothesis), history.sources.with_text(source)
+    )
     result: Measurement | None = None
     if value is not None:
         scores = (

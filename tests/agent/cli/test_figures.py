@@ -84,7 +84,9 @@ def _result(entry: Entry) -> Result | None:
 def _write(history: History, entry: Entry) -> None:
     best = history.trials[-1].value if history.trials else None
     source = TRAIN.replace("DEPTH = 4", f"DEPTH = {entry.depth}")
-    attempt = history.commit_attempt(history.next_number, _proposal(entry), source)
+    attempt = history.commit_attempt(
+        history.next_number, _proposal(entry), history.sources.with_text(source)
+    )
     trial = Trial.model_validate(
         {
             "number": attempt.number,
@@ -108,7 +110,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for entry in MADE:
             _write(history, entry)
         flight = Entry("", 9, None, 0.25, "")
-        history.commit_attempt(history.next_number, _proposal(flight), TRAIN)
+        history.commit_attempt(
+            history.next_number, _proposal(flight), history.sources.with_text(TRAIN)
+        )
     return folder
 
 

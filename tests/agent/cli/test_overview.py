@@ -6,10 +6,12 @@ import pytest
 
 from agent.cli.build import find_place
 from agent.cli.overview import Chosen, rows
+from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session
 from agent.evaluate.slots import make_slots
+from agent.project.flags import read_flags
 from agent.project.program import FrontMatter
-from agent.project.resolve import Inferred, Origin, read_flags, start_options
+from agent.project.resolve import Inferred, Origin, start_options
 from agent.propose import find_method
 from tests.e2e.researcher import TRAIN, miniature
 
@@ -44,7 +46,7 @@ def said(
         lambda name: find_method(name, typed=True).model,
     )
     slots = make_slots(options.workers.value, (0, 1), ())
-    chosen = Chosen(place, options, slots, "B", TRAIN, "")
+    chosen = Chosen(place, options, slots, "B", Sources.of(TRAIN), "")
     return {row.name: row.text for row in rows(chosen, environment or {}, others)}
 
 

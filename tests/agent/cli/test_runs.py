@@ -41,7 +41,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settle(history, "baseline", "train.py as it is", TRAIN, 1.5)
         deeper = TRAIN.replace("DEPTH = 4", "DEPTH = 5")
         settle(history, "keep", "deeper", deeper, 1.4)
-        history.commit_attempt(history.next_number, proposal("colder"), deeper)
+        history.commit_attempt(
+            history.next_number, proposal("colder"), history.sources.with_text(deeper)
+        )
     (folder / ".autoresearch" / "runs" / "t" / "run.log").write_text("a line\n")
     logs = folder / ".autoresearch" / "runs" / "t" / "trials" / "0001"
     logs.mkdir(parents=True)

@@ -33,12 +33,12 @@ def settle(
 ) -> Trial:
     """Commit an attempt and its verdict; `by` goes into the provenance."""
     number = history.next_number
-    source = history.source
+    source = history.sources.text
     if number:
         source = source.replace("LR = 0.1 ", f"LR = 0.{number + 2}1 ")
     proposed = proposal(hypothesis, 0.5)
     proposed = proposed.model_copy(update={"by": proposed.by.model_copy(update=by)})
-    attempt = history.commit_attempt(number, proposed, source)
+    attempt = history.commit_attempt(number, proposed, history.sources.with_text(source))
     delta = None if value is None or not history.trials else value - 1.5
     trial = Trial.model_validate(
         {
@@ -324,7 +324,7 @@ def test_a_verdict_appears_by_itself_and_moves_nothing_that_is_read(
         history.commit_attempt(
             history.next_number,
             proposal("hottest", 0.9),
-            history.source.replace("DEPTH = 4", "DEPTH = 5"),
+            history.sources.with_text(history.sources.text.replace("DEPTH = 4", "DEPTH = 5")),
         )
         logs = folder / ".autoresearch" / "runs" / "t" / "trials" / "0003"
         logs.mkdir(parents=True)

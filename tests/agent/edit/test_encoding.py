@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.edit import apply, diff, guard
+from agent.edit import apply, diff
 from agent.edit.apply import Applied
 from agent.edit.encoding import foreign_encoding
+from agent.edit.files import guard_files as guard
 from agent.edit.source import read
 from agent.records.edits import AddImport, Refused, ReplaceStatements, RewriteFile, SetConstant
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.edit import fingerprint, guard
+from agent.edit import fingerprint
+from agent.edit.files import guard_files as guard
 from agent.records.edits import Refused
 
 BASE = '''"""Doc."""

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.edit import Applied, apply, diff, fingerprint, guard
+from agent.edit import Applied, apply, diff, fingerprint
+from agent.edit.files import guard_files as guard
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,

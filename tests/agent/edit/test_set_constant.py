@@ -125,12 +125,6 @@ def test_edits_are_made_in_turn() -> None:
     assert made("A = 1\nB = 1\n", both[0], rewritten, both[1]) == "A = 1\nB = 3\n"
 
 
-def test_an_edit_of_another_file_is_refused() -> None:
-    edits = SetConstant(name="A", value="2"), SetConstant(name="A", value="3", file="prepare.py")
-    answer = refused("A = 1\n", *edits)
-    assert (answer.reason, answer.where) == ("outside-file", "prepare.py")
-
-
 def test_the_nearest_names_are_at_most_three_and_a_few_are_listed_without_any() -> None:
     before = "".join(f"WIDTH_{letter} = 1\n" for letter in "abcdefghij")
     hint = refused(before, SetConstant(name="WIDTH", value="1")).hint

@@ -355,7 +355,7 @@ def goes_on_from_a_clone(folder: Path, clone: Path, trials: object) -> None:
         assert history.next_number == 6
         list(loop_of(history, ListProposer([proposal(LR=0.4)]), train, trials=1).events())
         assert [trial.number for trial in history.trials] == list(range(7))
-        assert read_constants(history.source) == {"LR": 0.4, "DEPTH": 6, "SEED": 1}
+        assert read_constants(history.sources.text) == {"LR": 0.4, "DEPTH": 6, "SEED": 1}
     assert git(clone, "status", "--porcelain") == ""
 
 

@@ -144,7 +144,7 @@ class Branches(RuleBasedStateMachine):
 
     @staticmethod
     def lr_of(history: History, attempt: Attempt) -> float:
-        return float(read_constants(history.source_at(attempt.commit))["LR"])
+        return float(read_constants(history.sources_at(attempt.commit).text)["LR"])
 
     # ------------------------------------------------------------ other hands
 
@@ -289,7 +289,7 @@ class Branches(RuleBasedStateMachine):
         assert not set(judged) & {attempt.commit for attempt in history.in_flight}
         for trial in history.trials:
             if trial.result and trial.status != "baseline":
-                lr = float(read_constants(history.source_at(trial.attempt))["LR"])
+                lr = float(read_constants(history.sources_at(trial.attempt).text)["LR"])
                 assert trial.result.scores[0].value == 100 - lr, "a result belongs to its own trial"
 
     @rule(which=SMALL)

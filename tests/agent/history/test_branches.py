@@ -39,7 +39,7 @@ def test_a_fork_is_a_run_of_its_own_with_nothing_in_flight(tmp_path: Path) -> No
     with opened(tmp_path, "fork") as fork, opened(tmp_path, "t") as history:
         assert fork.worktree.name == "fork"
         assert history.worktree.name == "t"
-        assert (history.worktree / "train.py").read_text() == history.source
+        assert (history.worktree / "train.py").read_text() == history.sources.text
         assert history.measured(attempt) == scored(0.5)
         list(loop_of(history, ListProposer([]), trials=1).events())
         assert [trial.number for trial in history.trials] == [0, 1, 2, 3]
@@ -55,7 +55,7 @@ def test_a_renamed_branch_takes_what_is_in_flight_along(tmp_path: Path) -> None:
         assert history.measured(attempt) == scored(0.5)
         assert flights(tmp_path) == ["refs/autoresearch/new/3"]
         assert history.worktree == tmp_path / ".autoresearch" / "worktrees" / "new"
-        assert (history.worktree / "train.py").read_text() == history.source
+        assert (history.worktree / "train.py").read_text() == history.sources.text
         assert not (tmp_path / ".autoresearch" / "worktrees" / "t").exists(), (
             "it moved, with what the user has in it"
         )

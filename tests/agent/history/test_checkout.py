@@ -170,7 +170,7 @@ def keeps(history: History, *values: float) -> None:
 def test_the_worktree_follows_what_is_kept(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         keeps(history, 0.3, 0.9, 0.4)
-        assert (history.worktree / "train.py").read_text() == history.source
+        assert (history.worktree / "train.py").read_text() == history.sources.text
         assert git(history.worktree, "status", "--porcelain") == ""
         assert git(history.worktree, "branch", "--show-current") == "autoresearch/t"
         assert history.warnings == []
@@ -207,7 +207,7 @@ def test_a_worktree_that_is_gone_does_not_send_git_to_the_users_checkout(
         assert (tmp_path / ".git" / "index").read_bytes() == before
         assert "LR = 0.1" in (tmp_path / "train.py").read_text()
     with History.open(project_of(tmp_path), "t") as history:
-        assert (history.worktree / "train.py").read_text() == history.source
+        assert (history.worktree / "train.py").read_text() == history.sources.text
         assert history.warnings == []
     aside = tmp_path / ".autoresearch" / "worktrees" / "t.old-1" / "mine.txt"
     assert aside.exists() == (what == "link"), "moved aside, not removed"
@@ -219,7 +219,7 @@ def test_a_repository_that_was_moved(tmp_path: Path) -> None:
     (tmp_path / "old").rename(tmp_path / "new")
     with History.open(project_of(tmp_path / "new"), "t") as history:
         keeps(history, 0.4)
-        assert (history.worktree / "train.py").read_text() == history.source
+        assert (history.worktree / "train.py").read_text() == history.sources.text
         assert history.warnings == []
     fsck(tmp_path / "new")
 

@@ -77,7 +77,7 @@ def test_a_death_between_any_two_git_commands_loses_nothing(
         with History.open(project, "t") as history:
             finish(history)
             assert history.warnings == []
-            assert (history.worktree / "train.py").read_text() == history.source, (
+            assert (history.worktree / "train.py").read_text() == history.sources.text, (
                 "the worktree has caught up"
             )
         check_whole(tmp_path)
@@ -122,7 +122,7 @@ def check_whole(folder: Path) -> None:
         if trial.status != "refused":
             wanted = trial.proposal.edits[0].value  # type: ignore[union-attr]
             assert trial.configuration["LR"] == float(wanted)
-            assert read_constants(history.source_at(trial.attempt))["LR"] == float(wanted)
+            assert read_constants(history.sources_at(trial.attempt).text)["LR"] == float(wanted)
 
 
 # ---------------------------------------------------------------- speed

@@ -68,7 +68,11 @@ def test_git_itself_reads_the_record(tmp_path: Path) -> None:
 
 def test_an_attempt_is_marked_in_flight_before_it_runs_and_not_after(tmp_path: Path) -> None:
     with study(tmp_path) as history:
-        attempt = history.commit_attempt(0, proposal(LR=0.2), history.source.replace("0.1", "0.2"))
+        attempt = history.commit_attempt(
+            0,
+            proposal(LR=0.2),
+            history.sources.with_text(history.sources.text.replace("0.1", "0.2")),
+        )
         assert git(tmp_path, "rev-parse", "refs/autoresearch/t/0") == attempt.commit
         assert git(tmp_path, "rev-parse", f"{attempt.commit}^") == history.tip
         assert reopened(tmp_path).in_flight == history.in_flight == (attempt,)
@@ -115,7 +119,11 @@ def test_gc_and_packed_references_in_the_middle_of_a_run(tmp_path: Path) -> None
     with study(tmp_path) as history:
         ledger = Ledger(history, read_space)
         attempt = ledger.begin_baseline()
-        other = history.commit_attempt(1, proposal(LR=0.3), history.source.replace("0.1", "0.3"))
+        other = history.commit_attempt(
+            1,
+            proposal(LR=0.3),
+            history.sources.with_text(history.sources.text.replace("0.1", "0.3")),
+        )
         git(tmp_path, "reflog", "expire", "--expire=now", "--all")
         git(tmp_path, "gc", "-q", "--prune=now")
         git(tmp_path, "pack-refs", "--all")

@@ -154,7 +154,7 @@ def test_a_resumed_run_goes_on_in_format_2(here: Path, name: str) -> None:
     assert set(new_formats[len(old_formats) :]) == {2}
     history = History.read(project_of(here), "t")
     assert history.warnings == []
-    assert read_constants(history.source)
+    assert read_constants(history.sources.text)
     fsck(here)
 
 

@@ -80,7 +80,7 @@ def test_a_refusal_does_not_hide_that_the_tip_was_never_measured(tmp_path: Path)
         assert history.in_flight == (stale,)
         list(loop_of(history, ListProposer([proposal(LR=0.4)]), trials=1).events())
         baselines = [trial for trial in history.trials if trial.status == "baseline"]
-        assert read_constants(history.source_at(baselines[-1].attempt))["LR"] == 0.35
+        assert read_constants(history.sources_at(baselines[-1].attempt).text)["LR"] == 0.35
         assert history.in_flight == ()
 
 
@@ -101,8 +101,10 @@ def one_in_flight(folder: Path) -> None:
     """A run with a baseline, a discarded trial, and an attempt in flight that will be kept."""
     with study(folder) as history:
         list(loop_of(history, ListProposer([proposal(LR=0.9)]), trials=1).events())
-        source = history.source.replace("0.1", "0.3")
-        history.commit_attempt(history.next_number, proposal(LR=0.3), source)
+        source = history.sources.text.replace("0.1", "0.3")
+        history.commit_attempt(
+            history.next_number, proposal(LR=0.3), history.sources.with_text(source)
+        )
 
 
 @pytest.mark.parametrize("name", ["program_md", "notes_md"])
@@ -118,7 +120,7 @@ def test_an_attempt_is_not_overtaken_by_what_no_run_sees(tmp_path: Path, name: s
         kept = history.trials[-1]
         assert (kept.attempt, kept.proposal.by.origin) == (attempt.commit, "scripted")
         assert history.file_at(history.tip, name.replace("_", ".")) == "X = 'by hand'\n"
-        assert read_constants(history.source)["LR"] == 0.3
+        assert read_constants(history.sources.text)["LR"] == 0.3
         assert (history.worktree / name.replace("_", ".")).read_text() == "X = 'by hand'\n"
         assert history.warnings == []
         assert history.foreign_commits == ()
@@ -137,7 +139,7 @@ def test_an_attempt_is_overtaken_by_a_change_of_what_a_run_sees(tmp_path: Path) 
         assert not history.same_files(attempt.parent, history.tip)
         list(loop_of(history, ListProposer([]), trials=2).events())
         assert history.file_at(history.tip, "prepare.py") == "X = 'by hand'\n"
-        assert read_constants(history.source)["LR"] == 0.3
+        assert read_constants(history.sources.text)["LR"] == 0.3
         kept = [trial for trial in history.trials if trial.status == "keep"]
         assert [trial.proposal.by.origin for trial in kept] == ["replay"]
 
@@ -149,7 +151,7 @@ def test_a_brief_edited_while_a_run_works_survives_the_next_keep(tmp_path: Path)
         list(loop_of(history, ListProposer([proposal(DEPTH=6)]), trials=2).events())
         assert "First edit" in history.program
         assert [trial.status for trial in history.trials[2:]] == ["keep", "keep"]
-        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 6, "SEED": 1}
+        assert read_constants(history.sources.text) == {"LR": 0.3, "DEPTH": 6, "SEED": 1}
 
 
 def test_a_branch_set_back_goes_on_from_there(tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_a_rebase_that_makes_the_merges_anew_is_measured_again(tmp_path: Path) -
     git(tmp_path / ".autoresearch/worktrees/t", "rebase", "-q", "--rebase-merges", "main")
     with History.open(project_of(tmp_path), "t") as history:
         assert [trial.number for trial in history.trials] == [trial.number for trial in recorded]
-        assert read_constants(history.source)["LR"] == 0.9
+        assert read_constants(history.sources.text)["LR"] == 0.9
         assert len(history.foreign_commits) == 1
         list(loop_of(history, ListProposer([proposal(LR=0.4)]), trials=1).events())
         assert [trial.status for trial in history.trials[3:]] == ["baseline", "keep"]

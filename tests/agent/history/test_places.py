@@ -27,8 +27,10 @@ NEW_DATA = "MAX_SEQ_LEN = 64\nOTHER = 1\n"
 
 def flown(history: History, number: int, rate: str) -> Attempt:
     """Return an attempt in flight with another LR."""
-    source = history.source.replace("LR = 0.1", f"LR = {rate}")
-    return history.commit_attempt(number, proposal(LR=float(rate)), source)
+    source = history.sources.text.replace("LR = 0.1", f"LR = {rate}")
+    return history.commit_attempt(
+        number, proposal(LR=float(rate)), history.sources.with_text(source)
+    )
 
 
 def judged(history: History, attempt: Attempt, status: str, value: float = 1.0) -> Trial:
@@ -47,7 +49,7 @@ def judged(history: History, attempt: Attempt, status: str, value: float = 1.0) 
 def baseline(history: History, number: int = 0) -> Trial:
     by = Provenance(method="baseline", origin="baseline")
     as_it_is = Proposal(hypothesis="as it is", by=by)
-    attempt = history.commit_attempt(number, as_it_is, history.source)
+    attempt = history.commit_attempt(number, as_it_is, history.sources)
     return judged(history, attempt, "baseline")
 
 
@@ -61,16 +63,18 @@ def test_a_keep_brings_its_code_and_leaves_a_newer_brief(tmp_path: Path) -> None
         brief = history.tip
         kept = judged(history, first, "keep")
         assert history.program == "# Another goal\n"
-        assert read_constants(history.source)["LR"] == 0.2
+        assert read_constants(history.sources.text)["LR"] == 0.2
         assert git(tmp_path, "show", "-s", "--format=%P", kept.verdict) == f"{brief} {first.commit}"
         tree = f"{history.tip}^{{tree}}"
         discarded = judged(history, second, "discard")
         assert git(tmp_path, "rev-parse", tree) == git(
             tmp_path, "rev-parse", f"{discarded.verdict}^{{tree}}"
         )
-        assert read_constants(history.source)["LR"] == 0.2, "what was discarded changes nothing"
+        assert read_constants(history.sources.text)["LR"] == 0.2, (
+            "what was discarded changes nothing"
+        )
     assert reopened(tmp_path).foreign_commits == (), "a brief is nothing to measure"
-    assert reopened(tmp_path).source == history.source
+    assert reopened(tmp_path).sources.text == history.sources.text
 
 
 def test_the_ledger_is_known_at_every_commit_of_the_branch(tmp_path: Path) -> None:

@@ -247,13 +247,16 @@ def test_it_is_in_the_ledger_with_its_reason_and_no_score(tmp_path: Path) -> Non
         )
         assert (made.status, made.value, made.delta, again) == ("pruned", None, None, None)
         assert made.reason == "pruned at 50%" and made.configuration["DEPTH"] == 12
-        assert history.source_at(history.tip) == history.source_at(history.run.start_commit), (
-            "nothing is kept of it"
-        )
+        assert (
+            history.sources_at(history.tip).text
+            == history.sources_at(history.run.start_commit).text
+        ), "nothing is kept of it"
         newest = observe(ledger.context(()))[-1]
         assert newest.pruned and newest.failure is None and not newest.pending
         assert len(tsv(history.trials).splitlines()) == 6, "no row that reads 0.000000"
-        write_study(tmp_path / "s.db", history.run, history.trials, read_space(history.source))
+        write_study(
+            tmp_path / "s.db", history.run, history.trials, read_space(history.sources.text)
+        )
         assert len(read_prior(str(tmp_path / "s.db"))) == 5
     with study(tmp_path / "off") as history:
         ledger = Ledger(history, read_space)

@@ -114,11 +114,11 @@ def test_a_self_reported_score_out_of_range_waits_while_the_night_goes_on_from_t
 ) -> None:
     proposals = [proposal(LR=0.2), proposal(LR=0.6)]
     with study(tmp_path, verdict="sequential", baseline_repeats=3, plausible="0.5 .. 9") as history:
-        tip = history.source
+        tip = history.sources.text
         work_on(history, proposals, scoring(SCORES), trials=2)
         _, suspect, after = history.trials
         assert (suspect.status, after.status) == ("suspect", "keep")
-        assert history.source_at(suspect.verdict) == tip
+        assert history.sources_at(suspect.verdict).text == tip
         assert after.against == 0
         assert "0.5 .. 9" in suspect.reason
         recorded = history.trials
@@ -185,7 +185,7 @@ def test_approval_repeats_the_edits_on_the_tip_under_seeds_that_the_suspect_neve
         assert again.proposal.by.origin == "human"
         seeds = {score.seed for score in suspect.result.own}
         assert seeds.isdisjoint(score.seed for score in again.result.scores)
-        assert history.source_at(history.tip).startswith("LR = 0.2")
+        assert history.sources_at(history.tip).text.startswith("LR = 0.2")
 
 
 def test_approval_of_edits_that_no_longer_fit_says_so_and_ends(tmp_path: Path) -> None:
@@ -205,9 +205,9 @@ def test_a_rejection_is_a_note_on_the_branch_that_changes_nothing(tmp_path: Path
     with study(tmp_path, baseline_repeats=1) as history:
         work_on(history, [proposal(LR=0.5)], scoring(SCORES), trials=1)
         before = history.trials
-        source = history.source
+        source = history.sources.text
         history.reject(Rejection(number=1, because="Status: keep", at="2026-01-01T00:00:00+00:00"))
-        assert (history.trials, history.source) == (before, source)
+        assert (history.trials, history.sources.text) == (before, source)
     with History.read(project_of(tmp_path), "t") as again:
         assert again.trials == before
         assert [(rejection.number, rejection.because) for rejection in again.rejections] == [

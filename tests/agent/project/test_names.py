@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.errors import UsageFault, near_names, unknown
 from agent.project.find import Project
 from agent.project.names import refuse_unknown_names
@@ -35,7 +36,7 @@ PROJECT = Project(
 
 def check(settings: Settings, *protected: str, older: str = "", source: str = TRAIN) -> None:
     front_matter = FrontMatter(protected=protected)
-    refuse_unknown_names(PROJECT, settings, front_matter, (source, older))
+    refuse_unknown_names(PROJECT, settings, front_matter, (Sources.of(source), Sources.of(older)))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,8 @@ def check(settings: Settings, *protected: str, older: str = "", source: str = TR
             "Did you mean 'MATRIX_LR'? (src/train.py)",
         ),
         (Settings(ranges={"DEPTH": "fixed"}), "Choose from: MATRIX_LR."),
-        (Settings(ranges={"lr": "0.1 .. 1"}), "lr in src/train.py is not searched"),
-        (Settings(ranges={"SIZE": "1 .. 4"}), "once, to a literal"),
+        (Settings(ranges={"lr": "0.1 .. 1"}), "lr in src/train.py is no constant"),
+        (Settings(ranges={"SIZE": "1 .. 4"}), "set once, to a number"),
     ],
 )
 def test_an_unknown_name_is_an_error(settings: Settings, message: str) -> None:

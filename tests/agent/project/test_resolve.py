@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 
 from agent.errors import UsageFault
+from agent.project.flags import EXAMPLES, Flags, read_flags
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import (
     DEFAULT_BUDGET,
     DEFAULT_MAX_COST,
-    EXAMPLES,
-    Flags,
     Inferred,
     ModelNeed,
     Option,
     Origin,
     StartOptions,
-    read_flags,
     recorded_caps,
     resume_options,
     start_options,

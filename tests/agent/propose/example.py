@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent.edit.files import Sources
 from agent.propose import Context
 from agent.records.edits import SetConstant
 from agent.records.proposals import Configuration, Proposal, Provenance
@@ -80,7 +81,7 @@ def context(
     """Return a context with these trials."""
     return Context(
         program=program,
-        source=source,
+        sources=Sources.of(source),
         space=read_space(source),
         trials=trials,
         pending=pending,

@@ -28,7 +28,7 @@ RECORDED = [
 
 
 def tree(history: History, trial: Trial) -> str:
-    return history.source_at(trial.attempt)
+    return history.sources_at(trial.attempt).text
 
 
 def test_a_replay_makes_the_same_attempts_and_continues_after_a_stop(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.history.history import History
 from agent.records.edits import Edit, Refused, ReplaceStatements, SetConstant
 from agent.records.proposals import Provenance
@@ -110,7 +111,7 @@ def test_a_method_may_ask_what_would_be_refused(tmp_path: Path) -> None:
         assert reason(check(lr(0.1))) == "no-op"
         assert reason(check(lr(0.4))) is None
         assert reason(check([SetConstant(name="DEPTH", value="5")])) == "protected"
-        assert isinstance(ledger.admit(proposal(LR=0.3)), str), "to ask is not to try"
+        assert isinstance(ledger.admit(proposal(LR=0.3)), Sources), "to ask is not to try"
 
 
 def test_what_is_in_flight_or_would_not_run_is_refused(tmp_path: Path) -> None:
@@ -145,4 +146,4 @@ def test_only_a_humans_approval_repeats_a_trial(tmp_path: Path) -> None:
                 {"method": "approve", "origin": origin, "replays": number}
             )
             again = proposal(LR=0.3).model_copy(update={"by": by})
-            assert isinstance(ledger.admit(again), str) is admitted, (origin, number)
+            assert isinstance(ledger.admit(again), Sources) is admitted, (origin, number)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.edit import apply, code_lines, diff, fingerprint, guard
+from agent.edit import apply, code_lines, diff, fingerprint
 from agent.edit.apply import Applied
+from agent.edit.files import Sources
+from agent.edit.files import guard_files as guard
 from agent.errors import UsageFault
 from agent.exchange.write import flat_csv
 from agent.llm.model import Reply
@@ -43,7 +45,7 @@ def seconds(work: Callable[[str], object], text: str) -> float:
 
 
 def reply(text: str) -> object:
-    return read_reply(Reply(model="m", text=text), SOURCE)
+    return read_reply(Reply(model="m", text=text), Sources.of(SOURCE))
 
 
 def space(comment: str) -> object:
@@ -157,7 +159,7 @@ def test_deep_and_huge_code_is_refused_or_read_and_never_fails(name: str) -> Non
     assert len(fingerprint(code)) == 64
     guard(SOURCE, code, protected={"f"}, required={"f"})
     guard(code, SOURCE)
-    foresee(SOURCE, code, [], Space())
+    foresee(Sources.of(SOURCE), Sources.of(code), [], Space())
     for edit in (
         RewriteFile(code=code),
         SetConstant(name="LR", value=value),
@@ -254,7 +256,7 @@ EDITS = '"edits": [{"kind": "set_constant", "name": "LR", "value": "0.2"}]'
     ],
 )
 def test_json_that_can_be_misread_is_no_proposal(text: str) -> None:
-    assert isinstance(read_reply(Reply(model="m", text=text), SOURCE), Refused)
+    assert isinstance(read_reply(Reply(model="m", text=text), Sources.of(SOURCE)), Refused)
 
 
 def test_arguments_of_any_depth_are_refused() -> None:
@@ -262,7 +264,9 @@ def test_arguments_of_any_depth_are_refused() -> None:
     for _ in range(50):
         deep = [deep]
     arguments = {"hypothesis": "h", "rationale": deep, "edits": []}
-    assert isinstance(read_reply(Reply(model="m", arguments=arguments), SOURCE), Refused)
+    assert isinstance(
+        read_reply(Reply(model="m", arguments=arguments), Sources.of(SOURCE)), Refused
+    )
 
 
 def test_a_spreadsheet_computes_nothing() -> None:

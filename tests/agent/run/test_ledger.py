@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.history.history import History
 from agent.judge.noise import noise_of
@@ -62,7 +63,7 @@ def test_a_keep_changes_the_tip_and_a_discard_does_not(ledger: Ledger) -> None:
     ]
     discarded, _ = settle(ledger, begun(ledger, proposal(DEPTH=8)), scored(0.91))
     assert discarded.status == "discard"
-    assert read_constants(ledger.history.source) == {"LR": 0.3, "DEPTH": 4, "SEED": 1}
+    assert read_constants(ledger.history.sources.text) == {"LR": 0.3, "DEPTH": 4, "SEED": 1}
     assert discarded.configuration["DEPTH"] == 8, "what it ran, not what the tip has"
 
 
@@ -78,7 +79,7 @@ def test_a_failure_is_named_and_has_no_number(ledger: Ledger, status: str) -> No
         "why",
         None,
     )
-    assert read_constants(ledger.history.source)["LR"] == 0.1
+    assert read_constants(ledger.history.sources.text)["LR"] == 0.1
 
 
 def test_what_is_not_worth_a_budget(ledger: Ledger) -> None:
@@ -104,7 +105,7 @@ def test_protected_and_required_names(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         source = "def build_model():\n    return 1\n\nLR = 0.1\n"
         history.commit_verdict(
-            history.commit_attempt(0, proposal(), source),
+            history.commit_attempt(0, proposal(), history.sources.with_text(source)),
             Trial(number=0, status="keep", proposal=proposal(), reason="r", result=scored(1.0)),
         )
         ledger = Ledger(
@@ -117,7 +118,7 @@ def test_protected_and_required_names(tmp_path: Path) -> None:
             assert isinstance(refused, Refused)
             assert refused.reason == "protected"
         changed = ReplaceStatements(old="return 1", new="return 2", within="build_model")
-        assert isinstance(ledger.admit(proposal(changed)), str), "a required name may change"
+        assert isinstance(ledger.admit(proposal(changed)), Sources), "a required name may change"
 
 
 def test_a_refusal_is_a_trial_that_never_flew(ledger: Ledger) -> None:
@@ -150,9 +151,9 @@ def test_an_improvement_on_an_older_state_is_tried_again_not_merged(ledger: Ledg
         2,
         second.proposal.edits,
     )
-    assert read_constants(ledger.history.source) == {"LR": 0.3, "DEPTH": 4, "SEED": 1}
+    assert read_constants(ledger.history.sources.text) == {"LR": 0.3, "DEPTH": 4, "SEED": 1}
     third = begun(ledger, replay)
-    assert read_constants(ledger.history.source_at(third.commit)) == {
+    assert read_constants(ledger.history.sources_at(third.commit).text) == {
         "LR": 0.3,
         "DEPTH": 8,
         "SEED": 1,

@@ -61,7 +61,7 @@ def test_keep_discard_crash_and_refusal_each_get_their_verdict(tmp_path: Path) -
             "refused",
             "keep",
         ]
-        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 6, "SEED": 1}
+        assert read_constants(history.sources.text) == {"LR": 0.3, "DEPTH": 6, "SEED": 1}
         assert [trial.number for trial in history.trials] == list(range(6))
         assert history.in_flight == ()
     assert isinstance(events[-1], RunFinished)
@@ -147,7 +147,7 @@ def test_a_look_ahead_proposal_is_applied_to_the_tip_that_its_predecessor_made(
     with study(tmp_path) as history:
         work_on(history, [proposal(LR=0.3), proposal(DEPTH=8)], trials=2, looks_ahead=True)
         assert statuses(history.trials) == ["baseline", "keep", "keep"]
-        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
+        assert read_constants(history.sources.text) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
 
 
 def test_a_look_ahead_proposal_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_two_workers_train_at_once_and_an_overtaken_improvement_is_tried_again(
             2,
             "keep",
         )
-        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
+        assert read_constants(history.sources.text) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
     assert any(isinstance(event, Note) and "#2" in event.text for event in events)
 
 
@@ -289,7 +289,7 @@ def test_a_commit_by_hand_is_measured_as_the_new_baseline(tmp_path: Path) -> Non
     with History.open(project_of(tmp_path), "t") as history:
         work_on(history, [proposal(LR=0.3)], trials=1)
         assert statuses(history.trials) == ["baseline", "keep", "baseline", "keep"]
-        assert read_constants(history.source) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
+        assert read_constants(history.sources.text) == {"LR": 0.3, "DEPTH": 8, "SEED": 1}
 
 
 def test_a_branch_that_moved_under_a_running_loop_is_not_overwritten(tmp_path: Path) -> None:

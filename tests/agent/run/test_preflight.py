@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.records.edits import Refused
 from agent.run.preflight import foresee
 from agent.space import Space
@@ -10,7 +11,7 @@ FUTURE = "from __future__ import annotations\n"
 
 
 def foreseen(old: str, new: str) -> Refused | None:
-    return foresee(old, new, (), Space())
+    return foresee(Sources.of(old), Sources.of(new), (), Space())
 
 
 @pytest.mark.parametrize(

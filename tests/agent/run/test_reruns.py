@@ -248,7 +248,7 @@ def test_a_change_that_deletes_code_and_costs_nothing_is_kept_as_a_simplificatio
         work_on(history, [proposal(DeleteDefinition(name="unused"))], noisy, trials=1)
         trial = history.trials[-1]
         assert (trial.status, trial.charge) == ("simplify", 0.0)
-        assert "unused" not in history.source
+        assert "unused" not in history.sources.text
 
 
 def test_an_edit_that_changes_nothing_is_discarded_after_one_run(tmp_path: Path) -> None:

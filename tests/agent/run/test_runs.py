@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.edit import fingerprint
+from agent.edit.files import Sources
 from agent.errors import ProjectFault
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import Slot
@@ -55,7 +56,7 @@ def baseline_of(history: History, source: str, number: int, *scores: Score) -> A
     """Return an attempt at a baseline; with scores it has its verdict already."""
     by = Provenance(method="baseline", origin="baseline")
     as_it_is = Proposal(hypothesis="as it is", by=by)
-    attempt = history.commit_attempt(number, as_it_is, source)
+    attempt = history.commit_attempt(number, as_it_is, history.sources.with_text(source))
     if scores:
         trial = Trial(
             number=number,
@@ -86,7 +87,7 @@ def test_an_assignment_counts_the_trials_own_runs_and_says_how_fast_the_baseline
         runs = (score(1.0, 0, role="baseline"), score(0.9, 0), score(1.0, 1, role="incumbent"))
         history.note(attempt, result(*runs))
         assert ledger.assignment(attempt, order, SLOT).run == 3, "the baseline's run is not its own"
-        baseline_of(history, history.source, 2, score(1.0, 0, speed=20.0))
+        baseline_of(history, history.sources.text, 2, score(1.0, 0, speed=20.0))
         assert ledger.assignment(attempt, order, SLOT).baseline_speed == 20.0, "the newest baseline"
 
 
@@ -100,10 +101,10 @@ def test_a_run_that_is_to_show_the_usual_time_has_none(tmp_path: Path) -> None:
         again = Order(commit=first.commit, seed=0, role="baseline")
         assert ledger.assignment(kept, again, SLOT).usual is None
         settle(ledger, kept, result(score(0.5)))
-        same_code = baseline_of(history, history.source, 2)
+        same_code = baseline_of(history, history.sources.text, 2)
         order = Order(commit=same_code.commit, seed=0)
         assert ledger.assignment(same_code, order, SLOT).usual == Usual(seconds=2.0)
-        older_code = baseline_of(history, history.source_at(first.commit), 3)
+        older_code = baseline_of(history, history.sources_at(first.commit).text, 3)
         assert ledger.assignment(older_code, order, SLOT).usual is None, "not what was kept last"
 
 
@@ -123,7 +124,7 @@ def test_curves_to_be_pruned_against_are_given_to_a_run_that_prunes(
                 reason="r",
                 result=result(score(2.0), curve=curve),
             )
-            history.commit_verdict(history.draft(number, wanted, history.source), trial)
+            history.commit_verdict(history.draft(number, wanted, history.sources), trial)
         attempt = begun(ledger, proposal(LR=0.3))
         assignment = ledger.assignment(attempt, ordered(ledger, attempt), SLOT)
         assert assignment.rivals == ((curve,) * 5 if prune == "median" else ())
@@ -199,7 +200,7 @@ def test_the_repetition_of_a_suspect_has_other_seeds_and_the_full_audit(tmp_path
             proposal=edits,
             reason="r",
             result=result(score(0.1, 0), score(0.1, 5), recheck="failed"),
-            fingerprint=fingerprint(history.source_at(suspect.commit)),
+            fingerprint=fingerprint(history.sources_at(suspect.commit).text),
         )
         history.commit_verdict(suspect, trial)
         assert isinstance(ledger.admit(edits), Refused), "but for the approval it is a repeat"
@@ -315,7 +316,7 @@ def test_what_was_overtaken_is_recorded_against_the_state_it_was_made_on(tmp_pat
         late, replay = settle(ledger, second, result(score(0.8)))
         assert replay is not None
         assert replay.by == Provenance(method="code", origin="replay", model="opus", replays=2)
-        assert isinstance(ledger.admit(replay), str), "the same edits are no repeat of it"
+        assert isinstance(ledger.admit(replay), Sources), "the same edits are no repeat of it"
     [change] = late.changes
     assert (change.name, change.before, change.after) == ("DEPTH", 4, 8)
     assert late.configuration == {"LR": 0.1, "DEPTH": 8, "SEED": 1}

@@ -2,11 +2,14 @@
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.judge.decision import Baseline, Discard, Failed, Keep, Refusal, Simplify, Verdict
 from agent.records.results import Attempt, Change, Pair, Result, Score, Trial
 from agent.run.verdicts import Tried, trial_of
 from tests.agent.study import proposal
 
+BEFORE = Sources.of("LR = 0.1\n")
+AFTER = Sources.of("LR = 0.2\n")
 ATTEMPT = Attempt(number=7, commit="c", parent="p", proposal=proposal(LR=0.2))
 INCUMBENT = Trial.model_validate(
     {
@@ -27,7 +30,7 @@ def scored(**changes: object) -> Result:
 
 
 def recorded(verdict: Verdict, result: Result, incumbent: Trial | None = INCUMBENT) -> Trial:
-    tried = Tried(result, "LR = 0.1\n", "LR = 0.2\n", incumbent, PAIRS if incumbent else ())
+    tried = Tried(result, BEFORE, AFTER, incumbent, PAIRS if incumbent else ())
     return trial_of(ATTEMPT, verdict, tried)
 
 

@@ -25,7 +25,7 @@ def on_record(history: History, status: str, number: int, **fields: object) -> N
     tried = proposal(DEPTH=100 + number)
     usual = {"proposal": tried, "reason": "r", "result": result(score(2.0)), "against": 99}
     trial = Trial.model_validate({"number": number, "status": status, **usual, **fields})
-    history.commit_verdict(history.draft(number, tried, history.source), trial)
+    history.commit_verdict(history.draft(number, tried, history.sources), trial)
 
 
 def pairs(differences: Sequence[float], first: int = 0) -> tuple[Pair, ...]:
@@ -76,7 +76,7 @@ def test_simplifications_share_one_allowance(tmp_path: Path, charge: float, expe
         if expected == "simplify":
             kept = history.trials[-1]
             assert len(kept.pairs) == 3 and kept.charge and kept.charge > 0
-            assert "trained" not in history.source
+            assert "trained" not in history.sources.text
 
 
 def test_what_is_as_long_as_before_is_no_simplification(tmp_path: Path) -> None:

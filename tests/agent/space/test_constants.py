@@ -12,7 +12,9 @@ from agent.space import changes, constant_edits, read_constants
 
 def test_literal_constants_are_read_and_others_are_not() -> None:
     source = "A = 2**19; B = -1.5\nC: str = 'x'  # [a]\nD = True\nE = (1, 2)\n"
-    source += "F = A * 2\ng = 3\n_H = 4\nI = 1\nI = 2\nJ = 1e999\nK = 10**10**10\nL = M = 7\n"
+    source += (
+        "F = A * 2\ng = 3\nprint(A)\n_H = 4\nI = 1\nI = 2\nJ = 1e999\nK = 10**10**10\nL = M = 7\n"
+    )
     assert read_constants(source) == {"A": 524288, "B": -1.5, "C": "x", "D": True, "L": 7, "M": 7}
     assert read_constants("A = (") == {}
 

@@ -172,7 +172,6 @@ def test_inference_is_sane() -> None:
         "LAST = -1",
         "OFF = 0",
         "PEAK_FLOPS = 1e12",
-        "lower = 3",
         "X = f()",
         "MAX_SEQ_LEN = 1024",
     ],

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from agent.edit import Applied, apply, fingerprint, guard
+from agent.edit import Applied, apply, fingerprint
+from agent.edit.files import apply_edits
+from agent.edit.files import guard_files as guard
 from agent.errors import ModelFault, ModelUnavailable, MoneySpent
 from agent.llm.model import Reply, Request
 from agent.llm.resolve import open_model
@@ -235,11 +237,11 @@ def judging(*trials: Trial, **more: Any) -> Context:
     tried = {trial.fingerprint for trial in trials}
 
     def check(edits: Sequence[Edit]) -> Refused | None:
-        applied = apply(base.source, edits)
+        applied = apply_edits(base.sources, edits)
         if isinstance(applied, Refused):
             return applied
-        return guard(base.source, applied.source, tried=tried) or foresee(
-            base.source, applied.source, edits, base.space
+        return guard(base.sources, applied, tried=tried) or foresee(
+            base.sources, applied, edits, base.space
         )
 
     return replace(base, check=check)

@@ -75,7 +75,7 @@ def test_the_newest_trial_of_the_constants_as_they_stand_is_the_measure() -> Non
         ("NUM_LAYERS", "6", 1.3),
         ("HIDDEN_DIM", "64", 1.3),
         ("HEAD_DIM", "64", 0.0),
-        ("LAYER_DECAY", "0.5", 0.0),
+        ("LAYER_DECAY", "0.9", 0.0),
         ("EMBEDDING_LR", "0.5", 0.0),
         ("TOP_K", "5", 0.0),
     ],

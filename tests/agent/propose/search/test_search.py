@@ -114,7 +114,7 @@ def test_a_small_space_is_used_up_and_the_message_says_so(suggest: Suggest) -> N
     with pytest.raises(UsageFault, match="every configuration"):
         suggest(space, trials, 0)
     with pytest.raises(UsageFault, match="no constants"):
-        suggest(read_space("x = 1\n"), [], 0)
+        suggest(read_space("print(1)\n"), [], 0)
 
 
 @pytest.mark.parametrize(

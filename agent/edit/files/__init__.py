@@ -1,0 +1,19 @@
+"""Edits to the files of a whole project, whatever kinds of files they are."""
+
+from agent.edit.files.apply import apply_edits
+from agent.edit.files.difference import difference
+from agent.edit.files.fingerprint import code_lines_of, fingerprint_of
+from agent.edit.files.guard import guard_files
+from agent.edit.files.sources import Code, Sources, as_sources, split_name
+
+__all__ = [
+    "Code",
+    "Sources",
+    "apply_edits",
+    "as_sources",
+    "code_lines_of",
+    "difference",
+    "fingerprint_of",
+    "guard_files",
+    "split_name",
+]

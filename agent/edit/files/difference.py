@@ -1,0 +1,90 @@
+"""The edits from one state of a project to another, as small as possible, each verified."""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from agent.edit.files.apply import apply_edits
+from agent.edit.files.one import Edits, difference_in
+from agent.edit.files.sources import Sources
+from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, RewriteFile
+
+# A new file with so large a share of a deleted one's lines is that file renamed.
+SAME_SHARE = 0.6
+# Comparing more pairs of files takes too long; then a renamed file is deleted and added.
+MAX_PAIRS = 400
+MAX_LINES = 3_000
+
+
+def difference(old: Sources, new: Sources) -> Edits:
+    """Return edits with `apply_edits(old, edits)` equal to `new`, byte for byte.
+
+    () if nothing differs.
+    """
+    edits = tuple(_edits(old, new))
+    if apply_edits(old, edits) == new:
+        return edits
+    # A file that its own edits do not give: as a whole.
+    return tuple(_whole_files(old, new))
+
+
+def _edits(old: Sources, new: Sources) -> Iterator[Edit]:
+    renamed = _renamed(old, new)
+    for path in old.files:
+        if path in renamed:
+            yield RenameFile(file=path, to=renamed[path])
+        elif path not in new.files:
+            yield DeleteFile(file=path)
+    before = {renamed.get(path, path): text for path, text in old.files.items()}
+    for path, text in new.files.items():
+        if path not in before:
+            yield AddFile(file=path, code=text)
+        else:
+            yield from _within(new, path, before[path], text)
+
+
+def _within(sources: Sources, path: str, old: str, new: str) -> Iterator[Edit]:
+    """Yield the edits of one file, which name it unless it is train.py."""
+    for edit in difference_in(path, old, new):
+        yield edit if path == sources.main else edit.model_copy(update={"file": path})
+
+
+def _whole_files(old: Sources, new: Sources) -> Iterator[Edit]:
+    for path in old.files:
+        if path not in new.files:
+            yield DeleteFile(file=path)
+    for path, text in new.files.items():
+        if path not in old.files:
+            yield AddFile(file=path, code=text)
+        elif old.files[path] != text:
+            yield RewriteFile(file=None if path == new.main else path, code=text)
+
+
+def _renamed(old: Sources, new: Sources) -> dict[str, str]:
+    """Return the new paths of files that were renamed, by their old ones."""
+    gone = [path for path in old.files if path not in new.files]
+    added = [path for path in new.files if path not in old.files]
+    if not gone or len(gone) * len(added) > MAX_PAIRS:
+        return {}
+    renamed: dict[str, str] = {}
+    for path in gone:
+        likeness = {
+            other: _likeness(old.files[path], new.files[other])
+            for other in added
+            if other not in renamed.values()
+        }
+        best = max(likeness, key=lambda other: likeness[other], default=None)
+        if best is not None and likeness[best] >= SAME_SHARE:
+            renamed[path] = best
+    return renamed
+
+
+def _likeness(old: str, new: str) -> float:
+    """Return the share of common lines, from 0 to 1."""
+    if old == new:
+        return 1.0
+    before = old.splitlines()
+    after = new.splitlines()
+    if not before or not after or max(len(before), len(after)) > MAX_LINES:
+        return 0.0
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= SAME_SHARE else 0.0

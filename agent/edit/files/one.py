@@ -1,0 +1,129 @@
+"""One file of any kind: edited, compared and hashed as its language asks for."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from agent.edit.apply import Applied, apply
+from agent.edit.diff import diff
+from agent.edit.fingerprint import fingerprint
+from agent.edit.replace_text import difference_of_texts, replace_text
+from agent.edit.size import code_lines
+from agent.edit.source import MAX_CHARACTERS, refuse
+from agent.edit.values import Language, entries, language_of, normalised_text, set_value
+from agent.records.edits import (
+    Edit,
+    Refused,
+    ReplaceText,
+    RewriteFile,
+    SetConstant,
+)
+
+Edits = tuple[Edit, ...]
+# What a file of some lines costs to hash is kept for a project of a thousand files.
+KEPT_FILES = 4096
+
+
+def is_python(path: str) -> bool:
+    """Return whether a file holds Python."""
+    return PurePosixPath(path).suffix in (".py", ".pyw")
+
+
+def edited(path: str, text: str, edits: Sequence[Edit]) -> str | Refused:
+    """Return the file's text with `edits` made in turn, or why that is not possible.
+
+    Every byte that no edit names is as it was. A file that parsed still does. Never raises.
+    """
+    if is_python(path):
+        applied = apply(text, edits)
+        return applied.source if isinstance(applied, Applied) else applied
+    language = language_of(path)
+    current: str | Refused = text
+    for edit in edits:
+        if isinstance(current, Refused):
+            return current
+        current = _edited(language, current, edit)
+    if isinstance(current, Refused):
+        return current
+    if len(current) > MAX_CHARACTERS:
+        return refuse("syntax", "the new text", f"longer than {MAX_CHARACTERS} characters")
+    return _broken(language, text, current) or current
+
+
+def _edited(language: Language | None, text: str, edit: Edit) -> str | Refused:
+    match edit:
+        case RewriteFile(code=code):
+            return code
+        case ReplaceText():
+            return replace_text(text, edit)
+        case SetConstant(name=name, value=value) if language:
+            return set_value(language, text, name, value)
+    kinds = "set_constant, replace_text or rewrite_file" if language else "replace_text"
+    return refuse("outside-file", f"{edit.kind} is for Python files", f"use {kinds}")
+
+
+def _broken(language: Language | None, old: str, new: str) -> Refused | None:
+    """Return why the new text cannot be read any more, if the old one could."""
+    if language is None or old == new or isinstance(entries(language, old), Refused):
+        return None
+    read = entries(language, new)
+    return read if isinstance(read, Refused) else None
+
+
+def fault_of_new(path: str, text: str) -> Refused | None:
+    """Return why no new file can have this text, or None."""
+    if len(text) > MAX_CHARACTERS or "\0" in text:
+        return refuse("syntax", path, f"it is binary, or longer than {MAX_CHARACTERS} characters")
+    read = edited(path, "", [RewriteFile(code=text)])
+    if isinstance(read, Refused):
+        return read
+    language = language_of(path)
+    parsed = entries(language, text) if language else None
+    return parsed if isinstance(parsed, Refused) else None
+
+
+def difference_in(path: str, old: str, new: str) -> Edits:
+    """Return edits that lead from one text of a file to another, byte for byte; () if equal."""
+    if old == new:
+        return ()
+    if is_python(path):
+        return diff(old, new)
+    language = language_of(path)
+    edits = _values_that_differ(language, old, new) if language else ()
+    return edits or difference_of_texts(old, new)
+
+
+def _values_that_differ(language: Language, old: str, new: str) -> Edits:
+    """Return the values to set if that is all the difference; else ()."""
+    before = entries(language, old)
+    after = entries(language, new)
+    if isinstance(before, Refused) or isinstance(after, Refused) or list(before) != list(after):
+        return ()
+    edits = []
+    for path, entry in after.items():
+        if entry.text != before[path].text:
+            edits.append(SetConstant(name=path, value=entry.text))
+    current: str | Refused = old
+    for edit in edits:
+        if isinstance(current, str):
+            current = set_value(language, current, edit.name, edit.value)
+    return tuple(edits) if current == new else ()
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def fingerprint_in(path: str, text: str) -> str:
+    """Return a hash of what a file says, without comments and layout where its kind allows it."""
+    if is_python(path):
+        return fingerprint(text)
+    language = language_of(path)
+    body = normalised_text(language, text) if language else text
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def lines_in(path: str, text: str) -> int:
+    """Return the lines of a file's code; comments and layout of Python do not count."""
+    if is_python(path):
+        return code_lines(text)
+    return sum(1 for line in text.splitlines() if line.strip())

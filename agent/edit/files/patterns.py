@@ -1,0 +1,92 @@
+"""Globs that say which files of a project edits may touch: `model/*.py`, `**/*.yaml`, `!old.py`."""
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+MAX_PATTERNS = 100
+MAX_PATTERN = 500
+"""Characters."""
+MAX_PATH = 500
+"""Characters of the path of a file that is edited."""
+EXCEPT = "!"
+"""Begins a pattern of files that are not edited, whatever the patterns before it say."""
+_ANY_FOLDERS = "**"
+_SPECIAL = "*?["
+# Characters that a path of a new file may not have: what shells, other systems and logs trip over.
+_ODD = frozenset('\\:*?"<>|\n\r\t')
+
+
+def fault_of_pattern(pattern: str) -> str | None:
+    """Return what is wrong with a pattern, or None."""
+    body = pattern.removeprefix(EXCEPT)
+    if not body or len(body) > MAX_PATTERN or "\0" in body:
+        return "it is empty or too long"
+    parts = body.split("/")
+    if body.startswith("/") or ".." in parts or "" in parts or "." in parts:
+        return "write the path of files inside the project, such as model/*.py"
+    if parts.count(_ANY_FOLDERS) > 2:
+        return "at most two ** are understood"
+    if any(part.startswith(".") for part in parts):
+        return "hidden files are never edited"
+    return None
+
+
+def matches(path: str, patterns: Sequence[str]) -> bool:
+    """Return whether the last pattern that fits `path` is not one of exceptions.
+
+    `*` and `?` stay within a folder, `**` stands for any number of folders. No pattern fits a
+    hidden file or what is in a hidden folder.
+    """
+    parts = tuple(path.split("/"))
+    if any(part.startswith(".") for part in parts):
+        return False
+    for pattern in reversed(patterns):
+        if _fits(parts, _parts(pattern.removeprefix(EXCEPT))):
+            return not pattern.startswith(EXCEPT)
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _parts(pattern: str) -> tuple[str, ...]:
+    return tuple(pattern.split("/"))
+
+
+def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not path
+    if pattern[0] == _ANY_FOLDERS:
+        return any(_fits(path[skipped:], pattern[1:]) for skipped in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and _fits(path[1:], pattern[1:])
+
+
+def folder_around(train: str, patterns: Iterable[str]) -> str:
+    """Return the deepest folder that has train.py and everything that `patterns` can fit.
+
+    "" is the top folder.
+    """
+    around = PurePosixPath(train).parent.parts
+    for pattern in patterns:
+        fixed = []
+        for part in PurePosixPath(pattern.removeprefix(EXCEPT)).parent.parts:
+            if any(character in part for character in _SPECIAL):
+                break
+            fixed.append(part)
+        common = 0
+        while common < min(len(around), len(fixed)) and around[common] == fixed[common]:
+            common += 1
+        around = around[:common]
+    return "/".join(around)
+
+
+def fault_of_path(path: str) -> str | None:
+    """Return why no file may get this path, or None."""
+    parts = path.split("/")
+    if not path or len(path) > MAX_PATH or "" in parts or "." in parts or ".." in parts:
+        return "write a path inside the project, such as model/layers.py"
+    if any(part.startswith(".") for part in parts):
+        return "hidden files are never edited"
+    if any(character in _ODD or not character.isprintable() for character in path):
+        return "its path has characters that are not allowed"
+    return None

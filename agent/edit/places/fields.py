@@ -1,0 +1,193 @@
+"""Fields of dataclasses and the like, attributes of classes, and `self.lr = 1` of settings."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from agent.edit.places.names import overwrites
+from agent.edit.places.place import (
+    Place,
+    choices_in,
+    entries_of,
+    keyword_of,
+    last_name,
+    text_in,
+    type_in,
+)
+from agent.edit.places.scopes import Scope, Scopes
+
+# What stands around a field's default: dataclasses, attrs, pydantic.
+_WRAPPERS = frozenset({"field", "Field", "ib", "attrib", "PrivateAttr"})
+# What makes a class whose call sets the fields, by decorator or base.
+_RECORDS = frozenset(
+    {
+        *("dataclass", "define", "frozen", "mutable", "attrs", "s", "BaseModel", "BaseSettings"),
+        *("NamedTuple", "configclass", "chz", "Struct", "pydantic_dataclass"),
+    }
+)
+_ENUMS = ("Enum", "Flag")
+_SETTINGS_CLASS = re.compile(r"config|cfg|conf$|args|arguments|params|settings|options", re.I)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields of one class, and of the classes in it."""
+
+    scopes: Scopes
+    node: ast.ClassDef
+    prefix: str = ""
+
+    def places(self) -> Iterator[Place]:
+        """Yield every field with a default that is a setting."""
+        if any(last_name(base).endswith(_ENUMS) for base in self.node.bases):
+            return
+        overwritten = self._overwritten()
+        for index, (statement, below) in enumerate(pairwise([*self.node.body, ast.Pass()])):
+            if isinstance(statement, ast.ClassDef):
+                yield from Fields(self.scopes, statement, self.name + ".").places()
+                continue
+            place = self._field(statement, below)
+            name = place.name.rpartition(".")[2] if place else ""
+            if place is None or name in overwritten or self._is_passed(name, index):
+                continue
+            yield from entries_of(place)
+        yield from self._of_self()
+
+    @property
+    def name(self) -> str:
+        """The qualified name of the class."""
+        return self.prefix + self.node.name
+
+    def _field(self, statement: ast.stmt, below: ast.stmt) -> Place | None:
+        annotation = None
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                annotation = statement.annotation
+            case _:
+                return None
+        if name.startswith("_") or self.scopes.of(self.node).bindings[name] != 1:
+            return None
+        stated_type = type_in(annotation)
+        if stated_type.startswith("ClassVar"):
+            return None
+        docstring = text_in(below.value) if isinstance(below, ast.Expr) else ""
+        place = Place(
+            f"{self.name}.{name}",
+            "field",
+            value,
+            statement,
+            statement,
+            docstring,
+            stated_type,
+            choices_in(annotation),
+        )
+        return _unwrapped(place)
+
+    @property
+    def _is_record(self) -> bool:
+        marks = [*self.node.bases, *self.node.decorator_list]
+        names = [last_name(mark.func if isinstance(mark, ast.Call) else mark) for mark in marks]
+        return not _RECORDS.isdisjoint(names)
+
+    def _is_passed(self, name: str, index: int) -> bool:
+        """Return whether every call of the class in this file gives the field another value."""
+        calls = self.scopes.calls.get(self.node.name, [])
+        if not calls or not self._is_record:
+            return False
+        before = [part for part in self.node.body[:index] if isinstance(part, ast.AnnAssign)]
+        return all(passes(call, name, len(before)) for call in calls)
+
+    def _overwritten(self) -> set[str]:
+        """Return the attributes that count something or get their value elsewhere."""
+        names = set()
+        for store in self.scopes.stores:
+            target = store.target
+            if not isinstance(target, ast.Attribute) or not overwrites(store):
+                continue
+            is_self = isinstance(target.value, ast.Name) and target.value.id == "self"
+            if not is_self or self._is_around(store.scope):
+                names.add(target.attr)
+        return names
+
+    def _is_around(self, scope: Scope | None) -> bool:
+        while scope is not None:
+            if scope.node is self.node:
+                return True
+            scope = scope.parent
+        return False
+
+    def _of_self(self) -> Iterator[Place]:
+        """Yield `self.lr = 1` in __init__, of a class whose name says that it holds settings."""
+        if not _SETTINGS_CLASS.search(self.node.name):
+            return
+        for statement in self._init():
+            match statement:
+                case ast.Assign(
+                    targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value
+                ):
+                    pass
+                case ast.AnnAssign(
+                    target=ast.Attribute(value=ast.Name(id="self"), attr=name),
+                    value=ast.expr() as value,
+                ):
+                    pass
+                case _:
+                    continue
+            stores = [store for store in self.scopes.stores if _attribute(store.target) == name]
+            if len([store for store in stores if overwrites(store)]) == 1:
+                top = Place(f"{self.name}.{name}", "attribute", value, statement, statement)
+                yield from entries_of(top)
+
+    def _init(self) -> list[ast.stmt]:
+        for statement in self.node.body:
+            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+                return statement.body
+        return []
+
+
+def passes(call: ast.Call, name: str, index: int) -> bool:
+    """Return whether a call gives its parameter `name`, the one at `index`, a value.
+
+    `**options` may; it is taken to do so.
+    """
+    if any(keyword.arg in (name, None) for keyword in call.keywords):
+        return True
+    return len(call.args) > index or any(isinstance(part, ast.Starred) for part in call.args)
+
+
+def _attribute(target: ast.expr) -> str:
+    return target.attr if isinstance(target, ast.Attribute) else ""
+
+
+def _unwrapped(place: Place) -> Place | None:
+    """Return the place of the default inside field(default=0.1) or Field(0.1, description=…)."""
+    call = place.value
+    if not isinstance(call, ast.Call) or last_name(call.func) not in _WRAPPERS:
+        return place
+    value = keyword_of(call, "default")
+    if value is None and call.args:
+        value = call.args[0]
+    if value is None:
+        return _made(place, call)
+    help_text = text_in(keyword_of(call, "help", "description")) or _in_metadata(call)
+    return replace(place, value=value, help=help_text or place.help)
+
+
+def _made(place: Place, call: ast.Call) -> Place | None:
+    """Return the place of what `field(default_factory=lambda: Optim(lr=1))` makes."""
+    factory = keyword_of(call, "default_factory", "factory")
+    return replace(place, value=factory.body) if isinstance(factory, ast.Lambda) else None
+
+
+def _in_metadata(call: ast.Call) -> str:
+    metadata = keyword_of(call, "metadata")
+    if not isinstance(metadata, ast.Dict):
+        return ""
+    for key, value in zip(metadata.keys, metadata.values, strict=True):
+        if text_in(key) in ("help", "description"):
+            return text_in(value)
+    return ""

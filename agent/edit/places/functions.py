@@ -1,0 +1,118 @@
+"""Functions that run a training or build its settings: their parameters' defaults and bodies."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from agent.edit.places.fields import passes
+from agent.edit.places.names import Top
+from agent.edit.places.place import (
+    Place,
+    choices_in,
+    entries_of,
+    keyword_of,
+    last_name,
+    text_in,
+    type_in,
+)
+from agent.edit.places.scopes import Scopes
+from agent.edit.source import Place as Definition
+from agent.edit.source import Source
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_RUNS = re.compile(
+    r"^_?(main|main_worker|train|training|train_model|training_function|pretrain|finetune|fit|run"
+    r"|run_training|run_experiment|experiment|setup|cli|objective)$"
+)
+_SETTINGS = re.compile(
+    r"^_?((get|make|create|build|default|load)_)?((default|base|train|training|model)_?)?"
+    r"(config|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings)$",
+    re.IGNORECASE,
+)
+# Decorators that make a command of a function, and calls that make one of their argument.
+_COMMANDS = frozenset({"command", "main", "callback", "record", "cli", "capture", "automain"})
+_CALLERS = frozenset({"Fire", "run", "cli", "CLI", "auto_cli", "defopt", "ArgsHandler"})
+# What stands around an option's default: typer's and the like.
+_WRAPPERS = frozenset({"Option", "Argument", "Parameter", "arg", "Arg", "Flag"})
+
+
+def function_places(source: Source, scopes: Scopes) -> Iterator[Place]:
+    """Yield the places of every function that runs a training or builds its settings."""
+    called = _handed_over(source)
+    for definition in source.definitions:
+        node = definition.node
+        if not isinstance(node, _Function):
+            continue
+        if _is_entry(definition, node, called):
+            yield from _parameters(scopes, definition.name, node)
+            yield from Top(scopes, scopes.of(node), node.body, f"{definition.name}.", True).places()
+
+
+def _is_entry(definition: Definition, node: _Function, called: set[str]) -> bool:
+    owner = definition.block.owner
+    if isinstance(owner, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    if _SETTINGS.match(node.name):
+        return True
+    if definition.block.scope:
+        return False
+    return bool(_RUNS.match(node.name)) or node.name in called or _is_command(node)
+
+
+def _is_command(node: _Function) -> bool:
+    for decorator in node.decorator_list:
+        function = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if last_name(function) in _COMMANDS:
+            return True
+    return False
+
+
+def _handed_over(source: Source) -> set[str]:
+    """Return the functions that a command line library is given: fire.Fire(main)."""
+    names = set()
+    for block in source.blocks:
+        for statement in block.body:
+            match statement:
+                case ast.Expr(value=ast.Call(func=function, args=[ast.Name(id=name), *_])):
+                    if last_name(function) in _CALLERS:
+                        names.add(name)
+    return names
+
+
+def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
+    calls = scopes.calls.get(node.name, []) if "." not in name else []
+    for index, (argument, value) in enumerate(_defaults(node.args)):
+        if value is None or argument.arg.startswith("_"):
+            continue
+        if calls and all(passes(call, argument.arg, index) for call in calls):
+            continue
+        place = Place(
+            f"{name}.{argument.arg}",
+            "parameter",
+            value,
+            node,
+            value,
+            stated_type=type_in(argument.annotation),
+            choices=choices_in(argument.annotation),
+        )
+        yield from entries_of(_unwrapped(place))
+
+
+def _defaults(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]:
+    """Return the parameters, positional ones first, each with its default."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    missing = [None] * (len(positional) - len(arguments.defaults))
+    defaults: list[ast.expr | None] = [*missing, *arguments.defaults, *arguments.kw_defaults]
+    return list(zip([*positional, *arguments.kwonlyargs], defaults, strict=True))
+
+
+def _unwrapped(place: Place) -> Place:
+    """Return the place of the default inside typer.Option(0.1, help=…)."""
+    call = place.value
+    if not isinstance(call, ast.Call) or last_name(call.func) not in _WRAPPERS:
+        return place
+    value = call.args[0] if call.args else keyword_of(call, "default")
+    if value is None:
+        return place
+    return replace(place, value=value, help=text_in(keyword_of(call, "help")))

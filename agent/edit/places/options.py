@@ -1,0 +1,104 @@
+"""Defaults of command line options: argparse, click, absl."""
+
+import ast
+from collections.abc import Iterator
+
+from agent.edit.places.place import (
+    Place,
+    choices_in,
+    keyword_of,
+    last_name,
+    text_in,
+    type_in,
+)
+from agent.edit.source import Source, is_definition
+
+_DEFINE = "DEFINE_"
+_ABSL_TYPES = {
+    "DEFINE_float": "float",
+    "DEFINE_integer": "int",
+    "DEFINE_bool": "bool",
+    "DEFINE_boolean": "bool",
+    "DEFINE_string": "str",
+    "DEFINE_enum": "str",
+}
+
+
+def option_places(source: Source) -> Iterator[Place]:
+    """Yield the default of every option, wherever the file declares it."""
+    for block in source.blocks:
+        for statement in block.body:
+            for call in _calls(statement):
+                yield from _options(statement, call)
+
+
+def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
+    """Yield the calls that may declare an option: a statement's own, and decorators."""
+    match statement:
+        case ast.Expr(value=value) | ast.Assign(value=value):
+            # add_argument(…).completer and group.add_argument(…) alike
+            if isinstance(value, ast.Call):
+                yield value
+        case _ if is_definition(statement):
+            for decorator in statement.decorator_list:
+                if isinstance(decorator, ast.Call):
+                    yield decorator
+
+
+def _options(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
+    item = call if is_definition(statement) else statement
+    name = last_name(call.func)
+    if name == "set_defaults":
+        for keyword in call.keywords:
+            if keyword.arg is not None:
+                option = f"--{keyword.arg}"
+                yield Place(option, "argument", keyword.value, statement, keyword.value)
+        return
+    if name.startswith(_DEFINE):
+        yield from _absl(statement, call, name)
+        return
+    option = _option_name(call)
+    value = keyword_of(call, "default")
+    if not option or value is None:
+        return
+    type_node = keyword_of(call, "type")
+    yield Place(
+        option,
+        "argument",
+        value,
+        statement,
+        item,
+        text_in(keyword_of(call, "help")),
+        type_in(type_node),
+        choices_in(keyword_of(call, "choices")) or choices_in(type_node),
+    )
+
+
+def _option_name(call: ast.Call) -> str:
+    """Return the first long option that a call declares, else the first short one, else ""."""
+    names = [text_in(part) for part in call.args]
+    options = [name for name in names if name.startswith("-") and len(name) > 1]
+    options = [name.partition("/")[0] for name in options]  # click's --shout/--no-shout
+    long = [name for name in options if name.startswith("--")]
+    return next(iter([*long, *options]), "")
+
+
+def _absl(statement: ast.stmt, call: ast.Call, name: str) -> Iterator[Place]:
+    """Yield the default of flags.DEFINE_float("lr", 0.1, "help")."""
+    option = text_in(call.args[0]) if call.args else text_in(keyword_of(call, "name"))
+    value = call.args[1] if len(call.args) > 1 else keyword_of(call, "default")
+    if not option or value is None:
+        return
+    is_enum = name == "DEFINE_enum"
+    rest = call.args[2:]
+    allowed = rest.pop(0) if is_enum and rest else keyword_of(call, "enum_values")
+    yield Place(
+        f"--{option}",
+        "argument",
+        value,
+        statement,
+        statement,
+        text_in(rest[0]) if rest else text_in(keyword_of(call, "help")),
+        _ABSL_TYPES.get(name, ""),
+        choices_in(allowed) if is_enum else (),
+    )

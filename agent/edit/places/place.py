@@ -1,0 +1,192 @@
+"""One place where a Python file keeps a constant, and what the forms of places have in common."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal as OneOf
+
+from agent.edit.literal import Literal, evaluate
+
+Form = OneOf[
+    "module",
+    "local",
+    "field",
+    "argument",
+    "parameter",
+    "dictionary",
+    "keyword",
+    "attribute",
+    "call",
+]
+MAX_DEPTH = 8  # of dictionaries within dictionaries
+
+# What makes an object of a dictionary or of keywords, by its last name.
+NAMESPACES = frozenset(
+    {
+        *("dict", "SimpleNamespace", "Namespace", "Box", "ConfigDict", "FrozenConfigDict", "edict"),
+        *("EasyDict", "AttrDict", "Munch", "DotMap", "CN", "CfgNode", "DictConfig", "create"),
+        *("defaultdict", "OrderedDict", "addict", "Dict"),
+    }
+)
+_SETTINGS = re.compile(
+    r"(^|_)(config|configs|cfg|cfgs|conf|hparams?|hyper\w*|hps?|args?|opts?|options?|params?"
+    r"|settings?|flags)$|^c$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """An expression that gives a constant its value."""
+
+    name: str
+    """`LR`, `lr`, `Config.lr`, `--lr`, `CONFIG.optim.lr`, `main.lr`, `AdamW(lr)`."""
+    form: Form
+    value: ast.expr
+    statement: ast.stmt
+    """The statement that holds it."""
+    item: ast.expr | ast.stmt
+    """The part of the statement whose comments are the constant's own."""
+    help: str = ""
+    """Its help text or docstring."""
+    stated_type: str = ""
+    """The annotation or the option's type, such as `float`."""
+    choices: tuple[Literal, ...] = ()
+    """The values that the option or annotation allows; () if it names none."""
+
+
+def last_name(function: ast.expr) -> str:
+    """Return the last name of what is called: `Adam` for torch.optim.Adam."""
+    match function:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
+
+
+def dotted(node: ast.expr) -> str | None:
+    """Return `cfg.optim.lr` for attributes and items of a name: `cfg["optim"].lr`; else None."""
+    parts: list[str] = []
+    for _ in range(MAX_DEPTH):
+        match node:
+            case ast.Name(id=name):
+                return ".".join([name, *reversed(parts)])
+            case ast.Attribute(value=inner, attr=name):
+                parts.append(name)
+            case ast.Subscript(value=inner, slice=ast.Constant(value=str() as name)):
+                parts.append(name)
+            case _:
+                return None
+        node = inner
+    return None
+
+
+def keyword_of(call: ast.Call, *names: str) -> ast.expr | None:
+    """Return the value of the first of these keyword arguments that a call has."""
+    for name in names:
+        for keyword in call.keywords:
+            if keyword.arg == name:
+                return keyword.value
+    return None
+
+
+def text_in(node: ast.expr | None) -> str:
+    """Return the text of a string literal; "" for everything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ""
+
+
+def type_in(node: ast.expr | None) -> str:
+    """Return a short annotation or type as text; "" if it is none or long."""
+    match node:
+        case ast.Name(id=name) | ast.Constant(value=str() as name):
+            return name
+        case ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *_])):
+            return type_in(inner)
+        case ast.Subscript(value=outer, slice=inner):
+            return f"{type_in(outer)}[{type_in(inner)}]"
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return f"{type_in(left)} | {type_in(right)}"
+        case ast.Constant(value=None):
+            return "None"
+    return ""
+
+
+def choices_in(node: ast.expr | None) -> tuple[Literal, ...]:
+    """Return the values of a literal list, tuple or set, or of `Literal[…]` or `Choice([…])`."""
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            values = [evaluate(part) for part in parts]
+            known = tuple(value for value in values if value is not None)
+            return known if len(known) == len(values) else ()
+        case ast.Subscript(value=outer, slice=inner) if last_name(outer) == "Literal":
+            return choices_in(inner if isinstance(inner, ast.Tuple) else ast.Tuple([inner]))
+        case ast.Call(func=function, args=[first, *_]) if last_name(function) == "Choice":
+            return choices_in(first)
+    return ()
+
+
+def is_settings_name(name: str) -> bool:
+    """Return whether an object of this name holds settings: cfg, train_args."""
+    return bool(_SETTINGS.search(name))
+
+
+def is_class_call(node: ast.expr) -> bool:
+    """Return whether a node makes an object of a class, by its name: `AdamW(…)`."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = last_name(node.func).lstrip("_")
+    return name[:1].isupper() and not name.isupper()
+
+
+def is_namespace(node: ast.expr) -> bool:
+    """Return whether a node makes a dictionary or an object that is one: `edict(lr=1)`."""
+    if isinstance(node, ast.Dict):
+        return True
+    return isinstance(node, ast.Call) and last_name(node.func) in NAMESPACES
+
+
+def entries_of(top: Place) -> Iterator[Place]:
+    """Yield the settings inside a dictionary or a call's keywords, or the place itself if neither.
+
+    `top`: its name is what the names of the entries begin with.
+    """
+    yield from _entries(top, MAX_DEPTH)
+
+
+def _entries(top: Place, depth: int) -> Iterator[Place]:
+    value = top.value
+    if depth == 0 or not (is_namespace(value) or is_class_call(value)):
+        yield top
+        return
+    for name, inner in _pairs(value):
+        form: Form = "dictionary" if is_namespace(value) else "keyword"
+        part = replace(
+            top,
+            name=f"{top.name}.{name}",
+            form=form,
+            value=inner,
+            item=inner,
+            help="",
+            stated_type="",
+            choices=(),
+        )
+        yield from _entries(part, depth - 1)
+
+
+def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the keys and values of a dictionary literal or of a call's keywords."""
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if text_in(key):
+                yield text_in(key), value
+    if not isinstance(node, ast.Call):
+        return
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            yield keyword.arg, keyword.value
+    if len(node.args) == 1 and is_namespace(node) and isinstance(node.args[0], ast.Dict):
+        yield from _pairs(node.args[0])

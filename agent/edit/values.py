@@ -1,0 +1,250 @@
+"""Values of YAML, TOML and JSON files by their path: read, and set with every other byte kept."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal as Choice
+
+from agent.edit.json_values import read_json
+from agent.edit.literal import Literal
+from agent.edit.source import refuse, unknown
+from agent.edit.toml_values import read_toml
+from agent.edit.value_text import json_text, toml_text, yaml_text
+from agent.edit.value_tree import (
+    MAX_TEXT,
+    USE_TEXT,
+    Document,
+    Item,
+    Keys,
+    Tree,
+    at,
+    line_of,
+    path_of,
+    replaced,
+)
+from agent.edit.yaml_values import read_yaml
+from agent.records.edits import Refused
+
+Language = Choice["yaml", "toml", "json"]
+
+KEPT = 128  # files whose values are kept for the next who asks
+MAX_SUGGESTED = 500  # paths that a wrong one is compared with
+_SUFFIXES: dict[str, Language] = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".toml": "toml",
+    ".json": "json",
+}
+_READERS: dict[Language, Callable[[str], Document | Refused]] = {
+    "yaml": read_yaml,
+    "toml": read_toml,
+    "json": read_json,
+}
+_WRITERS: dict[Language, Callable[[Literal, str], str]] = {
+    "yaml": yaml_text,
+    "toml": toml_text,
+    "json": json_text,
+}
+_BEFORE_VALUE: dict[Language, str] = {"yaml": "", "toml": "value = ", "json": ""}
+_COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
+_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A constant of a file."""
+
+    path: str
+    """`optim.lr`, `optim.betas[0]`; other keys than words are JSON strings: `"a.b".c`."""
+    value: Literal
+    comment: str
+    """The comment after it on its line, with its "#"; "" if there is none."""
+    line: int
+    text: str
+    """The value as it is written."""
+
+
+@dataclass(frozen=True)
+class _New:
+    """A new value, read on its own."""
+
+    tree: Tree
+    value: Literal | None
+
+
+def language_of(path: str) -> Language | None:
+    """Return the language of a file by its suffix, in small or capital letters."""
+    name = path.rpartition("/")[2]
+    _, dot, suffix = name.rpartition(".")
+    return _SUFFIXES.get(dot + suffix.lower())
+
+
+@lru_cache(maxsize=KEPT)
+def entries(language: Language, text: str) -> dict[str, Entry] | Refused:
+    """Return the constants of a file by path, in its order; shared, so nobody may change it.
+
+    No constants are: null, dates, infinity, numbers that readers take for different ones (010,
+    1:30), references (`${other.key}`), aliases, and values whose path is longer than MAX_NAME.
+    """
+    document = _document(language, text)
+    if isinstance(document, Refused):
+        return document
+    constants: dict[str, Entry] = {}
+    lines = _Lines(document.text)
+    for item in document.items:
+        path = path_of(item.keys)
+        if item.value is None or not path:
+            continue
+        written = document.text[item.start : item.end].replace(item.tail, "", 1)
+        comment = _comment(document.text, item)
+        constants[path] = Entry(path, item.value, comment, lines.of(item.start), written)
+    return constants
+
+
+def set_value(language: Language, text: str, path: str, value: str) -> str | Refused:
+    """Return a file's text with another value at `path`.
+
+    value: in the file's language; in YAML a scalar, a list or a map on its own, not as a block.
+    """
+    document = _document(language, text)
+    if isinstance(document, Refused):
+        return document
+    item = _item(document, path)
+    if isinstance(item, Refused):
+        return item
+    value = value.strip()
+    new = _read_value(language, value, item.tag)
+    if isinstance(new, Refused):
+        return new
+    mark = text[: len(text) - len(document.text)]
+    result = mark + _spliced(document.text, item, value)
+    if not _only_changed(document, item, new, _document(language, result)):
+        hint = f"the file around it does not allow that; {USE_TEXT}"
+        return refuse("syntax", f"value {value} at {path}", hint)
+    return result
+
+
+def written(language: Language, value: Literal, old: Entry) -> str:
+    """Return a finite value in the file's language, spelled like the old one where that fits."""
+    return _WRITERS[language](value, old.text)
+
+
+def normalised_text(language: Language, text: str) -> str:
+    """Return the same for texts with the same values; the text itself if it is not read.
+
+    Comments, layout, quotes, the order of keys and spellings that every reader of the language
+    takes for the same value make no difference.
+    """
+    document = _document(language, text)
+    if isinstance(document, Refused):
+        return text
+    return json.dumps([document.tree, document.marks], sort_keys=True)
+
+
+class _Lines:
+    """Counts lines up to indexes that only grow, so that a file is read once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._index = 0
+        self._line = 1
+
+    def of(self, index: int) -> int:
+        """Return the line of text[index]."""
+        if index < self._index:
+            return line_of(self._text, index)
+        self._line += line_of(self._text[self._index : index], index) - 1
+        self._index = index
+        return self._line
+
+
+def _document(language: Language, text: str) -> Document | Refused:
+    if len(text) > MAX_TEXT:
+        hint = f"longer than {MAX_TEXT} characters; {USE_TEXT}"
+        return refuse("syntax", "the whole file", hint)
+    return _kept_document(language, text)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_document(language: Language, text: str) -> Document | Refused:
+    return _READERS[language](text.removeprefix(_MARK))
+
+
+def _comment(text: str, item: Item) -> str:
+    if item.tail.strip():
+        return item.tail.strip()
+    comment = _COMMENT.match(text, item.end)
+    return comment[1].rstrip() if comment else ""
+
+
+def _item(document: Document, path: str) -> Item | Refused:
+    """Return the value at a path."""
+    items = {}
+    for item in document.items:
+        name = path_of(item.keys)
+        if name:
+            items[name] = item
+    if path in items:
+        return items[path]
+    inside = (f"{path}.", f"{path}[")
+    if path and any(name.startswith(inside) for name in items):
+        hint = f"it is a table: set the values in it, or {USE_TEXT}"
+        return refuse("unknown-name", f"value {path}", hint)
+    return _unknown(path, list(items))
+
+
+def _unknown(path: str, paths: list[str]) -> Refused:
+    last = path.rpartition(".")[2]
+    alike = [name for name in paths if name.rpartition(".")[2] == last]
+    refused = unknown("value", path, (alike or paths)[:MAX_SUGGESTED])
+    return refuse(refused.reason, refused.where, f"{refused.hint}; to add a key, {USE_TEXT}")
+
+
+def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
+    """Return what a value means behind the tag that stays."""
+    before = _BEFORE_VALUE[language] or (f"{tag} " if tag else "")
+    # A line break ends the last line of a block of YAML, as in a file.
+    document = _document(language, f"{before}{value}\n")
+    if isinstance(document, Refused):
+        return refuse("syntax", f"`value` {value}: {document.where}", f"write it in {language}")
+    root = next(iter(document.items), None)
+    whole = root is not None and (root.start, root.end) == (len(before), len(before) + len(value))
+    if not whole or not value or any(kind.startswith("anchor") for _, kind in document.marks):
+        hint = "without a comment, an anchor or a second value"
+        return refuse("syntax", f"`value` {value} is not one value in {language}", hint)
+    assert root is not None
+    return _New(at(document.tree, root.keys), root.value)
+
+
+def _spliced(text: str, item: Item, value: str) -> str:
+    first, newline, rest = value.partition("\n")
+    return text[: item.start] + item.lead + first + item.tail + newline + rest + text[item.end :]
+
+
+def _only_changed(old: Document, item: Item, new: _New, result: Document | Refused) -> bool:
+    """Return whether a result is the old document but for the value of `item`."""
+    if isinstance(result, Refused):
+        return False
+    if item.tag and item.value is not None and new.value is None:
+        return False
+    if result.tree != replaced(old.tree, item.keys, new.tree):
+        return False
+    return _marks_around(old, item.keys) == _marks_around(result, item.keys)
+
+
+def _marks_around(document: Document, keys: Keys) -> list[tuple[Keys, str]]:
+    """Return the marks outside the value at `keys`, its own key and anchor included."""
+    around = []
+    for place, mark in document.marks:
+        own = place == keys and not mark.startswith("tag")
+        if own or place[: len(keys)] != keys:
+            around.append((place, mark))
+    return around
+
+
+def value_of(language: Language, text: str) -> Literal | None:
+    """Return the constant that a text is in a language on its own, or None if it is none."""
+    new = _read_value(language, text.strip(), "")
+    return None if isinstance(new, Refused) else new.value

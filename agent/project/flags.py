@@ -1,0 +1,67 @@
+"""What is typed on the command line of start, resume and adopt, checked."""
+
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from agent.errors import UsageFault
+from agent.judge.decide import VerdictRule
+from agent.judge.pruning import PruneRule
+from agent.project.settings import (
+    BudgetText,
+    Caps,
+    Dollars,
+    FalseKeeps,
+    Hours,
+    Repeats,
+    TrialCount,
+    Word,
+    Workers,
+    problem_of,
+)
+from agent.records.bounded import Whole
+
+# A value to suggest where a flag makes no sense.
+EXAMPLES = {
+    "budget": "5m",
+    "trials": "20",
+    "hours": "8",
+    "max_cost": "10",
+    "workers": "1",
+    "seed": "0",
+    "baseline_repeats": "3",
+    "false_keeps": "0.5",
+    "memory": "8GiB",
+    "vram": "8GiB",
+    "disk": "2GiB",
+    "output": "256MiB",
+}
+
+
+class Flags(Caps):
+    """What was typed on the command line; None where a flag was left out."""
+
+    model: Word | None = None
+    method: Word | None = None
+    budget: BudgetText = None
+    trials: TrialCount | None = None
+    hours: Hours | None = None
+    max_cost: Dollars | Literal["none"] | None = None
+    workers: Workers | None = None
+    seed: Whole | None = None
+    baseline_repeats: Repeats | None = None
+    verdict: VerdictRule | None = None
+    false_keeps: FalseKeeps | None = None
+    prune: PruneRule | None = None
+
+
+def read_flags(command: str, **typed: Any) -> Flags:
+    """Return the flags of `autoresearch COMMAND`; raise UsageFault for nonsense."""
+    try:
+        return Flags(**typed)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        flag = f"--{name.replace('_', '-')}"
+        _, problem = problem_of(error)
+        hint = f"autoresearch {command} {flag} {EXAMPLES.get(name, name.upper())}"
+        raise UsageFault(f"{flag} {typed[name]}: {problem}", hint) from None

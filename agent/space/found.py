@@ -1,0 +1,133 @@
+"""The constants of all files that edits may touch, under names that say where they are."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agent.edit.files import Code, as_sources, split_name
+from agent.edit.files.one import KEPT_FILES, is_python
+from agent.edit.literal import Literal, evaluate
+from agent.edit.source import parse_tree, read
+from agent.edit.values import Entry, entries, language_of, value_of
+from agent.edit.values import written as written_value
+from agent.records.edits import Refused, SetConstant
+from agent.records.proposals import Configuration, Value
+from agent.records.results import Change
+from agent.space.constants import Constant, differ, find_constants, written_like
+from agent.space.space import Space
+
+Place = Constant | Entry
+
+
+@dataclass(frozen=True)
+class Found:
+    """One constant of a project."""
+
+    name: str
+    """Its whole name: `LR` in train.py, `conf/base.yaml:optim.lr` elsewhere."""
+    file: str
+    local: str
+    """What its file calls it."""
+    place: Place
+    """What is known of it there."""
+
+    @property
+    def value(self) -> Literal:
+        """Its value."""
+        return self.place.value
+
+
+def find_all(code: Code) -> dict[str, Found]:
+    """Return every constant that SetConstant can set, by whole name: those of train.py first."""
+    sources = as_sources(code)
+    found = {}
+    for path, text in sources.editable:
+        for local, place in _places(path, text).items():
+            name = sources.named(path, local)
+            found[name] = Found(name, path, local, place)
+    return found
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def _places(path: str, text: str) -> Mapping[str, Place]:
+    if is_python(path):
+        parsed = read(text)
+        return {} if isinstance(parsed, Refused) else find_constants(parsed)
+    language = language_of(path)
+    values = entries(language, text) if language else {}
+    return {} if isinstance(values, Refused) else values
+
+
+def read_constants(code: Code) -> Configuration:
+    """Return the value of every constant, by whole name; {} for files that do not parse."""
+    return {name: constant.value for name, constant in find_all(code).items()}
+
+
+def constant_edits(code: Code, configuration: Configuration) -> tuple[SetConstant, ...]:
+    """Return the edits that set those values of `configuration` that differ, each in its file."""
+    sources = as_sources(code)
+    found = find_all(sources)
+    edits = []
+    for name, value in configuration.items():
+        old = found.get(name)
+        if old is not None and not differ(old.value, value):
+            continue
+        path, local = split_name(name, sources.main)
+        place = old.place if old else None
+        file = None if path == sources.main else path
+        edits.append(SetConstant(file=file, name=local, value=_written(path, value, place)))
+    return tuple(edits)
+
+
+def _written(path: str, value: Value, place: Place | None) -> str:
+    """Return a value as its file would write it."""
+    language = language_of(path)
+    if language:
+        old = place if isinstance(place, Entry) else Entry("", value, "", 1, "")
+        return written_value(language, value, old)
+    return written_like(value, place if isinstance(place, Constant) else None)
+
+
+def literal_of(path: str, text: str) -> Literal | None:
+    """Return the value that a text stands for in a file, or None if it is no literal there."""
+    language = language_of(path)
+    if language is None:
+        tree = parse_tree(f"_ = {text.strip()}")
+        if isinstance(tree, Refused) or not isinstance(tree.body[0], ast.Assign):
+            return None
+        return evaluate(tree.body[0].value)
+    return value_of(language, text)
+
+
+def under_names_of(space: Space, configuration: Configuration) -> Configuration:
+    """Return a configuration with the names that `space` has for constants that moved.
+
+    A constant that moves to another file with its definition keeps its local name.
+    """
+    missing = [name for name in space.names if name not in configuration]
+    foreign = [name for name in configuration if name not in space.names]
+    if not missing or not foreign:
+        return configuration
+    moved = dict(configuration)
+    for name in missing:
+        same = [other for other in foreign if _local(other) == _local(name)]
+        if len(same) == 1:
+            moved[name] = configuration[same[0]]
+    return moved
+
+
+def _local(name: str) -> str:
+    return split_name(name)[1]
+
+
+def changes(old: Code, new: Code) -> tuple[Change, ...]:
+    """Return the constants that differ between two states, in the new one's order."""
+    before = read_constants(old)
+    after = read_constants(new)
+    names = [*after, *(name for name in before if name not in after)]
+    return tuple(
+        Change(name=name, before=before.get(name), after=after.get(name))
+        for name in names
+        if differ(before.get(name), after.get(name))
+    )
