@@ -120,6 +120,7 @@ def _evidence(constant: Found, uses: Uses) -> Evidence:
         value=constant.value,
         stated_type=place.stated_type if isinstance(place, Constant) else "",
         text=place.comment,
+        choices=place.choices if isinstance(place, Constant) else (),
         uses=uses.get(words_of(constant.local), frozenset()),
     )
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from agent.edit.literal import evaluate
 from agent.edit.seeds import SEED_CALLS
@@ -17,6 +18,13 @@ Uses = Mapping[str, frozenset[str]]
 
 PROBABILITY = "probability"
 KEPT = 4096  # files whose uses are kept
+# Fields without an expression or a statement in them, and annotations.
+_LEAVES = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "name", "names", "arg", "kind", "type_comment", "simple"}
+    | {"is_async", "level", "module", "annotation", "returns", "conversion", "type_params"}
+)
+_ENDS = frozenset({ast.Name, ast.Constant, ast.Pass, type(None), str, int})
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 # Positional arguments of well-known calls, as the names that tell what they are.
 _POSITIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "DropPath", "dropout"), ("dropout",)),
@@ -85,14 +93,32 @@ def _uses(text: str) -> Uses:
     if isinstance(tree, Refused):
         return MappingProxyType({})
     roles: defaultdict[str, set[str]] = defaultdict(set)
-    for node in ast.walk(tree):
-        reader = _READERS.get(type(node))
-        if reader:
-            for expression, role in reader(node):
-                name = _name_of(expression)
-                if name:
-                    roles[name].add(role)
+    for node in _walk(tree):
+        for expression, role in _READERS[type(node)](node):
+            name = _name_of(expression)
+            if name:
+                roles[name].add(role)
     return MappingProxyType({name: _settled(found) for name, found in roles.items()})
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that _READERS reads; several times as fast as ast.walk."""
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        kind = type(node)
+        if kind in _READERS:
+            yield node
+        fields = _FIELDS.get(kind)
+        if fields is None:
+            fields = tuple(field for field in kind._fields if field not in _LEAVES)
+            _FIELDS[kind] = fields
+        for field in fields:
+            value = getattr(node, field, None)
+            if type(value) is list:
+                waiting += [item for item in value if type(item) not in _ENDS]
+            elif type(value) not in _ENDS:
+                waiting.append(value)
 
 
 def _settled(roles: set[str]) -> frozenset[str]:
@@ -147,7 +173,7 @@ def _of_keyword(call: str, keyword: ast.keyword) -> Iterator[tuple[ast.expr, str
 def _of_subscript(node: ast.Subscript) -> Iterator[tuple[ast.expr, str]]:
     if isinstance(node.ctx, ast.Load):
         inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        yield from ((value, "as_index") for value in inner)
+        yield from ((value, "index") for value in inner)
 
 
 def _of_comparison(node: ast.Compare) -> Iterator[tuple[ast.expr, str]]:

@@ -23,7 +23,6 @@ SAMPLING = "it decides how samples are drawn, not what is learned"
 # What uses_of finds that decides alone.
 USES = {
     "as_seed": "it is a seed",
-    "as_index": "it identifies something",
     "as_epochs": LENGTH,
     "as_interval": "it decides how often something happens beside the training",
     "as_time": TIME,
