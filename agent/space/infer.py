@@ -156,7 +156,7 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
 
 def _names_of(evidence: Evidence) -> list[str]:
     """Return what a constant goes by: its own name, what it is passed as, what it is said to be."""
-    passed = sorted(use for use in evidence.uses if use not in USES)
+    passed = sorted(use for use in evidence.uses if use not in USES and " " not in use)
     # Whether an epsilon is a probability only its use says.
     if PROBABILITY in passed:
         passed = [PROBABILITY]

@@ -17,6 +17,8 @@ from agent.space.knobs.evidence import lower_words
 Uses = Mapping[str, frozenset[str]]
 
 PROBABILITY = "probability"
+# Followed by the words of what is divided, as in `width // heads`.
+DIVIDES = "divides "
 KEPT = 4096  # files whose uses are kept
 # Fields without an expression or a statement in them, and annotations.
 _LEAVES = frozenset(
@@ -187,6 +189,16 @@ def _of_comparison(node: ast.Compare) -> Iterator[tuple[ast.expr, str]]:
         yield node.left.right, "as_interval"
 
 
+def _of_division(node: ast.BinOp) -> Iterator[tuple[ast.expr, str]]:
+    """Yield a divisor that leaves no remainder: of `a % b`, or heads of a width."""
+    exact = isinstance(node.op, ast.Mod)
+    if isinstance(node.op, ast.FloorDiv):
+        exact = "head" in _name_of(node.right)
+    divided = _name_of(node.left)
+    if exact and divided:
+        yield node.right, DIVIDES + divided
+
+
 def _is_interval(left: ast.BinOp, right: ast.expr) -> bool:
     """Return whether a comparison asks for every n-th, as in `(step + 1) % N == 0`.
 
@@ -230,6 +242,7 @@ def _trains(loop: ast.For) -> bool:
 
 
 _READERS: dict[type[ast.AST], Callable[..., Iterator[tuple[ast.expr, str]]]] = {
+    ast.BinOp: _of_division,
     ast.Call: _of_call,
     ast.Subscript: _of_subscript,
     ast.Compare: _of_comparison,
