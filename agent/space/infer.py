@@ -19,7 +19,7 @@ from agent.space.knobs.learning import FORMS, LEARNING
 from agent.space.knobs.shapes import LARGEST, Number, factor, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
-from agent.space.knobs.values import UNIT, is_binary_unit, is_epsilon, why_by_value, why_epsilon
+from agent.space.knobs.values import UNIT, is_binary_unit, why_by_value, why_epsilon
 from agent.space.ranges import Range
 from agent.space.uses import PROBABILITY
 
@@ -46,8 +46,8 @@ MAX_SAID = 100  # characters of a comment that are read as a name
 MAX_NAME = 100  # characters of a name that are read
 # Names that mean one thing here and another there: what they are passed as says more.
 _AMBIGUOUS = whole(
-    """gamma alpha beta p rho tau lam lambda eta rate decay factor k (n|num)?_?steps nsteps
-    step_size patience"""
+    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k step_size
+    (n|num)?_?steps nsteps patience"""
 )
 # Texts that name a part of a model or of its training.
 _PARTS = at_end(
@@ -151,22 +151,22 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
     reason = why_by_use(evidence) or why_by_comment(evidence)
     if reason:
         return Inferred(None, reason)
-    return _by_names(_names_of(evidence), value) or _by_value(value)
-
-
-def _names_of(evidence: Evidence) -> list[str]:
-    """Return what a constant goes by: its own name, what it is passed as, what it is said to be."""
-    passed = sorted(use for use in evidence.uses if use not in USES and " " not in use)
-    # Whether an epsilon is a probability only its use says.
-    if PROBABILITY in passed:
-        passed = [PROBABILITY]
-        if is_epsilon(evidence.words):
-            return passed
+    own = evidence.words
     said = evidence.said[:MAX_SAID]
-    if _AMBIGUOUS.search(evidence.words):
-        telling = [use for use in passed if not _AMBIGUOUS.search(use)]
-        return [*telling, said, f"{evidence.parent}_{evidence.words}", evidence.words]
-    return [evidence.words, *passed, said]
+    passed = _passed_as(evidence)
+    if not _AMBIGUOUS.search(own):
+        return _by_names([own, *passed, said], value) or _by_value(value)
+    telling = [use for use in passed if not _AMBIGUOUS.search(use)]
+    inferred = _by_names(telling, value) or _of_kinds(_KINDS, said, value)
+    if inferred and inferred.range:
+        return inferred
+    return _by_names([f"{evidence.parent}_{own}", own, said], value) or _by_value(value)
+
+
+def _passed_as(evidence: Evidence) -> list[str]:
+    """Return the names that a constant goes by where it is passed."""
+    passed = sorted(use for use in evidence.uses if use not in USES and " " not in use)
+    return [PROBABILITY] if PROBABILITY in passed else passed
 
 
 def _by_names(names: Iterable[str], value: Number) -> Inferred | None:

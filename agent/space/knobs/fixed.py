@@ -52,8 +52,9 @@ FIRST: Rules = (
     ),
     (
         anywhere(
-            """shuffle_?buf\\w* max_(gpu|device)_\\w+ \\w*quant(?!ile)\\w* use_reentrant
-            \\w*unsloth\\w* liger\\w* xformers sdpa use_(peft|lora|qlora|dora)\\w*"""
+            """shuffle_?buf\\w* \\w*loss_scal(e|ing) batch_size_multiple max_(gpu|device)_\\w+
+            \\w*quant(?!ile)\\w* use_reentrant \\w*unsloth\\w* liger\\w* xformers sdpa
+            use_(peft|lora|qlora|dora)\\w*"""
         ),
         MACHINE,
     ),
@@ -101,6 +102,10 @@ FIXED: Rules = (
         "it is a bound or a reference",
     ),
     (
+        anywhere("phase_ratio\\w*"),
+        "shares that add up to one: state a range to search it",
+    ),
+    (
         anywhere("lr_(base_size|noise\\w*|cycle\\w*|k_decay|power|restart\\w*|limit)"),
         "a detail of a schedule: state a range to search it",
     ),
@@ -131,7 +136,7 @@ FIXED: Rules = (
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
             r"|(?:up|down)_?sampl\w*(?<!channel)(?<!layers)|(?:dilation|stride|padding)\w*"
             r"|attention_resolutions|d_?feats?|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
-            r"|(?:enc|dec|c)_(?:in|out)|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?"
+            r"|(?:enc|dec|c)_(?:in|out)|(?:in|out|input|output|n|num|img)_?chans?|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?"
             r"|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels)(?:_\d+)*$|^size$"
         ),
         SHAPE,

@@ -42,6 +42,13 @@ def _probability(value: Number) -> Range | None:
     return factor(10, cap=1.0)(value) if 0 < value < 0.02 else fraction(value)
 
 
+def _alpha(value: Number) -> Range | None:
+    """Return the range of a weight, which stays below one if it is a decay, or up to one."""
+    if value < 1:
+        return near_one(value) if value >= 0.95 else factor(10, cap=1.0)(value)
+    return factor(10)(value)
+
+
 def _mutation(value: Number) -> Range | None:
     """Return the range of a rate of mutation: by factors for a small one."""
     return factor(10, cap=1.0)(value) if 0 < value < 0.02 else share(0.5)(value)
@@ -58,8 +65,8 @@ LEARNING: tuple[Kind, ...] = (
     # Learning rates and schedules
     kind(
         """(lr|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd gamma_lr
-        (lr_)?sched(uler)?_gamma""",
-        first_of(near_one, share(0.9, 0.01)),
+        layer_?(wise_)?decay (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
+        first_of(near_one, within(0.01, 0.9), within(0.5, 1.0)),
         "the factor of a learning-rate decay",
     ),
     kind(
@@ -115,9 +122,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     # Regularisation
     Kind(
-        at_end(
-            "(?<!target_)(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls"
-        ),
+        at_end("(?<!target_)(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth"),
         share(0.3),
         "a label smoothing",
     ),
@@ -191,7 +196,7 @@ LEARNING: tuple[Kind, ...] = (
 FORMS: tuple[Kind, ...] = (
     kind(
         "(focal_?)?alpha",
-        lambda value: factor(10, cap=1.0)(value) if value <= 0.9 else factor(10)(value),
+        _alpha,
         "a weight: a tenth to ten times",
     ),
     kind(
