@@ -339,3 +339,31 @@ def test_parameters_refuse_nonsense() -> None:
     half = Parameter(name="A", kind="float", low=0, high=1, default=0.5)
     with pytest.raises(ValueError, match="share"):
         Space(parameters=(half, half))
+
+
+HEADS = """n_embd = 512
+n_head = 8
+width = n_embd // n_head
+assert n_embd % n_head == 0
+"""
+
+
+def test_a_width_stays_a_multiple_of_the_heads_that_divide_it() -> None:
+    space = read_space(HEADS)
+    assert space.constraints == (Multiple(name="n_embd", of=("n_head",)),)
+    for width, heads in product((128, 300, 500, 1024), range(2, 17)):
+        repaired = space.repair({"n_embd": width, "n_head": heads})
+        assert repaired["n_embd"] % repaired["n_head"] == 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADS.replace("8", "7"),  # the file itself does not keep to it
+        HEADS.replace("n_head = 8", "n_head = 8  # [2 .. 16]"),  # the owner's ranges stay his
+        HEADS.replace("n_embd", "N_EMBD", 1),
+    ],
+)
+def test_a_division_that_is_none_of_the_search_is_no_constraint(text: str) -> None:
+    constraints = read_space(text).constraints
+    assert constraints == () or "N_EMBD" in text
