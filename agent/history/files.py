@@ -99,7 +99,9 @@ class Files:
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        return path != self.project.program and PurePosixPath(path).name.lower() not in NOTES
+        if path == self.project.program:
+            return False
+        return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""

@@ -8,13 +8,14 @@ from agent.edit.files import Sources
 from agent.edit.files.patterns import matches
 from agent.edit.files.sources import MAX_FILES
 from agent.edit.source import MAX_CHARACTERS
-from agent.errors import ProjectFault
+from agent.errors import HistoryFault, ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 
 MAX_TOTAL = 2**26
 """Characters of all files together."""
 _PLAIN_MODES = ("100644", "100755")
+_MEASURES = "it is part of how trials are measured"
 
 
 class _File(NamedTuple):
@@ -43,10 +44,12 @@ class SourceReader:
             text = self._git("cat-file", "blob", f"{commit}:{project.train}")
             return Sources({main: text}, main, (main,))
         patterns = tuple(map(project.outside, project.files))
-        inside = [file for file in self._list(commit, project) if file.path != project.program]
-        others = {}
+        fixed = set(project.fixed) - {project.train}
+        others = {project.outside(path): _MEASURES for path in fixed}
         chosen = []
-        for file in inside:
+        for file in self._list(commit, project):
+            if file.path in fixed:
+                continue
             path = project.outside(file.path)
             wanted = path == main or matches(path, patterns)
             why = _fault(file) if wanted else ""
@@ -84,7 +87,10 @@ class SourceReader:
         start = 0
         for blob in new:
             end = answer.index(b"\n", start)
-            size = int(answer[start:end].split()[-1])
+            head = answer[start:end].decode()
+            if not head.split()[-1].isdigit():
+                raise HistoryFault(f"git cannot read a file of the run: {head}", "git fsck")
+            size = int(head.split()[-1])
             data = answer[end + 1 : end + 1 + size]
             self._texts[blob] = data.decode("utf-8", "surrogateescape")
             start = end + 1 + size + 1
