@@ -54,6 +54,7 @@ def settings_of(project: Project, **changes: object) -> RunSettings:
         "data_fingerprint": None,
         "start_commit": head_of(project),
         "score": "printed",
+        "objective": project.objective,
     }
     return RunSettings(**{**fields, **changes})
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.edit.files import Sources, apply_edits, difference
+from agent.edit.files import Sources, apply_edits, difference, following_renames
 from agent.history.history import History
 from agent.records.edits import Edit, Refused, SetConstant
 from agent.records.results import KEPT, Trial
@@ -38,7 +38,8 @@ def without(history: History, trial: Trial) -> Without:
     """Return the tip's files with the change of `trial` undone, except for later settings."""
     before = history.sources_at(f"{trial.attempt}^")
     after = history.sources_at(trial.attempt)
-    edits = _still_standing(difference(after, before), after, history.sources)
+    undone = following_renames(difference(after, before), after, history.sources)
+    edits = _still_standing(undone, after, history.sources)
     if not edits:
         return Without(trial, None, REPLACED)
     applied = apply_edits(history.sources, edits)

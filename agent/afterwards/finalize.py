@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.afterwards.ablation import kept_changes
-from agent.edit.files import Sources, apply_edits, difference
+from agent.edit.files import Sources, apply_edits, difference, following_renames
 from agent.errors import HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
@@ -65,7 +65,8 @@ def _applied(history: History, trial: Trial, sources: Sources) -> Sources:
     """Return `sources` with the change of a trial made."""
     before = history.sources_at(f"{trial.attempt}^")
     after = history.sources_at(trial.attempt)
-    applied = apply_edits(sources, difference(before, after))
+    edits = following_renames(difference(before, after), before, sources)
+    applied = apply_edits(sources, edits)
     if isinstance(applied, Refused):
         message = f"#{trial.number} builds on a change that was dropped: {applied}"
         raise HistoryFault(message, f"autoresearch show {trial.number}")

@@ -103,7 +103,7 @@ def adopt(
         start_commit=span.start,
         score=project.score,
         data_fingerprint=fingerprint,
-        files=project.files,
+        objective=project.objective,
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

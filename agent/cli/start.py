@@ -201,7 +201,7 @@ def _start(
                 score=project.score,
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
-                files=project.files,
+                objective=project.objective,
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.edit.apply import Applied, apply
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
+from agent.edit.places import places_of
 from agent.edit.replace_text import passage, passages
 from agent.edit.set_constant import plain_names
 from agent.edit.source import Source, bodies, is_definition, read
@@ -263,6 +264,9 @@ class _Level:
         yield from self._statements(pairing)
 
     def _changed(self, old: Chunk, new: Chunk) -> Iterator[Edits]:
+        edits = _settings(old, new)
+        if edits:
+            yield edits
         if is_definition(old.node) and is_definition(new.node):
             yield (ReplaceDefinition(name=self._name(old.node), code=_dedented(new.text)),)
         elif not self.scope and len(old.nodes) == len(new.nodes):
@@ -334,6 +338,28 @@ def _text_of(source: Source, node: ast.stmt) -> str:
     return source.text[source.start(node) : source.end(node)]
 
 
+def _settings(old: Chunk, new: Chunk) -> Edits:
+    """Return the settings of two chunks that differ (fields, options, arguments) as edits.
+
+    Making them will tell whether that is all that differs.
+    """
+    before = _texts_of_places(old)
+    edits = tuple(
+        SetConstant(name=name, value=text)
+        for name, text in _texts_of_places(new).items()
+        if before.get(name, text) != text
+    )
+    return edits[::-1]
+
+
+def _texts_of_places(chunk: Chunk) -> dict[str, str]:
+    return {
+        name: chunk.source.text_of(place.value)
+        for name, place in places_of(chunk.source).items()
+        if chunk.first <= place.value.lineno <= chunk.last
+    }
+
+
 def _constant(after: Source, old: ast.stmt, new: ast.stmt) -> SetConstant | None:
     """Return the edit that gives an assignment its new value.
 
@@ -344,5 +370,4 @@ def _constant(after: Source, old: ast.stmt, new: ast.stmt) -> SetConstant | None
         return None
     if not isinstance(new, ast.Assign | ast.AnnAssign) or new.value is None:
         return None
-    start = after.offset(new.value.lineno, new.value.col_offset)
-    return SetConstant(name=names.pop(), value=after.text[start : after.end(new.value)])
+    return SetConstant(name=names.pop(), value=after.text_of(new.value))

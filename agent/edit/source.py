@@ -186,6 +186,10 @@ class Source:
         return [0, *(match.end() for match in _BREAK.finditer(self.text))]
 
     @cached_property
+    def _is_ascii(self) -> bool:
+        return self.text.isascii()
+
+    @cached_property
     def newline(self) -> str:
         """The line break that the file uses first."""
         first = _BREAK.search(self.text)
@@ -236,6 +240,8 @@ class Source:
     def offset(self, line: int, column: int) -> int:
         """Return the index in `text` of ast's (line, column in UTF-8 bytes)."""
         start = self._starts[line - 1]
+        if self._is_ascii:
+            return start + column
         piece = self.text[start : start + column]
         if piece.isascii():
             return start + column
@@ -255,6 +261,10 @@ class Source:
     def end(self, node: ast.expr | ast.stmt) -> int:
         """Return the index after the node's last character."""
         return self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
+
+    def text_of(self, node: ast.expr) -> str:
+        """Return an expression as the file writes it."""
+        return self.text[self.offset(node.lineno, node.col_offset) : self.end(node)]
 
     def lines(self, first: int, last: int) -> str:
         """Return the lines from `first` to `last`, both included, with their breaks."""

@@ -17,10 +17,10 @@ from agent.edit.value_tree import (
     USE_TEXT,
     Document,
     Item,
-    Keys,
     Tree,
     at,
     line_of,
+    literal_of,
     path_of,
     replaced,
 )
@@ -49,6 +49,7 @@ _WRITERS: dict[Language, Callable[[Literal, str], str]] = {
 }
 _BEFORE_VALUE: dict[Language, str] = {"yaml": "", "toml": "value = ", "json": ""}
 _COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
+_BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
 _MARK = "\ufeff"
 
 
@@ -81,14 +82,19 @@ def language_of(path: str) -> Language | None:
     return _SUFFIXES.get(dot + suffix.lower())
 
 
-@lru_cache(maxsize=KEPT)
 def entries(language: Language, text: str) -> dict[str, Entry] | Refused:
     """Return the constants of a file by path, in its order; shared, so nobody may change it.
 
     No constants are: null, dates, infinity, numbers that readers take for different ones (010,
     1:30), references (`${other.key}`), aliases, and values whose path is longer than MAX_NAME.
     """
-    document = _document(language, text)
+    document = document_of(language, text)
+    return document if isinstance(document, Refused) else _kept_entries(language, text)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_entries(language: Language, text: str) -> dict[str, Entry] | Refused:
+    document = document_of(language, text)
     if isinstance(document, Refused):
         return document
     constants: dict[str, Entry] = {}
@@ -106,9 +112,10 @@ def entries(language: Language, text: str) -> dict[str, Entry] | Refused:
 def set_value(language: Language, text: str, path: str, value: str) -> str | Refused:
     """Return a file's text with another value at `path`.
 
-    value: in the file's language; in YAML a scalar, a list or a map on its own, not as a block.
+    path: of a constant, or of any other value that is written in the file.
+    value: in the file's language; in YAML a list or a map in brackets, `[1, 2]`, no block.
     """
-    document = _document(language, text)
+    document = document_of(language, text)
     if isinstance(document, Refused):
         return document
     item = _item(document, path)
@@ -120,7 +127,7 @@ def set_value(language: Language, text: str, path: str, value: str) -> str | Ref
         return new
     mark = text[: len(text) - len(document.text)]
     result = mark + _spliced(document.text, item, value)
-    if not _only_changed(document, item, new, _document(language, result)):
+    if not _only_changed(document, item, new, document_of(language, result)):
         hint = f"the file around it does not allow that; {USE_TEXT}"
         return refuse("syntax", f"value {value} at {path}", hint)
     return result
@@ -137,7 +144,7 @@ def normalised_text(language: Language, text: str) -> str:
     Comments, layout, quotes, the order of keys and spellings that every reader of the language
     takes for the same value make no difference.
     """
-    document = _document(language, text)
+    document = document_of(language, text)
     if isinstance(document, Refused):
         return text
     return json.dumps([document.tree, document.marks], sort_keys=True)
@@ -160,7 +167,8 @@ class _Lines:
         return self._line
 
 
-def _document(language: Language, text: str) -> Document | Refused:
+def document_of(language: Language, text: str) -> Document | Refused:
+    """Return the values of a file with their places and meanings."""
     if len(text) > MAX_TEXT:
         hint = f"longer than {MAX_TEXT} characters; {USE_TEXT}"
         return refuse("syntax", "the whole file", hint)
@@ -204,9 +212,12 @@ def _unknown(path: str, paths: list[str]) -> Refused:
 
 def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
     """Return what a value means behind the tag that stays."""
+    if literal_of(value) is None or len(value) > MAX_TEXT:
+        hint = f"write text that UTF-8 can hold, of at most {MAX_TEXT} characters"
+        return refuse("syntax", f"`value` {value}", hint)
     before = _BEFORE_VALUE[language] or (f"{tag} " if tag else "")
     # A line break ends the last line of a block of YAML, as in a file.
-    document = _document(language, f"{before}{value}\n")
+    document = _READERS[language](f"{before}{value}\n")
     if isinstance(document, Refused):
         return refuse("syntax", f"`value` {value}: {document.where}", f"write it in {language}")
     root = next(iter(document.items), None)
@@ -220,7 +231,19 @@ def _read_value(language: Language, value: str, tag: str) -> _New | Refused:
 
 def _spliced(text: str, item: Item, value: str) -> str:
     first, newline, rest = value.partition("\n")
-    return text[: item.start] + item.lead + first + item.tail + newline + rest + text[item.end :]
+    tail = item.tail
+    end = item.end
+    if newline and first[0] in "|>" and not tail:
+        # The comment of a block of text is on its first line.
+        tail = text[end : _end_of_line(text, end)]
+        end += len(tail)
+    return text[: item.start] + item.lead + first + tail + newline + rest + text[end:]
+
+
+def _end_of_line(text: str, index: int) -> int:
+    """Return the index after blanks and a comment."""
+    rest = _BLANK_REST.match(text, index)
+    return rest.end() if rest else index
 
 
 def _only_changed(old: Document, item: Item, new: _New, result: Document | Refused) -> bool:
@@ -229,19 +252,8 @@ def _only_changed(old: Document, item: Item, new: _New, result: Document | Refus
         return False
     if item.tag and item.value is not None and new.value is None:
         return False
-    if result.tree != replaced(old.tree, item.keys, new.tree):
-        return False
-    return _marks_around(old, item.keys) == _marks_around(result, item.keys)
-
-
-def _marks_around(document: Document, keys: Keys) -> list[tuple[Keys, str]]:
-    """Return the marks outside the value at `keys`, its own key and anchor included."""
-    around = []
-    for place, mark in document.marks:
-        own = place == keys and not mark.startswith("tag")
-        if own or place[: len(keys)] != keys:
-            around.append((place, mark))
-    return around
+    # Aliases name their anchor by its number, so anchors are the same too.
+    return result.tree == replaced(old.tree, item.keys, new.tree)
 
 
 def value_of(language: Language, text: str) -> Literal | None:

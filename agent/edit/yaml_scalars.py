@@ -61,13 +61,19 @@ def read_plain(text: str) -> Reading:
     number = _some_number(text)
     if number is not None:
         return Reading(f"plain {text}", literal_of(number))
-    return _string(text)
+    return read_quoted(text)
+
+
+def read_quoted(text: str) -> Reading:
+    """Return the meaning of a scalar that is text."""
+    reference = "${" in text or text == "???"
+    return Reading(meaning(text), None if reference else literal_of(text))
 
 
 def read_tagged(tag: str, text: str) -> Reading:
-    """Return the meaning of a scalar with a tag; of one in quotes, whose tag is "!"."""
-    if tag in ("!", _CORE + "str"):
-        return _string(text)
+    """Return the meaning of a scalar with a tag, which is written out."""
+    if tag == _CORE + "str":
+        return read_quoted(text)
     untagged = read_plain(text)
     value = untagged.value
     kinds = {_CORE + "int": int, _CORE + "bool": bool, _CORE + "float": float}
@@ -77,11 +83,6 @@ def read_tagged(tag: str, text: str) -> Reading:
     if kind is None or type(value) is not kind:
         return Reading(f"{tag} {text}")
     return Reading(f"{tag} {text}", value)
-
-
-def _string(text: str) -> Reading:
-    reference = "${" in text or text == "???"
-    return Reading(meaning(text), None if reference else literal_of(text))
 
 
 def _known(value: Literal) -> Reading:

@@ -16,14 +16,14 @@ from agent.edit.value_tree import (
     check_bounds,
     unreadable,
 )
-from agent.edit.yaml_scalars import Reading, read_plain, read_tagged
+from agent.edit.yaml_scalars import Reading, read_plain, read_quoted, read_tagged
 from agent.records.edits import Refused
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # An anchor or a tag before a value, and what may follow it.
 _PROPERTY = re.compile(r"[&!]\S*+")
 _BLANK = re.compile(r"(?:\s|#[^\r\n]*+)*+")
-_TAG = re.compile(r"(?:^|\s)(!\S*)")
+_TAG = re.compile(r"!\S*+")
 _HEADER = re.compile(r"[|>][-+0-9]*+([ \t]*+(?:#[^\r\n]*+)?)")
 _COLON = re.compile(r"\s*+:")
 _SPACE = " \t\r\n"
@@ -98,7 +98,7 @@ class _Reader:
             end = len(self.text[:end].rstrip(_SPACE))
         tag = self._tag(event, start)
         reading = self._reading(event)
-        self._end = max(start, end)
+        self._end = end
         if self._takes_key():
             self._set_key(event, reading)
             return
@@ -116,7 +116,7 @@ class _Reader:
             return read_tagged(event.tag, event.value)
         if event.style in (None, ""):
             return read_plain(event.value)
-        return read_tagged("!", event.value)
+        return read_quoted(event.value)
 
     def _spaced(self, index: int) -> bool:
         return index == 0 or self.text[index - 1] in _SPACE
@@ -149,7 +149,7 @@ class _Reader:
         if event.tag is None:
             return ""
         tag = _TAG.search(self.text, event.start_mark.index, start)
-        return tag[1] if tag else ""
+        return tag[0] if tag else ""
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         number = self._anchors.get(event.anchor)
@@ -196,7 +196,6 @@ class _Reader:
         # The end of a block has no width: it is the start of what comes next.
         if event.end_mark.index > event.start_mark.index:
             self._end = event.end_mark.index
-        self._end = max(self._end, item.start)
         self.items[frame.place] = replace(item, end=self._end)
 
     def _takes_key(self) -> bool:

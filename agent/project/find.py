@@ -10,6 +10,7 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.settings import FILE, ScoreKind, Settings
+from agent.records.objective import Objective
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
@@ -38,6 +39,11 @@ class Project(Record):
     def home(self) -> Path:
         """The folder of everything that is written besides commits."""
         return Path(self.root) / HOME
+
+    @property
+    def objective(self) -> Objective | None:
+        """What the record of a new run says of its files; None for train.py alone."""
+        return Objective(metric="val_bpb", files=self.files) if self.files else None
 
     def with_files(self, files: tuple[str, ...]) -> "Project":
         """Return the project with `files` as the globs of what edits may touch.

@@ -135,17 +135,15 @@ class StartOptions(SessionOptions):
         score: ScoreKind,
         data_fingerprint: str | None,
         warm: str | None = None,
-        files: tuple[str, ...] = (),
+        objective: Objective | None = None,
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
-        files: globs of what edits may touch, from the top of the repository; () for train.py alone.
         Limits of a trial are recorded only where they were typed: those of autoresearch.toml
         are read again by each session.
         """
         options = {name: getattr(self, name).value for name in _RECORDED}
         typed = {name: _typed(getattr(self, name)) for name in Caps.model_fields}
-        objective = Objective(metric="val_bpb", files=files) if files else None
         return RunSettings(
             tag=tag,
             start_commit=start_commit,

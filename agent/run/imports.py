@@ -33,14 +33,23 @@ def lost_import(old: Sources, new: Sources) -> Refused | None:
     lost = {path for path in changed if is_python(path)}
     if not lost:
         return None
+    modules = {_module_of(path) for path in lost}
     for path, text in new.files.items():
         if not is_python(path):
             continue
         for wanted in _imports_of(text):
+            if wanted.module.rpartition(".")[2] not in modules:
+                continue
             refused = _lost(old, new, path, wanted, lost)
             if refused:
                 return refused if path == new.main else located(path, refused)
     return None
+
+
+def _module_of(path: str) -> str:
+    """Return the last part of the name that a file has as a module."""
+    parts = PurePosixPath(path).with_suffix("").parts
+    return parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
 
 
 def _lost(old: Sources, new: Sources, path: str, wanted: _Import, lost: set[str]) -> Refused | None:

@@ -6,7 +6,7 @@ No threads here: the loop calls it from one thread only.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.edit.files import Sources
+from agent.edit.files import Sources, following_renames
 from agent.errors import ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run
@@ -224,15 +224,18 @@ class Ledger:
 
     def _replay(self, attempt: Attempt) -> Proposal:
         """Return the attempt's edits as a new proposal: on another tip it is a new experiment."""
+        history = self.history
         proposal = attempt.proposal
-        self._admission.forget(self.history.sources_at(attempt.commit))
+        self._admission.forget(history.sources_at(attempt.commit))
+        before = history.sources_at(attempt.parent)
+        edits = following_renames(proposal.edits, before, history.sources)
         by = Provenance(
             method=proposal.by.method,
             origin="replay",
             model=proposal.by.model,
             replays=attempt.number,
         )
-        return proposal.model_copy(update={"by": by})
+        return proposal.model_copy(update={"by": by, "edits": edits})
 
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:

@@ -7,6 +7,7 @@ import tokenize
 
 from agent.edit.source import Source
 
+MAX_COMMENT = 1_000  # characters behind a constant that are read
 MAX_HELP = 1_000  # characters of a help text or docstring that are read
 # `[train | test]` in a help text tells people what there is; it asks for no search.
 _CHOICES = re.compile(r"\[[^\[\]]*\|[^\[\]]*\]")
@@ -23,7 +24,7 @@ def comments_beside(source: Source, item: ast.expr | ast.stmt) -> str:
     end = source.end(item)
     stop = source.line_start((item.end_lineno or item.lineno) + 1)
     inside = _comments(source.text[start:end]) if item.end_lineno != item.lineno else ""
-    tail = source.text[end:stop].lstrip(_BETWEEN).strip()
+    tail = source.text[end : min(stop, end + MAX_COMMENT)].lstrip(_BETWEEN).strip()
     return inside + (tail if tail.startswith("#") else "")
 
 

@@ -1,7 +1,8 @@
 """The constants of all files that edits may touch, under names that say where they are."""
 
 import ast
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -105,16 +106,26 @@ def under_names_of(space: Space, configuration: Configuration) -> Configuration:
 
     A constant that moves to another file with its definition keeps its local name.
     """
-    missing = [name for name in space.names if name not in configuration]
-    foreign = [name for name in configuration if name not in space.names]
-    if not missing or not foreign:
-        return configuration
-    moved = dict(configuration)
-    for name in missing:
-        same = [other for other in foreign if _local(other) == _local(name)]
-        if len(same) == 1:
-            moved[name] = configuration[same[0]]
-    return moved
+    return _moved(configuration, space.default)
+
+
+def _moved(configuration: Configuration, now: Configuration) -> Configuration:
+    """Return a configuration under the names that constants have in `now`."""
+    gone = _by_local(name for name in configuration if name not in now)
+    new = _by_local(name for name in now if name not in configuration)
+    names = {
+        gone[local][0]: new[local][0]
+        for local in gone.keys() & new.keys()
+        if len(gone[local]) == len(new[local]) == 1
+    }
+    return {names.get(name, name): value for name, value in configuration.items()}
+
+
+def _by_local(names: Iterable[str]) -> dict[str, list[str]]:
+    by_local: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_local[_local(name)].append(name)
+    return by_local
 
 
 def _local(name: str) -> str:
@@ -122,9 +133,12 @@ def _local(name: str) -> str:
 
 
 def changes(old: Code, new: Code) -> tuple[Change, ...]:
-    """Return the constants that differ between two states, in the new one's order."""
-    before = read_constants(old)
+    """Return the constants that differ between two states, in the new one's order.
+
+    One that only moved to another file, with its definition or with its file, does not differ.
+    """
     after = read_constants(new)
+    before = _moved(read_constants(old), after)
     names = [*after, *(name for name in before if name not in after)]
     return tuple(
         Change(name=name, before=before.get(name), after=after.get(name))

@@ -11,13 +11,14 @@ from agent.space.knobs.fixed import (
     is_epsilon,
     seed_or_first,
     why_by_comment,
+    why_by_owner,
     why_by_use,
     why_by_value,
     why_epsilon,
     why_fixed,
 )
-from agent.space.knobs.kind import Kind
-from agent.space.knobs.learning import LEARNING
+from agent.space.knobs.kind import Kind, whole
+from agent.space.knobs.learning import FORMS, LEARNING
 from agent.space.knobs.shapes import LARGEST, Number, factor, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
@@ -43,9 +44,16 @@ KNOWN = {
     "WINDOW_PATTERN": Range(choices=("SSSL", "SSLL", "SLSL", "LLLL", "SSSS", "LSSL")),
 }
 SEQUENCE_LENGTHS = ("MAX_SEQ_LEN", "SEQUENCE_LENGTH", "SEQ_LEN", "BLOCK_SIZE", "CONTEXT_LENGTH")
-MAX_SAID = 60  # characters of a comment that are read as a name
+MAX_SAID = 100  # characters of a comment that are read as a name
 MAX_NAME = 100  # characters of a name that are read
-_KINDS = (*LEARNING, *SIZES)
+# Names that mean one thing here and another there: what they are passed as says more.
+_AMBIGUOUS = whole(
+    """gamma alpha beta p rho tau lam lambda eta rate decay factor k (n|num)?_?steps nsteps
+    step_size patience"""
+)
+# Of these, which may be a rollout's or a schedule's, the section or comment tells.
+_TOLD = whole("(n|num)?_?steps nsteps patience step_size")
+_KINDS = (*LEARNING, *SIZES, *FORMS)
 _NEAR_ONE = 0.8
 _POWERS_FROM = 16
 _LOG_FROM = 16
@@ -78,7 +86,18 @@ def infer(evidence: Evidence) -> Inferred:
     reason = why_by_value(evidence)
     if reason:
         return Inferred(None, reason)
-    return _of_number(evidence, evidence.value)
+    inferred = _of_number(evidence, evidence.value)
+    if inferred.range and evidence.stated_type == "int" and not _is_whole(inferred.range):
+        return Inferred(None, "a whole number by its type: state a range to search it")
+    return inferred
+
+
+def _is_whole(found: Range) -> bool:
+    """Return whether a range has whole numbers only as its ends or choices."""
+    if not found.choices and found.high <= 1:
+        return False
+    bounds = [found.low, found.high, *found.choices]
+    return all(isinstance(bound, int) or float(bound).is_integer() for bound in bounds)
 
 
 def _fits(known: Range, value: object) -> bool:
@@ -94,7 +113,7 @@ def _fits(known: Range, value: object) -> bool:
         return False
     if known.power_of_two and not is_power_of_two(value):
         return False
-    if not known.log and not isinstance(value, int) and 0 < value < known.high / 10:
+    if known is KNOWN["WEIGHT_DECAY"] and value < known.high / 10:
         return False
     return known.low <= value <= known.high
 
@@ -108,13 +127,20 @@ def _of_switch(evidence: Evidence) -> Inferred:
 
 def _of_number(evidence: Evidence, value: Number) -> Inferred:
     """Return what the name says, else the uses, else the comment, else the value alone."""
-    inferred = _of_kinds(EARLY, evidence.words, value)
-    reason = why_by_comment(evidence)
-    if inferred is None:
-        reason = reason or why_by_use(evidence)
+    reason = why_by_owner(evidence)
     if reason:
         return Inferred(None, reason)
-    return inferred or _by_names(_names_of(evidence), value) or _by_value(value)
+    inferred = _of_kinds(EARLY, evidence.words, value)
+    if inferred is None and _TOLD.search(evidence.words):
+        context = f"{evidence.parent}_{evidence.words}"
+        inferred = _of_kinds(EARLY, evidence.said[:MAX_SAID], value)
+        inferred = inferred or _of_kinds(EARLY, context, value)
+    if inferred:
+        return inferred
+    reason = why_by_use(evidence) or why_by_comment(evidence)
+    if reason:
+        return Inferred(None, reason)
+    return _by_names(_names_of(evidence), value) or _by_value(value)
 
 
 def _names_of(evidence: Evidence) -> list[str]:
@@ -125,7 +151,11 @@ def _names_of(evidence: Evidence) -> list[str]:
         passed = [PROBABILITY]
         if is_epsilon(evidence.words):
             return passed
-    return [evidence.words, *passed, evidence.said[:MAX_SAID]]
+    said = evidence.said[:MAX_SAID]
+    if _AMBIGUOUS.search(evidence.words):
+        telling = [use for use in passed if not _AMBIGUOUS.search(use)]
+        return [*telling, said, f"{evidence.parent}_{evidence.words}", evidence.words]
+    return [evidence.words, *passed, said]
 
 
 def _by_names(names: Iterable[str], value: Number) -> Inferred | None:
@@ -151,7 +181,7 @@ def _of_kinds(kinds: Iterable[Kind], words: str, value: Number) -> Inferred | No
         found = kind.shape(value)
         if found:
             return Inferred(found, kind.reason)
-    return _unusual(named, value) if named else None
+    return _unusual(named, value) if named and kinds is not EARLY else None
 
 
 def _unusual(kind: Kind, value: Number) -> Inferred:
@@ -187,6 +217,8 @@ def _by_value(value: Number) -> Inferred:
 def _around_int(value: int) -> Inferred:
     if value <= 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
+    if value == 1:
+        return Inferred(None, "1 alone may be a switch or a count: state a range to search it")
     power = is_power_of_two(value) and value >= _POWERS_FROM
     low = max(1, value // 2)
     found = Range(low, value * 2, log=value >= _LOG_FROM, power_of_two=power)

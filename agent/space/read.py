@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from agent.edit.files import Code, Sources, as_sources
@@ -12,13 +13,15 @@ from agent.errors import UsageFault
 from agent.records.proposals import Configuration, Value
 from agent.space.constants import Constant, differ
 from agent.space.found import Found, find_all
-from agent.space.infer import SEQUENCE_LENGTHS, infer
+from agent.space.infer import SEQUENCE_LENGTHS, Inferred, infer
 from agent.space.knobs.evidence import Evidence, words_of
 from agent.space.ranges import Range, parse_range, range_in_comment
 from agent.space.space import Multiple, Parameter, Space
 from agent.space.uses import Uses, uses_of
 
 LARGEST_INTEGER = 1e300
+KEPT_CONSTANTS = 10_000
+"""What is inferred of so many constants is kept for the next trial."""
 TOTAL_BATCH = "TOTAL_BATCH_SIZE"
 DEVICE_BATCH = "DEVICE_BATCH_SIZE"
 
@@ -89,8 +92,15 @@ def _choice(constant: Found, stated: Range | None, uses: Uses) -> Choice:
     beside = range_in_comment(constant.place.comment)
     if beside is not None:
         return Choice(constant, _parameter(constant, beside), "comment", "as its comment says")
-    inferred = infer(_evidence(constant, uses))
+    evidence = _evidence(constant, uses)
+    inferred = _infer(evidence, type(evidence.value).__name__)
     return Choice(constant, _parameter(constant, inferred.range), "inferred", inferred.reason)
+
+
+@lru_cache(maxsize=KEPT_CONSTANTS)
+def _infer(evidence: Evidence, _kind: str) -> Inferred:
+    """Return what is inferred. _kind: the type of the value, since 1, 1.0 and True are equal."""
+    return infer(evidence)
 
 
 def _from_settings(name: str, text: str) -> Range:

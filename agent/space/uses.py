@@ -1,6 +1,7 @@
 """How a Python file uses its names: as seeds, indexes and intervals, or passed as what."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -46,9 +47,16 @@ _VAGUE = frozenset(
 _DRAWS = frozenset({"random", "rand", "uniform", "rand_like", "random_sample"})
 _CLOCKS = frozenset({"time", "perf_counter", "monotonic", "process_time"})
 _TRAINING_LOOPS = ("epoch", "step", "iter", "iteration", "it", "episode", "update", "round", "ep")
+_COUNTER = re.compile(
+    r"(^|_)(i|t|it|iters?|iterations?|steps?|epochs?|ep|batch|batches|updates?|episodes?|count"
+    r"|counter|idx|index|n|num|frames?|timesteps?|rounds?)(_\w+)?$"
+)
 _TRAINS = frozenset({"backward", "step", "zero_grad", "minimize", "apply_gradients"})
 _SPLITS = frozenset({"train_test_split", "random_split", "GroupShuffleSplit", "ShuffleSplit"})
-_DATA = ("make_", "load_", "fetch_")
+_DATA = re.compile(
+    r"^(make_(classification|regression|blobs|moons|circles|friedman\d|swiss_roll|s_curve"
+    r"|multilabel_classification|low_rank_matrix)|load_dataset|fetch_\w+)$"
+)
 
 
 def uses_of(text: str) -> Uses:
@@ -109,7 +117,7 @@ def _of_call(node: ast.Call) -> Iterator[tuple[ast.expr, str]]:
         yield from ((value, "as_seed") for value in everything)
     elif name in _SPLITS:
         yield from ((value, "as_split") for value in everything)
-    elif name.startswith(_DATA):
+    elif _DATA.search(name):
         yield from ((value, "as_data") for value in everything)
     yield from zip(node.args, _POSITIONS.get(name, ()), strict=False)
     for keyword in node.keywords:
@@ -143,8 +151,14 @@ def _of_comparison(node: ast.Compare) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _is_interval(left: ast.BinOp, right: ast.expr) -> bool:
-    """Return whether a comparison asks for every n-th, as in `step % N == 0`."""
-    return isinstance(left.op, ast.Mod) and evaluate(right) == 0
+    """Return whether a comparison asks for every n-th, as in `(step + 1) % N == 0`.
+
+    `width % heads == 0` asks for none.
+    """
+    counter = left.left.left if isinstance(left.left, ast.BinOp) else left.left
+    if not isinstance(left.op, ast.Mod) or evaluate(right) != 0:
+        return False
+    return bool(_COUNTER.search(_name_of(counter)))
 
 
 def _call_in(side: ast.expr) -> ast.Call | None:

@@ -11,6 +11,7 @@ from agent.edit.fingerprint import fingerprint
 from agent.edit.replace_text import difference_of_texts, replace_text
 from agent.edit.size import code_lines
 from agent.edit.source import MAX_CHARACTERS, refuse
+from agent.edit.value_changes import changes
 from agent.edit.values import Language, entries, language_of, normalised_text, set_value
 from agent.records.edits import (
     Edit,
@@ -92,25 +93,10 @@ def difference_in(path: str, old: str, new: str) -> Edits:
     if is_python(path):
         return diff(old, new)
     language = language_of(path)
-    edits = _values_that_differ(language, old, new) if language else ()
-    return edits or difference_of_texts(old, new)
-
-
-def _values_that_differ(language: Language, old: str, new: str) -> Edits:
-    """Return the values to set if that is all the difference; else ()."""
-    before = entries(language, old)
-    after = entries(language, new)
-    if isinstance(before, Refused) or isinstance(after, Refused) or list(before) != list(after):
-        return ()
-    edits = []
-    for path, entry in after.items():
-        if entry.text != before[path].text:
-            edits.append(SetConstant(name=path, value=entry.text))
-    current: str | Refused = old
-    for edit in edits:
-        if isinstance(current, str):
-            current = set_value(language, current, edit.name, edit.value)
-    return tuple(edits) if current == new else ()
+    values = changes(language, old, new) if language else None
+    if values:
+        return tuple(SetConstant(name=name, value=value) for name, value in values)
+    return difference_of_texts(old, new)
 
 
 @lru_cache(maxsize=KEPT_FILES)

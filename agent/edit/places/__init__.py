@@ -3,7 +3,8 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 from agent.edit.places.fields import Fields
@@ -17,25 +18,46 @@ from agent.records.edits import Refused
 
 __all__ = ["Form", "Place", "lines_of", "places_of"]
 
+MAX_PLACES = 2_000  # of a file; what comes after them is data
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The places of a file, in its order."""
+
+    places: tuple[Place, ...]
+
+    @staticmethod
+    def of(source: Source) -> "_Found":
+        """Return the places of a file; an expression's first one, if it has two."""
+        first: dict[ast.expr, Place] = {}
+        try:
+            for place in _every_form(source):
+                if _is_plain(place.name):
+                    first.setdefault(place.value, place)
+        except RecursionError:
+            return _Found(())
+        return _Found(tuple(sorted(first.values(), key=_position)[:MAX_PLACES]))
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Place]:
+        """The places whose names are their own."""
+        counts = Counter(_key(place.name) for place in self.places)
+        unique = [place for place in self.places if counts[_key(place.name)] == 1]
+        return MappingProxyType({place.name: place for place in unique if place.is_live})
+
 
 def places_of(source: Source) -> Mapping[str, Place]:
     """Return every place whose name is its own, by name, in the order of the file.
 
     UPPERCASE names of the module are not among them: set_constant finds those by itself.
     """
-    return _unique(_all_of(source))
+    return _found(source).by_name
 
 
 def lines_of(source: Source, name: str) -> list[int]:
     """Return the lines of all places with this name."""
-    return [place.value.lineno for place in _all_of(source) if _key(place.name) == _key(name)]
-
-
-def _unique(places: tuple[Place, ...]) -> Mapping[str, Place]:
-    counts = Counter(_key(place.name) for place in places)
-    return MappingProxyType(
-        {place.name: place for place in places if counts[_key(place.name)] == 1}
-    )
+    return [place.value.lineno for place in _found(source).places if _key(place.name) == _key(name)]
 
 
 def _key(name: str) -> str:
@@ -43,24 +65,18 @@ def _key(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _all_of(source: Source) -> tuple[Place, ...]:
-    if len(source.text) <= MAX_KEPT:
-        return _kept(source.text)
-    return _found(source)
+def _found(source: Source) -> _Found:
+    return _kept(source.text) if len(source.text) <= MAX_KEPT else _Found.of(source)
 
 
 @lru_cache(maxsize=KEPT_TREES)
-def _kept(text: str) -> tuple[Place, ...]:
+def _kept(text: str) -> _Found:
     tree = file_tree(text)
-    return () if isinstance(tree, Refused) else _found(Source(text, "", tree))
+    return _Found(()) if isinstance(tree, Refused) else _Found.of(Source(text, "", tree))
 
 
-def _found(source: Source) -> tuple[Place, ...]:
-    try:
-        places = [place for place in _every_form(source) if _is_plain(place.name)]
-    except RecursionError:
-        return ()
-    return tuple(sorted(places, key=lambda place: (place.value.lineno, place.value.col_offset)))
+def _position(place: Place) -> tuple[int, int]:
+    return place.value.lineno, place.value.col_offset
 
 
 def _every_form(source: Source) -> Iterator[Place]:

@@ -4,9 +4,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
-from agent.edit.places.names import overwrites
+from agent.edit.places.arguments import Arguments, always_passed, arguments_of
 from agent.edit.places.place import (
     Place,
     choices_in,
@@ -16,7 +17,7 @@ from agent.edit.places.place import (
     text_in,
     type_in,
 )
-from agent.edit.places.scopes import Scope, Scopes
+from agent.edit.places.scopes import Scopes
 
 # What stands around a field's default: dataclasses, attrs, pydantic.
 _WRAPPERS = frozenset({"field", "Field", "ib", "attrib", "PrivateAttr"})
@@ -43,14 +44,13 @@ class Fields:
         """Yield every field with a default that is a setting."""
         if any(last_name(base).endswith(_ENUMS) for base in self.node.bases):
             return
-        overwritten = self._overwritten()
         for index, (statement, below) in enumerate(pairwise([*self.node.body, ast.Pass()])):
             if isinstance(statement, ast.ClassDef):
                 yield from Fields(self.scopes, statement, self.name + ".").places()
                 continue
             place = self._field(statement, below)
             name = place.name.rpartition(".")[2] if place else ""
-            if place is None or name in overwritten or self._is_passed(name, index):
+            if place is None or self._is_overwritten(name) or self._is_passed(name, index):
                 continue
             yield from entries_of(place)
         yield from self._of_self()
@@ -93,32 +93,20 @@ class Fields:
         names = [last_name(mark.func if isinstance(mark, ast.Call) else mark) for mark in marks]
         return not _RECORDS.isdisjoint(names)
 
+    @cached_property
+    def _arguments(self) -> list[Arguments]:
+        """What the calls of the class in this file pass; [] if they do not set the fields."""
+        return arguments_of(self.scopes, self.node.name) if self._is_record else []
+
     def _is_passed(self, name: str, index: int) -> bool:
         """Return whether every call of the class in this file gives the field another value."""
-        calls = self.scopes.calls.get(self.node.name, [])
-        if not calls or not self._is_record:
-            return False
         before = [part for part in self.node.body[:index] if isinstance(part, ast.AnnAssign)]
-        return all(passes(call, name, len(before)) for call in calls)
+        return always_passed(self._arguments, name, len(before))
 
-    def _overwritten(self) -> set[str]:
-        """Return the attributes that count something or get their value elsewhere."""
-        names = set()
-        for store in self.scopes.stores:
-            target = store.target
-            if not isinstance(target, ast.Attribute) or not overwrites(store):
-                continue
-            is_self = isinstance(target.value, ast.Name) and target.value.id == "self"
-            if not is_self or self._is_around(store.scope):
-                names.add(target.attr)
-        return names
-
-    def _is_around(self, scope: Scope | None) -> bool:
-        while scope is not None:
-            if scope.node is self.node:
-                return True
-            scope = scope.parent
-        return False
+    def _is_overwritten(self, name: str) -> bool:
+        """Return whether the attribute counts something or gets its value elsewhere."""
+        attributes = self.scopes.attributes
+        return bool(attributes[None, name] or attributes[self.node, name])
 
     def _of_self(self) -> Iterator[Place]:
         """Yield `self.lr = 1` in __init__, of a class whose name says that it holds settings."""
@@ -137,8 +125,8 @@ class Fields:
                     pass
                 case _:
                     continue
-            stores = [store for store in self.scopes.stores if _attribute(store.target) == name]
-            if len([store for store in stores if overwrites(store)]) == 1:
+            attributes = self.scopes.attributes
+            if attributes[self.node, name] == 1 and not attributes[None, name]:
                 top = Place(f"{self.name}.{name}", "attribute", value, statement, statement)
                 yield from entries_of(top)
 
@@ -147,20 +135,6 @@ class Fields:
             if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
                 return statement.body
         return []
-
-
-def passes(call: ast.Call, name: str, index: int) -> bool:
-    """Return whether a call gives its parameter `name`, the one at `index`, a value.
-
-    `**options` may; it is taken to do so.
-    """
-    if any(keyword.arg in (name, None) for keyword in call.keywords):
-        return True
-    return len(call.args) > index or any(isinstance(part, ast.Starred) for part in call.args)
-
-
-def _attribute(target: ast.expr) -> str:
-    return target.attr if isinstance(target, ast.Attribute) else ""
 
 
 def _unwrapped(place: Place) -> Place | None:

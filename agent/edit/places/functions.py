@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agent.edit.places.fields import passes
-from agent.edit.places.names import Top
+from agent.edit.places.arguments import always_passed, arguments_of
+from agent.edit.places.names import RUNS, Top, top_statements
 from agent.edit.places.place import (
     Place,
     choices_in,
@@ -21,14 +21,15 @@ from agent.edit.source import Place as Definition
 from agent.edit.source import Source
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_RUNS = re.compile(
-    r"^_?(main|main_worker|train|training|train_model|training_function|pretrain|finetune|fit|run"
-    r"|run_training|run_experiment|experiment|setup|cli|objective)$"
-)
 _SETTINGS = re.compile(
     r"^_?((get|make|create|build|default|load)_)?((default|base|train|training|model)_?)?"
     r"(config|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings)$",
     re.IGNORECASE,
+)
+# Functions called at the top of a script that show or store things and train nothing.
+_ASIDE = re.compile(
+    r"^_?(print|log|show|plot|draw|display|report|save|write|dump|download|clean|check|assert|debug"
+    r"|test|eval|init|seed|set_seed)",
 )
 # Decorators that make a command of a function, and calls that make one of their argument.
 _COMMANDS = frozenset({"command", "main", "callback", "record", "cli", "capture", "automain"})
@@ -39,7 +40,7 @@ _WRAPPERS = frozenset({"Option", "Argument", "Parameter", "arg", "Arg", "Flag"})
 
 def function_places(source: Source, scopes: Scopes) -> Iterator[Place]:
     """Yield the places of every function that runs a training or builds its settings."""
-    called = _handed_over(source)
+    called = _called_at_the_top(source)
     for definition in source.definitions:
         node = definition.node
         if not isinstance(node, _Function):
@@ -57,7 +58,7 @@ def _is_entry(definition: Definition, node: _Function, called: set[str]) -> bool
         return True
     if definition.block.scope:
         return False
-    return bool(_RUNS.match(node.name)) or node.name in called or _is_command(node)
+    return bool(RUNS.match(node.name)) or node.name in called or _is_command(node)
 
 
 def _is_command(node: _Function) -> bool:
@@ -68,9 +69,13 @@ def _is_command(node: _Function) -> bool:
     return False
 
 
-def _handed_over(source: Source) -> set[str]:
-    """Return the functions that a command line library is given: fire.Fire(main)."""
+def _called_at_the_top(source: Source) -> set[str]:
+    """Return the functions that the module calls at its top, or gives away: fire.Fire(main)."""
     names = set()
+    for statement in top_statements(source.tree.body):
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if not _ASIDE.match(name):
+                names.add(name)
     for block in source.blocks:
         for statement in block.body:
             match statement:
@@ -81,11 +86,11 @@ def _handed_over(source: Source) -> set[str]:
 
 
 def _parameters(scopes: Scopes, name: str, node: _Function) -> Iterator[Place]:
-    calls = scopes.calls.get(node.name, []) if "." not in name else []
+    calls = arguments_of(scopes, name)
     for index, (argument, value) in enumerate(_defaults(node.args)):
         if value is None or argument.arg.startswith("_"):
             continue
-        if calls and all(passes(call, argument.arg, index) for call in calls):
+        if always_passed(calls, argument.arg, index):
             continue
         place = Place(
             f"{name}.{argument.arg}",

@@ -1,7 +1,7 @@
 """Names, objects and calls at the top of a module, or of a function that runs a training."""
 
 import ast
-from collections import Counter
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,10 +18,26 @@ from agent.edit.places.place import (
     last_name,
     type_in,
 )
-from agent.edit.places.scopes import Scope, Scopes, Store
+from agent.edit.places.scopes import Scope, Scopes
 
-# Functions and methods whose keyword arguments set a training up.
-_TRAINING = frozenset({"fit", "train", "compile"})
+# Functions that run a training, and methods whose keyword arguments set one up.
+RUNS = re.compile(
+    r"^_?(main|main_worker|train|training|train_model|training_function|pretrain|finetune|fit|run"
+    r"|run_training|run_experiment|experiment|setup|cli|objective)$"
+)
+_METHODS = frozenset({"fit", "train", "compile"})
+# Classes whose objects read, show or order things and learn nothing.
+_PLUMBING = re.compile(
+    r"(Parser|Dataset|Callback|Logger|Writer|Handler|Path|Figure|Timer|Event|Thread|Process|Pool"
+    r"|Queue|Lock|Progress|Console|Formatter|Meter|Window|Profiler)$"
+)
+_TABLE = re.compile(
+    r"label|class|map|index|idx|(^|_)ids?$|code|vocab|table|lookup|colou?r|to_|2|enum|categor|names"
+    r"|stats|history|results?$|metrics|scores|urls?$|log",
+    re.IGNORECASE,
+)
+_LOADER = re.compile(r"(Loader|Sampler|Buffer)$")
+_SIZES = re.compile(r"size|capacity")
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,7 @@ class Top:
 
     def places(self) -> Iterator[Place]:
         """Yield every place of these statements."""
-        for statement in _statements(self.body):
+        for statement in top_statements(self.body):
             match statement:
                 case ast.Assign(targets=[ast.Name() as target], value=value):
                     yield from self._bound(statement, target, value)
@@ -59,15 +75,20 @@ class Top:
             yield from self._object(statement, target.id, value)
         elif not is_namespace(value):
             yield from self._named(statement, target, value)
-        elif self.scope.bindings[target.id] == 1 and not self._is_table(target.id, value):
+        elif self.scope.bindings[target.id] == 1 and not self._is_table(target.id):
             yield from self._object(statement, target.id, value)
 
     def _object(
         self, statement: ast.Assign | ast.AnnAssign, name: str, value: ast.expr
     ) -> Iterator[Place]:
+        if _PLUMBING.search(_callee(value)):
+            return
         for place in entries_of(Place(name, "keyword", value, statement, statement)):
-            if place.value is not value and not self.written[place.name]:
-                yield replace(place, name=self.prefix + place.name)
+            if _LOADER.search(_callee(value)) and not _SIZES.search(place.name):
+                continue
+            if place.value is not value:
+                is_live = not self.scopes.paths[place.name]
+                yield replace(place, name=self.prefix + place.name, is_live=is_live)
 
     def _stored(
         self, statement: ast.Assign, target: ast.Attribute | ast.Subscript
@@ -75,29 +96,26 @@ class Top:
         """Yield what `cfg.lr = value` gives, if nothing else overwrites it."""
         path = dotted(target)
         root = path.partition(".")[0] if path else ""
-        if path is None or not (is_settings_name(root) or root in self._namespaces):
+        if path is None or not (
+            is_settings_name(root) or root in self._namespaces or path.startswith("wandb.config.")
+        ):
             return
-        if self.written[path] > 1:
+        if self.scopes.paths[path] > 1:
             return
         top = Place(path, "attribute", statement.value, statement, statement)
         for place in entries_of(top):
-            if place.value is statement.value or not self.written[place.name]:
+            if place.value is statement.value or not self.scopes.paths[place.name]:
                 yield replace(place, name=self.prefix + place.name)
 
-    @cached_property
-    def written(self) -> Counter[str]:
-        """How often the file gives each `cfg.lr` or `cfg["lr"]` a value of its own."""
-        return written_paths(self.scopes)
-
-    def _is_table(self, name: str, value: ast.expr) -> bool:
-        """Return whether a dictionary is looked up by computed keys, or numbers its keys."""
-        return name in self.scopes.lookups or _numbers(value)
+    def _is_table(self, name: str) -> bool:
+        """Return whether a dictionary is looked up by computed keys, or its name says so."""
+        return name in self.scopes.lookups or bool(_TABLE.search(name))
 
     @cached_property
     def _namespaces(self) -> set[str]:
         """Return the names that these statements bind to dictionaries and the like."""
         names = set()
-        for statement in _statements(self.body):
+        for statement in top_statements(self.body):
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_namespace(value):
                     names.add(name)
@@ -142,48 +160,30 @@ class Top:
             if call is top:
                 is_listed = not held and self._sets_up(call)
             else:
-                is_listed = is_class_call(call)
+                is_listed = is_class_call(call) and not _PLUMBING.search(_callee(call))
             if is_listed:
                 yield from _keywords(statement, call)
 
     def _sets_up(self, call: ast.Call) -> bool:
         """Return whether a statement's own call sets a training up."""
-        if is_class_call(call) or last_name(call.func) in _TRAINING:
-            return True
-        return isinstance(call.func, ast.Name) and call.func.id in self.scopes.functions
+        name = last_name(call.func)
+        if is_class_call(call):
+            return not _PLUMBING.search(name)
+        return name in _METHODS or (name in self.scopes.functions and bool(RUNS.match(name)))
 
 
-def written_paths(scopes: Scopes) -> Counter[str]:
-    """Return how often the file gives each `cfg.lr` or `cfg["lr"]` a value that it has not yet."""
-    counts: Counter[str] = Counter()
-    for store in scopes.stores:
-        path = dotted(store.target)
-        if path and overwrites(store):
-            counts[path] += 1
-    return counts
+def _callee(value: ast.expr) -> str:
+    return last_name(value.func) if isinstance(value, ast.Call) else ""
 
 
-def overwrites(store: Store) -> bool:
-    """Return whether a store forgets the old value, or counts; `cfg.lr *= 2` does neither."""
-    statement = store.statement
-    if isinstance(statement, ast.AugAssign):
-        return isinstance(statement.op, ast.Add | ast.Sub)
-    value = getattr(statement, "value", None)
-    if not isinstance(value, ast.expr):
-        return True
-    path = dotted(store.target)
-    parts = [part for part in ast.walk(value) if isinstance(part, ast.Attribute | ast.Subscript)]
-    return not any(dotted(part) == path for part in parts)
-
-
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def top_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements that are executed once: also in `with` and behind `__main__`."""
     for statement in body:
         match statement:
             case ast.With(body=inner):
-                yield from _statements(inner)
+                yield from top_statements(inner)
             case ast.If(test=test, body=inner) if is_main_guard(test):
-                yield from _statements(inner)
+                yield from top_statements(inner)
             case _:
                 yield statement
 
@@ -203,14 +203,6 @@ def _only_sets(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _numbers(value: ast.expr) -> bool:
-    """Return whether a dictionary numbers its keys: {"cat": 0, "dog": 1}."""
-    if not isinstance(value, ast.Dict) or len(value.values) < 2:
-        return False
-    numbers = [part.value for part in value.values if isinstance(part, ast.Constant)]
-    return numbers in (list(range(len(value.values))), list(range(1, len(value.values) + 1)))
-
-
 def _configuration(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     """Yield the entries of wandb.init(config={…})."""
     config = keyword_of(call, "config") if last_name(call.func) == "init" else None
@@ -220,8 +212,12 @@ def _configuration(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
 
 def _keywords(statement: ast.stmt, call: ast.Call) -> Iterator[Place]:
     callee = dotted(call.func)
+    only_sizes = bool(_LOADER.search(_callee(call)))
     for keyword in call.keywords:
-        if callee and keyword.arg is not None and evaluate(keyword.value) is not None:
+        if only_sizes and not _SIZES.search(keyword.arg or ""):
+            continue
+        value = evaluate(keyword.value)
+        if callee and keyword.arg and value is not None and not isinstance(value, bool):
             name = f"{callee}({keyword.arg})"
             yield Place(name, "call", keyword.value, statement, keyword.value)
 

@@ -20,6 +20,7 @@ Form = OneOf[
     "call",
 ]
 MAX_DEPTH = 8  # of dictionaries within dictionaries
+MAX_ENTRIES = 200  # of a dictionary; a longer one is data
 
 # What makes an object of a dictionary or of keywords, by its last name.
 NAMESPACES = frozenset(
@@ -29,6 +30,7 @@ NAMESPACES = frozenset(
         *("defaultdict", "OrderedDict", "addict", "Dict"),
     }
 )
+_CLASS = re.compile(r"_?[A-Z]([A-Za-z0-9]*[a-z][A-Za-z0-9]*)?$")
 _SETTINGS = re.compile(
     r"(^|_)(config|configs|cfg|cfgs|conf|hparams?|hyper\w*|hps?|args?|opts?|options?|params?"
     r"|settings?|flags)$|^c$",
@@ -54,6 +56,8 @@ class Place:
     """The annotation or the option's type, such as `float`."""
     choices: tuple[Literal, ...] = ()
     """The values that the option or annotation allows; () if it names none."""
+    is_live: bool = True
+    """Whether the file reads this value: another one may take its place before that."""
 
 
 def last_name(function: ast.expr) -> str:
@@ -138,8 +142,7 @@ def is_class_call(node: ast.expr) -> bool:
     """Return whether a node makes an object of a class, by its name: `AdamW(…)`."""
     if not isinstance(node, ast.Call):
         return False
-    name = last_name(node.func).lstrip("_")
-    return name[:1].isupper() and not name.isupper()
+    return bool(_CLASS.match(last_name(node.func)))
 
 
 def is_namespace(node: ast.expr) -> bool:
@@ -179,7 +182,7 @@ def _entries(top: Place, depth: int) -> Iterator[Place]:
 
 def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """Yield the keys and values of a dictionary literal or of a call's keywords."""
-    if isinstance(node, ast.Dict):
+    if isinstance(node, ast.Dict) and len(node.keys) <= MAX_ENTRIES:
         for key, value in zip(node.keys, node.values, strict=True):
             if text_in(key):
                 yield text_in(key), value

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.edit.places.place import dotted
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -32,13 +34,37 @@ class Scope:
         return isinstance(self.node, ast.ClassDef)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Store:
     """One statement that gives an attribute or an item a value: `cfg.lr = 1`, `cfg["lr"] *= 2`."""
 
     target: ast.Attribute | ast.Subscript
     statement: ast.stmt
     scope: Scope
+
+    @property
+    def forgets(self) -> bool:
+        """Whether it forgets the old value, or counts; `cfg.lr *= 2` does neither."""
+        statement = self.statement
+        if isinstance(statement, ast.AugAssign):
+            return isinstance(statement.op, ast.Add | ast.Sub)
+        value = getattr(statement, "value", None)
+        if not isinstance(value, ast.expr):
+            return True
+        path = dotted(self.target)
+        parts = [part for part in ast.walk(value) if isinstance(part, type(self.target))]
+        return not any(dotted(part) == path for part in parts)
+
+    @property
+    def owner(self) -> ast.AST | None:
+        """The class that sets the attribute of its own object; None for other objects."""
+        target = self.target.value
+        if not isinstance(target, ast.Name) or target.id != "self":
+            return None
+        scope: Scope | None = self.scope
+        while scope is not None and not scope.is_class:
+            scope = scope.parent
+        return scope.node if scope else None
 
 
 class Scopes:
@@ -60,10 +86,24 @@ class Scopes:
         self._resolve()
         self.reads_all = not _READ_ALL.isdisjoint(self.calls)
         """Whether the file may read its names through globals() or exec."""
+        self.paths: Counter[str] = Counter()
+        """How often the file gives each `cfg.lr` or `cfg["lr"]` a value of its own."""
+        self.attributes: Counter[tuple[ast.AST | None, str]] = Counter()
+        """How often it does so for each attribute, by the class whose object's it is."""
+        for store in self.stores:
+            if store.forgets:
+                self._count(store)
 
     def of(self, node: ast.AST) -> Scope:
         """Return the scope of a module, function or class of the file."""
         return self._scopes[node]
+
+    def _count(self, store: Store) -> None:
+        path = dotted(store.target)
+        if path is not None:
+            self.paths[path] += 1
+        if isinstance(store.target, ast.Attribute):
+            self.attributes[store.owner, store.target.attr] += 1
 
     def _visit(self, node: ast.AST, scope: Scope) -> None:
         if isinstance(node, ast.Name):

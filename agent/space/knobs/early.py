@@ -1,13 +1,16 @@
 """Knobs whose names also hold a word of what is fixed, such as warm-up steps: asked first."""
 
-from agent.space.knobs.kind import Kind, kind
+from agent.space.knobs.kind import Kind, at_end, kind
 from agent.space.knobs.shapes import (
+    dropout,
     factor,
     first_of,
+    fraction,
     near_one,
     power,
     share,
     whole_number,
+    within,
 )
 
 _COUNT = whole_number(4)
@@ -16,7 +19,7 @@ _ROWS = first_of(power(4), _COUNT)
 EARLY: tuple[Kind, ...] = (
     # Schedules
     kind(
-        "warm_?up(_\\w+)?_?(ratio|frac|fraction|share|pct|percent|prop(ortion)?|p) pct_start",
+        "warm_?up(_\\w+)?_?(ratio|frac|fraction|share|pct|percent|prop(ortion)?) pct_start",
         share(0.3),
         "the share of a warm-up",
     ),
@@ -31,10 +34,13 @@ EARLY: tuple[Kind, ...] = (
         factor(10),
         "a learning rate: a tenth to ten times",
     ),
-    kind(
-        """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
-        num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
-        (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))? explor(e|ation)_steps""",
+    Kind(
+        at_end(
+            """warm_?up(_?(steps?|iters?|iterations|updates?))? n_?warm_?up(_steps)? start_steps
+            num_warm_?up(_steps)? learning_starts? random_steps burn_?in update_after
+            start_time_?steps (cool_?down|warm_?down)(_?(steps?|iters?|epochs?))?
+            explor(e|ation)_steps"""
+        ),
         _COUNT,
         "the length of a warm-up: a quarter to four times",
     ),
@@ -81,12 +87,17 @@ EARLY: tuple[Kind, ...] = (
         factor(10),
         "the weight of a gradient penalty: a tenth to ten times",
     ),
+    kind(
+        "lambda_[a-z]\\w*(?<!_l1)(?<!_l2) lamb?d?a?_(cyc|id|adv|rec|feat|perc|kl|cls|gp|pixel)",
+        first_of(near_one, factor(10)),
+        "the weight of a term: a tenth to ten times",
+    ),
     kind("ns_(steps|iters) newton_schulz_\\w+", whole_number(2), "steps of an orthogonalisation"),
     # Reinforcement learning
     kind(
         """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(_?[a-z]+)?
-        target_(network_)?(frequency|freq|interval)
-        sync_(target|freq|every)\\w* update_target\\w* policy_delay train_each replace_target\\w*
+        target_(network_)?(frequency|freq|interval) sync_(target|freq|every)\\w*
+        update_target\\w* policy_delay train_each replace_target\\w*
         (train|policy|actor|critic|update|learn|d_reg|g_reg)_?(freq(uency)?|every|interval)
         ema_(update_)?(every|interval|freq)""",
         _COUNT,
@@ -94,16 +105,17 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind(
         """(update|ppo|k|policy|opt|inner|local|client)_?(epochs?|iters?|updates?) epochs_per_\\w+
-        critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters) inner_(steps|loops?)
-        gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps train_(pi|v)_iters
+        critic_(iters?|steps|updates) n_?critic (d|disc|g|gen)_(steps|iters)
+        inner_(steps|loops?) gradient_steps updates_per_step utd(_ratio)? adapt(ation)?_steps
+        train_(pi|v)_iters
         (n|num)_(inner|critic|local|update|adaptation)_(steps|iters|updates|epochs)""",
         whole_number(4, 3),
         "inner updates: a quarter to three times",
     ),
     kind("(n|num)?_?mini_?batches nminibatches", _ROWS, "minibatches of an update"),
     kind(
-        """rollout_?(len(gth)?|steps|fragment_length) unroll_(len(gth)?|steps) steps_per_rollout
-        num_steps_per_env""",
+        """rollout_?(len(gth)?|steps|fragment_length) per_(policy_)?rollout
+        unroll_(len(gth)?|steps) steps_per_rollout num_steps_per_env""",
         _ROWS,
         "the length of a rollout: a quarter to four times",
     ),
@@ -118,14 +130,20 @@ EARLY: tuple[Kind, ...] = (
         "the decay of exploration",
     ),
     kind(
-        """(eps(ilon)?|exploration)_?(end|final|min|stop|greedy|start|init|initial|max|fraction)\\w*
-        (start|end|final|min|initial|max)_?(eps(ilon)?|e|exploration) exploration_rate""",
+        """(eps(ilon)?|exploration)_?(end|final|min|stop)\\w*
+        (end|final|min)_?(eps(ilon)?|e|exploration) exploration_final_eps""",
+        first_of(share(0.2), share(1.0)),
+        "a share of random actions in the end",
+    ),
+    kind(
+        """(eps(ilon)?|exploration)_?(greedy|start|init|initial|max|fraction)\\w*
+        (start|initial|max)_?(eps(ilon)?|e|exploration) exploration_(rate|prob\\w*)""",
         share(1.0),
         "a share of random actions",
     ),
     kind(
-        """expl(oration)?_?(noise|std|sigma) (action|policy|target|act|actor|ou)_?(noise|sigma|std)
-        target_policy_noise""",
+        """expl(oration)?_?(noise|std|sigma)
+        (action|policy|target|act|actor|ou)_?(noise|sigma|std) target_policy_noise""",
         factor(10, cap=1.0),
         "the noise of an action: a tenth to ten times",
     ),
@@ -137,6 +155,7 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind("n_?step_?returns? multi_?step n_step td_steps", whole_number(4, 3), "steps of a return"),
     # Trees
+    kind("bagging_freq", whole_number(4, 4), "how often rows are drawn"),
     kind(
         "n_?estimators? num_?boost_?rounds? (num|n)_?trees ntree nrounds?",
         whole_number(4),
@@ -156,6 +175,33 @@ EARLY: tuple[Kind, ...] = (
         "leaves of a tree: a quarter to four times",
     ),
     # Augmentation
+    kind("re_?prob random_?eras\\w* erasing\\w*", share(0.5), "the probability of an augmentation"),
+    Kind(
+        at_end("(manifold_)?(mix_?up|cut_?mix)(_?(alpha|beta|p|prob|switch_prob))?"),
+        fraction,
+        "a mixing augmentation",
+    ),
+    kind("hue(_\\w+)?", share(0.5), "an augmentation's strength"),
+    kind(
+        "brightness contrast saturation colou?r_jitter\\w* aug\\w*_(strength|scale)",
+        share(0.9),
+        "an augmentation's strength",
+    ),
+    Kind(
+        at_end(
+            """[hv]_?flip (horizontal|vertical)_?flip
+            (flip|fliplr|flipud|mosaic|copy_paste|gr[ae]y(scale)?|blur)
+            (flip|mosaic|copy_paste|gr[ae]y(scale)?|blur|aug(ment(ation)?)?)_?(p|prob\\w*|rate)"""
+        ),
+        fraction,
+        "the probability of an augmentation",
+    ),
+    kind(
+        "(rand_?aug\\w*|aug\\w*|ra)_(m|mag|magnitude)", within(1, 15), "an augmentation's strength"
+    ),
+    kind("(rand_?aug\\w*|aug\\w*|ra)_(n|num_ops)", within(1, 4), "a number of augmentations"),
+    kind("rotat(e|ion)(_\\w+)? degrees? (max_)?angle", within(0, 45), "degrees of a rotation"),
+    kind("cut_?out(_?(len(gth)?|size))?", whole_number(2), "the size of a cut-out: half to twice"),
     kind("(random_?)?(crop_?)padding pad_crop", whole_number(4, 2), "pixels of a random crop"),
     kind(
         """(time|freq(uency)?|spec|feature)_mask(ing)?_?(param|width|size|len|prob|ratio|num)?
@@ -164,6 +210,17 @@ EARLY: tuple[Kind, ...] = (
         "masks of an augmentation",
     ),
     # Models
+    kind(
+        """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
+        (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
+        stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
+        dropout,
+        "a dropout",
+    ),
+    kind("patch(_?(size|len))?", power(2, 2), "the size of a patch: half to twice"),
+    kind("(n_|num_)?experts?_per_tok\\w* moe_top_?k", within(1, 8), "experts a token"),
+    kind("aspect_ratio", within(32, 128), "how wide a model is for its depth"),
+    kind("(conv|out)_?ch(annels?)?_?\\d", first_of(power(4, 2), whole_number(2)), "a width"),
     kind(
         "(hidden|inner|mlp|ffn?|base|init(ial)?)_?(nodes|features|feats|neurons)",
         first_of(power(4, 2, 8), whole_number(2)),

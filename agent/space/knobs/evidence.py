@@ -32,10 +32,15 @@ class Evidence:
         return words_of(self.name)
 
     @cached_property
-    def section(self) -> str:
+    def sections(self) -> tuple[str, ...]:
         """The parts before the last one as lower-case words: `optim` of `a.yaml:optim.lr`."""
         path = self.name.rpartition(":")[2]
-        return lower_words(path.rpartition(".")[0])
+        return tuple(lower_words(part) for part in path.split(".")[:-1])
+
+    @cached_property
+    def parent(self) -> str:
+        """The part before the last one as lower-case words: `sched` of `main.sched.gamma`."""
+        return words_of(self.name.rpartition(".")[0])
 
     @cached_property
     def said(self) -> str:

@@ -5,7 +5,7 @@ import re
 
 from agent.edit.seeds import is_seed_name
 from agent.space.knobs.evidence import Evidence
-from agent.space.knobs.kind import anywhere, at_end
+from agent.space.knobs.kind import anywhere, at_end, whole
 
 Rules = tuple[tuple[re.Pattern[str], str], ...]
 
@@ -41,10 +41,9 @@ FIRST: Rules = (
     (
         anywhere(
             """evals? evaluat(e|ion|or) val(?<!clip_val)(?<!init_val)(?<!max_val)(?<!min_val)
-            valid(ation)?
-            test(ing|set)? metrics? hold_?out dev
-            baselines? benchmark(ing)? iou nms infer(ence)? score_thresh(old)?
-            conf(idence)?_thresh(old)? oos walk_forward
+            valid(ation)? test(ing|set)? metrics? hold_?out dev baselines? benchmark(ing)? iou
+            nms anomaly\\w* use_dtw infer(ence)? score_thresh(old)? conf(idence)?_thresh(old)?
+            oos walk_forward
             target_(loss|acc|accuracy|score|return|reward|metric|val|bpb|bpc|perplexity|ppl)
             success_threshold solved(_\\w+)? test_?size goal_score"""
         ),
@@ -59,13 +58,20 @@ FIRST: Rules = (
     ),
     (
         anywhere(
+            """shuffle_?buf\\w* max_(gpu|device)_\\w+ \\w*quant(?!ile)\\w* use_reentrant
+            \\w*unsloth\\w* liger\\w* xformers sdpa use_(peft|lora|qlora|dora)\\w*"""
+        ),
+        MACHINE,
+    ),
+    (
+        anywhere(
             """dry_?run smoke(_test)? resume\\w* push plot\\w* deterministic profil(e|er|ing)
-            upload download show export overwrite offline trace reproducible debug verbose wandb
-            tensorboard tb track tracking render record video monitor hub mlflow comet quiet
-            silent demo test_mode fast_dev_run overfit sanity\\w* do_(train|eval|test|predict)
-            disable_tqdm tqdm progress(_bar)? skip_(eval|train|test|\\w*steps) force
-            reload restore load(?!_balanc) dump live paper
-            remove trust_remote_code quick cleanup visuali[sz]e\\w* interactive ci"""
+            upload download show export overwrite offline trace reproducible debug verbose
+            wandb tensorboard tb track tracking render record video monitor hub mlflow comet
+            quiet silent demo test_mode fast_dev_run overfit sanity\\w*
+            do_(train|eval|test|predict) is_\\w+ disable_tqdm tqdm progress(_bar)?
+            skip_(eval|train|test|\\w*steps) force reload restore load(?!_balanc) dump live
+            paper remove trust_remote_code quick cleanup visuali[sz]e\\w* interactive ci"""
         ),
         RUN,
     ),
@@ -79,9 +85,9 @@ FIXED: Rules = (
             r"|(?:ctx|context)(?:_?(?:len|length|size|window))?|block_?size|window_?(?:len(?:gth)?"
             r"|size)|horizon|look_?back|look_?ahead|n_?ctx|bptt|chunk_?(?:len(?:gth)?|size)"
             r"|max_(?:position|pos)\w*|n_positions|num_positions|max_tokens|max_seq\w*|seq"
-            r"|(?:n|num)?_?lags?|pred(?:iction)?_len\w*|label_len|time_?steps_(?:in|out)"
+            r"|(?:n|num)?_?lags?|pred(?:iction)?_len\w*|label_len|(?:step|hist|past|enc|dec|feat|episode|ep|sent(?:ence)?|word|doc|query|passage)_?len(?:gth)?|time_?steps_(?:in|out)"
             r"|text_len\w*|(?:source|target|src|tgt|input|output|prompt|completion|prefix|audio"
-            r"|sample|segment|clip)_?(?:len|length|duration)|window|input_window|output_window"
+            r"|sample|segment|seg|clip)_?(?:len|length|duration)|window|input_window|output_window"
             r"|max_(?:new_)?tokens|history(?:_len\w*)?|num_frames|n_frames|max_words"
             r"|min_words|max_position_embeddings)$|^t$"
         ),
@@ -89,12 +95,17 @@ FIXED: Rules = (
     ),
     (
         anywhere(
-            """vocab(ulary)?(_?size)? token_?ids? pad(ding)?_(idx|id|token|index|value) bos eos unk
-            sos ignore_(index|idx|id) blank(_?id(x)?)? pad cls num_embeddings n_?vocab
-            n?_?tokens? num_tokens min_(word_)?freq max_(vocab|features|df) min_df n_?tokens?
-            ntoken mask_token"""
+            """vocab(ulary)?(_?size)? token_?ids? pad(ding)?_(idx|id|token|index|value) bos eos
+            unk sos ignore_(index|idx|id) blank(_?id(x)?)? pad cls_token num_embeddings
+            n_?vocab n?_?tokens? num_tokens min_(word_)?freq max_(vocab|features|df) min_df
+            n_?tokens? ntoken mask_token"""
         ),
         "it belongs to the tokens",
+    ),
+    (anywhere("ref reference"), "it is a reference for other constants"),
+    (
+        anywhere("lr_(base_size|noise\\w*|cycle\\w*|k_decay|power|restart\\w*|limit)"),
+        "a detail of a schedule: state a range to search it",
     ),
     (
         at_end("tokens? ids? idx index rank_id uuid key tag column"),
@@ -107,7 +118,7 @@ FIXED: Rules = (
             r"|num_?class(?:es)?|n_?class(?:es)?|nclass|circles|agents|tasks|speakers|actors"
             r"|stocks|tickers|instances|documents|docs|sentences|files|shards|problems|queries"
             r"|relations|entities|edges|graphs|keypoints|anchors|way|ways|shots?|documents|batches"
-            r"|pairs|sequences|videos|voters|languages|domains|datasets|digits|dimensions|obs)$"
+            r"|pairs|sequences|(?:real|fake|pos|neg|ignore)_label|is_\w+|videos|voters|languages|domains|datasets|digits|dimensions|obs)$"
         ),
         "it is the size of the problem",
     ),
@@ -117,12 +128,13 @@ FIXED: Rules = (
             r"|feat|feature|data|crop|resize|frame|screen|sample|grid|board|map|label|text|cond"
             r"|color|colour|x|y)_?(?:size|dims?|shape|channels?|ch|features?|feats|height|width"
             r"|rate|res(?:olution)?|h|w|sz|len)s?|dataset_?size|resolution|res|height|img_?h|img_?w"
-            r"|image_?size|imsize|isize|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
+            r"|image_?size|imsize|isize|hop_?len|std_value|mean_value|n?_?feature_bins|num_feature\w*|chromosome_\w+|genome_\w+|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
             r"|n_?fft|hop_?(?:length|size)?|win_?(?:length|size)|n_?mfcc|f_?min|f_?max|fps"
             r"|frame_?(?:skip|stack|rate)|rows|cols|n_?(?:train|data)|num_(?:train|data)|ninp_\w+"
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
-            r"|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
-            r"|preemphasis|top_db|ref_db|max_db|min_db|bits|bit_depth|n_?bits|quantization_channels)$"
+            r"|(?:up|down)_?sampl\w*(?<!channel)(?<!layers)|(?:dilation|stride|padding)\w*"
+            r"|attention_resolutions|d_?feats?|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
+            r"|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels)$"
         ),
         SHAPE,
     ),
@@ -131,23 +143,69 @@ FIXED: Rules = (
             """commissions? fees? slippage bid_ask trading_days capital cash balance prices?
             tax(es)? cost_?bps bps risk_?free(_rate)? rf leverage
             (transaction|trading|trade|tx|t)_?costs? costs? spread notional
+            (account|ann_scaler|n_drop|hold_thresh)
             max_(position|drawdown|dd|weight|exposure|holdings?|shares?|loss|trades) interest
             risk_per_trade position_size lot_?size hmax initial_\\w*amount wallet strike
             maturity annuali[sz]ation(_factor)? periods_per_year budgets? stake margin_req\\w*
-            portfolio_value dividend borrow_rate var_level days_per_year bars_per_year
-            annual_factor inflation rake vig"""
+            portfolio_value
+            (pf_)?initial_(value|balance|equity|deposit\\w*|invest\\w*|wealth|fund\\w*)
+            dividend borrow_rate var_level days_per_year bars_per_year annual_factor inflation
+            rake vig"""
         ),
         MARKET,
     ),
     (
         anywhere(
             """rewards? penalt(y|ies) gravity mass force friction length_scale_m dt delta_t
-            physics\\w* env_?\\w* environments? gym world bonus spawn\\w* enemy\\w* lives
-            difficulty viscosity reynolds diffusivity velocity speed torque damping_coefficient
-            boundary (n|num)_?envs? simulation\\w* sim payoff obstacles? max_episode_steps wind
-            mdp wall\\w* maze\\w* x_?threshold theta_threshold\\w* tick\\w* nenvs?"""
+            physics\\w* env_?\\w* environments? gym v_?(min|max) world(?!_size) spawn\\w*
+            enemy\\w* lives difficulty viscosity reynolds diffusivity velocity speed torque
+            damping_coefficient boundary (n|num)_?envs? simulation\\w* sim payoff obstacles?
+            max_episode_steps wind mdp wall\\w* maze\\w* x_?threshold theta_threshold\\w*
+            tick\\w* nenvs?"""
         ),
         WORLD,
+    ),
+    (
+        anywhere(
+            """budgets? timeouts? deadline time(?!_(emb|dim|mask))(_?(limit|budget|out))? hours?
+            minutes? seconds? secs? days? weeks? months? years? duration patience
+            early_?stop(ping)? max_(time|wall|hours) wall_?(clock|time) ms"""
+        ),
+        TIME,
+    ),
+    (
+        anywhere(
+            """log(?!_(std|sigma|scale|alpha)) logs logging logger interval every freq(uency)?
+            print report(ing)? display save saving checkpoint(s|ing)? ckpts? ckpt_\\w+ snapshot
+            keep_last save_?total_limit period_steps summary dpi fig figsize font(size)?
+            bar_?len colou?rs? linewidth precision_digits"""
+        ),
+        REPORTING,
+    ),
+    (
+        anywhere(
+            """path dir file folder url name version prefix suffix root host(name)? addr(ess)?
+            format revision user password api bucket port master_port title notes? author year
+            license"""
+        ),
+        "it names something",
+    ),
+    (
+        anywhere(
+            """(local|global|node)_?rank world_?size n?_?gpus? cpus? cuda devices? workers?
+            n?_?jobs n?_?threads? nthread prefetch\\w* pin_?memory compile\\w* dtype
+            (n|num)_nodes ddp amp distributed cache\\w* n?_?procs? mps fp16 bf16 fp8 fp32 tf32
+            half float16 bfloat16 int8 apex mixed(_precision)? precision cudnn\\w*
+            flash(_attn|_attention)? jit fused gradient_checkpointing grad_checkpoint\\w*
+            activation_checkpoint\\w* triton accelerator backend fsdp deepspeed zero(_stage)?
+            offload\\w* xla tpu tpus memory_(limit|fraction) mem ram vram retries retry
+            max_retries num_process(es)? num_worker persistent_workers nccl sync_bn foreach
+            capturable non_blocking channels_last chunk tile(s|_size)? load_in_\\w+
+            tensor_?cores quanti[sz]e\\w* bnb\\w* 4bit 8bit paged threading tensor_parallel\\w*
+            pipeline_parallel\\w* data_parallel use_multi\\w*
+            shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size loader\\w*"""
+        ),
+        MACHINE,
     ),
     (
         re.compile(
@@ -156,52 +214,9 @@ FIXED: Rules = (
             r"|num_(?:train_)?(?:epochs?|steps|iters)|max_evals?|evaluations|sweeps|repeats?"
             r"|max_(?:updates?|epochs?|steps|iter\w*|batches|train\w*)|niters?|nsteps|n_?iter|niter"
             r"|end_step|start_step|last_epoch|t_max|total_?steps|early_stop\w*|stopping_rounds"
-            r"|max_?it|num_it|repetitions|restarts|warm_?start|bootstraps?|replications?|phases)$"
+            r"|max_?it|num_it|itr|repetitions|restarts|warm_?start|bootstraps?|replications?|phases)$"
         ),
         LENGTH,
-    ),
-    (
-        anywhere(
-            """budgets? timeouts? deadline time(?!_(emb|dim|mask))(_?(limit|budget|out))? hours?
-            mins? minutes?
-            seconds? secs? days? weeks? months? years? duration patience early_?stop(ping)?
-            max_(time|wall|hours) wall_?(clock|time) ms"""
-        ),
-        TIME,
-    ),
-    (
-        anywhere(
-            """log logs logging logger interval every freq(uency)? print report(ing)? display save
-            saving checkpoint(s|ing)? ckpts? ckpt_\\w+ snapshot keep_last save_?total_limit
-            period_steps summary dpi fig figsize font(size)? bar_?len colou?rs? linewidth
-            precision_digits"""
-        ),
-        REPORTING,
-    ),
-    (
-        anywhere(
-            """path dir file folder url name version prefix suffix root host(name)? addr(ess)?
-            format ext revision user password api bucket port master_port title notes? author
-            year license"""
-        ),
-        "it names something",
-    ),
-    (
-        anywhere(
-            """(local|global|node)_?rank world_?size n?_?gpus? cpus? cuda devices? workers?
-            n?_?jobs n?_?threads? prefetch\\w* pin_?memory compile\\w* dtype nodes? ddp amp
-            distributed cache\\w* n?_?procs? mps fp16 bf16 fp8 fp32 tf32 half float16 bfloat16
-            int8 apex mixed(_precision)? precision cudnn\\w* flash(_attn|_attention)? jit fused
-            gradient_checkpointing grad_checkpoint\\w* activation_checkpoint\\w* triton
-            accelerator backend fsdp deepspeed zero(_stage)? offload\\w* xla tpu tpus
-            memory_(limit|fraction) mem ram vram retries retry max_retries num_process(es)?
-            num_worker persistent_workers nccl sync_bn foreach capturable non_blocking
-            channels_last chunk tile(s|_size)? load_in_\\w+ quanti[sz]e\\w* bnb\\w* 4bit 8bit
-            paged threading tensor_parallel\\w* pipeline_parallel\\w* data_parallel
-            use_multi\\w* shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size
-            loader\\w*"""
-        ),
-        MACHINE,
     ),
     (
         anywhere("flops? [tgp]flops? peak bandwidth mfu hbm gflop"),
@@ -229,21 +244,33 @@ FIXED: Rules = (
         anywhere(
             """drop_last shuffle lower_?case do_lower_case stopwords pretrained from_scratch
             fine_?tune\\w* freeze\\w* subset sub_?sample_data streaming dedup\\w* remove_\\w+
-            max_(train|rows|items|samples|examples) limit nrows frac_data
-            data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w* outlier\\w* missing\\w*
-            label_noise\\w* noise_ratio contamination batch_first mean pixel_(mean|std)
-            norm_(mean|std) x_(mean|std|min|max) image_(mean|std) data(set)?_(mean|std|size|len)
-            min_count target_scale synthetic\\w* train_on_\\w+ max_(value|val) min_(value|val)
-            clip_outliers threshold thresh(old)?s? cut_?off percentile confidence significance
-            z_score tolerance tol atol rtol xtol ftol gtol n_bootstrap quantiles?"""
+            max_corpus\\w* max_chars (mean|std)_value max_(train|rows|items|samples|examples)
+            limit nrows frac_data data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w*
+            outlier\\w* missing\\w* label_noise\\w* noise_ratio contamination batch_first mean
+            pixel_(mean|std) norm_(mean|std) x_(mean|std|min|max) image_(mean|std)
+            data(set)?_(mean|std|size|len) min_count target_scale synthetic\\w* train_on_\\w+
+            max_(value|val) min_(value|val) clip_outliers threshold thresh(old)?s? cut_?off
+            percentile confidence significance z_score tolerance tol atol rtol xtol ftol gtol
+            n_bootstrap quantiles?"""
         ),
         "it decides which data there is, or what counts",
     ),
 )
 # Sections of a configuration whose constants are never knobs.
 _SECTIONS = (
-    (anywhere("evals? evaluat(e|ion|or) val valid(ation)? test(ing)?"), EVALUATION),
-    (anywhere("env environment simulator reward rewards market"), WORLD),
+    (
+        anywhere(
+            """evals? evaluat(e|ion|or) val valid(ation)? test(ing)?
+            (test|val|eval|valid|validation)_?(data_?)?(loader|set|dataset|ds|dl)"""
+        ),
+        EVALUATION,
+    ),
+    (
+        anywhere("first_stage\\w* cond_stage\\w* pretrained\\w* tokenizer text_encoder"),
+        "it belongs to a model that is trained already",
+    ),
+    (whole("envs?(_\\w+)? environment(_\\w+)? simulator rewards?"), WORLD),
+    (anywhere("backtest strategy exchange\\w* portfolio port_analysis\\w* market broker"), MARKET),
     (
         anywhere(
             """logging logger wandb log checkpoint(ing)? tracking hydra slurm cluster launcher
@@ -253,8 +280,8 @@ _SECTIONS = (
     ),
     (anywhere("generation generate sampling sampler inference"), SAMPLING),
 )
-# What a comment says of a constant that is not for a search.
-_SAID = (
+# Where an owner says that a constant is not for a search.
+_OWNERS = (
     (
         re.compile(
             r"(?:do_not|don_t|never|not_to_be)_(?:be_)?(?:change|touch|tune|edit|modify)"
@@ -263,6 +290,9 @@ _SAID = (
         ),
         "its comment says that it stays as it is",
     ),
+)
+# What a comment says that a constant is.
+_SAID = (
     (re.compile(r"random_seed|(?:^|_)seed(?:_|$)"), "it is a seed"),
     (
         re.compile(
@@ -278,6 +308,9 @@ _SAID = (
     ),
 )
 _CONSTANTS = (math.pi, math.tau, math.e, math.log(2), math.sqrt(2), math.log(10), 9.81, 1.61803)
+_CHANNELS = whole("(n|num)?_?channels?")
+_IMAGE_CHANNELS = 4
+_FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
 _HUGE = 1e9
 _BINARY_UNITS = tuple(2 ** (10 * power) for power in range(2, 6))
 # Of what is counted (`num_…`) only these are parts of a model or of a method.
@@ -297,7 +330,7 @@ def seed_or_first(evidence: Evidence) -> str | None:
     if is_seed_name(evidence.name) or is_seed_name(words):
         return "it is a seed"
     for pattern, reason in _SECTIONS:
-        if evidence.section and pattern.search(evidence.section):
+        if any(pattern.search(section) for section in evidence.sections):
             return reason
     return _first(FIRST, words)
 
@@ -320,6 +353,10 @@ def why_by_value(evidence: Evidence) -> str | None:
         return None
     if abs(value) >= _HUGE or value in _BINARY_UNITS:
         return "its size says that it is a unit or stands for never"
+    if _CHANNELS.search(evidence.words) and value <= _IMAGE_CHANNELS:
+        return SHAPE
+    if value in _FULL_SCALES and not isinstance(value, int):
+        return "it is a full scale of data"
     if isinstance(value, float) and any(abs(value - exact) < 1e-4 for exact in _CONSTANTS):
         return "it is a mathematical constant"
     return None
@@ -343,6 +380,11 @@ def why_epsilon(words: str, value: float) -> str | None:
     if not is_epsilon(words):
         return None
     return GUARD if abs(value) < _GUARDED_BELOW else EPSILON
+
+
+def why_by_owner(evidence: Evidence) -> str | None:
+    """Return why a constant stays as it is, if its comment says so, or None."""
+    return _first(_OWNERS, evidence.said)
 
 
 def why_by_comment(evidence: Evidence) -> str | None:

@@ -5,6 +5,7 @@ from agent.space.knobs.shapes import (
     Number,
     factor,
     first_of,
+    fraction,
     near_one,
     share,
     whole_number,
@@ -21,6 +22,26 @@ def _learning_rate(value: Number) -> Range | None:
     return factor(10, cap=max(1.0, 3 * value))(value)
 
 
+def _step(value: Number) -> Range | None:
+    return whole_number(2)(value) if isinstance(value, int) else factor(10, cap=1.0)(value)
+
+
+def _average(value: Number) -> Range | None:
+    return factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value)
+
+
+def _first_moment(value: Number) -> Range | None:
+    """Return the range of a beta1; a tiny one belongs to a schedule of noise."""
+    if 0 < value < 0.05:
+        return factor(5)(value)
+    return first_of(within(0.8, 0.99), within(0.0, 0.99))(value)
+
+
+def _probability(value: Number) -> Range | None:
+    """Return the range of a probability: by factors for a small one."""
+    return factor(10, cap=1.0)(value) if 0 < value < 0.02 else fraction(value)
+
+
 def _decay(value: Number) -> Range | None:
     """Return the range of a weight decay: linear for AdamW's large ones, else by factors."""
     if value == 0:
@@ -31,7 +52,8 @@ def _decay(value: Number) -> Range | None:
 LEARNING: tuple[Kind, ...] = (
     # Learning rates and schedules
     kind(
-        "(lr|learning_?rate)_?(decay|gamma|factor|drop|decay_(rate|factor))",
+        """(lr|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd gamma_lr
+        (lr_)?sched(uler)?_gamma""",
         first_of(near_one, share(0.9, 0.01)),
         "the factor of a learning-rate decay",
     ),
@@ -43,19 +65,19 @@ LEARNING: tuple[Kind, ...] = (
         "the share of the learning rate that is left at the end",
     ),
     kind(
-        "(lr|learning_rate)_?(mult(iplier)?|ratio|scale|coef)\\w* layer_?wise_lr\\w* llrd",
+        "(lr|learning_rate)_?(mult?(iplier)?|ratio|scale|coef)\\w* layer_?wise_lr\\w* llrd",
         first_of(near_one, _TENFOLD),
         "a factor on a learning rate",
     ),
     kind(
-        "lr lrs lrate learning_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
+        "b?lr lrs lrate learning_?rates? (lr|eta)_(min|max) eta_min base_lr lr[gd] [gd]_lr",
         _learning_rate,
         "a learning rate: a tenth to ten times, as factors",
     ),
     Kind(
         whole("eta step_?size alpha_lr inner_lr outer_lr"),
-        lambda value: factor(10, cap=1.0)(value) if value <= 1 else whole_number(2)(value),
-        "a step size: a tenth to ten times, as factors",
+        _step,
+        "a step size",
     ),
     # Moments and averages
     kind(
@@ -65,7 +87,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "(adam_?|adamw_?)?(beta|betas|b)_?1 betas_0 beta_one adam_?b_?1",
-        first_of(within(0.8, 0.99), within(0.0, 0.99)),
+        _first_moment,
         "the decay of a first moment",
     ),
     kind("(bn|batch_?norm|norm)_?momentum", share(0.5, 0.001), "the momentum of a normalisation"),
@@ -76,30 +98,24 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "ema\\w* \\w+_ema moving_average\\w* polyak averaging ma_decay swa_decay avg_decay",
-        first_of(near_one, factor(10, cap=1.0)),
+        first_of(near_one, _average),
         "the decay of an average: by its distance to one",
     ),
     kind("swa_start", share(1.0), "a share"),
+    kind("mask(ing)?_?(ratio|rate|prob|frac\\w*|p)", share(0.95, 0.05), "a share that is masked"),
     kind(
         "gae_?(lambda|lam|tau)?  (gae|td)_?lambda trace_decay",
         first_of(within(0.8, 1.0), share(1.0)),
         "the mix of returns",
     ),
     # Regularisation
-    kind(
-        "(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls",
+    Kind(
+        at_end("(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls"),
         share(0.3),
         "a label smoothing",
     ),
     kind(
         "(dropout|drop)_?keep\\w* keep_?(prob|rate|p)\\w*", share(1.0, 0.5), "a share that is kept"
-    ),
-    kind(
-        """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
-        (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
-        stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
-        share(0.5),
-        "a dropout: up to a half",
     ),
     kind("weight_?decay\\w* wd \\w+_wd decay_weight l2_?decay", _decay, "a weight decay"),
     kind("l1_?ratio", share(1.0), "the mix of two penalties"),
@@ -112,10 +128,12 @@ LEARNING: tuple[Kind, ...] = (
     ),
     # Reinforcement learning
     kind(
-        "discount(_?(factor|rate))? gammas? reward_discount",
-        first_of(near_one, share(0.99, 0.01), factor(4)),
-        "a discount, or the power of a loss",
+        "discount(_?(factor|rate))? \\w*gammas? reward_discount",
+        near_one,
+        "a discount: by its distance to one",
     ),
+    kind("discount(_?(factor|rate))?", share(0.99, 0.01), "a discount: below one"),
+    kind("\\w*gammas?", first_of(share(1.0, 0.01), factor(4)), "a factor, or the power of a loss"),
     kind("(lam|lambda|lmbda|lamda)", first_of(within(0.8, 1.0), factor(10)), "a weight or a mix"),
     kind(
         "ent(ropy)?_?(coef\\w*|weight|beta|bonus|reg\\w*|cost|c) c_?ent\\w* entropy",
@@ -128,7 +146,7 @@ LEARNING: tuple[Kind, ...] = (
         "the weight of a value loss: a quarter to four times",
     ),
     kind(
-        "tau soft_tau soft_update\\w* target_tau",
+        "tau target_smoothing\\w* soft_tau soft_update\\w* target_tau",
         first_of(near_one, factor(10, cap=1.0)),
         "the rate of a target network, or a temperature",
     ),
@@ -150,9 +168,9 @@ LEARNING: tuple[Kind, ...] = (
         factor(5),
         "a spread: a fifth to five times",
     ),
-    kind(
-        """noise(_?(std|level|scale|multiplier|sigma|factor|dim_scale))? jitter\\w*
-        gaussian_noise""",
+    kind("noise_(min|max)", share(1.0), "a share of noise"),
+    Kind(
+        at_end("noise(_?(std|level|scale|multiplier|sigma|factor|alpha))? gaussian_noise"),
         first_of(zero_up_to(0.2), factor(5)),
         "the size of a noise: a fifth to five times",
     ),
@@ -161,27 +179,9 @@ LEARNING: tuple[Kind, ...] = (
         factor(5, cap=50.0),
         "the end of a noise schedule: a fifth to five times",
     ),
-    # Augmentation
-    kind("mix_?up\\w* cut_?mix\\w* manifold_mixup\\w*", share(1.0), "a mixing augmentation"),
-    kind("hue(_\\w+)?", share(0.5), "an augmentation's strength"),
-    kind(
-        "brightness contrast saturation colou?r_jitter\\w* aug\\w*_(strength|scale)",
-        share(0.9),
-        "an augmentation's strength",
-    ),
-    kind(
-        """re_?prob random_?erasing\\w* erasing\\w* [hv]_?flip\\w* flip\\w*
-        (mosaic|copy_paste|gray(scale)?|blur|aug\\w*)(_p(rob)?)?""",
-        share(1.0),
-        "the probability of an augmentation",
-    ),
-    kind(
-        "(rand_?aug\\w*|aug\\w*|ra)_(m|mag|magnitude)", within(1, 15), "an augmentation's strength"
-    ),
-    kind("(rand_?aug\\w*|aug\\w*|ra)_(n|num_ops)", within(1, 4), "a number of augmentations"),
-    kind("rotat(e|ion)(_\\w+)? degrees? (max_)?angle", within(0, 45), "degrees of a rotation"),
-    kind("cut_?out(_?(len(gth)?|size))?", whole_number(2), "the size of a cut-out: half to twice"),
-    # Names that say only a form
+)
+# Names that say only a form: asked last.
+FORMS: tuple[Kind, ...] = (
     kind(
         "(focal_?)?alpha",
         lambda value: factor(10, cap=1.0)(value) if value <= 0.9 else factor(10)(value),
@@ -203,18 +203,18 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         """p prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
-        (mask|mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
-        share(1.0),
+        (mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
+        _probability,
         "a probability",
     ),
-    kind("ratio frac fraction percent\\w* share proportion sparsity", share(1.0), "a share"),
+    kind("ratio frac fraction percent\\w* share proportion sparsity", fraction, "a share"),
     kind(
         "population(_size)? pop_?size popsize num_parents elite\\w*",
         whole_number(2),
         "a population: half to twice",
     ),
     Kind(
-        at_end("(fast|slow|short|long|signal|rsi|ema|sma|atr|ma)_?(period|window|span|len)?"),
+        at_end("(fast|slow|short|long|signal|rsi|ema|sma|atr|ma|macd)_(period|window|span|len)"),
         whole_number(2),
         "a period of a strategy: half to twice",
     ),

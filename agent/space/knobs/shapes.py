@@ -13,11 +13,19 @@ LARGEST = 1e300
 _DIGITS = 4
 _LOG_FROM = 16  # from here on, factors of a whole number matter more than differences
 _NEAR_ONE = 0.8
+_SMALL_KERNEL = 9
 
 
 def rounded(value: float) -> float:
     """Return a bound that is short to read."""
     return float(f"{value:.{_DIGITS}g}")
+
+
+def _like(value: Number, bound: float) -> Number:
+    """Return a short bound, a whole one for a large whole number."""
+    if isinstance(value, int) and value >= _LOG_FROM:
+        return round(bound)
+    return rounded(bound)
 
 
 def within(low: Number, high: Number, log: bool = False) -> Shape:
@@ -40,15 +48,22 @@ def share(high: float = 1.0, low: float = 0.0) -> Shape:
     return shape
 
 
+def fraction(value: Number) -> Range | None:
+    """Return the range of a share; a whole number other than 0 is none."""
+    if isinstance(value, int) and value != 0:
+        return None
+    return share()(value)
+
+
 def factor(by: float, up: float | None = None, cap: float = LARGEST) -> Shape:
     """Return a shape of factors around a positive value: log, up to `cap` or the value."""
 
     def shape(value: Number) -> Range | None:
         if not 0 < value < LARGEST:
             return None
-        low = rounded(value / by)
-        high = rounded(value * (up or by))
-        return Range(low, max(min(high, cap), value), log=True) if low > 0 else None
+        low = _like(value, value / by)
+        high = _like(value, min(value * (up or by), max(cap, value)))
+        return Range(low, high, log=True) if low > 0 else None
 
     return shape
 
@@ -118,8 +133,24 @@ def odd(value: Number) -> Range | None:
     """Return odd sizes of a kernel around an odd one."""
     if not isinstance(value, int) or value < 1 or value % 2 == 0 or value > 63:
         return None
-    sizes = {max(1, value - 4), max(1, value - 2), value, value + 2, value + 4}
-    return Range(choices=tuple(sorted(size for size in sizes if size > 1 or value == 1)))
+    if value <= _SMALL_KERNEL:
+        sizes = {value - 4, value - 2, value, value + 2, value + 4}
+    else:
+        sizes = {value // 2 | 1, value * 3 // 4 | 1, value, value * 3 // 2 | 1}
+    least = min(value, 3)
+    return Range(choices=tuple(sorted(size for size in sizes if size >= least)))
+
+
+def dropout(value: Number) -> Range | None:
+    """Return the range of a dropout: up to a half, or beyond for one that is large already."""
+    if 0 <= value <= 0.4:
+        return Range(0.0, 0.5)
+    return Range(0.0, 0.8) if 0.4 < value <= 0.8 else None
+
+
+def flag(value: Number) -> Range | None:
+    """Return the two values of a switch that is written as a number."""
+    return Range(choices=(0, 1)) if value in (0, 1) and isinstance(value, int) else None
 
 
 def first_of(*shapes: Shape) -> Shape:

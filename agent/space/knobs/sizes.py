@@ -1,10 +1,12 @@
 """Knobs of a model's size and of classical models, with their ranges."""
 
-from agent.space.knobs.kind import Kind, kind, whole
+from agent.space.knobs.kind import Kind, at_end, kind, whole
 from agent.space.knobs.shapes import (
+    Number,
     divisors,
     factor,
     first_of,
+    flag,
     multiples,
     odd,
     power,
@@ -13,8 +15,16 @@ from agent.space.knobs.shapes import (
     within,
     zero_up_to,
 )
+from agent.space.ranges import Range
 
-_WIDTH = first_of(power(4, 2, 8), multiples, whole_number(2))
+
+def _power_width(value: Number) -> Range | None:
+    """Return powers of two: wider by four for a narrow layer, by two for a wide one."""
+    return power(4, 4 if value < 256 else 2, 8)(value)
+
+
+_WIDTH = first_of(_power_width, multiples, whole_number(2))
+
 
 SIZES: tuple[Kind, ...] = (
     # Trees and classical models
@@ -34,7 +44,6 @@ SIZES: tuple[Kind, ...] = (
         share(1.0, 0.3),
         "a share of columns",
     ),
-    kind("bagging_freq", whole_number(4, 4), "how often rows are drawn"),
     kind(
         "(min_?split_?(loss|gain)|min_gain_to_split|min_impurity_decrease)",
         first_of(zero_up_to(5.0), factor(10)),
@@ -77,16 +86,20 @@ SIZES: tuple[Kind, ...] = (
         "a rank: a quarter to four times",
     ),
     kind("lora_alpha", first_of(power(4), factor(4)), "the scale of an adapter"),
-    kind(
-        """(n|num)?_?(hidden_|encoder_|decoder_|enc_|dec_|conv_|gnn_|gcn_|lstm_|rnn_|transformer_|mlp_|fc_|res_?)*(layers?|blocks?)(_num)?
-        (n|num)_?layers? depths? n_?lay(er)?s? nlayers? stages?
-        (encoder|decoder|enc|dec)_?depth""",
+    Kind(
+        at_end(
+            """(n|num)?_?(hidden_|encoder_|decoder_|enc_|dec_|conv_|gnn_|gcn_|lstm_|rnn_|transformer_|mlp_|fc_|res_?)*(layers?|blocks?)(_num)?
+            (n|num)_?layers? depths? n_?lay(er)?s? nlayers? stages?
+            (encoder|decoder|enc|dec)_?depth"""
+        ),
         whole_number(2, 2),
         "a number of layers: half to twice",
     ),
-    kind("patch(_?(size|len))?", power(2, 2), "the size of a patch: half to twice"),
+    kind("d_conv conv_(width|size)", power(2, 1, 2), "a short convolution: up to now"),
+    kind("top_?k", within(1, 16), "how many are chosen"),
+    kind("use_\\w+ with_\\w+", flag, "a switch"),
     kind(
-        "kernel(_?(size|width|sz))? conv_?kernel\\w* ksize ks filter_size",
+        "kernel(_?(sizes?|width|sz))? conv_?kernel\\w* ksize ks filter_size",
         odd,
         "an odd size of a kernel",
     ),
@@ -104,8 +117,8 @@ SIZES: tuple[Kind, ...] = (
         "a latent width",
     ),
     kind(
-        """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s?
-        ngf ndf nf
+        """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s? ngf
+        ndf nf
         (hidden|embed(ding)?|emb|model|inner|intermediate|mlp|ffn?|fc|rnn|lstm|gru|base|attn|proj(ection)?|conv|bottleneck|n)_?(size|dims?|units|width|channels?|features|ch|embd?|nodes|layer_size)s?
         d_?(model|ff|inner|hidden|state|conv) n_?(embd?|embed|inner|hidden|hid) nhid emsize
         ninp width dims? units (model|hidden|channel)s?_?(width|dim) hid(_dim)?""",
