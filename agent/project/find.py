@@ -55,7 +55,9 @@ class Project(Record):
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""
-        return matches(path, self.files) if self.files else path == self.train
+        if not self.files:
+            return path == self.train
+        return matches(path, self.files) and path not in self.fixed
 
     def inside(self, path: str) -> str:
         """Return the path in the repository of a path in the workspace."""

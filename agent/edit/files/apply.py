@@ -5,7 +5,7 @@ from itertools import groupby
 
 from agent.edit.files.one import edited, fault_of_new
 from agent.edit.files.patterns import fault_of_path, matches, twin_of
-from agent.edit.files.sources import MAX_FILES, Sources
+from agent.edit.files.sources import MAX_FILES, MAX_GROWN, Sources
 from agent.edit.source import refuse
 from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RenameFile
 from sandbox.ground.text import one_line
@@ -27,6 +27,8 @@ def apply_edits(sources: Sources, edits: Sequence[Edit]) -> Sources | Refused:
         if isinstance(current, Refused):
             break
         current = _made(current, path, list(group))
+    if isinstance(current, Sources) and current.length > max(MAX_GROWN, sources.length):
+        return refuse("syntax", "all files together", f"longer than {MAX_GROWN} characters")
     return current
 
 
