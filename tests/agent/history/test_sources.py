@@ -1,6 +1,5 @@
 """The files that edits may touch, in real repositories: read, put into trees, exported."""
 
-import os
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -209,14 +208,14 @@ def test_a_sealed_project_hides_its_corpora(tmp_path: Path) -> None:
     }
     globs = ("workspace/*.py", "!workspace/prepare.py")
     home = repository(tmp_path / "home", globs, files)
-    with pytest.raises(Fault, match="corpora.py"):
+    with pytest.raises(Fault, match=r"corpora\.py"):
         project_of(home)
 
 
 @pytest.mark.parametrize("glob", ["", "/etc/*", "../x.py", ".git/config", ".github/*", "a//b", "!"])
 def test_globs_that_mean_nothing_are_an_error(tmp_path: Path, glob: str) -> None:
     home = repository(tmp_path / "home", ("train.py", glob))
-    with pytest.raises(Fault, match="autoresearch.toml"):
+    with pytest.raises(Fault, match=r"autoresearch\.toml"):
         project_of(home)
 
 
@@ -322,7 +321,7 @@ def test_a_script_stays_executable(tmp_path: Path) -> None:
         assert modes_of(home, both)["go.sh"] == "100755"
         assert modes_of(home, both)["train.py"] == "100644"
         history.export(both, tmp_path / "room")
-        assert os.stat(tmp_path / "room" / "go.sh").st_mode & stat.S_IXUSR
+        assert (tmp_path / "room" / "go.sh").stat().st_mode & stat.S_IXUSR
 
 
 def test_a_file_becomes_a_folder_and_a_folder_a_file(home: Path, history: History) -> None:
