@@ -147,10 +147,10 @@ def _seed_change_in(path: str, old: Sources, new: Sources) -> Refused | None:
         if fingerprint_in(path, before) == fingerprint_in(path, after):
             return None
         return seed_change(_joined(old, [path]), _joined(new, [path]))
-    values = _entries_in(path, before)
     later = _entries_in(path, after)
-    for name, entry in values.items():
-        if is_seed_name(_INDEX.sub("", name)) and name in later and later[name].value != entry.value:
+    for name, entry in _entries_in(path, before).items():
+        is_seed = is_seed_name(_INDEX.sub("", name)) and name in later
+        if is_seed and later[name].value != entry.value:
             return _other_seed(f"the seed {name}")
     return None
 

@@ -1,4 +1,4 @@
-"""What may not be trained in a project of several files: other seeds, protected names, no change."""
+"""What a project of several files may not try: other seeds, protected names, no change."""
 
 import pytest
 
