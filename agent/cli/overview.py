@@ -114,8 +114,7 @@ def _objective(chosen: Chosen) -> str:
     objective = chosen.objective
     sealed = chosen.place.project.score == "sealed"
     how = "computed by the harness" if sealed else "self-reported: as the run prints it"
-    better = "lower" if objective.direction == "minimize" else "higher"
-    return f"{objective.metric}, {better} is better; {how}"
+    return f"{objective.metric}, {objective.better}; {how}"
 
 
 def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:

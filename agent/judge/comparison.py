@@ -64,8 +64,8 @@ class Comparison(Record):
         """Return `better: -0.012, 95 % from -0.014 to -0.010 (3 pairs)`, or the verdict alone."""
         if self.delta is None or self.interval is None:
             return self.verdict
-        low, high = self.interval
-        figures = f"{self.delta:+.6f}, 95 % from {low:+.6f} to {high:+.6f}"
+        between = self.sense.interval_text(self.interval)
+        figures = f"{self.sense.change_text(self.delta)}, 95 % {between}"
         return f"{self.verdict}: {figures} ({len(self.pairs)} pairs)"
 
 

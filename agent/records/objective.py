@@ -51,6 +51,30 @@ class Sense(Record):
             return value > 0
         return self.scale == "linear" or 0 < value < 1
 
+    def change(self, delta: float) -> float:
+        """Return a difference of losses as that of values (or of their logarithms or logits)."""
+        return delta if self.direction == "minimize" else -delta
+
+    def change_text(self, delta: float, decimals: int = 6) -> str:
+        """Return a difference of losses as a reader of the metric expects it.
+
+        Its sign is that of the change: a gain of an accuracy is positive. On the scale log it is a
+        share in percent.
+        """
+        change = self.change(delta)
+        match self.scale:
+            case "log":
+                return f"{exp(min(change, MAX_EXPONENT)) - 1:+.2%}"
+            case "logit":
+                return f"{change:+.{decimals}f} logit"
+        return f"{change:+.{decimals}f}"
+
+    def interval_text(self, interval: tuple[float, float]) -> str:
+        """Return `from -0.014 to -0.010`, the ends of an interval of losses as changes."""
+        low, high = sorted(map(self.change, interval))
+        ends = [self.change_text(self.change(end)) for end in (low, high)]
+        return f"from {ends[0]} to {ends[1]}"
+
     def is_better(self, value: float, other: float) -> bool:
         """Return whether a value is better than another one."""
         return value < other if self.direction == "minimize" else value > other
@@ -111,6 +135,11 @@ class Objective(Record):
     evaluate: Evaluator | None = None
     """None if the run prints the number itself."""
     ranges: Annotated[dict[Word, Word], Field(max_length=MAX_ITEMS)] = {}
+
+    @property
+    def better(self) -> str:
+        """`lower is better` or `higher is better`."""
+        return "lower is better" if self.direction == "minimize" else "higher is better"
 
     @property
     def sense(self) -> Sense:

@@ -220,6 +220,7 @@ class Assessment:
             differences=differences_of(pairs, sense),
             luck=luck_of(history.trials, evidence.incumbent.number, pairs, sense),
             noise=noise,
+            sense=sense,
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),
         )
