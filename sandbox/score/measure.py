@@ -28,15 +28,13 @@ from sandbox.ground.outcome import (
 )
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
+from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
+from sandbox.score.reading import read_metric
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
-
-# Bits per byte that a summary may claim: 8 is knowing nothing; scripts print 0.0 or 100.0 for a
-# failure.
-ABSURD_BPB = 100.0
 
 Facts = dict[str, Value]
 Status = Literal["crash", "oom", "timeout", "invalid"]
@@ -62,7 +60,9 @@ class Job(Record):
     seed: int
     limits: Limits
     score: Literal["sealed", "printed"]
-    """sealed: bits per byte, computed from the saved weights. printed: the summary's val_bpb."""
+    """sealed: bits per byte, computed from the saved weights. printed: the metric as printed."""
+    metric: Metric = BITS_PER_BYTE
+    """What is printed; with a sealed score, what is no fact although a summary has it."""
     audit: Audit = "usual"
     cpus: tuple[int, ...] = ()
     gpus: tuple[Device, ...] = ()
@@ -75,7 +75,7 @@ class Job(Record):
 
 
 class Measured(Record):
-    """A score in bits per byte, with what it took."""
+    """A score, with what it took."""
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
@@ -91,6 +91,8 @@ class Measured(Record):
     parameters: int | None = None
     curve: tuple[Point, ...] = ()
     facts: Facts = {}
+    reading: Reading | None = None
+    """Where a printed score was read; None for others."""
 
 
 class Unscored(Record):
@@ -266,26 +268,19 @@ def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscor
         seconds=usage.seconds,
         peak_memory_bytes=usage.peak_memory_bytes,
         curve=read_curve(Path(job.log)),
-        facts=_facts(job.log),
+        facts=read_summary(Path(job.log), job.metric.name),
     )
-
-
-def _facts(log: str) -> Facts:
-    return {name: value for name, value in read_summary(Path(log)).items() if name != "val_bpb"}
 
 
 # ---------------------------------------------------------------- scores
 
 
 def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
-    value = read_summary(Path(job.log)).get("val_bpb")
-    if isinstance(value, bool | str) or value is None:
-        missing = "it ended without a finite val_bpb in a summary after ---"
-        return _unscored(job, outcome, "crash", missing)
-    if not 0 < value < ABSURD_BPB:
-        absurd = f"it printed val_bpb {value}, which no model scores"
-        return _unscored(job, outcome, "invalid", absurd)
-    return _measured(job, outcome, float(value), "self-reported")
+    reading = read_metric(Path(job.log), job.metric)
+    if isinstance(reading, NotRead):
+        return _unscored(job, outcome, reading.status, reading.reason)
+    measured = _measured(job, outcome, reading.value, "self-reported")
+    return measured.model_copy(update={"reading": reading})
 
 
 def _sealed(
@@ -336,5 +331,5 @@ def _measured(
         peak_memory_bytes=usage.peak_memory_bytes,
         parameters=parameters,
         curve=read_curve(Path(job.log)),
-        facts=_facts(job.log),
+        facts=read_summary(Path(job.log), job.metric.name),
     )
