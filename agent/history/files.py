@@ -34,9 +34,9 @@ class Files:
         """The commit that the run started from: a lost file is restored from there."""
 
     def belong_to(self, run: RunSettings) -> None:
-        """Take from a run's record where it started, and which files its edits may touch."""
+        """Take from a run's record where it started, and which files its trials get and edits touch."""
         self.start = run.start_commit
-        self.project = self.project.with_files(run.objective.files if run.objective else ())
+        self.project = self.project.as_recorded(run.objective)
 
     def sources_at(self, commit: str) -> Sources:
         """Return the files that edits may touch at `commit`, every byte of them."""

@@ -14,6 +14,7 @@ from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import remove_tree
 from sandbox.ground.outcome import MIB, RunSpec
 from sandbox.walls import hidden, landlock, mounts, reach, seccomp
+from sandbox.walls.account import account
 from sandbox.walls.environment import trial_environment
 
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
@@ -65,7 +66,10 @@ def prepare(
             _hand_over(spec, identity[0])
         environment = trial_environment(spec, private)
         try:
-            binds = _binds(spec, interpreters) if walls != "none" else ()
+            own: tuple[mounts.Bind, ...] = ()
+            if walls == "mounts":
+                own = account(Path(private, "etc"), environment["HOME"], identity)
+            binds = _binds(spec, interpreters, own) if walls != "none" else ()
         except FileNotFoundError as error:
             raise SandboxFault(
                 f"cannot mount {error.filename}: there is no such file or folder"
@@ -85,8 +89,13 @@ def prepare(
         remove_tree(Path(private))
 
 
-def _binds(spec: RunSpec, interpreters: tuple[str, ...]) -> tuple[mounts.Bind, ...]:
+def _binds(
+    spec: RunSpec, interpreters: tuple[str, ...], own: tuple[mounts.Bind, ...]
+) -> tuple[mounts.Bind, ...]:
+    """Return what is shown and hidden; of `own` what the machine's files do not stand for."""
     shown = mounts.binds(spec, interpreters)
+    taken = {bind.target for bind in shown}
+    shown += tuple(bind for bind in own if bind.target not in taken)
     return mounts.layers(shown, hidden.masks(shown, hidden.locations(spec)))
 
 
@@ -136,7 +145,7 @@ def _hand_over(spec: RunSpec, uid: int) -> None:
         for name in (*folders, *files):
             os.chown(os.path.join(parent, name), uid, uid, follow_symlinks=False)  # noqa: PTH118
     folder = Path(spec.folder)
-    if folder.stat().st_mode & 0o005 != 0o005:
+    if not spec.folder_is_writable and folder.stat().st_mode & 0o005 != 0o005:
         folder.chmod(folder.stat().st_mode | 0o055)
     for path in spec.read_only:
         if not Path(path).exists():
