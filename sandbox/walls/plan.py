@@ -174,7 +174,9 @@ def _plan(
     others = reach.tasks_of(os.geteuid()) if same_user else 0
     filter_code = b""
     if isolate:
-        filter_code = seccomp.assemble(platform.machine(), same_user, spec.network)
+        # In a root of its own it also has a network of its own, with nothing but its loopback.
+        internet = spec.network or walls == "mounts"
+        filter_code = seccomp.assemble(platform.machine(), same_user, internet)
     return {
         "supervise": "",  # or "namespace"; "first", of a namespace that is there; or "subreaper"
         "new_user": False,
@@ -207,7 +209,7 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
     if walls == "mounts":
         writable = [spec.scratch, "/tmp", "/dev/shm", *proc]
         return landlock.rules(
-            landlock.abi(), readable=["/"], writable=writable, devices=devices, network=spec.network
+            landlock.abi(), readable=["/"], writable=writable, devices=devices, network=True
         )
     places = hidden.locations(spec)
     readable: list[str] = []

@@ -2,7 +2,8 @@
 
 The launcher installs it. It lists what a training never needs and an attacker does; namespaces
 and Landlock hold the rest. Denied calls answer EPERM. Sockets other than AF_UNIX (which
-DataLoader workers need) answer EAFNOSUPPORT. sched_setaffinity does nothing and reports success:
+DataLoader workers need) answer EAFNOSUPPORT; where the internet's families are let through, those
+of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity does nothing and reports success:
 libraries pin their threads and go on, and a run has the cores that it was given. clone3 and calls
 newer than this list answer ENOSYS, so that libraries take their fallback. A prior architecture's
 entry point (int 0x80 on x86_64) kills the process.
@@ -139,6 +140,12 @@ NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 AF_UNIX = 1
 AF_INET = 2
 AF_INET6 = 10
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+SOCKET_TYPE = 0xF
+"""The bits of a socket's type; others are flags."""
+PROTOCOLS = (0, 6, 17)
+"""A family's usual one, TCP and UDP: others would have the kernel load what few have looked at."""
 # Both type into the terminal that the harness was started from.
 TIOCSTI = 0x5412
 TIOCLINUX = 0x541C
@@ -151,6 +158,7 @@ LOAD = 0x20
 JUMP_EQUAL = 0x15
 JUMP_GREATER = 0x25
 JUMP_ANY_BIT = 0x45
+AND = 0x54
 RETURN = 0x06
 # Offsets into struct seccomp_data.
 CALL_NUMBER = 0
@@ -159,7 +167,7 @@ ARGUMENTS = 16
 
 
 @functools.cache
-def assemble(machine: str, same_user: bool = False, network: bool = False) -> bytes:
+def assemble(machine: str, same_user: bool = False, internet: bool = False) -> bytes:
     """Return the filter for `machine` (as os.uname names it), eight bytes an instruction.
 
     Raise KeyError for an unknown machine.
@@ -168,7 +176,8 @@ def assemble(machine: str, same_user: bool = False, network: bool = False) -> by
     kernel lets it do to those by that uid is denied. Changing a file's attributes does nothing
     and reports success, because compilers do it to their own output.
 
-    network: sockets of the internet's two families may be made, too.
+    internet: sockets of the internet's two families may be made, too, for TCP and UDP. What they
+    reach is for others to bound: the run has a network, or a namespace of its own.
     """
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
     code = [
@@ -186,8 +195,8 @@ def assemble(machine: str, same_user: bool = False, network: bool = False) -> by
     code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
     if same_user:
         code += _against_the_same_user(column)
-    families = (AF_UNIX, AF_INET, AF_INET6) if network else (AF_UNIX,)
-    code += _on_argument(SOCKET[column], 0, _only(families, errno.EAFNOSUPPORT))
+    sockets = _internet_sockets() if internet else _only((AF_UNIX,), errno.EAFNOSUPPORT)
+    code += _on_argument(SOCKET[column], 0, sockets)
     code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
     typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
@@ -228,6 +237,23 @@ def _only(values: tuple[int, ...], number: int) -> list[bytes]:
         for value, behind in zip(values, left, strict=True)
     ]
     return [*jumps, _fail(number)]
+
+
+def _internet_sockets() -> list[bytes]:
+    """Return the checks on a new socket, whose family is loaded: of the machine, or the internet's.
+
+    Their order is that of the call's arguments: family, type, protocol.
+    """
+    return [
+        _instruction(JUMP_EQUAL, AF_UNIX, 0, 1),
+        _instruction(RETURN, ALLOW),
+        *_only((AF_INET, AF_INET6), errno.EAFNOSUPPORT),
+        _instruction(LOAD, ARGUMENTS + 8),
+        _instruction(AND, SOCKET_TYPE),
+        *_only((SOCK_STREAM, SOCK_DGRAM), errno.ESOCKTNOSUPPORT),
+        _instruction(LOAD, ARGUMENTS + 16),
+        *_only(PROTOCOLS, errno.EPROTONOSUPPORT),
+    ]
 
 
 def _on_argument(call: int, index: int, checks: list[bytes]) -> list[bytes]:

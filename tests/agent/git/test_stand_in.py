@@ -61,4 +61,4 @@ def test_nothing_of_the_history_is_in_a_copy(tmp_path: Path) -> None:
     ).stdout
     assert {line.split()[1] for line in kinds.splitlines()} == {"commit", "tree", "blob"}
     assert sum(line.split()[1] == "blob" for line in kinds.splitlines()) == 1, "the link's own"
-    assert "secret words" not in git(copy, "log", "--all", "-p", "--raw", "--format=%B")
+    assert "secret words" not in git(copy, "log", "--all", "--raw", "--format=%B")
