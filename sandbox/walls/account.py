@@ -7,6 +7,7 @@ from pathlib import Path
 from sandbox.walls.mounts import Bind
 
 USER = "trial"
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 SHELL = "/bin/sh"
 
 
@@ -21,6 +22,7 @@ def account(folder: Path, home: str, identity: tuple[int, int] | None) -> tuple[
     (folder / "passwd").write_text(f"{USER}:x:{uid}:{gid}:{USER}:{home}:{SHELL}\n")
     (folder / "group").write_text(f"{USER}:x:{gid}:\n")
     names = f"localhost {socket.gethostname()}"
-    (folder / "hosts").write_text(f"127.0.0.1 {names}\n::1 {names}\n")
+    hosts = "".join(f"{address} {names}\n" for address in LOOPBACK)
+    (folder / "hosts").write_text(hosts)
     files = ("passwd", "group", "hosts")
     return tuple(Bind(f"{folder}/{name}", f"/etc/{name}") for name in files)

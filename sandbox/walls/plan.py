@@ -174,9 +174,7 @@ def _plan(
     others = reach.tasks_of(os.geteuid()) if same_user else 0
     filter_code = b""
     if isolate:
-        # In a root of its own it also has a network of its own, with nothing but its loopback.
-        internet = spec.network or walls == "mounts"
-        filter_code = seccomp.assemble(platform.machine(), same_user, internet)
+        filter_code = seccomp.assemble(platform.machine(), same_user, _sockets(spec, walls))
     return {
         "supervise": "",  # or "namespace"; "first", of a namespace that is there; or "subreaper"
         "new_user": False,
@@ -195,6 +193,16 @@ def _plan(
         "environment": environment,
         "folder": spec.folder,
     }
+
+
+def _sockets(spec: RunSpec, walls: Walls) -> seccomp.Sockets:
+    """Return which sockets a run may make.
+
+    In a root of its own it has a network of its own, too, with nothing but a loopback interface.
+    """
+    if spec.network:
+        return "network"
+    return "loopback" if walls == "mounts" else "unix"
 
 
 def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> dict[str, Any] | None:

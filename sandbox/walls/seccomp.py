@@ -12,6 +12,7 @@ entry point (int 0x80 on x86_64) kills the process.
 import errno
 import functools
 import struct
+from typing import Literal
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 LAST_KNOWN_CALL = 469  # file_setattr, Linux 6.17; the x32 entry points of x86_64 lie above it, too
@@ -140,6 +141,8 @@ NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 AF_UNIX = 1
 AF_INET = 2
 AF_INET6 = 10
+AF_NETLINK = 16
+NETLINK_ROUTE = 0
 SOCK_STREAM = 1
 SOCK_DGRAM = 2
 SOCKET_TYPE = 0xF
@@ -166,8 +169,16 @@ ARCHITECTURE = 4
 ARGUMENTS = 16
 
 
+Sockets = Literal["unix", "loopback", "network"]
+"""Which sockets may be made: AF_UNIX; those of the internet's two families for TCP and UDP, too.
+
+In a network namespace of its own (loopback) a run may also ask which interfaces there are: what
+finds its way by them fails otherwise. With the machine's own it may not.
+"""
+
+
 @functools.cache
-def assemble(machine: str, same_user: bool = False, internet: bool = False) -> bytes:
+def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -> bytes:
     """Return the filter for `machine` (as os.uname names it), eight bytes an instruction.
 
     Raise KeyError for an unknown machine.
@@ -175,9 +186,6 @@ def assemble(machine: str, same_user: bool = False, internet: bool = False) -> b
     same_user: the command has the uid of the user and sees their processes and files. What the
     kernel lets it do to those by that uid is denied. Changing a file's attributes does nothing
     and reports success, because compilers do it to their own output.
-
-    internet: sockets of the internet's two families may be made, too, for TCP and UDP. What they
-    reach is for others to bound: the run has a network, or a namespace of its own.
     """
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
     code = [
@@ -195,8 +203,7 @@ def assemble(machine: str, same_user: bool = False, internet: bool = False) -> b
     code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
     if same_user:
         code += _against_the_same_user(column)
-    sockets = _internet_sockets() if internet else _only((AF_UNIX,), errno.EAFNOSUPPORT)
-    code += _on_argument(SOCKET[column], 0, sockets)
+    code += _on_argument(SOCKET[column], 0, _families(sockets))
     code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
     typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
@@ -239,14 +246,22 @@ def _only(values: tuple[int, ...], number: int) -> list[bytes]:
     return [*jumps, _fail(number)]
 
 
-def _internet_sockets() -> list[bytes]:
-    """Return the checks on a new socket, whose family is loaded: of the machine, or the internet's.
-
-    Their order is that of the call's arguments: family, type, protocol.
-    """
+def _families(sockets: Sockets) -> list[bytes]:
+    """Return the checks on a new socket, whose family is loaded: family, type, protocol."""
+    if sockets == "unix":
+        return _only((AF_UNIX,), errno.EAFNOSUPPORT)
+    interfaces = []
+    if sockets == "loopback":
+        routes = [
+            _instruction(LOAD, ARGUMENTS + 16),
+            *_only((NETLINK_ROUTE,), errno.EPROTONOSUPPORT),
+            _instruction(RETURN, ALLOW),
+        ]
+        interfaces = [_instruction(JUMP_EQUAL, AF_NETLINK, 0, len(routes)), *routes]
     return [
         _instruction(JUMP_EQUAL, AF_UNIX, 0, 1),
         _instruction(RETURN, ALLOW),
+        *interfaces,
         *_only((AF_INET, AF_INET6), errno.EAFNOSUPPORT),
         _instruction(LOAD, ARGUMENTS + 8),
         _instruction(AND, SOCKET_TYPE),

@@ -84,7 +84,7 @@ def test_a_run_has_the_network_only_where_it_was_given(tier, who):
 @pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
 def test_the_filter_lets_the_internet_s_two_families_through_and_no_other(machine):
     column = ("x86_64", "aarch64").index(machine)
-    program = seccomp.assemble(machine, network=True)
+    program = seccomp.assemble(machine, sockets="network")
     arch = seccomp.AUDIT_ARCH[machine]
     answers = {
         family: decide(program, arch, seccomp.SOCKET[column], family) for family in range(50)
