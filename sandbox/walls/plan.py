@@ -60,6 +60,7 @@ def prepare(
     by that uid.
     """
     private = _private_folder(spec)
+    etc = Path(f"{private}.etc")  # not in it, because that is the run's home
     try:
         identity = trial_identity() if walls != "none" and os.geteuid() == 0 else None
         if identity:
@@ -68,7 +69,7 @@ def prepare(
         try:
             own: tuple[mounts.Bind, ...] = ()
             if walls == "mounts":
-                own = account(Path(private, "etc"), environment["HOME"], identity)
+                own = account(etc, environment["HOME"], identity)
             binds = _binds(spec, interpreters, own) if walls != "none" else ()
         except FileNotFoundError as error:
             raise SandboxFault(
@@ -87,6 +88,7 @@ def prepare(
         yield Prepared(private, environment, identity, binds, tmpfs, plan)
     finally:
         remove_tree(Path(private))
+        remove_tree(etc)
 
 
 def _binds(
