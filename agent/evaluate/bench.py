@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from agent.evaluate.folders import Export, exported, own_data, remove_logs
+from agent.evaluate.folders import WORKSPACE, Export, exported, own_data, remove_logs
 from agent.evaluate.results import (
     Outcome,
     Pruned,
@@ -199,7 +199,7 @@ class Bench:
             deadline = Deadline(budget=plan.budget, usual=assignment.usual)
             cap = deadline.seconds
         return Job(
-            folder=str(here / "workspace"),
+            folder=str(here / WORKSPACE),
             train=plan.train,
             scratch=str(here / "scratch"),
             log=str(log),

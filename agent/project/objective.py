@@ -23,7 +23,11 @@ def objective_of(
 
     Raise UsageFault where its parts do not fit each other or the way in which scores are computed.
     """
-    parts: dict[str, Any] = {"metric": VAL_BPB.metric, "files": project.files}
+    parts: dict[str, Any] = {
+        "metric": VAL_BPB.metric,
+        "files": project.files,
+        "folder": project.recorded_folder,
+    }
     for name in (*ASKED, *STATED):
         value = getattr(settings, name)
         if value not in (None, ()):
@@ -43,7 +47,7 @@ def objective_of(
 
 
 def _refuse_unfit(project: Project, objective: Objective) -> None:
-    usual = objective.model_copy(update={"files": (), "also": ()})
+    usual = objective.model_copy(update={"files": (), "also": (), "folder": None})
     if project.score == "sealed" and usual != VAL_BPB:
         raise UsageFault(
             f"{objective.metric} ({objective.direction}) cannot be sealed: the harness itself "

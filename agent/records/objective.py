@@ -1,9 +1,10 @@
 """The objective of a run: what is measured, which way is better, and what an edit may touch."""
 
 from math import exp, log
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
 from sandbox.ground.record import Record
@@ -120,6 +121,11 @@ class Objective(Record):
     """Time limit of a training that does not stop itself, such as `1.1x`."""
     files: Words = ()
     """Globs of the files that an edit may touch."""
+    folder: Word | None = None
+    """The folder of the repository that a trial gets a copy of, `.` for all of it.
+
+    None for the one around train.py and everything that `files` can fit.
+    """
     guards: Words = ()
     """Conditions that a keep must meet, such as `latency_ms <= 30`."""
     checks: Words = ()
@@ -135,6 +141,14 @@ class Objective(Record):
     evaluate: Evaluator | None = None
     """None if the run prints the number itself."""
     ranges: Annotated[dict[Word, Word], Field(max_length=MAX_ITEMS)] = {}
+
+    @field_validator("folder")
+    @classmethod
+    def _inside(cls, folder: str | None) -> str | None:
+        parts = PurePosixPath(folder or ".").parts
+        if ".." in parts or parts[:1] == ("/",) or "\0" in (folder or ""):
+            raise ValueError(f"{folder!r} is not a folder inside the repository")
+        return folder
 
     @property
     def better(self) -> str:

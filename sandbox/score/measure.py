@@ -44,8 +44,9 @@ class Job(Record):
     """What to measure."""
 
     folder: str
-    """The exported workspace, with `train` in it."""
+    """The exported workspace; a part of scratch where the training may write it."""
     train: str = "train.py"
+    """The script, by its path in the folder, which is where it is started."""
     scratch: str
     """Empty and writable."""
     log: str
@@ -195,7 +196,6 @@ def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
 
 
 def _training(job: Job) -> RunSpec:
-    train = Path(job.folder) / job.train
     environment = {
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
@@ -212,8 +212,8 @@ def _training(job: Job) -> RunSpec:
         home = _home(job)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     return RunSpec(
-        argv=(job.python, train.name),
-        folder=str(train.parent),
+        argv=(job.python, job.train),
+        folder=job.folder,
         scratch=job.scratch,
         log=job.log,
         limits=job.limits,

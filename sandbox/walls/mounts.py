@@ -79,11 +79,13 @@ def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]
 
     Raise FileNotFoundError, which names it, for a path of the spec that is missing.
     """
-    executables = (spec.argv[0], *interpreters)
+    own = (spec.python,) if spec.python else ()
+    executables = (spec.argv[0], *own, *interpreters)
     shown = {bind.target: bind for bind in _machine(executables, bool(spec.gpus))}
     if spec.network:
         shown |= {bind.target: bind for bind in _network()}
-    for path in (*spec.read_only, spec.folder):
+    folders = () if spec.folder_is_writable else (spec.folder,)
+    for path in (*spec.read_only, *folders):
         shown[path] = Bind(str(Path(path).resolve(strict=True)), path)
     shown[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
     # Looked for each time: CUDA's appear when it is first used.
