@@ -32,6 +32,7 @@ from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
+from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
 # Bits per byte that a summary may claim: 8 is knowing nothing; scripts print 0.0 or 100.0 for a
@@ -60,6 +61,8 @@ class Job(Record):
     """As in RunSpec, for the training and the scoring."""
     budget: Budget
     seed: int
+    seed_argument: str | None = None
+    """The option of the command that takes a seed; None to shift the project's seeding calls."""
     limits: Limits
     score: Literal["sealed", "printed"]
     """sealed: bits per byte, computed from the saved weights. printed: the summary's val_bpb."""
@@ -91,6 +94,8 @@ class Measured(Record):
     parameters: int | None = None
     curve: tuple[Point, ...] = ()
     facts: Facts = {}
+    seeding: SeedCalls = SeedCalls()
+    """How the harness's seed reached the training, self-reported."""
 
 
 class Unscored(Record):
@@ -197,7 +202,6 @@ def _training(job: Job) -> RunSpec:
     environment = {
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
-        "AUTORESEARCH_SEED": str(job.seed),
     }
     if job.deadline and job.deadline.budget.unit == "s":
         environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
@@ -209,14 +213,15 @@ def _training(job: Job) -> RunSpec:
     if job.read_only:
         home = _home(job)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
     return RunSpec(
-        argv=(job.python, train.name),
+        argv=(job.python, train.name, *seeds.arguments),
         folder=str(train.parent),
         scratch=job.scratch,
         log=job.log,
         limits=job.limits,
-        read_only=read_only,
-        environment=environment,
+        read_only=(*read_only, *seeds.read_only),
+        environment=environment | seeds.environment,
         cpus=job.cpus,
         gpus=job.gpus,
         hidden=job.hidden,
@@ -337,4 +342,5 @@ def _measured(
         parameters=parameters,
         curve=read_curve(Path(job.log)),
         facts=_facts(job.log),
+        seeding=read_seed_calls(Path(job.scratch)),
     )
