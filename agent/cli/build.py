@@ -32,6 +32,7 @@ from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
 from agent.project.leaks import search_room
+from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings
@@ -270,6 +271,8 @@ def bench_of(history: History, kit: Kit) -> Measures:
         disk_bytes=caps.disk,
         output_bytes=caps.output,
         hidden=hidden,
+        metric=metric_of(history.run.goal),
+        sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)
     if kit.data:

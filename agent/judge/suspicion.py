@@ -84,6 +84,15 @@ def out_of_range(score: Score, plausible: Interval | None) -> str:
     return f"{score.value:.6f} is outside the plausible range {plausible}"
 
 
+def another_summary(score: Score, incumbent: Trial) -> str:
+    """Return why a printed score is doubted that more summaries hold than the incumbent's."""
+    scores = incumbent.result.own if incumbent.result else ()
+    usual = max((1, *(own.summaries for own in scores)))
+    if score.summaries <= usual:
+        return ""
+    return f"it printed {score.summaries} summaries, where the incumbent prints {usual}"
+
+
 def jump(score: Score, incumbent: float, trials: Sequence[Trial], sense: Sense) -> str:
     """Return why the gain of `score` is larger than any in the run; empty where it is not."""
     gain = sense.loss(incumbent) - sense.loss(score.value)
@@ -115,7 +124,7 @@ def implausible(
         against = paired.get(score.seed, incumbent.value)
         if against is None or not sense.is_better(score.value, against):
             continue
-        why = out_of_range(score, plausible)
+        why = out_of_range(score, plausible) or another_summary(score, incumbent)
         if not why and trials is not None:
             why = jump(score, against, trials, sense)
         if why:
@@ -123,16 +132,18 @@ def implausible(
     return ""
 
 
-def is_suspect(result: Result, plausible: Interval | None) -> bool:
+def is_suspect(result: Result, plausible: Interval | None, incumbent: Trial) -> bool:
     """Return whether an implausible score failed its second measurement.
 
-    A self-reported score out of range fails it however it repeats: no audit vouches for it.
+    A self-reported score that is out of range, or that one more summary holds, fails it however it
+    repeats: no audit vouches for it.
     """
     if result.recheck == "failed":
         return True
     newest = result.own[-1]
-    unaudited = newest.kind == "self-reported" and bool(out_of_range(newest, plausible))
-    return result.recheck is not None and unaudited
+    if result.recheck is None or newest.kind != "self-reported":
+        return False
+    return bool(out_of_range(newest, plausible) or another_summary(newest, incumbent))
 
 
 def approved_by(proposal: Proposal) -> int | None:

@@ -10,6 +10,7 @@ from agent.project.flags import Flags
 from agent.project.program import FrontMatter
 from agent.project.settings import FILE, RunSettings, Settings, problem_of
 from agent.records.objective import VAL_BPB, Objective
+from sandbox.score.metric import BITS_PER_BYTE, Metric
 
 ASKED = ("metric", "direction")
 """What may be typed, or stand in the front matter; the rest is said by autoresearch.toml alone."""
@@ -39,6 +40,7 @@ def objective_of(
                 parts[name] = value
     try:
         objective = Objective(**parts)
+        metric_of(objective)
     except ValidationError as error:
         where, problem = problem_of(error)
         raise UsageFault(f"{where}: {problem}", f"$EDITOR {FILE}") from None
@@ -54,6 +56,13 @@ def _refuse_unfit(project: Project, objective: Objective) -> None:
             "computes only val_bpb, from saved weights. A metric of your own is printed.",
             f'$EDITOR {FILE}   # score = "printed"',
         )
+
+
+def metric_of(objective: Objective) -> Metric:
+    """Return what a run is to print."""
+    if objective.metric == VAL_BPB.metric and objective.pattern is None:
+        return BITS_PER_BYTE.model_copy(update={"also": objective.also})
+    return Metric(name=objective.metric, pattern=objective.pattern, also=objective.also)
 
 
 def recorded(objective: Objective) -> Objective | None:

@@ -20,6 +20,9 @@ from agent.records.proposals import Configuration, Proposal, Value
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
 
+# Enough for a traceback's last frames; it goes into a commit message.
+MAX_TAIL_CHARACTERS = 2_000
+
 Role = Literal["candidate", "incumbent", "baseline"]
 ScoreKind = Literal["sealed", "evaluated", "self-reported"]
 """Who computed a score: the harness, the project's own evaluator, or the training itself."""
@@ -54,6 +57,14 @@ class Score(Record):
     """How many cores it ran on; None for all."""
     cut: bool = False
     """Training was ended at its deadline, and what it had saved by then was scored."""
+    line: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """Of a printed score: the line that it was read from."""
+    unit: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """What stood behind the number, such as `%`; no part of the value."""
+    summaries: Natural = 0
+    """How many summaries behind a line `---` had it; the last one counts."""
+    also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
+    """Further metrics, which are not judged."""
 
 
 class Pair(Record):
@@ -126,8 +137,6 @@ _RESULTS: Mapping[str, tuple[str | None, ...]] = {
 }
 """The statuses that the result of a trial may have, by the trial's own; None for no result."""
 MAX_CURVE_POINTS = 20
-# Enough for a traceback's last frames; it goes into a commit message.
-MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):

@@ -175,7 +175,7 @@ class Assessment:
         why = implausible(
             result, evidence.incumbent, evidence.pairs, jumps, run.plausible, run.sense
         )
-        if is_suspect(result, run.plausible):
+        if is_suspect(result, run.plausible, evidence.incumbent):
             outcome = result.detail or "the same, and no audit vouches for it"
             return Suspect(reason=f"{why}; measured again under a fresh seed: {outcome}")
         if why and result.recheck is None:

@@ -34,6 +34,7 @@ from sandbox.score.printed import Point, Value, read_curve, read_summary
 from sandbox.score.reading import read_metric
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
+from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
 Facts = dict[str, Value]
@@ -59,6 +60,8 @@ class Job(Record):
     """As in RunSpec, for the training and the scoring."""
     budget: Budget
     seed: int
+    seed_argument: str | None = None
+    """The option of the command that takes a seed; None to shift the project's seeding calls."""
     limits: Limits
     score: Literal["sealed", "printed"]
     """sealed: bits per byte, computed from the saved weights. printed: the metric as printed."""
@@ -94,6 +97,8 @@ class Measured(Record):
     facts: Facts = {}
     reading: Reading | None = None
     """Where a printed score was read; None for others."""
+    seeding: SeedCalls = SeedCalls()
+    """How the harness's seed reached the training, self-reported."""
 
 
 class Unscored(Record):
@@ -199,7 +204,6 @@ def _training(job: Job) -> RunSpec:
     environment = {
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
-        "AUTORESEARCH_SEED": str(job.seed),
     }
     if job.deadline and job.deadline.budget.unit == "s":
         environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
@@ -211,14 +215,15 @@ def _training(job: Job) -> RunSpec:
     if job.read_only:
         home = _home(job)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
     return RunSpec(
-        argv=(job.python, job.train),
+        argv=(job.python, job.train, *seeds.arguments),
         folder=job.folder,
         scratch=job.scratch,
         log=job.log,
         limits=job.limits,
-        read_only=read_only,
-        environment=environment,
+        read_only=(*read_only, *seeds.read_only),
+        environment=environment | seeds.environment,
         cpus=job.cpus,
         gpus=job.gpus,
         hidden=job.hidden,
@@ -332,4 +337,5 @@ def _measured(
         parameters=parameters,
         curve=read_curve(Path(job.log)),
         facts=read_summary(Path(job.log), job.metric.name),
+        seeding=read_seed_calls(Path(job.scratch)),
     )
