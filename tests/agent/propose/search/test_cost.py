@@ -77,7 +77,7 @@ def test_the_newest_trial_of_the_constants_as_they_stand_is_the_measure() -> Non
         ("HEAD_DIM", "64", 0.0),
         ("LAYER_DECAY", "0.9", 0.0),
         ("EMBEDDING_LR", "0.5", 0.0),
-        ("TOP_K", "5", 0.0),
+        ("NUM_NEIGHBORS", "5", 0.0),
     ],
 )
 def test_a_name_tells_a_power(name: str, value: str, power: float) -> None:
