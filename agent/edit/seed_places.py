@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.edit.flow import Flow, Function, Scope, last_name, parameters, scoped
+from agent.edit.flow import Flow, Function, Scope, argument_of, last_name, parameters, scoped
 
 SEED_NAME = re.compile(
     r"(^|_)((random|rng|hash|global|base|my|init|manual)?seeds?|random_?state|pythonhashseed)"
@@ -186,7 +186,8 @@ class Finder:
         for argument in call.args if overriding else ():
             if isinstance(argument, ast.Dict):
                 yield from _entries(argument, scope, "override")
-        for function, _ in self._flow.functions.get(name, []):
+        functions = self._flow.functions.get(name, [])
+        for function, _ in functions if len(functions) == 1 else ():
             yield from _positional(function, call, scope)
         yield from _option(call, name, scope)
 
@@ -197,8 +198,10 @@ class Finder:
         kind = self._kind(dotted)
         if kind is None:
             return
-        keywords = [word.value for word in call.keywords if word.arg in _FIRST_ARGUMENTS]
-        nodes = (*call.args, *keywords)
+        nodes = tuple(call.args)
+        if not nodes:
+            words = [word for word in call.keywords if _is_first_argument(word.arg or "")]
+            nodes = tuple(word.value for word in words)
         if nodes or not call.keywords:
             yield Seed("call", nodes, scope, kind, _library(dotted))
 
@@ -236,6 +239,10 @@ class Finder:
             case _:
                 parts.append("")
         return ".".join(reversed(parts))
+
+
+def _is_first_argument(name: str) -> bool:
+    return name in _FIRST_ARGUMENTS or is_seed_name(name)
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -313,9 +320,10 @@ def _arguments(parts: list[ast.expr], scope: Scope) -> Iterator[Seed]:
 
 
 def _positional(function: Function, call: ast.Call, scope: Scope) -> Iterator[Seed]:
+    by_keyword = {word.arg for word in call.keywords}
     for name, parameter in parameters(function).items():
-        if parameter.place is not None and parameter.place < len(call.args):
-            argument = call.args[parameter.place]
+        argument = argument_of(call, name, parameter)
+        if argument is not None and name not in by_keyword:
             yield from _named(name, argument, scope, "override", function.name)
 
 

@@ -264,6 +264,36 @@ HONEST = [
         "p.add_argument('--seed', default=1, help='a')",
         "p.add_argument('--seed', default=1, help='b')",
     ),
+    (
+        "for i in range(4):\n    make_env(args.seed + i)",
+        "for i in range(args.envs):\n    make_env(args.seed + i)",
+    ),
+    (
+        "for i in range(4):\n    a = random.Random(1234 + i)",
+        "for i in list(range(0, n, 2)):\n    a = random.Random(1234 + i)",
+    ),
+    (
+        "fabric = Fabric(devices=1)\nfabric.seed_everything(1337 + fabric.rank)",
+        "fabric = Fabric(devices=2)\nfabric.seed_everything(1337 + fabric.rank)",
+    ),
+    ("torch.manual_seed(c['seed'])", "torch.manual_seed(seed=c['seed'])"),
+    (
+        "p.add_argument('--seed', default=1)\nargs = p.parse_args()",
+        "class Args:\n    seed: int = 1\nargs = tyro.cli(Args)",
+    ),
+    (
+        "from pytorch_lightning import seed_everything\nseed_everything(1)",
+        "from lightning import seed_everything\nseed_everything(1)",
+    ),
+    ("set_seed(rt.seed)", "set_seed(config.runtime.seed)"),
+    (
+        "def main(seed):\n    set_seed(seed)\ndef setup(seed=1):\n    launch(main, seed)",
+        "def main(seed):\n    set_seed(seed)\ndef setup(seed=1):\n    main(seed)",
+    ),
+    (
+        "class A:\n    def train(self, steps, seed=1): pass\na.train(3, 1)",
+        "class A:\n    def train(self, steps, seed=1): pass\na.train(4, 1)",
+    ),
     ("set_seed(1)", "set_seed(1, deterministic=True)"),
 ]
 
