@@ -1,10 +1,10 @@
 """What a trial costs the harness in a project of many files: `python -m benchmarks.many_files`.
 
 Everything is real (git, commits, sandbox, edits, judge) but the training, which prints a score and
-exits. The files are modules of Python's own library. A project of only a train.py and the large one
-take turns, so that a machine that grows slower meanwhile does so for both. Each trial edits train.py
-and one other file. The figure is the median time from one verdict to the next; the first trials,
-which read and parse everything once, are shown apart.
+exits. The files are modules of Python's own library. A project of only a train.py and the large
+one take turns, so that a machine that grows slower meanwhile does so for both. Each trial edits
+train.py and one other file. The figure is the median time from one verdict to the next; the first
+trials of a session, which read and parse everything once, are shown apart.
 """
 
 import argparse

@@ -95,7 +95,9 @@ def literal_of(path: str, text: str) -> Literal | None:
     language = language_of(path)
     if language is None:
         tree = parse_tree(f"_ = {text.strip()}")
-        if isinstance(tree, Refused) or not isinstance(tree.body[0], ast.Assign):
+        if isinstance(tree, Refused) or len(tree.body) != 1:
+            return None
+        if not isinstance(tree.body[0], ast.Assign):
             return None
         return evaluate(tree.body[0].value)
     return value_of(language, text)

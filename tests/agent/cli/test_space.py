@@ -1,0 +1,67 @@
+"""The command `space`: what it shows, and that the lines it proposes do what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.errors import Fault
+from tests.agent.cli.night import fault, git, make_repository, output_of
+
+FILES = {
+    "model/net.py": "WIDTH = 32\nSEED = 4\nNAME = 'relu'\n\n\n"
+    "def net(width=WIDTH):\n    return width\n",
+    "conf/base.yaml": "optim:\n  lr: 0.3  # [0.001 .. 1 log]\n  nesterov: true\n"
+    '"odd key": 0.5\nepochs: 3\n',
+}
+TOML = 'files = ["train.py", "model/*.py", "conf/*.yaml"]\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = make_repository(tmp_path / "r")
+    for path, text in FILES.items():
+        (home / path).parent.mkdir()
+        (home / path).write_text(text)
+    (home / "autoresearch.toml").write_text(TOML)
+    git(home, "add", ".")
+    git(home, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "more")
+    monkeypatch.chdir(home)
+    return home
+
+
+def test_every_constant_is_shown_with_its_file_its_range_and_the_reason(project: Path) -> None:
+    text = output_of("space")
+    assert (
+        text.startswith("6 constants are searched, of 11 found in 3 files.") or "searched" in text
+    )
+    for file in ("train.py", "model/net.py", "conf/base.yaml"):
+        assert f"\n{file}\n" in text
+    [line] = [line for line in text.splitlines() if line.startswith("optim.lr")]
+    assert "0.001 .. 1 log" in line and "as its comment says" in line
+    assert '"conf/base.yaml:optim.lr" = "fixed"' in line
+    [line] = [line for line in text.splitlines() if line.startswith("SEED")]
+    assert "not searched" in line and "seed" in line
+
+
+def test_each_line_has_the_effect_that_it_promises(project: Path) -> None:
+    before = {row["name"]: row for row in json.loads(output_of("space", "--json"))}
+    assert any(row["range"] for row in before.values())
+    assert any(row["range"] is None for row in before.values())
+    lines = [row["to_change"] for row in before.values()]
+    (project / "autoresearch.toml").write_text(TOML + "[ranges]\n" + "\n".join(lines) + "\n")
+    after = {row["name"]: row for row in json.loads(output_of("space", "--json"))}
+    assert after.keys() == before.keys()
+    for name, row in before.items():
+        assert (row["range"] is None) != (after[name]["range"] is None), name
+        assert after[name]["why"] == "as autoresearch.toml says"
+
+
+def test_without_a_commit_there_is_a_command_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "train.py").write_text("LR = 0.1\n")
+    monkeypatch.chdir(tmp_path)
+    refused = fault("space")
+    assert isinstance(refused, Fault) and refused.next_command.startswith("git add")
