@@ -5,6 +5,7 @@ from agent.edit.files.difference import difference
 from agent.edit.files.fingerprint import code_lines_of, fingerprint_of
 from agent.edit.files.guard import guard_files
 from agent.edit.files.sources import Code, Sources, as_sources, split_name
+from agent.edit.files.touched import touched_files
 
 __all__ = [
     "Code",
@@ -16,4 +17,5 @@ __all__ = [
     "fingerprint_of",
     "guard_files",
     "split_name",
+    "touched_files",
 ]

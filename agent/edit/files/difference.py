@@ -28,7 +28,7 @@ def difference(old: Sources, new: Sources) -> Edits:
 
 
 def _edits(old: Sources, new: Sources) -> Iterator[Edit]:
-    renamed = _renamed(old, new)
+    renamed = renamed_files(old, new)
     for path in old.files:
         if path in renamed:
             yield RenameFile(file=path, to=renamed[path])
@@ -59,7 +59,7 @@ def _whole_files(old: Sources, new: Sources) -> Iterator[Edit]:
             yield RewriteFile(file=None if path == new.main else path, code=text)
 
 
-def _renamed(old: Sources, new: Sources) -> dict[str, str]:
+def renamed_files(old: Sources, new: Sources) -> dict[str, str]:
     """Return the new paths of files that were renamed, by their old ones."""
     gone = [path for path in old.files if path not in new.files]
     added = [path for path in new.files if path not in old.files]
