@@ -36,7 +36,8 @@ def path_of(text: str, sources: Sources) -> str:
     if path.startswith("/"):
         return _ending(parts[1:], sources) or text
     inner = "/".join(parts[1:])
-    if inner and not _is_folder(parts[0], sources) and _is_known(inner, sources):
+    is_own = bool(inner) and not parts[0].startswith(".") and not _is_folder(parts[0], sources)
+    if is_own and _is_known(inner, sources):
         return inner
     is_main = path == PurePosixPath(sources.main).name
     return sources.main if is_main else path
