@@ -1,7 +1,7 @@
 """Compares a hypothesis with what was recorded: what changed, and numbers that do not agree."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.edit.files import split_name
 from agent.records.proposals import Value
@@ -34,13 +34,20 @@ _UP = {
 def recorded(trial: Trial) -> list[str]:
     """Return what an attempt changed, as the harness read it: constants, files, definitions."""
     lines = [change_text(change) for change in trial.changes]
-    named = {split_name(change.name)[0] for change in trial.changes}
     for touched in trial.touched:
         if touched.how != "changed":
             lines.append(str(touched))
-        elif touched.definitions or touched.file not in named:
-            lines.append(f"in {touched}")
+            continue
+        told = [name for name in trial.changes if split_name(name.name)[0] == touched.file]
+        names = [name for name in touched.definitions if not _is_told(name, told)]
+        if names or not told:
+            lines.append(f"in {touched.model_copy(update={'definitions': tuple(names)})}")
     return lines
+
+
+def _is_told(definition: str, changes: Sequence[Change]) -> bool:
+    """Return whether a constant in a class, `Config.width`, says already how the class differs."""
+    return any(split_name(c.name)[1].startswith(f"{definition}.") for c in changes)
 
 
 def change_text(change: Change, short: Mapping[str, str] = {}) -> str:

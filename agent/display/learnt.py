@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from agent.display.claims import change_text
+from agent.display.claims import change_text, recorded
 from agent.display.format import Formatter
 from agent.records.results import FAILED, TAKEN, Trial
 from agent.space.names import short_names
@@ -93,7 +93,7 @@ def _teller(trials: Sequence[Trial], formatter: Formatter) -> Told:
         """Return `DEPTH 2 → 1`, how many changed, or the hypothesis of a change of code."""
         if len(trial.changes) > FEW_CHANGES:
             return f"#{trial.number} ({len(trial.changes)} constants at once)"
-        if not trial.changes or any(touched.how != "changed" for touched in trial.touched):
+        if not trial.changes or len(recorded(trial)) > len(trial.changes):
             return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
         return formatter.line(" with ".join(change_text(c, short) for c in trial.changes))
 
