@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agent.edit.files import Sources
+from agent.propose.code.places import path_of
 from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RewriteFile
 
 MAX_PATCH_CHARACTERS = 2**18
@@ -35,9 +36,10 @@ def patch_edits(sources: Sources, patch: str) -> tuple[Edit, ...] | Refused:
     """
     edits: list[Edit] = []
     for part in _by_file(patch):
-        path = part.new or part.old
-        if path is None or not sources.is_project:
-            path = sources.main
+        named = part.new or part.old
+        path = sources.main
+        if named is not None and sources.is_project:
+            path = path_of(named, sources)
         if part.new is None and part.old is not None and sources.is_project:
             edits.append(DeleteFile(file=path))
             continue
