@@ -46,7 +46,7 @@ MAX_SAID = 100  # characters of a comment that are read as a name
 MAX_NAME = 100  # characters of a name that are read
 # Names that mean one thing here and another there: what they are passed as says more.
 _AMBIGUOUS = whole(
-    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k step_size
+    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k c step_size
     (n|num)?_?steps nsteps patience"""
 )
 # Texts that name a part of a model or of its training.
