@@ -40,7 +40,7 @@ FIRST: Rules = (
             nms anomaly\\w* use_dtw infer(ence)? score_thresh(old)? conf(idence)?_thresh(old)?
             oos walk_forward
             target_(loss|acc|accuracy|score|return|reward|metric|val|bpb|bpc|perplexity|ppl)
-            (?<!grad_)acc(uracy)?(?!_steps) goals? success_threshold solved(_\\w+)? wins?
+            (?<!grad_)acc(uracy)?(?!_steps) goals? success_threshold solved(_\\w+)? wins
             wins?_(rate|ratio) test_?size goal_score"""
         ),
         EVALUATION,
