@@ -16,7 +16,7 @@ from agent.space.knobs.fixed import (
 )
 from agent.space.knobs.kind import Kind, at_end, whole
 from agent.space.knobs.learning import FORMS, LEARNING
-from agent.space.knobs.shapes import LARGEST, Number, factor, rounded
+from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
 from agent.space.knobs.values import GUARD, UNIT, is_binary_unit, why_by_value, why_epsilon
@@ -46,7 +46,7 @@ MAX_SAID = 100  # characters of a comment that are read as a name
 MAX_NAME = 100  # characters of a name that are read
 # Names that mean one thing here and another there: what they are passed as says more.
 _AMBIGUOUS = whole(
-    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k step_size
+    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k c step_size
     (n|num)?_?steps nsteps patience"""
 )
 # Texts that name a part of a model or of its training.
@@ -58,7 +58,6 @@ _PARTS = at_end(
 # Of these, which may be a rollout's or a schedule's, the section or comment tells.
 _TOLD = whole("(n|num)?_?steps nsteps patience step_size")
 _KINDS = (*LEARNING, *SIZES, *FORMS)
-_NEAR_ONE = 0.8
 _POWERS_FROM = 16
 _LOG_FROM = 16
 _LEAST = 1e-7  # a smaller number of no known kind only guards
@@ -225,8 +224,9 @@ def _by_value(words: str, value: Number) -> Inferred:
     if value < 0:
         low = rounded(value * 4)
         return Inferred(Range(low, value / 4), "negative: a quarter to four times its value")
-    if _NEAR_ONE <= value < 1:
-        return Inferred(Range(0.5, 1.0), "a number a little below one: it stays below")
+    below_one = near_one(value)
+    if below_one:
+        return Inferred(below_one, "a number a little below one: it stays below")
     cap = 1.0 if value < 1 else LARGEST
     found = factor(4, cap=cap)(value)
     if found is None:

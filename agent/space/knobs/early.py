@@ -141,9 +141,14 @@ EARLY: tuple[Kind, ...] = (
         "a share of random actions in the end",
     ),
     kind(
-        """(eps(ilon)?|exploration)_?(greedy|start|init|initial|max|fraction)\\w*
-        (start|initial|max)_?(eps(ilon)?|e|exploration) exploration_(rate|prob\\w*)""",
+        """(eps(ilon)?|exploration)_?(start|init|initial|max)
+        (start|initial|max)_?(eps(ilon)?|e|exploration)""",
         first_of(within(0.5, 1.0), share(1.0)),
+        "a share of random actions at first",
+    ),
+    kind(
+        """(eps(ilon)?|exploration)_?(greedy|fraction)\\w* exploration_(rate|prob\\w*)""",
+        share(1.0),
         "a share of random actions",
     ),
     kind(

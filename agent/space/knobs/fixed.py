@@ -40,8 +40,8 @@ FIRST: Rules = (
             nms anomaly\\w* use_dtw infer(ence)? score_thresh(old)? conf(idence)?_thresh(old)?
             oos walk_forward
             target_(loss|acc|accuracy|score|return|reward|metric|val|bpb|bpc|perplexity|ppl)
-            (?<!grad_)acc(uracy)?(?!_steps) goals? success_threshold solved(_\\w+)? test_?size
-            goal_score"""
+            (?<!grad_)acc(uracy)?(?!_steps) goals? success_threshold solved(_\\w+)? wins
+            wins?_(rate|ratio) test_?size goal_score"""
         ),
         EVALUATION,
     ),
@@ -170,9 +170,9 @@ FIXED: Rules = (
             """rewards? penalt(y|ies) gravity mass force friction length_scale_m dt delta_t
             physics\\w* env_?\\w* environments? gym v_?(min|max) world(?!_size) spawn\\w*
             enemy\\w* lives difficulty viscosity reynolds diffusivity velocity speed torque
-            damping_coefficient boundary (n|num)_?envs? simulation\\w* sim payoff obstacles?
-            max_episode_steps wind mdp wall\\w* maze\\w* x_?threshold theta_threshold\\w*
-            tick\\w* nenvs?"""
+            damping_coefficient boundary (n|num)_?envs? simulation\\w* sims? playouts? turns?
+            moves? ply plies payoff obstacles? max_episode_steps wind mdp wall\\w* maze\\w*
+            x_?threshold theta_threshold\\w* tick\\w* nenvs?"""
         ),
         WORLD,
     ),
@@ -222,7 +222,7 @@ FIXED: Rules = (
     ),
     (
         re.compile(
-            r"(?:^|_)(?:epochs?|iters?|iterations?|rounds?|episodes?|generations?|gens?|updates?"
+            r"(?:^|_)(?:n?epoch\w*|epoch_\w+|\w+_epoch_\w+|train(?:ing)?_loops?|iters?|iterations?|rounds?|episodes?|generations?|gens?|updates?"
             r"|total_?timesteps|time_?steps|steps?|frames|num_?batches|passes|nepochs?|trials?|runs?"
             r"|num_(?:train_)?(?:epochs?|steps|iters)|max_evals?|evaluations|sweeps|repeats?"
             r"|max_(?:updates?|epochs?|steps|iter\w*|batches|train\w*)|niters?|nsteps|n_?iter|niter"
@@ -245,11 +245,11 @@ FIXED: Rules = (
     ),
     (
         anywhere(
-            """top_?k(_sampling)? top_p num_samples n_samples max_new_tokens beams? num_beams
-            beam_(size|width) repetition_penalty length_penalty guidance guidance_scale
-            cfg_scale cfg_weight num_inference_steps ddim\\w* sampling_(steps|timesteps|eta)
-            num_return_sequences generate\\w* sampler\\w* sample_(every|steps|size|rate|num)
-            n_sample num_generat\\w+ sampling_\\w+"""
+            """top_?k(?!_(layers|prob))(_sampling)? top_p num_samples n_samples max_new_tokens
+            beams? num_beams beam_(size|width) repetition_penalty length_penalty guidance
+            guidance_scale cfg_scale cfg_weight num_inference_steps ddim\\w*
+            sampling_(steps|timesteps|eta) num_return_sequences generate\\w* sampler\\w*
+            sample_(every|steps|size|rate|num) n_sample num_generat\\w+ sampling_\\w+"""
         ),
         SAMPLING,
     ),
@@ -265,9 +265,9 @@ FIXED: Rules = (
             label_noise\\w* noise_ratio contamination batch_first mean pixel_(mean|std)
             norm_(mean|std) x_(mean|std|min|max) image_(mean|std)
             data(set)?_(mean|std|size|len) min_count target_scale synthetic\\w* train_on_\\w+
-            max_(value|val) min_(value|val) clip_outliers threshold thresh(old)?s? cut_?off
-            percentile confidence significance z_score tolerance tol atol rtol xtol ftol gtol
-            n_bootstrap quantiles?"""
+            max_(value|val) min_(value|val) clip_outliers (min|max)_\\w+_size threshold
+            thresh(old)?s? cut_?off percentile confidence significance z_score tolerance tol
+            atol rtol xtol ftol gtol n_bootstrap quantiles?"""
         ),
         "it decides which data there is, or what counts",
     ),

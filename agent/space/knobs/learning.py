@@ -49,6 +49,13 @@ def _alpha(value: Number) -> Range | None:
     return factor(10)(value)
 
 
+def _tau(value: Number) -> Range | None:
+    """Return the range of a rate or a temperature; a count goes by this name as well."""
+    if value <= 1:
+        return factor(10, cap=1.0)(value)
+    return None if isinstance(value, int) else factor(4)(value)
+
+
 def _mutation(value: Number) -> Range | None:
     """Return the range of a rate of mutation: by factors for a small one."""
     return factor(10, cap=1.0)(value) if 0 < value < 0.02 else share(0.5)(value)
@@ -168,7 +175,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "tau target_smoothing\\w* soft_tau soft_update\\w* target_tau",
-        first_of(near_one, factor(10, cap=1.0)),
+        first_of(near_one, _tau),
         "the rate of a target network, or a temperature",
     ),
     kind(

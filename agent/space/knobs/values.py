@@ -28,6 +28,8 @@ def why_by_value(evidence: Evidence) -> str | None:
         return UNIT
     if _CHANNELS.search(evidence.words) and value <= _IMAGE_CHANNELS:
         return SHAPE
+    if evidence.words in ("width", "w") and evidence.beside & {"height", "h"}:
+        return SHAPE
     if value in _FULL_SCALES and not isinstance(value, int):
         return "it is a full scale of data"
     if isinstance(value, float) and any(abs(value - exact) < 1e-4 for exact in _CONSTANTS):

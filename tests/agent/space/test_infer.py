@@ -74,7 +74,7 @@ def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Lite
         ("DROPOUT", 0.1, 0.0, 0.5),
         ("conf/base.yaml:model.dropout", 0, 0.0, 0.5),
         ("LABEL_SMOOTHING", 0.1, 0.0, 0.3),
-        ("POOLING", 0.9, 0.5, 1.0),
+        ("POOLING", 0.9, 0.5, 0.99),
         ("LR", 3e-4, 3e-5, 3e-3),
         ("--learning-rate", 0.1, 0.01, 1.0),
         ("learningRate", 0.3, 0.03, 1.0),
