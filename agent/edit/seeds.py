@@ -1,7 +1,8 @@
 """Whether another version of a file chooses other random seeds, by whatever door.
 
 Variables, parameters and small functions are put in as what they stand for. Not found: data
-reordered by hand, draws that only shift a stream, code in strings, and seeds of another file.
+reordered by hand, keys split in another number, code in strings, and positional seeds of a function
+in another file.
 """
 
 import ast
