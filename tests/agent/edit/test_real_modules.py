@@ -165,9 +165,9 @@ def mutated(text: str, names: list[str], random: random.Random) -> str:
     for name in names:
         source = read(text)
         assert isinstance(source, Source)
-        changed = MUTATIONS[name](source, random)
-        if isinstance(read(changed), Source):
-            text = changed
+        changed = read(MUTATIONS[name](source, random))
+        if isinstance(changed, Source) and changed.tree.body:
+            text = changed.text
     return text
 
 
@@ -204,7 +204,7 @@ def test_modules_that_are_alike_come_back() -> None:
 def test_many_mutations_of_a_package_come_back(package: str) -> None:
     random_ = random.Random(package)
     paths = modules(package)
-    for path in random_.sample(paths, min(40, len(paths))):
+    for path in random_.sample(paths, min(15, len(paths))):
         old = text_of(path)
         if not isinstance(read(old), Source):
             continue
@@ -221,7 +221,7 @@ def test_many_mutations_of_a_package_come_back(package: str) -> None:
 def test_neighbours_in_a_package_come_back(package: str) -> None:
     paths = modules(package)
     pairs = list(pairwise(paths))
-    for left, right in random.Random(package).sample(pairs, min(40, len(pairs))):
+    for left, right in random.Random(package).sample(pairs, min(25, len(pairs))):
         old = text_of(left)
         new = text_of(right)
         if isinstance(read(old), Source) and isinstance(read(new), Source):
