@@ -33,6 +33,7 @@ _ONE = frozenset(
 )
 SEED_CALLS = _EVERYTHING | _ONE
 """Calls whose arguments choose a seed, by their last name."""
+_DRAWS = frozenset({"rand", "randn", "randint", "randperm", "random", "normal", "uniform"})
 # Bare enough to mean something else; a seed only as `jax.random.key(0)`.
 _KEYS = frozenset({"key", "wrap_key_data"})
 _LIBRARIES = frozenset(
@@ -109,6 +110,8 @@ class Finder:
                 yield from self._seeding(node, scope)
             elif isinstance(node, ast.Attribute | ast.Name):
                 yield from self._mentioned(node, scope)
+            elif isinstance(node, ast.Expr | ast.Assign):
+                yield from self._discarded(node, scope)
 
     # ------------------------------------------------------------ variables
 
@@ -213,6 +216,15 @@ class Finder:
         named = _root(dotted) in _LIBRARIES and "." in dotted
         if named and self._kind(dotted) == "global":
             yield Seed("call", (node,), scope, "global", _library(dotted))
+
+    def _discarded(self, node: ast.Expr | ast.Assign, scope: Scope) -> Iterator[Seed]:
+        """Yield a random draw that nothing reads: it only shifts what is drawn later."""
+        if isinstance(node, ast.Assign) and last_name(node.targets[0]) != "_":
+            return
+        if isinstance(node.value, ast.Call):
+            dotted = self._dotted(node.value.func)
+            if _root(dotted) in _LIBRARIES and dotted.rpartition(".")[2] in _DRAWS:
+                yield Seed("call", (node.value,), scope, "global", _library(dotted))
 
     def _kind(self, dotted: str) -> Kind | None:
         """Return what a call of this name seeds, if anything."""

@@ -1,12 +1,14 @@
 """Whether another version of a file chooses other random seeds, by whatever door.
 
 Variables, parameters and small functions are put in as what they stand for. Not found: data
-reordered by hand, draws that only shift a stream, code in strings, and seeds of another file.
+reordered by hand, keys split in another number, code in strings, and positional seeds of a function
+in another file.
 """
 
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 
 from agent.edit.fingerprint import normalised
 from agent.edit.flow import flow_of, last_name, scoped
@@ -74,13 +76,13 @@ class _File:
                 self.libraries.add(seed.target)
 
     def _texts(self, seed: Seed) -> list[str]:
-        texts = [""]
+        parts: list[list[str]] = []
         for node in seed.nodes:
             values = [_passed_name(node)]
             if not values[0] or not self._is_unresolved(node, seed):
                 values = self._flow.texts(node, seed.scope)
-            texts = [f"{text} {value}" for text in texts for value in values]
-        return texts
+            parts.append(values)
+        return [" ".join(values) for values in product(*parts)]
 
     def _is_unresolved(self, node: ast.expr, seed: Seed) -> bool:
         return self._flow.texts(node, seed.scope) == [normalised(node)]

@@ -105,12 +105,10 @@ def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
 
 def _texts(tree: ast.Module) -> Iterator[tuple[int, int]]:
     """Yield the places of the file's strings: a name that the linter reports there is in one."""
-    parts = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
+    parts: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts.update(map(id, node.values))
     for node in ast.walk(tree):
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
         if isinstance(node, ast.Constant) and is_text and id(node) not in parts:

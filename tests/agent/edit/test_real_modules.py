@@ -1,5 +1,6 @@
 """The difference of real modules: exact both ways, small where little differs."""
 
+import ast
 import importlib.util
 import random
 import re
@@ -58,9 +59,13 @@ def lines_of(source: Source) -> list[str]:
     return source.text.splitlines(keepends=True)
 
 
+def one_statement(source: Source, random: random.Random) -> ast.stmt:
+    return random.choice(random.choice([block for block in source.blocks if block.body]).body)
+
+
 def spans(source: Source, random: random.Random) -> tuple[list[str], int, int]:
     """Return the file's lines and the range of those of one statement."""
-    node = random.choice(random.choice(source.blocks).body)
+    node = one_statement(source, random)
     return lines_of(source), node.lineno - 1, node.end_lineno or node.lineno
 
 
@@ -76,7 +81,10 @@ def doubled(source: Source, random: random.Random) -> str:
 
 def swapped(source: Source, random: random.Random) -> str:
     """Let two statements of one block change places."""
-    block = random.choice([block for block in source.blocks if len(block.body) > 1])
+    blocks = [block for block in source.blocks if len(block.body) > 1]
+    if not blocks:
+        return source.text
+    block = random.choice(blocks)
     upper, lower = sorted(random.sample(block.body, 2), key=lambda node: node.lineno)
     lines = lines_of(source)
     a = slice(upper.lineno - 1, upper.end_lineno)
@@ -97,7 +105,7 @@ def uncommented(source: Source, random: random.Random) -> str:
 
 
 def renamed(source: Source, random: random.Random) -> str:
-    names = sorted(set(re.findall(r"\b[a-z]\w{4,}\b", source.text)))
+    names = sorted(set(re.findall(r"\b[a-z]\w{4,}\b", source.text))) or ["nothing"]
     return re.sub(rf"\b{random.choice(names)}\b", "renamed_here", source.text)
 
 
@@ -134,7 +142,7 @@ def blanked(source: Source, random: random.Random) -> str:
 
 def wrapped(source: Source, random: random.Random) -> str:
     """Put a statement under a condition."""
-    node = random.choice(random.choice(source.blocks).body)
+    node = one_statement(source, random)
     lines = lines_of(source)
     first = node.lineno - 1
     last = node.end_lineno or node.lineno
@@ -157,9 +165,9 @@ def mutated(text: str, names: list[str], random: random.Random) -> str:
     for name in names:
         source = read(text)
         assert isinstance(source, Source)
-        changed = MUTATIONS[name](source, random)
-        if isinstance(read(changed), Source):
-            text = changed
+        changed = read(MUTATIONS[name](source, random))
+        if isinstance(changed, Source) and changed.tree.body:
+            text = changed.text
     return text
 
 
@@ -196,7 +204,7 @@ def test_modules_that_are_alike_come_back() -> None:
 def test_many_mutations_of_a_package_come_back(package: str) -> None:
     random_ = random.Random(package)
     paths = modules(package)
-    for path in random_.sample(paths, min(40, len(paths))):
+    for path in random_.sample(paths, min(15, len(paths))):
         old = text_of(path)
         if not isinstance(read(old), Source):
             continue
@@ -213,7 +221,7 @@ def test_many_mutations_of_a_package_come_back(package: str) -> None:
 def test_neighbours_in_a_package_come_back(package: str) -> None:
     paths = modules(package)
     pairs = list(pairwise(paths))
-    for left, right in random.Random(package).sample(pairs, min(40, len(pairs))):
+    for left, right in random.Random(package).sample(pairs, min(25, len(pairs))):
         old = text_of(left)
         new = text_of(right)
         if isinstance(read(old), Source) and isinstance(read(new), Source):

@@ -183,6 +183,8 @@ ATTACKS = [
     ("torch.manual_seed(1)", "pass"),
     ("torch.manual_seed(1)\nnp.random.seed(1)", "torch.manual_seed(1)"),
     ("set_seed(1)", "pass"),
+    ("x = 1", "x = 2\ntorch.rand(13)"),
+    ("x = 1", "x = 2\nfor _ in range(13):\n    _ = np.random.rand()"),
 ]
 
 # (old, new): each may be an improvement, and chooses no seed of what there was.
@@ -252,6 +254,8 @@ HONEST = [
     ("key = cache.key(1)", "key = cache.key(2)"),
     ("progress.advance(1)", "progress.advance(2)"),
     ("state = optimizer.get(1)", "state = optimizer.get(2)"),
+    ("x = 1", "x = torch.rand(13)"),
+    ("x = 1", "x = 2\nnp.random.shuffle(x)"),
     ("order = sorted(data)", "order = sorted(data, reverse=True)"),
     ("torch.manual_seed(SEED + rank)", "torch.manual_seed(SEED + rank)\nrank = rank"),
     ("step = 0\nlog(step)", "step = 1\nlog(step)"),
