@@ -186,3 +186,70 @@ def test_the_morning(night: Path, tmp_path: Path) -> None:
     assert [change["name"] for change in last["changes"]] == ["conf/base.yaml:lr"]
     assert git(clone, "show", "autoresearch/t:conf/base.yaml") == "lr: 0.4\nmomentum: 0.9"
     fsck(clone)
+
+
+# ------------------------------------------------------------ before anything is trained
+
+
+START = ("start", "--model", "none", "--method", "random", "--trials", "1", "--budget", "1steps")
+
+
+@pytest.mark.parametrize(
+    ("globs", "why", "command"),
+    [
+        ('"modle/*.py"', "modle/*.py fits no file", "$EDITOR autoresearch.toml"),
+        ('"new/*.yaml"', "?? new/a.yaml", "add -f new/a.yaml && git commit"),
+        ('"data/*"', "fits only data/link: it is a link", "$EDITOR autoresearch.toml"),
+        ('"**"', 'add "!prepare.py"', "autoresearch.toml"),
+        ('"**", "!prepare.py"', 'add "!program.md"', "autoresearch.toml"),
+        ('"**", "!prepare.py", "!program.md"', 'add "!autoresearch.toml"', "autoresearch.toml"),
+        ('""', "empty", "autoresearch.toml"),
+        ('"../other/*.py"', "inside the project", "autoresearch.toml"),
+        ('".github/*"', "hidden files", "autoresearch.toml"),
+        ('".autoresearch/**"', "hidden files", "autoresearch.toml"),
+        ("1", "files", "autoresearch.toml"),
+    ],
+)
+def test_files_that_cannot_be_edited(tmp_path: Path, globs: str, why: str, command: str) -> None:
+    """`start` says what is wrong and what to type, and writes nothing."""
+    home = project(tmp_path, **{"autoresearch.toml": f'files = ["train.py", {globs}]\n'})
+    (home / "new").mkdir()
+    (home / "new" / "a.yaml").write_text("lr: 1\n")
+    (home / "data").mkdir()
+    (home / "data" / "link").symlink_to("/etc/passwd")
+    git(home, "add", "data")
+    git(home, "commit", "-qm", "a link")
+    run = type_in(home, *START)
+    assert run.returncode not in (0, 1), run.stderr
+    assert why in run.stderr
+    assert command in run.stderr
+    assert "Traceback" not in run.stderr
+    assert git(home, "for-each-ref", "refs/heads/autoresearch") == ""
+
+
+def test_train_py_outside_files(tmp_path: Path) -> None:
+    """Its constants are not searched, and others' are."""
+    train = f"LR = 0.1\n{TRAIN}"
+    settings = 'files = ["conf/*.yaml"]\n'
+    home = project(tmp_path, **{"autoresearch.toml": settings, "train.py": train})
+    space = typed(home, "space")
+    assert "conf/base.yaml" in space
+    found = json.loads(typed(home, "space", "--json"))
+    assert {constant["name"] for constant in found if constant["range"]} == {
+        "conf/base.yaml:lr",
+        "conf/base.yaml:momentum",
+    }
+
+
+def test_other_settings_at_resume(night: Path, tmp_path: Path) -> None:
+    """The record says what may be edited; that autoresearch.toml differs is said."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(night), str(clone))
+    git(clone, "branch", "-q", "autoresearch/t", "origin/autoresearch/t")
+    (clone / "autoresearch.toml").write_text('files = ["train.py"]\n')
+    run = type_in(clone, "resume", "t", "--trials", "1", "--trust")
+    assert run.returncode == 0, run.stderr
+    assert "says other `files`" in run.stdout + run.stderr
+    last = ledger(clone, "t")[-1]
+    assert last["status"] == "keep"
+    assert git(clone, "show", "autoresearch/t:conf/base.yaml") == "lr: 0.4\nmomentum: 0.9"
