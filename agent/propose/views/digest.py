@@ -60,22 +60,25 @@ def near_misses(trials: Sequence[Trial]) -> list[Trial]:
 def subject_of(edit: Edit) -> str:
     """Return what an edit is about: a constant, a definition, a file, or `the module`.
 
-    In another file than train.py: `model/net.py:Net.forward`.
+    In another file than train.py: `model/net.py:Net.forward`, or its path.
     """
     if isinstance(edit, AddFile | DeleteFile | RenameFile):
         return edit.file
     place = _place_of(edit)
-    return f"{edit.file}:{place}" if edit.file else place
+    if edit.file:
+        return f"{edit.file}:{place}" if place else edit.file
+    if edit.kind in ("replace_statements", "replace_text", "rewrite_file"):
+        return place or "the module"
+    return place or edit.kind
 
 
 def _place_of(edit: Edit) -> str:
+    """Return the name that an edit gives; "" without one."""
     for attribute in ("name", "within", "after", "before"):
         name = getattr(edit, attribute, None)
         if name:
             return str(name)
-    if edit.kind in ("replace_statements", "replace_text", "rewrite_file"):
-        return "the module"
-    return edit.kind
+    return ""
 
 
 def _by_subject(trials: Sequence[Trial]) -> dict[str, list[Trial]]:

@@ -24,6 +24,5 @@ def test_a_seed_beside_a_value_of_another_file_is_one() -> None:
     refused = guard_files(START, seeded)
     assert isinstance(refused, Refused) and refused.reason == "seed-only"
     refused = guard_files(START, RATE.with_file("conf/a.yaml", "lr: 0.2\nseed: 4\n"))
-    assert (
-        isinstance(refused, Refused) and refused.where == "the seed conf/a.yaml:seed would change"
-    )
+    assert isinstance(refused, Refused)
+    assert refused.where == "conf/a.yaml: the seed seed would change"
