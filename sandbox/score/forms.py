@@ -25,7 +25,10 @@ _NUMBER = r"""
     |   \.[0-9]{1,400} )
     (?: [eE][+\-]?[0-9]{1,5} )?
 """
-_NO_NUMBER = r"(?i: [+\-]?(?: nan | infinity | inf ) | none | null | n/a )(?!\w)"
+_NO_NUMBER = r"""
+    (?i: [+\-]?(?: nan | infinity | inf )(?!\w)
+    | (?: none | null | n/a )(?= [ \t]*(?: [,;|)\]}│"'] | $ ) ) )
+"""
 _UNIT = r"""
     [ \t]?
     (?P<unit> % | ms/it | s/it | it/s | tok/s | ms | us | usec | [µμ]s | ns | secs? | seconds?
