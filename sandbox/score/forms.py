@@ -58,7 +58,7 @@ _SEPARATOR = r"""
         [ \t]{0,80}[:=|│┃┊][ \t]{0,80}
     |   # Behind a space alone, a whole number may count something else: `val_acc 3 epochs ago`.
         [ \t]{1,80}
-        (?! [+\-]?[0-9][0-9,_]{0,400}[ \t]{1,80}(?! (?: [,;|)\]%│] | $ ) ) )
+        (?! [+\-]?[0-9](?:[0-9,_]{0,400}[0-9])?[ \t]{1,80}(?! (?: [,;|)\]%│] | $ ) ) )
     )
 """
 # `best val_acc: 0.9` is the best so far, and `train loss: 0.1` is another loss.
@@ -123,7 +123,7 @@ def parse_value(text: str) -> Printed | None:
 def json_object(line: str) -> tuple[dict[str, Any], int, int]:
     """Return the first JSON object of a line and where it stands; empty where there is none."""
     start = line.find("{")
-    if start < 0:
+    if start < 0 or line.find("}", start) < 0:
         return {}, 0, 0
     try:
         data, end = _JSON.raw_decode(line, start)
