@@ -42,6 +42,7 @@ class Lingering:
         self._size = 0
         self._since = clock()
         self._longest = 0.0
+        self._grace = SUMMARY_GRACE_SECONDS
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="lingering", daemon=True)
 
@@ -55,22 +56,26 @@ class Lingering:
         if self._metric is not None:
             self._thread.join()
 
+    def lingers(self) -> bool:
+        """Look at the log once, and return whether its run lingers."""
+        silence = self._silence()
+        if silence < SUMMARY_GRACE_SECONDS:
+            self._grace = SUMMARY_GRACE_SECONDS
+            return False
+        if silence < self._grace:
+            return False
+        # The log is read only when a grace has passed, and not again in the same silence.
+        self._grace = self._grace_now()
+        if silence < self._grace:
+            return False
+        self.silence = silence
+        return True
+
     def _follow(self) -> None:
-        asked = 0.0
         while not self._over.wait(POLL_SECONDS):
-            if self._cancel.is_set():
+            if self._cancel.is_set() or self.lingers():
                 self.stop.set()
                 return
-            silence = self._silence()
-            # The log is read once for each grace that has passed.
-            if silence < SUMMARY_GRACE_SECONDS:
-                asked = 0.0
-            elif silence >= asked:
-                asked = self._grace()
-                if silence >= asked:
-                    self.silence = silence
-                    self.stop.set()
-                    return
 
     def _silence(self) -> float:
         """Return for how long nothing has been printed."""
@@ -90,7 +95,7 @@ class Lingering:
         except OSError:
             return 0
 
-    def _grace(self) -> float:
+    def _grace_now(self) -> float:
         """Return the silence that is allowed behind what has been printed by now."""
         assert self._metric is not None
         reading = read_metric(self._log, self._metric)
