@@ -45,7 +45,7 @@ _VALUE = rf"""
     ["'*`]{{0,2}}
     (?P<call> [A-Za-z_][\w.]{{0,40}}\(\[? | <tf\.[\w.]{{1,30}}:[^>\n]{{0,120}}?numpy= )?
     (?P<list> [\[(] )?
-    ["']?
+    ["'$€£¥]?
     (?: (?P<none> {_NO_NUMBER} ) | (?P<number> {_NUMBER} ) )
     ["']?
     (?(call) (?: [\])>]{{1,2}} | \]?,[ \t]?[a-z_]{{1,20}}= )
@@ -100,6 +100,10 @@ class Form:
         if "{" in line:
             return self.last(line) is not None
         return self._regex.search(line) is not None
+
+    def begins(self, line: str) -> bool:
+        """Return whether a line begins with the name, as in a summary."""
+        return self._regex.match(line.lstrip()) is not None
 
     def last(self, line: str) -> Printed | None:
         """Return the last value in a line."""

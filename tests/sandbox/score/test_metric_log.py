@@ -1,23 +1,16 @@
 """Reading the metric from a whole log: which line counts, what is said where none does."""
 
 import re
-import time
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sandbox.ground.text import LINE_CHARACTERS
-from sandbox.score import lines
-from sandbox.score.lines import LINE_BYTES, PIECE_BYTES, is_rule, pieces
+from sandbox.score.lines import PIECE_BYTES, is_rule
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.printed import MAX_FACTS, read_summary
 from sandbox.score.reading import read_also, read_metric
 
 ACCURACY = Metric(name="val_acc")
-FILES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 @pytest.fixture
@@ -150,6 +143,14 @@ def test_a_second_summary_is_counted(read):
     assert read("---\nval_bpb: 0.9\n---\nnum_steps: 1\n").blocks == 1
     assert read("val_bpb: 0.8\n---\nval_bpb: 0.9\n---\n").blocks == 1
     assert read("---\n---\nval_bpb: 0.9\n").blocks == 1
+
+
+def test_a_mention_behind_a_summary_is_not_the_score(read):
+    mention = "gain (baseline: val_bpb=0.95)\n"
+    assert read(f"---\nval_bpb: 0.9\n{mention}").value == 0.9
+    assert read(f"---\n{mention}val_bpb: 0.9\n{mention}").value == 0.9
+    assert read(f"---\nval_bpb: 0.8\n{mention}val_bpb: 0.9\n").value == 0.9
+    assert read(f"---\nval_bpb: 0.9\n---\n{mention}").value == 0.95
 
 
 @pytest.mark.parametrize(
@@ -292,13 +293,12 @@ def test_a_pattern_that_cannot_be_used(pattern, said):
     "pattern", [r"(a+)+$", r"(?P<value>(a|a)*)b", r"(.*.*.*.*.*)=.*x", r"(x+x+)+y"]
 )
 def test_no_pattern_takes_long(read, pattern):
+    """An engine that backtracks would end at the tests' timeout."""
     metric = Metric(
         name="acc", pattern=f"(?P<value>{pattern})" if "value" not in pattern else pattern
     )
     text = ("a" * 50_000 + "!\n") * 10 + ("x" * 1000 + "\n") * 100
-    began = time.process_time()
-    read(text, metric)
-    assert time.process_time() - began < 20
+    assert isinstance(read(text, metric), NotRead)
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\nb", "a\x1b", "\u202ea", "a" * 101])
@@ -312,101 +312,3 @@ def test_names_that_are_refused(name):
 def test_bounds_in_the_wrong_order_are_refused():
     with pytest.raises(ValidationError, match="wrong order"):
         Metric(name="a", low=1, high=0)
-
-
-# ---------------------------------------------------------------- any log
-
-
-def test_no_log(tmp_path):
-    result = read_metric(tmp_path / "none", ACCURACY)
-    assert "it printed nothing" in result.reason
-    assert read_also(tmp_path / "none", ("a",)) == {}
-
-
-BITS = (
-    b'---\n|\r|\n|\x1b[31m|\x1b]0;|\x07|val_acc|: |0.9|nan|{|}|"val_acc"|1,234|%|best |INFO '
-).split(b"|")
-PARTS = st.lists(
-    st.binary(max_size=60)
-    | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
-    | st.sampled_from(BITS),
-    max_size=20,
-).map(b"".join)
-
-
-@settings(FILES, max_examples=300)
-@given(content=PARTS)
-def test_no_log_raises(tmp_path, content):
-    log = tmp_path / "log"
-    log.write_bytes(content)
-    for metric in (ACCURACY, BITS_PER_BYTE, Metric(name="val_acc", pattern=r"(\S*)$", also=("a",))):
-        result = read_metric(log, metric)
-        said = result.line if isinstance(result, Reading) else result.reason
-        assert said.isprintable()
-        assert len(said) <= LINE_CHARACTERS
-
-
-@settings(FILES, max_examples=100)
-@given(before=PARTS, after=PARTS, value=st.floats(allow_nan=False, allow_infinity=False))
-def test_a_line_of_its_own_is_read_whatever_is_around_it(tmp_path, before, after, value):
-    log = tmp_path / "log"
-    log.write_bytes(before + f"\n\x07\x1b\\\nmy_score: {value}\n".encode() + after)
-    assert read_metric(log, Metric(name="my_score")).value == value
-
-
-@settings(FILES, max_examples=100)
-@given(size=st.integers(1, 40), content=PARTS)
-def test_the_size_of_the_pieces_changes_nothing(tmp_path, size, content):
-    log = tmp_path / "log"
-    log.write_bytes(content)
-    whole = "".join(pieces(log))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "PIECE_BYTES", size)
-        assert "".join(pieces(log)) == whole
-
-
-NEAR = {
-    "names": b"val_acc\n",
-    "names on one line": b"val_acc ",
-    "colons": b"val_acc: ",
-    "readings": b"val_acc=1\n",
-    "readings on one line": b"val_acc=1 ",
-    "broken JSON": b'{"val_acc"\n',
-    "broken JSON on one line": b'{"val_acc":',
-    "JSON": b'{"val_acc":1}\n',
-    "rules": b"---\n",
-    "dashes": b"-",
-    "rules of a logger": b"INFO ---\n",
-    "nearly rules": b"INFO " * 40 + b"---\n",
-    "newlines": b"\n",
-    "carriage returns": b"\r",
-    "overwritten": b"val_acc=1\r",
-    "colours": b"\x1b[31m",
-    "an open sequence": b"\x1b[",
-    "an open title": b"\x1b]0;",
-    "parameters": b"\x1b[" + b"0" * 5000 + b" " * 5000,
-    "no UTF-8": b"\xff",
-    "digits": b"9",
-    "brackets": b"val_acc: tensor(",
-    "TensorFlow": b"val_acc: <tf.Tensor:",
-    "facts": b"a: 1\n",
-    "thousands": b"val_acc: 1,000,",
-}
-
-
-@pytest.mark.parametrize("piece", NEAR.values(), ids=NEAR)
-def test_no_log_takes_long_to_read(tmp_path: Path, piece):
-    log = tmp_path / "log"
-    log.write_bytes(piece * ((4 << 20) // len(piece)) + b"\nval_acc: 0.5\n")
-    began = time.process_time()
-    assert read_metric(log, ACCURACY).value == 0.5
-    read_metric(log, Metric(name="my_score"))
-    read_summary(log)
-    assert time.process_time() - began < 16
-
-
-def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(read):
-    assert (
-        read("val_acc: 1 " + "x" * (LINE_BYTES + PIECE_BYTES) + "\nval_acc: 2", ACCURACY).times == 1
-    )
-    assert read("x" * (5 * LINE_BYTES) + "\rval_acc: 3", ACCURACY).value == 3
