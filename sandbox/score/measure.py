@@ -16,18 +16,17 @@ from sandbox.ground.devices import Device
 from sandbox.ground.outcome import (
     Audit,
     Cancelled,
-    Crashed,
     Finished,
-    LimitExceeded,
     Limits,
     Outcome,
-    OutOfMemory,
     Runner,
     RunSpec,
     TimedOut,
 )
 from sandbox.ground.record import Record
-from sandbox.ground.text import last_words, one_line, tail
+from sandbox.ground.text import one_line, tail
+from sandbox.score.failure import Status, ended_in_silence, failure, with_score
+from sandbox.score.lingering import Lingering
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
@@ -38,7 +37,6 @@ from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
 Facts = dict[str, Value]
-Status = Literal["crash", "oom", "timeout", "invalid"]
 
 
 class Job(Record):
@@ -149,17 +147,23 @@ def _run(
     room: where to score, which the training cannot have touched; None for a printed score.
     """
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
-    with FirstOpen(tokens) as opened:
-        outcome = runner.run(_training(job), cancel)
+    log = Path(job.log)
+    printed = job.metric if job.score == "printed" else None
+    with FirstOpen(tokens) as opened, Lingering(log, printed, cancel) as lingering:
+        outcome = runner.run(_training(job), lingering.stop)
+    if lingering.silence is not None and isinstance(outcome, Cancelled):
+        detail = ended_in_silence(outcome.usage.seconds, lingering.silence, log, job.metric)
+        return _unscored(job, outcome, "timeout", detail)
     if isinstance(outcome, Cancelled):
         usage = outcome.usage
         return Stopped(seconds=usage.seconds, peak_memory_bytes=usage.peak_memory_bytes)
     cut = _was_cut(job, outcome)
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
-        return _unscored(job, outcome, "invalid", overshot).model_copy(update={"overshot": True})
+        detail = with_score(overshot, outcome, log, printed)
+        return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
-        return _unscored(job, outcome, *_failure(outcome, job.log))
+        return _unscored(job, outcome, *failure(outcome, log, printed))
     result = _scored(job, room, runner, cancel, outcome, on_scoring)
     if isinstance(result, Measured):
         return result.model_copy(update={"startup": opened.seconds, "cut": cut})
@@ -248,20 +252,6 @@ def _home(job: Job) -> str:
 
 
 # ---------------------------------------------------------------- failures
-
-
-def _failure(outcome: Outcome, log: str) -> tuple[Status, str]:
-    match outcome:
-        case OutOfMemory():
-            return "oom", f"out of memory in training: {outcome.evidence}"
-        case TimedOut():
-            return "timeout", f"training was killed after {outcome.usage.seconds:.0f} s"
-        case LimitExceeded():
-            return "crash", f"training was killed at its {outcome.limit} limit"
-        case Crashed(signal=int(signal)):
-            return "crash", f"died of signal {signal}: {last_words(Path(log))}"
-        case _:
-            return "crash", last_words(Path(log)) or "exited with an error and printed nothing"
 
 
 def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscored:
