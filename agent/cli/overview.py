@@ -1,8 +1,6 @@
 """Says in a few lines what a start chose, why, and what to type or write to change it."""
 
 import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +16,7 @@ from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.interpreter import interpreter_of
 from agent.project.resolve import Option, Origin, StartOptions, may_cost
 from agent.space import read_choices
 from sandbox.ground.devices import listed
@@ -98,7 +97,8 @@ def rows(
     yield Row("files", files, "toml: files, train, prepare")
     how = "computed by the harness" if project.score == "sealed" else "as train.py prints it"
     yield Row("objective", f"val_bpb, lower is better; {how}", "toml: score")
-    yield Row("python", f"{_short(sys.executable)} ({platform.python_version()})", "")
+    python = interpreter_of(project, place.settings)
+    yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", options.method.value + _from(options.method), "--method")
     yield Row("model", _model(options, environment), "--model")

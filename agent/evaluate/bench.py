@@ -1,5 +1,6 @@
 """The bench: exports an attempt from git, trains it in a slot under a given seed, scores it."""
 
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,11 @@ class Plan(Record):
     disk_bytes: int | None = None
     output_bytes: int | None = None
     hidden: tuple[str, ...] = ()
+    python: str = sys.executable
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    import_from: tuple[str, ...] = ()
+    checkout: str | None = None
 
     def limits(self, wall_seconds: float) -> Limits:
         """Return the limits of a measurement that may take `wall_seconds`."""
@@ -206,6 +212,11 @@ class Bench:
             data=plan.data,
             own_data=data,
             read_only=plan.read_only,
+            python=plan.python,
+            command=plan.command,
+            environment=plan.environment,
+            import_from=plan.import_from,
+            checkout=plan.checkout,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,

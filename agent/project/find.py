@@ -32,6 +32,8 @@ class Project(Record):
     score: ScoreKind
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch; () for train.py alone."""
+    base: str = ""
+    """The folder of autoresearch.toml; "" is the top."""
 
     @property
     def home(self) -> Path:
@@ -112,6 +114,7 @@ def find_project(where: Path, settings: Settings) -> Project:
         prepare=str(prepare) if (root / prepare).is_file() else None,
         program=str(program) if (root / program).is_file() else None,
         score=settings.score or score,
+        base="" if str(base) == "." else str(base),
     )
     files = tuple(_below(base, pattern) for pattern in settings.files)
     _refuse_fixed(project, files, base)

@@ -102,6 +102,10 @@ class Settings(Caps):
     """Names in train.py that no edit may change."""
     read_only: tuple[str, ...] = ()
     """More paths that a training may read, relative to the file's folder or with a ~."""
+    python: Annotated[str, Field(min_length=1, max_length=MAX_PATH)] | None = None
+    """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
+
+    Left out: that of the project's own environment, of the active one, or the harness's."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None

@@ -57,7 +57,6 @@ class RunSpec(Record):
 
     A path of folder, scratch or read_only that lies deeper inside one stays visible."""
 
-
     @property
     def folder_is_writable(self) -> bool:
         """Whether the working directory is a part of scratch."""

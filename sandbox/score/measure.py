@@ -30,6 +30,7 @@ from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
+from sandbox.score.room import NoProgram, argv_of, home_in, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
@@ -49,6 +50,14 @@ class Job(Record):
     """The exported workspace; a part of scratch where the training may write it."""
     train: str = "train.py"
     """The script, by its path in the folder, which is where it is started."""
+    command: tuple[str, ...] = ()
+    """The words of a command in place of `python train`; see sandbox/score/room.py."""
+    environment: dict[str, str] = {}
+    """Variables that the user hands on by name."""
+    import_from: tuple[str, ...] = ()
+    """Folders of the workspace that its packages are imported from, as an installation says."""
+    checkout: str | None = None
+    """The folder that the workspace is a copy of: what of it may be read is seen at its place."""
     scratch: str
     """Empty and writable."""
     log: str
@@ -124,6 +133,8 @@ def measure(
 ) -> Measured | Unscored | Stopped:
     """Train, then score. Raise SandboxFault only."""
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
+    if job.checkout:
+        place_data(Path(job.folder), Path(job.checkout), job.read_only)
     if job.score == "printed":
         return _run(job, None, runner, cancel, on_scoring)
     with scoring_room(Path(job.folder), Path(job.scratch)) as room:
@@ -141,9 +152,13 @@ def _run(
 
     room: where to score, which the training cannot have touched; None for a printed score.
     """
+    try:
+        training = _training(job)
+    except NoProgram as reason:
+        return Unscored(status="crash", detail=one_line(str(reason)))
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
     with FirstOpen(tokens) as opened:
-        outcome = runner.run(_training(job), cancel)
+        outcome = runner.run(training, cancel)
     if isinstance(outcome, Cancelled):
         usage = outcome.usage
         return Stopped(seconds=usage.seconds, peak_memory_bytes=usage.peak_memory_bytes)
@@ -194,7 +209,9 @@ def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
 
 
 def _training(job: Job) -> RunSpec:
+    """Return the run of a training; raise NoProgram where its command has none."""
     environment = {
+        **job.environment,
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
         "AUTORESEARCH_SEED": str(job.seed),
@@ -207,10 +224,14 @@ def _training(job: Job) -> RunSpec:
         environment["AUTORESEARCH_DATA"] = data
         read_only = (*read_only, data)
     if job.read_only:
-        home = _home(job)
+        home = home_in(Path(job.scratch), job.read_only)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+    if job.import_from:
+        environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
+    command = job.command or ("python", job.train)
     return RunSpec(
-        argv=(job.python, job.train),
+        argv=argv_of(command, job.python, job.folder),
+        python=job.python,
         folder=job.folder,
         scratch=job.scratch,
         log=job.log,
@@ -221,23 +242,6 @@ def _training(job: Job) -> RunSpec:
         gpus=job.gpus,
         hidden=job.hidden,
     )
-
-
-def _home(job: Job) -> str:
-    """Make a home in scratch whose `~/.cache/…` leads to what the user allowed to be read."""
-    home = Path(job.scratch) / "home"
-    real = Path.home()
-    home.mkdir()
-    # abspath, unlike resolve, leaves links as they are.
-    allowed = sorted({Path(os.path.abspath(path)) for path in job.read_only})  # noqa: PTH100
-    for path in allowed:
-        inside = path.is_relative_to(real) and path != real
-        seen_through_another = any(other in path.parents for other in allowed)
-        if inside and not seen_through_another:
-            link = home / path.relative_to(real)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path)
-    return str(home)
 
 
 # ---------------------------------------------------------------- failures
