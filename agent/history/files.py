@@ -35,7 +35,7 @@ class Files:
         """The commit that the run started from: a lost file is restored from there."""
 
     def belong_to(self, run: RunSettings) -> None:
-        """Take from a run's record where it started, and which files its trials get and edits touch."""
+        """Take from a run's record where it started, and which files are its own."""
         self.start = run.start_commit
         self.project = self.project.as_recorded(run.objective)
 

@@ -30,7 +30,7 @@ class RunSpec(Record):
 
     argv: tuple[str, ...] = Field(min_length=1)
     folder: str
-    """The working directory; it may be written where it lies in scratch, and only read elsewhere."""
+    """The working directory; it may be written where it lies in scratch, else only read."""
     scratch: str
     """The only writable place besides a private /tmp and /dev/shm; HOME and all caches are here.
 
