@@ -70,6 +70,7 @@ def adopt(
     from agent.history.runs import next_tag
     from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
+    from agent.project.objective import objective_of, recorded
 
     flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
     place = find_place(Path.cwd())
@@ -103,7 +104,7 @@ def adopt(
         start_commit=span.start,
         score=project.score,
         data_fingerprint=fingerprint,
-        objective=project.objective,
+        objective=recorded(objective_of(project, place.settings, front_matter, flags)),
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

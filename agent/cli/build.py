@@ -33,6 +33,7 @@ from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, st
 from agent.project.find import CORPORA, Project, find_project
 from agent.project.interpreter import interpreter_of
 from agent.project.leaks import search_room
+from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings
@@ -280,6 +281,8 @@ def bench_of(history: History, kit: Kit) -> Measures:
         python=interpreter.path,
         import_from=interpreter.inside(checkout),
         checkout=str(checkout),
+        metric=metric_of(history.run.goal),
+        sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)
     if kit.data:

@@ -75,7 +75,8 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    return list(compare(bench, states, reference, fresh, listen, cancel, usual))
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual)
+    return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 
 def _usual(history: History, bench: Measures) -> Usual | None:

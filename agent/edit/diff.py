@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.edit.apply import Applied, apply
+from agent.edit.apply import Applied, apply, made_text
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
 from agent.edit.places import places_of
@@ -26,8 +26,11 @@ from agent.records.edits import (
 
 Edits = tuple[Edit, ...]
 
-# A function with a larger share of changed lines reads better as a whole.
-MAX_SHARE = 0.5
+# What an edit costs a reader beside the characters of its texts.
+EDIT_COST = 40
+_TEXTS = ("old", "new", "code", "value")
+# A passage counts so often: the other kinds say what they change.
+PASSAGE_COST = 2
 # A neighbour with more lines is not repeated in an edit only to say where it is.
 MAX_NEIGHBOUR = 5
 
@@ -48,18 +51,16 @@ def diff(old: str, new: str) -> Edits:
         step = _by_statement(before, after)
     except RecursionError:
         return whole
-    edits: Edits
-    if step is not None and step.text == new:
-        edits = step.edits
-    else:
-        edits = passages(old, new) or ()
-        if not _leads_to(old, edits, new):
-            return whole
-    passage_lengths = [len(edit.old) for edit in edits if isinstance(edit, ReplaceText)]
-    if sum(passage_lengths) > MAX_SHARE * len(old):
+    around = _Step(passages(old, new) or (), new)
+    if step is None or step.text != new or around.is_better_than(step):
+        step = around
+    if step.length > len(new):
         return whole
-    downwards = edits[::-1]  # found from the bottom up; people read downwards
-    return downwards if _leads_to(old, downwards, new) else edits
+    # They are found from the bottom up; people read downwards.
+    for edits in (step.edits[::-1], step.edits):
+        if _leads_to(old, edits, new):
+            return edits
+    return whole
 
 
 def _by_statement(before: Source, after: Source) -> "_Step | None":
@@ -94,6 +95,20 @@ def _leads_to(old: str, edits: Edits, new: str) -> bool:
     return isinstance(applied, Applied) and applied.source == new
 
 
+def _text_after(old: str, edits: Edits) -> str | Refused:
+    """Return the file's text after edits, the last of which may leave it unparsable."""
+    text: str | Refused = old
+    for edit in edits:
+        source = read(text) if isinstance(text, str) else text
+        text = source if isinstance(source, Refused) else made_text(source, edit)
+    return text
+
+
+def _least(code: str) -> int:
+    """Return the number of characters of code at the least, however it is indented."""
+    return sum(len(line.strip()) for line in code.splitlines())
+
+
 def _dedented(code: str) -> str:
     piece = read_piece(code, "code")
     return code if isinstance(piece, Refused) else piece.text
@@ -105,6 +120,30 @@ class _Step:
 
     edits: Edits
     text: str
+
+    @property
+    def length(self) -> int:
+        """The number of characters in the edits' texts."""
+        return sum(map(_length, self.edits))
+
+    @property
+    def cost(self) -> int:
+        """What the edits cost a reader."""
+        cost = 0
+        for edit in self.edits:
+            factor = PASSAGE_COST if isinstance(edit, ReplaceText) else 1
+            cost += factor * (EDIT_COST + _length(edit))
+        return cost
+
+    def is_better_than(self, other: "_Step") -> bool:
+        """Return whether these edits are cheaper than others that set no constant."""
+        if not self.edits or any(isinstance(edit, SetConstant) for edit in other.edits):
+            return False
+        return self.cost < other.cost
+
+
+def _length(edit: Edit) -> int:
+    return sum(len(getattr(edit, field, None) or "") for field in _TEXTS)
 
 
 @dataclass(frozen=True)
@@ -174,19 +213,20 @@ class _Level:
         return _Step(edits, current)
 
     def _solve_one(self, pairing: Pairing, current: str) -> _Step | None:
+        """Return the cheapest edits of one difference; of equal ones those that say the most."""
         span = self._span(pairing)
         mark = len(self.before.mark)
         wanted = current[: mark + span.start] + span.new + current[mark + span.end :]
-        inner = self._inside(pairing, current)
-        if inner and inner.text == wanted:
-            return inner
-        for edits in self._candidates(pairing):
-            if _leads_to(current, edits, wanted):
-                return _Step(edits, wanted)
-        edit = passage(current, mark + span.start, mark + span.end, span.new)
-        if edit and _leads_to(current, (edit,), wanted):
-            return _Step((edit,), wanted)
-        return None
+        best = self._inside(pairing, current, wanted)
+        if best is None:
+            around = passages(current, wanted)
+            best = _Step(around, wanted) if around else None
+        limit = best.cost if best else len(self.after.text)
+        for edits in self._candidates(pairing, limit):
+            step = _Step(edits, wanted)
+            if step.cost <= limit and _text_after(current, edits) == wanted:
+                return step
+        return best
 
     def _span(self, pairing: Pairing) -> _Span:
         new = "".join(chunk.whole for chunk in self._new_of(pairing))
@@ -210,39 +250,33 @@ class _Level:
 
     # ------------------------------------------------------------ inside one statement
 
-    def _inside(self, pairing: Pairing, current: str) -> _Step | None:
-        """Return the difference one level deeper, if both are one compound statement of a shape."""
+    def _inside(self, pairing: Pairing, current: str, wanted: str) -> _Step | None:
+        """Return the difference one level deeper, if both are one compound statement of a kind.
+
+        What differs around the blocks, such as a signature, is passages.
+        """
         if len(self._old_of(pairing)) != 1 or len(self._new_of(pairing)) != 1:
             return None
         old = self.old[pairing.i1].node
         new = self.new[pairing.j1].node
-        blocks = list(zip(bodies(old), bodies(new), strict=False))
-        if type(old) is not type(new) or not blocks:
+        if type(old) is not type(new):
             return None
         scope = self._name(old) if is_definition(old) else self.scope
-        is_function = isinstance(old, ast.FunctionDef | ast.AsyncFunctionDef)
         edits: Edits = ()
-        for old_body, new_body in reversed(blocks):
+        for old_body, new_body in reversed(list(zip(bodies(old), bodies(new), strict=False))):
             old_chunks = chunks(self.before, old_body)
             new_chunks = chunks(self.after, new_body)
-            level = _Level(self.before, self.after, old_chunks, new_chunks, scope)
-            if is_function and level.share > MAX_SHARE:
-                return None
-            step = level.solve(current)
+            if not old_chunks or not new_chunks:
+                continue
+            step = _Level(self.before, self.after, old_chunks, new_chunks, scope).solve(current)
             if step is None:
                 return None
             edits += step.edits
             current = step.text
-        return _Step(edits, current)
-
-    @property
-    def share(self) -> float:
-        """The share of the block's old lines that differ."""
-        changed = 0
-        for pairing in pair(self.old, self.new):
-            changed += sum(chunk.length for chunk in self._old_of(pairing))
-        total = sum(chunk.length for chunk in self.old)
-        return changed / total if total else 1.0
+        if not edits or current == wanted:
+            return _Step(edits, current) if edits else None
+        around = passages(current, wanted)
+        return _Step(edits + around, wanted) if around else None
 
     def _name(self, node: ast.stmt) -> str:
         name: str = getattr(node, "name", "")
@@ -250,25 +284,28 @@ class _Level:
 
     # ------------------------------------------------------------ one difference, finest first
 
-    def _candidates(self, pairing: Pairing) -> Iterator[Edits]:
+    def _candidates(self, pairing: Pairing, limit: int) -> Iterator[Edits]:
+        """Yield typed edits, those that say the most first; none that costs more than `limit`."""
         old = self._old_of(pairing)
         new = self._new_of(pairing)
         if len(old) == len(new) == 1:
-            yield from self._changed(old[0], new[0])
+            yield from self._changed(old[0], new[0], limit)
         elif old and not new and is_definition(old[0].node):
             yield (DeleteDefinition(name=self._name(old[0].node)),)
         elif new and not old:
             yield from self._inserted(pairing, new[0])
         elif len(old) == 1 and len(new) == 2 and is_definition(old[0].node):
             yield from self._in_front(old[0].node, new[0])
-        yield from self._statements(pairing)
+        yield from self._statements(pairing, limit)
 
-    def _changed(self, old: Chunk, new: Chunk) -> Iterator[Edits]:
+    def _changed(self, old: Chunk, new: Chunk, limit: int) -> Iterator[Edits]:
         edits = _settings(old, new)
         if edits:
             yield edits
         if is_definition(old.node) and is_definition(new.node):
-            yield (ReplaceDefinition(name=self._name(old.node), code=_dedented(new.text)),)
+            if _least(new.text) <= limit:
+                code = _dedented(new.text)
+                yield (ReplaceDefinition(name=self._name(old.node), code=code),)
         elif not self.scope and len(old.nodes) == len(new.nodes):
             edits = self._constants(old, new)
             if edits:
@@ -305,7 +342,7 @@ class _Level:
         for code in (_dedented(new.text), _dedented(new.whole)):
             yield (InsertDefinition(code=code, before=self._name(below)),)
 
-    def _statements(self, pairing: Pairing) -> Iterator[Edits]:
+    def _statements(self, pairing: Pairing, limit: int) -> Iterator[Edits]:
         """Yield ReplaceStatements on the run itself, then on longer ones.
 
         The longer ones are for what is ambiguous, only inserted, or only a comment. The neighbour
@@ -319,7 +356,7 @@ class _Level:
         for upper, lower in (("", ""), (above, ""), ("", below), (above, below)):
             old = upper + _run(self._old_of(pairing), bool(upper)) + lower
             new = upper + _run(self._new_of(pairing), bool(upper)) + lower
-            if old.strip():
+            if old.strip() and _least(old) + _least(new) <= limit:
                 edit = ReplaceStatements(
                     old=_dedented(old), new=_dedented(new), within=self.scope or None
                 )

@@ -12,6 +12,7 @@ from agent.evaluate.results import (
     Pruned,
     Scored,
     failed_result,
+    on_scale,
     pruned_result,
     scored_result,
 )
@@ -21,12 +22,14 @@ from agent.evaluate.watch import Listener, Watch
 from agent.git.home import below
 from agent.records.curves import Curve
 from agent.records.events import TrialStarted
+from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Order, Result
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
+from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
 
 
@@ -86,6 +89,9 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    metric: Metric = BITS_PER_BYTE
+    sense: Sense = LOWER
+    """Of the metric: which way it is better, and on which scale."""
 
     def limits(self, wall_seconds: float) -> Limits:
         """Return the limits of a measurement that may take `wall_seconds`."""
@@ -149,7 +155,8 @@ class Bench:
                 return failed_result(outcome, tier)
             case Scored():
                 cores = len(assignment.slot.cpus)
-                return scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
+                result = scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
+                return on_scale(result, self._plan.sense)
 
     def _smoke_test(
         self, assignment: Assignment, cancel: threading.Event
@@ -221,6 +228,7 @@ class Bench:
             budget=plan.budget,
             seed=assignment.order.seed,
             score=plan.score,
+            metric=plan.metric,
             cpus=slot.cpus,
             gpus=slot.gpus,
             limits=plan.limits(cap),

@@ -17,7 +17,7 @@ from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
-from agent.records.objective import Machine, Objective
+from agent.records.objective import VAL_BPB, Direction, Machine, Objective, Scale, Sense
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
@@ -95,6 +95,16 @@ class Settings(Caps):
     prepare: str | None = None
     program: str | None = None
     score: ScoreKind | None = None
+    metric: Word | None = None
+    """Its name, as it is printed; val_bpb where it is left out."""
+    direction: Direction | None = None
+    """Which way is better; minimize where it is left out."""
+    scale: Scale | None = None
+    """On which differences are alike; linear where it is left out."""
+    pattern: Word | None = None
+    """A regular expression that finds the metric in what a run prints."""
+    also: tuple[Word, ...] = ()
+    """Further metrics that are recorded and not judged."""
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch, relative to the file's folder; train.py alone
     where it is left out."""
@@ -182,6 +192,16 @@ class RunSettings(Record):
     """What is measured, and which way is better; None for val_bpb, lower is better."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
+
+    @property
+    def goal(self) -> Objective:
+        """What is measured, and which way is better."""
+        return self.objective or VAL_BPB
+
+    @property
+    def sense(self) -> Sense:
+        """Which way the metric is better, and its scale."""
+        return self.goal.sense
 
     @field_validator("tag")
     @classmethod

@@ -12,6 +12,7 @@ from agent.edit.files.one import is_python
 from agent.errors import UsageFault
 from agent.records.proposals import Configuration, Value
 from agent.space.constants import Constant, differ
+from agent.space.divisions import divisions
 from agent.space.found import Found, find_all
 from agent.space.infer import SEQUENCE_LENGTHS, Inferred, infer
 from agent.space.knobs.evidence import Evidence, words_of
@@ -47,10 +48,11 @@ def read_space(
     ranges, and what is raised: as in read_choices. constants: values that train.py imports from
     elsewhere (prepare.py's MAX_SEQ_LEN), which bound its own.
     """
+    sources = as_sources(code)
     parameters = []
     guessed = set()
     values: Configuration = dict(constants)
-    for choice in read_choices(code, ranges):
+    for choice in read_choices(sources, ranges):
         name = choice.constant.name
         values[name] = choice.constant.value
         if choice.parameter is None:
@@ -59,7 +61,10 @@ def read_space(
         if choice.origin == "inferred":
             guessed.add(name)
     searched = {parameter.name for parameter in parameters}
-    return Space(parameters=tuple(parameters), constraints=_constraints(guessed, searched, values))
+    constraints = _constraints(guessed, searched, values)
+    inferred = [parameter for parameter in parameters if parameter.name in guessed]
+    divided = divisions(inferred, _uses_in(sources))
+    return Space(parameters=tuple(parameters), constraints=(*constraints, *divided))
 
 
 def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
@@ -130,6 +135,7 @@ def _evidence(constant: Found, uses: Uses) -> Evidence:
         value=constant.value,
         stated_type=place.stated_type if isinstance(place, Constant) else "",
         text=place.comment,
+        choices=place.choices if isinstance(place, Constant) else (),
         uses=uses.get(words_of(constant.local), frozenset()),
     )
 

@@ -28,16 +28,15 @@ from sandbox.ground.outcome import (
 )
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
+from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
+from sandbox.score.reading import read_metric
 from sandbox.score.room import NoProgram, argv_of, home_in, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
+from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
-
-# Bits per byte that a summary may claim: 8 is knowing nothing; scripts print 0.0 or 100.0 for a
-# failure.
-ABSURD_BPB = 100.0
 
 Facts = dict[str, Value]
 Status = Literal["crash", "oom", "timeout", "invalid"]
@@ -70,9 +69,13 @@ class Job(Record):
     """As in RunSpec, for the training and the scoring."""
     budget: Budget
     seed: int
+    seed_argument: str | None = None
+    """The option of the command that takes a seed; None to shift the project's seeding calls."""
     limits: Limits
     score: Literal["sealed", "printed"]
-    """sealed: bits per byte, computed from the saved weights. printed: the summary's val_bpb."""
+    """sealed: bits per byte, computed from the saved weights. printed: the metric as printed."""
+    metric: Metric = BITS_PER_BYTE
+    """What is printed; with a sealed score, what is no fact although a summary has it."""
     audit: Audit = "usual"
     cpus: tuple[int, ...] = ()
     gpus: tuple[Device, ...] = ()
@@ -85,7 +88,7 @@ class Job(Record):
 
 
 class Measured(Record):
-    """A score in bits per byte, with what it took."""
+    """A score, with what it took."""
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
@@ -101,6 +104,10 @@ class Measured(Record):
     parameters: int | None = None
     curve: tuple[Point, ...] = ()
     facts: Facts = {}
+    reading: Reading | None = None
+    """Where a printed score was read; None for others."""
+    seeding: SeedCalls = SeedCalls()
+    """How the harness's seed reached the training, self-reported."""
 
 
 class Unscored(Record):
@@ -214,7 +221,6 @@ def _training(job: Job) -> RunSpec:
         **job.environment,
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
-        "AUTORESEARCH_SEED": str(job.seed),
     }
     if job.deadline and job.deadline.budget.unit == "s":
         environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
@@ -228,16 +234,18 @@ def _training(job: Job) -> RunSpec:
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     if job.import_from:
         environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
+    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
     command = job.command or ("python", job.train)
+    argv = argv_of(command, job.python, job.folder)
     return RunSpec(
-        argv=argv_of(command, job.python, job.folder),
+        argv=(*argv, *seeds.arguments),
         python=job.python,
         folder=job.folder,
         scratch=job.scratch,
         log=job.log,
         limits=job.limits,
-        read_only=read_only,
-        environment=environment,
+        read_only=(*read_only, *seeds.read_only),
+        environment=environment | seeds.environment,
         cpus=job.cpus,
         gpus=job.gpus,
         hidden=job.hidden,
@@ -270,26 +278,19 @@ def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscor
         seconds=usage.seconds,
         peak_memory_bytes=usage.peak_memory_bytes,
         curve=read_curve(Path(job.log)),
-        facts=_facts(job.log),
+        facts=read_summary(Path(job.log), job.metric.name),
     )
-
-
-def _facts(log: str) -> Facts:
-    return {name: value for name, value in read_summary(Path(log)).items() if name != "val_bpb"}
 
 
 # ---------------------------------------------------------------- scores
 
 
 def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
-    value = read_summary(Path(job.log)).get("val_bpb")
-    if isinstance(value, bool | str) or value is None:
-        missing = "it ended without a finite val_bpb in a summary after ---"
-        return _unscored(job, outcome, "crash", missing)
-    if not 0 < value < ABSURD_BPB:
-        absurd = f"it printed val_bpb {value}, which no model scores"
-        return _unscored(job, outcome, "invalid", absurd)
-    return _measured(job, outcome, float(value), "self-reported")
+    reading = read_metric(Path(job.log), job.metric)
+    if isinstance(reading, NotRead):
+        return _unscored(job, outcome, reading.status, reading.reason)
+    measured = _measured(job, outcome, reading.value, "self-reported")
+    return measured.model_copy(update={"reading": reading})
 
 
 def _sealed(
@@ -340,5 +341,6 @@ def _measured(
         peak_memory_bytes=usage.peak_memory_bytes,
         parameters=parameters,
         curve=read_curve(Path(job.log)),
-        facts=_facts(job.log),
+        facts=read_summary(Path(job.log), job.metric.name),
+        seeding=read_seed_calls(Path(job.scratch)),
     )

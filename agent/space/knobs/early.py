@@ -92,10 +92,11 @@ EARLY: tuple[Kind, ...] = (
         first_of(near_one, factor(10)),
         "the weight of a term: a tenth to ten times",
     ),
+    kind("message_passing_steps", whole_number(2), "rounds of message passing: half to twice"),
     kind("ns_(steps|iters) newton_schulz_\\w+", whole_number(2), "steps of an orthogonalisation"),
     # Reinforcement learning
     kind(
-        """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(_?[a-z]+)?
+        """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(?!_rate)(_?[a-z]+)?
         target_(network_)?(frequency|freq|interval) sync_(target|freq|every)\\w*
         update_target\\w* policy_delay train_each replace_target\\w*
         (train|policy|actor|critic|update|learn|d_reg|g_reg)_?(freq(uency)?|every|interval)
@@ -114,7 +115,7 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind("(n|num)?_?mini_?batches nminibatches", _ROWS, "minibatches of an update"),
     kind(
-        """rollout_?(len(gth)?|steps|fragment_length) per_(policy_)?rollout
+        """rollout_?(len(gth)?|steps|fragment_length) (per|of_(a|each|the))_(policy_)?rollouts?
         unroll_(len(gth)?|steps) steps_per_rollout num_steps_per_env""",
         _ROWS,
         "the length of a rollout: a quarter to four times",

@@ -1,6 +1,5 @@
 """Constants that are no knobs: the task, the data, the evaluation, the budget and the machine."""
 
-import math
 import re
 
 from agent.edit.seeds import is_seed_name
@@ -21,20 +20,15 @@ RUN = "it is a switch of the run"
 WORLD = "it is part of the simulated world"
 MARKET = "it is part of the cost or risk model"
 SAMPLING = "it decides how samples are drawn, not what is learned"
-GUARD = "it only guards against a division by zero"
-EPSILON = "a tolerance, a bound or a share of random actions: state a range to search it"
 # What uses_of finds that decides alone.
 USES = {
     "as_seed": "it is a seed",
-    "as_index": "it identifies something",
     "as_epochs": LENGTH,
     "as_interval": "it decides how often something happens beside the training",
     "as_time": TIME,
     "as_data": DATA,
     "as_split": "it decides how the data is split",
 }
-_EPSILONS = anywhere("eps(ilon)?s?")
-_GUARDED_BELOW = 1e-3
 
 # Before the knobs: the first that fits.
 FIRST: Rules = (
@@ -58,8 +52,9 @@ FIRST: Rules = (
     ),
     (
         anywhere(
-            """shuffle_?buf\\w* max_(gpu|device)_\\w+ \\w*quant(?!ile)\\w* use_reentrant
-            \\w*unsloth\\w* liger\\w* xformers sdpa use_(peft|lora|qlora|dora)\\w*"""
+            """shuffle_?buf\\w* \\w*loss_scal(e|ing) batch_size_multiple max_(gpu|device)_\\w+
+            \\w*quant(?!ile)\\w* use_reentrant \\w*unsloth\\w* liger\\w* xformers sdpa
+            use_(peft|lora|qlora|dora)\\w*"""
         ),
         MACHINE,
     ),
@@ -102,7 +97,14 @@ FIXED: Rules = (
         ),
         "it belongs to the tokens",
     ),
-    (anywhere("ref reference"), "it is a reference for other constants"),
+    (
+        anywhere("ref reference log_std_(min|max|init)"),
+        "it is a bound or a reference",
+    ),
+    (
+        anywhere("phase_ratio\\w*"),
+        "shares that add up to one: state a range to search it",
+    ),
     (
         anywhere("lr_(base_size|noise\\w*|cycle\\w*|k_decay|power|restart\\w*|limit)"),
         "a detail of a schedule: state a range to search it",
@@ -128,13 +130,14 @@ FIXED: Rules = (
             r"|feat|feature|data|crop|resize|frame|screen|sample|grid|board|map|label|text|cond"
             r"|color|colour|x|y)_?(?:size|dims?|shape|channels?|ch|features?|feats|height|width"
             r"|rate|res(?:olution)?|h|w|sz|len)s?|dataset_?size|resolution|res|height|img_?h|img_?w"
-            r"|image_?size|imsize|isize|hop_?len|std_value|mean_value|n?_?feature_bins|num_feature\w*|chromosome_\w+|genome_\w+|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
+            r"|image_?size|imsize|isize|hop_?len|std_value|mean_value|n?_?feature_bins|num_feature\w*|(?:chromosome|genome)_(?:size|len\w*)|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
             r"|n_?fft|hop_?(?:length|size)?|win_?(?:length|size)|n_?mfcc|f_?min|f_?max|fps"
             r"|frame_?(?:skip|stack|rate)|rows|cols|n_?(?:train|data)|num_(?:train|data)|ninp_\w+"
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
             r"|(?:up|down)_?sampl\w*(?<!channel)(?<!layers)|(?:dilation|stride|padding)\w*"
             r"|attention_resolutions|d_?feats?|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
-            r"|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels)$"
+            r"|(?:enc|dec|c)_(?:in|out)|(?:in|out|input|output|n|num|img)_?chans?|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?"
+            r"|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels)(?:_\d+)*$|^size$"
         ),
         SHAPE,
     ),
@@ -146,7 +149,7 @@ FIXED: Rules = (
             (account|ann_scaler|n_drop|hold_thresh)
             max_(position|drawdown|dd|weight|exposure|holdings?|shares?|loss|trades) interest
             risk_per_trade position_size lot_?size hmax initial_\\w*amount wallet strike
-            maturity annuali[sz]ation(_factor)? periods_per_year budgets? stake margin_req\\w*
+            maturity annuali[sz]ation(_factor)? periods_per_year stake margin_req\\w*
             portfolio_value
             (pf_)?initial_(value|balance|equity|deposit\\w*|invest\\w*|wealth|fund\\w*)
             dividend borrow_rate var_level days_per_year bars_per_year annual_factor inflation
@@ -175,15 +178,6 @@ FIXED: Rules = (
     ),
     (
         anywhere(
-            """log(?!_(std|sigma|scale|alpha)) logs logging logger interval every freq(uency)?
-            print report(ing)? display save saving checkpoint(s|ing)? ckpts? ckpt_\\w+ snapshot
-            keep_last save_?total_limit period_steps summary dpi fig figsize font(size)?
-            bar_?len colou?rs? linewidth precision_digits"""
-        ),
-        REPORTING,
-    ),
-    (
-        anywhere(
             """path dir file folder url name version prefix suffix root host(name)? addr(ess)?
             format revision user password api bucket port master_port title notes? author year
             license"""
@@ -206,6 +200,15 @@ FIXED: Rules = (
             shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size loader\\w*"""
         ),
         MACHINE,
+    ),
+    (
+        anywhere(
+            """log(?!_(std|sigma|scale|alpha)) logs logging logger interval every freq(uency)?
+            print report(ing)? display save saving saved checkpoint(s|ing)? ckpts? ckpt_\\w+
+            snapshot keep_last save_?total_limit period_steps summary dpi fig figsize
+            font(size)? bar_?len colou?rs? linewidth precision_digits"""
+        ),
+        REPORTING,
     ),
     (
         re.compile(
@@ -285,7 +288,7 @@ _OWNERS = (
     (
         re.compile(
             r"(?:do_not|don_t|never|not_to_be)_(?:be_)?(?:change|touch|tune|edit|modify)"
-            r"|(?:must|should)_(?:be|match|equal|stay)_(?:the_)?(?:same|fixed|equal|constant)?"
+            r"|(?:must|should)_(?:match|equal|stay)|must_be_(?:the_)?(?:same|fixed|equal|constant)"
             r"|(?:^|_)(?:fixed|constant)_(?:by|for|in|across)(?:_|$)|keep_fixed|hard_coded"
         ),
         "its comment says that it stays as it is",
@@ -307,12 +310,6 @@ _SAID = (
         LENGTH,
     ),
 )
-_CONSTANTS = (math.pi, math.tau, math.e, math.log(2), math.sqrt(2), math.log(10), 9.81, 1.61803)
-_CHANNELS = whole("(n|num)?_?channels?")
-_IMAGE_CHANNELS = 4
-_FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
-_HUGE = 1e9
-_BINARY_UNITS = tuple(2 ** (10 * power) for power in range(2, 6))
 # Of what is counted (`num_…`) only these are parts of a model or of a method.
 _COUNT = re.compile(r"^(?:num(?:ber_of)?|n)_(?:of_)?(?P<what>.+)$")
 PARTS = at_end(
@@ -346,40 +343,12 @@ def why_fixed(words: str) -> str | None:
     return None
 
 
-def why_by_value(evidence: Evidence) -> str | None:
-    """Return why a value is no knob's, or None."""
-    value = evidence.value
-    if isinstance(value, bool | str):
-        return None
-    if abs(value) >= _HUGE or value in _BINARY_UNITS:
-        return "its size says that it is a unit or stands for never"
-    if _CHANNELS.search(evidence.words) and value <= _IMAGE_CHANNELS:
-        return SHAPE
-    if value in _FULL_SCALES and not isinstance(value, int):
-        return "it is a full scale of data"
-    if isinstance(value, float) and any(abs(value - exact) < 1e-4 for exact in _CONSTANTS):
-        return "it is a mathematical constant"
-    return None
-
-
 def why_by_use(evidence: Evidence) -> str | None:
     """Return why the uses of a constant speak against a search, or None."""
     for use, reason in USES.items():
         if use in evidence.uses:
             return reason
     return None
-
-
-def is_epsilon(words: str) -> bool:
-    """Return whether the name is an epsilon, which may be any of three things."""
-    return bool(_EPSILONS.search(words))
-
-
-def why_epsilon(words: str, value: float) -> str | None:
-    """Return why an epsilon is not searched, or None if the name is of another kind."""
-    if not is_epsilon(words):
-        return None
-    return GUARD if abs(value) < _GUARDED_BELOW else EPSILON
 
 
 def why_by_owner(evidence: Evidence) -> str | None:

@@ -116,12 +116,15 @@ SIZES: tuple[Kind, ...] = (
         _WIDTH,
         "a latent width",
     ),
-    kind(
-        """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s? ngf
-        ndf nf
-        (hidden|embed(ding)?|emb|model|inner|intermediate|mlp|ffn?|fc|rnn|lstm|gru|base|attn|proj(ection)?|conv|bottleneck|n)_?(size|dims?|units|width|channels?|features|ch|embd?|nodes|layer_size)s?
-        d_?(model|ff|inner|hidden|state|conv) n_?(embd?|embed|inner|hidden|hid) nhid emsize
-        ninp width dims? units (model|hidden|channel)s?_?(width|dim) hid(_dim)?""",
+    Kind(
+        at_end(
+            """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s?
+            ngf ndf nf
+            (hidden|embed(ding)?|emb|model|inner|intermediate|mlp|ffn?|fc|rnn|lstm|gru|base|attn|proj(ection)?|conv|bottleneck|n)_?(size|dims?|units|width|channels?|features|ch|embd?|nodes|layer_size)s?
+            d_?(model|ff|inner|hidden|state|conv) n_?(embd?|embed|inner|hidden|hid) nhid
+            dim_(ff|feed_?forward) emsize ninp width dims? units
+            (model|hidden|channel)s?_?(width|dim) hid(_dim)?"""
+        ),
         _WIDTH,
         "a width",
     ),
