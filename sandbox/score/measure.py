@@ -13,6 +13,7 @@ from pydantic import FiniteFloat
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import LATE_SECONDS, Deadline
 from sandbox.ground.devices import Device
+from sandbox.ground.hints import Room, hint_of
 from sandbox.ground.outcome import (
     Audit,
     Cancelled,
@@ -37,6 +38,9 @@ from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weight
 from sandbox.score.sealed import Validation
 from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
+
+WORDS_BESIDE_A_HINT = 120
+"""Characters of a run's own last words, where there is more to say."""
 
 Facts = dict[str, Value]
 Status = Literal["crash", "oom", "timeout", "invalid"]
@@ -174,7 +178,10 @@ def _run(
     if overshot:
         return _unscored(job, outcome, "invalid", overshot).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
-        return _unscored(job, outcome, *_failure(outcome, job.log))
+        status, detail = _failure(outcome, job.log)
+        if hint := hint_of(outcome, _room_of(job, runner.tier)):
+            detail = f"{one_line(detail, WORDS_BESIDE_A_HINT)}; {hint}"
+        return _unscored(job, outcome, status, detail)
     result = _scored(job, room, runner, cancel, outcome, on_scoring)
     if isinstance(result, Measured):
         return result.model_copy(update={"startup": opened.seconds, "cut": cut})
@@ -253,6 +260,11 @@ def _training(job: Job) -> RunSpec:
 
 
 # ---------------------------------------------------------------- failures
+
+
+def _room_of(job: Job, tier: str) -> Room:
+    checkout = Path(job.checkout) if job.checkout else None
+    return Room(tier, Path(job.log), job.python, checkout, Path(job.folder))
 
 
 def _failure(outcome: Outcome, log: str) -> tuple[Status, str]:
