@@ -39,6 +39,7 @@ from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, records, shown
+from agent.project.variables import handed_on
 from agent.records.proposals import Configuration
 from agent.records.results import PriorTrial
 from agent.run.admission import Fixed
@@ -281,6 +282,7 @@ def bench_of(history: History, kit: Kit) -> Measures:
         python=interpreter.path,
         import_from=interpreter.inside(checkout),
         checkout=str(checkout),
+        environment=handed_on(kit.settings.environment, os.environ),
         metric=metric_of(history.run.goal),
         sense=history.run.sense,
     )

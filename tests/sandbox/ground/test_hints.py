@@ -35,9 +35,7 @@ def measured(place: Place, source: str) -> Unscored:
     (checkout / "data/x.csv").write_text("1")
     copy.mkdir()
     (copy / "train.py").write_text(source)
-    limits = Limits(
-        wall_seconds=30, disk_bytes=16 * MIB, output_bytes=MIB, memory_bytes=256 * MIB
-    )
+    limits = Limits(wall_seconds=30, disk_bytes=16 * MIB, output_bytes=MIB, memory_bytes=256 * MIB)
     given = place.given()
     job = Job(
         folder=str(copy),
@@ -94,5 +92,3 @@ def test_the_loopback_of_tier_c_is_explained_and_a_gpus_own_memory_is_not(tmp_pa
     assert hint_of(CRASHED, room(tmp_path / "log", words, "none")) == ""
     allocator = OutOfMemory(usage=USAGE, evidence="its output says 'CUDA out of memory'")
     assert hint_of(allocator, room(tmp_path / "log", "")) == ""
-
-
