@@ -96,7 +96,7 @@ def adopt(
     options = options_of(flags, place, front_matter)
     say_origins(options)
     agree_to_start(project, place.settings, consent, options)
-    sandbox = proven(unsafe, "", project, ()) if project.score == "sealed" else None
+    sandbox = proven(unsafe, "", place, ()) if project.score == "sealed" else None
     with prepared(place, span.start, sandbox, consent) as data:
         fingerprint = data.fingerprint if data else None
     run = options.record(

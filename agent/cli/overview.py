@@ -1,8 +1,6 @@
 """Says in a few lines what a start chose, why, and what to type or write to change it."""
 
 import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +16,7 @@ from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.interpreter import interpreter_of
 from agent.project.resolve import Option, Origin, StartOptions, may_cost
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
@@ -99,7 +98,8 @@ def rows(
     files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")
-    yield Row("python", f"{_short(sys.executable)} ({platform.python_version()})", "")
+    python = interpreter_of(project, place.settings)
+    yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", options.method.value + _from(options.method), "--method")
     yield Row("model", _model(options, environment), "--model")

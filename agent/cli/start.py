@@ -200,7 +200,7 @@ def _start(
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
-        sandbox = proven(unsafe, sources.code, project, slots)
+        sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
         say_overview(
             Chosen(place, options, slots, sandbox.tier, sources, prepare, objective), err=as_json

@@ -1,5 +1,6 @@
 """The bench: exports an attempt from git, trains it in a slot under a given seed, scores it."""
 
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,11 @@ class Plan(Record):
     disk_bytes: int | None = None
     output_bytes: int | None = None
     hidden: tuple[str, ...] = ()
+    python: str = sys.executable
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    import_from: tuple[str, ...] = ()
+    checkout: str | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
     """Of the metric: which way it is better, and on which scale."""
@@ -213,6 +219,11 @@ class Bench:
             data=plan.data,
             own_data=data,
             read_only=plan.read_only,
+            python=plan.python,
+            command=plan.command,
+            environment=plan.environment,
+            import_from=plan.import_from,
+            checkout=plan.checkout,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,

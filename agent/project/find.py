@@ -34,6 +34,8 @@ class Project(Record):
     score: ScoreKind
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch; () for train.py alone."""
+    base: str = ""
+    """The folder of autoresearch.toml; "" is the top."""
 
     @property
     def home(self) -> Path:
@@ -122,6 +124,7 @@ def find_project(where: Path, settings: Settings) -> Project:
         prepare=str(prepare) if (root / prepare).is_file() else None,
         program=str(program) if (root / program).is_file() else None,
         score=settings.score or _score_of(settings, score),
+        base="" if str(base) == "." else str(base),
     )
     files = tuple(_below(base, pattern) for pattern in settings.files)
     _refuse_fixed(project, files, base)

@@ -16,6 +16,7 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
+from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
 from agent.records.objective import VAL_BPB, Direction, Machine, Objective, Scale, Sense
 from sandbox.ground.budget import Budget
@@ -112,6 +113,12 @@ class Settings(Caps):
     """Names in train.py that no edit may change."""
     read_only: tuple[str, ...] = ()
     """More paths that a training may read, relative to the file's folder or with a ~."""
+    environment: tuple[str, ...] = ()
+    """Names of the variables that a training gets from the user's environment."""
+    python: Annotated[str, Field(min_length=1, max_length=MAX_PATH)] | None = None
+    """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
+
+    Left out: that of the project's own environment, of the active one, or the harness's."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
@@ -142,6 +149,15 @@ class Settings(Caps):
             if fault:
                 raise ValueError(f"{pattern[:60]!r}: {fault}")
         return patterns
+
+    @field_validator("environment")
+    @classmethod
+    def _no_secrets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            fault = fault_of_variable(name)
+            if fault:
+                raise ValueError(f"{name[:60]!r}: {fault}")
+        return names
 
     @field_validator("read_only")
     @classmethod

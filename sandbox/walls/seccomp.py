@@ -3,10 +3,10 @@
 The launcher installs it. It lists what a training never needs and an attacker does; namespaces
 and Landlock hold the rest. Denied calls answer EPERM. Sockets other than AF_UNIX (which
 DataLoader workers need) answer EAFNOSUPPORT; where the internet's families are let through, those
-of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity does nothing and reports success:
-libraries pin their threads and go on, and a run has the cores that it was given. clone3 and calls
-newer than this list answer ENOSYS, so that libraries take their fallback. A prior architecture's
-entry point (int 0x80 on x86_64) kills the process.
+of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity does nothing and
+reports success: libraries pin their threads and go on, and a run has the cores that it was given.
+clone3 and calls newer than this list answer ENOSYS, so that libraries take their fallback. A prior
+architecture's entry point (int 0x80 on x86_64) kills the process.
 """
 
 import errno
