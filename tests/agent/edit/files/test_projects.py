@@ -12,7 +12,7 @@ from agent.records.proposals import Proposal, Provenance
 from tests.agent.edit.files.projects import changed, packages, project
 
 BY = Provenance(method="list", origin="scripted")
-FAST = 40
+FAST = 20
 SWEEP = 1_500
 FEW_LINES = 5
 LONG = 60
@@ -81,7 +81,7 @@ def _cases(first: int, count: int) -> list[tuple[str, int]]:
 
 def test_a_sample_of_installed_packages() -> None:
     checked = [seed for name, seed in _cases(0, FAST) if check(name, seed)]
-    assert len(checked) > FAST / 5, "most of the sample are projects"
+    assert len(checked) > FAST / 5, "enough of the sample are projects"
 
 
 @pytest.mark.slow
