@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from sandbox.ground.text import is_plain
+
 MAX_PATTERNS = 100
 MAX_PATTERN = 500
 """Characters."""
@@ -92,7 +94,7 @@ def fault_of_path(path: str) -> str | None:
         return "write a path inside the project, such as model/layers.py"
     if any(part.startswith(".") for part in parts):
         return "hidden files are never edited"
-    if any(character in _ODD or not character.isprintable() for character in path):
+    if any(character in _ODD or not is_plain(character) for character in path):
         return "its path has characters that are not allowed"
     if any(_is_odd(part) for part in parts):
         return "its path has a name that not every system can have"
