@@ -190,9 +190,9 @@ def _seeds_of(path: str, text: str) -> Iterator[tuple[str, object]]:
         return
     tree = file_tree(text.removeprefix("\ufeff"))
     for seed in seeds_of(tree) if isinstance(tree, ast.Module) else ():
-        node = seed.nodes[0]
-        if isinstance(node, ast.Constant):
-            yield seed.door, node.value
+        for node in seed.nodes:
+            if isinstance(node, ast.Constant):
+                yield seed.door, node.value
 
 
 def _entries_in(path: str, text: str) -> Mapping[str, Entry]:
