@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -13,7 +13,6 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.options import Branch, Json
 from agent.display.format import Formatter, formatter_for, open_console
-from agent.edit.files import Sources
 from agent.errors import ProjectFault
 from agent.history.history import History
 from agent.history.runs import tip_of
@@ -22,8 +21,11 @@ from agent.project.around import project_around
 from agent.project.find import Project
 from agent.project.settings import FILE
 from agent.records.proposals import Value
-from agent.space import Parameter, read_choices
-from agent.space.read import Choice
+from agent.records.sources import Sources
+
+if TYPE_CHECKING:
+    from agent.space import Parameter
+    from agent.space.read import Choice
 
 EXAMPLES = ("autoresearch space", "autoresearch space nov24 --json")
 ORIGINS = {"settings": FILE, "comment": "comment", "inferred": "inferred"}
@@ -39,6 +41,8 @@ def space(branch: Branch = None, as_json: Json = False) -> None:
     Without RUN, those of the last commit here: what a start would work with. The last column is
     what to write below [ranges] in autoresearch.toml to have it otherwise.
     """
+    from agent.space import read_choices
+
     found = project_around(Path.cwd())
     if branch is None:
         sources = _at_head(found.project)
@@ -63,7 +67,7 @@ def _at_head(project: Project) -> Sources:
     return sources_in(project, head)
 
 
-def _print(console: Console, choices: list[Choice], sources: Sources) -> None:
+def _print(console: Console, choices: "list[Choice]", sources: Sources) -> None:
     formatter = formatter_for(console)
     searched = [choice for choice in choices if choice.parameter]
     files = [path for path, _ in sources.editable]
@@ -78,7 +82,7 @@ def _print(console: Console, choices: list[Choice], sources: Sources) -> None:
         console.print(f"\nto change one: its last column, in {FILE} below [ranges]")
 
 
-def _table(choices: list[Choice], formatter: Formatter) -> Table:
+def _table(choices: "list[Choice]", formatter: Formatter) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("constant", "value", "range", "why", "to change it"):
         table.add_column(name, no_wrap=name != "why", overflow="fold")
@@ -97,7 +101,7 @@ def value_text(value: Value) -> str:
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
 
 
-def range_text(parameter: Parameter) -> str:
+def range_text(parameter: "Parameter") -> str:
     """Return a range as autoresearch.toml writes it."""
     if parameter.kind == "categorical":
         return " | ".join(map(str, parameter.choices))
@@ -107,7 +111,7 @@ def range_text(parameter: Parameter) -> str:
     return f"{parameter.low:g} .. {parameter.high:g}{scale}"
 
 
-def line_of(choice: Choice) -> str:
+def line_of(choice: "Choice") -> str:
     """Return the line below [ranges] that makes a constant fixed, or that has it searched."""
     name = choice.constant.name
     key = name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
@@ -128,7 +132,7 @@ def _wide(value: Value) -> str:
     return f"{min(value * 2, -1.0):g} .. {max(value / 2, 1.0):g}"
 
 
-def _record(choice: Choice) -> dict[str, Any]:
+def _record(choice: "Choice") -> dict[str, Any]:
     constant = choice.constant
     parameter = choice.parameter
     return {

@@ -17,9 +17,9 @@ from agent.dashboard.charts import CLIP_QUANTILE, Overlay, Staircase, walk_of
 from agent.dashboard.importance import QUANTILE, importances
 from agent.dashboard.view import View, differences
 from agent.display.format import Formatter
+from agent.display.names import cut_name, short_names
 from agent.errors import UsageFault
 from agent.records.results import Trial
-from agent.space.names import cut_name, short_names
 
 # Inches.
 WIDTH = 9.0

@@ -16,9 +16,9 @@ from agent.dashboard.charts import (
 from agent.dashboard.labels import shortened, squeezed, width_of
 from agent.dashboard.view import View
 from agent.display.format import Formatter
+from agent.display.names import short_names
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
-from agent.space.names import short_names
 
 # More axes than this are too close for their names.
 AXES = 11

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from agent.display.claims import change_text, recorded
 from agent.display.format import Formatter
+from agent.display.names import short_names
 from agent.records.results import FAILED, TAKEN, Trial
-from agent.space.names import short_names
 
 Told = Callable[[Trial], str]
 """Returns what a trial changed, in a few words."""

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from agent.edit.files import Sources
-from agent.edit.files.difference import renamed_files
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
@@ -16,6 +14,7 @@ from agent.history.checkout import SUBMODULE, export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
+from agent.records.sources import Sources
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
@@ -147,6 +146,8 @@ class Files:
         }
         if not changed:
             return f"{base}^{{tree}}"
+        from agent.edit.files.difference import renamed_files  # libcst takes long to load
+
         renamed = renamed_files(self.sources_at(base), sources)
         inside = self.project.inside
         return self.tree_with_files(

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
 
-from agent.edit.files.patterns import MAX_PATTERNS, fault_of_pattern
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
@@ -19,6 +18,7 @@ from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
 from agent.records.objective import VAL_BPB, Direction, Machine, Objective, Scale, Sense
+from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
