@@ -164,7 +164,7 @@ def _start(
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
     from agent.history.runs import brief_at, head_of, next_tag, text_at
-    from agent.history.sources import sources_in
+    from agent.history.sources import refuse_idle_globs, sources_in
     from agent.project.names import refuse_unknown_names
     from agent.project.program import read_program
     from agent.propose import find_method
@@ -184,6 +184,7 @@ def _start(
             raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
+        refuse_idle_globs(project, sources)
         refuse_unknown_names(project, place.settings, front_matter, (sources,))
         slots = make_slots(options.workers.value, *this_machine())
         chosen = find_method(options.method.value, typed=True)

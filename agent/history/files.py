@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from agent.edit.files import Sources
+from agent.edit.files.difference import renamed_files
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
@@ -99,7 +101,9 @@ class Files:
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        return path != self.project.program and PurePosixPath(path).name.lower() not in NOTES
+        if path == self.project.program:
+            return False
+        return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
@@ -131,14 +135,26 @@ class Files:
             for path in paths
             if before.get(path) != after.get(path)
         }
-        return self.tree_with_files(changed, base) if changed else f"{base}^{{tree}}"
+        if not changed:
+            return f"{base}^{{tree}}"
+        renamed = renamed_files(self.sources_at(base), sources)
+        inside = self.project.inside
+        return self.tree_with_files(
+            changed, base, {inside(to): inside(path) for path, to in renamed.items()}
+        )
 
-    def tree_with_files(self, texts: Mapping[str, str | None], base: str) -> str:
+    def tree_with_files(
+        self,
+        texts: Mapping[str, str | None],
+        base: str,
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         """Return the tree of the commit `base` with these texts by path; None takes a file out.
 
-        A file keeps its mode; a new one is a plain file.
+        A file keeps its mode; a new one is a plain file. renamed: paths in `base`, by new paths.
         """
-        modes = self._modes(base, texts)
+        modes = self._modes(base, (*texts, *renamed.values()))
+        modes |= {to: modes[path] for to, path in renamed.items() if path in modes}
         nothing = "0" * len(self.start)
         steps = [f"0 {nothing}\t{path}" for path, text in texts.items() if text is None]
         for path, text in texts.items():

@@ -15,6 +15,8 @@ from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
+PREPARE = "prepare.py"
+PROGRAM = "program.md"
 CORPORA = "corpora.py"
 """What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
 
@@ -53,7 +55,9 @@ class Project(Record):
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""
-        return matches(path, self.files) if self.files else path == self.train
+        if not self.files:
+            return path == self.train
+        return matches(path, self.files) and path not in self.fixed
 
     def inside(self, path: str) -> str:
         """Return the path in the repository of a path in the workspace."""
@@ -64,6 +68,15 @@ class Project(Record):
         if path.startswith(EXCEPT):
             return EXCEPT + self.outside(path.removeprefix(EXCEPT))
         return path.removeprefix(f"{self.workspace}/") if self.workspace else path
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The files that decide how trials are measured, there or not: no edit touches them."""
+        folder = PurePosixPath(self.train).parent
+        around = (folder, *folder.parents)
+        prepare = self.prepare or str(folder / PREPARE)
+        briefs = (self.program,) if self.program else tuple(str(up / PROGRAM) for up in around)
+        return (prepare, *self.unseen, *briefs, *(str(up / FILE) for up in around))
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -86,8 +99,8 @@ def find_project(where: Path, settings: Settings) -> Project:
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
     train, score = _train(root, base, settings)
     workspace = train.parent
-    prepare = base / settings.prepare if settings.prepare else workspace / "prepare.py"
-    program = base / (settings.program or "program.md")
+    prepare = base / settings.prepare if settings.prepare else workspace / PREPARE
+    program = base / (settings.program or PROGRAM)
     refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
     named = {"prepare": settings.prepare, "program": settings.program}
     for key, path in named.items():
@@ -114,8 +127,8 @@ def _below(base: PurePosixPath, pattern: str) -> str:
 
 def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath) -> None:
     """Raise UsageFault for a glob that fits a file which decides how trials are measured."""
-    for path in (project.prepare, project.program, str(base / FILE)):
-        if path and matches(path, files):
+    for path in project.fixed:
+        if matches(path, files) and (Path(project.root) / path).is_file():
             own = str(PurePosixPath(path).relative_to(base))
             raise UsageFault(
                 f"{FILE}: files: they fit {own}, which is part of how trials are measured; "
