@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from sandbox.ground.text import one_line, read_end
-from sandbox.score.forms import OTHERS, json_object, json_paths
+from sandbox.score.forms import OTHERS, json_object, json_paths, parse_value
 from sandbox.score.lines import shown
 from sandbox.score.metric import Metric
 from sandbox.score.pattern import Pattern
@@ -16,6 +16,8 @@ MAX_LINES = 20_000
 MAX_NAMES = 200
 _LINE_CHARACTERS = 1000
 _QUOTE = 120
+BARE = "^(.+)$"
+"""Reads a number that has a line for itself."""
 # A name of up to three words before a number.
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
@@ -61,7 +63,8 @@ def _without_match(lines: list[str], pattern: str) -> str:
 def _last(lines: list[str]) -> str:
     if not lines:
         return "it printed nothing"
-    return f'its last line is "{one_line(lines[0], _QUOTE)}"'
+    last = f'its last line is "{one_line(lines[0], _QUOTE)}"'
+    return f"{last}, which pattern = '{BARE}' reads" if parse_value(lines[0]) else last
 
 
 def _same_name(lines: list[str], name: str) -> str:

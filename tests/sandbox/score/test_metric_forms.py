@@ -45,6 +45,14 @@ LINES = {
     "unit in the name": "{name} (%): {value}",
     "quoted": "{name}: '{value}'",
     "improved": "{name}: {value}*",
+    "dots": "{name} ........ {value}",
+    "arrow": "{name} -> {value}",
+    "is": "{name} is {value}",
+    "aligned": "{name}                    {value}      x",
+    "Keras": "100/100 ━━━━━━━━━ 1s 3ms/step - {name}: {value} - lr: 0.1",
+    "loguru": "2026-01-31 10:00:00.123 | INFO     | __main__:train:31 - {name}: {value}",
+    "absl": "I0131 10:00:00.123456 1234 train.py:31] {name}: {value}",
+    "logfmt": "level=info {name}={value} lr=0.1",
 }
 
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from sandbox.score.lines import PIECE_BYTES, is_rule
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
+from sandbox.score.nearest import BARE
 from sandbox.score.printed import MAX_FACTS, read_summary
 from sandbox.score.reading import read_also, read_metric
 
@@ -211,6 +212,7 @@ def test_no_secret_is_quoted(read, monkeypatch):
     [
         ("", "it printed nothing"),
         ("hello\n\n", 'its last line is "hello"'),
+        ("took\n12.5 ms\n", """its last line is "12.5 ms", which pattern = '^(.+)$' reads"""),
         ("Val Acc: 0.9\nbye\n", 'nearest line is "Val Acc: 0.9", which metric = "Val Acc" reads'),
         ("val-acc: 0.9\n", 'which metric = "val-acc" reads'),
         ("val_accuracy: 0.9\n", 'which metric = "val_accuracy" reads'),
@@ -230,6 +232,8 @@ def test_the_reason_quotes_the_line_that_nearly_fits(read, text, said):
     proposed = re.search(r'which metric = "(.*)" reads', result.reason)
     if proposed:  # what is proposed works
         assert isinstance(read(text, Metric(name=proposed[1])), Reading)
+    if BARE in result.reason:
+        assert isinstance(read(text, Metric(name="val_acc", pattern=BARE)), Reading)
 
 
 # ---------------------------------------------------------------- the owner's pattern
