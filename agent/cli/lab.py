@@ -15,6 +15,7 @@ from typing import Any, Literal
 import typer
 
 from agent.afterwards.ablation import without
+from agent.afterwards.perturbed import PerturbingBench
 from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
 from agent.cli.build import Kit, bench_of, place_around, prepared, proven
 from agent.cli.consent import Consent
@@ -44,7 +45,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         slots = make_slots(history.run.workers, *this_machine())[:1]
-        sandbox = proven(unsafe, history.sources.code, place.project, slots)
+        sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
         with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
             if data and data.fingerprint != history.data_fingerprint:
@@ -52,7 +53,8 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
                     "The validation data here is not what this run was measured on.",
                     "autoresearch log",
                 )
-            yield history, bench_of(history, Kit(place.settings, slots, sandbox, data, caps))
+            bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps))
+            yield history, PerturbingBench(bench, history)
 
 
 def measured(
@@ -75,7 +77,8 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    return list(compare(bench, states, reference, fresh, listen, cancel, usual))
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual)
+    return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 
 def _usual(history: History, bench: Measures) -> Usual | None:

@@ -111,7 +111,7 @@ def resume(
             chosen = method_of(run, method)
             proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
-            sandbox = proven(unsafe, history.sources.code, project, slots)
+            sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
                 if not detach:

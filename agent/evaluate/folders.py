@@ -2,13 +2,16 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import SandboxFault
 from agent.git.home import remove_file
 from sandbox.score.opened import link_files, unlink_files
+
+WORKSPACE = "scratch/workspace"
+"""Where the attempt's files lie: in what the training may write, and under its disk quota."""
 
 Export = Callable[[str, Path], None]
 """Writes the files of a commit into a folder."""
@@ -27,10 +30,20 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
         message = f"cannot make the trial's folder {home}: {error.strerror}"
         raise SandboxFault(message, "df -h .") from None
     try:
-        export(commit, home / "workspace")
+        export(commit, home / WORKSPACE)
         yield home
     finally:
         _remove(home)
+
+
+def put_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Replace files of an exported folder by texts; a file stays executable where it was."""
+    for path, text in texts.items():
+        file = folder / path
+        mode = file.stat().st_mode
+        file.unlink()
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
+        file.chmod(mode)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from agent.edit.files.difference import renamed_files
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
+from agent.git.stand_in import File, write_stand_in
 from agent.history.branch import has_file, lost_file
-from agent.history.checkout import export
+from agent.history.checkout import SUBMODULE, export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
@@ -36,9 +37,9 @@ class Files:
         """The commit that the run started from: a lost file is restored from there."""
 
     def belong_to(self, run: RunSettings) -> None:
-        """Take from a run's record where it started, and which files its edits may touch."""
+        """Take from a run's record where it started, and which files trials get and edits touch."""
         self.start = run.start_commit
-        self.project = self.project.with_files(run.objective.files if run.objective else ())
+        self.project = self.project.as_recorded(run.objective)
 
     def sources_at(self, commit: str) -> Sources:
         """Return the files that edits may touch at `commit`, every byte of them."""
@@ -119,8 +120,17 @@ class Files:
         return dict(zip(parts[1::2], parts[2::2], strict=True))
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
-        export(self._git, commit, self.project.workspace, folder, self.project.unseen)
+        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees.
+
+        They get a .git of their own, with one commit and nothing else.
+        """
+        project = self.project
+        entries = export(self._git, commit, project.workspace, folder, project.unseen)
+        files = []
+        for entry in entries:
+            if entry.mode != SUBMODULE:
+                files.append(File(project.outside(entry.path), entry.mode, entry.name))
+        write_stand_in(folder, files, f"the files of {commit}")
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in.

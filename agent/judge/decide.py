@@ -33,8 +33,10 @@ from typing import Literal
 from pydantic import Field, FiniteFloat
 
 from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simplify
+from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
+from agent.records.objective import LOWER, Sense
 from agent.records.results import KEPT, Trial, on_newest_data
 from sandbox.ground.record import Record
 
@@ -77,6 +79,8 @@ class Rule(Record):
     """greedy keeps what scores better once, as karpathy/autoresearch does."""
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
     """Error budget: false keeps tolerated per 100 no-op trials."""
+    exact: bool = False
+    """Equal code gives equal results, by its owner's word: any gain counts, after one run."""
 
     @property
     def alpha(self) -> float:
@@ -93,10 +97,14 @@ class Case(Record):
     """The incumbent's bad luck in each difference, zero or negative; empty for none."""
     noise: Noise = Noise()
     """The run's, without this case."""
+    repeats: Repeats = "seeds"
+    """What makes one pair another sample than the one before."""
     simpler: bool = False
     """Code was deleted and none added."""
+    sense: Sense = LOWER
+    """Of the metric: reasons speak of its changes, not of losses."""
     allowance: FiniteFloat = 0.0
-    """What a simplification may still cost, in bits per byte."""
+    """What a simplification may still cost, as a loss."""
 
     @property
     def estimate(self) -> float:
@@ -109,10 +117,14 @@ def decide(case: Case, rule: Rule) -> Judgement:
     first = case.differences[0]
     if rule.verdict == "greedy":
         return _greedy(case)
+    if rule.exact:
+        return _exact(case)
     if first == 0 and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
     if first == 0:
         return _discard(case, "no effect: the same score as the incumbent under the same seed")
+    if case.repeats == "none" and len(set(case.differences)) == 1:
+        return _unrepeatable(case)
     if not any(case.luck):
         return _sequential(case, rule)
     fair = [seen - bad for seen, bad in zip(case.differences, case.luck, strict=True)]
@@ -123,7 +135,7 @@ def decide(case: Case, rule: Rule) -> Judgement:
 
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
-    """Return what simplifications may still cost this run, in bits per byte."""
+    """Return what simplifications may still cost this run, as a loss."""
     spent = sum(trial.charge or 0.0 for trial in on_newest_data(trials))
     return ALLOWANCE * (noise.sd or 0.0) - spent
 
@@ -131,6 +143,11 @@ def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
 def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
     """Return the trial whose tree is the tip's: the newest that was kept, or the baseline."""
     return next((trial for trial in reversed(trials) if trial.status in KEPT), None)
+
+
+def _words(case: Case, difference: float) -> str:
+    """Return a difference of losses as a change of the metric."""
+    return digits(case.sense.change(difference))
 
 
 def digits(value: float) -> str:
@@ -146,8 +163,34 @@ def digits(value: float) -> str:
 def _greedy(case: Case) -> Judgement:
     difference = case.differences[0]
     if difference < 0:
-        return _keep(case, f"kept after one run: {digits(difference)}")
-    return _discard(case, f"not better: {digits(difference)}")
+        return _keep(case, f"kept after one run: {_words(case, difference)}")
+    return _discard(case, f"not better: {_words(case, difference)}")
+
+
+def _exact(case: Case) -> Judgement:
+    """Decide where equal code gives equal results: one run says all."""
+    difference = case.differences[0]
+    if difference < 0:
+        return _keep(case, f"better, by an exact score: {digits(difference)}")
+    if difference == 0 and case.simpler:
+        return _simplify(case, "simpler, with exactly the same score", charge=0.0)
+    if difference == 0:
+        return _discard(case, "no effect: exactly the same score as the incumbent")
+    return _discard(case, f"not better, by an exact score: {digits(difference)}")
+
+
+def _unrepeatable(case: Case) -> Judgement:
+    """Decide where no seed moves a score and no perturbation is possible: nothing is repeated."""
+    difference = case.differences[0]
+    if difference > 0:
+        return _discard(case, f"not better: {digits(difference)}")
+    if len(case.differences) == 1:
+        return Rerun(reason=f"{digits(difference)}, and the noise is not known")
+    return _discard(
+        case,
+        f"{digits(difference)} under every seed, so repeating it shows no noise: start with "
+        'noise = "none" if equal code gives equal results, or with seed_argument',
+    )
 
 
 def _sequential(case: Case, rule: Rule) -> Judgement:
@@ -162,18 +205,18 @@ def _screen(case: Case, rule: Rule) -> Judgement:
     degrees = case.noise.degrees
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
-            return _discard(case, f"not better: {digits(difference)}")
+            return _discard(case, f"not better: {_words(case, difference)}")
         return Rerun(reason="the noise is not known yet")
     threshold = tau * max(BEYOND_DOUBT, critical(rule.alpha * SCREEN_SHARE, degrees))
     if gain > threshold:
-        reason = f"kept after one run: {_in_noise(gain, tau)}"
+        reason = f"kept after one run: {_in_noise(case, gain, tau)}"
         return _keep(case, reason, luck_of_screen(gain, tau, threshold))
     if gain >= SCREEN * tau:
-        return Rerun(reason=f"undecided after one run: {_in_noise(gain, tau)}")
+        return Rerun(reason=f"undecided after one run: {_in_noise(case, gain, tau)}")
     if case.simpler and -gain < case.allowance:
         return Rerun(reason="simpler, and perhaps no worse")
     what = "within the noise" if gain > 0 else "not better"
-    return _discard(case, f"{what}: {digits(difference)}")
+    return _discard(case, f"{what}: {_words(case, difference)}")
 
 
 def _look(case: Case, rule: Rule) -> Judgement:
@@ -184,7 +227,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
     error = tau / sqrt(count)
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
-    figures = f"{digits(case.estimate)}, z = {z:.1f} over {count} seed pairs"
+    figures = f"{_words(case, case.estimate)}, z = {z:.1f} over {count} seed pairs"
 
     threshold = error * critical(_level(rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold:
@@ -228,10 +271,10 @@ def _own_noise(case: Case) -> tuple[float, int]:
     return tau, own + before
 
 
-def _in_noise(gain: float, tau: float) -> str:
+def _in_noise(case: Case, gain: float, tau: float) -> str:
     """Return a gain, at least 0, and how many times the noise it is, in words."""
     times = f"more than {MANY_TIMES}" if gain >= MANY_TIMES * tau else f"{gain / tau:.1f}"
-    return f"{digits(-gain)}, {times} times the noise"
+    return f"{_words(case, -gain)}, {times} times the noise"
 
 
 # ---------------------------------------------------------------- the estimates

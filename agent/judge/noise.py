@@ -8,6 +8,8 @@ from statistics import fmean
 
 from pydantic import Field, FiniteFloat
 
+from agent.judge.determinism import independent, repeats_of
+from agent.records.objective import Sense
 from agent.records.results import Pair, Trial, on_newest_data
 from sandbox.ground.record import Record
 
@@ -15,7 +17,7 @@ CONFIDENCE = 0.95
 
 
 class Noise(Record):
-    """The scatter of scores, pooled over a run, in bits per byte; None where not measured."""
+    """The scatter of losses, pooled over a run; None where not measured."""
 
     sd: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation tau of one paired difference between equal codes."""
@@ -25,6 +27,8 @@ class Noise(Record):
     """Standard deviation of one code's score between seeds, on one machine."""
     runs: int = 0
     """Runs of baselines behind `seeds`."""
+    perturbed: bool = False
+    """Seeds move no score: runs differ by neutral perturbations of the code instead."""
     machines: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation of one code's score between machines."""
 
@@ -38,7 +42,8 @@ class Noise(Record):
         if self.sd is not None:
             parts.append(f"±{self.sd:.2g} per paired comparison ({self.degrees} df)")
         if self.seeds is not None:
-            parts.append(f"±{self.seeds:.2g} between the baseline's {self.runs} seeds")
+            what = "neutral perturbations" if self.perturbed else "seeds"
+            parts.append(f"±{self.seeds:.2g} between the baseline's {self.runs} {what}")
         if self.machines is not None:
             parts.append(f"±{self.machines:.2g} between machines")
         if self.sd is None:
@@ -46,29 +51,35 @@ class Noise(Record):
         return "; ".join(parts)
 
 
-def noise_of(trials: Sequence[Trial]) -> Noise:
-    """Return the noise that a run has shown so far, on the data that it has now."""
+def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
+    """Return the noise of losses that a run has shown so far, on the data that it has now."""
     trials = on_newest_data(trials)
     squares = 0.0
     degrees = 0
     for trial in trials:
         if len(trial.pairs) > 1:
-            differences = differences_of(trial.pairs)
+            differences = differences_of(trial.pairs, sense)
             squares += sum_of_squares(differences)
             degrees += len(differences) - 1
-    seeds, runs = _spread_of_seeds(trials)
+    seeds, runs = _spread_of_seeds(trials, sense)
     return Noise(
         sd=sqrt(squares / degrees) if degrees else None,
         degrees=degrees,
         seeds=seeds,
         runs=runs,
-        machines=_spread_of_machines(trials),
+        perturbed=repeats_of(trials) == "perturbations",
+        machines=_spread_of_machines(trials, sense),
     )
 
 
-def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:
-    """Return candidate minus incumbent, for each pair."""
-    return tuple(pair.candidate - pair.incumbent for pair in pairs)
+def differences_of(pairs: Sequence[Pair], sense: Sense) -> tuple[float, ...]:
+    """Return the loss of the candidate minus that of the incumbent, for each pair."""
+    return tuple(difference_of(pair, sense) for pair in pairs)
+
+
+def difference_of(pair: Pair, sense: Sense) -> float:
+    """Return the loss of the candidate minus that of the incumbent; negative is better."""
+    return sense.loss(pair.candidate) - sense.loss(pair.incumbent)
 
 
 def sum_of_squares(values: Sequence[float]) -> float:
@@ -85,7 +96,7 @@ def critical(level: float, degrees: int) -> float:
     return float(-stdtrit(degrees, level))
 
 
-def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
+def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | None, int]:
     """Return the standard deviation between seeds, and the runs behind it.
 
     Only baselines count: nobody chose their seeds by score.
@@ -94,24 +105,25 @@ def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
     degrees = 0
     runs = 0
     for trial in trials:
-        if trial.status == "baseline" and trial.result and len(trial.result.own) > 1:
-            values = [score.value for score in trial.result.own]
+        repeats = independent(trial.result) if trial.result else ()
+        if trial.status == "baseline" and len(repeats) > 1:
+            values = [sense.loss(score.value) for score in repeats]
             squares += sum_of_squares(values)
             degrees += len(values) - 1
             runs += len(values)
     return (sqrt(squares / degrees) if degrees else None), runs
 
 
-def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
+def _spread_of_machines(trials: Sequence[Trial], sense: Sense) -> float | None:
     """Return the standard deviation between machines that scored a code under one seed."""
     values: defaultdict[tuple[int | None, int], defaultdict[str, list[float]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for trial in trials:
         for score in trial.result.scores if trial.result else ():
-            if score.machine and score.role != "baseline":
+            if score.machine and score.role not in ("baseline", "neutral"):
                 code = trial.number if score.role == "candidate" else trial.against
-                values[code, score.seed][score.machine].append(score.value)
+                values[code, score.seed][score.machine].append(sense.loss(score.value))
     squares = 0.0
     degrees = 0
     for by_machine in values.values():

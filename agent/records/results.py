@@ -20,21 +20,24 @@ from agent.records.proposals import Configuration, Proposal, Value
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
 
-Role = Literal["candidate", "incumbent", "baseline"]
+# Enough for a traceback's last frames; it goes into a commit message.
+MAX_TAIL_CHARACTERS = 2_000
+
+Role = Literal["candidate", "incumbent", "baseline", "neutral"]
 ScoreKind = Literal["sealed", "evaluated", "self-reported"]
 """Who computed a score: the harness, the project's own evaluator, or the training itself."""
 
 
 class Score(Record):
-    """One val_bpb (bits per byte, lower is better)."""
+    """One score: the metric as it was measured."""
 
     value: Real
     seed: Whole
     """The harness's seed."""
     kind: ScoreKind
     role: Role = "candidate"
-    """Of the attempt; of the incumbent, run again for comparison; or of the baseline, run for the
-    time that it takes."""
+    """Of the attempt; of the incumbent, run again for comparison; of the baseline, run for the
+    time that it takes; or of a baseline with its floats moved by a millionth."""
     machine: str = ""
     """Name of the machine."""
     device: str = ""
@@ -54,6 +57,14 @@ class Score(Record):
     """How many cores it ran on; None for all."""
     cut: bool = False
     """Training was ended at its deadline, and what it had saved by then was scored."""
+    line: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """Of a printed score: the line that it was read from."""
+    unit: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """What stood behind the number, such as `%`; no part of the value."""
+    summaries: Natural = 0
+    """How many summaries behind a line `---` had it; the last one counts."""
+    also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
+    """Further metrics, which are not judged."""
 
 
 class Pair(Record):
@@ -74,6 +85,9 @@ class Order(Record):
     why: str = ""
     audit: Audit = "usual"
     """How much of a sealed score is audited: the full audit is slower and finds smaller leaks."""
+    texts: dict[str, str] = {}
+    """Files of the commit, by path in the project's folder, and the text that they have in this
+    run only: a neutral perturbation."""
 
 
 class Change(Record):
@@ -151,8 +165,6 @@ _RESULTS: Mapping[str, tuple[str | None, ...]] = {
 }
 """The statuses that the result of a trial may have, by the trial's own; None for no result."""
 MAX_CURVE_POINTS = 20
-# Enough for a traceback's last frames; it goes into a commit message.
-MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):
@@ -220,7 +232,7 @@ class Claim(Record):
     """Theirs."""
     verdict: Literal["keep", "discard", "crash"] | None = None
     score: Real | None = None
-    """val_bpb, self-reported; None if nobody wrote one down."""
+    """Self-reported; None if nobody wrote one down."""
     memory_gb: Real | None = None
     at: Stamp = ""
     """When it was committed."""
@@ -255,12 +267,12 @@ class Trial(Record):
     pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     """What the verdict rests on: the screen's pair first, then those that confirm."""
     delta: Derived | None = None
-    """Mean difference to the incumbent over the confirming pairs, or the screen's without any,
-    less what is luck (agent/judge/decide.py); negative is better."""
+    """Mean difference of losses to the incumbent over the confirming pairs, or the screen's
+    without any, less what is luck (agent/judge/decide.py); negative is better."""
     interval: tuple[Derived, Derived] | None = None
     """Of delta, at 95 %."""
     estimate: Derived | None = None
-    """val_bpb on the offset of the baseline's seeds: the incumbent's estimate plus delta."""
+    """The score on the offset of the baseline's seeds: the incumbent's, better by delta."""
     charge: Derived | None = None
     """What a simplification uses up of the loss that a run may accept."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -290,7 +302,7 @@ class Trial(Record):
 
     @property
     def value(self) -> float | None:
-        """val_bpb, comparable between the trials of a run; None without a believed score."""
+        """The score, comparable between the trials of a run; None without a believed one."""
         if self.status in UNBELIEVED:
             return None
         if self.estimate is not None:
@@ -318,6 +330,6 @@ class PriorTrial(Record):
     """Its own, over there."""
     configuration: Configuration
     outcome: Derived | Failure
-    """Its score (lower is better), or why it has none."""
+    """Its score as it was measured, or why it has none."""
     curve: Annotated[tuple[tuple[Real, Real], ...], Field(max_length=MAX_ITEMS)] = ()
     """As in Result."""

@@ -99,7 +99,7 @@ def ledger_text(context: Context) -> str:
     summary = digest(trials, int(characters * DIGEST_SHARE)) if len(trials) > DIGEST_FROM else []
     best = incumbent_of(trials)
     return _template("ledger").render(
-        noise=str(noise_of(trials)),
+        noise=str(noise_of(trials, context.objective.sense)),
         best=best,
         facts=facts_text(best) if best else "",
         lines=lines,

@@ -1,0 +1,120 @@
+"""Hands the harness's seed to a project, and reads which seeding calls of it were shifted."""
+
+import compileall
+import os
+import re
+import stat
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from sandbox.ground.record import Record
+
+HOOK = str(Path(__file__).parent / "hook")
+"""The folder of the hook, first on a training's PYTHONPATH."""
+RECORD = "seeds.log"
+"""In scratch: what the hook writes, and any training can."""
+STEP = 1_000_003  # as in the hook: seeds that a project counts up from its own never meet
+SEED = "AUTORESEARCH_SEED"
+# An argument is often read into 32 bits with a sign.
+ARGUMENT_SEEDS = 2**31
+HASH_SEEDS = 2**32
+MAX_BYTES = 1 << 16
+MAX_NAMES = 64
+_LINE = re.compile(r"(\d{1,10}) ([A-Za-z_][\w.]{0,63}) (\d{1,12})", re.ASCII)
+
+
+class Seeded(Record):
+    """What a training is started with so that the harness's seed reaches it."""
+
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str]
+    read_only: tuple[str, ...] = ()
+
+
+class SeedCalls(Record):
+    """Which seeding calls were shifted, as the training itself reports it."""
+
+    calls: dict[str, int] = {}
+    """How often, by name: exact up to 8, then the last power of two."""
+    own: bool = False
+    """It read AUTORESEARCH_SEED, and nothing was shifted from then on."""
+
+    def __str__(self) -> str:
+        if self.own:
+            return f"the project reads {SEED} itself"
+        if not self.calls:
+            return "the project seeds nothing that could be shifted"
+        return f"shifted: {', '.join(sorted(self.calls))}"
+
+
+def seeded(seed: int, argument: str | None, scratch: str, environment: Mapping[str, str]) -> Seeded:
+    """Return how a training gets `seed`.
+
+    argument: the option of its command that takes a seed; None to shift its own seeding calls.
+    environment: what the training gets besides. Under seed 0 the project's own seed holds.
+    """
+    fresh = {SEED: str(seed), **_hash_seed(seed, environment)}
+    if argument is not None:
+        return Seeded(arguments=_option(argument, seed), environment=fresh)
+    _compile_hook()
+    paths = [HOOK, environment.get("PYTHONPATH", "")]
+    fresh["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    fresh["AUTORESEARCH_SEED_RECORD"] = f"{scratch}/{RECORD}"
+    return Seeded(environment=fresh, read_only=(HOOK,))
+
+
+@cache
+def _compile_hook() -> None:
+    """Compile the hook for this Python's version, so that no training takes time for it.
+
+    A project with another version, or a folder that nobody may write, costs milliseconds a start.
+    """
+    compileall.compile_dir(HOOK, quiet=2)
+
+
+def _option(argument: str, seed: int) -> tuple[str, ...]:
+    """Return the words that set a seed: `--seed N`, or `seed=N` where `argument` ends in `=`."""
+    if seed == 0:
+        return ()
+    number = str(seed * STEP % ARGUMENT_SEEDS)
+    return (argument + number,) if argument.endswith("=") else (argument, number)
+
+
+def _hash_seed(seed: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the shifted seed of string hashes, where the project has one."""
+    own = environment.get("PYTHONHASHSEED", "")
+    if not own.isdecimal():
+        return {}
+    return {"PYTHONHASHSEED": str((int(own) + seed * STEP) % HASH_SEEDS)}
+
+
+def read_seed_calls(scratch: Path) -> SeedCalls:
+    """Return what a training's record says; what makes no sense in it is left out."""
+    counts: dict[tuple[str, str], int] = {}
+    for line in _text(scratch / RECORD).splitlines():
+        match = _LINE.fullmatch(line)
+        if match:
+            process, name, count = match.groups()
+            counts[process, name] = max(counts.get((process, name), 0), int(count))
+    calls: dict[str, int] = {}
+    for (_, name), count in counts.items():
+        if name in calls or len(calls) < MAX_NAMES:
+            calls[name] = calls.get(name, 0) + count
+    own = calls.pop(SEED, 0) > 0
+    return SeedCalls(calls=calls, own=own)
+
+
+def _text(path: Path) -> str:
+    """Return the start of a regular file that untrusted code wrote; empty for anything else."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:
+        return ""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return os.read(descriptor, MAX_BYTES).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
