@@ -44,6 +44,8 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
 
 def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
     """Return the last finite value of each of these metrics that a run printed."""
+    if not names:
+        return {}
     others = {name: _Follower(Form(name)) for name in names}
     _follow(log, list(others.values()))
     return _finite(others)
