@@ -16,6 +16,7 @@ MAX_LINES = 20_000
 MAX_NAMES = 200
 _LINE_CHARACTERS = 1000
 _QUOTE = 120
+_LAST_NUMBER = re.compile(r"([^:=]{1,60}[:=][ \t]{0,4})([^:=]{1,20})")
 BARE = "^(.+)$"
 """Reads a number that has a line for itself."""
 # A name of up to three words before a number.
@@ -97,8 +98,19 @@ def _other_spelling(lines: list[str], name: str) -> str:
         for printed in _NAMED.findall(line):
             if wanted in _letters(printed):
                 return _called(printed, line)
-        return f'the nearest line is "{one_line(line, _QUOTE)}"'
+        near = f'the nearest line is "{one_line(line, _QUOTE)}"'
+        pattern = _pattern_for(line)
+        return f"{near}, which pattern = '{pattern}' reads" if pattern else near
     return ""
+
+
+def _pattern_for(line: str) -> str:
+    """Return a pattern that reads the last number of a short line, or "" where none is plain."""
+    match = _LAST_NUMBER.fullmatch(line)
+    if match is None or not match[1].isprintable():
+        return ""
+    before = re.sub(r"[0-9]+", r"\\d+", re.escape(match[1]).replace("\\ ", " "))
+    return f"{before}(.+)" if "'" not in before and parse_value(match[2]) else ""
 
 
 def _other_name(lines: list[str], name: str) -> str:
