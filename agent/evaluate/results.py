@@ -107,6 +107,7 @@ def _reading_fields(reading: Reading | None) -> dict[str, Any]:
         "line": reading.line,
         "unit": reading.unit,
         "summaries": reading.blocks,
+        "times": reading.times,
     }
 
 
