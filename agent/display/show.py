@@ -205,6 +205,8 @@ def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
     """Yield what was measured, as name and text; the text is empty if it is unknown."""
     for score in result.scores:
         yield "score", _score(score)
+        yield "read from", f'"{score.line}"' if score.line else ""
+        yield "also", ", ".join(f"{name} {value:g}" for name, value in score.also.items())
     if result.recheck:
         audit = "with the full audit" if result.scores[0].kind == "sealed" else "without an audit"
         checked = f"an implausible score, measured again under a fresh seed, {audit}"

@@ -63,6 +63,8 @@ class Score(Record):
     """What stood behind the number, such as `%`; no part of the value."""
     summaries: Natural = 0
     """How many summaries behind a line `---` had it; the last one counts."""
+    times: Natural = 0
+    """How many lines had it; 0 if nobody counted."""
     also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
     """Further metrics, which are not judged."""
 
