@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from types import UnionType
 
 from agent.edit.set_constant import bound_names
-from agent.edit.source import Source, first_line, is_definition
+from agent.edit.source import Definition, Source, first_line, is_definition
 
 # Comparing longer blocks takes time that grows with the square of their length, or faster.
 MAX_CHUNKS = 2_000
@@ -155,8 +156,27 @@ def _pairings(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
         if tag == "replace" and not all(is_definition(chunk.node) for chunk in both):
             yield Pairing(i1, i2, j1, j2)
             continue
-        # Definitions, and what was only deleted or only inserted, one by one.
-        yield from _one_by_one(old, new, Pairing(i1, i2, j1, j2))
+        if tag == "replace":
+            yield from _one_by_one(old, new, Pairing(i1, i2, j1, j2))
+            continue
+        for first, last in _runs(old[i1:i2], Definition):
+            yield Pairing(i1 + first, i1 + last, j1, j1)
+        for first, last in _runs(new[j1:j2], Definition | ast.Import | ast.ImportFrom):
+            yield Pairing(i2, i2, j1 + first, j1 + last)
+
+
+def _runs(side: list[Chunk], alone: UnionType) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of a deleted or inserted part; statements of some kinds are one each."""
+    start = 0
+    for number, chunk in enumerate(side):
+        single = isinstance(chunk.node, alone)
+        if single and start < number:
+            yield start, number
+        if single:
+            yield number, number + 1
+            start = number + 1
+    if start < len(side):
+        yield start, len(side)
 
 
 def _one_by_one(old: list[Chunk], new: list[Chunk], part: Pairing) -> Iterator[Pairing]:

@@ -8,9 +8,10 @@ from agent.edit.apply import Applied, apply, made_text
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
 from agent.edit.places import places_of
-from agent.edit.replace_text import passage, passages
+from agent.edit.replace_text import passages
 from agent.edit.set_constant import plain_names
 from agent.edit.source import Source, bodies, is_definition, read
+from agent.edit.steps import Edits, EndOfFile, Step
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,
@@ -19,18 +20,10 @@ from agent.records.edits import (
     Refused,
     ReplaceDefinition,
     ReplaceStatements,
-    ReplaceText,
     RewriteFile,
     SetConstant,
 )
 
-Edits = tuple[Edit, ...]
-
-# What an edit costs a reader beside the characters of its texts.
-EDIT_COST = 40
-_TEXTS = ("old", "new", "code", "value")
-# A passage counts so often: the other kinds say what they change.
-PASSAGE_COST = 2
 # A neighbour with more lines is not repeated in an edit only to say where it is.
 MAX_NEIGHBOUR = 5
 
@@ -51,21 +44,20 @@ def diff(old: str, new: str) -> Edits:
         step = _by_statement(before, after)
     except RecursionError:
         return whole
-    around = _Step(passages(old, new) or (), new)
+    around = Step(passages(old, new) or (), new)
     if step is None or step.text != new or around.is_better_than(step):
         step = around
-    if step.length > len(new):
-        return whole
-    # They are found from the bottom up; people read downwards.
-    for edits in (step.edits[::-1], step.edits):
-        if _leads_to(old, edits, new):
-            return edits
+    for choice in (step, around):
+        # They are found from the bottom up; people read downwards.
+        for edits in (choice.edits[::-1], choice.edits):
+            if choice.length <= len(new) and _leads_to(old, edits, new):
+                return edits
     return whole
 
 
-def _by_statement(before: Source, after: Source) -> "_Step | None":
+def _by_statement(before: Source, after: Source) -> Step | None:
     """Return the edits that lead from one file to the other, from the bottom up, if there are."""
-    end = _EndOfFile(before, after).step()
+    end = EndOfFile(before, after).step()
     if end.edits:
         changed = read(end.text)
         if isinstance(changed, Refused):
@@ -76,7 +68,7 @@ def _by_statement(before: Source, after: Source) -> "_Step | None":
     if max(len(old_chunks), len(new_chunks)) > MAX_CHUNKS:
         return None
     step = _Level(before, after, old_chunks, new_chunks, "").solve(end.text)
-    return None if step is None else _Step(end.edits + step.edits, step.text)
+    return None if step is None else Step(end.edits + step.edits, step.text)
 
 
 def normalise(source: str, edits: Sequence[Edit]) -> Edits:
@@ -115,75 +107,12 @@ def _dedented(code: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """Edits, and the text that they lead to."""
-
-    edits: Edits
-    text: str
-
-    @property
-    def length(self) -> int:
-        """The number of characters in the edits' texts."""
-        return sum(map(_length, self.edits))
-
-    @property
-    def cost(self) -> int:
-        """What the edits cost a reader."""
-        cost = 0
-        for edit in self.edits:
-            factor = PASSAGE_COST if isinstance(edit, ReplaceText) else 1
-            cost += factor * (EDIT_COST + _length(edit))
-        return cost
-
-    def is_better_than(self, other: "_Step") -> bool:
-        """Return whether these edits are cheaper than others that set no constant."""
-        if not self.edits or any(isinstance(edit, SetConstant) for edit in other.edits):
-            return False
-        return self.cost < other.cost
-
-
-def _length(edit: Edit) -> int:
-    return sum(len(getattr(edit, field, None) or "") for field in _TEXTS)
-
-
-@dataclass(frozen=True)
 class _Span:
     """New lines in place of old_text[start:end]."""
 
     start: int
     end: int
     new: str
-
-
-@dataclass(frozen=True)
-class _EndOfFile:
-    """What two files have behind their last statement's line: comments, and a line break or not."""
-
-    before: Source
-    after: Source
-
-    def step(self) -> _Step:
-        """Return the edit that gives the old file the new one's end; none if they are alike."""
-        old = self.before.mark + self.before.text
-        wanted = _tail(self.after)
-        start = len(old) - len(_tail(self.before))
-        if old[start:] == wanted or not self.before.tree.body or not self.after.tree.body:
-            return _Step((), old)
-        edit = passage(old, start, len(old), wanted)
-        if edit is None:
-            return _Step((), old)
-        return _Step((edit,), old[:start] + wanted)
-
-
-def _tail(source: Source) -> str:
-    """Return the text behind the last statement's line, that line's break included."""
-    if not source.tree.body:
-        return source.text
-    last = source.tree.body[-1]
-    start = source.line_start(last.end_lineno or last.lineno)
-    stop = source.line_start((last.end_lineno or last.lineno) + 1)
-    line = source.text[start:stop]
-    return source.text[start + len(line.rstrip("\r\n")) :]
 
 
 @dataclass(frozen=True)
@@ -197,22 +126,38 @@ class _Level:
     scope: str
     """The qualified name of the definition around the block; "" is the module."""
 
-    def solve(self, current: str) -> _Step | None:
+    def solve(self, current: str) -> Step | None:
         """Return the edits of this block, or None if one difference cannot be expressed.
 
         current: the old file with everything below this block new already, so that the places above
         still hold.
         """
         edits: Edits = ()
-        for pairing in reversed(list(pair(self.old, self.new))):
-            step = self._solve_one(pairing, current)
+        for run in reversed(_touching(list(pair(self.old, self.new)))):
+            step = self._solve_run(run, current)
             if step is None:
                 return None
             edits += step.edits
             current = step.text
-        return _Step(edits, current)
+        return Step(edits, current)
 
-    def _solve_one(self, pairing: Pairing, current: str) -> _Step | None:
+    def _solve_run(self, run: list[Pairing], current: str) -> Step | None:
+        """Return the edits of differences that touch each other, or passages if they are less."""
+        edits: Edits = ()
+        text = current
+        for pairing in reversed(run):
+            step = self._solve_one(pairing, text)
+            if step is None:
+                return None
+            edits += step.edits
+            text = step.text
+        each = Step(edits, text)
+        if len(run) == 1:
+            return each
+        joined = Step(passages(current, text) or (), text)
+        return joined if joined.is_better_than(each) else each
+
+    def _solve_one(self, pairing: Pairing, current: str) -> Step | None:
         """Return the cheapest edits of one difference; of equal ones those that say the most."""
         span = self._span(pairing)
         mark = len(self.before.mark)
@@ -220,10 +165,10 @@ class _Level:
         best = self._inside(pairing, current, wanted)
         if best is None:
             around = passages(current, wanted)
-            best = _Step(around, wanted) if around else None
+            best = Step(around, wanted) if around else None
         limit = best.cost if best else len(self.after.text)
         for edits in self._candidates(pairing, limit):
-            step = _Step(edits, wanted)
+            step = Step(edits, wanted)
             if step.cost <= limit and _text_after(current, edits) == wanted:
                 return step
         return best
@@ -250,7 +195,7 @@ class _Level:
 
     # ------------------------------------------------------------ inside one statement
 
-    def _inside(self, pairing: Pairing, current: str, wanted: str) -> _Step | None:
+    def _inside(self, pairing: Pairing, current: str, wanted: str) -> Step | None:
         """Return the difference one level deeper, if both are one compound statement of a kind.
 
         What differs around the blocks, such as a signature, is passages.
@@ -274,9 +219,9 @@ class _Level:
             edits += step.edits
             current = step.text
         if not edits or current == wanted:
-            return _Step(edits, current) if edits else None
+            return Step(edits, current) if edits else None
         around = passages(current, wanted)
-        return _Step(edits + around, wanted) if around else None
+        return Step(edits + around, wanted) if around else None
 
     def _name(self, node: ast.stmt) -> str:
         name: str = getattr(node, "name", "")
@@ -361,6 +306,18 @@ class _Level:
                     old=_dedented(old), new=_dedented(new), within=self.scope or None
                 )
                 yield (edit,)
+
+
+def _touching(pairings: list[Pairing]) -> list[list[Pairing]]:
+    """Return the differences, those with nothing between them together."""
+    runs: list[list[Pairing]] = []
+    for pairing in pairings:
+        above = runs[-1][-1] if runs else None
+        if above and (above.i2, above.j2) == (pairing.i1, pairing.j1):
+            runs[-1].append(pairing)
+        else:
+            runs.append([pairing])
+    return runs
 
 
 def _run(side: list[Chunk], with_lead: bool) -> str:

@@ -85,11 +85,11 @@ class Flow:
         parts = list(ast.walk(node))
         if steps == 0 or len(parts) > MAX_NODES:
             return [node]
-        called = {id(part.func) for part in parts if isinstance(part, ast.Call)}
+        fixed = _fixed(parts)
         choices: dict[int, list[ast.expr]] = {}
         for part in parts:
             values: list[ast.expr] = []
-            if isinstance(part, ast.Name) and id(part) not in called:
+            if isinstance(part, ast.Name) and id(part) not in fixed:
                 values = self._of_name(part.id, scope, steps - 1)
             elif isinstance(part, ast.Call) and not part.args and not part.keywords:
                 values = self._returned(part, steps - 1)
@@ -139,7 +139,7 @@ class Flow:
             if parameter.default is not None:
                 values += self._values(parameter.default, around, steps)
             for call, place in self.calls.get(function.name, []):
-                argument = _argument(call, name, parameter)
+                argument = argument_of(call, name, parameter)
                 if argument is not None:
                     values += self._values(argument, place, steps)
         return values
@@ -185,7 +185,16 @@ def bound_values(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         case ast.AugAssign(target=target, value=value):
             yield from _unpacked(target, value)
         case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-            yield from _unpacked(target, value)
+            if _chooses(value):
+                yield from _unpacked(target, value)
+
+
+def _chooses(iterated: ast.expr) -> bool:
+    """Return whether what a loop goes over is chosen value by value: no count from zero."""
+    match iterated:
+        case ast.Call(func=ast.Name(id="range"), args=[_, _, *_] as ends):
+            return all(isinstance(end, ast.Constant) for end in ends)
+    return isinstance(iterated, ast.Name | ast.List | ast.Tuple | ast.Set)
 
 
 def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
@@ -201,13 +210,27 @@ def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr
                 yield from _unpacked(part, inner)
 
 
-def _argument(call: ast.Call, name: str, parameter: Parameter) -> ast.expr | None:
+def _fixed(parts: list[ast.AST]) -> set[int]:
+    """Return the identities of names that stand for objects: `a` in `a.b` and in `a(b)`."""
+    fixed: set[int] = set()
+    for part in parts:
+        if isinstance(part, ast.Call):
+            fixed.add(id(part.func))
+        elif isinstance(part, ast.Attribute):
+            fixed.add(id(part.value))
+    return fixed
+
+
+def argument_of(call: ast.Call, name: str, parameter: Parameter) -> ast.expr | None:
+    """Return what a call gives a parameter of a plain function, or None."""
     for keyword in call.keywords:
         if keyword.arg == name:
             return keyword.value
-    if parameter.place is not None and parameter.place < len(call.args):
-        return call.args[parameter.place]
-    return None
+    place = parameter.place
+    if place is None or place >= len(call.args) or not isinstance(call.func, ast.Name):
+        return None
+    unpacked = any(isinstance(argument, ast.Starred) for argument in call.args[: place + 1])
+    return None if unpacked else call.args[place]
 
 
 def _joined(values: list[ast.expr]) -> ast.expr:

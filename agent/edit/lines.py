@@ -49,7 +49,10 @@ def _changes(before: Lines, after: Lines, part: Change, depth: int) -> Iterator[
 
 def _trimmed(before: Lines, after: Lines, part: Change) -> Change:
     """Return the part without the lines that both sides begin and end with."""
-    first, last, start, stop = part.first, part.last, part.start, part.stop
+    first = part.first
+    last = part.last
+    start = part.start
+    stop = part.stop
     while first < last and start < stop and before[first] == after[start]:
         first += 1
         start += 1

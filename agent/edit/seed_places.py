@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.edit.flow import Flow, Function, Scope, last_name, parameters, scoped
+from agent.edit.flow import Flow, Function, Scope, argument_of, last_name, parameters, scoped
 
 SEED_NAME = re.compile(
     r"(^|_)((random|rng|hash|global|base|my|init|manual)?seeds?|random_?state|pythonhashseed)"
@@ -33,6 +33,7 @@ _ONE = frozenset(
 )
 SEED_CALLS = _EVERYTHING | _ONE
 """Calls whose arguments choose a seed, by their last name."""
+_DRAWS = frozenset({"rand", "randn", "randint", "randperm", "random", "normal", "uniform"})
 # Bare enough to mean something else; a seed only as `jax.random.key(0)`.
 _KEYS = frozenset({"key", "wrap_key_data"})
 _LIBRARIES = frozenset(
@@ -109,6 +110,8 @@ class Finder:
                 yield from self._seeding(node, scope)
             elif isinstance(node, ast.Attribute | ast.Name):
                 yield from self._mentioned(node, scope)
+            elif isinstance(node, ast.Expr | ast.Assign):
+                yield from self._discarded(node, scope)
 
     # ------------------------------------------------------------ variables
 
@@ -186,7 +189,8 @@ class Finder:
         for argument in call.args if overriding else ():
             if isinstance(argument, ast.Dict):
                 yield from _entries(argument, scope, "override")
-        for function, _ in self._flow.functions.get(name, []):
+        functions = self._flow.functions.get(name, [])
+        for function, _ in functions if len(functions) == 1 else ():
             yield from _positional(function, call, scope)
         yield from _option(call, name, scope)
 
@@ -197,8 +201,10 @@ class Finder:
         kind = self._kind(dotted)
         if kind is None:
             return
-        keywords = [word.value for word in call.keywords if word.arg in _FIRST_ARGUMENTS]
-        nodes = (*call.args, *keywords)
+        nodes = tuple(call.args)
+        if not nodes:
+            words = [word for word in call.keywords if _is_first_argument(word.arg or "")]
+            nodes = tuple(word.value for word in words)
         if nodes or not call.keywords:
             yield Seed("call", nodes, scope, kind, _library(dotted))
 
@@ -210,6 +216,15 @@ class Finder:
         named = _root(dotted) in _LIBRARIES and "." in dotted
         if named and self._kind(dotted) == "global":
             yield Seed("call", (node,), scope, "global", _library(dotted))
+
+    def _discarded(self, node: ast.Expr | ast.Assign, scope: Scope) -> Iterator[Seed]:
+        """Yield a random draw that nothing reads: it only shifts what is drawn later."""
+        if isinstance(node, ast.Assign) and last_name(node.targets[0]) != "_":
+            return
+        if isinstance(node.value, ast.Call):
+            dotted = self._dotted(node.value.func)
+            if _root(dotted) in _LIBRARIES and dotted.rpartition(".")[2] in _DRAWS:
+                yield Seed("call", (node.value,), scope, "global", _library(dotted))
 
     def _kind(self, dotted: str) -> Kind | None:
         """Return what a call of this name seeds, if anything."""
@@ -236,6 +251,10 @@ class Finder:
             case _:
                 parts.append("")
         return ".".join(reversed(parts))
+
+
+def _is_first_argument(name: str) -> bool:
+    return name in _FIRST_ARGUMENTS or is_seed_name(name)
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -313,9 +332,10 @@ def _arguments(parts: list[ast.expr], scope: Scope) -> Iterator[Seed]:
 
 
 def _positional(function: Function, call: ast.Call, scope: Scope) -> Iterator[Seed]:
+    by_keyword = {word.arg for word in call.keywords}
     for name, parameter in parameters(function).items():
-        if parameter.place is not None and parameter.place < len(call.args):
-            argument = call.args[parameter.place]
+        argument = argument_of(call, name, parameter)
+        if argument is not None and name not in by_keyword:
             yield from _named(name, argument, scope, "override", function.name)
 
 

@@ -96,6 +96,31 @@ class Change(Record):
     after: Value | None
 
 
+class Touched(Record):
+    """One file that an attempt changed, as the harness read it."""
+
+    file: Text
+    """Its path in the project, before the attempt if it had one."""
+    how: Literal["changed", "added", "deleted", "renamed"] = "changed"
+    to: Text | None = None
+    """The new path of a renamed file."""
+    definitions: Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)] = ()
+    """The functions and classes of a Python file that differ."""
+
+    @model_validator(mode="after")
+    def _only_renamed_goes_elsewhere(self) -> Self:
+        if (self.how == "renamed") != (self.to is not None):
+            raise ValueError(f"a {self.how} file with the new path {self.to!r}")
+        return self
+
+    def __str__(self) -> str:
+        """Return `model/net.py: Net.loss`, or `model/old.py deleted`."""
+        how = f" {self.how}" if self.how != "changed" else ""
+        to = f" to {self.to}" if self.to else ""
+        names = f": {', '.join(self.definitions)}" if self.definitions else ""
+        return f"{self.file}{how}{to}{names}"
+
+
 Status = Literal[
     "baseline",
     "keep",
@@ -248,6 +273,9 @@ class Trial(Record):
     charge: Derived | None = None
     """What a simplification uses up of the loss that a run may accept."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Constants."""
+    touched: Annotated[tuple[Touched, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Files, and what was defined anew in them; () in a run of an older version."""
     configuration: Configuration = {}
     fingerprint: str = ""
     """Hash of the attempt's normalised syntax tree; equal fingerprints are the same experiment."""

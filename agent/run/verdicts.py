@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.edit.files import Sources, fingerprint_of
+from agent.edit.files import Sources, fingerprint_of, touched_files
 from agent.judge.decision import Discard, Keep, Simplify, Verdict
 from agent.judge.suspicion import RECHECKED
 from agent.records.objective import LOWER, Sense
@@ -57,6 +57,7 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
         estimate=_estimate(incumbent, delta, tried.sense),
         charge=verdict.charge if isinstance(verdict, Simplify) else None,
         changes=changes(tried.before, tried.after),
+        touched=touched_files(tried.before, tried.after),
         configuration=read_constants(tried.after),
         fingerprint=fingerprint_of(tried.after),
         at=at,

@@ -16,10 +16,10 @@ from agent.space.knobs.fixed import (
 )
 from agent.space.knobs.kind import Kind, at_end, whole
 from agent.space.knobs.learning import FORMS, LEARNING
-from agent.space.knobs.shapes import LARGEST, Number, factor, rounded
+from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
-from agent.space.knobs.values import UNIT, is_binary_unit, why_by_value, why_epsilon
+from agent.space.knobs.values import GUARD, UNIT, is_binary_unit, why_by_value, why_epsilon
 from agent.space.ranges import Range
 from agent.space.uses import PROBABILITY
 
@@ -46,7 +46,7 @@ MAX_SAID = 100  # characters of a comment that are read as a name
 MAX_NAME = 100  # characters of a name that are read
 # Names that mean one thing here and another there: what they are passed as says more.
 _AMBIGUOUS = whole(
-    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k step_size
+    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k c step_size
     (n|num)?_?steps nsteps patience"""
 )
 # Texts that name a part of a model or of its training.
@@ -58,9 +58,11 @@ _PARTS = at_end(
 # Of these, which may be a rollout's or a schedule's, the section or comment tells.
 _TOLD = whole("(n|num)?_?steps nsteps patience step_size")
 _KINDS = (*LEARNING, *SIZES, *FORMS)
-_NEAR_ONE = 0.8
 _POWERS_FROM = 16
 _LOG_FROM = 16
+_LEAST = 1e-7  # a smaller number of no known kind only guards
+_SENTINEL = 100.0
+_LETTERS = whole("h w n m s p q k v x y z j i g r")
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,12 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
     said = evidence.said[:MAX_SAID]
     passed = _passed_as(evidence)
     if not _AMBIGUOUS.search(own):
-        return _by_names([own, *passed, said], value) or _by_value(value)
+        return _by_names([own, *passed, said], value) or _by_value(own, value)
     telling = [use for use in passed if not _AMBIGUOUS.search(use)]
     inferred = _by_names(telling, value) or _of_kinds(_KINDS, said, value)
     if inferred and inferred.range:
         return inferred
-    return _by_names([f"{evidence.parent}_{own}", own, said], value) or _by_value(value)
+    return _by_names([f"{evidence.parent}_{own}", own, said], value) or _by_value(own, value)
 
 
 def _passed_as(evidence: Evidence) -> list[str]:
@@ -207,17 +209,24 @@ def _fixed(words: str, value: Number) -> Inferred | None:
     return Inferred(None, reason) if reason else None
 
 
-def _by_value(value: Number) -> Inferred:
+def _by_value(words: str, value: Number) -> Inferred:
     """Return a modest range where nothing but the value says what the constant is."""
     if isinstance(value, int):
+        if _LETTERS.search(words):
+            return Inferred(None, "one letter does not say what it counts")
         return _around_int(value)
     if value == 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
-    if -LARGEST < value < 0:
+    if 0 < value < _LEAST:
+        return Inferred(None, GUARD)
+    if value <= -_SENTINEL:
+        return Inferred(None, "it stands for never, nothing or a mask")
+    if value < 0:
         low = rounded(value * 4)
         return Inferred(Range(low, value / 4), "negative: a quarter to four times its value")
-    if _NEAR_ONE <= value < 1:
-        return Inferred(Range(0.5, 1.0), "a number a little below one: it stays below")
+    below_one = near_one(value)
+    if below_one:
+        return Inferred(below_one, "a number a little below one: it stays below")
     cap = 1.0 if value < 1 else LARGEST
     found = factor(4, cap=cap)(value)
     if found is None:

@@ -76,7 +76,8 @@ _TRAINS = frozenset({"backward", "step", "zero_grad", "minimize", "apply_gradien
 _SPLITS = frozenset({"train_test_split", "random_split", "GroupShuffleSplit", "ShuffleSplit"})
 _DATA = re.compile(
     r"^(make_(classification|regression|blobs|moons|circles|friedman\d|swiss_roll|s_curve"
-    r"|multilabel_classification|low_rank_matrix)|load_dataset|fetch_\w+)$"
+    r"|multilabel_classification|low_rank_matrix)|load_dataset|fetch_openml|fetch_california_housing"
+    r"|fetch_20newsgroups\w*|fetch_covtype|fetch_lfw_\w+|fetch_olivetti_faces|fetch_kddcup99)$"
 )
 
 

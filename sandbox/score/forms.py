@@ -25,7 +25,10 @@ _NUMBER = r"""
     |   \.[0-9]{1,400} )
     (?: [eE][+\-]?[0-9]{1,5} )?
 """
-_NO_NUMBER = r"(?i: [+\-]?(?: nan | infinity | inf ) | none | null | n/a )(?!\w)"
+_NO_NUMBER = r"""
+    (?i: [+\-]?(?: nan | infinity | inf )(?!\w)
+    | (?: none | null | n/a )(?= [ \t]*(?: [,;|)\]}│"'] | $ ) ) )
+"""
 _UNIT = r"""
     [ \t]?
     (?P<unit> % | ms/it | s/it | it/s | tok/s | ms | us | usec | [µμ]s | ns | secs? | seconds?
@@ -42,7 +45,7 @@ _VALUE = rf"""
     ["'*`]{{0,2}}
     (?P<call> [A-Za-z_][\w.]{{0,40}}\(\[? | <tf\.[\w.]{{1,30}}:[^>\n]{{0,120}}?numpy= )?
     (?P<list> [\[(] )?
-    ["']?
+    ["'$€£¥]?
     (?: (?P<none> {_NO_NUMBER} ) | (?P<number> {_NUMBER} ) )
     ["']?
     (?(call) (?: [\])>]{{1,2}} | \]?,[ \t]?[a-z_]{{1,20}}= )
@@ -55,7 +58,7 @@ _SEPARATOR = r"""
         [ \t]{0,80}[:=|│┃┊][ \t]{0,80}
     |   # Behind a space alone, a whole number may count something else: `val_acc 3 epochs ago`.
         [ \t]{1,80}
-        (?! [+\-]?[0-9][0-9,_]{0,400}[ \t]{1,80}(?! (?: [,;|)\]%│] | $ ) ) )
+        (?! [+\-]?[0-9](?:[0-9,_]{0,400}[0-9])?[ \t]{1,80}(?! (?: [,;|)\]%│] | $ ) ) )
     )
 """
 # `best val_acc: 0.9` is the best so far, and `train loss: 0.1` is another loss.
@@ -98,6 +101,10 @@ class Form:
             return self.last(line) is not None
         return self._regex.search(line) is not None
 
+    def begins(self, line: str) -> bool:
+        """Return whether a line begins with the name, as in a summary."""
+        return self._regex.match(line.lstrip()) is not None
+
     def last(self, line: str) -> Printed | None:
         """Return the last value in a line."""
         rest = line
@@ -120,7 +127,7 @@ def parse_value(text: str) -> Printed | None:
 def json_object(line: str) -> tuple[dict[str, Any], int, int]:
     """Return the first JSON object of a line and where it stands; empty where there is none."""
     start = line.find("{")
-    if start < 0:
+    if start < 0 or line.find("}", start) < 0:
         return {}, 0, 0
     try:
         data, end = _JSON.raw_decode(line, start)

@@ -17,18 +17,17 @@ from sandbox.ground.hints import Room, hint_of
 from sandbox.ground.outcome import (
     Audit,
     Cancelled,
-    Crashed,
     Finished,
-    LimitExceeded,
     Limits,
     Outcome,
-    OutOfMemory,
     Runner,
     RunSpec,
     TimedOut,
 )
 from sandbox.ground.record import Record
-from sandbox.ground.text import last_words, one_line, tail
+from sandbox.ground.text import one_line, tail
+from sandbox.score.failure import Status, ended_in_silence, failure, with_score
+from sandbox.score.lingering import Lingering
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
@@ -43,7 +42,6 @@ WORDS_BESIDE_A_HINT = 120
 """Characters of a run's own last words, where there is more to say."""
 
 Facts = dict[str, Value]
-Status = Literal["crash", "oom", "timeout", "invalid"]
 
 
 class Job(Record):
@@ -168,17 +166,23 @@ def _run(
     except NoProgram as reason:
         return Unscored(status="crash", detail=one_line(str(reason)))
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
-    with FirstOpen(tokens) as opened:
-        outcome = runner.run(training, cancel)
+    log = Path(job.log)
+    printed = job.metric if job.score == "printed" else None
+    with FirstOpen(tokens) as opened, Lingering(log, printed, cancel) as lingering:
+        outcome = runner.run(training, lingering.stop)
+    if lingering.silence is not None and isinstance(outcome, Cancelled):
+        detail = ended_in_silence(outcome.usage.seconds, lingering.silence, log, job.metric)
+        return _unscored(job, outcome, "timeout", detail)
     if isinstance(outcome, Cancelled):
         usage = outcome.usage
         return Stopped(seconds=usage.seconds, peak_memory_bytes=usage.peak_memory_bytes)
     cut = _was_cut(job, outcome)
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
-        return _unscored(job, outcome, "invalid", overshot).model_copy(update={"overshot": True})
+        detail = with_score(overshot, outcome, log, printed)
+        return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
-        status, detail = _failure(outcome, job.log)
+        status, detail = failure(outcome, log, printed)
         if hint := hint_of(outcome, _room_of(job, runner.tier)):
             detail = f"{one_line(detail, WORDS_BESIDE_A_HINT)}; {hint}"
         return _unscored(job, outcome, status, detail)
@@ -265,20 +269,6 @@ def _training(job: Job) -> RunSpec:
 def _room_of(job: Job, tier: str) -> Room:
     checkout = Path(job.checkout) if job.checkout else None
     return Room(tier, Path(job.log), job.python, checkout, Path(job.folder))
-
-
-def _failure(outcome: Outcome, log: str) -> tuple[Status, str]:
-    match outcome:
-        case OutOfMemory():
-            return "oom", f"out of memory in training: {outcome.evidence}"
-        case TimedOut():
-            return "timeout", f"training was killed after {outcome.usage.seconds:.0f} s"
-        case LimitExceeded():
-            return "crash", f"training was killed at its {outcome.limit} limit"
-        case Crashed(signal=int(signal)):
-            return "crash", f"died of signal {signal}: {last_words(Path(log))}"
-        case _:
-            return "crash", last_words(Path(log)) or "exited with an error and printed nothing"
 
 
 def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscored:

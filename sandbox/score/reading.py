@@ -68,6 +68,9 @@ class _Searched:
         text = self._pattern.last(line)
         return text is not None and parse_value(text) is not None
 
+    def begins(self, line: str) -> bool:
+        return self.gives(line)
+
     def last(self, line: str) -> Printed | None:
         printed = parse_value(self._pattern.last(line) or "")
         return printed._replace(start=0) if printed else None
@@ -89,10 +92,19 @@ class _Follower:
         self.times = 0
         self.blocks = 0
         self._block = 0
+        self._stated = False
+        """Whether the summary at hand has a line of its own for the metric."""
 
     def see(self, line: str, block: int) -> None:
-        """Take in a line of the summary number `block`, 0 before the first one."""
+        """Take in a line of the summary number `block`, 0 before the first one.
+
+        What a summary states on a line of its own is not changed by a mention in a later line.
+        """
         if not self.form.gives(line):
+            return
+        if block and (block != self._block or not self._stated):
+            self._stated = self.form.begins(line)
+        elif block and not self.form.begins(line):
             return
         self.line = line
         self.times += 1

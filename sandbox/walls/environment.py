@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 from sandbox.ground.devices import run_variables
-from sandbox.ground.outcome import RunSpec
+from sandbox.ground.outcome import SEARCH_PATH, RunSpec
 
-SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 

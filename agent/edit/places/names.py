@@ -169,6 +169,11 @@ class Top:
     def _is_read(self, name: str) -> bool:
         if self.scopes.reads_all or name in self.scope.reads:
             return True
+        return self._only_sets
+
+    @cached_property
+    def _only_sets(self) -> bool:
+        """Whether a module only holds settings: others read them."""
         return not self.prefix and all(_only_sets(statement) for statement in self.body)
 
     def _calls(self, statement: ast.stmt) -> Iterator[Place]:

@@ -26,6 +26,8 @@ class Evidence:
     """The comment beside it or the option's help text."""
     choices: tuple[Literal, ...] = ()
     """The values that its option or annotation allows."""
+    beside: frozenset[str] = frozenset()
+    """The last parts of the names beside it in its section, as words_of returns them."""
     uses: frozenset[str] = frozenset()
     """What its uses in the file make of it, as uses_of returns them."""
 

@@ -49,6 +49,13 @@ def _alpha(value: Number) -> Range | None:
     return factor(10)(value)
 
 
+def _tau(value: Number) -> Range | None:
+    """Return the range of a rate or a temperature; a count goes by this name as well."""
+    if value <= 1:
+        return factor(10, cap=1.0)(value)
+    return None if isinstance(value, int) else factor(4)(value)
+
+
 def _mutation(value: Number) -> Range | None:
     """Return the range of a rate of mutation: by factors for a small one."""
     return factor(10, cap=1.0)(value) if 0 < value < 0.02 else share(0.5)(value)
@@ -114,7 +121,11 @@ LEARNING: tuple[Kind, ...] = (
         "the decay of an average: by its distance to one",
     ),
     kind("swa_start", share(1.0), "a share"),
-    kind("mask(ing)?_?(ratio|rate|prob|frac\\w*|p)", share(0.95, 0.05), "a share that is masked"),
+    kind(
+        "mlm_prob\\w* mask(ing)?_?(ratio|rate|prob|frac\\w*|p)",
+        share(0.95, 0.05),
+        "a share that is masked",
+    ),
     kind(
         "gae_?(lambda|lam|tau)?  (gae|td)_?lambda trace_decay",
         first_of(within(0.8, 1.0), share(1.0)),
@@ -132,10 +143,15 @@ LEARNING: tuple[Kind, ...] = (
     kind("weight_?decay\\w* wd \\w+_wd decay_weight l2_?decay", _decay, "a weight decay"),
     kind("l1_?ratio", share(1.0), "the mix of two penalties"),
     kind(
+        "reg_(alpha|lambda) lambda_l[12] l2_leaf_reg alpha_reg lambda_reg",
+        first_of(zero_up_to(10.0), factor(10)),
+        "the weight of a penalty: a tenth to ten times",
+    ),
+    kind(
         """(reg|lambda|l2|l1|reg_?lambda|reg_?alpha)_?(l1|l2|alpha|lambda|leaf_reg|coef\\w*|reg)?
         l2_leaf_reg (kernel|weight|bias|activity)_regularizer regulari[sz]ation\\w* ridge lasso
         lambda_?(l1|l2|reg)""",
-        first_of(zero_up_to(10.0), near_one, factor(10)),
+        first_of(zero_up_to(0.1), near_one, factor(10)),
         "the weight of a term or penalty: a tenth to ten times",
     ),
     # Reinforcement learning
@@ -159,7 +175,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "tau target_smoothing\\w* soft_tau soft_update\\w* target_tau",
-        first_of(near_one, factor(10, cap=1.0)),
+        first_of(near_one, _tau),
         "the rate of a target network, or a temperature",
     ),
     kind(

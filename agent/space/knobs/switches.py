@@ -20,8 +20,16 @@ _PREFIX = anywhere("use enable with has add apply")
 UNKNOWN = "a switch whose name does not say that it is part of the model: state a range"
 
 
+_NEVER = anywhere(
+    """data(set)? datasets subset swanlab slurm aim neptune clearml csv json hdf5 lmdb ram dali ray
+    webdataset tensorrt onnx horovod multi_?process\\w* small tiny full all"""
+)
+
+
 def why_no_switch(words: str) -> str | None:
     """Return why a boolean of this name is not searched, or None."""
+    if _NEVER.search(words):
+        return UNKNOWN
     if _MODEL.search(words) or _PREFIX.search(words):
         return None
     return UNKNOWN

@@ -12,7 +12,7 @@ EPSILON = "a tolerance, a bound or a share of random actions: state a range to s
 _EPSILONS = anywhere("eps(ilon)?s?")
 _GUARDED_BELOW = 1e-3
 _CONSTANTS = (math.pi, math.tau, math.e, math.log(2), math.sqrt(2), math.log(10), 9.81, 1.61803)
-_CHANNELS = whole("(n|num)?_?channels?")
+_CHANNELS = whole("(n|num)?_?(channels?|dims?)")
 _IMAGE_CHANNELS = 4
 _FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
 _HUGE = 1e9
@@ -27,6 +27,8 @@ def why_by_value(evidence: Evidence) -> str | None:
     if abs(value) >= _HUGE:
         return UNIT
     if _CHANNELS.search(evidence.words) and value <= _IMAGE_CHANNELS:
+        return SHAPE
+    if evidence.words in ("width", "w") and evidence.beside & {"height", "h"}:
         return SHAPE
     if value in _FULL_SCALES and not isinstance(value, int):
         return "it is a full scale of data"

@@ -379,6 +379,8 @@ def test_functions_that_run_a_training() -> None:
         "def main(" + ", ".join(f"a{i}=1" for i in range(3_000)) + "): pass\n",
         "config = {" + ", ".join(f"'a{i}': 1" for i in range(3_000)) + "}\n",
         "; ".join(f"cfg.a{i} = 1" for i in range(3_000)) + "\n",
+        "; ".join(f"a{i} = 1" for i in range(3_000)) + "\n",
+        "@dataclass\nclass C:\n" + " x: int = 1\n" * 3_000 + "C(x=1)\n" * 3_000,
         "global x\nx = 1\nprint(x)\n",
         "def f():\n    nonlocal_ = 1\n    def g():\n        nonlocal nonlocal_\n",
     ],

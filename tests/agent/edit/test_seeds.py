@@ -183,6 +183,8 @@ ATTACKS = [
     ("torch.manual_seed(1)", "pass"),
     ("torch.manual_seed(1)\nnp.random.seed(1)", "torch.manual_seed(1)"),
     ("set_seed(1)", "pass"),
+    ("x = 1", "x = 2\ntorch.rand(13)"),
+    ("x = 1", "x = 2\nfor _ in range(13):\n    _ = np.random.rand()"),
 ]
 
 # (old, new): each may be an improvement, and chooses no seed of what there was.
@@ -252,6 +254,8 @@ HONEST = [
     ("key = cache.key(1)", "key = cache.key(2)"),
     ("progress.advance(1)", "progress.advance(2)"),
     ("state = optimizer.get(1)", "state = optimizer.get(2)"),
+    ("x = 1", "x = torch.rand(13)"),
+    ("x = 1", "x = 2\nnp.random.shuffle(x)"),
     ("order = sorted(data)", "order = sorted(data, reverse=True)"),
     ("torch.manual_seed(SEED + rank)", "torch.manual_seed(SEED + rank)\nrank = rank"),
     ("step = 0\nlog(step)", "step = 1\nlog(step)"),
@@ -263,6 +267,36 @@ HONEST = [
     (
         "p.add_argument('--seed', default=1, help='a')",
         "p.add_argument('--seed', default=1, help='b')",
+    ),
+    (
+        "for i in range(4):\n    make_env(args.seed + i)",
+        "for i in range(args.envs):\n    make_env(args.seed + i)",
+    ),
+    (
+        "for i in range(4):\n    a = random.Random(1234 + i)",
+        "for i in list(range(0, n, 2)):\n    a = random.Random(1234 + i)",
+    ),
+    (
+        "fabric = Fabric(devices=1)\nfabric.seed_everything(1337 + fabric.rank)",
+        "fabric = Fabric(devices=2)\nfabric.seed_everything(1337 + fabric.rank)",
+    ),
+    ("torch.manual_seed(c['seed'])", "torch.manual_seed(seed=c['seed'])"),
+    (
+        "p.add_argument('--seed', default=1)\nargs = p.parse_args()",
+        "class Args:\n    seed: int = 1\nargs = tyro.cli(Args)",
+    ),
+    (
+        "from pytorch_lightning import seed_everything\nseed_everything(1)",
+        "from lightning import seed_everything\nseed_everything(1)",
+    ),
+    ("set_seed(rt.seed)", "set_seed(config.runtime.seed)"),
+    (
+        "def main(seed):\n    set_seed(seed)\ndef setup(seed=1):\n    launch(main, seed)",
+        "def main(seed):\n    set_seed(seed)\ndef setup(seed=1):\n    main(seed)",
+    ),
+    (
+        "class A:\n    def train(self, steps, seed=1): pass\na.train(3, 1)",
+        "class A:\n    def train(self, steps, seed=1): pass\na.train(4, 1)",
     ),
     ("set_seed(1)", "set_seed(1, deterministic=True)"),
 ]

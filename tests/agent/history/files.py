@@ -56,11 +56,11 @@ def read(folder: Path) -> Sources:
     return sources_in(project_of(folder), "HEAD")
 
 
-def begin(folder: Path) -> History:
+def begin(folder: Path, **changes: object) -> History:
     """A new run t on the repository."""
     project = project_of(folder)
     objective = Objective(metric="val_bpb", files=project.files)
-    return History.create(project, settings_of(project, objective=objective))
+    return History.create(project, settings_of(project, objective=objective, **changes))
 
 
 def made(history: History, *edits: Edit) -> str:

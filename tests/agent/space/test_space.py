@@ -378,3 +378,9 @@ def test_a_width_stays_a_multiple_of_the_heads_that_divide_it() -> None:
 def test_a_division_that_is_none_of_the_search_is_no_constraint(text: str) -> None:
     constraints = read_space(text).constraints
     assert constraints == () or "N_EMBD" in text
+
+
+def test_a_width_beside_a_height_is_the_shape_of_an_image() -> None:
+    image = "CONFIG = {'width': 608, 'height': 608, 'lr': 0.1}\n"
+    assert read_space(image).names == ("CONFIG.lr",)
+    assert read_space("CONFIG = {'width': 608, 'lr': 0.1}\n").names == ("CONFIG.width", "CONFIG.lr")
