@@ -15,6 +15,7 @@ from typing import Any, Literal
 import typer
 
 from agent.afterwards.ablation import without
+from agent.afterwards.perturbed import PerturbingBench
 from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
 from agent.cli.build import Kit, bench_of, place_around, prepared, proven
 from agent.cli.consent import Consent
@@ -52,7 +53,8 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
                     "The validation data here is not what this run was measured on.",
                     "autoresearch log",
                 )
-            yield history, bench_of(history, Kit(place.settings, slots, sandbox, data, caps))
+            bench = bench_of(history, Kit(place.settings, slots, sandbox, data, caps))
+            yield history, PerturbingBench(bench, history)
 
 
 def measured(

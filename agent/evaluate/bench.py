@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from agent.evaluate.folders import WORKSPACE, Export, exported, own_data, remove_logs
+from agent.evaluate.folders import (
+    WORKSPACE,
+    Export,
+    exported,
+    own_data,
+    put_texts,
+    remove_logs,
+)
 from agent.evaluate.results import (
     Outcome,
     Pruned,
@@ -58,7 +65,10 @@ class Assignment:
 class Measures(Protocol):
     """What the loop needs of a bench."""
 
-    slots: tuple[Slot, ...]
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Where it measures."""
+        ...
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
@@ -185,6 +195,7 @@ class Bench:
             exported(home / name, order.commit, self._export) as here,
             own_data(self._plan.data, here / "data") as data,
         ):
+            put_texts(here / "workspace", order.texts)
             job = self._job(here, home / f"{name}.log", assignment, data)
             remove_logs(job.log)
             log = Path(job.log)

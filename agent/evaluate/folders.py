@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,16 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
         yield home
     finally:
         _remove(home)
+
+
+def put_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Replace files of an exported folder by texts; a file stays executable where it was."""
+    for path, text in texts.items():
+        file = folder / path
+        mode = file.stat().st_mode
+        file.unlink()
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
+        file.chmod(mode)
 
 
 @contextmanager

@@ -203,5 +203,7 @@ def _is_recheck(before: Result, order: Order) -> bool:
 def _failure(run: Result, order: Order) -> str:
     if run.status == "scored":
         return ""
+    if order.role == "neutral":
+        return f"it failed with every searched float moved by a millionth: {run.detail}"
     whose = "the incumbent" if order.role == "incumbent" else "it"
     return f"{whose} failed when it was run again under seed {order.seed}: {run.detail}"

@@ -34,10 +34,13 @@ class Comparison(Record):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of delta, at 95 % by Student's t; None with fewer than two pairs."""
+        """Of delta, at 95 % by Student's t; None without two pairs that differ.
+
+        Equal pairs are one measurement: no seed moved them.
+        """
         differences = differences_of(self.pairs, self.sense)
         count = len(differences)
-        if count < 2:
+        if len(set(differences)) < 2:
             return None
         quantile = critical((1 - CONFIDENCE) / 2, count - 1)
         half = quantile * stdev(differences) / sqrt(count)
@@ -53,8 +56,11 @@ class Comparison(Record):
             return "nothing was measured"
         if not any(differences_of(self.pairs, self.sense)):
             return "no difference at all"
-        if self.interval is None:
+        if len(self.pairs) == 1:
             return "one pair is too few"
+        if self.interval is None:
+            change = self.sense.change_text(self.delta or 0.0)
+            return f"{change} in every pair: equal scores are no independent repeats"
         low, high = self.interval
         if high < 0:
             return "better"

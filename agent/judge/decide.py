@@ -33,6 +33,7 @@ from typing import Literal
 from pydantic import Field, FiniteFloat
 
 from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simplify
+from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
 from agent.records.objective import LOWER, Sense
@@ -78,6 +79,8 @@ class Rule(Record):
     """greedy keeps what scores better once, as karpathy/autoresearch does."""
     false_keeps: float = Field(default=LEAST_FALSE_KEEPS, ge=LEAST_FALSE_KEEPS, le=25)
     """Error budget: false keeps tolerated per 100 no-op trials."""
+    exact: bool = False
+    """Equal code gives equal results, by its owner's word: any gain counts, after one run."""
 
     @property
     def alpha(self) -> float:
@@ -94,6 +97,8 @@ class Case(Record):
     """The incumbent's bad luck in each difference, zero or negative; empty for none."""
     noise: Noise = Noise()
     """The run's, without this case."""
+    repeats: Repeats = "seeds"
+    """What makes one pair another sample than the one before."""
     simpler: bool = False
     """Code was deleted and none added."""
     sense: Sense = LOWER
@@ -112,10 +117,14 @@ def decide(case: Case, rule: Rule) -> Judgement:
     first = case.differences[0]
     if rule.verdict == "greedy":
         return _greedy(case)
+    if rule.exact:
+        return _exact(case)
     if first == 0 and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
     if first == 0:
         return _discard(case, "no effect: the same score as the incumbent under the same seed")
+    if case.repeats == "none" and len(set(case.differences)) == 1:
+        return _unrepeatable(case)
     if not any(case.luck):
         return _sequential(case, rule)
     fair = [seen - bad for seen, bad in zip(case.differences, case.luck, strict=True)]
@@ -156,6 +165,32 @@ def _greedy(case: Case) -> Judgement:
     if difference < 0:
         return _keep(case, f"kept after one run: {_words(case, difference)}")
     return _discard(case, f"not better: {_words(case, difference)}")
+
+
+def _exact(case: Case) -> Judgement:
+    """Decide where equal code gives equal results: one run says all."""
+    difference = case.differences[0]
+    if difference < 0:
+        return _keep(case, f"better, by an exact score: {digits(difference)}")
+    if difference == 0 and case.simpler:
+        return _simplify(case, "simpler, with exactly the same score", charge=0.0)
+    if difference == 0:
+        return _discard(case, "no effect: exactly the same score as the incumbent")
+    return _discard(case, f"not better, by an exact score: {digits(difference)}")
+
+
+def _unrepeatable(case: Case) -> Judgement:
+    """Decide where no seed moves a score and no perturbation is possible: nothing is repeated."""
+    difference = case.differences[0]
+    if difference > 0:
+        return _discard(case, f"not better: {digits(difference)}")
+    if len(case.differences) == 1:
+        return Rerun(reason=f"{digits(difference)}, and the noise is not known")
+    return _discard(
+        case,
+        f"{digits(difference)} under every seed, so repeating it shows no noise: start with "
+        'noise = "none" if equal code gives equal results, or with seed_argument',
+    )
 
 
 def _sequential(case: Case, rule: Rule) -> Judgement:

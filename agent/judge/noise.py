@@ -8,6 +8,7 @@ from statistics import fmean
 
 from pydantic import Field, FiniteFloat
 
+from agent.judge.determinism import independent, repeats_of
 from agent.records.objective import Sense
 from agent.records.results import Pair, Trial, on_newest_data
 from sandbox.ground.record import Record
@@ -26,6 +27,8 @@ class Noise(Record):
     """Standard deviation of one code's score between seeds, on one machine."""
     runs: int = 0
     """Runs of baselines behind `seeds`."""
+    perturbed: bool = False
+    """Seeds move no score: runs differ by neutral perturbations of the code instead."""
     machines: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation of one code's score between machines."""
 
@@ -39,7 +42,8 @@ class Noise(Record):
         if self.sd is not None:
             parts.append(f"±{self.sd:.2g} per paired comparison ({self.degrees} df)")
         if self.seeds is not None:
-            parts.append(f"±{self.seeds:.2g} between the baseline's {self.runs} seeds")
+            what = "neutral perturbations" if self.perturbed else "seeds"
+            parts.append(f"±{self.seeds:.2g} between the baseline's {self.runs} {what}")
         if self.machines is not None:
             parts.append(f"±{self.machines:.2g} between machines")
         if self.sd is None:
@@ -63,6 +67,7 @@ def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
         degrees=degrees,
         seeds=seeds,
         runs=runs,
+        perturbed=repeats_of(trials) == "perturbations",
         machines=_spread_of_machines(trials, sense),
     )
 
@@ -100,8 +105,9 @@ def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | Non
     degrees = 0
     runs = 0
     for trial in trials:
-        if trial.status == "baseline" and trial.result and len(trial.result.own) > 1:
-            values = [sense.loss(score.value) for score in trial.result.own]
+        repeats = independent(trial.result) if trial.result else ()
+        if trial.status == "baseline" and len(repeats) > 1:
+            values = [sense.loss(score.value) for score in repeats]
             squares += sum_of_squares(values)
             degrees += len(values) - 1
             runs += len(values)
@@ -115,7 +121,7 @@ def _spread_of_machines(trials: Sequence[Trial], sense: Sense) -> float | None:
     )
     for trial in trials:
         for score in trial.result.scores if trial.result else ():
-            if score.machine and score.role != "baseline":
+            if score.machine and score.role not in ("baseline", "neutral"):
                 code = trial.number if score.role == "candidate" else trial.against
                 values[code, score.seed][score.machine].append(sense.loss(score.value))
     squares = 0.0

@@ -55,7 +55,8 @@ class Scores:
         for trial in trials[self._count :]:
             scores = trial.result.scores if trial.result else ()
             for score in scores:
-                code = trial.number if score.role == "candidate" else trial.against
+                own = score.role in ("candidate", "neutral")
+                code = trial.number if own else trial.against
                 if code is not None and score.role != "baseline":
                     self._of[code].append(score)
             for step in _steps(scores):

@@ -23,7 +23,7 @@ from sandbox.ground.record import Record
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
 
-Role = Literal["candidate", "incumbent", "baseline"]
+Role = Literal["candidate", "incumbent", "baseline", "neutral"]
 ScoreKind = Literal["sealed", "evaluated", "self-reported"]
 """Who computed a score: the harness, the project's own evaluator, or the training itself."""
 
@@ -36,8 +36,8 @@ class Score(Record):
     """The harness's seed."""
     kind: ScoreKind
     role: Role = "candidate"
-    """Of the attempt; of the incumbent, run again for comparison; or of the baseline, run for the
-    time that it takes."""
+    """Of the attempt; of the incumbent, run again for comparison; of the baseline, run for the
+    time that it takes; or of a baseline with its floats moved by a millionth."""
     machine: str = ""
     """Name of the machine."""
     device: str = ""
@@ -85,6 +85,9 @@ class Order(Record):
     why: str = ""
     audit: Audit = "usual"
     """How much of a sealed score is audited: the full audit is slower and finds smaller leaks."""
+    texts: dict[str, str] = {}
+    """Files of the commit, by path in the project's folder, and the text that they have in this
+    run only: a neutral perturbation."""
 
 
 class Change(Record):

@@ -7,6 +7,7 @@ from agent.edit.files import code_lines_of
 from agent.errors import HistoryFault
 from agent.evaluate.machine import machine_name
 from agent.history.history import History
+from agent.history.neutral import perturbed_order, texts_of
 from agent.judge.decide import LOOKS, Case, Rule, allowance_of, decide, incumbent_of
 from agent.judge.decision import (
     Baseline,
@@ -18,6 +19,13 @@ from agent.judge.decision import (
     Suspect,
     Verdict,
     overtaken,
+)
+from agent.judge.determinism import (
+    NEUTRAL_RUNS,
+    equal_scores,
+    is_deterministic,
+    neutral_scores,
+    repeats_of,
 )
 from agent.judge.luck import luck_of
 from agent.judge.noise import differences_of, noise_of
@@ -68,6 +76,10 @@ class Assessment:
 
     def next(self, attempt: Attempt) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
+        step = self._step(attempt)
+        return perturbed_order(self._history, step) if isinstance(step, Order) else step
+
+    def _step(self, attempt: Attempt) -> Step:
         history = self._history
         result = history.measured(attempt)
         if attempt.proposal.by.origin == "baseline":
@@ -112,10 +124,32 @@ class Assessment:
         run = self._history.run
         if result and result.status != "scored":
             return Failed(kind=result.status, reason=result.detail)
-        done = len(result.scores) if result else 0
+        done = len(result.own) if result else 0
         if result is None or done < run.baseline_repeats:
             return Order(commit=attempt.commit, seed=run.seed + done)
-        return Baseline(reason=f"{done} runs under different seeds")
+        if self._is_exact or not is_deterministic(result.own):
+            return Baseline(reason=f"{done} runs under different seeds")
+        order = self._neutral_run(attempt, result)
+        return order or Baseline(reason=equal_scores(result))
+
+    def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
+        """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
+
+        None after NEUTRAL_RUNS, or where none is possible: one failed, or no float is searched.
+        """
+        done = len(neutral_scores(result))
+        if done >= NEUTRAL_RUNS or result.detail:
+            return None
+        seed = self._history.run.seed + done + 1
+        why = "every seed gave exactly the same score: what does a change of a millionth do?"
+        order = Order(commit=attempt.commit, seed=seed, role="neutral", why=why)
+        return order if texts_of(self._history, order) else None
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether equal code gives equal results, by its owner's word."""
+        objective = self._history.run.objective
+        return objective is not None and objective.noise == "none"
 
     def _screening_seed(self, attempt: Attempt, incumbent: Trial) -> int:
         run = self._history.run
@@ -221,10 +255,15 @@ class Assessment:
             luck=luck_of(history.trials, evidence.incumbent.number, pairs, sense),
             noise=noise,
             sense=sense,
+            repeats=repeats_of(history.comparable),
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),
         )
-        rule = Rule(verdict=history.run.verdict, false_keeps=history.run.false_keeps)
+        rule = Rule(
+            verdict=history.run.verdict,
+            false_keeps=history.run.false_keeps,
+            exact=self._is_exact,
+        )
         return decide(case, rule)
 
     def _rerun(self, attempt: Attempt, evidence: _Evidence, why: str) -> Order:

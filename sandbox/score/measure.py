@@ -183,7 +183,8 @@ def _run(
         return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
         status, detail = failure(outcome, log, printed)
-        if hint := hint_of(outcome, _room_of(job, runner.tier)):
+        hint = hint_of(outcome, _room_of(job, runner.tier))
+        if hint:
             detail = f"{one_line(detail, WORDS_BESIDE_A_HINT)}; {hint}"
         return _unscored(job, outcome, status, detail)
     result = _scored(job, room, runner, cancel, outcome, on_scoring)

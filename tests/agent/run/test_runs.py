@@ -242,7 +242,8 @@ def test_a_slow_run_of_a_timed_trial_makes_the_incumbent_run_again(
 def test_a_screen_has_a_seed_that_compares_at_the_speed_of_today(tmp_path: Path) -> None:
     """The machine became slower after two of the baseline's runs."""
     here = {"machine": machine_name(), "seconds": 2.0}
-    slower = [score(1.0, seed, speed=10.0 if seed < 2 else 5.0, **here) for seed in range(4)]
+    speeds = (10.0, 10.0, 5.0, 5.0)
+    slower = [score(1 + n / 1e3, n, speed=speed, **here) for n, speed in enumerate(speeds)]
     timed = {"amount": 60, "unit": "s"}
     with study(tmp_path, verdict="sequential", budget=timed) as history:
         ledger = measured(history, first=result(*slower))

@@ -67,8 +67,7 @@ def test_a_large_project_is_not_counted_and_what_is_written_into_it_is(walled: P
     files["train.py"] = "open('new', 'wb').write(bytes(14 << 20))\n" + PRINTS
     assert isinstance(measured(walled, files), Measured)
     files["train.py"] = (
-        "for i in range(4): open(f'{i}', 'wb').write(bytes(6 << 20))\n"
-        "import time; time.sleep(9)\n"
+        "for i in range(4): open(f'{i}', 'wb').write(bytes(6 << 20))\nimport time; time.sleep(9)\n"
     )
     result = measured(walled, files)
     assert isinstance(result, Unscored)

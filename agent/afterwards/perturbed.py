@@ -1,0 +1,31 @@
+"""A bench for later measurements: their seeds move a score, or neutral perturbations do."""
+
+import threading
+from dataclasses import dataclass, replace
+
+from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.slots import Slot
+from agent.evaluate.watch import Listener
+from agent.history.neutral import perturbed_order
+from agent.history.reading import Reading
+from agent.records.results import Result
+
+
+@dataclass(frozen=True)
+class PerturbingBench:
+    """Measures as `bench` does, and moves the floats of a state where no seed moves its score."""
+
+    bench: Measures
+    history: Reading
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots of the bench."""
+        return self.bench.slots
+
+    def run(
+        self, assignment: Assignment, listen: Listener, cancel: threading.Event
+    ) -> Result | None:
+        """Train and score what is ordered; None when cancelled."""
+        order = perturbed_order(self.history, assignment.order)
+        return self.bench.run(replace(assignment, order=order), listen, cancel)

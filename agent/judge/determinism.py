@@ -1,0 +1,71 @@
+"""Equal scores under different seeds: told from repeats, and what stands in for the seeds then.
+
+A score that no seed moves has no noise that repeating it would show, and still may jump with any
+change (a chaotic training under a fixed seed). Repeats are then made of neutral perturbations: the
+same code with its searched floats moved by a millionth (agent/space/neutral.py), another way for
+each seed. Candidate and incumbent are paired by seed as ever, so tau is learnt as ever.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from agent.records.results import Result, Score, Trial, on_newest_data
+
+MIN_SEEDS = 3
+"""So many equal scores are no accident."""
+NEUTRAL_RUNS = 2
+"""Perturbed runs of a baseline: with its first, as many as it has seeds."""
+
+Repeats = Literal["seeds", "perturbations", "none"]
+"""What makes another run of equal code another sample: its seed, a neutral perturbation, nothing.
+"""
+
+
+def is_deterministic(scores: Sequence[Score]) -> bool:
+    """Return whether the scores of one code are exactly equal under MIN_SEEDS seeds or more."""
+    values = {score.value for score in scores}
+    seeds = {score.seed for score in scores}
+    return len(seeds) >= MIN_SEEDS and len(values) == 1
+
+
+def neutral_scores(result: Result) -> tuple[Score, ...]:
+    """Return the scores of a baseline's neutral perturbations."""
+    return tuple(score for score in result.scores if score.role == "neutral")
+
+
+def independent(result: Result) -> tuple[Score, ...]:
+    """Return those scores of a baseline that repeat each other: under seeds, or perturbed.
+
+    Equal scores are one measurement, and none of them repeats another.
+    """
+    own = result.own
+    if not is_deterministic(own):
+        return own
+    perturbed = neutral_scores(result)
+    return (own[0], *perturbed) if perturbed else ()
+
+
+def repeats_of(trials: Sequence[Trial]) -> Repeats:
+    """Return what makes runs of equal code differ in this run, by its newest baseline."""
+    for trial in reversed(on_newest_data(trials)):
+        if trial.status == "baseline" and trial.result:
+            if not is_deterministic(trial.result.own):
+                return "seeds"
+            return "perturbations" if neutral_scores(trial.result) else "none"
+    return "seeds"
+
+
+def equal_scores(result: Result) -> str:
+    """Return what a baseline's equal scores mean, in words; empty where they differ."""
+    own = result.own
+    if not is_deterministic(own):
+        return ""
+    equal = f"{len(own)} seeds gave exactly the same score"
+    perturbed = neutral_scores(result)
+    if not perturbed:
+        return f"{equal}, and no searched float can be moved: its noise is not known"
+    values = {score.value for score in perturbed} | {own[0].value}
+    if len(values) == 1:
+        return f"{equal}, and so did {len(perturbed)} runs with every float moved by a millionth"
+    spread = max(values) - min(values)
+    return f"{equal}; moving every float by a millionth moves it by up to {spread:.2g}"
