@@ -28,6 +28,7 @@ def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
         "TRITON_CACHE_DIR": f"{private}/cache/triton",
         "CUDA_CACHE_PATH": f"{private}/cache/cuda",
         **offline,
+        "GIT_CONFIG_NOSYSTEM": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         **run_variables(spec.gpus),

@@ -1,5 +1,6 @@
 """What a training finds around it, through the real sandbox: a copy to write, data, commands."""
 
+import hashlib
 import shutil
 import threading
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from agent.git.stand_in import File, write_stand_in
 from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import MIB, Limits
 from sandbox.score.measure import Job, Measured, Unscored, measure
 from sandbox.score.room import NoProgram, argv_of, place_data
-from tests.sandbox.every_tier import Place
+from tests.sandbox.as_user import place_of, whoever
+from tests.sandbox.every_tier import ISOLATING, Place, folders, why_not
 
 PRINTS = "print('---'); print('val_bpb: 0.5')\n"
 WRITES = {
@@ -145,6 +148,83 @@ def test_a_user_has_a_name_in_a_root_of_its_own(walled: Place) -> None:
     )
     result = measured(walled, {"train.py": source})
     assert isinstance(result, Measured), result
+
+
+def whole_room(tier: str) -> str:
+    """Return what went wrong for a training that meets everything at once; "" if nothing did."""
+    source = (
+        "import getpass, os, pwd, socket, subprocess, sqlite3\n"
+        "os.mkdir('new')\n"
+        "sqlite3.connect('a.db').execute('create table t (a)')\n"
+        "assert open('data/x').read() == 'x'\n"
+        "assert subprocess.check_output(['git', 'status', '--porcelain', 'train.py']) == b''\n"
+    )
+    if tier != "C":
+        source += (
+            "assert pwd.getpwuid(os.getuid()).pw_name == getpass.getuser()\n"
+            "with socket.create_server(('localhost', 0)) as server:\n"
+            "    socket.create_connection(server.getsockname()).close()\n"
+        )
+    with folders() as home:
+        place = place_of(tier, home)
+        checkout = home / "checkout"
+        (checkout / "data").mkdir(parents=True)
+        (checkout / "data/x").write_text("x")
+        job = job_of(
+            place,
+            {"train.py": f"{source}{PRINTS}"},
+            checkout=str(checkout),
+            read_only=(f"{checkout}/data",),
+        )
+        blob = hash_of(f"{source}{PRINTS}".encode())
+        write_stand_in(Path(job.folder), [File("train.py", "100644", blob)], "the files")
+        result = measure(job, place.runner, threading.Event())
+    return "" if isinstance(result, Measured) else str(result)
+
+
+def hash_of(text: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(text) + text).hexdigest()
+
+
+@pytest.mark.parametrize("who", ["as is", "nobody"])
+@pytest.mark.parametrize("tier", ISOLATING)
+def test_the_whole_room_is_there_for_root_and_for_a_plain_user(tier: str, who: str) -> None:
+    if reason := why_not(tier):
+        pytest.skip(reason)
+    assert whoever(who, whole_room, tier) == ""
+
+
+GLOO = """
+import os
+import torch.distributed as distributed
+os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+os.environ.setdefault("MASTER_PORT", "29511")
+given = {} if "LOCAL_RANK" in os.environ else {"rank": 0, "world_size": 1}
+distributed.init_process_group("gloo", **given)
+import torch
+total = torch.ones(1)
+distributed.all_reduce(total)
+if distributed.get_rank() == 0:
+    print("---")
+    print("val_bpb:", float(total))
+distributed.destroy_process_group()
+"""
+LAUNCHED = ("python", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "total"), [(("python",), 1.0), (LAUNCHED, 2.0)])
+def test_processes_of_a_training_talk_by_loopback(
+    walled: Place, words: tuple[str, ...], total: float
+) -> None:
+    limits = Limits(wall_seconds=30 if walled.tier == "C" else 120)
+    result = measured(walled, {"train.py": GLOO}, command=(*words, "train.py"), limits=limits)
+    if walled.tier == "C":
+        assert isinstance(result, Unscored)
+        assert "no network, loopback included" in result.detail
+    else:
+        assert isinstance(result, Measured), result
+        assert result.value == total
 
 
 def test_the_words_of_a_command_become_programs(tmp_path: Path) -> None:
