@@ -62,6 +62,8 @@ def equal_scores(result: Result) -> str:
         return ""
     equal = f"{len(own)} seeds gave exactly the same score"
     perturbed = neutral_scores(result)
+    if not perturbed and result.detail:
+        return f"{equal}; {result.detail}: its noise is not known"
     if not perturbed:
         return f"{equal}, and no searched float can be moved: its noise is not known"
     values = {score.value for score in perturbed} | {own[0].value}
