@@ -146,7 +146,10 @@ class Bench:
                 return failed_result(outcome, tier)
             case Scored():
                 cores = len(assignment.slot.cpus)
-                return scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
+                result = scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
+                if assignment.attempt.proposal.by.origin != "baseline":
+                    return result
+                return result.model_copy(update={"seeds": str(outcome.measured.seeding)})
 
     def _smoke_test(
         self, assignment: Assignment, cancel: threading.Event

@@ -130,7 +130,8 @@ class Assessment:
         if self._is_exact or not is_deterministic(result.own):
             return Baseline(reason=f"{done} runs under different seeds")
         order = self._neutral_run(attempt, result)
-        return order or Baseline(reason=equal_scores(result))
+        seeds = result.seeds or "no seeding call of the project could be shifted"
+        return order or Baseline(reason=f"{equal_scores(result)} ({seeds})")
 
     def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
         """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
