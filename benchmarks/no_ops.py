@@ -166,7 +166,7 @@ def main() -> None:
     runs = sum(len(trial.result.scores) for trial in trials if trial.result)
     what = f"{kept} of {options.trials} edits that change nothing were kept, in {runs} runs"
     print(f"{options.verdict}: {what}")
-    print(f"noise: {noise_of(trials)}")
+    print(f"noise: {noise_of(trials, history.run.sense)}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
 from agent.history.runs import head_of
 from agent.project.find import Project, find_project
+from agent.project.objective import recorded
 from agent.project.settings import RunSettings, read_settings
 from agent.propose import Proposer
+from agent.records.objective import VAL_BPB
 from agent.run.bounds import Bounds
 from agent.run.ledger import Ledger
 from agent.run.loop import Loop
@@ -54,7 +56,7 @@ def settings_of(project: Project, **changes: object) -> RunSettings:
         "data_fingerprint": None,
         "start_commit": head_of(project),
         "score": "printed",
-        "objective": project.objective,
+        "objective": recorded(VAL_BPB.model_copy(update={"files": project.files})),
     }
     return RunSettings(**{**fields, **changes})
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from agent.adopt.steps import Step
-from agent.edit.files import Sources, apply_edits, difference
+from agent.edit.files import Sources, apply_edits, difference, touched_files
 from agent.history.history import History
 from agent.records.edits import Edit, Refused
 from agent.records.proposals import Proposal, Provenance
@@ -65,6 +65,7 @@ def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) 
         reason=_reason(step, lost),
         claim=step.claim,
         changes=changes(before, sources),
+        touched=touched_files(before, sources),
         configuration=read_constants(sources),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

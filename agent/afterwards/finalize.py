@@ -10,6 +10,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.text import prose
 from agent.records.edits import Refused
+from agent.records.objective import Objective
 from agent.records.results import Trial
 from sandbox.ground.text import one_line
 
@@ -30,7 +31,7 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
             continue
         sources = _applied(history, trial, sources)
         tree = history.tree_with(sources, tip)
-        message = _message(trial).encode()
+        message = _message(trial, history.run.goal).encode()
         tip = git("commit-tree", tree, "-p", tip, "-F", "-", stdin=message).strip()
         yield f"{tip[:12]} {one_line(trial.proposal.hypothesis)}"
     git("update-ref", f"refs/heads/{branch}", tip, "")
@@ -73,12 +74,13 @@ def _applied(history: History, trial: Trial, sources: Sources) -> Sources:
     return applied
 
 
-def _message(trial: Trial) -> str:
+def _message(trial: Trial, goal: Objective) -> str:
     """Return the commit message: the claim, then the measured effect."""
-    effect = "not measured" if trial.delta is None else f"{trial.delta:+.6f} bits per byte"
+    effect = "not measured"
+    if trial.delta is not None:
+        effect = f"{goal.metric} {goal.sense.change_text(trial.delta)}"
     if trial.interval:
-        low, high = trial.interval
-        effect += f", 95 % from {low:+.6f} to {high:+.6f}"
+        effect += f", 95 % {goal.sense.interval_text(trial.interval)}"
     seeds = ", ".join(str(pair.seed) for pair in trial.pairs)
     return (
         f"{prose(one_line(trial.proposal.hypothesis))}\n\n"

@@ -70,6 +70,7 @@ def adopt(
     from agent.history.runs import next_tag
     from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
+    from agent.project.objective import objective_of, recorded
 
     flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
     place = find_place(Path.cwd())
@@ -95,7 +96,7 @@ def adopt(
     options = options_of(flags, place, front_matter)
     say_origins(options)
     agree_to_start(project, place.settings, consent, options)
-    sandbox = proven(unsafe, "", project, ()) if project.score == "sealed" else None
+    sandbox = proven(unsafe, "", place, ()) if project.score == "sealed" else None
     with prepared(place, span.start, sandbox, consent) as data:
         fingerprint = data.fingerprint if data else None
     run = options.record(
@@ -103,7 +104,7 @@ def adopt(
         start_commit=span.start,
         score=project.score,
         data_fingerprint=fingerprint,
-        objective=project.objective,
+        objective=recorded(objective_of(project, place.settings, front_matter, flags)),
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

@@ -31,12 +31,15 @@ from agent.history.sources import sources_in
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
+from agent.project.interpreter import interpreter_of
 from agent.project.leaks import search_room
+from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, records, shown
+from agent.project.variables import handed_on
 from agent.records.proposals import Configuration
 from agent.records.results import PriorTrial
 from agent.run.admission import Fixed
@@ -120,17 +123,21 @@ def refuse_foreign_encodings(project: Project, sources: Sources) -> None:
             )
 
 
-def proven(unsafe: bool, source: str, project: Project, slots: Sequence[Slot]) -> Chosen:
+def proven(unsafe: bool, source: str, place: Place, slots: Sequence[Slot]) -> Chosen:
     """Return the sandbox to train `source` in, after it has proven itself here.
 
-    A source that names torch needs it to load inside, and to compute on the accelerators of the
-    slots.
+    A source that names torch needs it to load inside, in the project's interpreter, and to compute
+    on the accelerators of the slots.
     """
-    require_packages(project, source)
+    project = place.project
+    interpreter = interpreter_of(project, place.settings)
+    require_packages(project, source, interpreter)
     gpus = tuple(chain.from_iterable(slot.gpus for slot in slots))
-    imports = ("torch",) if "torch" in source else ()
+    imports = ("torch",) if "torch" in source and interpreter.has("torch") else ()
     with waiting("the sandbox to prove itself", PROOF):
-        return choose_runner(unsafe, imports, for_one_process(gpus), proof_folder(project))
+        return choose_runner(
+            unsafe, imports, for_one_process(gpus), proof_folder(project), interpreter.path
+        )
 
 
 def proof_folder(project: Project) -> Path:
@@ -259,6 +266,8 @@ def bench_of(history: History, kit: Kit) -> Measures:
     project = history.project
     caps = kit.caps
     hidden = _hidden(history, kit.data)
+    interpreter = interpreter_of(project, kit.settings)
+    checkout = Path(project.root) / project.workspace
     plan = Plan(
         score=project.score,
         train=os.path.relpath(project.train, project.workspace or "."),
@@ -270,6 +279,12 @@ def bench_of(history: History, kit: Kit) -> Measures:
         disk_bytes=caps.disk,
         output_bytes=caps.output,
         hidden=hidden,
+        python=interpreter.path,
+        import_from=interpreter.inside(checkout),
+        checkout=str(checkout),
+        environment=handed_on(kit.settings.environment, os.environ),
+        metric=metric_of(history.run.goal),
+        sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)
     if kit.data:

@@ -20,9 +20,10 @@ from agent.cli import app, epilog
 from agent.cli.options import Json
 from agent.display.format import open_console
 from agent.display.waiting import waiting
-from agent.errors import Fault, ModelFault, SandboxFault, UsageFault
+from agent.errors import Fault, ModelFault, ProjectFault, SandboxFault, UsageFault
 from agent.evaluate.slots import this_machine
 from agent.llm.keys import key_of
+from agent.project.interpreter import interpreter_of, own_interpreter
 from sandbox.canary.canary import CanaryReport
 from sandbox.ground.devices import Device, for_one_process, listed
 from sandbox.ground.record import Record
@@ -85,6 +86,7 @@ def _tools() -> list[Finding]:
     free = shutil.disk_usage(".").free / 2**30
     return [
         Finding(what="python", state="ok", found=sys.version.split()[0]),
+        _interpreter(),
         _git(),
         _torch(),
         Finding(what="cores", state="ok", found=str(len(available_cpus()))),
@@ -148,6 +150,23 @@ def _git() -> Finding:
             fix="install git 2.31 or newer",
         )
     return Finding(what="git", state="ok", found=output)
+
+
+def _interpreter() -> Finding:
+    """The Python of the trainings of the project here; where there is none, the harness's own."""
+    from agent.cli.build import place_around
+
+    what = "python of trainings"
+    try:
+        place = place_around(Path.cwd())
+    except Fault:
+        return Finding(what=what, state="ok", found=own_interpreter().label)
+    try:
+        return Finding(
+            what=what, state="ok", found=interpreter_of(place.project, place.settings).label
+        )
+    except ProjectFault as fault:
+        return _bad(what, fault)
 
 
 def _torch() -> Finding:

@@ -33,6 +33,7 @@ _RUN: Groups = {
     "What proposes": ("--model", "--method", "--warm", "--seed"),
     "How long, for how much": ("--budget", "--trials", "--hours", "--max-cost"),
     "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach"),
+    "What is measured": ("--metric", "--direction"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--workers", "--memory", "--vram", "--disk", "--output"),
     "Who else hears of it": ("--notify", "--tracker", "--json"),

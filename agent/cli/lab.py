@@ -45,7 +45,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
         slots = make_slots(history.run.workers, *this_machine())[:1]
-        sandbox = proven(unsafe, history.sources.code, place.project, slots)
+        sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
         with prepared(place, history.tip, sandbox, consent, history.data_fingerprint) as data:
             if data and data.fingerprint != history.data_fingerprint:
@@ -77,7 +77,8 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    return list(compare(bench, states, reference, fresh, listen, cancel, usual))
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual)
+    return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 
 def _usual(history: History, bench: Measures) -> Usual | None:

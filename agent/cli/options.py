@@ -170,6 +170,26 @@ ResumeWorkers = Annotated[
         metavar="N", help="Trials trained at once on this machine. Default: as at the start."
     ),
 ]
+
+
+class Direction(StrEnum):
+    """Which way a metric is better."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the run prints and is judged by, such as val_acc. Default: val_bpb.",
+    ),
+]
+BetterWhen = Annotated[
+    Direction | None,
+    typer.Option("--direction", help="Which way the metric is better. Default: minimize."),
+]
 Memory = Annotated[
     str | None,
     typer.Option(

@@ -1,8 +1,6 @@
 """Says in a few lines what a start chose, why, and what to type or write to change it."""
 
 import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -18,7 +16,9 @@ from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.interpreter import interpreter_of
 from agent.project.resolve import Option, Origin, StartOptions, may_cost
+from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
 from sandbox.ground.devices import listed
 
@@ -56,6 +56,7 @@ class Chosen:
     """The files that edits may touch, in the start commit."""
     prepare: str
     """The prepare.py of the start commit; empty where there is none."""
+    objective: Objective = VAL_BPB
 
 
 def say_overview(chosen: Chosen, err: bool = False) -> None:
@@ -96,9 +97,9 @@ def rows(
     edited = project.train if not project.files else ", ".join(project.files)
     files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
     yield Row("files", files, "toml: files, train, prepare")
-    how = "computed by the harness" if project.score == "sealed" else "as train.py prints it"
-    yield Row("objective", f"val_bpb, lower is better; {how}", "toml: score")
-    yield Row("python", f"{_short(sys.executable)} ({platform.python_version()})", "")
+    yield Row("objective", _objective(chosen), "toml: metric, direction, score")
+    python = interpreter_of(project, place.settings)
+    yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", options.method.value + _from(options.method), "--method")
     yield Row("model", _model(options, environment), "--model")
@@ -107,6 +108,13 @@ def rows(
     yield Row("sandbox", tier, "autoresearch doctor")
     yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
     yield from beside_rows(others)
+
+
+def _objective(chosen: Chosen) -> str:
+    objective = chosen.objective
+    sealed = chosen.place.project.score == "sealed"
+    how = "computed by the harness" if sealed else "self-reported: as the run prints it"
+    return f"{objective.metric}, {objective.better}; {how}"
 
 
 def beside_rows(others: tuple[Session, ...]) -> Iterator[Row]:

@@ -18,12 +18,14 @@ from agent.history.history import History
 from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
 from agent.project.find import CORPORA, Project
+from agent.project.interpreter import interpreter_of
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import Origin, StartOptions, may_cost
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
 from sandbox.ground.devices import Device
+from sandbox.walls import mounts
 
 USUAL_CACHES = (".cache/autoresearch", ".cache/huggingface/hub")
 """Below the user's home; Hugging Face's token lies beside its hub folder, so not the whole."""
@@ -197,11 +199,20 @@ def _reach(
     check_readable(settings.read_only, root, hidden)
     return Reach(
         root=root,
-        readable=readable_paths(project, settings),
+        readable=(*readable_paths(project, settings), *_foreign_python(project, settings)),
+        variables=settings.environment,
         programs=_programs(root),
         asking=asking,
         trackers=tuple(_tracker_files(trackers)),
     )
+
+
+def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
+    """Return the environment that the settings name, where it is not one of the system's."""
+    if not settings.python:
+        return ()
+    prefix = Path(interpreter_of(project, settings).path).parent.parent
+    return () if str(prefix) in mounts.SYSTEM else (str(prefix),)
 
 
 def _tracker_files(trackers: Sequence[str]) -> Iterator[tuple[str, str]]:

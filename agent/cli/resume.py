@@ -96,6 +96,7 @@ def resume(
             leave=leave_branch,
         ) as history:
             run = history.run
+            history.warnings += _other_files(project.files, history.project.files)
             cancel = threading.Event()
             refuse_foreign_encodings(history.project, history.sources)
             refuse_unknown_names(
@@ -110,7 +111,7 @@ def resume(
             chosen = method_of(run, method)
             proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
-            sandbox = proven(unsafe, history.sources.code, project, slots)
+            sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
                 if not detach:
@@ -137,3 +138,14 @@ def resume(
                 method=method,
             )
             go_on(log, words, as_json)
+
+
+def _other_files(here: tuple[str, ...], recorded: tuple[str, ...]) -> list[str]:
+    """Return a warning where autoresearch.toml has other `files` than the run began with."""
+    if here == recorded:
+        return []
+    own = ", ".join(recorded) or "train.py"
+    return [
+        f"autoresearch.toml says other `files` than this run began with; it still edits {own}. "
+        "`autoresearch start` begins a run with the new ones."
+    ]

@@ -278,7 +278,7 @@ def _state_of(history: History) -> State:
         counts=dict(Counter(trial.status for trial in history.trials)),
         best=best,
         replicated=replication_of(history.measurements, best),
-        noise=noise_of(history.trials).sd,
+        noise=noise_of(history.trials, history.run.sense).sd,
         training_seconds=pace.training,
         elapsed_seconds=pace.elapsed,
         trials_per_hour=pace.per_hour,

@@ -8,6 +8,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.options import (
+    BetterWhen,
     BudgetOption,
     Detach,
     Disk,
@@ -16,6 +17,7 @@ from agent.cli.options import (
     MaxCost,
     Memory,
     Method,
+    Metric,
     Model,
     NotifyCommand,
     Output,
@@ -91,6 +93,8 @@ def start(
             "Default: off."
         ),
     ] = None,
+    metric: Metric = None,
+    direction: BetterWhen = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -125,6 +129,8 @@ def start(
         verdict=verdict.value if verdict else None,
         false_keeps=false_keeps,
         prune=prune.value if prune else None,
+        metric=metric,
+        direction=direction.value if direction else None,
         memory=memory,
         vram=vram,
         disk=disk,
@@ -164,8 +170,9 @@ def _start(
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
     from agent.history.runs import brief_at, head_of, next_tag, text_at
-    from agent.history.sources import sources_in
+    from agent.history.sources import refuse_idle_globs, sources_in
     from agent.project.names import refuse_unknown_names
+    from agent.project.objective import objective_of, recorded
     from agent.project.program import read_program
     from agent.propose import find_method
 
@@ -178,12 +185,14 @@ def _start(
     with outliving(log):
         front_matter = front_matter_at(project, "HEAD")
         options = options_of(flags, place, front_matter)
+        objective = objective_of(project, place.settings, front_matter, flags)
         agree_to_start(project, place.settings, consent, options, tracker)
         head = head_of(project)
         if read_program(brief_at(project, head)).front_matter != front_matter:
             raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
+        refuse_idle_globs(project, sources)
         refuse_unknown_names(project, place.settings, front_matter, (sources,))
         slots = make_slots(options.workers.value, *this_machine())
         chosen = find_method(options.method.value, typed=True)
@@ -191,9 +200,11 @@ def _start(
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
-        sandbox = proven(unsafe, sources.code, project, slots)
+        sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
-        say_overview(Chosen(place, options, slots, sandbox.tier, sources, prepare), err=as_json)
+        say_overview(
+            Chosen(place, options, slots, sandbox.tier, sources, prepare, objective), err=as_json
+        )
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,
@@ -201,7 +212,7 @@ def _start(
                 score=project.score,
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
-                objective=project.objective,
+                objective=recorded(objective),
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -53,7 +53,7 @@ def approve(
     ):
         trial = waiting(history, number)
         slots = make_slots(history.run.workers, *this_machine())[:1]
-        sandbox = proven(unsafe, history.sources.code, place.project, slots)
+        sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, caps)

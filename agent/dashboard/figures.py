@@ -19,6 +19,7 @@ from agent.dashboard.view import View, differences
 from agent.display.format import Formatter
 from agent.errors import UsageFault
 from agent.records.results import Trial
+from agent.space.names import cut_name, short_names
 
 # Inches.
 WIDTH = 9.0
@@ -26,6 +27,8 @@ HEIGHT = 5.0
 RESOLUTION = 160
 CAPTION_COLUMNS = 150
 CURVES = 12
+# Characters of a constant's name beside its bar.
+NAME = 32
 # Okabe and Ito (2008), told apart with any kind of sight; lines differ in their dashes too.
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
@@ -113,7 +116,9 @@ def importance(views: Sequence[View]) -> Figure:
     figure, axes = _figure(height=1.8 + 0.35 * len(shares))
     names = list(shares)[::-1]
     widths = [100 * shares[name] for name in names]
-    axes.barh([_label(name, 30) for name in names], widths, height=0.6, color=BLUE)
+    short = short_names(shares)
+    labels = [_label(cut_name(short[name], NAME), NAME) for name in names]
+    axes.barh(labels, widths, height=0.6, color=BLUE)
     axes.set(xlabel="importance, %")
     axes.grid(axis="y", visible=False)
     text = f"PED-ANOVA: what distinguishes the best {QUANTILE:.0%} of the scored trials"

@@ -18,6 +18,7 @@ from agent.dashboard.view import View
 from agent.display.format import Formatter
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
+from agent.space.names import short_names
 
 # More axes than this are too close for their names.
 AXES = 11
@@ -79,6 +80,7 @@ class Parallel:
         varied = [name for name in values if len(values[name]) > 1 or self._lacking(name)]
         varied.sort(key=order)
         self.left_out = max(0, len(varied) - AXES)
+        self._short = short_names(values)
         self._scales = {name: _Heights(values[name], self.frame) for name in varied[:AXES]}
         staircase = Staircase(view)
         self._score = Scale(staircase.y.low, staircase.y.high, self.frame.bottom, self.frame.top)
@@ -110,7 +112,7 @@ class Parallel:
         """Return the axis of a constant; names are in two rows, so that each has two axes' room."""
         mark = " (log)" if scale.log else ""
         room = min(2 * self._step - GAP, 2 * x) - width_of(mark)
-        label = squeezed(FORMATTER.line(name), room) + mark
+        label = squeezed(FORMATTER.line(self._short[name]), room) + mark
         ticks = [(y, shortened(FORMATTER.line(t), self._step - GAP)) for y, t in scale.ticks]
         return Axis(name, label, x, tuple(ticks), scale.log, self._lacking(name))
 

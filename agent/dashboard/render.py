@@ -20,6 +20,7 @@ from agent.dashboard.slots import Slots, clock
 from agent.dashboard.training import training
 from agent.dashboard.tree import Tree
 from agent.dashboard.view import Local, View, differences, when
+from agent.display.claims import written
 from agent.display.format import (
     STYLES,
     Formatter,
@@ -31,7 +32,7 @@ from agent.display.format import (
     proposer,
     spending,
 )
-from agent.display.show import measured, provenance, written
+from agent.display.show import measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards

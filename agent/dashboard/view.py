@@ -69,7 +69,7 @@ class View:
     @cached_property
     def noise(self) -> Noise:
         """Return the noise measured over the run."""
-        return noise_of(self.trials)
+        return noise_of(self.trials, self.run.sense)
 
     @property
     def gain(self) -> float | None:

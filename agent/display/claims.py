@@ -1,10 +1,12 @@
-"""Compares a hypothesis with what was measured: numbers and directions that do not agree."""
+"""Compares a hypothesis with what was recorded: what changed, and numbers that do not agree."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from agent.edit.files import split_name
 from agent.records.proposals import Value
-from agent.records.results import Result, Trial
+from agent.records.results import Change, Result, Trial
+from agent.space.names import short_names
 
 # "depth 9", "dim ~512", "HEAD_DIM = 64", "batch 524K to 262K": a name, a number, and perhaps the
 # number that it becomes.
@@ -29,6 +31,43 @@ _UP = {
 }
 
 
+def recorded(trial: Trial) -> list[str]:
+    """Return what an attempt changed, as the harness read it: constants, files, definitions."""
+    lines = [change_text(change) for change in trial.changes]
+    for touched in trial.touched:
+        if touched.how != "changed":
+            lines.append(str(touched))
+            continue
+        told = [name for name in trial.changes if split_name(name.name)[0] == touched.file]
+        names = [name for name in touched.definitions if not _is_told(name, told)]
+        if names or not told:
+            lines.append(f"in {touched.model_copy(update={'definitions': tuple(names)})}")
+    return lines
+
+
+def _is_told(definition: str, changes: Sequence[Change]) -> bool:
+    """Return whether a constant in a class, `Config.width`, says already how the class differs."""
+    return any(split_name(c.name)[1].startswith(f"{definition}.") for c in changes)
+
+
+def change_text(change: Change, short: Mapping[str, str] = {}) -> str:
+    """Return `conf/base.yaml:optim.lr 0.03 → 0.1`, `POWER 2, new`, or `POWER 2, deleted`.
+
+    short: other names for some constants.
+    """
+    name = short.get(change.name, change.name)
+    if change.before is None:
+        return f"{name} {written(change.after)}, new"
+    if change.after is None:
+        return f"{name} {written(change.before)}, deleted"
+    return f"{name} {written(change.before)} → {written(change.after)}"
+
+
+def written(value: Value | None) -> str:
+    """Return a constant's value as Python writes it."""
+    return "(none)" if value is None else repr(value)
+
+
 def contradictions(trial: Trial, incumbent: Trial | None) -> tuple[str, ...]:
     """Return a line for each part of the hypothesis that the measurements contradict.
 
@@ -42,9 +81,15 @@ def contradictions(trial: Trial, incumbent: Trial | None) -> tuple[str, ...]:
 
 
 def _facts(trial: Trial) -> dict[str, Value]:
-    """Return constants as in the file, and sizes as train.py printed them, by lower-case name."""
-    printed = trial.result.facts if trial.result else {}
-    return {name.lower(): value for name, value in {**printed, **trial.configuration}.items()}
+    """Return constants as in the files, and sizes as train.py printed them, by lower-case name.
+
+    A constant goes by the name that its file has for it, unless another file has that name too.
+    """
+    facts = dict(trial.result.facts) if trial.result else {}
+    short = short_names(trial.configuration)
+    for name, value in trial.configuration.items():
+        facts[short[name]] = value
+    return {name.lower(): value for name, value in facts.items()}
 
 
 def _numbers(claim: str, facts: Mapping[str, Value]) -> Iterator[str]:
@@ -58,7 +103,8 @@ def _numbers(claim: str, facts: Mapping[str, Value]) -> Iterator[str]:
 
 def _claimed(claim: str, name: str) -> Iterator[float]:
     """Yield the numbers that the prose gives for a name; of "64 to 32" the last one."""
-    words = {name, name.replace("_", " "), name.removeprefix("model_")}
+    spoken = re.sub("[_-]+", " ", name).strip()
+    words = {name, spoken, spoken.replace(" ", "_"), name.removeprefix("model_")} - {""}
     names = "|".join(map(re.escape, sorted(words)))
     pattern = rf"(?<![\w])(?:{names})\s*(?:=|:|of|is)?\s*{_NUMBER}{_BECOMES}"
     for match in re.finditer(pattern, claim, re.IGNORECASE):

@@ -1,9 +1,14 @@
 """What a run has taught, in one sentence: what was better, what was worse, what did not fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from agent.display.claims import change_text, recorded
 from agent.display.format import Formatter
 from agent.records.results import FAILED, TAKEN, Trial
+from agent.space.names import short_names
+
+Told = Callable[[Trial], str]
+"""Returns what a trial changed, in a few words."""
 
 # Of each kind, so many are named; the table has the rest.
 NAMED = 2
@@ -26,12 +31,13 @@ def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
     kept = [trial for trial in tried if trial.status in TAKEN]
     lost = [trial for trial in tried if trial.status == "discard" and trial.delta is not None]
     failed = [trial for trial in tried if trial.status in FAILED]
-    parts = [_of_kept(trial, formatter) for trial in _largest(kept)]
+    told = _teller(trials, formatter)
+    parts = [_of_kept(trial, told) for trial in _largest(kept)]
     if not kept:
         parts.append("nothing was better than the baseline beyond noise")
-        parts += [_of_nearest(lost, formatter)] if lost else []
-    parts += _of_worst(lost, formatter) if len(lost) > 1 or kept else []
-    parts += [_of_failed(trial, formatter) for trial in failed[:NAMED]]
+        parts += [_of_nearest(lost, told)] if lost else []
+    parts += _of_worst(lost, told) if len(lost) > 1 or kept else []
+    parts += [_of_failed(trial, told) for trial in failed[:NAMED]]
     return "; ".join(parts)
 
 
@@ -41,8 +47,8 @@ def _largest(kept: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in kept if trial in by_gain]
 
 
-def _of_kept(trial: Trial, formatter: Formatter) -> str:
-    what = _change(trial, formatter)
+def _of_kept(trial: Trial, told: Told) -> str:
+    what = told(trial)
     if trial.status == "simplify":
         return f"{what} was simpler and no worse"
     if trial.delta is None:
@@ -50,40 +56,48 @@ def _of_kept(trial: Trial, formatter: Formatter) -> str:
     return f"{what} was better by {abs(trial.delta):.2g}{_pairs(trial)}"
 
 
-def _of_nearest(lost: Sequence[Trial], formatter: Formatter) -> str:
+def _of_nearest(lost: Sequence[Trial], told: Told) -> str:
     """Return how near the best of what was discarded came."""
     nearest = min(lost, key=_delta)
-    what = _change(nearest, formatter)
+    what = told(nearest)
     if _delta(nearest) < 0:
         return f"{what} looked better by {-_delta(nearest):.2g}, which may be luck{_pairs(nearest)}"
     return f"{what} came nearest, worse by {_delta(nearest):.2g}"
 
 
-def _of_worst(lost: Sequence[Trial], formatter: Formatter) -> list[str]:
+def _of_worst(lost: Sequence[Trial], told: Told) -> list[str]:
     """Return what cost most; nothing where nothing cost."""
     if not lost:
         return []
     worst = max(lost, key=_delta)
     if _delta(worst) <= 0:
         return []
-    return [f"{_change(worst, formatter)} was worse by {_delta(worst):.2g}"]
+    return [f"{told(worst)} was worse by {_delta(worst):.2g}"]
 
 
-def _of_failed(trial: Trial, formatter: Formatter) -> str:
+def _of_failed(trial: Trial, told: Told) -> str:
     too_long = "budget" in trial.reason
     ending = _FAILURES["timeout"] if too_long else _FAILURES[trial.status]
-    return f"{_change(trial, formatter)} {ending}"
+    return f"{told(trial)} {ending}"
 
 
-def _change(trial: Trial, formatter: Formatter) -> str:
-    """Return `DEPTH 2 → 1`, how many constants changed, or the hypothesis of a change of code."""
-    changes = trial.changes
-    if len(changes) > FEW_CHANGES:
-        return f"#{trial.number} ({len(changes)} constants at once)"
-    if not changes:
-        return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
-    texts = [f"{change.name} {change.before} → {change.after}" for change in changes]
-    return formatter.line(" with ".join(texts))
+def _teller(trials: Sequence[Trial], formatter: Formatter) -> Told:
+    """Return a function that tells a trial's change, constants by their short names."""
+    names: dict[str, None] = {}
+    for trial in trials:
+        names.update(dict.fromkeys(trial.configuration))
+        names.update(dict.fromkeys(change.name for change in trial.changes))
+    short = short_names(names)
+
+    def told(trial: Trial) -> str:
+        """Return `DEPTH 2 → 1`, how many changed, or the hypothesis of a change of code."""
+        if len(trial.changes) > FEW_CHANGES:
+            return f"#{trial.number} ({len(trial.changes)} constants at once)"
+        if not trial.changes or len(recorded(trial)) > len(trial.changes):
+            return f"#{trial.number} ({formatter.line(trial.proposal.hypothesis)})"
+        return formatter.line(" with ".join(change_text(c, short) for c in trial.changes))
+
+    return told
 
 
 def _pairs(trial: Trial) -> str:

@@ -27,6 +27,7 @@ from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
 from agent.records.events import Event
+from agent.records.objective import LOWER
 from agent.records.results import Trial, kept_in
 
 VERDICTS = 8
@@ -294,7 +295,7 @@ class Frame:
     def _footer(self) -> Iterator[Line]:
         state = self._state
         pace = state.per_hour()
-        noise = noise_of(state.trials).scatter
+        noise = noise_of(state.trials, LOWER).scatter
         parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
         if state.run and state.run.planned is not None:
             parts.append(f"{state.judged} of {state.run.planned} this time")

@@ -7,11 +7,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agent.display.claims import contradictions, flops_per_token
+from agent.display.claims import contradictions, flops_per_token, recorded
 from agent.display.format import Formatter, bpb, duration, formatter_for, memory, proposer
 from agent.judge.comparison import Measurement, afterwards
-from agent.records.proposals import Proposal, Provenance, Value
-from agent.records.results import Attempt, Change, Claim, Result, Score, Trial
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Attempt, Claim, Result, Score, Trial
 
 CURVE_CELLS = 40
 FACTS = 12
@@ -35,7 +35,7 @@ def trial_page(
     return Group(
         _title(trial, formatter),
         Text(""),
-        _claim(trial.proposal, _changes(trial.changes, formatter), formatter),
+        _claim(trial.proposal, _recorded(trial, formatter), formatter),
         Text(""),
         *_contradicted(trial, incumbent, formatter),
         *_rationale(trial.proposal, formatter),
@@ -102,7 +102,7 @@ def _claim(proposal: Proposal, changed: Text, formatter: Formatter) -> Renderabl
     grid.add_column(ratio=1)
     grid.add_row(
         Text("claimed by the proposer", style="dim"),
-        Text("changed, as read from the file", style="dim"),
+        Text("changed, as read from the files", style="dim"),
     )
     grid.add_row(claim, changed)
     return grid
@@ -117,20 +117,11 @@ def _contradicted(trial: Trial, incumbent: Trial | None, formatter: Formatter) -
         yield Text("")
 
 
-def _changes(changes: tuple[Change, ...], formatter: Formatter) -> Text:
-    if not changes:
-        return Text("no constant")
-    arrow = formatter.line("→")
-    lines = []
-    for change in changes:
-        text = f"{change.name} {written(change.before)} {arrow} {written(change.after)}"
-        lines.append(Text(formatter.line(text)))
-    return Text("\n").join(lines)
-
-
-def written(value: Value | None) -> str:
-    """Return a constant's value as Python writes it."""
-    return "(none)" if value is None else repr(value)
+def _recorded(trial: Trial, formatter: Formatter) -> Text:
+    """Return what an attempt changed, a line each."""
+    if trial.status == "refused":
+        return Text("nothing: it was refused")
+    return Text("\n".join(map(formatter.line, recorded(trial))) or "no constant")
 
 
 def _rationale(proposal: Proposal, formatter: Formatter) -> Iterator[Text]:

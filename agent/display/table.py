@@ -23,6 +23,7 @@ from agent.display.learnt import learnt
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.records.objective import LOWER
 from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial
 
@@ -139,7 +140,7 @@ def outcome(
     """Return best and gain, noise, counts, time and cost, a line each."""
     return (
         _best(trials, formatter),
-        Text(f"noise   {formatter.line(noise_text(noise_of(trials)))}"),
+        Text(f"noise   {formatter.line(noise_text(noise_of(trials, LOWER)))}"),
         Text(f"trials  {counts(trials)}"),
         Text(f"time    {pace_text(pace_of(trials))}"),
         Text(f"spent   {spending([*trials, *in_flight])}"),

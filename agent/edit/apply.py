@@ -56,11 +56,15 @@ def apply(source: str, edits: Sequence[Edit]) -> Applied | Refused:
         edits = edits[1:]
     else:
         current = read(source)
-    for are_constants, group in groupby(edits, lambda edit: isinstance(edit, SetConstant)):
+    for kind, group in groupby(edits, type):
         if isinstance(current, Refused):
             break
         run = list(group)
-        at_once = _at_once(current, run) if are_constants and len(run) > 1 else None
+        at_once: Source | Refused | None = None
+        if kind is SetConstant and len(run) > 1:
+            at_once = _at_once(current, run)
+        if kind is ReplaceText:
+            at_once = _passages(current, run)
         current = at_once or _in_turn(current, run)
     if isinstance(current, Refused):
         return current
@@ -78,6 +82,20 @@ def _at_once(source: Source, edits: Sequence[Edit]) -> Source | None:
     return result if isinstance(result, Source) else None
 
 
+def _passages(source: Source, edits: Sequence[Edit]) -> Source | Refused:
+    """Return the file with all passages replaced; only the last of its states must parse."""
+    text: str | Refused = source.mark + source.text
+    for edit in edits:
+        if isinstance(edit, ReplaceText) and isinstance(text, str):
+            text = replace_text(text, edit)
+    if isinstance(text, Refused):
+        return text
+    result = read(text)
+    if isinstance(result, Refused):
+        return refuse("syntax", f"after replace_text: {result.where}", result.hint)
+    return result
+
+
 def _in_turn(source: Source, edits: Sequence[Edit]) -> Source | Refused:
     current: Source | Refused = source
     for edit in edits:
@@ -90,16 +108,23 @@ def _in_turn(source: Source, edits: Sequence[Edit]) -> Source | Refused:
 def _made(source: Source, edit: Edit) -> Source | Refused:
     if isinstance(edit, RewriteFile):
         return rewrite_file(edit)
-    verb = _VERBS.get(type(edit))
-    if verb is None:
-        return refuse("outside-file", f"{edit.kind} is about whole files", "edit what is in it")
-    try:
-        text = verb(source, edit)
-    except RecursionError:
-        return refuse("syntax", "the file is nested too deeply to be edited")
+    text = made_text(source, edit)
     if isinstance(text, Refused):
         return text
     result = read(text)
     if isinstance(result, Refused):
         return refuse("syntax", f"after {edit.kind}: {result.where}", result.hint)
     return result
+
+
+def made_text(source: Source, edit: Edit) -> str | Refused:
+    """Return the file's new text after one edit, whether it parses or not."""
+    if isinstance(edit, RewriteFile):
+        return edit.code
+    verb = _VERBS.get(type(edit))
+    if verb is None:
+        return refuse("outside-file", f"{edit.kind} is about whole files", "edit what is in it")
+    try:
+        return verb(source, edit)
+    except RecursionError:
+        return refuse("syntax", "the file is nested too deeply to be edited")

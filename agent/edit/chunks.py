@@ -1,15 +1,21 @@
 """A block as chunks: its statements with their comments, paired with another version's."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from types import UnionType
 
 from agent.edit.set_constant import bound_names
-from agent.edit.source import Source, first_line, is_definition
+from agent.edit.source import Definition, Source, first_line, is_definition
 
 # Comparing longer blocks takes time that grows with the square of their length, or faster.
 MAX_CHUNKS = 2_000
+# A definition that has a larger share of another one's lines is that one renamed.
+ALIKE = 0.5
+# So many pairs of definitions are compared at most.
+MAX_COMPARED = 400
 _NO_CODE = ("#", "\r", "\n", "")
 
 
@@ -150,11 +156,54 @@ def _pairings(old: list[Chunk], new: list[Chunk]) -> Iterator[Pairing]:
         if tag == "replace" and not all(is_definition(chunk.node) for chunk in both):
             yield Pairing(i1, i2, j1, j2)
             continue
-        # Definitions, and what was only deleted or only inserted, one by one.
-        for i in range(i1, i2):
-            yield Pairing(i, i + 1, j1, j1)
-        for j in range(j1, j2):
-            yield Pairing(i2, i2, j, j + 1)
+        if tag == "replace":
+            yield from _one_by_one(old, new, Pairing(i1, i2, j1, j2))
+            continue
+        for first, last in _runs(old[i1:i2], Definition):
+            yield Pairing(i1 + first, i1 + last, j1, j1)
+        for first, last in _runs(new[j1:j2], Definition | ast.Import | ast.ImportFrom):
+            yield Pairing(i2, i2, j1 + first, j1 + last)
+
+
+def _runs(side: list[Chunk], alone: UnionType) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of a deleted or inserted part; statements of some kinds are one each."""
+    start = 0
+    for number, chunk in enumerate(side):
+        single = isinstance(chunk.node, alone)
+        if single and start < number:
+            yield start, number
+        if single:
+            yield number, number + 1
+            start = number + 1
+    if start < len(side):
+        yield start, len(side)
+
+
+def _one_by_one(old: list[Chunk], new: list[Chunk], part: Pairing) -> Iterator[Pairing]:
+    """Yield the old chunks as deleted and the new ones as inserted; one renamed is one part."""
+    compare = (part.i2 - part.i1) * (part.j2 - part.j1) <= MAX_COMPARED
+    start = part.j1
+    for i in range(part.i1, part.i2):
+        rest = range(start, part.j2) if compare else range(0)
+        renamed = next((j for j in rest if _alike(old[i], new[j])), None)
+        if renamed is None:
+            yield Pairing(i, i + 1, start, start)
+            continue
+        for j in range(start, renamed):
+            yield Pairing(i, i, j, j + 1)
+        yield Pairing(i, i + 1, renamed, renamed + 1)
+        start = renamed + 1
+    for j in range(start, part.j2):
+        yield Pairing(part.i2, part.i2, j, j + 1)
+
+
+def _alike(old: Chunk, new: Chunk) -> bool:
+    """Return whether most lines of the longer of two definitions are in the other one, too."""
+    if type(old.node) is not type(new.node):
+        return False
+    before = Counter(old.text.splitlines())
+    after = Counter(new.text.splitlines())
+    return (before & after).total() > ALIKE * max(old.length, new.length)
 
 
 def _changed(old: list[Chunk], new: list[Chunk], same: Pairing) -> Iterator[Pairing]:

@@ -4,13 +4,14 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.edit.apply import Applied, apply
+from agent.edit.apply import Applied, apply, made_text
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
 from agent.edit.piece import read_piece
 from agent.edit.places import places_of
-from agent.edit.replace_text import passage, passages
+from agent.edit.replace_text import passages
 from agent.edit.set_constant import plain_names
 from agent.edit.source import Source, bodies, is_definition, read
+from agent.edit.steps import Edits, EndOfFile, Step
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,
@@ -19,15 +20,10 @@ from agent.records.edits import (
     Refused,
     ReplaceDefinition,
     ReplaceStatements,
-    ReplaceText,
     RewriteFile,
     SetConstant,
 )
 
-Edits = tuple[Edit, ...]
-
-# A function with a larger share of changed lines reads better as a whole.
-MAX_SHARE = 0.5
 # A neighbour with more lines is not repeated in an edit only to say where it is.
 MAX_NEIGHBOUR = 5
 
@@ -48,23 +44,20 @@ def diff(old: str, new: str) -> Edits:
         step = _by_statement(before, after)
     except RecursionError:
         return whole
-    edits: Edits
-    if step is not None and step.text == new:
-        edits = step.edits
-    else:
-        edits = passages(old, new) or ()
-        if not _leads_to(old, edits, new):
-            return whole
-    passage_lengths = [len(edit.old) for edit in edits if isinstance(edit, ReplaceText)]
-    if sum(passage_lengths) > MAX_SHARE * len(old):
-        return whole
-    downwards = edits[::-1]  # found from the bottom up; people read downwards
-    return downwards if _leads_to(old, downwards, new) else edits
+    around = Step(passages(old, new) or (), new)
+    if step is None or step.text != new or around.is_better_than(step):
+        step = around
+    for choice in (step, around):
+        # They are found from the bottom up; people read downwards.
+        for edits in (choice.edits[::-1], choice.edits):
+            if choice.length <= len(new) and _leads_to(old, edits, new):
+                return edits
+    return whole
 
 
-def _by_statement(before: Source, after: Source) -> "_Step | None":
+def _by_statement(before: Source, after: Source) -> Step | None:
     """Return the edits that lead from one file to the other, from the bottom up, if there are."""
-    end = _EndOfFile(before, after).step()
+    end = EndOfFile(before, after).step()
     if end.edits:
         changed = read(end.text)
         if isinstance(changed, Refused):
@@ -75,7 +68,7 @@ def _by_statement(before: Source, after: Source) -> "_Step | None":
     if max(len(old_chunks), len(new_chunks)) > MAX_CHUNKS:
         return None
     step = _Level(before, after, old_chunks, new_chunks, "").solve(end.text)
-    return None if step is None else _Step(end.edits + step.edits, step.text)
+    return None if step is None else Step(end.edits + step.edits, step.text)
 
 
 def normalise(source: str, edits: Sequence[Edit]) -> Edits:
@@ -94,17 +87,23 @@ def _leads_to(old: str, edits: Edits, new: str) -> bool:
     return isinstance(applied, Applied) and applied.source == new
 
 
+def _text_after(old: str, edits: Edits) -> str | Refused:
+    """Return the file's text after edits, the last of which may leave it unparsable."""
+    text: str | Refused = old
+    for edit in edits:
+        source = read(text) if isinstance(text, str) else text
+        text = source if isinstance(source, Refused) else made_text(source, edit)
+    return text
+
+
+def _least(code: str) -> int:
+    """Return the number of characters of code at the least, however it is indented."""
+    return sum(len(line.strip()) for line in code.splitlines())
+
+
 def _dedented(code: str) -> str:
     piece = read_piece(code, "code")
     return code if isinstance(piece, Refused) else piece.text
-
-
-@dataclass(frozen=True)
-class _Step:
-    """Edits, and the text that they lead to."""
-
-    edits: Edits
-    text: str
 
 
 @dataclass(frozen=True)
@@ -114,37 +113,6 @@ class _Span:
     start: int
     end: int
     new: str
-
-
-@dataclass(frozen=True)
-class _EndOfFile:
-    """What two files have behind their last statement's line: comments, and a line break or not."""
-
-    before: Source
-    after: Source
-
-    def step(self) -> _Step:
-        """Return the edit that gives the old file the new one's end; none if they are alike."""
-        old = self.before.mark + self.before.text
-        wanted = _tail(self.after)
-        start = len(old) - len(_tail(self.before))
-        if old[start:] == wanted or not self.before.tree.body or not self.after.tree.body:
-            return _Step((), old)
-        edit = passage(old, start, len(old), wanted)
-        if edit is None:
-            return _Step((), old)
-        return _Step((edit,), old[:start] + wanted)
-
-
-def _tail(source: Source) -> str:
-    """Return the text behind the last statement's line, that line's break included."""
-    if not source.tree.body:
-        return source.text
-    last = source.tree.body[-1]
-    start = source.line_start(last.end_lineno or last.lineno)
-    stop = source.line_start((last.end_lineno or last.lineno) + 1)
-    line = source.text[start:stop]
-    return source.text[start + len(line.rstrip("\r\n")) :]
 
 
 @dataclass(frozen=True)
@@ -158,35 +126,52 @@ class _Level:
     scope: str
     """The qualified name of the definition around the block; "" is the module."""
 
-    def solve(self, current: str) -> _Step | None:
+    def solve(self, current: str) -> Step | None:
         """Return the edits of this block, or None if one difference cannot be expressed.
 
         current: the old file with everything below this block new already, so that the places above
         still hold.
         """
         edits: Edits = ()
-        for pairing in reversed(list(pair(self.old, self.new))):
-            step = self._solve_one(pairing, current)
+        for run in reversed(_touching(list(pair(self.old, self.new)))):
+            step = self._solve_run(run, current)
             if step is None:
                 return None
             edits += step.edits
             current = step.text
-        return _Step(edits, current)
+        return Step(edits, current)
 
-    def _solve_one(self, pairing: Pairing, current: str) -> _Step | None:
+    def _solve_run(self, run: list[Pairing], current: str) -> Step | None:
+        """Return the edits of differences that touch each other, or passages if they are less."""
+        edits: Edits = ()
+        text = current
+        for pairing in reversed(run):
+            step = self._solve_one(pairing, text)
+            if step is None:
+                return None
+            edits += step.edits
+            text = step.text
+        each = Step(edits, text)
+        if len(run) == 1:
+            return each
+        joined = Step(passages(current, text) or (), text)
+        return joined if joined.is_better_than(each) else each
+
+    def _solve_one(self, pairing: Pairing, current: str) -> Step | None:
+        """Return the cheapest edits of one difference; of equal ones those that say the most."""
         span = self._span(pairing)
         mark = len(self.before.mark)
         wanted = current[: mark + span.start] + span.new + current[mark + span.end :]
-        inner = self._inside(pairing, current)
-        if inner and inner.text == wanted:
-            return inner
-        for edits in self._candidates(pairing):
-            if _leads_to(current, edits, wanted):
-                return _Step(edits, wanted)
-        edit = passage(current, mark + span.start, mark + span.end, span.new)
-        if edit and _leads_to(current, (edit,), wanted):
-            return _Step((edit,), wanted)
-        return None
+        best = self._inside(pairing, current, wanted)
+        if best is None:
+            around = passages(current, wanted)
+            best = Step(around, wanted) if around else None
+        limit = best.cost if best else len(self.after.text)
+        for edits in self._candidates(pairing, limit):
+            step = Step(edits, wanted)
+            if step.cost <= limit and _text_after(current, edits) == wanted:
+                return step
+        return best
 
     def _span(self, pairing: Pairing) -> _Span:
         new = "".join(chunk.whole for chunk in self._new_of(pairing))
@@ -210,39 +195,33 @@ class _Level:
 
     # ------------------------------------------------------------ inside one statement
 
-    def _inside(self, pairing: Pairing, current: str) -> _Step | None:
-        """Return the difference one level deeper, if both are one compound statement of a shape."""
+    def _inside(self, pairing: Pairing, current: str, wanted: str) -> Step | None:
+        """Return the difference one level deeper, if both are one compound statement of a kind.
+
+        What differs around the blocks, such as a signature, is passages.
+        """
         if len(self._old_of(pairing)) != 1 or len(self._new_of(pairing)) != 1:
             return None
         old = self.old[pairing.i1].node
         new = self.new[pairing.j1].node
-        blocks = list(zip(bodies(old), bodies(new), strict=False))
-        if type(old) is not type(new) or not blocks:
+        if type(old) is not type(new):
             return None
         scope = self._name(old) if is_definition(old) else self.scope
-        is_function = isinstance(old, ast.FunctionDef | ast.AsyncFunctionDef)
         edits: Edits = ()
-        for old_body, new_body in reversed(blocks):
+        for old_body, new_body in reversed(list(zip(bodies(old), bodies(new), strict=False))):
             old_chunks = chunks(self.before, old_body)
             new_chunks = chunks(self.after, new_body)
-            level = _Level(self.before, self.after, old_chunks, new_chunks, scope)
-            if is_function and level.share > MAX_SHARE:
-                return None
-            step = level.solve(current)
+            if not old_chunks or not new_chunks:
+                continue
+            step = _Level(self.before, self.after, old_chunks, new_chunks, scope).solve(current)
             if step is None:
                 return None
             edits += step.edits
             current = step.text
-        return _Step(edits, current)
-
-    @property
-    def share(self) -> float:
-        """The share of the block's old lines that differ."""
-        changed = 0
-        for pairing in pair(self.old, self.new):
-            changed += sum(chunk.length for chunk in self._old_of(pairing))
-        total = sum(chunk.length for chunk in self.old)
-        return changed / total if total else 1.0
+        if not edits or current == wanted:
+            return Step(edits, current) if edits else None
+        around = passages(current, wanted)
+        return Step(edits + around, wanted) if around else None
 
     def _name(self, node: ast.stmt) -> str:
         name: str = getattr(node, "name", "")
@@ -250,25 +229,28 @@ class _Level:
 
     # ------------------------------------------------------------ one difference, finest first
 
-    def _candidates(self, pairing: Pairing) -> Iterator[Edits]:
+    def _candidates(self, pairing: Pairing, limit: int) -> Iterator[Edits]:
+        """Yield typed edits, those that say the most first; none that costs more than `limit`."""
         old = self._old_of(pairing)
         new = self._new_of(pairing)
         if len(old) == len(new) == 1:
-            yield from self._changed(old[0], new[0])
+            yield from self._changed(old[0], new[0], limit)
         elif old and not new and is_definition(old[0].node):
             yield (DeleteDefinition(name=self._name(old[0].node)),)
         elif new and not old:
             yield from self._inserted(pairing, new[0])
         elif len(old) == 1 and len(new) == 2 and is_definition(old[0].node):
             yield from self._in_front(old[0].node, new[0])
-        yield from self._statements(pairing)
+        yield from self._statements(pairing, limit)
 
-    def _changed(self, old: Chunk, new: Chunk) -> Iterator[Edits]:
+    def _changed(self, old: Chunk, new: Chunk, limit: int) -> Iterator[Edits]:
         edits = _settings(old, new)
         if edits:
             yield edits
         if is_definition(old.node) and is_definition(new.node):
-            yield (ReplaceDefinition(name=self._name(old.node), code=_dedented(new.text)),)
+            if _least(new.text) <= limit:
+                code = _dedented(new.text)
+                yield (ReplaceDefinition(name=self._name(old.node), code=code),)
         elif not self.scope and len(old.nodes) == len(new.nodes):
             edits = self._constants(old, new)
             if edits:
@@ -305,7 +287,7 @@ class _Level:
         for code in (_dedented(new.text), _dedented(new.whole)):
             yield (InsertDefinition(code=code, before=self._name(below)),)
 
-    def _statements(self, pairing: Pairing) -> Iterator[Edits]:
+    def _statements(self, pairing: Pairing, limit: int) -> Iterator[Edits]:
         """Yield ReplaceStatements on the run itself, then on longer ones.
 
         The longer ones are for what is ambiguous, only inserted, or only a comment. The neighbour
@@ -319,11 +301,23 @@ class _Level:
         for upper, lower in (("", ""), (above, ""), ("", below), (above, below)):
             old = upper + _run(self._old_of(pairing), bool(upper)) + lower
             new = upper + _run(self._new_of(pairing), bool(upper)) + lower
-            if old.strip():
+            if old.strip() and _least(old) + _least(new) <= limit:
                 edit = ReplaceStatements(
                     old=_dedented(old), new=_dedented(new), within=self.scope or None
                 )
                 yield (edit,)
+
+
+def _touching(pairings: list[Pairing]) -> list[list[Pairing]]:
+    """Return the differences, those with nothing between them together."""
+    runs: list[list[Pairing]] = []
+    for pairing in pairings:
+        above = runs[-1][-1] if runs else None
+        if above and (above.i2, above.j2) == (pairing.i1, pairing.j1):
+            runs[-1].append(pairing)
+        else:
+            runs.append([pairing])
+    return runs
 
 
 def _run(side: list[Chunk], with_lead: bool) -> str:

@@ -1,16 +1,11 @@
 """ReplaceText: another text for one passage, compared character by character."""
 
-from collections.abc import Iterator
-from difflib import SequenceMatcher
-
+from agent.edit.lines import Change, changes
 from agent.edit.source import refuse, unknown
 from agent.records.edits import Refused, ReplaceText, RewriteFile
 
-# Comparing more lines takes time that grows with the square of their number.
-MAX_LINES = 3_000
-# A text with a larger share of changed lines, or with more changes, reads better as a whole.
-MAX_SHARE = 0.5
-MAX_CHANGES = 100
+# More differences read better as a whole.
+MAX_CHANGES = 500
 # A passage that is not unique with so many lines around it, above and below, never will be soon.
 MAX_CONTEXT = 20
 
@@ -30,67 +25,86 @@ def replace_text(text: str, edit: ReplaceText) -> str | Refused:
     return text[:start] + edit.new + text[start + len(edit.old) :]
 
 
+def difference_of_texts(old: str, new: str) -> tuple[ReplaceText | RewriteFile, ...]:
+    """Return the edits that lead from one text to another, byte for byte; () if they are equal.
+
+    They are passages, or the whole text where that is shorter.
+    """
+    if old == new:
+        return ()
+    edits = passages(old, new)
+    if edits is None or sum(len(edit.old) + len(edit.new) for edit in edits) > len(new):
+        return (RewriteFile(code=new),)
+    return downwards(old, edits, new)
+
+
+def downwards(old: str, edits: tuple[ReplaceText, ...], new: str) -> tuple[ReplaceText, ...]:
+    """Return edits from the bottom up in the order people read, if that leads to `new` too."""
+    text = old
+    for edit in reversed(edits):
+        place = text.find(edit.old)
+        if place < 0 or place != text.rfind(edit.old):
+            return edits
+        text = text[:place] + edit.new + text[place + len(edit.old) :]
+    return edits[::-1] if text == new else edits
+
+
 def passage(text: str, start: int, end: int, new: str) -> ReplaceText | None:
     """Return the edit of whole lines that replaces text[start:end] by `new`.
 
-    It takes in lines above and below until the passage is unique; None if that takes too many.
+    It takes in as few lines above and below as make the passage unique; None if that takes too
+    many.
     """
-    lines = text.splitlines(keepends=True)
-    first, last = _lines_around(lines, start, end)
-    before = sum(map(len, lines[:first]))
-    head = text[before:start]
-    after = before + sum(map(len, lines[first:last]))
-    tail = text[end:after]
-    changed = head + new + tail
+    first = _line_start(text, start)
+    last = end
+    if start < end or first < start:
+        last = _line_end(text, end)
+    above = first
+    below = last
     for _ in range(MAX_CONTEXT + 1):
-        old = "".join(lines[first:last])
-        if old and text.find(old) == text.rfind(old):
-            return ReplaceText(old=old, new=changed)
-        if first:
-            first -= 1
-            changed = lines[first] + changed
-        if last < len(lines):
-            changed += lines[last]
-            last += 1
+        for top, bottom in ((above, last), (first, below), (above, below)):
+            old = text[top:bottom]
+            if old and text.find(old) == text.rfind(old):
+                return ReplaceText(old=old, new=text[top:start] + new + text[end:bottom])
+        above = _line_start(text, above - 1) if above else 0
+        below = _line_end(text, below + 1) if below < len(text) else below
     return None
 
 
-def _lines_around(lines: list[str], start: int, end: int) -> tuple[int, int]:
-    """Return the range of the lines that hold the characters from `start` to `end`."""
-    first = len(lines)
-    last = 0
-    place = 0
-    for number, line in enumerate(lines):
-        stop = place + len(line)
-        if place < end and start < stop:
-            first = min(first, number)
-            last = number + 1
-        elif start == end == place:
-            return number, number
-        place = stop
-    if first > last:
-        return len(lines), len(lines)
-    return first, last
+def _break(text: str) -> str:
+    return "\n" if "\n" in text else "\r"
+
+
+def _line_start(text: str, place: int) -> int:
+    """Return where the line that holds the character at `place` begins."""
+    return text.rfind(_break(text), 0, place) + 1
+
+
+def _line_end(text: str, place: int) -> int:
+    """Return where the line that ends at `place` or behind it ends, with its break."""
+    end = text.find(_break(text), max(place - 1, 0))
+    return len(text) if end < 0 else end + 1
 
 
 def passages(old: str, new: str) -> tuple[ReplaceText, ...] | None:
     """Return edits of passages that lead from one text to another, from the bottom up.
 
-    None if most of the text changes, if its lines are too much alike, or if it has too many.
+    None if its lines are too much alike, or if too many differ.
     """
     before = old.splitlines(keepends=True)
     after = new.splitlines(keepends=True)
-    if not old or max(len(before), len(after)) > MAX_LINES:
+    differences = _joined(changes(before, after))
+    if not old or len(differences) > MAX_CHANGES:
         return None
-    changes = list(_changes(before, after))
-    replaced = sum(last - first for first, last, _ in changes)
-    if replaced > MAX_SHARE * len(before) or len(changes) > MAX_CHANGES:
-        return None
+    ends = [0]
+    for line in before:
+        ends.append(ends[-1] + len(line))
     edits = []
     current = old
-    for first, last, text in reversed(changes):
-        start = sum(map(len, before[:first]))
-        end = start + sum(map(len, before[first:last]))
+    for change in reversed(differences):
+        text = "".join(after[change.start : change.stop])
+        start = ends[change.first]
+        end = ends[change.last]
         edit = passage(current, start, end, text)
         if edit is None:
             return None
@@ -99,16 +113,12 @@ def passages(old: str, new: str) -> tuple[ReplaceText, ...] | None:
     return tuple(edits)
 
 
-def _changes(before: list[str], after: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield (first line, line after the last, new text) of each difference."""
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag != "equal":
-            yield i1, i2, "".join(after[j1:j2])
-
-
-def difference_of_texts(old: str, new: str) -> tuple[ReplaceText | RewriteFile, ...]:
-    """Return edits that lead from one text to another, byte for byte; () if they are equal."""
-    if old == new:
-        return ()
-    return passages(old, new) or (RewriteFile(code=new),)
+def _joined(differences: list[Change]) -> list[Change]:
+    """Return the differences, those with a single line between them as one."""
+    joined: list[Change] = []
+    for change in differences:
+        if joined and change.first - joined[-1].last <= 1:
+            above = joined.pop()
+            change = Change(above.first, change.last, above.start, change.stop)
+        joined.append(change)
+    return joined

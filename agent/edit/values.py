@@ -17,6 +17,7 @@ from agent.edit.value_tree import (
     USE_TEXT,
     Document,
     Item,
+    Keys,
     Tree,
     at,
     line_of,
@@ -260,3 +261,24 @@ def value_of(language: Language, text: str) -> Literal | None:
     """Return the constant that a text is in a language on its own, or None if it is none."""
     new = _read_value(language, text.strip(), "")
     return None if isinstance(new, Refused) else new.value
+
+
+def section_of(language: Language, text: str, path: str) -> str | None:
+    """Return the same for files with the same values at `path`, and below it; None if it is not.
+
+    Other than in `entries`, everything counts: null, dates, references, aliases, empty tables.
+    """
+    document = document_of(language, text)
+    if isinstance(document, Refused):
+        return None
+    for item in document.items:
+        for length in range(1, len(item.keys) + 1):
+            keys = item.keys[:length]
+            if path_of(keys) == path:
+                return _section(document, keys)
+    return None
+
+
+def _section(document: Document, keys: Keys) -> str:
+    marks = [mark for mark in document.marks if mark[0][: len(keys)] == keys]
+    return json.dumps([at(document.tree, keys), marks], sort_keys=True)

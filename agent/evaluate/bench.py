@@ -1,16 +1,25 @@
 """The bench: exports an attempt from git, trains it in a slot under a given seed, scores it."""
 
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from agent.evaluate.folders import Export, exported, own_data, put_texts, remove_logs
+from agent.evaluate.folders import (
+    WORKSPACE,
+    Export,
+    exported,
+    own_data,
+    put_texts,
+    remove_logs,
+)
 from agent.evaluate.results import (
     Outcome,
     Pruned,
     Scored,
     failed_result,
+    on_scale,
     pruned_result,
     scored_result,
 )
@@ -20,12 +29,14 @@ from agent.evaluate.watch import Listener, Watch
 from agent.git.home import below
 from agent.records.curves import Curve
 from agent.records.events import TrialStarted
+from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Order, Result
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
+from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
 
 
@@ -83,6 +94,14 @@ class Plan(Record):
     disk_bytes: int | None = None
     output_bytes: int | None = None
     hidden: tuple[str, ...] = ()
+    python: str = sys.executable
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    import_from: tuple[str, ...] = ()
+    checkout: str | None = None
+    metric: Metric = BITS_PER_BYTE
+    sense: Sense = LOWER
+    """Of the metric: which way it is better, and on which scale."""
 
     def limits(self, wall_seconds: float) -> Limits:
         """Return the limits of a measurement that may take `wall_seconds`."""
@@ -147,9 +166,10 @@ class Bench:
             case Scored():
                 cores = len(assignment.slot.cpus)
                 result = scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
-                if assignment.attempt.proposal.by.origin != "baseline":
-                    return result
-                return result.model_copy(update={"seeds": str(outcome.measured.seeding)})
+                if assignment.attempt.proposal.by.origin == "baseline":
+                    seeds = str(outcome.measured.seeding)
+                    result = result.model_copy(update={"seeds": seeds})
+                return on_scale(result, self._plan.sense)
 
     def _smoke_test(
         self, assignment: Assignment, cancel: threading.Event
@@ -206,17 +226,23 @@ class Bench:
             deadline = Deadline(budget=plan.budget, usual=assignment.usual)
             cap = deadline.seconds
         return Job(
-            folder=str(here / "workspace"),
+            folder=str(here / WORKSPACE),
             train=plan.train,
             scratch=str(here / "scratch"),
             log=str(log),
             data=plan.data,
             own_data=data,
             read_only=plan.read_only,
+            python=plan.python,
+            command=plan.command,
+            environment=plan.environment,
+            import_from=plan.import_from,
+            checkout=plan.checkout,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,
             score=plan.score,
+            metric=plan.metric,
             cpus=slot.cpus,
             gpus=slot.gpus,
             limits=plan.limits(cap),

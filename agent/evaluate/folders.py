@@ -10,6 +10,9 @@ from agent.errors import SandboxFault
 from agent.git.home import remove_file
 from sandbox.score.opened import link_files, unlink_files
 
+WORKSPACE = "scratch/workspace"
+"""Where the attempt's files lie: in what the training may write, and under its disk quota."""
+
 Export = Callable[[str, Path], None]
 """Writes the files of a commit into a folder."""
 
@@ -27,7 +30,7 @@ def exported(home: Path, commit: str, export: Export) -> Iterator[Path]:
         message = f"cannot make the trial's folder {home}: {error.strerror}"
         raise SandboxFault(message, "df -h .") from None
     try:
-        export(commit, home / "workspace")
+        export(commit, home / WORKSPACE)
         yield home
     finally:
         _remove(home)

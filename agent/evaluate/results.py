@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.evaluate.machine import Conditions, machine_name
-from agent.records.results import MAX_TAIL_CHARACTERS, Order, Result, Score
+from agent.records.objective import Sense
+from agent.records.results import MAX_TAIL_CHARACTERS, Order, Result, Score, Trial
 from sandbox.ground.budget import Budget
+from sandbox.ground.text import one_line
 from sandbox.score.measure import Measured, Stopped, Unscored
+from sandbox.score.metric import Reading
 from sandbox.score.printed import thin_curve
 
 
@@ -77,6 +81,7 @@ def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: s
         startup=None if measured.startup is None else round(measured.startup, 2),
         cores=cores or None,
         cut=measured.cut,
+        **_reading_fields(measured.reading),
     )
     # A finer figure could be a message: scoring has seen hidden data.
     score_seconds = float(round(measured.score_seconds))
@@ -91,6 +96,44 @@ def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: s
         facts=measured.facts,
         tier=tier,
     )
+
+
+def _reading_fields(reading: Reading | None) -> dict[str, Any]:
+    """Return what a score records of where it was read."""
+    if reading is None:
+        return {}
+    return {
+        "line": reading.line,
+        "unit": reading.unit,
+        "summaries": reading.blocks,
+        "also": reading.also,
+    }
+
+
+def on_scale(result: Result, sense: Sense) -> Result:
+    """Return a result whose score the metric's scale has; else an invalid one."""
+    off = [score.value for score in result.scores if not sense.has(score.value)]
+    if not off:
+        return result
+    detail = f"{off[0]:g} is not on the scale {sense.scale} that the run's metric has"
+    return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
+
+
+def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
+    """Return a result in the unit of the run's first score; else an invalid one."""
+    for trial in trials:
+        if trial.result is None or not trial.result.scores:
+            continue
+        usual = trial.result.scores[0].unit
+        other = next((score for score in result.scores if score.unit != usual), None)
+        if other is None:
+            return result
+        detail = (
+            f"it printed {one_line(other.line)}: in {other.unit or 'no unit'}, "
+            f"where this run's scores are in {usual or 'no unit'}"
+        )
+        return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
+    return result
 
 
 def _megabytes(size: int | None) -> float | None:

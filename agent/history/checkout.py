@@ -31,12 +31,12 @@ class Entry:
 
 def export(
     git: Plumbing, commit: str, workspace: str, folder: Path, without: Collection[str] = ()
-) -> None:
+) -> list[Entry]:
     """Write the files below `workspace` as of `commit` to `folder`, as a checkout would.
 
     Filters, line ends and submodules are those of a checkout. without: paths in the repository
     that are left out. A submodule comes from the user's own checkout; if it is not checked out
-    there, its folder is empty here too.
+    there, its folder is empty here too. Return what was written, by its path in the repository.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_index(folder.parent) as index:
@@ -52,6 +52,7 @@ def export(
             if entry.mode == SUBMODULE:
                 _export_submodule(git.folder, entry, tree / entry.path)
         (tree / workspace).rename(folder)
+    return entries
 
 
 def _entries(listing: str) -> Iterator[Entry]:

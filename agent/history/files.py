@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from agent.edit.files import Sources
+from agent.edit.files.difference import renamed_files
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
+from agent.git.stand_in import File, write_stand_in
 from agent.history.branch import has_file, lost_file
-from agent.history.checkout import export
+from agent.history.checkout import SUBMODULE, export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
@@ -34,9 +37,9 @@ class Files:
         """The commit that the run started from: a lost file is restored from there."""
 
     def belong_to(self, run: RunSettings) -> None:
-        """Take from a run's record where it started, and which files its edits may touch."""
+        """Take from a run's record where it started, and which files trials get and edits touch."""
         self.start = run.start_commit
-        self.project = self.project.with_files(run.objective.files if run.objective else ())
+        self.project = self.project.as_recorded(run.objective)
 
     def sources_at(self, commit: str) -> Sources:
         """Return the files that edits may touch at `commit`, every byte of them."""
@@ -99,7 +102,9 @@ class Files:
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        return path != self.project.program and PurePosixPath(path).name.lower() not in NOTES
+        if path == self.project.program:
+            return False
+        return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
@@ -115,8 +120,17 @@ class Files:
         return dict(zip(parts[1::2], parts[2::2], strict=True))
 
     def export(self, commit: str, folder: Path) -> None:
-        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
-        export(self._git, commit, self.project.workspace, folder, self.project.unseen)
+        """Write the workspace's files as of `commit` to `folder`, those aside that no run sees.
+
+        They get a .git of their own, with one commit and nothing else.
+        """
+        project = self.project
+        entries = export(self._git, commit, project.workspace, folder, project.unseen)
+        files = []
+        for entry in entries:
+            if entry.mode != SUBMODULE:
+                files.append(File(project.outside(entry.path), entry.mode, entry.name))
+        write_stand_in(folder, files, f"the files of {commit}")
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in.
@@ -131,14 +145,26 @@ class Files:
             for path in paths
             if before.get(path) != after.get(path)
         }
-        return self.tree_with_files(changed, base) if changed else f"{base}^{{tree}}"
+        if not changed:
+            return f"{base}^{{tree}}"
+        renamed = renamed_files(self.sources_at(base), sources)
+        inside = self.project.inside
+        return self.tree_with_files(
+            changed, base, {inside(to): inside(path) for path, to in renamed.items()}
+        )
 
-    def tree_with_files(self, texts: Mapping[str, str | None], base: str) -> str:
+    def tree_with_files(
+        self,
+        texts: Mapping[str, str | None],
+        base: str,
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         """Return the tree of the commit `base` with these texts by path; None takes a file out.
 
-        A file keeps its mode; a new one is a plain file.
+        A file keeps its mode; a new one is a plain file. renamed: paths in `base`, by new paths.
         """
-        modes = self._modes(base, texts)
+        modes = self._modes(base, (*texts, *renamed.values()))
+        modes |= {to: modes[path] for to, path in renamed.items() if path in modes}
         nothing = "0" * len(self.start)
         steps = [f"0 {nothing}\t{path}" for path, text in texts.items() if text is None]
         for path, text in texts.items():

@@ -152,7 +152,7 @@ class History(Reading):
         sources = self.sources_at(attempt.commit if taken else self.tip)
         tree = self._tree_of_keep(attempt, sources) if taken else f"{self.tip}^{{tree}}"
         parents = [self.tip, attempt.commit]
-        commit = self._files.commit(tree, parents, verdict_message(trial))
+        commit = self._files.commit(tree, parents, verdict_message(trial, self.run.sense))
         self._move(commit, self._flights.landing(attempt), f"the trial #{trial.number}")
         self._files.remember_sources(commit, sources)
         self._flights.forget(attempt)

@@ -9,6 +9,7 @@ from agent.history.text import body_of, line_of, subject_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
+from agent.records.objective import LOWER, Sense
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Trial
 
@@ -40,7 +41,7 @@ def measured_message(attempt: Attempt, result: Result) -> str:
     return write(subject, [], "measured", {"result": _result_fields(result)})
 
 
-def verdict_message(trial: Trial) -> str:
+def verdict_message(trial: Trial, sense: Sense = LOWER) -> str:
     """Return the message of a verdict commit.
 
     Its subject is `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`; then come the reason,
@@ -52,8 +53,8 @@ def verdict_message(trial: Trial) -> str:
         fields["result"] = _result_fields(trial.result)
     for name in ("attempt", "verdict", "new_data"):
         fields.pop(name, None)
-    lines = [line_of(trial.reason), line_of(_evidence(trial)), line_of(_proposer(trial))]
-    return write(subject_of(_verdict_subject(trial)), lines, "trial", fields)
+    lines = [line_of(trial.reason), line_of(_evidence(trial, sense)), line_of(_proposer(trial))]
+    return write(subject_of(_verdict_subject(trial, sense)), lines, "trial", fields)
 
 
 def comparison_message(measurement: Measurement) -> str:
@@ -77,21 +78,20 @@ def rejection_message(rejection: Rejection) -> str:
     return write(subject, [body_of(rejection.because)], "rejection", fields)
 
 
-def _verdict_subject(trial: Trial) -> str:
+def _verdict_subject(trial: Trial, sense: Sense) -> str:
     value = f" {trial.value:.6f}" if trial.value is not None else ""
-    delta = f" ({trial.delta:+.6f})" if trial.delta is not None else ""
+    delta = f" ({sense.change_text(trial.delta)})" if trial.delta is not None else ""
     return f"#{trial.number} {trial.status}{value}{delta} {trial.proposal.hypothesis}"
 
 
-def _evidence(trial: Trial) -> str:
+def _evidence(trial: Trial, sense: Sense) -> str:
     """Return what a verdict rests on; empty without a comparison."""
     if trial.against is None or not trial.pairs:
         return ""
     count = len(trial.pairs)
     text = f"against #{trial.against} over {count} pair{'s' if count > 1 else ''}"
     if trial.interval is not None:
-        low, high = trial.interval
-        text += f", 95 % from {low:+.6f} to {high:+.6f}"
+        text += f", 95 % {sense.interval_text(trial.interval)}"
     return text
 
 

@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from agent.edit.files import Sources
-from agent.edit.files.patterns import matches
-from agent.edit.files.sources import MAX_FILES
+from agent.edit.files.patterns import EXCEPT, matches
+from agent.edit.files.sources import MAX_FILES, MAX_TOTAL
 from agent.edit.source import MAX_CHARACTERS
-from agent.errors import ProjectFault
+from agent.errors import HistoryFault, ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
+from agent.project.settings import FILE
+from sandbox.ground.text import one_line
 
-MAX_TOTAL = 2**26
-"""Characters of all files together."""
+MAX_BYTES = 4 * MAX_CHARACTERS
+"""A larger file has more characters than are read."""
 _PLAIN_MODES = ("100644", "100755")
+_NARROWER = f"$EDITOR {FILE}   # files = [...]"
+_TOO_LARGE = f"it is longer than {MAX_CHARACTERS} characters"
+_MEASURES = "it is part of how trials are measured"
 
 
 class _File(NamedTuple):
@@ -43,10 +49,13 @@ class SourceReader:
             text = self._git("cat-file", "blob", f"{commit}:{project.train}")
             return Sources({main: text}, main, (main,))
         patterns = tuple(map(project.outside, project.files))
-        inside = [file for file in self._list(commit, project) if file.path != project.program]
-        others = {}
+        fixed = set(project.fixed) - {project.train}
+        below = f"{project.workspace}/" if project.workspace else ""
+        others = {project.outside(path): _MEASURES for path in fixed if path.startswith(below)}
         chosen = []
-        for file in inside:
+        for file in self._list(commit, project):
+            if file.path in fixed:
+                continue
             path = project.outside(file.path)
             wanted = path == main or matches(path, patterns)
             why = _fault(file) if wanted else ""
@@ -58,8 +67,9 @@ class SourceReader:
         files = {}
         for file, text in zip(chosen, self._texts_of(chosen), strict=True):
             name = project.outside(file.path)
-            if name != main and not _is_text(text):
-                others[name] = "it is binary, or not UTF-8"
+            why = _fault_of_text(text)
+            if why and name != main:
+                others[name] = why
             else:
                 files[name] = text
         return Sources(files, main, patterns, others)
@@ -84,7 +94,10 @@ class SourceReader:
         start = 0
         for blob in new:
             end = answer.index(b"\n", start)
-            size = int(answer[start:end].split()[-1])
+            head = answer[start:end].decode()
+            if not head.split()[-1].isdigit():
+                raise HistoryFault(f"git cannot read a file of the run: {head}", "git fsck")
+            size = int(head.split()[-1])
             data = answer[end + 1 : end + 1 + size]
             self._texts[blob] = data.decode("utf-8", "surrogateescape")
             start = end + 1 + size + 1
@@ -95,15 +108,20 @@ def _fault(file: _File) -> str:
     """Return why a file that a pattern fits is not edited, or ""."""
     if file.mode not in _PLAIN_MODES:
         return "it is a link or a submodule"
-    if file.size > MAX_CHARACTERS:
-        return f"it is larger than {MAX_CHARACTERS} bytes"
+    if file.size > MAX_BYTES:
+        return _TOO_LARGE
     if ":" in file.path:
         return "its path has a colon"
     return ""
 
 
-def _is_text(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _fault_of_text(text: str) -> str:
+    """Return likewise why a text is not edited."""
+    if len(text) > MAX_CHARACTERS:
+        return _TOO_LARGE
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        return "it is binary, or not UTF-8"
+    return ""
 
 
 def _refuse_too_much(files: list[_File]) -> None:
@@ -112,8 +130,36 @@ def _refuse_too_much(files: list[_File]) -> None:
         raise ProjectFault(
             f"`files` fits {len(files)} files of {total} bytes; at most {MAX_FILES} files of "
             f"{MAX_TOTAL} bytes are edited.",
-            "$EDITOR autoresearch.toml   # files = [...], narrower",
+            f"{_NARROWER}, narrower",
         )
+
+
+def refuse_idle_globs(project: Project, sources: Sources) -> None:
+    """Raise ProjectFault for a glob of `files` that fits no committed file that can be edited."""
+    there = (*sources.files, *sources.others)
+    for pattern in project.files:
+        if pattern.startswith(EXCEPT):
+            continue
+        glob = project.outside(pattern)
+        fitting = [path for path in there if matches(path, (glob,))]
+        if not any(path in sources.files for path in fitting):
+            raise _idle(project, sources, glob, fitting)
+
+
+def _idle(project: Project, sources: Sources, glob: str, fitting: list[str]) -> ProjectFault:
+    what = f"{FILE}: files: {one_line(glob)} fits"
+    if fitting:
+        path = fitting[0]
+        return ProjectFault(f"{what} only {one_line(path)}: {sources.others[path]}.", _NARROWER)
+    place = Path(project.root) / project.workspace
+    listing = Plumbing(place)("ls-files", "-z", "--others", "--cached", "--exclude-standard")
+    on_disk = [path for path in listing.split("\0") if matches(path, (glob,))]
+    if on_disk:
+        path = quote(one_line(project.inside(on_disk[0])))
+        message = f"{what} only files that are not committed, such as {path}."
+        return ProjectFault(message, f"git add {path} && git commit")
+    hint = sources.near(glob)
+    return ProjectFault(f"{what} no file; {hint}", _NARROWER)
 
 
 def sources_in(project: Project, commit: str) -> Sources:

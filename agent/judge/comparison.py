@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agent.judge.noise import CONFIDENCE, critical, differences_of
 from agent.records.bounded import MAX_ITEMS, Stamp, Text, Whole
+from agent.records.objective import LOWER, Sense
 from agent.records.results import Pair, Trial
 from sandbox.ground.record import Record
 
@@ -23,11 +24,13 @@ class Comparison(Record):
     pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     failure: Text = ""
     """Why there are no pairs."""
+    sense: Sense = LOWER
+    """Of the metric that the pairs hold."""
 
     @property
     def delta(self) -> float | None:
-        """Mean difference, candidate minus reference; None without pairs."""
-        return fmean(differences_of(self.pairs)) if self.pairs else None
+        """Mean difference of losses, candidate minus reference; None without pairs."""
+        return fmean(differences_of(self.pairs, self.sense)) if self.pairs else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -35,7 +38,7 @@ class Comparison(Record):
 
         Equal pairs are one measurement: no seed moved them.
         """
-        differences = differences_of(self.pairs)
+        differences = differences_of(self.pairs, self.sense)
         count = len(differences)
         if len(set(differences)) < 2:
             return None
@@ -51,12 +54,13 @@ class Comparison(Record):
             return self.failure
         if not self.pairs:
             return "nothing was measured"
-        if not any(differences_of(self.pairs)):
+        if not any(differences_of(self.pairs, self.sense)):
             return "no difference at all"
         if len(self.pairs) == 1:
             return "one pair is too few"
         if self.interval is None:
-            return f"{self.delta:+.6f} in every pair: equal scores are no independent repeats"
+            change = self.sense.change_text(self.delta or 0.0)
+            return f"{change} in every pair: equal scores are no independent repeats"
         low, high = self.interval
         if high < 0:
             return "better"
@@ -66,8 +70,8 @@ class Comparison(Record):
         """Return `better: -0.012, 95 % from -0.014 to -0.010 (3 pairs)`, or the verdict alone."""
         if self.delta is None or self.interval is None:
             return self.verdict
-        low, high = self.interval
-        figures = f"{self.delta:+.6f}, 95 % from {low:+.6f} to {high:+.6f}"
+        between = self.sense.interval_text(self.interval)
+        figures = f"{self.sense.change_text(self.delta)}, 95 % {between}"
         return f"{self.verdict}: {figures} ({len(self.pairs)} pairs)"
 
 

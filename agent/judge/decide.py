@@ -36,6 +36,7 @@ from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simp
 from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
+from agent.records.objective import LOWER, Sense
 from agent.records.results import KEPT, Trial, on_newest_data
 from sandbox.ground.record import Record
 
@@ -100,8 +101,10 @@ class Case(Record):
     """What makes one pair another sample than the one before."""
     simpler: bool = False
     """Code was deleted and none added."""
+    sense: Sense = LOWER
+    """Of the metric: reasons speak of its changes, not of losses."""
     allowance: FiniteFloat = 0.0
-    """What a simplification may still cost, in bits per byte."""
+    """What a simplification may still cost, as a loss."""
 
     @property
     def estimate(self) -> float:
@@ -132,7 +135,7 @@ def decide(case: Case, rule: Rule) -> Judgement:
 
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
-    """Return what simplifications may still cost this run, in bits per byte."""
+    """Return what simplifications may still cost this run, as a loss."""
     spent = sum(trial.charge or 0.0 for trial in on_newest_data(trials))
     return ALLOWANCE * (noise.sd or 0.0) - spent
 
@@ -140,6 +143,11 @@ def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
 def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
     """Return the trial whose tree is the tip's: the newest that was kept, or the baseline."""
     return next((trial for trial in reversed(trials) if trial.status in KEPT), None)
+
+
+def _words(case: Case, difference: float) -> str:
+    """Return a difference of losses as a change of the metric."""
+    return digits(case.sense.change(difference))
 
 
 def digits(value: float) -> str:
@@ -155,8 +163,8 @@ def digits(value: float) -> str:
 def _greedy(case: Case) -> Judgement:
     difference = case.differences[0]
     if difference < 0:
-        return _keep(case, f"kept after one run: {digits(difference)}")
-    return _discard(case, f"not better: {digits(difference)}")
+        return _keep(case, f"kept after one run: {_words(case, difference)}")
+    return _discard(case, f"not better: {_words(case, difference)}")
 
 
 def _exact(case: Case) -> Judgement:
@@ -197,18 +205,18 @@ def _screen(case: Case, rule: Rule) -> Judgement:
     degrees = case.noise.degrees
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
-            return _discard(case, f"not better: {digits(difference)}")
+            return _discard(case, f"not better: {_words(case, difference)}")
         return Rerun(reason="the noise is not known yet")
     threshold = tau * max(BEYOND_DOUBT, critical(rule.alpha * SCREEN_SHARE, degrees))
     if gain > threshold:
-        reason = f"kept after one run: {_in_noise(gain, tau)}"
+        reason = f"kept after one run: {_in_noise(case, gain, tau)}"
         return _keep(case, reason, luck_of_screen(gain, tau, threshold))
     if gain >= SCREEN * tau:
-        return Rerun(reason=f"undecided after one run: {_in_noise(gain, tau)}")
+        return Rerun(reason=f"undecided after one run: {_in_noise(case, gain, tau)}")
     if case.simpler and -gain < case.allowance:
         return Rerun(reason="simpler, and perhaps no worse")
     what = "within the noise" if gain > 0 else "not better"
-    return _discard(case, f"{what}: {digits(difference)}")
+    return _discard(case, f"{what}: {_words(case, difference)}")
 
 
 def _look(case: Case, rule: Rule) -> Judgement:
@@ -219,7 +227,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
     error = tau / sqrt(count)
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
-    figures = f"{digits(case.estimate)}, z = {z:.1f} over {count} seed pairs"
+    figures = f"{_words(case, case.estimate)}, z = {z:.1f} over {count} seed pairs"
 
     threshold = error * critical(_level(rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold:
@@ -263,10 +271,10 @@ def _own_noise(case: Case) -> tuple[float, int]:
     return tau, own + before
 
 
-def _in_noise(gain: float, tau: float) -> str:
+def _in_noise(case: Case, gain: float, tau: float) -> str:
     """Return a gain, at least 0, and how many times the noise it is, in words."""
     times = f"more than {MANY_TIMES}" if gain >= MANY_TIMES * tau else f"{gain / tau:.1f}"
-    return f"{digits(-gain)}, {times} times the noise"
+    return f"{_words(case, -gain)}, {times} times the noise"
 
 
 # ---------------------------------------------------------------- the estimates

@@ -31,7 +31,7 @@ class Keep(Record):
     kind: Literal["keep"] = "keep"
     reason: str
     delta: FiniteFloat
-    """Mean difference to the incumbent in bits per byte; negative is better."""
+    """Mean difference of losses to the incumbent; negative is better."""
     interval: Interval | None = None
     """Of delta, at 95 %."""
 
@@ -44,7 +44,7 @@ class Simplify(Record):
     delta: FiniteFloat
     interval: Interval | None = None
     charge: FiniteFloat
-    """The part of the run's allowance that it uses up, in bits per byte."""
+    """The part of the run's allowance that it uses up, as a loss."""
 
 
 class Discard(Record):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist, median
 
+from agent.judge.noise import difference_of
+from agent.records.objective import Sense
 from agent.records.results import Pair, Trial
 
 STANDARD = NormalDist()
@@ -20,7 +22,9 @@ def bad_luck(discarded: Sequence[float]) -> float:
     return min(0.0, median([0.0, *discarded]))
 
 
-def luck_of(trials: Sequence[Trial], incumbent: int, pairs: Sequence[Pair]) -> tuple[float, ...]:
+def luck_of(
+    trials: Sequence[Trial], incumbent: int, pairs: Sequence[Pair], sense: Sense
+) -> tuple[float, ...]:
     """Return the bad luck of trial `incumbent` in each pair.
 
     It is estimated from what was discarded against the same score.
@@ -35,7 +39,7 @@ def luck_of(trials: Sequence[Trial], incumbent: int, pairs: Sequence[Pair]) -> t
             continue
         for pair in trial.pairs:
             if (pair.seed, pair.incumbent) in discarded:
-                discarded[pair.seed, pair.incumbent].append(pair.candidate - pair.incumbent)
+                discarded[pair.seed, pair.incumbent].append(difference_of(pair, sense))
     return tuple(bad_luck(discarded[pair.seed, pair.incumbent]) for pair in pairs)
 
 

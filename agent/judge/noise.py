@@ -9,6 +9,7 @@ from statistics import fmean
 from pydantic import Field, FiniteFloat
 
 from agent.judge.determinism import independent, repeats_of
+from agent.records.objective import Sense
 from agent.records.results import Pair, Trial, on_newest_data
 from sandbox.ground.record import Record
 
@@ -16,7 +17,7 @@ CONFIDENCE = 0.95
 
 
 class Noise(Record):
-    """The scatter of scores, pooled over a run, in bits per byte; None where not measured."""
+    """The scatter of losses, pooled over a run; None where not measured."""
 
     sd: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation tau of one paired difference between equal codes."""
@@ -50,30 +51,35 @@ class Noise(Record):
         return "; ".join(parts)
 
 
-def noise_of(trials: Sequence[Trial]) -> Noise:
-    """Return the noise that a run has shown so far, on the data that it has now."""
+def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
+    """Return the noise of losses that a run has shown so far, on the data that it has now."""
     trials = on_newest_data(trials)
     squares = 0.0
     degrees = 0
     for trial in trials:
         if len(trial.pairs) > 1:
-            differences = differences_of(trial.pairs)
+            differences = differences_of(trial.pairs, sense)
             squares += sum_of_squares(differences)
             degrees += len(differences) - 1
-    seeds, runs = _spread_of_seeds(trials)
+    seeds, runs = _spread_of_seeds(trials, sense)
     return Noise(
         sd=sqrt(squares / degrees) if degrees else None,
         degrees=degrees,
         seeds=seeds,
         runs=runs,
         perturbed=repeats_of(trials) == "perturbations",
-        machines=_spread_of_machines(trials),
+        machines=_spread_of_machines(trials, sense),
     )
 
 
-def differences_of(pairs: Sequence[Pair]) -> tuple[float, ...]:
-    """Return candidate minus incumbent, for each pair."""
-    return tuple(pair.candidate - pair.incumbent for pair in pairs)
+def differences_of(pairs: Sequence[Pair], sense: Sense) -> tuple[float, ...]:
+    """Return the loss of the candidate minus that of the incumbent, for each pair."""
+    return tuple(difference_of(pair, sense) for pair in pairs)
+
+
+def difference_of(pair: Pair, sense: Sense) -> float:
+    """Return the loss of the candidate minus that of the incumbent; negative is better."""
+    return sense.loss(pair.candidate) - sense.loss(pair.incumbent)
 
 
 def sum_of_squares(values: Sequence[float]) -> float:
@@ -90,7 +96,7 @@ def critical(level: float, degrees: int) -> float:
     return float(-stdtrit(degrees, level))
 
 
-def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
+def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | None, int]:
     """Return the standard deviation between seeds, and the runs behind it.
 
     Only baselines count: nobody chose their seeds by score.
@@ -101,14 +107,14 @@ def _spread_of_seeds(trials: Sequence[Trial]) -> tuple[float | None, int]:
     for trial in trials:
         repeats = independent(trial.result) if trial.result else ()
         if trial.status == "baseline" and len(repeats) > 1:
-            values = [score.value for score in repeats]
+            values = [sense.loss(score.value) for score in repeats]
             squares += sum_of_squares(values)
             degrees += len(values) - 1
             runs += len(values)
     return (sqrt(squares / degrees) if degrees else None), runs
 
 
-def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
+def _spread_of_machines(trials: Sequence[Trial], sense: Sense) -> float | None:
     """Return the standard deviation between machines that scored a code under one seed."""
     values: defaultdict[tuple[int | None, int], defaultdict[str, list[float]]] = defaultdict(
         lambda: defaultdict(list)
@@ -117,7 +123,7 @@ def _spread_of_machines(trials: Sequence[Trial]) -> float | None:
         for score in trial.result.scores if trial.result else ():
             if score.machine and score.role not in ("baseline", "neutral"):
                 code = trial.number if score.role == "candidate" else trial.against
-                values[code, score.seed][score.machine].append(score.value)
+                values[code, score.seed][score.machine].append(sense.loss(score.value))
     squares = 0.0
     degrees = 0
     for by_machine in values.values():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import log
 
 from agent.records.curves import Curve, held_loss_at
-from agent.records.edits import Edit, SetConstant
+from agent.records.edits import Edit, ReplaceText, SetConstant
 from agent.records.results import Result, Score
 
 TOKEN_RATES = ("tokens_per_second", "tok_per_sec", "tokens_per_sec")
@@ -30,7 +30,7 @@ SUSPICIOUS_SHARE = 0.75
 # How far a training loss must be above what equal work has given before, to be no accident of its
 # running mean.
 BEYOND_DRIFT = 1.03
-_HOLDS_MORE = re.compile(r"BATCH|ACCUM")
+_HOLDS_MORE = re.compile(r"BATCH(?![_-]?NORM)|ACCUM", re.IGNORECASE)
 
 
 def work_of(result: Result) -> float | None:
@@ -75,9 +75,22 @@ def share_of_work(
 
 
 def changes_batch(edits: Sequence[Edit]) -> bool:
-    """Return whether edits set a constant that says how many samples a step holds."""
-    names = [edit.name for edit in edits if isinstance(edit, SetConstant)]
-    return any(_HOLDS_MORE.search(name.upper()) for name in names)
+    """Return whether edits set a constant that says how many samples a step holds.
+
+    `BATCH_SIZE`, `--batch-size`, `Config.batch_size`, `data.batch.size`; a passage of text may
+    set it too.
+    """
+    return any(_HOLDS_MORE.search(text) for text in map(_said_by, edits))
+
+
+def _said_by(edit: Edit) -> str:
+    """Return where a constant may be named: in its name, or in a new passage."""
+    match edit:
+        case SetConstant(name=name):
+            return name
+        case ReplaceText(new=text):
+            return text
+    return ""
 
 
 def is_suspicious(share: float, tolerance: float) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, FiniteFloat, model_validator
 
 from agent.records.bounded import Natural, Stamp, Text
+from agent.records.objective import Sense
 from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Pair, Result, Score, Trial
 from sandbox.ground.record import Record
@@ -37,7 +38,7 @@ _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*", re.IGNORECASE | 
 
 
 class Interval(Record):
-    """The val_bpb that an owner holds for plausible, both ends included; written `0.5 .. 9`."""
+    """The scores that an owner holds for plausible, both ends included; written `0.5 .. 9`."""
 
     low: FiniteFloat
     high: FiniteFloat
@@ -83,17 +84,26 @@ def out_of_range(score: Score, plausible: Interval | None) -> str:
     return f"{score.value:.6f} is outside the plausible range {plausible}"
 
 
-def jump(score: Score, incumbent: float, trials: Sequence[Trial]) -> str:
+def another_summary(score: Score, incumbent: Trial) -> str:
+    """Return why a printed score is doubted that more summaries hold than the incumbent's."""
+    scores = incumbent.result.own if incumbent.result else ()
+    usual = max((1, *(own.summaries for own in scores)))
+    if score.summaries <= usual:
+        return ""
+    return f"it printed {score.summaries} summaries, where the incumbent prints {usual}"
+
+
+def jump(score: Score, incumbent: float, trials: Sequence[Trial], sense: Sense) -> str:
     """Return why the gain of `score` is larger than any in the run; empty where it is not."""
-    gain = incumbent - score.value
+    gain = sense.loss(incumbent) - sense.loss(score.value)
+    change = abs(incumbent - score.value)
     gains = [-trial.delta for trial in trials if trial.status in TAKEN and trial.delta is not None]
     largest = max(gains, default=0.0)
-    if gain <= JUMP_SHARE * abs(incumbent) or gain <= JUMP_TIMES * largest:
+    if change <= JUMP_SHARE * abs(incumbent) or gain <= JUMP_TIMES * largest:
         return ""
-    share = gain / abs(incumbent)
+    share = f"{change / abs(incumbent):.0%} " if incumbent else ""
     return (
-        f"{score.value:.6f} is {share:.0%} better than the incumbent, "
-        "a jump beyond anything kept so far"
+        f"{score.value:.6f} is {share}better than the incumbent, a jump beyond anything kept so far"
     )
 
 
@@ -103,6 +113,7 @@ def implausible(
     pairs: Sequence[Pair],
     trials: Sequence[Trial] | None,
     plausible: Interval | None,
+    sense: Sense,
 ) -> str:
     """Return why one of the attempt's own scores is too good to be believed; empty where none is.
 
@@ -111,26 +122,28 @@ def implausible(
     paired = {pair.seed: pair.incumbent for pair in reversed(pairs)}
     for score in result.own:
         against = paired.get(score.seed, incumbent.value)
-        if against is None or score.value >= against:
+        if against is None or not sense.is_better(score.value, against):
             continue
-        why = out_of_range(score, plausible)
+        why = out_of_range(score, plausible) or another_summary(score, incumbent)
         if not why and trials is not None:
-            why = jump(score, against, trials)
+            why = jump(score, against, trials, sense)
         if why:
             return why
     return ""
 
 
-def is_suspect(result: Result, plausible: Interval | None) -> bool:
+def is_suspect(result: Result, plausible: Interval | None, incumbent: Trial) -> bool:
     """Return whether an implausible score failed its second measurement.
 
-    A self-reported score out of range fails it however it repeats: no audit vouches for it.
+    A self-reported score that is out of range, or that one more summary holds, fails it however it
+    repeats: no audit vouches for it.
     """
     if result.recheck == "failed":
         return True
     newest = result.own[-1]
-    unaudited = newest.kind == "self-reported" and bool(out_of_range(newest, plausible))
-    return result.recheck is not None and unaudited
+    if result.recheck is None or newest.kind != "self-reported":
+        return False
+    return bool(out_of_range(newest, plausible) or another_summary(newest, incumbent))
 
 
 def approved_by(proposal: Proposal) -> int | None:

@@ -10,11 +10,13 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.settings import FILE, ScoreKind, Settings
-from agent.records.objective import Objective
+from agent.records.objective import VAL_BPB, Objective
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
 
+PREPARE = "prepare.py"
+PROGRAM = "program.md"
 CORPORA = "corpora.py"
 """What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
 
@@ -32,6 +34,8 @@ class Project(Record):
     score: ScoreKind
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch; () for train.py alone."""
+    base: str = ""
+    """The folder of autoresearch.toml; "" is the top."""
 
     @property
     def home(self) -> Path:
@@ -39,21 +43,33 @@ class Project(Record):
         return Path(self.root) / HOME
 
     @property
-    def objective(self) -> Objective | None:
-        """What the record of a new run says of its files; None for train.py alone."""
-        return Objective(metric="val_bpb", files=self.files) if self.files else None
+    def recorded_folder(self) -> str | None:
+        """The folder that a trial gets, where its record has to say so."""
+        workspace = self.workspace
+        return None if workspace == folder_around(self.train, self.files) else workspace or "."
 
-    def with_files(self, files: tuple[str, ...]) -> "Project":
-        """Return the project with `files` as the globs of what edits may touch.
+    def as_recorded(self, objective: Objective | None) -> "Project":
+        """Return the project as a run's record has it, whatever its settings say by now.
 
-        A trial gets the folder that has train.py and all of them.
+        A record that names no folder is of a run whose trials get the folder around train.py and
+        all files that edits may touch. Raise ProjectFault for a folder in which train.py is not.
         """
-        update = {"files": files, "workspace": folder_around(self.train, files)}
-        return self.model_copy(update=update)
+        files = objective.files if objective else ()
+        folder = objective.folder if objective else None
+        workspace = folder_around(self.train, files) if folder is None else folder
+        if not PurePosixPath(self.train).is_relative_to(workspace):
+            raise ProjectFault(
+                f"The run's trials get the folder {workspace}, in which {self.train} is not.",
+                "autoresearch list",
+            )
+        own = "" if workspace == "." else workspace
+        return self.model_copy(update={"files": files, "workspace": own})
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""
-        return matches(path, self.files) if self.files else path == self.train
+        if not self.files:
+            return path == self.train
+        return matches(path, self.files) and path not in self.fixed
 
     def inside(self, path: str) -> str:
         """Return the path in the repository of a path in the workspace."""
@@ -64,6 +80,15 @@ class Project(Record):
         if path.startswith(EXCEPT):
             return EXCEPT + self.outside(path.removeprefix(EXCEPT))
         return path.removeprefix(f"{self.workspace}/") if self.workspace else path
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The files that decide how trials are measured, there or not: no edit touches them."""
+        folder = PurePosixPath(self.train).parent
+        around = (folder, *folder.parents)
+        prepare = self.prepare or str(folder / PREPARE)
+        briefs = (self.program,) if self.program else tuple(str(up / PROGRAM) for up in around)
+        return (prepare, *self.unseen, *briefs, *(str(up / FILE) for up in around))
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -85,9 +110,8 @@ def find_project(where: Path, settings: Settings) -> Project:
     refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
     train, score = _train(root, base, settings)
-    workspace = train.parent
-    prepare = base / settings.prepare if settings.prepare else workspace / "prepare.py"
-    program = base / (settings.program or "program.md")
+    prepare = base / settings.prepare if settings.prepare else train.parent / PREPARE
+    program = base / (settings.program or PROGRAM)
     refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
     named = {"prepare": settings.prepare, "program": settings.program}
     for key, path in named.items():
@@ -95,15 +119,25 @@ def find_project(where: Path, settings: Settings) -> Project:
             raise _no_file(root, base, key, path)
     project = Project(
         root=str(root),
-        workspace="" if str(workspace) == "." else str(workspace),
+        workspace="",
         train=str(train),
         prepare=str(prepare) if (root / prepare).is_file() else None,
         program=str(program) if (root / program).is_file() else None,
-        score=settings.score or score,
+        score=settings.score or _score_of(settings, score),
+        base="" if str(base) == "." else str(base),
     )
     files = tuple(_below(base, pattern) for pattern in settings.files)
     _refuse_fixed(project, files, base)
-    return project.with_files(files)
+    # A script that is named may import what lies anywhere in the project.
+    workspace = str(base) if settings.train else folder_around(str(train), files)
+    own = "" if workspace == "." else workspace
+    return project.model_copy(update={"files": files, "workspace": own})
+
+
+def _score_of(settings: Settings, usual: ScoreKind) -> ScoreKind:
+    """Return how the score comes about where nobody says: only val_bpb is ever sealed."""
+    own = settings.metric not in (None, VAL_BPB.metric) or settings.pattern is not None
+    return "printed" if own else usual
 
 
 def _below(base: PurePosixPath, pattern: str) -> str:
@@ -114,8 +148,8 @@ def _below(base: PurePosixPath, pattern: str) -> str:
 
 def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath) -> None:
     """Raise UsageFault for a glob that fits a file which decides how trials are measured."""
-    for path in (project.prepare, project.program, str(base / FILE)):
-        if path and matches(path, files):
+    for path in project.fixed:
+        if matches(path, files) and (Path(project.root) / path).is_file():
             own = str(PurePosixPath(path).relative_to(base))
             raise UsageFault(
                 f"{FILE}: files: they fit {own}, which is part of how trials are measured; "

@@ -20,6 +20,7 @@ from agent.project.settings import (
     problem_of,
 )
 from agent.records.bounded import Whole
+from agent.records.objective import Direction
 
 # A value to suggest where a flag makes no sense.
 EXAMPLES = {
@@ -35,6 +36,8 @@ EXAMPLES = {
     "vram": "8GiB",
     "disk": "2GiB",
     "output": "256MiB",
+    "metric": "val_acc",
+    "direction": "maximize",
 }
 
 
@@ -53,6 +56,8 @@ class Flags(Caps):
     verdict: VerdictRule | None = None
     false_keeps: FalseKeeps | None = None
     prune: PruneRule | None = None
+    metric: Word | None = None
+    direction: Direction | None = None
 
 
 def read_flags(command: str, **typed: Any) -> Flags:

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -137,7 +136,7 @@ def search_room(room: Path, plan: Plan, data: Prepared, export: Callable[[Path],
         (room / "scratch").mkdir(parents=True)
         export(room / "workspace")
         spec = RunSpec(
-            argv=(sys.executable, plan.train),
+            argv=(plan.python, plan.train),
             folder=str(room / "workspace"),
             scratch=str(room / "scratch"),
             log=str(room / "log"),

@@ -1,13 +1,14 @@
 """Reads program.md: the brief for the model, and the front matter between two lines of `---`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
 from agent.errors import UsageFault, unknown
 from agent.judge.suspicion import Plausible
-from agent.project.settings import BudgetText, Dollars, Hours, TrialCount, problem_of
+from agent.project.settings import BudgetText, Dollars, Hours, TrialCount, Word, problem_of
+from agent.records.objective import Direction
 from agent.records.proposals import EXPLORATIONS, Exploration
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
@@ -27,8 +28,10 @@ def _switch(value: Any) -> Any:
 class FrontMatter(Record):
     """What the front matter may say; flags on the command line win (docs/settings.md)."""
 
-    metric: Literal["val_bpb"] = "val_bpb"
-    """Only what is measured here can be asked for."""
+    metric: Word | None = None
+    """Its name, as it is printed."""
+    direction: Direction | None = None
+    """Which way is better."""
     budget: BudgetText = None
     """Of one trial, `5m` or `200steps`."""
     protected: tuple[str, ...] = ()

@@ -16,8 +16,9 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
+from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
-from agent.records.objective import Machine, Objective
+from agent.records.objective import VAL_BPB, Direction, Machine, Objective, Scale, Sense
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
@@ -95,6 +96,16 @@ class Settings(Caps):
     prepare: str | None = None
     program: str | None = None
     score: ScoreKind | None = None
+    metric: Word | None = None
+    """Its name, as it is printed; val_bpb where it is left out."""
+    direction: Direction | None = None
+    """Which way is better; minimize where it is left out."""
+    scale: Scale | None = None
+    """On which differences are alike; linear where it is left out."""
+    pattern: Word | None = None
+    """A regular expression that finds the metric in what a run prints."""
+    also: tuple[Word, ...] = ()
+    """Further metrics that are recorded and not judged."""
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch, relative to the file's folder; train.py alone
     where it is left out."""
@@ -102,6 +113,12 @@ class Settings(Caps):
     """Names in train.py that no edit may change."""
     read_only: tuple[str, ...] = ()
     """More paths that a training may read, relative to the file's folder or with a ~."""
+    environment: tuple[str, ...] = ()
+    """Names of the variables that a training gets from the user's environment."""
+    python: Annotated[str, Field(min_length=1, max_length=MAX_PATH)] | None = None
+    """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
+
+    Left out: that of the project's own environment, of the active one, or the harness's."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
@@ -132,6 +149,15 @@ class Settings(Caps):
             if fault:
                 raise ValueError(f"{pattern[:60]!r}: {fault}")
         return patterns
+
+    @field_validator("environment")
+    @classmethod
+    def _no_secrets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            fault = fault_of_variable(name)
+            if fault:
+                raise ValueError(f"{name[:60]!r}: {fault}")
+        return names
 
     @field_validator("read_only")
     @classmethod
@@ -178,6 +204,16 @@ class RunSettings(Record):
     """What is measured, and which way is better; None for val_bpb, lower is better."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
+
+    @property
+    def goal(self) -> Objective:
+        """What is measured, and which way is better."""
+        return self.objective or VAL_BPB
+
+    @property
+    def sense(self) -> Sense:
+        """Which way the metric is better, and its scale."""
+        return self.goal.sense
 
     @field_validator("tag")
     @classmethod

@@ -26,7 +26,7 @@ REPLAY = "replay:"
 class Item(Record):
     """One thing that reaches out."""
 
-    kind: Literal["read", "model", "money", "program", "tracker", "network"]
+    kind: Literal["read", "variable", "model", "money", "program", "tracker", "network"]
     what: tuple[str, ...]
     """Its canonical form, which consent holds for."""
     line: str
@@ -57,6 +57,8 @@ class Reach:
     """Paths as they are shown to a training."""
     programs: Sequence[str] = ()
     """Settings of the repository's git by which git would run something, as `name=value`."""
+    variables: Sequence[str] = ()
+    """Names of the user's environment that a training gets the values of."""
     asking: Asking | None = None
     trackers: Sequence[tuple[str, str]] = ()
     """(path, SHA-256) of files in the working folder that a tracker in use reads settings from."""
@@ -65,6 +67,7 @@ class Reach:
         """Return the list, in a stable order."""
         reads = [_read_item(path, self.root) for path in self.readable]
         items = [item for item in reads if item is not None]
+        items += [_variable_item(name) for name in self.variables]
         if self.asking:
             items.append(_asking_item(self.asking))
         items += [_program_item(program) for program in self.programs]
@@ -131,6 +134,11 @@ def _read_item(path: str, root: Path) -> Item | None:
         return None
     leads = "" if real == path else f", which is {real}"
     return Item(kind="read", what=(path, real), line=f"the training may read {path}{leads}")
+
+
+def _variable_item(name: str) -> Item:
+    line = f"the training gets the value of the environment variable {name}"
+    return Item(kind="variable", what=(name,), line=line)
 
 
 def _asking_item(asking: Asking) -> Item:

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from agent.edit.files import Sources
 from agent.propose.code.policy import USUAL, Policy
 from agent.records.edits import Edit, Refused
+from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import PriorTrial, Trial
 from agent.space import Space
@@ -43,6 +44,8 @@ class Context:
     """What one trial may use; None if unknown."""
     policy: Policy = USUAL
     """What to ask a model for during a plateau."""
+    objective: Objective = VAL_BPB
+    """What is measured, and which way is better."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
 

@@ -1,16 +1,97 @@
 """The objective of a run: what is measured, which way is better, and what an edit may touch."""
 
+from math import exp, log
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
+MAX_EXPONENT = 700.0
+"""exp of more is no float."""
 
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)]
+
+
+Direction = Literal["minimize", "maximize"]
+Scale = Literal["linear", "log", "logit"]
+
+
+class Sense(Record):
+    """Which way a metric is better, and on which scale its differences are alike."""
+
+    direction: Direction = "minimize"
+    scale: Scale = "linear"
+
+    def loss(self, value: float) -> float:
+        """Return what is minimized: the only place where a value becomes a loss.
+
+        Differences of losses are what the judge and every method compute with; negative is better.
+        Raise ValueError for a value that the scale does not have.
+        """
+        on_scale = _on_scale(value, self.scale)
+        return on_scale if self.direction == "minimize" else -on_scale
+
+    def value(self, loss: float) -> float:
+        """Return the value with this loss."""
+        on_scale = loss if self.direction == "minimize" else -loss
+        match self.scale:
+            case "log":
+                return exp(min(on_scale, MAX_EXPONENT))
+            case "logit":
+                return 1 / (1 + exp(min(-on_scale, MAX_EXPONENT)))
+        return on_scale
+
+    def has(self, value: float) -> bool:
+        """Return whether the scale has this value."""
+        if self.scale == "log":
+            return value > 0
+        return self.scale == "linear" or 0 < value < 1
+
+    def change(self, delta: float) -> float:
+        """Return a difference of losses as that of values (or of their logarithms or logits)."""
+        return delta if self.direction == "minimize" else -delta
+
+    def change_text(self, delta: float, decimals: int = 6) -> str:
+        """Return a difference of losses as a reader of the metric expects it.
+
+        Its sign is that of the change: a gain of an accuracy is positive. On the scale log it is a
+        share in percent.
+        """
+        change = self.change(delta)
+        match self.scale:
+            case "log":
+                return f"{exp(min(change, MAX_EXPONENT)) - 1:+.2%}"
+            case "logit":
+                return f"{change:+.{decimals}f} logit"
+        return f"{change:+.{decimals}f}"
+
+    def interval_text(self, interval: tuple[float, float]) -> str:
+        """Return `from -0.014 to -0.010`, the ends of an interval of losses as changes."""
+        low, high = sorted(map(self.change, interval))
+        ends = [self.change_text(self.change(end)) for end in (low, high)]
+        return f"from {ends[0]} to {ends[1]}"
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Return whether a value is better than another one."""
+        return value < other if self.direction == "minimize" else value > other
+
+
+def _on_scale(value: float, scale: Scale) -> float:
+    match scale:
+        case "log":
+            return log(value)
+        case "logit":
+            return log(value / (1 - value))
+    return value
+
+
+LOWER = Sense()
+"""Lower is better, and equal differences are alike."""
 
 
 class Evaluator(Record):
@@ -29,7 +110,9 @@ class Objective(Record):
     version: Literal[1] = 1
     """Of this record; a key that an older version would misunderstand raises it."""
     metric: Word
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Direction = "minimize"
+    pattern: Word | None = None
+    """A regular expression that finds the metric in what a run prints."""
     target: Real | None = None
     """The run stops when the lower bound of fresh-seed runs passes it."""
     command: Word | None = None
@@ -38,6 +121,11 @@ class Objective(Record):
     """Time limit of a training that does not stop itself, such as `1.1x`."""
     files: Words = ()
     """Globs of the files that an edit may touch."""
+    folder: Word | None = None
+    """The folder of the repository that a trial gets a copy of, `.` for all of it.
+
+    None for the one around train.py and everything that `files` can fit.
+    """
     guards: Words = ()
     """Conditions that a keep must meet, such as `latency_ms <= 30`."""
     checks: Words = ()
@@ -45,7 +133,7 @@ class Objective(Record):
     also: Words = ()
     """Metrics that are recorded and not judged."""
     noise: Literal["measured", "none"] = "measured"
-    scale: Literal["linear", "log", "logit"] = "linear"
+    scale: Scale = "linear"
     """The scale on which differences are alike."""
     read_only: Words = ()
     environment: Words = ()
@@ -53,6 +141,28 @@ class Objective(Record):
     evaluate: Evaluator | None = None
     """None if the run prints the number itself."""
     ranges: Annotated[dict[Word, Word], Field(max_length=MAX_ITEMS)] = {}
+
+    @field_validator("folder")
+    @classmethod
+    def _inside(cls, folder: str | None) -> str | None:
+        parts = PurePosixPath(folder or ".").parts
+        if ".." in parts or parts[:1] == ("/",) or "\0" in (folder or ""):
+            raise ValueError(f"{folder!r} is not a folder inside the repository")
+        return folder
+
+    @property
+    def better(self) -> str:
+        """`lower is better` or `higher is better`."""
+        return "lower is better" if self.direction == "minimize" else "higher is better"
+
+    @property
+    def sense(self) -> Sense:
+        """Which way the metric is better, and its scale."""
+        return Sense(direction=self.direction, scale=self.scale)
+
+
+VAL_BPB = Objective(metric="val_bpb")
+"""The objective of the bundled workspace: bits per byte of held-out text."""
 
 
 class Machine(Record):

@@ -20,13 +20,16 @@ from agent.records.proposals import Configuration, Proposal, Value
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
 
+# Enough for a traceback's last frames; it goes into a commit message.
+MAX_TAIL_CHARACTERS = 2_000
+
 Role = Literal["candidate", "incumbent", "baseline", "neutral"]
 ScoreKind = Literal["sealed", "evaluated", "self-reported"]
 """Who computed a score: the harness, the project's own evaluator, or the training itself."""
 
 
 class Score(Record):
-    """One val_bpb (bits per byte, lower is better)."""
+    """One score: the metric as it was measured."""
 
     value: Real
     seed: Whole
@@ -54,6 +57,14 @@ class Score(Record):
     """How many cores it ran on; None for all."""
     cut: bool = False
     """Training was ended at its deadline, and what it had saved by then was scored."""
+    line: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """Of a printed score: the line that it was read from."""
+    unit: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
+    """What stood behind the number, such as `%`; no part of the value."""
+    summaries: Natural = 0
+    """How many summaries behind a line `---` had it; the last one counts."""
+    also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
+    """Further metrics, which are not judged."""
 
 
 class Pair(Record):
@@ -86,6 +97,31 @@ class Change(Record):
     before: Value | None
     """None if it did not exist."""
     after: Value | None
+
+
+class Touched(Record):
+    """One file that an attempt changed, as the harness read it."""
+
+    file: Text
+    """Its path in the project, before the attempt if it had one."""
+    how: Literal["changed", "added", "deleted", "renamed"] = "changed"
+    to: Text | None = None
+    """The new path of a renamed file."""
+    definitions: Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)] = ()
+    """The functions and classes of a Python file that differ."""
+
+    @model_validator(mode="after")
+    def _only_renamed_goes_elsewhere(self) -> Self:
+        if (self.how == "renamed") != (self.to is not None):
+            raise ValueError(f"a {self.how} file with the new path {self.to!r}")
+        return self
+
+    def __str__(self) -> str:
+        """Return `model/net.py: Net.loss`, or `model/old.py deleted`."""
+        how = f" {self.how}" if self.how != "changed" else ""
+        to = f" to {self.to}" if self.to else ""
+        names = f": {', '.join(self.definitions)}" if self.definitions else ""
+        return f"{self.file}{how}{to}{names}"
 
 
 Status = Literal[
@@ -129,8 +165,6 @@ _RESULTS: Mapping[str, tuple[str | None, ...]] = {
 }
 """The statuses that the result of a trial may have, by the trial's own; None for no result."""
 MAX_CURVE_POINTS = 20
-# Enough for a traceback's last frames; it goes into a commit message.
-MAX_TAIL_CHARACTERS = 2_000
 
 
 class Result(Record):
@@ -200,7 +234,7 @@ class Claim(Record):
     """Theirs."""
     verdict: Literal["keep", "discard", "crash"] | None = None
     score: Real | None = None
-    """val_bpb, self-reported; None if nobody wrote one down."""
+    """Self-reported; None if nobody wrote one down."""
     memory_gb: Real | None = None
     at: Stamp = ""
     """When it was committed."""
@@ -235,15 +269,18 @@ class Trial(Record):
     pairs: Annotated[tuple[Pair, ...], Field(max_length=MAX_ITEMS)] = ()
     """What the verdict rests on: the screen's pair first, then those that confirm."""
     delta: Derived | None = None
-    """Mean difference to the incumbent over the confirming pairs, or the screen's without any,
-    less what is luck (agent/judge/decide.py); negative is better."""
+    """Mean difference of losses to the incumbent over the confirming pairs, or the screen's
+    without any, less what is luck (agent/judge/decide.py); negative is better."""
     interval: tuple[Derived, Derived] | None = None
     """Of delta, at 95 %."""
     estimate: Derived | None = None
-    """val_bpb on the offset of the baseline's seeds: the incumbent's estimate plus delta."""
+    """The score on the offset of the baseline's seeds: the incumbent's, better by delta."""
     charge: Derived | None = None
     """What a simplification uses up of the loss that a run may accept."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Constants."""
+    touched: Annotated[tuple[Touched, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Files, and what was defined anew in them; () in a run of an older version."""
     configuration: Configuration = {}
     fingerprint: str = ""
     """Hash of the attempt's normalised syntax tree; equal fingerprints are the same experiment."""
@@ -267,7 +304,7 @@ class Trial(Record):
 
     @property
     def value(self) -> float | None:
-        """val_bpb, comparable between the trials of a run; None without a believed score."""
+        """The score, comparable between the trials of a run; None without a believed one."""
         if self.status in UNBELIEVED:
             return None
         if self.estimate is not None:
@@ -295,6 +332,6 @@ class PriorTrial(Record):
     """Its own, over there."""
     configuration: Configuration
     outcome: Derived | Failure
-    """Its score (lower is better), or why it has none."""
+    """Its score as it was measured, or why it has none."""
     curve: Annotated[tuple[tuple[Real, Real], ...], Field(max_length=MAX_ITEMS)] = ()
     """As in Result."""

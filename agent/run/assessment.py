@@ -207,8 +207,10 @@ class Assessment:
             return None
         # greedy keeps a jump at once, by its owner's wish
         jumps = None if run.verdict == "greedy" else self._history.trials
-        why = implausible(result, evidence.incumbent, evidence.pairs, jumps, run.plausible)
-        if is_suspect(result, run.plausible):
+        why = implausible(
+            result, evidence.incumbent, evidence.pairs, jumps, run.plausible, run.sense
+        )
+        if is_suspect(result, run.plausible, evidence.incumbent):
             outcome = result.detail or "the same, and no audit vouches for it"
             return Suspect(reason=f"{why}; measured again under a fresh seed: {outcome}")
         if why and result.recheck is None:
@@ -245,13 +247,15 @@ class Assessment:
         pairs = evidence.pairs
         if not pairs:
             return Rerun(reason="nothing to compare with yet")
-        noise = noise_of(history.comparable)
+        sense = history.run.sense
+        noise = noise_of(history.comparable, sense)
         before = history.sources_at(attempt.parent)
         after = history.sources_at(attempt.commit)
         case = Case(
-            differences=differences_of(pairs),
-            luck=luck_of(history.trials, evidence.incumbent.number, pairs),
+            differences=differences_of(pairs, sense),
+            luck=luck_of(history.trials, evidence.incumbent.number, pairs, sense),
             noise=noise,
+            sense=sense,
             repeats=repeats_of(history.comparable),
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),

@@ -1,7 +1,8 @@
 """Imports between the files of a project that a change would break."""
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -13,6 +14,19 @@ from agent.edit.source import file_tree, refuse
 from agent.errors import near_names
 from agent.records.edits import Refused
 
+# By these a module gets names that its statements do not show.
+_TRICKS = (
+    "__getattr__",
+    "__dict__",
+    "globals",
+    "locals",
+    "vars(",
+    "setattr",
+    "exec",
+    "sys.modules",
+)
+_MODULES = (".py", ".pyw", ".pyc", ".so", ".pyd")
+
 
 class _Import(NamedTuple):
     """`from MODULE import NAME`, or `import MODULE` with an empty name."""
@@ -21,102 +35,181 @@ class _Import(NamedTuple):
     """The dots of a relative import."""
     module: str
     name: str
-    line: int
 
 
 def lost_import(old: Sources, new: Sources) -> Refused | None:
-    """Return the first import of one of the project's own names that only `old` has, or None.
+    """Return the first import of one of the project's own names that fails only in `new`, or None.
 
-    Imports inside try, and names of a module that binds them in odd ways, are left to the run.
+    Only imports that a run of train.py is sure to make: those of the modules that it imports, at
+    their top. Imports in functions, behind conditions and in try, names of a module that binds them
+    in odd ways, and modules that another folder may provide are left to the run.
     """
-    changed = [path for path in old.files if old.files[path] != new.files.get(path)]
-    lost = {path for path in changed if is_python(path)}
-    if not lost:
+    changed = [path for path in {**old.files, **new.files} if _differs(old, new, path)]
+    if not any(map(is_python, changed)):
         return None
-    modules = {_module_of(path) for path in lost}
-    for path, text in new.files.items():
-        if not is_python(path):
-            continue
-        for wanted in _imports_of(text):
-            if wanted.module.rpartition(".")[2] not in modules:
-                continue
-            refused = _lost(old, new, path, wanted, lost)
+    before = _Modules(old)
+    after = _Modules(new)
+    met = {new.main}
+    waiting = [new.main]
+    while waiting:
+        path = waiting.pop()
+        for wanted, line in after.imports_of(path).items():
+            refused = _failing(before, after, path, wanted, line)
             if refused:
                 return refused if path == new.main else located(path, refused)
+            homes = set(after.run_by(path, wanted)) - met
+            met |= homes
+            waiting += [home for home in homes if home in new.files]
     return None
 
 
-def _module_of(path: str) -> str:
-    """Return the last part of the name that a file has as a module."""
-    parts = PurePosixPath(path).with_suffix("").parts
-    return parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
+def _differs(old: Sources, new: Sources, path: str) -> bool:
+    return old.files.get(path) != new.files.get(path)
 
 
-def _lost(old: Sources, new: Sources, path: str, wanted: _Import, lost: set[str]) -> Refused | None:
-    home = _home_of(old, path, wanted)
-    if home is None or home not in lost or _home_of(new, path, wanted) not in (home, None):
+def _failing(
+    old: "_Modules", new: "_Modules", path: str, wanted: _Import, line: int
+) -> Refused | None:
+    """Return why an import of the file at `path` fails, if nothing says that it did before."""
+    if new.allow(path, wanted) is not False:
         return None
-    where = f"line {wanted.line} imports {wanted.name or wanted.module}"
-    if home not in new.files:
-        if _home_of(new, path, wanted):
-            return None
-        return refuse("undefined-name", f"{where}, and {home} is gone", "change the import, too")
-    before = _bound_in(old.files[home])
-    after = _bound_in(new.files[home])
-    if before is None or after is None or not wanted.name:
+    base = new.base_of(path, wanted)
+    if base is None or (wanted in old.imports_of(path) and old.allow(path, wanted) is False):
         return None
-    if wanted.name in before and wanted.name not in after:
-        near = near_names(wanted.name, after, most=3)
+    where = f"line {line} imports {wanted.name or wanted.module}"
+    home = new.file_of(base)
+    if home:
+        near = near_names(wanted.name, _bound_in(new.sources.files[home]) or (), most=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "change the import, too"
         return refuse("undefined-name", f"{where}, which {home} would lack", hint)
-    return None
+    gone = old.file_of(base) or old.file_of(f"{base}/{wanted.name}")
+    if gone is None and not wanted.level:
+        return None  # perhaps it is installed
+    what = f"{gone} is gone" if gone else f"there is no {base}.py"
+    return refuse("undefined-name", f"{where}, and {what}", "change the import, too")
 
 
-def _home_of(sources: Sources, path: str, wanted: _Import) -> str | None:
-    """Return the file that an import of the file at `path` means, or None if it is not ours."""
-    own = PurePosixPath(path).parent
-    roots = [own, PurePosixPath(sources.main).parent, PurePosixPath()]
-    if wanted.level:
+class _Modules:
+    """The modules of a project, as Python finds them for a run of train.py."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._paths = {*sources.files, *sources.others}
+        self._folders: set[str] = {"."}
+        self._stems: set[str] = set()
+        for path in self._paths:
+            self._folders.update(map(str, PurePosixPath(path).parents))
+            if path.endswith(_MODULES):
+                folder, slash, name = path.rpartition("/")
+                self._stems.add(folder + slash + name.partition(".")[0])
+        self._has_search_path = any("sys.path" in text for text in sources.files.values())
+
+    def imports_of(self, path: str) -> Mapping[_Import, int]:
+        """Return the imports of a file, and on which lines they are."""
+        return _imports_of(self.sources.files.get(path, ""), path == self.sources.main)
+
+    def allow(self, path: str, wanted: _Import) -> bool | None:
+        """Return whether the file at `path` could make an import; None if that cannot be told."""
+        base = self.base_of(path, wanted)
+        if base is None:
+            return None
+        home = self.file_of(base)
+        if wanted.name and self._is_module(f"{base}/{wanted.name}"):
+            return True
+        if home is None:
+            is_there = base in self._stems or (base in self._folders and not wanted.name)
+            return None if is_there else False
+        bound = _bound_in(self.sources.files[home]) if home in self.sources.files else None
+        if not wanted.name:
+            return True
+        return None if bound is None else wanted.name in bound
+
+    def base_of(self, path: str, wanted: _Import) -> str | None:
+        """Return the path of a module without its suffix, or None if it may come from elsewhere.
+
+        Python finds absolute imports beside train.py; its own library comes first or nearly so.
+        """
+        inner = wanted.module.replace(".", "/")
+        if not wanted.level:
+            first = wanted.module.partition(".")[0]
+            folder = PurePosixPath(self.sources.main).parent
+            if first in sys.stdlib_module_names or self._has_other_home(folder, first):
+                return None
+            return str(folder / inner)
+        folder = PurePosixPath(path).parent
         for _ in range(wanted.level - 1):
-            own = own.parent
-        roots = [own]
-    module = wanted.module.replace(".", "/")
-    for root in dict.fromkeys(roots):
-        for name in (root / f"{module}.py", root / module / "__init__.py"):
-            if module and str(name) in sources.files:
-                return str(name)
-    return None
+            folder = folder.parent
+        return None if path == self.sources.main else str(folder / inner)
+
+    def _has_other_home(self, folder: PurePosixPath, module: str) -> bool:
+        """Return whether a changed search path may find a module of this name elsewhere."""
+        if not self._has_search_path:
+            return False
+        own = str(folder / module)
+        names = {own, f"{own}.py"}
+        places = (*self._stems, *self._folders)
+        return any(place not in names and f"/{place}".endswith(f"/{module}") for place in places)
+
+    def file_of(self, base: str) -> str | None:
+        """Return the file that stands for a module: a package before a module of its name."""
+        for name in (f"{base}/__init__.py", f"{base}.py"):
+            if name.removeprefix("./") in self._paths:
+                return name.removeprefix("./")
+        return None
+
+    def _is_module(self, base: str) -> bool:
+        plain = base.removeprefix("./")
+        return plain in self._stems or plain in self._folders
+
+    def run_by(self, path: str, wanted: _Import) -> Iterator[str]:
+        """Yield the files that an import runs: its module, the packages around, what it names."""
+        base = self.base_of(path, wanted)
+        if base is None:
+            return
+        parents = [str(parent) for parent in PurePosixPath(base).parents]
+        for place in (base, f"{base}/{wanted.name}", *parents):
+            home = self.file_of(place)
+            if home:
+                yield home
 
 
 @lru_cache(maxsize=KEPT_FILES)
-def _imports_of(text: str) -> tuple[_Import, ...]:
+def _imports_of(text: str, is_main: bool) -> Mapping[_Import, int]:
     tree = file_tree(text.removeprefix("\ufeff"))
-    return () if isinstance(tree, Refused) else tuple(_imports(tree))
+    return {} if isinstance(tree, Refused) else dict(_imports(tree, is_main))
 
 
-def _imports(tree: ast.Module) -> Iterator[_Import]:
-    waiting: list[ast.AST] = [tree]
+def _imports(tree: ast.Module, is_main: bool) -> Iterator[tuple[_Import, int]]:
+    """Yield the imports that are made whenever a module is, and their lines."""
+    waiting: list[ast.stmt] = [*reversed(tree.body)]
     while waiting:
         node = waiting.pop()
         match node:
-            case ast.Try() | ast.TryStar() | ast.expr():
-                continue
+            case ast.ClassDef(body=body):
+                waiting += reversed(body)
+            case ast.If(body=body) if is_main and _asks_for_main(node.test):
+                waiting += reversed(body)
             case ast.Import(names=names):
                 for alias in names:
-                    yield _Import(0, alias.name, "", node.lineno)
+                    yield _Import(0, alias.name, ""), node.lineno
             case ast.ImportFrom(module=module, names=names, level=level):
                 for alias in names:
-                    yield _Import(level, module or "", alias.name, node.lineno)
-        waiting += ast.iter_child_nodes(node)
+                    name = "" if alias.name == "*" else alias.name
+                    yield _Import(level, module or "", name), node.lineno
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    return ast.unparse(test) in ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 @lru_cache(maxsize=KEPT_FILES)
 def _bound_in(text: str) -> frozenset[str] | None:
     """Return the names that a module has, or None if they cannot be told."""
     tree = file_tree(text.removeprefix("\ufeff"))
-    if isinstance(tree, Refused):
+    if isinstance(tree, Refused) or any(trick in text for trick in _TRICKS):
         return None
-    names: set[str] = set()
+    names = {"__name__", "__doc__", "__file__", "__path__", "__spec__", "__package__"}
+    names |= {"__loader__", "__builtins__", "__annotations__", "__dict__"}
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()):
@@ -129,6 +222,8 @@ def _bound_in(text: str) -> frozenset[str] | None:
                 return None
             case ast.alias(name=name, asname=other):
                 names.add((other or name).split(".")[0])
-    if "__getattr__" in names or "globals" in text:
-        return None
+            case ast.MatchAs(name=str() as name) | ast.MatchStar(name=str() as name):
+                names.add(name)
+            case ast.MatchMapping(rest=str() as name):
+                names.add(name)
     return frozenset(names)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.edit.files import Sources, following_renames
 from agent.errors import ProjectFault
 from agent.evaluate.bench import Assignment
-from agent.evaluate.results import add_run
+from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.judge.decision import Discard, Keep, Refusal, Simplify, Verdict
@@ -101,6 +101,7 @@ class Ledger:
             remaining=remaining,
             dollars=dollars,
             memory_mb=self._memory_mb,
+            objective=history.run.goal,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
         )
@@ -171,6 +172,7 @@ class Ledger:
             message = f"the baseline fails on this machine ({run.status}): {run.detail}"
             next_command = "autoresearch start   # a new run, with a train.py that runs here"
             raise ProjectFault(message, next_command)
+        run = in_unit(run, self.history.trials)
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 
     def next(self, attempt: Attempt) -> Order | Settled:
@@ -220,6 +222,7 @@ class Ledger:
             after=history.sources_at(attempt.commit),
             incumbent=incumbent,
             pairs=pairs,
+            sense=history.run.sense,
         )
 
     def _replay(self, attempt: Attempt) -> Proposal:

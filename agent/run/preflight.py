@@ -70,7 +70,10 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
     except Exception:
         # A file too deep for the linter, or a bug of it, must not end a night: the run will tell.
         return ()
-    never_read = _unevaluated(tree)
+    try:
+        never_read = _unevaluated(tree)
+    except RecursionError:
+        return ()
     return tuple(
         (str(message.message_args[0]), message.lineno)
         for message in messages
@@ -80,10 +83,11 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
 
 
 def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
-    """Return the places (line, column) of names in annotations that no run evaluates.
+    """Return the places (line, column) of names that no run evaluates.
 
-    With `from __future__ import annotations` that is every annotation; else those in quotes and
-    those of a function's own variables.
+    They are in text that only a type checker reads (`"Foo"`, `cast("Foo", x)`), in blocks under
+    TYPE_CHECKING, in annotations of a function's own variables, and with `from __future__ import
+    annotations` in every annotation.
     """
     postponed = any(
         isinstance(node, ast.ImportFrom)
@@ -91,39 +95,54 @@ def _unevaluated(tree: ast.Module) -> set[tuple[int, int]]:
         and any(alias.name == "annotations" for alias in node.names)
         for node in tree.body
     )
-    local = _local_annotations(tree)
-    places: set[tuple[int, int]] = set()
-    for annotation in _annotations(tree):
-        whole = postponed or id(annotation) in local
-        for node in ast.walk(annotation):
-            quoted = isinstance(node, ast.Constant) and isinstance(node.value, str)
-            postponed_name = isinstance(node, ast.Name) and whole
-            if isinstance(node, ast.expr) and (quoted or postponed_name):
+    places = set(_texts(tree))
+    for root in _never_run(tree, postponed, in_function=False):
+        for node in ast.walk(root):
+            if isinstance(node, ast.Name):
                 places.add((node.lineno, node.col_offset))
     return places
 
 
-def _annotations(tree: ast.Module) -> Iterator[ast.expr]:
+def _texts(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """Yield the places of the file's strings: a name that the linter reports there is in one."""
+    parts: set[int] = set()
     for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef(returns=ast.expr() as annotation):
-                yield annotation
-            case ast.AsyncFunctionDef(returns=ast.expr() as annotation):
-                yield annotation
-            case ast.arg(annotation=ast.expr() as annotation):
-                yield annotation
-            case ast.AnnAssign(annotation=annotation):
-                yield annotation
+        if isinstance(node, ast.JoinedStr):
+            parts.update(map(id, node.values))
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if isinstance(node, ast.Constant) and is_text and id(node) not in parts:
+            yield node.lineno, node.col_offset
 
 
-def _local_annotations(tree: ast.Module) -> set[int]:
-    """Return the identities of the annotations of variables inside functions."""
-    local = set()
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            inside = [node for node in ast.walk(function) if isinstance(node, ast.AnnAssign)]
-            local |= {id(node.annotation) for node in inside if isinstance(node.target, ast.Name)}
-    return local
+def _never_run(node: ast.AST, postponed: bool, in_function: bool) -> Iterator[ast.AST]:
+    """Yield the annotations and blocks in `node` that no run evaluates."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            in_function = True
+            if postponed and node.returns:
+                yield node.returns
+            yield from getattr(node, "type_params", ())
+        case ast.ClassDef():
+            in_function = False
+            yield from getattr(node, "type_params", ())
+        case ast.arg(annotation=ast.expr() as annotation) if postponed:
+            yield annotation
+        case ast.AnnAssign(annotation=annotation) if postponed or in_function:
+            yield annotation
+        case ast.If(test=test) if _is_type_checking(test):
+            yield from node.body
+    if type(node).__name__ == "TypeAlias":  # `type Row = list[Foo]`, from Python 3.12 on
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _never_run(child, postponed, in_function)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    match test:
+        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return True
+    return False
 
 
 def _bound(source: str) -> list[str]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.edit.files import Sources, fingerprint_of
+from agent.edit.files import Sources, fingerprint_of, touched_files
 from agent.judge.decision import Discard, Keep, Simplify, Verdict
 from agent.judge.suspicion import RECHECKED
+from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Pair, Result, Trial
 from agent.space import changes, read_constants
 
@@ -22,6 +23,8 @@ class Tried:
     incumbent: Trial | None
     """None for a baseline, which is compared with nothing."""
     pairs: tuple[Pair, ...] = ()
+    sense: Sense = LOWER
+    """Of the run's metric."""
 
 
 def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
@@ -51,9 +54,10 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
         pairs=tried.pairs,
         delta=delta,
         interval=compared.interval if compared else None,
-        estimate=_estimate(incumbent, delta),
+        estimate=_estimate(incumbent, delta, tried.sense),
         charge=verdict.charge if isinstance(verdict, Simplify) else None,
         changes=changes(tried.before, tried.after),
+        touched=touched_files(tried.before, tried.after),
         configuration=read_constants(tried.after),
         fingerprint=fingerprint_of(tried.after),
         at=at,
@@ -69,11 +73,11 @@ def _reason(verdict: Verdict, result: Result) -> str:
     return reason
 
 
-def _estimate(incumbent: Trial | None, delta: float | None) -> float | None:
-    """Return the trial's val_bpb on the offset of the baseline's seeds."""
+def _estimate(incumbent: Trial | None, delta: float | None, sense: Sense) -> float | None:
+    """Return the trial's score on the offset of the baseline's seeds."""
     if incumbent is None or incumbent.value is None or delta is None:
         return None
-    return incumbent.value + delta
+    return sense.value(sense.loss(incumbent.value) + delta)
 
 
 def _now() -> str:

@@ -8,20 +8,18 @@ from agent.space.knobs.early import EARLY
 from agent.space.knobs.evidence import Evidence
 from agent.space.knobs.fixed import (
     USES,
-    is_epsilon,
     seed_or_first,
     why_by_comment,
     why_by_owner,
     why_by_use,
-    why_by_value,
-    why_epsilon,
     why_fixed,
 )
-from agent.space.knobs.kind import Kind, whole
+from agent.space.knobs.kind import Kind, at_end, whole
 from agent.space.knobs.learning import FORMS, LEARNING
-from agent.space.knobs.shapes import LARGEST, Number, factor, rounded
+from agent.space.knobs.shapes import LARGEST, Number, factor, near_one, rounded
 from agent.space.knobs.sizes import SIZES
 from agent.space.knobs.switches import why_no_switch
+from agent.space.knobs.values import GUARD, UNIT, is_binary_unit, why_by_value, why_epsilon
 from agent.space.ranges import Range
 from agent.space.uses import PROBABILITY
 
@@ -48,15 +46,23 @@ MAX_SAID = 100  # characters of a comment that are read as a name
 MAX_NAME = 100  # characters of a name that are read
 # Names that mean one thing here and another there: what they are passed as says more.
 _AMBIGUOUS = whole(
-    """gamma alpha beta p rho tau lam lambda eta rate decay factor k (n|num)?_?steps nsteps
-    step_size patience"""
+    """gamma alpha beta p eps epsilon rho tau lam lambda eta rate decay factor k c step_size
+    (n|num)?_?steps nsteps patience"""
+)
+# Texts that name a part of a model or of its training.
+_PARTS = at_end(
+    """optimi[sz]er optim(_name)? scheduler (lr_)?sched(_name)? activation act nonlinearity norm
+    (norm|rnn|cell|pool|gnn|conv|attention|act|optimizer|scheduler)_(type|layer|name|kind) pooling
+    graph_pooling init(iali[sz]ation)? lr_schedule aggr(egation)?"""
 )
 # Of these, which may be a rollout's or a schedule's, the section or comment tells.
 _TOLD = whole("(n|num)?_?steps nsteps patience step_size")
 _KINDS = (*LEARNING, *SIZES, *FORMS)
-_NEAR_ONE = 0.8
 _POWERS_FROM = 16
 _LOG_FROM = 16
+_LEAST = 1e-7  # a smaller number of no known kind only guards
+_SENTINEL = 100.0
+_LETTERS = whole("h w n m s p q k v x y z j i g r")
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,9 @@ def infer(evidence: Evidence) -> Inferred:
     """Return a sane range around the value, or why the constant is not searched."""
     if len(evidence.name) > MAX_NAME:
         return Inferred(None, "its name is too long to be read")
+    reason = why_by_owner(evidence)
+    if reason:
+        return Inferred(None, reason)
     known = KNOWN.get(evidence.name)
     if known and _fits(known, evidence.value):
         return Inferred(known, "a well-known constant of this family")
@@ -82,7 +91,7 @@ def infer(evidence: Evidence) -> Inferred:
     if isinstance(evidence.value, bool):
         return _of_switch(evidence)
     if isinstance(evidence.value, str):
-        return Inferred(None, "a text: state its choices to search it")
+        return _of_text(evidence)
     reason = why_by_value(evidence)
     if reason:
         return Inferred(None, reason)
@@ -125,11 +134,15 @@ def _of_switch(evidence: Evidence) -> Inferred:
     return Inferred(Range(choices=(False, True)), "a switch of the model or its training")
 
 
+def _of_text(evidence: Evidence) -> Inferred:
+    """Return the choices that an option states, if it is a part of the model or the training."""
+    if _PARTS.search(evidence.words) and len(evidence.choices) > 1:
+        return Inferred(Range(choices=evidence.choices), "the choices that it states")
+    return Inferred(None, "a text: state its choices to search it")
+
+
 def _of_number(evidence: Evidence, value: Number) -> Inferred:
     """Return what the name says, else the uses, else the comment, else the value alone."""
-    reason = why_by_owner(evidence)
-    if reason:
-        return Inferred(None, reason)
     inferred = _of_kinds(EARLY, evidence.words, value)
     if inferred is None and _TOLD.search(evidence.words):
         context = f"{evidence.parent}_{evidence.words}"
@@ -140,22 +153,22 @@ def _of_number(evidence: Evidence, value: Number) -> Inferred:
     reason = why_by_use(evidence) or why_by_comment(evidence)
     if reason:
         return Inferred(None, reason)
-    return _by_names(_names_of(evidence), value) or _by_value(value)
-
-
-def _names_of(evidence: Evidence) -> list[str]:
-    """Return what a constant goes by: its own name, what it is passed as, what it is said to be."""
-    passed = sorted(use for use in evidence.uses if use not in USES)
-    # Whether an epsilon is a probability only its use says.
-    if PROBABILITY in passed:
-        passed = [PROBABILITY]
-        if is_epsilon(evidence.words):
-            return passed
+    own = evidence.words
     said = evidence.said[:MAX_SAID]
-    if _AMBIGUOUS.search(evidence.words):
-        telling = [use for use in passed if not _AMBIGUOUS.search(use)]
-        return [*telling, said, f"{evidence.parent}_{evidence.words}", evidence.words]
-    return [evidence.words, *passed, said]
+    passed = _passed_as(evidence)
+    if not _AMBIGUOUS.search(own):
+        return _by_names([own, *passed, said], value) or _by_value(own, value)
+    telling = [use for use in passed if not _AMBIGUOUS.search(use)]
+    inferred = _by_names(telling, value) or _of_kinds(_KINDS, said, value)
+    if inferred and inferred.range:
+        return inferred
+    return _by_names([f"{evidence.parent}_{own}", own, said], value) or _by_value(own, value)
+
+
+def _passed_as(evidence: Evidence) -> list[str]:
+    """Return the names that a constant goes by where it is passed."""
+    passed = sorted(use for use in evidence.uses if use not in USES and " " not in use)
+    return [PROBABILITY] if PROBABILITY in passed else passed
 
 
 def _by_names(names: Iterable[str], value: Number) -> Inferred | None:
@@ -196,17 +209,24 @@ def _fixed(words: str, value: Number) -> Inferred | None:
     return Inferred(None, reason) if reason else None
 
 
-def _by_value(value: Number) -> Inferred:
+def _by_value(words: str, value: Number) -> Inferred:
     """Return a modest range where nothing but the value says what the constant is."""
     if isinstance(value, int):
+        if _LETTERS.search(words):
+            return Inferred(None, "one letter does not say what it counts")
         return _around_int(value)
     if value == 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
-    if -LARGEST < value < 0:
+    if 0 < value < _LEAST:
+        return Inferred(None, GUARD)
+    if value <= -_SENTINEL:
+        return Inferred(None, "it stands for never, nothing or a mask")
+    if value < 0:
         low = rounded(value * 4)
         return Inferred(Range(low, value / 4), "negative: a quarter to four times its value")
-    if _NEAR_ONE <= value < 1:
-        return Inferred(Range(0.5, 1.0), "a number a little below one: it stays below")
+    below_one = near_one(value)
+    if below_one:
+        return Inferred(below_one, "a number a little below one: it stays below")
     cap = 1.0 if value < 1 else LARGEST
     found = factor(4, cap=cap)(value)
     if found is None:
@@ -217,9 +237,11 @@ def _by_value(value: Number) -> Inferred:
 def _around_int(value: int) -> Inferred:
     if value <= 0:
         return Inferred(None, "0 or less mostly means off: state a range to search it")
+    if is_binary_unit(value):
+        return Inferred(None, UNIT)
     if value == 1:
         return Inferred(None, "1 alone may be a switch or a count: state a range to search it")
     power = is_power_of_two(value) and value >= _POWERS_FROM
     low = max(1, value // 2)
-    found = Range(low, value * 2, log=value >= _LOG_FROM, power_of_two=power)
+    found = Range(low, value * 2, log=value >= _LOG_FROM and not power, power_of_two=power)
     return Inferred(found, "a whole number: half to twice its value")

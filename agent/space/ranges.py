@@ -48,6 +48,22 @@ def parse_range(text: str) -> Range:
     return Range(low=low, high=high, log="log" in flags, power_of_two="pow2" in flags)
 
 
+def written(found: Range) -> str:
+    """Return a range as people write it, without brackets; parse_range reads it back."""
+    if found.fixed:
+        return "fixed"
+    if found.choices:
+        return " | ".join(str(choice) for choice in found.choices)
+    flag = " log" if found.log else ""
+    if found.power_of_two:
+        flag = " pow2"
+    return f"{_number_text(found.low)} .. {_number_text(found.high)}{flag}"
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:.12g}"
+
+
 def range_in_comment(comment: str) -> Range | None:
     """Return the last bracket of a comment that reads as a range; `[B, T]` is none."""
     for text in reversed(_BRACKETS.findall(comment)):

@@ -1,8 +1,8 @@
 """The search space of a file: each constant's range from settings, its comment, or inferred."""
 
 import math
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -12,6 +12,7 @@ from agent.edit.files.one import is_python
 from agent.errors import UsageFault
 from agent.records.proposals import Configuration, Value
 from agent.space.constants import Constant, differ
+from agent.space.divisions import divisions
 from agent.space.found import Found, find_all
 from agent.space.infer import SEQUENCE_LENGTHS, Inferred, infer
 from agent.space.knobs.evidence import Evidence, words_of
@@ -47,10 +48,11 @@ def read_space(
     ranges, and what is raised: as in read_choices. constants: values that train.py imports from
     elsewhere (prepare.py's MAX_SEQ_LEN), which bound its own.
     """
+    sources = as_sources(code)
     parameters = []
     guessed = set()
     values: Configuration = dict(constants)
-    for choice in read_choices(code, ranges):
+    for choice in read_choices(sources, ranges):
         name = choice.constant.name
         values[name] = choice.constant.value
         if choice.parameter is None:
@@ -59,7 +61,10 @@ def read_space(
         if choice.origin == "inferred":
             guessed.add(name)
     searched = {parameter.name for parameter in parameters}
-    return Space(parameters=tuple(parameters), constraints=_constraints(guessed, searched, values))
+    constraints = _constraints(guessed, searched, values)
+    inferred = [parameter for parameter in parameters if parameter.name in guessed]
+    divided = divisions(inferred, _uses_in(sources))
+    return Space(parameters=tuple(parameters), constraints=(*constraints, *divided))
 
 
 def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
@@ -74,25 +79,30 @@ def read_choices(code: Code, ranges: Mapping[str, str] = {}) -> list[Choice]:
     sources = as_sources(code)
     found = find_all(sources)
     uses = _uses_in(sources)
+    beside = _names_beside(found.values())
     counts = Counter(constant.local for constant in found.values())
     choices = []
     for constant in found.values():
         stated = given.get(constant.name)
         if stated is None and counts[constant.local] == 1:
             stated = given.get(constant.local)
-        choices.append(_choice(constant, stated, uses))
+        near = beside[constant.name.rpartition(".")[0]]
+        choices.append(_choice(constant, stated, uses, near))
     return choices
 
 
-def _choice(constant: Found, stated: Range | None, uses: Uses) -> Choice:
-    """Return what is made of a constant. stated: its range in autoresearch.toml."""
+def _choice(constant: Found, stated: Range | None, uses: Uses, near: frozenset[str]) -> Choice:
+    """Return what is made of a constant.
+
+    stated: its range in autoresearch.toml. near: the names in its section.
+    """
     if stated is not None:
         why = "as autoresearch.toml says"
         return Choice(constant, _parameter(constant, stated), "settings", why)
     beside = range_in_comment(constant.place.comment)
     if beside is not None:
         return Choice(constant, _parameter(constant, beside), "comment", "as its comment says")
-    evidence = _evidence(constant, uses)
+    evidence = _evidence(constant, uses, near)
     inferred = _infer(evidence, type(evidence.value).__name__)
     return Choice(constant, _parameter(constant, inferred.range), "inferred", inferred.reason)
 
@@ -122,7 +132,15 @@ def _uses_in(sources: Sources) -> Uses:
     return uses
 
 
-def _evidence(constant: Found, uses: Uses) -> Evidence:
+def _names_beside(found: Iterable[Found]) -> Mapping[str, frozenset[str]]:
+    """Return the last parts of the names of each section, by the section's whole name."""
+    beside: defaultdict[str, set[str]] = defaultdict(set)
+    for constant in found:
+        beside[constant.name.rpartition(".")[0]].add(words_of(constant.local))
+    return {section: frozenset(names) for section, names in beside.items()}
+
+
+def _evidence(constant: Found, uses: Uses, near: frozenset[str]) -> Evidence:
     """Return what a project tells of a constant."""
     place = constant.place
     return Evidence(
@@ -130,6 +148,8 @@ def _evidence(constant: Found, uses: Uses) -> Evidence:
         value=constant.value,
         stated_type=place.stated_type if isinstance(place, Constant) else "",
         text=place.comment,
+        beside=near,
+        choices=place.choices if isinstance(place, Constant) else (),
         uses=uses.get(words_of(constant.local), frozenset()),
     )
 

@@ -86,9 +86,17 @@ def open_vsock(_: Target) -> bool:
 
 
 def send_datagram(target: Target) -> bool:
-    """Send a datagram to loopback."""
+    """Send a datagram to the harness's port on loopback, which sends it back."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        return datagrams.sendto(b"canary", ("127.0.0.1", target["port"])) > 0
+        datagrams.settimeout(2)
+        datagrams.connect(("127.0.0.1", target["port"]))
+        datagrams.send(b"canary")
+        return datagrams.recv(64) == b"canary"
+
+
+def see_interfaces(_: Target) -> bool:
+    """Look for an interface to anything but this machine itself."""
+    return {name for _, name in socket.if_nameindex()} != {"lo"}
 
 
 def read_secret(target: Target) -> bool:
@@ -126,6 +134,7 @@ def write_to(path: str) -> bool:
 CHECKS: dict[str, Callable[[Target], bool]] = {
     "connect to loopback": connect_to_port,
     "send a datagram": send_datagram,
+    "see a network interface": see_interfaces,
     "connect to an abstract socket": connect_to_abstract_socket,
     "connect to a socket file": connect_to_file,
     "open a VSOCK": open_vsock,

@@ -30,15 +30,20 @@ class RunSpec(Record):
 
     argv: tuple[str, ...] = Field(min_length=1)
     folder: str
-    """The working directory, read-only inside."""
+    """The working directory; it may be written where it lies in scratch, else only read."""
     scratch: str
-    """The only writable place besides a private /tmp and /dev/shm; HOME and all caches are here."""
+    """The only writable place besides a private /tmp and /dev/shm; HOME and all caches are here.
+
+    The quota holds for what a run adds to it.
+    """
     log: str
     """Where the harness, not the command, writes stdout and stderr as they come; not in scratch."""
     limits: Limits
     read_only: tuple[str, ...] = ()
     """Further files and folders that the command may read."""
     environment: dict[str, str] = {}
+    python: str | None = None
+    """The interpreter that the command may start by its name, where that is not its first word."""
     cpus: tuple[int, ...] = ()
     """The cores that it may use, by index; none given means all."""
     gpus: tuple[Device, ...] = ()
@@ -51,6 +56,11 @@ class RunSpec(Record):
     """Absolute paths whose contents it must not see, although a folder above them is shown.
 
     A path of folder, scratch or read_only that lies deeper inside one stays visible."""
+
+    @property
+    def folder_is_writable(self) -> bool:
+        """Whether the working directory is a part of scratch."""
+        return self.folder == self.scratch or self.folder.startswith(f"{self.scratch}/")
 
 
 class Usage(Record):

@@ -1,9 +1,9 @@
 """Takes secrets out of text before it leaves this process, to a commit, a prompt or a report.
 
-Removed are the values of this process's environment variables whose name looks secret, as they are
-and as repr, JSON and URLs write them; keys of well-known shapes; passwords in addresses. Not a
-wall: a program that encodes a secret in another way, or prints it in pieces, is not noticed. The
-sandbox is what keeps secrets from a training.
+Removed are the values of this process's environment variables whose name looks secret, and of those
+that are handed on to trainings, as they are and as repr, JSON and URLs write them; keys of
+well-known shapes; passwords in addresses. Not a wall: a program that encodes a secret in another
+way, or prints it in pieces, is not noticed. The sandbox is what keeps secrets from a training.
 """
 
 import json
@@ -38,13 +38,28 @@ _SHAPES = {
 }
 
 
+_concealed: dict[str, str] = {}
+"""Further variables and their values, whatever their names look like."""
+
+
+def conceal(variables: Mapping[str, str]) -> None:
+    """Have the values of these variables redacted by this process from now on."""
+    _concealed.update(variables)
+
+
+def looks_secret(text: str) -> bool:
+    """Return whether there is a key of a well-known shape or a password in `text`."""
+    return any(shape.search(text) for shape in _SHAPES.values())
+
+
 def redacted(text: str, environment: Mapping[str, str] | None = None) -> str:
     """Return `text` with every secret replaced by `[redacted NAME]`.
 
     environment: where secret values are looked up, by default this process's.
     """
     environment = os.environ if environment is None else environment
-    for value, name in sorted(_secrets(environment), key=lambda secret: -len(secret[0])):
+    secrets = _secrets(environment) | _forms_of_all(_concealed)
+    for value, name in sorted(secrets, key=lambda secret: -len(secret[0])):
         if value in text:
             text = text.replace(value, f"[redacted {name}]")
     for name, shape in _SHAPES.items():
@@ -66,10 +81,13 @@ def redacted_data(data: Any) -> Any:
 
 def _secrets(environment: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return each form of each secret value, with the name of its variable."""
+    found = {name: value for name, value in environment.items() if SECRET_NAME.search(name)}
+    return _forms_of_all(found)
+
+
+def _forms_of_all(variables: Mapping[str, str]) -> set[tuple[str, str]]:
     secrets = set()
-    for name, value in environment.items():
-        if not SECRET_NAME.search(name):
-            continue
+    for name, value in variables.items():
         label = re.sub(r"\W", "_", name)
         for line in (value, *value.split("\n")):
             for form in _forms(line.strip()):

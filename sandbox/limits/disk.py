@@ -43,6 +43,8 @@ class Disk:
     """Bytes."""
     members: Callable[[], list[int]]
     """Returns the run's processes."""
+    given: int = 0
+    """Bytes that lie in its folder before it begins, and count for nothing."""
     last: int = 0
     """Bytes at the last look."""
     queues: held.Queues = field(default_factory=held.Queues)
@@ -61,11 +63,15 @@ class Disk:
         self.used_at_last = self._used()
         pids = self.members()
         files = held.unlinked_files(pids, self.scratch)
-        self.last = folder_use(self.scratch, self.limit)
+        self.last = self.in_folder()
         self.last += sum(size for (device, _), size in files.items() if device == self.device)
         if self.queues.hide(pids):
             self.last = max(self.last, self.used_at_last - self.used_at_start)
         return self.last
+
+    def in_folder(self) -> int:
+        """Return the bytes that the run's folder holds, without what was given."""
+        return max(0, folder_use(self.scratch, self.limit + self.given) - self.given)
 
     def urgent(self) -> bool:
         """Return whether the device grew so much since the last look that the limit may be near."""

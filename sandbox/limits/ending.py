@@ -16,7 +16,6 @@ from sandbox.ground.outcome import (
 )
 from sandbox.ground.text import last_words
 from sandbox.limits import evidence
-from sandbox.limits.disk import folder_use
 from sandbox.limits.tree import Tree
 from sandbox.limits.watch import Reason
 
@@ -71,8 +70,7 @@ def _memory_evidence(tree: Tree, reason: Reason | None) -> str | None:
 
 
 def _over_disk_quota(tree: Tree) -> bool:
-    quota = tree.spec.limits.disk_bytes
-    return folder_use(tree.spec.scratch, quota) > quota
+    return tree.gauges.device.in_folder() > tree.spec.limits.disk_bytes
 
 
 def _ended_by_itself(tree: Tree, usage: Usage) -> Outcome:

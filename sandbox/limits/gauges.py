@@ -7,7 +7,7 @@ from typing import Literal
 from sandbox.ground.outcome import RunSpec
 from sandbox.limits import meter
 from sandbox.limits.cgroup import Group
-from sandbox.limits.disk import Disk
+from sandbox.limits.disk import Disk, folder_use
 from sandbox.limits.launch import Launch
 from sandbox.limits.memory import Memory
 from sandbox.limits.meter import Meter
@@ -15,6 +15,8 @@ from sandbox.limits.vram import Vram
 
 CORES_TICK = 1.0
 """Seconds between two looks at the cores of a run, at the least."""
+ANY_SIZE = 1 << 60
+"""More bytes than any folder has."""
 
 Measured = Literal["memory", "vram", "disk", "cores"]
 
@@ -40,7 +42,8 @@ class Gauges:
             segments,
         )
         self.memory = Meter(memory.read)
-        self.device = Disk(spec.scratch, spec.limits.disk_bytes, self.members)
+        given = folder_use(spec.folder, ANY_SIZE) if spec.folder_is_writable else 0
+        self.device = Disk(spec.scratch, spec.limits.disk_bytes, self.members, given)
         self.gpu_memory = Meter(self.vram.held)
         self.cores = Meter(self._foreign_cores, least=CORES_TICK)
         self.disk = Meter(self.device.read, urgent=self.device.urgent)

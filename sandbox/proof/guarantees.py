@@ -85,10 +85,10 @@ def missing(tier: str) -> tuple[str, ...]:
 
 
 def _network(tier: str) -> str:
-    how = (
-        "denied, loopback too; only AF_UNIX sockets are made;"
-        " what you let use the network also reaches this machine's services"
-    )
+    how = "denied, loopback too; only AF_UNIX sockets are made"
+    if tier in "AB":
+        how = "a namespace of its own with nothing but its loopback; nothing outside answers"
+    how += "; what you let use the network also reaches this machine's services"
     if tier in "AB" and landlock.abi() < landlock.SCOPES_ABI:
         return f"{how}, abstract sockets among them"
     return how

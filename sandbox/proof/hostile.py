@@ -32,10 +32,14 @@ class Row:
 ROWS = (
     Row("reads keys from os.environ and every /proc/*/environ", "finds none", escape.keys),
     Row("reads another process's memory, traces it", "denied", escape.processes),
-    Row("connects by TCP, UDP, IPv6, asks a resolver", "denied", escape.network),
+    Row(
+        "connects by TCP, UDP, IPv6, asks a resolver, listens",
+        "nothing outside answers",
+        escape.network,
+    ),
     Row("connects to an abstract socket of the host", "denied", escape.abstract_socket),
     Row("connects to docker.sock, ssh-agent, any socket file", "denied", escape.socket_files),
-    Row("opens VSOCK, NETLINK, PACKET, ALG, an io_uring", "denied", escape.other_sockets),
+    Row("opens VSOCK, PACKET, ALG, other NETLINKs, an io_uring", "denied", escape.other_sockets),
     Row("writes .git, prepare.py, data, /etc, /proc/sys", "denied", escape.writes),
     Row("reads ~/.ssh, .env, other trials", "denied", escape.reads),
     Row(

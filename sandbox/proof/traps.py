@@ -5,12 +5,16 @@ import secrets
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 KEY = "AUTORESEARCH_CANARY_KEY"
+ECHO_SECONDS = 0.02
+"""How long the trap for datagrams waits for one before it looks whether it is needed."""
 
 
 @contextmanager
@@ -29,6 +33,8 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
     (home / "elsewhere").chmod(0o777)
     with ExitStack() as stack:
         loopback = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = loopback.getsockname()[1]
+        stack.enter_context(_echo(port))
         addresses = [str(home / "elsewhere/socket")]
         if on_linux:
             addresses.append("\0" + abstract)
@@ -42,7 +48,7 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
         stack.callback(bystander.communicate)
         stack.enter_context(_key_in_environment(value))
         yield {
-            "port": loopback.getsockname()[1],
+            "port": port,
             "abstract": abstract,
             "pathname": str(home / "elsewhere/socket"),
             "secret": str(home / "elsewhere/secret"),
@@ -55,6 +61,25 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
             "folder": str(home / "folder"),
             "scratch": str(home / "scratch"),
         }
+
+
+@contextmanager
+def _echo(port: int) -> Iterator[None]:
+    """Send every datagram that comes to this port of loopback back to where it came from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trap:
+        trap.bind(("127.0.0.1", port))
+        trap.settimeout(ECHO_SECONDS)
+        ended = threading.Event()
+
+        def answer() -> None:
+            while not ended.is_set():
+                with suppress(TimeoutError, ConnectionError):
+                    trap.sendto(*trap.recvfrom(64))
+
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(answer)
+            yield
+            ended.set()
 
 
 def _bind(trap: socket.socket, address: str) -> None:

@@ -13,42 +13,52 @@ from pydantic import FiniteFloat
 from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import LATE_SECONDS, Deadline
 from sandbox.ground.devices import Device
+from sandbox.ground.hints import Room, hint_of
 from sandbox.ground.outcome import (
     Audit,
     Cancelled,
-    Crashed,
     Finished,
-    LimitExceeded,
     Limits,
     Outcome,
-    OutOfMemory,
     Runner,
     RunSpec,
     TimedOut,
 )
 from sandbox.ground.record import Record
-from sandbox.ground.text import last_words, one_line, tail
+from sandbox.ground.text import one_line, tail
+from sandbox.score.failure import Status, ended_in_silence, failure, with_score
+from sandbox.score.lingering import Lingering
+from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
+from sandbox.score.reading import read_metric
+from sandbox.score.room import NoProgram, argv_of, home_in, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
 from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
-# Bits per byte that a summary may claim: 8 is knowing nothing; scripts print 0.0 or 100.0 for a
-# failure.
-ABSURD_BPB = 100.0
+WORDS_BESIDE_A_HINT = 120
+"""Characters of a run's own last words, where there is more to say."""
 
 Facts = dict[str, Value]
-Status = Literal["crash", "oom", "timeout", "invalid"]
 
 
 class Job(Record):
     """What to measure."""
 
     folder: str
-    """The exported workspace, with `train` in it."""
+    """The exported workspace; a part of scratch where the training may write it."""
     train: str = "train.py"
+    """The script, by its path in the folder, which is where it is started."""
+    command: tuple[str, ...] = ()
+    """The words of a command in place of `python train`; see sandbox/score/room.py."""
+    environment: dict[str, str] = {}
+    """Variables that the user hands on by name."""
+    import_from: tuple[str, ...] = ()
+    """Folders of the workspace that its packages are imported from, as an installation says."""
+    checkout: str | None = None
+    """The folder that the workspace is a copy of: what of it may be read is seen at its place."""
     scratch: str
     """Empty and writable."""
     log: str
@@ -65,7 +75,9 @@ class Job(Record):
     """The option of the command that takes a seed; None to shift the project's seeding calls."""
     limits: Limits
     score: Literal["sealed", "printed"]
-    """sealed: bits per byte, computed from the saved weights. printed: the summary's val_bpb."""
+    """sealed: bits per byte, computed from the saved weights. printed: the metric as printed."""
+    metric: Metric = BITS_PER_BYTE
+    """What is printed; with a sealed score, what is no fact although a summary has it."""
     audit: Audit = "usual"
     cpus: tuple[int, ...] = ()
     gpus: tuple[Device, ...] = ()
@@ -78,7 +90,7 @@ class Job(Record):
 
 
 class Measured(Record):
-    """A score in bits per byte, with what it took."""
+    """A score, with what it took."""
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
@@ -94,6 +106,8 @@ class Measured(Record):
     parameters: int | None = None
     curve: tuple[Point, ...] = ()
     facts: Facts = {}
+    reading: Reading | None = None
+    """Where a printed score was read; None for others."""
     seeding: SeedCalls = SeedCalls()
     """How the harness's seed reached the training, self-reported."""
 
@@ -128,6 +142,8 @@ def measure(
 ) -> Measured | Unscored | Stopped:
     """Train, then score. Raise SandboxFault only."""
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
+    if job.checkout:
+        place_data(Path(job.folder), Path(job.checkout), job.read_only)
     if job.score == "printed":
         return _run(job, None, runner, cancel, on_scoring)
     with scoring_room(Path(job.folder), Path(job.scratch)) as room:
@@ -145,18 +161,32 @@ def _run(
 
     room: where to score, which the training cannot have touched; None for a printed score.
     """
+    try:
+        training = _training(job)
+    except NoProgram as reason:
+        return Unscored(status="crash", detail=one_line(str(reason)))
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
-    with FirstOpen(tokens) as opened:
-        outcome = runner.run(_training(job), cancel)
+    log = Path(job.log)
+    printed = job.metric if job.score == "printed" else None
+    with FirstOpen(tokens) as opened, Lingering(log, printed, cancel) as lingering:
+        outcome = runner.run(training, lingering.stop)
+    if lingering.silence is not None and isinstance(outcome, Cancelled):
+        detail = ended_in_silence(outcome.usage.seconds, lingering.silence, log, job.metric)
+        return _unscored(job, outcome, "timeout", detail)
     if isinstance(outcome, Cancelled):
         usage = outcome.usage
         return Stopped(seconds=usage.seconds, peak_memory_bytes=usage.peak_memory_bytes)
     cut = _was_cut(job, outcome)
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
-        return _unscored(job, outcome, "invalid", overshot).model_copy(update={"overshot": True})
+        detail = with_score(overshot, outcome, log, printed)
+        return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
-        return _unscored(job, outcome, *_failure(outcome, job.log))
+        status, detail = failure(outcome, log, printed)
+        hint = hint_of(outcome, _room_of(job, runner.tier))
+        if hint:
+            detail = f"{one_line(detail, WORDS_BESIDE_A_HINT)}; {hint}"
+        return _unscored(job, outcome, status, detail)
     result = _scored(job, room, runner, cancel, outcome, on_scoring)
     if isinstance(result, Measured):
         return result.model_copy(update={"startup": opened.seconds, "cut": cut})
@@ -198,8 +228,9 @@ def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
 
 
 def _training(job: Job) -> RunSpec:
-    train = Path(job.folder) / job.train
+    """Return the run of a training; raise NoProgram where its command has none."""
     environment = {
+        **job.environment,
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
         "AUTORESEARCH_BUDGET": str(job.budget),
     }
@@ -211,12 +242,17 @@ def _training(job: Job) -> RunSpec:
         environment["AUTORESEARCH_DATA"] = data
         read_only = (*read_only, data)
     if job.read_only:
-        home = _home(job)
+        home = home_in(Path(job.scratch), job.read_only)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+    if job.import_from:
+        environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
     seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
+    command = job.command or ("python", job.train)
+    argv = argv_of(command, job.python, job.folder)
     return RunSpec(
-        argv=(job.python, train.name, *seeds.arguments),
-        folder=str(train.parent),
+        argv=(*argv, *seeds.arguments),
+        python=job.python,
+        folder=job.folder,
         scratch=job.scratch,
         log=job.log,
         limits=job.limits,
@@ -228,38 +264,12 @@ def _training(job: Job) -> RunSpec:
     )
 
 
-def _home(job: Job) -> str:
-    """Make a home in scratch whose `~/.cache/…` leads to what the user allowed to be read."""
-    home = Path(job.scratch) / "home"
-    real = Path.home()
-    home.mkdir()
-    # abspath, unlike resolve, leaves links as they are.
-    allowed = sorted({Path(os.path.abspath(path)) for path in job.read_only})  # noqa: PTH100
-    for path in allowed:
-        inside = path.is_relative_to(real) and path != real
-        seen_through_another = any(other in path.parents for other in allowed)
-        if inside and not seen_through_another:
-            link = home / path.relative_to(real)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path)
-    return str(home)
-
-
 # ---------------------------------------------------------------- failures
 
 
-def _failure(outcome: Outcome, log: str) -> tuple[Status, str]:
-    match outcome:
-        case OutOfMemory():
-            return "oom", f"out of memory in training: {outcome.evidence}"
-        case TimedOut():
-            return "timeout", f"training was killed after {outcome.usage.seconds:.0f} s"
-        case LimitExceeded():
-            return "crash", f"training was killed at its {outcome.limit} limit"
-        case Crashed(signal=int(signal)):
-            return "crash", f"died of signal {signal}: {last_words(Path(log))}"
-        case _:
-            return "crash", last_words(Path(log)) or "exited with an error and printed nothing"
+def _room_of(job: Job, tier: str) -> Room:
+    checkout = Path(job.checkout) if job.checkout else None
+    return Room(tier, Path(job.log), job.python, checkout, Path(job.folder))
 
 
 def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscored:
@@ -271,26 +281,19 @@ def _unscored(job: Job, outcome: Outcome, status: Status, detail: str) -> Unscor
         seconds=usage.seconds,
         peak_memory_bytes=usage.peak_memory_bytes,
         curve=read_curve(Path(job.log)),
-        facts=_facts(job.log),
+        facts=read_summary(Path(job.log), job.metric.name),
     )
-
-
-def _facts(log: str) -> Facts:
-    return {name: value for name, value in read_summary(Path(log)).items() if name != "val_bpb"}
 
 
 # ---------------------------------------------------------------- scores
 
 
 def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
-    value = read_summary(Path(job.log)).get("val_bpb")
-    if isinstance(value, bool | str) or value is None:
-        missing = "it ended without a finite val_bpb in a summary after ---"
-        return _unscored(job, outcome, "crash", missing)
-    if not 0 < value < ABSURD_BPB:
-        absurd = f"it printed val_bpb {value}, which no model scores"
-        return _unscored(job, outcome, "invalid", absurd)
-    return _measured(job, outcome, float(value), "self-reported")
+    reading = read_metric(Path(job.log), job.metric)
+    if isinstance(reading, NotRead):
+        return _unscored(job, outcome, reading.status, reading.reason)
+    measured = _measured(job, outcome, reading.value, "self-reported")
+    return measured.model_copy(update={"reading": reading})
 
 
 def _sealed(
@@ -341,6 +344,6 @@ def _measured(
         peak_memory_bytes=usage.peak_memory_bytes,
         parameters=parameters,
         curve=read_curve(Path(job.log)),
-        facts=_facts(job.log),
+        facts=read_summary(Path(job.log), job.metric.name),
         seeding=read_seed_calls(Path(job.scratch)),
     )

@@ -2,11 +2,11 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sandbox.ground.redaction import redacted
-from sandbox.ground.text import read_end
+from sandbox.score.lines import RULE, is_rule, pieces, shown
 
 Point = tuple[float, float]
 """(fraction of the budget in 0..1, training loss)."""
@@ -14,7 +14,6 @@ Value = bool | int | float | str
 
 MAX_POINTS = 20
 MAX_FACTS = 32
-SUMMARY_BYTES = 64 * 1024
 CHUNK_BYTES = 1 << 20
 # More points than this are thinned while a log is read: a forged one could hold millions.
 MANY_POINTS = 10_000
@@ -26,7 +25,8 @@ _PROGRESS = re.compile(
     re.ASCII,
 )
 _FACT = re.compile(
-    r"([A-Za-z][A-Za-z0-9_]{0,39}):[ \t]{1,40}([A-Za-z0-9_.+\-]{1,40})[ \t]{0,40}", re.ASCII
+    r"^([A-Za-z][A-Za-z0-9_]{0,39}):[ \t]{1,40}([A-Za-z0-9_.+\-]{1,40})[ \t]{0,40}$",
+    re.ASCII | re.MULTILINE,
 )
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _FLOAT = re.compile(
@@ -77,28 +77,64 @@ def thin_curve(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(points[round(i * step)] for i in range(MAX_POINTS))
 
 
-def parse_summary(text: str) -> dict[str, Value]:
-    """Return the `key: value` lines after the last line `---`.
+def parse_summary(text: str, without: str | None = None) -> dict[str, Value]:
+    """Return the `key: value` lines after the last line `---`, as read_summary does."""
+    return _facts(iter([shown(text)]), without)
 
-    At most MAX_FACTS, each a finite number or a short word.
+
+def read_summary(log: Path, without: str | None = None) -> dict[str, Value]:
+    """Return the `key: value` lines after the last line `---` of a whole log.
+
+    At most MAX_FACTS, each a finite number or a short word. without: the name of the metric, which
+    is no fact and crowds out none.
     """
-    lines = redacted(text).replace("\r\n", "\n").split("\n")
-    starts = [i for i, line in enumerate(lines) if line.rpartition("\r")[2].strip() == "---"]
-    facts: dict[str, Value] = {}
-    for line in lines[starts[-1] + 1 :] if starts else []:
-        match = _FACT.fullmatch(line)
-        if not match:
+    return _facts(pieces(log), without)
+
+
+def _facts(texts: Iterator[str], without: str | None) -> dict[str, Value]:
+    lines: dict[str, str] = {}
+    summary = False
+    for text in texts:
+        start = _last_rule_end(text)
+        if start is not None:
+            summary = True
+            lines = {}
+        if summary:
+            _take_lines(text, start or 0, without, lines)
+    return _values(lines)
+
+
+def _last_rule_end(text: str) -> int | None:
+    """Return where the last line `---` of a text ends, or None."""
+    end = len(text)
+    while (found := text.rfind(RULE, 0, end)) >= 0:
+        start = text.rfind("\n", 0, found) + 1
+        line_end = text.find("\n", found)
+        line_end = len(text) if line_end < 0 else line_end
+        if is_rule(text[start:line_end]):
+            return line_end
+        end = start
+    return None
+
+
+def _take_lines(text: str, start: int, without: str | None, lines: dict[str, str]) -> None:
+    """Add the lines from `start` on that are facts, by name; the last of a name counts."""
+    for match in _FACT.finditer(text, start):
+        name = match[1]
+        if name == without or (name not in lines and len(lines) == MAX_FACTS):
             continue
-        facts.pop(match[1], None)  # the last value counts, even if it is NaN
+        lines.pop(name, None)
+        lines[name] = match[0]
+
+
+def _values(lines: dict[str, str]) -> dict[str, Value]:
+    """Return the facts without what holds a secret, NaN or infinity."""
+    facts: dict[str, Value] = {}
+    for match in _FACT.finditer(redacted("\n".join(lines.values()))):
         value = _value(match[2])
-        if value is not None and len(facts) < MAX_FACTS:
+        if value is not None:
             facts[match[1]] = value
     return facts
-
-
-def read_summary(log: Path) -> dict[str, Value]:
-    """Return the summary at the end of a log."""
-    return parse_summary(read_end(log, SUMMARY_BYTES))
 
 
 def _value(text: str) -> int | float | str | None:

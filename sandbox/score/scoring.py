@@ -186,7 +186,7 @@ class _Pair:
         seconds = SCORERS * max(MIN_SCORE_SECONDS, candidate.limits.wall_seconds)
         return RunSpec(
             argv=(candidate.python, "-I", SCORER, str(train), candidate.weights, vocabulary),
-            folder=str(train.parent),
+            folder=str(candidate.folder),
             scratch=str(scratch),
             log=str(candidate.room / f"{name}.log"),
             limits=candidate.limits.model_copy(update={"wall_seconds": seconds}),

@@ -56,6 +56,7 @@ def choose_runner(
     imports: tuple[str, ...] = ("torch",),
     gpus: tuple[Device, ...] = (),
     place: Path | None = None,
+    python: str = sys.executable,
 ) -> Chosen:
     """Return the best runner whose canary passes; with `unsafe` a plain process.
 
@@ -64,13 +65,14 @@ def choose_runner(
     imports: what the interpreter must be able to import inside.
     gpus: the accelerators that torch must compute on there.
     place: a folder beside which runs will have theirs: what cannot run there is not chosen.
+    python: the interpreter of the runs.
     """
     if unsafe:
         return Chosen(Plain(), Plain.tier)
     reports: list[CanaryReport] = []
     for back_end in TIERS.values():
         runner = back_end()
-        report = prove(runner, imports=imports, gpus=gpus, place=place)
+        report = prove(runner, python, imports=imports, gpus=gpus, place=place)
         reports.append(report)
         if report.ok:
             return Chosen(runner, runner.tier, tuple(reports))

@@ -18,7 +18,7 @@ def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
     offline = {} if spec.network else {"HF_HUB_OFFLINE": "1"}
     cores = len(spec.cpus) or len(available_cpus())
     return {
-        "PATH": f"{Path(spec.argv[0]).parent}:{SEARCH_PATH}",
+        "PATH": f"{Path(spec.python or spec.argv[0]).parent}:{SEARCH_PATH}",
         "LANG": "C.UTF-8",
         "USER": "trial",
         "LOGNAME": "trial",

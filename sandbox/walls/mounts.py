@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,8 @@ PREFIX_PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "include", "pyvenv.cf
 Never the prefix itself: with `~/bin/python` that would be the home folder.
 """
 MAX_LINKS = 40
+MAX_CONFIGURATION = 1 << 16
+"""Characters of a pyvenv.cfg that are read."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,13 @@ def binds(spec: RunSpec, interpreters: tuple[str, ...] = ()) -> tuple[Bind, ...]
 
     Raise FileNotFoundError, which names it, for a path of the spec that is missing.
     """
-    executables = (spec.argv[0], *interpreters)
+    own = (spec.python,) if spec.python else ()
+    executables = (spec.argv[0], *own, *interpreters)
     shown = {bind.target: bind for bind in _machine(executables, bool(spec.gpus))}
     if spec.network:
         shown |= {bind.target: bind for bind in _network()}
-    for path in (*spec.read_only, spec.folder):
+    folders = () if spec.folder_is_writable else (spec.folder,)
+    for path in (*spec.read_only, *folders):
         shown[path] = Bind(str(Path(path).resolve(strict=True)), path)
     shown[spec.scratch] = Bind(str(Path(spec.scratch).resolve(strict=True)), spec.scratch, "rw")
     # Looked for each time: CUDA's appear when it is first used.
@@ -162,11 +167,45 @@ def interpreter_paths(executable: str) -> tuple[str, ...]:
     for _ in range(MAX_LINKS):
         parts = _parts_of_prefix(step.parent.parent)
         parts += _parts_of_prefix(step.parent.resolve().parent)
+        venv = read_venv(step.parent.parent)
+        if venv:  # its program may be a copy, which no link leads from
+            parts += _parts_of_prefix(Path(venv.home).parent)
+            parts += _parts_of_prefix(Path(venv.home).resolve().parent)
         paths += parts or [str(step)]
         if not step.is_symlink():
             break
         step = Path(os.path.normpath(step.parent / step.readlink()))
-    return tuple(paths)
+    return tuple(dict.fromkeys(paths))
+
+
+@dataclass(frozen=True)
+class Venv:
+    """What a virtual environment says of itself."""
+
+    home: str
+    """The folder of the program that it is made of."""
+    version: str
+    """Such as `3.12.1`; empty where it does not say."""
+    sees_system: bool
+    """Whether it has the packages of that program, too."""
+
+
+def read_venv(prefix: Path) -> Venv | None:
+    """Return what `prefix`/pyvenv.cfg says; None where it is no virtual environment."""
+    try:
+        with (prefix / "pyvenv.cfg").open(encoding="utf-8", errors="replace") as file:
+            lines = file.read(MAX_CONFIGURATION).splitlines()
+    except OSError:
+        return None
+    values = {}
+    for line in lines:
+        key, _, value = line.partition("=")
+        values[key.strip().lower()] = value.strip()
+    if not values.get("home", "").startswith("/"):
+        return None
+    version = re.match(r"\d+\.\d+(\.\d+)?", values.get("version") or values.get("version_info", ""))
+    sees_system = values.get("include-system-site-packages", "").lower() == "true"
+    return Venv(values["home"], version[0] if version else "", sees_system)
 
 
 def _parts_of_prefix(prefix: Path) -> list[str]:

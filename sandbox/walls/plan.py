@@ -14,6 +14,7 @@ from sandbox.ground.fault import SandboxFault
 from sandbox.ground.leftovers import remove_tree
 from sandbox.ground.outcome import MIB, RunSpec
 from sandbox.walls import hidden, landlock, mounts, reach, seccomp
+from sandbox.walls.account import account
 from sandbox.walls.environment import trial_environment
 
 FIRST_FREE_UID = 0x70000000  # above every range that Linux distributions and containers hand out
@@ -59,13 +60,17 @@ def prepare(
     by that uid.
     """
     private = _private_folder(spec)
+    etc = Path(f"{private}.etc")  # not in it, because that is the run's home
     try:
         identity = trial_identity() if walls != "none" and os.geteuid() == 0 else None
         if identity:
             _hand_over(spec, identity[0])
         environment = trial_environment(spec, private)
         try:
-            binds = _binds(spec, interpreters) if walls != "none" else ()
+            own: tuple[mounts.Bind, ...] = ()
+            if walls == "mounts":
+                own = account(etc, environment["HOME"], identity)
+            binds = _binds(spec, interpreters, own) if walls != "none" else ()
         except FileNotFoundError as error:
             raise SandboxFault(
                 f"cannot mount {error.filename}: there is no such file or folder"
@@ -83,10 +88,16 @@ def prepare(
         yield Prepared(private, environment, identity, binds, tmpfs, plan)
     finally:
         remove_tree(Path(private))
+        remove_tree(etc)
 
 
-def _binds(spec: RunSpec, interpreters: tuple[str, ...]) -> tuple[mounts.Bind, ...]:
+def _binds(
+    spec: RunSpec, interpreters: tuple[str, ...], own: tuple[mounts.Bind, ...]
+) -> tuple[mounts.Bind, ...]:
+    """Return what is shown and hidden; of `own` what the machine's files do not stand for."""
     shown = mounts.binds(spec, interpreters)
+    taken = {bind.target for bind in shown}
+    shown += tuple(bind for bind in own if bind.target not in taken)
     return mounts.layers(shown, hidden.masks(shown, hidden.locations(spec)))
 
 
@@ -136,7 +147,7 @@ def _hand_over(spec: RunSpec, uid: int) -> None:
         for name in (*folders, *files):
             os.chown(os.path.join(parent, name), uid, uid, follow_symlinks=False)  # noqa: PTH118
     folder = Path(spec.folder)
-    if folder.stat().st_mode & 0o005 != 0o005:
+    if not spec.folder_is_writable and folder.stat().st_mode & 0o005 != 0o005:
         folder.chmod(folder.stat().st_mode | 0o055)
     for path in spec.read_only:
         if not Path(path).exists():
@@ -165,7 +176,7 @@ def _plan(
     others = reach.tasks_of(os.geteuid()) if same_user else 0
     filter_code = b""
     if isolate:
-        filter_code = seccomp.assemble(platform.machine(), same_user, spec.network)
+        filter_code = seccomp.assemble(platform.machine(), same_user, _sockets(spec, walls))
     return {
         "supervise": "",  # or "namespace"; "first", of a namespace that is there; or "subreaper"
         "new_user": False,
@@ -186,6 +197,16 @@ def _plan(
     }
 
 
+def _sockets(spec: RunSpec, walls: Walls) -> seccomp.Sockets:
+    """Return which sockets a run may make.
+
+    In a root of its own it has a network of its own, too, with nothing but a loopback interface.
+    """
+    if spec.network:
+        return "network"
+    return "loopback" if walls == "mounts" else "unix"
+
+
 def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> dict[str, Any] | None:
     """Return the Landlock rules: the second wall behind the mounts, or (paths) the only one.
 
@@ -198,7 +219,7 @@ def _landlock(spec: RunSpec, binds: tuple[mounts.Bind, ...], walls: Walls) -> di
     if walls == "mounts":
         writable = [spec.scratch, "/tmp", "/dev/shm", *proc]
         return landlock.rules(
-            landlock.abi(), readable=["/"], writable=writable, devices=devices, network=spec.network
+            landlock.abi(), readable=["/"], writable=writable, devices=devices, network=True
         )
     places = hidden.locations(spec)
     readable: list[str] = []

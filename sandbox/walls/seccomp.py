@@ -2,15 +2,17 @@
 
 The launcher installs it. It lists what a training never needs and an attacker does; namespaces
 and Landlock hold the rest. Denied calls answer EPERM. Sockets other than AF_UNIX (which
-DataLoader workers need) answer EAFNOSUPPORT. sched_setaffinity does nothing and reports success:
-libraries pin their threads and go on, and a run has the cores that it was given. clone3 and calls
-newer than this list answer ENOSYS, so that libraries take their fallback. A prior architecture's
-entry point (int 0x80 on x86_64) kills the process.
+DataLoader workers need) answer EAFNOSUPPORT; where the internet's families are let through, those
+of other protocols than TCP and UDP answer EPROTONOSUPPORT. sched_setaffinity does nothing and
+reports success: libraries pin their threads and go on, and a run has the cores that it was given.
+clone3 and calls newer than this list answer ENOSYS, so that libraries take their fallback. A prior
+architecture's entry point (int 0x80 on x86_64) kills the process.
 """
 
 import errno
 import functools
 import struct
+from typing import Literal
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 LAST_KNOWN_CALL = 469  # file_setattr, Linux 6.17; the x32 entry points of x86_64 lie above it, too
@@ -139,6 +141,14 @@ NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 AF_UNIX = 1
 AF_INET = 2
 AF_INET6 = 10
+AF_NETLINK = 16
+NETLINK_ROUTE = 0
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+SOCKET_TYPE = 0xF
+"""The bits of a socket's type; others are flags."""
+PROTOCOLS = (0, 6, 17)
+"""A family's usual one, TCP and UDP: others would have the kernel load what few have looked at."""
 # Both type into the terminal that the harness was started from.
 TIOCSTI = 0x5412
 TIOCLINUX = 0x541C
@@ -151,6 +161,7 @@ LOAD = 0x20
 JUMP_EQUAL = 0x15
 JUMP_GREATER = 0x25
 JUMP_ANY_BIT = 0x45
+AND = 0x54
 RETURN = 0x06
 # Offsets into struct seccomp_data.
 CALL_NUMBER = 0
@@ -158,8 +169,16 @@ ARCHITECTURE = 4
 ARGUMENTS = 16
 
 
+Sockets = Literal["unix", "loopback", "network"]
+"""Which sockets may be made: AF_UNIX; those of the internet's two families for TCP and UDP, too.
+
+In a network namespace of its own (loopback) a run may also ask which interfaces there are: what
+finds its way by them fails otherwise. With the machine's own it may not.
+"""
+
+
 @functools.cache
-def assemble(machine: str, same_user: bool = False, network: bool = False) -> bytes:
+def assemble(machine: str, same_user: bool = False, sockets: Sockets = "unix") -> bytes:
     """Return the filter for `machine` (as os.uname names it), eight bytes an instruction.
 
     Raise KeyError for an unknown machine.
@@ -167,8 +186,6 @@ def assemble(machine: str, same_user: bool = False, network: bool = False) -> by
     same_user: the command has the uid of the user and sees their processes and files. What the
     kernel lets it do to those by that uid is denied. Changing a file's attributes does nothing
     and reports success, because compilers do it to their own output.
-
-    network: sockets of the internet's two families may be made, too.
     """
     column = ("x86_64", "aarch64").index(machine) if machine in AUDIT_ARCH else -1
     code = [
@@ -186,8 +203,7 @@ def assemble(machine: str, same_user: bool = False, network: bool = False) -> by
     code += _when(JUMP_EQUAL, SETAFFINITY[column], SUCCESS)
     if same_user:
         code += _against_the_same_user(column)
-    families = (AF_UNIX, AF_INET, AF_INET6) if network else (AF_UNIX,)
-    code += _on_argument(SOCKET[column], 0, _only(families, errno.EAFNOSUPPORT))
+    code += _on_argument(SOCKET[column], 0, _families(sockets))
     code += _on_argument(SOCKETPAIR[column], 0, _only((AF_UNIX,), errno.EAFNOSUPPORT))
     code += _on_argument(CLONE[column], 0, _when(JUMP_ANY_BIT, NEW_NAMESPACES, errno.EPERM))
     typing = [*_when(JUMP_EQUAL, TIOCSTI, errno.EPERM), *_when(JUMP_EQUAL, TIOCLINUX, errno.EPERM)]
@@ -228,6 +244,31 @@ def _only(values: tuple[int, ...], number: int) -> list[bytes]:
         for value, behind in zip(values, left, strict=True)
     ]
     return [*jumps, _fail(number)]
+
+
+def _families(sockets: Sockets) -> list[bytes]:
+    """Return the checks on a new socket, whose family is loaded: family, type, protocol."""
+    if sockets == "unix":
+        return _only((AF_UNIX,), errno.EAFNOSUPPORT)
+    interfaces = []
+    if sockets == "loopback":
+        routes = [
+            _instruction(LOAD, ARGUMENTS + 16),
+            *_only((NETLINK_ROUTE,), errno.EPROTONOSUPPORT),
+            _instruction(RETURN, ALLOW),
+        ]
+        interfaces = [_instruction(JUMP_EQUAL, AF_NETLINK, 0, len(routes)), *routes]
+    return [
+        _instruction(JUMP_EQUAL, AF_UNIX, 0, 1),
+        _instruction(RETURN, ALLOW),
+        *interfaces,
+        *_only((AF_INET, AF_INET6), errno.EAFNOSUPPORT),
+        _instruction(LOAD, ARGUMENTS + 8),
+        _instruction(AND, SOCKET_TYPE),
+        *_only((SOCK_STREAM, SOCK_DGRAM), errno.ESOCKTNOSUPPORT),
+        _instruction(LOAD, ARGUMENTS + 16),
+        *_only(PROTOCOLS, errno.EPROTONOSUPPORT),
+    ]
 
 
 def _on_argument(call: int, index: int, checks: list[bytes]) -> list[bytes]:

@@ -5,6 +5,7 @@ from agent.edit.files.difference import difference, following_renames
 from agent.edit.files.fingerprint import code_lines_of, fingerprint_of
 from agent.edit.files.guard import guard_files
 from agent.edit.files.sources import Code, Sources, as_sources, split_name
+from agent.edit.files.touched import touched_files
 
 __all__ = [
     "Code",
@@ -17,4 +18,5 @@ __all__ = [
     "following_renames",
     "guard_files",
     "split_name",
+    "touched_files",
 ]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from agent.edit.files.one import edited, fault_of_new
-from agent.edit.files.patterns import fault_of_path, matches
-from agent.edit.files.sources import MAX_FILES, Sources
+from agent.edit.files.patterns import fault_of_path, matches, twin_of
+from agent.edit.files.sources import MAX_FILES, MAX_GROWN, Sources
 from agent.edit.source import refuse
 from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RenameFile
 from sandbox.ground.text import one_line
@@ -27,6 +27,8 @@ def apply_edits(sources: Sources, edits: Sequence[Edit]) -> Sources | Refused:
         if isinstance(current, Refused):
             break
         current = _made(current, path, list(group))
+    if isinstance(current, Sources) and current.length > max(MAX_GROWN, sources.length):
+        return refuse("syntax", "all files together", f"longer than {MAX_GROWN} characters")
     return current
 
 
@@ -100,9 +102,17 @@ def _untaken(sources: Sources, path: str) -> Refused | None:
         allowed = ", ".join(sources.patterns)
         return refuse("outside-file", f"{path} is outside what may be edited", f"it is: {allowed}")
     folder = f"{path}/"
-    for other in (*sources.files, *sources.others):
-        if other == path or other.startswith(folder) or path.startswith(f"{other}/"):
+    there = (*sources.files, *sources.others)
+    for other in there:
+        if other == path:
+            why = sources.others.get(path) or "edit it, or choose another path"
+            return refuse("outside-file", f"{path} is taken", why)
+        if other.startswith(folder) or path.startswith(f"{other}/"):
             return refuse("outside-file", f"{path} is in the way of {other}", "choose another path")
+    twin = twin_of(path, there)
+    if twin:
+        where = f"{path} is the same as {twin} to some systems"
+        return refuse("outside-file", where, "choose another path")
     if len(sources.files) >= MAX_FILES:
         return refuse("outside-file", f"{path} would be one file too many", f"at most {MAX_FILES}")
     return None

@@ -1,6 +1,6 @@
 """The edits from one state of a project to another, as small as possible, each verified."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from agent.edit.files.apply import apply_edits
@@ -20,20 +20,21 @@ def difference(old: Sources, new: Sources) -> Edits:
 
     () if nothing differs.
     """
-    edits = tuple(_edits(old, new))
-    if apply_edits(old, edits) == new:
-        return edits
+    for renamed in (renamed_files(old, new), {}):
+        edits = tuple(_edits(old, new, renamed))
+        if apply_edits(old, edits) == new:
+            return edits
     # A file that its own edits do not give: as a whole.
     return tuple(_whole_files(old, new))
 
 
-def _edits(old: Sources, new: Sources) -> Iterator[Edit]:
-    renamed = renamed_files(old, new)
+def _edits(old: Sources, new: Sources, renamed: Mapping[str, str]) -> Iterator[Edit]:
+    """Yield what becomes of each file; a deleted one first makes place for a folder."""
     for path in old.files:
-        if path in renamed:
-            yield RenameFile(file=path, to=renamed[path])
-        elif path not in new.files:
+        if path not in new.files and path not in renamed:
             yield DeleteFile(file=path)
+    for path, to in renamed.items():
+        yield RenameFile(file=path, to=to)
     before = {renamed.get(path, path): text for path, text in old.files.items()}
     for path, text in new.files.items():
         if path not in before:

@@ -1,17 +1,22 @@
 """What is not worth a training, or not allowed: no change, only a seed, a protected name."""
 
 import ast
+import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from agent.edit.files.apply import located
 from agent.edit.files.fingerprint import fingerprint_of
-from agent.edit.files.one import is_python
+from agent.edit.files.one import fingerprint_in, is_python
 from agent.edit.files.sources import Code, Sources, as_sources, split_name
 from agent.edit.guard import changed_name, lost_name, seed_change
-from agent.edit.seeds import is_seed_name
+from agent.edit.seeds import changed_seed, is_seed_name, seeds_of
 from agent.edit.source import Source, file_tree, read, refuse
-from agent.edit.values import Entry, entries, language_of
+from agent.edit.values import Entry, entries, language_of, section_of
 from agent.records.edits import Refused
+
+_INDEX = re.compile(r"\[\d+\]")
+"""Of a list, in the path of a value: `seeds[0]`."""
 
 
 def guard_files(
@@ -93,28 +98,14 @@ def _protected_in(path: str, before: str, after: str, names: list[str]) -> Refus
     language = language_of(path)
     if language is None:
         return None
-    was = entries(language, before)
-    now = entries(language, after)
-    if isinstance(was, Refused) or isinstance(now, Refused):
-        return None
     for name in names:
-        if _below(was, name) != _below(now, name):
+        if section_of(language, before, name) != section_of(language, after, name):
             return refuse(
                 "protected",
                 f"{name} would change",
                 "it is part of how trials are measured; leave it as it is",
             )
     return None
-
-
-def _below(values: Mapping[str, Entry], name: str) -> dict[str, object]:
-    """Return the values at a path, and below it."""
-    starts = (f"{name}.", f"{name}[")
-    return {
-        path: entry.value
-        for path, entry in values.items()
-        if path == name or path.startswith(starts)
-    }
 
 
 def _required(old: Sources, new: Sources, required: Collection[str]) -> Refused | None:
@@ -128,21 +119,45 @@ def _required(old: Sources, new: Sources, required: Collection[str]) -> Refused 
 
 
 def _seeds(old: Sources, new: Sources) -> Refused | None:
+    """Return why another seed would be chosen, in one file or by a move between two."""
     changed = _changed(old, new)
+    for path in changed:
+        refused = _seed_change_in(path, old, new)
+        if refused:
+            return refused if path == new.main else located(path, refused)
+    before = _seed_values(old, changed)
+    after = _seed_values(new, changed)
+    for name, values in before.items():
+        later = after.get(name, Counter())
+        if values - later and later - values:
+            return _other_seed(f"the seed {name}")
     python = [path for path in changed if is_python(path)]
-    refused = seed_change(_joined(old, python), _joined(new, python)) if python else None
-    if refused:
-        return refused
-    before = dict(_seed_values(old, changed))
-    after = dict(_seed_values(new, changed))
-    for name, value in before.items():
-        if name in after and after[name] != value:
-            return refuse(
-                "seed-only",
-                f"the seed {name} would change",
-                "leave every seed as it is; a lucky seed is noise, not an improvement",
-            )
+    door = changed_seed(_joined(old, python), _joined(new, python))
+    if door is None:
+        return None
+    return _other_seed("a seeding call" if door == "call" else f"the seed {door}")
+
+
+def _seed_change_in(path: str, old: Sources, new: Sources) -> Refused | None:
+    before = old.files.get(path)
+    after = new.files.get(path)
+    if before is None or after is None:
+        return None
+    if is_python(path):
+        if fingerprint_in(path, before) == fingerprint_in(path, after):
+            return None
+        return seed_change(_joined(old, [path]), _joined(new, [path]))
+    later = _entries_in(path, after)
+    for name, entry in _entries_in(path, before).items():
+        is_seed = is_seed_name(_INDEX.sub("", name)) and name in later
+        if is_seed and later[name].value != entry.value:
+            return _other_seed(f"the seed {name}")
     return None
+
+
+def _other_seed(where: str) -> Refused:
+    hint = "leave every seed as it is; a lucky seed is noise, not an improvement"
+    return refuse("seed-only", f"{where} would change", hint)
 
 
 def _joined(sources: Sources, paths: Iterable[str]) -> ast.Module:
@@ -155,13 +170,33 @@ def _joined(sources: Sources, paths: Iterable[str]) -> ast.Module:
     return ast.Module(body=body, type_ignores=[])
 
 
-def _seed_values(sources: Sources, paths: Iterable[str]) -> Iterator[tuple[str, object]]:
-    """Yield the seeds in files of values, by their whole names."""
+def _seed_values(sources: Sources, paths: Iterable[str]) -> dict[str, Counter[str]]:
+    """Return the values that seeds have in files of any kind, by their names in small letters."""
+    values: dict[str, Counter[str]] = defaultdict(Counter)
     for path in paths:
-        language = language_of(path)
-        values = entries(language, sources.files.get(path, "")) if language else {}
-        if isinstance(values, Refused):
-            continue
-        for name, entry in values.items():
-            if is_seed_name(name):
-                yield sources.named(path, name), entry.value
+        text = sources.files.get(path, "")
+        for name, value in _seeds_of(path, text):
+            bare = name.rpartition(".")[2].strip("-").replace("-", "_").lower()
+            values[bare][repr(value)] += 1
+    return values
+
+
+def _seeds_of(path: str, text: str) -> Iterator[tuple[str, object]]:
+    if not is_python(path):
+        for name, entry in _entries_in(path, text).items():
+            bare = _INDEX.sub("", name)
+            if is_seed_name(bare):
+                yield bare, entry.value
+        return
+    tree = file_tree(text.removeprefix("\ufeff"))
+    for seed in seeds_of(tree) if isinstance(tree, ast.Module) else ():
+        node = seed.nodes[0]
+        if isinstance(node, ast.Constant):
+            yield seed.door, node.value
+
+
+def _entries_in(path: str, text: str) -> Mapping[str, Entry]:
+    """Return the constants of a file of values; none of a text, or of a file that is not read."""
+    language = language_of(path)
+    found = entries(language, text) if language else {}
+    return {} if isinstance(found, Refused) else found

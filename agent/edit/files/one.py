@@ -49,6 +49,8 @@ def edited(path: str, text: str, edits: Sequence[Edit]) -> str | Refused:
         return current
     if len(current) > MAX_CHARACTERS:
         return refuse("syntax", "the new text", f"longer than {MAX_CHARACTERS} characters")
+    if "\0" in current:
+        return refuse("syntax", "the new text", "it has a NUL character: the file would be binary")
     return _broken(language, text, current) or current
 
 

@@ -1,5 +1,7 @@
 """Globs that say which files of a project edits may touch: `model/*.py`, `**/*.yaml`, `!old.py`."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -16,6 +18,10 @@ _ANY_FOLDERS = "**"
 _SPECIAL = "*?["
 # Characters that a path of a new file may not have: what shells, other systems and logs trip over.
 _ODD = frozenset('\\:*?"<>|\n\r\t')
+MAX_PART = 255
+"""Bytes of a file's name, or a folder's: file systems hold no longer one."""
+# What other systems take for the folder .git; git itself refuses it.
+_GIT_AGAIN = re.compile(r"git~\d+", re.IGNORECASE)
 
 
 def fault_of_pattern(pattern: str) -> str | None:
@@ -89,4 +95,37 @@ def fault_of_path(path: str) -> str | None:
         return "hidden files are never edited"
     if any(character in _ODD or not character.isprintable() for character in path):
         return "its path has characters that are not allowed"
+    if any(_is_odd(part) for part in parts):
+        return "its path has a name that not every system can have"
     return None
+
+
+def _is_odd(part: str) -> bool:
+    """Return whether some file systems, shells or git itself cannot have a file of this name."""
+    too_long = len(part.encode("utf-8", "surrogateescape")) > MAX_PART
+    trimmed = part.strip(" ").rstrip(".")
+    return too_long or part != trimmed or part.startswith("-") or bool(_GIT_AGAIN.match(part))
+
+
+def twin_of(path: str, paths: Iterable[str]) -> str | None:
+    """Return the file or folder that some systems take for `path` or a folder of it, or None.
+
+    They do not tell capital letters from small ones, or composed characters from others.
+    """
+    there: set[str] = set()
+    for other in paths:
+        there.update(_with_folders(other))
+    folded = {_folded(name): name for name in there}
+    for name in _with_folders(path):
+        if name not in there and _folded(name) in folded:
+            return folded[_folded(name)]
+    return None
+
+
+def _with_folders(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

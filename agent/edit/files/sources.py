@@ -9,6 +9,10 @@ from agent.errors import near_names
 
 TRAIN = "train.py"
 MAX_FILES = 2_000
+MAX_TOTAL = 2**26
+"""Bytes of all files together."""
+MAX_GROWN = MAX_TOTAL // 4
+"""Characters of all files together, up to which edits may add to them."""
 MAX_NEAR = 3
 
 
@@ -73,6 +77,11 @@ class Sources:
     def without(self, path: str) -> "Sources":
         """Return them without the file at `path`."""
         return replace(self, files={name: self.files[name] for name in self.files if name != path})
+
+    @property
+    def length(self) -> int:
+        """The characters of all files."""
+        return sum(map(len, self.files.values()))
 
     def named(self, path: str, name: str) -> str:
         """Return the whole name of what a file calls `name`: `LR`, `conf/base.yaml:optim.lr`."""

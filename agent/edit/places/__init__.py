@@ -50,7 +50,7 @@ class _Found:
 def places_of(source: Source) -> Mapping[str, Place]:
     """Return every place whose name is its own, by name, in the order of the file.
 
-    UPPERCASE names of the module are not among them: set_constant finds those by itself.
+    UPPERCASE names that the module simply assigns are not among them: set_constant finds those.
     """
     return _found(source).by_name
 

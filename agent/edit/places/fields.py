@@ -44,7 +44,12 @@ class Fields:
         """Yield every field with a default that is a setting."""
         if any(last_name(base).endswith(_ENUMS) for base in self.node.bases):
             return
-        for index, (statement, below) in enumerate(pairwise([*self.node.body, ast.Pass()])):
+        fields = 0
+        for statement, below in pairwise([*self.node.body, ast.Pass()]):
+            index = len(self.node.body)  # what has no annotation is passed by name only
+            if isinstance(statement, ast.AnnAssign):
+                index = fields
+                fields += 1
             if isinstance(statement, ast.ClassDef):
                 yield from Fields(self.scopes, statement, self.name + ".").places()
                 continue
@@ -100,8 +105,7 @@ class Fields:
 
     def _is_passed(self, name: str, index: int) -> bool:
         """Return whether every call of the class in this file gives the field another value."""
-        before = [part for part in self.node.body[:index] if isinstance(part, ast.AnnAssign)]
-        return always_passed(self._arguments, name, len(before))
+        return always_passed(self._arguments, name, index)
 
     def _is_overwritten(self, name: str) -> bool:
         """Return whether the attribute counts something or gets its value elsewhere."""

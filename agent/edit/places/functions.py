@@ -23,7 +23,8 @@ from agent.edit.source import Source
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SETTINGS = re.compile(
     r"^_?((get|make|create|build|default|load)_)?((default|base|train|training|model)_?)?"
-    r"(config|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings)$",
+    r"(config|cfg|conf|hparams|hyper_?params|hyper_?parameters|params|settings|defaults)$"
+    r"|^\w+_(defaults|hparams|config)$|^(create|get|make)_(arg_?)?parser$",
     re.IGNORECASE,
 )
 # Functions called at the top of a script that show or store things and train nothing.

@@ -50,7 +50,7 @@ class Top:
     prefix: str
     """What names begin with: "" or `main.`."""
     uppercase: bool
-    """Whether UPPERCASE names are listed here too; those of a module are listed apart."""
+    """Whether UPPERCASE names are listed too: those that a module simply assigns are not."""
 
     def places(self) -> Iterator[Place]:
         """Yield every place of these statements."""
@@ -62,9 +62,14 @@ class Top:
                     yield from self._bound(statement, target, value)
                 case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target]):
                     yield from self._stored(statement, target)
+                case ast.Return(value=ast.expr() as value) if self._makes_settings(value):
+                    top = Place(self.prefix[:-1], "keyword", value, statement, statement)
+                    yield from entries_of(top)
+                case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                    yield from self._unpacked(statement, names, values)
                 case ast.Assign(targets=targets, value=value):
                     for name in targets:
-                        yield from self._named(statement, name, value)
+                        yield from self._named(statement, name, value, statement)
             yield from self._calls(statement)
 
     def _bound(
@@ -74,9 +79,15 @@ class Top:
         if is_class_call(value):
             yield from self._object(statement, target.id, value)
         elif not is_namespace(value):
-            yield from self._named(statement, target, value)
+            yield from self._named(statement, target, value, statement)
         elif self.scope.bindings[target.id] == 1 and not self._is_table(target.id):
             yield from self._object(statement, target.id, value)
+
+    def _makes_settings(self, value: ast.expr) -> bool:
+        """Return whether a function returns settings: `return dict(lr=0.1)`."""
+        if not self.prefix or RUNS.match(self.prefix[:-1]):
+            return False
+        return is_namespace(value) or is_class_call(value)
 
     def _object(
         self, statement: ast.Assign | ast.AnnAssign, name: str, value: ast.expr
@@ -121,14 +132,27 @@ class Top:
                     names.add(name)
         return names
 
+    def _unpacked(
+        self, statement: ast.Assign, names: list[ast.expr], values: list[ast.expr]
+    ) -> Iterator[Place]:
+        """Yield the names of `epochs, lr = 10, 0.1`."""
+        if len(names) != len(values) or any(isinstance(part, ast.Starred) for part in values):
+            return
+        for name, value in zip(names, values, strict=True):
+            yield from self._named(statement, name, value, value)
+
     def _named(
-        self, statement: ast.Assign | ast.AnnAssign, target: ast.expr, value: ast.expr
+        self,
+        statement: ast.Assign | ast.AnnAssign,
+        target: ast.expr,
+        value: ast.expr,
+        item: ast.expr | ast.stmt,
     ) -> Iterator[Place]:
         """Yield the name, if it is a setting: bound once, and read."""
         if not isinstance(target, ast.Name) or target.id.startswith("_"):
             return
         name = target.id
-        if name.isupper() and not self.uppercase:
+        if name.isupper() and not self.uppercase and item is statement:
             return
         if self.scope.bindings[name] != 1 or evaluate(value) is None or not self._is_read(name):
             return
@@ -138,13 +162,18 @@ class Top:
             "local" if self.prefix else "module",
             value,
             statement,
-            statement,
+            item,
             stated_type=type_in(annotation),
         )
 
     def _is_read(self, name: str) -> bool:
         if self.scopes.reads_all or name in self.scope.reads:
             return True
+        return self._only_sets
+
+    @cached_property
+    def _only_sets(self) -> bool:
+        """Whether a module only holds settings: others read them."""
         return not self.prefix and all(_only_sets(statement) for statement in self.body)
 
     def _calls(self, statement: ast.stmt) -> Iterator[Place]:

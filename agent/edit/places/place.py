@@ -191,5 +191,5 @@ def _pairs(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     for keyword in node.keywords:
         if keyword.arg is not None:
             yield keyword.arg, keyword.value
-    if len(node.args) == 1 and is_namespace(node) and isinstance(node.args[0], ast.Dict):
+    if len(node.args) == 1 and is_namespace(node) and is_namespace(node.args[0]):
         yield from _pairs(node.args[0])

@@ -11,7 +11,7 @@ from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
-from agent.propose.views.tables import parameter_line, refusals_text, space_text
+from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
 from agent.records.proposals import Configuration, Proposal, Provenance
@@ -172,15 +172,19 @@ def read_configuration(value: object, space: Space) -> Configuration | Refused:
     """Return a configuration as it would run, clipped and snapped into the space."""
     if not isinstance(value, dict) or not value:
         return unreadable("configuration", "an object with a value for each constant that changes")
-    parameters = {parameter.name: parameter for parameter in space.parameters}
-    for name, given in value.items():
-        parameter = parameters.get(str(name))
+    keys = keys_of(space)
+    parameters = {keys[parameter.name]: parameter for parameter in space.parameters}
+    parameters |= {parameter.name: parameter for parameter in space.parameters}
+    configuration = dict(space.default)
+    for key, given in value.items():
+        parameter = parameters.get(str(key))
         if parameter is None:
-            return unreadable("configuration", unknown("constant", str(name), space.names))
+            return unreadable("configuration", unknown("constant", str(key), keys.values()))
         if not _is_of_kind(given, parameter):
             text = str(given)[:MAX_VALUE_CHARACTERS]
-            return unreadable(f"{name} = {text!r}", parameter_line(parameter))
-    return space.repair({**space.default, **value})
+            return unreadable(f"{key} = {text!r}", parameter_line(parameter, key))
+        configuration[parameter.name] = given
+    return space.repair(configuration)
 
 
 def read_numbers(reply: Reply, name: str, count: int) -> list[float] | Refused:

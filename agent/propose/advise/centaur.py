@@ -6,6 +6,8 @@ a point that it would hardly have drawn itself is told as far out as a draw may 
 "Injecting external solutions into CMA-ES"; see cmaes_axes.py).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from agent.llm.model import Model
@@ -16,7 +18,7 @@ from agent.propose.search.cmaes_axes import State
 from agent.propose.search.observe import ended_in
 from agent.propose.search.scale import generator
 from agent.propose.search.search import proposal_of
-from agent.propose.views.tables import propose_tool, trials_text
+from agent.propose.views.tables import keys_of, propose_tool, trials_text
 from agent.propose.views.text import fenced
 from agent.records.proposals import Configuration, Proposal, Provenance
 
@@ -46,16 +48,16 @@ class Centaur:
         if not warm or generator(context.seed, len(history)).random() >= SHARE:
             return proposal_of(context, own, Provenance(method=self.name, origin="search"))
         trials = trials_text(history, space, TOP, NEWEST)
-        state = state_text(cmaes.state_of(space, history), own)
+        state = state_text(cmaes.state_of(space, history), own, keys_of(space))
         reply = advice.ask(f"{trials}\n{state}\n{ASK}", propose_tool(space, keep=True))
         if not reply.cut_off and (reply.arguments or {}).get("keep") is True:
             return advice.proposal(own, reason_of(reply), by_model=False)
         return advice.answer(advice.read_one(reply))
 
 
-def state_text(state: State, own: Configuration) -> str:
-    """Return what CMA-ES believes, and its own proposal."""
-    mean = ", ".join(f"{name}={state.centre[name]!r}" for name in state.names)
+def state_text(state: State, own: Configuration, keys: Mapping[str, str]) -> str:
+    """Return what CMA-ES believes, and its own proposal; `keys` are what constants are called."""
+    mean = ", ".join(f"{keys[name]}={state.centre[name]!r}" for name in state.names)
     places = ", ".join(f"{place:.3f}" for place in state.mean)
     deviations = state.step * np.sqrt(np.diag(state.covariance))
     lines = [
@@ -66,12 +68,14 @@ def state_text(state: State, own: Configuration) -> str:
         "covariance, rows and columns in this order, to be multiplied by the step size squared:",
     ]
     for name, row in zip(state.names, state.covariance, strict=True):
-        lines.append(f"{name}: " + " ".join(f"{value:.3f}" for value in row))
+        lines.append(f"{keys[name]}: " + " ".join(f"{value:.3f}" for value in row))
     if state.chances:
         lines.append("probabilities of the choices:")
     for name, chances in state.chances.items():
         lines.append(
-            f"{name}: " + ", ".join(f"{value!r} {chance:.2f}" for value, chance in chances)
+            f"{keys[name]}: " + ", ".join(f"{value!r} {chance:.2f}" for value, chance in chances)
         )
-    lines.append(f"its proposal: {', '.join(f'{name}={value!r}' for name, value in own.items())}")
+    lines.append(
+        f"its proposal: {', '.join(f'{keys[name]}={value!r}' for name, value in own.items())}"
+    )
     return "CMA-ES's state after all results so far:\n" + fenced("\n".join(lines), "text")

@@ -154,7 +154,7 @@ def to_explore(context: Context) -> Asked | None:
     """Return what to ask for instead of the next experiment; correcting a failure comes first."""
     if to_mend(context):
         return None
-    return asked_now(context.trials, context.pending, context.policy)
+    return asked_now(context.trials, context.pending, context.policy, context.objective.sense)
 
 
 def _again(request: Request, refusals: Sequence[Refusal], asked: int) -> Request:

@@ -23,6 +23,7 @@ from pydantic import Field
 from agent.judge.noise import noise_of
 from agent.propose.views.digest import near_misses, subject_of
 from agent.records.edits import SetConstant
+from agent.records.objective import Sense
 from agent.records.proposals import EXPLORATIONS, Asked, Exploration, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
@@ -49,7 +50,9 @@ class Policy(Record):
 USUAL = Policy()
 
 
-def asked_now(trials: Sequence[Trial], pending: Sequence[Proposal], policy: Policy) -> Asked | None:
+def asked_now(
+    trials: Sequence[Trial], pending: Sequence[Proposal], policy: Policy, sense: Sense
+) -> Asked | None:
     """Return what to ask the next proposal for; None if the run does well."""
     plateau = plateau_of(trials)
     over = len(plateau) - policy.patience
@@ -60,7 +63,7 @@ def asked_now(trials: Sequence[Trial], pending: Sequence[Proposal], policy: Poli
     turn = over + sum(proposal.by.asked is not None for proposal in pending)
     for offset in range(len(policy.kinds)):
         kind = policy.kinds[(turn + offset) % len(policy.kinds)]
-        numbers = _NAMED[kind](trials, before)
+        numbers = _NAMED[kind](trials, before, sense)
         if numbers is not None:
             return Asked(kind=kind, trials=numbers, after=len(plateau))
     return None
@@ -98,16 +101,16 @@ def subjects(trials: Sequence[Trial]) -> tuple[str, ...]:
 # ---------------------------------------------------------------- which trials are named
 
 
-def _no_trial(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:  # noqa: ARG001
+def _no_trial(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) -> Named:  # noqa: ARG001
     return ()
 
 
-def _pair(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:
+def _pair(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) -> Named:
     """Return the best pair of near misses that was not asked for yet.
 
     Only those count in which noise may have hidden a gain.
     """
-    scatter = noise_of(trials).scatter
+    scatter = noise_of(trials, sense).scatter
     done = {frozenset(asked.trials) for asked in before if asked.kind == "combine"}
     misses = near_misses(trials)
     if scatter is not None:
@@ -118,7 +121,7 @@ def _pair(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:
     return None
 
 
-def _doubtful(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:
+def _doubtful(trials: Sequence[Trial], before: Sequence[Asked], sense: Sense) -> Named:  # noqa: ARG001
     """Return the kept change with the smallest gain that nobody was asked to undo yet."""
     done: set[int] = set()
     for asked in before:
@@ -131,7 +134,7 @@ def _doubtful(trials: Sequence[Trial], before: Sequence[Asked]) -> Named:
     return (weakest.number,)
 
 
-_NAMED: dict[Exploration, Callable[[Sequence[Trial], Sequence[Asked]], Named]] = {
+_NAMED: dict[Exploration, Callable[[Sequence[Trial], Sequence[Asked], Sense], Named]] = {
     "bolder": _no_trial,
     "combine": _pair,
     "undo": _doubtful,

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationError
 from agent.edit.files import Sources, apply_edits, difference
 from agent.llm.model import MAX_JSON_DEPTH, Reply, deeper
 from agent.propose.code.patch import patch_edits
+from agent.propose.code.places import placed
 from agent.propose.code.tool import MAX_CANDIDATES
 from agent.records.bounded import MAX_DERIVED, Derived
-from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RenameFile, RewriteFile
+from agent.records.edits import Edit, Refused, RewriteFile
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
@@ -267,11 +268,11 @@ def _definitions(code: str) -> set[str] | None:
 
 
 def _as_edits(draft: Draft, sources: Sources) -> Draft:
-    """Return a draft whose edits name train.py by no path, and rewritten files as what changes.
+    """Return a draft whose edits name files as the project does, and rewrites as what changes.
 
     One that cannot be applied stays as it is, for the ledger to refuse.
     """
-    edits = tuple(_without_main(edit, sources.main) for edit in draft.edits)
+    edits = tuple(placed(edit, sources) for edit in draft.edits)
     draft = draft.model_copy(update={"edits": edits})
     if not any(isinstance(edit, RewriteFile) for edit in edits):
         return draft
@@ -279,12 +280,6 @@ def _as_edits(draft: Draft, sources: Sources) -> Draft:
     if isinstance(applied, Refused):
         return draft
     return draft.model_copy(update={"edits": difference(sources, applied) or edits})
-
-
-def _without_main(edit: Edit, main: str) -> Edit:
-    if edit.file != main or isinstance(edit, AddFile | DeleteFile | RenameFile):
-        return edit
-    return edit.model_copy(update={"file": None})
 
 
 def _unreadable(where: str, hint: str) -> Refused:

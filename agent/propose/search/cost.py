@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agent.edit.files import split_name
 from agent.propose.search.observe import Observation
 from agent.records.proposals import Configuration
 from agent.space import Parameter, Space
+from agent.space.knobs.evidence import lower_words, words_of
 
 # A training of fewer steps than this, and of fewer than the constants as they stand make, is not
 # worth its time.
@@ -56,8 +58,11 @@ _NUMBER = Power(0.0, 0.1)
 
 
 def plain(name: str) -> str:
-    """Return a constant's name in upper case, with its words between underscores."""
-    return re.sub(r"\W+", "_", name).upper()
+    """Return a constant's local name in upper case, with its words between underscores.
+
+    Its file says where it is and not what it is.
+    """
+    return lower_words(split_name(name)[1]).upper()
 
 
 def is_rate(name: str) -> bool:
@@ -66,14 +71,15 @@ def is_rate(name: str) -> bool:
 
 
 def power_of(parameter: Parameter, space: Space) -> Power:
-    """Return what the name of a number tells of its power."""
+    """Return what the name of a number tells of its power: its last part, else all of it."""
     name = plain(parameter.name)
     batches = [other for other in space.names if "BATCH" in plain(other)]
     if _PART_OF_A_BATCH.search(name) and len(batches) > 1:
         return _PART
-    for pattern, power in _POWERS:
-        if pattern.search(name):
-            return power
+    for words in (words_of(parameter.name).upper(), name):
+        for pattern, power in _POWERS:
+            if pattern.search(words):
+                return power
     return _COUNT if parameter.kind == "int" else _NUMBER
 
 

@@ -11,6 +11,7 @@ from agent.edit.files import Sources
 from agent.propose.context import Context
 from agent.records.curves import loss_at
 from agent.records.edits import SetConstant
+from agent.records.objective import Sense
 from agent.records.proposals import Configuration, Proposal, Value
 from agent.records.results import FAILED, SCORED, UNBELIEVED, Failure, Result, Trial
 from agent.space import Space, literal_of, under_names_of
@@ -34,7 +35,7 @@ class Observation:
 
     configuration: Configuration
     outcome: float | Failure | Literal["pruned"] | None = None
-    """The score (lower is better), the name of the failure, "pruned", or None while pending."""
+    """The loss (lower is better), the name of the failure, "pruned", or None while pending."""
     curve: Curve = ()
     """Points (fraction of the budget, training loss); of a failed run, up to where it failed."""
     prior: bool = False
@@ -56,7 +57,7 @@ class Observation:
 
     @property
     def value(self) -> float | None:
-        """The score, if there is one."""
+        """The loss, if there is one."""
         return None if isinstance(self.outcome, str) else self.outcome
 
     @property
@@ -95,7 +96,8 @@ def ended_in(history: Iterable[Observation]) -> int:
 def observe(context: Context) -> tuple[Observation, ...]:
     """Return the prior trials, the trials that ran, oldest first, and the pending proposals."""
     timed = not context.budget.endswith("steps")
-    own = [_remembered_observation(_Identity(trial), timed) for trial in context.trials]
+    sense = context.objective.sense
+    own = [_remembered_observation(_Identity(trial), sense, timed) for trial in context.trials]
     ran = [observation for observation in own if observation]
     tip = context.space.default
     pending = [
@@ -113,8 +115,9 @@ def _shifted_prior(context: Context, ran: Sequence[Observation]) -> list[Observa
     """
     if not context.prior:
         return []
+    sense = context.objective.sense
     prior = [
-        Observation(trial.configuration, trial.outcome, trial.curve, prior=True)
+        Observation(trial.configuration, _as_loss(trial.outcome, sense), trial.curve, prior=True)
         for trial in context.prior
     ]
     scores = {
@@ -127,6 +130,13 @@ def _shifted_prior(context: Context, ran: Sequence[Observation]) -> list[Observa
             differences.append(own - trial.value)
     shift = median(differences) if differences else 0.0
     return [_shifted(trial, shift) for trial in prior]
+
+
+def _as_loss(outcome: float | Failure, sense: Sense) -> float | Failure:
+    """Return a score as a loss; one that the metric's scale does not have is invalid."""
+    if isinstance(outcome, str):
+        return outcome
+    return sense.loss(outcome) if sense.has(outcome) else "invalid"
 
 
 def _shifted(trial: Observation, shift: float) -> Observation:
@@ -151,18 +161,20 @@ class _Identity:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _remembered_observation(trial: _Identity, timed: bool) -> Observation | None:
-    return observation_of(trial.object, timed)
+def _remembered_observation(trial: _Identity, sense: Sense, timed: bool) -> Observation | None:
+    return observation_of(trial.object, sense, timed)
 
 
-def observation_of(trial: Trial, timed: bool = False) -> Observation | None:
+def observation_of(trial: Trial, sense: Sense, timed: bool = False) -> Observation | None:
     """Return what a trial teaches about its constants, or None if it never ran.
 
     timed: the run's budget is in seconds, so that the number of steps depends on the constants.
     """
     if trial.result is None:
         return None
-    outcome: float | Failure | Literal["pruned"] | None = trial.value
+    outcome: float | Failure | Literal["pruned"] | None = None
+    if trial.value is not None:
+        outcome = _as_loss(trial.value, sense)
     if trial.status in UNBELIEVED:  # it teaches only that it should not be proposed again
         outcome = "invalid"
     elif trial.status not in SCORED:

@@ -5,6 +5,7 @@ import re
 from agent.propose.search.scale import is_fixed, to_unit
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
+from agent.space.names import short_names
 
 # A subject line has room for so many changes.
 SHOWN = 4
@@ -25,7 +26,8 @@ def hypothesis_of(space: Space, configuration: Configuration) -> str:
     if len(moved) > SHOWN:
         large = [p for p in moved if _step(p, default, configuration) >= LARGE]
         shown = large[:NAMED] or moved[:1]
-    texts = [_told(p, default[p.name], configuration[p.name]) for p in shown]
+    names = short_names(space.names)
+    texts = [_told(p, names[p.name], configuration[p.name]) for p in shown]
     rest = moved[len(shown) :]
     if rest:
         little = _step(rest[0], default, configuration) < LARGE
@@ -56,9 +58,10 @@ def _constants(parameters: list[Parameter]) -> str:
     return "constant" if len(parameters) == 1 else "constants"
 
 
-def _told(parameter: Parameter, before: Value, after: Value) -> str:
+def _told(parameter: Parameter, short: str, after: Value) -> str:
     """Return a change: by a factor where factors matter, else from value to value."""
-    name = plain_name(parameter.name)
+    name = plain_name(short)
+    before = parameter.default
     factors = parameter.log or parameter.power_of_two
     if factors and not isinstance(before, str) and not isinstance(after, str) and before > 0:
         return f"{name} ×{_digits(after / before)}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, SetConstant
 from agent.records.proposals import Value
 from agent.records.results import KEPT, SCORED, TAKEN, Trial
+from agent.space.names import cut_name
 from sandbox.ground.text import shortened
 
 # The tried values of a constant are shown in at most so many groups.
@@ -42,9 +43,9 @@ def digest(trials: Sequence[Trial], limit: int) -> list[str]:
         if left >= 0:
             lines.append(line)
         else:
-            names.append(name)
+            names.append(cut_name(name, CLAIM_CHARACTERS))
     if names:
-        lines.append(f"Tried too: {_names(names)}")
+        lines.append(f"Tried too: {listed(names, NAMES_CHARACTERS)}")
     return [*head, *lines]
 
 
@@ -59,22 +60,25 @@ def near_misses(trials: Sequence[Trial]) -> list[Trial]:
 def subject_of(edit: Edit) -> str:
     """Return what an edit is about: a constant, a definition, a file, or `the module`.
 
-    In another file than train.py: `model/net.py:Net.forward`.
+    In another file than train.py: `model/net.py:Net.forward`, or its path.
     """
     if isinstance(edit, AddFile | DeleteFile | RenameFile):
         return edit.file
     place = _place_of(edit)
-    return f"{edit.file}:{place}" if edit.file else place
+    if edit.file:
+        return f"{edit.file}:{place}" if place else edit.file
+    if edit.kind in ("replace_statements", "replace_text", "rewrite_file"):
+        return place or "the module"
+    return place or edit.kind
 
 
 def _place_of(edit: Edit) -> str:
+    """Return the name that an edit gives; "" without one."""
     for attribute in ("name", "within", "after", "before"):
         name = getattr(edit, attribute, None)
         if name:
             return str(name)
-    if edit.kind in ("replace_statements", "replace_text", "rewrite_file"):
-        return "the module"
-    return edit.kind
+    return ""
 
 
 def _by_subject(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
@@ -86,7 +90,7 @@ def _by_subject(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
         edits = [edit for edit in trial.proposal.edits if not isinstance(edit, SetConstant)]
         code = sorted({subject_of(edit) for edit in edits})
         for name in dict.fromkeys((*constants, *code)):
-            by_subject[shortened(name, CLAIM_CHARACTERS)].append(trial)
+            by_subject[name].append(trial)
     return by_subject
 
 
@@ -121,7 +125,7 @@ def _constant_line(
         for value in group:
             members += by_value[value]
         groups.append(f"{_span(group)} {_effect(members, name)}")
-    return f"{name}, {_count(trials)}: {' | '.join(groups)}"
+    return f"{cut_name(name, CLAIM_CHARACTERS)}, {_count(trials)}: {' | '.join(groups)}"
 
 
 def _order(value: Value | None) -> tuple[int, float, str]:
@@ -165,7 +169,8 @@ def _definition_line(name: str, trials: list[Trial]) -> str:
     parts += [f"{status} {count}x" for status, count in sorted(_failures(trials).items())]
     ranked = sorted(trials, key=_rank)
     claims = [f'#{trial.number} "{_claim(trial)}"' for trial in ranked[:CLAIMS]]
-    return f"{name}, {_count(trials)}: {', '.join(parts)}; best {', '.join(claims)}"
+    subject = cut_name(name, CLAIM_CHARACTERS)
+    return f"{subject}, {_count(trials)}: {', '.join(parts)}; best {', '.join(claims)}"
 
 
 def _rank(trial: Trial) -> tuple[bool, float, int]:
@@ -244,13 +249,18 @@ def _shown(value: Value | None) -> str:
     return shortened(text, VALUE_CHARACTERS)
 
 
-def _names(names: Sequence[str]) -> str:
-    """Return as many of the names as fit, and how many more there are."""
+def listed(texts: Sequence[str], limit: int) -> str:
+    """Return as many texts as fit into `limit` characters, and how many more there are."""
+    whole = ", ".join(texts)
+    if len(whole) <= limit:
+        return whole
     shown: list[str] = []
-    left = NAMES_CHARACTERS - MORE_CHARACTERS
-    for name in names:
-        left -= len(name) + 2
-        if left < 0:
-            return f"{', '.join(shown)} and {len(names) - len(shown)} more"
-        shown.append(name)
-    return ", ".join(shown)
+    left = limit - MORE_CHARACTERS
+    for text in texts:
+        left -= len(text) + 2
+        if left < 0 and shown:
+            break
+        shown.append(text)
+    rest = len(texts) - len(shown)
+    more = f" and {rest} more" if rest else ""
+    return shortened(", ".join(shown), limit - len(more)) + more

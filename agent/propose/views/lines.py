@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from agent.propose.views.digest import subject_of
+from agent.propose.views.digest import listed, subject_of
 from agent.propose.views.signals import tokens_per_second
-from agent.records.edits import SetConstant
+from agent.records.edits import RenameFile, SetConstant
 from agent.records.proposals import Proposal, Value
 from agent.records.results import Trial
 from agent.space import Parameter
@@ -44,7 +44,7 @@ def _changes_text(trial: Trial) -> str:
         for change in trial.changes
     ]
     parts += _edit_texts(trial.proposal, code_only=bool(trial.changes))
-    return shortened(", ".join(parts), MAX_CHANGES_CHARACTERS)
+    return listed(parts, MAX_CHANGES_CHARACTERS)
 
 
 def _claim(trial: Trial) -> str:
@@ -79,7 +79,7 @@ def facts_text(trial: Trial) -> str:
 def pending_line(proposal: Proposal) -> str:
     """Return `"raise the embedding's rate": set_constant EMBEDDING_LR 0.8`."""
     claim = shortened(proposal.hypothesis, MAX_CLAIM_CHARACTERS)
-    edits = shortened(", ".join(_edit_texts(proposal)), MAX_CHANGES_CHARACTERS)
+    edits = listed(_edit_texts(proposal), MAX_CHANGES_CHARACTERS)
     return f'"{claim}": {edits}'
 
 
@@ -115,7 +115,9 @@ def _edit_texts(proposal: Proposal, code_only: bool = False) -> list[str]:
                 texts.append(f"set_constant {subject_of(edit)} {edit.value}")
             continue
         subject = subject_of(edit)
-        texts.append(edit.kind if subject == edit.kind else f"{edit.kind} {subject}")
+        where = f" {subject}" if subject != edit.kind else ""
+        to = f" to {edit.to}" if isinstance(edit, RenameFile) else ""
+        texts.append(f"{edit.kind}{where}{to}")
     return texts
 
 

@@ -36,6 +36,8 @@ MAX_PROGRAM_CHARACTERS = 20_000
 LEDGER_TOKENS = 12_000
 # What the files may take; the ones that do not fit are outlined.
 SOURCE_TOKENS = 60_000
+# And their searchable constants.
+KNOBS_TOKENS = 8_000
 DIGEST_SHARE = 0.35
 LINES_SHARE = 0.42
 # So few trials are read faster one by one than in a digest.
@@ -70,9 +72,23 @@ def system_text(context: Context) -> str:
 
 def source_text(context: Context) -> str:
     """Return the incumbent and its searchable constants: the same until something is kept."""
-    knobs = [knob_line(parameter) for parameter in context.space.parameters]
+    knobs = _knob_lines(context)
     shown = shown_files(context.sources, SOURCE_TOKENS * CHARACTERS_A_TOKEN)
     return _template("source").render(main=context.sources.main, shown=shown, knobs=knobs)
+
+
+def _knob_lines(context: Context) -> list[str]:
+    """Return a line for each searchable constant, as many as find room."""
+    parameters = context.space.parameters
+    left = KNOBS_TOKENS * CHARACTERS_A_TOKEN
+    lines: list[str] = []
+    for parameter in parameters:
+        line = knob_line(parameter)
+        left -= len(line) + 1
+        if left < 0:
+            return [*lines, f"and {len(parameters) - len(lines)} more, in the files"]
+        lines.append(line)
+    return lines
 
 
 def ledger_text(context: Context) -> str:
@@ -83,7 +99,7 @@ def ledger_text(context: Context) -> str:
     summary = digest(trials, int(characters * DIGEST_SHARE)) if len(trials) > DIGEST_FROM else []
     best = incumbent_of(trials)
     return _template("ledger").render(
-        noise=str(noise_of(trials)),
+        noise=str(noise_of(trials, context.objective.sense)),
         best=best,
         facts=facts_text(best) if best else "",
         lines=lines,

@@ -1,6 +1,7 @@
 """What a model that advises on constants is shown, and the tools that it answers with."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.llm.model import Tool
@@ -9,30 +10,66 @@ from agent.propose.views.text import fenced
 from agent.records.proposals import Configuration
 from agent.records.results import Trial
 from agent.space import Parameter, Space
+from agent.space.names import short_names
 
 MAX_REASON_CHARACTERS = 200
+MAX_KEY = 64
+# What providers allow in the names of a tool's arguments.
+_FOREIGN = re.compile(r"[^a-zA-Z0-9_.-]+")
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def keys_of(space: Space) -> Mapping[str, str]:
+    """Return what tools and tables call each constant, by whole name.
+
+    `conf/base.yaml:optim.betas[0]` is `optim.betas_0`: providers allow few characters.
+    """
+    keys: dict[str, str] = {}
+    for name, short in short_names(space.names).items():
+        plain = _FOREIGN.sub("_", short).strip("_")[-MAX_KEY:] or "constant"
+        key = name if _is_key(name) else plain
+        number = 1
+        while key in keys.values():
+            number += 1
+            key = f"{plain[: MAX_KEY - 5]}_{number}"
+        keys[name] = key
+    return keys
+
+
+def _is_key(name: str) -> bool:
+    return len(name) <= MAX_KEY and not _FOREIGN.search(name)
 
 
 def space_text(space: Space) -> str:
     """Return one line a constant: its kind, bounds, scale and current value."""
-    lines = [parameter_line(parameter) for parameter in space.parameters]
+    keys = keys_of(space)
+    lines = [_titled(keys, parameter) for parameter in space.parameters]
     for constraint in space.constraints:
-        lines.append(f"{constraint.name} is a multiple of {' * '.join(map(str, constraint.of))}")
+        factors = [keys.get(str(factor), str(factor)) for factor in constraint.of]
+        lines.append(
+            f"{keys.get(constraint.name, constraint.name)} is a multiple of {' * '.join(factors)}"
+        )
     return "The search space; `now` is the incumbent's value:\n" + fenced("\n".join(lines), "text")
 
 
-def parameter_line(parameter: Parameter) -> str:
+def _titled(keys: Mapping[str, str], parameter: Parameter) -> str:
+    """Return a constant's line, with its whole name if it goes by another."""
+    key = keys[parameter.name]
+    where = f" (that is {parameter.name})" if key != parameter.name else ""
+    return parameter_line(parameter, key) + where
+
+
+def parameter_line(parameter: Parameter, name: str) -> str:
     """Return `MATRIX_LR: float 0.005 .. 0.2, log scale; now 0.04`."""
     now = f"now {parameter.default!r}"
     if parameter.kind == "categorical":
-        return f"{parameter.name}: one of {', '.join(map(repr, parameter.choices))}; {now}"
+        return f"{name}: one of {', '.join(map(repr, parameter.choices))}; {now}"
     scale = ""
     if parameter.power_of_two:
         scale = ", a power of two"
     elif parameter.log:
         scale = ", log scale"
-    return f"{parameter.name}: {parameter.kind} {parameter.low} .. {parameter.high}{scale}; {now}"
+    return f"{name}: {parameter.kind} {parameter.low} .. {parameter.high}{scale}; {now}"
 
 
 def observation_line(observation: Observation, space: Space) -> str:
@@ -57,10 +94,14 @@ def _outcome_text(observation: Observation) -> str:
 def difference_text(configuration: Configuration, space: Space) -> str:
     """Return the constants that differ from the file as it stands, or `as now`."""
     default = space.default
-    different = [
-        f"{name}={value!r}" for name, value in configuration.items() if default.get(name) != value
-    ]
-    return " ".join(different) or "as now"
+    return assigned(space, {n: v for n, v in configuration.items() if default.get(n) != v})
+
+
+def assigned(space: Space, configuration: Configuration) -> str:
+    """Return `DEPTH=9 optim.lr=0.05`, or `as now` for no constant."""
+    keys = keys_of(space)
+    texts = [f"{keys.get(name, name)}={value!r}" for name, value in configuration.items()]
+    return " ".join(texts) or "as now"
 
 
 def best_of(history: Sequence[Observation], count: int) -> list[Observation]:
@@ -100,7 +141,8 @@ def propose_tool(space: Space, many: bool = False, keep: bool = False) -> Tool:
 
     many: it takes a list of configurations. keep: it has a switch to keep the search's proposal.
     """
-    schemas = {parameter.name: _schema(parameter) for parameter in space.parameters}
+    keys = keys_of(space)
+    schemas = {keys[parameter.name]: _schema(parameter) for parameter in space.parameters}
     configuration = {"type": "object", "properties": schemas}
     properties: dict[str, Any] = {
         "reason": {"type": "string", "description": "Why this should score lower. One sentence."}

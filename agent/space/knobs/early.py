@@ -77,7 +77,8 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind(
         """(max_?)?grad(ient)?s?_?(global_?)?norm(_?(clip|max))? max_(global_)?norm
-        clip(ping)?_?(grad\\w*|norm|value|thresh(old)?|max) grad(ient)?s?_?clip(ping)?\\w* clip""",
+        clip(ping)?_?(grad\\w*|norm|value|thresh(old)?|max) grad(ient)?s?_?clip(ping)?\\w*
+        clip$""",
         factor(10),
         "a clip of the gradient: a tenth to ten times",
     ),
@@ -92,10 +93,14 @@ EARLY: tuple[Kind, ...] = (
         first_of(near_one, factor(10)),
         "the weight of a term: a tenth to ten times",
     ),
+    kind(
+        "commit(ment)?_(cost|loss|weight|coef\\w*|beta)", factor(10), "the weight of a commitment"
+    ),
+    kind("message_passing_steps", whole_number(2), "rounds of message passing: half to twice"),
     kind("ns_(steps|iters) newton_schulz_\\w+", whole_number(2), "steps of an orthogonalisation"),
     # Reinforcement learning
     kind(
-        """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(_?[a-z]+)?
+        """(target|tgt)_?(network_?|net_?|model_?|q_?)?(update|sync|replace)(?!_rate)(_?[a-z]+)?
         target_(network_)?(frequency|freq|interval) sync_(target|freq|every)\\w*
         update_target\\w* policy_delay train_each replace_target\\w*
         (train|policy|actor|critic|update|learn|d_reg|g_reg)_?(freq(uency)?|every|interval)
@@ -114,7 +119,7 @@ EARLY: tuple[Kind, ...] = (
     ),
     kind("(n|num)?_?mini_?batches nminibatches", _ROWS, "minibatches of an update"),
     kind(
-        """rollout_?(len(gth)?|steps|fragment_length) per_(policy_)?rollout
+        """rollout_?(len(gth)?|steps|fragment_length) (per|of_(a|each|the))_(policy_)?rollouts?
         unroll_(len(gth)?|steps) steps_per_rollout num_steps_per_env""",
         _ROWS,
         "the length of a rollout: a quarter to four times",
@@ -136,8 +141,13 @@ EARLY: tuple[Kind, ...] = (
         "a share of random actions in the end",
     ),
     kind(
-        """(eps(ilon)?|exploration)_?(greedy|start|init|initial|max|fraction)\\w*
-        (start|initial|max)_?(eps(ilon)?|e|exploration) exploration_(rate|prob\\w*)""",
+        """(eps(ilon)?|exploration)_?(start|init|initial|max)
+        (start|initial|max)_?(eps(ilon)?|e|exploration)""",
+        first_of(within(0.5, 1.0), share(1.0)),
+        "a share of random actions at first",
+    ),
+    kind(
+        """(eps(ilon)?|exploration)_?(greedy|fraction)\\w* exploration_(rate|prob\\w*)""",
         share(1.0),
         "a share of random actions",
     ),
@@ -218,7 +228,11 @@ EARLY: tuple[Kind, ...] = (
         "a dropout",
     ),
     kind("patch(_?(size|len))?", power(2, 2), "the size of a patch: half to twice"),
-    kind("(n_|num_)?experts?_per_tok\\w* moe_top_?k", within(1, 8), "experts a token"),
+    kind(
+        "(n_|num_)?experts?_per_tok\\w* moe_top_?k top_?k_experts? num_active_experts",
+        within(1, 8),
+        "experts a token",
+    ),
     kind("aspect_ratio", within(32, 128), "how wide a model is for its depth"),
     kind("(conv|out)_?ch(annels?)?_?\\d", first_of(power(4, 2), whole_number(2)), "a width"),
     kind(

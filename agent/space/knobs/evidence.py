@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from agent.edit.literal import Literal
 
+KEPT = 2**14  # names whose words are kept
 MAX_TEXT = 300  # characters of a comment or help text that are read
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BRACKETS = re.compile(r"\[[^\]]*\]?")
@@ -23,6 +24,10 @@ class Evidence:
     """The annotation or the option's type, such as `float`."""
     text: str = ""
     """The comment beside it or the option's help text."""
+    choices: tuple[Literal, ...] = ()
+    """The values that its option or annotation allows."""
+    beside: frozenset[str] = frozenset()
+    """The last parts of the names beside it in its section, as words_of returns them."""
     uses: frozenset[str] = frozenset()
     """What its uses in the file make of it, as uses_of returns them."""
 
@@ -53,6 +58,7 @@ def words_of(name: str) -> str:
     return lower_words(name.rpartition(":")[2].rpartition(".")[2])
 
 
+@lru_cache(maxsize=KEPT)
 def lower_words(text: str) -> str:
     """Return a text as lower-case words: `learningRate` is `learning_rate`, `betas[0]` betas_0."""
     if not text.isupper():

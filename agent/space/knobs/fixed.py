@@ -1,6 +1,5 @@
 """Constants that are no knobs: the task, the data, the evaluation, the budget and the machine."""
 
-import math
 import re
 
 from agent.edit.seeds import is_seed_name
@@ -21,23 +20,19 @@ RUN = "it is a switch of the run"
 WORLD = "it is part of the simulated world"
 MARKET = "it is part of the cost or risk model"
 SAMPLING = "it decides how samples are drawn, not what is learned"
-GUARD = "it only guards against a division by zero"
-EPSILON = "a tolerance, a bound or a share of random actions: state a range to search it"
 # What uses_of finds that decides alone.
 USES = {
     "as_seed": "it is a seed",
-    "as_index": "it identifies something",
     "as_epochs": LENGTH,
     "as_interval": "it decides how often something happens beside the training",
     "as_time": TIME,
     "as_data": DATA,
     "as_split": "it decides how the data is split",
 }
-_EPSILONS = anywhere("eps(ilon)?s?")
-_GUARDED_BELOW = 1e-3
 
 # Before the knobs: the first that fits.
 FIRST: Rules = (
+    (anywhere("\\w*seeds?(_(everything|list|start|offset|base|\\w*id))? rng_\\w+"), "it is a seed"),
     (
         anywhere(
             """evals? evaluat(e|ion|or) val(?<!clip_val)(?<!init_val)(?<!max_val)(?<!min_val)
@@ -45,21 +40,24 @@ FIRST: Rules = (
             nms anomaly\\w* use_dtw infer(ence)? score_thresh(old)? conf(idence)?_thresh(old)?
             oos walk_forward
             target_(loss|acc|accuracy|score|return|reward|metric|val|bpb|bpc|perplexity|ppl)
-            success_threshold solved(_\\w+)? test_?size goal_score"""
+            (?<!grad_)acc(uracy)?(?!_steps) goals? success_threshold solved(_\\w+)? wins
+            wins?_(rate|ratio) test_?size goal_score"""
         ),
         EVALUATION,
     ),
     (
         anywhere(
-            """(n|num|k)?_?folds? cv splits? (n|num)_?splits train_?(frac|fraction)
+            """(n|num|k)?_?folds? cv splits?(?<!samples_split)(?<!min_split)(?<!to_split)
+            (n|num)_?splits train_?(frac|fraction)
             train_(ratio|size|split|pct|percent|share|prop|end|start) purge\\w* embargo"""
         ),
         "it decides how the data is split",
     ),
     (
         anywhere(
-            """shuffle_?buf\\w* max_(gpu|device)_\\w+ \\w*quant(?!ile)\\w* use_reentrant
-            \\w*unsloth\\w* liger\\w* xformers sdpa use_(peft|lora|qlora|dora)\\w*"""
+            """shuffle_?buf\\w* \\w*loss_scal(e|ing) batch_size_multiple max_(gpu|device)_\\w+
+            \\w*quant(?!ile)\\w* use_reentrant \\w*unsloth\\w* liger\\w* xformers sdpa
+            use_(peft|lora|qlora|dora)\\w*"""
         ),
         MACHINE,
     ),
@@ -89,7 +87,7 @@ FIXED: Rules = (
             r"|text_len\w*|(?:source|target|src|tgt|input|output|prompt|completion|prefix|audio"
             r"|sample|segment|seg|clip)_?(?:len|length|duration)|window|input_window|output_window"
             r"|max_(?:new_)?tokens|history(?:_len\w*)?|num_frames|n_frames|max_words"
-            r"|min_words|max_position_embeddings)$|^t$"
+            r"|min_words|max_position_embeddings|clip_(?:len\w*|frames))$|^(?:t|len|length)$"
         ),
         SEQUENCE,
     ),
@@ -102,7 +100,18 @@ FIXED: Rules = (
         ),
         "it belongs to the tokens",
     ),
-    (anywhere("ref reference"), "it is a reference for other constants"),
+    (
+        anywhere("ref reference log_std_(min|max|init)"),
+        "it is a bound or a reference",
+    ),
+    (
+        anywhere("sparsity (prune|pruning|compression|keep)_?(ratio|rate|target) compression"),
+        "it is the aim of a compression",
+    ),
+    (
+        anywhere("phase_ratio\\w*"),
+        "shares that add up to one: state a range to search it",
+    ),
     (
         anywhere("lr_(base_size|noise\\w*|cycle\\w*|k_decay|power|restart\\w*|limit)"),
         "a detail of a schedule: state a range to search it",
@@ -128,13 +137,14 @@ FIXED: Rules = (
             r"|feat|feature|data|crop|resize|frame|screen|sample|grid|board|map|label|text|cond"
             r"|color|colour|x|y)_?(?:size|dims?|shape|channels?|ch|features?|feats|height|width"
             r"|rate|res(?:olution)?|h|w|sz|len)s?|dataset_?size|resolution|res|height|img_?h|img_?w"
-            r"|image_?size|imsize|isize|hop_?len|std_value|mean_value|n?_?feature_bins|num_feature\w*|chromosome_\w+|genome_\w+|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
+            r"|image_?size|imsize|isize|hop_?len|std_value|mean_value|n?_?feature_bins|num_feature\w*|(?:chromosome|genome)_(?:size|len\w*)|nc|sr|sampling_?rate|sample_?rate|n_?mels?|mel_\w+|num_mel\w*"
             r"|n_?fft|hop_?(?:length|size)?|win_?(?:length|size)|n_?mfcc|f_?min|f_?max|fps"
             r"|frame_?(?:skip|stack|rate)|rows|cols|n_?(?:train|data)|num_(?:train|data)|ninp_\w+"
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
             r"|(?:up|down)_?sampl\w*(?<!channel)(?<!layers)|(?:dilation|stride|padding)\w*"
             r"|attention_resolutions|d_?feats?|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
-            r"|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels)$"
+            r"|(?:enc|dec|c)_(?:in|out)|(?:in|out|input|output|n|num|img)_?chans?|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?"
+            r"|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels|\w+_px|modulus|prime)(?:_\d+)*$|^(?:size|dim_[xyz]|img|image|h|w|(?:\w+_)?capacity|target|data|\w+_data)$"
         ),
         SHAPE,
     ),
@@ -146,8 +156,9 @@ FIXED: Rules = (
             (account|ann_scaler|n_drop|hold_thresh)
             max_(position|drawdown|dd|weight|exposure|holdings?|shares?|loss|trades) interest
             risk_per_trade position_size lot_?size hmax initial_\\w*amount wallet strike
-            maturity annuali[sz]ation(_factor)? periods_per_year budgets? stake margin_req\\w*
-            portfolio_value
+            maturity annuali[sz]ation(_factor)? periods_per_year stake margin_req\\w*
+            portfolio_(value|size) margin_(rate|ratio|call) lots? contract_size funding(_rate)?
+            (market_|price_)?impact
             (pf_)?initial_(value|balance|equity|deposit\\w*|invest\\w*|wealth|fund\\w*)
             dividend borrow_rate var_level days_per_year bars_per_year annual_factor inflation
             rake vig"""
@@ -159,28 +170,20 @@ FIXED: Rules = (
             """rewards? penalt(y|ies) gravity mass force friction length_scale_m dt delta_t
             physics\\w* env_?\\w* environments? gym v_?(min|max) world(?!_size) spawn\\w*
             enemy\\w* lives difficulty viscosity reynolds diffusivity velocity speed torque
-            damping_coefficient boundary (n|num)_?envs? simulation\\w* sim payoff obstacles?
-            max_episode_steps wind mdp wall\\w* maze\\w* x_?threshold theta_threshold\\w*
-            tick\\w* nenvs?"""
+            damping_coefficient boundary (n|num)_?envs? simulation\\w* sims? playouts? turns?
+            moves? ply plies payoff obstacles? max_episode_steps wind mdp wall\\w* maze\\w*
+            x_?threshold theta_threshold\\w* tick\\w* nenvs?"""
         ),
         WORLD,
     ),
     (
         anywhere(
-            """budgets? timeouts? deadline time(?!_(emb|dim|mask))(_?(limit|budget|out))? hours?
-            minutes? seconds? secs? days? weeks? months? years? duration patience
-            early_?stop(ping)? max_(time|wall|hours) wall_?(clock|time) ms"""
+            """budgets? timeouts? deadline run_?time dates?
+            time(?!_(emb|dim|mask))(_?(limit|budget|out))? hours? minutes? seconds? secs? days?
+            weeks? months? years? duration patience early_?stop(ping)? max_(time|wall|hours)
+            wall_?(clock|time) ms"""
         ),
         TIME,
-    ),
-    (
-        anywhere(
-            """log(?!_(std|sigma|scale|alpha)) logs logging logger interval every freq(uency)?
-            print report(ing)? display save saving checkpoint(s|ing)? ckpts? ckpt_\\w+ snapshot
-            keep_last save_?total_limit period_steps summary dpi fig figsize font(size)?
-            bar_?len colou?rs? linewidth precision_digits"""
-        ),
-        REPORTING,
     ),
     (
         anywhere(
@@ -203,13 +206,23 @@ FIXED: Rules = (
             capturable non_blocking channels_last chunk tile(s|_size)? load_in_\\w+
             tensor_?cores quanti[sz]e\\w* bnb\\w* 4bit 8bit paged threading tensor_parallel\\w*
             pipeline_parallel\\w* data_parallel use_multi\\w*
-            shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size loader\\w*"""
+            shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size queue_max_?size
+            max_?size loader\\w*"""
         ),
         MACHINE,
     ),
     (
+        anywhere(
+            """log(?!_(std|sigma|scale|alpha)) logs logging logger interval every freq(uency)?
+            print report(ing)? display save saving saved checkpoint(s|ing)? ckpts? ckpt_\\w+
+            snapshot keep_last save_?total_limit period_steps summary dpi fig figsize
+            font(size)? bar_?len colou?rs? linewidth decimals rounding round_to digits_shown"""
+        ),
+        REPORTING,
+    ),
+    (
         re.compile(
-            r"(?:^|_)(?:epochs?|iters?|iterations?|rounds?|episodes?|generations?|gens?|updates?"
+            r"(?:^|_)(?:n?epoch\w*|epoch_\w+|\w+_epoch_\w+|train(?:ing)?_loops?|iters?|iterations?|rounds?|episodes?|generations?|gens?|updates?"
             r"|total_?timesteps|time_?steps|steps?|frames|num_?batches|passes|nepochs?|trials?|runs?"
             r"|num_(?:train_)?(?:epochs?|steps|iters)|max_evals?|evaluations|sweeps|repeats?"
             r"|max_(?:updates?|epochs?|steps|iter\w*|batches|train\w*)|niters?|nsteps|n_?iter|niter"
@@ -219,12 +232,12 @@ FIXED: Rules = (
         LENGTH,
     ),
     (
-        anywhere("flops? [tgp]flops? peak bandwidth mfu hbm gflop"),
+        anywhere("flops? [tgp]flops? peak(?!_(lr|learning)) bandwidth mfu hbm gflop"),
         "it is a figure of the hardware",
     ),
     (
         re.compile(
-            r"(?:^|_)(?:[kmgt]i?b|bytes|pi|ln2|sqrt2|inf(?:inity)?|nan|"
+            r"(?:^|_)(?:[kmgt]i?b|bytes|pi|ln2|sqrt2|inf(?:inity)?|nan|(?:deg2rad|rad2deg|sqrt\w*|kelvin|ns|tiny)|"
             r"euler|avogadro|boltzmann|planck|speed_of_light|kilo|mega|giga|million|billion)"
             r"(?:_per_|$)"
         ),
@@ -232,11 +245,11 @@ FIXED: Rules = (
     ),
     (
         anywhere(
-            """top_k_sampling top_p num_samples n_samples max_new_tokens beams? num_beams
-            beam_(size|width) repetition_penalty length_penalty guidance guidance_scale
-            cfg_scale cfg_weight num_inference_steps ddim\\w* sampling_(steps|timesteps|eta)
-            num_return_sequences generate\\w* sampler\\w* sample_(every|steps|size|rate|num)
-            n_sample num_generat\\w+ sampling_\\w+"""
+            """top_?k(?!_(layers|prob))(_sampling)? top_p num_samples n_samples max_new_tokens
+            beams? num_beams beam_(size|width) repetition_penalty length_penalty guidance
+            guidance_scale cfg_scale cfg_weight num_inference_steps ddim\\w*
+            sampling_(steps|timesteps|eta) num_return_sequences generate\\w* sampler\\w*
+            sample_(every|steps|size|rate|num) n_sample num_generat\\w+ sampling_\\w+"""
         ),
         SAMPLING,
     ),
@@ -244,14 +257,17 @@ FIXED: Rules = (
         anywhere(
             """drop_last shuffle lower_?case do_lower_case stopwords pretrained from_scratch
             fine_?tune\\w* freeze\\w* subset sub_?sample_data streaming dedup\\w* remove_\\w+
-            max_corpus\\w* max_chars (mean|std)_value max_(train|rows|items|samples|examples)
-            limit nrows frac_data data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w*
-            outlier\\w* missing\\w* label_noise\\w* noise_ratio contamination batch_first mean
-            pixel_(mean|std) norm_(mean|std) x_(mean|std|min|max) image_(mean|std)
+            max_corpus\\w* max_chars
+            (mean|std|mask|nan|na|fill|missing|null|invalid|default|pad)_value sentinel
+            sample_?(frac\\w*|ratio|share|pct|fraction) shards? shard_size
+            max_(train|rows|items|samples|examples) limit nrows frac_data
+            data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w* outlier\\w* missing\\w*
+            label_noise\\w* noise_ratio contamination batch_first mean pixel_(mean|std)
+            norm_(mean|std) x_(mean|std|min|max) image_(mean|std)
             data(set)?_(mean|std|size|len) min_count target_scale synthetic\\w* train_on_\\w+
-            max_(value|val) min_(value|val) clip_outliers threshold thresh(old)?s? cut_?off
-            percentile confidence significance z_score tolerance tol atol rtol xtol ftol gtol
-            n_bootstrap quantiles?"""
+            max_(value|val) min_(value|val) clip_outliers (min|max)_\\w+_size threshold
+            thresh(old)?s? cut_?off percentile confidence significance z_score tolerance tol
+            atol rtol xtol ftol gtol n_bootstrap quantiles?"""
         ),
         "it decides which data there is, or what counts",
     ),
@@ -285,7 +301,7 @@ _OWNERS = (
     (
         re.compile(
             r"(?:do_not|don_t|never|not_to_be)_(?:be_)?(?:change|touch|tune|edit|modify)"
-            r"|(?:must|should)_(?:be|match|equal|stay)_(?:the_)?(?:same|fixed|equal|constant)?"
+            r"|(?:must|should)_(?:match|equal|stay)|must_be_(?:the_)?(?:same|fixed|equal|constant)"
             r"|(?:^|_)(?:fixed|constant)_(?:by|for|in|across)(?:_|$)|keep_fixed|hard_coded"
         ),
         "its comment says that it stays as it is",
@@ -307,20 +323,14 @@ _SAID = (
         LENGTH,
     ),
 )
-_CONSTANTS = (math.pi, math.tau, math.e, math.log(2), math.sqrt(2), math.log(10), 9.81, 1.61803)
-_CHANNELS = whole("(n|num)?_?channels?")
-_IMAGE_CHANNELS = 4
-_FULL_SCALES = (127.5, 255, 32767, 32768, 65535, 65536.0)
-_HUGE = 1e9
-_BINARY_UNITS = tuple(2 ** (10 * power) for power in range(2, 6))
 # Of what is counted (`num_…`) only these are parts of a model or of a method.
 _COUNT = re.compile(r"^(?:num(?:ber_of)?|n)_(?:of_)?(?P<what>.+)$")
 PARTS = at_end(
-    """layers? heads? blocks? experts? units? filters? channels? hidden embd? embed
-            embeddings? groups? stages? estimators? trees? leaves neighbou?rs components?
-            kernels? bins? candidates particles population dims? kv registers? mixtures? loops?
-            quantiles? atoms critics mini_?batches codebooks? codes clusters centroids
-            negatives? views? res_?blocks? slots? hops? bases basis fourier_features frequencies"""
+    """layers? heads? blocks? experts? units? filters? channels? hidden embd? embed embeddings?
+    groups? stages? estimators? trees? leaves neighbou?rs components? kernels? bins?
+    candidates neurons? inner particles population dims? kv registers? mixtures? loops?
+    quantiles? atoms critics mini_?batches codebooks? codes clusters centroids negatives?
+    views? res_?blocks? slots? hops? bases basis fourier_features frequencies"""
 )
 
 
@@ -346,40 +356,12 @@ def why_fixed(words: str) -> str | None:
     return None
 
 
-def why_by_value(evidence: Evidence) -> str | None:
-    """Return why a value is no knob's, or None."""
-    value = evidence.value
-    if isinstance(value, bool | str):
-        return None
-    if abs(value) >= _HUGE or value in _BINARY_UNITS:
-        return "its size says that it is a unit or stands for never"
-    if _CHANNELS.search(evidence.words) and value <= _IMAGE_CHANNELS:
-        return SHAPE
-    if value in _FULL_SCALES and not isinstance(value, int):
-        return "it is a full scale of data"
-    if isinstance(value, float) and any(abs(value - exact) < 1e-4 for exact in _CONSTANTS):
-        return "it is a mathematical constant"
-    return None
-
-
 def why_by_use(evidence: Evidence) -> str | None:
     """Return why the uses of a constant speak against a search, or None."""
     for use, reason in USES.items():
         if use in evidence.uses:
             return reason
     return None
-
-
-def is_epsilon(words: str) -> bool:
-    """Return whether the name is an epsilon, which may be any of three things."""
-    return bool(_EPSILONS.search(words))
-
-
-def why_epsilon(words: str, value: float) -> str | None:
-    """Return why an epsilon is not searched, or None if the name is of another kind."""
-    if not is_epsilon(words):
-        return None
-    return GUARD if abs(value) < _GUARDED_BELOW else EPSILON
 
 
 def why_by_owner(evidence: Evidence) -> str | None:

@@ -42,6 +42,25 @@ def _probability(value: Number) -> Range | None:
     return factor(10, cap=1.0)(value) if 0 < value < 0.02 else fraction(value)
 
 
+def _alpha(value: Number) -> Range | None:
+    """Return the range of a weight, which stays below one if it is a decay, or up to one."""
+    if value < 1:
+        return near_one(value) if value >= 0.95 else factor(10, cap=1.0)(value)
+    return factor(10)(value)
+
+
+def _tau(value: Number) -> Range | None:
+    """Return the range of a rate or a temperature; a count goes by this name as well."""
+    if value <= 1:
+        return factor(10, cap=1.0)(value)
+    return None if isinstance(value, int) else factor(4)(value)
+
+
+def _mutation(value: Number) -> Range | None:
+    """Return the range of a rate of mutation: by factors for a small one."""
+    return factor(10, cap=1.0)(value) if 0 < value < 0.02 else share(0.5)(value)
+
+
 def _decay(value: Number) -> Range | None:
     """Return the range of a weight decay: linear for AdamW's large ones, else by factors."""
     if value == 0:
@@ -53,8 +72,8 @@ LEARNING: tuple[Kind, ...] = (
     # Learning rates and schedules
     kind(
         """(lr|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd gamma_lr
-        (lr_)?sched(uler)?_gamma""",
-        first_of(near_one, share(0.9, 0.01)),
+        layer_?(wise_)?decay (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
+        first_of(near_one, within(0.01, 0.9), within(0.5, 1.0)),
         "the factor of a learning-rate decay",
     ),
     kind(
@@ -97,12 +116,16 @@ LEARNING: tuple[Kind, ...] = (
         "a momentum: below one",
     ),
     kind(
-        "ema\\w* \\w+_ema moving_average\\w* polyak averaging ma_decay swa_decay avg_decay",
+        "ema\\w* \\w+_ema moving_av\\w* polyak averaging ma_decay swa_decay avg_decay",
         first_of(near_one, _average),
         "the decay of an average: by its distance to one",
     ),
     kind("swa_start", share(1.0), "a share"),
-    kind("mask(ing)?_?(ratio|rate|prob|frac\\w*|p)", share(0.95, 0.05), "a share that is masked"),
+    kind(
+        "mlm_prob\\w* mask(ing)?_?(ratio|rate|prob|frac\\w*|p)",
+        share(0.95, 0.05),
+        "a share that is masked",
+    ),
     kind(
         "gae_?(lambda|lam|tau)?  (gae|td)_?lambda trace_decay",
         first_of(within(0.8, 1.0), share(1.0)),
@@ -110,7 +133,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     # Regularisation
     Kind(
-        at_end("(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth ls"),
+        at_end("(?<!target_)(label_?)?smoothing(_?(factor|eps(ilon)?))? smooth_eps label_smooth"),
         share(0.3),
         "a label smoothing",
     ),
@@ -120,11 +143,16 @@ LEARNING: tuple[Kind, ...] = (
     kind("weight_?decay\\w* wd \\w+_wd decay_weight l2_?decay", _decay, "a weight decay"),
     kind("l1_?ratio", share(1.0), "the mix of two penalties"),
     kind(
+        "reg_(alpha|lambda) lambda_l[12] l2_leaf_reg alpha_reg lambda_reg",
+        first_of(zero_up_to(10.0), factor(10)),
+        "the weight of a penalty: a tenth to ten times",
+    ),
+    kind(
         """(reg|lambda|l2|l1|reg_?lambda|reg_?alpha)_?(l1|l2|alpha|lambda|leaf_reg|coef\\w*|reg)?
         l2_leaf_reg (kernel|weight|bias|activity)_regularizer regulari[sz]ation\\w* ridge lasso
         lambda_?(l1|l2|reg)""",
-        first_of(zero_up_to(10.0), near_one, factor(10)),
-        "the weight of a penalty: a tenth to ten times",
+        first_of(zero_up_to(0.1), near_one, factor(10)),
+        "the weight of a term or penalty: a tenth to ten times",
     ),
     # Reinforcement learning
     kind(
@@ -147,7 +175,7 @@ LEARNING: tuple[Kind, ...] = (
     ),
     kind(
         "tau target_smoothing\\w* soft_tau soft_update\\w* target_tau",
-        first_of(near_one, factor(10, cap=1.0)),
+        first_of(near_one, _tau),
         "the rate of a target network, or a temperature",
     ),
     kind(
@@ -184,7 +212,7 @@ LEARNING: tuple[Kind, ...] = (
 FORMS: tuple[Kind, ...] = (
     kind(
         "(focal_?)?alpha",
-        lambda value: factor(10, cap=1.0)(value) if value <= 0.9 else factor(10)(value),
+        _alpha,
         "a weight: a tenth to ten times",
     ),
     kind(
@@ -201,8 +229,14 @@ FORMS: tuple[Kind, ...] = (
         first_of(zero_up_to(0.3), factor(10)),
         "the weight of a term: a tenth to ten times",
     ),
+    Kind(
+        whole("p q"),
+        lambda value: fraction(value) if value < 1 else None,
+        "a probability",
+    ),
+    kind("\\w*mutation_?(rate|prob\\w*)", _mutation, "a rate of mutation"),
     kind(
-        """p prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
+        """prob(abilit(y|ies))? p_\\w+ \\w+_(p|prob)
         (mutation|crossover|corruption|masking|replace)_?(rate|prob|ratio|p|frac\\w*)""",
         _probability,
         "a probability",

@@ -108,7 +108,7 @@ def power(by: int, up: int | None = None, least: int = 1) -> Shape:
             return None
         low = min(max(least, int(value) // by), int(value))
         high = max(int(value) * (up or by), 2)
-        return Range(low, high, log=True, power_of_two=True)
+        return Range(low, high, power_of_two=True)
 
     return shape
 

@@ -23,7 +23,13 @@ def _power_width(value: Number) -> Range | None:
     return power(4, 4 if value < 256 else 2, 8)(value)
 
 
+_MANY_LAYERS = 128
 _WIDTH = first_of(_power_width, multiples, whole_number(2))
+
+
+def _layers(value: Number) -> Range | None:
+    """Return None for what is too many to be layers."""
+    return whole_number(2)(value) if value < _MANY_LAYERS else None
 
 
 SIZES: tuple[Kind, ...] = (
@@ -92,11 +98,10 @@ SIZES: tuple[Kind, ...] = (
             (n|num)_?layers? depths? n_?lay(er)?s? nlayers? stages?
             (encoder|decoder|enc|dec)_?depth"""
         ),
-        whole_number(2, 2),
+        _layers,
         "a number of layers: half to twice",
     ),
     kind("d_conv conv_(width|size)", power(2, 1, 2), "a short convolution: up to now"),
-    kind("top_?k", within(1, 16), "how many are chosen"),
     kind("use_\\w+ with_\\w+", flag, "a switch"),
     kind(
         "kernel(_?(sizes?|width|sz))? conv_?kernel\\w* ksize ks filter_size",
@@ -116,12 +121,15 @@ SIZES: tuple[Kind, ...] = (
         _WIDTH,
         "a latent width",
     ),
-    kind(
-        """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s? ngf
-        ndf nf
-        (hidden|embed(ding)?|emb|model|inner|intermediate|mlp|ffn?|fc|rnn|lstm|gru|base|attn|proj(ection)?|conv|bottleneck|n)_?(size|dims?|units|width|channels?|features|ch|embd?|nodes|layer_size)s?
-        d_?(model|ff|inner|hidden|state|conv) n_?(embd?|embed|inner|hidden|hid) nhid emsize
-        ninp width dims? units (model|hidden|channel)s?_?(width|dim) hid(_dim)?""",
+    Kind(
+        at_end(
+            """(n|num)?_?(hidden|units|filters|channels?|hiddens|kernels|neurons|features_map)s?
+            ngf ndf nf
+            (hidden|embed(ding)?|emb|model|inner|intermediate|mlp|ffn?|fc|rnn|lstm|gru|base|attn|proj(ection)?|conv|bottleneck|n)_?(size|dims?|units|width|channels?|features|ch|embd?|nodes|layer_size)s?
+            d_?(model|ff|inner|hidden|state|conv) n_?(embd?|embed|inner|hidden|hid) nhid
+            dim_(ff|feed_?forward) emsize ninp width dims? units
+            (model|hidden|channel)s?_?(width|dim) hid(_dim)?"""
+        ),
         _WIDTH,
         "a width",
     ),

@@ -4,13 +4,19 @@ Each function yields what went wrong, a phrase each.
 """
 
 import os
+import socket
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sandbox.ground.outcome import TimedOut
 from sandbox.proof.stage import PLANTED, SHORT, NotHere, Stage, must_be
+
+LOOK_SECONDS = 0.01
 
 
 def keys(stage: Stage) -> Iterator[str]:
@@ -24,8 +30,24 @@ def processes(stage: Stage) -> Iterator[str]:
 
 
 def network(stage: Stage) -> Iterator[str]:
-    """Use the network."""
+    """Use the network, and wait for whoever comes by it."""
     yield from stage.run("sockets.reach_network").reached
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(stage.run, "sockets.listen", form=str(port))
+        while not running.done():
+            if (stage.scratch / "listens").exists():
+                yield from _answers(port)
+                break
+            time.sleep(LOOK_SECONDS)
+        yield from running.result().reached
+
+
+def _answers(port: int) -> Iterator[str]:
+    """Yield that something answers on a port of this machine's loopback."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        yield "it can be reached from outside"
 
 
 def abstract_socket(stage: Stage) -> Iterator[str]:

@@ -50,6 +50,12 @@ SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
 LANDLOCK_RULE_PATH_BENEATH = 1
 POLLIN = 1
+AF_INET = 2
+SOCK_DGRAM = 2
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
+IFNAME_BYTES = 16
+IFREQ_BYTES = 40
 
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
@@ -148,6 +154,15 @@ def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> No
     path = os.fsencode(target)
     what = f"protect {target}"
     syscall(SYS_MOUNT_SETATTR, what, AT_FDCWD, path, flags, wanted, len(wanted))
+
+
+def raise_loopback() -> None:
+    """Bring up the loopback interface of this process's network namespace."""
+    control = check(libc("socket", AF_INET, SOCK_DGRAM, 0), "socket")
+    request = b"lo".ljust(IFNAME_BYTES, b"\0") + packed(2, IFF_UP)
+    wanted = (Byte * IFREQ_BYTES).from_buffer_copy(request.ljust(IFREQ_BYTES, b"\0"))
+    check(libc("ioctl", control, SIOCSIFFLAGS, wanted), "raise the loopback interface")
+    os.close(control)
 
 
 def write(path: str, text: str) -> None:

@@ -27,6 +27,7 @@ from .kernel import (
     libc,
     on_signals,
     prctl,
+    raise_loopback,
     write,
 )
 from .protocol import Plan, fail, plan_pipe, receive, receive_plan, report, report_end
@@ -75,6 +76,8 @@ def supervise_namespace(plan: Plan) -> "NoReturn":
         write("/proc/self/setgroups", "deny")
         write("/proc/self/uid_map", f"{uid} {uid} 1")
         write("/proc/self/gid_map", f"{gid} {gid} 1")
+    if not plan["network"]:
+        raise_loopback()
     first = os.fork()
     if first == 0:
         run_first_process(plan)

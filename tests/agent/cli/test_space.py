@@ -9,8 +9,10 @@ from agent.errors import Fault
 from tests.agent.cli.night import fault, git, make_repository, output_of
 
 FILES = {
-    "model/net.py": "WIDTH = 32\nSEED = 4\nNAME = 'relu'\n\n\ndef net(width=WIDTH):\n    return width\n",
-    "conf/base.yaml": 'optim:\n  lr: 0.3  # [0.001 .. 1 log]\n  nesterov: true\n"odd key": 0.5\nepochs: 3\n',
+    "model/net.py": "WIDTH = 32\nSEED = 4\nNAME = 'relu'\n\n\n"
+    "def net(width=WIDTH):\n    return width\n",
+    "conf/base.yaml": "optim:\n  lr: 0.3  # [0.001 .. 1 log]\n  nesterov: true\n"
+    '"odd key": 0.5\nepochs: 3\n',
 }
 TOML = 'files = ["train.py", "model/*.py", "conf/*.yaml"]\n'
 

@@ -181,7 +181,7 @@ def test_whatever_a_model_or_a_training_wrote_is_shown_as_letters() -> None:
 def test_a_refused_proposal_has_a_page_and_an_unchanged_file_no_diff() -> None:
     on = paper()
     text = shown(trial_page(night()[6], "", None, on), on)
-    assert "changed  no constant" in text
+    assert "changed  nothing: it was refused" in text
     assert "code/opus, llm, 12,345 tokens in, 678 out, $0.1234" in text
     assert text.rstrip().endswith("set_constant\n  name: DEPTH\n  value: 6")
     assert shown(diff_view("", paper()), paper()) == "no difference\n"

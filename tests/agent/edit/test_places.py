@@ -33,6 +33,7 @@ def found(code: str) -> dict[str, Value]:
         "lr = 0.1\nexec(open('configurator.py').read())\n",
         '"""Settings."""\nimport math\nlr = 0.1\n',
         "lr = 0.1\nx = [lr for i in range(3)]\n",
+        "epochs, lr = 10, 0.1\nprint(lr)\n",
         "with open('x') as f:\n    lr = 0.1\nprint(lr)\n",
     ],
 )
@@ -64,6 +65,8 @@ def test_a_lower_case_name_is_a_constant_where_it_is_bound_once_and_read(code: s
         "for i in range(3):\n    lr = 0.1\n    print(lr)\n",
         "lr = 0.1\nprint(lambda lr: lr)\n",
         "lr = None\nprint(lr)\n",
+        "a, lr = 0.1, *x\nprint(lr)\n",
+        "(a, lr), b = (0, 0.1), 3\nprint(lr)\n",
     ],
 )
 def test_what_counts_loops_or_is_never_read_is_none(code: str) -> None:
@@ -241,6 +244,7 @@ OBJECTS = """
     CONFIG = {"lr": 0.1, "optim": {"beta": 0.9, "eps": dict(adam=1e-8)}, "a b": 1}  # both
     params = dict(depth=6, seed=1)
     space = SimpleNamespace(width=64)
+    nested = ConfigDict(dict(steps=7))
     conf = OmegaConf.create({"dropout": 0.2, "lr": 1.0})
     model = XGBClassifier(n_estimators=500, objective="multi")
     args = TrainingArguments(learning_rate=5e-5)
@@ -271,6 +275,7 @@ def test_dictionaries_objects_and_keyword_arguments() -> None:
         "params.depth": 6,
         "params.seed": 1,
         "space.width": 64,
+        "nested.steps": 7,
         "conf.dropout": 0.2,
         "conf.lr": 1.0,
         "model.n_estimators": 500,
@@ -324,6 +329,9 @@ FUNCTIONS = """
         config.lr = 0.1
         return config
 
+    def model_defaults():
+        return dict(channels=128, attention=Attention(heads=4))
+
     def worker(rank, lr=0.5, hidden=8):
         pass
 
@@ -343,6 +351,8 @@ def test_functions_that_run_a_training() -> None:
         "start.batch": 32,
         "start.config.beta": 0.9,
         "get_config.config.lr": 0.1,
+        "model_defaults.channels": 128,
+        "model_defaults.attention.heads": 4,
         "worker.lr": 0.5,
         "worker.hidden": 8,
         "learn.gamma": 0.99,
@@ -369,6 +379,8 @@ def test_functions_that_run_a_training() -> None:
         "def main(" + ", ".join(f"a{i}=1" for i in range(3_000)) + "): pass\n",
         "config = {" + ", ".join(f"'a{i}': 1" for i in range(3_000)) + "}\n",
         "; ".join(f"cfg.a{i} = 1" for i in range(3_000)) + "\n",
+        "; ".join(f"a{i} = 1" for i in range(3_000)) + "\n",
+        "@dataclass\nclass C:\n" + " x: int = 1\n" * 3_000 + "C(x=1)\n" * 3_000,
         "global x\nx = 1\nprint(x)\n",
         "def f():\n    nonlocal_ = 1\n    def g():\n        nonlocal nonlocal_\n",
     ],

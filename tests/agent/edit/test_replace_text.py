@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.edit.replace_text import passage, passages, replace_text
-from agent.records.edits import Refused, ReplaceText
+from agent.edit.replace_text import difference_of_texts, passage, passages, replace_text
+from agent.records.edits import Refused, ReplaceText, RewriteFile
 from tests.agent.edit.pairs import made, refused
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "  a: 1\n", "\n", "# é\r\n", "end"]), max_size=12)
@@ -64,7 +64,6 @@ def test_few_changed_lines_are_few_edits() -> None:
         ReplaceText(old="key40: 40\n", new=""),
         ReplaceText(old="key3: 3\n", new="key3: 4\n"),
     )
-    assert passages(old, "other\n") is None
     assert passages("", "a\n") is None
 
 
@@ -88,8 +87,77 @@ def test_lines_that_are_all_alike_are_no_passage() -> None:
 
 
 def test_many_changes_are_no_passages() -> None:
-    lines = [f"key{number}: {number}\n" for number in range(1000)]
+    lines = [f"key{number}: {number}\n" for number in range(4000)]
     few = "".join(f"new {line}" if number % 10 == 0 else line for number, line in enumerate(lines))
     many = "".join(f"new {line}" if number % 5 == 0 else line for number, line in enumerate(lines))
-    assert len(passages("".join(lines), few) or ()) == 100
+    assert len(passages("".join(lines), few) or ()) == 400
     assert passages("".join(lines), many) is None
+
+
+# ---------------------------------------------------------------- the difference of two texts
+
+
+def difference(old: str, new: str) -> list[str]:
+    """Return the kinds of the edits between two texts, verified by making them."""
+    edits = difference_of_texts(old, new)
+    text: str | Refused = old
+    for edit in edits:
+        assert isinstance(text, str)
+        text = edit.code if isinstance(edit, RewriteFile) else replace_text(text, edit)
+    assert text == new
+    return [edit.kind for edit in edits]
+
+
+NUMBERS = "".join(f"{number}: {number * number}\n" for number in range(20_000))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kinds"),
+    [
+        pytest.param("a\n", "a\n", [], id="equal"),
+        pytest.param("", "a\n", ["rewrite_file"], id="empty before"),
+        pytest.param("a\n", "", ["rewrite_file"], id="empty after"),
+        pytest.param("a\nb\nc\nd", "a\nb\nc\nd\n", ["replace_text"], id="a line break at the end"),
+        pytest.param("a\nb\nc\nd\n", "a\nb\nc\nd", ["replace_text"], id="none at the end"),
+        pytest.param("a\r\nb\r\nc\r\nd\r\n", "a\r\nb\r\nx\r\nd\r\n", ["replace_text"], id="CRLF"),
+        pytest.param(
+            "a\r\nb\nc\r\nd\n" * 5, "a\nb\nc\r\nd\n" * 5, ["rewrite_file"], id="mixed line breaks"
+        ),
+        pytest.param("a\rb\rc\rd\r", "a\rx\rc\rd\r", ["replace_text"], id="CR"),
+        pytest.param(
+            NUMBERS, NUMBERS.replace("\n7: 49\n", "\n7: 48\n"), ["replace_text"], id="one of many"
+        ),
+        pytest.param(
+            NUMBERS, NUMBERS[:1000] + NUMBERS[2000:], ["replace_text"], id="lines cut out"
+        ),
+        pytest.param(NUMBERS, NUMBERS.replace(": ", "= "), ["rewrite_file"], id="all of many"),
+        pytest.param("x\n" * 20_000, "x\n" * 20_001, ["rewrite_file"], id="all alike"),
+        pytest.param(
+            "x\n" * 10_000 + "y\n" + "x\n" * 10_000,
+            "x\n" * 10_000 + "z\n" + "x\n" * 10_000,
+            ["replace_text"],
+            id="one among alike",
+        ),
+        pytest.param(
+            "x\ny\n" * 10_000, "y\nx\n" * 9_000, ["rewrite_file"], id="two lines by turns"
+        ),
+        pytest.param("a" * 100_000, "a" * 99_999, ["rewrite_file"], id="one long line"),
+        pytest.param("\ud800a\nb\nc\nd\n", "\ud800a\nb\nx\nd\n", ["replace_text"], id="bytes"),
+    ],
+)
+def test_the_difference_of_texts_is_small(old: str, new: str, kinds: list[str]) -> None:
+    assert difference(old, new) == kinds
+
+
+@given(LINES, LINES)
+def test_the_difference_of_texts_is_exact(before: list[str], after: list[str]) -> None:
+    difference("".join(before), "".join(after))
+
+
+def test_edits_of_texts_read_downwards() -> None:
+    old = "".join(f"key{i}: {i}\n" for i in range(50))
+    new = old.replace("key3: 3\n", "key3: 4\n").replace("key40: 40\n", "key40: 41\n")
+    assert difference_of_texts(old, new) == (
+        ReplaceText(old="key3: 3\n", new="key3: 4\n"),
+        ReplaceText(old="key40: 40\n", new="key40: 41\n"),
+    )

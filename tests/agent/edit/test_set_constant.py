@@ -36,6 +36,7 @@ from tests.agent.edit.pairs import made, pair, refused
             "2",
             "# -*- coding: utf-8 -*-\nx = 'é'; A = 2\n",
         ),
+        ("A, B = 1, 2\nprint(A)\n", "3, 4", "A, B = (3, 4), 2\nprint(A)\n"),
         ("A = 1 \\\n  + 2\n", "4", "A = 4\n"),
         ("def f():\n    A = 5\nA = 1\n", "2", "def f():\n    A = 5\nA = 2\n"),
         ("A = 1\n", "(2,  # two\n 3)", "A = (2,  # two\n 3)\n"),
@@ -89,7 +90,7 @@ def test_two_assignments_are_ambiguous(before: str) -> None:
     assert refused(before, SetConstant(name="A", value="3")).reason == "ambiguous"
 
 
-@pytest.mark.parametrize("before", ["A, B = 1, 2\n", "(A, *B) = f()\n", "A: int\n", "[A] = [1]\n"])
+@pytest.mark.parametrize("before", ["A, B = f()\n", "(A, *B) = f()\n", "A: int\n", "[A] = [1]\n"])
 def test_what_has_no_value_of_its_own_is_refused_with_the_way_out(before: str) -> None:
     answer = refused(before, SetConstant(name="A", value="3"))
     assert answer.reason == "unknown-name"

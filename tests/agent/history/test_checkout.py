@@ -46,7 +46,7 @@ def exported(folder: Path, out: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file()
+        if path.is_file() and ".git" not in path.relative_to(out).parts
     }
 
 

@@ -18,6 +18,7 @@ from agent.judge.decide import (
 from agent.judge.decision import Discard, Keep, Rerun, Simplify
 from agent.judge.luck import bad_luck, luck_of
 from agent.judge.noise import Noise, critical, noise_of
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair, Result, Score, Trial
 from benchmarks.verdicts import measure, nights, published_effects
@@ -148,7 +149,7 @@ def test_bad_luck_is_what_most_of_the_discarded_did_better_under_that_seed() -> 
     others = [tried(6, 0.1, "keep"), tried(7, 0.1, against=6), tried(8, 0.1, incumbent=0.9)]
     trials = [trial(0, "baseline", 1.0), *better, *others]
     pairs = [Pair(seed=seed, candidate=0.99, incumbent=1.0) for seed in (3, 4)]
-    assert luck_of(trials, 0, pairs) == pytest.approx((-0.0165, 0.0)), (
+    assert luck_of(trials, 0, pairs, LOWER) == pytest.approx((-0.0165, 0.0)), (
         "five differences, and its own of zero"
     )
     assert bad_luck([0.1, 0.2]) == 0, "most changes are for the worse"
@@ -193,13 +194,16 @@ def test_noise_is_pooled_over_the_run() -> None:
         trial(1, "discard", 1.0, 1.2, pairs=pairs),
         trial(2, "discard", 1.0, 1.2, pairs=pairs),
     ]
-    noise = noise_of(trials)
+    noise = noise_of(trials, LOWER)
     assert (noise.degrees, noise.sd) == (2, pytest.approx(stdev((0.01, 0.03))))
     assert (noise.runs, noise.seeds) == (3, pytest.approx(0.1))
     assert noise.machines is None
     assert str(noise) == "±0.014 per paired comparison (2 df); ±0.1 between the baseline's 3 seeds"
-    assert str(noise_of([])) == "no trial re-run yet"
-    assert str(noise_of(trials[:1])) == "±0.1 between the baseline's 3 seeds; no trial re-run yet"
+    assert str(noise_of([], LOWER)) == "no trial re-run yet"
+    assert (
+        str(noise_of(trials[:1], LOWER))
+        == "±0.1 between the baseline's 3 seeds; no trial re-run yet"
+    )
 
 
 def test_noise_between_machines_is_told_apart() -> None:
@@ -218,7 +222,7 @@ def test_noise_between_machines_is_told_apart() -> None:
             )
         }
     )  # type: ignore[union-attr]
-    assert noise_of([first, second]).machines == pytest.approx(stdev((1.0, 1.02)))
+    assert noise_of([first, second], LOWER).machines == pytest.approx(stdev((1.0, 1.02)))
 
 
 def test_the_incumbent_is_the_newest_kept() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.judge.pace import is_hopeless, is_suspicious, share_of_work, work_of
+from agent.judge.pace import changes_batch, is_hopeless, is_suspicious, share_of_work, work_of
 from agent.judge.pairing import Scores
-from agent.records.edits import Edit, SetConstant
+from agent.records.edits import Edit, ReplaceText, SetConstant
 from agent.records.proposals import Value
 from agent.records.results import Result, Score
 
@@ -62,3 +62,20 @@ def test_what_learnt_less_from_equal_work_is_hopeless() -> None:
     assert not is_hopeless(((1.0, 4.05),), incumbent, 0.5), "as the slow machine would have it"
     assert not is_hopeless((), incumbent, 0.5)
     assert not is_hopeless(((1.0, 5.0),), (), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("edit", "changes"),
+    [
+        (SetConstant(name="--batch-size", value="8"), True),
+        (SetConstant(file="model/net.py", name="Config.batch_size", value="8"), True),
+        (SetConstant(file="conf/a.yaml", name="data.batch.size", value="8"), True),
+        (SetConstant(file="conf/a.json", name="gradAccumulation", value="8"), True),
+        (ReplaceText(file="conf/a.yaml", old="batch: 4", new="batch: 8"), True),
+        (SetConstant(file="conf/batch.yaml", name="optim.lr", value="8"), False),
+        (SetConstant(name="batch_norm_eps", value="1e-5"), False),
+        (SetConstant(name="BatchNorm.momentum", value="0.1"), False),
+    ],
+)
+def test_the_batch_is_known_in_any_file(edit: Edit, changes: bool) -> None:
+    assert changes_batch((edit,)) is changes

@@ -15,6 +15,7 @@ from agent.propose.approved import Approved
 from agent.propose.search.observe import observation_of
 from agent.propose.views.digest import near_misses
 from agent.records.edits import SetConstant
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Score, Trial
 from agent.space import read_constants
@@ -91,11 +92,11 @@ def kept(number: int, delta: float) -> Trial:
 
 
 def test_a_jump_is_more_than_a_tenth_and_more_than_twice_the_largest_gain() -> None:
-    assert jump(score(1.7), 2.0, [])
-    assert not jump(score(1.81), 2.0, []), "less than a tenth"
-    assert not jump(score(1.7), 2.0, [kept(1, -0.16)]), "the run has seen nearly as much"
-    assert jump(score(1.7), 2.0, [kept(1, -0.14)])
-    assert not jump(score(2.4), 2.0, []), "for the worse"
+    assert jump(score(1.7), 2.0, [], LOWER)
+    assert not jump(score(1.81), 2.0, [], LOWER), "less than a tenth"
+    assert not jump(score(1.7), 2.0, [kept(1, -0.16)], LOWER), "the run has seen nearly as much"
+    assert jump(score(1.7), 2.0, [kept(1, -0.14)], LOWER)
+    assert not jump(score(2.4), 2.0, [], LOWER), "for the worse"
 
 
 def test_a_jump_that_repeats_under_another_seed_is_kept_and_marked(tmp_path: Path) -> None:
@@ -125,13 +126,13 @@ def test_a_self_reported_score_out_of_range_waits_while_the_night_goes_on_from_t
     with History.read(project_of(tmp_path), "t") as again:
         assert again.trials == recorded
 
-    observation = observation_of(suspect)
+    observation = observation_of(suspect, LOWER)
     assert observation is not None
     assert observation.value is None, "it teaches no method that the point is good"
     assert suspect.value is None
     assert near_misses([suspect]) == []
-    assert noise_of([suspect]).degrees == 0
-    assert luck_of([suspect], 0, after.pairs) == (0.0,) * len(after.pairs)
+    assert noise_of([suspect], LOWER).degrees == 0
+    assert luck_of([suspect], 0, after.pairs, LOWER) == (0.0,) * len(after.pairs)
     assert "0.4" not in tsv([suspect])
 
 

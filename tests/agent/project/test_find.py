@@ -70,7 +70,7 @@ def test_settings_name_other_files(tmp_path: Path) -> None:
     named = Settings(train="src/fit.py", prepare="src/data.py", program="src/brief.md")
     project = find_project(home, named)
     assert (project.workspace, project.train, project.prepare, project.program, project.score) == (
-        "src",
+        "",
         "src/fit.py",
         "src/data.py",
         "src/brief.md",

@@ -11,6 +11,7 @@ from agent.history.history import History
 from agent.judge.noise import noise_of
 from agent.propose import Unreadable
 from agent.records.edits import DeleteDefinition, Refused, ReplaceStatements
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Score, Trial
 from agent.run.admission import Fixed
@@ -47,7 +48,7 @@ def begun(ledger: Ledger, wanted: Proposal) -> Attempt:
 
 def test_the_baseline_measures_the_noise_and_the_time(ledger: Ledger) -> None:
     assert not ledger.needs_baseline
-    noise = noise_of(ledger.history.trials)
+    noise = noise_of(ledger.history.trials, LOWER)
     assert (noise.seeds, noise.runs) == (pytest.approx(0.01), 3)
     assert Timing(ledger.history, None).usual == Usual(seconds=2.0)
     [baseline] = ledger.history.trials

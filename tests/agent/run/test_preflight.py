@@ -23,6 +23,21 @@ def foreseen(old: str, new: str) -> Refused | None:
         "def f(x: 'jaxtyping.Float'): return x\n",
         "def f(x: 'list[Foo]') -> 'Bar': return x\n",
         "def f(x):\n    y: Foo = x\n    return y\n",
+        "def f(x):\n    x.y: Foo = 1\n    x[0]: Foo = 1\n",
+        "async def f(x):\n    for y in x:\n        z: dict[Foo, Bar] = y\n",
+        "x: 'Foo' = 1\n",
+        "class C:\n    x: 'Foo' = 1\n",
+        f"{FUTURE}x: Foo = 1\n",
+        f"{FUTURE}class C:\n    def f(self, x: Foo[Bar], /, *y: Foo, z: Foo, **k: Foo): pass\n",
+        f"{FUTURE}from dataclasses import dataclass\n@dataclass\nclass C:\n    x: Foo = 1\n",
+        "from typing import cast\nx = cast('Foo', 1)\n",
+        "import typing\nx = typing.cast('list[Foo]', 1)\n",
+        "from typing import TypeVar\nT = TypeVar('T', bound='Foo')\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    x = Foo\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    class C(Foo): pass\n",
+        "from typing import Literal\ndef f(x: Literal['Foo']): pass\n",
+        "x = []  # type: list[Foo]\n",
+        "def f(x):\n    # type: (Foo) -> Bar\n    return x\n",
     ],
 )
 def test_a_name_in_an_annotation_that_is_never_evaluated_may_be_undefined(code: str) -> None:
@@ -38,6 +53,19 @@ def test_a_name_in_an_annotation_that_is_never_evaluated_may_be_undefined(code: 
         f"{FUTURE}def f(x: int = Foo): return x\n",
         f"{FUTURE}def f(x: int): return Foo\n",
         "def f(x: 'list[int]', y=Foo): return x\n",
+        "def f() -> Foo: pass\n",
+        "def f(*x: Foo): pass\n",
+        f"{FUTURE}@Foo\ndef f(x: int): pass\n",
+        f"{FUTURE}class C(Foo): pass\n",
+        f"{FUTURE}class C:\n    x: int = Foo\n",
+        f"{FUTURE}def f(x):\n    y: int = Foo\n",
+        "from dataclasses import dataclass\n@dataclass\nclass C:\n    x: Foo = 1\n",
+        "def f():\n    class C:\n        x: Foo = 1\n",
+        "from typing import cast\nx = cast(Foo, 1)\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\nelse:\n    x = Foo\n",
+        "from typing import TYPE_CHECKING\nif not TYPE_CHECKING:\n    x = Foo\n",
+        "x = f'{Foo}'\n",
+        "x = f'a {1} b {Foo} c'\n",
     ],
 )
 def test_a_name_that_is_evaluated_must_be_defined(code: str) -> None:
@@ -45,3 +73,10 @@ def test_a_name_that_is_evaluated_must_be_defined(code: str) -> None:
     assert refused
     assert refused.reason == "undefined-name"
     assert "Foo" in refused.where
+
+
+def test_a_name_is_judged_where_it_is_and_not_only_by_its_name() -> None:
+    code = f"{FUTURE}def f(x: Foo): return Foo\n"
+    refused = foreseen("X = 1\n", code)
+    assert refused
+    assert refused.reason == "undefined-name"

@@ -10,6 +10,7 @@ from agent.history.history import History
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.project.template import PREPARE, is_retired, template_files
+from agent.records.objective import LOWER
 from agent.records.results import on_newest_data
 from agent.run.ledger import Ledger
 from agent.space import read_constants, read_space
@@ -77,8 +78,8 @@ def test_scores_from_before_and_after_are_not_compared(tmp_path: Path) -> None:
     assert on_newest_data(history.trials) == (baseline, better) == history.comparable
     assert better.against == baseline.number and better.delta is not None and abs(better.delta) < 1
     assert baseline_of(history.trials) == baseline and incumbent_of(history.trials) == better
-    spread = noise_of((baseline, better))
-    assert noise_of(history.trials) == spread and spread.runs == 2
+    spread = noise_of((baseline, better), LOWER)
+    assert noise_of(history.trials, LOWER) == spread and spread.runs == 2
     context = Ledger(history, read_space).context(())
     assert context.trials == (baseline, better)
     assert [(prior.number, prior.outcome) for prior in context.prior] == [

@@ -9,6 +9,7 @@ from agent.history.history import History
 from agent.judge.noise import differences_of
 from agent.records.edits import DeleteDefinition, ReplaceStatements
 from agent.records.events import Judged, TrialStarted
+from agent.records.objective import LOWER
 from agent.records.results import Trial
 from agent.space import read_constants
 from sandbox.ground.budget import Budget
@@ -91,7 +92,7 @@ def test_a_recorded_run_is_read_back_as_it_was_judged(tmp_path: Path) -> None:
     baseline = judged[0].value
     assert baseline is not None and kept.delta is not None
     assert kept.value == pytest.approx(baseline + kept.delta)
-    assert kept.delta == pytest.approx(fmean(differences_of(kept.pairs[1:])))
+    assert kept.delta == pytest.approx(fmean(differences_of(kept.pairs[1:], LOWER)))
 
 
 @pytest.mark.parametrize("survives", [1, 3, 4])

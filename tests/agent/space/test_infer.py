@@ -1,10 +1,22 @@
 """Which constants are searched without a stated range, and within which bounds."""
 
+from collections.abc import Callable
+from itertools import product
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.edit.literal import Literal
-from agent.space.infer import infer
-from agent.space.knobs.evidence import Evidence
+from agent.space.infer import KNOWN, infer
+from agent.space.knobs.early import EARLY
+from agent.space.knobs.evidence import Evidence, words_of
+from agent.space.knobs.kind import Kind
+from agent.space.knobs.learning import FORMS, LEARNING
+from agent.space.knobs.sizes import SIZES
+from agent.space.ranges import Range, parse_range, written
+from agent.space.uses import uses_of
+from tests.agent.space.names import FIXED, KNOBS, constants
 
 
 @pytest.mark.parametrize(
@@ -22,6 +34,25 @@ from agent.space.knobs.evidence import Evidence
         *(("TIME_LIMIT", 3), ("HOURS", 1), ("NUM_CLASSES", 10), ("IMG_SIZE", 32), ("N_FOLDS", 5)),
         *(("EOS_TOKEN_ID", 50256), ("TEST_SIZE", 0.2), ("VAL_FRACTION", 0.1), ("NUM_WORKERS", 4)),
         *(("TARGET_LOSS", 3.28), ("TRAIN_SPLIT", 0.9), ("NUM_WIDGETS", 4)),
+        # The same kinds in the spellings of options, fields, dictionaries and settings files.
+        *(("--random-state", 42), ("Config.rngSeed", 1), ("CONFIG.data.seed", 0)),
+        *(("nEpochs", 3), ("--num-train-epochs", 3), ("num_iterations", 100), ("maxSteps", 10)),
+        *(("conf/base.yaml:trainer.max_epochs", 5), ("--total-timesteps", 500_000)),
+        *(("time_limit_seconds", 60), ("MINUTES", 5), ("early_stopping_rounds", 50)),
+        *(("transaction_cost", 0.001), ("spread", 0.01), ("initial_cash", 1e4), ("tax_rate", 0.2)),
+        *(("risk_free_rate", 0.02), ("leverage", 2.0), ("days_per_year", 365), ("lot_size", 100)),
+        *(("TAU_CIRCLE", 6.28319), ("EULER", 2.71828), ("MIB", 2**20), ("A100_FLOPS", 312e12)),
+        *(("SQRT2", 1.41421), ("NEVER", 1e12), ("BYTES_PER_PARAM", 2), ("gpu_tflops", 82.6)),
+        *(("seqLen", 128), ("--context-length", 512), ("max_position_embeddings", 512)),
+        *(("n_ctx", 1024), ("lookback", 30), ("window_size", 10), ("max_tokens", 256)),
+        *(("do_eval", True), ("--no-cuda", False), ("save_model", True), ("use_wandb", True)),
+        *(("fast_dev_run", False), ("FP16", True), ("debug", False), ("tf32", True)),
+        *(("num_points", 50), ("N_CITIES", 20), ("n_actions", 4), ("vocabSize", 32000)),
+        *(("pad_token_id", 0), ("IGNORE_INDEX", -100), ("port", 8080), ("log_every", 10)),
+        *(("save_interval", 100), ("--num-workers", 4), ("num_envs", 8), ("image_size", 224)),
+        *(("sample_rate", 16000), ("test.batch_size", 100), ("val_loader.batch_size", 8)),
+        *(("adam_eps", 1e-8), ("layer_norm_eps", 1e-5), ("epsilon", 0.1), ("PIXEL_MAX", 255.0)),
+        *(("reward_scale", 0.1), ("gravity", 9.8), ("max_episode_steps", 500), ("num_beams", 4)),
     ],
 )
 def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Literal) -> None:
@@ -43,7 +74,7 @@ def test_what_defines_the_task_or_the_run_is_not_searched(name: str, value: Lite
         ("DROPOUT", 0.1, 0.0, 0.5),
         ("conf/base.yaml:model.dropout", 0, 0.0, 0.5),
         ("LABEL_SMOOTHING", 0.1, 0.0, 0.3),
-        ("POOLING", 0.9, 0.5, 1.0),
+        ("POOLING", 0.9, 0.5, 0.99),
         ("LR", 3e-4, 3e-5, 3e-3),
         ("--learning-rate", 0.1, 0.01, 1.0),
         ("learningRate", 0.3, 0.03, 1.0),
@@ -75,6 +106,137 @@ def test_what_decides_how_well_it_learns_is(
     inferred = infer(Evidence(name, value))
     assert inferred.range
     assert (inferred.range.low, inferred.range.high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "use", "low", "high"),
+    [
+        ("OMEGA", 0.1, "nn.Dropout(OMEGA)", 0.0, 0.5),
+        ("OMEGA", 0.1, "layer(dropout=args.omega)", 0.0, 0.5),
+        ("OMEGA", 3e-4, "AdamW(parameters, lr=config['omega'])", 3e-5, 3e-3),
+        ("OMEGA", 0.95, "AdamW(parameters, betas=(0.9, OMEGA))", 0.9, 0.9999),
+        ("OMEGA", 1.0, "clip_grad_norm_(parameters, OMEGA)", 0.1, 10.0),
+        ("OMEGA", 0.5, "if random.random() < OMEGA: pass", 0.0, 1.0),
+        ("epsilon", 0.1, "np.random.rand() < self.epsilon", 0.0, 1.0),
+        ("OMEGA", 64, "Linear(4, OMEGA); Linear(OMEGA, 2)", 16, 256),
+        ("gamma", 0.9, "ExponentialLR(optimizer, gamma=gamma)", 0.5, 0.99),
+        ("gamma", 0.5, "StepLR(optimizer, 30, gamma)", 0.01, 0.9),
+        ("alpha", 0.5, "nn.Dropout(alpha)", 0.0, 0.8),
+    ],
+)
+def test_what_a_file_does_with_a_constant_tells_its_kind(
+    name: str, value: Literal, use: str, low: float, high: float
+) -> None:
+    uses = uses_of(use)[words_of(name)]
+    inferred = infer(Evidence(name, value, uses=uses))
+    assert inferred.range
+    assert (inferred.range.low, inferred.range.high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("value", "use"),
+    [
+        (1, "torch.manual_seed(OMEGA)"),
+        (3, "row[OMEGA]"),
+        (3, "row[:, OMEGA]"),
+        (300, "for step in range(OMEGA): pass"),
+        (300, "for x in tqdm(range(1, args.omega + 1)): optimizer.step()"),
+        (50, "if (step + 1) % OMEGA == 0: print(step)"),
+        (60, "while time.time() - start < OMEGA: pass"),
+        (0.3, "train_test_split(rows, test_size=OMEGA)"),
+        (5, "KFold(OMEGA)"),
+        (500, "make_moons(OMEGA, noise=0.1)"),
+        (4, "DataLoader(rows, num_workers=OMEGA)"),
+        (224, "transforms.Resize(OMEGA)"),
+    ],
+)
+def test_what_a_file_does_with_a_constant_takes_it_out(value: Literal, use: str) -> None:
+    inferred = infer(Evidence("OMEGA", value, uses=uses_of(use)["omega"]))
+    assert inferred.range is None
+
+
+def test_a_width_that_its_heads_divide_is_no_interval() -> None:
+    uses = uses_of("if N_EMBD % N_HEAD == 0: pass").get("n_head", frozenset())
+    assert infer(Evidence("N_HEAD", 8, uses=uses)).range
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "searched"),
+    [
+        ("OMEGA", 0.1, "dropout of the last layer", True),
+        ("OMEGA", 10, "number of classes", False),
+        ("LR", 0.1, "do not change: as in the paper", False),
+        ("num_steps", 128, "steps of each rollout", True),
+        ("num_steps", 128, "", False),
+    ],
+)
+def test_a_comment_tells_what_a_name_does_not(
+    name: str, value: Literal, text: str, searched: bool
+) -> None:
+    assert bool(infer(Evidence(name, value, text=text)).range) == searched
+
+
+@pytest.mark.parametrize(("heads", "choices"), [(12, (2, 3, 4, 6, 12)), (6, (1, 2, 3, 6))])
+def test_heads_stay_divisors_of_the_width(heads: int, choices: tuple[int, ...]) -> None:
+    found = infer(Evidence("n_head", heads)).range
+    width = infer(Evidence("n_embd", heads * 64)).range
+    assert found and found.choices == choices
+    assert width
+    assert all(wide % few == 0 for wide, few in product(width.choices, choices))
+
+
+def test_a_whole_number_by_its_type_is_no_share() -> None:
+    assert infer(Evidence("aug_ratio", 0, stated_type="int")).range is None
+    assert infer(Evidence("dropout", 0, stated_type="float")).range == Range(0.0, 0.5)
+
+
+def test_stated_choices_of_an_optimiser_are_searched_and_those_of_a_data_set_are_not() -> None:
+    choices = ("adam", "sgd")
+    assert infer(Evidence("--optimizer", "adam", choices=choices)).range == Range(choices=choices)
+    assert infer(Evidence("--dataset", "a", choices=("a", "b"))).range is None
+
+
+@given(
+    name=st.from_regex(r"[A-Za-z_.\[\]0-9-]{1,120}", fullmatch=True),
+    value=st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
+    text=st.text(),
+)
+def test_any_name_and_value_gives_a_range_that_holds_the_value(
+    name: str, value: Literal, text: str
+) -> None:
+    inferred = infer(Evidence(name, value, text=text))
+    assert inferred.reason
+    found = inferred.range
+    if found and found.choices:
+        assert value in found.choices
+    elif found:
+        assert isinstance(value, int | float)
+        assert found.low <= value <= found.high
+        assert found.low > 0 or not found.log
+        assert parse_range(written(found))
+
+
+@pytest.mark.parametrize("kind", [*EARLY, *LEARNING, *SIZES, *FORMS], ids=lambda kind: kind.reason)
+def test_no_kind_fits_every_name(kind: Kind) -> None:
+    assert not kind.pattern.search("")
+    assert not kind.pattern.search("quokka_wombat")
+
+
+def test_names_that_people_write_are_told_apart() -> None:
+    searched = [name for name, value in constants(FIXED) if infer(Evidence(name, value)).range]
+    assert searched == []
+    left = [name for name, value in constants(KNOBS) if infer(Evidence(name, value)).range is None]
+    assert left == []
+
+
+@pytest.mark.parametrize("spell", [str.lower, "Config.{}".format, "a/b.yaml:x.{}".format])
+def test_the_spelling_of_a_name_makes_no_difference(spell: Callable[[str], str]) -> None:
+    for text in (FIXED, KNOBS):
+        for name, value in constants(text):
+            plain = infer(Evidence(name, value))
+            spelt = infer(Evidence(spell(name), value))
+            # Only the well-known script's own names have the ranges that are known for it.
+            assert name in KNOWN or plain == spelt, name
 
 
 def test_a_switch_of_the_model_has_two_choices() -> None:

@@ -97,7 +97,7 @@ def test_ranges_in_comments() -> None:
 
 def test_a_comment_belongs_to_the_statement_before_it() -> None:
     space = read_space("A = 8.0; B = 2  # [1 .. 3]\n")
-    assert [(p.name, p.low, p.high) for p in space.parameters] == [("A", 0.8, 80.0), ("B", 1, 3)]
+    assert [(p.name, p.low, p.high) for p in space.parameters] == [("A", 2.0, 32.0), ("B", 1, 3)]
     assert bounds("A = '# [1 .. 2]'") is None
 
 
@@ -142,12 +142,16 @@ def test_the_default_widens_its_range() -> None:
 def test_inference_is_sane() -> None:
     assert bounds("STEP_SIZE = 0.01") == ("float", 0.001, 0.1, True, False)
     assert bounds("MY_RATIO = 0.3") == ("float", 0.0, 1.0, False, False)
-    assert bounds("DROPOUT = 0.0") == ("float", 0.0, 0.9999, False, False)
-    assert bounds("MUON_MOMENTUM = 0.95") == ("float", 0.0, 0.9999, False, False)
+    assert bounds("DROPOUT = 0.0") == ("float", 0.0, 0.5, False, False)
+    assert bounds("MUON_MOMENTUM = 0.95") == ("float", 0.8, 0.99, False, False)
     assert bounds("Z_LOSS = 0.0") == ("float", 0.0, 0.3, False, False)
     assert bounds("SHIFT = -2.0") == ("float", -8.0, -0.5, False, False)
-    assert bounds("N_HEADS = 6") == ("int", 1, 24, False, False)
-    assert bounds("WIDTH = 384") == ("int", 96, 1536, True, False)
+    heads = parameter_of("N_HEADS = 6")
+    assert heads is not None
+    assert heads.choices == (1, 2, 3, 6)
+    width = parameter_of("WIDTH = 384")
+    assert width is not None
+    assert width.choices == (192, 288, 384, 576, 768)
     assert bounds("RANK = 64") == ("int", 16, 256, True, True)
     flag = parameter_of("USE_BIAS = True")
     assert flag is not None
@@ -228,7 +232,7 @@ def test_a_smaller_machine_has_its_own_ranges() -> None:
     depth = by_name["DEPTH"]
     assert (total.low, total.high, total.power_of_two) == (1024, 16384, True)
     assert (device.low, device.high, device.power_of_two) == (2, 32, True)
-    assert (depth.low, depth.high) == (1, 8)
+    assert (depth.low, depth.high) == (1, 4)
 
 
 def test_a_file_that_does_not_keep_the_constraint_does_not_have_it() -> None:
@@ -262,16 +266,23 @@ def test_repair_moves_the_batch_first_and_the_rows_only_if_needed() -> None:
 
 
 def test_repair_fills_drops_and_coerces() -> None:
-    space = read_space('A = 4  # [2 .. 12]\nB = "S"  # [S | L]\nC = 0.5  # [0.1 .. 1]\nD = True\n')
-    assert space.repair({}) == space.default == {"A": 4, "B": "S", "C": 0.5, "D": True}
-    assert space.repair({"A": "x", "B": "Q", "C": "0.25", "D": "False", "Z": 1}) == {
+    space = read_space(
+        'A = 4  # [2 .. 12]\nB = "S"  # [S | L]\nC = 0.5  # [0.1 .. 1]\nUSE_D = True\n'
+    )
+    assert space.repair({}) == space.default == {"A": 4, "B": "S", "C": 0.5, "USE_D": True}
+    assert space.repair({"A": "x", "B": "Q", "C": "0.25", "USE_D": "False", "Z": 1}) == {
         "A": 4,
         "B": "S",
         "C": 0.25,
-        "D": False,
+        "USE_D": False,
     }  # type: ignore[dict-item]
-    assert space.repair({"A": 1e400, "C": -1e400}) == {"A": 4, "B": "S", "C": 0.5, "D": True}
-    assert space.repair({"A": 10**400, "C": math.nan}) == {"A": 12, "B": "S", "C": 0.5, "D": True}
+    assert space.repair({"A": 1e400, "C": -1e400}) == {"A": 4, "B": "S", "C": 0.5, "USE_D": True}
+    assert space.repair({"A": 10**400, "C": math.nan}) == {
+        "A": 12,
+        "B": "S",
+        "C": 0.5,
+        "USE_D": True,
+    }
 
 
 numbers = st.one_of(st.integers(-(10**7), 10**7), st.floats(), st.text(max_size=3), st.booleans())
@@ -339,3 +350,37 @@ def test_parameters_refuse_nonsense() -> None:
     half = Parameter(name="A", kind="float", low=0, high=1, default=0.5)
     with pytest.raises(ValueError, match="share"):
         Space(parameters=(half, half))
+
+
+HEADS = """n_embd = 512
+n_head = 8
+width = n_embd // n_head
+assert n_embd % n_head == 0
+"""
+
+
+def test_a_width_stays_a_multiple_of_the_heads_that_divide_it() -> None:
+    space = read_space(HEADS)
+    assert space.constraints == (Multiple(name="n_embd", of=("n_head",)),)
+    for width, heads in product((128, 300, 500, 1024), range(2, 17)):
+        repaired = space.repair({"n_embd": width, "n_head": heads})
+        assert repaired["n_embd"] % repaired["n_head"] == 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADS.replace("8", "7"),  # the file itself does not keep to it
+        HEADS.replace("n_head = 8", "n_head = 8  # [2 .. 16]"),  # the owner's ranges stay his
+        HEADS.replace("n_embd", "N_EMBD", 1),
+    ],
+)
+def test_a_division_that_is_none_of_the_search_is_no_constraint(text: str) -> None:
+    constraints = read_space(text).constraints
+    assert constraints == () or "N_EMBD" in text
+
+
+def test_a_width_beside_a_height_is_the_shape_of_an_image() -> None:
+    image = "CONFIG = {'width': 608, 'height': 608, 'lr': 0.1}\n"
+    assert read_space(image).names == ("CONFIG.lr",)
+    assert read_space("CONFIG = {'width': 608, 'lr': 0.1}\n").names == ("CONFIG.width", "CONFIG.lr")

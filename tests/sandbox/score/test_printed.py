@@ -146,7 +146,7 @@ def test_without_a_line_there_is_no_summary():
         "1: 2",
         f"{'k' * 41}: 1",
         f"k: {'9' * 41}",
-        "k: \x1b[31mred",
+        "k: \x1b[31mred blue",
         "k: <script>",
         "k: \u202e1",
         "k: ٣",
@@ -168,6 +168,7 @@ def test_what_is_no_fact(line):
         ("1_000", "1_000"),
         ("9" * 30, float("9" * 30)),
         ("true", "true"),
+        ("\x1b[31mred\x1b[0m", "red"),
     ],
 )
 def test_values(text, value):

@@ -35,6 +35,39 @@ FETCH = """
     """
 
 
+TALK = """
+    import errno, json, socket
+    def heard():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            with socket.create_connection(server.getsockname()) as stream:
+                stream.sendall(b"hello")
+                return server.accept()[0].recv(5).decode()
+    def beyond():
+        return socket.socket(socket.AF_INET).connect(("192.0.2.1", 80))
+    def what(call):
+        try:
+            return call()
+        except socket.gaierror as error:
+            return "gaierror"
+        except OSError as error:
+            return errno.errorcode[error.errno]
+    print(json.dumps({
+        "heard": what(heard),
+        "beyond": what(beyond),
+        "interfaces": what(lambda: [name for _, name in socket.if_nameindex()]),
+        "by name": what(lambda: socket.gethostbyname(socket.gethostname())),
+    }))
+    """
+OWN_NETWORK = "AB"
+"""The tiers whose runs have a network namespace, with a loopback interface."""
+
+
+def talk_to_itself(tier):
+    """Return what a run without a network can do on its own loopback."""
+    with folders() as home:
+        return place_of(tier, home).run(TALK).value
+
+
 def serve(listener):
     """Answer every connection with the same page until the listener is closed."""
     while True:
@@ -77,17 +110,52 @@ def test_a_run_has_the_network_only_where_it_was_given(tier, who):
     if landlock.abi() >= 6:
         assert answers["abstract"] == "PermissionError"
     answers = whoever(who, fetch, tier, False)
-    for name in ("fetch", "datagram", "abstract", "netlink"):
+    for name in ("fetch", "abstract"):
         assert "Error" in str(answers[name])
+    if tier not in OWN_NETWORK:
+        assert "Error" in answers["datagram"] and "Error" in answers["netlink"]
+
+
+@pytest.mark.parametrize("who", ["as is", "nobody"])
+@pytest.mark.parametrize("tier", ISOLATING)
+def test_a_loopback_of_its_own_works_and_leads_nowhere(tier, who):
+    if reason := why_not(tier):
+        pytest.skip(reason)
+    answers = whoever(who, talk_to_itself, tier)
+    if tier in OWN_NETWORK:
+        assert answers["heard"] == "hello"
+        assert answers["interfaces"] == ["lo"]
+        assert (answers["beyond"], answers["by name"]) == ("ENETUNREACH", "127.0.0.1")
+    else:
+        assert set(answers.values()) <= {"EAFNOSUPPORT", "gaierror"}
 
 
 @pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
 def test_the_filter_lets_the_internet_s_two_families_through_and_no_other(machine):
     column = ("x86_64", "aarch64").index(machine)
-    program = seccomp.assemble(machine, network=True)
+    program = seccomp.assemble(machine, sockets="network")
     arch = seccomp.AUDIT_ARCH[machine]
     answers = {
-        family: decide(program, arch, seccomp.SOCKET[column], family) for family in range(50)
+        family: decide(program, arch, seccomp.SOCKET[column], family, 1) for family in range(50)
     }
     assert {family for family, answer in answers.items() if answer == seccomp.ALLOW} == {1, 2, 10}
     assert decide(program, arch, seccomp.SOCKETPAIR[column], 2) == seccomp.ERRNO | 97
+
+
+@pytest.mark.parametrize("machine", seccomp.AUDIT_ARCH)
+@pytest.mark.parametrize("sockets", ["loopback", "network"])
+def test_of_the_internet_s_families_only_tcp_and_udp_are_let_through(machine, sockets):
+    column = ("x86_64", "aarch64").index(machine)
+    program = seccomp.assemble(machine, sockets=sockets)
+    arch = seccomp.AUDIT_ARCH[machine]
+
+    def allowed(*arguments):
+        return decide(program, arch, seccomp.SOCKET[column], *arguments) == seccomp.ALLOW
+
+    flags = 0o2004000
+    for family in (2, 10):
+        assert {kind for kind in range(16) if allowed(family, kind | flags, 0)} == {1, 2}
+        assert {number for number in range(300) if allowed(family, 1, number)} == {0, 6, 17}
+    assert allowed(1, 5, 0)
+    netlinks = {number for number in range(30) if allowed(16, 3, number)}
+    assert netlinks == ({0} if sockets == "loopback" else set())

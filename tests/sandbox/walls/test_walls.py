@@ -29,6 +29,10 @@ def decide(program, arch, call, *arguments):
             word = struct.unpack_from("=I", data, value)[0]
             at += 1
             continue
+        if operation == seccomp.AND:
+            word &= value
+            at += 1
+            continue
         holds = {
             seccomp.JUMP_EQUAL: word == value,
             seccomp.JUMP_GREATER: word > value,

@@ -11,6 +11,7 @@ from agent.history.history import History
 from agent.llm.scripted import Scripted
 from agent.propose.code.code import Code, request_of, to_explore
 from agent.propose.code.policy import Policy, asked_now, plateau_of
+from agent.records.objective import LOWER
 from agent.records.proposals import EXPLORATIONS, Asked, Proposal, Provenance
 from agent.records.results import Result as Measured
 from agent.records.results import Score, Trial
@@ -53,16 +54,16 @@ def test_only_measured_trials_since_the_last_keep_count() -> None:
     crash = trial(8, "crash")
     trials = [trial(0, 1.0), *discarded(2), keep(3, -0.1), *discarded(2, 4), refused]
     assert [measured.number for measured in plateau_of(trials)] == [4, 5]
-    assert asked_now(trials, (), PATIENT) is None
-    asked = asked_now([*trials, crash], (), PATIENT)
+    assert asked_now(trials, (), PATIENT, LOWER) is None
+    asked = asked_now([*trials, crash], (), PATIENT, LOWER)
     assert asked is not None
     assert asked.after == 3, "a crash was measured, a refusal was not"
-    assert asked_now([*trials, crash, keep(10, -0.1)], (), PATIENT) is None, "a keep ends it"
+    assert asked_now([*trials, crash, keep(10, -0.1)], (), PATIENT, LOWER) is None, "a keep ends it"
 
 
 def test_the_kinds_take_turns_and_name_trials() -> None:
     start = [trial(0, 1.0), keep(1, -0.002), keep(2, -0.03)]
-    questions = [asked_now([*start, *discarded(n, 3)], (), PATIENT) for n in range(3, 8)]
+    questions = [asked_now([*start, *discarded(n, 3)], (), PATIENT, LOWER) for n in range(3, 8)]
     assert [asked and (asked.kind, asked.trials) for asked in questions] == [
         ("bolder", ()),
         ("combine", (3, 4)),
@@ -77,7 +78,7 @@ def test_a_pair_and_a_change_are_asked_for_once() -> None:
         trials = [trial(0, 1.0), keep(1, -0.002), keep(2, -0.03), *discarded(3, 3)]
         answered = discarded(len(before), 6)
         trials += [with_asked(*pair) for pair in zip(answered, before, strict=True)]
-        return asked_now(trials, (), Policy(patience=1, kinds=(kind,)))  # type: ignore[arg-type]
+        return asked_now(trials, (), Policy(patience=1, kinds=(kind,)), LOWER)  # type: ignore[arg-type]
 
     pair = Asked(kind="combine", trials=(4, 3), after=3)
     assert next_of("combine") == Asked(kind="combine", trials=(3, 4), after=3)
@@ -93,12 +94,12 @@ def test_a_pair_and_a_change_are_asked_for_once() -> None:
 def test_a_kind_without_trials_is_skipped_and_a_pending_proposal_counts_as_a_turn() -> None:
     failures = [trial(0, 1.0), *(trial(n, "crash") for n in range(1, 4))]
     policy = Policy(patience=2, kinds=("combine", "undo", "remove"))
-    assert asked_now(failures, (), policy) == Asked(kind="remove", after=3)
-    assert asked_now(failures, (), Policy(patience=2, kinds=())) is None
+    assert asked_now(failures, (), policy, LOWER) == Asked(kind="remove", after=3)
+    assert asked_now(failures, (), Policy(patience=2, kinds=()), LOWER) is None
     plateau = [trial(0, 1.0), *discarded(3)]
-    asked = asked_now(plateau, (), PATIENT)
+    asked = asked_now(plateau, (), PATIENT, LOWER)
     assert asked is not None and asked.kind == "bolder"
-    other = asked_now(plateau, (waiting(asked),), PATIENT)
+    other = asked_now(plateau, (waiting(asked),), PATIENT, LOWER)
     assert other is not None and other.kind == "combine", (
         "the pending proposal was asked for the first"
     )
@@ -107,7 +108,7 @@ def test_a_kind_without_trials_is_skipped_and_a_pending_proposal_counts_as_a_tur
 def test_what_is_far_off_is_no_near_miss() -> None:
     # The baseline's two seeds differ by 0.001.
     far = [trial(0, 1.0), *(trial(n, 1.1, DEPTH=n + 8) for n in (1, 2, 3))]
-    assert asked_now(far, (), Policy(patience=2, kinds=("combine",))) is None
+    assert asked_now(far, (), Policy(patience=2, kinds=("combine",)), LOWER) is None
 
 
 def question(trials: list[Trial], **policy: Any) -> str:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.propose import Context, Observation
-from agent.propose.search.cost import LEAST_STEPS, Cost, power_of
+from agent.propose.search.cost import LEAST_STEPS, Cost, is_rate, power_of
 from agent.propose.search.observe import observe
 from agent.records.proposals import Configuration
 from agent.records.results import Result, Score, Trial
@@ -77,12 +78,39 @@ def test_the_newest_trial_of_the_constants_as_they_stand_is_the_measure() -> Non
         ("HEAD_DIM", "64", 0.0),
         ("LAYER_DECAY", "0.9", 0.0),
         ("EMBEDDING_LR", "0.5", 0.0),
-        ("TOP_K", "5", 0.0),
+        ("NUM_NEIGHBORS", "5", 0.0),
     ],
 )
 def test_a_name_tells_a_power(name: str, value: str, power: float) -> None:
-    space = read_space(f"{name} = {value}\n")
+    space = read_space(f"{name} = {value}  # [0 .. 1000]\n")
     assert power_of(space.parameters[0], space).mean == power
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name", "power"),
+    [
+        ("conf/dropout.yaml", "model:\n  width: 64\n", "model.width", 1.3),
+        ("conf/batch.yaml", "optim:\n  lr: 0.1\n", "optim.lr", 0.0),
+        ("conf/a.yaml", "decay:\n  depth: 3\n", "decay.depth", 1.3),
+        ("conf/a.yaml", "batch:\n  size: 32\n", "batch.size", 1.0),
+        ("conf/a.json", '{"batchSize": 32}\n', "batchSize", 1.0),
+        ("conf/a.yaml", "optim:\n  betas: [0.9, 0.99]\n", "optim.betas[1]", 0.0),
+        ("model/net.py", "class Config:\n    batch_size: int = 32\n", "Config.batch_size", 1.0),
+    ],
+)
+def test_the_power_is_told_by_the_name_within_the_file(
+    path: str, text: str, name: str, power: float
+) -> None:
+    sources = Sources({"train.py": "", path: text}, patterns=("train.py", path))
+    space = read_space(sources, {f"{path}:{name}": "0 .. 1000"})
+    parameter = next(p for p in space.parameters if p.name == f"{path}:{name}")
+    assert power_of(parameter, space).mean == power
+
+
+def test_a_learning_rate_is_one_in_any_file() -> None:
+    assert is_rate("conf/base.yaml:optim.lr") and is_rate("model/net.py:Config.learningRate")
+    assert is_rate("--learning-rate")
+    assert not is_rate("conf/lr.yaml:optim.decay")
 
 
 def test_a_part_of_a_batch_costs_nothing_where_the_whole_is_set_as_well() -> None:

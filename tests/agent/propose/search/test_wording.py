@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.propose.search.wording import exact_changes, hypothesis_of, plain_name
 from agent.records.proposals import Value
 from agent.space import read_space
@@ -68,3 +69,24 @@ def test_the_exact_changes_name_the_constants_as_the_file_does() -> None:
 )
 def test_names_are_words_where_they_are_made_of_words(name: str, plain: str) -> None:
     assert plain_name(name) == plain
+
+
+def test_constants_of_several_files_go_by_the_shortest_name_that_is_theirs_alone() -> None:
+    sources = Sources(
+        {
+            "train.py": "LR = 0.1  # [0.001 .. 1 log]\n",
+            "conf/base.yaml": "optim:\n  lr: 0.1  # [0.001 .. 1 log]\n  beta: 0.9  # [0 .. 1]\n",
+            "conf/small.yaml": "optim:\n  lr: 0.1  # [0.001 .. 1 log]\n",
+        },
+        patterns=("train.py", "conf/*.yaml"),
+    )
+    space = read_space(sources)
+
+    def of(name: str, value: float) -> str:
+        return hypothesis_of(space, {**space.default, name: value})
+
+    assert of("LR", 0.2) == "learning rate ×2"
+    assert of("conf/base.yaml:optim.beta", 0.5) == "optim.beta 0.9 → 0.5"
+    assert of("conf/base.yaml:optim.lr", 0.2) == "base.yaml:optim.lr ×2"
+    exact = exact_changes(space, {**space.default, "conf/small.yaml:optim.lr": 0.2})
+    assert exact == "conf/small.yaml:optim.lr 0.1 → 0.2"

@@ -7,15 +7,32 @@ from typing import Any
 
 import pytest
 
+from agent.edit.files import Sources
 from agent.llm.model import CHARACTERS_A_TOKEN
 from agent.propose.code.code import request_of
 from agent.propose.views.digest import digest
-from agent.propose.views.prompt import LEDGER_TOKENS, ledger_text, source_text
+from agent.propose.views.lines import pending_line, trial_line
+from agent.propose.views.prompt import (
+    KNOBS_TOKENS,
+    LEDGER_TOKENS,
+    SOURCE_TOKENS,
+    ledger_text,
+    source_text,
+)
 from agent.propose.views.signals import signals
 from agent.propose.views.text import fenced
-from agent.records.edits import InsertDefinition, ReplaceDefinition, ReplaceStatements
+from agent.records.edits import (
+    AddImport,
+    InsertDefinition,
+    RenameFile,
+    ReplaceDefinition,
+    ReplaceStatements,
+    ReplaceText,
+)
+from agent.records.proposals import Proposal
 from agent.records.results import Trial
-from tests.agent.propose.example import context, pending, trial
+from agent.space import read_space
+from tests.agent.propose.example import LLM, context, pending, trial
 
 
 def test_the_ledger_shows_what_changed_beside_what_was_claimed() -> None:
@@ -203,3 +220,42 @@ def test_no_text_breaks_out_of_its_fence_or_hides_in_it() -> None:
     assert lines[0] == "`````text" and lines[-1] == "`````" and lines.count("`````") == 1
     assert "\x1b" not in text and "\u202e" not in text
     assert "[cut: 6 more characters]" in fenced("0123456789", limit=4)
+
+
+def test_a_project_of_many_files_fits_a_prompt() -> None:
+    body = "".join(f"def f{number}():\n    return {number}\n\n\n" for number in range(60))
+    files = {f"pkg/module_{number}.py": body for number in range(200)}
+    sources = Sources({"train.py": "LR = 0.1\n", **files}, patterns=("train.py", "pkg/*.py"))
+    many = "".join(f"A_CONSTANT_WITH_A_LONG_NAME_{number} = 0.1\n" for number in range(1200))
+    text = source_text(replace(context(), sources=sources, space=read_space(many)))
+    assert len(text) < 1.2 * (SOURCE_TOKENS + KNOBS_TOKENS) * CHARACTERS_A_TOKEN
+    assert "LR = 0.1" in text and "pkg/module_0.py:\n```python" in text
+    outlines = text[text.index("Further files") :]
+    assert re.search(r"pkg/module_\d+\.py \(241 lines\): f0, f1, f2", outlines)
+    assert re.search(r"and \d+ more, in the files", text)
+
+
+def test_an_edit_is_about_its_file_where_it_names_no_place() -> None:
+    edits = (
+        ReplaceText(file="kernels/mul.cu", old="a", new="b"),
+        AddImport(file="model/net.py", code="import math"),
+        RenameFile(file="model/old.py", to="model/new.py"),
+        ReplaceText(old="a", new="b"),
+        AddImport(code="import math"),
+    )
+    proposal = Proposal(hypothesis="h", edits=edits, by=LLM)
+    assert pending_line(proposal) == (
+        '"h": replace_text kernels/mul.cu, add_import model/net.py, '
+        "rename_file model/old.py to model/new.py, replace_text the module, add_import"
+    )
+
+
+def test_a_long_name_keeps_its_end_in_a_digest_and_many_are_counted() -> None:
+    deep = f"{'folder/' * 30}net.py:Config.width"
+    tried = tuple(
+        trial(number, 1.0, **{deep: number, f"{deep}_{number}": number}) for number in range(1, 20)
+    )
+    lines = digest(tried, 20_000)
+    assert any(line.startswith("…") and "net.py:Config.width, 19 trials" in line for line in lines)
+    everything = trial(1, 1.0, **{f"{deep}_{number}": number for number in range(9)})
+    assert re.search(r"Config\.width_0 .* and \d more \[", trial_line(everything))

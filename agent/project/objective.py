@@ -1,0 +1,90 @@
+"""The objective of a new run: what is measured, which way is better, and what edits may touch."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from agent.errors import UsageFault
+from agent.project.find import Project
+from agent.project.flags import Flags
+from agent.project.program import FrontMatter
+from agent.project.settings import FILE, RunSettings, Settings, problem_of
+from agent.records.objective import VAL_BPB, Objective
+from sandbox.score.metric import BITS_PER_BYTE, Metric
+
+ASKED = ("metric", "direction")
+"""What may be typed, or stand in the front matter; the rest is said by autoresearch.toml alone."""
+STATED = ("scale", "pattern", "also")
+
+
+def objective_of(
+    project: Project, settings: Settings, front_matter: FrontMatter, flags: Flags
+) -> Objective:
+    """Return the objective: flag > front matter > autoresearch.toml > default.
+
+    Raise UsageFault where its parts do not fit each other or the way in which scores are computed.
+    """
+    parts: dict[str, Any] = {
+        "metric": VAL_BPB.metric,
+        "files": project.files,
+        "folder": project.recorded_folder,
+    }
+    for name in (*ASKED, *STATED):
+        value = getattr(settings, name)
+        if value not in (None, ()):
+            parts[name] = value
+    for source in (front_matter, flags):
+        for name in ASKED:
+            value = getattr(source, name)
+            if value is not None:
+                parts[name] = value
+    try:
+        objective = Objective(**parts)
+        metric_of(objective)
+    except ValidationError as error:
+        where, problem = problem_of(error)
+        raise UsageFault(f"{where}: {problem}", f"$EDITOR {FILE}") from None
+    _refuse_unfit(project, objective)
+    return objective
+
+
+def _refuse_unfit(project: Project, objective: Objective) -> None:
+    usual = objective.model_copy(update={"files": (), "also": (), "folder": None})
+    if project.score == "sealed" and usual != VAL_BPB:
+        raise UsageFault(
+            f"{objective.metric} ({objective.direction}) cannot be sealed: the harness itself "
+            "computes only val_bpb, from saved weights. A metric of your own is printed.",
+            f'$EDITOR {FILE}   # score = "printed"',
+        )
+
+
+def metric_of(objective: Objective) -> Metric:
+    """Return what a run is to print."""
+    if objective.metric == VAL_BPB.metric and objective.pattern is None:
+        return BITS_PER_BYTE.model_copy(update={"also": objective.also})
+    return Metric(name=objective.metric, pattern=objective.pattern, also=objective.also)
+
+
+def recorded(objective: Objective) -> Objective | None:
+    """Return the objective as a run's record has it: None for val_bpb of train.py alone."""
+    return None if objective == VAL_BPB else objective
+
+
+def left_behind(run: RunSettings, now: Objective) -> list[str]:
+    """Return in what autoresearch.toml and the front matter now differ from a run's record.
+
+    The record governs for the run's life.
+    """
+    lines = []
+    for name in Objective.model_fields:
+        then = getattr(run.goal, name)
+        other = getattr(now, name)
+        if then != other and name != "version":
+            lines.append(f"{name}: {_in_words(other)} here now, {_in_words(then)} in this run")
+    return lines
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

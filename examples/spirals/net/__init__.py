@@ -1,0 +1,1 @@
+"""A network, its optimizer and its data."""

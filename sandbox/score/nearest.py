@@ -1,0 +1,125 @@
+"""Says why a log gives no metric, and quotes the line that nearly fits."""
+
+import difflib
+import re
+from pathlib import Path
+
+from sandbox.ground.text import one_line, read_end
+from sandbox.score.forms import OTHERS, json_object, json_paths
+from sandbox.score.lines import shown
+from sandbox.score.metric import Metric
+from sandbox.score.pattern import Pattern
+
+NEAR_BYTES = 256 * 1024
+"""The end of a log, where a line that nearly fits is looked for."""
+MAX_LINES = 20_000
+MAX_NAMES = 200
+_LINE_CHARACTERS = 1000
+_QUOTE = 120
+# A name of up to three words before a number.
+_NAMED = re.compile(
+    r"""(?<![\w.@/\-])
+    ([A-Za-z][\w.@/\-]{0,40}(?:[ ][A-Za-z(][\w.@/\-)]{0,40}){0,2})
+    ["']?[ \t]{0,40}[:=|│][ \t]{0,40}["']?[+\-]?\.?[0-9]""",
+    re.VERBOSE,
+)
+
+
+def nearest(log: Path, metric: Metric) -> str:
+    """Return in words what was missing; bounded in time whatever the log."""
+    lines = _last_lines(log)
+    if metric.pattern is not None:
+        return _without_match(lines, metric.pattern)
+    missing = f'it ended without a line that gives {metric.name}, such as "{metric.name}: 0.5"'
+    near = (
+        _same_name(lines, metric.name)
+        or _other_spelling(lines, metric.name)
+        or _other_name(lines, metric.name)
+    )
+    return f"{missing}; {near or _last(lines)}"
+
+
+def _last_lines(log: Path) -> list[str]:
+    """Return the last lines that are not empty, the last one first."""
+    end = read_end(log, NEAR_BYTES)
+    if len(end) >= NEAR_BYTES and "\n" in end:
+        end = end.partition("\n")[2]  # the first line has lost its beginning
+    lines = [line[:_LINE_CHARACTERS] for line in shown(end).split("\n") if line.strip()]
+    return lines[: -MAX_LINES - 1 : -1]
+
+
+def _without_match(lines: list[str], pattern: str) -> str:
+    compiled = Pattern.compile(pattern)
+    for line in lines:
+        group = compiled.last(line)
+        if group is not None:
+            found = one_line(group, _QUOTE)
+            return f'the pattern found "{found}" in "{one_line(line, _QUOTE)}", which is no number'
+    return f'no line that it printed matches the pattern "{pattern}"; {_last(lines)}'
+
+
+def _last(lines: list[str]) -> str:
+    if not lines:
+        return "it printed nothing"
+    return f'its last line is "{one_line(lines[0], _QUOTE)}"'
+
+
+def _same_name(lines: list[str], name: str) -> str:
+    """Return what is wrong with the last line that has the name itself."""
+    leaf = re.split(r"[./]", name)[-1] or name
+    other = re.compile(rf"\b(?:{OTHERS})[ ]{re.escape(name)}", re.IGNORECASE)
+    followed = re.compile(rf"(?<![\w.@/\-]){re.escape(name)}(?![\w.@/\-])")
+    for line in lines:
+        if leaf not in line:
+            continue
+        nested = [path for path in json_paths(json_object(line)[0], leaf) if path != name]
+        if nested:
+            return _called(nested[0], line)
+        qualified = other.search(line)
+        longer = qualified[0] if qualified else _longer_name(line, name)
+        if longer:
+            return _called(longer, line)
+        if followed.search(line):
+            return f'not one plain number follows the name in "{one_line(line, _QUOTE)}"'
+    return ""
+
+
+def _other_spelling(lines: list[str], name: str) -> str:
+    wanted = _letters(name)
+    if not wanted:
+        return ""
+    for line in lines:
+        if wanted not in _letters(line):
+            continue
+        for printed in _NAMED.findall(line):
+            if wanted in _letters(printed):
+                return _called(printed, line)
+        return f'the nearest line is "{one_line(line, _QUOTE)}"'
+    return ""
+
+
+def _other_name(lines: list[str], name: str) -> str:
+    """Return the line of the printed name that is most like the wanted one."""
+    places: dict[str, str] = {}
+    for line in lines:
+        for printed in _NAMED.findall(line):
+            places.setdefault(printed, line)
+        if len(places) > MAX_NAMES:
+            break
+    alike = difflib.get_close_matches(name, places, n=1, cutoff=0.5)
+    return _called(alike[0], places[alike[0]]) if alike else ""
+
+
+def _longer_name(line: str, name: str) -> str:
+    for printed in _NAMED.findall(line):
+        if name in printed and name != printed:
+            return str(printed)
+    return ""
+
+
+def _called(name: str, line: str) -> str:
+    return f'the nearest line is "{one_line(line, _QUOTE)}", which metric = "{name}" reads'
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\s_\-./]", "", text).lower()

@@ -1,0 +1,127 @@
+"""Any log, however hostile, is read in linear time, raises nothing, and hides no score."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox.ground.text import LINE_CHARACTERS
+from sandbox.score import lines
+from sandbox.score.lines import LINE_BYTES, PIECE_BYTES, pieces
+from sandbox.score.metric import BITS_PER_BYTE, Metric, Reading
+from sandbox.score.printed import read_summary
+from sandbox.score.reading import read_also, read_metric
+
+ACCURACY = Metric(name="val_acc")
+FILES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+def test_no_log(tmp_path):
+    result = read_metric(tmp_path / "none", ACCURACY)
+    assert "it printed nothing" in result.reason
+    assert read_also(tmp_path / "none", ("a",)) == {}
+
+
+BITS = (
+    b'---\n|\r|\n|\x1b[31m|\x1b]0;|\x07|val_acc|: |0.9|nan|{|}|"val_acc"|1,234|%|best |INFO '
+).split(b"|")
+PARTS = st.lists(
+    st.binary(max_size=60)
+    | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | st.sampled_from(BITS),
+    max_size=20,
+).map(b"".join)
+
+
+@settings(FILES, max_examples=300)
+@given(content=PARTS)
+def test_no_log_raises(tmp_path, content):
+    log = tmp_path / "log"
+    log.write_bytes(content)
+    for metric in (ACCURACY, BITS_PER_BYTE, Metric(name="val_acc", pattern=r"(\S*)$", also=("a",))):
+        result = read_metric(log, metric)
+        said = result.line if isinstance(result, Reading) else result.reason
+        assert said.isprintable()
+        assert len(said) <= LINE_CHARACTERS
+
+
+@settings(FILES, max_examples=100)
+@given(before=PARTS, after=PARTS, value=st.floats(allow_nan=False, allow_infinity=False))
+def test_a_line_of_its_own_is_read_whatever_is_around_it(tmp_path, before, after, value):
+    log = tmp_path / "log"
+    log.write_bytes(before + f"\n\x07\x1b\\\nmy_score: {value}\n".encode() + after)
+    assert read_metric(log, Metric(name="my_score")).value == value
+
+
+@settings(FILES, max_examples=100)
+@given(size=st.integers(1, 40), content=PARTS)
+def test_the_size_of_the_pieces_changes_nothing(tmp_path, size, content):
+    log = tmp_path / "log"
+    log.write_bytes(content)
+    whole = "".join(pieces(log))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "PIECE_BYTES", size)
+        assert "".join(pieces(log)) == whole
+
+
+NEAR = {
+    "names": b"val_acc\n",
+    "names on one line": b"val_acc ",
+    "colons": b"val_acc: ",
+    "readings": b"val_acc=1\n",
+    "readings on one line": b"val_acc=1 ",
+    "broken JSON": b'{"val_acc"\n',
+    "broken JSON on one line": b'{"val_acc":',
+    "JSON": b'{"val_acc":1}\n',
+    "rules": b"---\n",
+    "dashes": b"-",
+    "rules of a logger": b"INFO ---\n",
+    "nearly rules": b"INFO " * 40 + b"---\n",
+    "newlines": b"\n",
+    "carriage returns": b"\r",
+    "overwritten": b"val_acc=1\r",
+    "colours": b"\x1b[31m",
+    "an open sequence": b"\x1b[",
+    "an open title": b"\x1b]0;",
+    "parameters": b"\x1b[" + b"0" * 5000 + b" " * 5000,
+    "no UTF-8": b"\xff",
+    "digits": b"9",
+    "brackets": b"val_acc: tensor(",
+    "TensorFlow": b"val_acc: <tf.Tensor:",
+    "facts": b"a: 1\n",
+    "thousands": b"val_acc: 1,000,",
+}
+
+
+@pytest.mark.parametrize("piece", NEAR.values(), ids=NEAR)
+def test_no_log_takes_long_to_read(tmp_path: Path, piece):
+    """Reading that is not linear would take hours and end at the tests' timeout."""
+    log = tmp_path / "log"
+    log.write_bytes(piece * ((2 << 20) // len(piece)) + b"\nval_acc: 0.5\n")
+    assert read_metric(log, ACCURACY).value == 0.5
+    read_metric(log, Metric(name="my_score"))
+    read_summary(log)
+
+
+def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("val_acc: 1 " + "x" * (LINE_BYTES + PIECE_BYTES) + "\nval_acc: 2")
+    assert read_metric(log, ACCURACY).times == 1
+    log.write_text("x" * (5 * LINE_BYTES) + "\rval_acc: 3")
+    assert read_metric(log, ACCURACY).value == 3
+
+
+def test_an_endless_line_takes_no_memory(tmp_path):
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(64 << 20)
+        file.seek(0, 2)
+        file.write(b"\nval_acc: 0.5")
+    tracemalloc.start()
+    try:
+        assert read_metric(log, ACCURACY).value == 0.5
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()

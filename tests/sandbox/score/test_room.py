@@ -1,0 +1,173 @@
+"""What a training finds around it, through the real sandbox: a copy to write, data, commands."""
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import MIB, Limits
+from sandbox.score.measure import Job, Measured, Unscored, measure
+from sandbox.score.room import NoProgram, argv_of, place_data
+from tests.sandbox.every_tier import Place
+
+PRINTS = "print('---'); print('val_bpb: 0.5')\n"
+WRITES = {
+    "a folder": "import os; os.makedirs('out', exist_ok=True)",
+    "a model": "open('model.pt', 'wb').write(b'x')",
+    "a log": "import logging; logging.basicConfig(filename='train.log'); logging.warning('x')",
+    "a picture": "import pathlib; pathlib.Path('plots').mkdir(); open('plots/loss.png', 'w')",
+    "a database": "import sqlite3; sqlite3.connect('a.db').execute('create table t (a)')",
+    "over its own source": "open(__file__, 'a').write('# more')",
+    "a moved file": "import os; os.rename('train.py', 'old.py')",
+    "a package of its own": "import os; os.mkdir('new'); open('new/__init__.py', 'w'); import new",
+}
+
+
+def job_of(place: Place, files: dict[str, str], **changes: Any) -> Job:
+    """Return the measurement of a project's copy, as a trial of it would be measured."""
+    shutil.rmtree(place.scratch)
+    copy = place.scratch / "workspace"
+    copy.mkdir(parents=True)
+    for name, text in files.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text(text)
+    given = place.given()
+    return Job(
+        folder=str(copy),
+        scratch=str(place.scratch),
+        log=str(place.home / "log"),
+        data=None,
+        budget=Budget(amount=5, unit="s"),
+        seed=0,
+        score="printed",
+        python=given["python"],
+        read_only=(*given.get("read_only", ()), *changes.pop("read_only", ())),
+        **{"limits": Limits(wall_seconds=60, disk_bytes=16 * MIB), **changes},
+    )
+
+
+def measured(place: Place, files: dict[str, str], **changes: Any) -> Measured | Unscored:
+    result = measure(job_of(place, files, **changes), place.runner, threading.Event())
+    assert isinstance(result, Measured | Unscored)
+    return result
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_a_training_may_write_beside_itself(walled: Place, what: str) -> None:
+    result = measured(walled, {"train.py": f"{WRITES[what]}\n{PRINTS}"})
+    assert isinstance(result, Measured), result
+
+
+def test_a_large_project_is_not_counted_and_what_is_written_into_it_is(walled: Place) -> None:
+    files = {"train.py": PRINTS, "large": "x" * (24 * MIB)}
+    assert isinstance(measured(walled, files), Measured)
+    files["train.py"] = "open('new', 'wb').write(bytes(14 << 20))\n" + PRINTS
+    assert isinstance(measured(walled, files), Measured)
+    files["train.py"] = (
+        "for i in range(4): open(f'{i}', 'wb').write(bytes(6 << 20))\nimport time; time.sleep(9)\n"
+    )
+    result = measured(walled, files)
+    assert isinstance(result, Unscored)
+    assert "killed at its disk limit" in result.detail
+
+
+def test_a_script_in_a_subfolder_runs_in_the_projects_folder(walled: Place) -> None:
+    files = {
+        "scripts/train.py": (
+            "import sys, pathlib\n"
+            "import beside\n"
+            "sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n"
+            f"import mypkg\nassert open('conf.txt').read() == 'x'\n{PRINTS}"
+        ),
+        "scripts/beside.py": "",
+        "mypkg/__init__.py": "",
+        "conf.txt": "x",
+    }
+    result = measured(walled, files, train="scripts/train.py")
+    assert isinstance(result, Measured), result
+
+
+def test_ignored_data_lies_at_its_place(walled: Place) -> None:
+    checkout = walled.home / "checkout"
+    for name in ("data/raw/x", "data/y", "cache/z"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
+    outside = walled.home / "outside"
+    outside.mkdir()
+    source = f"""
+for name in ("data/raw/x", "data/y", "cache/z", "data/tracked"):
+    assert open(name).read() == name
+try:
+    open("cache/z", "w")
+except OSError:
+    {PRINTS}
+"""
+    result = measured(
+        walled,
+        {"train.py": source, "data/tracked": "data/tracked"},
+        checkout=str(checkout),
+        read_only=(f"{checkout}/data", f"{checkout}/cache", str(outside)),
+    )
+    assert isinstance(result, Measured), result
+
+
+def test_a_command_gets_its_arguments_without_a_shell(walled: Place) -> None:
+    source = f"import sys; assert sys.argv[1:] == ['--lr', '$HOME', 'a b;c'], sys.argv\n{PRINTS}"
+    command = ("python", "fit.py", "--lr", "$HOME", "a b;c")
+    assert isinstance(measured(walled, {"fit.py": source}, command=command), Measured)
+    result = measured(walled, {}, command=("make_it",))
+    assert isinstance(result, Unscored)
+    assert "no program 'make_it'" in result.detail
+
+
+def test_named_variables_are_handed_on(walled: Place) -> None:
+    source = f"import os; assert os.environ['DATA_DIR'] == '/data'\n{PRINTS}"
+    result = measured(walled, {"train.py": source}, environment={"DATA_DIR": "/data"})
+    assert isinstance(result, Measured), result
+
+
+def test_what_is_installed_as_editable_comes_from_the_copy(walled: Place) -> None:
+    files = {"train.py": f"import mypkg\nassert mypkg.X == 7\n{PRINTS}", "src/mypkg.py": "X = 7"}
+    assert isinstance(measured(walled, files, import_from=("src",)), Measured)
+
+
+def test_a_user_has_a_name_in_a_root_of_its_own(walled: Place) -> None:
+    if walled.tier == "C":
+        pytest.skip("tier C has no root of its own, and says so")
+    source = (
+        "import getpass, os, pathlib, pwd\n"
+        "entry = pwd.getpwuid(os.getuid())\n"
+        "assert (entry.pw_name, entry.pw_dir) == (getpass.getuser(), str(pathlib.Path.home()))\n"
+        f"assert os.path.expanduser('~trial') == entry.pw_dir\n{PRINTS}"
+    )
+    result = measured(walled, {"train.py": source})
+    assert isinstance(result, Measured), result
+
+
+def test_the_words_of_a_command_become_programs(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("#!/bin/sh\n")
+    with pytest.raises(NoProgram, match=r"not executable: chmod \+x \./run\.sh"):
+        argv_of(["./run.sh"], "/p/bin/python", str(tmp_path))
+    (tmp_path / "run.sh").chmod(0o755)
+    program, *arguments = argv_of(["./run.sh", "x"], "/p/bin/python", str(tmp_path))
+    assert (program, arguments) == (str(tmp_path / "run.sh"), ["x"])
+    for name in ("python", "python3"):
+        assert argv_of([name, "a.py"], "/p/bin/python", "/x") == ("/p/bin/python", "a.py")
+    assert argv_of(["sh"], "/p/bin/python", "/x")[0].endswith("/sh")
+
+
+def test_data_is_linked_into_a_copy_and_never_over_it(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    copy = tmp_path / "copy"
+    (checkout / "data").mkdir(parents=True)
+    (checkout / "data/x").write_text("of the checkout")
+    (checkout / "data/new").write_text("")
+    (copy / "data").mkdir(parents=True)
+    (copy / "data/x").write_text("of the trial")
+    place_data(copy, checkout, (f"{checkout}/data", f"{checkout}/gone", "/elsewhere"))
+    assert (copy / "data/x").read_text() == "of the trial"
+    assert (copy / "data/new").is_symlink()
+    assert sorted(path.name for path in copy.iterdir()) == ["data"]
