@@ -198,7 +198,7 @@ class Bench:
             exported(home / name, order.commit, self._export) as here,
             own_data(self._plan.data, here / "data") as data,
         ):
-            put_texts(here / "workspace", order.texts)
+            put_texts(here / WORKSPACE, order.texts)
             job = self._job(here, home / f"{name}.log", assignment, data)
             remove_logs(job.log)
             log = Path(job.log)

@@ -8,6 +8,7 @@ from agent.judge.decide import Case, Rule, decide
 from agent.judge.decision import Discard, Keep, Rerun, Simplify
 from agent.judge.determinism import equal_scores, independent, is_deterministic, repeats_of
 from agent.judge.noise import Noise, noise_of
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Result, Role, Score, Trial
 from benchmarks.verdicts import Mean, nights
@@ -58,7 +59,7 @@ def test_the_noise_of_equal_scores_is_that_of_perturbations(
 ) -> None:
     trials = [baseline(values, perturbed)]
     assert repeats_of(trials) == repeats
-    noise = noise_of(trials)
+    noise = noise_of(trials, LOWER)
     assert noise.seeds == (None if sd is None else pytest.approx(sd))
     assert noise.perturbed == (repeats == "perturbations")
     assert noise.machines is None, "a perturbation is no other machine"

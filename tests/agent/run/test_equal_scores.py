@@ -13,7 +13,7 @@ from agent.evaluate.slots import make_slots
 from agent.history.history import History
 from agent.history.runs import trials_folder
 from agent.judge.noise import noise_of
-from agent.records.objective import Objective
+from agent.records.objective import LOWER, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Trial
 from agent.space import read_constants
@@ -76,7 +76,7 @@ def test_null_changes_of_a_chaotic_score_are_not_kept(tmp_path: Path) -> None:
     with study(tmp_path, **REPEATED) as history:
         work_on(history, null_changes(11), chaotic, trials=11)
         baseline, *trials = history.trials
-        noise = noise_of(history.comparable)
+        noise = noise_of(history.comparable, LOWER)
     candidate = [(seed, "candidate") for seed in range(3)]
     assert runs_of(baseline) == [*candidate, (1, "neutral"), (2, "neutral")]
     assert "3 seeds gave exactly the same score" in baseline.reason
