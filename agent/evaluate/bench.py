@@ -96,6 +96,7 @@ class Plan(Record):
     hidden: tuple[str, ...] = ()
     python: str = sys.executable
     command: tuple[str, ...] = ()
+    seed_argument: str | None = None
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
@@ -235,6 +236,7 @@ class Bench:
             read_only=plan.read_only,
             python=plan.python,
             command=plan.command,
+            seed_argument=plan.seed_argument,
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,
