@@ -227,7 +227,8 @@ def _look(case: Case, rule: Rule) -> Judgement:
     error = tau / sqrt(count)
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
-    figures = f"{_words(case, case.estimate)}, z = {z:.1f} over {count} seed pairs"
+    pairs = "perturbed pairs" if case.repeats == "perturbations" else "seed pairs"
+    figures = f"{_words(case, case.estimate)}, {_in_errors(z)} over {count} {pairs}"
 
     threshold = error * critical(_level(rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold:
@@ -269,6 +270,13 @@ def _own_noise(case: Case) -> tuple[float, int]:
     if own > 1:
         tau = max(tau, stdev(case.differences))
     return tau, own + before
+
+
+def _in_errors(z: float) -> str:
+    """Return `z = 2.1`, up to a multiple that nobody reads."""
+    if abs(z) < MANY_TIMES:
+        return f"z = {z:.1f}"
+    return f"z above {MANY_TIMES}" if z > 0 else f"z below -{MANY_TIMES}"
 
 
 def _in_noise(case: Case, gain: float, tau: float) -> str:

@@ -147,14 +147,55 @@ def test_a_seed_moves_by_a_fixed_step_within_32_bits(project: Project) -> None:
     assert int(large) == 2**80 + 1 + 2 * STEP
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("torch.cuda.random", "manual_seed_all"),
+        ("torch.mps", "manual_seed"),
+        ("jax.random", "PRNGKey"),
+        ("tensorflow.python.framework.random_seed", "set_seed"),
+        ("keras.src.utils.rng_utils", "set_random_seed"),
+        ("cupy.random", "seed"),
+    ],
+)
+def test_where_the_hook_looks_for_a_librarys_call(project: Project, module: str, name: str) -> None:
+    """By stand-ins: only the places are the libraries' own."""
+    stand_in(project, module, f"def {name}(seed):\n    return seed\n")
+    code = f"from {module} import {name}\nprint({name}(5), {name}(seed=6))"
+    assert project.run(code, 1).split() == [str(5 + STEP), str(6 + STEP)]
+    assert project.calls.calls == {f"{module}.{name}": 2}
+
+
+@pytest.mark.parametrize("module", ["xgboost.training", "lightgbm.engine"])
+def test_seeds_among_settings_are_shifted(project: Project, module: str) -> None:
+    """By stand-ins, as above."""
+    stand_in(project, module, "def train(params, data=None):\n    return params\n")
+    code = f"""
+    from {module} import train
+    given = {{"random_state": 5, "seed": None, "depth": 5}}
+    print(train(given), train(params={{"seed": 2**31 - 1}}, data=3))
+    print(train({{}}), train(None), given)
+    """
+    moved = project.run(code, 1)
+    assert f"'random_state': {5 + STEP}, 'seed': None, 'depth': 5" in moved
+    assert f"{{'seed': {STEP - 1}}}\n{{}} None" in moved, "within what C++ reads"
+    assert moved.endswith("{'random_state': 5, 'seed': None, 'depth': 5}")
+    assert project.calls.calls == {f"{module}.train": 2}
+
+
+def stand_in(project: Project, module: str, code: str) -> None:
+    """Write a module, and empty packages around it."""
+    *packages, name = module.split(".")
+    folder = project.folder.joinpath(*packages)
+    folder.mkdir(parents=True)
+    for depth in range(len(packages)):
+        project.folder.joinpath(*packages[: depth + 1], "__init__.py").touch()
+    (folder / f"{name}.py").write_text(code)
+
+
 def test_a_call_within_a_seeding_call_moves_nothing_again(project: Project) -> None:
-    (project.folder / "jax").mkdir()  # a stand-in: only where the hook looks is jax's
-    (project.folder / "jax" / "__init__.py").touch()
-    (project.folder / "jax" / "random.py").write_text(
-        "import random as r\n"
-        "def key(seed):\n    r.seed(seed)\n    return seed, r.random()\n"
-        "PRNGKey = key\n"
-    )
+    nested = "import random as r\ndef key(seed):\n    r.seed(seed)\n    return seed, r.random()\n"
+    stand_in(project, "jax.random", nested)
     code = "import jax.random, random\nprint(*jax.random.key(5), random.Random(5).random())"
     seed, drawn, once = project.run(code, 1).split()
     assert (int(seed), drawn) == (5 + STEP, once)
