@@ -1,6 +1,6 @@
-"""Writes another loop's experiments into a ledger: edits that give each train.py, and its claims.
+"""Writes another loop's experiments into a ledger: edits that give its files, and its claims.
 
-The edits give each train.py byte for byte. Nothing is measured. An experiment that the branch
+The edits give each file byte for byte. Nothing is measured. An experiment that the branch
 continued from becomes `adopted`, and its train.py the run's; any other one is `reported`, so that
 proposers know of it. Neither becomes the incumbent: a resume first measures the newest state as the
 baseline, and only what is measured on this machine is ever judged.
@@ -37,16 +37,31 @@ def _edits_of(tip: Sources, step: Step) -> tuple[tuple[Edit, ...], str]:
     if not step.taken and step.before != tip:
         return (), "it was tried on another state than the branch had then"
     if step.sources == tip:
-        return (), "it is the same train.py"
+        return (), f"it has the same {_files_of(tip)}"
+    unreadable = _unreadable(tip, step.sources)
+    if unreadable:
+        return (), unreadable
     proposal = Proposal(hypothesis="-", edits=difference(tip, step.sources), by=ADOPTED)
     # As a verdict's trailers will have them.
     edits = Proposal.model_validate_json(proposal.model_dump_json()).edits
     applied = apply_edits(tip, edits)
     if isinstance(applied, Refused):
-        return (), f"no typed edits give its train.py ({applied})"
+        return (), f"no typed edits give its {_files_of(tip)} ({applied})"
     if applied != step.sources:
-        return (), "its train.py is not UTF-8"
+        return (), f"its {_files_of(tip)} is not UTF-8"
     return edits, ""
+
+
+def _files_of(sources: Sources) -> str:
+    return "text of the files that edits may touch" if sources.is_project else "train.py"
+
+
+def _unreadable(tip: Sources, after: Sources) -> str:
+    """Return which file of `tip` became one that edits cannot touch, and why; "" if none did."""
+    for path in tip.files:
+        if path not in after.files and path in after.others:
+            return f"{path} cannot be edited there: {after.others[path]}"
+    return ""
 
 
 def _recorded(history: History, step: Step, edits: tuple[Edit, ...], lost: str) -> Trial:

@@ -169,6 +169,7 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         trials=history.trials,
         planned=bounds.trials,
         start_commit=run.start_commit,
+        objective=run.goal,
     )
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from agent.judge.noise import Noise
 from agent.records.curves import Curve, held_loss_at
+from agent.records.objective import VAL_BPB, Objective
 from agent.records.pace import Pace
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial
@@ -16,6 +17,9 @@ from agent.records.spending import spending_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import flat, printable
 
+# Scores between these are written with six decimals, others with six digits.
+LEAST_FIXED = 1e-3
+MOST_FIXED = 1e4
 # Width of text that is no terminal's: wide enough that nothing is cut or wrapped.
 PAPER = 10_000
 
@@ -76,6 +80,8 @@ class Formatter(Record):
     """It does not speak UTF-8."""
     plain: bool = False
     """It is no terminal."""
+    objective: Objective = VAL_BPB
+    """What is measured: scores and differences are written as its readers expect."""
 
     def line(self, text: str) -> str:
         """`text`, whoever wrote it, as one line without control characters."""
@@ -118,8 +124,24 @@ class Formatter(Record):
         """Return the name of a status in its colour."""
         return Text(status, style=STYLES.get(status, ""))
 
+    @property
+    def metric(self) -> str:
+        """The metric's name."""
+        return self.line(self.objective.metric)
+
+    def score(self, value: float | None) -> str:
+        """Return a score, or nothing if there is none."""
+        if value is None:
+            return ""
+        few_digits = LEAST_FIXED <= abs(value) < MOST_FIXED or value == 0
+        return f"{value:.6f}" if few_digits else f"{value:.6g}"
+
+    def change(self, delta: float | None) -> str:
+        """Return a difference of losses as a change of the metric, or nothing."""
+        return "" if delta is None else self.objective.sense.change_text(delta)
+
     def delta(self, delta: float | None) -> Text:
-        """Return a signed difference in bits per byte; negative is better."""
+        """Return a difference of losses as a change of the metric: green where it is better."""
         if delta is None:
             return Text("")
         style = ""
@@ -127,12 +149,14 @@ class Formatter(Record):
             style = "green"
         elif delta > 0:
             style = "red"
-        return Text(f"{delta:+.6f}", style=style)
+        return Text(self.change(delta), style=style)
 
 
-def formatter_for(console: Console) -> Formatter:
+def formatter_for(console: Console, objective: Objective = VAL_BPB) -> Formatter:
     """Return the formatter that suits `console`."""
-    return Formatter(ascii_only=console.options.ascii_only, plain=not console.is_terminal)
+    return Formatter(
+        ascii_only=console.options.ascii_only, plain=not console.is_terminal, objective=objective
+    )
 
 
 def open_console(stderr: bool = False) -> Console:

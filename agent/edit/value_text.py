@@ -5,6 +5,7 @@ import re
 
 from agent.edit.literal import Literal
 from agent.edit.yaml_scalars import read_plain
+from sandbox.ground.text import is_plain
 
 _WORDS = (("true", "false"), ("yes", "no"), ("on", "off"))
 # Text that needs no quotes in YAML, in a list or map either, if it is no number or bool.
@@ -29,7 +30,7 @@ def toml_text(value: Literal, old: str) -> str:
     """Return a value in TOML."""
     if not isinstance(value, str):
         return json.dumps(value)
-    if old.startswith("'") and "'" not in value and value.isprintable():
+    if old.startswith("'") and "'" not in value and is_plain(value):
         return f"'{value}'"
     return _quoted(value)
 
@@ -59,7 +60,7 @@ def _with_point(number: str) -> str:
 
 
 def _yaml_string(value: str, old: str) -> str:
-    if old.startswith("'") and value.isprintable():
+    if old.startswith("'") and is_plain(value):
         return "'" + value.replace("'", "''") + "'"
     if not old.startswith('"') and _PLAIN.fullmatch(value) and read_plain(value).value == value:
         return value
@@ -74,7 +75,7 @@ def _quoted(value: str) -> str:
 def _escaped(character: str) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
-    if character.isprintable():
+    if is_plain(character):
         return character
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

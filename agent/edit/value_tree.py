@@ -13,6 +13,7 @@ from typing import Any
 from agent.edit.literal import Literal, evaluate
 from agent.edit.source import MAX_NAME, refuse
 from agent.records.edits import Refused
+from sandbox.ground.text import is_plain
 
 # Files of more are data and no settings. The slowest parser (PyYAML without libyaml) takes seconds.
 MAX_TEXT = 2**18  # characters
@@ -101,7 +102,7 @@ def _step(key: str | int, inside: bool) -> str:
     short = key[: MAX_NAME + 1]
     if _BARE.fullmatch(short):
         return dot + short
-    return dot + json.dumps(short, ensure_ascii=not short.isprintable())
+    return dot + json.dumps(short, ensure_ascii=not is_plain(short))
 
 
 def literal_of(value: object) -> Literal | None:

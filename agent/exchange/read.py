@@ -4,8 +4,9 @@ The content of a file decides what it is:
 - optuna's SQLite storage (`autoresearch export --format optuna`, or anybody's); one of several
   studies is FILE#STUDY;
 - JSON or JSON lines: records anywhere in it, each with a score or a failure, and its constants in a
-  dictionary or beside the score; if some are in capitals, only those (our own jsonl;
-  autoresearch-automl's trials.json, a list for each method and seed; neuropt's log);
+  dictionary or beside the score; if some are in capitals, options or named with their file, only
+  those (our own jsonl; autoresearch-automl's trials.json, a list for each method and seed;
+  neuropt's log);
 - a table (.tsv, .csv) with the same as columns, such as our own csv.
 """
 
@@ -226,10 +227,15 @@ def _constants(record: Mapping[str, Any]) -> Configuration:
     for name in CONSTANTS:
         if isinstance(record.get(name), dict):
             return _values(record[name])
-    capitals = {name: value for name, value in record.items() if name.isupper()}
-    if capitals:
-        return _values(capitals)
+    named = {name: value for name, value in record.items() if _is_constant(name)}
+    if named:
+        return _values(named)
     return _values({name: value for name, value in record.items() if name not in ABOUT})
+
+
+def _is_constant(name: str) -> bool:
+    """Return whether only a constant is called so: LR, `--lr`, `conf/base.yaml:optim.lr`."""
+    return name.isupper() or name.startswith("--") or ":" in name
 
 
 def _values(given: Mapping[str, Any]) -> Configuration:

@@ -117,6 +117,7 @@ _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
     "changes": lambda trial: json.dumps(
         {change.name: [change.before, change.after] for change in trial.changes}
     ),
+    "touched": lambda trial: "; ".join(map(str, trial.touched)),
     "configuration": lambda trial: json.dumps(trial.configuration),
     "attempt": lambda trial: trial.attempt,
     "verdict": lambda trial: trial.verdict,

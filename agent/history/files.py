@@ -19,7 +19,7 @@ from agent.project.settings import RunSettings
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
-_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv")
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--find-renames")
 _PLAIN_FILE = "100644"
 
 

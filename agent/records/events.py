@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
 
@@ -22,6 +23,7 @@ class RunStarted:
     planned: int | None
     """How many more may be measured; None without a bound."""
     start_commit: str = ""
+    objective: Objective = VAL_BPB
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,10 @@ class Ledger:
                 moved = Refusal(reason="the branch moved on before this baseline was measured")
                 self._settle(attempt, moved)
         by = Provenance(method="baseline", origin="baseline")
-        proposal = Proposal(hypothesis="train.py as it is", by=by)
-        return self.history.commit_attempt(self.history.next_number, proposal, self.history.sources)
+        sources = self.history.sources
+        what = "the files as they are" if sources.is_project else "train.py as it is"
+        proposal = Proposal(hypothesis=what, by=by)
+        return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def refuse(self, proposal: Proposal | Unreadable, refused: Refused) -> Trial:
         """Record a proposal that was not trained, so that the next one can see why."""

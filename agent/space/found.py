@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.edit.files import Code, as_sources, split_name
+from agent.edit.files.difference import renamed_files
 from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.literal import Literal, evaluate
 from agent.edit.source import parse_tree, read
@@ -134,13 +135,24 @@ def _local(name: str) -> str:
     return split_name(name)[1]
 
 
+def _moved_along(old: Code, new: Code) -> Configuration:
+    """Return the constants of `old` by the names that they have after files were renamed."""
+    renamed = renamed_files(as_sources(old), as_sources(new))
+    constants = {}
+    for name, value in read_constants(old).items():
+        path, colon, local = name.partition(":")
+        to = renamed.get(path) if colon else None
+        constants[f"{to}:{local}" if to else name] = value
+    return constants
+
+
 def changes(old: Code, new: Code) -> tuple[Change, ...]:
     """Return the constants that differ between two states, in the new one's order.
 
     One that only moved to another file, with its definition or with its file, does not differ.
     """
     after = read_constants(new)
-    before = _moved(read_constants(old), after)
+    before = _moved(_moved_along(old, new), after)
     names = [*after, *(name for name in before if name not in after)]
     return tuple(
         Change(name=name, before=before.get(name), after=after.get(name))

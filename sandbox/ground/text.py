@@ -44,6 +44,11 @@ def printable(text: str) -> str:
     return "".join(_visible(text.replace("\r\n", "\n")))
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a text is one line of visible characters and spaces."""
+    return text.isprintable()
+
+
 def flat(text: str) -> str:
     """Return `text` as `printable` does, in one line: runs of white space become one space."""
     return printable(" ".join(text.split()))

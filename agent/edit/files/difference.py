@@ -13,6 +13,8 @@ SAME_SHARE = 0.6
 # Comparing more pairs of files takes too long; then a renamed file is deleted and added.
 MAX_PAIRS = 400
 MAX_LINES = 3_000
+# Of longer files only the counts of equal lines are compared, not their order.
+MAX_PRODUCT = 1_000_000
 
 
 def difference(old: Sources, new: Sources) -> Edits:
@@ -73,9 +75,10 @@ def renamed_files(old: Sources, new: Sources) -> dict[str, str]:
     """Return the new paths of files that were renamed, by their old ones."""
     gone = [path for path in old.files if path not in new.files]
     added = [path for path in new.files if path not in old.files]
-    if not gone or len(gone) * len(added) > MAX_PAIRS:
-        return {}
-    renamed: dict[str, str] = {}
+    renamed = _moved(old, new, gone, added)
+    gone = [path for path in gone if path not in renamed]
+    if len(gone) * len(added) > MAX_PAIRS:
+        return renamed
     for path in gone:
         likeness = {
             other: _likeness(old.files[path], new.files[other])
@@ -88,6 +91,22 @@ def renamed_files(old: Sources, new: Sources) -> dict[str, str]:
     return renamed
 
 
+def _moved(old: Sources, new: Sources, gone: list[str], added: list[str]) -> dict[str, str]:
+    """Return likewise the files that only moved: with every byte, and with their names first."""
+    homes: dict[str, list[str]] = {}
+    for path in added:
+        homes.setdefault(new.files[path], []).append(path)
+    moved: dict[str, str] = {}
+    for path in gone:
+        places = homes.get(old.files[path])
+        if places and old.files[path]:
+            name = path.rpartition("/")[2]
+            best = next((place for place in places if place.endswith(f"/{name}")), places[0])
+            places.remove(best)
+            moved[path] = best
+    return moved
+
+
 def _likeness(old: str, new: str) -> float:
     """Return the share of common lines, from 0 to 1."""
     if old == new:
@@ -97,4 +116,7 @@ def _likeness(old: str, new: str) -> float:
     if not before or not after or max(len(before), len(after)) > MAX_LINES:
         return 0.0
     matcher = SequenceMatcher(None, before, after, autojunk=False)
-    return matcher.ratio() if matcher.quick_ratio() >= SAME_SHARE else 0.0
+    quick = matcher.quick_ratio()
+    if quick < SAME_SHARE or len(before) * len(after) > MAX_PRODUCT:
+        return quick if quick >= SAME_SHARE else 0.0
+    return matcher.ratio()

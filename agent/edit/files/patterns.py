@@ -1,11 +1,12 @@
 """Globs that say which files of a project edits may touch: `model/*.py`, `**/*.yaml`, `!old.py`."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
+
+from sandbox.ground.text import is_plain
 
 MAX_PATTERNS = 100
 MAX_PATTERN = 500
@@ -93,7 +94,7 @@ def fault_of_path(path: str) -> str | None:
         return "write a path inside the project, such as model/layers.py"
     if any(part.startswith(".") for part in parts):
         return "hidden files are never edited"
-    if any(character in _ODD or not character.isprintable() for character in path):
+    if any(character in _ODD or not is_plain(character) for character in path):
         return "its path has characters that are not allowed"
     if any(_is_odd(part) for part in parts):
         return "its path has a name that not every system can have"
@@ -105,27 +106,3 @@ def _is_odd(part: str) -> bool:
     too_long = len(part.encode("utf-8", "surrogateescape")) > MAX_PART
     trimmed = part.strip(" ").rstrip(".")
     return too_long or part != trimmed or part.startswith("-") or bool(_GIT_AGAIN.match(part))
-
-
-def twin_of(path: str, paths: Iterable[str]) -> str | None:
-    """Return the file or folder that some systems take for `path` or a folder of it, or None.
-
-    They do not tell capital letters from small ones, or composed characters from others.
-    """
-    there: set[str] = set()
-    for other in paths:
-        there.update(_with_folders(other))
-    folded = {_folded(name): name for name in there}
-    for name in _with_folders(path):
-        if name not in there and _folded(name) in folded:
-            return folded[_folded(name)]
-    return None
-
-
-def _with_folders(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

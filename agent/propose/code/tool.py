@@ -63,6 +63,8 @@ def _edit_schema(kind: type[BaseModel], several_files: bool) -> dict[str, Any]:
         if name == "file" and not several_files:
             continue
         properties[name] = {"type": "string"}
+        if name == "file" and not field.is_required():
+            properties[name]["description"] = "The file's path; train.py without it."
         if name == "kind":
             properties[name]["enum"] = [field.default]
         if name == "kind" or field.is_required():

@@ -14,6 +14,7 @@ from agent.history.history import History
 from agent.propose.replay import Replay
 from agent.propose.views.lines import trial_line
 from agent.records.edits import SetConstant
+from agent.records.objective import Objective
 from agent.records.results import Claim, Trial
 from agent.run.ledger import Ledger
 from agent.space import read_space
@@ -59,7 +60,10 @@ def adopted(folder: Path, rows: Sequence[Row] = (), name: str | None = "exp") ->
     project = project_of(folder)
     plumbing = Plumbing(folder)
     span = find_span(plumbing, name, None, tuple(rows))
-    with History.create(project, settings_of(project, start_commit=span.start)) as history:
+    fixed = Objective(metric="val_bpb", files=project.files) if project.files else None
+    with History.create(
+        project, settings_of(project, start_commit=span.start, objective=fixed)
+    ) as history:
         list(take_over(history, steps_between(plumbing, project, span, rows)))
     return History.read(project, "t").trials
 
@@ -158,6 +162,65 @@ def test_a_merge_is_one_change_and_other_files_are_left_as_they_were(tmp_path: P
     project = project_of(tmp_path)
     span = find_span(Plumbing(tmp_path), "exp", None, ())
     assert changed_beside(Plumbing(tmp_path), project, span) == ("prepare.py",)
+
+
+# ---------------------------------------------------------------- several files
+
+
+FILES = 'files = ["train.py", "model/*.py", "conf/*.yaml"]\n'
+
+
+def change(folder: Path, message: str, **files: bytes | None) -> None:
+    """Commit files, whose names have `__` for a slash and `_dot_` for a dot; None removes one."""
+    for name, data in files.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(exist_ok=True)
+        if data is None:
+            path.unlink()
+        else:
+            path.write_bytes(data)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", message)
+
+
+def test_commits_that_change_several_files_become_edits_of_all_of_them(tmp_path: Path) -> None:
+    make_repository(tmp_path)
+    net = b"WIDTH = 8\n\n\ndef layer(x):\n    return x * WIDTH\n"
+    change(
+        tmp_path,
+        "files",
+        autoresearch_dot_toml=FILES.encode(),
+        model__net_dot_py=net,
+        conf__base_dot_yaml=b"optim:\n  lr: 0.1  # tuned\n",
+        helper_dot_py=b"A = 1\n",
+    )
+    git(tmp_path, "switch", "-q", "-c", "exp")
+    faster = b"optim:\n  lr: 0.2  # tuned\n"
+    wider = net.replace(b"WIDTH = 8", b"WIDTH = 9").replace(b"x * WIDTH", b"x + WIDTH")
+    change(tmp_path, "both", train_dot_py=DEEPER, model__net_dot_py=wider)
+    change(tmp_path, "new", model__ema_dot_py=b"DECAY = 0.9\r\n", conf__base_dot_yaml=faster)
+    change(tmp_path, "move", model__net_dot_py=None, model__web_dot_py=wider)
+    change(tmp_path, "beside", helper_dot_py=b"A = 2\n", model__ema_dot_py=None)
+    change(tmp_path, "binary", model__web_dot_py=b"\0\1", train_dot_py=LAST)
+    states = git(tmp_path, "rev-list", "--reverse", "main..exp").split()
+    git(tmp_path, "switch", "-q", "main")
+    trials = adopted(tmp_path)
+    assert [trial.status for trial in trials] == ["adopted"] * 4 + ["reported"]
+    kinds = [[(edit.kind, edit.file) for edit in trial.proposal.edits] for trial in trials]
+    assert ("set_constant", None) in kinds[0] and ("set_constant", "model/net.py") in kinds[0]
+    assert ("add_file", "model/ema.py") in kinds[1]
+    assert ("set_constant", "conf/base.yaml") in kinds[1]
+    assert kinds[2:] == [[("rename_file", "model/net.py")], [("delete_file", "model/ema.py")], []]
+    assert list(map(str, trials[0].touched)) == ["model/net.py: layer", "train.py"]
+    assert str(trials[2].touched[0]) == "model/net.py renamed to model/web.py"
+    assert "model/web.py cannot be edited there: it is binary" in trials[4].reason
+    for trial, theirs in zip(trials[:3], states, strict=False):
+        for path in ("train.py", "model", "conf"):
+            ours = git(tmp_path, "rev-parse", f"{trial.verdict}:{path}")
+            assert ours == git(tmp_path, "rev-parse", f"{theirs}:{path}"), path
+    project = project_of(tmp_path)
+    span = find_span(Plumbing(tmp_path), "exp", None, ())
+    assert changed_beside(Plumbing(tmp_path), project, span) == ("helper.py",)
 
 
 # ---------------------------------------------------------------- where it begins and ends

@@ -121,6 +121,9 @@ def test_other_people_s_plain_records_are_read(tmp_path: Path) -> None:
     kept, crashed = read(tmp_path, "\n".join(rows).replace(" ", "\t"), "results.tsv")
     assert (kept.outcome, kept.configuration) == (0.99, {"LR": 0.04, "PATTERN": "SSSL"})
     assert crashed.outcome == "crash"
+    columns = "trial val_bpb note --lr conf/a.yaml:optim.betas[0] WIDTH\n1 0.9 odd 0.1 0.95 8\n"
+    [named] = read(tmp_path, columns.replace(" ", "\t"), "named.tsv")
+    assert named.configuration == {"--lr": 0.1, "conf/a.yaml:optim.betas[0]": 0.95, "WIDTH": 8}
 
 
 def test_a_file_without_trials_is_refused_with_the_next_command(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from agent.edit.files import Sources
 from agent.judge.decision import Baseline, Discard, Failed, Keep, Refusal, Simplify, Verdict
-from agent.records.results import Attempt, Change, Pair, Result, Score, Trial
+from agent.records.results import Attempt, Change, Pair, Result, Score, Touched, Trial
 from agent.run.verdicts import Tried, trial_of
 from tests.agent.study import proposal
 
@@ -42,6 +42,7 @@ def test_a_keep_carries_its_figures_and_its_estimate() -> None:
     assert (trial.against, trial.pairs) == (3, PAIRS)
     assert trial.changes == (Change(name="LR", before=0.1, after=0.2),)
     assert trial.configuration == {"LR": 0.2}
+    assert trial.touched == (Touched(file="train.py"),)
     assert len(trial.fingerprint) == 64
     assert trial.at.endswith("+00:00")
 

@@ -99,12 +99,12 @@ def test_a_constant_that_moves_with_its_definition_keeps_its_history() -> None:
 
 
 def test_two_constants_of_one_name_are_not_mixed_up() -> None:
-    twins = {"train.py": "", "a.py": "RATE = 1.0\n", "b.py": "RATE = 2.0\n"}
-    before = Sources(twins, patterns=("*.py",))
-    after = Sources(
-        {"train.py": "", "c.py": "RATE = 1.0\n", "d.py": "RATE = 2.0\n"}, patterns=("*.py",)
-    )
-    assert {change.name for change in changes(before, after)} == {
+    before = {"train.py": "", "a.py": "RATE = 1.0\n", "b.py": "RATE = 2.0\n"}
+    other = "".join(f"step({number})\n" for number in range(5))
+    after = {"train.py": "", "c.py": f"{other}RATE = 1.0\n", "d.py": f"RATE = 2.0\n{other}end()\n"}
+    old = Sources(before, patterns=("*.py",))
+    new = Sources(after, patterns=("*.py",))
+    assert {change.name for change in changes(old, new)} == {
         "a.py:RATE",
         "b.py:RATE",
         "c.py:RATE",

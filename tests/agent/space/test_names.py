@@ -1,5 +1,8 @@
 """Names of constants in short: never the same for two, and cut so that the name stays."""
 
+from agent.edit.files import Sources
+from agent.records.results import Change
+from agent.space import changes
 from agent.space.names import cut_name, short_names
 
 
@@ -35,3 +38,14 @@ def test_a_cut_name_keeps_its_end() -> None:
     assert cut_name(name, 30) == "…very/deep/net.py:Config.width"[-30:]
     assert cut_name("LR", 30) == "LR"
     assert len(cut_name("x\n" * 100, 30)) == 30
+
+
+def test_a_renamed_file_takes_its_constants_along() -> None:
+    text = "DEPTH = 3\nWIDTH = 8\n\n\ndef f():\n    return DEPTH\n"
+    old = Sources({"train.py": "", "model/old.py": text})
+    moved = old.without("model/old.py").with_file("model/new.py", text)
+    assert changes(old, moved) == ()
+    [change] = changes(old, moved.with_file("model/new.py", text.replace("= 8", "= 9")))
+    assert change == Change(name="model/new.py:WIDTH", before=8, after=9)
+    [gone, _] = changes(old, old.without("model/old.py"))
+    assert gone == Change(name="model/old.py:DEPTH", before=3, after=None)

@@ -226,7 +226,7 @@ def test_a_project_of_many_files_fits_a_prompt() -> None:
     body = "".join(f"def f{number}():\n    return {number}\n\n\n" for number in range(60))
     files = {f"pkg/module_{number}.py": body for number in range(200)}
     sources = Sources({"train.py": "LR = 0.1\n", **files}, patterns=("train.py", "pkg/*.py"))
-    many = "".join(f"A_CONSTANT_WITH_A_LONG_NAME_{number} = 0.1\n" for number in range(1200))
+    many = "".join(f"EMBEDDING_{number}_LR = 0.1\n" for number in range(1200))
     text = source_text(replace(context(), sources=sources, space=read_space(many)))
     assert len(text) < 1.2 * (SOURCE_TOKENS + KNOBS_TOKENS) * CHARACTERS_A_TOKEN
     assert "LR = 0.1" in text and "pkg/module_0.py:\n```python" in text
