@@ -99,6 +99,8 @@ class Case(Record):
     """The run's, without this case."""
     repeats: Repeats = "seeds"
     """What makes one pair another sample than the one before."""
+    continuous: bool = True
+    """Only the same program scores exactly the same: a tie is evidence."""
     simpler: bool = False
     """Code was deleted and none added."""
     sense: Sense = LOWER
@@ -119,9 +121,10 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _greedy(case)
     if rule.exact:
         return _exact(case)
-    if first == 0 and case.simpler:
+    is_tie = first == 0 and case.continuous
+    if is_tie and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
-    if first == 0:
+    if is_tie:
         return _discard(case, "no effect: the same score as the incumbent under the same seed")
     if case.repeats == "none" and len(set(case.differences)) == 1:
         return _unrepeatable(case)

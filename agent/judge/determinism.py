@@ -55,6 +55,23 @@ def repeats_of(trials: Sequence[Trial]) -> Repeats:
     return "seeds"
 
 
+def is_continuous(trials: Sequence[Trial]) -> bool:
+    """Return whether no code of this run scored exactly the same under two seeds.
+
+    Only then a candidate that ties with its incumbent is the same program. An accuracy has few
+    values, and different programs tie.
+    """
+    for trial in on_newest_data(trials):
+        if trial.result is None:
+            continue
+        is_baseline = trial.status == "baseline"
+        scores = independent(trial.result) if is_baseline else trial.result.own
+        values = {score.seed: score.value for score in scores}
+        if len(set(values.values())) < len(values):
+            return False
+    return True
+
+
 def equal_scores(result: Result) -> str:
     """Return what a baseline's equal scores mean, in words; empty where they differ."""
     own = result.own

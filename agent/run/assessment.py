@@ -23,6 +23,7 @@ from agent.judge.decision import (
 from agent.judge.determinism import (
     NEUTRAL_RUNS,
     equal_scores,
+    is_continuous,
     is_deterministic,
     neutral_scores,
     repeats_of,
@@ -257,6 +258,7 @@ class Assessment:
             noise=noise,
             sense=sense,
             repeats=repeats_of(history.comparable),
+            continuous=is_continuous(history.comparable),
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),
         )

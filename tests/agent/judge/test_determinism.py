@@ -6,7 +6,13 @@ import pytest
 
 from agent.judge.decide import Case, Rule, decide
 from agent.judge.decision import Discard, Keep, Rerun, Simplify
-from agent.judge.determinism import equal_scores, independent, is_deterministic, repeats_of
+from agent.judge.determinism import (
+    equal_scores,
+    independent,
+    is_continuous,
+    is_deterministic,
+    repeats_of,
+)
 from agent.judge.noise import Noise, noise_of
 from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
@@ -88,6 +94,28 @@ def test_a_gain_that_nothing_repeats_is_not_kept() -> None:
     assert isinstance(worse, Discard) and "not better" in worse.reason
     same = Case(differences=(-0.1, -0.1, -0.1, -0.1), repeats="perturbations", noise=tau)
     assert isinstance(decide(same, Rule()), Keep), "a perturbation would have shown its noise"
+
+
+@pytest.mark.parametrize(
+    ("values", "perturbed", "continuous"),
+    [
+        ([0.91, 0.93, 0.92], [], True),
+        ([0.93, 0.91, 0.93], [], False),
+        ([0.5, 0.5, 0.5], [0.52, 0.47], True),
+        ([0.5, 0.5, 0.5], [0.5, 0.5], False),
+        ([0.5, 0.5, 0.5], [], True),
+    ],
+)
+def test_a_tie_is_evidence_only_where_equal_scores_are_rare(
+    values: list[float], perturbed: list[float], continuous: bool
+) -> None:
+    assert is_continuous([baseline(values, perturbed)]) == continuous
+    known = Noise(sd=0.01, degrees=20)
+    tie = Case(differences=(0.0,), simpler=True, noise=known, continuous=continuous, allowance=0.01)
+    verdict = decide(tie, Rule())
+    assert isinstance(verdict, Simplify if continuous else Rerun), verdict
+    worse = tie.model_copy(update={"differences": (0.0, 0.03)})
+    assert isinstance(decide(worse, Rule()), Simplify if continuous else Discard)
 
 
 @pytest.mark.parametrize(
