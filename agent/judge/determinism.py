@@ -55,6 +55,18 @@ def repeats_of(trials: Sequence[Trial]) -> Repeats:
     return "seeds"
 
 
+def declared_exact(result: Result) -> str:
+    """Return what a baseline's runs say of its owner's word that its score is exact."""
+    values = [score.value for score in result.own]
+    spread = max(values) - min(values)
+    if not spread:
+        return f'noise is "none": {len(values)} runs gave exactly the same score'
+    return (
+        f'noise is "none", yet {len(values)} runs under different seeds differ by up to '
+        f"{spread:.2g}: smaller gains may be luck"
+    )
+
+
 def is_continuous(trials: Sequence[Trial]) -> bool:
     """Return whether no code of this run scored exactly the same under two seeds.
 

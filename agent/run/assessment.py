@@ -22,6 +22,7 @@ from agent.judge.decision import (
 )
 from agent.judge.determinism import (
     NEUTRAL_RUNS,
+    declared_exact,
     equal_scores,
     is_continuous,
     is_deterministic,
@@ -128,7 +129,9 @@ class Assessment:
         done = len(result.own) if result else 0
         if result is None or done < run.baseline_repeats:
             return Order(commit=attempt.commit, seed=run.seed + done)
-        if self._is_exact or not is_deterministic(result.own):
+        if self._is_exact:
+            return Baseline(reason=declared_exact(result))
+        if not is_deterministic(result.own):
             return Baseline(reason=f"{done} runs under different seeds")
         order = self._neutral_run(attempt, result)
         seeds = result.seeds or "no seeding call of the project could be shifted"

@@ -161,6 +161,15 @@ def test_by_its_owners_word_one_run_decides(
     with study(tmp_path, **REPEATED, objective=exact) as history:
         work_on(history, [proposal(LR=0.11), proposal(LR=0.105)], script, trials=2)
         trials = history.trials
+    assert trials[0].reason == 'noise is "none": 3 runs gave exactly the same score'
     assert statuses is None or [trial.status for trial in trials] == statuses
     assert "neutral" not in {role for trial in trials for _, role in runs_of(trial)}
     assert all(len(runs_of(trial)) == 1 for trial in trials[1:])
+
+
+def test_an_owners_word_that_the_baseline_contradicts_is_said(tmp_path: Path) -> None:
+    exact = Objective(metric="val_bpb", noise="none")
+    with study(tmp_path, **REPEATED, objective=exact) as history:
+        work_on(history, [proposal(LR=0.2)], trials=1)
+        baseline = history.trials[0]
+    assert "yet 3 runs under different seeds differ by up to 0.002" in baseline.reason
