@@ -284,6 +284,7 @@ def bench_of(history: History, kit: Kit) -> Measures:
         checkout=str(checkout),
         environment=handed_on(kit.settings.environment, os.environ),
         metric=metric_of(history.run.goal),
+        seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)

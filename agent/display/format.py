@@ -226,12 +226,13 @@ def noise_text(noise: Noise) -> str:
     if noise.sd is None and noise.seeds is None:
         return "not measured yet: no seed or trial re-run"
     parts = []
+    repeats = "neutral perturbations" if noise.perturbed else "seeds"
     if noise.sd is not None:
         parts.append(f"±{noise.sd:.2g} per paired comparison ({noise.degrees} degrees of freedom)")
         if noise.seeds is not None:
-            parts.append(f"±{noise.seeds:.2g} between seeds ({noise.runs} runs)")
+            parts.append(f"±{noise.seeds:.2g} between {repeats} ({noise.runs} runs)")
     elif noise.seeds is not None:
-        parts.append(f"±{noise.seeds:.2g} between the baseline's {noise.runs} seeds")
+        parts.append(f"±{noise.seeds:.2g} between the baseline's {noise.runs} {repeats}")
     if noise.machines is not None:
         parts.append(f"±{noise.machines:.2g} between machines")
     if noise.sd is None:

@@ -43,6 +43,7 @@ HINTS = ("Ctrl-C ends after what is in training", "twice ends at once")
 ROLES = {
     "incumbent": "incumbent, for comparison",
     "baseline": "baseline, for its time on this machine",
+    "neutral": "every float moved by a millionth",
 }
 
 

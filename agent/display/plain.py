@@ -83,6 +83,8 @@ def describe(event: Event) -> str:
         case TrialStarted(attempt, slot, seed, run, role):
             which = f", run {run}" if run > 1 else ""
             whose = "'s incumbent" if role == "incumbent" else ""
+            if role == "neutral":
+                whose = ", every float moved by a millionth,"
             trains = f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):

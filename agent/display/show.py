@@ -219,6 +219,7 @@ def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
     yield "memory", memory(result.peak_memory_mb)
     yield "parameters", f"{result.parameters:,}" if result.parameters is not None else ""
     yield "sandbox", f"tier {result.tier}" if result.tier else ""
+    yield "seeds", result.seeds
     facts = ", ".join(f"{name} {value}" for name, value in list(result.facts.items())[:FACTS])
     yield "it says", facts
 

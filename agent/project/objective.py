@@ -14,7 +14,7 @@ from sandbox.score.metric import BITS_PER_BYTE, Metric
 
 ASKED = ("metric", "direction")
 """What may be typed, or stand in the front matter; the rest is said by autoresearch.toml alone."""
-STATED = ("scale", "pattern", "also")
+STATED = ("scale", "pattern", "also", "noise", "seed_argument")
 
 
 def objective_of(
@@ -49,7 +49,8 @@ def objective_of(
 
 
 def _refuse_unfit(project: Project, objective: Objective) -> None:
-    usual = objective.model_copy(update={"files": (), "also": (), "folder": None})
+    fits = {"files": (), "also": (), "folder": None, "noise": "measured", "seed_argument": None}
+    usual = objective.model_copy(update=fits)
     if project.score == "sealed" and usual != VAL_BPB:
         raise UsageFault(
             f"{objective.metric} ({objective.direction}) cannot be sealed: the harness itself "

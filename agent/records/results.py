@@ -189,6 +189,8 @@ class Result(Record):
     facts: Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)] = {}
     """What else train.py prints about itself (steps, tokens): self-reported, for display only."""
     tier: Text = ""
+    seeds: Text = ""
+    """How the harness's seed reached a baseline's first run, in the training's own words."""
     detail: Text = ""
     """One line on a failure, also of the incumbent when it was run again."""
     overshot: bool = False
