@@ -85,6 +85,33 @@ def left_behind(run: RunSettings, now: Objective) -> list[str]:
     return lines
 
 
+def stated_otherwise(
+    run: RunSettings, project: Project, settings: Settings, front_matter: FrontMatter
+) -> list[str]:
+    """Return one note where autoresearch.toml or the front matter differs from a run's record.
+
+    What they leave out says nothing: it may have been typed at the start.
+    """
+    stated: dict[str, Any] = {}
+    for name in (*ASKED, *STATED):
+        value = getattr(settings, name)
+        if value not in (None, ()):
+            stated[name] = value
+    for name in ASKED:
+        value = getattr(front_matter, name)
+        if value is not None:
+            stated[name] = value
+    if project.files or run.goal.files:
+        stated["files"] = project.files
+    different = left_behind(run, run.goal.model_copy(update=stated))
+    if not different:
+        return []
+    return [
+        f"{FILE} or program.md says otherwise than this run's record, which counts: "
+        f"{'; '.join(different)}. `autoresearch start` begins a run with what they say."
+    ]
+
+
 def _in_words(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"

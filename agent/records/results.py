@@ -314,6 +314,15 @@ class Trial(Record):
         return self.result.value if self.result else None
 
 
+def also_of(trial: Trial) -> dict[str, float]:
+    """Return the means of the further metrics of a trial over its own runs, by name."""
+    values: dict[str, list[float]] = {}
+    for score in trial.result.own if trial.result else ():
+        for name, value in score.also.items():
+            values.setdefault(name, []).append(value)
+    return {name: sum(measured) / len(measured) for name, measured in values.items()}
+
+
 def kept_in(trials: Sequence[Trial]) -> int:
     """Return how many of these trials became the branch's state; a baseline changes nothing."""
     return sum(trial.status in TAKEN for trial in trials)
