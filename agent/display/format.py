@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.judge.noise import Noise
 from agent.records.curves import Curve, held_loss_at
-from agent.records.objective import MAX_EXPONENT, VAL_BPB, Objective
+from agent.records.objective import MAX_EXPONENT, VAL_BPB, Objective, score_text
 from agent.records.pace import Pace
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial
@@ -18,9 +18,6 @@ from agent.records.spending import spending_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import flat, printable
 
-# Scores between these are written with six decimals, others with six digits.
-LEAST_FIXED = 1e-3
-MOST_FIXED = 1e4
 # Smaller changes would be mostly zeros with six decimals.
 LEAST_CHANGE = 1e-5
 # Characters of a metric's name at the head of a column, and elsewhere.
@@ -142,10 +139,7 @@ class Formatter(Record):
 
     def score(self, value: float | None) -> str:
         """Return a score, or nothing if there is none."""
-        if value is None:
-            return ""
-        few_digits = LEAST_FIXED <= abs(value) < MOST_FIXED or value == 0
-        return f"{value:.6f}" if few_digits else f"{value:.6g}"
+        return "" if value is None else score_text(value)
 
     def change(self, delta: float | None) -> str:
         """Return a difference of losses as a change of the metric, or nothing."""

@@ -154,6 +154,11 @@ class Reading:
         return self.sources_at(self.tip)
 
     @property
+    def imported(self) -> dict[str, str]:
+        """The modules at the tip that its sources import and that no edit may touch, by path."""
+        return self._files.imported_at(self.tip, self.run.goal)
+
+    @property
     def program(self) -> str:
         """program.md at the tip, or nothing if there is none."""
         return self._files.program_at(self.tip)

@@ -1,6 +1,6 @@
 """The objective of a run: what is measured, which way is better, and what an edit may touch."""
 
-from math import exp, log
+from math import exp, log, log1p
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -12,6 +12,9 @@ from sandbox.ground.record import Record
 MAX_WORD = 4096
 MAX_EXPONENT = 700.0
 """exp of more is no float."""
+LEAST_FIXED = 1e-3
+MOST_FIXED = 1e4
+"""Scores between these are written with six decimals, others with six digits."""
 
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)]
@@ -57,6 +60,17 @@ class Sense(Record):
         """Return a difference of losses as that of values (or of their logarithms or logits)."""
         return delta if self.direction == "minimize" else -delta
 
+    def delta_of(self, change: float) -> float | None:
+        """Return a change of the metric, as `change_text` writes it, as a difference of losses.
+
+        On the scale log it is in percent, on logit in logits. None for what no change can be.
+        """
+        if self.scale == "log":
+            if change <= -100.0:
+                return None
+            change = log1p(change / 100.0)
+        return change if self.direction == "minimize" else -change
+
     def change_text(self, delta: float, decimals: int = 6) -> str:
         """Return a difference of losses as a reader of the metric expects it.
 
@@ -89,6 +103,12 @@ def _on_scale(value: float, scale: Scale) -> float:
         case "logit":
             return log(value / (1 - value))
     return value
+
+
+def score_text(value: float) -> str:
+    """Return a value of a metric, with the digits that tell it from its neighbours."""
+    few_digits = LEAST_FIXED <= abs(value) < MOST_FIXED or value == 0
+    return f"{value:.6f}" if few_digits else f"{value:.6g}"
 
 
 LOWER = Sense()
