@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent.judge.noise import Noise
 from agent.records.curves import Curve, held_loss_at
-from agent.records.objective import MAX_EXPONENT, VAL_BPB, Objective, score_text
+from agent.records.objective import MAX_EXPONENT, MOST_FIXED, VAL_BPB, Objective, score_text
 from agent.records.pace import Pace
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial

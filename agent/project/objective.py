@@ -14,7 +14,7 @@ from sandbox.score.metric import BITS_PER_BYTE, Metric
 
 ASKED = ("metric", "direction")
 """What may be typed, or stand in the front matter; the rest is said by autoresearch.toml alone."""
-STATED = ("scale", "pattern", "also", "noise", "seed_argument")
+STATED = ("scale", "pattern", "also", "noise", "seed_argument", "command")
 
 
 def objective_of(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import stat
 import tomllib
 from decimal import Decimal
@@ -96,6 +97,8 @@ class Settings(Caps):
     prepare: str | None = None
     program: str | None = None
     score: ScoreKind | None = None
+    command: Word | None = None
+    """What is run in place of `python TRAIN`, as a shell would split it: `python fit.py --lr 1`."""
     metric: Word | None = None
     """Its name, as it is printed; val_bpb where it is left out."""
     direction: Direction | None = None
@@ -132,6 +135,13 @@ class Settings(Caps):
     def stated_ranges(self) -> dict[str, str]:
         """The ranges by name; what is protected is not searched."""
         return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
+
+    @field_validator("command")
+    @classmethod
+    def _words(cls, command: str | None) -> str | None:
+        if command is not None and not split_command(command):
+            raise ValueError("it has no words")
+        return command
 
     @field_validator("train", "prepare", "program")
     @classmethod
@@ -170,6 +180,11 @@ class Settings(Caps):
             if not _is_path(path):
                 raise ValueError(f"{path[:60]!r} is not a path")
         return paths
+
+
+def split_command(command: str | None) -> tuple[str, ...]:
+    """Return the words of a command, as a shell splits them. Raise ValueError for a stray quote."""
+    return tuple(shlex.split(command or ""))
 
 
 def _is_path(text: str) -> bool:
