@@ -11,7 +11,6 @@ from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.stand_in import File, write_stand_in
 from agent.history.branch import has_file, lost_file
 from agent.history.checkout import SUBMODULE, export
-from agent.history.imported import imported_modules
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
@@ -58,6 +57,8 @@ class Files:
     def imported_at(self, commit: str, objective: Objective) -> dict[str, str]:
         """Return the modules at `commit` that its sources import and that no edit may touch."""
         if commit not in self._imported:
+            from agent.history.imported import imported_modules  # libcst takes long to load
+
             sources = self.sources_at(commit)
             modules = imported_modules(self._git, commit, self.project, sources, objective)
             self._imported = {commit: modules}
