@@ -88,7 +88,7 @@ def test_works_without_bubblewrap(monkeypatch):
     if why_not("B"):
         pytest.skip(why_not("B"))
     monkeypatch.setattr(
-        choose, "prove", lambda runner, imports, gpus, place: prove(runner, imports=())
+        choose, "prove", lambda runner, **given: prove(runner, imports=())
     )
     monkeypatch.setenv("PATH", "/nowhere")
     chosen = choose.choose_runner()
