@@ -102,6 +102,8 @@ class Ledger:
             dollars=dollars,
             memory_mb=self._memory_mb,
             objective=history.run.goal,
+            score=history.run.score,
+            imported=history.imported,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
         )
