@@ -18,7 +18,7 @@ from agent.cli.constants import range_text, value_text
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question
 from agent.cli.reach import front_matter_at, kept_from_models
-from agent.display.format import Formatter, duration, formatter_for, open_console
+from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault
 from agent.evaluate.neighbours import sessions
@@ -103,7 +103,7 @@ def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> No
     console = open_console()
     formatter = formatter_for(console, objective)
     _say_space(console, formatter, context.space)
-    for line in (*_question_lines(model, request, price), *_forecast_lines(options, forecast)):
+    for line in (_question_line(model, request, price), _forecast_line(chosen, forecast)):
         console.print(Text(formatter.line(line)), soft_wrap=True)
     console.print("nothing was started, and no model was asked; without --dry-run it starts")
 
@@ -165,41 +165,49 @@ def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
         console.print()
 
 
-def _question_lines(model: str | None, request: Request | None, price: Price) -> list[str]:
+def _question_line(model: str | None, request: Request | None, price: Price) -> str:
     if model is None:
-        return ["question: no model is asked"]
+        return "question: no model is asked"
     if request is None:
-        return [f"question: {model} is asked nothing at first"]
-    text = f"question: about {request.tokens:,} tokens to {model}"
+        return f"question: {model} is asked nothing at first"
+    text = f"question: about {request.tokens:,} tokens to {model} (autoresearch prompt)"
     if price.usual is None:
-        text += f"; its price is unknown: {price.why}"
-    elif price.usual:
-        text += (
-            f"; about ${price.usual:.3f} with an answer of {ANSWER_TOKENS:,} tokens, "
-            f"at most ${price.most:.3f}; it grows with the ledger"
-        )
-    return [text, "          `autoresearch prompt` shows it word for word"]
+        return f"{text}; its price is unknown: {price.why}"
+    if not price.usual:
+        return text
+    return (
+        f"{text}; about ${price.usual:.3f} with an answer of {ANSWER_TOKENS:,} tokens, "
+        f"at most ${price.most:.3f}; it grows with the ledger"
+    )
 
 
-def _forecast_lines(options: StartOptions, forecast: Forecast) -> list[str]:
+def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
+    """Return the forecast in words; a run that prints its score may end before its budget."""
+    printed = chosen.place.project.score == "printed"
     parts = []
     if forecast.trials is not None:
         parts.append(f"{forecast.trials} trials")
     if forecast.hours is not None:
-        about = "about" if forecast.trials_an_hour else "at most"
-        parts.append(f"{about} {duration(forecast.hours * 3600)} (h:mm:ss)")
+        parts.append(f"{'at most' if printed else 'about'} {_hours_text(forecast.hours)}")
     if forecast.trials_an_hour is None:
-        parts.append("the baseline shows how long a budget in steps takes")
+        parts.append("how long a budget in steps takes is shown by the baseline")
     else:
-        parts.append(f"about {forecast.trials_an_hour:.3g} trials an hour")
-    if forecast.dollars is None:
-        parts.append("dollars unknown")
-    else:
-        parts.append(f"about ${forecast.dollars:.2f}")
-    lines = [f"forecast: {', '.join(parts)}"]
-    if options.trials.value is None and options.hours.value is None:
-        lines.append("          no bound on trials or hours: it goes on until Ctrl-C")
-    return lines
+        least = "at least" if printed else "about"
+        parts.append(f"{least} {forecast.trials_an_hour:.3g} trials an hour")
+    if forecast.trials is None and forecast.hours is None:
+        parts.append("no end but Ctrl-C")
+    parts.append(_dollars_text(forecast.dollars, chosen.options.max_cost.value))
+    return f"forecast: {', '.join(parts)}"
+
+
+def _hours_text(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
+
+
+def _dollars_text(dollars: float | None, bound: float | None) -> str:
+    if dollars is not None:
+        return f"about ${dollars:.2f}" if dollars else "no dollars"
+    return "dollars unknown" if bound is None else f"at most ${bound:.2f}"
 
 
 def _record(
