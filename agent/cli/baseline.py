@@ -104,7 +104,9 @@ def standing_baseline(
             standing.remove_folder()
 
 
-def trained(baseline: Baseline, what: str, seed: int, texts: Mapping[str, str] | None = None) -> Result:
+def trained(
+    baseline: Baseline, what: str, seed: int, texts: Mapping[str, str] | None = None
+) -> Result:
     """Train under a seed, and say on stderr what is waited for."""
     with waiting(what):
         return baseline.train(seed, texts)
