@@ -151,10 +151,14 @@ def say_look(place: Place, look: Look, plan: Plan) -> None:
 
 
 def _constants(project: Project, settings: Settings) -> str:
-    choices = choices_of(project, settings)
+    choices = [choice for choice in choices_of(project, settings) if choice.parameter]
     names = [f"{choice.constant.name} = {choice.constant.value}" for choice in choices[:SHOWN]]
     more = ", …" if len(choices) > SHOWN else ""
-    return f"{len(choices)} can be searched: {', '.join(names)}{more}" if names else "none found"
+    return (
+        f"{len(choices)} can be searched: {', '.join(names)}{more}"
+        if names
+        else "none is searched by itself"
+    )
 
 
 def _stops(project: Project, look: Look) -> str:

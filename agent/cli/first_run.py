@@ -1,5 +1,6 @@
 """Runs a training once for `autoresearch init`, and finds its metric and its noise."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
@@ -17,7 +18,7 @@ from agent.cli.answers import (
 from agent.cli.baseline import Baseline, standing_baseline, trained
 from agent.cli.build import Place
 from agent.cli.consent import Consent
-from agent.cli.space import range_text
+from agent.cli.space import line_of, range_line, range_text
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration
 from agent.errors import ProjectFault, UsageFault
@@ -48,6 +49,7 @@ STEPS = "1steps"
 USUAL_BUDGET = "5m"
 MAX_ALSO = 4
 TAIL_LINES = 8
+_NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
 
 
 def place_of(folder: Path, plan: Plan) -> Place:
@@ -62,9 +64,8 @@ def named(number: Number) -> str:
 
 
 def choices_of(project: Project, settings: Settings) -> list[Choice]:
-    """Return the constants of the last commit that can be searched."""
-    choices = read_choices(sources_in(project, head_of(project)), settings.stated_ranges)
-    return [choice for choice in choices if choice.parameter]
+    """Return the constants of the last commit."""
+    return read_choices(sources_in(project, head_of(project)), settings.stated_ranges)
 
 
 def budget_of(answers: Answers, project: Project, look: Look) -> str:
@@ -89,12 +90,12 @@ def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
         )
     direction = choose_direction(answers, number)
     place = place_of(answers.folder, plan)
+    plan = _with_ranges(plan, place)
     return plan.model_copy(
         update={
             "metric": number.name,
             "direction": direction,
             "budget": budget_of(answers, place.project, look),
-            "ranges": _ranges(place),
         }
     )
 
@@ -114,14 +115,13 @@ def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
         direction = choose_direction(answers, number)
         reading = _read(log, number.name)
         say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
-        plan = plan.model_copy(
+        plan = _with_ranges(plan, place).model_copy(
             update={
                 "metric": number.name,
                 "direction": direction,
                 "line": reading.line,
                 "also": others,
                 "budget": budget,
-                "ranges": _ranges(place),
             }
         )
         return plan.model_copy(update={"noise": _noise(answers, baseline, plan, first)})
@@ -204,9 +204,21 @@ def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> t
     return tuple(in_short(spread))
 
 
-def _ranges(place: Place) -> tuple[tuple[str, str], ...]:
-    found = []
-    for choice in choices_of(place.project, place.settings):
+def _with_ranges(plan: Plan, place: Place) -> Plan:
+    """Return the plan with ranges: as inferred, or proposed where nothing is searched."""
+    choices = choices_of(place.project, place.settings)
+    lines = []
+    for choice in choices:
         if choice.parameter:
-            found.append((choice.constant.name, range_text(choice.parameter)))
-    return tuple(found)
+            lines.append(range_line(choice.constant.name, range_text(choice.parameter)))
+    proposed = not lines
+    if proposed:
+        lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]
+    return plan.model_copy(update={"ranges": tuple(lines), "proposed": proposed and bool(lines)})
+
+
+def _may_be_searched(choice: Choice) -> bool:
+    """Return whether a constant that is not searched may well be: a number, no seed or count."""
+    value = choice.constant.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not _NO_KNOB.search(choice.constant.local)

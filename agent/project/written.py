@@ -1,8 +1,7 @@
 """The texts that `autoresearch init` writes into a repository that has a training of its own."""
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from agent.project.settings import Settings
 from agent.records.objective import Direction
@@ -13,7 +12,6 @@ WIDTH = 36
 """Columns before a comment."""
 MAX_RANGES = 6
 """Examples of constants."""
-BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Plan(Record):
@@ -33,8 +31,10 @@ class Plan(Record):
     """By what a training ends, in words."""
     also: tuple[str, ...] = ()
     """Further metrics that it prints."""
-    ranges: tuple[tuple[str, str], ...] = ()
-    """Constants with the ranges that are inferred for them."""
+    ranges: tuple[str, ...] = ()
+    """Lines below [ranges], of constants that are searched or could be."""
+    proposed: bool = False
+    """Whether the ranges count: of constants that are not searched without them."""
     noise: tuple[str, ...] = ()
     """What was measured, in lines."""
 
@@ -119,16 +119,20 @@ def _settings(plan: Plan) -> Iterator[str]:
         yield _line("python", plan.python, "the interpreter of the trainings")
     yield '# read_only = ["data"]'.ljust(WIDTH) + "# what a training may read besides what git has"
     yield '# environment = ["DATA_DIR"]'.ljust(WIDTH) + "# names of variables that it gets"
-    yield from _ranges(plan.ranges)
+    yield from _ranges(plan)
 
 
-def _ranges(ranges: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _ranges(plan: Plan) -> Iterator[str]:
     yield ""
+    if plan.proposed:
+        yield "# Nothing is searched by itself here: these are proposals (`autoresearch space`)."
+        yield "[ranges]"
+        yield from plan.ranges[:MAX_RANGES]
+        return
     yield "# Ranges of constants, where those inferred are wrong; `autoresearch space` shows all."
     yield "# [ranges]"
-    for name, text in ranges[:MAX_RANGES]:
-        key = name if BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-        yield f"# {one_line(key)} = {json.dumps(one_line(text), ensure_ascii=False)}"
+    for line in plan.ranges[:MAX_RANGES]:
+        yield f"# {one_line(line)}"
 
 
 def _line(key: str, value: object, comment: str) -> str:

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-SKLEARN = '''
+SKLEARN = """
 import numpy as np
 from sklearn.datasets import make_classification
 from sklearn.linear_model import SGDClassifier
@@ -21,9 +21,9 @@ order = rng.permutation(len(x_train))
 model = SGDClassifier(alpha=ALPHA, max_iter=EPOCHS, tol=None, random_state=int(rng.integers(1000)))
 model.fit(x_train[order], y_train[order])
 print(f"test accuracy: {100 * model.score(x_test, y_test):.2f}%")
-'''
+"""
 
-DESCENT = '''
+DESCENT = """
 import random
 
 
@@ -36,9 +36,9 @@ def descend(lr, momentum, steps, report=None):
         if report:
             report(step, (weight - 3.0) ** 2)
     return (weight - 3.0) ** 2
-'''
+"""
 
-ARGPARSE_YAML = '''
+ARGPARSE_YAML = """
 import argparse
 import random
 
@@ -54,9 +54,9 @@ config = yaml.safe_load(open(args.config))
 random.seed(args.seed)
 loss = descend(config["optim"]["lr"], config["optim"]["momentum"], config["steps"])
 print("final validation loss %.5f" % loss)
-'''
+"""
 
-DATACLASS = '''
+DATACLASS = """
 import logging
 import random
 from dataclasses import dataclass
@@ -83,9 +83,9 @@ def main(config: Config) -> None:
 
 if __name__ == "__main__":
     main(Config())
-'''
+"""
 
-KERAS_LIKE = '''
+KERAS_LIKE = """
 import random
 
 LEARNING_RATE = 0.05
@@ -99,9 +99,9 @@ for epoch in range(1, EPOCHS + 1):
     error = abs(weight - 1)
     print(f"\\r40/40 [====] - 0s 2ms/step - loss: {error:.4f} - accuracy: {1 - error / 2:.4f} "
           f"- val_loss: {error * 1.1:.4f} - val_accuracy: {1 - error / 1.8:.4f}")
-'''
+"""
 
-NANOGPT_LIKE = '''
+NANOGPT_LIKE = """
 import random
 import time
 
@@ -120,9 +120,9 @@ for iter_num in range(max_iters + 1):
         losses = {"train": loss, "val": model.evaluate()}
         print(f"step {iter_num}: train loss {losses['train']:.4f}, val loss {losses['val']:.4f}")
     print(f"iter {iter_num}: loss {loss:.4f}, time {1000 * (time.time() - t0):.2f}ms")
-'''
+"""
 
-NANOGPT_MODEL = '''
+NANOGPT_MODEL = """
 import random
 
 
@@ -136,9 +136,9 @@ class Model:
 
     def evaluate(self):
         return 1.2 + self.weight ** 2
-'''
+"""
 
-JSON_LINE = '''
+JSON_LINE = """
 import json
 import random
 
@@ -147,9 +147,9 @@ random.seed(5)
 score = 1 - (PENALTY - 0.1) ** 2 + random.gauss(0, 0.01)
 print("simulating")
 print(json.dumps({"eval": {"sharpe": score, "max_drawdown": 0.1}, "trades": 12}))
-'''
+"""
 
-JSON_FILE = '''
+JSON_FILE = """
 import json
 import random
 
@@ -158,9 +158,9 @@ random.seed(5)
 results = {"auc": 0.8 - (SHRINK - 0.1) ** 2 + random.gauss(0, 0.01), "n": 3}
 with open("results.json", "w") as file:
     json.dump(results, file, indent=2)
-'''
+"""
 
-MAKE = '''
+MAKE = """
 import random
 import sys
 
@@ -171,9 +171,9 @@ weight = 0.0
 for _ in range(steps):
     weight -= LR * (2 * (weight - 3) + random.gauss(0, 0.5))
 print("error =", (weight - 3) ** 2)
-'''
+"""
 
-UPSTREAM = '''
+UPSTREAM = """
 import os
 import random
 import time
@@ -190,7 +190,7 @@ while time.time() - began < TIME_BUDGET:
 print("---")
 print(f"val_bpb:          {1 + (weight - 3) ** 2:.6f}")
 print(f"training_seconds: {time.time() - began:.1f}")
-'''
+"""
 
 SHAPES: Mapping[str, Mapping[str, str]] = {
     "sklearn": {"fit.py": SKLEARN, "README.md": "# Ours\n"},
