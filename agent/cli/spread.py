@@ -1,4 +1,4 @@
-"""How far a project's scores scatter before and in a run, and which gain that lets the judge see."""
+"""How far a project's scores scatter, and which gain the judge then sees."""
 
 from collections.abc import Iterator
 from math import floor, log10, sqrt
@@ -139,7 +139,7 @@ def _spread(
 def _measurement(result: Result, seed: int) -> Measurement:
     if result.status != "scored":
         message = f"The baseline has no score under seed {seed} ({result.status}): {result.detail}"
-        raise ProjectFault(message, "autoresearch init --help")
+        raise ProjectFault(message, "autoresearch start   # it says more, and keeps the log")
     return Measurement(seed=seed, value=result.scores[0].value, seconds=result.seconds)
 
 
@@ -206,6 +206,14 @@ def lines_of(spread: Spread) -> Iterator[str]:
             f"an estimate from {spread.degrees + 1} runs; pairs under equal seeds often scatter "
             "less, and a run's first trials are judged more strictly"
         )
+
+
+def in_short(spread: Spread) -> Iterator[str]:
+    """Yield what a proposer is told of a spread."""
+    if spread.sd is not None:
+        yield f"One run scatters by ±{spread.sd:.2g} {IN_WORDS[spread.source]}."
+    for resolution in spread.resolutions[1:2]:
+        yield f"Smaller gains than {resolution_text(resolution, spread)} are seldom told apart."
 
 
 def resolution_text(resolution: Resolution, spread: Spread) -> str:

@@ -1,5 +1,6 @@
 """Finds the research in a repository: its train.py, prepare.py and program.md, and its score."""
 
+import json
 import re
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -8,6 +9,7 @@ from agent.errors import HistoryFault, ProjectFault, UsageFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
+from agent.project.candidates import find_candidates, way_out
 from agent.project.settings import FILE, ScoreKind, Settings
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.patterns import EXCEPT, folder_around, matches
@@ -19,6 +21,8 @@ PREPARE = "prepare.py"
 PROGRAM = "program.md"
 CORPORA = "corpora.py"
 """What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
+MAX_NAMED = 4
+"""Scripts that may be the training and that a message names."""
 
 
 class Project(Record):
@@ -210,4 +214,25 @@ def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePos
     if settings.train:
         raise _no_file(root, base, "train", settings.train)
     paths = " or ".join(str(path) for path, _ in candidates)
-    raise ProjectFault(f"There is no {paths} in {root}.", "autoresearch init")
+    raise _no_training(root / base, f"There is no {paths} in {root}.")
+
+
+def _no_training(folder: Path, missing: str) -> ProjectFault:
+    """Return the fault of a folder without a train.py; it names what may be the training."""
+    found = find_candidates(folder)
+    if found.best is None and not found.notebooks:
+        return ProjectFault(missing, "autoresearch init")
+    toml = quote(str(folder / FILE))
+    if found.best is None:
+        names = ", ".join(found.notebooks[:MAX_NAMED])
+        return ProjectFault(
+            f"{missing} Notebooks are not run; a script can be made of one: {names}.",
+            way_out(found.notebooks[0]),
+        )
+    scripts = [f"{script.path} ({script.reason})" for script in found.scripts[:MAX_NAMED]]
+    line = f"train = {json.dumps(found.best.path, ensure_ascii=False)}"
+    what = "This may be the training" if len(scripts) == 1 else "One of these may be the training"
+    return ProjectFault(
+        f"{missing} {what}: {', '.join(scripts)}. {FILE} names it by the line {line}",
+        f"$EDITOR {toml}   # {line}",
+    )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from agent.project.candidates import files_of, text_in
@@ -60,7 +61,7 @@ def look_at(folder: Path, script: str) -> Look:
     files = files_of(folder)
     modules = _modules(folder, script, files)
     texts = {name: text_in(folder, name) for name in (script, *modules)}
-    lines = [line for text in texts.values() for line in _lines(text)]
+    lines = list(chain.from_iterable(map(_lines, texts.values())))
     words = {name: tuple(_words(text)) for name, text in texts.items()}
     configs = tuple(_configs(script, words, files))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
