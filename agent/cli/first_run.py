@@ -49,6 +49,7 @@ STEPS = "1steps"
 USUAL_BUDGET = "5m"
 MAX_ALSO = 4
 TAIL_LINES = 8
+TAIL_CHARACTERS = 4_000
 _NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
 
 
@@ -134,12 +135,16 @@ def _refuse_failed(first: Result, log: Path, objective: Objective) -> None:
     reading = read_metric(log, Metric(name=objective.metric))
     if isinstance(reading, NotRead) and first.detail == reading.reason:
         return
-    say("it ended with:", style="yellow")
-    say_block("\n".join(read_end(log, 4_000).splitlines()[-TAIL_LINES:]))
+    _show_end(log, "it ended with:")
     raise ProjectFault(
         f"The training fails in the sandbox ({first.status}): {first.detail}. Nothing was written.",
         "autoresearch doctor",
     )
+
+
+def _show_end(log: Path, heading: str) -> None:
+    say(heading, style="yellow")
+    say_block("\n".join(read_end(log, TAIL_CHARACTERS).splitlines()[-TAIL_LINES:]))
 
 
 def _chosen(answers: Answers, log: Path, plan: Plan) -> tuple[Number, tuple[str, ...]]:
@@ -150,6 +155,7 @@ def _chosen(answers: Answers, log: Path, plan: Plan) -> tuple[Number, tuple[str,
         _read(log, answers.metric)
         chosen = Number(name=answers.metric, value=None, line="")
     elif not readable:
+        _show_end(log, "it printed:")
         raise ProjectFault(
             "The run printed no number by a name. It is read from a line such as "
             f'"{UNKNOWN}: 0.5".',

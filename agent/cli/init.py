@@ -107,6 +107,7 @@ def _has_training(folder: Path) -> bool:
 
     Raise ProjectFault where it has, and is in no repository.
     """
+    from agent.cli.adopting import enter
     from agent.project.candidates import find_candidates
     from agent.project.find import root_of
 
@@ -120,7 +121,7 @@ def _has_training(folder: Path) -> bool:
             return False
         raise ProjectFault(
             f"{folder.resolve()} has scripts and is not in a git repository.",
-            f"cd {quote(str(folder))} && git init && git add . && git commit -m 'Start'",
+            f"{enter(folder)}git init && git add . && git commit -m 'Start'",
         ) from None
     return bool(found.scripts or found.notebooks)
 

@@ -139,7 +139,7 @@ def _spread(
 def _measurement(result: Result, seed: int) -> Measurement:
     if result.status != "scored":
         message = f"The baseline has no score under seed {seed} ({result.status}): {result.detail}"
-        raise ProjectFault(message, "autoresearch start   # it says more, and keeps the log")
+        raise ProjectFault(message, "$EDITOR autoresearch.toml   # metric, direction, command")
     return Measurement(seed=seed, value=result.scores[0].value, seconds=result.seconds)
 
 
