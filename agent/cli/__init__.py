@@ -109,6 +109,7 @@ for module in (
     "dashboard",
     "doctor",
     "space",
+    "noise",
     "methods",
     "model",
     "benchmark",

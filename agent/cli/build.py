@@ -28,6 +28,7 @@ from agent.git.home import HOME, below
 from agent.history.history import History
 from agent.history.runs import text_at, trials_folder
 from agent.history.sources import sources_in
+from agent.history.standing import Standing
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
@@ -36,7 +37,7 @@ from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
-from agent.project.settings import Caps, Settings, read_settings
+from agent.project.settings import Caps, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, records, shown
 from agent.project.variables import handed_on
@@ -96,9 +97,10 @@ def _elsewhere(where: Path, fault: ProjectFault) -> ProjectFault:
         around = project_around(where)
     except Fault:
         return fault
+    up = os.path.relpath(around.folder, where)
     return ProjectFault(
         f"{where} is inside the project of {around.folder}; a run is started there.",
-        f"cd {quote(str(around.folder))}",
+        f"cd {quote(up)}",
     )
 
 
@@ -258,7 +260,7 @@ def space_of(sources: Sources, fixed: Configuration, settings: Settings) -> Spac
     return read_space(sources, settings.stated_ranges, fixed)
 
 
-def bench_of(history: History, kit: Kit) -> Measures:
+def bench_of(history: History | Standing, kit: Kit) -> Measures:
     """Return the bench on which the attempts of `history` are measured.
 
     Raise ProjectFault where a training would see what it is scored on.
@@ -283,7 +285,9 @@ def bench_of(history: History, kit: Kit) -> Measures:
         import_from=interpreter.inside(checkout),
         checkout=str(checkout),
         environment=handed_on(kit.settings.environment, os.environ),
+        command=split_command(history.run.goal.command),
         metric=metric_of(history.run.goal),
+        seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)
@@ -295,7 +299,7 @@ def bench_of(history: History, kit: Kit) -> Measures:
     return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export)
 
 
-def _hidden(history: History, data: Prepared | None) -> tuple[str, ...]:
+def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ...]:
     """What no training may see: the repository's records and whatever holds validation text."""
     own = records(history.project)
     prepare = history.project.prepare

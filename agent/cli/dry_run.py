@@ -14,10 +14,10 @@ from rich.text import Text
 
 from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_start
 from agent.cli.choices import options_of
+from agent.cli.constants import range_text, value_text
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question
 from agent.cli.reach import front_matter_at, kept_from_models
-from agent.cli.space import range_text, value_text
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault

@@ -21,6 +21,7 @@ COMMANDS: Groups = {
     "Manage runs": ("list", "stop", "rename", "delete", "adopt"),
     "Constants, machine, models and methods": (
         "space",
+        "noise",
         "doctor",
         "models",
         "methods",

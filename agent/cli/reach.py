@@ -89,6 +89,11 @@ def agree_to_start(
     consent.remember(_reach(project, settings, trackers).items())
 
 
+def agree_to_read(project: Project, settings: Settings, consent: Consent) -> None:
+    """Return once the user agreed to all that a training reaches; else raise TrustFault."""
+    consent.require(_reach(project, settings, ()).items())
+
+
 @contextmanager
 def agreed_run(
     project: Project,

@@ -5,19 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from agent.edit.files import Sources
-from agent.edit.files.difference import renamed_files
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.stand_in import File, write_stand_in
 from agent.history.branch import has_file, lost_file
 from agent.history.checkout import SUBMODULE, export
-from agent.history.imported import imported_modules
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.objective import Objective
+from agent.records.sources import Sources
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
@@ -59,6 +57,8 @@ class Files:
     def imported_at(self, commit: str, objective: Objective) -> dict[str, str]:
         """Return the modules at `commit` that its sources import and that no edit may touch."""
         if commit not in self._imported:
+            from agent.history.imported import imported_modules  # libcst takes long to load
+
             sources = self.sources_at(commit)
             modules = imported_modules(self._git, commit, self.project, sources, objective)
             self._imported = {commit: modules}
@@ -158,6 +158,8 @@ class Files:
         }
         if not changed:
             return f"{base}^{{tree}}"
+        from agent.edit.files.difference import renamed_files  # libcst takes long to load
+
         renamed = renamed_files(self.sources_at(base), sources)
         inside = self.project.inside
         return self.tree_with_files(

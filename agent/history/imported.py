@@ -8,12 +8,13 @@ from pathlib import PurePosixPath
 
 from agent.edit.files import Sources
 from agent.edit.files.one import is_python
-from agent.edit.files.patterns import matches
-from agent.edit.source import MAX_CHARACTERS, file_tree
+from agent.edit.source import file_tree
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.records.edits import Refused
 from agent.records.objective import Objective
+from agent.records.patterns import matches
+from agent.records.sources import MAX_CHARACTERS
 
 MAX_MODULES = 40
 MAX_CANDIDATES = 2_000

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.git.home import worktree_path
 from agent.git.lock import holder
@@ -21,6 +20,7 @@ from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
 from agent.records.results import Attempt, PriorTrial, Result, Trial
+from agent.records.sources import Sources
 
 
 class Reading:

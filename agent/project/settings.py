@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import stat
 import tomllib
 from decimal import Decimal
@@ -10,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
 
-from agent.edit.files.patterns import MAX_PATTERNS, fault_of_pattern
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
@@ -18,7 +18,8 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
-from agent.records.objective import VAL_BPB, Direction, Machine, Objective, Scale, Sense
+from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
+from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
@@ -96,6 +97,8 @@ class Settings(Caps):
     prepare: str | None = None
     program: str | None = None
     score: ScoreKind | None = None
+    command: Word | None = None
+    """What is run in place of `python TRAIN`, as a shell would split it: `python fit.py --lr 1`."""
     metric: Word | None = None
     """Its name, as it is printed; val_bpb where it is left out."""
     direction: Direction | None = None
@@ -106,6 +109,10 @@ class Settings(Caps):
     """A regular expression that finds the metric in what a run prints."""
     also: tuple[Word, ...] = ()
     """Further metrics that are recorded and not judged."""
+    noise: Noise | None = None
+    """none: equal code gives equal results; measured where it is left out."""
+    seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
+    """The option of the command that takes a seed: `--seed`, or `seed=`."""
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch, relative to the file's folder; train.py alone
     where it is left out."""
@@ -128,6 +135,13 @@ class Settings(Caps):
     def stated_ranges(self) -> dict[str, str]:
         """The ranges by name; what is protected is not searched."""
         return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
+
+    @field_validator("command")
+    @classmethod
+    def _words(cls, command: str | None) -> str | None:
+        if command is not None and not split_command(command):
+            raise ValueError("it has no words")
+        return command
 
     @field_validator("train", "prepare", "program")
     @classmethod
@@ -166,6 +180,11 @@ class Settings(Caps):
             if not _is_path(path):
                 raise ValueError(f"{path[:60]!r} is not a path")
         return paths
+
+
+def split_command(command: str | None) -> tuple[str, ...]:
+    """Return the words of a command, as a shell splits them. Raise ValueError for a stray quote."""
+    return tuple(shlex.split(command or ""))
 
 
 def _is_path(text: str) -> bool:

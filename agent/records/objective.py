@@ -22,6 +22,7 @@ Words = Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)]
 
 Direction = Literal["minimize", "maximize"]
 Scale = Literal["linear", "log", "logit"]
+Noise = Literal["measured", "none"]
 
 
 class Sense(Record):
@@ -152,7 +153,10 @@ class Objective(Record):
     """Commands run after the training; a non-zero exit status is `guarded`."""
     also: Words = ()
     """Metrics that are recorded and not judged."""
-    noise: Literal["measured", "none"] = "measured"
+    noise: Noise = "measured"
+    """none: equal code gives equal results, by the owner's word."""
+    seed_argument: Word | None = None
+    """The option of the command that takes a seed; None to shift the project's seeding calls."""
     scale: Scale = "linear"
     """The scale on which differences are alike."""
     read_only: Words = ()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.ground.fault import SandboxFault
-from sandbox.walls.environment import SEARCH_PATH
+from sandbox.ground.outcome import SEARCH_PATH
 
 PYTHON = ("python", "python3")
 """Names that mean the interpreter of the trainings, wherever a command has one as its program."""

@@ -4,11 +4,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from agent.edit.files.sources import TRAIN
 from agent.llm.model import Tool
 from agent.propose.views.goal import expected_words, metric_name, verb
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile
 from agent.records.objective import VAL_BPB, Objective
+from agent.records.sources import TRAIN
 
 MAX_CANDIDATES = 4
 """A proposal and its alternatives."""

@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from agent.display.names import cut_name
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, SetConstant
 from agent.records.objective import Sense
 from agent.records.proposals import Value
 from agent.records.results import KEPT, SCORED, TAKEN, Trial
-from agent.space.names import cut_name
 from sandbox.ground.text import shortened
 
 # The tried values of a constant are shown in at most so many groups.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.display.names import short_names
 from agent.llm.model import Tool
 from agent.propose.search.observe import Observation
 from agent.propose.views.text import fenced
@@ -11,7 +12,6 @@ from agent.records.objective import Sense, score_text
 from agent.records.proposals import Configuration
 from agent.records.results import Trial
 from agent.space import Parameter, Space
-from agent.space.names import short_names
 
 MAX_REASON_CHARACTERS = 200
 MAX_KEY = 64

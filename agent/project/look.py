@@ -1,0 +1,164 @@
+"""Looks at one training script without running it: what it prints, reads and stops by."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from agent.project.candidates import files_of, text_in
+from agent.project.numbers import Number, likely, numbers_in
+from agent.project.scripts import imports_of, options_of, printed_lines, texts_of, tree_of
+from sandbox.ground.record import Record
+
+MAX_MODULES = 40
+"""Files of a project that a script may pull in and that are looked at."""
+MAX_CONFIGS = 40
+CONFIGS = (".yaml", ".yml", ".toml", ".json")
+BUDGET_VARIABLES = ("AUTORESEARCH_BUDGET", "AUTORESEARCH_DEADLINE")
+TIME_BUDGET = "TIME_BUDGET"
+_COUNT = re.compile(
+    r"\b((?:n_|num_|max_|total_)?(?:epochs?|steps?|iters|iterations|n_estimators|rounds|"
+    r"generations|episodes|trials))\b(?:\s*:\s*int)?\s*=\s*([0-9_]+)",
+    re.IGNORECASE,
+)
+"""How long many trainings take, as their sources say it."""
+_MEASURES = re.compile(
+    r"(?i)(.*[_\-])?(prepare|evaluate|evaluator|eval|metrics?|data|dataset|datasets|download|"
+    r"judge|scorer|checker)([_\-].*)?"
+)
+"""Names of modules that decide what a score means: edits leave them alone."""
+
+
+class Look(Record):
+    """What can be read of a script."""
+
+    script: str
+    modules: tuple[str, ...] = ()
+    """The project's own files that it imports."""
+    measuring: tuple[str, ...] = ()
+    """Those of them that seem to decide the score or the data."""
+    configs: tuple[str, ...] = ()
+    """Configuration files that it names."""
+    options: tuple[str, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    """What it prints by name, the likeliest result first."""
+    writes: str = ""
+    """A JSON file that it seems to write its results to."""
+    stops: str = ""
+    """By what it ends, in words."""
+    reads_budget: bool = False
+    """Whether it keeps to the harness's budget."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What an edit may well touch."""
+        modules = [name for name in self.modules if name not in self.measuring]
+        return (self.script, *modules, *self.configs)
+
+
+def look_at(folder: Path, script: str) -> Look:
+    """Return what a script of a repository, and the project's modules that it imports, say."""
+    files = files_of(folder)
+    modules = _modules(folder, script, files)
+    texts = {name: text_in(folder, name) for name in (script, *modules)}
+    lines = [line for text in texts.values() for line in _lines(text)]
+    words = {name: tuple(_words(text)) for name, text in texts.items()}
+    configs = tuple(_configs(script, words, files))
+    reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
+    tree = tree_of(texts[script])
+    return Look(
+        script=script,
+        modules=modules,
+        measuring=tuple(name for name in modules if _MEASURES.fullmatch(PurePosixPath(name).stem)),
+        configs=configs[:MAX_CONFIGS],
+        options=options_of(tree) if tree else (),
+        numbers=likely(numbers_in(lines, real=False)),
+        writes=_written(texts[script], words[script], files),
+        stops=_stops(texts, reads),
+        reads_budget=reads,
+    )
+
+
+def _lines(text: str) -> list[str]:
+    tree = tree_of(text)
+    return [line for _, line in printed_lines(tree)] if tree else []
+
+
+def _words(text: str) -> Iterator[str]:
+    tree = tree_of(text)
+    if tree:
+        yield from texts_of(tree)
+
+
+def _modules(folder: Path, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the project's own files that a script imports, directly or through another."""
+    known = set(files)
+    found: dict[str, None] = {}
+    waiting = [script]
+    while waiting and len(found) < MAX_MODULES:
+        name = waiting.pop(0)
+        tree = tree_of(text_in(folder, name))
+        for imported in imports_of(tree) if tree else ():
+            path = _path_of(imported, name, script, known)
+            if path and path != script and path not in found:
+                found[path] = None
+                waiting.append(path)
+    return tuple(found)
+
+
+def _path_of(imported: str, importer: str, script: str, known: set[str]) -> str | None:
+    """Return the file of the project that a dotted name means, or None."""
+    levels = len(imported) - len(imported.lstrip("."))
+    inside = imported.lstrip(".").replace(".", "/")
+    places = [PurePosixPath(script).parent, PurePosixPath(), PurePosixPath("src")]
+    if levels:
+        place = PurePosixPath(importer).parent
+        for _ in range(levels - 1):
+            place = place.parent
+        places = [place]
+    for place in places:
+        for path in (place / f"{inside}.py", place / inside / "__init__.py"):
+            if str(path) in known:
+                return str(path)
+    return None
+
+
+def _configs(
+    script: str, words: dict[str, tuple[str, ...]], files: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield the configuration files that strings name: whole paths, or a folder of Hydra's."""
+    known = {name for name in files if name.endswith(CONFIGS)}
+    here = PurePosixPath(script).parent
+    named: dict[str, None] = {}
+    for texts in words.values():
+        for text in texts:
+            for path in (text.removeprefix("./"), str(here / text)):
+                if path in known:
+                    named[path] = None
+            folder = str(here / text) if text and "/" not in text else text
+            if text in ("conf", "config", "configs") or text.endswith("/conf"):
+                inside = [name for name in sorted(known) if name.startswith(f"{folder}/")]
+                named.update(dict.fromkeys(inside))
+    yield from named
+
+
+def _written(text: str, words: tuple[str, ...], files: tuple[str, ...]) -> str:
+    """Return the JSON file that a script seems to write its results to."""
+    if "json.dump" not in text:
+        return ""
+    for word in words:
+        if word.endswith(".json") and word not in files and re.fullmatch(r"[\w./\-]+", word):
+            return word
+    return ""
+
+
+def _stops(texts: dict[str, str], reads: bool) -> str:
+    """Return by what a training ends, in words; "" where that is not seen."""
+    if reads:
+        return "it keeps to AUTORESEARCH_BUDGET"
+    if any(TIME_BUDGET in text for text in texts.values()):
+        return f"it stops by itself, after {TIME_BUDGET}"
+    for name, text in texts.items():
+        match = _COUNT.search(text)
+        if match:
+            return f"it stops by itself: {match[1]} = {match[2]} in {name}"
+    return "it stops by itself"

@@ -1,0 +1,312 @@
+"""Finds named numbers in text that a training prints, and which way they are better by name."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from pydantic import FiniteFloat
+
+from agent.records.objective import Direction
+from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
+from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_object
+
+MAX_NAMES = 200
+"""Names that are told apart in one log."""
+MAX_LINE = 2_000
+"""Characters of a line that are looked at."""
+MAX_NAME = 100
+MAX_QUOTE = 120
+
+_NAMED = re.compile(
+    r"""(?<![\w.@/\-])
+    (?P<name> [A-Za-z][\w.@/\-]{0,40} (?: [ ][A-Za-z(][\w.@/\-)]{0,40} ){0,2} )
+    ["'*`]{0,3} (?: [ \t]{0,40}[:=|│][ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
+    [+\-]? (?: \d | \.\d )""",
+    re.VERBOSE,
+)
+_QUALIFIERS = frozenset(f"{OTHERS}|final|overall|total|macro|micro|weighted".split("|"))
+"""Words that make a name another one: `best accuracy` is not `accuracy`."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
+
+_UP = frozenset(
+    [
+        "acc",
+        "accuracy",
+        "auc",
+        "auroc",
+        "auprc",
+        "aupr",
+        "roc",
+        "f1",
+        "fscore",
+        "precision",
+        "recall",
+        "map",
+        "ap",
+        "ndcg",
+        "mrr",
+        "iou",
+        "miou",
+        "dice",
+        "jaccard",
+        "bleu",
+        "rouge",
+        "meteor",
+        "cider",
+        "r2",
+        "reward",
+        "rewards",
+        "return",
+        "returns",
+        "score",
+        "fitness",
+        "win",
+        "winrate",
+        "wins",
+        "elo",
+        "sharpe",
+        "profit",
+        "pnl",
+        "psnr",
+        "ssim",
+        "correlation",
+        "corr",
+        "pearson",
+        "spearman",
+        "throughput",
+        "speedup",
+        "fps",
+        "correct",
+        "hits",
+        "top1",
+        "top5",
+        "kappa",
+        "mcc",
+        "specificity",
+        "sensitivity",
+        "coverage",
+        "similarity",
+        "elbo",
+        "likelihood",
+        "radii",
+    ]
+)
+_DOWN = frozenset(
+    [
+        "loss",
+        "losses",
+        "error",
+        "err",
+        "mse",
+        "rmse",
+        "mae",
+        "mape",
+        "rmsle",
+        "msle",
+        "ppl",
+        "perplexity",
+        "nll",
+        "bpb",
+        "bpc",
+        "bpd",
+        "latency",
+        "wer",
+        "cer",
+        "fid",
+        "kl",
+        "divergence",
+        "cost",
+        "regret",
+        "brier",
+        "ece",
+        "crossentropy",
+        "entropy",
+        "logloss",
+        "ce",
+        "drawdown",
+        "distance",
+        "runtime",
+        "residual",
+    ]
+)
+_COSTS = frozenset(
+    ["time", "seconds", "secs", "sec", "ms", "memory", "elapsed", "duration", "mb", "gb"]
+)
+"""What a training prints beside its result: lower is better, but seldom what is meant."""
+_COUNTS = frozenset(
+    [
+        "epoch",
+        "epochs",
+        "step",
+        "steps",
+        "iter",
+        "iters",
+        "iteration",
+        "iterations",
+        "batch",
+        "batches",
+        "lr",
+        "seed",
+        "params",
+        "parameters",
+        "samples",
+        "tokens",
+        "examples",
+        "size",
+        "rank",
+        "fold",
+        "gpus",
+    ]
+)
+"""What is never a result."""
+_HELD_OUT = frozenset(
+    ["val", "valid", "validation", "test", "eval", "evaluation", "dev", "holdout", "heldout", "cv"]
+)
+_TRAIN = frozenset(("train", "training"))
+_SPREADS = frozenset(
+    [
+        "std",
+        "min",
+        "worst",
+        "lowest",
+        "baseline",
+        "initial",
+        "init",
+        "target",
+        "previous",
+        "prev",
+        "old",
+    ]
+)
+
+
+class Number(Record):
+    """A number by its name, as it was printed last."""
+
+    name: str
+    value: FiniteFloat | None
+    """None where only the source was read."""
+    line: str
+    """Where it stands, in one printable line."""
+    times: int = 1
+    """How many lines have it."""
+
+    @property
+    def direction(self) -> Direction | None:
+        """Which way it is better, by its name."""
+        return direction_of(self.name)
+
+
+def direction_of(name: str) -> Direction | None:
+    """Return which way a metric is better by its name; None where the name does not say it."""
+    words = _words(name)
+    known: Direction | None = None
+    for word in words:
+        if word in _UP:
+            known = "maximize"
+        elif word in _DOWN or word in _COSTS:
+            known = "minimize"
+    if known and {"neg", "negative"} & set(words):
+        return "minimize" if known == "maximize" else "maximize"
+    return known
+
+
+def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
+    """Return the numbers in lines of output that the harness could read by their names.
+
+    In the order in which each was printed last. real: whether the lines were printed; else their
+    values mean nothing.
+    """
+    found: dict[str, Number] = {}
+    for line in lines:
+        text = line[:MAX_LINE]
+        for name, value in _in_line(text):
+            before = found.pop(name, None)
+            if before is None and len(found) >= MAX_NAMES:
+                continue
+            found[name] = Number(
+                name=name,
+                value=value if real else None,
+                line=one_line(text.strip(), MAX_QUOTE),
+                times=before.times + 1 if before else 1,
+            )
+    return tuple(found.values())
+
+
+def likely(numbers: Iterable[Number]) -> tuple[Number, ...]:
+    """Return the numbers that may be the result of a training, the likeliest first."""
+    ranked = [(_rank(number), place, number) for place, number in enumerate(numbers)]
+    results = [item for item in ranked if item[0] is not None]
+    results.sort(key=lambda item: (item[0], item[1]), reverse=True)
+    return tuple(number for _, _, number in results)
+
+
+def _rank(number: Number) -> tuple[int, int, int] | None:
+    """Return how likely a number is a training's result; None for what is none."""
+    words = set(_words(number.name))
+    if words & _SPREADS or (words & _COUNTS and not words & (_UP | _DOWN)):
+        return None
+    kind = 0
+    if words & (_UP | _DOWN):
+        kind = 2
+    elif words & _COSTS:
+        kind = 1
+    split = 1
+    if words & _HELD_OUT:
+        split = 2
+    elif words & _TRAIN:
+        split = 0
+    return kind, split, int(bool(words & _UP))
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _in_line(line: str) -> Iterator[tuple[str, float]]:
+    """Yield the names in a line with the value that the harness would read for each."""
+    names = [path for path, _ in _leaves(json_object(line)[0])] if "{" in line else []
+    if not names:
+        names = [match["name"] for match in _NAMED.finditer(line)]
+    for name in dict.fromkeys(names):
+        own = _shortest(name.strip(), line)
+        printed = Form(own).last(line) if own and len(own) <= MAX_NAME else None
+        if printed is not None and abs(printed.value) < float("inf"):
+            yield own, printed.value
+
+
+def _shortest(name: str, line: str) -> str:
+    """Return a name without the words before it that no reading needs: `done, val_acc`."""
+    value = Form(name).last(line)
+    words = name.split(" ")
+    while value and len(words) > 1 and words[0].lower().strip("()") not in _QUALIFIERS:
+        shorter = " ".join(words[1:])
+        read = Form(shorter).last(line)
+        if read is None or read.value != value.value or not shorter[:1].isalpha():
+            break
+        if direction_of(shorter) is None and direction_of(name) is not None:
+            break
+        words = words[1:]
+    return " ".join(words)
+
+
+def _leaves(data: Any, above: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
+    """Yield the numbers in nested objects by their paths."""
+    if depth > MAX_NESTED or not isinstance(data, dict):
+        return
+    for key, value in data.items():
+        path = f"{above}{key}"
+        if isinstance(value, float):
+            yield path, value
+        else:
+            yield from _leaves(value, f"{path}.", depth + 1)
+
+
+Kind = Literal["line", "json"]
+
+
+def as_json(names: Iterable[str]) -> str:
+    """Return a JSON object with these names, as a dictionary in a source would be printed."""
+    return json.dumps(dict.fromkeys(names, 0.5))

@@ -1,0 +1,145 @@
+"""Reads what a Python file would print and what it imports, without running it."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from agent.edit.source import parse_tree
+from agent.project.numbers import as_json
+from agent.records.edits import Refused
+
+SOME = "0.5"
+"""Stands for a number that is only known when the file runs."""
+LOGGERS = frozenset(
+    ["debug", "info", "warning", "error", "critical", "log", "write", "echo", "secho"]
+)
+FRAMEWORKS = [
+    "torch",
+    "jax",
+    "flax",
+    "optax",
+    "tensorflow",
+    "keras",
+    "sklearn",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "transformers",
+    "lightning",
+    "pytorch_lightning",
+    "mlx",
+    "paddle",
+    "statsmodels",
+    "numpy",
+    "scipy",
+]
+_PERCENT = re.compile(r"%[-+ #0]*[0-9.*]*[a-zA-Z]")
+_BRACES = re.compile(r"\{[^{}]*\}")
+_MAIN = re.compile(r"__name__")
+_WORK = (ast.For, ast.While, ast.With, ast.Try)
+
+
+def tree_of(text: str) -> ast.Module | None:
+    """Return the tree of a file, or None for what is no Python."""
+    tree = parse_tree(text.removeprefix("\ufeff"))
+    return None if isinstance(tree, Refused) else tree
+
+
+def is_script(tree: ast.Module) -> bool:
+    """Return whether a file does something when it is run, besides defining names."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and _MAIN.search(ast.unparse(node.test)):
+            return True
+        called = isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call)
+        if isinstance(node, _WORK) or (isinstance(node, ast.Expr) and called):
+            return True
+    return False
+
+
+def imports_of(tree: ast.Module) -> tuple[str, ...]:
+    """Return the dotted names of modules that a file imports, anywhere in it."""
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(dict.fromkeys(alias.name for alias in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            names[base] = None
+            dot = "" if base.endswith(".") else "."
+            names.update(dict.fromkeys(f"{base}{dot}{alias.name}" for alias in node.names))
+    return tuple(names)
+
+
+def frameworks_of(tree: ast.Module) -> tuple[str, ...]:
+    """Return which libraries of machine learning a file imports."""
+    tops = {name.split(".")[0] for name in imports_of(tree)}
+    return tuple(name for name in FRAMEWORKS if name in tops)
+
+
+def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the lines that a file prints or logs, by line number, with 0.5 for each number."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _prints(node) and node.args:
+            text = " ".join(_text_of(argument) for argument in node.args)
+            for line in text.splitlines():
+                yield node.lineno, line
+
+
+def texts_of(tree: ast.Module) -> Iterator[str]:
+    """Yield the strings in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def options_of(tree: ast.Module) -> tuple[str, ...]:
+    """Return the options that a file declares: `--lr`, of argparse, click or typer."""
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) in ("add_argument", "option"):
+            texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
+            long = [text for text in texts if isinstance(text, str) and text.startswith("--")]
+            names.update(dict.fromkeys(long))
+    return tuple(names)
+
+
+def calls_of(tree: ast.Module) -> frozenset[str]:
+    """Return the last names of everything that a file calls."""
+    return frozenset(_called(node) for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _called(call: ast.Call) -> str:
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
+
+
+def _prints(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Name(id="print"):
+            return True
+        case ast.Attribute(attr=name):
+            return name in LOGGERS or name == "print"
+    return False
+
+
+def _text_of(node: ast.expr) -> str:
+    """Return what an expression is as text, with 0.5 for whatever is not known."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return _PERCENT.sub(SOME, text)
+        case ast.JoinedStr(values=values):
+            return "".join(_text_of(value) for value in values)
+        case ast.BinOp(left=left, op=ast.Mod()):
+            return _text_of(left)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _text_of(left) + _text_of(right)
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            return _BRACES.sub(SOME, text)
+        case ast.Call(func=ast.Attribute(attr="dumps"), args=[first, *_]):
+            return _text_of(first)
+        case ast.Dict(keys=keys):
+            names = [key.value for key in keys if isinstance(key, ast.Constant)]
+            return as_json(name for name in names if isinstance(name, str))
+    return SOME
