@@ -132,7 +132,7 @@ class Ledger:
                 self._settle(attempt, moved)
         by = Provenance(method="baseline", origin="baseline")
         sources = self.history.sources
-        what = "the files as they are" if sources.is_project else "train.py as it is"
+        what = "the files as they are" if sources.is_project else f"{sources.main} as it is"
         proposal = Proposal(hypothesis=what, by=by)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
