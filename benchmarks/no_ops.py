@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.cli.scaffold import scaffold
+from agent.display.format import USUAL
 from agent.display.plain import verdict_line
 from agent.edit import Applied, apply
 from agent.errors import ModelFault
@@ -160,7 +161,7 @@ def main() -> None:
         folder = small_workspace(Path(name) / "r")
         with small_run(folder, options.verdict, options.steps, options.seed) as (history, bench):
             for trial in verdicts(history, bench, proposals, options.trials):
-                print(verdict_line(trial), flush=True)
+                print(verdict_line(trial, USUAL), flush=True)
             trials = history.trials
     kept = sum(trial.status in ("keep", "simplify") for trial in trials)
     runs = sum(len(trial.result.scores) for trial in trials if trial.result)

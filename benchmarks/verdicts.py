@@ -18,6 +18,9 @@ ours. Printed, for each rule:
 The history is karpathy/autoresearch's published run (branch exp/H100/mar8, results.tsv: 125 trials,
 22 kept): each trial's measured difference to its incumbent is taken as true. `--sigma` is that
 machine's noise in bits per byte, 0.0001 to 0.0002 by its users' repeats.
+
+`--family chaotic` and `deterministic` are scores that no seed moves: `--repeats seeds` takes the
+equal scores for repeats, `--repeats perturbations` is what the harness does.
 """
 
 import argparse
@@ -26,16 +29,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from statistics import fmean, variance
+from typing import get_args
 
 import numpy as np
 
 from agent.judge.decide import Case, Rule, decide
 from agent.judge.decision import Discard, Judgement, Keep, Rerun
+from agent.judge.determinism import Repeats
 from agent.judge.luck import bad_luck
 from agent.judge.noise import Noise, critical
 from agent.judge.pairing import next_seed
+from benchmarks.families import Family, Name, Noisy, family_of
 
 Decide = Callable[[Case, Rule], Judgement]
+Scatter = tuple[Name, Repeats]
 Effects = Callable[[np.random.Generator], Sequence[float]]
 """Returns what each trial of a night is worse than its incumbent, in sigma; negative is better."""
 # val_bpb of the published run in order; the first is the baseline, a crash has none.
@@ -77,7 +84,7 @@ def fixed(case: Case, rule: Rule) -> Judgement:
         return Rerun(reason="")
     gain = -fmean(case.differences)
     error = sqrt(variance(case.differences) / count)
-    if gain / error > critical(rule.alpha, count - 1):
+    if gain > error * critical(rule.alpha, count - 1):
         return Keep(delta=-gain, reason="")
     return Discard(delta=-gain, reason="")
 
@@ -99,9 +106,12 @@ class Night:
     rng: np.random.Generator
     seeds: float
     """How much a seed moves every code, in sigma."""
+    family: Family = field(default_factory=Noisy)
     quality: float = 0.0
     """The incumbent's, in sigma; negative is better."""
     trials: int = 0
+    code: int = 0
+    """The incumbent's: the trial that made it."""
     claimed: float = 0.0
     runs: int = 0
     luck: dict[int, float] = field(default_factory=dict)
@@ -113,11 +123,11 @@ class Night:
     squares: float = 0.0
     degrees: int = 0
 
-    def train(self, quality: float, seed: int) -> float:
-        """Return one score."""
+    def train(self, quality: float, seed: int, code: int = 0) -> float:
+        """Return one score of the code that trial `code` made."""
         self.runs += 1
         luck = self.luck.setdefault(seed, self.seeds * self.rng.standard_normal())
-        return quality + luck + float(self.rng.standard_normal())
+        return quality + luck + self.family.noise(self.rng, code, seed)
 
     def trial(self, effect: float) -> bool:
         """Return whether a candidate that is `effect` worse than the incumbent is kept."""
@@ -126,9 +136,9 @@ class Night:
         judgement: Judgement = Rerun(reason="")
         while isinstance(judgement, Rerun):
             seed = next_seed(tuple(own), tuple(self.incumbent), self.trials)
-            own[seed] = self.train(self.quality + effect, seed)
+            own[seed] = self.train(self.quality + effect, seed, self.trials)
             if seed not in self.incumbent:
-                self.incumbent[seed] = self.train(self.quality, seed)
+                self.incumbent[seed] = self.train(self.quality, seed, self.code)
             judgement = self.decide(self._case(own), self.rule)
         differences = self._differences(own)
         if len(own) > 1:
@@ -136,6 +146,7 @@ class Night:
             self.degrees += len(own) - 1
         if isinstance(judgement, Keep):
             self.quality += effect
+            self.code = self.trials
             self.incumbent = own
             self.claimed += judgement.delta
             self.discarded.clear()
@@ -153,12 +164,15 @@ class Night:
             differences=tuple(self._differences(own).values()),
             luck=tuple(bad_luck(self.discarded[seed]) for seed in own),
             noise=Noise(sd=sd, degrees=self.degrees),
+            repeats=self.family.repeats,
         )
 
     def replicated(self) -> float:
         """Return the best against the baseline under fresh seeds, as `replicate` measures it."""
         fresh = range(10_000, 10_000 + REPEATS)
-        return fmean(self.train(self.quality, seed) - self.train(0.0, seed) for seed in fresh)
+        return fmean(
+            self.train(self.quality, seed, self.code) - self.train(0.0, seed) for seed in fresh
+        )
 
 
 @dataclass(frozen=True)
@@ -191,7 +205,12 @@ class Row:
 
 
 def nights(
-    name: str, rule: Rule, effects: Effects, which: range, seeds: float
+    name: str,
+    rule: Rule,
+    effects: Effects,
+    which: range,
+    seeds: float,
+    scatter: Scatter = ("noisy", "seeds"),
 ) -> list[tuple[Night, list[bool]]]:
     """Return simulated runs of one rule, with whether each trial was kept.
 
@@ -200,7 +219,7 @@ def nights(
     runs = []
     for seed in which:
         rng = np.random.default_rng(seed)
-        night = Night(RULES[name], rule, rng, seeds)
+        night = Night(RULES[name], rule, rng, seeds, family_of(*scatter))
         repeats = 1 if name == "greedy" else REPEATS
         night.incumbent = {repeat: night.train(0.0, repeat) for repeat in range(repeats)}
         runs.append((night, [night.trial(effect) for effect in effects(rng)]))
@@ -220,15 +239,22 @@ def one_in_ten(better: float) -> Effects:
     return effects
 
 
-def measure(name: str, rule: Rule, which: range, sigma: float, seeds: float) -> Row:
+def measure(
+    name: str,
+    rule: Rule,
+    which: range,
+    sigma: float,
+    seeds: float,
+    scatter: Scatter = ("noisy", "seeds"),
+) -> Row:
     """Return the figures of a rule."""
-    idle = nights(name, rule, lambda _: [0.0] * 100, which, seeds)
+    idle = nights(name, rule, lambda _: [0.0] * 100, which, seeds, scatter)
     power = []
     for better in (1.0, 2.0, 3.0):
-        mixed = nights(name, rule, one_in_ten(better), which, seeds)
+        mixed = nights(name, rule, one_in_ten(better), which, seeds, scatter)
         power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
     history = [effect / sigma for effect in published_effects()]
-    published = nights(name, rule, lambda _: history, which[: len(which) // 2], seeds)
+    published = nights(name, rule, lambda _: history, which[: len(which) // 2], seeds, scatter)
     return Row(
         false_keeps=Mean.of([sum(kept) for _, kept in idle]),
         early=Mean.of([sum(kept[:20]) for _, kept in idle]),
@@ -265,6 +291,18 @@ def options_of() -> argparse.Namespace:
     parser.add_argument(
         "--seeds", type=float, default=0.0, help="how much a seed moves every code alike, in sigma"
     )
+    parser.add_argument(
+        "--family",
+        choices=get_args(Name),
+        default="noisy",
+        help="how scores of equal code scatter (benchmarks/families.py)",
+    )
+    parser.add_argument(
+        "--repeats",
+        choices=get_args(Repeats),
+        default="seeds",
+        help="what repeats a run where no seed moves a score",
+    )
     return parser.parse_args()
 
 
@@ -278,7 +316,8 @@ def main() -> None:
         f"budget {options.false_keeps:g} false keeps per 100 trials"
     )
     for name in RULES:
-        row = measure(name, rule, which, options.sigma, options.seeds)
+        scatter = (options.family, options.repeats)
+        row = measure(name, rule, which, options.sigma, options.seeds, scatter)
         power = ", ".join(f"{share:.1%}" for share in row.power)
         print(
             f"{name}: {row.false_keeps:.2f} false keeps, {row.early:.2f} early, "

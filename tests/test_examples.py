@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.edit.files import Sources, apply_edits
-from agent.edit.files.patterns import matches
 from agent.project.settings import Settings, read_settings
 from agent.records.edits import ReplaceStatements, SetConstant
+from agent.records.patterns import matches
 from agent.space import read_space
 
 SPIRALS = Path(__file__).parent.parent / "examples" / "spirals"

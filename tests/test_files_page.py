@@ -8,10 +8,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from agent.edit.files import Sources, apply_edits
-from agent.edit.files.patterns import fault_of_pattern
 from agent.project.settings import Settings
 from agent.propose.code.reply import fences
 from agent.records.edits import Edit
+from agent.records.patterns import fault_of_pattern
 from agent.space.ranges import parse_range
 
 PAGE = (Path(__file__).parent.parent / "docs" / "files.md").read_text(encoding="utf-8")

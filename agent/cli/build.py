@@ -287,6 +287,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         environment=handed_on(kit.settings.environment, os.environ),
         command=split_command(history.run.goal.command),
         metric=metric_of(history.run.goal),
+        seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
     folder = trials_folder(project, history.tag)

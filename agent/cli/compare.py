@@ -9,7 +9,7 @@ from agent.cli.completion import complete_runs
 from agent.cli.reading import reading
 from agent.dashboard.view import View, differences, read_view
 from agent.display.compare import side_by_side
-from agent.display.format import bpb, noise_text, open_console, pace_text, spending
+from agent.display.format import noise_text, open_console, pace_text, spending, times
 from agent.display.table import counts
 from agent.errors import UsageFault
 
@@ -37,11 +37,19 @@ def compare(
         raise UsageFault("To compare, name at least two runs.", "autoresearch compare RUN RUN")
     console = open_console()
     tags = [view.run.tag for view in views]
-    columns = [_column(view) for view in views]
+    usual = all(view.run.objective is None for view in views)
+    columns = [_column(view) if usual else _with_metric(view) for view in views]
     console.print(side_by_side(tags, columns, console))
     if unlike := differences(views):
         names = ", ".join(unlike)
         console.print(f"scores are not comparable: the runs differ in {names}", style="yellow")
+
+
+def _with_metric(view: View) -> dict[str, str]:
+    """Return a column that begins with what the run measures."""
+    objective = view.run.goal
+    scores = view.about or f"{objective.metric}, {objective.better}"
+    return {"scores": scores, **_column(view)}
 
 
 def _column(view: View) -> dict[str, str]:
@@ -50,15 +58,15 @@ def _column(view: View) -> dict[str, str]:
     gain = view.gain
     by_noise = ""
     if gain is not None and view.noise.scatter:
-        by_noise = f"{-gain / view.noise.scatter:.1f}"
+        by_noise = times(-gain / view.noise.scatter)
     return {
         "method": f"{run.method} with {run.model}" if run.model else run.method,
         "budget": str(run.budget),
         "trials": counts(view.trials),
-        "best": f"{bpb(best.value)} by #{best.number}" if best else "none",
-        "gain": f"{gain:+.6f}" if gain is not None else "",
+        "best": f"{view.formatter.score(best.value)} by #{best.number}" if best else "none",
+        "gain": view.formatter.change(gain) if gain is not None else "",
         "gain ÷ noise": by_noise,
-        "noise": noise_text(view.noise),
+        "noise": noise_text(view.noise, view.formatter),
         "time": pace_text(view.pace),
         "spent": spending(view.proposed),
     }

@@ -23,7 +23,7 @@ from agent.display.waiting import waiting
 from agent.errors import Fault, ModelFault, ProjectFault, SandboxFault, UsageFault
 from agent.evaluate.slots import this_machine
 from agent.llm.keys import key_of
-from agent.project.interpreter import interpreter_of, own_interpreter
+from agent.project.interpreter import Interpreter, interpreter_of, own_interpreter
 from sandbox.canary.canary import CanaryReport
 from sandbox.ground.devices import Device, for_one_process, listed
 from sandbox.ground.record import Record
@@ -154,25 +154,38 @@ def _git() -> Finding:
 
 def _interpreter() -> Finding:
     """The Python of the trainings of the project here; where there is none, the harness's own."""
+    what = "python of trainings"
+    try:
+        return Finding(what=what, state="ok", found=_interpreter_here().label)
+    except ProjectFault as fault:
+        return _bad(what, fault)
+
+
+def _interpreter_here() -> Interpreter:
     from agent.cli.build import place_around
 
-    what = "python of trainings"
     try:
         place = place_around(Path.cwd())
     except Fault:
-        return Finding(what=what, state="ok", found=own_interpreter().label)
+        return own_interpreter()
+    return interpreter_of(place.project, place.settings)
+
+
+def _brings_its_own() -> bool:
+    """Return whether a project is here whose trainings do not run on the harness's Python."""
     try:
-        return Finding(
-            what=what, state="ok", found=interpreter_of(place.project, place.settings).label
-        )
-    except ProjectFault as fault:
-        return _bad(what, fault)
+        return _interpreter_here().is_own
+    except ProjectFault:
+        return True
 
 
 def _torch() -> Finding:
     probe = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
     command = [sys.executable, "-I", "-c", probe]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode and _brings_its_own():
+        found = "not installed for autoresearch; the project here has an environment of its own"
+        return Finding(what="torch", state="note", found=found)
     if run.returncode:
         return Finding(
             what="torch",

@@ -18,7 +18,7 @@ from agent.cli.answers import (
 from agent.cli.baseline import Baseline, standing_baseline, trained
 from agent.cli.build import Place
 from agent.cli.consent import Consent
-from agent.cli.space import line_of, range_line, range_text
+from agent.cli.constants import line_of, range_line, range_text
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration
 from agent.errors import ProjectFault, UsageFault

@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,14 +13,9 @@ from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.history.history import History
-from agent.history.runs import usual_run
 from agent.llm.model import Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import default_model
-from agent.project.resolve import recorded_caps
-from agent.records.spending import spending_of
-from agent.run.bounds import Bounds
 from sandbox.ground.text import printable
 
 LIST_SECONDS = 20.0
@@ -39,25 +33,15 @@ def prompt(
 ) -> None:
     """Show the next question to a model for an edit of code, word for word.
 
-    It is built from the run's branch, with its bounds as at the start. No model is asked, and no
-    key is needed.
+    It is built from the run's branch, with its bounds as at the start; where there is no run yet,
+    from the last commit, as `autoresearch start` would ask first. No model is asked, and no key is
+    needed.
     """
-    from agent.cli.build import open_ledger, place_around
+    from agent.cli.question import next_context
     from agent.llm.recorded import without_secrets
     from agent.propose.code.code import request_of
 
-    place = place_around(Path.cwd())
-    with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
-        run = history.run
-        pending = tuple(attempt.proposal for attempt in history.in_flight)
-        judged = [trial.proposal for trial in history.trials]
-        cost = spending_of([*judged, *pending]).dollars
-        bounds = Bounds(trials=run.trials, hours=run.hours, max_cost=run.max_cost)
-        measured = sum(trial.result is not None for trial in history.trials)
-        remaining = bounds.left(max(0, measured - 1), 0.0, cost)
-        caps = recorded_caps(run, place.settings)
-        ledger = open_ledger(history, place.settings, caps, run.workers)
-        context = ledger.context(pending, remaining, bounds.dollars(cost))
+    context = next_context(branch)
     request = without_secrets(request_of(context))
     typer.echo(
         json.dumps(request.model_dump(mode="json"), indent=2) if as_json else _readable(request)

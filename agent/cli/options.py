@@ -84,6 +84,15 @@ JsonEvents = Annotated[
     typer.Option("--json", help="Print each event as one line of JSON, for programs that listen."),
 ]
 
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Show what a start would do (options, search space, the first question to a model, "
+        "hours and dollars), and start nothing.",
+    ),
+]
+
 Detach = Annotated[
     bool,
     typer.Option(

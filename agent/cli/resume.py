@@ -66,6 +66,7 @@ def resume(
     from agent.history.branch import tag_of
     from agent.history.runs import usual_run
     from agent.project.names import refuse_unknown_names
+    from agent.project.objective import stated_otherwise
     from agent.project.program import read_program
 
     typed = {
@@ -96,13 +97,14 @@ def resume(
             leave=leave_branch,
         ) as history:
             run = history.run
-            history.warnings += _other_files(project.files, history.project.files)
+            front_matter = read_program(history.program).front_matter
+            history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
             refuse_foreign_encodings(history.project, history.sources)
             refuse_unknown_names(
                 project,
                 place.settings,
-                read_program(history.program).front_matter,
+                front_matter,
                 (history.sources, history.sources_at(run.start_commit)),
             )
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
@@ -138,14 +140,3 @@ def resume(
                 method=method,
             )
             go_on(log, words, as_json)
-
-
-def _other_files(here: tuple[str, ...], recorded: tuple[str, ...]) -> list[str]:
-    """Return a warning where autoresearch.toml has other `files` than the run began with."""
-    if here == recorded:
-        return []
-    own = ", ".join(recorded) or "train.py"
-    return [
-        f"autoresearch.toml says other `files` than this run began with; it still edits {own}. "
-        "`autoresearch start` begins a run with the new ones."
-    ]

@@ -19,11 +19,12 @@ from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
 from agent.dashboard.view import log_paths, own_diffs
 from agent.display.format import formatter_for, open_console
+from agent.display.scores import about_scores
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
 from agent.display.suspects import fate_of, fates
 from agent.display.table import trial_table, warm_text
-from agent.errors import UsageFault
+from agent.errors import Fault, UsageFault
 from agent.exchange.write import FORMATS
 from agent.history.history import History
 from agent.history.runs import log_path
@@ -31,6 +32,8 @@ from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.project.around import project_around
+from agent.project.objective import stated_otherwise
+from agent.project.program import read_program
 from agent.records.pace import pace_of
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
 from agent.records.spending import spending_of
@@ -107,6 +110,7 @@ def log(
     A wider terminal shows more of each trial; --json holds everything.
     """
     with reading(branch) as history:
+        objective = history.run.goal
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
         _print_warnings(history)
@@ -118,9 +122,12 @@ def log(
         if patch:
             for trial in trials:
                 patch_text = diff_view(diffs[trial.number], console)
-                console.print(verdict_view(trial, console), patch_text, "", sep="\n")
+                console.print(verdict_view(trial, console, objective), patch_text, "", sep="\n")
             return
-        console.print(trial_table(trials, console))
+        console.print(trial_table(trials, console, objective))
+        about = about_scores(trials, formatter_for(console, objective))
+        if about:
+            console.print(f"scores: {about}")
         for line in fates(history.trials, history.rejections):
             console.print(formatter_for(console).line(line))
 
@@ -144,7 +151,9 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
             return
         against = next((trial for trial in history.trials if trial.number == entry.against), None)
         logs = _log_paths(history, number)
-        console.print(trial_page(entry, text, logs, console, against, history.measurements))
+        again = history.measurements
+        goal = history.run.goal
+        console.print(trial_page(entry, text, logs, console, against, again, goal))
         if entry.status == "suspect":
             fate = fate_of(number, history.trials, history.rejections)
             console.print(formatter_for(console).line(f"suspect: {fate}"))
@@ -200,7 +209,7 @@ def export(
         if form == Format.OPTUNA:
             _export_study(history, output)
             return
-        text = FORMATS[form](history.trials)
+        text = FORMATS[form](history.trials, history.run.goal)
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -238,11 +247,14 @@ class State(Record):
     in_flight: tuple[Attempt, ...]
     counts: dict[str, int]
     """Trials by status."""
+    metric: str
+    direction: str
+    scale: str
     best: Trial | None
     replicated: Comparison | None
     """The best against the baseline, where `replicate` has measured it."""
     noise: float | None
-    """The standard deviation of scores of equal code."""
+    """The standard deviation of losses of equal code."""
     training_seconds: float
     """Over all trials and seeds."""
     elapsed_seconds: float | None
@@ -276,6 +288,9 @@ def _state_of(history: History) -> State:
         budget=str(run.budget),
         in_flight=history.in_flight,
         counts=dict(Counter(trial.status for trial in history.trials)),
+        metric=run.goal.metric,
+        direction=run.goal.direction,
+        scale=run.goal.scale,
         best=best,
         replicated=replication_of(history.measurements, best),
         noise=noise_of(history.trials, history.run.sense).sd,
@@ -293,12 +308,27 @@ def _state_of(history: History) -> State:
 def _print_state(history: History, state: State) -> None:
     console = open_console()
     warm = warm_text(history.prior, state.warm) if state.warm else ""
-    page = status_page(state.branch, state.pid, state.in_flight, history.trials, console, warm)
+    goal = history.run.goal
+    page = status_page(
+        state.branch, state.pid, state.in_flight, history.trials, console, warm, goal
+    )
     console.print(page)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
+    for line in _stated_otherwise(history):
+        console.print(Text(f"note: {formatter_for(console).line(line)}", "yellow"), soft_wrap=True)
+
+
+def _stated_otherwise(history: History) -> list[str]:
+    """Return a line where autoresearch.toml or program.md differs from the run's record."""
+    try:
+        place = project_around(Path.cwd())
+        front_matter = read_program(history.program).front_matter
+    except Fault:
+        return []
+    return stated_otherwise(history.run, place.project, place.settings, front_matter)
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:

@@ -16,7 +16,8 @@ from rich.text import Text
 from agent.cli import app, epilog
 from agent.cli.consent import agreed
 from agent.cli.options import Json
-from agent.display.format import Formatter, bpb, formatter_for, memory, open_console
+from agent.display.format import NAME, Formatter, cut, formatter_for, memory, open_console
+from agent.display.scores import kinds_of
 from agent.errors import Fault, HistoryFault, UsageFault
 from agent.git.home import checked, run_folder, worktree_path
 from agent.git.lock import holder
@@ -28,6 +29,7 @@ from agent.history.removal import Remains, delete, half_renamed, remains_of, ren
 from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
 from agent.project.find import Project
+from agent.records.objective import VAL_BPB
 from agent.records.results import TAKEN
 from sandbox.ground.record import Record
 
@@ -51,6 +53,10 @@ class Line(Record):
     kept: int
     best: float | None
     """The score at the tip."""
+    metric: str = VAL_BPB.metric
+    direction: str = VAL_BPB.direction
+    self_reported: bool = False
+    """Nobody but the runs themselves computed the scores."""
     at: str
     """When its newest commit was made, ISO 8601 UTC."""
     bytes: int
@@ -87,16 +93,20 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
     measured = 0
     kept = 0
     best = None
+    goal = VAL_BPB
+    kinds: tuple[str, ...] = ()
     problem = None
     try:
         with History.read(run.home, summary.branch) as history:
             trials = history.trials
             planned = history.run.trials
+            goal = history.run.goal
     except Fault as fault:
         problem = fault.message
         state = "unreadable"
     else:
         best = incumbent_of(trials)
+        kinds = kinds_of(trials)
         kept = sum(trial.status in TAKEN for trial in trials)
         measured = sum(trial.result is not None and trial.status != "baseline" for trial in trials)
         if summary.pid is None and planned is not None and measured >= planned:
@@ -109,6 +119,9 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
         trials=measured,
         kept=kept,
         best=best.value if best else None,
+        metric=goal.metric,
+        direction=goal.direction,
+        self_reported="self-reported" in kinds,
         at=summary.at,
         bytes=_size(_folders(places, run.tag)),
         log=str(log_path(run.home, run.tag)),
@@ -118,20 +131,30 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
 
 def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("run", "state", "trials", "kept", "best", "age", "size"):
-        table.add_column(name, justify="left" if name in ("run", "state") else "right")
+    usual = all(_metric_of(line) == VAL_BPB.metric for line in lines)
+    metrics = () if usual else ("metric",)
+    for name in ("run", "state", "trials", "kept", "best", *metrics, "age", "size"):
+        table.add_column(name, justify="left" if name in ("run", "state", "metric") else "right")
     for line in lines:
+        metric = formatter.line(_metric_of(line)) if line.best is not None else ""
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state
         table.add_row(
             Text(formatter.line(line.tag), "bold"),
             Text(state, "green" if line.pid is not None else "dim"),
             str(line.trials),
             str(line.kept),
-            bpb(line.best),
+            formatter.score(line.best),
+            *(() if usual else (Text(metric),)),
             _age(line.at),
             _amount(line.bytes),
         )
     return table
+
+
+def _metric_of(line: Line) -> str:
+    """Return `accuracy, self-reported`, or only the name where the score is not self-reported."""
+    name = cut(line.metric, NAME)
+    return f"{name}, self-reported" if line.self_reported else name
 
 
 def _age(at: str) -> str:
@@ -236,7 +259,7 @@ def _contents(home: Project, tag: str) -> str:
     try:
         with History.read(home, f"autoresearch/{tag}") as history:
             best = incumbent_of(history.trials)
-            at_best = f", best {bpb(best.value)} by #{best.number}" if best else ""
+            at_best = f", best {Formatter().score(best.value)} by #{best.number}" if best else ""
             return f"{len(history.trials)} trials{at_best}"
     except Fault as fault:
         return fault.message

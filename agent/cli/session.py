@@ -148,9 +148,10 @@ def _listen(
 def _summarise(history: History, trackers: Trackers, log: RunLog, as_json: bool) -> None:
     """Print what the session came to, and what is odd."""
     console = open_console(stderr=as_json)
-    log.page(summary(history.branch, history.trials, log.console))
+    goal = history.run.goal
+    log.page(summary(history.branch, history.trials, log.console, objective=goal))
     if not as_json:
-        console.print(summary(history.branch, history.trials, console))
+        console.print(summary(history.branch, history.trials, console, objective=goal))
     for warning in (*history.warnings, *trackers.warnings()):
         log.line(f"note: {warning}")
         console.print(Text(f"note: {formatter_for(console).line(warning)}", "yellow"))

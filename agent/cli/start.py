@@ -12,6 +12,7 @@ from agent.cli.options import (
     BudgetOption,
     Detach,
     Disk,
+    DryRun,
     Hours,
     JsonEvents,
     MaxCost,
@@ -104,6 +105,7 @@ def start(
     trust: Trust = False,
     unsafe: Unsafe = False,
     detach: Detach = False,
+    dry_run: DryRun = False,
     as_json: JsonEvents = False,
 ) -> None:
     """Start a run, on a branch of its own.
@@ -136,6 +138,11 @@ def start(
         disk=disk,
         output=output,
     )
+    if dry_run:
+        from agent.cli.dry_run import show_plan
+
+        show_plan(flags, warm, unsafe, as_json)
+        return
     _start(flags, tag, warm, tuple(tracker or ()), notify, trust, unsafe, detach, as_json)
 
 

@@ -87,7 +87,14 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
         state = (version, curves if console.is_terminal else None)
         if state != last:
             page = partial(
-                watch_page, view.branch, view.pid, view.in_flight, view.trials, curves, console
+                watch_page,
+                view.branch,
+                view.pid,
+                view.in_flight,
+                view.trials,
+                curves,
+                console,
+                view.run.goal,
             )
             yield partial(_with_hint, page, hint)
         if view.pid is None:

@@ -2,6 +2,7 @@
 
 from agent.dashboard.view import View
 from agent.display.format import noise_text
+from agent.display.scores import kinds_of
 
 SEEDS = 8
 
@@ -9,12 +10,20 @@ SEEDS = 8
 def conditions(view: View) -> str:
     """Return trials, budget, kind of score, seeds, noise, hardware, and command of a run."""
     run = view.run
-    kind = "sealed" if run.score == "sealed" else "self-reported"
     return (
-        f"{len(view.trials)} trials of {run.budget}, {kind} scores, seeds {seeds(view)}, "
-        f"noise {noise_text(view.noise)}, {run.workers} at once, sandbox tier {view.tiers}, "
-        f"{hardware(view)}. $ {command(view)} (from {run.start_commit[:12]})"
+        f"{len(view.trials)} trials of {run.budget}, {kind_of(view)} scores, seeds {seeds(view)}, "
+        f"noise {noise_text(view.noise, view.formatter)}, {run.workers} at once, "
+        f"sandbox tier {view.tiers}, {hardware(view)}. "
+        f"$ {command(view)} (from {run.start_commit[:12]})"
     )
+
+
+def kind_of(view: View) -> str:
+    """Return who computed the scores of a run, in a word or two."""
+    kinds = kinds_of(view.trials)
+    if not kinds:
+        return "sealed" if view.run.score == "sealed" else "self-reported"
+    return " and ".join(kinds)
 
 
 def seeds(view: View) -> str:

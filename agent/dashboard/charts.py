@@ -8,7 +8,8 @@ from itertools import chain, dropwhile, pairwise
 
 from agent.dashboard.labels import Box, Label, placed, shortened
 from agent.dashboard.view import View
-from agent.display.format import Formatter, bpb, spread
+from agent.display.format import Formatter, spread
+from agent.display.scores import axis_title
 from agent.records.curves import Curve
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
@@ -16,8 +17,8 @@ from agent.records.results import KEPT, Trial, on_newest_data
 TICKS = 5
 # Characters: more do not fit beside an axis.
 LONGEST_TICK = 8
-# A discarded trial far above everything else would flatten the staircase: scores above this
-# quantile are drawn at the edge.
+# A discarded trial far worse than everything else would flatten the staircase: scores worse than
+# this quantile are drawn at the edge.
 CLIP_QUANTILE = 0.8
 # Beyond this ratio of its largest to its smallest value a constant is drawn on a logarithmic axis.
 LOG_RATIO = 20.0
@@ -68,6 +69,8 @@ class Dot:
     trial: Trial
     clipped: bool = False
     """Its score is beyond the edge that it is drawn at."""
+    low: bool = False
+    """That edge is the lower one."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Staircase:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self.axis = view.axis
         frame = self.frame
         last = max([trial.number for trial in view.trials], default=0)
         self.x = Scale(0, max(last, 1), frame.left + 12, frame.right - 12)
@@ -111,8 +115,14 @@ class Staircase:
         if not scores:
             return 0.0, 1.0
         incumbents = [trial.value for trial in view.incumbents if trial.value is not None]
-        high = max([*incumbents, scores[int(CLIP_QUANTILE * (len(scores) - 1))]]) + view.band
-        low = scores[0] - view.band
+        place = int(CLIP_QUANTILE * (len(scores) - 1))
+        low = scores[0]
+        high = max([*incumbents, scores[place]])
+        if view.run.goal.direction == "maximize":
+            low = min([*incumbents, scores[-1 - place]])
+            high = scores[-1]
+        low = min(view.shifted(low, view.band), view.shifted(low, -view.band))
+        high = max(view.shifted(high, view.band), view.shifted(high, -view.band))
         room = 0.06 * (high - low) or abs(high) * 0.01 or 1.0
         return low - room, high + room
 
@@ -120,7 +130,7 @@ class Staircase:
     def dots(self) -> list[Dot]:
         """Return the trials with a score; the kept ones last, so that they are on top."""
         return _kept_last(
-            Dot(self.x(trial.number), self.y(trial.value), trial, trial.value > self.y.high)
+            _dot(self.x(trial.number), self.y, trial, trial.value)
             for trial in self._view.trials
             if trial.value is not None
         )
@@ -154,7 +164,7 @@ class Staircase:
         """Return the (start, end, height) of each incumbent's step."""
         reigns = self._view.reigns
         ends = [*(self.x(trial.number) for trial in reigns), self.frame.right]
-        heights = [self.y((trial.value or 0.0) + offset) for trial in reigns]
+        heights = [self.y(self._view.shifted(trial.value or 0.0, offset)) for trial in reigns]
         steps = zip(pairwise(ends), heights, strict=True)
         return [(x0, x1, y) for (x0, x1), y in steps]
 
@@ -163,7 +173,8 @@ class Staircase:
         """Return the names of the largest gains, each where it touches no other."""
         places = {dot.trial.number: dot for dot in self.dots}
         named = [places[gain.trial.number] for gain in self._view.gains[:NAMED]]
-        choices = [list(_names(dot)) for dot in named if not dot.clipped]
+        rises = self._view.run.goal.direction == "maximize"
+        choices = [list(_names(dot, rises)) for dot in named if not dot.clipped]
         frame = self.frame
         return placed(choices, Box(frame.left, frame.top, frame.right, frame.bottom))
 
@@ -213,6 +224,12 @@ class Overlay:
         self.x = Scale(0.0, seconds / self.per or 1.0, frame.left, frame.right)
         self.y = Scale(low - room, high + room, frame.bottom, frame.top)
         self.lines = [self._line(walk) for walk in walks]
+        self._views = views
+
+    def axis(self, so_far: bool = False) -> str:
+        """Return the title of the axis of scores."""
+        trials = list(chain.from_iterable(view.trials for view in self._views))
+        return axis_title(trials, self._views[0].formatter, so_far)
 
     def _line(self, walk: list[tuple[float, float]]) -> str:
         corners = [(self.x(at / self.per), self.y(value)) for at, value in walk]
@@ -269,21 +286,32 @@ class Slice:
     def dots(self) -> list[Dot]:
         """Return a dot per trial; the kept ones last."""
         return _kept_last(
-            Dot(self.x(self._number(trial)), self.y(trial.value), trial, trial.value > self.y.high)
+            _dot(self.x(self._number(trial)), self.y, trial, trial.value)
             for trial in self._trials
             if trial.value is not None
         )
 
 
-def _names(dot: Dot) -> Iterator[Label]:
-    """Yield the places for a dot's name: the room is above and right of a falling staircase."""
+def _dot(x: float, y: Scale, trial: Trial, value: float) -> Dot:
+    """Return the dot of a score, at the edge where it is beyond it."""
+    beyond = not y.low <= value <= y.high
+    return Dot(x, y(value), trial, beyond, value < y.low)
+
+
+def _names(dot: Dot, rises: bool) -> Iterator[Label]:
+    """Yield the places for a dot's name.
+
+    The room is above and right of a falling staircase, and above and left of one that rises.
+    """
     name = FORMATTER.line(f"#{dot.trial.number} {dot.trial.proposal.hypothesis}")
     for width in NAME_WIDTHS:
         text = shortened(name, width)
-        yield Label(dot.x + 9, dot.y - 8, text)
+        above = Label(dot.x + 9, dot.y - 8, text)
+        left_above = Label(dot.x - 9, dot.y - 8, text, left=True)
+        yield left_above if rises else above
         yield Label(dot.x - 9, dot.y + 16, text, left=True)
         yield Label(dot.x + 9, dot.y + 18, text)
-        yield Label(dot.x - 9, dot.y - 8, text, left=True)
+        yield above if rises else left_above
 
 
 def _kept_last(dots: Iterable[Dot]) -> list[Dot]:
@@ -314,7 +342,7 @@ def values_of(trials: Sequence[Trial]) -> dict[str, set[Value]]:
 
 def title_of(trial: Trial) -> str:
     """Return the tooltip of a dot."""
-    score = f" {bpb(trial.value)}" if trial.value is not None else ""
+    score = f" {FORMATTER.score(trial.value)}" if trial.value is not None else ""
     claim = shortened(FORMATTER.line(trial.proposal.hypothesis), TITLE_WIDTH)
     return f"#{trial.number} {trial.status}{score}: {claim}"
 

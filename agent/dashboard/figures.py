@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from agent.dashboard.captions import conditions
 from agent.dashboard.charts import CLIP_QUANTILE, Overlay, Staircase, walk_of
 from agent.dashboard.importance import QUANTILE, importances
-from agent.dashboard.view import View, differences
+from agent.dashboard.view import View, comparable, differences
 from agent.display.format import Formatter
+from agent.display.names import cut_name, short_names
 from agent.errors import UsageFault
 from agent.records.results import Trial
-from agent.space.names import cut_name, short_names
 
 # Inches.
 WIDTH = 9.0
@@ -65,7 +65,7 @@ def progress(views: Sequence[View]) -> Figure:
     high = chart.y.high
     axes.scatter(
         list(scores),
-        [min(value, high) for value in scores.values()],
+        [min(max(value, low), high) for value in scores.values()],
         s=14,
         facecolors="none",
         edgecolors=GREY,
@@ -74,14 +74,17 @@ def progress(views: Sequence[View]) -> Figure:
     _staircase(axes, view)
     axes.plot(failed, [low] * len(failed), "x", color=ORANGE, markersize=4, label="no score")
     margin = 0.03 * (high - low)
-    axes.set(xlabel="trial", ylabel="val_bpb, lower is better", ylim=(low - margin, high + margin))
+    axes.set(xlabel="trial", ylabel=_title(view.axis), ylim=(low - margin, high + margin))
     for gain in view.gains[:3]:
         _name(axes, gain.trial, f"#{gain.trial.number} {gain.trial.proposal.hypothesis}")
     axes.legend(**ABOVE, ncols=3)
     text = "Best so far and every trial; the band is twice the noise."
-    clipped = sum(value > high for value in scores.values())
+    clipped = sum(not low <= value <= high for value in scores.values())
     if clipped:
-        text += f" {clipped} scores above the {CLIP_QUANTILE:.0%} quantile drawn at the edge."
+        side = f"above the {CLIP_QUANTILE:.0%}"
+        if view.run.goal.direction == "maximize":
+            side = f"below the {1 - CLIP_QUANTILE:.0%}"
+        text += f" {clipped} scores {side} quantile drawn at the edge."
     return _captioned(figure, view, text)
 
 
@@ -112,7 +115,7 @@ def curves(views: Sequence[View]) -> Figure:
 def importance(views: Sequence[View]) -> Figure:
     """Draw how much the score depended on each constant."""
     [view] = views
-    shares = importances(view.trials)
+    shares = importances(view.trials, view.run.goal.direction)
     figure, axes = _figure(height=1.8 + 0.35 * len(shares))
     names = list(shares)[::-1]
     widths = [100 * shares[name] for name in names]
@@ -126,7 +129,16 @@ def importance(views: Sequence[View]) -> Figure:
 
 
 def compare(views: Sequence[View]) -> Figure:
-    """Draw the best so far of several runs over training time."""
+    """Draw the best so far of several runs over training time.
+
+    Raise UsageFault for runs of different metrics, whose scores cannot stand on one axis.
+    """
+    if not comparable(views):
+        runs = " ".join(view.run.tag for view in views)
+        raise UsageFault(
+            "These runs measure different metrics: no score can be compared.",
+            f"autoresearch compare {runs}",
+        )
     figure, axes = _figure()
     overlay = Overlay(views)
     for place, view in enumerate(views):
@@ -140,7 +152,7 @@ def compare(views: Sequence[View]) -> Figure:
             linewidth=2,
             label=_label(f"{view.run.tag}: {_method(view)}", 48),
         )
-    axes.set(xlabel=f"{overlay.unit} of training", ylabel="best val_bpb so far, lower is better")
+    axes.set(xlabel=f"{overlay.unit} of training", ylabel=_title(overlay.axis(so_far=True)))
     axes.legend(**ABOVE, ncols=2)
     text = "Best so far, one run each."
     unlike = differences(views)
@@ -232,8 +244,8 @@ def _staircase(axes: Axes, view: View) -> None:
         return
     x = [*numbers, max(trial.number for trial in view.trials)]
     y = [*values, values[-1]]
-    below = [value - view.band for value in y]
-    above = [value + view.band for value in y]
+    below = [view.shifted(value, -view.band) for value in y]
+    above = [view.shifted(value, view.band) for value in y]
     axes.fill_between(x, below, above, step="post", color=SKY, alpha=0.35, linewidth=0)
     axes.step(x, y, where="post", color=GREEN, linewidth=1.8)
     axes.scatter(numbers, values, s=28, color=GREEN, zorder=3, label="kept")
@@ -254,6 +266,11 @@ def _words(text: str, length: int) -> str:
 def _label(text: str, length: int) -> str:
     """Return the same for places where matplotlib takes dollar signs for a formula."""
     return _words(text, length).replace("$", r"\$")
+
+
+def _title(text: str) -> str:
+    """Return the title of an axis, with the name that somebody else gave the metric."""
+    return FORMATTER.line(text).replace("$", r"\$")
 
 
 def _method(view: View) -> str:

@@ -12,6 +12,7 @@ from optuna.trial import create_trial
 
 from agent.dashboard.charts import LOG_RATIO, is_number
 from agent.errors import UsageFault
+from agent.records.objective import VAL_BPB, Direction
 from agent.records.proposals import Value
 from agent.records.results import Trial, on_newest_data
 
@@ -21,7 +22,9 @@ ENOUGH = 20
 QUANTILE = 0.1
 
 
-def importances(trials: Sequence[Trial]) -> dict[str, float]:
+def importances(
+    trials: Sequence[Trial], direction: Direction = VAL_BPB.direction
+) -> dict[str, float]:
     """Return the share of each constant, the most important first; they sum to 1.
 
     Raise UsageFault if there are too few scores. PED-ANOVA: Watanabe, Bansal and Hutter (2023).
@@ -38,7 +41,7 @@ def importances(trials: Sequence[Trial]) -> dict[str, float]:
             "autoresearch resume --method random --trials 20   # or autoresearch plot progress",
         )
     with _quiet():
-        study = optuna.create_study()
+        study = optuna.create_study(direction=direction)
         for trial in scored:
             params = {name: _coded(trial.configuration[name], ranges[name]) for name in ranges}
             study.add_trial(create_trial(params=params, distributions=ranges, value=trial.value))

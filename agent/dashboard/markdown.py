@@ -3,14 +3,17 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from agent.dashboard.captions import hardware
+from agent.dashboard.captions import hardware, kind_of
 from agent.dashboard.view import Gain, View
-from agent.display.format import Formatter, bpb, noise_text, pace_text, proposer, spending
+from agent.display.format import Formatter, noise_text, pace_text, proposer, spending, times
+from agent.display.scores import gain_text
 from agent.display.table import counts
 from agent.records.results import Trial
 
 # A pull request wants what was kept and the shape of what was not, not a thousand rows.
 FAILURES = 20
+# A name of such words is no markup: an underscore inside a word is a letter.
+_WORDS = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
 _SPECIAL = re.compile(r"[^\w\s.,;:%=→×±·'\"/?$^-]|:(?=//)|(?<=www)\.|_")
 
 
@@ -36,7 +39,9 @@ def _summary(view: View) -> Iterator[str]:
     yield ""
     if view.replicated:
         yield f"- measured again, against the baseline: {inert(str(view.replicated))}"
-    yield f"- noise: {noise_text(view.noise)}"
+    if view.about:
+        yield f"- scores: {inert(view.about)}"
+    yield f"- noise: {noise_text(view.noise, view.formatter)}"
     yield f"- trials: {counts(view.trials)}"
     yield f"- time: {pace_text(view.pace)}"
     yield f"- spent: {spending(view.proposed)}"
@@ -47,32 +52,38 @@ def _best(view: View) -> str:
     best = view.best
     baseline = view.baseline
     gain = view.gain
-    if best is None or baseline is None or gain is None or not baseline.value:
+    if best is None or baseline is None or gain is None:
         return "No trial has a score yet."
+    score = f"**{view.formatter.score(best.value)} {_metric(view)}**"
     if best.number == baseline.number:
-        score = f"**{bpb(best.value)} val_bpb**"
         return f"{score} by #{best.number}, the baseline: nothing has beaten it yet."
     sigmas = view.sigmas(-gain)
-    noise = f", {sigmas:.1f} times the noise" if sigmas is not None else ""
-    share = f"{gain:+.6f} ({gain / baseline.value:+.2%})"
-    return f"**{bpb(best.value)} val_bpb** by #{best.number}: {share} against the baseline{noise}."
+    noise = f", {times(sigmas)} times the noise" if sigmas is not None else ""
+    share = gain_text(best, baseline, view.formatter)
+    return f"{score} by #{best.number}: {share} against the baseline{noise}."
+
+
+def _metric(view: View) -> str:
+    """Return the metric's name, which Markdown shows as it is."""
+    name = view.formatter.metric
+    return name if _WORDS.fullmatch(name) else inert(name)
 
 
 def _kept(view: View) -> Iterator[str]:
     yield "### Kept, the largest gain first"
     yield ""
-    heads = ("trial", "val_bpb", "delta", "÷ noise", "hypothesis", "by")
-    rows = [_gain_row(gain) for gain in view.gains]
+    heads = ("trial", _metric(view), "delta", "÷ noise", "hypothesis", "by")
+    rows = [_gain_row(gain, view.formatter) for gain in view.gains]
     yield from _table(heads, rows, "Nothing was kept.")
 
 
-def _gain_row(gain: Gain) -> tuple[str, ...]:
+def _gain_row(gain: Gain, formatter: Formatter) -> tuple[str, ...]:
     trial = gain.trial
     return (
         f"#{trial.number}",
-        bpb(trial.value),
-        f"{-gain.size:+.6f}",
-        "" if gain.sigmas is None else f"{gain.sigmas:.1f}",
+        formatter.score(trial.value),
+        formatter.change(-gain.size),
+        "" if gain.sigmas is None else times(gain.sigmas),
         inert(trial.proposal.hypothesis),
         inert(proposer(trial.proposal.by)),
     )
@@ -96,10 +107,9 @@ def _failure_row(trial: Trial) -> tuple[str, ...]:
 def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
-    kind = "sealed" if run.score == "sealed" else "self-reported"
     yield (
         f"Method {inert(method)}, {run.budget} per trial, seed {run.seed}, "
-        f"{run.baseline_repeats} baseline runs, {kind} score, "
+        f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "
         f"sandbox tier {inert(view.tiers)}, {inert(hardware(view))}, "
         f"from {run.start_commit[:12]} on {inert(view.branch)}."
     )

@@ -16,9 +16,9 @@ from agent.dashboard.charts import (
 from agent.dashboard.labels import shortened, squeezed, width_of
 from agent.dashboard.view import View
 from agent.display.format import Formatter
+from agent.display.names import short_names
 from agent.records.proposals import Value
 from agent.records.results import KEPT, Trial, on_newest_data
-from agent.space.names import short_names
 
 # More axes than this are too close for their names.
 AXES = 11
@@ -84,7 +84,11 @@ class Parallel:
         self._scales = {name: _Heights(values[name], self.frame) for name in varied[:AXES]}
         staircase = Staircase(view)
         self._score = Scale(staircase.y.low, staircase.y.high, self.frame.bottom, self.frame.top)
-        self._sorted = sorted(trial.value for trial in self._trials if trial.value is not None)
+        self._formatter = view.formatter
+        self._sorted = sorted(
+            (trial.value for trial in self._trials if trial.value is not None),
+            reverse=view.run.goal.direction == "maximize",
+        )
 
     @property
     def empty(self) -> bool:
@@ -105,7 +109,9 @@ class Parallel:
             for (name, scale), x in zip(self._scales.items(), places, strict=True)
         ]
         unscored = len(self._sorted) < len(self._trials)
-        axes.append(Axis("val_bpb", "val_bpb", last, tuple(self._score.ticks()), lacks=unscored))
+        name = self._formatter.metric
+        label = squeezed(name, min(2 * self._step - GAP, 2 * (self.frame.width - last)))
+        axes.append(Axis(name, label, last, tuple(self._score.ticks()), lacks=unscored))
         return axes
 
     def _axis(self, name: str, scale: "_Heights", x: float) -> Axis:

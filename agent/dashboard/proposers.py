@@ -19,7 +19,7 @@ class Row:
     """Share of the trials that were trained; None if none was."""
     best: float | None
     gain: float
-    """The largest gain, and all of them, in bits per byte; positive is better."""
+    """The largest gain, and all of them, as differences of losses; positive is better."""
     hours: float
     """Of proposing, training and scoring, summed over workers."""
     tokens: tuple[int, int]

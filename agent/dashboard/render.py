@@ -19,35 +19,37 @@ from agent.dashboard.proposers import proposers
 from agent.dashboard.slots import Slots, clock
 from agent.dashboard.training import training
 from agent.dashboard.tree import Tree
-from agent.dashboard.view import Local, View, differences, when
+from agent.dashboard.view import Local, View, comparable, differences, when
 from agent.display.claims import written
 from agent.display.format import (
     STYLES,
+    USUAL,
     Formatter,
-    bpb,
     duration,
     memory,
     noise_text,
     pace_text,
     proposer,
     spending,
+    times,
 )
 from agent.display.show import measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
 from agent.records.curves import Curve, held_loss_at
+from agent.records.objective import VAL_BPB
 from agent.records.results import Attempt, Trial
 from sandbox.score.printed import Point
 
 FORMATTER = Formatter()
 # A question holds a train.py and a ledger; nobody reads more than this in a browser.
 MAX_CHARACTERS = 200_000
-# Columns: key, heading, and class (how it is sorted and aligned).
+# Columns: key, heading ("" for the metric's name), and class (how it is sorted and aligned).
 COLUMNS = (
     ("number", "#", "num"),
     ("status", "status", ""),
-    ("value", "val_bpb", "num"),
+    ("value", "", "num"),
     ("delta", "delta", "num"),
     ("sigmas", "÷ noise", "num"),
     ("seconds", "time", "num"),
@@ -137,10 +139,11 @@ def run_page(
         view=view,
         flights=flights,
         details=details or (),
-        columns=COLUMNS,
+        columns=[(key, name or view.formatter.head, kind) for key, name, kind in COLUMNS],
         rows=[_row(view, trial) for trial in view.trials],
         staircase=Staircase(view),
         slices=slices(view),
+        gains=_unit_of_gains(view),
         spent=(spent, unknown.rstrip(")")),
         commands=next_commands(view.branch, view.trials),
         conditions=list(_conditions(view)),
@@ -162,7 +165,11 @@ def runs_page(views: Sequence[View], nonce: str) -> str:
 
 def compare_page(views: Sequence[View], nonce: str) -> str:
     """Return the page of several runs side by side."""
-    names = {"overlay": Overlay(views), "differences": differences(views)}
+    names = {
+        "overlay": Overlay(views),
+        "differences": differences(views),
+        "comparable": comparable(views),
+    }
     return page("compare.html", nonce, False, views=views, **names)
 
 
@@ -178,6 +185,7 @@ def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) 
     template = environment().get_template("trial.html")
     html = template.render(
         trial=trial,
+        view=view,
         facts=list(_facts(view, trial)),
         beside=_beside(view, trial),
         diff=diff_lines(diff),
@@ -217,7 +225,7 @@ def environment() -> Environment:
         "known": lambda status: status if status in STYLES else "other",
         "noise_text": noise_text,
         "pace_text": pace_text,
-        "bpb": bpb,
+        "score": USUAL.score,
         "duration": duration,
         "memory": memory,
         "title_of": title_of,
@@ -225,6 +233,7 @@ def environment() -> Environment:
         "when": when,
         "clock": clock,
         "spending": spending,
+        "times": times,
     }
     templates.filters |= {
         "shortened": _shortened,
@@ -264,10 +273,23 @@ def _row(view: View, trial: Trial) -> Row:
     )
 
 
+def _unit_of_gains(view: View) -> str:
+    """Return a sentence that says what the numbers of gains are."""
+    goal = view.run.goal
+    if goal == VAL_BPB:
+        return "Gains are in bits per byte."
+    words = {
+        "linear": f"Gains are in {goal.metric}",
+        "log": f"Gains are shares of {goal.metric}",
+        "logit": f"Gains are on the logit scale of {goal.metric}",
+    }
+    return f"{words[goal.scale]}: {goal.better}."
+
+
 def _importances(view: View) -> tuple[dict[str, float], str]:
     """Return the share of each constant, or why there is none."""
     try:
-        return importances(view.trials), ""
+        return importances(view.trials, view.run.goal.direction), ""
     except UsageFault as fault:
         return {}, f"{fault.message[0].upper()}{fault.message[1:]}."
 
@@ -285,7 +307,7 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
         yield "proposed on", f"#{parent.number}"
     if trial.result:
         # The losses are drawn as a chart.
-        for name, text in measured(trial.result, FORMATTER):
+        for name, text in measured(trial.result, view.formatter):
             if text and name != "loss":
                 yield name, text
     yield from afterwards(view.measurements, trial.number)
@@ -303,10 +325,11 @@ def _conditions(view: View) -> Iterator[tuple[str, str]]:
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)
     yield "seeds measured", seeds(view)
-    yield "noise", noise_text(view.noise)
+    yield "noise", noise_text(view.noise, view.formatter)
     yield "hardware", hardware(view)
     sealed = run.score == "sealed"
-    yield "score", "sealed: computed by the harness" if sealed else "self-reported by train.py"
+    usual = "sealed: computed by the harness" if sealed else "self-reported by train.py"
+    yield "score", view.about or usual
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     yield "start commit", run.start_commit

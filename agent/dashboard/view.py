@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from agent.display.format import Formatter
+from agent.display.scores import about_scores, axis_title, gain_of, share_of
 from agent.display.state import baseline_of
 from agent.git.home import files_in
 from agent.history.history import History
@@ -35,7 +37,7 @@ class Gain:
 
     trial: Trial
     size: float
-    """Bits per byte below the incumbent of its time; positive is better."""
+    """How much less the loss is than the incumbent's of its time; positive is better."""
     sigmas: float | None
     """Size over the noise; None while the noise is not measured."""
 
@@ -57,6 +59,21 @@ class View:
     1970, by commit."""
 
     @cached_property
+    def formatter(self) -> Formatter:
+        """Return what writes scores and changes of the run's metric."""
+        return Formatter(objective=self.run.goal)
+
+    @cached_property
+    def about(self) -> str:
+        """Return which way scores are better and who computed them; see about_scores."""
+        return about_scores(self.trials, self.formatter)
+
+    @cached_property
+    def axis(self) -> str:
+        """Return the title of an axis of scores: `accuracy, higher is better, self-reported`."""
+        return axis_title(self.trials, self.formatter)
+
+    @cached_property
     def baseline(self) -> Trial | None:
         """Return the trial that gains are counted from."""
         return baseline_of(self.trials)
@@ -73,15 +90,19 @@ class View:
 
     @property
     def gain(self) -> float | None:
-        """Return the best score minus the baseline's in bits per byte; None without both.
+        """Return the loss of the best score minus the baseline's; None without both.
 
         Negative is better.
         """
-        best = self.best.value if self.best else None
-        baseline = self.baseline.value if self.baseline else None
-        if best is None or baseline is None:
+        size = gain_of(self.best, self.baseline, self.formatter)
+        return None if size is None else -size
+
+    @property
+    def share(self) -> float | None:
+        """Return the gain as a share of the baseline's score, where that says something."""
+        if self.best is None or self.baseline is None:
             return None
-        return best - baseline
+        return share_of(self.best, self.baseline, self.formatter)
 
     @property
     def replicated(self) -> Comparison | None:
@@ -109,13 +130,18 @@ class View:
         return Gain(trial, size, self.sigmas(size))
 
     def sigmas(self, size: float) -> float | None:
-        """Return a difference in scores as a multiple of the noise."""
+        """Return a difference of losses as a multiple of the noise."""
         return size / self.noise.scatter if self.noise.scatter else None
 
     @property
     def band(self) -> float:
         """Return half the height of the band around the staircase: twice the noise, or 0."""
         return 2 * (self.noise.scatter or 0.0)
+
+    def shifted(self, value: float, size: float) -> float:
+        """Return the score whose loss is larger than that of `value` by `size`."""
+        sense = self.run.sense
+        return sense.value(sense.loss(value) + size) if size and sense.has(value) else value
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -238,9 +264,15 @@ def when(stamp: str) -> str:
         return stamp
 
 
+def comparable(views: Sequence[View]) -> bool:
+    """Return whether these runs measure the same, so that scores can stand on one axis."""
+    return len({(view.run.goal.metric, view.run.goal.direction) for view in views}) < 2
+
+
 def differences(views: Sequence[View]) -> list[str]:
     """Return the conditions in which these runs differ, so that scores cannot be compared."""
     conditions: dict[str, set[str]] = {
+        "metric": {f"{view.run.goal.metric}, {view.run.goal.better}" for view in views},
         "budget of a trial": {str(view.run.budget) for view in views},
         "validation data": {str(view.run.data_fingerprint) for view in views},
         "kind of score": {str(view.run.score) for view in views},

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from agent.edit.files import split_name
+from agent.display.names import short_names
 from agent.records.proposals import Value
 from agent.records.results import Change, Result, Trial
-from agent.space.names import short_names
+from agent.records.sources import split_name
 
 # "depth 9", "dim ~512", "HEAD_DIM = 64", "batch 524K to 262K": a name, a number, and perhaps the
 # number that it becomes.

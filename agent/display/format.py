@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Sequence
 from itertools import chain
+from math import copysign, expm1
 
 from rich.console import Console
 from rich.text import Text
 
 from agent.judge.noise import Noise
 from agent.records.curves import Curve, held_loss_at
-from agent.records.objective import VAL_BPB, Objective
+from agent.records.objective import MAX_EXPONENT, MOST_FIXED, VAL_BPB, Objective, score_text
 from agent.records.pace import Pace
 from agent.records.proposals import Provenance
 from agent.records.results import Attempt, Trial
@@ -17,9 +18,13 @@ from agent.records.spending import spending_of
 from sandbox.ground.record import Record
 from sandbox.ground.text import flat, printable
 
-# Scores between these are written with six decimals, others with six digits.
-LEAST_FIXED = 1e-3
-MOST_FIXED = 1e4
+# Smaller changes would be mostly zeros with six decimals.
+LEAST_CHANGE = 1e-5
+# A difference of this many times the noise or more is as good as without noise.
+MANY_TIMES = 10_000
+# Characters of a metric's name at the head of a column, and elsewhere.
+HEAD = 16
+NAME = 60
 # Width of text that is no terminal's: wide enough that nothing is cut or wrapped.
 PAPER = 10_000
 
@@ -126,19 +131,52 @@ class Formatter(Record):
 
     @property
     def metric(self) -> str:
-        """The metric's name."""
-        return self.line(self.objective.metric)
+        """The metric's name, cut where it is too long to be read."""
+        return self._draw(cut(self.objective.metric, NAME))
+
+    @property
+    def head(self) -> str:
+        """The metric's name as the head of a column."""
+        return self._draw(cut(self.objective.metric, HEAD))
 
     def score(self, value: float | None) -> str:
         """Return a score, or nothing if there is none."""
-        if value is None:
-            return ""
-        few_digits = LEAST_FIXED <= abs(value) < MOST_FIXED or value == 0
-        return f"{value:.6f}" if few_digits else f"{value:.6g}"
+        return "" if value is None else score_text(value)
 
     def change(self, delta: float | None) -> str:
         """Return a difference of losses as a change of the metric, or nothing."""
-        return "" if delta is None else self.objective.sense.change_text(delta)
+        if delta is None:
+            return ""
+        sense = self.objective.sense
+        readable = LEAST_CHANGE <= abs(delta) < MOST_FIXED or delta == 0
+        if sense.scale == "linear" and not readable:
+            return f"{sense.change(delta):+.3g}"
+        return sense.change_text(delta)
+
+    def interval(self, interval: tuple[float, float]) -> tuple[str, str]:
+        """Return the ends of an interval of losses as changes of the metric, the lower first."""
+        change = self.objective.sense.change
+        low, high = sorted(interval, key=change)
+        return self.change(low), self.change(high)
+
+    def gain(self, size: float, form: str = ".6f") -> str:
+        """Return by how much less a loss is, as a gain of the metric; a negative one is worse."""
+        match self.objective.scale:
+            case "log":
+                change = self.objective.sense.change(-size)
+                return f"{copysign(expm1(min(change, MAX_EXPONENT)), size):.2%}"
+            case "logit":
+                return f"{size:{form}} logit"
+        return f"{size:{form}}"
+
+    def spread(self, sd: float, form: str = ".2g") -> str:
+        """Return a standard deviation of losses in the unit that changes of the metric have."""
+        match self.objective.scale:
+            case "log":
+                return f"{100 * expm1(min(sd, MAX_EXPONENT)):.3g}%"
+            case "logit":
+                return f"{sd:{form}} logit"
+        return f"{sd:{form}}"
 
     def delta(self, delta: float | None) -> Text:
         """Return a difference of losses as a change of the metric: green where it is better."""
@@ -150,6 +188,10 @@ class Formatter(Record):
         elif delta > 0:
             style = "red"
         return Text(self.change(delta), style=style)
+
+
+USUAL = Formatter()
+"""Of val_bpb, in UTF-8."""
 
 
 def formatter_for(console: Console, objective: Objective = VAL_BPB) -> Formatter:
@@ -176,6 +218,12 @@ def open_console(stderr: bool = False) -> Console:
     )
 
 
+def cut(name: str, length: int) -> str:
+    """Return a name, whoever wrote it, as one line of at most so many characters."""
+    text = flat(name)
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def spread(*curves: Curve) -> tuple[float, float]:
     """Return the losses at the bottom and at the top of a picture of these curves.
 
@@ -193,9 +241,11 @@ def _level(loss: float, low: float, high: float, levels: int) -> int:
     return min(levels - 1, max(0, round((loss - low) / (high - low) * (levels - 1))))
 
 
-def bpb(value: float | None) -> str:
-    """Return a score in bits per byte, or nothing if there is none."""
-    return "" if value is None else f"{value:.6f}"
+def times(multiple: float, form: str = ".1f") -> str:
+    """Return a multiple of the noise; a huge one is not written out, as it says no more."""
+    if abs(multiple) >= MANY_TIMES:
+        return f">{MANY_TIMES}" if multiple > 0 else f"<-{MANY_TIMES}"
+    return f"{multiple:{form}}"
 
 
 def duration(seconds: float) -> str:
@@ -221,19 +271,22 @@ def proposer(by: Provenance) -> str:
     return f"{name} (again #{by.replays})" if by.replays is not None else name
 
 
-def noise_text(noise: Noise) -> str:
-    """Return the noise of a run in words, in the unit of its scores."""
+def noise_text(noise: Noise, formatter: Formatter = USUAL) -> str:
+    """Return the noise of a run in words, in the unit that changes of its metric have."""
     if noise.sd is None and noise.seeds is None:
         return "not measured yet: no seed or trial re-run"
     parts = []
+    spread = formatter.spread
+    between = "neutral perturbations" if noise.perturbed else "seeds"
     if noise.sd is not None:
-        parts.append(f"±{noise.sd:.2g} per paired comparison ({noise.degrees} degrees of freedom)")
+        pairs = f"per paired comparison ({noise.degrees} degrees of freedom)"
+        parts.append(f"±{spread(noise.sd)} {pairs}")
         if noise.seeds is not None:
-            parts.append(f"±{noise.seeds:.2g} between seeds ({noise.runs} runs)")
+            parts.append(f"±{spread(noise.seeds)} between {between} ({noise.runs} runs)")
     elif noise.seeds is not None:
-        parts.append(f"±{noise.seeds:.2g} between the baseline's {noise.runs} seeds")
+        parts.append(f"±{spread(noise.seeds)} between the baseline's {noise.runs} {between}")
     if noise.machines is not None:
-        parts.append(f"±{noise.machines:.2g} between machines")
+        parts.append(f"±{spread(noise.machines)} between machines")
     if noise.sd is None:
         return f"{', '.join(parts)}; no trial re-run yet"
     return ", ".join(parts)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from agent.display.claims import change_text, recorded
 from agent.display.format import Formatter
+from agent.display.names import short_names
 from agent.records.results import FAILED, TAKEN, Trial
-from agent.space.names import short_names
 
 Told = Callable[[Trial], str]
 """Returns what a trial changed, in a few words."""
@@ -32,11 +32,11 @@ def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
     lost = [trial for trial in tried if trial.status == "discard" and trial.delta is not None]
     failed = [trial for trial in tried if trial.status in FAILED]
     told = _teller(trials, formatter)
-    parts = [_of_kept(trial, told) for trial in _largest(kept)]
+    parts = [_of_kept(trial, told, formatter) for trial in _largest(kept)]
     if not kept:
         parts.append("nothing was better than the baseline beyond noise")
-        parts += [_of_nearest(lost, told)] if lost else []
-    parts += _of_worst(lost, told) if len(lost) > 1 or kept else []
+        parts += [_of_nearest(lost, told, formatter)] if lost else []
+    parts += _of_worst(lost, told, formatter) if len(lost) > 1 or kept else []
     parts += [_of_failed(trial, told) for trial in failed[:NAMED]]
     return "; ".join(parts)
 
@@ -47,32 +47,33 @@ def _largest(kept: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in kept if trial in by_gain]
 
 
-def _of_kept(trial: Trial, told: Told) -> str:
+def _of_kept(trial: Trial, told: Told, formatter: Formatter) -> str:
     what = told(trial)
     if trial.status == "simplify":
         return f"{what} was simpler and no worse"
     if trial.delta is None:
         return f"{what} was better"
-    return f"{what} was better by {abs(trial.delta):.2g}{_pairs(trial)}"
+    return f"{what} was better by {_size(trial, formatter)}{_pairs(trial)}"
 
 
-def _of_nearest(lost: Sequence[Trial], told: Told) -> str:
+def _of_nearest(lost: Sequence[Trial], told: Told, formatter: Formatter) -> str:
     """Return how near the best of what was discarded came."""
     nearest = min(lost, key=_delta)
     what = told(nearest)
+    size = _size(nearest, formatter)
     if _delta(nearest) < 0:
-        return f"{what} looked better by {-_delta(nearest):.2g}, which may be luck{_pairs(nearest)}"
-    return f"{what} came nearest, worse by {_delta(nearest):.2g}"
+        return f"{what} looked better by {size}, which may be luck{_pairs(nearest)}"
+    return f"{what} came nearest, worse by {size}"
 
 
-def _of_worst(lost: Sequence[Trial], told: Told) -> list[str]:
+def _of_worst(lost: Sequence[Trial], told: Told, formatter: Formatter) -> list[str]:
     """Return what cost most; nothing where nothing cost."""
     if not lost:
         return []
     worst = max(lost, key=_delta)
     if _delta(worst) <= 0:
         return []
-    return [f"{told(worst)} was worse by {_delta(worst):.2g}"]
+    return [f"{told(worst)} was worse by {_size(worst, formatter)}"]
 
 
 def _of_failed(trial: Trial, told: Told) -> str:
@@ -105,6 +106,11 @@ def _pairs(trial: Trial) -> str:
     if count == 0:
         return ""
     return " (1 pair)" if count == 1 else f" ({count} pairs)"
+
+
+def _size(trial: Trial, formatter: Formatter) -> str:
+    """Return by how much a trial was better or worse."""
+    return formatter.gain(-_delta(trial), ".2g").removeprefix("-")
 
 
 def _delta(trial: Trial) -> float:

@@ -15,19 +15,18 @@ from rich.text import Text
 from agent.display.format import (
     STYLES,
     Formatter,
-    bpb,
     duration,
     formatter_for,
     spending,
     spread,
 )
+from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
-from agent.records.events import Event
-from agent.records.objective import LOWER
+from agent.records.events import Event, RunStarted
 from agent.records.results import Trial, kept_in
 
 VERDICTS = 8
@@ -43,6 +42,7 @@ HINTS = ("Ctrl-C ends after what is in training", "twice ends at once")
 ROLES = {
     "incumbent": "incumbent, for comparison",
     "baseline": "baseline, for its time on this machine",
+    "neutral": "every float moved by a millionth",
 }
 
 
@@ -71,6 +71,8 @@ class LiveDisplay:
     def handle(self, event: Event) -> None:
         """Take in one event; the next redraw shows it."""
         with self._lock:
+            if isinstance(event, RunStarted):
+                self._formatter = formatter_for(self._console, event.objective)
             self._state.handle(event)
 
     def page(self) -> Group:
@@ -88,13 +90,14 @@ class Rank(IntEnum):
     BEST = 1
     TRIAL = 2
     RUN = 3
-    NEXT = 4
-    LOSSES = 5
-    FACTS = 6
-    NOTE = 7
-    VERDICT = 8
-    HINT = 9
-    SPACE = 10
+    SCORES = 4
+    NEXT = 5
+    LOSSES = 6
+    FACTS = 7
+    NOTE = 8
+    VERDICT = 9
+    HINT = 10
+    SPACE = 11
 
 
 class Line(NamedTuple):
@@ -159,6 +162,9 @@ class Frame:
         )
         for line in self._wrapped("", facts):
             yield Line(Rank.FACTS, line)
+        about = about_scores(self._state.trials, self._formatter)
+        for line in self._wrapped("", about.split("; ") if about else ()):
+            yield Line(Rank.SCORES, line)
 
     def _joined(self, *parts: str) -> Text:
         return Text(self._dot.join(map(self._formatter.line, parts)))
@@ -279,10 +285,11 @@ class Frame:
         hypothesis = Text(self._formatter.line(trial.proposal.hypothesis), style=faint)
         if self._width >= WIDE:
             hypothesis.append("  " + self._formatter.line(trial.reason), style="dim")
+        score = self._formatter.score(trial.value)
         cells = [
             Text(f"#{trial.number}"),
             self._formatter.status(trial.status),
-            Text(bpb(trial.value), style=STYLES[trial.status] if trial.status == "keep" else ""),
+            Text(score, style=STYLES[trial.status] if trial.status == "keep" else ""),
             self._formatter.delta(trial.delta),
         ]
         if self._width >= NARROW:
@@ -294,7 +301,7 @@ class Frame:
     def _footer(self) -> Iterator[Line]:
         state = self._state
         pace = state.per_hour()
-        noise = noise_of(state.trials, LOWER).scatter
+        noise = noise_of(state.trials, self._formatter.objective.sense).scatter
         parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
         if state.run and state.run.planned is not None:
             parts.append(f"{state.judged} of {state.run.planned} this time")
@@ -302,7 +309,7 @@ class Frame:
             parts.append(f"{pace:.1f}/h")
         parts.append(spending(state.proposed).partition(" (")[0])
         if noise is not None:
-            parts.append(f"noise {noise:.6f}")
+            parts.append(f"noise {self._formatter.spread(noise, '.6f')}")
         yield Line(Rank.BEST, self._best())
         for line in self._wrapped("run   ", parts):
             yield Line(Rank.RUN, line)
@@ -315,13 +322,15 @@ class Frame:
         baseline = baseline_of(self._state.trials)
         if best is None or best.value is None or baseline is None or baseline.value is None:
             return Text.assemble(("best  ", "bold"), ("none yet", "dim"))
+        value = self._formatter.score(best.value)
         if best.number == baseline.number:
-            line = f"{bpb(best.value)} – the baseline: nothing has beaten it yet"
+            line = f"{value} – the baseline: nothing has beaten it yet"
             return Text.assemble(("best  ", "bold"), self._formatter.line(line))
-        score = (f"{bpb(best.value)} ", "bold green" if best.status != "baseline" else "")
-        gain = f"{best.value - baseline.value:+.6f} vs baseline"
+        score = (f"{value} ", "bold green" if best.status != "baseline" else "")
+        size = gain_of(best, baseline, self._formatter)
+        gain = f"{self._formatter.change(-size)} vs baseline" if size is not None else ""
         return Text.assemble(
             ("best  ", "bold"),
             score,
-            self._joined(f"by #{best.number}", gain, best.proposal.hypothesis),
+            self._joined(*filter(None, (f"by #{best.number}", gain)), best.proposal.hypothesis),
         )

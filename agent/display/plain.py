@@ -7,7 +7,8 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from agent.display.format import bpb, duration, formatter_for
+from agent.display.format import Formatter, duration, formatter_for
+from agent.display.scores import about_scores
 from agent.records.events import (
     Event,
     Judged,
@@ -52,11 +53,15 @@ class PlainDisplay:
 
     def handle(self, event: Event) -> None:
         """Print `event`, unless it is progress before the next mark."""
+        if isinstance(event, RunStarted):
+            self._formatter = formatter_for(self._console, event.objective)
         if isinstance(event, TrialStarted):
             self._marks[event.attempt.number] = 0
         if isinstance(event, Progress) and not self._passes_mark(event):
             return
-        line = self._formatter.line(f"{time.strftime(self._stamp)} {describe(event)}")
+        line = self._formatter.line(
+            f"{time.strftime(self._stamp)} {describe(event, self._formatter)}"
+        )
         self._console.print(Text(line), soft_wrap=True)
 
     def _passes_mark(self, event: Progress) -> bool:
@@ -66,15 +71,16 @@ class PlainDisplay:
         return passed
 
 
-def describe(event: Event) -> str:
+def describe(event: Event, formatter: Formatter) -> str:
     """Return one line about `event`, with whatever a model or a training wrote in it."""
     match event:
         case RunStarted():
+            about = about_scores(event.trials, formatter)
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
                 f"model {event.model or 'none'}, budget {event.budget}, "
                 f"sandbox tier {event.tier}, workers {event.workers}, "
-                f"{len(event.trials)} trials so far"
+                f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )
         case Proposing(method):
             return f"{method} is proposing"
@@ -83,6 +89,8 @@ def describe(event: Event) -> str:
         case TrialStarted(attempt, slot, seed, run, role):
             which = f", run {run}" if run > 1 else ""
             whose = "'s incumbent" if role == "incumbent" else ""
+            if role == "neutral":
+                whose = ", every float moved by a millionth,"
             trains = f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):
@@ -90,17 +98,17 @@ def describe(event: Event) -> str:
         case Scoring(number):
             return f"#{number} is being scored"
         case Judged(trial):
-            return verdict_line(trial)
+            return verdict_line(trial, formatter)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):
             return f"finished: {reason}"
 
 
-def verdict_line(trial: Trial) -> str:
+def verdict_line(trial: Trial, formatter: Formatter) -> str:
     """Return `#8 keep 0.974729 (-0.006174) in 12 s: hypothesis [reason]`."""
-    delta = f" ({trial.delta:+.6f})" if trial.delta is not None else ""
-    value = f" {bpb(trial.value)}" if trial.value is not None else ""
+    delta = f" ({formatter.change(trial.delta)})" if trial.delta is not None else ""
+    value = f" {formatter.score(trial.value)}" if trial.value is not None else ""
     took = f" in {duration(trial.result.seconds)}" if trial.result else ""
     verdict = f"#{trial.number} {trial.status}{value}{delta}{took}"
     return f"{verdict}: {trial.proposal.hypothesis} [{trial.reason}]"

@@ -8,10 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.display.claims import contradictions, flops_per_token, recorded
-from agent.display.format import Formatter, bpb, duration, formatter_for, memory, proposer
+from agent.display.format import Formatter, duration, formatter_for, memory, proposer
+from agent.display.scores import about_scores
 from agent.judge.comparison import Measurement, afterwards
+from agent.judge.noise import difference_of
+from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Attempt, Claim, Result, Score, Trial
+from agent.records.results import Attempt, Claim, Pair, Result, Score, Trial
 
 CURVE_CELLS = 40
 FACTS = 12
@@ -24,13 +27,14 @@ def trial_page(
     console: Console,
     incumbent: Trial | None = None,
     again: Sequence[Measurement] = (),
+    objective: Objective = VAL_BPB,
 ) -> RenderableType:
     """Return everything that the ledger records of `trial`.
 
     diff: of its attempt against its parent. log: the path of its log on this machine. incumbent:
     what its claim is compared with. again: what was measured afterwards.
     """
-    formatter = formatter_for(console)
+    formatter = formatter_for(console, objective)
     refused = trial.status == "refused"
     return Group(
         _title(trial, formatter),
@@ -72,9 +76,9 @@ def diff_view(diff: str, console: Console) -> RenderableType:
     return Syntax(text, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
-def verdict_view(trial: Trial, console: Console) -> RenderableType:
+def verdict_view(trial: Trial, console: Console, objective: Objective = VAL_BPB) -> RenderableType:
     """Return a trial in two lines, to be shown above its diff."""
-    formatter = formatter_for(console)
+    formatter = formatter_for(console, objective)
     return Group(
         _title(trial, formatter),
         Text(f"  {formatter.line(trial.proposal.hypothesis)}  [{formatter.line(trial.reason)}]"),
@@ -84,7 +88,7 @@ def verdict_view(trial: Trial, console: Console) -> RenderableType:
 def _title(trial: Trial, formatter: Formatter) -> Text:
     text = Text.assemble((f"#{trial.number} ", "bold"), formatter.status(trial.status))
     if trial.value is not None:
-        text.append(f"  {bpb(trial.value)} val_bpb", style="bold")
+        text.append(f"  {formatter.score(trial.value)} {formatter.metric}", style="bold")
     if trial.delta is not None:
         text.append("  ").append(formatter.delta(trial.delta)).append(" against the incumbent")
     return text
@@ -165,9 +169,10 @@ def _named_facts(
     trial: Trial, log: str | None, again: Sequence[Measurement], formatter: Formatter
 ) -> Iterator[tuple[str, str]]:
     yield "reason", trial.reason
+    yield "scores", about_scores((trial,), formatter)
     if trial.claim:
         yield from _claimed_elsewhere(trial.claim)
-    yield from _compared(trial)
+    yield from _compared(trial, formatter)
     yield from afterwards(again, trial.number)
     if trial.result:
         yield from measured(trial.result, formatter)
@@ -188,23 +193,34 @@ def _claimed_elsewhere(claim: Claim) -> Iterator[tuple[str, str]]:
     yield "their commit", f"{claim.commit} {claim.at}"
 
 
-def _compared(trial: Trial) -> Iterator[tuple[str, str]]:
+def _compared(trial: Trial, formatter: Formatter) -> Iterator[tuple[str, str]]:
     """Yield what the verdict rests on, seed by seed."""
     for pair in trial.pairs:
-        difference = f"{pair.candidate - pair.incumbent:+.6f}  seed {pair.seed}"
-        scores = f"{bpb(pair.candidate)} against #{trial.against}'s {bpb(pair.incumbent)}"
-        yield "pair", f"{difference}  {scores}"
+        difference = f"{_difference(pair, formatter)}  seed {pair.seed}"
+        theirs = f"#{trial.against}'s {formatter.score(pair.incumbent)}"
+        yield "pair", f"{difference}  {formatter.score(pair.candidate)} against {theirs}"
     if trial.interval:
-        low, high = trial.interval
-        yield "interval", f"from {low:+.6f} to {high:+.6f}, at 95 %"
+        low, high = formatter.interval(trial.interval)
+        yield "interval", f"from {low} to {high}, at 95 %"
     if trial.charge is not None:
-        yield "charge", f"{trial.charge:.6f} of what simplifications may cost"
+        charge = formatter.gain(-trial.charge).removeprefix("-")
+        yield "charge", f"{charge} of what simplifications may cost"
+
+
+def _difference(pair: Pair, formatter: Formatter) -> str:
+    """Return how far the candidate's score is from the incumbent's."""
+    sense = formatter.objective.sense
+    if not (sense.has(pair.candidate) and sense.has(pair.incumbent)):
+        return f"outside of the scale {sense.scale}"
+    return formatter.change(difference_of(pair, sense))
 
 
 def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
     """Yield what was measured, as name and text; the text is empty if it is unknown."""
     for score in result.scores:
-        yield "score", _score(score)
+        yield "score", _score(score, formatter)
+        yield "read from", f'"{score.line.strip()}"' if score.line else ""
+        yield "also", ", ".join(f"{name} {value:.6g}" for name, value in score.also.items())
     if result.recheck:
         audit = "with the full audit" if result.scores[0].kind == "sealed" else "without an audit"
         checked = f"an implausible score, measured again under a fresh seed, {audit}"
@@ -217,12 +233,14 @@ def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
     yield "memory", memory(result.peak_memory_mb)
     yield "parameters", f"{result.parameters:,}" if result.parameters is not None else ""
     yield "sandbox", f"tier {result.tier}" if result.tier else ""
+    yield "seeds", result.seeds
     facts = ", ".join(f"{name} {value}" for name, value in list(result.facts.items())[:FACTS])
     yield "it says", facts
 
 
-def _score(score: Score) -> str:
-    parts = [bpb(score.value), f"seed {score.seed}", score.role, score.kind]
+def _score(score: Score, formatter: Formatter) -> str:
+    value = f"{formatter.score(score.value)} {score.unit}".rstrip()
+    parts = [value, f"seed {score.seed}", score.role, score.kind]
     if score.clock is not None:
         parts.append(f"{score.clock:,.0f} MHz")
     if score.celsius is not None:

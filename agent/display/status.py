@@ -8,6 +8,7 @@ from rich.text import Text
 from agent.display.format import Formatter, formatter_for
 from agent.display.table import outcome, trial_table
 from agent.records.curves import Curve
+from agent.records.objective import VAL_BPB, Objective
 from agent.records.results import Attempt, Trial
 
 CURVE_CELLS = 24
@@ -21,12 +22,13 @@ def status_page(
     trials: Sequence[Trial],
     console: Console,
     warm: str = "",
+    objective: Objective = VAL_BPB,
 ) -> RenderableType:
     """Return a page about the run on `branch`.
 
     pid: the process that works on it, or None. warm: a line about its prior trials.
     """
-    formatter = formatter_for(console)
+    formatter = formatter_for(console, objective)
     running = pid is not None
     doing = Text("not running", style="dim")
     if running:
@@ -57,6 +59,7 @@ def watch_page(
     trials: Sequence[Trial],
     curves: Mapping[int, Curve],
     console: Console,
+    objective: Objective = VAL_BPB,
 ) -> RenderableType:
     """Return the status, the curve of each training so far, and the last verdicts."""
     formatter = formatter_for(console)
@@ -66,10 +69,10 @@ def watch_page(
         if curve
     ]
     return Group(
-        status_page(branch, pid, in_flight, trials, console),
+        status_page(branch, pid, in_flight, trials, console, objective=objective),
         *progress,
         Text(""),
-        trial_table(trials[-LAST:], console),
+        trial_table(trials[-LAST:], console, objective),
     )
 
 

@@ -10,7 +10,6 @@ from rich.text import Text
 from agent.display.format import (
     STYLES,
     Formatter,
-    bpb,
     duration,
     formatter_for,
     memory,
@@ -20,10 +19,11 @@ from agent.display.format import (
     spending,
 )
 from agent.display.learnt import learnt
+from agent.display.scores import about_scores, gain_text
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
-from agent.records.objective import LOWER
+from agent.records.objective import VAL_BPB, Objective
 from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial
 
@@ -31,25 +31,27 @@ CURVE_CELLS = 10
 # From these widths on there is room for further columns beside the hypothesis.
 LEAST_WIDTHS = {"memory": 100, "method": 120}
 
-_RIGHT = frozenset({"#", "val_bpb", "delta", "time", "memory"})
+_RIGHT = frozenset({"#", "score", "delta", "time", "memory"})
 
 
-def trial_table(trials: Sequence[Trial], console: Console) -> RenderableType:
+def trial_table(
+    trials: Sequence[Trial], console: Console, objective: Objective = VAL_BPB
+) -> RenderableType:
     """Return the trials, oldest first, one line each.
 
     They are cut to the width of a terminal; elsewhere they are aligned text with nothing cut.
     """
-    formatter = formatter_for(console)
+    formatter = formatter_for(console, objective)
     if not trials:
         return Text("no trials yet")
     rows = [_row(trial, formatter) for trial in trials]
     if formatter.plain:
-        return _paper(rows)
+        return _paper(rows, formatter)
     columns = [name for name in rows[0] if LEAST_WIDTHS.get(name, 0) <= console.width]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), expand=True, header_style="bold")
     for name in columns:
         table.add_column(
-            name,
+            _head(name, formatter),
             no_wrap=True,
             ratio=1 if name == "hypothesis" else None,
             justify="right" if name in _RIGHT else "left",
@@ -67,7 +69,7 @@ def _row(trial: Trial, formatter: Formatter) -> dict[str, Text]:
     return {
         "#": Text(str(trial.number)),
         "status": formatter.status(trial.status),
-        "val_bpb": _score(trial),
+        "score": _score(trial, formatter),
         "delta": formatter.delta(trial.delta),
         "time": Text(duration(result.seconds) if result else ""),
         "memory": Text(memory(result.peak_memory_mb) if result else ""),
@@ -77,16 +79,22 @@ def _row(trial: Trial, formatter: Formatter) -> dict[str, Text]:
     }
 
 
-def _score(trial: Trial) -> Text:
+def _head(name: str, formatter: Formatter) -> str:
+    """Return the head of a column: the metric's name over the scores."""
+    return formatter.head if name == "score" else name
+
+
+def _score(trial: Trial, formatter: Formatter) -> Text:
     if trial.claim is None:
-        return Text(bpb(trial.value), style=STYLES["keep"] if trial.status == "keep" else "")
+        style = STYLES["keep"] if trial.status == "keep" else ""
+        return Text(formatter.score(trial.value), style=style)
     # In brackets: not measured here.
-    claimed = f"({bpb(trial.claim.score)})" if trial.claim.score is not None else ""
-    return Text(claimed, style="dim")
+    claimed = formatter.score(trial.claim.score)
+    return Text(f"({claimed})" if claimed else "", style="dim")
 
 
-def _paper(rows: Sequence[dict[str, Text]]) -> Text:
-    lines = [{name: name for name in rows[0]}]
+def _paper(rows: Sequence[dict[str, Text]], formatter: Formatter) -> Text:
+    lines = [{name: _head(name, formatter) for name in rows[0]}]
     lines += [{name: cell.plain for name, cell in row.items()} for row in rows]
     widths = {name: max(len(line[name]) for line in lines) for name in rows[0]}
     aligned = []
@@ -101,17 +109,21 @@ def _padded(line: dict[str, str], name: str, width: int) -> str:
 
 
 def summary(
-    branch: str, trials: Sequence[Trial], console: Console, more: bool = True
+    branch: str,
+    trials: Sequence[Trial],
+    console: Console,
+    more: bool = True,
+    objective: Objective = VAL_BPB,
 ) -> RenderableType:
     """Return what ends a run: the table, best, noise, counts, cost, lesson, and what to type next.
 
     more: False if resuming makes no sense.
     """
-    formatter = formatter_for(console)
+    formatter = formatter_for(console, objective)
     commands = next_commands(branch, trials, more)
     steps = Text("\n".join(f"  {formatter.line(command)}" for command in commands), style="bold")
     return Group(
-        trial_table(trials, console),
+        trial_table(trials, console, objective),
         Text(""),
         *outcome(trials, formatter),
         *lesson(trials, formatter),
@@ -137,10 +149,13 @@ def warm_text(prior: Sequence[PriorTrial], source: str) -> str:
 def outcome(
     trials: Sequence[Trial], formatter: Formatter, in_flight: Sequence[Attempt] = ()
 ) -> tuple[Text, ...]:
-    """Return best and gain, noise, counts, time and cost, a line each."""
+    """Return best and gain, what scores are, noise, counts, time and cost, a line each."""
+    about = about_scores(trials, formatter)
+    noise = noise_of(trials, formatter.objective.sense)
     return (
         _best(trials, formatter),
-        Text(f"noise   {formatter.line(noise_text(noise_of(trials, LOWER)))}"),
+        *((Text(f"scores  {about}"),) if about else ()),
+        Text(f"noise   {formatter.line(noise_text(noise, formatter))}"),
         Text(f"trials  {counts(trials)}"),
         Text(f"time    {pace_text(pace_of(trials))}"),
         Text(f"spent   {spending([*trials, *in_flight])}"),
@@ -152,11 +167,12 @@ def _best(trials: Sequence[Trial], formatter: Formatter) -> Text:
     baseline = baseline_of(trials)
     if best is None or baseline is None or best.value is None or baseline.value is None:
         return Text("best    none: no trial has a score yet")
-    text = Text.assemble("best    ", (bpb(best.value), "bold green"), f" val_bpb by #{best.number}")
+    score = (formatter.score(best.value), "bold green")
+    text = Text.assemble("best    ", score, f" {formatter.metric} by #{best.number}")
     if best.number == baseline.number:
         return text.append(", the baseline: nothing has beaten it yet")
-    gain = best.value - baseline.value
-    text.append(f", {gain:+.6f} ({gain / baseline.value:+.2%}) against the baseline: ")
+    gain = gain_text(best, baseline, formatter)
+    text.append(f", {gain} against the baseline: " if gain else ": ")
     return text.append(formatter.line(best.proposal.hypothesis))
 
 

@@ -19,9 +19,9 @@ from typing import TypeGuard
 from agent.edit.encoding import foreign_encoding
 from agent.errors import near_names
 from agent.records.edits import RefusalReason, Refused
+from agent.records.sources import MAX_CHARACTERS
 from sandbox.ground.text import one_line
 
-MAX_CHARACTERS = 2**20  # no train.py is larger; parsing more costs gigabytes
 # Of a piece's tree: libcst recurses natively, and an overflow of the native stack ends the process.
 MAX_DEPTH = 150
 MAX_NAME = 200  # characters of a name that is listed

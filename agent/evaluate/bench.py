@@ -96,6 +96,7 @@ class Plan(Record):
     hidden: tuple[str, ...] = ()
     python: str = sys.executable
     command: tuple[str, ...] = ()
+    seed_argument: str | None = None
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
@@ -166,6 +167,9 @@ class Bench:
             case Scored():
                 cores = len(assignment.slot.cpus)
                 result = scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
+                if assignment.attempt.proposal.by.origin == "baseline":
+                    seeds = str(outcome.measured.seeding)
+                    result = result.model_copy(update={"seeds": seeds})
                 return on_scale(result, self._plan.sense)
 
     def _smoke_test(
@@ -195,7 +199,7 @@ class Bench:
             exported(home / name, order.commit, self._export) as here,
             own_data(self._plan.data, here / "data") as data,
         ):
-            put_texts(here / "workspace", order.texts)
+            put_texts(here / WORKSPACE, order.texts)
             job = self._job(here, home / f"{name}.log", assignment, data)
             remove_logs(job.log)
             log = Path(job.log)
@@ -232,6 +236,7 @@ class Bench:
             read_only=plan.read_only,
             python=plan.python,
             command=plan.command,
+            seed_argument=plan.seed_argument,
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,

@@ -81,6 +81,7 @@ def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: s
         startup=None if measured.startup is None else round(measured.startup, 2),
         cores=cores or None,
         cut=measured.cut,
+        also=measured.also,
         **_reading_fields(measured.reading),
     )
     # A finer figure could be a message: scoring has seen hidden data.
@@ -106,7 +107,7 @@ def _reading_fields(reading: Reading | None) -> dict[str, Any]:
         "line": reading.line,
         "unit": reading.unit,
         "summaries": reading.blocks,
-        "also": reading.also,
+        "times": reading.times,
     }
 
 

@@ -22,13 +22,14 @@ from agent.errors import UsageFault
 from agent.judge.decide import incumbent_of
 from agent.project.settings import RunSettings
 from agent.propose.search.study import quiet
+from agent.records.objective import Sense
 from agent.records.proposals import Value
 from agent.records.results import FAILED, SCORED, UNBELIEVED, Trial, on_newest_data
 from agent.space import Parameter, Space
 from sandbox.ground.text import one_line
 
 CONSTRAINT = "outranked"
-"""Violated by a trial whose value is lower than the best's, or not comparable with it."""
+"""Violated by a trial whose value is better than the best's, or not comparable with it."""
 
 
 def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Space) -> None:
@@ -41,13 +42,13 @@ def write_study(path: Path, run: RunSettings, trials: Sequence[Trial], space: Sp
     budget.
 
     `study.best_trial` is the ledger's best. Values are as measured, so a discarded trial may have a
-    lower one, by luck, and an older state too, before a simplification or on other data: each
+    better one, by luck, and an older state too, before a simplification or on other data: each
     violates the constraint CONSTRAINT, and `outranked_by` names the best. Raise UsageFault if the
     file cannot be written.
     """
     ran = [trial for trial in trials if trial.result is not None]
     best = incumbent_of(trials)
-    outranked = _outranked(trials, best) if best else frozenset()
+    outranked = _outranked(trials, best, run.sense) if best else frozenset()
     ranges = {}
     for p in space.parameters:
         tried = [t.configuration[p.name] for t in ran if p.name in t.configuration]
@@ -73,22 +74,23 @@ def _write(path: Path, run: RunSettings, trials: Sequence[FrozenTrial]) -> None:
     with quiet("optuna", logging.WARNING):
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
         name = f"autoresearch/{run.tag}"
-        study = optuna.create_study(storage=storage, study_name=name, direction="minimize")
+        study = optuna.create_study(storage=storage, study_name=name, direction=run.goal.direction)
         for setting in ("method", "model", "start_commit", "score"):
             study.set_user_attr(setting, getattr(run, setting))
         study.set_user_attr("budget", str(run.budget))
+        study.set_user_attr("metric", run.goal.metric)
         study.add_trials(trials)
         storage.engine.dispose()
 
 
-def _outranked(trials: Sequence[Trial], best: Trial) -> frozenset[int]:
+def _outranked(trials: Sequence[Trial], best: Trial, sense: Sense) -> frozenset[int]:
     """Return the numbers of the trials that optuna would take for the best, or may not compare."""
     comparable = {trial.number for trial in on_newest_data(trials)}
     numbers = set()
     for trial in trials:
         if trial.status not in SCORED or trial.value is None or trial.number == best.number:
             continue
-        ahead = best.value is None or trial.value <= best.value
+        ahead = best.value is None or not sense.is_better(best.value, trial.value)
         if ahead or trial.number not in comparable:
             numbers.add(trial.number)
     return frozenset(numbers)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from agent.display.format import Formatter
-from agent.records.results import Claim, Result, Status, Trial
+from agent.display.format import USUAL
+from agent.records.objective import VAL_BPB, Objective
+from agent.records.results import Claim, Result, Status, Trial, also_of
 
 # karpathy/autoresearch's format has three ways for a trial to end. A refused proposal has no row,
 # as nothing ran; nor has a pruned training, which would read as a score of 0, nor a suspect trial,
@@ -24,12 +25,13 @@ _UPSTREAM: Mapping[Status, str] = {
 }
 
 
-def tsv(trials: Sequence[Trial]) -> str:
+def tsv(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> str:
     """Return upstream's results.tsv; a crash has the score 0.000000, as in that format.
 
+    Its second column has the metric's name, which is always val_bpb over there.
     Adopted trials come first, with the scores that their own results.tsv claimed.
     """
-    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
+    header = f"commit\t{_written(objective.metric)}\tmemory_gb\tstatus\tdescription"
     claims = [
         _claimed_row(trial, trial.claim) for trial in trials if trial.claim and trial.claim.verdict
     ]
@@ -44,15 +46,15 @@ def tsv(trials: Sequence[Trial]) -> str:
 def _tsv_row(trial: Trial, result: Result) -> str:
     numbers = "0.000000\t0.0"
     if trial.value is not None:
-        numbers = f"{trial.value:.6f}\t{_memory_mb(result) / 1024:.1f}"
-    hypothesis = _inert(Formatter().line(trial.proposal.hypothesis))
+        numbers = f"{USUAL.score(trial.value)}\t{_memory_mb(result) / 1024:.1f}"
+    hypothesis = _written(trial.proposal.hypothesis)
     return f"{trial.attempt[:7]}\t{numbers}\t{_UPSTREAM[trial.status]}\t{hypothesis}"
 
 
 def _claimed_row(trial: Trial, claim: Claim) -> str:
     """Return the row that an adopted trial had in its own results.tsv."""
-    numbers = f"{claim.score or 0.0:.6f}\t{claim.memory_gb or 0.0:.1f}"
-    hypothesis = _inert(Formatter().line(trial.proposal.hypothesis))
+    numbers = f"{USUAL.score(claim.score or 0.0)}\t{claim.memory_gb or 0.0:.1f}"
+    hypothesis = _written(trial.proposal.hypothesis)
     return f"{claim.commit[:8]}\t{numbers}\t{claim.verdict}\t{hypothesis}"
 
 
@@ -64,29 +66,51 @@ def _memory_mb(result: Result) -> float:
     return result.peak_memory_mb or 0.0
 
 
-def jsonl(trials: Sequence[Trial]) -> str:
-    """Return one trial per line, with every field of agent/records/results.py's Trial; ASCII."""
+def jsonl(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> str:
+    """Return one trial per line, with every field of agent/records/results.py's Trial; ASCII.
+
+    A run of another metric than val_bpb has its objective in each line.
+    """
+    if objective != VAL_BPB:
+        about = {"objective": objective.model_dump(mode="json", exclude_defaults=True)}
+        return "".join(json.dumps(about | trial.model_dump(mode="json")) + "\n" for trial in trials)
     return "".join(json.dumps(trial.model_dump(mode="json")) + "\n" for trial in trials)
 
 
-def flat_csv(trials: Sequence[Trial]) -> str:
-    """Return one trial per row, for spreadsheets; changes and configuration are JSON."""
+def flat_csv(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> str:
+    """Return one trial per row, for spreadsheets; changes and configuration are JSON.
+
+    The score's column has the metric's name; metrics that are not judged are `also.NAME`.
+    """
     file = io.StringIO()
-    writer = csv.DictWriter(file, fieldnames=list(_COLUMNS), lineterminator="\n")
-    writer.writeheader()
+    columns = _columns(objective)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([_written(name) for name in columns])
     for trial in trials:
-        writer.writerow({name: _cell(read(trial)) for name, read in _COLUMNS.items()})
+        writer.writerow([_cell(read(trial)) for read in columns.values()])
     return file.getvalue()
 
 
-def flat_records(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def flat_records(trials: Sequence[Trial], objective: Objective = VAL_BPB) -> list[dict[str, Any]]:
     """Return a record for each trial: the columns of the CSV, each constant in one of its own."""
     records = []
+    columns = _columns(objective)
     for trial in trials:
-        record = {name: read(trial) for name, read in _COLUMNS.items() if name != "configuration"}
+        record = {name: read(trial) for name, read in columns.items() if name != "configuration"}
         constants = {f"config.{name}": value for name, value in trial.configuration.items()}
         records.append({**record, **constants})
     return records
+
+
+def _columns(objective: Objective) -> dict[str, Callable[[Trial], Any]]:
+    """Return what reads each column; the score's is `score` where its name is another column's."""
+    name = objective.metric if objective.metric not in _COLUMNS else "score"
+    columns = {(name if key == "score" else key): read for key, read in _COLUMNS.items()}
+    return columns | {f"also.{other}": _also(other) for other in objective.also}
+
+
+def _also(name: str) -> Callable[[Trial], Any]:
+    return lambda trial: also_of(trial).get(name)
 
 
 def _of_result(name: str) -> Callable[[Trial], Any]:
@@ -100,7 +124,7 @@ def _of_provenance(name: str) -> Callable[[Trial], Any]:
 _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
     "number": lambda trial: trial.number,
     "status": lambda trial: trial.status,
-    "val_bpb": lambda trial: trial.value,
+    "score": lambda trial: trial.value,
     "delta": lambda trial: trial.delta,
     "recheck": _of_result("recheck"),
     "seconds": _of_result("seconds"),
@@ -127,7 +151,12 @@ _COLUMNS: Mapping[str, Callable[[Trial], Any]] = {
 
 
 def _cell(value: Any) -> Any:
-    return _inert(Formatter().line(value)) if isinstance(value, str) else value
+    return _written(value) if isinstance(value, str) else value
+
+
+def _written(text: str) -> str:
+    """Return `text`, whoever wrote it, as the cell of a table."""
+    return _inert(USUAL.line(text))
 
 
 def _inert(text: str) -> str:
@@ -135,7 +164,7 @@ def _inert(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Trial]], str]] = {
+FORMATS: Mapping[str, Callable[[Sequence[Trial], Objective], str]] = {
     "tsv": tsv,
     "jsonl": jsonl,
     "csv": flat_csv,

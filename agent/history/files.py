@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from agent.edit.files import Sources
-from agent.edit.files.difference import renamed_files
 from agent.errors import HistoryFault
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing, scratch_index
@@ -16,6 +14,8 @@ from agent.history.checkout import SUBMODULE, export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
+from agent.records.objective import Objective
+from agent.records.sources import Sources
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
@@ -32,6 +32,7 @@ class Files:
         self._tag = tag
         self._sources: dict[str, Sources] = {}
         self._reader = SourceReader(git)
+        self._imported: dict[str, dict[str, str]] = {}
         self.project = project
         self.start = ""
         """The commit that the run started from: a lost file is restored from there."""
@@ -52,6 +53,16 @@ class Files:
     def remember_sources(self, commit: str, sources: Sources) -> None:
         """Remember the files of a commit that was just made."""
         self._sources[commit] = sources
+
+    def imported_at(self, commit: str, objective: Objective) -> dict[str, str]:
+        """Return the modules at `commit` that its sources import and that no edit may touch."""
+        if commit not in self._imported:
+            from agent.history.imported import imported_modules  # libcst takes long to load
+
+            sources = self.sources_at(commit)
+            modules = imported_modules(self._git, commit, self.project, sources, objective)
+            self._imported = {commit: modules}
+        return self._imported[commit]
 
     def program_at(self, commit: str) -> str:
         """Return program.md at `commit`, or nothing if there is none."""
@@ -147,6 +158,8 @@ class Files:
         }
         if not changed:
             return f"{base}^{{tree}}"
+        from agent.edit.files.difference import renamed_files  # libcst takes long to load
+
         renamed = renamed_files(self.sources_at(base), sources)
         inside = self.project.inside
         return self.tree_with_files(

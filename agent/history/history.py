@@ -5,7 +5,6 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Self
 
-from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history import checkout
@@ -34,6 +33,7 @@ from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Attempt, PriorTrial, Result, Trial
+from agent.records.sources import Sources
 
 
 class History(Reading):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from agent.edit.files import Sources
 from agent.errors import HistoryFault
 from agent.git.home import worktree_path
 from agent.git.lock import holder
@@ -21,6 +20,7 @@ from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
 from agent.records.results import Attempt, PriorTrial, Result, Trial
+from agent.records.sources import Sources
 
 
 class Reading:
@@ -152,6 +152,11 @@ class Reading:
     def sources(self) -> Sources:
         """The files that edits may touch, at the tip."""
         return self.sources_at(self.tip)
+
+    @property
+    def imported(self) -> dict[str, str]:
+        """The modules at the tip that its sources import and that no edit may touch, by path."""
+        return self._files.imported_at(self.tip, self.run.goal)
 
     @property
     def program(self) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.edit.files.patterns import matches
 from agent.errors import HistoryFault
 from agent.git.home import is_tag, remove_file, run_folder, worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import INDEX, Plumbing
 from agent.history import format1, format2
 from agent.project.find import Project
+from agent.records.patterns import matches
 from sandbox.ground.leftovers import remove_tree, sweep
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line

@@ -5,14 +5,12 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from agent.edit.files import Sources
-from agent.edit.files.patterns import EXCEPT, matches
-from agent.edit.files.sources import MAX_FILES, MAX_TOTAL
-from agent.edit.source import MAX_CHARACTERS
 from agent.errors import HistoryFault, ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE
+from agent.records.patterns import EXCEPT, matches
+from agent.records.sources import MAX_CHARACTERS, MAX_FILES, MAX_TOTAL, Sources
 from sandbox.ground.text import one_line
 
 MAX_BYTES = 4 * MAX_CHARACTERS

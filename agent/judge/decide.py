@@ -99,6 +99,8 @@ class Case(Record):
     """The run's, without this case."""
     repeats: Repeats = "seeds"
     """What makes one pair another sample than the one before."""
+    continuous: bool = True
+    """Only the same program scores exactly the same: a tie is evidence."""
     simpler: bool = False
     """Code was deleted and none added."""
     sense: Sense = LOWER
@@ -119,9 +121,10 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _greedy(case)
     if rule.exact:
         return _exact(case)
-    if first == 0 and case.simpler:
+    is_tie = first == 0 and case.continuous
+    if is_tie and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
-    if first == 0:
+    if is_tie:
         return _discard(case, "no effect: the same score as the incumbent under the same seed")
     if case.repeats == "none" and len(set(case.differences)) == 1:
         return _unrepeatable(case)
@@ -227,7 +230,8 @@ def _look(case: Case, rule: Rule) -> Judgement:
     error = tau / sqrt(count)
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
-    figures = f"{_words(case, case.estimate)}, z = {z:.1f} over {count} seed pairs"
+    pairs = "perturbed pairs" if case.repeats == "perturbations" else "seed pairs"
+    figures = f"{_words(case, case.estimate)}, {_in_errors(z)} over {count} {pairs}"
 
     threshold = error * critical(_level(rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold:
@@ -269,6 +273,13 @@ def _own_noise(case: Case) -> tuple[float, int]:
     if own > 1:
         tau = max(tau, stdev(case.differences))
     return tau, own + before
+
+
+def _in_errors(z: float) -> str:
+    """Return `z = 2.1`, up to a multiple that nobody reads."""
+    if abs(z) < MANY_TIMES:
+        return f"z = {z:.1f}"
+    return f"z above {MANY_TIMES}" if z > 0 else f"z below -{MANY_TIMES}"
 
 
 def _in_noise(case: Case, gain: float, tau: float) -> str:

@@ -55,6 +55,35 @@ def repeats_of(trials: Sequence[Trial]) -> Repeats:
     return "seeds"
 
 
+def declared_exact(result: Result) -> str:
+    """Return what a baseline's runs say of its owner's word that its score is exact."""
+    values = [score.value for score in result.own]
+    spread = max(values) - min(values)
+    if not spread:
+        return f'noise is "none": {len(values)} runs gave exactly the same score'
+    return (
+        f'noise is "none", yet {len(values)} runs under different seeds differ by up to '
+        f"{spread:.2g}: smaller gains may be luck"
+    )
+
+
+def is_continuous(trials: Sequence[Trial]) -> bool:
+    """Return whether no code of this run scored exactly the same under two seeds.
+
+    Only then a candidate that ties with its incumbent is the same program. An accuracy has few
+    values, and different programs tie.
+    """
+    for trial in on_newest_data(trials):
+        if trial.result is None:
+            continue
+        is_baseline = trial.status == "baseline"
+        scores = independent(trial.result) if is_baseline else trial.result.own
+        values = {score.seed: score.value for score in scores}
+        if len(set(values.values())) < len(values):
+            return False
+    return True
+
+
 def equal_scores(result: Result) -> str:
     """Return what a baseline's equal scores mean, in words; empty where they differ."""
     own = result.own
@@ -62,6 +91,8 @@ def equal_scores(result: Result) -> str:
         return ""
     equal = f"{len(own)} seeds gave exactly the same score"
     perturbed = neutral_scores(result)
+    if not perturbed and result.detail:
+        return f"{equal}; {result.detail}: its noise is not known"
     if not perturbed:
         return f"{equal}, and no searched float can be moved: its noise is not known"
     values = {score.value for score in perturbed} | {own[0].value}

@@ -85,12 +85,19 @@ def out_of_range(score: Score, plausible: Interval | None) -> str:
 
 
 def another_summary(score: Score, incumbent: Trial) -> str:
-    """Return why a printed score is doubted that more summaries hold than the incumbent's."""
+    """Return why a printed score is doubted that was printed more often than the incumbent's.
+
+    One more print at exit is all that a forged score takes. A script that prints its score in every
+    epoch may print more of them.
+    """
     scores = incumbent.result.own if incumbent.result else ()
     usual = max((1, *(own.summaries for own in scores)))
-    if score.summaries <= usual:
-        return ""
-    return f"it printed {score.summaries} summaries, where the incumbent prints {usual}"
+    if score.summaries > usual:
+        return f"it printed {score.summaries} summaries, where the incumbent prints {usual}"
+    once = bool(scores) and all(own.times == 1 for own in scores)
+    if once and score.times > 1:
+        return f"it printed its score {score.times} times, where the incumbent prints it once"
+    return ""
 
 
 def jump(score: Score, incumbent: float, trials: Sequence[Trial], sense: Sense) -> str:

@@ -5,7 +5,6 @@ import re
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from agent.edit.files.patterns import EXCEPT, folder_around, matches
 from agent.errors import HistoryFault, ProjectFault, UsageFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
@@ -13,6 +12,7 @@ from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.candidates import find_candidates, way_out
 from agent.project.settings import FILE, ScoreKind, Settings
 from agent.records.objective import VAL_BPB, Objective
+from agent.records.patterns import EXCEPT, folder_around, matches
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from shlex import quote
 from typing import Literal
@@ -75,8 +76,8 @@ class Interpreter(Record):
     def has(self, package: str) -> bool:
         """Return whether a package lies among those that are installed for it."""
         names = (package, f"{package}.py")
-        folders = [Path(folder) for folder in self.packages]
-        return any((folder / name).exists() for folder in folders for name in names)
+        places = product(self.packages, names)
+        return any(Path(folder, name).exists() for folder, name in places)
 
     def inside(self, checkout: Path) -> tuple[str, ...]:
         """Return which of `sources` lie in a checkout, by their paths in it.

@@ -4,13 +4,13 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from shlex import quote
 
-from agent.edit.files import Sources
 from agent.edit.files.one import is_python
 from agent.edit.guard import bound_in
 from agent.errors import UsageFault, unknown
 from agent.project.find import Project
 from agent.project.program import FrontMatter
 from agent.project.settings import FILE, Settings
+from agent.records.sources import Sources
 from agent.space import find_all
 
 

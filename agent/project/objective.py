@@ -14,7 +14,7 @@ from sandbox.score.metric import BITS_PER_BYTE, Metric
 
 ASKED = ("metric", "direction")
 """What may be typed, or stand in the front matter; the rest is said by autoresearch.toml alone."""
-STATED = ("scale", "pattern", "also", "command")
+STATED = ("scale", "pattern", "also", "noise", "seed_argument", "command")
 
 
 def objective_of(
@@ -49,7 +49,8 @@ def objective_of(
 
 
 def _refuse_unfit(project: Project, objective: Objective) -> None:
-    usual = objective.model_copy(update={"files": (), "also": (), "folder": None})
+    fits = {"files": (), "also": (), "folder": None, "noise": "measured", "seed_argument": None}
+    usual = objective.model_copy(update=fits)
     if project.score == "sealed" and usual != VAL_BPB:
         raise UsageFault(
             f"{objective.metric} ({objective.direction}) cannot be sealed: the harness itself "
@@ -82,6 +83,33 @@ def left_behind(run: RunSettings, now: Objective) -> list[str]:
         if then != other and name != "version":
             lines.append(f"{name}: {_in_words(other)} here now, {_in_words(then)} in this run")
     return lines
+
+
+def stated_otherwise(
+    run: RunSettings, project: Project, settings: Settings, front_matter: FrontMatter
+) -> list[str]:
+    """Return one note where autoresearch.toml or the front matter differs from a run's record.
+
+    What they leave out says nothing: it may have been typed at the start.
+    """
+    stated: dict[str, Any] = {}
+    for name in (*ASKED, *STATED):
+        value = getattr(settings, name)
+        if value not in (None, ()):
+            stated[name] = value
+    for name in ASKED:
+        value = getattr(front_matter, name)
+        if value is not None:
+            stated[name] = value
+    if project.files or run.goal.files:
+        stated["files"] = project.files
+    different = left_behind(run, run.goal.model_copy(update=stated))
+    if not different:
+        return []
+    return [
+        f"{FILE} or program.md says otherwise than this run's record, which counts: "
+        f"{'; '.join(different)}. `autoresearch start` begins a run with what they say."
+    ]
 
 
 def _in_words(value: object) -> str:

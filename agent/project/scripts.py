@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.edit.source import parse_tree
 from agent.project.numbers import as_json, words_of
 from agent.records.edits import Refused
 
@@ -23,6 +22,8 @@ _WORK = (ast.For, ast.While, ast.With, ast.Try)
 
 def tree_of(text: str) -> ast.Module | None:
     """Return the tree of a file, or None for what is no Python."""
+    from agent.edit.source import parse_tree  # libcst takes long to load
+
     tree = parse_tree(text.removeprefix("\ufeff"))
     return None if isinstance(tree, Refused) else tree
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
 
-from agent.edit.files.patterns import MAX_PATTERNS, fault_of_pattern
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
@@ -19,7 +18,8 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
-from agent.records.objective import VAL_BPB, Direction, Machine, Objective, Scale, Sense
+from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
+from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
@@ -109,6 +109,10 @@ class Settings(Caps):
     """A regular expression that finds the metric in what a run prints."""
     also: tuple[Word, ...] = ()
     """Further metrics that are recorded and not judged."""
+    noise: Noise | None = None
+    """none: equal code gives equal results; measured where it is left out."""
+    seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
+    """The option of the command that takes a seed: `--seed`, or `seed=`."""
     files: tuple[str, ...] = ()
     """Globs of the files that edits may touch, relative to the file's folder; train.py alone
     where it is left out."""

@@ -1,10 +1,11 @@
 """What a method may look at, what it returns, and the Proposer protocol."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from agent.edit.files import Sources
+from agent.project.settings import ScoreKind
 from agent.propose.code.policy import USUAL, Policy
 from agent.records.edits import Edit, Refused
 from agent.records.objective import VAL_BPB, Objective
@@ -46,6 +47,10 @@ class Context:
     """What to ask a model for during a plateau."""
     objective: Objective = VAL_BPB
     """What is measured, and which way is better."""
+    score: ScoreKind = "sealed"
+    """Who computes it: the harness, or the run itself."""
+    imported: Mapping[str, str] = field(default_factory=dict)
+    """Files that no edit may touch and that the sources import, by path in the project's folder."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
 

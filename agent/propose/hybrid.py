@@ -56,7 +56,7 @@ class Earnings:
     """What an arm gained and how long it took, both discounted by age."""
 
     gain: float = 0.0
-    """In loss, such as bits per byte."""
+    """In loss."""
     seconds: float = 0.0
 
 

@@ -1,6 +1,6 @@
 """The objective of a run: what is measured, which way is better, and what an edit may touch."""
 
-from math import exp, log
+from math import exp, log, log1p
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -12,6 +12,9 @@ from sandbox.ground.record import Record
 MAX_WORD = 4096
 MAX_EXPONENT = 700.0
 """exp of more is no float."""
+LEAST_FIXED = 1e-3
+MOST_FIXED = 1e4
+"""Scores between these are written with six decimals, others with six digits."""
 
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)]
@@ -19,6 +22,7 @@ Words = Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)]
 
 Direction = Literal["minimize", "maximize"]
 Scale = Literal["linear", "log", "logit"]
+Noise = Literal["measured", "none"]
 
 
 class Sense(Record):
@@ -56,6 +60,17 @@ class Sense(Record):
         """Return a difference of losses as that of values (or of their logarithms or logits)."""
         return delta if self.direction == "minimize" else -delta
 
+    def delta_of(self, change: float) -> float | None:
+        """Return a change of the metric, as `change_text` writes it, as a difference of losses.
+
+        On the scale log it is in percent, on logit in logits. None for what no change can be.
+        """
+        if self.scale == "log":
+            if change <= -100.0:
+                return None
+            change = log1p(change / 100.0)
+        return change if self.direction == "minimize" else -change
+
     def change_text(self, delta: float, decimals: int = 6) -> str:
         """Return a difference of losses as a reader of the metric expects it.
 
@@ -88,6 +103,12 @@ def _on_scale(value: float, scale: Scale) -> float:
         case "logit":
             return log(value / (1 - value))
     return value
+
+
+def score_text(value: float) -> str:
+    """Return a value of a metric, with the digits that tell it from its neighbours."""
+    few_digits = LEAST_FIXED <= abs(value) < MOST_FIXED or value == 0
+    return f"{value:.6f}" if few_digits else f"{value:.6g}"
 
 
 LOWER = Sense()
@@ -132,7 +153,10 @@ class Objective(Record):
     """Commands run after the training; a non-zero exit status is `guarded`."""
     also: Words = ()
     """Metrics that are recorded and not judged."""
-    noise: Literal["measured", "none"] = "measured"
+    noise: Noise = "measured"
+    """none: equal code gives equal results, by the owner's word."""
+    seed_argument: Word | None = None
+    """The option of the command that takes a seed; None to shift the project's seeding calls."""
     scale: Scale = "linear"
     """The scale on which differences are alike."""
     read_only: Words = ()

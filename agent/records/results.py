@@ -63,6 +63,8 @@ class Score(Record):
     """What stood behind the number, such as `%`; no part of the value."""
     summaries: Natural = 0
     """How many summaries behind a line `---` had it; the last one counts."""
+    times: Natural = 0
+    """How many lines had it; 0 if nobody counted."""
     also: Annotated[dict[str, Real], Field(max_length=MAX_ITEMS)] = {}
     """Further metrics, which are not judged."""
 
@@ -187,6 +189,8 @@ class Result(Record):
     facts: Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)] = {}
     """What else train.py prints about itself (steps, tokens): self-reported, for display only."""
     tier: Text = ""
+    seeds: Text = ""
+    """How the harness's seed reached a baseline's first run, in the training's own words."""
     detail: Text = ""
     """One line on a failure, also of the incumbent when it was run again."""
     overshot: bool = False
@@ -308,6 +312,15 @@ class Trial(Record):
         if self.estimate is not None:
             return self.estimate
         return self.result.value if self.result else None
+
+
+def also_of(trial: Trial) -> dict[str, float]:
+    """Return the means of the further metrics of a trial over its own runs, by name."""
+    values: dict[str, list[float]] = {}
+    for score in trial.result.own if trial.result else ():
+        for name, value in score.also.items():
+            values.setdefault(name, []).append(value)
+    return {name: sum(measured) / len(measured) for name, measured in values.items()}
 
 
 def kept_in(trials: Sequence[Trial]) -> int:

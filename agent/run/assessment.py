@@ -22,7 +22,9 @@ from agent.judge.decision import (
 )
 from agent.judge.determinism import (
     NEUTRAL_RUNS,
+    declared_exact,
     equal_scores,
+    is_continuous,
     is_deterministic,
     neutral_scores,
     repeats_of,
@@ -127,10 +129,13 @@ class Assessment:
         done = len(result.own) if result else 0
         if result is None or done < run.baseline_repeats:
             return Order(commit=attempt.commit, seed=run.seed + done)
-        if self._is_exact or not is_deterministic(result.own):
+        if self._is_exact:
+            return Baseline(reason=declared_exact(result))
+        if not is_deterministic(result.own):
             return Baseline(reason=f"{done} runs under different seeds")
         order = self._neutral_run(attempt, result)
-        return order or Baseline(reason=equal_scores(result))
+        seeds = result.seeds or "no seeding call of the project could be shifted"
+        return order or Baseline(reason=f"{equal_scores(result)} ({seeds})")
 
     def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
         """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
@@ -256,6 +261,7 @@ class Assessment:
             noise=noise,
             sense=sense,
             repeats=repeats_of(history.comparable),
+            continuous=is_continuous(history.comparable),
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),
         )

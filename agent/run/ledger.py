@@ -102,6 +102,8 @@ class Ledger:
             dollars=dollars,
             memory_mb=self._memory_mb,
             objective=history.run.goal,
+            score=history.run.score,
+            imported=history.imported,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
         )
@@ -130,7 +132,7 @@ class Ledger:
                 self._settle(attempt, moved)
         by = Provenance(method="baseline", origin="baseline")
         sources = self.history.sources
-        what = "the files as they are" if sources.is_project else "train.py as it is"
+        what = "the files as they are" if sources.is_project else f"{sources.main} as it is"
         proposal = Proposal(hypothesis=what, by=by)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 

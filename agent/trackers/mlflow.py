@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.records.events import RunStarted
+from agent.records.objective import VAL_BPB
 from agent.records.results import Trial
 from agent.trackers.tracker import identity_of, numbers_of, settings_of
 
@@ -21,9 +22,11 @@ class Mlflow:
         self._uri = where or os.environ.get("MLFLOW_TRACKING_URI") or database
         self._client: Any = None
         self._run = ""
+        self._objective = VAL_BPB
 
     def open(self, run: RunStarted) -> None:
         """See Tracker."""
+        self._objective = run.objective
         from mlflow.tracking import MlflowClient
 
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +52,7 @@ class Mlflow:
 
     def verdict(self, trial: Trial) -> None:
         """See Tracker. A curve's steps are hundredths of the budget."""
-        for name, value in numbers_of(trial).items():
+        for name, value in numbers_of(trial, self._objective).items():
             self._client.log_metric(self._run, name, value, step=trial.number)
         curve = f"curve/{trial.number:04d}"
         for share, loss in trial.result.curve if trial.result else ():

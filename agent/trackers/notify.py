@@ -9,10 +9,11 @@ import subprocess
 from contextlib import suppress
 from typing import Any, Literal
 
-from agent.display.format import bpb
+from agent.display.format import Formatter
 from agent.display.plain import verdict_line
 from agent.errors import Fault, UsageFault
 from agent.records.events import RunStarted
+from agent.records.objective import VAL_BPB
 from agent.records.results import TAKEN, Trial
 from sandbox.ground.text import one_line
 
@@ -27,7 +28,8 @@ class Notify:
 
     The event is in its environment, with control characters escaped, and unchanged as one JSON
     object on its standard input. Variables: AUTORESEARCH_EVENT (keep, error or end), _TEXT, _RUN,
-    _BRANCH, and at a keep _TRIAL, _VALUE, _DELTA, _HYPOTHESIS.
+    _BRANCH, and at a keep _TRIAL, _METRIC, _VALUE, _DELTA (as the metric's readers expect its
+    sign), _HYPOTHESIS.
     """
 
     def __init__(self, command: str, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -42,14 +44,16 @@ class Notify:
     def verdict(self, trial: Trial) -> None:
         """See Tracker."""
         if trial.status in TAKEN:
+            formatter = Formatter(objective=self._run.objective if self._run else VAL_BPB)
             about = {
                 "trial": str(trial.number),
-                "value": bpb(trial.value),
-                "delta": f"{trial.delta or 0.0:+.6f}",
+                "metric": formatter.objective.metric,
+                "value": formatter.score(trial.value),
+                "delta": formatter.change(trial.delta or 0.0),
                 "hypothesis": trial.proposal.hypothesis,
             }
             record = {"trial": trial.model_dump(mode="json")}
-            self._tell("keep", verdict_line(trial), about, record)
+            self._tell("keep", verdict_line(trial, formatter), about, record)
 
     def close(self, reason: str, failed: bool) -> None:
         """See Tracker."""

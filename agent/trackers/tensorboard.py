@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.records.events import RunStarted
+from agent.records.objective import VAL_BPB
 from agent.records.results import Trial
 from agent.trackers.tracker import identity_of, numbers_of, settings_of
 from sandbox.ground.text import one_line
@@ -15,9 +16,11 @@ class TensorBoard:
     def __init__(self, where: str, folder: Path) -> None:
         self._root = Path(where).expanduser() if where else folder / "tensorboard"
         self._writer: Any = None
+        self._objective = VAL_BPB
 
     def open(self, run: RunStarted) -> None:
         """See Tracker."""
+        self._objective = run.objective
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(log_dir=str(self._root / identity_of(run)))
@@ -27,7 +30,7 @@ class TensorBoard:
 
     def verdict(self, trial: Trial) -> None:
         """See Tracker. A curve's steps are hundredths of the budget."""
-        for name, value in numbers_of(trial).items():
+        for name, value in numbers_of(trial, self._objective).items():
             self._writer.add_scalar(f"trial/{name}", value, trial.number)
         for share, loss in trial.result.curve if trial.result else ():
             self._writer.add_scalar(f"curve/{trial.number:04d}", loss, round(100 * share))

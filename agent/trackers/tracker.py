@@ -1,9 +1,11 @@
 """The Tracker protocol, and what every tracker is told about a trial."""
 
+import re
 from typing import Protocol
 
 from agent.records.events import RunStarted
-from agent.records.results import FAILED, TAKEN, Trial
+from agent.records.objective import VAL_BPB, Objective
+from agent.records.results import FAILED, TAKEN, Trial, also_of
 
 
 class Tracker(Protocol):
@@ -22,13 +24,23 @@ class Tracker(Protocol):
         ...
 
 
-def numbers_of(trial: Trial) -> dict[str, float]:
-    """Return what can be plotted over the trials; what is unknown is left out."""
+RESERVED = frozenset({"trial", "status", "hypothesis", "reason", "curve"})
+"""What trackers are told besides numbers."""
+# Of a series: what every tracker takes.
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_./ -]")
+MAX_NAME = 100
+
+
+def numbers_of(trial: Trial, objective: Objective = VAL_BPB) -> dict[str, float]:
+    """Return what can be plotted over the trials; what is unknown is left out.
+
+    The score goes by the metric's name, or by `score` where that is taken. `delta` has the sign
+    that readers of the metric expect. Metrics that are not judged are `also/NAME`.
+    """
     result = trial.result
     by = trial.proposal.by
-    numbers = {
-        "val_bpb": trial.value,
-        "delta": trial.delta,
+    others = {
+        "delta": None if trial.delta is None else objective.sense.change(trial.delta),
         "seconds": result.seconds if result else None,
         "peak_memory_mb": result.peak_memory_mb if result else None,
         "parameters": result.parameters if result else None,
@@ -38,7 +50,16 @@ def numbers_of(trial: Trial) -> dict[str, float]:
         "kept": trial.status in TAKEN,
         "failed": trial.status in FAILED,
     }
+    name = _series(objective.metric)
+    numbers = {"score" if name in (*others, *RESERVED) else name: trial.value, **others}
+    for other in objective.also:
+        numbers[f"also/{_series(other)}"] = also_of(trial).get(other)
     return {name: float(value) for name, value in numbers.items() if value is not None}
+
+
+def _series(name: str) -> str:
+    """Return a metric's name as the name of a series."""
+    return _UNUSUAL.sub("_", name)[:MAX_NAME].strip(" /.") or "score"
 
 
 def identity_of(run: RunStarted) -> str:
@@ -56,4 +77,6 @@ def settings_of(run: RunStarted) -> dict[str, str]:
         "budget": run.budget,
         "sandbox_tier": run.tier,
         "workers": str(run.workers),
+        "metric": run.objective.metric,
+        "direction": run.objective.direction,
     }

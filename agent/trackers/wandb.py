@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.records.events import RunStarted
+from agent.records.objective import VAL_BPB
 from agent.records.results import Trial
 from agent.trackers.tracker import identity_of, numbers_of, settings_of
 
@@ -19,9 +20,11 @@ class Wandb:
         self._project = where or "autoresearch"
         self._folder = folder
         self._run: Any = None
+        self._objective = VAL_BPB
 
     def open(self, run: RunStarted) -> None:
         """See Tracker. wandb records neither the console (the live view) nor the git state."""
+        self._objective = run.objective
         self._folder.mkdir(parents=True, exist_ok=True)
         # Without it wandb reads ./wandb/settings, where somebody else's repository could name the
         # server that gets the user's key.
@@ -47,7 +50,7 @@ class Wandb:
 
         row = {
             "trial": trial.number,
-            **numbers_of(trial),
+            **numbers_of(trial, self._objective),
             "status": trial.status,
             "hypothesis": trial.proposal.hypothesis,
             "reason": trial.reason,

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.ground.outcome import LimitExceeded, Limits, Outcome, OutOfMemory
+from sandbox.ground.outcome import LimitExceeded, Limits, Outcome, OutOfMemory, TimedOut
 from sandbox.ground.text import TRACEBACK, tail
 
 TOML = "autoresearch.toml"
@@ -17,7 +17,7 @@ NO_NETWORK = (
     f"trainings have no network: fetch before what they need, and name its folder in {READ_ONLY}"
 )
 ISOLATING = "ABCM"
-LAST_LINES = 5
+LAST_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def _hint(says: str, words: str, tiers: str = ISOLATING) -> Hint:
 
 HINTS = (
     _hint(
-        r"Address family not supported|EAFNOSUPPORT|\[Errno 97\]",
+        r"Address family not supported|EAFNOSUPPORT|\[Errno 97\]|addresses of \(localhost, \d+\)",
         "this tier gives trainings no network, loopback included;"
         " tiers A and B give them a loopback (autoresearch doctor)",
         "CM",
@@ -105,11 +105,13 @@ def hint_of(outcome: Outcome, room: Room) -> str:
             return f'the limit is output = "…" in {TOML}'
         case LimitExceeded():
             return ""
+        case TimedOut():
+            return _of_words(tail(room.log), room)
     return _of_words(_end_of(room.log), room)
 
 
 def _end_of(log: Path) -> str:
-    """Return the last traceback and what follows it, else the last lines."""
+    """Return the last traceback and what follows it, else the last lines of a long dump."""
     text = tail(log)
     if TRACEBACK in text:
         return text[text.rindex(TRACEBACK) :]

@@ -11,6 +11,8 @@ from sandbox.ground.record import Record
 
 MIB = 1 << 20
 GIB = 1 << 30
+SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where a run finds programs, besides those of its interpreter."""
 
 
 class Limits(Record):

@@ -78,8 +78,10 @@ def _echo(port: int) -> Iterator[None]:
 
         with ThreadPoolExecutor(1) as thread:
             thread.submit(answer)
-            yield
-            ended.set()
+            try:
+                yield
+            finally:
+                ended.set()
 
 
 def _bind(trap: socket.socket, address: str) -> None:

@@ -31,7 +31,7 @@ from sandbox.score.lingering import Lingering
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
-from sandbox.score.reading import read_metric
+from sandbox.score.reading import read_also, read_metric
 from sandbox.score.room import NoProgram, argv_of, home_in, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
@@ -108,6 +108,8 @@ class Measured(Record):
     facts: Facts = {}
     reading: Reading | None = None
     """Where a printed score was read; None for others."""
+    also: dict[str, FiniteFloat] = {}
+    """Other metrics that it printed, whoever computed the score."""
     seeding: SeedCalls = SeedCalls()
     """How the harness's seed reached the training, self-reported."""
 
@@ -248,7 +250,7 @@ def _training(job: Job) -> RunSpec:
         environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
     seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
     command = job.command or ("python", job.train)
-    argv = argv_of(command, job.python, job.folder)
+    argv = argv_of(command, job.python, job.folder, job.checkout)
     return RunSpec(
         argv=(*argv, *seeds.arguments),
         python=job.python,
@@ -293,7 +295,7 @@ def _printed(job: Job, outcome: Outcome) -> Measured | Unscored:
     if isinstance(reading, NotRead):
         return _unscored(job, outcome, reading.status, reading.reason)
     measured = _measured(job, outcome, reading.value, "self-reported")
-    return measured.model_copy(update={"reading": reading})
+    return measured.model_copy(update={"reading": reading, "also": reading.also})
 
 
 def _sealed(
@@ -324,7 +326,10 @@ def _sealed(
         return Stopped()
     if isinstance(answer, Unscorable):
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
-    return _measured(job, trained, answer, "sealed", time.monotonic() - began, weights.parameters)
+    seconds = time.monotonic() - began
+    measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
+    also = read_also(Path(job.log), job.metric.also)
+    return measured.model_copy(update={"also": also})
 
 
 def _measured(

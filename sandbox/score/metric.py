@@ -35,12 +35,17 @@ class Metric(Record):
                 raise ValueError(f"a metric's name is one line of plain text, unlike {name!a}")
         return names
 
+    @field_validator("pattern")
+    @classmethod
+    def _usable(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            Pattern.compile(pattern)
+        return pattern
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"the bounds {self.low:g} and {self.high:g} are in the wrong order")
-        if self.pattern is not None:
-            Pattern.compile(self.pattern)
         return self
 
     def outside(self, value: float) -> bool:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from sandbox.ground.text import one_line, read_end
-from sandbox.score.forms import OTHERS, json_object, json_paths
+from sandbox.score.forms import OTHERS, json_object, json_paths, parse_value
 from sandbox.score.lines import shown
 from sandbox.score.metric import Metric
 from sandbox.score.pattern import Pattern
@@ -16,6 +16,9 @@ MAX_LINES = 20_000
 MAX_NAMES = 200
 _LINE_CHARACTERS = 1000
 _QUOTE = 120
+_LAST_NUMBER = re.compile(r"([^:=]{1,60}[:=][ \t]{0,4})([^:=]{1,20})")
+BARE = "^(.+)$"
+"""Reads a number that has a line for itself."""
 # A name of up to three words before a number.
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
@@ -61,7 +64,8 @@ def _without_match(lines: list[str], pattern: str) -> str:
 def _last(lines: list[str]) -> str:
     if not lines:
         return "it printed nothing"
-    return f'its last line is "{one_line(lines[0], _QUOTE)}"'
+    last = f'its last line is "{one_line(lines[0], _QUOTE)}"'
+    return f"{last}, which pattern = '{BARE}' reads" if parse_value(lines[0]) else last
 
 
 def _same_name(lines: list[str], name: str) -> str:
@@ -94,8 +98,19 @@ def _other_spelling(lines: list[str], name: str) -> str:
         for printed in _NAMED.findall(line):
             if wanted in _letters(printed):
                 return _called(printed, line)
-        return f'the nearest line is "{one_line(line, _QUOTE)}"'
+        near = f'the nearest line is "{one_line(line, _QUOTE)}"'
+        pattern = _pattern_for(line)
+        return f"{near}, which pattern = '{pattern}' reads" if pattern else near
     return ""
+
+
+def _pattern_for(line: str) -> str:
+    """Return a pattern that reads the last number of a short line, or "" where none is plain."""
+    match = _LAST_NUMBER.fullmatch(line)
+    if match is None or not match[1].isprintable():
+        return ""
+    before = re.sub(r"[0-9]+", r"\\d+", re.escape(match[1]).replace("\\ ", " "))
+    return f"{before}(.+)" if "'" not in before and parse_value(match[2]) else ""
 
 
 def _other_name(lines: list[str], name: str) -> str:

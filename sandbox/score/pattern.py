@@ -37,6 +37,7 @@ class Pattern:
         options.log_errors = False
         options.never_nl = True
         try:
+            re2.compile(text, options)  # alone, as its owner wrote it, for what an error says
             regex = re2.compile(f"(?m:{text})", options)
         except (re2.error, UnicodeEncodeError) as error:
             raise ValueError(f"the pattern {text!a} is not valid: {_reason(error)}") from None

@@ -18,7 +18,10 @@ _BEFORE = 60
 
 
 def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
-    """Return the number that a run printed last, or why there is none. No text raises."""
+    """Return the number that a run printed last, or why there is none. No text raises.
+
+    Both quote the log: this is not for what runs beside hidden data.
+    """
     main = _Follower(_matcher(metric))
     others = {name: _Follower(Form(name)) for name in metric.also}
     _follow(log, [main, *others.values()])
@@ -44,6 +47,8 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
 
 def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
     """Return the last finite value of each of these metrics that a run printed."""
+    if not names:
+        return {}
     others = {name: _Follower(Form(name)) for name in names}
     _follow(log, list(others.values()))
     return _finite(others)

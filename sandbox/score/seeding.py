@@ -21,6 +21,7 @@ ARGUMENT_SEEDS = 2**31
 HASH_SEEDS = 2**32
 MAX_BYTES = 1 << 16
 MAX_NAMES = 64
+SHOWN = 6
 _LINE = re.compile(r"(\d{1,10}) ([A-Za-z_][\w.]{0,63}) (\d{1,12})", re.ASCII)
 
 
@@ -41,11 +42,14 @@ class SeedCalls(Record):
     """It read AUTORESEARCH_SEED, and nothing was shifted from then on."""
 
     def __str__(self) -> str:
+        """Return it in words; empty where nothing was shifted or read."""
         if self.own:
             return f"the project reads {SEED} itself"
         if not self.calls:
-            return "the project seeds nothing that could be shifted"
-        return f"shifted: {', '.join(sorted(self.calls))}"
+            return ""
+        names = sorted(self.calls)
+        others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return f"shifted with the seed: {', '.join(names[:SHOWN])}{others}"
 
 
 def seeded(seed: int, argument: str | None, scratch: str, environment: Mapping[str, str]) -> Seeded:

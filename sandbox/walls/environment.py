@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 from sandbox.ground.devices import run_variables
-from sandbox.ground.outcome import RunSpec
+from sandbox.ground.outcome import SEARCH_PATH, RunSpec
 
-SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -29,6 +28,7 @@ def trial_environment(spec: RunSpec, private: str) -> dict[str, str]:
         "TRITON_CACHE_DIR": f"{private}/cache/triton",
         "CUDA_CACHE_PATH": f"{private}/cache/cuda",
         **offline,
+        "GIT_CONFIG_NOSYSTEM": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         **run_variables(spec.gpus),

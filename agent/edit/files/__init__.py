@@ -4,8 +4,8 @@ from agent.edit.files.apply import apply_edits
 from agent.edit.files.difference import difference, following_renames
 from agent.edit.files.fingerprint import code_lines_of, fingerprint_of
 from agent.edit.files.guard import guard_files
-from agent.edit.files.sources import Code, Sources, as_sources, split_name
 from agent.edit.files.touched import touched_files
+from agent.records.sources import Code, Sources, as_sources, split_name
 
 __all__ = [
     "Code",

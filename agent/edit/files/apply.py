@@ -6,11 +6,11 @@ from functools import cached_property
 from itertools import groupby
 
 from agent.edit.files.one import edited, fault_of_new
-from agent.edit.files.patterns import fault_of_path, matches
-from agent.edit.files.sources import MAX_FILES, MAX_GROWN, Sources
 from agent.edit.files.taken import Taken
 from agent.edit.source import refuse
 from agent.records.edits import AddFile, DeleteFile, Edit, Refused, RenameFile
+from agent.records.patterns import fault_of_path, matches
+from agent.records.sources import MAX_FILES, MAX_GROWN, Sources
 from sandbox.ground.text import one_line
 
 MAX_TEXT = 300

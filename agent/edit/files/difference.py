@@ -5,8 +5,8 @@ from difflib import SequenceMatcher
 
 from agent.edit.files.apply import apply_edits
 from agent.edit.files.one import Edits, difference_in
-from agent.edit.files.sources import Sources
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, RewriteFile
+from agent.records.sources import Sources
 
 # A new file with so large a share of a deleted one's lines is that file renamed.
 SAME_SHARE = 0.6

@@ -3,7 +3,7 @@
 import hashlib
 
 from agent.edit.files.one import fingerprint_in, lines_in
-from agent.edit.files.sources import Sources
+from agent.records.sources import Sources
 
 
 def fingerprint_of(sources: Sources) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from agent.edit.files.apply import located
 from agent.edit.files.fingerprint import fingerprint_of
 from agent.edit.files.one import fingerprint_in, is_python
-from agent.edit.files.sources import Code, Sources, as_sources, split_name
 from agent.edit.guard import changed_name, lost_name, seed_change
 from agent.edit.seeds import changed_seed, is_seed_name, seeds_of
 from agent.edit.source import Source, file_tree, read, refuse
 from agent.edit.values import Entry, entries, language_of, section_of
 from agent.records.edits import Refused
+from agent.records.sources import Code, Sources, as_sources, split_name
 
 _INDEX = re.compile(r"\[\d+\]")
 """Of a list, in the path of a value: `seeds[0]`."""
@@ -190,9 +190,9 @@ def _seeds_of(path: str, text: str) -> Iterator[tuple[str, object]]:
         return
     tree = file_tree(text.removeprefix("\ufeff"))
     for seed in seeds_of(tree) if isinstance(tree, ast.Module) else ():
-        node = seed.nodes[0]
-        if isinstance(node, ast.Constant):
-            yield seed.door, node.value
+        for node in seed.nodes:
+            if isinstance(node, ast.Constant):
+                yield seed.door, node.value
 
 
 def _entries_in(path: str, text: str) -> Mapping[str, Entry]:

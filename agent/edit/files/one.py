@@ -10,7 +10,7 @@ from agent.edit.diff import diff
 from agent.edit.fingerprint import fingerprint
 from agent.edit.replace_text import difference_of_texts, replace_text
 from agent.edit.size import code_lines
-from agent.edit.source import MAX_CHARACTERS, refuse
+from agent.edit.source import refuse
 from agent.edit.value_changes import changes
 from agent.edit.values import Language, entries, language_of, normalised_text, set_value
 from agent.records.edits import (
@@ -20,6 +20,7 @@ from agent.records.edits import (
     RewriteFile,
     SetConstant,
 )
+from agent.records.sources import MAX_CHARACTERS
 
 Edits = tuple[Edit, ...]
 # What a file of some lines costs to hash is kept for a project of a thousand files.

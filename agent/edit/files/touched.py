@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from agent.edit.files.difference import renamed_files
 from agent.edit.files.one import is_python
-from agent.edit.files.sources import Sources
 from agent.edit.source import Source, first_line, read
 from agent.records.results import Touched
+from agent.records.sources import Sources
 
 MAX_DEFINITIONS = 40
 """Of one file."""

@@ -11,6 +11,7 @@ from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
+from agent.propose.views.goal import metric_name
 from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
@@ -24,9 +25,11 @@ MAX_REASON_CHARACTERS = 200
 MAX_VALUE_CHARACTERS = 80
 LARGEST_NUMBER = 1e300
 SYSTEM = """\
-You tune the constants of a training script. Each trial trains for {budget} and gets a score,
-val_bpb; lower is better. Answer only by calling the tool. The researcher describes the goal:
+You tune the constants of a {what} for {budget} and gets a score,
+{metric}; {better}. Answer only by calling the tool. The researcher describes the goal:
 {program}"""
+TRAINS = "training script. Each trial trains"
+RUNS = "program. Each trial runs it"
 
 
 class Advice:
@@ -39,6 +42,9 @@ class Advice:
         self._began = time.monotonic()
         self._replies: list[Reply] = []
         self.space = context.space
+        self.sense = context.objective.sense
+        """Turns the losses of the history back into values of the metric, and replies into
+        losses."""
         self.history: Sequence[Observation] = fit(context.space, observe(context))
 
     # ------------------------------------------------------------ asking
@@ -48,7 +54,13 @@ class Advice:
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
         request = Request(
-            system=SYSTEM.format(budget=self._context.budget, program=program),
+            system=SYSTEM.format(
+                what=TRAINS if self._context.score == "sealed" else RUNS,
+                budget=self._context.budget,
+                metric=metric_name(self._context.objective),
+                better=self._context.objective.better,
+                program=program,
+            ),
             blocks=(
                 space_text(space or self.space),
                 "\n".join(part for part in (text, refusals) if part),

@@ -26,7 +26,7 @@ WARM_UP = 10
 SHARE = 0.3
 TOP = 5
 NEWEST = 20
-ASK = "Keep CMA-ES's proposal (`keep`), or give the configuration to train instead."
+ASK = "Keep CMA-ES's proposal (`keep`), or give the configuration to try instead."
 
 
 class Centaur:
@@ -47,9 +47,11 @@ class Centaur:
         warm = ended_in(history) >= WARM_UP
         if not warm or generator(context.seed, len(history)).random() >= SHARE:
             return proposal_of(context, own, Provenance(method=self.name, origin="search"))
-        trials = trials_text(history, space, TOP, NEWEST)
+        trials = trials_text(history, space, advice.sense, TOP, NEWEST)
         state = state_text(cmaes.state_of(space, history), own, keys_of(space))
-        reply = advice.ask(f"{trials}\n{state}\n{ASK}", propose_tool(space, keep=True))
+        reply = advice.ask(
+            f"{trials}\n{state}\n{ASK}", propose_tool(space, advice.sense, keep=True)
+        )
         if not reply.cut_off and (reply.arguments or {}).get("keep") is True:
             return advice.proposal(own, reason_of(reply), by_model=False)
         return advice.answer(advice.read_one(reply))

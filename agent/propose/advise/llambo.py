@@ -17,6 +17,7 @@ from agent.propose.search.scale import draw_one, generator
 from agent.propose.search.search import proposal_of
 from agent.propose.views.tables import number_tool, propose_tool, trials_text
 from agent.records.edits import Refused
+from agent.records.objective import Sense, score_text
 from agent.records.proposals import Configuration, Proposal, Provenance
 from agent.space import Space
 
@@ -45,16 +46,21 @@ class Llambo:
             return advice.unreadable(candidates)
         threshold = float(np.quantile(values, GOOD_SHARE))
         task = (
-            f"Good is {threshold:.6f} or less. "
+            f"Good is {score_text(advice.sense.value(threshold))} or {_side(advice.sense)}. "
             "The probability (0 to 1) that a candidate is good, for each in order:"
         )
-        question = f"{candidates_text(advice.history, candidates, advice.space)}\n{task}"
+        question = f"{candidates_text(advice, candidates)}\n{task}"
         reply = advice.ask(question, number_tool("probabilities", len(candidates)))
         chances = read_numbers(reply, "probabilities", len(candidates))
         if isinstance(chances, Refused):
             return advice.unreadable(chances)
         chosen = int(np.argmax(chances))
         return advice.proposal(candidates[chosen], f"good with probability {chances[chosen]:.2f}")
+
+
+def _side(sense: Sense) -> str:
+    """Return the side of a threshold on which scores are better: `less` or `more`."""
+    return "less" if sense.direction == "minimize" else "more"
 
 
 def _candidates(advice: Advice, rng: np.random.Generator) -> list[Configuration] | Refused:
@@ -65,9 +71,9 @@ def _candidates(advice: Advice, rng: np.random.Generator) -> list[Configuration]
         parameters=tuple(p for p in space.parameters if p.kind != "categorical"),
         constraints=space.constraints,
     )
-    trials = trials_text(advice.history, space, 1, SHOWN)
+    trials = trials_text(advice.history, space, advice.sense, 1, SHOWN)
     text = f"{trials}\nName {CANDIDATES} promising configurations."
-    reply = advice.ask(text, propose_tool(numbers, many=True), numbers)
+    reply = advice.ask(text, propose_tool(numbers, advice.sense, many=True), numbers)
     named = configurations_of(reply, numbers)
     if isinstance(named, Refused):
         return named

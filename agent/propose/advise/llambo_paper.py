@@ -15,13 +15,13 @@ from agent.llm.model import Model
 from agent.propose.advise.advice import Advice, read_numbers, unreadable
 from agent.propose.context import Context, Unreadable
 from agent.propose.search import random
-from agent.propose.search.observe import Observation, values_of
+from agent.propose.search.observe import values_of
 from agent.propose.search.search import proposal_of
 from agent.propose.views.tables import difference_text, number_tool, propose_tool, trials_text
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
+from agent.records.objective import score_text
 from agent.records.proposals import Configuration, Proposal, Provenance
-from agent.space import Space
 
 WARM_UP = 5
 ALPHA = 0.1
@@ -54,39 +54,40 @@ class LlamboPaper:
             return advice.unreadable(unreadable("scores", f"a list of {len(candidates)} numbers"))
         predictions = np.array(rows)
         chosen = int(np.argmax(expected_improvement(predictions, min(values))))
-        reason = f"predicted {np.mean(predictions[:, chosen]):.6f}"
+        predicted = advice.sense.value(float(np.mean(predictions[:, chosen])))
+        reason = f"predicted {score_text(predicted)}"
         return advice.proposal(candidates[chosen], reason)
 
 
 def _candidates(advice: Advice, best: float, worst: float) -> list[Configuration] | Refused:
-    target = best - ALPHA * (worst - best)
-    wanted = f"Name {CANDIDATES} configurations that should score {target:.6f}."
-    text = f"{trials_text(advice.history, advice.space, 1, SHOWN)}\n{wanted}"
-    return advice.read_many(advice.ask(text, propose_tool(advice.space, many=True)))
+    """Return what the model names for a target. best, worst: losses."""
+    target = advice.sense.value(best - ALPHA * (worst - best))
+    wanted = f"Name {CANDIDATES} configurations that should score {score_text(target)}."
+    text = f"{trials_text(advice.history, advice.space, advice.sense, 1, SHOWN)}\n{wanted}"
+    tool = propose_tool(advice.space, advice.sense, many=True)
+    return advice.read_many(advice.ask(text, tool))
 
 
 def _predictions(advice: Advice, candidates: list[Configuration]) -> list[list[float]]:
-    """Return one row for each reply that has a number for every candidate."""
-    listed = candidates_text(advice.history, candidates, advice.space)
+    """Return a row of losses for each reply that has a score for every candidate."""
+    listed = candidates_text(advice, candidates)
     text = f"{listed}\nPredict the score of each candidate, in order."
     rows = []
     for _ in range(PREDICTIONS):
         reply = advice.ask(text, number_tool("scores", len(candidates)))
         numbers = read_numbers(reply, "scores", len(candidates))
-        if not isinstance(numbers, Refused):
-            rows.append(numbers)
+        if not isinstance(numbers, Refused) and all(map(advice.sense.has, numbers)):
+            rows.append([advice.sense.loss(number) for number in numbers])
     return rows
 
 
-def candidates_text(
-    history: Sequence[Observation], candidates: Sequence[Configuration], space: Space
-) -> str:
+def candidates_text(advice: Advice, candidates: Sequence[Configuration]) -> str:
     """Return the trials, and the candidates with their numbers."""
     lines = [
-        f"{number}: {difference_text(candidate, space)}"
+        f"{number}: {difference_text(candidate, advice.space)}"
         for number, candidate in enumerate(candidates, 1)
     ]
-    trials = trials_text(history, space, 1, SHOWN)
+    trials = trials_text(advice.history, advice.space, advice.sense, 1, SHOWN)
     return f"{trials}\nCandidates:\n" + fenced("\n".join(lines), "text")
 
 

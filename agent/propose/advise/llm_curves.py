@@ -15,6 +15,7 @@ from agent.propose.search.observe import Curve, Observation, key_of
 from agent.propose.views.tables import best_of, observation_line, propose_tool, trials_text
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
+from agent.records.objective import Sense
 from agent.records.proposals import Configuration, Proposal
 from agent.space import Space
 
@@ -45,10 +46,11 @@ class LlmCurves:
         for configuration in _last_batch(context):
             if key_of(configuration) not in advice.tried:
                 return advice.proposal(configuration, "of the last batch")
-        trials = trials_text(advice.history, advice.space, 1, NEWEST)
-        curves = curves_text(advice.history, advice.space)
+        trials = trials_text(advice.history, advice.space, advice.sense, 1, NEWEST)
+        curves = curves_text(advice.history, advice.space, advice.sense)
         text = "\n".join(part for part in (trials, curves, ASK) if part)
-        batch = advice.read_many(advice.ask(text, propose_tool(advice.space, many=True)))
+        tool = propose_tool(advice.space, advice.sense, many=True)
+        batch = advice.read_many(advice.ask(text, tool))
         if isinstance(batch, Refused):
             return advice.unreadable(batch)
         proposal = advice.answer(batch[0])
@@ -63,7 +65,7 @@ def _last_batch(context: Context) -> list[Configuration]:
     return [context.space.repair(configuration) for configuration in batches[-1]]
 
 
-def curves_text(history: Sequence[Observation], space: Space) -> str:
+def curves_text(history: Sequence[Observation], space: Space, sense: Sense) -> str:
     """Return the last curves, each with its signals; "" without any."""
     curved = [trial for trial in history if trial.curve][-CURVES:]
     if not curved:
@@ -72,7 +74,7 @@ def curves_text(history: Sequence[Observation], space: Space) -> str:
     lines = []
     for trial in curved:
         points = " ".join(f"{fraction:.2f}:{loss:.3f}" for fraction, loss in trial.curve)
-        lines.append(observation_line(trial, space))
+        lines.append(observation_line(trial, space, sense))
         lines.append(f"  loss {points}")
         lines.append(f"  {', '.join(signals(trial, best))}")
     title = "Curves (fraction of the budget: training loss), newest last:\n"

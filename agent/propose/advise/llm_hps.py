@@ -26,6 +26,6 @@ class LlmHps:
     def propose(self, context: Context) -> Proposal | Unreadable:
         """Return the configuration that the model names."""
         advice = Advice(self.name, self._model, context)
-        text = trials_text(advice.history, advice.space, best=1, newest=NEWEST)
-        reply = advice.ask(text, propose_tool(advice.space))
+        text = trials_text(advice.history, advice.space, advice.sense, best=1, newest=NEWEST)
+        reply = advice.ask(text, propose_tool(advice.space, advice.sense))
         return advice.answer(advice.read_one(reply))

@@ -68,7 +68,7 @@ class Code:
         while True:
             reply = self._ask(request, context, replies)
             replies.append(reply)
-            drafts = read_reply(reply, context.sources)
+            drafts = read_reply(reply, context.sources, context.objective.sense)
             last = len(replies) > MAX_SENT_BACK
             if isinstance(drafts, Refused):
                 if last:
@@ -131,7 +131,7 @@ def request_of(context: Context) -> Request:
     return Request(
         system=system_text(context),
         blocks=(source_text(context), last),
-        tool=propose_tool(context.sources.is_project),
+        tool=propose_tool(context.sources.is_project, context.sources.main, context.objective),
         index=questions_asked(context),
     )
 

@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 
 from agent.edit.files import Sources
-from agent.edit.files.patterns import matches
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile
+from agent.records.patterns import matches
 
 # Fields of edits that name a definition or a constant, and may name its file too.
 _NAMES = ("name", "within", "after", "before")

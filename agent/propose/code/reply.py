@@ -14,6 +14,7 @@ from agent.propose.code.places import placed
 from agent.propose.code.tool import MAX_CANDIDATES
 from agent.records.bounded import MAX_DERIVED, Derived
 from agent.records.edits import Edit, Refused, RewriteFile
+from agent.records.objective import LOWER, Sense
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
@@ -23,7 +24,7 @@ MAX_RATIONALE_CHARACTERS = 4_000
 MAX_REPLY_CHARACTERS = 2**21
 # A fenced file with a smaller share of the incumbent's definitions is a snippet, not a whole file.
 WHOLE_FILE_SHARE = 0.5
-NO_HYPOTHESIS = "a rewritten train.py, without an explanation"
+NO_HYPOTHESIS = "a rewritten file, without an explanation"
 _WORD = re.compile(r"\w*")
 _FENCE = "```"
 
@@ -34,15 +35,16 @@ class Draft(Record):
     hypothesis: str = Field(min_length=1)
     rationale: str = ""
     expected: Derived | None = None
-    """The change of val_bpb that the model predicts."""
+    """The change that the model predicts, as a difference of losses: negative is better."""
     edits: tuple[Edit, ...] = Field(min_length=1)
 
 
-def read_reply(reply: Reply, sources: Sources) -> tuple[Draft, ...] | Refused:
+def read_reply(reply: Reply, sources: Sources, sense: Sense = LOWER) -> tuple[Draft, ...] | Refused:
     """Return the drafts in a reply, best first, or why there is none.
 
     They come from the tool call, from JSON in the text, or from a diff or a whole file in a fence.
     sources: the incumbent, which a diff applies to and a rewritten file is compared with.
+    sense: of the metric, whose change is predicted.
     """
     if reply.cut_off:
         return _unreadable(
@@ -63,7 +65,7 @@ def read_reply(reply: Reply, sources: Sources) -> tuple[Draft, ...] | Refused:
     if arguments is None:
         candidates = [_from_text(reply.text, sources)]
     else:
-        candidates = [_validated(candidate) for candidate in _candidates(arguments)]
+        candidates = [_validated(candidate, sense) for candidate in _candidates(arguments)]
     drafts = [draft for draft in candidates if isinstance(draft, Draft)]
     if not drafts:
         return next(refused for refused in candidates if isinstance(refused, Refused))
@@ -79,16 +81,16 @@ def _candidates(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     return [arguments, *others[: MAX_CANDIDATES - 1]]
 
 
-def _validated(arguments: dict[str, Any]) -> Draft | Refused:
+def _validated(arguments: dict[str, Any], sense: Sense) -> Draft | Refused:
     try:
-        return Draft.model_validate(_normalized(arguments))
+        return Draft.model_validate(_normalized(arguments, sense))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "arguments"
         return _unreadable(place, first["msg"])
 
 
-def _normalized(arguments: dict[str, Any]) -> dict[str, Any]:
+def _normalized(arguments: dict[str, Any], sense: Sense) -> dict[str, Any]:
     """Correct common slips that cannot be misread.
 
     Edits as JSON in a string, one edit without a list, a bare number as a value.
@@ -104,7 +106,7 @@ def _normalized(arguments: dict[str, Any]) -> dict[str, Any]:
     return {
         "hypothesis": _line(arguments.get("hypothesis")),
         "rationale": redacted(rationale)[:MAX_RATIONALE_CHARACTERS],
-        "expected": _number(arguments.get("expected")),
+        "expected": _expected(arguments.get("expected"), sense),
         "edits": edits,
     }
 
@@ -118,13 +120,18 @@ def _normalized_edit(edit: Any) -> Any:
     return edit
 
 
-def _number(value: Any) -> float | None:
-    """Return a finite number, also from text; words such as `a little` are no prediction."""
+def _expected(value: Any, sense: Sense) -> float | None:
+    """Return a predicted change of the metric as a difference of losses, also from text.
+
+    Words such as `a little` are no prediction.
+    """
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
+        change = float(str(value).strip().removesuffix("%"))
+    except (ValueError, OverflowError):
         return None
-    return number if abs(number) <= MAX_DERIVED else None
+    if not abs(change) <= MAX_DERIVED:
+        return None
+    return sense.delta_of(change)
 
 
 def _line(text: Any) -> Any:

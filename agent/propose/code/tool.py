@@ -5,7 +5,10 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from agent.llm.model import Tool
+from agent.propose.views.goal import expected_words, metric_name, verb
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile
+from agent.records.objective import VAL_BPB, Objective
+from agent.records.sources import TRAIN
 
 MAX_CANDIDATES = 4
 """A proposal and its alternatives."""
@@ -13,21 +16,25 @@ _WHOLE_FILES = (AddFile, DeleteFile, RenameFile)
 _KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Edit)[0])
 
 
-def propose_tool(several_files: bool = False) -> Tool:
+def propose_tool(
+    several_files: bool = False, main: str = TRAIN, objective: Objective = VAL_BPB
+) -> Tool:
     """Return the tool, flat enough for every provider: no references, no constants.
 
-    several_files: whether edits may touch more than train.py.
+    several_files: whether edits may touch more than `main`, the program.
     """
     kinds = [kind for kind in _KINDS if several_files or not issubclass(kind, _WHOLE_FILES)]
-    where = "the project" if several_files else "train.py"
+    where = "the project" if several_files else main
+    expected = expected_words(objective)
     properties = {
         "hypothesis": {
             "type": "string",
-            "description": "One line: what changes and why it should lower val_bpb.",
+            "description": "One line: what changes and why it should "
+            f"{verb(objective)} {metric_name(objective)}.",
         },
         "expected": {
             "type": "number",
-            "description": "The change of val_bpb that you predict, such as -0.004.",
+            "description": f"{expected[0].upper()}{expected[1:]}.",
         },
         "rationale": {
             "type": "string",
@@ -36,7 +43,7 @@ def propose_tool(several_files: bool = False) -> Tool:
         "edits": {
             "type": "array",
             "minItems": 1,
-            "items": {"anyOf": [_edit_schema(kind, several_files) for kind in kinds]},
+            "items": {"anyOf": [_edit_schema(kind, several_files, main) for kind in kinds]},
             "description": f"Applied in order to {where}, all or none.",
         },
     }
@@ -55,7 +62,7 @@ def propose_tool(several_files: bool = False) -> Tool:
     )
 
 
-def _edit_schema(kind: type[BaseModel], several_files: bool) -> dict[str, Any]:
+def _edit_schema(kind: type[BaseModel], several_files: bool, main: str) -> dict[str, Any]:
     """Return the JSON schema of one edit kind without titles, defaults and constants."""
     properties: dict[str, Any] = {}
     required = []
@@ -64,7 +71,7 @@ def _edit_schema(kind: type[BaseModel], several_files: bool) -> dict[str, Any]:
             continue
         properties[name] = {"type": "string"}
         if name == "file" and not field.is_required():
-            properties[name]["description"] = "The file's path; train.py without it."
+            properties[name]["description"] = f"The file's path; {main} without it."
         if name == "kind":
             properties[name]["enum"] = [field.default]
         if name == "kind" or field.is_required():

@@ -2,10 +2,10 @@
 
 import re
 
+from agent.display.names import short_names
 from agent.propose.search.scale import is_fixed, to_unit
 from agent.records.proposals import Configuration, Value
 from agent.space import Parameter, Space
-from agent.space.names import short_names
 
 # A subject line has room for so many changes.
 SHOWN = 4

@@ -3,10 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from agent.display.names import cut_name
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, SetConstant
+from agent.records.objective import Sense
 from agent.records.proposals import Value
 from agent.records.results import KEPT, SCORED, TAKEN, Trial
-from agent.space.names import cut_name
 from sandbox.ground.text import shortened
 
 # The tried values of a constant are shown in at most so many groups.
@@ -14,6 +15,7 @@ GROUPS = 6
 # So many hypotheses about a definition are quoted.
 CLAIMS = 2
 NEAR_MISSES = 5
+RANGE_DECIMALS = 4
 # Reasons of refusals, and the places quoted for each.
 MAX_REASONS = 10
 PLACES = 3
@@ -26,19 +28,19 @@ NAMES_CHARACTERS = 600
 MORE_CHARACTERS = 40
 
 
-def digest(trials: Sequence[Trial], limit: int) -> list[str]:
+def digest(trials: Sequence[Trial], limit: int, sense: Sense) -> list[str]:
     """Return lines of at most `limit` characters: refusals, near misses, then what was changed.
 
     Constants and definitions follow each other by how often they were tried. What finds no room is
-    still named, or at least counted.
+    still named, or at least counted. Changes of the score are those of the metric, by `sense`.
     """
-    head = [*_refusal_lines(trials), *_near_miss_lines(trials)]
+    head = [*_refusal_lines(trials), *_near_miss_lines(trials, sense)]
     left = limit - sum(len(line) + 1 for line in head) - NAMES_CHARACTERS
     lines = []
     names = []
     by_subject = _by_subject(trials)
     for name in sorted(by_subject, key=lambda name: len(by_subject[name]), reverse=True):
-        line = _subject_line(name, by_subject[name])
+        line = _subject_line(name, by_subject[name], sense)
         left -= len(line) + 1
         if left >= 0:
             lines.append(line)
@@ -94,9 +96,11 @@ def _by_subject(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
     return by_subject
 
 
-def _subject_line(name: str, trials: list[Trial]) -> str:
+def _subject_line(name: str, trials: list[Trial], sense: Sense) -> str:
     by_value = _by_value(name, trials)
-    return _constant_line(name, trials, by_value) if by_value else _definition_line(name, trials)
+    if by_value:
+        return _constant_line(name, trials, by_value, sense)
+    return _definition_line(name, trials, sense)
 
 
 # ---------------------------------------------------------------- constants
@@ -113,7 +117,7 @@ def _by_value(name: str, trials: list[Trial]) -> dict[Value | None, list[Trial]]
 
 
 def _constant_line(
-    name: str, trials: list[Trial], by_value: dict[Value | None, list[Trial]]
+    name: str, trials: list[Trial], by_value: dict[Value | None, list[Trial]], sense: Sense
 ) -> str:
     """Return `MATRIX_LR, 9 trials, 1 kept: 0.01 +0.0210 | 0.02 .. 0.03 -0.0031 | 0.2 crash`."""
     values = sorted(by_value, key=_order)
@@ -124,7 +128,7 @@ def _constant_line(
         members: list[Trial] = []
         for value in group:
             members += by_value[value]
-        groups.append(f"{_span(group)} {_effect(members, name)}")
+        groups.append(f"{_span(group)} {_effect(members, name, sense)}")
     return f"{cut_name(name, CLAIM_CHARACTERS)}, {_count(trials)}: {' | '.join(groups)}"
 
 
@@ -142,9 +146,9 @@ def _span(values: Sequence[Value | None]) -> str:
     return shortened(", ".join(map(_shown, values)), CLAIM_CHARACTERS)
 
 
-def _effect(trials: list[Trial], name: str) -> str:
+def _effect(trials: list[Trial], name: str, sense: Sense) -> str:
     """Return the changes of the score, with `*` if other things changed too, and the failures."""
-    parts = _score_range(trials)
+    parts = _score_range(trials, sense)
     for status, count in sorted(_failures(trials).items()):
         parts.append(f"{status} {count}x" if count > 1 else status)
     text = " ".join(parts)
@@ -163,9 +167,9 @@ def _changes_only(trial: Trial, name: str) -> bool:
 # ---------------------------------------------------------------- definitions
 
 
-def _definition_line(name: str, trials: list[Trial]) -> str:
+def _definition_line(name: str, trials: list[Trial], sense: Sense) -> str:
     """Return `GPT.forward, 5 trials, 1 kept: -0.0020 .. +0.0310, crash 2x; best #12 "a claim"`."""
-    parts = _score_range(trials)
+    parts = _score_range(trials, sense)
     parts += [f"{status} {count}x" for status, count in sorted(_failures(trials).items())]
     ranked = sorted(trials, key=_rank)
     claims = [f'#{trial.number} "{_claim(trial)}"' for trial in ranked[:CLAIMS]]
@@ -207,10 +211,11 @@ def _most_common(places: Counter[str]) -> str:
     return ", ".join(names)
 
 
-def _near_miss_lines(trials: Sequence[Trial]) -> list[str]:
+def _near_miss_lines(trials: Sequence[Trial], sense: Sense) -> list[str]:
     """Return the best that were not kept: what a combination could consist of."""
     misses = [
-        f'#{trial.number} {trial.delta:+.6f} "{_claim(trial)}"' for trial in near_misses(trials)
+        f'#{trial.number} {sense.change_text(trial.delta or 0.0)} "{_claim(trial)}"'
+        for trial in near_misses(trials)
     ]
     return [f"Near misses: {', '.join(misses)}"] if misses else []
 
@@ -232,14 +237,14 @@ def _count(trials: list[Trial]) -> str:
     return f"{text}, {kept} kept" if kept else text
 
 
-def _score_range(trials: Iterable[Trial]) -> list[str]:
-    """Return the changes of the score as one text, or nothing."""
+def _score_range(trials: Iterable[Trial], sense: Sense) -> list[str]:
+    """Return the changes of the metric as one text, the lowest first, or nothing."""
     deltas = [trial.delta for trial in trials if trial.delta is not None]
     if not deltas:
         return []
-    low = min(deltas)
-    high = max(deltas)
-    return [f"{low:+.4f}" if low == high else f"{low:+.4f} .. {high:+.4f}"]
+    low, high = sorted((min(deltas), max(deltas)), key=sense.change)
+    texts = [sense.change_text(delta, RANGE_DECIMALS) for delta in (low, high)]
+    return texts[:1] if low == high else [" .. ".join(texts)]
 
 
 def _shown(value: Value | None) -> str:

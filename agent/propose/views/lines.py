@@ -1,12 +1,14 @@
 """A trial, a proposal or a constant in one line, as prompts show it."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from agent.propose.views.digest import listed, subject_of
 from agent.propose.views.signals import tokens_per_second
 from agent.records.edits import RenameFile, SetConstant
+from agent.records.objective import Sense, score_text
 from agent.records.proposals import Proposal, Value
-from agent.records.results import Trial
+from agent.records.results import Result, Trial
 from agent.space import Parameter
 from sandbox.ground.text import shortened
 
@@ -14,27 +16,44 @@ MAX_CLAIM_CHARACTERS = 200
 MAX_REASON_CHARACTERS = 300
 MAX_CHANGES_CHARACTERS = 300
 CURVE_POINTS = 10
+MAX_ALSO = 8
+"""Further metrics in a line."""
+MAX_ALSO_CHARACTERS = 60
 
 
-def trial_line(trial: Trial) -> str:
+def trial_line(trial: Trial, sense: Sense) -> str:
     """Return the number, verdict, score, changes, measurements, hypothesis and reason of a trial.
 
     `#8 keep 0.974729 (-0.006174, expected -0.004) LR 0.6 → 0.8 [9 MB] "raise it": better by …`
     """
     verdict = f"#{trial.number} {trial.status}"
     if trial.value is not None:
-        verdict += f" {trial.value:.6f}"
-    parts = [verdict, _delta_text(trial), _changes_text(trial), facts_text(trial), _claim(trial)]
+        verdict += f" {score_text(trial.value)}"
+    parts = [
+        verdict,
+        _delta_text(trial, sense),
+        _changes_text(trial),
+        facts_text(trial),
+        _claim(trial),
+    ]
     return " ".join(part for part in parts if part)
 
 
-def _delta_text(trial: Trial) -> str:
+def _delta_text(trial: Trial, sense: Sense) -> str:
+    """Return the change of the metric and the expected one, with the signs that it has."""
     parts = []
     if trial.delta is not None:
-        parts.append(f"{trial.delta:+.6f}")
+        parts.append(sense.change_text(trial.delta))
     if trial.proposal.expected is not None:
-        parts.append(f"expected {trial.proposal.expected:+g}")
+        parts.append(f"expected {_expected_text(trial.proposal.expected, sense)}")
     return f"({', '.join(parts)})" if parts else ""
+
+
+def _expected_text(expected: float, sense: Sense) -> str:
+    """Return an expected difference of losses as the change that a model wrote."""
+    if sense.scale == "linear":
+        return f"{sense.change(expected):+g}"
+    return sense.change_text(expected)
 
 
 def _changes_text(trial: Trial) -> str:
@@ -58,9 +77,9 @@ def _claim(trial: Trial) -> str:
 
 
 def facts_text(trial: Trial) -> str:
-    """Return `[12.5M parameters, 35000 tokens/s, 512 MB]`.
+    """Return `[12.5M parameters, 35000 tokens/s, 512 MB, latency_ms 21.5]`.
 
-    The harness measures all but the speed, which train.py prints.
+    The harness measures parameters and memory; the rest is what the run prints.
     """
     result = trial.result
     if result is None:
@@ -73,7 +92,18 @@ def facts_text(trial: Trial) -> str:
         facts.append(f"{speed:.3g} tokens/s")
     if result.peak_memory_mb:
         facts.append(f"{result.peak_memory_mb:.0f} MB")
+    facts += [f"{name} {value:.6g}" for name, value in _also(result).items()]
     return f"[{', '.join(facts)}]" if facts else ""
+
+
+def _also(result: Result) -> dict[str, float]:
+    """Return the further metrics of a trial's own runs, each the mean of them."""
+    values: dict[str, list[float]] = {}
+    for score in result.own:
+        for name, value in score.also.items():
+            values.setdefault(shortened(name, MAX_ALSO_CHARACTERS), []).append(value)
+    first = list(values)[:MAX_ALSO]
+    return {name: fmean(values[name]) for name in first}
 
 
 def pending_line(proposal: Proposal) -> str:

@@ -14,6 +14,7 @@ from agent.propose.context import Context
 from agent.propose.search.observe import fit, observe
 from agent.propose.views.digest import digest
 from agent.propose.views.files import shown_files
+from agent.propose.views.goal import expected_words, metric_name, sign_words, unit_of, way_of
 from agent.propose.views.lines import (
     MAX_CHANGES_CHARACTERS,
     curve_line,
@@ -23,8 +24,10 @@ from agent.propose.views.lines import (
     trial_line,
 )
 from agent.propose.views.signals import signals
+from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
 from agent.propose.views.text import fenced
+from agent.records.objective import VAL_BPB, Sense, score_text
 from agent.records.proposals import Asked, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
@@ -38,6 +41,8 @@ LEDGER_TOKENS = 12_000
 SOURCE_TOKENS = 60_000
 # And their searchable constants.
 KNOBS_TOKENS = 8_000
+# And the signatures of what they import.
+IMPORTED_TOKENS = 4_000
 DIGEST_SHARE = 0.35
 LINES_SHARE = 0.42
 # So few trials are read faster one by one than in a digest.
@@ -47,6 +52,14 @@ CURVES_NEWEST = 4
 CURVES_BEST = 2
 MAX_PENDING = 8
 PRIOR_BEST = 5
+EXAMPLES = {True: ("MATRIX_LR", "GPT.forward"), False: ("STEP_SIZE", "Solver.step")}
+"""A constant and a definition to show the form of edits with: of the bundled workspace, or none."""
+SCALES = {
+    "linear": "",
+    "log": " It is the scatter of the score's logarithm: 0.01 is about 1 %.",
+    "logit": " It is the scatter of the score's logit.",
+}
+"""What is said of the noise, by the scale on which differences are alike."""
 
 
 class Refusal(Record):
@@ -61,7 +74,16 @@ class Refusal(Record):
 def system_text(context: Context) -> str:
     """Return role, rules and the researcher's brief: the same for a whole run."""
     patterns = context.sources.patterns
+    objective = context.objective
+    way = way_of(context)
+    constant, definition = EXAMPLES[way == "sealed"]
     return _template("system").render(
+        objective=objective,
+        way=way,
+        constant=constant,
+        definition=definition,
+        metric=metric_name(objective),
+        expected=expected_words(objective),
         budget=context.budget,
         program=context.program,
         program_limit=MAX_PROGRAM_CHARACTERS,
@@ -74,7 +96,12 @@ def source_text(context: Context) -> str:
     """Return the incumbent and its searchable constants: the same until something is kept."""
     knobs = _knob_lines(context)
     shown = shown_files(context.sources, SOURCE_TOKENS * CHARACTERS_A_TOKEN)
-    return _template("source").render(main=context.sources.main, shown=shown, knobs=knobs)
+    return _template("source").render(
+        main=context.sources.main,
+        shown=shown,
+        knobs=knobs,
+        imported=outlines_of(context.imported, IMPORTED_TOKENS * CHARACTERS_A_TOKEN),
+    )
 
 
 def _knob_lines(context: Context) -> list[str]:
@@ -95,11 +122,20 @@ def ledger_text(context: Context) -> str:
     """Return what was tried and is being tried, within LEDGER_TOKENS."""
     trials = context.trials
     characters = LEDGER_TOKENS * CHARACTERS_A_TOKEN
-    lines = _ledger_lines(trials, int(characters * LINES_SHARE))
-    summary = digest(trials, int(characters * DIGEST_SHARE)) if len(trials) > DIGEST_FROM else []
+    objective = context.objective
+    sense = objective.sense
+    lines = _ledger_lines(trials, int(characters * LINES_SHARE), sense)
+    summary = []
+    if len(trials) > DIGEST_FROM:
+        summary = digest(trials, int(characters * DIGEST_SHARE), sense)
     best = incumbent_of(trials)
     return _template("ledger").render(
-        noise=str(noise_of(trials, context.objective.sense)),
+        noise=str(noise_of(trials, sense)),
+        scale=SCALES[objective.scale],
+        metric=metric_name(objective),
+        sign=sign_words(objective),
+        usual=objective.metric == VAL_BPB.metric,
+        unit=unit_of(trials),
         best=best,
         facts=facts_text(best) if best else "",
         lines=lines,
@@ -128,11 +164,18 @@ def explore_text(asked: Asked, context: Context) -> str:
     plateau = plateau_of(context.trials)
     return _template("explore").render(
         asked=asked,
+        way=way_of(context),
         named=named,
+        changes={trial.number: _change(trial, context) for trial in named},
         edits={trial.number: _edits_json(trial.proposal) for trial in named},
         turned=turned_constants(plateau),
         subjects=", ".join(subjects(plateau)),
     )
+
+
+def _change(trial: Trial, context: Context) -> str:
+    """Return a trial's change of the metric behind a blank, or ""."""
+    return "" if trial.delta is None else f" {context.objective.sense.change_text(trial.delta)}"
 
 
 def again_text(refusals: Sequence[Refusal], last: bool) -> str:
@@ -146,12 +189,12 @@ def _prior_lines(context: Context) -> list[str]:
         return []
     prior = [observation for observation in observe(context) if observation.prior]
     best = best_of(fit(context.space, prior), PRIOR_BEST)
-    return [
-        shortened(observation_line(trial, context.space), MAX_CHANGES_CHARACTERS) for trial in best
-    ]
+    sense = context.objective.sense
+    lines = [observation_line(trial, context.space, sense) for trial in best]
+    return [shortened(line, MAX_CHANGES_CHARACTERS) for line in lines]
 
 
-def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:
+def _ledger_lines(trials: Sequence[Trial], limit: int, sense: Sense) -> list[str]:
     """Return as many trials as fit, in their order.
 
     The newest few are chosen first, then kept ones, then the newest of the rest.
@@ -164,7 +207,7 @@ def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:
     lines: dict[int, str] = {}
     newest_first = trials[::-1]
     for trial in sorted(newest_first, key=rank):
-        line = trial_line(trial)
+        line = trial_line(trial, sense)
         limit -= len(line) + 1
         if limit < 0:
             break
@@ -175,14 +218,22 @@ def _ledger_lines(trials: Sequence[Trial], limit: int) -> list[str]:
 def _curve_lines(context: Context) -> list[str]:
     """Return the curves of the best and the newest trials that ran."""
     ran = [trial for trial in context.trials if trial.result and trial.result.curve]
-    scored = [trial for trial in ran if trial.value is not None]
-    best = sorted(scored, key=lambda trial: trial.value or 0.0)[:CURVES_BEST]
+    best = _best_scored(ran, context.objective.sense)[:CURVES_BEST]
     chosen = {trial.number: trial for trial in (*best, *ran[-CURVES_NEWEST:])}
     incumbent = incumbent_of(context.trials)
-    return [
-        curve_line(chosen[number], signals(chosen[number], incumbent, context.memory_mb))
-        for number in sorted(chosen)
-    ]
+    lines = []
+    for number in sorted(chosen):
+        trial = chosen[number]
+        remarks = signals(trial, incumbent, context.memory_mb, context.objective)
+        lines.append(curve_line(trial, remarks))
+    return lines
+
+
+def _best_scored(trials: Sequence[Trial], sense: Sense) -> list[Trial]:
+    """Return the trials with a score, best first."""
+    scores = {trial.number: trial.value for trial in trials if trial.value is not None}
+    scored = [trial for trial in trials if trial.number in scores]
+    return sorted(scored, key=lambda trial: sense.loss(scores[trial.number]))
 
 
 def _edits_json(proposal: Proposal) -> str:
@@ -206,4 +257,5 @@ def _templates() -> Environment:
     )
     environment.filters["fenced"] = fenced
     environment.filters["plain"] = one_line
+    environment.filters["score"] = score_text
     return environment

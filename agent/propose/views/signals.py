@@ -3,7 +3,9 @@
 from itertools import pairwise
 
 from agent.judge.pace import TOKEN_RATES
+from agent.propose.views.goal import metric_name, worse_side
 from agent.records.curves import Curve, held_loss_at
+from agent.records.objective import Objective
 from agent.records.results import Result, Trial
 
 # Shares of the budget: before OPENING the loss falls steeply whatever the trial does, and the part
@@ -23,7 +25,9 @@ SLOW = 0.9
 FULL = 0.85
 
 
-def signals(trial: Trial, incumbent: Trial | None, memory_mb: float | None) -> tuple[str, ...]:
+def signals(
+    trial: Trial, incumbent: Trial | None, memory_mb: float | None, objective: Objective
+) -> tuple[str, ...]:
     """Return short remarks on a trial that ran, beside the incumbent.
 
     memory_mb: what one trial may use.
@@ -33,7 +37,8 @@ def signals(trial: Trial, incumbent: Trial | None, memory_mb: float | None) -> t
         return ()
     remarks = _shape(result.curve) + _memory(result, memory_mb)
     if incumbent and incumbent.result and incumbent.number != trial.number:
-        remarks += _speed(result, incumbent.result) + _overfitting(result, incumbent.result)
+        remarks += _speed(result, incumbent.result)
+        remarks += _overfitting(result, incumbent.result, objective)
     return tuple(remarks)
 
 
@@ -82,13 +87,17 @@ def _speed(result: Result, incumbent: Result) -> list[str]:
     return []
 
 
-def _overfitting(result: Result, incumbent: Result) -> list[str]:
-    """Both losses are nats per token of the same training data, so they compare."""
+def _overfitting(result: Result, incumbent: Result, objective: Objective) -> list[str]:
+    """Return a remark on a lower training loss with a worse score.
+
+    Both losses are of the same training data, so they compare.
+    """
     if result.value is None or incumbent.value is None:
         return []
     if not result.curve or not incumbent.curve:
         return []
     lower_loss = result.curve[-1][1] < incumbent.curve[-1][1]
-    if lower_loss and result.value > incumbent.value:
-        return ["overfitting: training loss below the incumbent's, val_bpb above it"]
+    if lower_loss and objective.sense.is_better(incumbent.value, result.value):
+        score = f"{metric_name(objective)} {worse_side(objective)} it"
+        return [f"overfitting: training loss below the incumbent's, {score}"]
     return []

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.display.names import short_names
 from agent.llm.model import Tool
 from agent.propose.search.observe import Observation
 from agent.propose.views.text import fenced
+from agent.records.objective import Sense, score_text
 from agent.records.proposals import Configuration
 from agent.records.results import Trial
 from agent.space import Parameter, Space
-from agent.space.names import short_names
 
 MAX_REASON_CHARACTERS = 200
 MAX_KEY = 64
@@ -72,18 +73,21 @@ def parameter_line(parameter: Parameter, name: str) -> str:
     return f"{name}: {parameter.kind} {parameter.low} .. {parameter.high}{scale}; {now}"
 
 
-def observation_line(observation: Observation, space: Space) -> str:
-    """Return `0.974729 DEPTH=9 MATRIX_LR=0.05`: the outcome and what differs from now."""
+def observation_line(observation: Observation, space: Space, sense: Sense) -> str:
+    """Return `0.974729 DEPTH=9 MATRIX_LR=0.05`: the outcome and what differs from now.
+
+    The outcome is the metric as it was measured; observations hold losses.
+    """
     difference = difference_text(observation.configuration, space)
-    return f"{_outcome_text(observation)} {difference}"
+    return f"{_outcome_text(observation, sense)} {difference}"
 
 
-def _outcome_text(observation: Observation) -> str:
+def _outcome_text(observation: Observation, sense: Sense) -> str:
     outcome = f"failed ({observation.failure})"
     if observation.pending:
         outcome = "in training"
     elif observation.value is not None:
-        outcome = f"{observation.value:.6f}"
+        outcome = score_text(sense.value(observation.value))
     if observation.prior:
         return f"prior {outcome}"
     if observation.estimated:
@@ -112,10 +116,12 @@ def best_of(history: Sequence[Observation], count: int) -> list[Observation]:
     return [history[place] for _, place in sorted(scored)[:count]]
 
 
-def trials_text(history: Sequence[Observation], space: Space, best: int, newest: int) -> str:
+def trials_text(
+    history: Sequence[Observation], space: Space, sense: Sense, best: int, newest: int
+) -> str:
     """Return the best and the newest observations; constants that a line omits are as now."""
-    top = [observation_line(trial, space) for trial in best_of(history, best)]
-    last = [observation_line(trial, space) for trial in history[-newest:]]
+    top = [observation_line(trial, space, sense) for trial in best_of(history, best)]
+    last = [observation_line(trial, space, sense) for trial in history[-newest:]]
     return (
         "Scores with the constants that differ from now. The best, best first:\n"
         + fenced("\n".join(top) or "(none)", "text")
@@ -136,16 +142,20 @@ def refusals_text(trials: Sequence[Trial]) -> str:
     return "Your last proposals were refused:\n" + fenced("\n".join(reasons), "text")
 
 
-def propose_tool(space: Space, many: bool = False, keep: bool = False) -> Tool:
-    """Return the tool `propose`.
+def propose_tool(space: Space, sense: Sense, many: bool = False, keep: bool = False) -> Tool:
+    """Return the tool `propose`, which asks for better scores by `sense`.
 
     many: it takes a list of configurations. keep: it has a switch to keep the search's proposal.
     """
     keys = keys_of(space)
     schemas = {keys[parameter.name]: _schema(parameter) for parameter in space.parameters}
     configuration = {"type": "object", "properties": schemas}
+    side = "lower" if sense.direction == "minimize" else "higher"
     properties: dict[str, Any] = {
-        "reason": {"type": "string", "description": "Why this should score lower. One sentence."}
+        "reason": {
+            "type": "string",
+            "description": f"Why this should score {side}. One sentence.",
+        }
     }
     required = ["reason"]
     if keep:
@@ -162,7 +172,7 @@ def propose_tool(space: Space, many: bool = False, keep: bool = False) -> Tool:
             required.append("configuration")
     return Tool(
         name="propose",
-        description="What to train next. Constants that you omit stay as now.",
+        description="What to try next. Constants that you omit stay as now.",
         parameters={"type": "object", "properties": properties, "required": required},
     )
 

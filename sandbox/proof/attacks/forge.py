@@ -122,6 +122,7 @@ def print_nonsense(_: Target) -> None:
     """Print scores that are no numbers."""
     numbers = ("nan", "inf", "-inf", "9" * 6000, "[" * 2000, "0x10", "1e999")
     lines = "".join(f"val_bpb: {number}\n" for number in numbers)
+    lines += "".join(f'{{"val_bpb": {number}}}\n' for number in ("NaN", "9" * 6000, "[" * 200_000))
     print("---\n" + lines + "deep: " + "[" * 200_000)
 
 

@@ -13,7 +13,8 @@ from sandbox.ground.outcome import Finished, Limits
 from sandbox.ground.text import printable, tail
 from sandbox.proof.stage import QUOTA, SECONDS, Stage
 from sandbox.score.measure import Job, Unscored, measure
-from sandbox.score.printed import read_summary
+from sandbox.score.metric import BITS_PER_BYTE, NotRead
+from sandbox.score.reading import read_metric
 from sandbox.score.weights import BadWeights, NoWeights, take_weights
 
 ODD_FILES = (
@@ -39,9 +40,9 @@ def monsters(stage: Stage) -> Iterator[str]:
     for form in ODD_HEADERS:
         yield from _not_weights(stage, form)
     stage.run("forge.print_nonsense")
-    value = read_summary(stage.log).get("val_bpb")
-    if value is not None and not isinstance(value, str):
-        yield f"{value} was read as a score"
+    reading = read_metric(stage.log, BITS_PER_BYTE)
+    if not isinstance(reading, NotRead):
+        yield f"{reading.line!a} was read as a score"
 
 
 def pickles(stage: Stage) -> Iterator[str]:

@@ -40,6 +40,12 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "keras.src.utils.tf_utils": ("set_random_seed",),
     "cupy.random": ("seed",),
 }
+# Functions whose first argument holds seeds by name, and those names.
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "xgboost.training": ("train", "cv"),
+    "lightgbm.engine": ("train", "cv"),
+}
+SETTING_NAMES = ("seed", "random_state", "random_seed", "bagging_seed", "feature_fraction_seed")
 # Classes whose first argument is a seed, and methods of theirs that take one.
 CLASSES: dict[str, dict[str, tuple[str, ...]]] = {
     "numpy.random": {
@@ -53,6 +59,7 @@ CLASSES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "torch": {"Generator": ("manual_seed",)},
 }
+MODULES = {*FUNCTIONS, *CLASSES, *SETTINGS}
 
 
 class Shift:
@@ -87,6 +94,30 @@ class Shift:
         marks = {"__wrapped__": function, "__autoresearch__": True}
         seeding.__dict__.update(getattr(function, "__dict__", {}), **marks)
         return seeding
+
+    def with_settings(self, function: Any, name: str) -> Any:
+        """Return `function` with the seeds moved that its first argument names."""
+
+        def training(params: Any, *args: Any, **kwargs: Any) -> Any:
+            return function(self.moved_settings(name, params), *args, **kwargs)
+
+        training.__dict__.update(__wrapped__=function, __autoresearch__=True)
+        training.__name__ = function.__name__
+        training.__qualname__ = function.__qualname__
+        training.__module__ = function.__module__
+        training.__doc__ = function.__doc__
+        return training
+
+    def moved_settings(self, name: str, params: Any) -> Any:
+        """Return a copy of settings with their seeds moved within 31 bits, as C++ reads them."""
+        if not self.active or not isinstance(params, dict):
+            return params
+        seeds = {key: params[key] for key in SETTING_NAMES if type(params.get(key)) is int}
+        if not seeds:
+            return params
+        self.count(name)
+        moved = {key: (seed + self.delta) % 2**31 for key, seed in seeds.items() if seed >= 0}
+        return dict(params, **moved)
 
     def moved_arguments(
         self, name: str, place: int, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -199,7 +230,7 @@ class Finder:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Return the spec that the other finders have, with its loader followed by `wrap`."""
-        if not (name in FUNCTIONS or name in CLASSES) or name in self.busy:
+        if name not in MODULES or name in self.busy:
             return None
         self.busy.add(name)
         try:
@@ -240,6 +271,11 @@ class Finder:
         try:
             for name in FUNCTIONS.get(module.__name__, ()):
                 wrap_function(self.shift, module, name)
+            for name in SETTINGS.get(module.__name__, ()):
+                function = getattr(module, name, None)
+                if function is not None and not hasattr(function, "__autoresearch__"):
+                    full = module.__name__ + "." + name
+                    setattr(module, name, self.shift.with_settings(function, full))
             for name, methods in CLASSES.get(module.__name__, {}).items():
                 replace_class(self.shift, module, name, methods)
             if module.__name__ == "random":
@@ -315,7 +351,7 @@ def install() -> None:
     watch(os.environ, shift.leave)
     finder = Finder(shift)
     sys.meta_path.insert(0, finder)
-    for name in {*FUNCTIONS, *CLASSES}:
+    for name in MODULES:
         if name in sys.modules:
             finder.wrap(sys.modules[name])
 

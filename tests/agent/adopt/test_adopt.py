@@ -14,7 +14,7 @@ from agent.history.history import History
 from agent.propose.replay import Replay
 from agent.propose.views.lines import trial_line
 from agent.records.edits import SetConstant
-from agent.records.objective import Objective
+from agent.records.objective import LOWER, Objective
 from agent.records.results import Claim, Trial
 from agent.run.ledger import Ledger
 from agent.space import read_space
@@ -287,7 +287,7 @@ def test_rows_and_commits_are_one_experiment_each_in_their_order(tmp_path: Path)
     assert "deadbee is not here" in trials[2].reason
     assert "not committed" in trials[3].reason
     assert trials[1].proposal.rationale.endswith("results.tsv: deeper")
-    assert "they say discard 1.300000, self-reported" in trial_line(trials[2])
+    assert "they say discard 1.300000, self-reported" in trial_line(trials[2], LOWER)
     assert "they say" not in trials[2].reason
 
 

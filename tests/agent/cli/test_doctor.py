@@ -20,6 +20,7 @@ from tests.agent.cli.test_cli import autoresearch
 NAMES = [
     "system",
     "python",
+    "python of trainings",
     "git",
     "torch",
     "cores",

@@ -7,12 +7,12 @@ import json
 import pytest
 from rich.console import Console, RenderableType
 
-from agent.display.format import PAPER
-from agent.display.show import attempt_page, diff_view, trial_page
+from agent.display.format import PAPER, Formatter
+from agent.display.show import attempt_page, diff_view, measured, trial_page
 from agent.display.status import status_page
 from agent.display.table import next_commands, summary, trial_table
 from agent.exchange.write import FORMATS, flat_csv, jsonl, tsv
-from agent.records.results import Attempt, Change, Result, Trial
+from agent.records.results import Attempt, Change, Result, Score, Trial
 from tests.agent.display.runs import HOSTILE, failed, night, proposal, scored
 
 DIFF = "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-DEPTH = 4\n+DEPTH = 6  # \x1b[2J[bold]\n"
@@ -255,3 +255,11 @@ def test_the_csv_has_every_trial_and_keeps_its_columns() -> None:
     assert json.loads(rows[2]["changes"]) == {"DEPTH": [4, 6]}
     assert "\x1b" not in flat_csv(night())
     assert list(FORMATS) == ["tsv", "jsonl", "csv"]
+
+
+def test_a_printed_score_is_shown_with_the_line_that_was_read() -> None:
+    printed = {"line": "val_acc: 90%", "unit": "%", "also": {"loss": 3.0}}
+    score = Score.model_validate({"value": 90, "seed": 0, "kind": "self-reported", **printed})
+    result = Result(status="scored", scores=(score,))
+    rows = dict(measured(result, Formatter()))
+    assert (rows["read from"], rows["also"]) == ('"val_acc: 90%"', "loss 3")

@@ -21,6 +21,7 @@ from agent.propose import METHODS, Context
 from agent.propose.search.observe import observe
 from agent.propose.views.prompt import ledger_text
 from agent.propose.views.tables import trials_text
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Value
 from agent.records.results import PriorTrial
 from agent.run.ledger import Ledger
@@ -242,7 +243,7 @@ def test_prior_scores_are_offset_to_the_run_s_baseline_and_marked() -> None:
         "nothing in common: as they are"
     )
     space = read_space(TRAIN)
-    assert "prior 0.500500 LR=0.4 DEPTH=9" in trials_text(observations, space, 2, 4)
+    assert "prior 0.500500 LR=0.4 DEPTH=9" in trials_text(observations, space, LOWER, 2, 4)
     text = ledger_text(warm(baseline))
     assert "another run" in text and "LR=0.4" in text
     assert "another run" not in ledger_text(context(trial(0, 1.0)))

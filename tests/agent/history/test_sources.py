@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from agent.edit.files import Sources, apply_edits
-from agent.edit.files.sources import MAX_FILES
 from agent.edit.source import MAX_CHARACTERS
 from agent.errors import Fault, ProjectFault
 from agent.history.history import History
@@ -18,6 +17,7 @@ from agent.records.edits import (
     SetConstant,
 )
 from agent.records.objective import Objective
+from agent.records.sources import MAX_FILES
 from tests.agent.history.files import TRAIN, begin, made, project_of, read, repository
 from tests.agent.study import settings_of
 from tests.e2e.researcher import git

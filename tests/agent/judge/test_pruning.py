@@ -17,6 +17,7 @@ from agent.propose.search.observe import fit, observe
 from agent.propose.views.tables import observation_line
 from agent.records.edits import InsertDefinition
 from agent.records.events import Event
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Role, Trial
 from agent.run.ledger import Ledger
@@ -277,7 +278,7 @@ def test_it_is_taken_for_what_its_curve_promises_but_never_for_good() -> None:
     worse, odd = fit(SPACE, observe(context(*trials)))[6:8]
     assert worse.value == pytest.approx(1.4) and worse.estimated and not worse.pruned
     assert odd.value == pytest.approx(1.25), "no better than the median, whatever its curve"
-    assert observation_line(worse, SPACE).endswith("taken for 1.400000 DEPTH=20")
+    assert observation_line(worse, SPACE, LOWER).endswith("taken for 1.400000 DEPTH=20")
     assert fit(SPACE, [Observation(DEFAULT, "pruned", falling(2.0, 0.5))])[0].pending, (
         "nothing to compare with"
     )

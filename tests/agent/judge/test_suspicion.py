@@ -215,3 +215,38 @@ def test_a_rejection_is_a_note_on_the_branch_that_changes_nothing(tmp_path: Path
             (1, "Status: keep")
         ]
         assert not again.foreign_commits
+
+
+EXTRA = {
+    "a second summary": ("---\nval_bpb: {}\n", "---\nval_bpb: 1.9\n"),
+    "a second line": ("---\nval_bpb: {}\n", "val_bpb: 1.9\n"),
+    "without a rule": ("val_bpb: {}\n", "val_bpb: 1.9\n"),
+    "a rule of its own": ("val_bpb: {}\n", "---\nval_bpb: 1.9\n"),
+}
+
+
+@pytest.mark.parametrize(("usual", "extra"), EXTRA.values(), ids=EXTRA)
+def test_one_more_print_at_exit_is_a_suspect(tmp_path: Path, usual: str, extra: str) -> None:
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        rate = float(read_constants(source_of(spec))["LR"])
+        text = usual.format(2 + 0.0001 * seed_of(spec))
+        return Finished(usage=Usage(seconds=1.0)), text + (extra if rate == 0.5 else "")
+
+    with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
+        work_on(history, [proposal(LR=0.5)], script, trials=1)
+        trial = history.trials[-1]
+    assert trial.status == "suspect"
+    assert "where the incumbent prints" in trial.reason
+
+
+def test_a_score_of_every_epoch_may_be_printed_more_often(tmp_path: Path) -> None:
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        rate = float(read_constants(source_of(spec))["LR"])
+        score = 2 - rate / 10 + 0.0001 * seed_of(spec)
+        epochs = 5 if rate == 0.5 else 3
+        return Finished(usage=Usage(seconds=1.0)), f"val_bpb: {score}\n" * epochs
+
+    with study(tmp_path, verdict="sequential", baseline_repeats=3) as history:
+        work_on(history, [proposal(LR=0.5)], script, trials=1)
+        trial = history.trials[-1]
+    assert trial.status == "keep"

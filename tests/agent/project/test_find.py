@@ -9,6 +9,7 @@ from agent.errors import ProjectFault
 from agent.project.around import project_around
 from agent.project.find import find_project
 from agent.project.settings import Settings
+from agent.records.objective import Objective
 from tests.agent.study import make_repository
 from tests.e2e.researcher import git
 
@@ -159,3 +160,35 @@ def test_a_repository_of_another_user(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ProjectFault, match="dubious ownership") as fault:
         find_project(home, Settings())
     assert str(fault.value.next_command).startswith("git config --global --add safe.directory")
+
+
+def test_a_script_in_a_subfolder_brings_the_whole_project(tmp_path: Path) -> None:
+    home = make_repository(tmp_path)
+    inner = home / "lab"
+    (inner / "scripts").mkdir(parents=True)
+    (inner / "scripts/fit.py").write_text("")
+    project = find_project(inner, Settings(train="scripts/fit.py"))
+    assert (project.workspace, project.base) == ("lab", "lab")
+    assert project.outside(project.train) == "scripts/fit.py"
+    globs = Settings(train="scripts/fit.py", files=("scripts/*.py",))
+    assert find_project(inner, globs).workspace == "lab"
+
+
+def test_a_run_goes_on_with_the_folder_that_its_record_says(tmp_path: Path) -> None:
+    """One that began before trials got the whole project goes on with its script's folder."""
+    home = make_repository(tmp_path)
+    (home / "scripts").mkdir()
+    (home / "scripts/fit.py").write_text("")
+    project = find_project(home, Settings(train="scripts/fit.py"))
+    assert project.as_recorded(None).workspace == "scripts"
+    new = Objective(metric="loss", folder=".")
+    assert project.as_recorded(new).workspace == ""
+    assert project.as_recorded(Objective(metric="loss", folder="scripts")).workspace == "scripts"
+    with pytest.raises(ProjectFault, match=r"get the folder elsewhere, in which scripts/fit\.py"):
+        project.as_recorded(Objective(metric="loss", folder="elsewhere"))
+
+
+@pytest.mark.parametrize("folder", ["../..", "/etc", "a/../../b", "a\0b"])
+def test_a_record_names_no_folder_outside_of_the_repository(folder: str) -> None:
+    with pytest.raises(ValueError, match="not a folder inside the repository"):
+        Objective(metric="loss", folder=folder)

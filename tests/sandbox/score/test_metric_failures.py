@@ -81,7 +81,7 @@ SAID = {
 def test_a_failure_behind_a_good_score_is_told_as_that(scripted, outcome, said):
     result = scripted(outcome, SUMMARY)
     assert isinstance(result, Unscored)
-    assert result.detail == said
+    assert result.detail.startswith(said)
 
 
 def test_the_error_behind_a_good_score_is_quoted(scripted):
@@ -125,6 +125,12 @@ def test_what_was_read_is_recorded(scripted):
         "%",
         1,
     )
+
+
+def test_other_metrics_are_recorded_with_the_score(scripted):
+    metric = Metric(name="val_acc", also=("loss",))
+    result = scripted(Finished(usage=USAGE), "loss: 3\nval_acc: 1\n", metric=metric)
+    assert result.also == {"loss": 3}
 
 
 def test_the_reason_of_a_run_without_a_score(scripted):

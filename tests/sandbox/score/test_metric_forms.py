@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,14 @@ LINES = {
     "unit in the name": "{name} (%): {value}",
     "quoted": "{name}: '{value}'",
     "improved": "{name}: {value}*",
+    "dots": "{name} ........ {value}",
+    "arrow": "{name} -> {value}",
+    "is": "{name} is {value}",
+    "aligned": "{name}                    {value}      x",
+    "Keras": "100/100 ━━━━━━━━━ 1s 3ms/step - {name}: {value} - lr: 0.1",
+    "loguru": "2026-01-31 10:00:00.123 | INFO     | __main__:train:31 - {name}: {value}",
+    "absl": "I0131 10:00:00.123456 1234 train.py:31] {name}: {value}",
+    "logfmt": "level=info {name}={value} lr=0.1",
 }
 
 
@@ -226,3 +236,18 @@ def test_no_text_raises(text):
 def test_deeply_nested_json_is_no_reading(depth):
     assert Form("acc").last('{"acc":' + "[" * depth) is None
     assert Form("acc").last('{"acc":' * depth) is None
+
+
+PAGE = (Path(__file__).parents[3] / "docs/printed.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `(.+)` \| (?:([\d.]+)(?: (\S+))?|no score: .+) \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("line", "value", "unit"), ROWS)
+def test_the_page_says_how_a_line_is_read(line, value, unit):
+    printed = Form("val_acc").last(line)
+    expected = (float(value), unit) if value else None
+    assert (printed and (printed.value, printed.unit)) == expected
+
+
+def test_the_page_has_many_lines():
+    assert len(ROWS) == 20

@@ -211,6 +211,7 @@ def test_no_secret_is_quoted(read, monkeypatch):
     [
         ("", "it printed nothing"),
         ("hello\n\n", 'its last line is "hello"'),
+        ("took\n12.5 ms\n", """its last line is "12.5 ms", which pattern = '^(.+)$' reads"""),
         ("Val Acc: 0.9\nbye\n", 'nearest line is "Val Acc: 0.9", which metric = "Val Acc" reads'),
         ("val-acc: 0.9\n", 'which metric = "val-acc" reads'),
         ("val_accuracy: 0.9\n", 'which metric = "val_accuracy" reads'),
@@ -219,6 +220,10 @@ def test_no_secret_is_quoted(read, monkeypatch):
         ("eval/val_acc: 0.9\n", 'which metric = "eval/val_acc" reads'),
         ('{"eval": {"val_acc": 0.9}}\n', 'which metric = "eval.val_acc" reads'),
         ("val_acc: 0.8 -> 0.9\n", 'not one plain number follows the name in "val_acc: 0.8 -> 0.9"'),
+        (
+            "Val acc after 3 epochs (best) = 89.5%\n",
+            r"which pattern = 'Val acc after \d+ epochs \(best\) = (.+)' reads",
+        ),
         ("val_acc: see below\n", "not one plain number follows the name"),
     ],
 )
@@ -230,6 +235,9 @@ def test_the_reason_quotes_the_line_that_nearly_fits(read, text, said):
     proposed = re.search(r'which metric = "(.*)" reads', result.reason)
     if proposed:  # what is proposed works
         assert isinstance(read(text, Metric(name=proposed[1])), Reading)
+    proposed = re.search(r"which pattern = '(.*)' reads", result.reason)
+    if proposed:
+        assert isinstance(read(text, Metric(name="val_acc", pattern=proposed[1])), Reading)
 
 
 # ---------------------------------------------------------------- the owner's pattern
@@ -276,7 +284,8 @@ def test_a_pattern_without_a_match_or_a_number(read):
     [
         ("acc", "0 groups"),
         (r"(a)(b)", "2 groups"),
-        (r"(a", "not valid"),
+        (r"(a", r"not valid: missing \): \(a$"),
+        (r"a)(b", "not valid"),
         (r"(a)\1", "not valid"),
         (r"(?<=x)(a)", "not valid"),
         (r"(a{9999})", "not valid"),
@@ -285,8 +294,9 @@ def test_a_pattern_without_a_match_or_a_number(read):
     ],
 )
 def test_a_pattern_that_cannot_be_used(pattern, said):
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(ValidationError) as refused:
         Metric(name="acc", pattern=pattern)
+    assert re.search(said, refused.value.errors()[0]["msg"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a training finds around it, through the real sandbox: a copy to write, data, commands."""
 
+import hashlib
 import shutil
 import threading
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from agent.git.stand_in import File, write_stand_in
 from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import MIB, Limits
 from sandbox.score.measure import Job, Measured, Unscored, measure
 from sandbox.score.room import NoProgram, argv_of, place_data
-from tests.sandbox.every_tier import Place
+from tests.sandbox.as_user import place_of, whoever
+from tests.sandbox.every_tier import ISOLATING, Place, folders, why_not
 
 PRINTS = "print('---'); print('val_bpb: 0.5')\n"
 WRITES = {
@@ -55,26 +58,26 @@ def measured(place: Place, files: dict[str, str], **changes: Any) -> Measured | 
     return result
 
 
-@pytest.mark.parametrize("what", WRITES)
-def test_a_training_may_write_beside_itself(walled: Place, what: str) -> None:
-    result = measured(walled, {"train.py": f"{WRITES[what]}\n{PRINTS}"})
+def test_a_training_may_write_beside_itself(walled: Place) -> None:
+    everything = "\n".join(WRITES.values())
+    result = measured(walled, {"train.py": f"{everything}\n{PRINTS}"})
     assert isinstance(result, Measured), result
 
 
-def test_a_large_project_is_not_counted_and_what_is_written_into_it_is(walled: Place) -> None:
+def test_a_large_project_is_not_counted_and_what_is_written_into_it_is(best: Place) -> None:
     files = {"train.py": PRINTS, "large": "x" * (24 * MIB)}
-    assert isinstance(measured(walled, files), Measured)
+    assert isinstance(measured(best, files), Measured)
     files["train.py"] = "open('new', 'wb').write(bytes(14 << 20))\n" + PRINTS
-    assert isinstance(measured(walled, files), Measured)
+    assert isinstance(measured(best, files), Measured)
     files["train.py"] = (
         "for i in range(4): open(f'{i}', 'wb').write(bytes(6 << 20))\nimport time; time.sleep(9)\n"
     )
-    result = measured(walled, files)
+    result = measured(best, files)
     assert isinstance(result, Unscored)
     assert "killed at its disk limit" in result.detail
 
 
-def test_a_script_in_a_subfolder_runs_in_the_projects_folder(walled: Place) -> None:
+def test_a_script_in_a_subfolder_runs_in_the_projects_folder(best: Place) -> None:
     files = {
         "scripts/train.py": (
             "import sys, pathlib\n"
@@ -86,7 +89,7 @@ def test_a_script_in_a_subfolder_runs_in_the_projects_folder(walled: Place) -> N
         "mypkg/__init__.py": "",
         "conf.txt": "x",
     }
-    result = measured(walled, files, train="scripts/train.py")
+    result = measured(best, files, train="scripts/train.py")
     assert isinstance(result, Measured), result
 
 
@@ -114,24 +117,24 @@ except OSError:
     assert isinstance(result, Measured), result
 
 
-def test_a_command_gets_its_arguments_without_a_shell(walled: Place) -> None:
+def test_a_command_gets_its_arguments_without_a_shell(best: Place) -> None:
     source = f"import sys; assert sys.argv[1:] == ['--lr', '$HOME', 'a b;c'], sys.argv\n{PRINTS}"
     command = ("python", "fit.py", "--lr", "$HOME", "a b;c")
-    assert isinstance(measured(walled, {"fit.py": source}, command=command), Measured)
-    result = measured(walled, {}, command=("make_it",))
+    assert isinstance(measured(best, {"fit.py": source}, command=command), Measured)
+    result = measured(best, {}, command=("make_it",))
     assert isinstance(result, Unscored)
     assert "no program 'make_it'" in result.detail
 
 
-def test_named_variables_are_handed_on(walled: Place) -> None:
+def test_named_variables_are_handed_on(best: Place) -> None:
     source = f"import os; assert os.environ['DATA_DIR'] == '/data'\n{PRINTS}"
-    result = measured(walled, {"train.py": source}, environment={"DATA_DIR": "/data"})
+    result = measured(best, {"train.py": source}, environment={"DATA_DIR": "/data"})
     assert isinstance(result, Measured), result
 
 
-def test_what_is_installed_as_editable_comes_from_the_copy(walled: Place) -> None:
+def test_what_is_installed_as_editable_comes_from_the_copy(best: Place) -> None:
     files = {"train.py": f"import mypkg\nassert mypkg.X == 7\n{PRINTS}", "src/mypkg.py": "X = 7"}
-    assert isinstance(measured(walled, files, import_from=("src",)), Measured)
+    assert isinstance(measured(best, files, import_from=("src",)), Measured)
 
 
 def test_a_user_has_a_name_in_a_root_of_its_own(walled: Place) -> None:
@@ -147,6 +150,83 @@ def test_a_user_has_a_name_in_a_root_of_its_own(walled: Place) -> None:
     assert isinstance(result, Measured), result
 
 
+def whole_room(tier: str) -> str:
+    """Return what went wrong for a training that meets everything at once; "" if nothing did."""
+    source = (
+        "import getpass, os, pwd, socket, subprocess, sqlite3\n"
+        "os.mkdir('new')\n"
+        "sqlite3.connect('a.db').execute('create table t (a)')\n"
+        "assert open('data/x').read() == 'x'\n"
+        "assert subprocess.check_output(['git', 'status', '--porcelain', 'train.py']) == b''\n"
+    )
+    if tier != "C":
+        source += (
+            "assert pwd.getpwuid(os.getuid()).pw_name == getpass.getuser()\n"
+            "with socket.create_server(('localhost', 0)) as server:\n"
+            "    socket.create_connection(server.getsockname()).close()\n"
+        )
+    with folders() as home:
+        place = place_of(tier, home)
+        checkout = home / "checkout"
+        (checkout / "data").mkdir(parents=True)
+        (checkout / "data/x").write_text("x")
+        job = job_of(
+            place,
+            {"train.py": f"{source}{PRINTS}"},
+            checkout=str(checkout),
+            read_only=(f"{checkout}/data",),
+        )
+        blob = hash_of(f"{source}{PRINTS}".encode())
+        write_stand_in(Path(job.folder), [File("train.py", "100644", blob)], "the files")
+        result = measure(job, place.runner, threading.Event())
+    return "" if isinstance(result, Measured) else str(result)
+
+
+def hash_of(text: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(text) + text).hexdigest()
+
+
+@pytest.mark.parametrize("who", ["as is", "nobody"])
+@pytest.mark.parametrize("tier", ISOLATING)
+def test_the_whole_room_is_there_for_root_and_for_a_plain_user(tier: str, who: str) -> None:
+    if reason := why_not(tier):
+        pytest.skip(reason)
+    assert whoever(who, whole_room, tier) == ""
+
+
+GLOO = """
+import os
+import torch.distributed as distributed
+os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+os.environ.setdefault("MASTER_PORT", "29511")
+given = {} if "LOCAL_RANK" in os.environ else {"rank": 0, "world_size": 1}
+distributed.init_process_group("gloo", **given)
+import torch
+total = torch.ones(1)
+distributed.all_reduce(total)
+if distributed.get_rank() == 0:
+    print("---")
+    print("val_bpb:", float(total))
+distributed.destroy_process_group()
+"""
+LAUNCHED = ("python", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "total"), [(("python",), 1.0), (LAUNCHED, 2.0)])
+def test_processes_of_a_training_talk_by_loopback(
+    walled: Place, words: tuple[str, ...], total: float
+) -> None:
+    limits = Limits(wall_seconds=30 if walled.tier == "C" else 120)
+    result = measured(walled, {"train.py": GLOO}, command=(*words, "train.py"), limits=limits)
+    if walled.tier == "C":
+        assert isinstance(result, Unscored)
+        assert "no network, loopback included" in result.detail
+    else:
+        assert isinstance(result, Measured), result
+        assert result.value == total
+
+
 def test_the_words_of_a_command_become_programs(tmp_path: Path) -> None:
     (tmp_path / "run.sh").write_text("#!/bin/sh\n")
     with pytest.raises(NoProgram, match=r"not executable: chmod \+x \./run\.sh"):
@@ -157,6 +237,18 @@ def test_the_words_of_a_command_become_programs(tmp_path: Path) -> None:
     for name in ("python", "python3"):
         assert argv_of([name, "a.py"], "/p/bin/python", "/x") == ("/p/bin/python", "a.py")
     assert argv_of(["sh"], "/p/bin/python", "/x")[0].endswith("/sh")
+
+
+def test_a_path_into_the_projects_environment_means_the_one_of_the_checkout(tmp_path: Path) -> None:
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "torchrun"):
+        (programs / name).write_text("")
+        (programs / name).chmod(0o755)
+    python = str(programs / "python")
+    for name in ("python", "torchrun"):
+        words = argv_of([f".venv/bin/{name}", "a.py"], python, "/copy", str(tmp_path))
+        assert words == (str(programs / name), "a.py")
 
 
 def test_data_is_linked_into_a_copy_and_never_over_it(tmp_path: Path) -> None:

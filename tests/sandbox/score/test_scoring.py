@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.score.measure import Measured, Unscored
+from sandbox.score.metric import BITS_PER_BYTE
 from tests.sandbox.every_tier import RUNNERS, folders, why_not
 from tests.sandbox.miniature import LENGTH, Miniature, train_py
 
@@ -161,12 +162,15 @@ def test_what_a_training_leaves_in_its_folder_changes_no_score(small):
         str(other), str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )
     folder.chmod(0o777)
-    honest = small.measure(train_py())
+    printing = train_py(main=r"print('---\nval_bpb: 0.1\nloss: 3')" + "\nsave()")
+    honest = small.measure(printing, metric=BITS_PER_BYTE.model_copy(update={"also": ("loss",)}))
+    assert isinstance(honest, Measured)
+    assert (honest.score, honest.also, honest.facts) == ("sealed", {"loss": 3}, {"loss": 3})
     (small.home / "scratch/out/model.safetensors").unlink()
     left = small.measure(
         train_py(main=LEAVES, forward="import helper\nreturn self.table(idx) * helper.FACTOR")
     )
-    assert isinstance(honest, Measured) and isinstance(left, Measured), left
+    assert isinstance(left, Measured), left
     assert left.value == pytest.approx(honest.value, abs=1e-3)
     if small.runner.tier == "none":
         assert (folder / "train.py").read_text() == "raise SystemExit", "it could, and it did"

@@ -2,22 +2,16 @@
 
 import ast
 import os
-import random
 import shutil
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from sandbox.ground.budget import Budget
-from sandbox.ground.outcome import MIB, Limits
-from sandbox.score.measure import Job, Measured, measure
 from sandbox.score.seeding import HOOK, RECORD, STEP, SeedCalls, read_seed_calls, seeded
-from tests.sandbox.every_tier import Place
 
 VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
 
@@ -153,14 +147,55 @@ def test_a_seed_moves_by_a_fixed_step_within_32_bits(project: Project) -> None:
     assert int(large) == 2**80 + 1 + 2 * STEP
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("torch.cuda.random", "manual_seed_all"),
+        ("torch.mps", "manual_seed"),
+        ("jax.random", "PRNGKey"),
+        ("tensorflow.python.framework.random_seed", "set_seed"),
+        ("keras.src.utils.rng_utils", "set_random_seed"),
+        ("cupy.random", "seed"),
+    ],
+)
+def test_where_the_hook_looks_for_a_librarys_call(project: Project, module: str, name: str) -> None:
+    """By stand-ins: only the places are the libraries' own."""
+    stand_in(project, module, f"def {name}(seed):\n    return seed\n")
+    code = f"from {module} import {name}\nprint({name}(5), {name}(seed=6))"
+    assert project.run(code, 1).split() == [str(5 + STEP), str(6 + STEP)]
+    assert project.calls.calls == {f"{module}.{name}": 2}
+
+
+@pytest.mark.parametrize("module", ["xgboost.training", "lightgbm.engine"])
+def test_seeds_among_settings_are_shifted(project: Project, module: str) -> None:
+    """By stand-ins, as above."""
+    stand_in(project, module, "def train(params, data=None):\n    return params\n")
+    code = f"""
+    from {module} import train
+    given = {{"random_state": 5, "seed": None, "depth": 5}}
+    print(train(given), train(params={{"seed": 2**31 - 1}}, data=3))
+    print(train({{}}), train(None), given)
+    """
+    moved = project.run(code, 1)
+    assert f"'random_state': {5 + STEP}, 'seed': None, 'depth': 5" in moved
+    assert f"{{'seed': {STEP - 1}}}\n{{}} None" in moved, "within what C++ reads"
+    assert moved.endswith("{'random_state': 5, 'seed': None, 'depth': 5}")
+    assert project.calls.calls == {f"{module}.train": 2}
+
+
+def stand_in(project: Project, module: str, code: str) -> None:
+    """Write a module, and empty packages around it."""
+    *packages, name = module.split(".")
+    folder = project.folder.joinpath(*packages)
+    folder.mkdir(parents=True)
+    for depth in range(len(packages)):
+        project.folder.joinpath(*packages[: depth + 1], "__init__.py").touch()
+    (folder / f"{name}.py").write_text(code)
+
+
 def test_a_call_within_a_seeding_call_moves_nothing_again(project: Project) -> None:
-    (project.folder / "jax").mkdir()  # a stand-in: only where the hook looks is jax's
-    (project.folder / "jax" / "__init__.py").touch()
-    (project.folder / "jax" / "random.py").write_text(
-        "import random as r\n"
-        "def key(seed):\n    r.seed(seed)\n    return seed, r.random()\n"
-        "PRNGKey = key\n"
-    )
+    nested = "import random as r\ndef key(seed):\n    r.seed(seed)\n    return seed, r.random()\n"
+    stand_in(project, "jax.random", nested)
     code = "import jax.random, random\nprint(*jax.random.key(5), random.Random(5).random())"
     seed, drawn, once = project.run(code, 1).split()
     assert (int(seed), drawn) == (5 + STEP, once)
@@ -356,80 +391,3 @@ def test_every_python_from_3_8_is_hooked(project: Project, version: str) -> None
     assert project.run(STANDARD, 0, python=python) == own
     assert project.run(STANDARD, 1, python=python) != own
     assert project.calls.calls == {"random.seed": 1, "random.Random": 2}
-
-
-# ---------------------------------------------------------------- what the harness does
-
-
-def test_a_seed_argument_takes_the_place_of_the_hook() -> None:
-    given = seeded(3, "--seed", "/scratch", {})
-    assert given.arguments == ("--seed", str(3 * STEP))
-    assert (given.read_only, list(given.environment)) == ((), ["AUTORESEARCH_SEED"])
-    assert seeded(3, "train.seed=", "/scratch", {}).arguments == (f"train.seed={3 * STEP}",)
-    assert seeded(0, "--seed", "/scratch", {}).arguments == (), "the owner's own seed"
-    assert 0 <= int(seeded(2**31 - 1, "--seed", "/scratch", {}).arguments[1]) < 2**31
-
-
-def test_seeds_of_string_hashes_are_shifted_where_there_are_some() -> None:
-    assert "PYTHONHASHSEED" not in seeded(3, None, "/scratch", {}).environment
-    own = {"PYTHONHASHSEED": "7"}
-    assert seeded(0, None, "/scratch", own).environment["PYTHONHASHSEED"] == "7"
-    assert seeded(3, None, "/scratch", own).environment["PYTHONHASHSEED"] == str(7 + 3 * STEP)
-    random = {"PYTHONHASHSEED": "random"}
-    assert "PYTHONHASHSEED" not in seeded(3, None, "/scratch", random).environment
-
-
-def test_a_record_that_makes_no_sense_says_nothing(tmp_path: Path) -> None:
-    assert read_seed_calls(tmp_path) == SeedCalls()
-    record = tmp_path / RECORD
-    record.write_bytes(b"1 a.b 2\n1 a.b 1\n2 a.b 4\n1 \x1b[2J 3\nx y z\n1 a 99999999999999\n\xff")
-    assert read_seed_calls(tmp_path) == SeedCalls(calls={"a.b": 6})
-    record.write_text("".join(f"1 n{number} 1\n" for number in range(100_000)))
-    assert len(read_seed_calls(tmp_path).calls) == 64
-    record.unlink()
-    record.symlink_to("/etc/passwd")
-    assert read_seed_calls(tmp_path) == SeedCalls()
-    record.unlink()
-    os.mkfifo(record)
-    assert read_seed_calls(tmp_path) == SeedCalls()
-    record.unlink()
-    record.mkdir()
-    assert read_seed_calls(tmp_path) == SeedCalls()
-
-
-DRAWS_ITS_SCORE = """
-import random
-random.seed(5)
-print("---")
-print("val_bpb:", random.random())
-"""
-
-
-def test_a_training_in_its_sandbox_is_shifted(place: Place) -> None:
-    (place.home / "folder" / "train.py").write_text(DRAWS_ITS_SCORE)
-    own, moved = (_measured(place, seed) for seed in (0, 1))
-    assert own.value == random.Random(5).random(), "as its owner sees it"
-    assert moved.value == random.Random(5 + STEP).random()
-    assert own.seeding == moved.seeding == SeedCalls(calls={"random.seed": 1})
-
-
-def _measured(place: Place, seed: int) -> Measured:
-    """Return the result of the project in `place` under a seed."""
-    given = place.given()
-    scratch = place.home / f"scratch-{seed}"
-    scratch.mkdir()
-    job = Job(
-        folder=str(place.home / "folder"),
-        scratch=str(scratch),
-        log=str(place.home / "log"),
-        data=None,
-        read_only=given.get("read_only", ()),
-        python=given["python"],
-        budget=Budget(amount=1, unit="steps"),
-        seed=seed,
-        limits=Limits(wall_seconds=60.0, disk_bytes=64 * MIB),
-        score="printed",
-    )
-    result = measure(job, place.runner, threading.Event())
-    assert isinstance(result, Measured), result
-    return result

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.edit.encoding import foreign_encoding
 from agent.edit.files import Sources
 from agent.edit.files.one import fault_of_new
-from agent.edit.files.patterns import fault_of_path
+from agent.records.patterns import fault_of_path
 
 SUFFIXES = (".py", ".pyi", ".toml", ".json", ".yaml", ".yml", ".txt", ".cfg", ".ini", ".md", ".css")
 PATTERNS = ("**/*",)

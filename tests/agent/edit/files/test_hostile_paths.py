@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.edit.files import Sources, apply_edits, fingerprint_of
-from agent.edit.files.sources import MAX_FILES, MAX_GROWN
 from agent.edit.source import MAX_CHARACTERS
 from agent.records.edits import (
     AddFile,
@@ -22,6 +21,7 @@ from agent.records.edits import (
     RewriteFile,
     SetConstant,
 )
+from agent.records.sources import MAX_FILES, MAX_GROWN
 
 GLOBS = ("train.py", "**/*.py", "**/*.yaml", "**/*.txt", "!model/fixed.py")
 FILES = {

@@ -18,6 +18,7 @@ from agent.propose.advise.llm_curves import curves_text, signals
 from agent.propose.search import cmaes
 from agent.propose.search.observe import Observation
 from agent.records.edits import SetConstant
+from agent.records.objective import LOWER
 from agent.records.proposals import Configuration, Proposal
 from agent.records.results import Trial
 from agent.space import read_constants
@@ -256,12 +257,12 @@ def test_curves_are_shown_with_their_signals() -> None:
     assert names(signals(over, good)) == ["underfitting", "overfitting"]
     assert names(signals(wild, good)) == ["unstable"]
     assert names(signals(flat, None)) == ["plateau"]
-    text = curves_text([good, over, wild, Observation(DEFAULT, 1.0)], SPACE)
+    text = curves_text([good, over, wild, Observation(DEFAULT, 1.0)], SPACE, LOWER)
     assert (
         "1.100000 DEPTH=9\n  loss 0.25:4.000 0.50:3.000 0.75:2.500 1.00:2.000" in text
         and "failed (crash) DEPTH=10" in text
     )
-    assert curves_text([Observation(DEFAULT, 1.0)], SPACE) == ""
+    assert curves_text([Observation(DEFAULT, 1.0)], SPACE, LOWER) == ""
 
 
 def test_centaur_shows_the_state_and_lets_the_proposal_stand() -> None:

@@ -11,6 +11,7 @@ from agent.propose.advise.advice import read_configuration
 from agent.propose.search.observe import Observation
 from agent.propose.views.tables import keys_of, observation_line, propose_tool, space_text
 from agent.records.edits import Refused
+from agent.records.objective import LOWER
 from agent.records.proposals import Proposal
 from agent.space import read_space
 from tests.agent.propose.advise.test_advice import Listening
@@ -44,7 +45,7 @@ def test_every_name_is_allowed_and_none_is_used_twice() -> None:
     assert keys["model/net.py:Config.dropout"] == "Config.dropout"
     assert keys["conf/base.yaml:optim.betas[0]"] == "optim.betas_0"
     assert keys["conf/base.yaml:optim.lr"] == "base.yaml_optim.lr"
-    schema = propose_tool(SPACE).parameters["properties"]["configuration"]
+    schema = propose_tool(SPACE, LOWER).parameters["properties"]["configuration"]
     assert list(schema["properties"]) == list(keys.values())
 
 
@@ -53,7 +54,7 @@ def test_the_tables_say_what_a_short_name_stands_for() -> None:
     assert "(that is conf/base.yaml:optim.betas[0])" in text
     assert "(that is LR)" not in text
     tried = Observation({**SPACE.default, "conf/base.yaml:optim.betas[0]": 0.95}, 1.5)
-    assert observation_line(tried, SPACE) == "1.500000 optim.betas_0=0.95"
+    assert observation_line(tried, SPACE, LOWER) == "1.500000 optim.betas_0=0.95"
 
 
 def test_an_answer_may_use_either_name() -> None:

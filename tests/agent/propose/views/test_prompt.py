@@ -29,6 +29,7 @@ from agent.records.edits import (
     ReplaceStatements,
     ReplaceText,
 )
+from agent.records.objective import LOWER, VAL_BPB
 from agent.records.proposals import Proposal
 from agent.records.results import Trial
 from agent.space import read_space
@@ -112,7 +113,7 @@ def test_a_short_digest_names_and_counts_what_has_no_line() -> None:
     trials = [trial(n, 1.1, **{f"NEW_{n}": n}) for n in range(1, 500)] + [
         trial(n, 1.2, DEPTH=n) for n in range(500, 520)
     ]
-    lines = digest(trials, 2_000)
+    lines = digest(trials, 2_000, LOWER)
     assert sum(len(line) + 1 for line in lines) <= 2_000
     assert any(line.startswith("DEPTH, 20 trials: ") for line in lines), "the most tried come first"
     with_line = sum(line.startswith("NEW_") for line in lines)
@@ -124,8 +125,10 @@ def test_a_class_in_capitals_is_no_constant() -> None:
     made = trial(1, 0.99, "another GPT")
     code = ReplaceDefinition(name="GPT", code="class GPT: ...")
     made = made.model_copy(update={"proposal": made.proposal.model_copy(update={"edits": (code,)})})
-    assert 'GPT, 1 trial: -0.0100; best #1 "another GPT"' in digest([made], 2_000)
-    assert digest([trial(2, 1.0, DEPTH=10**400), trial(3, 1.0, DEPTH=0.5)], 2_000)[-1].startswith(
+    assert 'GPT, 1 trial: -0.0100; best #1 "another GPT"' in digest([made], 2_000, LOWER)
+    assert digest([trial(2, 1.0, DEPTH=10**400), trial(3, 1.0, DEPTH=0.5)], 2_000, LOWER)[
+        -1
+    ].startswith(
         "DEPTH, 2 trials: 0.5 +0.0000 | 0x"  # a number that no float can hold is shown by its size
     )
 
@@ -139,7 +142,7 @@ def test_the_digest_shows_what_each_value_did() -> None:
         trial(4, "oom", DEPTH=24),
         trial(5, 1.001, DEPTH=6, MATRIX_LR=0.1),
     ]
-    (misses, depth, rate) = digest(trials, 10_000)
+    (misses, depth, rate) = digest(trials, 10_000, LOWER)
     assert depth == "DEPTH, 5 trials: 6 +0.0010* | 10 -0.0100 | 12 +0.0200 | 24 oom 2x (2 trials)"
     assert rate == "MATRIX_LR, 1 trial: 0.1 +0.0010*"
     assert misses.startswith('Near misses: #1 -0.010000 "an idea", #5 +0.001000')
@@ -160,7 +163,7 @@ def test_the_digest_shows_how_edits_of_a_definition_scored() -> None:
         edited(4, 1.1, InsertDefinition(code="def gate(): ...")),
         edited(5, 1.2, ReplaceStatements(old="a", new="b")),
     ]
-    lines = digest(trials, 10_000)
+    lines = digest(trials, 10_000, LOWER)
     assert 'width, 3 trials: -0.0100 .. +0.5000, crash 1x; best #1 "claim 1", #3 "claim 3"' in lines
     assert any(line.startswith("insert_definition, 1 trial: +0.1000") for line in lines)
     assert any(line.startswith("the module, 1 trial: +0.2000") for line in lines)
@@ -179,19 +182,19 @@ def test_signals_are_computed_from_curves_and_facts() -> None:
     usual = curved(
         1, [5.0, 3.0, 2.5, 2.3, 2.2, 2.16, 2.13, 2.11, 2.10, 2.10], tokens_per_second=1000
     )
-    assert signals(usual, None, None) == ()
+    assert signals(usual, None, None, VAL_BPB) == ()
     for remark, losses in (
         ("diverged", [5, 3, 2.5, 2.4, 2.4, 2.5, 2.8, 3.0, 3.2, 3.4]),
         ("plateau", [5, 2.0, 2, 2, 2, 2, 2, 2, 2, 2]),
         ("still falling", [5, 4.5, 4, 3.5, 3.2, 3, 2.8, 2.6, 2.4, 2.2]),
         ("unstable: 1 spikes", [5, 3, 3.3, 2.6, 2.5, 2.4, 2.3, 2.25, 2.22, 2.2]),
     ):
-        remarks = signals(curved(2, losses), usual, None)
+        remarks = signals(curved(2, losses), usual, None, VAL_BPB)
         assert any(text.startswith(remark) for text in remarks), remarks
     slow = curved(
         2, [5.0, 3.0, 2.5, 2.3, 2.2, 2.16, 2.13, 2.11, 2.10, 2.09], 1.01, tokens_per_second=500
     )
-    assert set(signals(slow, usual, 520.0)) == {
+    assert set(signals(slow, usual, 520.0, VAL_BPB)) == {
         "memory nearly full: 512 of 520 MB",
         "slow steps: 0.50x the incumbent's tokens/s",
         "overfitting: training loss below the incumbent's, val_bpb above it",
@@ -255,7 +258,7 @@ def test_a_long_name_keeps_its_end_in_a_digest_and_many_are_counted() -> None:
     tried = tuple(
         trial(number, 1.0, **{deep: number, f"{deep}_{number}": number}) for number in range(1, 20)
     )
-    lines = digest(tried, 20_000)
+    lines = digest(tried, 20_000, LOWER)
     assert any(line.startswith("…") and "net.py:Config.width, 19 trials" in line for line in lines)
     everything = trial(1, 1.0, **{f"{deep}_{number}": number for number in range(9)})
-    assert re.search(r"Config\.width_0 .* and \d more \[", trial_line(everything))
+    assert re.search(r"Config\.width_0 .* and \d more \[", trial_line(everything, LOWER))

@@ -1,9 +1,9 @@
 """Names of constants in short: never the same for two, and cut so that the name stays."""
 
+from agent.display.names import cut_name, short_names
 from agent.edit.files import Sources
 from agent.records.results import Change
 from agent.space import changes
-from agent.space.names import cut_name, short_names
 
 
 def test_a_name_is_local_while_it_is_the_only_one() -> None:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from agent.edit.files.patterns import matches
 from agent.errors import near_names
+from agent.records.patterns import matches
 
 TRAIN = "train.py"
 MAX_FILES = 2_000
+MAX_CHARACTERS = 2**20
+"""Of one file: no train.py is larger, and parsing more costs gigabytes."""
 MAX_TOTAL = 2**26
 """Bytes of all files together."""
 MAX_GROWN = MAX_TOTAL // 4

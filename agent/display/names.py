@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from agent.edit.files import split_name
+from agent.records.sources import split_name
 from sandbox.ground.text import flat
 
 ELLIPSIS = "…"

@@ -1,0 +1,232 @@
+"""Shows what a start would do, without a branch, a training or a question to a model."""
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_start
+from agent.cli.choices import options_of
+from agent.cli.constants import range_text, value_text
+from agent.cli.overview import Chosen, rows, say_overview
+from agent.cli.question import first_context, first_question
+from agent.cli.reach import front_matter_at, kept_from_models
+from agent.display.format import Formatter, formatter_for, open_console
+from agent.display.waiting import waiting
+from agent.errors import Fault
+from agent.evaluate.neighbours import sessions
+from agent.evaluate.slots import make_slots, this_machine
+from agent.exchange.read import read_prior
+from agent.history.runs import head_of, text_at
+from agent.history.sources import refuse_idle_globs, sources_in
+from agent.llm.model import Request
+from agent.llm.resolve import open_model, sends_no_bill
+from agent.project.flags import Flags
+from agent.project.names import refuse_unknown_names
+from agent.project.objective import objective_of
+from agent.project.resolve import StartOptions
+from agent.project.trust import REPLAY
+from agent.propose import find_method
+from agent.records.results import PriorTrial
+from agent.space import Space
+
+RUNS_A_TRIAL = 1.18
+"""Of the sequential verdict, repeats included: docs/measurements.md."""
+OVERHEAD_SECONDS = {"sealed": 5.0, "printed": 1.0}
+"""Taken for start-up and scoring of a run, until the baseline has shown them."""
+ANSWER_TOKENS = 2_000
+"""Of a usual answer."""
+QUESTIONS = {"llambo": 2, "llambo-paper": 11}
+"""A proposal's, of the methods that ask more than one."""
+PRICE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would come to; None where that cannot be told before the baseline."""
+
+    trials: int | None
+    """None without a bound on trials or hours."""
+    hours: float | None
+    trials_an_hour: float | None
+    dollars: float | None
+    """0 where no model is asked, or no bill is expected."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one question costs in dollars; None where the price is unknown."""
+
+    usual: float | None
+    most: float | None
+    why: str = ""
+    """Why nothing is known."""
+
+
+def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> None:
+    """Print what `start` would do with these flags."""
+    place = find_place(Path.cwd())
+    project = place.project
+    front_matter = front_matter_at(project, "HEAD")
+    options = options_of(flags, place, front_matter)
+    objective = objective_of(project, place.settings, front_matter, flags)
+    head = head_of(project)
+    sources = sources_in(project, head)
+    refuse_foreign_encodings(project, sources)
+    refuse_idle_globs(project, sources)
+    refuse_unknown_names(project, place.settings, front_matter, (sources,))
+    slots = make_slots(options.workers.value, *this_machine())
+    prior: tuple[PriorTrial, ...] = ()
+    if warm:
+        prior = read_prior(warm) if as_json else warm_start(warm, place, head)
+    sandbox = proven(unsafe, sources.code, place, slots)
+    prepare = text_at(project, head, project.prepare) if project.prepare else ""
+    chosen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective)
+    context = first_context(place, head, options, objective, prior)
+    model = options.model.value
+    request = None
+    if model and not model.startswith(REPLAY):
+        request = first_question(find_method(options.method.value, typed=True), context)
+    price = _price(model, request, chosen)
+    forecast = forecast_of(options, project.score, len(slots), price)
+    if as_json:
+        typer.echo(json.dumps(_record(chosen, context.space, request, price, forecast), indent=1))
+        return
+    say_overview(chosen)
+    console = open_console()
+    formatter = formatter_for(console, objective)
+    _say_space(console, formatter, context.space)
+    for line in (_question_line(model, request, price), _forecast_line(chosen, forecast)):
+        console.print(Text(formatter.line(line)), soft_wrap=True)
+    console.print("nothing was started, and no model was asked; without --dry-run it starts")
+
+
+def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:
+    """Return what a question costs; the provider is asked for its models at most."""
+    if model is None or sends_no_bill(model, os.environ):
+        return Price(0.0, 0.0)
+    if request is None:
+        return Price(None, None, "its first proposals ask no model")
+    try:
+        with waiting(f"the provider of {model} to answer"):
+            hidden = kept_from_models(chosen.place.project)
+            opened = open_model(model, os.environ, PRICE_SECONDS, threading.Event(), hidden)
+    except Fault as fault:
+        return Price(None, None, fault.message)
+    tokens = min(ANSWER_TOKENS, request.max_output_tokens)
+    usual = opened.estimate(request.model_copy(update={"max_output_tokens": tokens}))
+    return Price(usual, opened.estimate(request), "the list of prices does not have it")
+
+
+def forecast_of(options: StartOptions, score: str, workers: int, price: Price) -> Forecast:
+    """Return the hours and dollars that a run would take, from its budget and its bounds."""
+    sequential = options.verdict.value == "sequential"
+    runs = RUNS_A_TRIAL if sequential else 1.0
+    budget = options.budget.value
+    trials = options.trials.value
+    hours = options.hours.value
+    rate = None
+    if budget.unit == "s":
+        run_seconds = budget.amount + OVERHEAD_SECONDS[score]
+        rate = 3600 * workers / (run_seconds * runs)
+        baseline = options.baseline_repeats.value * run_seconds / 3600 / workers
+        if trials is not None:
+            needed = baseline + trials / rate
+            hours = needed if hours is None else min(hours, needed)
+        if hours is not None:
+            trials = round(max(0.0, hours - baseline) * rate)
+    questions = None if trials is None else trials * QUESTIONS.get(options.method.value, 1)
+    dollars = price.usual
+    if dollars is not None:
+        dollars = None if questions is None and dollars else dollars * (questions or 0)
+    bound = options.max_cost.value
+    if dollars is not None and bound is not None:
+        dollars = min(dollars, bound)
+    return Forecast(trials, hours, rate, dollars)
+
+
+def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("constant", "value", "range"):
+        table.add_column(name, no_wrap=True)
+    for parameter in space.parameters:
+        cells = (parameter.name, value_text(parameter.default), range_text(parameter))
+        table.add_row(*(Text(formatter.line(cell)) for cell in cells))
+    console.print()
+    if space.parameters:
+        console.print(table)
+        console.print()
+
+
+def _question_line(model: str | None, request: Request | None, price: Price) -> str:
+    if model is None:
+        return "question: no model is asked"
+    if request is None:
+        return f"question: {model} is asked nothing at first"
+    text = f"question: about {request.tokens:,} tokens to {model} (autoresearch prompt)"
+    if price.usual is None:
+        return f"{text}; its price is unknown: {price.why}"
+    if not price.usual:
+        return text
+    return (
+        f"{text}; about ${price.usual:.3f} with an answer of {ANSWER_TOKENS:,} tokens, "
+        f"at most ${price.most:.3f}; it grows with the ledger"
+    )
+
+
+def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
+    """Return the forecast in words; a run that prints its score may end before its budget."""
+    printed = chosen.place.project.score == "printed"
+    parts = []
+    if forecast.trials is not None:
+        parts.append(f"{forecast.trials} trials")
+    if forecast.hours is not None:
+        parts.append(f"{'at most' if printed else 'about'} {_hours_text(forecast.hours)}")
+    if forecast.trials_an_hour is None:
+        parts.append("how long a budget in steps takes is shown by the baseline")
+    else:
+        least = "at least" if printed else "about"
+        parts.append(f"{least} {forecast.trials_an_hour:.3g} trials an hour")
+    if forecast.trials is None and forecast.hours is None:
+        parts.append("no end but Ctrl-C")
+    parts.append(_dollars_text(forecast.dollars, chosen.options.max_cost.value))
+    return f"forecast: {', '.join(parts)}"
+
+
+def _hours_text(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
+
+
+def _dollars_text(dollars: float | None, bound: float | None) -> str:
+    if dollars is not None:
+        return f"about ${dollars:.2f}" if dollars else "no dollars"
+    return "dollars unknown" if bound is None else f"at most ${bound:.2f}"
+
+
+def _record(
+    chosen: Chosen, space: Space, request: Request | None, price: Price, forecast: Forecast
+) -> dict[str, Any]:
+    searched = [
+        {"name": p.name, "value": p.default, "range": range_text(p)} for p in space.parameters
+    ]
+    return {
+        "objective": chosen.objective.model_dump(mode="json"),
+        "overview": {row.name: row.text for row in rows(chosen, os.environ, sessions())},
+        "space": searched,
+        "question": request and request.model_dump(mode="json"),
+        "tokens": request and request.tokens,
+        "dollars_a_question": {"usual": price.usual, "most": price.most},
+        "forecast": {
+            "trials": forecast.trials,
+            "hours": forecast.hours,
+            "trials_an_hour": forecast.trials_an_hour,
+            "dollars": forecast.dollars,
+        },
+    }

@@ -1,0 +1,127 @@
+"""The first question that a start would put to a model, without starting anything."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from agent.cli.build import Place, find_place, open_ledger, place_around, space_of
+from agent.cli.choices import options_of
+from agent.cli.reach import front_matter_at
+from agent.cli.session import bounds_of
+from agent.git.plumbing import Plumbing
+from agent.history.history import History
+from agent.history.imported import imported_modules
+from agent.history.runs import brief_at, head_of, list_runs, text_at, usual_run
+from agent.history.sources import sources_in
+from agent.llm.model import Reply, Request
+from agent.project.flags import read_flags
+from agent.project.objective import objective_of
+from agent.project.program import read_program
+from agent.project.resolve import StartOptions, recorded_caps
+from agent.propose import Context, Method
+from agent.propose.code.code import Code, request_of
+from agent.propose.code.policy import PATIENCE, Policy
+from agent.propose.hybrid import Hybrid
+from agent.records.objective import Objective
+from agent.records.results import PriorTrial
+from agent.records.spending import spending_of
+from agent.run.bounds import Bounds
+from agent.space import read_constants
+
+EDITING = (Code.name, Hybrid.name)
+"""Methods whose model is asked for edits of code."""
+
+
+class _Asked(Exception):
+    """A question was put to the model that answers nothing."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self.request = request
+
+
+class _Nobody:
+    """A model that answers nothing: its first question is what one wants to know."""
+
+    name = "nobody"
+    origin: Literal["llm", "scripted"] = "scripted"
+
+    def estimate(self, request: Request) -> float | None:  # noqa: ARG002
+        return None
+
+    def complete(self, request: Request) -> Reply:
+        raise _Asked(request)
+
+
+def next_context(branch: str | None) -> Context:
+    """Return what the next question is made from: of a run, or of a start where none is yet."""
+    place = place_around(Path.cwd())
+    if branch is None and not list_runs(place.project):
+        return _before_a_run()
+    with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
+        run = history.run
+        pending = tuple(attempt.proposal for attempt in history.in_flight)
+        judged = [trial.proposal for trial in history.trials]
+        cost = spending_of([*judged, *pending]).dollars
+        bounds = Bounds(trials=run.trials, hours=run.hours, max_cost=run.max_cost)
+        measured = sum(trial.result is not None for trial in history.trials)
+        remaining = bounds.left(max(0, measured - 1), 0.0, cost)
+        caps = recorded_caps(run, place.settings)
+        ledger = open_ledger(history, place.settings, caps, run.workers)
+        return ledger.context(pending, remaining, bounds.dollars(cost))
+
+
+def _before_a_run() -> Context:
+    place = find_place(Path.cwd())
+    project = place.project
+    flags = read_flags("start")
+    front_matter = front_matter_at(project, "HEAD")
+    options = options_of(flags, place, front_matter)
+    objective = objective_of(project, place.settings, front_matter, flags)
+    return first_context(place, head_of(project), options, objective)
+
+
+def first_context(
+    place: Place,
+    commit: str,
+    options: StartOptions,
+    objective: Objective,
+    prior: Sequence[PriorTrial] = (),
+) -> Context:
+    """Return what a method sees in a run that starts at `commit`, before anything was tried."""
+    project = place.project
+    program = read_program(brief_at(project, commit))
+    sources = sources_in(project, commit)
+    fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
+    bounds = bounds_of(options)
+    git = Plumbing(Path(project.root))
+    front_matter = program.front_matter
+    return Context(
+        program=program.brief,
+        sources=sources,
+        space=space_of(sources, fixed, place.settings),
+        trials=(),
+        pending=(),
+        seed=options.seed.value,
+        budget=str(options.budget.value),
+        remaining=bounds.left(0, 0.0, 0.0),
+        dollars=bounds.dollars(0.0),
+        policy=Policy(patience=front_matter.patience or PATIENCE, kinds=front_matter.explore),
+        objective=objective,
+        score=project.score,
+        imported=imported_modules(git, commit, project, sources, objective),
+        prior=tuple(prior),
+    )
+
+
+def first_question(method: Method, context: Context) -> Request | None:
+    """Return the first question of a method; None where it begins without asking a model."""
+    if method.model == "none":
+        return None
+    if method.name in EDITING:
+        return request_of(context)
+    try:
+        method.build(_Nobody()).propose(context)
+    except _Asked as asked:
+        return asked.request
+    return None

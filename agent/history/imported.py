@@ -1,0 +1,92 @@
+"""Reads the project's own modules that a run's files import and that no edit may touch."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import PurePosixPath
+
+from agent.edit.files import Sources
+from agent.edit.files.one import is_python
+from agent.edit.source import file_tree
+from agent.git.plumbing import Plumbing
+from agent.project.find import Project
+from agent.records.edits import Refused
+from agent.records.objective import Objective
+from agent.records.patterns import matches
+from agent.records.sources import MAX_CHARACTERS
+
+MAX_MODULES = 40
+MAX_CANDIDATES = 2_000
+"""Paths that git is asked about."""
+_PLAIN_MODES = ("100644", "100755")
+
+
+def imported_modules(
+    git: Plumbing, commit: str, project: Project, sources: Sources, objective: Objective
+) -> dict[str, str]:
+    """Return the imported modules at `commit` that edits may not touch, by path in the project.
+
+    Files that no trial gets are not among them, nor what the evaluator hides.
+    """
+    evaluator = objective.evaluate
+    hidden = evaluator.hidden if evaluator else ()
+    wanted = []
+    for path in islice(dict.fromkeys(_candidates(sources)), MAX_CANDIDATES):
+        inside = project.inside(path)
+        if path in sources.files or inside in project.unseen or matches(path, hidden):
+            continue
+        wanted.append(inside)
+    if not wanted:
+        return {}
+    listing = git("ls-tree", "-z", "-l", "--full-tree", commit, "--", *wanted)
+    texts = {}
+    for line in listing.split("\0")[:MAX_MODULES]:
+        head, _, path = line.partition("\t")
+        mode, _, blob, size = head.split() if path else ("", "", "", "")
+        if mode in _PLAIN_MODES and size.isdigit() and int(size) <= MAX_CHARACTERS:
+            data = git.bytes("cat-file", "blob", blob)
+            texts[project.outside(path)] = data.decode("utf-8", "replace")
+    return texts
+
+
+def _candidates(sources: Sources) -> Iterator[str]:
+    """Yield where the modules would be that the sources import, in the project or not."""
+    main = PurePosixPath(sources.main).parent
+    for path, text in sources.files.items():
+        if not is_python(path):
+            continue
+        tree = file_tree(text.removeprefix("\ufeff"))
+        if isinstance(tree, Refused):
+            continue
+        for base in _bases(tree, PurePosixPath(path).parent, main):
+            yield f"{base}.py"
+            yield f"{base}/__init__.py"
+
+
+def _bases(tree: ast.Module, folder: PurePosixPath, main: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield the paths of imported modules, without their suffix."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    if not _is_standard(alias.name):
+                        yield main / alias.name.replace(".", "/")
+            case ast.ImportFrom(level=level, module=str(module)) if not level:
+                if not _is_standard(module):
+                    yield from _named_by(node, main)
+            case ast.ImportFrom(level=level):
+                above = [folder, *folder.parents]
+                yield from _named_by(node, above[min(level, len(above)) - 1])
+
+
+def _named_by(node: ast.ImportFrom, home: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield the module that `from MODULE import NAME` names, and NAME as a module of it."""
+    base = home / (node.module or "").replace(".", "/")
+    yield base
+    for alias in node.names:
+        yield base / alias.name
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names

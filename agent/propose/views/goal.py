@@ -1,0 +1,66 @@
+"""The objective in the words of a prompt: the metric, its unit, which sign and side is better."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from agent.propose.context import Context
+from agent.records.objective import VAL_BPB, Objective
+from agent.records.results import Trial
+from sandbox.ground.text import one_line
+
+MAX_METRIC_CHARACTERS = 100
+EXAMPLES = {"linear": "0.004", "log": "2", "logit": "0.02"}
+"""Of a change that a model might predict, without its sign."""
+MEASURES = {"linear": "", "log": " in percent", "logit": " in logits, log(x / (1 - x))"}
+Way = Literal["sealed", "printed", "evaluated"]
+"""Who computes the score: the harness, the program itself, or the project's own evaluator."""
+
+
+def way_of(context: Context) -> Way:
+    """Return how the scores of a run come about."""
+    if context.objective.evaluate is not None:
+        return "evaluated"
+    return context.score
+
+
+def metric_name(objective: Objective) -> str:
+    """Return the metric's name in one printable line."""
+    return one_line(objective.metric, MAX_METRIC_CHARACTERS)
+
+
+def unit_of(trials: Sequence[Trial]) -> str:
+    """Return what stands behind the numbers that a run prints, such as `%`; "" without a unit."""
+    for trial in trials:
+        if trial.result and trial.result.scores:
+            return one_line(trial.result.scores[0].unit, MAX_METRIC_CHARACTERS)
+    return ""
+
+
+def sign_words(objective: Objective) -> str:
+    """Return `negative is better` or `positive is better`, of a change of the metric."""
+    return "negative is better" if objective.direction == "minimize" else "positive is better"
+
+
+def verb(objective: Objective) -> str:
+    """Return what a good change does to the metric: `lower` or `raise` it."""
+    return "lower" if objective.direction == "minimize" else "raise"
+
+
+def better_side(objective: Objective) -> str:
+    """Return the side of a better score: `lower` or `higher`."""
+    return "lower" if objective.direction == "minimize" else "higher"
+
+
+def worse_side(objective: Objective) -> str:
+    """Return the side of a worse score: `above` or `below` another one."""
+    return "above" if objective.direction == "minimize" else "below"
+
+
+def expected_words(objective: Objective) -> str:
+    """Return what is asked for as `expected`: the change of the metric, in its own direction."""
+    sign = "-" if objective.direction == "minimize" else "+"
+    measure = MEASURES[objective.scale]
+    example = f"{sign}{EXAMPLES[objective.scale]}"
+    words = f"the change of {metric_name(objective)}{measure} that you predict, such as {example}"
+    # Nothing is said of the sign where the example is enough: it is what the prompt always said.
+    return words if objective.metric == VAL_BPB.metric else f"{words} ({sign_words(objective)})"

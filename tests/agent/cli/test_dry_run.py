@@ -1,0 +1,135 @@
+"""`start --dry-run` and `prompt` without a run: what a start would do, and nothing is begun."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import app
+from agent.cli.dry_run import RUNS_A_TRIAL, Price, forecast_of
+from agent.project.flags import read_flags
+from agent.project.program import FrontMatter
+from agent.project.resolve import Inferred, StartOptions, start_options
+from agent.project.settings import Settings
+from agent.propose import find_method
+
+FIT = """from data import load
+
+LR = 0.1
+rows = load("val")
+print(f"test accuracy: {80 + LR:.2f}%")
+"""
+DATA = '''"""The data."""
+
+
+def load(split: str) -> list[int]:
+    """Return the rows of a split."""
+    return [1]
+'''
+TOML = 'train = "fit.py"\nmetric = "test accuracy"\ndirection = "maximize"\n'
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    root = tmp_path / "toy"
+    root.mkdir()
+    for name, text in {"fit.py": FIT, "data.py": DATA, "autoresearch.toml": TOML}.items():
+        (root / name).write_text(text)
+    identity = ["-c", "user.name=r", "-c", "user.email=r@localhost"]
+    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "a toy"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+def typed(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def references(root: Path) -> str:
+    command = ["git", "for-each-ref"]
+    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_dry_run_shows_options_space_question_and_forecast(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = references(toy)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    words = ["--model", "gpt-5", "--method", "code", "--trials", "20"]
+    shown = typed("start", "--dry-run", *words, "--budget", "59s")
+    for part in (
+        "test accuracy, higher is better; self-reported",
+        "0.01 .. 1 log",
+        "tokens to gpt-5 (autoresearch prompt); about $0.0",
+        "forecast: 20 trials, at most 27 minutes, at least 50.8 trials an hour, about $0.",
+        "nothing was started",
+    ):
+        assert part in shown, part
+    assert references(toy) == before and not (toy / ".autoresearch" / "runs").exists()
+
+
+def test_a_dry_run_in_json_has_the_whole_question(toy: Path) -> None:
+    (toy / "replies.jsonl").write_text("{}\n")
+    words = ["--model", "scripted:replies.jsonl", "--method", "code", "--budget", "5steps"]
+    plan = json.loads(typed("start", "--dry-run", *words, "--trials", "3", "--json"))
+    assert plan["objective"]["metric"] == "test accuracy"
+    assert plan["space"] == [{"name": "LR", "value": 0.1, "range": "0.01 .. 1 log"}]
+    assert plan["overview"]["method"] == "code"
+    assert plan["forecast"] == {"trials": 3, "hours": None, "trials_an_hour": None, "dollars": 0.0}
+    assert "3 trials" in plan["question"]["blocks"][1]
+    assert plan["tokens"] > 1000
+
+
+def test_without_a_model_nothing_is_asked(toy: Path) -> None:
+    shown = typed("start", "--dry-run", "--model", "none", "--hours", "2", "--budget", "5m")
+    assert "question: no model is asked" in shown
+    assert "at most 2.0 hours" in shown and "no dollars" in shown
+
+
+def test_prompt_before_any_run_is_the_first_question_of_a_start(toy: Path) -> None:
+    shown = typed("prompt")
+    for part in (
+        "reads test accuracy (higher is better) from what it prints",
+        "The incumbent, fit.py, in full",
+        "# data.py\ndef load(split: str) -> list[int]: ...  # Return the rows of a split.",
+        "(nothing has been tried yet)",
+    ):
+        assert part in shown, part
+    assert "val_bpb" not in shown and "language model" not in shown
+    asked = json.loads(typed("prompt", "--json"))
+    assert asked["index"] == 0 and asked["tool"]["name"] == "propose"
+
+
+def options(**flags: object) -> StartOptions:
+    return start_options(
+        read_flags("start", **flags),
+        FrontMatter(),
+        Settings(),
+        Inferred(model=None),
+        lambda name: find_method(name, typed=True).model,
+    )
+
+
+def test_a_forecast_follows_budget_bounds_and_prices() -> None:
+    free = Price(0.0, 0.0)
+    night = forecast_of(options(budget="5m", hours=8.0), "sealed", 1, free)
+    assert night.trials_an_hour == pytest.approx(3600 / (305 * RUNS_A_TRIAL))
+    assert night.trials == 77 and night.hours == 8.0 and night.dollars == 0.0
+    two = forecast_of(options(budget="5m", hours=8.0, workers=2), "sealed", 2, free)
+    assert two.trials_an_hour == pytest.approx(2 * (night.trials_an_hour or 0))
+    greedy = forecast_of(options(budget="5m", trials=10, verdict="greedy"), "sealed", 1, free)
+    assert greedy.trials_an_hour == pytest.approx(3600 / 305)
+    endless = forecast_of(options(budget="5m"), "sealed", 1, Price(0.1, 0.5))
+    assert endless.trials is None and endless.hours is None and endless.dollars is None
+    paid = forecast_of(options(budget="5m", trials=10), "sealed", 1, Price(0.1, 0.5))
+    assert paid.dollars == pytest.approx(1.0)
+    bounded = options(budget="5m", trials=10, max_cost=0.3, model="opus", method="code")
+    assert forecast_of(bounded, "sealed", 1, Price(0.1, 0.5)).dollars == 0.3
+    unknown = forecast_of(options(budget="5m", trials=10), "sealed", 1, Price(None, None))
+    assert unknown.dollars is None
