@@ -107,23 +107,27 @@ def nothing_found(folder: Path, found: Found) -> ProjectFault:
             way_out(found.notebooks[0]),
         )
     return ProjectFault(
-        f"No script in {folder} looks like a training.", "autoresearch init --script PATH"
+        f"No script in {folder.resolve()} looks like a training. Name the file that edits may "
+        "change and what is run, or write the bundled research with --preset cpu.",
+        'autoresearch init --script PATH --command "COMMAND"',
     )
 
 
 def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
     """Return what is known before anything runs."""
     command = answers.command if answers.command is not None else candidate.command
-    plain = f"python {candidate.path}"
-    if not command and look.writes and not look.numbers:
-        command = f"sh -c {quote(f'python {quote(candidate.path)} && cat {quote(look.writes)}')}"
+    if not command and look.is_module:
+        command = look.command
+    if not answers.command and look.writes and not look.numbers:
+        command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
     guess = look.numbers[0].name if look.numbers else UNKNOWN
     files = answers.files or (look.files if len(look.files) > 1 else ())
     return Plan(
         train=candidate.path,
         metric=answers.metric or guess,
         direction=answers.direction or "minimize",
-        command="" if command == plain else command,
+        command="" if command == f"python {quote(candidate.path)}" else command,
+        read_only=answers.read_only or look.data,
         files=files,
         python=answers.python or "",
         stops=look.stops,
@@ -146,6 +150,8 @@ def say_look(place: Place, look: Look, plan: Plan) -> None:
     say(_stops(project, look), "budget")
     names = [named(number) for number in look.numbers[:SHOWN]]
     say(", ".join(names) or "no number by its name, as far as the source shows", "prints")
+    if plan.read_only:
+        say(f"{', '.join(plan.read_only)}, besides what git has", "reads")
     if look.writes:
         say(look.writes, "writes")
 

@@ -32,6 +32,7 @@ class Answers:
     metric: str | None = None
     direction: Direction | None = None
     files: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
     python: str | None = None
     budget: str | None = None
     repeats: int = 2

@@ -55,7 +55,8 @@ _NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|wor
 
 def place_of(folder: Path, plan: Plan) -> Place:
     """Return the project as the plan has it."""
-    return Place(find_project(folder, plan.settings), plan.settings)
+    settings = plan.settings(folder)
+    return Place(find_project(folder, settings), settings)
 
 
 def named(number: Number) -> str:
@@ -111,7 +112,7 @@ def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
         first = trained(baseline, f"{plan.command or plan.train} in the sandbox", 0)
         log = baseline.log(0)
         say(f"{duration(first.seconds)}, tier {first.tier}", "ran once")
-        _refuse_failed(first, log, baseline.objective)
+        _refuse_failed(answers, plan, first, log, baseline.objective)
         number, others = _chosen(answers, log, plan)
         direction = choose_direction(answers, number)
         reading = _read(log, number.name)
@@ -128,7 +129,9 @@ def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
         return plan.model_copy(update={"noise": _noise(answers, baseline, plan, first)})
 
 
-def _refuse_failed(first: Result, log: Path, objective: Objective) -> None:
+def _refuse_failed(
+    answers: Answers, plan: Plan, first: Result, log: Path, objective: Objective
+) -> None:
     """Raise ProjectFault where the training failed; a missing metric is no failure of it."""
     if first.status == "scored":
         return
@@ -138,8 +141,20 @@ def _refuse_failed(first: Result, log: Path, objective: Objective) -> None:
     _show_end(log, "it ended with:")
     raise ProjectFault(
         f"The training fails in the sandbox ({first.status}): {first.detail}. Nothing was written.",
-        "autoresearch doctor",
+        _mended(answers, plan, first.detail + read_end(log, TAIL_CHARACTERS)),
     )
+
+
+def _mended(answers: Answers, plan: Plan, text: str) -> str:
+    """Return the command that may mend a failed first run, by what it said."""
+    if "arguments are required" in text or "Missing option" in text:
+        command = plan.command or f"python {plan.train}"
+        return answers.again(f"--command {quote(f'{command} ARGUMENTS')}")
+    if "read_only" in text or "FileNotFoundError" in text:
+        return answers.again("--read-only PATH")
+    if "ModuleNotFoundError" in text:
+        return answers.again("--python .venv/bin/python")
+    return "autoresearch doctor"
 
 
 def _show_end(log: Path, heading: str) -> None:

@@ -52,6 +52,14 @@ def init(
         list[str] | None,
         typer.Option(metavar="GLOB", help="What an edit may touch; may be repeated."),
     ] = None,
+    read_only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--read-only",
+            metavar="PATH",
+            help="What the training may read besides what git has, such as data; may be repeated.",
+        ),
+    ] = None,
     python: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="The interpreter of the trainings: .venv/bin/python."),
@@ -88,6 +96,7 @@ def init(
         metric=metric,
         direction=DIRECTIONS[direction.value] if direction else None,
         files=tuple(files or ()),
+        read_only=tuple(read_only or ()),
         python=python,
         budget=budget,
         repeats=repeats,
@@ -123,7 +132,7 @@ def _has_training(folder: Path) -> bool:
             f"{folder.resolve()} has scripts and is not in a git repository.",
             f"{enter(folder)}git init && git add . && git commit -m 'Start'",
         ) from None
-    return bool(found.scripts or found.notebooks)
+    return bool(found.scripts or found.notebooks or found.code)
 
 
 def _write_bundled(folder: Path, preset: str, anyway: bool) -> None:

@@ -239,4 +239,9 @@ def _repeat_lines(spread: Spread) -> Iterator[str]:
         "show no noise"
     )
     if spread.source == "none":
-        yield "and moving every searched float by a millionth, where there is one, changes nothing"
+        yield "and no searched float can be moved, so its noise is not known"
+    elif spread.source == "perturbations" and spread.sd is None:
+        yield (
+            f"and so do {len(spread.moved)} runs with every searched float moved by a millionth: "
+            'where equal code always gives equal scores, write noise = "none"'
+        )

@@ -22,6 +22,7 @@ MAX_BYTES = 1 << 19
 LEAST = 30
 """What a file must weigh to be named."""
 MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
+CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".R", ".sh", ".java", ".js")
 TARGETS = ("train", "fit", "run", "experiment", "finetune", "pretrain", "bench", "all")
 TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch boost")
 _BEST_NAME = re.compile(r"(.*[_\-])?(pre|fine[_\-]?)?(train|tune|fit|training|trainer)([_\-].*)?")
@@ -62,6 +63,8 @@ class Found(Record):
     scripts: tuple[Candidate, ...]
     """The likeliest first."""
     notebooks: tuple[str, ...]
+    code: tuple[str, ...] = ()
+    """What else may be run or compiled."""
 
     @property
     def best(self) -> Candidate | None:
@@ -95,7 +98,8 @@ def find_candidates(folder: Path) -> Found:
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
     scripts.sort(key=lambda candidate: (-candidate.weight, candidate.path))
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
-    return Found(scripts=tuple(scripts), notebooks=notebooks)
+    code = tuple(name for name in files if name.endswith(CODE) or name in MAKEFILES)
+    return Found(scripts=tuple(scripts), notebooks=notebooks, code=code)
 
 
 def text_in(folder: Path, name: str) -> str:

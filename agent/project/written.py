@@ -1,7 +1,9 @@
 """The texts that `autoresearch init` writes into a repository that has a training of its own."""
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from agent.project.settings import Settings
 from agent.records.objective import Direction
@@ -25,6 +27,8 @@ class Plan(Record):
     command: str = ""
     files: tuple[str, ...] = ()
     python: str = ""
+    read_only: tuple[str, ...] = ()
+    """What a training may read besides what git has, as it is written."""
     budget: str = ""
     """Empty where the project itself has it."""
     stops: str = ""
@@ -38,10 +42,11 @@ class Plan(Record):
     noise: tuple[str, ...] = ()
     """What was measured, in lines."""
 
-    @property
-    def settings(self) -> Settings:
-        """What the written autoresearch.toml says."""
+    def settings(self, folder: Path) -> Settings:
+        """Return what the written autoresearch.toml says in `folder`."""
+        places = [Path(name).expanduser() for name in self.read_only]
         return Settings(
+            read_only=tuple(os.path.abspath(folder / place) for place in places),  # noqa: PTH100
             train=self.train,
             command=self.command or None,
             metric=self.metric,
@@ -117,7 +122,11 @@ def _settings(plan: Plan) -> Iterator[str]:
         yield _line("files", list(plan.files), "what an edit may touch")
     if plan.python:
         yield _line("python", plan.python, "the interpreter of the trainings")
-    yield '# read_only = ["data"]'.ljust(WIDTH) + "# what a training may read besides what git has"
+    what = "what a training may read besides what git has"
+    if plan.read_only:
+        yield _line("read_only", list(plan.read_only), what)
+    else:
+        yield '# read_only = ["data"]'.ljust(WIDTH) + f"# {what}"
     yield '# environment = ["DATA_DIR"]'.ljust(WIDTH) + "# names of variables that it gets"
     yield from _ranges(plan)
 

@@ -192,6 +192,32 @@ print(f"val_bpb:          {1 + (weight - 3) ** 2:.6f}")
 print(f"training_seconds: {time.time() - began:.1f}")
 """
 
+PACKAGE = """
+import json
+from pathlib import Path
+
+from .losses import squared
+
+LR = 0.05
+STEPS = 50
+target = json.loads(Path("data/target.json").read_text())
+weight = 0.0
+for step in range(STEPS):
+    weight -= LR * 2 * (weight - target) * (1 + 0.001 * (step % 3))
+    print(f"[{step}]\\tvalidation-rmse:{squared(weight, target) ** 0.5:.6f}")
+"""
+
+SORT = """
+#include <stdio.h>
+#define BLOCK 16
+int main(void) {
+    volatile long sum = 0;
+    for (long i = 0; i < 2000000; i += 1 + BLOCK % 3) sum += i;
+    printf("throughput: %.2f items/s\\n", 100.0 + BLOCK);
+    return 0;
+}
+"""
+
 SHAPES: Mapping[str, Mapping[str, str]] = {
     "sklearn": {"fit.py": SKLEARN, "README.md": "# Ours\n"},
     "argparse-yaml": {
@@ -217,6 +243,13 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "makefile": {
         "solver.py": MAKE,
         "Makefile": "PY = python\n\ntrain:\n\tpython solver.py --steps 100\n\nclean:\n\trm -f x\n",
+    },
+    "package": {
+        "lab/__init__.py": "",
+        "lab/losses.py": "def squared(a, b):\n    return (a - b) ** 2\n",
+        "lab/train.py": PACKAGE,
+        ".gitignore": "data/\n",
+        "data/target.json": "3.0\n",
     },
     "upstream": {
         "train.py": UPSTREAM,

@@ -16,7 +16,7 @@ from tests.e2e.researcher import (
     type_in,
     wait_for,
 )
-from tests.e2e.shapes import SHAPES, make_shape
+from tests.e2e.shapes import SHAPES, SORT, make_shape
 from tests.e2e.shell import terminal
 
 METRICS = {
@@ -28,6 +28,7 @@ METRICS = {
     "json-line": ("eval.sharpe", "maximize"),
     "json-file": ("auc", "maximize"),
     "makefile": ("error", "minimize"),
+    "package": ("validation-rmse", "minimize"),
     "upstream": ("val_bpb", "minimize"),
 }
 HELLO = "LR = 0.3\nprint(f'loss: {(LR - 0.1) ** 2:.6f}')\n"
@@ -84,6 +85,25 @@ def test_noise_is_measured_before_any_run_and_read_from_one(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_program_in_another_language_is_one_flag_away(tmp_path: Path) -> None:
+    makefile = "bench: sort.c\n\tcc -O1 sort.c -o sort\n\t./sort\n"
+    folder = repository(tmp_path, SORT, "sort.c")
+    (folder / "Makefile").write_text(makefile)
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "build it")
+    code, text, following = refused(folder, "init", "--yes")
+    assert (code, "looks like a training" in text) == (3, True)
+    assert following == 'autoresearch init --script PATH --command "COMMAND"'
+    assert git(folder, "status", "--porcelain") == ""
+    words = ("--script", "sort.c", "--command", "make bench", "--repeats", "0", "--yes")
+    done = type_in(folder, "init", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = tomllib.loads((folder / "autoresearch.toml").read_text())
+    assert (settings["command"], settings["metric"]) == ("make bench", "throughput")
+    assert settings["direction"] == "maximize"
+
+
+@pytest.mark.slow
 def test_in_a_terminal_it_asks(tmp_path: Path) -> None:
     folder = repository(tmp_path / "r", HELLO.replace("loss", "zork"))
     with terminal(tmp_path / "tmux", folder, clean_environment()) as shell:
@@ -109,6 +129,30 @@ def refused(folder: Path, *arguments: str) -> tuple[int, str, str]:
     assert done.returncode not in (0, 70), done.stdout + done.stderr
     [following] = re.findall(r"^next:  (.*)$", done.stderr, re.MULTILINE)
     return done.returncode, done.stderr, following
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("import nowhere\nprint('loss: 1.0')\n", "--python .venv/bin/python"),
+        ("print('loss:', float(open('there').read()))\n", "--read-only PATH"),
+        (
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('data')\n"
+            "p.parse_args()\nprint('loss: 1.0')\n",
+            "--command 'python train.py ARGUMENTS'",
+        ),
+    ],
+)
+def test_a_training_that_fails_is_shown_and_nothing_is_written(
+    tmp_path: Path, text: str, flag: str
+) -> None:
+    folder = repository(tmp_path, text)
+    code, said, following = refused(folder, "init", "--yes")
+    assert code == 3
+    assert following == f"autoresearch init {flag} --yes"
+    assert "Nothing was written" in said
+    assert git(folder, "status", "--porcelain") == ""
 
 
 def test_where_nobody_is_here_to_ask_nothing_runs(tmp_path: Path) -> None:
