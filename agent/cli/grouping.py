@@ -33,7 +33,7 @@ COMMANDS: Groups = {
 _RUN: Groups = {
     "What proposes": ("--model", "--method", "--warm", "--seed"),
     "How long, for how much": ("--budget", "--trials", "--hours", "--max-cost"),
-    "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach"),
+    "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach", "--dry-run"),
     "What is measured": ("--metric", "--direction"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--workers", "--memory", "--vram", "--disk", "--output"),
@@ -45,7 +45,19 @@ _BENCH: Groups = {
     "How much of it": ("--trials", "--seeds", "--first-seed", "--workers"),
     "Results": ("--output", "--report", "--json"),
 }
-OPTIONS: Mapping[str, Groups] = {"start": _RUN, "resume": _RUN, "adopt": _RUN, "bench": _BENCH}
+_INIT: Groups = {
+    "What is set up": ("--script", "--command", "--files", "--python", "--budget"),
+    "What is measured": ("--metric", "--direction", "--repeats", "--no-run"),
+    "The bundled research": ("--preset", "--anyway"),
+    "Permissions": ("--yes", "--trust", "--unsafe-no-sandbox"),
+}
+OPTIONS: Mapping[str, Groups] = {
+    "init": _INIT,
+    "start": _RUN,
+    "resume": _RUN,
+    "adopt": _RUN,
+    "bench": _BENCH,
+}
 """The groups of the commands that have many options; those of the others are listed as they are."""
 
 OTHER_COMMANDS = "Other commands"
