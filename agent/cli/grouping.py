@@ -46,7 +46,7 @@ _BENCH: Groups = {
     "Results": ("--output", "--report", "--json"),
 }
 _INIT: Groups = {
-    "What is set up": ("--script", "--command", "--files", "--python", "--budget"),
+    "What is set up": ("--script", "--command", "--files", "--read-only", "--python", "--budget"),
     "What is measured": ("--metric", "--direction", "--repeats", "--no-run"),
     "The bundled research": ("--preset", "--anyway"),
     "Permissions": ("--yes", "--trust", "--unsafe-no-sandbox"),
