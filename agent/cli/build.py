@@ -41,6 +41,7 @@ from agent.project.settings import Caps, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, records, shown
 from agent.project.variables import handed_on
+from agent.records.objective import Objective
 from agent.records.proposals import Configuration
 from agent.records.results import PriorTrial
 from agent.run.admission import Fixed
@@ -200,7 +201,9 @@ def _data(
         )
 
 
-def warm_start(path: str, place: Place, commit: str) -> tuple[PriorTrial, ...]:
+def warm_start(
+    path: str, place: Place, commit: str, objective: Objective
+) -> tuple[PriorTrial, ...]:
     """Return the prior trials of a file, and print a line about them.
 
     Raise UsageFault where none of their constants is searched here.
@@ -209,7 +212,7 @@ def warm_start(path: str, place: Place, commit: str) -> tuple[PriorTrial, ...]:
     sources = sources_in(project, commit)
     fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
     searched = set(space_of(sources, fixed, place.settings).names)
-    trials = read_prior(path)
+    trials = read_prior(path, objective)
     theirs: set[str] = set()
     for trial in trials:
         theirs.update(trial.configuration)

@@ -205,7 +205,7 @@ def _start(
         chosen = find_method(options.method.value, typed=True)
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
-        prior = warm_start(warm, place, head) if warm else ()
+        prior = warm_start(warm, place, head, objective) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""

@@ -25,11 +25,13 @@ from pydantic import ValidationError
 
 from agent.errors import UsageFault
 from agent.records.bounded import reason_of
+from agent.records.objective import VAL_BPB, Objective, Sense
 from agent.records.proposals import Configuration, Value
 from agent.records.results import FAILED, MAX_CURVE_POINTS, SCORED, Failure, PriorTrial, Trial
 from sandbox.ground.text import one_line
 
-SCORES = ("val_bpb", "value", "score", "loss", "objective")
+SCORES = (VAL_BPB.metric, "value", "score", "loss", "objective")
+"""Under which a file has its scores; a run of another metric looks for that one instead."""
 CONSTANTS = ("configuration", "params", "config", "hyperparameters", "constants")
 STATUSES = ("status", "state", "success")
 WENT_WELL = SCORED | {"complete", "success", "ok", "true", ""}
@@ -83,19 +85,20 @@ MAX_BYTES = 256 << 20
 SQLITE = b"SQLite format 3\0"
 
 
-def read_prior(path: str) -> tuple[PriorTrial, ...]:
-    """Return the trials in a file, at most MAX_TRIALS.
+def read_prior(path: str, objective: Objective = VAL_BPB) -> tuple[PriorTrial, ...]:
+    """Return the trials in a file with their scores of this metric, at most MAX_TRIALS.
 
-    Raise UsageFault if it cannot be read, or has no trial with constants.
+    Raise UsageFault if it cannot be read, has no trial with constants, or is of a run of another
+    metric.
     """
-    return tuple(_thinned(all_prior(path)))
+    return tuple(_thinned(all_prior(path, objective), objective.sense))
 
 
-def all_prior(path: str) -> list[PriorTrial]:
+def all_prior(path: str, objective: Objective = VAL_BPB) -> list[PriorTrial]:
     """Return all trials in a file; raise UsageFault as `read_prior` does."""
     name, _, study = path.partition("#")
     try:
-        trials = list(_read(Path(name), study or None))
+        trials = list(_read(Path(name), study or None, objective))
     except ValidationError as error:
         raise UsageFault(
             f"{path} has an invalid trial: {reason_of(error)}", f"$EDITOR {name}"
@@ -109,7 +112,7 @@ def all_prior(path: str) -> list[PriorTrial]:
     return trials
 
 
-def _read(path: Path, study: str | None) -> Iterator[PriorTrial]:
+def _read(path: Path, study: str | None, objective: Objective) -> Iterator[PriorTrial]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageFault(f"{path} is larger than {MAX_BYTES >> 20} MiB", f"ls -lh '{path}'")
@@ -117,22 +120,54 @@ def _read(path: Path, study: str | None) -> Iterator[PriorTrial]:
     except OSError as error:
         raise UsageFault(f"cannot read {path}: {error.strerror}", f"ls -l '{path}'") from None
     if data.startswith(SQLITE):
-        yield from _of_optuna(path, study)
+        yield from _of_optuna(path, study, objective)
         return
     text = data.decode("utf-8-sig", "replace")
     is_json = text.lstrip()[:1] in ("{", "[")
-    for number, record in enumerate(_records(_parsed(text) if is_json else _rows(text))):
-        trial = _own(record) or _trial(number, record)
+    names = scores_of(objective)
+    parsed = _parsed(text) if is_json else _rows(text)
+    for number, record in enumerate(_records(parsed, names)):
+        own = _own(record)
+        if own is not None:
+            _refuse_other(path, _objective_of(record), objective)
+        trial = own or _trial(number, record, names)
         if trial is not None:
             yield trial
 
 
-def _thinned(trials: Sequence[PriorTrial]) -> Sequence[PriorTrial]:
+def scores_of(objective: Objective) -> tuple[str, ...]:
+    """Return the names under which a file may have scores of this metric, the surest first."""
+    if objective.metric == VAL_BPB.metric:
+        return SCORES
+    others = [name for name in SCORES if name != VAL_BPB.metric]
+    if objective.direction == "maximize":
+        others.remove("loss")
+    return (objective.metric, *others)
+
+
+def _objective_of(record: Mapping[str, Any]) -> Objective:
+    """Return the objective that a line of our own jsonl names; val_bpb where it names none."""
+    return Objective.model_validate(record.get("objective", VAL_BPB.model_dump()))
+
+
+def _refuse_other(path: Path, theirs: Objective, ours: Objective) -> None:
+    if (theirs.metric, theirs.direction) != (ours.metric, ours.direction):
+        raise UsageFault(
+            f"{path} is of a run of {one_line(theirs.metric)}, {theirs.better}; this one measures "
+            f"{one_line(ours.metric)}, {ours.better}",
+            "autoresearch start   # without --warm",
+        )
+
+
+def _thinned(trials: Sequence[PriorTrial], sense: Sense) -> Sequence[PriorTrial]:
+    """Return the best trials, and others evenly spread, in their order."""
     if len(trials) <= MAX_TRIALS:
         return trials
-    """Return the best trials, and others evenly spread, in their order."""
-    scored = [place for place, trial in enumerate(trials) if not isinstance(trial.outcome, str)]
-    best = set(sorted(scored, key=lambda place: (trials[place].outcome, place))[:BEST])
+    places: dict[int, float] = {}
+    for place, trial in enumerate(trials):
+        if not isinstance(trial.outcome, str) and sense.has(trial.outcome):
+            places[place] = sense.loss(trial.outcome)
+    best = set(sorted(places, key=lambda place: (places[place], place))[:BEST])
     others = [place for place in range(len(trials)) if place not in best]
     room = MAX_TRIALS - len(best)
     chosen = best | {others[n * len(others) // room] for n in range(room)}
@@ -178,21 +213,22 @@ def _cell(cell: str) -> Any:
     return cell if value is None else value
 
 
-def _records(data: Any) -> Iterator[Mapping[str, Any]]:
+def _records(data: Any, scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """Yield the dictionaries with an outcome and constants, wherever they are."""
     if isinstance(data, dict):
-        if any(name in data for name in (*SCORES, *STATUSES)) and _constants(data):
+        if any(name in data for name in (*scores, *STATUSES)) and _constants(data):
             yield data
             return
         data = list(data.values())
     for part in data if isinstance(data, list) else ():
-        yield from _records(part)
+        yield from _records(part, scores)
 
 
 def _own(record: Mapping[str, Any]) -> PriorTrial | None:
     """Return a line of our own jsonl; None for anything else, and for a trial without outcome."""
     try:
-        trial = Trial.model_validate(record)
+        fields = {name: value for name, value in record.items() if name != "objective"}
+        trial = Trial.model_validate(fields)
     except ValidationError:
         return None
     outcome: float | str | None = None
@@ -211,13 +247,14 @@ def _own(record: Mapping[str, Any]) -> PriorTrial | None:
     )
 
 
-def _trial(number: int, record: Mapping[str, Any]) -> PriorTrial | None:
-    outcome = _outcome(record)
+def _trial(number: int, record: Mapping[str, Any], scores: Sequence[str]) -> PriorTrial | None:
+    outcome = _outcome(record, scores)
     if outcome is None:
         return None
+    constants = {name: value for name, value in record.items() if name not in scores}
     return PriorTrial(
         number=number,
-        configuration=_constants(record),
+        configuration=_constants(constants),
         outcome=outcome,
         curve=_curve(record.get("curve")),
     )
@@ -248,17 +285,19 @@ def _is_value(value: object) -> bool:
     return isinstance(value, bool | int) or (isinstance(value, str) and value != "")
 
 
-def _outcome(record: Mapping[str, Any]) -> float | Failure | None:
+def _outcome(record: Mapping[str, Any], scores: Sequence[str]) -> float | Failure | None:
     """Return a score or a failure; None for a trial that has neither (running, or pruned)."""
     statuses = [record[name] for name in STATUSES if record.get(name) is not None]
     status = str(statuses[0]).lower() if statuses else ""
     if status in WENT_WRONG:
         return cast(Failure, status) if status in FAILED else "crash"
-    name = next((name for name in SCORES if _is_number(record.get(name))), None)
+    name = next((name for name in scores if _is_number(record.get(name))), None)
     if name is None or status not in WENT_WELL:
         return None
     value = float(record[name])
-    absurd = not math.isfinite(value) or (name == "val_bpb" and not LEAST_BPB < value < MOST_BPB)
+    absurd = not math.isfinite(value) or (
+        name == VAL_BPB.metric and not LEAST_BPB < value < MOST_BPB
+    )
     return "crash" if absurd else value
 
 
@@ -279,7 +318,7 @@ def _is_point(value: object) -> bool:
 # ---------------------------------------------------------------- optuna
 
 
-def _of_optuna(path: Path, study: str | None) -> Iterator[PriorTrial]:
+def _of_optuna(path: Path, study: str | None, objective: Objective) -> Iterator[PriorTrial]:
     """Yield the finished trials of a study."""
     # Imported here: optuna takes longer to import than `autoresearch log` takes to answer.
     from optuna.study import StudyDirection
@@ -292,9 +331,9 @@ def _of_optuna(path: Path, study: str | None) -> Iterator[PriorTrial]:
     except Exception as error:  # of sqlite3, SQLAlchemy or optuna, about a file that is not ours
         message = f"cannot read {path} as an optuna storage: {one_line(str(error))}"
         raise UsageFault(message, f"optuna studies --storage 'sqlite:///{path}'") from None
-    if directions != [StudyDirection.MINIMIZE]:
+    if directions != [StudyDirection[objective.direction.upper()]]:
         raise UsageFault(
-            f"the study in {path} does not minimise one value",
+            f"the study in {path} does not {objective.direction.replace('z', 's')} one value",
             f"optuna studies --storage 'sqlite:///{path}'",
         )
     for trial in trials:

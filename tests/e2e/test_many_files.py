@@ -249,7 +249,7 @@ def test_other_settings_at_resume(night: Path, tmp_path: Path) -> None:
     (clone / "autoresearch.toml").write_text('files = ["train.py"]\n')
     run = type_in(clone, "resume", "t", "--trials", "1", "--trust")
     assert run.returncode == 0, run.stderr
-    assert "says other `files`" in run.stdout + run.stderr
+    assert "files: train.py here now" in run.stdout + run.stderr
     last = ledger(clone, "t")[-1]
     assert last["status"] == "keep"
     assert git(clone, "show", "autoresearch/t:conf/base.yaml") == "lr: 0.4\nmomentum: 0.9"

@@ -1,0 +1,37 @@
+"""What autoresearch.toml and program.md say now, against what a run recorded."""
+
+from agent.project.find import Project
+from agent.project.objective import stated_otherwise
+from agent.project.program import FrontMatter
+from agent.project.settings import RunSettings, Settings
+from agent.records.objective import Objective
+from tests.agent.dashboard.nights import settings
+
+PROJECT = Project(
+    root="/r", workspace="", train="fit.py", prepare=None, program=None, score="printed"
+)
+OBJECTIVE = Objective(metric="accuracy", direction="maximize", scale="logit")
+RUN = RunSettings.model_validate({**settings().model_dump(), "objective": OBJECTIVE})
+
+
+def test_what_is_left_out_or_equal_is_no_difference() -> None:
+    assert stated_otherwise(RUN, PROJECT, Settings(), FrontMatter()) == []
+    same = Settings(metric="accuracy", direction="maximize", scale="logit")
+    assert stated_otherwise(RUN, PROJECT, same, FrontMatter(metric="accuracy")) == []
+    assert stated_otherwise(settings(), PROJECT, Settings(), FrontMatter()) == []
+
+
+def test_all_that_differs_is_one_note() -> None:
+    now = Settings(metric="f1", scale="linear", also=("params",))
+    project = PROJECT.model_copy(update={"files": ("*.py",)})
+    [note] = stated_otherwise(RUN, project, now, FrontMatter(direction="minimize"))
+    assert "metric: f1 here now, accuracy in this run" in note
+    assert "direction: minimize here now, maximize in this run" in note
+    assert "scale: linear here now, logit in this run" in note
+    assert "also: params here now, none in this run" in note
+    assert "files: *.py here now, none in this run" in note
+
+
+def test_the_front_matter_wins_over_autoresearch_toml() -> None:
+    now = Settings(metric="f1")
+    assert stated_otherwise(RUN, PROJECT, now, FrontMatter(metric="accuracy")) == []
