@@ -130,6 +130,7 @@ def ledger_text(context: Context) -> str:
         summary = digest(trials, int(characters * DIGEST_SHARE), sense)
     best = incumbent_of(trials)
     return _template("ledger").render(
+        exact=objective.noise == "none",
         noise=str(noise_of(trials, sense)),
         scale=SCALES[objective.scale],
         metric=metric_name(objective),

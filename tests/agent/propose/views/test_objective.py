@@ -122,6 +122,21 @@ def test_an_accuracy_in_percent_has_its_unit() -> None:
     assert "with a score of 0.800500 %" in ledger_text(printed(first))
 
 
+def test_where_the_owner_says_that_scores_are_exact_nothing_is_called_noise() -> None:
+    exact = ACCURACY.model_copy(update={"noise": "none"})
+    text = whole(request_of(printed(*NIGHT, objective=exact)))
+    assert "Equal code gives equal scores here" in text and "the score improves.\n" in text
+    assert "Noise of the scores" not in text and "more than the noise" not in text
+    usual = whole(request_of(printed(*NIGHT)))
+    assert "Noise of the scores" in usual and "improves by more than the noise.\n" in usual
+
+
+def test_noise_on_a_logarithm_is_called_that() -> None:
+    assert "do not chase them. It is the scatter of the score's logarithm: 0.01" in ledger_text(
+        printed(*NIGHT, objective=LATENCY)
+    )
+
+
 def test_curves_of_the_best_are_those_of_the_highest_scores() -> None:
     curved = []
     for number, value in enumerate((0.80, 0.90, 0.81, 0.82, 0.83, 0.84, 0.85)):
