@@ -16,7 +16,7 @@ from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_s
 from agent.cli.choices import options_of
 from agent.cli.constants import range_text, value_text
 from agent.cli.overview import Chosen, rows, say_overview
-from agent.cli.question import first_context, first_question
+from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import front_matter_at, kept_from_models
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
@@ -24,7 +24,7 @@ from agent.errors import Fault
 from agent.evaluate.neighbours import sessions
 from agent.evaluate.slots import make_slots, this_machine
 from agent.exchange.read import read_prior
-from agent.history.runs import head_of, text_at
+from agent.history.runs import text_at
 from agent.history.sources import refuse_idle_globs, sources_in
 from agent.llm.model import Request
 from agent.llm.resolve import open_model, sends_no_bill
@@ -77,7 +77,7 @@ def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> No
     front_matter = front_matter_at(project, "HEAD")
     options = options_of(flags, place, front_matter)
     objective = objective_of(project, place.settings, front_matter, flags)
-    head = head_of(project)
+    head = last_commit(project)
     sources = sources_in(project, head)
     refuse_foreign_encodings(project, sources)
     refuse_idle_globs(project, sources)
@@ -86,16 +86,17 @@ def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> No
     prior: tuple[PriorTrial, ...] = ()
     if warm:
         prior = read_prior(warm) if as_json else warm_start(warm, place, head)
-    sandbox = proven(unsafe, sources.code, place, slots)
+    tier = proven(unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
-    chosen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective)
+    chosen = Chosen(place, options, slots, tier, sources, prepare, objective)
     context = first_context(place, head, options, objective, prior)
     model = options.model.value
     request = None
     if model and not model.startswith(REPLAY):
         request = first_question(find_method(options.method.value, typed=True), context)
     price = _price(model, request, chosen)
-    forecast = forecast_of(options, project.score, len(slots), price)
+    repeats = options.verdict.value == "sequential" and objective.noise != "none"
+    forecast = forecast_of(options, project.score, len(slots), price, repeats)
     if as_json:
         typer.echo(json.dumps(_record(chosen, context.space, request, price, forecast), indent=1))
         return
@@ -125,10 +126,14 @@ def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:
     return Price(usual, opened.estimate(request), "the list of prices does not have it")
 
 
-def forecast_of(options: StartOptions, score: str, workers: int, price: Price) -> Forecast:
-    """Return the hours and dollars that a run would take, from its budget and its bounds."""
-    sequential = options.verdict.value == "sequential"
-    runs = RUNS_A_TRIAL if sequential else 1.0
+def forecast_of(
+    options: StartOptions, score: str, workers: int, price: Price, repeats: bool
+) -> Forecast:
+    """Return the hours and dollars that a run would take, from its budget and its bounds.
+
+    repeats: whether promising trials are run again.
+    """
+    runs = RUNS_A_TRIAL if repeats else 1.0
     budget = options.budget.value
     trials = options.trials.value
     hours = options.hours.value

@@ -117,8 +117,8 @@ class Command:
             check_mask()
         except SandboxFault as fault:
             raise ModelFault(
-                f"{kind} could read here what is kept from models (validation data, records of runs), "
-                f"so it is not asked: {fault.message}",
+                f"{kind} could read here what is kept from models (validation data, records of "
+                f"runs), so it is not asked: {fault.message}",
                 f"{fault.next_command}   # or another --model: autoresearch models",
             ) from None
         self._path = path
