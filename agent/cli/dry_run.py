@@ -133,28 +133,38 @@ def forecast_of(
 
     repeats: whether promising trials are run again.
     """
-    runs = RUNS_A_TRIAL if repeats else 1.0
-    budget = options.budget.value
-    trials = options.trials.value
-    hours = options.hours.value
+    seconds = None
+    if options.budget.value.unit == "s":
+        seconds = (options.budget.value.amount + OVERHEAD_SECONDS[score]) / workers
     rate = None
-    if budget.unit == "s":
-        run_seconds = budget.amount + OVERHEAD_SECONDS[score]
-        rate = 3600 * workers / (run_seconds * runs)
-        baseline = options.baseline_repeats.value * run_seconds / 3600 / workers
-        if trials is not None:
-            needed = baseline + trials / rate
-            hours = needed if hours is None else min(hours, needed)
-        if hours is not None:
-            trials = round(max(0.0, hours - baseline) * rate)
-    questions = None if trials is None else trials * QUESTIONS.get(options.method.value, 1)
-    dollars = price.usual
-    if dollars is not None:
-        dollars = None if questions is None and dollars else dollars * (questions or 0)
+    if seconds is not None:
+        rate = 3600 / (seconds * (RUNS_A_TRIAL if repeats else 1.0))
+    baseline = (seconds or 0.0) * options.baseline_repeats.value / 3600
+    hours = options.hours.value
+    bounds = [options.trials.value, _affordable(options, price)]
+    if rate is not None and hours is not None:
+        bounds.append(round(max(0.0, hours - baseline) * rate))
+    trials = min((bound for bound in bounds if bound is not None), default=None)
+    if rate is not None and trials is not None:
+        needed = baseline + trials / rate
+        hours = needed if hours is None else min(hours, needed)
+    return Forecast(trials, hours, rate, _dollars(options, price, trials))
+
+
+def _affordable(options: StartOptions, price: Price) -> int | None:
+    """Return how many trials the bound on dollars pays for; None for any number."""
     bound = options.max_cost.value
-    if dollars is not None and bound is not None:
-        dollars = min(dollars, bound)
-    return Forecast(trials, hours, rate, dollars)
+    if bound is None or not price.usual:
+        return None
+    return int(bound / (price.usual * QUESTIONS.get(options.method.value, 1)))
+
+
+def _dollars(options: StartOptions, price: Price, trials: int | None) -> float | None:
+    if not price.usual:
+        return price.usual
+    if trials is None:
+        return None
+    return trials * QUESTIONS.get(options.method.value, 1) * price.usual
 
 
 def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
