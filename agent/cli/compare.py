@@ -9,8 +9,7 @@ from agent.cli.completion import complete_runs
 from agent.cli.reading import reading
 from agent.dashboard.view import View, differences, read_view
 from agent.display.compare import side_by_side
-from agent.display.format import noise_text, open_console, pace_text, spending
-from agent.display.scores import about_scores
+from agent.display.format import noise_text, open_console, pace_text, spending, times
 from agent.display.table import counts
 from agent.errors import UsageFault
 
@@ -49,7 +48,7 @@ def compare(
 def _with_metric(view: View) -> dict[str, str]:
     """Return a column that begins with what the run measures."""
     objective = view.run.goal
-    scores = about_scores(view.trials, view.formatter) or f"{objective.metric}, {objective.better}"
+    scores = view.about or f"{objective.metric}, {objective.better}"
     return {"scores": scores, **_column(view)}
 
 
@@ -59,7 +58,7 @@ def _column(view: View) -> dict[str, str]:
     gain = view.gain
     by_noise = ""
     if gain is not None and view.noise.scatter:
-        by_noise = f"{-gain / view.noise.scatter:.1f}"
+        by_noise = times(-gain / view.noise.scatter)
     return {
         "method": f"{run.method} with {run.model}" if run.model else run.method,
         "budget": str(run.budget),

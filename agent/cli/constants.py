@@ -68,9 +68,13 @@ def range_text(parameter: Parameter) -> str:
 
 def line_of(choice: Choice) -> str:
     """Return the line below [ranges] that makes a constant fixed, or that has it searched."""
-    name = choice.constant.name
-    key = name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
     wanted = "fixed" if choice.parameter else _wide(choice.constant.value)
+    return range_line(choice.constant.name, wanted)
+
+
+def range_line(name: str, wanted: str) -> str:
+    """Return the line below [ranges] that gives a constant a range."""
+    key = name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
     return f'{key} = "{wanted}"'
 
 

@@ -1,5 +1,6 @@
 """The command `init`."""
 
+import os
 import sys
 from pathlib import Path
 from shlex import quote
@@ -8,35 +9,133 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.answers import DIRECTIONS, Answers
 from agent.cli.completion import complete_presets
-from agent.errors import UsageFault
+from agent.cli.options import BetterWhen, BudgetOption, Metric, Trust, Unsafe
+from agent.errors import Fault, ProjectFault, UsageFault
+
+DEFAULT_REPEATS = 2
+EXAMPLES = ("autoresearch init my-research --preset gpu", "autoresearch init --yes")
 
 
-@app.command(epilog=epilog("autoresearch init my-research --preset gpu"))
+@app.command(epilog=epilog(*EXAMPLES))
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where to put workspace/ and program.md.")
+        Path, typer.Argument(metavar="[FOLDER]", help="Where the project is, or is to be.")
     ] = Path(),
     preset: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help="Constants for one kind of machine: cpu, gpu or h100.",
+            help="Write the bundled research, with constants for one kind of machine: cpu, gpu or "
+            "h100. Default in a folder without a training: cpu.",
             autocompletion=complete_presets,
         ),
-    ] = "cpu",
+    ] = None,
     anyway: Annotated[
         bool,
         typer.Option(
             "--anyway", help="Write a preset for accelerators on a machine that has none."
         ),
     ] = False,
+    script: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="The training, where it is not the likeliest."),
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help='What is run: "python fit.py --epochs 3".'),
+    ] = None,
+    metric: Metric = None,
+    direction: BetterWhen = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="What an edit may touch; may be repeated."),
+    ] = None,
+    read_only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--read-only",
+            metavar="PATH",
+            help="What the training may read besides what git has, such as data; may be repeated.",
+        ),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="The interpreter of the trainings: .venv/bin/python."),
+    ] = None,
+    budget: BudgetOption = None,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, max=100, help="Trainings under other seeds, to see the noise."
+        ),
+    ] = DEFAULT_REPEATS,
+    no_run: Annotated[
+        bool, typer.Option("--no-run", help="Only read the source; run nothing.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Take what is proposed, and ask nothing.")
+    ] = False,
+    trust: Trust = False,
+    unsafe: Unsafe = False,
 ) -> None:
-    """Write a research project to begin with.
+    """Set up a project: in a repository with a training of its own, or a new one.
 
-    It holds a train.py to improve, the prepare.py that supplies its data, and a program.md for
-    you to edit.
+    In a repository it looks for the training, runs it once in the sandbox, shows which numbers,
+    files and constants it found, measures how noisy the metric is, and writes an autoresearch.toml
+    and a program.md. It writes over nothing. In a folder without a training it writes the bundled
+    research: a train.py to improve, the prepare.py that supplies its data, and a program.md.
     """
+    from agent.cli.adopting import init_here
+
+    answers = Answers(
+        folder=folder,
+        script=script,
+        command=command,
+        metric=metric,
+        direction=DIRECTIONS[direction.value] if direction else None,
+        files=tuple(files or ()),
+        read_only=tuple(read_only or ()),
+        python=python,
+        budget=budget,
+        repeats=repeats,
+        runs=not no_run,
+        yes=yes,
+        trust=trust,
+        unsafe=unsafe,
+    )
+    if preset is None and (script or _has_training(folder)):
+        init_here(answers)
+    else:
+        _write_bundled(folder, preset or "cpu", anyway)
+
+
+def _has_training(folder: Path) -> bool:
+    """Return whether a folder has a training of its own, or a notebook with one.
+
+    Raise ProjectFault where it has, and is in no repository.
+    """
+    from agent.cli.adopting import enter
+    from agent.project.candidates import find_candidates
+    from agent.project.find import root_of
+
+    if not folder.is_dir() or os.path.lexists(folder / "workspace" / "train.py"):
+        return False
+    try:
+        root_of(folder)
+        found = find_candidates(folder)
+    except Fault:
+        if not any(folder.glob("*.py")):
+            return False
+        raise ProjectFault(
+            f"{folder.resolve()} has scripts and is not in a git repository.",
+            f"{enter(folder)}git init && git add . && git commit -m 'Start'",
+        ) from None
+    return bool(found.scripts or found.notebooks or found.code)
+
+
+def _write_bundled(folder: Path, preset: str, anyway: bool) -> None:
     from agent.cli.scaffold import scaffold
 
     if not anyway:

@@ -132,9 +132,9 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
 def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     usual = all(_metric_of(line) == VAL_BPB.metric for line in lines)
-    heads = ("run", "state", "trials", "kept", "best", *(() if usual else ("",)), "age", "size")
-    for name in heads:
-        table.add_column(name, justify="left" if name in ("run", "state", "") else "right")
+    metrics = () if usual else ("metric",)
+    for name in ("run", "state", "trials", "kept", "best", *metrics, "age", "size"):
+        table.add_column(name, justify="left" if name in ("run", "state", "metric") else "right")
     for line in lines:
         metric = formatter.line(_metric_of(line)) if line.best is not None else ""
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state
@@ -152,14 +152,9 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
 
 
 def _metric_of(line: Line) -> str:
-    """Return `accuracy, higher is better, self-reported`, or only the name of sealed val_bpb."""
-    if line.metric == VAL_BPB.metric and not line.self_reported:
-        return line.metric
-    better = "lower is better" if line.direction == "minimize" else "higher is better"
-    words = [cut(line.metric, NAME), better]
-    if line.self_reported:
-        words.append("self-reported")
-    return ", ".join(words)
+    """Return `accuracy, self-reported`, or only the name where the score is not self-reported."""
+    name = cut(line.metric, NAME)
+    return f"{name}, self-reported" if line.self_reported else name
 
 
 def _age(at: str) -> str:

@@ -1,4 +1,4 @@
-"""How far a project's scores scatter before and in a run, and which gain that lets the judge see."""
+"""How far a project's scores scatter, and which gain the judge then sees."""
 
 from collections.abc import Iterator
 from math import floor, log10, sqrt
@@ -139,7 +139,7 @@ def _spread(
 def _measurement(result: Result, seed: int) -> Measurement:
     if result.status != "scored":
         message = f"The baseline has no score under seed {seed} ({result.status}): {result.detail}"
-        raise ProjectFault(message, "autoresearch init --help")
+        raise ProjectFault(message, "$EDITOR autoresearch.toml   # metric, direction, command")
     return Measurement(seed=seed, value=result.scores[0].value, seconds=result.seconds)
 
 
@@ -208,6 +208,14 @@ def lines_of(spread: Spread) -> Iterator[str]:
         )
 
 
+def in_short(spread: Spread) -> Iterator[str]:
+    """Yield what a proposer is told of a spread."""
+    if spread.sd is not None:
+        yield f"One run scatters by ±{spread.sd:.2g} {IN_WORDS[spread.source]}."
+    for resolution in spread.resolutions[1:2]:
+        yield f"Smaller gains than {resolution_text(resolution, spread)} are seldom told apart."
+
+
 def resolution_text(resolution: Resolution, spread: Spread) -> str:
     """Return `-0.012 with 3 pairs: at most 6 trainings, 30 s`."""
     decimals = max(0, 1 - floor(log10(resolution.gain)))
@@ -231,4 +239,9 @@ def _repeat_lines(spread: Spread) -> Iterator[str]:
         "show no noise"
     )
     if spread.source == "none":
-        yield "and moving every searched float by a millionth, where there is one, changes nothing"
+        yield "and no searched float can be moved, so its noise is not known"
+    elif spread.source == "perturbations" and spread.sd is None:
+        yield (
+            f"and so do {len(spread.moved)} runs with every searched float moved by a millionth: "
+            'where equal code always gives equal scores, write noise = "none"'
+        )

@@ -81,8 +81,10 @@ def progress(views: Sequence[View]) -> Figure:
     text = "Best so far and every trial; the band is twice the noise."
     clipped = sum(not low <= value <= high for value in scores.values())
     if clipped:
-        side = "above the" if view.run.goal.direction == "minimize" else "below the upper"
-        text += f" {clipped} scores {side} {CLIP_QUANTILE:.0%} quantile drawn at the edge."
+        side = f"above the {CLIP_QUANTILE:.0%}"
+        if view.run.goal.direction == "maximize":
+            side = f"below the {1 - CLIP_QUANTILE:.0%}"
+        text += f" {clipped} scores {side} quantile drawn at the edge."
     return _captioned(figure, view, text)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from agent.dashboard.captions import hardware, kind_of
 from agent.dashboard.view import Gain, View
-from agent.display.format import Formatter, noise_text, pace_text, proposer, spending
-from agent.display.scores import about_scores, gain_text
+from agent.display.format import Formatter, noise_text, pace_text, proposer, spending, times
+from agent.display.scores import gain_text
 from agent.display.table import counts
 from agent.records.results import Trial
 
@@ -39,8 +39,8 @@ def _summary(view: View) -> Iterator[str]:
     yield ""
     if view.replicated:
         yield f"- measured again, against the baseline: {inert(str(view.replicated))}"
-    if about := about_scores(view.trials, view.formatter):
-        yield f"- scores: {inert(about)}"
+    if view.about:
+        yield f"- scores: {inert(view.about)}"
     yield f"- noise: {noise_text(view.noise, view.formatter)}"
     yield f"- trials: {counts(view.trials)}"
     yield f"- time: {pace_text(view.pace)}"
@@ -58,7 +58,7 @@ def _best(view: View) -> str:
     if best.number == baseline.number:
         return f"{score} by #{best.number}, the baseline: nothing has beaten it yet."
     sigmas = view.sigmas(-gain)
-    noise = f", {sigmas:.1f} times the noise" if sigmas is not None else ""
+    noise = f", {times(sigmas)} times the noise" if sigmas is not None else ""
     share = gain_text(best, baseline, view.formatter)
     return f"{score} by #{best.number}: {share} against the baseline{noise}."
 
@@ -83,7 +83,7 @@ def _gain_row(gain: Gain, formatter: Formatter) -> tuple[str, ...]:
         f"#{trial.number}",
         formatter.score(trial.value),
         formatter.change(-gain.size),
-        "" if gain.sigmas is None else f"{gain.sigmas:.1f}",
+        "" if gain.sigmas is None else times(gain.sigmas),
         inert(trial.proposal.hypothesis),
         inert(proposer(trial.proposal.by)),
     )

@@ -31,8 +31,8 @@ from agent.display.format import (
     pace_text,
     proposer,
     spending,
+    times,
 )
-from agent.display.scores import about_scores
 from agent.display.show import measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
@@ -233,6 +233,7 @@ def environment() -> Environment:
         "when": when,
         "clock": clock,
         "spending": spending,
+        "times": times,
     }
     templates.filters |= {
         "shortened": _shortened,
@@ -328,7 +329,7 @@ def _conditions(view: View) -> Iterator[tuple[str, str]]:
     yield "hardware", hardware(view)
     sealed = run.score == "sealed"
     usual = "sealed: computed by the harness" if sealed else "self-reported by train.py"
-    yield "score", about_scores(view.trials, view.formatter) or usual
+    yield "score", view.about or usual
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     yield "start commit", run.start_commit

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from agent.display.format import Formatter
-from agent.display.scores import axis_title, gain_of, share_of
+from agent.display.scores import about_scores, axis_title, gain_of, share_of
 from agent.display.state import baseline_of
 from agent.git.home import files_in
 from agent.history.history import History
@@ -62,6 +62,11 @@ class View:
     def formatter(self) -> Formatter:
         """Return what writes scores and changes of the run's metric."""
         return Formatter(objective=self.run.goal)
+
+    @cached_property
+    def about(self) -> str:
+        """Return which way scores are better and who computed them; see about_scores."""
+        return about_scores(self.trials, self.formatter)
 
     @cached_property
     def axis(self) -> str:

@@ -20,6 +20,8 @@ from sandbox.ground.text import flat, printable
 
 # Smaller changes would be mostly zeros with six decimals.
 LEAST_CHANGE = 1e-5
+# A difference of this many times the noise or more is as good as without noise.
+MANY_TIMES = 10_000
 # Characters of a metric's name at the head of a column, and elsewhere.
 HEAD = 16
 NAME = 60
@@ -171,7 +173,7 @@ class Formatter(Record):
         """Return a standard deviation of losses in the unit that changes of the metric have."""
         match self.objective.scale:
             case "log":
-                return f"{expm1(min(sd, MAX_EXPONENT)):.2%}"
+                return f"{100 * expm1(min(sd, MAX_EXPONENT)):.3g}%"
             case "logit":
                 return f"{sd:{form}} logit"
         return f"{sd:{form}}"
@@ -237,6 +239,13 @@ def _level(loss: float, low: float, high: float, levels: int) -> int:
     if high <= low:
         return 0
     return min(levels - 1, max(0, round((loss - low) / (high - low) * (levels - 1))))
+
+
+def times(multiple: float, form: str = ".1f") -> str:
+    """Return a multiple of the noise; a huge one is not written out, as it says no more."""
+    if abs(multiple) >= MANY_TIMES:
+        return f">{MANY_TIMES}" if multiple > 0 else f"<-{MANY_TIMES}"
+    return f"{multiple:{form}}"
 
 
 def duration(seconds: float) -> str:

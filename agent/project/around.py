@@ -38,13 +38,15 @@ def project_around(where: Path) -> Around:
             break
         settings = read_settings(folder)
         try:
-            project = find_project(folder, settings)
+            project = find_project(folder, settings, hint=False)
         except ProjectFault as problem:
             fault = problem
             continue
         if match is None or project.train == match.project.train:
             match = Around(folder, project, settings)
     if match is None:
+        # Scripts are looked for once, and not in every folder.
+        find_project(root, read_settings(root))
         raise fault
     return match
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
-from agent.project.numbers import likely, numbers_in
+from agent.project.numbers import likely, numbers_in, words_of
 from agent.project.scripts import (
     calls_of,
     frameworks_of,
@@ -22,10 +22,9 @@ MAX_BYTES = 1 << 19
 LEAST = 30
 """What a file must weigh to be named."""
 MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
+CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".R", ".sh", ".java", ".js")
 TARGETS = ("train", "fit", "run", "experiment", "finetune", "pretrain", "bench", "all")
-TRAINS = frozenset(
-    ["fit", "backward", "grad", "value_and_grad", "partial_fit", "train_on_batch", "boost"]
-)
+TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch boost")
 _BEST_NAME = re.compile(r"(.*[_\-])?(pre|fine[_\-]?)?(train|tune|fit|training|trainer)([_\-].*)?")
 _GOOD_NAME = re.compile(
     r"(.*[_\-])?(main|run|experiment|search|solve|solver|optimi[sz]e|evolve|backtest|simulate|"
@@ -37,9 +36,7 @@ _BAD_NAME = re.compile(
     r"deploy|visuali[sz]e|demo|metrics?)([_\-].*)?"
 )
 _NO_SCRIPT = re.compile(r"(test_.*|.*_test|conftest|setup|__init__|__main__|noxfile|fabfile|tasks)")
-_NO_FOLDER = frozenset(
-    ["tests", "test", "docs", "doc", "site-packages", "node_modules", "build", "dist"]
-)
+_NO_FOLDER = words_of("tests test docs doc site-packages node_modules build dist")
 _TARGET = re.compile(r"^([A-Za-z][\w.\-]*)\s*:(?!=)")
 _PYTHON = re.compile(r"(?:[\w./$(){}\-]*/)?(python[0-9.]*|\$[({]PY(THON)?[)}])")
 
@@ -66,18 +63,18 @@ class Found(Record):
     scripts: tuple[Candidate, ...]
     """The likeliest first."""
     notebooks: tuple[str, ...]
+    code: tuple[str, ...] = ()
+    """What else may be run or compiled."""
 
     @property
     def best(self) -> Candidate | None:
         """The likeliest."""
         return self.scripts[0] if self.scripts else None
 
-    @property
-    def way_out(self) -> str:
-        """The command that makes a script of a notebook; empty where there is none."""
-        if not self.notebooks:
-            return ""
-        return f"jupyter nbconvert --to script {shlex.quote(self.notebooks[0])}"
+
+def way_out(notebook: str) -> str:
+    """Return the command that makes a script of a notebook."""
+    return f"jupyter nbconvert --to script {shlex.quote(notebook)}"
 
 
 def files_of(folder: Path) -> tuple[str, ...]:
@@ -101,7 +98,8 @@ def find_candidates(folder: Path) -> Found:
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
     scripts.sort(key=lambda candidate: (-candidate.weight, candidate.path))
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
-    return Found(scripts=tuple(scripts), notebooks=notebooks)
+    code = tuple(name for name in files if name.endswith(CODE) or name in MAKEFILES)
+    return Found(scripts=tuple(scripts), notebooks=notebooks, code=code)
 
 
 def text_in(folder: Path, name: str) -> str:

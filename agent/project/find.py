@@ -1,5 +1,6 @@
 """Finds the research in a repository: its train.py, prepare.py and program.md, and its score."""
 
+import json
 import re
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -8,6 +9,7 @@ from agent.errors import HistoryFault, ProjectFault, UsageFault, unknown
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
+from agent.project.candidates import find_candidates, way_out
 from agent.project.settings import FILE, ScoreKind, Settings
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.patterns import EXCEPT, folder_around, matches
@@ -19,6 +21,8 @@ PREPARE = "prepare.py"
 PROGRAM = "program.md"
 CORPORA = "corpora.py"
 """What prepare.py imports, in the same folder. Older and foreign prepare.py files have none."""
+MAX_NAMED = 4
+"""Scripts that may be the training and that a message names."""
 
 
 class Project(Record):
@@ -101,15 +105,16 @@ class Project(Record):
         return (self.prepare, str(PurePosixPath(self.prepare).with_name(CORPORA)))
 
 
-def find_project(where: Path, settings: Settings) -> Project:
+def find_project(where: Path, settings: Settings, hint: bool = True) -> Project:
     """Return the project in the folder `where`.
 
-    Raise ProjectFault where there is no repository, or no train.py in it.
+    Raise ProjectFault where there is no repository, or no train.py in it. hint: whether it then
+    names the scripts that may be the training, for which the repository is read.
     """
     root = root_of(where)
     refuse_foreign(Plumbing(root), root)
     base = PurePosixPath(where.resolve().relative_to(root).as_posix())
-    train, score = _train(root, base, settings)
+    train, score = _train(root, base, settings, hint)
     prepare = base / settings.prepare if settings.prepare else train.parent / PREPARE
     program = base / (settings.program or PROGRAM)
     refuse_links(root, str(train), str(prepare), str(program), str(base / FILE))
@@ -197,7 +202,9 @@ def _no_root(where: Path, fault: HistoryFault) -> ProjectFault:
     return ProjectFault(fault.message, command[1] if command else fault.next_command)
 
 
-def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePosixPath, ScoreKind]:
+def _train(
+    root: Path, base: PurePosixPath, settings: Settings, hint: bool
+) -> tuple[PurePosixPath, ScoreKind]:
     candidates = [(base / folder / "train.py", score) for folder, score in _LAYOUTS]
     if settings.train:
         candidates = [(base / settings.train, "printed")]
@@ -210,4 +217,34 @@ def _train(root: Path, base: PurePosixPath, settings: Settings) -> tuple[PurePos
     if settings.train:
         raise _no_file(root, base, "train", settings.train)
     paths = " or ".join(str(path) for path, _ in candidates)
-    raise ProjectFault(f"There is no {paths} in {root}.", "autoresearch init")
+    missing = f"There is no {paths} in {root}."
+    raise _no_training(root, base, missing) if hint else ProjectFault(missing, "autoresearch init")
+
+
+def _no_training(root: Path, base: PurePosixPath, missing: str) -> ProjectFault:
+    """Return the fault of a folder without a train.py; it names what may be the training.
+
+    Where nothing below the folder may be, that is looked for in the whole repository.
+    """
+    found = find_candidates(root / base)
+    up = ""
+    if found.best is None and not found.notebooks and base.parts:
+        found = find_candidates(root)
+        up = "/".join([".."] * len(base.parts))
+    if found.best is None and not found.notebooks:
+        return ProjectFault(missing, "autoresearch init")
+    where = f" In {root}:" if up else ""
+    if found.best is None:
+        names = ", ".join(found.notebooks[:MAX_NAMED])
+        return ProjectFault(
+            f"{missing}{where} Notebooks are not run; a script can be made of one: {names}.",
+            f"cd {up}" if up else way_out(found.notebooks[0]),
+        )
+    scripts = [f"{script.path} ({script.reason})" for script in found.scripts[:MAX_NAMED]]
+    line = f"train = {json.dumps(found.best.path, ensure_ascii=False)}"
+    what = "This may be the training" if len(scripts) == 1 else "One of these may be the training"
+    toml = quote(str(root / base / FILE))
+    return ProjectFault(
+        f"{missing}{where} {what}: {', '.join(scripts)}. {FILE} names it by the line {line}",
+        f"cd {up}" if up else f"$EDITOR {toml}   # {line}",
+    )

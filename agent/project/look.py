@@ -1,7 +1,9 @@
 """Looks at one training script without running it: what it prints, reads and stops by."""
 
 import re
+import shlex
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from agent.project.candidates import files_of, text_in
@@ -15,6 +17,10 @@ MAX_CONFIGS = 40
 CONFIGS = (".yaml", ".yml", ".toml", ".json")
 BUDGET_VARIABLES = ("AUTORESEARCH_BUDGET", "AUTORESEARCH_DEADLINE")
 TIME_BUDGET = "TIME_BUDGET"
+DATA_FOLDERS = ("data", "dataset", "datasets", "input", "inputs", "raw", "corpus", "assets")
+DATA_FILES = tuple(
+    f".{name}" for name in ("csv", "tsv", "npz", "npy", "parquet", "jsonl", "h5", "bin", "txt")
+)
 _COUNT = re.compile(
     r"\b((?:n_|num_|max_|total_)?(?:epochs?|steps?|iters|iterations|n_estimators|rounds|"
     r"generations|episodes|trials))\b(?:\s*:\s*int)?\s*=\s*([0-9_]+)",
@@ -41,12 +47,23 @@ class Look(Record):
     options: tuple[str, ...] = ()
     numbers: tuple[Number, ...] = ()
     """What it prints by name, the likeliest result first."""
+    data: tuple[str, ...] = ()
+    """What it reads in the checkout and git ignores: a folder of data, mostly."""
+    is_module: bool = False
+    """Whether it is part of a package, and is run by `python -m`."""
     writes: str = ""
     """A JSON file that it seems to write its results to."""
     stops: str = ""
     """By what it ends, in words."""
     reads_budget: bool = False
     """Whether it keeps to the harness's budget."""
+
+    @property
+    def command(self) -> str:
+        """What runs it: by its path, or as a part of its package."""
+        if self.is_module:
+            return f"python -m {self.script.removesuffix('.py').replace('/', '.')}"
+        return f"python {shlex.quote(self.script)}"
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -60,7 +77,7 @@ def look_at(folder: Path, script: str) -> Look:
     files = files_of(folder)
     modules = _modules(folder, script, files)
     texts = {name: text_in(folder, name) for name in (script, *modules)}
-    lines = [line for text in texts.values() for line in _lines(text)]
+    lines = list(chain.from_iterable(map(_lines, texts.values())))
     words = {name: tuple(_words(text)) for name, text in texts.items()}
     configs = tuple(_configs(script, words, files))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
@@ -72,6 +89,8 @@ def look_at(folder: Path, script: str) -> Look:
         configs=configs[:MAX_CONFIGS],
         options=options_of(tree) if tree else (),
         numbers=likely(numbers_in(lines, real=False)),
+        data=tuple(_data(folder, words[script], files)),
+        is_module=tree is not None and _is_module(script, imports_of(tree), files),
         writes=_written(texts[script], words[script], files),
         stops=_stops(texts, reads),
         reads_budget=reads,
@@ -139,6 +158,36 @@ def _configs(
                 inside = [name for name in sorted(known) if name.startswith(f"{folder}/")]
                 named.update(dict.fromkeys(inside))
     yield from named
+
+
+def _data(folder: Path, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
+    """Yield what strings name, lies in the checkout, and git has not."""
+    found: dict[str, None] = {}
+    for word in words:
+        path = PurePosixPath(word.removeprefix("./"))
+        usual = path.suffix in DATA_FILES or path.parts[:1] in [(name,) for name in DATA_FOLDERS]
+        if not usual or path.is_absolute() or ".." in path.parts or "\0" in word:
+            continue
+        for part in (*reversed(path.parents), path):
+            own = str(part)
+            tracked = any(name == own or name.startswith(f"{own}/") for name in files)
+            if own != "." and not tracked:
+                if (folder / own).exists():
+                    found[own] = None
+                break
+    yield from found
+
+
+def _is_module(script: str, imported: tuple[str, ...], files: tuple[str, ...]) -> bool:
+    """Return whether a script imports from its own package, which its path alone cannot."""
+    package = PurePosixPath(script).parent
+    if str(package) == ".":
+        return False
+    if any(name.startswith(".") for name in imported):
+        return True
+    top = package.parts[0]
+    inside = any(name == top or name.startswith(f"{top}.") for name in imported)
+    return inside and f"{package}/__init__.py" in files
 
 
 def _written(text: str, words: tuple[str, ...], files: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import FiniteFloat
 
@@ -30,156 +30,34 @@ _QUALIFIERS = frozenset(f"{OTHERS}|final|overall|total|macro|micro|weighted".spl
 """Words that make a name another one: `best accuracy` is not `accuracy`."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 
-_UP = frozenset(
-    [
-        "acc",
-        "accuracy",
-        "auc",
-        "auroc",
-        "auprc",
-        "aupr",
-        "roc",
-        "f1",
-        "fscore",
-        "precision",
-        "recall",
-        "map",
-        "ap",
-        "ndcg",
-        "mrr",
-        "iou",
-        "miou",
-        "dice",
-        "jaccard",
-        "bleu",
-        "rouge",
-        "meteor",
-        "cider",
-        "r2",
-        "reward",
-        "rewards",
-        "return",
-        "returns",
-        "score",
-        "fitness",
-        "win",
-        "winrate",
-        "wins",
-        "elo",
-        "sharpe",
-        "profit",
-        "pnl",
-        "psnr",
-        "ssim",
-        "correlation",
-        "corr",
-        "pearson",
-        "spearman",
-        "throughput",
-        "speedup",
-        "fps",
-        "correct",
-        "hits",
-        "top1",
-        "top5",
-        "kappa",
-        "mcc",
-        "specificity",
-        "sensitivity",
-        "coverage",
-        "similarity",
-        "elbo",
-        "likelihood",
-        "radii",
-    ]
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+_UP = words_of(
+    """acc accuracy auc auroc auprc aupr roc f1 fscore precision recall map ap ndcg mrr iou miou
+    dice jaccard bleu rouge meteor cider r2 reward rewards return returns score fitness win
+    winrate wins elo sharpe profit pnl psnr ssim correlation corr pearson spearman throughput
+    speedup fps correct hits top1 top5 kappa mcc specificity sensitivity coverage similarity
+    elbo likelihood radii"""
 )
-_DOWN = frozenset(
-    [
-        "loss",
-        "losses",
-        "error",
-        "err",
-        "mse",
-        "rmse",
-        "mae",
-        "mape",
-        "rmsle",
-        "msle",
-        "ppl",
-        "perplexity",
-        "nll",
-        "bpb",
-        "bpc",
-        "bpd",
-        "latency",
-        "wer",
-        "cer",
-        "fid",
-        "kl",
-        "divergence",
-        "cost",
-        "regret",
-        "brier",
-        "ece",
-        "crossentropy",
-        "entropy",
-        "logloss",
-        "ce",
-        "drawdown",
-        "distance",
-        "runtime",
-        "residual",
-    ]
+_DOWN = words_of(
+    """loss losses error err mse rmse mae mape rmsle msle ppl perplexity nll bpb bpc bpd latency
+    wer cer fid kl divergence cost regret brier ece crossentropy entropy logloss ce drawdown
+    distance runtime residual"""
 )
-_COSTS = frozenset(
-    ["time", "seconds", "secs", "sec", "ms", "memory", "elapsed", "duration", "mb", "gb"]
-)
+_COSTS = words_of("time seconds secs sec ms memory elapsed duration mb gb")
 """What a training prints beside its result: lower is better, but seldom what is meant."""
-_COUNTS = frozenset(
-    [
-        "epoch",
-        "epochs",
-        "step",
-        "steps",
-        "iter",
-        "iters",
-        "iteration",
-        "iterations",
-        "batch",
-        "batches",
-        "lr",
-        "seed",
-        "params",
-        "parameters",
-        "samples",
-        "tokens",
-        "examples",
-        "size",
-        "rank",
-        "fold",
-        "gpus",
-    ]
+_COUNTS = words_of(
+    """epoch epochs step steps iter iters iteration iterations batch batches lr seed params
+    parameters samples tokens examples size rank fold gpus"""
 )
 """What is never a result."""
-_HELD_OUT = frozenset(
-    ["val", "valid", "validation", "test", "eval", "evaluation", "dev", "holdout", "heldout", "cv"]
-)
+_HELD_OUT = words_of("val valid validation test eval evaluation dev holdout heldout cv")
 _TRAIN = frozenset(("train", "training"))
-_SPREADS = frozenset(
-    [
-        "std",
-        "min",
-        "worst",
-        "lowest",
-        "baseline",
-        "initial",
-        "init",
-        "target",
-        "previous",
-        "prev",
-        "old",
-    ]
-)
+_SPREADS = words_of("std min worst lowest baseline initial init target previous prev old")
 
 
 class Number(Record):
@@ -197,6 +75,11 @@ class Number(Record):
     def direction(self) -> Direction | None:
         """Which way it is better, by its name."""
         return direction_of(self.name)
+
+    @property
+    def is_result(self) -> bool:
+        """Whether its name is that of a result, and not of what it costs."""
+        return bool(set(_words(self.name)) & (_UP | _DOWN))
 
 
 def direction_of(name: str) -> Direction | None:
@@ -302,9 +185,6 @@ def _leaves(data: Any, above: str = "", depth: int = 0) -> Iterator[tuple[str, f
             yield path, value
         else:
             yield from _leaves(value, f"{path}.", depth + 1)
-
-
-Kind = Literal["line", "json"]
 
 
 def as_json(names: Iterable[str]) -> str:

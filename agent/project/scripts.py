@@ -4,35 +4,16 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.edit.source import parse_tree
-from agent.project.numbers import as_json
+from agent.project.numbers import as_json, words_of
 from agent.records.edits import Refused
 
 SOME = "0.5"
 """Stands for a number that is only known when the file runs."""
-LOGGERS = frozenset(
-    ["debug", "info", "warning", "error", "critical", "log", "write", "echo", "secho"]
+LOGGERS = words_of("debug info warning error critical log write echo secho")
+FRAMEWORKS = words_of(
+    """torch jax flax optax tensorflow keras sklearn xgboost lightgbm catboost transformers
+    lightning pytorch_lightning mlx paddle statsmodels numpy scipy"""
 )
-FRAMEWORKS = [
-    "torch",
-    "jax",
-    "flax",
-    "optax",
-    "tensorflow",
-    "keras",
-    "sklearn",
-    "xgboost",
-    "lightgbm",
-    "catboost",
-    "transformers",
-    "lightning",
-    "pytorch_lightning",
-    "mlx",
-    "paddle",
-    "statsmodels",
-    "numpy",
-    "scipy",
-]
 _PERCENT = re.compile(r"%[-+ #0]*[0-9.*]*[a-zA-Z]")
 _BRACES = re.compile(r"\{[^{}]*\}")
 _MAIN = re.compile(r"__name__")
@@ -41,6 +22,8 @@ _WORK = (ast.For, ast.While, ast.With, ast.Try)
 
 def tree_of(text: str) -> ast.Module | None:
     """Return the tree of a file, or None for what is no Python."""
+    from agent.edit.source import parse_tree  # libcst takes long to load
+
     tree = parse_tree(text.removeprefix("\ufeff"))
     return None if isinstance(tree, Refused) else tree
 
@@ -72,8 +55,8 @@ def imports_of(tree: ast.Module) -> tuple[str, ...]:
 
 def frameworks_of(tree: ast.Module) -> tuple[str, ...]:
     """Return which libraries of machine learning a file imports."""
-    tops = {name.split(".")[0] for name in imports_of(tree)}
-    return tuple(name for name in FRAMEWORKS if name in tops)
+    tops = dict.fromkeys(name.split(".")[0] for name in imports_of(tree))
+    return tuple(name for name in tops if name in FRAMEWORKS)
 
 
 def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -250,7 +250,7 @@ def _training(job: Job) -> RunSpec:
         environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
     seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
     command = job.command or ("python", job.train)
-    argv = argv_of(command, job.python, job.folder)
+    argv = argv_of(command, job.python, job.folder, job.checkout)
     return RunSpec(
         argv=(*argv, *seeds.arguments),
         python=job.python,

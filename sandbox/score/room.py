@@ -17,17 +17,23 @@ class NoProgram(Exception):
     """A command's program is not there; the message says where it was looked for."""
 
 
-def argv_of(command: Sequence[str], python: str, folder: str) -> tuple[str, ...]:
+def argv_of(
+    command: Sequence[str], python: str, folder: str, checkout: str | None = None
+) -> tuple[str, ...]:
     """Return the command line of `command`, started in `folder`, without a shell.
 
     `python` is the interpreter of the trainings; other names are looked for beside it, then where
-    the system keeps programs. A path is taken from the folder. Raise NoProgram.
+    the system keeps programs. A path is taken from the folder, and where it means a program beside
+    the interpreter in the checkout, from there. Raise NoProgram.
     """
     program, *arguments = command
     if program in PYTHON:
         return (python, *arguments)
     if "/" in program:
         path = os.path.abspath(os.path.join(folder, program))  # noqa: PTH100, PTH118
+        own = os.path.abspath(os.path.join(checkout or folder, program))  # noqa: PTH100, PTH118
+        if Path(own).parent == Path(python).parent:
+            path = own
         if not Path(path).is_file():
             raise NoProgram(f"there is no {program} in the files of a trial")
         if not os.access(path, os.X_OK):

@@ -72,7 +72,7 @@ def choose_runner(
     reports: list[CanaryReport] = []
     for back_end in TIERS.values():
         runner = back_end()
-        report = prove(runner, python, imports=imports, gpus=gpus, place=place)
+        report = prove(runner, python=python, imports=imports, gpus=gpus, place=place)
         reports.append(report)
         if report.ok:
             return Chosen(runner, runner.tier, tuple(reports))

@@ -116,7 +116,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_night(night: Path) -> None:
     statuses = {trial["proposal"]["hypothesis"]: trial["status"] for trial in ledger(night, "t")}
     assert statuses == {
-        "train.py as it is": "baseline",
+        "the files as they are": "baseline",
         "a larger rate, and deeper": "keep",
         "a network by another name, with a rate that is too large": "discard",
         "no network": "refused",  # the third reply to one question; two were out of bounds

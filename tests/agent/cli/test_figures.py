@@ -14,7 +14,7 @@ import optuna
 import pytest
 from rich.console import Console
 
-from agent.display.format import bpb, dollars, duration
+from agent.display.format import USUAL, dollars, duration
 from agent.display.live import LiveDisplay
 from agent.display.table import summary
 from agent.history.history import History
@@ -221,7 +221,7 @@ def test_every_output_of_a_run_has_the_same_figures(tmp_path: Path) -> None:
         assert not [t for t in exported.trials if t.state == optuna.trial.TrialState.COMPLETE]
     else:
         trial = next(trial for trial in trials if trial.number == best["number"])
-        value = bpb(trial.value)
+        value = USUAL.score(trial.value)
         named = f"{value} val_bpb by #{trial.number}"
         assert text["best"].startswith(named) and ended["best"] == text["best"]
         assert f"**{value} val_bpb** by #{trial.number}" in markdown
@@ -290,7 +290,7 @@ def test_every_output_of_a_trial_has_the_same_figures() -> None:
         assert [row["number"], row["status"]] == line.split()[:2]
         assert shown.splitlines()[0].startswith(f"#{trial.number} {trial.status}")
         if trial.value is not None:
-            assert bpb(trial.value) in line and bpb(trial.value) in shown
+            assert USUAL.score(trial.value) in line and USUAL.score(trial.value) in shown
             assert float(row["val_bpb"]) == trial.value
         if trial.delta is not None:
             assert f"{trial.delta:+.6f}" in line and f"{trial.delta:+.6f}" in shown

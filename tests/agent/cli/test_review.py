@@ -23,13 +23,14 @@ from tests.agent.cli.night import HOSTILE, fault, git, make_repository, output_o
 @pytest.mark.usefixtures("here")
 def test_the_log_is_a_plain_table_of_every_trial() -> None:
     lines = output_of("log").splitlines()
-    assert [line.split()[:2] for line in lines[1:]] == [
+    assert [line.split()[:2] for line in lines[1:-1]] == [
         ["0", "baseline"],
         ["1", "keep"],
         ["2", "crash"],
         ["3", "refused"],
         ["4", "discard"],
     ]
+    assert lines[-1].endswith("self-reported: as the run itself prints it")
     assert "1.401000" in lines[2]
     assert "[bold]wider[/bold] \\x1b[31mred\\u202e" in lines[3]
     assert output_of("log", "t") == output_of("log", "autoresearch/t") == output_of("log")
@@ -37,7 +38,7 @@ def test_the_log_is_a_plain_table_of_every_trial() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_kept_leaves_out_what_was_not_kept() -> None:
-    assert [line.split()[1] for line in output_of("log", "--kept").splitlines()[1:]] == [
+    assert [line.split()[1] for line in output_of("log", "--kept").splitlines()[1:-1]] == [
         "baseline",
         "keep",
     ]

@@ -3,11 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from agent.edit import apply
+from agent.edit.files import apply_edits
 from agent.records.edits import Refused, SetConstant
 from agent.records.objective import Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Result, Score, Trial
+from agent.records.sources import Sources
 
 SCORED = Result(status="scored", scores=(Score(value=1.0, seed=0, kind="sealed"),))
 PROPOSAL = Proposal(hypothesis="h", by=Provenance(method="m", origin="llm"))
@@ -18,11 +19,11 @@ def test_an_edit_without_a_file_says_nothing_of_one() -> None:
     assert edit.model_dump() == {"kind": "set_constant", "name": "LR", "value": "0.2"}
 
 
-def test_an_edit_of_another_file_is_refused_until_there_is_one() -> None:
-    edit = SetConstant(name="LR", value="0.2", file="conf/base.yaml")
-    refused = apply("LR = 0.1\n", [edit])
+def test_an_edit_of_another_file_is_refused_where_only_one_is_edited() -> None:
+    edit = SetConstant(name="lr", value="0.2", file="conf/base.yaml")
+    refused = apply_edits(Sources.of("LR = 0.1\n"), [edit])
     assert isinstance(refused, Refused)
-    assert (refused.reason, refused.where) == ("outside-file", "conf/base.yaml")
+    assert (refused.reason, refused.where) == ("outside-file", "conf/base.yaml does not exist")
 
 
 @pytest.mark.parametrize(

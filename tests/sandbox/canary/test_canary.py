@@ -87,9 +87,7 @@ def test_chooses_the_best_tier_and_reports_each_that_it_tried():
 def test_works_without_bubblewrap(monkeypatch):
     if why_not("B"):
         pytest.skip(why_not("B"))
-    monkeypatch.setattr(
-        choose, "prove", lambda runner, imports, gpus, place: prove(runner, imports=())
-    )
+    monkeypatch.setattr(choose, "prove", lambda runner, **given: prove(runner, imports=()))
     monkeypatch.setenv("PATH", "/nowhere")
     chosen = choose.choose_runner()
     assert chosen.tier == "B"

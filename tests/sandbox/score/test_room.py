@@ -239,6 +239,18 @@ def test_the_words_of_a_command_become_programs(tmp_path: Path) -> None:
     assert argv_of(["sh"], "/p/bin/python", "/x")[0].endswith("/sh")
 
 
+def test_a_path_into_the_projects_environment_means_the_one_of_the_checkout(tmp_path: Path) -> None:
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "torchrun"):
+        (programs / name).write_text("")
+        (programs / name).chmod(0o755)
+    python = str(programs / "python")
+    for name in ("python", "torchrun"):
+        words = argv_of([f".venv/bin/{name}", "a.py"], python, "/copy", str(tmp_path))
+        assert words == (str(programs / name), "a.py")
+
+
 def test_data_is_linked_into_a_copy_and_never_over_it(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     copy = tmp_path / "copy"

@@ -1,0 +1,129 @@
+"""Asks what `autoresearch init` cannot know, or takes flags for answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+import typer
+from rich.text import Text
+
+from agent.cli.consent import is_terminal
+from agent.display.format import formatter_for, open_console
+from agent.errors import UsageFault
+from agent.project.candidates import Candidate
+from agent.project.numbers import Number
+from agent.records.objective import Direction
+
+NAME = 10
+"""Columns of the names of what was found."""
+SHOWN = 6
+"""Scripts or numbers that are listed."""
+DIRECTIONS: dict[str, Direction] = {"minimize": "minimize", "maximize": "maximize"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was typed; None where a flag was left out."""
+
+    folder: Path
+    script: str | None = None
+    command: str | None = None
+    metric: str | None = None
+    direction: Direction | None = None
+    files: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    python: str | None = None
+    budget: str | None = None
+    repeats: int = 2
+    runs: bool = True
+    """Whether the training is run at all."""
+    yes: bool = False
+    trust: bool = False
+    unsafe: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is here to answer."""
+        return not self.yes and is_terminal()
+
+    def again(self, flags: str) -> str:
+        """Return the command with these flags added."""
+        where = "" if self.folder == Path() else f" {quote(str(self.folder))}"
+        script = f" --script {quote(self.script)}" if self.script else ""
+        yes = " --yes" if self.yes else ""
+        return f"autoresearch init{where}{script} {flags}{yes}"
+
+
+def say(text: str, name: str = "", style: str = "") -> None:
+    """Print a line, with what a repository or a training says made printable.
+
+    name: in a column before it.
+    """
+    console = open_console()
+    before = f"{name.ljust(NAME)} " if name else ""
+    line = Text.assemble((before, "bold"), (formatter_for(console).line(text), style))
+    console.print(line, soft_wrap=True)
+
+
+def say_item(number: int | str, text: str) -> None:
+    """Print one line of a list."""
+    console = open_console()
+    line = formatter_for(console).line(text)
+    console.print(Text(f"  {number}  {line}"), soft_wrap=True)
+
+
+def say_block(text: str) -> None:
+    """Print a file, indented."""
+    console = open_console()
+    formatter = formatter_for(console)
+    for line in formatter.block(text).splitlines():
+        console.print(Text(f"    {line}", "dim"), soft_wrap=True)
+
+
+def agreed_to(answers: Answers, question: str) -> bool:
+    """Return whether the user agrees; raise UsageFault where nobody is here to ask."""
+    if answers.yes:
+        return True
+    if not answers.asks:
+        raise UsageFault(f"{question} Nobody is here to answer.", answers.again("--yes"))
+    return typer.confirm(question, default=True, err=True)
+
+
+def choose_script(answers: Answers, scripts: Sequence[Candidate]) -> Candidate:
+    """Return the script that is meant: of several, the likeliest or the one that is asked for."""
+    if len(scripts) == 1 or not answers.asks:
+        return scripts[0]
+    number = _number("Which one is the training?", min(len(scripts), SHOWN))
+    return scripts[number]
+
+
+def choose_metric(answers: Answers, numbers: Sequence[Number]) -> Number:
+    """Return the number that is the metric; the first where nobody is asked."""
+    if len(numbers) == 1 or not answers.asks:
+        return numbers[0]
+    return numbers[_number("Which number is the metric?", min(len(numbers), SHOWN))]
+
+
+def choose_direction(answers: Answers, number: Number) -> Direction:
+    """Return which way a metric is better, by flag, name or answer; raise UsageFault else."""
+    if answers.direction:
+        return answers.direction
+    if number.direction:
+        return number.direction
+    metric = f"--metric {quote(number.name)}"
+    if not answers.asks:
+        raise UsageFault(
+            f"The name {number.name!r} does not say which way it is better.",
+            answers.again(f"{metric} --direction maximize"),
+        )
+    better = typer.confirm(f"Is a higher {number.name} better?", default=True, err=True)
+    return "maximize" if better else "minimize"
+
+
+def _number(question: str, count: int) -> int:
+    """Return the place of the answer in a list that was shown numbered from 1."""
+    while True:
+        number: int = typer.prompt(f"{question} 1 to {count}", default=1, type=int, err=True)
+        if 1 <= number <= count:
+            return number - 1

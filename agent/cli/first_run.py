@@ -1,0 +1,245 @@
+"""Runs a training once for `autoresearch init`, and finds its metric and its noise."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from shlex import quote
+
+from agent.cli.answers import (
+    SHOWN,
+    Answers,
+    agreed_to,
+    choose_direction,
+    choose_metric,
+    say,
+    say_block,
+    say_item,
+)
+from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.build import Place
+from agent.cli.consent import Consent
+from agent.cli.constants import line_of, range_line, range_text
+from agent.cli.spread import in_short, lines_of, measure_spread
+from agent.display.format import duration
+from agent.errors import ProjectFault, UsageFault
+from agent.history.runs import head_of
+from agent.history.sources import sources_in
+from agent.judge.decide import Rule
+from agent.project.find import Project, find_project
+from agent.project.flags import read_flags
+from agent.project.look import Look
+from agent.project.numbers import Number, likely, numbers_in
+from agent.project.program import FrontMatter
+from agent.project.settings import Settings
+from agent.project.upstream import time_budget
+from agent.project.written import Plan
+from agent.records.objective import Objective
+from agent.records.results import Result
+from agent.space import read_choices
+from agent.space.read import Choice
+from sandbox.ground.text import read_end
+from sandbox.score.lines import pieces
+from sandbox.score.metric import Metric, NotRead, Reading
+from sandbox.score.reading import read_metric
+
+UNKNOWN = "score"
+"""What is looked for in a first run where the source names no number."""
+STEPS = "1steps"
+"""The budget of a training that stops by itself: its time is limited by the baseline's."""
+USUAL_BUDGET = "5m"
+MAX_ALSO = 4
+TAIL_LINES = 8
+TAIL_CHARACTERS = 4_000
+_NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
+
+
+def place_of(folder: Path, plan: Plan) -> Place:
+    """Return the project as the plan has it."""
+    settings = plan.settings(folder)
+    return Place(find_project(folder, settings), settings)
+
+
+def named(number: Number) -> str:
+    """Return a number's name and which way it is better."""
+    better = {"minimize": "lower is better", "maximize": "higher is better", None: "?"}
+    return f"{number.name} ({better[number.direction]})"
+
+
+def choices_of(project: Project, settings: Settings) -> list[Choice]:
+    """Return the constants of the last commit."""
+    return read_choices(sources_in(project, head_of(project)), settings.stated_ranges)
+
+
+def budget_of(answers: Answers, project: Project, look: Look) -> str:
+    """Return the budget that a start needs to be told; "" where the project has its own."""
+    if answers.budget:
+        return answers.budget
+    if time_budget(project):
+        return ""
+    return USUAL_BUDGET if look.reads_budget else STEPS
+
+
+def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
+    """Return the plan by the source alone."""
+    if answers.metric:
+        number = Number(name=answers.metric, value=None, line="")
+    elif look.numbers:
+        number = choose_metric(answers, look.numbers)
+    else:
+        raise UsageFault(
+            f"{look.script} prints no number by its name, as far as its source shows.",
+            answers.again("--metric NAME --direction maximize"),
+        )
+    direction = choose_direction(answers, number)
+    place = place_of(answers.folder, plan)
+    plan = _with_ranges(plan, place)
+    return plan.model_copy(
+        update={
+            "metric": number.name,
+            "direction": direction,
+            "budget": budget_of(answers, place.project, look),
+        }
+    )
+
+
+def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
+    """Return the plan after one run, and repeats under other seeds."""
+    budget = budget_of(answers, place.project, look)
+    flags = read_flags("init", budget=budget or None)
+    consent = Consent(place.project, answers.trust)
+    matter = FrontMatter()
+    with standing_baseline(place, flags, consent, answers.unsafe, matter) as baseline:
+        first = trained(baseline, f"{plan.command or plan.train} in the sandbox", 0)
+        log = baseline.log(0)
+        say(f"{duration(first.seconds)}, tier {first.tier}", "ran once")
+        _refuse_failed(answers, plan, first, log, baseline.objective)
+        number, others = _chosen(answers, log, plan)
+        direction = choose_direction(answers, number)
+        reading = _read(log, number.name)
+        say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
+        plan = _with_ranges(plan, place).model_copy(
+            update={
+                "metric": number.name,
+                "direction": direction,
+                "line": reading.line,
+                "also": others,
+                "budget": budget,
+            }
+        )
+        return plan.model_copy(update={"noise": _noise(answers, baseline, plan, first)})
+
+
+def _refuse_failed(
+    answers: Answers, plan: Plan, first: Result, log: Path, objective: Objective
+) -> None:
+    """Raise ProjectFault where the training failed; a missing metric is no failure of it."""
+    if first.status == "scored":
+        return
+    reading = read_metric(log, Metric(name=objective.metric))
+    if isinstance(reading, NotRead) and first.detail == reading.reason:
+        return
+    _show_end(log, "it ended with:")
+    raise ProjectFault(
+        f"The training fails in the sandbox ({first.status}): {first.detail}. Nothing was written.",
+        _mended(answers, plan, first.detail + read_end(log, TAIL_CHARACTERS)),
+    )
+
+
+def _mended(answers: Answers, plan: Plan, text: str) -> str:
+    """Return the command that may mend a failed first run, by what it said."""
+    if "arguments are required" in text or "Missing option" in text:
+        command = plan.command or f"python {plan.train}"
+        return answers.again(f"--command {quote(f'{command} ARGUMENTS')}")
+    if "read_only" in text or "FileNotFoundError" in text:
+        return answers.again("--read-only PATH")
+    if "ModuleNotFoundError" in text:
+        return answers.again("--python .venv/bin/python")
+    return "autoresearch doctor"
+
+
+def _show_end(log: Path, heading: str) -> None:
+    say(heading, style="yellow")
+    say_block("\n".join(read_end(log, TAIL_CHARACTERS).splitlines()[-TAIL_LINES:]))
+
+
+def _chosen(answers: Answers, log: Path, plan: Plan) -> tuple[Number, tuple[str, ...]]:
+    """Return the metric, and what else the run printed that is worth a record."""
+    printed = likely(numbers_in(_lines(log)))
+    readable = [number for number in printed if _is_read(log, number.name)]
+    if answers.metric:
+        _read(log, answers.metric)
+        chosen = Number(name=answers.metric, value=None, line="")
+    elif not readable:
+        _show_end(log, "it printed:")
+        raise ProjectFault(
+            "The run printed no number by a name. It is read from a line such as "
+            f'"{UNKNOWN}: 0.5".',
+            f"$EDITOR {quote(plan.train)}   # print it, and commit",
+        )
+    else:
+        _list(readable)
+        chosen = choose_metric(answers, readable)
+    others = [number.name for number in readable if number.name != chosen.name and number.direction]
+    return chosen, tuple(others[:MAX_ALSO])
+
+
+def _list(numbers: Sequence[Number]) -> None:
+    say("numbers that it printed, the likeliest metric first:")
+    for place, number in enumerate(numbers[:SHOWN], start=1):
+        value = "" if number.value is None else f" = {number.value:g}"
+        say_item(place, f'{named(number)}{value}, in "{number.line}"')
+
+
+def _lines(log: Path) -> Iterator[str]:
+    for piece in pieces(log):
+        yield from piece.splitlines()
+
+
+def _is_read(log: Path, name: str) -> bool:
+    return isinstance(read_metric(log, Metric(name=name)), Reading)
+
+
+def _read(log: Path, name: str) -> Reading:
+    """Return what the run printed of a metric; raise UsageFault where it did not."""
+    reading = read_metric(log, Metric(name=name))
+    if isinstance(reading, NotRead):
+        raise UsageFault(f"{name!r} cannot be read: {reading.reason}", "autoresearch init")
+    return reading
+
+
+def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> tuple[str, ...]:
+    """Show what repeats under other seeds do, and return it in short; nothing if skipped."""
+    repeats = answers.repeats
+    if repeats == 0 or not agreed_to(
+        answers, f"Measure the noise, with {repeats + 1} more trainings?"
+    ):
+        return ()
+    objective = baseline.objective.model_copy(
+        update={"metric": plan.metric, "direction": plan.direction, "also": plan.also}
+    )
+    known = first if first.status == "scored" and baseline.objective.metric == plan.metric else None
+    spread = measure_spread(baseline.judged_by(objective), repeats, Rule(), known)
+    lines = tuple(lines_of(spread))
+    for line in lines:
+        say(line, "noise" if line == lines[0] else " ")
+    return tuple(in_short(spread))
+
+
+def _with_ranges(plan: Plan, place: Place) -> Plan:
+    """Return the plan with ranges: as inferred, or proposed where nothing is searched."""
+    choices = choices_of(place.project, place.settings)
+    lines = []
+    for choice in choices:
+        if choice.parameter:
+            lines.append(range_line(choice.constant.name, range_text(choice.parameter)))
+    proposed = not lines
+    if proposed:
+        lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]
+    return plan.model_copy(update={"ranges": tuple(lines), "proposed": proposed and bool(lines)})
+
+
+def _may_be_searched(choice: Choice) -> bool:
+    """Return whether a constant that is not searched may well be: a number, no seed or count."""
+    value = choice.constant.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not _NO_KNOB.search(choice.constant.local)

@@ -1,0 +1,153 @@
+"""The texts that `autoresearch init` writes into a repository that has a training of its own."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.project.settings import Settings
+from agent.records.objective import Direction
+from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
+
+WIDTH = 36
+"""Columns before a comment."""
+MAX_RANGES = 6
+"""Examples of constants."""
+
+
+class Plan(Record):
+    """What init found out, and what it writes."""
+
+    train: str
+    metric: str
+    direction: Direction
+    line: str = ""
+    """From which the metric was read; empty where nothing was run."""
+    command: str = ""
+    files: tuple[str, ...] = ()
+    python: str = ""
+    read_only: tuple[str, ...] = ()
+    """What a training may read besides what git has, as it is written."""
+    budget: str = ""
+    """Empty where the project itself has it."""
+    stops: str = ""
+    """By what a training ends, in words."""
+    also: tuple[str, ...] = ()
+    """Further metrics that it prints."""
+    ranges: tuple[str, ...] = ()
+    """Lines below [ranges], of constants that are searched or could be."""
+    proposed: bool = False
+    """Whether the ranges count: of constants that are not searched without them."""
+    noise: tuple[str, ...] = ()
+    """What was measured, in lines."""
+
+    def settings(self, folder: Path) -> Settings:
+        """Return what the written autoresearch.toml says in `folder`."""
+        places = [Path(name).expanduser() for name in self.read_only]
+        return Settings(
+            read_only=tuple(os.path.abspath(folder / place) for place in places),  # noqa: PTH100
+            train=self.train,
+            command=self.command or None,
+            metric=self.metric,
+            direction=self.direction,
+            also=self.also,
+            files=self.files,
+            python=self.python or None,
+        )
+
+
+def toml_of(plan: Plan) -> str:
+    """Return a commented autoresearch.toml."""
+    return "\n".join([*_settings(plan), ""])
+
+
+def program_of(plan: Plan) -> str:
+    """Return a program.md for this project: a brief that its owner is to edit."""
+    best = "highest" if plan.direction == "maximize" else "lowest"
+    metric = one_line(plan.metric)
+    matter = ["---", f"budget: {plan.budget}", "---"] if plan.budget else []
+    files = ", ".join(f"`{one_line(name)}`" for name in plan.files or (plan.train,))
+    lines = [
+        *matter,
+        "# Program",
+        "",
+        "You are improving this project on your own. Nobody answers questions; there is always a",
+        "next experiment.",
+        "",
+        "## Goal",
+        "",
+        f"The {best} `{metric}` that `{one_line(plan.command or plan.train)}` prints.",
+        "",
+        "## Limits",
+        "",
+        f"- You may change {files}. Everything else stays as it is.",
+        f"- How `{metric}` is computed, and on which data, stays as it is; so does its line of",
+        "  output.",
+        "- No package may be added, and there is no network.",
+        "",
+        "## Taste",
+        "",
+        "- Simple wins: a tiny gain for twenty lines of special cases is not worth keeping.",
+        "- One idea a trial, with a reason that could turn out to be wrong.",
+        "- Differences within the noise are not results.",
+        *_noise_lines(plan),
+        "",
+        "## Ideas",
+        "",
+        "<!-- Write here what you would try, and what you learn from one night to the next. -->",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _noise_lines(plan: Plan) -> Iterator[str]:
+    for line in plan.noise:
+        yield f"  {one_line(line)}"
+
+
+def _settings(plan: Plan) -> Iterator[str]:
+    yield "# What autoresearch improves here, written by `autoresearch init`: change what is wrong."
+    yield _line("train", plan.train, "the script that is run and edited")
+    if plan.command:
+        yield _line("command", plan.command, "what is run in its place")
+    else:
+        yield '# command = "python …"'.ljust(WIDTH) + "# where it takes arguments"
+    where = f'read from "{plan.line}"' if plan.line else "as the run prints it"
+    yield _line("metric", plan.metric, where)
+    yield _line("direction", plan.direction, "or the other way")
+    if plan.also:
+        yield _line("also", list(plan.also), "recorded, not judged")
+    if plan.files:
+        yield _line("files", list(plan.files), "what an edit may touch")
+    if plan.python:
+        yield _line("python", plan.python, "the interpreter of the trainings")
+    what = "what a training may read besides what git has"
+    if plan.read_only:
+        yield _line("read_only", list(plan.read_only), what)
+    else:
+        yield '# read_only = ["data"]'.ljust(WIDTH) + f"# {what}"
+    yield '# environment = ["DATA_DIR"]'.ljust(WIDTH) + "# names of variables that it gets"
+    yield from _ranges(plan)
+
+
+def _ranges(plan: Plan) -> Iterator[str]:
+    yield ""
+    if plan.proposed:
+        yield "# Nothing is searched by itself here: these are proposals (`autoresearch space`)."
+        yield "[ranges]"
+        yield from plan.ranges[:MAX_RANGES]
+        return
+    yield "# Ranges of constants, where those inferred are wrong; `autoresearch space` shows all."
+    yield "# [ranges]"
+    for line in plan.ranges[:MAX_RANGES]:
+        yield f"# {one_line(line)}"
+
+
+def _line(key: str, value: object, comment: str) -> str:
+    text = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    return (
+        f"{text.ljust(WIDTH)}# {one_line(comment)}"
+        if len(text) < WIDTH
+        else f"{text}  # {one_line(comment)}"
+    )

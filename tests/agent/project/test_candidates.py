@@ -1,0 +1,160 @@
+"""What may be a training, what it prints and which way that is better: read, never run."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ProjectFault
+from agent.project.around import project_around
+from agent.project.candidates import find_candidates
+from agent.project.find import find_project
+from agent.project.look import look_at
+from agent.project.numbers import direction_of, likely, numbers_in
+from agent.project.settings import Settings
+from tests.e2e.researcher import git
+from tests.e2e.shapes import SHAPES
+
+
+def repository(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(folder, "init", "-q")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("shape", "script", "metric", "direction"),
+    [
+        ("sklearn", "fit.py", "test accuracy", "maximize"),
+        ("argparse-yaml", "run_experiment.py", "final validation loss", "minimize"),
+        ("dataclass", "main.py", "rmse", "minimize"),
+        ("keras", "train_model.py", "val_accuracy", "maximize"),
+        ("nanogpt", "train.py", "val loss", "minimize"),
+        ("makefile", "solver.py", "error", "minimize"),
+        ("upstream", "train.py", "val_bpb", "minimize"),
+    ],
+)
+def test_the_training_and_its_number_are_found_by_reading(
+    tmp_path: Path, shape: str, script: str, metric: str, direction: str
+) -> None:
+    folder = repository(tmp_path, dict(SHAPES[shape]))
+    best = find_candidates(folder).best
+    assert best is not None
+    assert best.path == script
+    number = look_at(folder, script).numbers[0]
+    assert (number.name, number.direction) == (metric, direction)
+
+
+def test_a_makefile_says_with_which_arguments(tmp_path: Path) -> None:
+    best = find_candidates(repository(tmp_path, dict(SHAPES["makefile"]))).best
+    assert best is not None
+    assert best.command == "python solver.py --steps 100"
+
+
+def test_files_that_decide_the_score_are_left_alone(tmp_path: Path) -> None:
+    files = {
+        "train.py": "import evaluate, net\nfrom data import load\nprint('loss:', 1.0)\n",
+        "evaluate.py": "",
+        "data.py": "",
+        "net.py": "import blocks\n",
+        "blocks.py": "WIDTH = 3\n",
+        "unrelated.py": "",
+    }
+    look = look_at(repository(tmp_path, files), "train.py")
+    assert look.files == ("train.py", "net.py", "blocks.py")
+    assert set(look.measuring) == {"evaluate.py", "data.py"}
+
+
+def test_configuration_files_that_a_script_names(tmp_path: Path) -> None:
+    look = look_at(repository(tmp_path, dict(SHAPES["argparse-yaml"])), "run_experiment.py")
+    assert look.configs == ("conf/base.yaml",)
+    assert look.options == ("--config", "--seed")
+    folder = repository(
+        tmp_path / "hydra",
+        {
+            "main.py": "@hydra.main(config_path='conf', config_name='c')\ndef f(): ...\nf()\n",
+            "conf/c.yaml": "lr: 1\n",
+            "conf/model/big.yaml": "width: 1\n",
+        },
+    )
+    assert look_at(folder, "main.py").configs == ("conf/c.yaml", "conf/model/big.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("val_acc", "maximize"),
+        ("Test accuracy", "maximize"),
+        ("eval/f1", "maximize"),
+        ("roc_auc", "maximize"),
+        ("mean reward", "maximize"),
+        ("valLoss", "minimize"),
+        ("perplexity", "minimize"),
+        ("latency_ms", "minimize"),
+        ("RMSE", "minimize"),
+        ("neg_mean_squared_error", "maximize"),
+        ("zork", None),
+    ],
+)
+def test_directions_by_name(name: str, direction: str | None) -> None:
+    assert direction_of(name) == direction
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("Epoch 3 done, val_acc: 0.9", "val_acc", 0.9),
+        ("Test set: Average loss: 0.05, Accuracy: 97/100 (97%)", "Accuracy", 0.97),
+        ("best val_acc: 0.8", "best val_acc", 0.8),
+        ('{"eval": {"acc": 0.7}, "epoch": 3}', "eval.acc", 0.7),
+        ("METRIC score=12.5", "score", 12.5),
+        ("[3] validation_0-rmse:0.25", "validation_0-rmse", 0.25),
+    ],
+)
+def test_a_number_is_named_as_the_harness_reads_it(line: str, name: str, value: float) -> None:
+    best = likely(numbers_in([line]))[0]
+    assert (best.name, best.value) == (name, value)
+
+
+def test_hostile_text_is_refused_quickly_and_is_no_number() -> None:
+    lines = ["a" * 100_000 + ": 1", "{" * 5_000, "loss: nan", "\x1b[31m", "acc: " + "9" * 5_000]
+    assert all(number.value == number.value for number in numbers_in(lines))
+
+
+def test_no_training_names_the_candidates_and_the_line(tmp_path: Path) -> None:
+    folder = repository(tmp_path, {**SHAPES["sklearn"], "src/nothing.txt": ""})
+    with pytest.raises(ProjectFault, match=r'fit\.py.*the line train = "fit\.py"') as fault:
+        find_project(folder, Settings())
+    assert (fault.value.next_command or "").endswith('autoresearch.toml   # train = "fit.py"')
+    with pytest.raises(ProjectFault, match=r"fit\.py") as fault:
+        find_project(folder / "src", Settings())
+    assert fault.value.next_command == "cd .."
+    with pytest.raises(ProjectFault, match=r"fit\.py"):
+        project_around(folder)
+
+
+def test_a_notebook_has_a_way_out(tmp_path: Path) -> None:
+    folder = repository(tmp_path, {"my work.ipynb": "{}"})
+    with pytest.raises(ProjectFault, match="my work") as fault:
+        find_project(folder, Settings())
+    assert fault.value.next_command == "jupyter nbconvert --to script 'my work.ipynb'"
+
+
+def test_where_there_is_nothing_the_bundled_research_is_offered(tmp_path: Path) -> None:
+    with pytest.raises(ProjectFault) as fault:
+        find_project(repository(tmp_path, {"README.md": ""}), Settings())
+    assert fault.value.next_command == "autoresearch init"
+
+
+def test_links_tests_and_what_is_no_python_are_no_candidates(tmp_path: Path) -> None:
+    files = {
+        "tests/train.py": "print('loss: 1.0')\n",
+        "test_train.py": "print('loss: 1.0')\n",
+        "broken_train.py": "print('loss: 1.0'\n",
+        "model.py": "class Model: ...\n",
+    }
+    folder = repository(tmp_path, files)
+    (folder / "train.py").symlink_to("/etc/passwd")
+    assert find_candidates(folder).scripts == ()
