@@ -43,6 +43,7 @@ SOURCE_TOKENS = 60_000
 KNOBS_TOKENS = 8_000
 # And the signatures of what they import.
 IMPORTED_TOKENS = 4_000
+MAX_COMMAND_CHARACTERS = 300
 DIGEST_SHARE = 0.35
 LINES_SHARE = 0.42
 # So few trials are read faster one by one than in a digest.
@@ -80,6 +81,7 @@ def system_text(context: Context) -> str:
     return _template("system").render(
         objective=objective,
         way=way,
+        program_text=one_line(objective.command or context.sources.main, MAX_COMMAND_CHARACTERS),
         constant=constant,
         definition=definition,
         metric=metric_name(objective),

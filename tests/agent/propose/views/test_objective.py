@@ -64,6 +64,12 @@ def test_nothing_of_language_models_is_said_where_there_is_none(objective: Objec
     assert "one more summary than the incumbent" in text
 
 
+def test_the_command_that_runs_is_named() -> None:
+    ours = ACCURACY.model_copy(update={"command": "make fit"})
+    assert "runs make fit\nfor 300s" in request_of(printed(objective=ours)).system
+    assert "runs fit.py\nfor 300s" in request_of(printed()).system
+
+
 def test_upstreams_layout_is_told_that_the_run_prints_its_score() -> None:
     text = whole(request_of(printed(objective=VAL_BPB)))
     assert "reads val_bpb (lower is better) from what it prints" in text
