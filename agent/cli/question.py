@@ -125,6 +125,7 @@ def first_context(
         policy=Policy(patience=front_matter.patience or PATIENCE, kinds=front_matter.explore),
         objective=objective,
         score=project.score,
+        protected=tuple(sorted({*place.settings.protected, *front_matter.protected})),
         imported=imported_modules(git, commit, project, sources, objective),
         prior=tuple(prior),
     )

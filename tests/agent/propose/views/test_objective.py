@@ -70,6 +70,12 @@ def test_the_command_that_runs_is_named() -> None:
     assert "runs fit.py\nfor 300s" in request_of(printed()).system
 
 
+def test_protected_names_are_named() -> None:
+    system = request_of(printed(protected=("report", "LOGIT_CAP"))).system
+    assert "- protected names (report, LOGIT_CAP); any file outside" in system
+    assert "- protected names; any file outside" in request_of(printed()).system
+
+
 def test_upstreams_layout_is_told_that_the_run_prints_its_score() -> None:
     text = whole(request_of(printed(objective=VAL_BPB)))
     assert "reads val_bpb (lower is better) from what it prints" in text
