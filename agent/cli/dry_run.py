@@ -16,7 +16,7 @@ from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_s
 from agent.cli.choices import options_of
 from agent.cli.constants import range_text, value_text
 from agent.cli.overview import Chosen, rows, say_overview
-from agent.cli.question import first_context, first_question
+from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import front_matter_at, kept_from_models
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
@@ -24,7 +24,7 @@ from agent.errors import Fault
 from agent.evaluate.neighbours import sessions
 from agent.evaluate.slots import make_slots, this_machine
 from agent.exchange.read import read_prior
-from agent.history.runs import head_of, text_at
+from agent.history.runs import text_at
 from agent.history.sources import refuse_idle_globs, sources_in
 from agent.llm.model import Request
 from agent.llm.resolve import open_model, sends_no_bill
@@ -77,7 +77,7 @@ def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> No
     front_matter = front_matter_at(project, "HEAD")
     options = options_of(flags, place, front_matter)
     objective = objective_of(project, place.settings, front_matter, flags)
-    head = head_of(project)
+    head = last_commit(project)
     sources = sources_in(project, head)
     refuse_foreign_encodings(project, sources)
     refuse_idle_globs(project, sources)
@@ -86,16 +86,17 @@ def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> No
     prior: tuple[PriorTrial, ...] = ()
     if warm:
         prior = read_prior(warm) if as_json else warm_start(warm, place, head)
-    sandbox = proven(unsafe, sources.code, place, slots)
+    tier = proven(unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
-    chosen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective)
+    chosen = Chosen(place, options, slots, tier, sources, prepare, objective)
     context = first_context(place, head, options, objective, prior)
     model = options.model.value
     request = None
     if model and not model.startswith(REPLAY):
         request = first_question(find_method(options.method.value, typed=True), context)
     price = _price(model, request, chosen)
-    forecast = forecast_of(options, project.score, len(slots), price)
+    repeats = options.verdict.value == "sequential" and objective.noise != "none"
+    forecast = forecast_of(options, project.score, len(slots), price, repeats)
     if as_json:
         typer.echo(json.dumps(_record(chosen, context.space, request, price, forecast), indent=1))
         return
@@ -125,31 +126,45 @@ def _price(model: str | None, request: Request | None, chosen: Chosen) -> Price:
     return Price(usual, opened.estimate(request), "the list of prices does not have it")
 
 
-def forecast_of(options: StartOptions, score: str, workers: int, price: Price) -> Forecast:
-    """Return the hours and dollars that a run would take, from its budget and its bounds."""
-    sequential = options.verdict.value == "sequential"
-    runs = RUNS_A_TRIAL if sequential else 1.0
-    budget = options.budget.value
-    trials = options.trials.value
-    hours = options.hours.value
+def forecast_of(
+    options: StartOptions, score: str, workers: int, price: Price, repeats: bool
+) -> Forecast:
+    """Return the hours and dollars that a run would take, from its budget and its bounds.
+
+    repeats: whether promising trials are run again.
+    """
+    seconds = None
+    if options.budget.value.unit == "s":
+        seconds = (options.budget.value.amount + OVERHEAD_SECONDS[score]) / workers
     rate = None
-    if budget.unit == "s":
-        run_seconds = budget.amount + OVERHEAD_SECONDS[score]
-        rate = 3600 * workers / (run_seconds * runs)
-        baseline = options.baseline_repeats.value * run_seconds / 3600 / workers
-        if trials is not None:
-            needed = baseline + trials / rate
-            hours = needed if hours is None else min(hours, needed)
-        if hours is not None:
-            trials = round(max(0.0, hours - baseline) * rate)
-    questions = None if trials is None else trials * QUESTIONS.get(options.method.value, 1)
-    dollars = price.usual
-    if dollars is not None:
-        dollars = None if questions is None and dollars else dollars * (questions or 0)
+    if seconds is not None:
+        rate = 3600 / (seconds * (RUNS_A_TRIAL if repeats else 1.0))
+    baseline = (seconds or 0.0) * options.baseline_repeats.value / 3600
+    hours = options.hours.value
+    bounds = [options.trials.value, _affordable(options, price)]
+    if rate is not None and hours is not None:
+        bounds.append(round(max(0.0, hours - baseline) * rate))
+    trials = min((bound for bound in bounds if bound is not None), default=None)
+    if rate is not None and trials is not None:
+        needed = baseline + trials / rate
+        hours = needed if hours is None else min(hours, needed)
+    return Forecast(trials, hours, rate, _dollars(options, price, trials))
+
+
+def _affordable(options: StartOptions, price: Price) -> int | None:
+    """Return how many trials the bound on dollars pays for; None for any number."""
     bound = options.max_cost.value
-    if dollars is not None and bound is not None:
-        dollars = min(dollars, bound)
-    return Forecast(trials, hours, rate, dollars)
+    if bound is None or not price.usual:
+        return None
+    return int(bound / (price.usual * QUESTIONS.get(options.method.value, 1)))
+
+
+def _dollars(options: StartOptions, price: Price, trials: int | None) -> float | None:
+    if not price.usual:
+        return price.usual
+    if trials is None:
+        return None
+    return trials * QUESTIONS.get(options.method.value, 1) * price.usual
 
 
 def _say_space(console: Console, formatter: Formatter, space: Space) -> None:

@@ -8,12 +8,14 @@ from agent.cli.build import Place, find_place, open_ledger, place_around, space_
 from agent.cli.choices import options_of
 from agent.cli.reach import front_matter_at
 from agent.cli.session import bounds_of
+from agent.errors import ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.imported import imported_modules
-from agent.history.runs import brief_at, head_of, list_runs, text_at, usual_run
+from agent.history.runs import brief_at, list_runs, text_at, tip_of, usual_run
 from agent.history.sources import sources_in
 from agent.llm.model import Reply, Request
+from agent.project.find import Project
 from agent.project.flags import read_flags
 from agent.project.objective import objective_of
 from agent.project.program import read_program
@@ -78,7 +80,21 @@ def _before_a_run() -> Context:
     front_matter = front_matter_at(project, "HEAD")
     options = options_of(flags, place, front_matter)
     objective = objective_of(project, place.settings, front_matter, flags)
-    return first_context(place, head_of(project), options, objective)
+    return first_context(place, last_commit(project), options, objective)
+
+
+def last_commit(project: Project) -> str:
+    """Return the commit that a run would start from, whatever the checkout has besides it.
+
+    The checkout is not compared with it: that may run programs which a repository's git
+    configuration names, and nobody was asked about them. Raise ProjectFault without a commit.
+    """
+    commit = tip_of(Plumbing(Path(project.root)), "HEAD")
+    if commit is None:
+        raise ProjectFault(
+            "The repository has no commit yet.", "git add . && git commit -m 'Start'"
+        )
+    return commit
 
 
 def first_context(
@@ -109,6 +125,7 @@ def first_context(
         policy=Policy(patience=front_matter.patience or PATIENCE, kinds=front_matter.explore),
         objective=objective,
         score=project.score,
+        protected=tuple(sorted({*place.settings.protected, *front_matter.protected})),
         imported=imported_modules(git, commit, project, sources, objective),
         prior=tuple(prior),
     )

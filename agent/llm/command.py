@@ -3,8 +3,8 @@
 One process a question, without tools. `claude-code` and `codex` use the login that the command has;
 API keys in the environment are not passed on, so no question is billed to them. The process gets an
 empty folder of its own, and is killed with its children at the deadline. It is not sandboxed: it is
-the user's own program and needs the network and its login. But it runs where the validation data
-and what is kept of the runs are hidden (sandbox/walls/mask.py), and is refused if they cannot be.
+the user's own program and needs the network and its login. But it runs where validation data and
+what is kept of the runs are hidden (sandbox/walls/mask.py), and is refused if they cannot be.
 Claude Code is also started without any tools, and Codex without its shell and in its own read-only
 sandbox, by their documented options. Costs are what the command says; under a subscription they are
 nominal. Written to the documented output of both, and tested with stand-in executables only.
@@ -117,7 +117,8 @@ class Command:
             check_mask()
         except SandboxFault as fault:
             raise ModelFault(
-                f"{kind} could read the validation data here, so it is not asked: {fault.message}",
+                f"{kind} could read here what is kept from models (validation data, records of "
+                f"runs), so it is not asked: {fault.message}",
                 f"{fault.next_command}   # or another --model: autoresearch models",
             ) from None
         self._path = path

@@ -65,6 +65,7 @@ class Ledger:
         self.history = history
         self._space_of = space_of
         self._memory_mb = memory_mb
+        self._protected = tuple(sorted(fixed.protected))
         self._admission = Admission(history, space_of, fixed)
         self._timing = Timing(history, cores)
         self._assessment = Assessment(history, self._timing)
@@ -104,6 +105,7 @@ class Ledger:
             objective=history.run.goal,
             score=history.run.score,
             imported=history.imported,
+            protected=self._protected,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
         )

@@ -12,7 +12,7 @@ from agent.llm.model import CHARACTERS_A_TOKEN
 from agent.propose.code.policy import plateau_of, subjects, turned_constants
 from agent.propose.context import Context
 from agent.propose.search.observe import fit, observe
-from agent.propose.views.digest import digest
+from agent.propose.views.digest import digest, listed
 from agent.propose.views.files import shown_files
 from agent.propose.views.goal import expected_words, metric_name, sign_words, unit_of, way_of
 from agent.propose.views.lines import (
@@ -43,6 +43,8 @@ SOURCE_TOKENS = 60_000
 KNOBS_TOKENS = 8_000
 # And the signatures of what they import.
 IMPORTED_TOKENS = 4_000
+MAX_COMMAND_CHARACTERS = 300
+MAX_PROTECTED_CHARACTERS = 1_000
 DIGEST_SHARE = 0.35
 LINES_SHARE = 0.42
 # So few trials are read faster one by one than in a digest.
@@ -80,6 +82,7 @@ def system_text(context: Context) -> str:
     return _template("system").render(
         objective=objective,
         way=way,
+        program_text=one_line(objective.command or context.sources.main, MAX_COMMAND_CHARACTERS),
         constant=constant,
         definition=definition,
         metric=metric_name(objective),
@@ -89,7 +92,15 @@ def system_text(context: Context) -> str:
         program_limit=MAX_PROGRAM_CHARACTERS,
         main=context.sources.main,
         patterns=patterns if context.sources.is_project else (),
+        protected=_protected_text(context.protected),
     )
+
+
+def _protected_text(names: Sequence[str]) -> str:
+    """Return ` (report, LOGIT_CAP)`, or "" without any."""
+    if not names:
+        return ""
+    return f" ({listed([one_line(name) for name in names], MAX_PROTECTED_CHARACTERS)})"
 
 
 def source_text(context: Context) -> str:
@@ -130,6 +141,7 @@ def ledger_text(context: Context) -> str:
         summary = digest(trials, int(characters * DIGEST_SHARE), sense)
     best = incumbent_of(trials)
     return _template("ledger").render(
+        exact=objective.noise == "none",
         noise=str(noise_of(trials, sense)),
         scale=SCALES[objective.scale],
         metric=metric_name(objective),

@@ -106,6 +106,18 @@ def test_prompt_before_any_run_is_the_first_question_of_a_start(toy: Path) -> No
     assert asked["index"] == 0 and asked["tool"]["name"] == "propose"
 
 
+def test_a_dry_run_runs_no_program_of_the_repository(toy: Path) -> None:
+    """A filter of git's would run where the checkout is compared with the last commit."""
+    ran = toy / "ran"
+    program = f"touch {ran}; cat"
+    subprocess.run(["git", "config", "filter.x.clean", program], cwd=toy, check=True)
+    (toy / ".git" / "info" / "attributes").write_text("*.py filter=x\n")
+    (toy / "fit.py").touch()
+    typed("start", "--dry-run", "--model", "none")
+    typed("prompt")
+    assert not ran.exists()
+
+
 def options(**flags: object) -> StartOptions:
     return start_options(
         read_flags("start", **flags),
@@ -118,18 +130,21 @@ def options(**flags: object) -> StartOptions:
 
 def test_a_forecast_follows_budget_bounds_and_prices() -> None:
     free = Price(0.0, 0.0)
-    night = forecast_of(options(budget="5m", hours=8.0), "sealed", 1, free)
+    night = forecast_of(options(budget="5m", hours=8.0), "sealed", 1, free, True)
     assert night.trials_an_hour == pytest.approx(3600 / (305 * RUNS_A_TRIAL))
-    assert night.trials == 77 and night.hours == 8.0 and night.dollars == 0.0
-    two = forecast_of(options(budget="5m", hours=8.0, workers=2), "sealed", 2, free)
+    assert night.trials == 77 and night.dollars == 0.0
+    assert night.hours == pytest.approx(8.0, abs=0.1)
+    two = forecast_of(options(budget="5m", hours=8.0, workers=2), "sealed", 2, free, True)
     assert two.trials_an_hour == pytest.approx(2 * (night.trials_an_hour or 0))
-    greedy = forecast_of(options(budget="5m", trials=10, verdict="greedy"), "sealed", 1, free)
+    greedy = forecast_of(options(budget="5m", trials=10), "sealed", 1, free, False)
     assert greedy.trials_an_hour == pytest.approx(3600 / 305)
-    endless = forecast_of(options(budget="5m"), "sealed", 1, Price(0.1, 0.5))
+    endless = forecast_of(options(budget="5m"), "sealed", 1, Price(0.1, 0.5), True)
     assert endless.trials is None and endless.hours is None and endless.dollars is None
-    paid = forecast_of(options(budget="5m", trials=10), "sealed", 1, Price(0.1, 0.5))
+    paid = forecast_of(options(budget="5m", trials=10), "sealed", 1, Price(0.1, 0.5), True)
     assert paid.dollars == pytest.approx(1.0)
     bounded = options(budget="5m", trials=10, max_cost=0.3, model="opus", method="code")
-    assert forecast_of(bounded, "sealed", 1, Price(0.1, 0.5)).dollars == 0.3
-    unknown = forecast_of(options(budget="5m", trials=10), "sealed", 1, Price(None, None))
+    short = forecast_of(bounded, "sealed", 1, Price(0.14, 0.5), True)
+    assert short.trials == 2 and short.dollars == pytest.approx(0.28), "then the money is spent"
+    assert short.hours == pytest.approx((3 + 2 * RUNS_A_TRIAL) * 305 / 3600)
+    unknown = forecast_of(options(budget="5m", trials=10), "sealed", 1, Price(None, None), True)
     assert unknown.dollars is None

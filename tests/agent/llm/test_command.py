@@ -239,7 +239,7 @@ def test_one_from_which_nothing_can_be_hidden_is_refused(
 ) -> None:
     monkeypatch.setattr(mask.sys, "platform", "darwin")
     mask._proven.cache_clear()
-    with pytest.raises(ModelFault, match="could read the validation data here") as caught:
+    with pytest.raises(ModelFault, match="could read here what is kept from models") as caught:
         ask("codex", stand_in(tmp_path, "codex", "print(1)"))
     assert "autoresearch models" in str(caught.value.next_command)
     assert not (tmp_path / "calls.jsonl").exists(), "it was not started"

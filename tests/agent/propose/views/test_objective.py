@@ -64,6 +64,18 @@ def test_nothing_of_language_models_is_said_where_there_is_none(objective: Objec
     assert "one more summary than the incumbent" in text
 
 
+def test_the_command_that_runs_is_named() -> None:
+    ours = ACCURACY.model_copy(update={"command": "make fit"})
+    assert "runs make fit\nfor 300s" in request_of(printed(objective=ours)).system
+    assert "runs fit.py\nfor 300s" in request_of(printed()).system
+
+
+def test_protected_names_are_named() -> None:
+    system = request_of(printed(protected=("report", "LOGIT_CAP"))).system
+    assert "- protected names (report, LOGIT_CAP); any file outside" in system
+    assert "- protected names; any file outside" in request_of(printed()).system
+
+
 def test_upstreams_layout_is_told_that_the_run_prints_its_score() -> None:
     text = whole(request_of(printed(objective=VAL_BPB)))
     assert "reads val_bpb (lower is better) from what it prints" in text
@@ -120,6 +132,21 @@ def test_an_accuracy_in_percent_has_its_unit() -> None:
     scores = tuple(score.model_copy(update={"unit": "%"}) for score in result.scores)
     first = NIGHT[0].model_copy(update={"result": result.model_copy(update={"scores": scores})})
     assert "with a score of 0.800500 %" in ledger_text(printed(first))
+
+
+def test_where_the_owner_says_that_scores_are_exact_nothing_is_called_noise() -> None:
+    exact = ACCURACY.model_copy(update={"noise": "none"})
+    text = whole(request_of(printed(*NIGHT, objective=exact)))
+    assert "Equal code gives equal scores here" in text and "the score improves.\n" in text
+    assert "Noise of the scores" not in text and "more than the noise" not in text
+    usual = whole(request_of(printed(*NIGHT)))
+    assert "Noise of the scores" in usual and "improves by more than the noise.\n" in usual
+
+
+def test_noise_on_a_logarithm_is_called_that() -> None:
+    assert "do not chase them. It is the scatter of the score's logarithm: 0.01" in ledger_text(
+        printed(*NIGHT, objective=LATENCY)
+    )
 
 
 def test_curves_of_the_best_are_those_of_the_highest_scores() -> None:
