@@ -208,16 +208,16 @@ def _read(log: Path, name: str) -> Reading:
 
 def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> tuple[str, ...]:
     """Show what repeats under other seeds do, and return it in short; nothing if skipped."""
-    repeats = answers.repeats
-    if repeats == 0 or not agreed_to(
-        answers, f"Measure the noise, with {repeats + 1} more trainings?"
-    ):
+    more = answers.repeats + 1
+    time = duration(more * first.seconds)
+    question = f"Measure the noise, with {more} more trainings, about {time}?"
+    if answers.repeats == 0 or not agreed_to(answers, question):
         return ()
     objective = baseline.objective.model_copy(
         update={"metric": plan.metric, "direction": plan.direction, "also": plan.also}
     )
     known = first if first.status == "scored" and baseline.objective.metric == plan.metric else None
-    spread = measure_spread(baseline.judged_by(objective), repeats, Rule(), known)
+    spread = measure_spread(baseline.judged_by(objective), answers.repeats, Rule(), known)
     lines = tuple(lines_of(spread))
     for line in lines:
         say(line, "noise" if line == lines[0] else " ")

@@ -130,7 +130,7 @@ def _of_name(name: str) -> tuple[int, str]:
     stem = path.stem.lower()
     depth = 5 * (len(path.parts) - 1)
     if stem == "train":
-        return 60 - depth, "its name"
+        return 100 - depth, "its name"
     if _BAD_NAME.fullmatch(stem) and not _BEST_NAME.fullmatch(stem):
         return -30 - depth, ""
     if _BEST_NAME.fullmatch(stem):

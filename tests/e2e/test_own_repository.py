@@ -208,6 +208,15 @@ def test_one_folder_too_deep(tmp_path: Path, below: str) -> None:
     assert following == "cd " + "/".join([".."] * (below.count("/") + 1))
 
 
+def test_init_one_folder_too_deep_writes_nothing(tmp_path: Path) -> None:
+    folder = repository(tmp_path, HELLO, "fit.py")
+    (folder / "src" / "deep").mkdir(parents=True)
+    _, text, following = refused(folder / "src" / "deep", "init", "--yes")
+    assert "fit.py may be the training" in text
+    assert following == "cd ../.. && autoresearch init"
+    assert git(folder, "status", "--porcelain") == ""
+
+
 def test_a_training_by_another_name_is_named(tmp_path: Path) -> None:
     folder = repository(tmp_path, HELLO, "fit.py")
     (folder / "src").mkdir()
