@@ -47,7 +47,7 @@ def readable_paths(project: Project, settings: Settings) -> tuple[str, ...]:
 
     As the settings say, else where karpathy/autoresearch's layout keeps its data.
     """
-    if settings.read_only or project.score == "sealed":
+    if settings.read_only or project.score == "sealed" or project.prepare is None:
         return settings.read_only
     caches = [Path.home() / name for name in USUAL_CACHES]
     return tuple(str(cache) for cache in caches if _holds_others_data(cache))

@@ -63,6 +63,8 @@ def _of_nearest(lost: Sequence[Trial], told: Told, formatter: Formatter) -> str:
     size = _size(nearest, formatter)
     if _delta(nearest) < 0:
         return f"{what} looked better by {size}, which may be luck{_pairs(nearest)}"
+    if _delta(nearest) == 0:
+        return f"{what} made no difference"
     return f"{what} came nearest, worse by {size}"
 
 

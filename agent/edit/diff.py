@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agent.edit.apply import Applied, apply, made_text
 from agent.edit.chunks import MAX_CHUNKS, Chunk, Pairing, chunks, pair
+from agent.edit.lines import changes
 from agent.edit.piece import read_piece
 from agent.edit.places import places_of
 from agent.edit.replace_text import passages
@@ -26,6 +27,9 @@ from agent.records.edits import (
 
 # A neighbour with more lines is not repeated in an edit only to say where it is.
 MAX_NEIGHBOUR = 5
+# Each difference is tried on the whole file. Where that adds up to more characters, passages, which
+# are found at once, are all that is looked for.
+MAX_WORK = 3_000_000
 
 
 def diff(old: str, new: str) -> Edits:
@@ -40,8 +44,10 @@ def diff(old: str, new: str) -> Edits:
     after = read(new)
     if isinstance(before, Refused) or isinstance(after, Refused) or before.mark != after.mark:
         return whole
+    parts = changes(old.splitlines(keepends=True), new.splitlines(keepends=True))
     try:
-        step = _by_statement(before, after)
+        small = len(parts) * len(new) <= MAX_WORK
+        step = _by_statement(before, after) if small else None
     except RecursionError:
         return whole
     around = Step(passages(old, new) or (), new)
