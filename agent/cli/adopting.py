@@ -9,6 +9,7 @@ import typer
 from agent.cli.answers import (
     SHOWN,
     Answers,
+    again,
     agreed_to,
     choose_script,
     say,
@@ -187,7 +188,7 @@ def _write(answers: Answers, plan: Plan) -> None:
         say(f"{name}:", style="bold")
         say_block(text)
     if not agreed_to(answers, "Write this?"):
-        raise UsageFault("Nothing was written.", answers.again("--metric NAME"))
+        raise UsageFault("Nothing was written.", again("--metric NAME"))
     for name, text in texts.items():
         _create(folder / name, text)
     _settle(answers, list(texts))

@@ -1,5 +1,7 @@
 """Asks what `autoresearch init` cannot know, or takes flags for answers."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +49,10 @@ class Answers:
         """Whether somebody is here to answer."""
         return not self.yes and is_terminal()
 
-    def again(self, flags: str) -> str:
-        """Return the command with these flags added."""
-        where = "" if self.folder == Path() else f" {quote(str(self.folder))}"
-        script = f" --script {quote(self.script)}" if self.script else ""
-        yes = " --yes" if self.yes else ""
-        return f"autoresearch init{where}{script} {flags}{yes}"
+
+def again(flags: str) -> str:
+    """Return the command that was typed, with these flags added."""
+    return f"{shlex.join(['autoresearch', *sys.argv[1:]])} {flags}"
 
 
 def say(text: str, name: str = "", style: str = "") -> None:
@@ -86,7 +86,7 @@ def agreed_to(answers: Answers, question: str) -> bool:
     if answers.yes:
         return True
     if not answers.asks:
-        raise UsageFault(f"{question} Nobody is here to answer.", answers.again("--yes"))
+        raise UsageFault(f"{question} Nobody is here to answer.", again("--yes"))
     return typer.confirm(question, default=True, err=True)
 
 
@@ -111,11 +111,11 @@ def choose_direction(answers: Answers, number: Number) -> Direction:
         return answers.direction
     if number.direction:
         return number.direction
-    metric = f"--metric {quote(number.name)}"
+    metric = "" if answers.metric else f"--metric {quote(number.name)} "
     if not answers.asks:
         raise UsageFault(
             f"The name {number.name!r} does not say which way it is better.",
-            answers.again(f"{metric} --direction maximize"),
+            again(f"{metric}--direction maximize"),
         )
     better = typer.confirm(f"Is a higher {number.name} better?", default=True, err=True)
     return "maximize" if better else "minimize"

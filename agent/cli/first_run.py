@@ -8,6 +8,7 @@ from shlex import quote
 from agent.cli.answers import (
     SHOWN,
     Answers,
+    again,
     agreed_to,
     choose_direction,
     choose_metric,
@@ -88,7 +89,7 @@ def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
     else:
         raise UsageFault(
             f"{look.script} prints no number by its name, as far as its source shows.",
-            answers.again("--metric NAME --direction maximize"),
+            again("--metric NAME --direction maximize"),
         )
     direction = choose_direction(answers, number)
     place = place_of(answers.folder, plan)
@@ -112,7 +113,7 @@ def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
         first = trained(baseline, f"{plan.command or plan.train} in the sandbox", 0)
         log = baseline.log(0)
         say(f"{duration(first.seconds)}, tier {first.tier}", "ran once")
-        _refuse_failed(answers, plan, first, log, baseline.objective)
+        _refuse_failed(plan, first, log, baseline.objective)
         number, others = _chosen(answers, log, plan)
         direction = choose_direction(answers, number)
         reading = _read(log, number.name)
@@ -129,9 +130,7 @@ def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
         return plan.model_copy(update={"noise": _noise(answers, baseline, plan, first)})
 
 
-def _refuse_failed(
-    answers: Answers, plan: Plan, first: Result, log: Path, objective: Objective
-) -> None:
+def _refuse_failed(plan: Plan, first: Result, log: Path, objective: Objective) -> None:
     """Raise ProjectFault where the training failed; a missing metric is no failure of it."""
     if first.status == "scored":
         return
@@ -141,19 +140,19 @@ def _refuse_failed(
     _show_end(log, "it ended with:")
     raise ProjectFault(
         f"The training fails in the sandbox ({first.status}): {first.detail}. Nothing was written.",
-        _mended(answers, plan, first.detail + read_end(log, TAIL_CHARACTERS)),
+        _mended(plan, first.detail + read_end(log, TAIL_CHARACTERS)),
     )
 
 
-def _mended(answers: Answers, plan: Plan, text: str) -> str:
+def _mended(plan: Plan, text: str) -> str:
     """Return the command that may mend a failed first run, by what it said."""
     if "arguments are required" in text or "Missing option" in text:
         command = plan.command or f"python {plan.train}"
-        return answers.again(f"--command {quote(f'{command} ARGUMENTS')}")
+        return again(f"--command {quote(f'{command} ARGUMENTS')}")
     if "read_only" in text or "FileNotFoundError" in text:
-        return answers.again("--read-only PATH")
+        return again("--read-only PATH")
     if "ModuleNotFoundError" in text:
-        return answers.again("--python .venv/bin/python")
+        return again("--python .venv/bin/python")
     return "autoresearch doctor"
 
 
@@ -209,16 +208,16 @@ def _read(log: Path, name: str) -> Reading:
 
 def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> tuple[str, ...]:
     """Show what repeats under other seeds do, and return it in short; nothing if skipped."""
-    repeats = answers.repeats
-    if repeats == 0 or not agreed_to(
-        answers, f"Measure the noise, with {repeats + 1} more trainings?"
-    ):
+    more = answers.repeats + 1
+    time = duration(more * first.seconds)
+    question = f"Measure the noise, with {more} more trainings, about {time}?"
+    if answers.repeats == 0 or not agreed_to(answers, question):
         return ()
     objective = baseline.objective.model_copy(
         update={"metric": plan.metric, "direction": plan.direction, "also": plan.also}
     )
     known = first if first.status == "scored" and baseline.objective.metric == plan.metric else None
-    spread = measure_spread(baseline.judged_by(objective), repeats, Rule(), known)
+    spread = measure_spread(baseline.judged_by(objective), answers.repeats, Rule(), known)
     lines = tuple(lines_of(spread))
     for line in lines:
         say(line, "noise" if line == lines[0] else " ")

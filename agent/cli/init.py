@@ -132,7 +132,25 @@ def _has_training(folder: Path) -> bool:
             f"{folder.resolve()} has scripts and is not in a git repository.",
             f"{enter(folder)}git init && git add . && git commit -m 'Start'",
         ) from None
-    return bool(found.scripts or found.notebooks or found.code)
+    if found.scripts or found.notebooks or found.code:
+        return True
+    _refuse_inside(folder)
+    return False
+
+
+def _refuse_inside(folder: Path) -> None:
+    """Raise ProjectFault for a folder inside a repository that has a training elsewhere."""
+    from agent.project.candidates import find_candidates
+    from agent.project.find import root_of
+
+    root = root_of(folder)
+    best = find_candidates(root).best
+    if best is not None and folder.resolve() != root:
+        raise ProjectFault(
+            f"{folder.resolve()} is inside {root}, where {best.path} may be the training. With "
+            "--preset cpu the bundled research is written all the same.",
+            f"cd {quote(os.path.relpath(root))} && autoresearch init",
+        )
 
 
 def _write_bundled(folder: Path, preset: str, anyway: bool) -> None:

@@ -84,7 +84,9 @@ def files_of(folder: Path) -> tuple[str, ...]:
     """
     options = ("-z", "--cached", "--others", "--exclude-standard")
     listing = Plumbing(folder)("ls-files", *options).split("\0")
-    plain = [name for name in dict.fromkeys(listing) if name and _is_plain(folder / name)]
+    # What cannot be printed cannot be named in a file of settings either.
+    names = [name for name in dict.fromkeys(listing) if name and name.isprintable()]
+    plain = [name for name in names if _is_plain(folder / name)]
     return tuple(sorted(plain))
 
 
@@ -128,7 +130,7 @@ def _of_name(name: str) -> tuple[int, str]:
     stem = path.stem.lower()
     depth = 5 * (len(path.parts) - 1)
     if stem == "train":
-        return 60 - depth, "its name"
+        return 100 - depth, "its name"
     if _BAD_NAME.fullmatch(stem) and not _BEST_NAME.fullmatch(stem):
         return -30 - depth, ""
     if _BEST_NAME.fullmatch(stem):

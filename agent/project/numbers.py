@@ -155,7 +155,8 @@ def _in_line(line: str) -> Iterator[tuple[str, float]]:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):
         own = _shortest(name.strip(), line)
-        printed = Form(own).last(line) if own and len(own) <= MAX_NAME else None
+        is_name = own.isprintable() and 0 < len(own) <= MAX_NAME
+        printed = Form(own).last(line) if is_name else None
         if printed is not None and abs(printed.value) < float("inf"):
             yield own, printed.value
 

@@ -150,7 +150,7 @@ def test_a_training_that_fails_is_shown_and_nothing_is_written(
     folder = repository(tmp_path, text)
     code, said, following = refused(folder, "init", "--yes")
     assert code == 3
-    assert following == f"autoresearch init {flag} --yes"
+    assert following == f"autoresearch init --yes {flag}"
     assert "Nothing was written" in said
     assert git(folder, "status", "--porcelain") == ""
 
@@ -178,9 +178,9 @@ def test_a_name_that_says_no_direction_is_asked_for(tmp_path: Path) -> None:
     folder = repository(tmp_path, HELLO.replace("loss", "zork"))
     _, text, following = refused(folder, "init", "--yes", "--no-run")
     assert "'zork' does not say which way" in text
-    assert following == "autoresearch init --metric zork --direction maximize --yes"
+    assert following == "autoresearch init --yes --no-run --metric zork --direction maximize"
     assert not (folder / "autoresearch.toml").exists()
-    assert type_in(folder, *following.split()[1:], "--no-run").returncode == 0
+    assert type_in(folder, *following.split()[1:]).returncode == 0
 
 
 def test_other_staged_files_stay_out_of_the_commit(tmp_path: Path) -> None:
@@ -206,6 +206,15 @@ def test_one_folder_too_deep(tmp_path: Path, below: str) -> None:
     (folder / below).mkdir(parents=True)
     _, _, following = refused(folder / below, "start", "--model", "none")
     assert following == "cd " + "/".join([".."] * (below.count("/") + 1))
+
+
+def test_init_one_folder_too_deep_writes_nothing(tmp_path: Path) -> None:
+    folder = repository(tmp_path, HELLO, "fit.py")
+    (folder / "src" / "deep").mkdir(parents=True)
+    _, text, following = refused(folder / "src" / "deep", "init", "--yes")
+    assert "fit.py may be the training" in text
+    assert following == "cd ../.. && autoresearch init"
+    assert git(folder, "status", "--porcelain") == ""
 
 
 def test_a_training_by_another_name_is_named(tmp_path: Path) -> None:

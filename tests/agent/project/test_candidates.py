@@ -119,6 +119,8 @@ def test_a_number_is_named_as_the_harness_reads_it(line: str, name: str, value: 
 
 
 def test_hostile_text_is_refused_quickly_and_is_no_number() -> None:
+    hidden = '{"\\u001b[2J acc": 0.5, "\\u202eacc": 0.5}'
+    assert numbers_in([hidden]) == ()
     lines = ["a" * 100_000 + ": 1", "{" * 5_000, "loss: nan", "\x1b[31m", "acc: " + "9" * 5_000]
     assert all(number.value == number.value for number in numbers_in(lines))
 
