@@ -20,6 +20,12 @@ few degrees of freedom the level is lower: the screen holds back less then, and 
 trials spend the error budget of the whole run. BOOST, SOBER and the lines of futility were chosen
 by measurement: `python -m benchmarks.verdicts`.
 
+Other noise. The test takes noise for normal. Where the gains that came to nothing have heavier
+tails (agent/judge/tails.py), nothing is kept after one run; where the two pairs of a case lie far
+apart, a third decides. On a discrete metric (agent/judge/ties.py) the noise is at least what
+rounding makes, and a tie is no sign of the same program. Where noise changes with the score itself,
+the owner states a `scale`. Measured by family: `python -m benchmarks.verdicts --family t2`.
+
 The record. A gain is estimated from the confirming runs, not from the screen, less the luck that
 helped it past the threshold: what is kept is lucky on average (Zhong and Prentice, Biostatistics
 2008, call the remedy a bias-reduced estimate).
@@ -36,6 +42,7 @@ from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simp
 from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
+from agent.judge.ties import ROUNDING, step_of
 from agent.records.objective import LOWER, Sense
 from agent.records.results import KEPT, Trial, on_newest_data
 from sandbox.ground.record import Record
@@ -49,6 +56,9 @@ SCREEN = 0.79
 # error budget agrees.
 BEYOND_DOUBT = 2.8
 SCREEN_SHARE = 0.9
+# In tau. Where the first two pairs differ by more, after division by the square root of 2, one of
+# them may be an outlier: a third one decides.
+DISAGREEMENT = 1.5
 BOOST = 26.0
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
@@ -119,9 +129,13 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _greedy(case)
     if rule.exact:
         return _exact(case)
-    if first == 0 and case.simpler:
+    case = _with_step(case)
+    step = case.noise.step
+    if first == 0 and case.simpler and not step:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
-    if first == 0:
+    if first == 0 and step and not case.simpler:
+        return _discard(case, f"a tie, on a metric that moves in steps of {step:.3g}")
+    if first == 0 and not step:
         return _discard(case, "no effect: the same score as the incumbent under the same seed")
     if case.repeats == "none" and len(set(case.differences)) == 1:
         return _unrepeatable(case)
@@ -132,6 +146,16 @@ def decide(case: Case, rule: Rule) -> Judgement:
     share = digits(-fmean(case.luck)).removeprefix("+")
     reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
     return decision.model_copy(update={"reason": reason})
+
+
+def _with_step(case: Case) -> Case:
+    """Return the case with the step of its metric, which its own differences may show first."""
+    if case.repeats == "none":
+        return case
+    step = case.noise.step or step_of([case.differences])
+    if not step:
+        return case
+    return case.model_copy(update={"noise": case.noise.model_copy(update={"step": step})})
 
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:
@@ -201,14 +225,14 @@ def _screen(case: Case, rule: Rule) -> Judgement:
     """Decide after the first run."""
     difference = case.differences[0]
     gain = -difference
-    tau = case.noise.sd
+    tau = case.noise.least
     degrees = case.noise.degrees
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
             return _discard(case, f"not better: {_words(case, difference)}")
         return Rerun(reason="the noise is not known yet")
     threshold = tau * max(BEYOND_DOUBT, critical(rule.alpha * SCREEN_SHARE, degrees))
-    if gain > threshold:
+    if gain > threshold and not case.noise.heavy:
         reason = f"kept after one run: {_in_noise(case, gain, tau)}"
         return _keep(case, reason, luck_of_screen(gain, tau, threshold))
     if gain >= SCREEN * tau:
@@ -230,7 +254,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
     figures = f"{_words(case, case.estimate)}, z = {z:.1f} over {count} seed pairs"
 
     threshold = error * critical(_level(rule, degrees), degrees)
-    if degrees >= MIN_DEGREES - 1 and gain > threshold:
+    if degrees >= MIN_DEGREES - 1 and gain > threshold and not _disagree(case):
         luck = luck_of_look(-case.estimate, tau, threshold, looks, (SCREEN, BEYOND_DOUBT))
         return _keep(case, f"significant: {figures}", luck)
     charge = max(0.0, -gain) + error
@@ -243,6 +267,14 @@ def _look(case: Case, rule: Rule) -> Judgement:
         return Rerun(reason=f"undecided: {figures}")
     what = "not better" if z < 0 else "not significant"
     return _discard(case, f"{what}: {figures}")
+
+
+def _disagree(case: Case) -> bool:
+    """Return whether the first two pairs of a case are too far apart to say anything together."""
+    if len(case.differences) != 2 or case.noise.sd is None:
+        return False
+    screen, confirming = case.differences
+    return abs(screen - confirming) / sqrt(2) > DISAGREEMENT * case.noise.sd
 
 
 def _ratio(gain: float, error: float) -> float:
@@ -268,7 +300,7 @@ def _own_noise(case: Case) -> tuple[float, int]:
     tau = sqrt(squares / (own + before))
     if own > 1:
         tau = max(tau, stdev(case.differences))
-    return tau, own + before
+    return max(tau, ROUNDING * case.noise.step), own + before
 
 
 def _in_noise(case: Case, gain: float, tau: float) -> str:
