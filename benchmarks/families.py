@@ -57,7 +57,7 @@ def latency(repeats: int, spread: float) -> Draw:
             times.append(exp(spread * rng.standard_normal()) * (1 + disturbance))
         unit = spread / repeats**0.5
         typical: float = median(times)
-        return exp(unit * quality) * typical / unit
+        return float(exp(unit * quality) * typical / unit)
 
     return draw
 

@@ -21,8 +21,8 @@ trials spend the error budget of the whole run. BOOST, SOBER and the lines of fu
 by measurement: `python -m benchmarks.verdicts`.
 
 Other noise. The test takes noise for normal. Where the gains that came to nothing have heavier
-tails (agent/judge/tails.py), nothing is kept after one run; where the two pairs of a case lie far
-apart, a third decides. On a discrete metric (agent/judge/ties.py) the noise is at least what
+tails (agent/judge/tails.py), nothing is kept after one run, and where two pairs lie far apart a
+third decides. On a discrete metric (agent/judge/ties.py) the noise is at least what
 rounding makes, and a tie is no sign of the same program. Where noise changes with the score itself,
 the owner states a `scale`. Measured by family: `python -m benchmarks.verdicts --family t2`.
 
@@ -56,8 +56,8 @@ SCREEN = 0.79
 # error budget agrees.
 BEYOND_DOUBT = 2.8
 SCREEN_SHARE = 0.9
-# In tau. Where the first two pairs differ by more, after division by the square root of 2, one of
-# them may be an outlier: a third one decides.
+# In tau. Where tails are heavy and the first two pairs differ by more, after division by the square
+# root of 2, one of them may be an outlier: a third one decides.
 DISAGREEMENT = 1.5
 BOOST = 26.0
 # Degrees of freedom at which a look is held to a quarter of its final level.
@@ -270,8 +270,8 @@ def _look(case: Case, rule: Rule) -> Judgement:
 
 
 def _disagree(case: Case) -> bool:
-    """Return whether the first two pairs of a case are too far apart to say anything together."""
-    if len(case.differences) != 2 or case.noise.sd is None:
+    """Return whether two pairs, one perhaps an outlier, are too far apart to decide together."""
+    if len(case.differences) != 2 or not case.noise.heavy or case.noise.sd is None:
         return False
     screen, confirming = case.differences
     return abs(screen - confirming) / sqrt(2) > DISAGREEMENT * case.noise.sd

@@ -77,10 +77,12 @@ def test_nothing_is_kept_after_one_run_where_tails_are_heavy() -> None:
     assert isinstance(decide(both, OURS), Keep)
 
 
-def test_two_pairs_far_apart_take_a_third() -> None:
-    noise = Noise(sd=0.01, degrees=20)
+def test_two_pairs_far_apart_take_a_third_where_tails_are_heavy() -> None:
+    noise = Noise(sd=0.01, degrees=20, heavy=True)
     apart = Case(differences=(-0.045, -0.010), noise=noise)
     assert isinstance(decide(apart, OURS), Rerun)
+    normal = noise.model_copy(update={"heavy": False})
+    assert isinstance(decide(apart.model_copy(update={"noise": normal}), OURS), Keep)
     assert isinstance(decide(Case(differences=(-0.025, -0.010), noise=noise), OURS), Keep)
 
 
