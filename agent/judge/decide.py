@@ -60,6 +60,8 @@ SCREEN_SHARE = 0.9
 # root of 2, one of them may be an outlier: a third one decides.
 DISAGREEMENT = 1.5
 BOOST = 26.0
+# Where tails are heavy.
+HEAVY_BOOST = 13.0
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again:
@@ -253,7 +255,7 @@ def _look(case: Case, rule: Rule) -> Judgement:
     z = _ratio(gain, error)
     figures = f"{_words(case, case.estimate)}, z = {z:.1f} over {count} seed pairs"
 
-    threshold = error * critical(_level(rule, degrees), degrees)
+    threshold = error * critical(_level(case, rule, degrees), degrees)
     if degrees >= MIN_DEGREES - 1 and gain > threshold and not _disagree(case):
         luck = luck_of_look(-case.estimate, tau, threshold, looks, (SCREEN, BEYOND_DOUBT))
         return _keep(case, f"significant: {figures}", luck)
@@ -284,9 +286,10 @@ def _ratio(gain: float, error: float) -> float:
     return inf if gain > 0 else -inf
 
 
-def _level(rule: Rule, degrees: int) -> float:
+def _level(case: Case, rule: Rule, degrees: int) -> float:
     """Return the chance that a look leaves to luck, where tau has so many degrees of freedom."""
-    return min(0.25, BOOST * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
+    boost = HEAVY_BOOST if case.noise.heavy else BOOST
+    return min(0.25, boost * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
