@@ -42,7 +42,7 @@ from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simp
 from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
-from agent.judge.ties import ROUNDING, step_of
+from agent.judge.ties import ROUNDING
 from agent.records.objective import LOWER, Sense
 from agent.records.results import KEPT, Trial, on_newest_data
 from sandbox.ground.record import Record
@@ -131,7 +131,6 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _greedy(case)
     if rule.exact:
         return _exact(case)
-    case = _with_step(case)
     step = case.noise.step
     if first == 0 and case.simpler and not step:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
@@ -148,16 +147,6 @@ def decide(case: Case, rule: Rule) -> Judgement:
     share = digits(-fmean(case.luck)).removeprefix("+")
     reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
     return decision.model_copy(update={"reason": reason})
-
-
-def _with_step(case: Case) -> Case:
-    """Return the case with the step of its metric, which its own differences may show first."""
-    if case.repeats == "none":
-        return case
-    step = case.noise.step or step_of([case.differences])
-    if not step:
-        return case
-    return case.model_copy(update={"noise": case.noise.model_copy(update={"step": step})})
 
 
 def allowance_of(trials: Sequence[Trial], noise: Noise) -> float:

@@ -16,17 +16,22 @@ from math import sqrt
 ROUNDING = sqrt(1 / 6)
 # Differences that agree in so many digits are equal: they come out of subtractions.
 DIGITS = 9
+# Of a step: differences are multiples of it up to this.
+TOLERANCE = 1e-3
 
 
 def step_of(samples: Sequence[Sequence[float]]) -> float:
     """Return the smallest step of a discrete metric, or 0.0 for a continuous one.
 
-    samples: each candidate's differences to its incumbent. Ties are no sign of a discrete metric:
-    code without any effect ties too.
+    Some differences of a discrete one are equal, and all are multiples of the smallest. Ties are
+    no sign of it: code without any effect ties too.
     """
     sizes = Counter(_rounded(chain.from_iterable(samples)))
-    is_repeated = any(count > 1 for count in sizes.values())
-    return min(sizes) if is_repeated else 0.0
+    if len(sizes) == sizes.total():
+        return 0.0
+    step = min(sizes)
+    is_lattice = all(abs(size / step - round(size / step)) < TOLERANCE for size in sizes)
+    return step if is_lattice else 0.0
 
 
 def step_between(losses: Sequence[float]) -> float:

@@ -22,6 +22,7 @@ OURS = Rule()
         ([(2 * ITEM, 2 * ITEM), (-ITEM,)], ITEM),
         ([(0.0, 0.0), (0.0,)], 0.0),  # code without effect ties on every metric
         ([(0.1, 0.2), (0.3,)], 0.0),
+        ([(0.2, 0.2), (0.3,)], 0.0),  # equal by accident: the third is no multiple
         ([], 0.0),
     ],
 )
@@ -39,7 +40,7 @@ def test_a_discrete_metric_shows_in_seeds_that_tie() -> None:
 
 def test_three_of_three_better_by_one_item_are_not_enough() -> None:
     for count in (2, 3):
-        case = Case(differences=(-ITEM,) * count, noise=Noise(sd=0.0, degrees=1))
+        case = Case(differences=(-ITEM,) * count, noise=Noise(sd=0.0, degrees=1, step=ITEM))
         assert isinstance(decide(case, OURS), Rerun), count
     continuous = Case(differences=(-0.0050, -0.0051, -0.0049), noise=Noise(sd=1e-4, degrees=1))
     assert isinstance(decide(continuous, OURS), Keep)
