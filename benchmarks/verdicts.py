@@ -19,8 +19,16 @@ The history is karpathy/autoresearch's published run (branch exp/H100/mar8, resu
 22 kept): each trial's measured difference to its incumbent is taken as true. `--sigma` is that
 machine's noise in bits per byte, 0.0001 to 0.0002 by its users' repeats.
 
-`--family chaotic` and `deterministic` are scores that no seed moves: `--repeats seeds` takes the
+`--scatter chaotic` and `deterministic` are scores that no seed moves: `--repeats seeds` takes the
 equal scores for repeats, `--repeats perturbations` is what the harness does.
+
+With `--family`, our rule alone on that kind of noise (benchmarks/other_noise.py; `all` for each):
+
+    false keeps    in 100 trials that change nothing, and of those in the first 20
+    mixed          false keeps in 100 trials that change nothing, of nights in which others are
+                   worse and every tenth is better: most of what was discarded is worse, and does
+                   not tell of an unlucky incumbent
+    power          as above
 """
 
 import argparse
@@ -37,9 +45,11 @@ from agent.judge.decide import Case, Rule, decide
 from agent.judge.decision import Discard, Judgement, Keep, Rerun
 from agent.judge.determinism import Repeats
 from agent.judge.luck import bad_luck
-from agent.judge.noise import Noise, critical
+from agent.judge.noise import Sample, critical, noise_in
 from agent.judge.pairing import next_seed
-from benchmarks.families import Family, Name, Noisy, family_of
+from benchmarks.families import Family as ScatterFamily
+from benchmarks.families import Name, Noisy, family_of
+from benchmarks.other_noise import FAMILIES, Family
 
 Decide = Callable[[Case, Rule], Judgement]
 Scatter = tuple[Name, Repeats]
@@ -106,7 +116,10 @@ class Night:
     rng: np.random.Generator
     seeds: float
     """How much a seed moves every code, in sigma."""
-    family: Family = field(default_factory=Noisy)
+    family: Family = FAMILIES["gaussian"]
+    """The noise of a score that seeds move."""
+    scatter: ScatterFamily = field(default_factory=Noisy)
+    """How scores of equal code scatter; `family` where that is by noise."""
     quality: float = 0.0
     """The incumbent's, in sigma; negative is better."""
     trials: int = 0
@@ -120,14 +133,16 @@ class Night:
     """The incumbent's score under each seed."""
     discarded: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Differences of discarded candidates to this incumbent, by seed."""
-    squares: float = 0.0
-    degrees: int = 0
+    samples: list[Sample] = field(default_factory=list)
+    """Each judged candidate's differences to its incumbent."""
 
     def train(self, quality: float, seed: int, code: int = 0) -> float:
         """Return one score of the code that trial `code` made."""
         self.runs += 1
         luck = self.luck.setdefault(seed, self.seeds * self.rng.standard_normal())
-        return quality + luck + self.family.noise(self.rng, code, seed)
+        if isinstance(self.scatter, Noisy):
+            return self.family.draw(self.rng, quality + luck)
+        return quality + luck + self.scatter.noise(self.rng, code, seed)
 
     def trial(self, effect: float) -> bool:
         """Return whether a candidate that is `effect` worse than the incumbent is kept."""
@@ -141,9 +156,8 @@ class Night:
                 self.incumbent[seed] = self.train(self.quality, seed, self.code)
             judgement = self.decide(self._case(own), self.rule)
         differences = self._differences(own)
-        if len(own) > 1:
-            self.squares += variance(differences.values()) * (len(own) - 1)
-            self.degrees += len(own) - 1
+        kept = isinstance(judgement, Keep)
+        self.samples.append(Sample(tuple(differences.values()), kept))
         if isinstance(judgement, Keep):
             self.quality += effect
             self.code = self.trials
@@ -159,12 +173,11 @@ class Night:
         return {seed: score - self.incumbent[seed] for seed, score in own.items()}
 
     def _case(self, own: dict[int, float]) -> Case:
-        sd = sqrt(self.squares / self.degrees) if self.degrees else None
         return Case(
             differences=tuple(self._differences(own).values()),
             luck=tuple(bad_luck(self.discarded[seed]) for seed in own),
-            noise=Noise(sd=sd, degrees=self.degrees),
-            repeats=self.family.repeats,
+            noise=noise_in(self.samples),
+            repeats=self.scatter.repeats,
         )
 
     def replicated(self) -> float:
@@ -210,6 +223,7 @@ def nights(
     effects: Effects,
     which: range,
     seeds: float,
+    family: Family = FAMILIES["gaussian"],
     scatter: Scatter = ("noisy", "seeds"),
 ) -> list[tuple[Night, list[bool]]]:
     """Return simulated runs of one rule, with whether each trial was kept.
@@ -219,7 +233,7 @@ def nights(
     runs = []
     for seed in which:
         rng = np.random.default_rng(seed)
-        night = Night(RULES[name], rule, rng, seeds, family_of(*scatter))
+        night = Night(RULES[name], rule, rng, seeds, family, family_of(*scatter))
         repeats = 1 if name == "greedy" else REPEATS
         night.incumbent = {repeat: night.train(0.0, repeat) for repeat in range(repeats)}
         runs.append((night, [night.trial(effect) for effect in effects(rng)]))
@@ -248,13 +262,15 @@ def measure(
     scatter: Scatter = ("noisy", "seeds"),
 ) -> Row:
     """Return the figures of a rule."""
-    idle = nights(name, rule, lambda _: [0.0] * 100, which, seeds, scatter)
+    idle = nights(name, rule, lambda _: [0.0] * 100, which, seeds, scatter=scatter)
     power = []
     for better in (1.0, 2.0, 3.0):
-        mixed = nights(name, rule, one_in_ten(better), which, seeds, scatter)
+        mixed = nights(name, rule, one_in_ten(better), which, seeds, scatter=scatter)
         power.append(Mean.of([fmean(kept[9::10]) for _, kept in mixed]))
     history = [effect / sigma for effect in published_effects()]
-    published = nights(name, rule, lambda _: history, which[: len(which) // 2], seeds, scatter)
+    published = nights(
+        name, rule, lambda _: history, which[: len(which) // 2], seeds, scatter=scatter
+    )
     return Row(
         false_keeps=Mean.of([sum(kept) for _, kept in idle]),
         early=Mean.of([sum(kept[:20]) for _, kept in idle]),
@@ -265,6 +281,36 @@ def measure(
         gap=Mean.of([night.claimed - night.quality for night, _ in published]),
         after=Mean.of([night.replicated() - night.quality for night, _ in published]),
     )
+
+
+def nothing_but(kept: Sequence[bool], effects: Sequence[float]) -> float:
+    """Return the false keeps in 100 of those trials that change nothing."""
+    idle = [was_kept for was_kept, effect in zip(kept, effects, strict=True) if not effect]
+    return 100 * sum(idle) / max(1, len(idle))
+
+
+def print_family(name: str, false_keeps: float, which: range, seeds: float) -> None:
+    """Print the figures of our rule on one kind of noise."""
+    family = FAMILIES[name]
+    rule = Rule(false_keeps=false_keeps, exact=family.exact)
+    idle = nights("ours", rule, lambda _: [0.0] * 100, which, seeds, family)
+    power: list[Mean] = []
+    mixed: list[float] = []
+    for better in (1.0, 2.0, 3.0):
+        effects: list[Sequence[float]] = []
+
+        def recorded(rng: np.random.Generator, better: float = better) -> Sequence[float]:
+            effects.append(one_in_ten(better)(rng))  # noqa: B023
+            return effects[-1]  # noqa: B023
+
+        runs = nights("ours", rule, recorded, which, seeds, family)
+        power.append(Mean.of([fmean(kept[9::10]) for _, kept in runs]))
+        mixed += [nothing_but(kept, effects[i]) for i, (_, kept) in enumerate(runs)]
+    false = Mean.of([sum(kept) for _, kept in idle])
+    early = Mean.of([sum(kept[:20]) for _, kept in idle])
+    shares = ", ".join(f"{share:.1%}" for share in power)
+    print(f"{name} ({family.what}): {false:.2f} false keeps, {early:.2f} early,")
+    print(f"        mixed {Mean.of(mixed):.2f}; power {shares}", flush=True)
 
 
 def options_of() -> argparse.Namespace:
@@ -292,7 +338,7 @@ def options_of() -> argparse.Namespace:
         "--seeds", type=float, default=0.0, help="how much a seed moves every code alike, in sigma"
     )
     parser.add_argument(
-        "--family",
+        "--scatter",
         choices=get_args(Name),
         default="noisy",
         help="how scores of equal code scatter (benchmarks/families.py)",
@@ -302,6 +348,9 @@ def options_of() -> argparse.Namespace:
         choices=get_args(Repeats),
         default="seeds",
         help="what repeats a run where no seed moves a score",
+    )
+    parser.add_argument(
+        "--family", choices=[*FAMILIES, "all"], help="our rule alone, on this kind of noise"
     )
     return parser.parse_args()
 
@@ -315,8 +364,13 @@ def main() -> None:
         f"{options.nights} nights from {options.first}; "
         f"budget {options.false_keeps:g} false keeps per 100 trials"
     )
+    if options.family:
+        names = FAMILIES if options.family == "all" else [options.family]
+        for name in names:
+            print_family(name, options.false_keeps, which, options.seeds)
+        return
     for name in RULES:
-        scatter = (options.family, options.repeats)
+        scatter = (options.scatter, options.repeats)
         row = measure(name, rule, which, options.sigma, options.seeds, scatter)
         power = ", ".join(f"{share:.1%}" for share in row.power)
         print(

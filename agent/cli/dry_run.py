@@ -85,7 +85,7 @@ def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> No
     slots = make_slots(options.workers.value, *this_machine())
     prior: tuple[PriorTrial, ...] = ()
     if warm:
-        prior = read_prior(warm) if as_json else warm_start(warm, place, head)
+        prior = read_prior(warm) if as_json else warm_start(warm, place, head, objective)
     tier = proven(unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
     chosen = Chosen(place, options, slots, tier, sources, prepare, objective)

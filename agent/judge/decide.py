@@ -20,6 +20,12 @@ few degrees of freedom the level is lower: the screen holds back less then, and 
 trials spend the error budget of the whole run. BOOST, SOBER and the lines of futility were chosen
 by measurement: `python -m benchmarks.verdicts`.
 
+Other noise. The test takes noise for normal. Where the gains that came to nothing have heavier
+tails (agent/judge/tails.py), nothing is kept after one run, and where two pairs lie far apart a
+third decides. On a discrete metric (agent/judge/ties.py) the noise is at least what
+rounding makes, and a tie is no sign of the same program. Where noise changes with the score itself,
+the owner states a `scale`. Measured by family: `python -m benchmarks.verdicts --family t2`.
+
 The record. A gain is estimated from the confirming runs, not from the screen, less the luck that
 helped it past the threshold: what is kept is lucky on average (Zhong and Prentice, Biostatistics
 2008, call the remedy a bias-reduced estimate).
@@ -36,6 +42,7 @@ from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simp
 from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
+from agent.judge.ties import ROUNDING
 from agent.records.objective import LOWER, Sense
 from agent.records.results import KEPT, Trial, on_newest_data
 from sandbox.ground.record import Record
@@ -49,7 +56,12 @@ SCREEN = 0.79
 # error budget agrees.
 BEYOND_DOUBT = 2.8
 SCREEN_SHARE = 0.9
+# In tau. Where tails are heavy and the first two pairs differ by more, after division by the square
+# root of 2, one of them may be an outlier: a third one decides.
+DISAGREEMENT = 1.5
 BOOST = 26.0
+# Where tails are heavy.
+HEAVY_BOOST = 13.0
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again:
@@ -121,9 +133,12 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _greedy(case)
     if rule.exact:
         return _exact(case)
-    is_tie = first == 0 and case.continuous
+    step = case.noise.step
+    is_tie = first == 0 and case.continuous and not step
     if is_tie and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
+    if first == 0 and step and not case.simpler:
+        return _discard(case, f"a tie, on a metric that moves in steps of {step:.3g}")
     if is_tie:
         return _discard(case, "no effect: the same score as the incumbent under the same seed")
     if case.repeats == "none" and len(set(case.differences)) == 1:
@@ -204,14 +219,14 @@ def _screen(case: Case, rule: Rule) -> Judgement:
     """Decide after the first run."""
     difference = case.differences[0]
     gain = -difference
-    tau = case.noise.sd
+    tau = case.noise.least
     degrees = case.noise.degrees
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
             return _discard(case, f"not better: {_words(case, difference)}")
         return Rerun(reason="the noise is not known yet")
     threshold = tau * max(BEYOND_DOUBT, critical(rule.alpha * SCREEN_SHARE, degrees))
-    if gain > threshold:
+    if gain > threshold and not case.noise.heavy:
         reason = f"kept after one run: {_in_noise(case, gain, tau)}"
         return _keep(case, reason, luck_of_screen(gain, tau, threshold))
     if gain >= SCREEN * tau:
@@ -233,8 +248,8 @@ def _look(case: Case, rule: Rule) -> Judgement:
     pairs = "perturbed pairs" if case.repeats == "perturbations" else "seed pairs"
     figures = f"{_words(case, case.estimate)}, {_in_errors(z)} over {count} {pairs}"
 
-    threshold = error * critical(_level(rule, degrees), degrees)
-    if degrees >= MIN_DEGREES - 1 and gain > threshold:
+    threshold = error * critical(_level(case, rule, degrees), degrees)
+    if degrees >= MIN_DEGREES - 1 and gain > threshold and not _disagree(case):
         luck = luck_of_look(-case.estimate, tau, threshold, looks, (SCREEN, BEYOND_DOUBT))
         return _keep(case, f"significant: {figures}", luck)
     charge = max(0.0, -gain) + error
@@ -249,6 +264,14 @@ def _look(case: Case, rule: Rule) -> Judgement:
     return _discard(case, f"{what}: {figures}")
 
 
+def _disagree(case: Case) -> bool:
+    """Return whether two pairs, one perhaps an outlier, are too far apart to decide together."""
+    if len(case.differences) != 2 or not case.noise.heavy or case.noise.sd is None:
+        return False
+    screen, confirming = case.differences
+    return abs(screen - confirming) / sqrt(2) > DISAGREEMENT * case.noise.sd
+
+
 def _ratio(gain: float, error: float) -> float:
     """Return the gain in standard errors; infinite where there is no error."""
     if error:
@@ -256,9 +279,10 @@ def _ratio(gain: float, error: float) -> float:
     return inf if gain > 0 else -inf
 
 
-def _level(rule: Rule, degrees: int) -> float:
+def _level(case: Case, rule: Rule, degrees: int) -> float:
     """Return the chance that a look leaves to luck, where tau has so many degrees of freedom."""
-    return min(0.25, BOOST * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
+    boost = HEAVY_BOOST if case.noise.heavy else BOOST
+    return min(0.25, boost * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
@@ -272,7 +296,7 @@ def _own_noise(case: Case) -> tuple[float, int]:
     tau = sqrt(squares / (own + before))
     if own > 1:
         tau = max(tau, stdev(case.differences))
-    return tau, own + before
+    return max(tau, ROUNDING * case.noise.step), own + before
 
 
 def _in_errors(z: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import sqrt
 from statistics import fmean
@@ -9,8 +10,10 @@ from statistics import fmean
 from pydantic import Field, FiniteFloat
 
 from agent.judge.determinism import independent, repeats_of
+from agent.judge.tails import is_heavy
+from agent.judge.ties import ROUNDING, step_between, step_of
 from agent.records.objective import Sense
-from agent.records.results import Pair, Trial, on_newest_data
+from agent.records.results import KEPT, Pair, Trial, on_newest_data
 from sandbox.ground.record import Record
 
 CONFIDENCE = 0.95
@@ -23,6 +26,10 @@ class Noise(Record):
     """Standard deviation tau of one paired difference between equal codes."""
     degrees: int = 0
     """Degrees of freedom of `sd`."""
+    step: FiniteFloat = Field(default=0.0, ge=0)
+    """Smallest step of a discrete metric; 0 for a continuous one."""
+    heavy: bool = False
+    """Its tails may be heavier than those of normal noise."""
     seeds: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation of one code's score between seeds, on one machine."""
     runs: int = 0
@@ -31,6 +38,11 @@ class Noise(Record):
     """Seeds move no score: runs differ by neutral perturbations of the code instead."""
     machines: FiniteFloat | None = Field(default=None, ge=0)
     """Standard deviation of one code's score between machines."""
+
+    @property
+    def least(self) -> float | None:
+        """Tau, but never less than what rounding to steps alone makes."""
+        return self.sd if self.sd is None else max(self.sd, ROUNDING * self.step)
 
     @property
     def scatter(self) -> float | None:
@@ -54,21 +66,48 @@ class Noise(Record):
 def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
     """Return the noise of losses that a run has shown so far, on the data that it has now."""
     trials = on_newest_data(trials)
+    seeds, runs = _spread_of_seeds(trials, sense)
+    pooled = noise_in([sample_of(trial, sense) for trial in trials if trial.pairs])
+    repeats = repeats_of(trials)
+    step = pooled.step or _step_of_baselines(trials, sense)
+    return pooled.model_copy(
+        update={
+            "step": 0.0 if repeats == "none" else step,
+            "seeds": seeds,
+            "runs": runs,
+            "perturbed": repeats == "perturbations",
+            "machines": _spread_of_machines(trials, sense),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was measured of one candidate that was judged."""
+
+    differences: tuple[float, ...]
+    """To its incumbent, one a seed; the first is the screen's."""
+    kept: bool
+
+
+def sample_of(trial: Trial, sense: Sense) -> Sample:
+    """Return what was measured of a trial that has pairs."""
+    return Sample(differences_of(trial.pairs, sense), trial.status in KEPT)
+
+
+def noise_in(samples: Sequence[Sample]) -> Noise:
+    """Return the noise that candidates have shown, pooled."""
     squares = 0.0
     degrees = 0
-    for trial in trials:
-        if len(trial.pairs) > 1:
-            differences = differences_of(trial.pairs, sense)
-            squares += sum_of_squares(differences)
-            degrees += len(differences) - 1
-    seeds, runs = _spread_of_seeds(trials, sense)
+    for sample in samples:
+        if len(sample.differences) > 1:
+            squares += sum_of_squares(sample.differences)
+            degrees += len(sample.differences) - 1
     return Noise(
         sd=sqrt(squares / degrees) if degrees else None,
         degrees=degrees,
-        seeds=seeds,
-        runs=runs,
-        perturbed=repeats_of(trials) == "perturbations",
-        machines=_spread_of_machines(trials, sense),
+        step=step_of([sample.differences for sample in samples]),
+        heavy=is_heavy([s.differences[0] for s in samples if not s.kept and s.differences[0] < 0]),
     )
 
 
@@ -112,6 +151,16 @@ def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | Non
             degrees += len(values) - 1
             runs += len(values)
     return (sqrt(squares / degrees) if degrees else None), runs
+
+
+def _step_of_baselines(trials: Sequence[Trial], sense: Sense) -> float:
+    """Return the step of a metric under which a baseline's seeds tie, or 0.0."""
+    for trial in trials:
+        if trial.status == "baseline" and trial.result:
+            step = step_between([sense.loss(score.value) for score in trial.result.own])
+            if step:
+                return step
+    return 0.0
 
 
 def _spread_of_machines(trials: Sequence[Trial], sense: Sense) -> float | None:
