@@ -53,7 +53,7 @@ class Noise(Record):
 
 def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
     """Return the noise of losses that a run has shown so far, on the data that it has now."""
-    trials = on_newest_data(trials)
+    trials = [trial for trial in on_newest_data(trials) if _is_on_scale(trial, sense)]
     squares = 0.0
     degrees = 0
     for trial in trials:
@@ -70,6 +70,14 @@ def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
         perturbed=repeats_of(trials) == "perturbations",
         machines=_spread_of_machines(trials, sense),
     )
+
+
+def _is_on_scale(trial: Trial, sense: Sense) -> bool:
+    """Return whether the scale has all scores of a trial: a branch of others may say anything."""
+    values = [score.value for score in trial.result.scores] if trial.result else []
+    for pair in trial.pairs:
+        values += [pair.candidate, pair.incumbent]
+    return all(map(sense.has, values))
 
 
 def differences_of(pairs: Sequence[Pair], sense: Sense) -> tuple[float, ...]:
