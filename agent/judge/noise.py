@@ -65,7 +65,7 @@ class Noise(Record):
 
 def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
     """Return the noise of losses that a run has shown so far, on the data that it has now."""
-    trials = on_newest_data(trials)
+    trials = [trial for trial in on_newest_data(trials) if _is_on_scale(trial, sense)]
     seeds, runs = _spread_of_seeds(trials, sense)
     pooled = noise_in([sample_of(trial, sense) for trial in trials if trial.pairs])
     repeats = repeats_of(trials)
@@ -109,6 +109,14 @@ def noise_in(samples: Sequence[Sample]) -> Noise:
         step=step_of([sample.differences for sample in samples]),
         heavy=is_heavy([s.differences[0] for s in samples if not s.kept and s.differences[0] < 0]),
     )
+
+
+def _is_on_scale(trial: Trial, sense: Sense) -> bool:
+    """Return whether the scale has all scores of a trial: a branch of others may say anything."""
+    values = [score.value for score in trial.result.scores] if trial.result else []
+    for pair in trial.pairs:
+        values += [pair.candidate, pair.incumbent]
+    return all(map(sense.has, values))
 
 
 def differences_of(pairs: Sequence[Pair], sense: Sense) -> tuple[float, ...]:

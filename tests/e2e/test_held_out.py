@@ -95,7 +95,7 @@ def test_a_training_finds_neither_the_validation_text_nor_its_recipe(spied: Path
     assert "train.py fails as it is" in run.stderr, run.stdout + run.stderr
     log = (spied / ".autoresearch/runs/t/trials/0000/train-0.log").read_text()
     report = json.loads(log.split("FOUND ", 1)[1].splitlines()[0])
-    assert report["beside"] == ["asked.json", "train.py"]
+    assert report["beside"] == [".git", "asked.json", "train.py"]
     assert not report["prepare"]
     assert report["train"] == ["meta.json", "tokens.bin"]
     assert report["data"] == ["data", "scratch", "workspace"], (

@@ -174,7 +174,7 @@ def test_finalize_writes_one_commit_a_change_off_the_start(planted: History) -> 
     git = Plumbing(Path(planted.project.root))
     log = git("log", "--format=%B", f"{planted.run.start_commit}..tuned")
     assert "the real one" in log
-    assert "Measured: -0.2" in log
+    assert "Measured: val_bpb -0.2" in log
     assert git("rev-list", "--count", f"{planted.run.start_commit}..tuned").strip() == "1"
     assert read_constants(planted.sources_at("tuned").text)["LR"] == 0.3
     assert "A = 1" not in planted.sources_at("tuned").text

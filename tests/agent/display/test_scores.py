@@ -320,6 +320,8 @@ def test_a_score_outside_of_the_scale_is_still_shown(scale: Scale) -> None:
     objective = Objective(metric="m", scale=scale)
     on = paper()
     trial = accuracies()[1].model_copy(
-        update={"pairs": (Pair(seed=0, candidate=-1.0, incumbent=-2.0),)}
+        update={"pairs": (Pair(seed=0, candidate=-1.0, incumbent=-2.0),) * 2}
     )
     assert "82.000000 m" in shown(trial_page(trial, "", None, on, objective=objective), on)
+    text = shown(summary("b", (trial,), on, objective=objective), on)
+    assert ("noise   not measured" in text) == (scale != "linear")

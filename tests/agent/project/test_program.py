@@ -62,8 +62,8 @@ def test_without_front_matter_all_of_it_is_the_brief(text: str) -> None:
     [
         ("bugdet: 5m", "Did you mean 'budget'"),
         ("budget: five minutes", "5m"),
-        ("metric: accuracy", "metric: Unknown value 'accuracy'. Choose from: val_bpb"),
-        ("metric: val_bbp", "metric: Unknown value 'val_bbp'. Did you mean 'val_bpb'"),
+        ("direction: up", "direction: Unknown value 'up'. Choose from: minimize, maximize"),
+        ("metric: [a, b]", "metric"),
         ("explore: [bolder, comibne]", "explore.1: Unknown value 'comibne'. Did you mean 'com"),
         ("trials: many", "trials"),
         ("hours: .nan", "hours"),
