@@ -45,7 +45,21 @@ _BENCH: Groups = {
     "How much of it": ("--trials", "--seeds", "--first-seed", "--workers"),
     "Results": ("--output", "--report", "--json"),
 }
-OPTIONS: Mapping[str, Groups] = {"start": _RUN, "resume": _RUN, "adopt": _RUN, "bench": _BENCH}
+_INIT: Groups = {
+    "The bundled research": ("--preset", "--anyway"),
+    "What is run": ("--script", "--command", "--python", "--read-only", "--budget"),
+    "What is measured": ("--metric", "--direction", "--repeats"),
+    "What is edited": ("--files",),
+    "How it is asked": ("--yes", "--no-run"),
+    "Permissions": ("--trust", "--unsafe-no-sandbox"),
+}
+OPTIONS: Mapping[str, Groups] = {
+    "init": _INIT,
+    "start": _RUN,
+    "resume": _RUN,
+    "adopt": _RUN,
+    "bench": _BENCH,
+}
 """The groups of the commands that have many options; those of the others are listed as they are."""
 
 OTHER_COMMANDS = "Other commands"

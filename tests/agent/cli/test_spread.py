@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.noise import record_of
-from agent.cli.spread import Measurement, Spread, in_short, lines_of, spread_of_run
+from agent.cli.spread import (
+    Measurement,
+    Spread,
+    in_short,
+    lines_of,
+    record_of,
+    spread_of_run,
+)
 from agent.history.history import History
 from agent.judge.decide import Rule
 from agent.judge.resolution import resolutions
