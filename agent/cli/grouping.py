@@ -46,10 +46,12 @@ _BENCH: Groups = {
     "Results": ("--output", "--report", "--json"),
 }
 _INIT: Groups = {
-    "What is set up": ("--script", "--command", "--files", "--read-only", "--python", "--budget"),
-    "What is measured": ("--metric", "--direction", "--repeats", "--no-run"),
     "The bundled research": ("--preset", "--anyway"),
-    "Permissions": ("--yes", "--trust", "--unsafe-no-sandbox"),
+    "What is run": ("--script", "--command", "--python", "--read-only", "--budget"),
+    "What is measured": ("--metric", "--direction", "--repeats"),
+    "What is edited": ("--files",),
+    "How it is asked": ("--yes", "--no-run"),
+    "Permissions": ("--trust", "--unsafe-no-sandbox"),
 }
 OPTIONS: Mapping[str, Groups] = {
     "init": _INIT,

@@ -1,7 +1,6 @@
 """The command `noise`."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,13 +34,8 @@ def noise(
     more under the first; no branch is made. With RUN it trains nothing, and reads that run's
     baseline and the pairs that its judge has trained.
     """
-    from agent.cli.baseline import standing_baseline
-    from agent.cli.build import find_place
-    from agent.cli.consent import Consent
     from agent.cli.reading import reading
-    from agent.cli.spread import measure_spread, spread_of_run
-    from agent.cli.spread_text import record_of, say_spread
-    from agent.judge.decide import Rule
+    from agent.cli.spread import measured_here, record_of, say_spread, spread_of_run
 
     if branch is not None:
         with reading(branch) as history:
@@ -49,10 +43,7 @@ def noise(
     else:
         better = direction.value if direction else None
         flags = read_flags("noise", budget=budget, metric=metric, direction=better)
-        place = find_place(Path.cwd())
-        consent = Consent(place.project, trust)
-        with standing_baseline(place, flags, consent, unsafe) as baseline:
-            spread = measure_spread(baseline, repeats, Rule())
+        spread = measured_here(flags, repeats, trust, unsafe)
     if as_json:
         typer.echo(json.dumps(record_of(spread), indent=1))
         return

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 from math import floor, log10, sqrt
+from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import FiniteFloat
+from rich.text import Text
 
-from agent.cli.baseline import Baseline, trained
-from agent.display.format import duration
+from agent.cli.baseline import Baseline, standing_baseline, trained
+from agent.cli.build import find_place
+from agent.cli.consent import Consent
+from agent.display.format import duration, formatter_for, open_console
 from agent.errors import ProjectFault
 from agent.history.history import History
 from agent.judge.decide import MAX_DECIMALS, Rule
 from agent.judge.determinism import MIN_SEEDS, NEUTRAL_RUNS
 from agent.judge.noise import noise_of, sum_of_squares
 from agent.judge.resolution import POWER, Resolution, resolutions
+from agent.project.flags import Flags
 from agent.records.objective import Objective
 from agent.records.results import Result, Trial
 from agent.space.neutral import perturbed
@@ -245,3 +250,41 @@ def _repeat_lines(spread: Spread) -> Iterator[str]:
             f"and so do {len(spread.moved)} runs with every searched float moved by a millionth: "
             'where equal code always gives equal scores, write noise = "none"'
         )
+
+
+# ---------------------------------------------------------------- the command
+
+
+def measured_here(flags: Flags, repeats: int, trust: bool, unsafe: bool) -> Spread:
+    """Return how noisy the project of this folder is, by its last commit."""
+    place = find_place(Path.cwd())
+    consent = Consent(place.project, trust)
+    with standing_baseline(place, flags, consent, unsafe) as baseline:
+        return measure_spread(baseline, repeats, Rule())
+
+
+def say_spread(spread: Spread) -> None:
+    """Print what a spread means."""
+    console = open_console()
+    formatter = formatter_for(console, spread.objective)
+    for line in lines_of(spread):
+        console.print(Text(formatter.line(line) if line.strip() == line else f"  {line.strip()}"))
+
+
+def record_of(spread: Spread) -> dict[str, Any]:
+    """Return a spread as JSON has it."""
+    fields = {"runs", "again", "moved", "source", "sd", "tau", "degrees", "seconds"}
+    rows = []
+    for resolution in spread.resolutions:
+        seconds = round(resolution.trainings * spread.seconds, 1)
+        rows.append({**resolution.model_dump(), "seconds": seconds})
+    objective = spread.objective
+    return {
+        "metric": objective.metric,
+        "direction": objective.direction,
+        "scale": objective.scale,
+        **spread.model_dump(mode="json", include=fields),
+        "repeats_exactly": spread.repeats_exactly,
+        "power": POWER,
+        "smallest_gains": rows,
+    }

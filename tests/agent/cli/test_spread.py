@@ -1,0 +1,76 @@
+"""How far scores scatter, in words and numbers: read from a run, or made of measurements."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.cli.spread import (
+    Measurement,
+    Spread,
+    in_short,
+    lines_of,
+    record_of,
+    spread_of_run,
+)
+from agent.history.history import History
+from agent.judge.decide import Rule
+from agent.judge.resolution import resolutions
+from agent.project.find import find_project
+from agent.project.settings import Settings
+from agent.records.objective import Objective
+
+RUNS = tuple(Measurement(seed=seed, value=0.8 + seed / 100, seconds=60.0) for seed in range(3))
+ACCURACY = Objective(metric="val_acc", direction="maximize")
+
+
+def spread(**changes: object) -> Spread:
+    tau = 0.02
+    parts = {
+        "objective": ACCURACY,
+        "runs": RUNS,
+        "again": 0.8,
+        "source": "seeds",
+        "sd": 0.014,
+        "tau": tau,
+        "degrees": 2,
+        "seconds": 60.0,
+        "resolutions": resolutions(tau, Rule()),
+    }
+    return Spread.model_validate({**parts, **changes})
+
+
+def test_a_gain_has_the_sign_of_the_metric_and_its_cost_in_time() -> None:
+    text = "\n".join(lines_of(spread()))
+    assert "the same seed gives exactly the same score" in text
+    assert "with 3 pairs: at most 6 trainings, 6:00" in text
+    assert "  +0." in text and "  -0." not in text
+    lower = "\n".join(lines_of(spread(objective=Objective(metric="loss"))))
+    assert "  -0." in lower
+    assert [row["pairs"] for row in record_of(spread())["smallest_gains"]] == [1, 3, 6]
+
+
+def test_equal_scores_are_never_called_repeats() -> None:
+    equal = tuple(run.model_copy(update={"value": 0.8}) for run in RUNS)
+    alone = spread(runs=equal, source="none", sd=None, tau=None, resolutions=())
+    text = "\n".join(lines_of(alone))
+    assert "all 3 seeds give exactly the same score" in text
+    assert "its noise is not known" in text
+    assert "told apart" not in text
+    assert list(in_short(alone)) == []
+    moved = alone.model_copy(update={"source": "perturbations", "moved": equal[:2]})
+    assert 'write noise = "none"' in "\n".join(lines_of(moved))
+
+
+def test_another_score_under_the_same_seed_is_said() -> None:
+    assert "the same seed gives another score: 0.81 the second time" in list(
+        lines_of(spread(again=0.81))
+    )
+
+
+def test_a_run_is_read_and_nothing_is_trained(home: Path) -> None:
+    with History.read(find_project(home, Settings()), "autoresearch/t") as history:
+        read = spread_of_run(history)
+    assert [run.value for run in read.runs] == [1.5, 1.502]
+    assert read.again is None and read.repeats_exactly is None
+    assert read.sd == pytest.approx(0.002 / 2**0.5)
+    assert read.tau is not None and read.resolutions == resolutions(read.tau, Rule())
