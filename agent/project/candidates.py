@@ -15,6 +15,7 @@ from agent.project.scripts import (
     tree_of,
 )
 from sandbox.ground.record import Record
+from sandbox.ground.text import is_plain
 
 MAX_READ = 300
 """Scripts of a repository that are read, those with the likeliest names first."""
@@ -85,7 +86,7 @@ def files_of(folder: Path) -> tuple[str, ...]:
     options = ("-z", "--cached", "--others", "--exclude-standard")
     listing = Plumbing(folder)("ls-files", *options).split("\0")
     # What cannot be printed cannot be named in a file of settings either.
-    names = [name for name in dict.fromkeys(listing) if name and name.isprintable()]
+    names = [name for name in dict.fromkeys(listing) if name and is_plain(name)]
     plain = [name for name in names if _is_plain(folder / name)]
     return tuple(sorted(plain))
 

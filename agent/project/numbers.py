@@ -9,7 +9,7 @@ from pydantic import FiniteFloat
 
 from agent.records.objective import Direction
 from sandbox.ground.record import Record
-from sandbox.ground.text import one_line
+from sandbox.ground.text import is_plain, one_line
 from sandbox.score.forms import MAX_NESTED, OTHERS, Form, json_object
 
 MAX_NAMES = 200
@@ -155,7 +155,7 @@ def _in_line(line: str) -> Iterator[tuple[str, float]]:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):
         own = _shortest(name.strip(), line)
-        is_name = own.isprintable() and 0 < len(own) <= MAX_NAME
+        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME
         printed = Form(own).last(line) if is_name else None
         if printed is not None and abs(printed.value) < float("inf"):
             yield own, printed.value

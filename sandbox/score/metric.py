@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from sandbox.ground.record import Record
+from sandbox.ground.text import is_plain
 from sandbox.score.pattern import Pattern
 
 MAX_NAME = 100
@@ -31,7 +32,7 @@ class Metric(Record):
     @classmethod
     def _plain(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for name in (names,) if isinstance(names, str) else names:
-            if not name.isprintable() or name != name.strip():
+            if not is_plain(name) or name != name.strip():
                 raise ValueError(f"a metric's name is one line of plain text, unlike {name!a}")
         return names
 

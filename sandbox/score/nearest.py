@@ -4,7 +4,7 @@ import difflib
 import re
 from pathlib import Path
 
-from sandbox.ground.text import one_line, read_end
+from sandbox.ground.text import is_plain, one_line, read_end
 from sandbox.score.forms import OTHERS, json_object, json_paths, parse_value
 from sandbox.score.lines import shown
 from sandbox.score.metric import Metric
@@ -107,7 +107,7 @@ def _other_spelling(lines: list[str], name: str) -> str:
 def _pattern_for(line: str) -> str:
     """Return a pattern that reads the last number of a short line, or "" where none is plain."""
     match = _LAST_NUMBER.fullmatch(line)
-    if match is None or not match[1].isprintable():
+    if match is None or not is_plain(match[1]):
         return ""
     before = re.sub(r"[0-9]+", r"\\d+", re.escape(match[1]).replace("\\ ", " "))
     return f"{before}(.+)" if "'" not in before and parse_value(match[2]) else ""

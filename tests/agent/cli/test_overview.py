@@ -64,7 +64,7 @@ def test_about_ten_lines_name_all_that_was_chosen(repository: Path) -> None:
         "bounds",
     ]
     assert block["files"] == "train.py is edited; prepare.py, program.md"
-    assert block["objective"] == "val_bpb, lower is better; as train.py prints it"
+    assert block["objective"] == "val_bpb, lower is better; self-reported: as the run prints it"
     assert block["constants"] == "2 searched, of 3 found in train.py"
     assert block["method"] == "trust"
     assert block["device"] == "CPU, 2 cores; 1 trial at once"

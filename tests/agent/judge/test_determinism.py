@@ -133,7 +133,7 @@ def test_null_changes_of_a_chaotic_score_are_kept_within_the_budget() -> None:
     """Chaotic: no seed moves it, and any change of the code does."""
 
     def false_keeps(repeats: str) -> Mean:
-        runs = nights("ours", Rule(), idle, range(30), 0.0, ("chaotic", repeats))
+        runs = nights("ours", Rule(), idle, range(30), 0.0, scatter=("chaotic", repeats))
         return Mean.of([sum(kept) for _, kept in runs])
 
     def idle(rng: object) -> list[float]:
@@ -147,7 +147,7 @@ def test_null_changes_of_a_chaotic_score_are_kept_within_the_budget() -> None:
 
 
 def test_real_gains_of_an_exact_score_are_kept() -> None:
-    small = nights("ours", Rule(), lambda _: [-0.01] * 9, range(9), 0.0, EXACT)
+    small = nights("ours", Rule(), lambda _: [-0.01] * 9, range(9), 0.0, scatter=EXACT)
     assert all(all(kept[1:]) for _, kept in small), "far above its rounding, if below one sigma"
 
 
