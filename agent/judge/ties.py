@@ -23,15 +23,27 @@ TOLERANCE = 1e-3
 def step_of(samples: Sequence[Sequence[float]]) -> float:
     """Return the smallest step of a discrete metric, or 0.0 for a continuous one.
 
+    samples: the differences of each candidate to its incumbent, one a seed.
+
     Some differences of a discrete one are equal, and all are multiples of the smallest. Ties are
-    no sign of it: code without any effect ties too.
+    no sign of it: code without any effect ties too. Nor is a candidate whose differences are all
+    equal: there seeds move every code alike, and cancel.
     """
-    sizes = Counter(_rounded(chain.from_iterable(samples)))
+    sizes = Counter(_rounded(chain.from_iterable(map(_without_repeats, samples))))
     if len(sizes) == sizes.total():
         return 0.0
     step = min(sizes)
     is_lattice = all(abs(size / step - round(size / step)) < TOLERANCE for size in sizes)
     return step if is_lattice else 0.0
+
+
+def _without_repeats(differences: Sequence[float]) -> Sequence[float]:
+    """Return the differences of a candidate; a single one where all are equal."""
+    if not differences:
+        return differences
+    spread = max(differences) - min(differences)
+    alike = spread <= 10**-DIGITS * max(map(abs, differences))
+    return differences[:1] if alike else differences
 
 
 def step_between(losses: Sequence[float]) -> float:

@@ -98,7 +98,7 @@ def test_a_training_finds_neither_the_validation_text_nor_its_recipe(spied: Path
     assert report["beside"] == [".git", "asked.json", "train.py"]
     assert not report["prepare"]
     assert report["train"] == ["meta.json", "tokens.bin"]
-    assert report["data"] == ["data", "scratch", "workspace"], (
+    assert report["data"] == ["data", "scratch"], (
         "the folder of its own trial, where the tokens have a second name"
     )
     assert not {"fingerprint", "near_duplicates", "train_tokens"} & report["meta"].keys()

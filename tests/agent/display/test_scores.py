@@ -225,7 +225,7 @@ def test_show_has_the_line_that_was_read_its_unit_and_further_metrics() -> None:
     assert facts["pair"] == ["+2.000000 seed 0 82.000000 against #0's 80.000000"]
     assert facts["interval"] == ["from +1.500000 to +2.500000, at 95 %"]
     assert facts["score"] == ["82.000000 % seed 0 candidate self-reported"]
-    assert facts["read from"] == [LINE]
+    assert facts["read from"] == [f'"{LINE}"']
     assert facts["also"] == ["params_m 1.5"]
     assert facts["scores"] == [
         "test accuracy, higher is better; self-reported: as the run itself prints it"

@@ -18,8 +18,10 @@ OURS = Rule()
     ("samples", "step"),
     [
         ([(0.855 - 0.85,), (0.86 - 0.855, 0.0)], ITEM),  # equal but for their last bits
-        ([(-ITEM, -ITEM)], ITEM),
-        ([(2 * ITEM, 2 * ITEM), (-ITEM,)], ITEM),
+        ([(-ITEM, -ITEM, 0.0)], ITEM),
+        ([(2 * ITEM, ITEM), (-ITEM,)], ITEM),
+        ([(-ITEM, -ITEM)], 0.0),  # seeds that move every code alike cancel, on every metric
+        ([(-0.3, -0.3, -0.3), (-0.04,)], 0.0),
         ([(0.0, 0.0), (0.0,)], 0.0),  # code without effect ties on every metric
         ([(0.1, 0.2), (0.3,)], 0.0),
         ([(0.2, 0.2), (0.3,)], 0.0),  # equal by accident: the third is no multiple
