@@ -190,7 +190,7 @@ def _repair(path: Path, origin: Origin, project: Project) -> str:
         return f"uv sync --directory {quote(str(place))}"
     if origin == "active":
         return "deactivate   # or activate one that is whole"
-    return f"python -m venv --clear {quote(str(path.parent.parent))}   # and install its packages"
+    return f"python3 -m venv --clear {quote(str(path.parent.parent))}   # and install its packages"
 
 
 def _is_program(path: Path) -> bool:
