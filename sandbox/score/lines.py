@@ -10,7 +10,9 @@ LINE_BYTES = 1 << 20
 RULE = "---"
 
 # A colour or a movement of the cursor (CSI), a title or a link (OSC), any other sequence.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_ANSI = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
+)
 _LINE_END = re.compile(r"\r+(?=\n|\Z)")
 _RESTART = re.compile(rb"[\r\n]")
 _OVERWRITTEN = re.compile(r"^.*\r", re.MULTILINE)
