@@ -96,6 +96,7 @@ def ended(folder: Path, lines: int, by: signal.Signals) -> int:
     return code
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_benchmark_that_is_killed_resumes_and_ends_as_if_it_had_not_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

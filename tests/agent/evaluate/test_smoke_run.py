@@ -91,6 +91,7 @@ SAY = (
 )
 
 
+@pytest.mark.slow
 def test_what_passes_in_small_is_trained_in_full() -> None:
     torch.manual_seed(0)
     result, runs = measured(SAY + "save()")

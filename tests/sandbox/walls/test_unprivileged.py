@@ -63,6 +63,7 @@ def test_isolates_for_a_user_without_rights(tier):
     assert_isolates(elsewhere(tier, "nobody", "open"), tier, "nobody")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", [pytest.param("root", marks=pytest.mark.slow), "nobody"])
 def test_where_no_namespace_is_allowed_tier_c_runs(who):
     if why_not("C"):
