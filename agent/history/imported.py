@@ -3,11 +3,12 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import PurePosixPath
 
 from agent.edit.files import Sources
-from agent.edit.files.one import is_python
+from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.source import file_tree
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
@@ -54,14 +55,20 @@ def _candidates(sources: Sources) -> Iterator[str]:
     """Yield where the modules would be that the sources import, in the project or not."""
     main = PurePosixPath(sources.main).parent
     for path, text in sources.files.items():
-        if not is_python(path):
-            continue
-        tree = file_tree(text.removeprefix("\ufeff"))
-        if isinstance(tree, Refused):
-            continue
-        for base in _bases(tree, PurePosixPath(path).parent, main):
-            yield f"{base}.py"
-            yield f"{base}/__init__.py"
+        if is_python(path):
+            yield from _places_named_by(text, PurePosixPath(path).parent, main)
+
+
+@lru_cache(maxsize=KEPT_FILES)
+def _places_named_by(text: str, folder: PurePosixPath, main: PurePosixPath) -> tuple[str, ...]:
+    """Return where the modules would be that a file imports; kept for the next trial."""
+    tree = file_tree(text.removeprefix("\ufeff"))
+    if isinstance(tree, Refused):
+        return ()
+    places = []
+    for base in dict.fromkeys(_bases(tree, folder, main)):
+        places += [f"{base}.py", f"{base}/__init__.py"]
+    return tuple(places)
 
 
 def _bases(tree: ast.Module, folder: PurePosixPath, main: PurePosixPath) -> Iterator[PurePosixPath]:
