@@ -1,7 +1,7 @@
 """The edits from one file to another, as small as possible, each verified by making it."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.edit.apply import Applied, apply, made_text
@@ -16,7 +16,6 @@ from agent.edit.steps import Edits, EndOfFile, Step
 from agent.records.edits import (
     AddImport,
     DeleteDefinition,
-    Edit,
     InsertDefinition,
     Refused,
     ReplaceDefinition,
@@ -75,17 +74,6 @@ def _by_statement(before: Source, after: Source) -> Step | None:
         return None
     step = _Level(before, after, old_chunks, new_chunks, "").solve(end.text)
     return None if step is None else Step(end.edits + step.edits, step.text)
-
-
-def normalise(source: str, edits: Sequence[Edit]) -> Edits:
-    """Return the edits with whole-file rewrites expressed by the other kinds.
-
-    Edits that do not apply are returned as they are.
-    """
-    if not any(isinstance(edit, RewriteFile) for edit in edits):
-        return tuple(edits)
-    applied = apply(source, edits)
-    return diff(source, applied.source) if isinstance(applied, Applied) else tuple(edits)
 
 
 def _leads_to(old: str, edits: Edits, new: str) -> bool:

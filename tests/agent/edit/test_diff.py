@@ -8,7 +8,7 @@ from pathlib import Path
 import libcst as cst
 import pytest
 
-from agent.edit import Applied, apply, diff, normalise
+from agent.edit import Applied, apply, diff
 from agent.edit.source import Source, read
 from agent.records.edits import Edit, RewriteFile, SetConstant
 
@@ -214,15 +214,6 @@ def test_other_line_breaks(newline: str) -> None:
     assert apply(base, smallest) == Applied(source=new)
     if newline == "\r\n":
         assert [edit.kind for edit in smallest] == ["set_constant", "replace_statements"]
-
-
-def test_a_rewrite_is_stored_as_what_it_changes() -> None:
-    new = BASE.replace("DEPTH = 4", "DEPTH = 8")
-    assert normalise(BASE, [RewriteFile(code=new)]) == (SetConstant(name="DEPTH", value="8"),)
-    assert normalise(BASE, [RewriteFile(code="(")]) == (RewriteFile(code="("),)
-    assert normalise(BASE, [SetConstant(name="DEPTH", value="8")]) == (
-        SetConstant(name="DEPTH", value="8"),
-    )
 
 
 # ---------------------------------------------------------------- real files

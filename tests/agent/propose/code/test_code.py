@@ -25,10 +25,12 @@ from agent.propose.code.code import (
     request_of,
     to_mend,
 )
+from agent.propose.code.reply import read_reply
 from agent.propose.code.tool import propose_tool
 from agent.records.edits import Edit, Refused, RewriteFile, SetConstant
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Trial
+from agent.records.sources import Sources
 from agent.run.preflight import foresee
 from tests.agent.propose.example import SOURCE, context, pending, trial
 from tests.loopback.anthropic_server import AnthropicServer
@@ -398,3 +400,19 @@ def test_with_little_money_left_the_answer_must_be_short() -> None:
     assert model.requests[0].max_output_tokens == SHORT_OUTPUT_TOKENS
     with pytest.raises(MoneySpent, match=r"may cost \$0.40, and \$0.39"):
         Code(Priced(draft(DEEPER))).propose(replace(judging(BASELINE), dollars=0.39))
+
+
+def test_a_rewrite_is_stored_as_what_it_changes() -> None:
+    base = Sources.of("DEPTH = 4\n\n\ndef net():\n    return DEPTH\n")
+    deeper = SetConstant(name="DEPTH", value="8")
+
+    def stored(*edits: Edit) -> tuple[Edit, ...]:
+        arguments = {"hypothesis": "h", "edits": [edit.model_dump() for edit in edits]}
+        drafts = read_reply(Reply(model="m", arguments=arguments), base)
+        assert not isinstance(drafts, Refused)
+        return drafts[0].edits
+
+    rewritten = base.text.replace("DEPTH = 4", "DEPTH = 8")
+    assert stored(RewriteFile(code=rewritten)) == (deeper,)
+    assert stored(RewriteFile(code="(")) == (RewriteFile(code="("),)
+    assert stored(deeper) == (deeper,)
