@@ -134,8 +134,12 @@ def git(home: Path, *words: str) -> str:
 
 
 WORKER = """
+import signal
 import sys
 from pathlib import Path
+
+# Where the tests run in the background, Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from agent.history.history import History
 from agent.project.find import find_project
 from agent.project.settings import read_settings

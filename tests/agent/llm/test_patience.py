@@ -77,7 +77,10 @@ def test_an_unknown_name_is_told() -> None:
 
 
 LOOKS_UP = """
-import socket, threading, time
+import signal, socket, threading, time
+
+# Where the tests run in the background, Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def slow(*_, **__):
     print("looking up", flush=True)
     time.sleep(60)
