@@ -3,41 +3,32 @@
 import difflib
 import json
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.edit import Applied, apply, fingerprint
-from agent.edit.files import apply_edits
-from agent.edit.files import guard_files as guard
-from agent.errors import ModelFault, ModelUnavailable, MoneySpent
-from agent.llm.model import Reply, Request
+from agent.errors import ModelFault, ModelUnavailable
+from agent.llm.model import Reply
 from agent.llm.resolve import open_model
 from agent.llm.scripted import Scripted
-from agent.propose import METHODS, Context, Unreadable
+from agent.propose import METHODS, Unreadable
 from agent.propose.code.code import (
     MAX_SENT_BACK,
-    MEND_WITHIN,
-    SHORT_OUTPUT_TOKENS,
     Code,
     request_of,
-    to_mend,
 )
 from agent.propose.code.reply import read_reply
 from agent.propose.code.tool import propose_tool
 from agent.records.edits import Edit, Refused, RewriteFile, SetConstant
-from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Trial
+from agent.records.proposals import Proposal
 from agent.records.sources import Sources
-from agent.run.preflight import foresee
+from tests.agent.propose.code.drafts import BASELINE, DEEPER, Asked, constant, draft, judging
 from tests.agent.propose.example import SOURCE, context, pending, trial
 from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.openai_server import OpenAIServer
 from tests.loopback.wire import Status, Step, Text, ToolCall
 
-DEEPER = {"kind": "set_constant", "name": "DEPTH", "value": "12"}
 GOOD = {"hypothesis": "Deeper is better", "rationale": "#1 was wider.", "edits": [DEEPER]}
 REWRITTEN = SOURCE.replace("DEPTH = 8", "DEPTH = 9").replace(
     "return DEPTH * HEAD_DIM", "return 2 * DEPTH * HEAD_DIM"
@@ -204,51 +195,6 @@ def asked_once(proposal: Proposal) -> Proposal:
 # ---------------------------------------------------------------- sent back within a proposal
 
 
-BASELINE = trial(0, 1.0).model_copy(
-    update={
-        "proposal": Proposal(
-            hypothesis="as it is", by=Provenance(method="baseline", origin="baseline")
-        )
-    }
-)
-
-
-class Asked(Scripted):
-    """A scripted model that records its requests."""
-
-    def __init__(self, *answers: dict[str, Any]) -> None:
-        super().__init__(answers)
-        self.requests: list[Request] = []
-
-    def complete(self, request: Request) -> Reply:
-        self.requests.append(request)
-        return super().complete(request)
-
-
-def draft(*edits: dict[str, Any], hypothesis: str = "an idea", **more: Any) -> dict[str, Any]:
-    return {"hypothesis": hypothesis, "edits": list(edits), "input_tokens": 10, "cost": 0.5, **more}
-
-
-def constant(name: str, value: str) -> dict[str, Any]:
-    return {"kind": "set_constant", "name": name, "value": value}
-
-
-def judging(*trials: Trial, **more: Any) -> Context:
-    """Return a context with the ledger's own check: it applies, guards and foresees."""
-    base = context(*trials, **more)
-    tried = {trial.fingerprint for trial in trials}
-
-    def check(edits: Sequence[Edit]) -> Refused | None:
-        applied = apply_edits(base.sources, edits)
-        if isinstance(applied, Refused):
-            return applied
-        return guard(base.sources, applied, tried=tried) or foresee(
-            base.sources, applied, edits, base.space
-        )
-
-    return replace(base, check=check)
-
-
 def test_a_refused_draft_goes_back_with_the_reason_and_the_nearest_name() -> None:
     model = Asked(draft(constant("MATRX_LR", "0.03")), draft(constant("MATRIX_LR", "0.03")))
     proposal = Code(model).propose(judging(BASELINE))
@@ -339,67 +285,6 @@ def test_a_megabyte_and_unknown_fields_are_harmless() -> None:
     huge = proposed({"text": "x" * 2**20})
     assert isinstance(huge, Unreadable) and len(huge.reply) < 3_000
     assert isinstance(proposed(draft(DEEPER, mood="good", nested={"a": [1]})), Proposal)
-
-
-# ---------------------------------------------------------------- failures go back, and money
-
-
-def failed(number: int, status: str = "crash", **by: Any) -> Trial:
-    made = trial(number, status, "gate it", DEPTH=12)
-    assert made.result
-    proposal = made.proposal.model_copy(update={"by": made.proposal.by.model_copy(update=by)})
-    tail = 'File "train.py", line 9\nRuntimeError: shapes [4] and [5]\n```'
-    return made.model_copy(
-        update={"proposal": proposal, "result": made.result.model_copy(update={"tail": tail})}
-    )
-
-
-def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
-    crashed = judging(BASELINE, failed(1))
-    model = Asked(
-        draft(constant("DEPTH", "12")), draft(constant("DEPTH", "10"), hypothesis="corrected")
-    )  # the first one failed
-    proposal = Code(model).propose(crashed)
-    assert isinstance(proposal, Proposal) and proposal.by.repairs == 1
-    question = model.requests[0].blocks[-1]
-    assert (
-        "trial #1 failed (crash)" in question
-        and '"value": "12"' in question
-        and "shapes [4] and [5]" in question
-    )
-    again = judging(BASELINE, failed(1), pending=(proposal,))
-    assert to_mend(again) is None, "while it is pending nobody asks again"
-    assert to_mend(judging(BASELINE, failed(1), failed(2, repairs=1))) is None, (
-        "a correction that fails is left alone"
-    )
-
-
-def test_what_is_old_too_large_or_another_methods_is_not_corrected() -> None:
-    rest = [trial(n, 1.1, DEPTH=n + 5) for n in range(2, 2 + MEND_WITHIN)]
-    assert to_mend(context(BASELINE, failed(1), *rest)) is None
-    assert to_mend(context(BASELINE, failed(1, "oom"))) is None
-    assert to_mend(context(BASELINE, failed(1, method="tpe"))) is None
-
-
-def test_a_question_beyond_the_bound_on_dollars_is_not_asked() -> None:
-    model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
-    assert Code(model).propose(replace(judging(BASELINE), dollars=1.0)).by.cost == 1.0
-    model = Asked(draft(constant("NOPE", "1")), draft(DEEPER))
-    with pytest.raises(MoneySpent, match=r"may cost \$0.50, and \$0.40"):
-        Code(model).propose(replace(judging(BASELINE), dollars=0.9))
-    assert len(model.requests) == 1
-
-
-def test_with_little_money_left_the_answer_must_be_short() -> None:
-    class Priced(Asked):
-        def estimate(self, request: Request) -> float | None:
-            return request.max_output_tokens / 10_000
-
-    model = Priced(draft(DEEPER))
-    assert isinstance(Code(model).propose(replace(judging(BASELINE), dollars=0.5)), Proposal)
-    assert model.requests[0].max_output_tokens == SHORT_OUTPUT_TOKENS
-    with pytest.raises(MoneySpent, match=r"may cost \$0.40, and \$0.39"):
-        Code(Priced(draft(DEEPER))).propose(replace(judging(BASELINE), dollars=0.39))
 
 
 def test_a_rewrite_is_stored_as_what_it_changes() -> None:
