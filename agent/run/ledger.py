@@ -118,10 +118,9 @@ class Ledger:
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""
-        sources = self.admit(proposal)
+        sources = self._admission.begin(proposal)
         if isinstance(sources, Refused):
             return self.refuse(proposal, sources)
-        self._admission.remember(sources)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def begin_baseline(self) -> Attempt:
