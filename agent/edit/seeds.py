@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import chain, product
 
 from agent.edit.fingerprint import normalised
 from agent.edit.flow import Flow, Scope, Scoped, flow_of, last_name, scoped
@@ -98,7 +98,7 @@ class Seeds:
 
 
 def _texts(choices: Iterable[Choice]) -> frozenset[str]:
-    return frozenset(text for choice in choices for text in choice.texts)
+    return frozenset(chain.from_iterable(choice.texts for choice in choices))
 
 
 def changed_seed(before: Seeds, after: Seeds) -> str | None:
