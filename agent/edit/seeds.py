@@ -51,7 +51,7 @@ class Seeds:
     constants: tuple[tuple[str, str], ...]
     """The door and the text of each value that stands there as it is."""
     rest: str
-    """A hash of what one file says beside its seeds; "" of several."""
+    """A hash of what a file says beside its seeds; "" of one without seeds, and of several."""
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -152,7 +152,7 @@ def seeds_of(*texts: str) -> Seeds:
         choices=tuple(_choice(seed, flow) for seed in seeds),
         defined=frozenset(node.name for node, _ in nodes if is_definition(node)),
         constants=tuple(_constants(seeds)),
-        rest=_rest(tree, seeds) if len(texts) == 1 else "",
+        rest=_rest(tree, seeds) if seeds and len(texts) == 1 else "",
     )
 
 
