@@ -18,6 +18,8 @@ MAX_BYTES = 4 * MAX_CHARACTERS
 """A larger file has more characters than are read."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """A byte that is not UTF-8."""
+KEPT_TEXTS = 2 * MAX_FILES
+"""Of more texts only those of the newest commit are kept."""
 _PLAIN_MODES = ("100644", "100755")
 _NARROWER = f"$EDITOR {FILE}   # files = [...]"
 _TOO_LARGE = f"it is longer than {MAX_CHARACTERS} characters"
@@ -102,7 +104,9 @@ class SourceReader:
             data = answer[end + 1 : end + 1 + size]
             self._texts[blob] = data.decode("utf-8", "surrogateescape")
             start = end + 1 + size + 1
-        return [self._texts[file.blob] for file in wanted]
+        texts = {file.blob: self._texts[file.blob] for file in wanted}
+        self._texts = self._texts if len(self._texts) <= KEPT_TEXTS else texts
+        return [texts[file.blob] for file in wanted]
 
 
 def _fault(file: _File) -> str:
