@@ -13,6 +13,7 @@ from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
 from agent.git.repository import repository_programs
+from agent.git.store import Store
 from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import first_commit
@@ -166,7 +167,8 @@ def prepare_source(project: Project, commit: str) -> Source:
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
 
     def write(folder: Path) -> None:
-        export(git, commit, beside, folder)
+        with Store(git) as store:
+            export(store, commit, beside, folder)
 
     text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
     inside = str(Path(project.prepare).relative_to(beside))

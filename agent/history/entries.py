@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import HistoryFault
 from agent.history import format1, format2
 from agent.history.commits import Commit
+from agent.history.short import restored
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
@@ -57,10 +58,11 @@ class Unknown:
 Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Unknown
 
 
-def read_entry(commit: Commit) -> Entry | None:
+def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
     """Return what a commit records; None for a commit by hand, or a run's first one.
 
-    Raise HistoryFault for a record that was tampered with.
+    base: the earlier trial by which a trial's many constants may be told. Raise HistoryFault for a
+    record that was tampered with.
     """
     form, fields = _fields_of(commit)
     kind = fields.pop("record", None)
@@ -70,7 +72,7 @@ def read_entry(commit: Commit) -> Entry | None:
     if reader is None:
         return Unknown(commit.id, f"a record of kind {_shown(kind)}")
     try:
-        return reader(commit, fields)
+        return reader(commit, restored(fields, base) if kind == "trial" else fields)
     except ValidationError as error:
         name = _unknown_in(error) if form == format2.FORMAT else None
         if name is not None:

@@ -27,6 +27,7 @@ from agent.history.runs import (
     tip_of,
     unlike_remotes,
 )
+from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.find import Project
@@ -108,6 +109,7 @@ class History(Reading):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._store.close()
         if self._lock:
             self._lock.close()
 
@@ -152,7 +154,8 @@ class History(Reading):
         sources = self.sources_at(attempt.commit if taken else self.tip)
         tree = self._tree_of_keep(attempt, sources) if taken else f"{self.tip}^{{tree}}"
         parents = [self.tip, attempt.commit]
-        commit = self._files.commit(tree, parents, verdict_message(trial, self.run.sense))
+        message = verdict_message(trial, self.run.sense, base_of(self._timeline.trials))
+        commit = self._files.commit(tree, parents, message)
         self._move(commit, self._flights.landing(attempt), f"the trial #{trial.number}")
         self._files.remember_sources(commit, sources)
         self._flights.forget(attempt)
@@ -242,7 +245,7 @@ class History(Reading):
 
     def _follow(self) -> None:
         """Bring the worktree to the tip; leave what the user changed in it, with a warning."""
-        self._timeline.trees.append(self._git("rev-parse", f"{self.tip}^{{tree}}").strip())
+        self._timeline.trees.append(self._store.tree_of(self.tip))
         try:
             checkout.follow(self.worktree, frozenset(self._timeline.trees), self.tip)
         except HistoryFault as fault:

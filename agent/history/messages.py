@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.history.format2 import FORMAT, write
+from agent.history.short import shortened
 from agent.history.text import body_of, line_of, subject_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
@@ -41,9 +42,10 @@ def measured_message(attempt: Attempt, result: Result) -> str:
     return write(subject, [], "measured", {"result": _result_fields(result)})
 
 
-def verdict_message(trial: Trial, sense: Sense = LOWER) -> str:
+def verdict_message(trial: Trial, sense: Sense = LOWER, base: Trial | None = None) -> str:
     """Return the message of a verdict commit.
 
+    base: the earlier trial by which many constants are told.
     Its subject is `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`; then come the reason,
     what it rests on, and who proposed it.
     """
@@ -53,6 +55,8 @@ def verdict_message(trial: Trial, sense: Sense = LOWER) -> str:
         fields["result"] = _result_fields(trial.result)
     for name in ("attempt", "verdict", "new_data"):
         fields.pop(name, None)
+    if trial.configuration:
+        fields |= shortened(trial.configuration, base)
     lines = [line_of(trial.reason), line_of(_evidence(trial, sense)), line_of(_proposer(trial))]
     return write(subject_of(_verdict_subject(trial, sense)), lines, "trial", fields)
 

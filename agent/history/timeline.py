@@ -1,6 +1,6 @@
 """What the commits of a run's branch add up to: its trials, its notes, and their places."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.errors import HistoryFault
@@ -19,6 +19,7 @@ from agent.history.entries import (
 )
 from agent.history.files import Files
 from agent.history.runs import HEADS, first_commit
+from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
@@ -116,7 +117,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     files.belong_to(run)
     timeline = Timeline(run.model_copy(update={"tag": tag}), start)
     timeline.unknown += unknown
-    entries = [(commit, read_entry(commit)) for commit in commits]
+    entries = list(_read(commits))
     taken = files.trees_of(
         entry.attempt for _, entry in entries if isinstance(entry, Trial) and entry.status in TAKEN
     )
@@ -137,6 +138,18 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
         timeline.trees.append(commit.tree)
         timeline.stand_at(commit.id)
     return timeline
+
+
+def _read(commits: Iterable[Commit]) -> Iterator[tuple[Commit, Entry | None]]:
+    """Yield what each commit records; later trials may tell their constants by the first one's."""
+    base: Trial | None = None
+    numbers: set[int] = set()
+    for commit in commits:
+        entry = read_entry(commit, base)
+        yield commit, entry
+        if base is None and isinstance(entry, Trial) and entry.number not in numbers:
+            numbers.add(entry.number)
+            base = base_of([entry])
 
 
 def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | None) -> None:

@@ -20,6 +20,7 @@ from agent.propose import Context, Unreadable
 from agent.propose.code.policy import PATIENCE, Policy
 from agent.records.curves import Curve
 from agent.records.edits import Refused
+from agent.records.newest import kept_for_newest
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     FAILED,
@@ -63,6 +64,8 @@ class Ledger:
         cores: int | None = None,
     ) -> None:
         self.history = history
+        # Asked of the tip, for each proposal and by its admission.
+        space_of = kept_for_newest(1)(space_of)
         self._space_of = space_of
         self._memory_mb = memory_mb
         self._protected = tuple(sorted(fixed.protected))
@@ -118,10 +121,9 @@ class Ledger:
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""
-        sources = self.admit(proposal)
+        sources = self._admission.begin(proposal)
         if isinstance(sources, Refused):
             return self.refuse(proposal, sources)
-        self._admission.remember(sources)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def begin_baseline(self) -> Attempt:
