@@ -39,7 +39,7 @@ from agent.project.packages import require_packages
 from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
-from agent.project.unseen import held_out, records, shown
+from agent.project.unseen import held_out, hidden_on_disk, records, shown
 from agent.project.variables import handed_on
 from agent.records.objective import Objective
 from agent.records.proposals import Configuration
@@ -48,6 +48,7 @@ from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
+from sandbox.score.evaluator.evaluate import Evaluation
 from sandbox.tiers.choose import Chosen, choose_runner
 
 MEMORY_SHARE = 0.8
@@ -152,12 +153,12 @@ def proof_folder(project: Project) -> Path:
 def prepared(
     place: Place, commit: str, sandbox: Chosen | None, consent: Consent, wanted: str | None = None
 ) -> Iterator[Prepared | None]:
-    """Yield the data that prepare.py of `commit` makes in `sandbox`; None for a printed score.
+    """Yield the data that prepare.py of `commit` makes in `sandbox`; None if it seals no score.
 
-    sandbox: None only where the score is printed. wanted: the fingerprint of data that need not be
+    sandbox: None only where it is not sealed. wanted: the fingerprint of data that need not be
     made again. prepare.py gets a network only after the user's consent.
     """
-    if place.project.score == "printed" or sandbox is None:
+    if place.project.score != "sealed" or sandbox is None:
         yield None
         return
     source = prepare_source(place.project, commit)
@@ -290,6 +291,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         environment=handed_on(kit.settings.environment, os.environ),
         command=split_command(history.run.goal.command),
         metric=metric_of(history.run.goal),
+        evaluation=_evaluation(project, hidden_on_disk(project)),
         seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
@@ -299,12 +301,28 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
             search_room(
                 folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
             )
-    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export)
+    whole = [history.export_whole] if plan.evaluation else []
+    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export, *whole)
+
+
+def _evaluation(project: Project, hidden: tuple[str, ...]) -> Evaluation | None:
+    """Return how the project evaluates. hidden: what of it lies in the checkout."""
+    own = project.evaluate
+    if own is None:
+        return None
+    stale = tuple(path for path in own.outputs if not project.edits(project.inside(path)))
+    return Evaluation(
+        script=own.script,
+        arguments=own.arguments,
+        outputs=own.outputs,
+        stale=stale,
+        hidden=hidden,
+    )
 
 
 def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ...]:
     """What no training may see: the repository's records and whatever holds validation text."""
-    own = records(history.project)
+    own = (*records(history.project), *hidden_on_disk(history.project))
     prepare = history.project.prepare
     if data is None or prepare is None:
         return (*own, *map(str, cache_folders()))

@@ -18,6 +18,7 @@ from agent.evaluate.slots import Slot
 from agent.llm.resolve import default_model, key_used, sends_no_bill
 from agent.project.interpreter import interpreter_of
 from agent.project.resolve import Option, Origin, StartOptions, may_cost
+from agent.project.settings import ScoreKind
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
 from sandbox.ground.devices import listed
@@ -31,6 +32,12 @@ ORIGINS = {
     Origin.INFERRED: "inferred",
 }
 """Where a value comes from; nothing is said of what was typed."""
+HOW: Mapping[ScoreKind, str] = {
+    "sealed": "computed by the harness",
+    "evaluated": "sealed by the project's evaluator",
+    "printed": "self-reported: as the run prints it",
+}
+"""Who computes the score."""
 NO_KEY = "no ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL is set"
 
 
@@ -112,8 +119,7 @@ def rows(
 
 def _objective(chosen: Chosen) -> str:
     objective = chosen.objective
-    sealed = chosen.place.project.score == "sealed"
-    how = "computed by the harness" if sealed else "self-reported: as the run prints it"
+    how = HOW[chosen.place.project.score]
     return f"{objective.metric}, {objective.better}; {how}"
 
 

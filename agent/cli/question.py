@@ -126,7 +126,7 @@ def first_context(
         objective=objective,
         score=project.score,
         protected=tuple(sorted({*place.settings.protected, *front_matter.protected})),
-        imported=imported_modules(git, commit, project, sources, objective),
+        imported=imported_modules(git, commit, project, sources),
         prior=tuple(prior),
     )
 

@@ -12,7 +12,7 @@ from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
-from agent.git.repository import repository_programs
+from agent.git.repository import git_folder, repository_programs
 from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import first_commit
@@ -24,6 +24,7 @@ from agent.project.resolve import Origin, StartOptions, may_cost
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
+from agent.project.unseen import hidden_on_disk
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
 
@@ -67,7 +68,9 @@ def kept_from_models(project: Project) -> tuple[Path, ...]:
 
     Validation data, the corpus it is cut from, and this machine's copies of the runs.
     """
-    return (*cache_folders(), *corpus_places(), project.home)
+    hidden = map(Path, hidden_on_disk(project))
+    objects = [git_folder(Path(project.root))] if project.evaluate else []
+    return (*cache_folders(), *corpus_places(), project.home, *hidden, *objects)
 
 
 def agree_to_start(
@@ -200,7 +203,7 @@ def _reach(
     project: Project, settings: Settings, trackers: Sequence[str], asking: Asking | None = None
 ) -> Reach:
     root = Path(project.root)
-    hidden = (project.home,) if project.score == "printed" else (project.home, *cache_folders())
+    hidden = (project.home, *cache_folders()) if project.score == "sealed" else (project.home,)
     check_readable(settings.read_only, root, hidden)
     return Reach(
         root=root,

@@ -1,6 +1,6 @@
 """Files out of commits: a trial's copy, and the run's worktree, which follows the branch."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -30,19 +30,23 @@ class Entry:
 
 
 def export(
-    git: Plumbing, commit: str, workspace: str, folder: Path, without: Collection[str] = ()
+    git: Plumbing,
+    commit: str,
+    workspace: str,
+    folder: Path,
+    hides: Callable[[str], bool] = lambda _: False,
 ) -> list[Entry]:
     """Write the files below `workspace` as of `commit` to `folder`, as a checkout would.
 
-    Filters, line ends and submodules are those of a checkout. without: paths in the repository
-    that are left out. A submodule comes from the user's own checkout; if it is not checked out
+    Filters, line ends and submodules are those of a checkout. hides: which paths in the repository
+    are left out. A submodule comes from the user's own checkout; if it is not checked out
     there, its folder is empty here too. Return what was written, by its path in the repository.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_index(folder.parent) as index:
         git("read-tree", commit, index=index)
         listing = git("ls-files", "--stage", "-z", "--", workspace or ".", index=index)
-        entries = [entry for entry in _entries(listing) if entry.path not in without]
+        entries = [entry for entry in _entries(listing) if not hides(entry.path)]
         tree = index.parent / "tree"
         (tree / workspace).mkdir(parents=True)
         paths = "\0".join(entry.path for entry in entries).encode("utf-8", "surrogateescape")

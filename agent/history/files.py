@@ -14,7 +14,6 @@ from agent.history.checkout import SUBMODULE, export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
-from agent.records.objective import Objective
 from agent.records.sources import Sources
 
 # Notes of a human's beside the code: no run reads them.
@@ -54,13 +53,13 @@ class Files:
         """Remember the files of a commit that was just made."""
         self._sources[commit] = sources
 
-    def imported_at(self, commit: str, objective: Objective) -> dict[str, str]:
+    def imported_at(self, commit: str) -> dict[str, str]:
         """Return the modules at `commit` that its sources import and that no edit may touch."""
         if commit not in self._imported:
             from agent.history.imported import imported_modules  # libcst takes long to load
 
             sources = self.sources_at(commit)
-            modules = imported_modules(self._git, commit, self.project, sources, objective)
+            modules = imported_modules(self._git, commit, self.project, sources)
             self._imported = {commit: modules}
         return self._imported[commit]
 
@@ -113,19 +112,19 @@ class Files:
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        if path == self.project.program:
+        if path == self.project.program or self.project.hides(path):
             return False
         return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
-        return self._git("diff", *_PLAIN, before, after, "--", self.project.workspace or ".")
+        return self._git("diff", *_PLAIN, before, after, "--", *self.project.visible)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
         """Return the workspace's unified diff of each commit against its parent, in one call."""
         names = "".join(f"{commit}\n" for commit in commits if commit).encode()
-        where = self.project.workspace or "."
-        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", where, stdin=names)
+        where = self.project.visible
+        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *where, stdin=names)
         # A diff's own lines begin otherwise.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2], strict=True))
@@ -136,12 +135,19 @@ class Files:
         They get a .git of their own, with one commit and nothing else.
         """
         project = self.project
-        entries = export(self._git, commit, project.workspace, folder, project.unseen)
+        entries = export(self._git, commit, project.workspace, folder, project.hides)
         files = []
         for entry in entries:
             if entry.mode != SUBMODULE:
                 files.append(File(project.outside(entry.path), entry.mode, entry.name))
         write_stand_in(folder, files, f"the files of {commit}")
+
+    def export_whole(self, folder: Path) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too.
+
+        Only for the project's evaluator.
+        """
+        export(self._git, self.start, self.project.workspace, folder)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in.

@@ -156,7 +156,7 @@ class Reading:
     @property
     def imported(self) -> dict[str, str]:
         """The modules at the tip that its sources import and that no edit may touch, by path."""
-        return self._files.imported_at(self.tip, self.run.goal)
+        return self._files.imported_at(self.tip)
 
     @property
     def program(self) -> str:
@@ -204,6 +204,10 @@ class Reading:
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)
+
+    def export_whole(self, folder: Path) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too."""
+        self._files.export_whole(folder)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in."""

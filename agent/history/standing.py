@@ -33,6 +33,10 @@ class Standing:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)
 
+    def export_whole(self, folder: Path) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too."""
+        self._files.export_whole(folder)
+
     def file_at(self, commit: str, path: str) -> str:
         """Return a file at `commit`. Raise HistoryFault if it has none."""
         return self._files.file_at(commit, path)

@@ -34,6 +34,17 @@ def records(project: Project) -> tuple[str, ...]:
     return _absolute((str(project.home), str(Path(project.root) / ".git")))
 
 
+def hidden_on_disk(project: Project) -> tuple[str, ...]:
+    """Return the paths in the checkout that the evaluator's table hides, committed or not."""
+    if project.evaluate is None:
+        return ()
+    folder = Path(project.root) / project.workspace
+    paths = []
+    for pattern in (project.evaluate.script, *project.evaluate.hidden):
+        paths += sorted(folder.glob(pattern))
+    return _absolute(map(str, paths))
+
+
 def shown(read_only: Iterable[str], hidden: Iterable[str]) -> tuple[str, ...]:
     """Return the paths of `read_only` that a training may be shown.
 

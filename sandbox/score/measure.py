@@ -26,6 +26,16 @@ from sandbox.ground.outcome import (
 )
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, tail
+from sandbox.score.evaluator.evaluate import (
+    CANDIDATE,
+    INSIDE,
+    OUTPUTS,
+    Bout,
+    Evaluation,
+    NotEvaluated,
+    evaluate,
+)
+from sandbox.score.evaluator.outputs import BadOutput, NoOutput, remove_outputs, take_outputs
 from sandbox.score.failure import Status, ended_in_silence, failure, with_score
 from sandbox.score.lingering import Lingering
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
@@ -74,8 +84,11 @@ class Job(Record):
     seed_argument: str | None = None
     """The option of the command that takes a seed; None to shift the project's seeding calls."""
     limits: Limits
-    score: Literal["sealed", "printed"]
-    """sealed: bits per byte, computed from the saved weights. printed: the metric as printed."""
+    score: Literal["sealed", "evaluated", "printed"]
+    """sealed: bits per byte, computed from the saved weights. evaluated: by the project's own
+    evaluator. printed: the metric as printed."""
+    evaluation: Evaluation | None = None
+    """How an evaluated score comes about."""
     metric: Metric = BITS_PER_BYTE
     """What is printed; with a sealed score, what is no fact although a summary has it."""
     audit: Audit = "usual"
@@ -94,7 +107,7 @@ class Measured(Record):
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
-    score: Literal["sealed", "self-reported"]
+    score: Literal["sealed", "evaluated", "self-reported"]
     seconds: float
     """Of the training, on the harness's clock."""
     startup: float | None = None
@@ -140,29 +153,41 @@ class Stopped(Record):
 
 
 def measure(
-    job: Job, runner: Runner, cancel: threading.Event, on_scoring: Callable[[], None] = lambda: None
+    job: Job,
+    runner: Runner,
+    cancel: threading.Event,
+    on_scoring: Callable[[], None] = lambda: None,
+    export: Callable[[Path], None] | None = None,
 ) -> Measured | Unscored | Stopped:
-    """Train, then score. Raise SandboxFault only."""
+    """Train, then score. Raise SandboxFault only.
+
+    export: writes the start commit's files, hidden ones too, to a folder; for an evaluation.
+    """
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
     if job.checkout:
         place_data(Path(job.folder), Path(job.checkout), job.read_only)
     if job.score == "printed":
-        return _run(job, None, runner, cancel, on_scoring)
+        return _run(job, runner, cancel, lambda trained: _printed(job, trained))
+    if job.evaluation:
+        remove_outputs(Path(job.folder), job.evaluation.stale)
     with scoring_room(Path(job.folder), Path(job.scratch)) as room:
-        return _run(job, room, runner, cancel, on_scoring)
+
+        def score(trained: Outcome) -> Measured | Unscored | Stopped:
+            on_scoring()
+            if job.evaluation and export:
+                return _evaluated(job, job.evaluation, export, room, runner, cancel, trained)
+            return _sealed(job, room, runner, cancel, trained)
+
+        return _run(job, runner, cancel, score)
 
 
 def _run(
     job: Job,
-    room: Path | None,
     runner: Runner,
     cancel: threading.Event,
-    on_scoring: Callable[[], None],
+    score: Callable[[Outcome], Measured | Unscored | Stopped],
 ) -> Measured | Unscored | Stopped:
-    """Train and score.
-
-    room: where to score, which the training cannot have touched; None for a printed score.
-    """
+    """Train and score."""
     try:
         training = _training(job)
     except NoProgram as reason:
@@ -189,24 +214,10 @@ def _run(
         if hint:
             detail = f"{one_line(detail, WORDS_BESIDE_A_HINT)}; {hint}"
         return _unscored(job, outcome, status, detail)
-    result = _scored(job, room, runner, cancel, outcome, on_scoring)
+    result = score(outcome)
     if isinstance(result, Measured):
         return result.model_copy(update={"startup": opened.seconds, "cut": cut})
     return result
-
-
-def _scored(
-    job: Job,
-    room: Path | None,
-    runner: Runner,
-    cancel: threading.Event,
-    trained: Outcome,
-    on_scoring: Callable[[], None],
-) -> Measured | Unscored | Stopped:
-    if room is None:
-        return _printed(job, trained)
-    on_scoring()
-    return _sealed(job, room, runner, cancel, trained)
 
 
 def _was_cut(job: Job, outcome: Outcome) -> bool:
@@ -332,11 +343,73 @@ def _sealed(
     return measured.model_copy(update={"also": also})
 
 
+def _evaluated(
+    job: Job,
+    evaluation: Evaluation,
+    export: Callable[[Path], None],
+    room: Path,
+    runner: Runner,
+    cancel: threading.Event,
+    trained: Outcome,
+) -> Measured | Unscored | Stopped:
+    began = time.monotonic()
+    outputs = evaluation.outputs
+    try:
+        take_outputs(Path(job.folder), outputs, room / OUTPUTS, job.limits.disk_bytes)
+    except NoOutput as reason:
+        return _unscored(job, trained, "crash", f"it exited with 0, but {reason}")
+    except BadOutput as reason:
+        return _unscored(job, trained, "invalid", str(reason))
+    bout = Bout(
+        evaluation=evaluation,
+        export=export,
+        attempt=room / WORKSPACE,
+        room=room,
+        candidate=lambda scratch, log: _candidate(job, scratch, log),
+        candidate_files=WORKSPACE,
+        python=job.python,
+        limits=job.limits,
+        metric=job.metric,
+        seed=job.seed,
+        read_only=job.read_only,
+        checkout=job.checkout,
+        cpus=job.cpus,
+        gpus=job.gpus,
+    )
+    answer = evaluate(bout, runner, cancel)
+    if answer is None:
+        return Stopped()
+    if isinstance(answer, NotEvaluated):
+        return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
+    seconds = time.monotonic() - began
+    measured = _measured(job, trained, answer.value, "evaluated", seconds)
+    also = {**read_also(Path(job.log), job.metric.also), **answer.also}
+    return measured.model_copy(update={"also": also})
+
+
+def _candidate(job: Job, scratch: Path, log: Path) -> RunSpec:
+    """Return the run of a candidate of an evaluation; see Bout."""
+    folder = scratch / WORKSPACE
+    (scratch / FOLDER).mkdir()
+    if job.checkout:
+        place_data(folder, Path(job.checkout), job.read_only)
+    own = {
+        "folder": str(folder),
+        "scratch": str(scratch),
+        "log": str(log),
+        "command": ("python", CANDIDATE, str(folder)),
+        "deadline": None,
+        "seed_argument": None,
+    }
+    spec = _training(job.model_copy(update=own))
+    return spec.model_copy(update={"read_only": (*spec.read_only, str(INSIDE))})
+
+
 def _measured(
     job: Job,
     outcome: Outcome,
     value: float,
-    kind: Literal["sealed", "self-reported"],
+    kind: Literal["sealed", "evaluated", "self-reported"],
     seconds: float = 0.0,
     parameters: int | None = None,
 ) -> Measured:
