@@ -48,7 +48,7 @@ from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
-from sandbox.score.evaluator.evaluate import Evaluation
+from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.tiers.choose import Chosen, choose_runner
 
 MEMORY_SHARE = 0.8

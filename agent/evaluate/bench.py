@@ -36,7 +36,7 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
-from sandbox.score.evaluator.evaluate import Evaluation
+from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve

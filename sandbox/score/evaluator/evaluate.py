@@ -14,27 +14,28 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
-from sandbox.ground.devices import Device
 from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import (
     Cancelled,
     Crashed,
     LimitExceeded,
-    Limits,
     Outcome,
     OutOfMemory,
     Runner,
     RunSpec,
     TimedOut,
 )
-from sandbox.ground.record import Record
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.candidate import Candidate, known_error
-from sandbox.score.evaluator.outputs import place_outputs
+from sandbox.score.evaluator.evaluation import Evaluation
+from sandbox.score.evaluator.outputs import BadOutput, NoOutput, place_outputs, take_outputs
 from sandbox.score.evaluator.relay import Relay
-from sandbox.score.metric import Metric, NotRead
+from sandbox.score.job import Job, training_of
+from sandbox.score.metric import NotRead
 from sandbox.score.reading import read_metric
 from sandbox.score.room import place_data
+from sandbox.score.scoring import WORKSPACE
+from sandbox.score.weights import FOLDER as SAVED
 
 INSIDE = Path(__file__).with_name("inside")
 MAIN = str(INSIDE / "evaluator_main.py")
@@ -45,55 +46,27 @@ MIN_SECONDS = 300.0
 """What an evaluation may take at least; a long training may be evaluated as long as it took."""
 CALL_IT = 'call the run\'s code instead: candidate.call("module:function", …)'
 
-Split = Literal["val", "test"]
 Status = Literal["oom", "timeout", "crash", "invalid"]
 STATUSES: dict[str, Status] = {"oom": "oom", "timeout": "timeout", "protocol": "invalid"}
 """By the kind of a candidate's failure; others are crashes."""
-
-
-class Evaluation(Record):
-    """How the project evaluates, as the owner says."""
-
-    script: str
-    """By its path in the project's folder."""
-    arguments: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    """Files that a run leaves, by their paths in the project's folder."""
-    stale: tuple[str, ...] = ()
-    """Those of them that a copy of the project must not begin with: only what the run leaves
-    counts. An output that edits may touch begins as they leave it."""
-    hidden: tuple[str, ...] = ()
-    """Absolute paths of hidden files that no commit has; only the evaluator may read them."""
-    split: Split = "val"
 
 
 @dataclass(frozen=True)
 class Bout:
     """One evaluation of one run."""
 
+    job: Job
     evaluation: Evaluation
     export: Callable[[Path], None]
     """Write the files of the start commit, hidden ones too, to a folder."""
-    attempt: Path
-    """The attempt's files, which no training could write."""
     room: Path
-    """Where the evaluation may make folders; OUTPUTS in it has what the run left."""
-    candidate: Callable[[Path, Path], RunSpec]
-    """The run of a candidate in (its scratch, its log); its files are in CANDIDATE_FILES there."""
-    candidate_files: str
-    python: str
-    limits: Limits
-    metric: Metric
-    seed: int
-    read_only: tuple[str, ...] = ()
-    checkout: str | None = None
-    cpus: tuple[int, ...] = ()
-    gpus: tuple[Device, ...] = ()
+    """The evaluation's folders; WORKSPACE in it has the attempt's files, which no training could
+    write."""
 
     @property
     def seconds(self) -> float:
         """What the evaluation may take."""
-        return max(MIN_SECONDS, self.limits.wall_seconds)
+        return max(MIN_SECONDS, self.job.limits.wall_seconds)
 
 
 @dataclass(frozen=True)
@@ -117,10 +90,18 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
 
     When this returns, no process of the evaluation is left.
     """
+    job = bout.job
+    outputs = bout.evaluation.outputs
+    try:
+        take_outputs(Path(job.folder), outputs, bout.room / OUTPUTS, job.limits.disk_bytes)
+    except NoOutput as reason:
+        return NotEvaluated("crash", f"it exited with 0, but {reason}")
+    except BadOutput as reason:
+        return NotEvaluated("invalid", str(reason))
     folder = bout.room / FOLDER
     bout.export(folder)
-    if bout.checkout:
-        place_data(folder, Path(bout.checkout), (*bout.read_only, *bout.evaluation.hidden))
+    if job.checkout:
+        place_data(folder, Path(job.checkout), (*job.read_only, *bout.evaluation.hidden))
     place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, 0o444)
     end = time.monotonic() + bout.seconds
     relay = Relay(lambda number: _candidate(bout, number, runner, cancel, end), cancel)
@@ -134,6 +115,7 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
 
 def _spec(bout: Bout, folder: Path) -> RunSpec:
     """Return the run of the evaluator."""
+    job = bout.job
     scratch = bout.room / "evaluator-scratch"
     scratch.mkdir()
     evaluation = bout.evaluation
@@ -143,15 +125,15 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         "outputs": evaluation.outputs,
     }
     return RunSpec(
-        argv=(bout.python, "-I", MAIN, json.dumps(options)),
+        argv=(job.python, "-I", MAIN, json.dumps(options)),
         folder=str(folder),
         scratch=str(scratch),
         log=str(bout.room / "evaluator.log"),
-        limits=bout.limits.model_copy(update={"wall_seconds": bout.seconds}),
-        read_only=(str(INSIDE), *bout.read_only, *evaluation.hidden),
-        environment={"AUTORESEARCH_SEED": str(bout.seed)},
-        cpus=bout.cpus,
-        gpus=bout.gpus,
+        limits=job.limits.model_copy(update={"wall_seconds": bout.seconds}),
+        read_only=(str(INSIDE), *job.read_only, *evaluation.hidden),
+        environment={"AUTORESEARCH_SEED": str(job.seed)},
+        cpus=job.cpus,
+        gpus=job.gpus,
     )
 
 
@@ -162,18 +144,32 @@ def _candidate(
 
     end: when the evaluation is over, and the candidate with it.
     """
+    attempt = bout.room / WORKSPACE
     scratch = bout.room / f"candidate-{number}"
-    files = scratch / bout.candidate_files
+    files = scratch / WORKSPACE
     try:
-        scratch.mkdir()
-        shutil.copytree(bout.attempt, files, symlinks=True)
+        (scratch / SAVED).mkdir(parents=True)
+        shutil.copytree(attempt, files, symlinks=True)
     except OSError as error:
-        raise SandboxFault(f"cannot copy {bout.attempt} to {files}: {error}", "df -h .") from error
+        raise SandboxFault(f"cannot copy {attempt} to {files}: {error}", "df -h .") from error
     place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, files, 0o644)
-    spec = bout.candidate(scratch, bout.room / f"candidate-{number}.log")
+    if bout.job.checkout:
+        place_data(files, Path(bout.job.checkout), bout.job.read_only)
+    own = {
+        "folder": str(files),
+        "scratch": str(scratch),
+        "log": str(bout.room / f"candidate-{number}.log"),
+        "command": ("python", CANDIDATE, str(files)),
+        "deadline": None,
+        "seed_argument": None,
+    }
+    spec = training_of(bout.job.model_copy(update=own))
     seconds = max(end - time.monotonic(), 1.0)
     limits = spec.limits.model_copy(update={"wall_seconds": seconds})
-    return Candidate(spec.model_copy(update={"limits": limits}), runner, cancel)
+    read_only = (*spec.read_only, str(INSIDE))
+    return Candidate(
+        spec.model_copy(update={"limits": limits, "read_only": read_only}), runner, cancel
+    )
 
 
 class _Ending:
@@ -209,7 +205,7 @@ class _Ending:
 
     def result(self) -> Reported | NotEvaluated:
         """Return what was reported, or printed in one of the usual forms."""
-        metric = self._bout.metric
+        metric = self._bout.job.metric
         values = self._relay.values
         if not values:
             return self._printed()
@@ -230,9 +226,9 @@ class _Ending:
         return Reported(value, {name: other for name, other in others.items() if isfinite(other)})
 
     def _printed(self) -> Reported | NotEvaluated:
-        reading = read_metric(self._bout.room / "evaluator.log", self._bout.metric)
+        reading = read_metric(self._bout.room / "evaluator.log", self._bout.job.metric)
         if isinstance(reading, NotRead):
-            name = self._bout.metric.name
+            name = self._bout.job.metric.name
             detail = f"the evaluator neither reported nor printed {name}: {_report_of(name)}"
             return NotEvaluated("invalid", one_line(detail))
         return Reported(reading.value, reading.also)
