@@ -15,7 +15,10 @@ from agent.display.format import PAPER, formatter_for, open_console
 from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
+from agent.history.runs import text_at
 from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.evaluator import warnings_of
+from agent.project.find import Project
 from agent.project.interpreter import interpreter_of
 from agent.project.resolve import Option, Origin, StartOptions, may_cost
 from agent.project.settings import ScoreKind
@@ -91,6 +94,18 @@ def say_beside(err: bool = False) -> None:
     formatter = formatter_for(console)
     for row in beside_rows(sessions()):
         console.print(Text(formatter.line(f"note: {row.text}"), "yellow"), soft_wrap=True)
+
+
+def say_warnings(project: Project, commit: str, err: bool = False) -> None:
+    """Print by what a run could take the project's evaluator over. err: to stderr."""
+    if project.evaluate is None:
+        return
+    script = project.evaluate.script
+    text = text_at(project, commit, project.inside(script))
+    console = open_console(stderr=err)
+    formatter = formatter_for(console)
+    for line in warnings_of(text, script):
+        console.print(Text(formatter.line(f"warning: {line}"), "yellow"), soft_wrap=True)
 
 
 def rows(

@@ -70,6 +70,14 @@ class Files:
             return ""
         return self.file_at(commit, path)
 
+    @property
+    def public(self) -> str:
+        """What a proposer may read about the evaluator, as of the start; "" without any."""
+        evaluate = self.project.evaluate
+        if evaluate is None or evaluate.public is None:
+            return ""
+        return self.file_at(self.start, self.project.inside(evaluate.public))
+
     def file_at(self, commit: str, path: str) -> str:
         """Return a file at `commit`. Raise HistoryFault if it has none."""
         try:

@@ -159,6 +159,11 @@ class Reading:
         return self._files.imported_at(self.tip)
 
     @property
+    def public(self) -> str:
+        """What a proposer may read about the evaluator, as of the run's start."""
+        return self._files.public
+
+    @property
     def program(self) -> str:
         """program.md at the tip, or nothing if there is none."""
         return self._files.program_at(self.tip)

@@ -1,7 +1,6 @@
 """Looks at a project's evaluator before a run: is it there, and what does it do with the run's."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
@@ -80,30 +79,14 @@ def warnings_of(text: str, script: str) -> list[str]:
     return [f"{warning}. {CALL_IT}." for warning in dict.fromkeys(warnings)]
 
 
-def imported_of(text: str, candidates: Iterator[str]) -> list[str]:
-    """Return which of these modules a script imports."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return []
-    imported = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported.add(node.module)
-    return [name for name in candidates if name in imported]
-
-
 def _names(tree: ast.Module) -> dict[str, str]:
     """Return what local names stand for: `load` for pickle.load, `np` for numpy."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                names[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
+                top = alias.name.partition(".")[0]
+                names[alias.asname or top] = alias.name if alias.asname else top
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"

@@ -129,10 +129,16 @@ class Project(Record):
         around = (folder, *folder.parents)
         prepare = self.prepare or str(folder / PREPARE)
         briefs = (self.program,) if self.program else tuple(str(up / PROGRAM) for up in around)
-        public = (
-            [self.inside(self.evaluate.public)] if self.evaluate and self.evaluate.public else []
-        )
-        return (prepare, *self.unseen, *briefs, *(str(up / FILE) for up in around), *public)
+        settings = (str(up / FILE) for up in around)
+        return (prepare, *self.unseen, *briefs, *settings, *self.evaluator_files)
+
+    @property
+    def evaluator_files(self) -> tuple[str, ...]:
+        """The evaluator's script, and what may be read of it, by their paths in the repository."""
+        if self.evaluate is None:
+            return ()
+        named = (self.evaluate.script, self.evaluate.public)
+        return tuple(self.inside(path) for path in named if path)
 
     @property
     def unseen(self) -> tuple[str, ...]:
