@@ -118,10 +118,11 @@ ROWS = (
 
 NOT_HELD = {
     "C": {5: "a socket file that this user may connect to can be reached"},
-    "C as a user": {
-        24: "a file that it makes, closes and leaves in the machine's own /dev/shm stays there,"
-        " under its name"
-    },
+    "C as a user": dict.fromkeys(
+        (24, 46),
+        "a file that it makes, closes and leaves in the machine's own /dev/shm stays there,"
+        " under its name",
+    ),
     "M": {
         13: "a process that left its parent and its group unseen survives",
         14: "there is no cap on one run's processes",

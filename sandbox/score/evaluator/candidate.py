@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from sandbox.ground.fault import SandboxFault
@@ -47,8 +48,12 @@ class Broken:
 class Candidate:
     """One process of the run's code, from its start to close()."""
 
-    def __init__(self, spec: RunSpec, runner: Runner, cancel: threading.Event) -> None:
+    def __init__(
+        self, spec: RunSpec, attempt: Path, runner: Runner, cancel: threading.Event
+    ) -> None:
+        """Start it. attempt: the files that it has a copy of, which it cannot write."""
         self._spec = spec
+        self._attempt = attempt
         self._runner = runner
         self._cancel = cancel
         self._stop = threading.Event()
@@ -91,7 +96,7 @@ class Candidate:
         self._requests.put(({**header, "id": self._number}, arrays))
         answer = self._wait(seconds)
         if isinstance(answer, Answer) and answer.header.get("id") == self._number:
-            return _checked(answer)
+            return self._checked(answer)
         if isinstance(answer, SandboxFault):
             raise answer
         self._stop.set()
@@ -111,6 +116,13 @@ class Candidate:
                 if self._cancel.is_set() or (end is not None and time.monotonic() >= end):
                     return None
 
+    def _checked(self, answer: Answer) -> Answer | Broken:
+        """Return an answer, or that it tells of a failure."""
+        if answer.header.get("ok") is True:
+            return answer
+        where = _place(self._attempt, answer.header.get("file"), answer.header.get("line"))
+        return Broken("exception", f"{known_error(answer.header.get('error'))}{where}")
+
     def _live(self) -> None:
         try:
             outcome = self._runner.converse(self._spec, self._stop, self._talk)
@@ -126,15 +138,6 @@ class Candidate:
             self._answers.put(Answer(header, arrays, time.perf_counter() - began))
 
 
-def _checked(answer: Answer) -> Answer | Broken:
-    """Return an answer that is none of a failure; what it says of one is not believed further."""
-    if answer.header.get("ok") is True:
-        return answer
-    name = answer.header.get("error")
-    where = _place(answer.header.get("file"), answer.header.get("line"))
-    return Broken("exception", f"{known_error(name)}{where}")
-
-
 def known_error(name: object) -> str:
     """Return the name of one of Python's own exceptions; it is all that leaves of another one."""
     kind = getattr(builtins, name, None) if isinstance(name, str) else None
@@ -142,11 +145,19 @@ def known_error(name: object) -> str:
     return str(name) if is_error else "an exception"
 
 
-def _place(file: object, line: object) -> str:
-    """Return where the run's code says that it failed; one_line keeps it printable and short."""
-    if not isinstance(file, str) or not file or type(line) is not int or not 0 < line < 10**6:
+def _place(attempt: Path, file: object, line: object) -> str:
+    """Return where the run's code says that it failed, if there is such a line.
+
+    Nothing else of what it says leaves: it has seen what the evaluator hands it.
+    """
+    if not isinstance(file, str) or type(line) is not int or "\0" in file:
         return ""
-    return f" in {file[:100]}, line {line}"
+    path = attempt / file
+    parts = PurePosixPath(file).parts
+    if ".." in parts or file.startswith("/") or path.is_symlink() or not path.is_file():
+        return ""
+    lines = len(path.read_bytes().splitlines())
+    return f" in {file}, line {line}" if 1 <= line <= lines else ""
 
 
 def _broken(answer: Answer | Outcome | frames.BadFrame | None) -> Broken:

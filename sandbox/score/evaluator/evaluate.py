@@ -168,7 +168,7 @@ def _candidate(
     limits = spec.limits.model_copy(update={"wall_seconds": seconds})
     read_only = (*spec.read_only, str(INSIDE))
     return Candidate(
-        spec.model_copy(update={"limits": limits, "read_only": read_only}), runner, cancel
+        spec.model_copy(update={"limits": limits, "read_only": read_only}), attempt, runner, cancel
     )
 
 
@@ -210,10 +210,10 @@ class _Ending:
         if not values:
             return self._printed()
         if metric.name not in values:
-            names = ", ".join(sorted(values))
-            return NotEvaluated(
-                "invalid", one_line(f"the evaluator reported {names}, but no {metric.name}")
-            )
+            others = [name for name in sorted(values) if name in metric.also]
+            what = f"only {', '.join(others)}" if others else "other names"
+            detail = f"the evaluator reported {what}, but no {metric.name}"
+            return NotEvaluated("invalid", one_line(detail))
         value = values[metric.name]
         if not isfinite(value):
             return NotEvaluated("invalid", f"the evaluator reported {metric.name} {value}")
@@ -222,8 +222,8 @@ class _Ending:
                 "invalid",
                 f"the evaluator reported {metric.name} {value:g}, which is not {metric.bounds()}",
             )
-        others = {name: values[name] for name in metric.also if name in values}
-        return Reported(value, {name: other for name, other in others.items() if isfinite(other)})
+        also = {name: values[name] for name in metric.also if name in values}
+        return Reported(value, {name: other for name, other in also.items() if isfinite(other)})
 
     def _printed(self) -> Reported | NotEvaluated:
         reading = read_metric(self._bout.room / "evaluator.log", self._bout.job.metric)

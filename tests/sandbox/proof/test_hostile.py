@@ -1,5 +1,6 @@
 """The hostile suite on every isolating tier that runs here, and proof that it can fail."""
 
+import codecs
 import os
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from tests.sandbox.unprivileged import NOBODY
 
 NUMBERS = range(1, len(ROWS) + 1)
 GPU_ROW = 33
+codecs.lookup("unicode_escape")  # nobody may not be able to load it later
 TARGETS = dict.fromkeys(("home", "secret", "scratch", "ssh", "harness"), "/nowhere")
 
 
@@ -79,6 +81,23 @@ def test_row(walled, number, monkeypatch):
     if number in not_held(walled.tier):
         expected = {"stated"}
     assert finding.state in expected, finding.happened
+
+
+def states_of(tier, rows):
+    """Return by number how rows end, and what went wrong."""
+    findings = attack(RUNNERS[tier](launcher=PYTHON), PYTHON, only=tuple(rows))
+    return {finding.number: [finding.state, finding.happened] for finding in findings}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("swept")
+def test_a_user_without_rights_keeps_the_evaluator_apart_too(walled):
+    rows = [42, 43, 44, 46, 47]
+    expected = {str(number): "held" for number in rows}
+    if walled.tier == "C":
+        expected["46"] = "stated"
+    states = call("nobody", states_of, walled.tier, rows)
+    assert {number: state for number, (state, _) in states.items()} == expected, states
 
 
 # What a plain process holds all the same: its environment is clean, its limits are polled, its

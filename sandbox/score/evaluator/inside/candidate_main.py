@@ -93,7 +93,8 @@ def place_of(trace: Any, folder: str) -> tuple[str, int]:
     """Return the innermost (file, line) of a traceback that lies in the run's files."""
     place = ("", 0)
     while trace is not None:
-        path = os.path.abspath(trace.tb_frame.f_code.co_filename)
+        name = trace.tb_frame.f_code.co_filename
+        path = "" if name.startswith("<") else os.path.abspath(name)
         if path.startswith(folder + os.sep):
             place = (os.path.relpath(path, folder), trace.tb_lineno)
         trace = trace.tb_next
