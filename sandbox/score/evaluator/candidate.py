@@ -119,6 +119,10 @@ class Candidate:
     def _checked(self, answer: Answer) -> Answer | Broken:
         """Return an answer, or that it tells of a failure."""
         if answer.header.get("ok") is True:
+            try:
+                frames.check(answer.header.get("value"), answer.arrays)
+            except frames.BadFrame as problem:
+                return _broken(problem)
             return answer
         where = _place(self._attempt, answer.header.get("file"), answer.header.get("line"))
         return Broken("exception", f"{known_error(answer.header.get('error'))}{where}")

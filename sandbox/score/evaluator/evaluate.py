@@ -102,7 +102,7 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
     bout.export(folder)
     if job.checkout:
         place_data(folder, Path(job.checkout), (*job.read_only, *bout.evaluation.hidden))
-    place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, 0o444)
+    place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, read_only=True)
     end = time.monotonic() + bout.seconds
     relay = Relay(lambda number: _candidate(bout, number, runner, cancel, end), cancel)
     outcome = runner.converse(_spec(bout, folder), cancel, relay.talk)
@@ -152,7 +152,7 @@ def _candidate(
         shutil.copytree(attempt, files, symlinks=True)
     except OSError as error:
         raise SandboxFault(f"cannot copy {attempt} to {files}: {error}", "df -h .") from error
-    place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, files, 0o644)
+    place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, files)
     if bout.job.checkout:
         place_data(files, Path(bout.job.checkout), bout.job.read_only)
     own = {

@@ -39,8 +39,13 @@ def take_outputs(folder: Path, names: Sequence[str], target: Path, max_bytes: in
         left -= _take(folder, name, target / name, left)
 
 
-def place_outputs(source: Path, names: Sequence[str], folder: Path, mode: int) -> None:
-    """Copy taken outputs to their places in a fresh copy of the project."""
+def place_outputs(
+    source: Path, names: Sequence[str], folder: Path, read_only: bool = False
+) -> None:
+    """Copy taken outputs to their places in a fresh copy of the project.
+
+    read_only: nobody may write or start them there.
+    """
     for name in names:
         place = folder / name
         try:
@@ -48,7 +53,7 @@ def place_outputs(source: Path, names: Sequence[str], folder: Path, mode: int) -
             with suppress(FileNotFoundError):
                 place.unlink()
             shutil.copyfile(source / name, place, follow_symlinks=False)
-            place.chmod(mode)
+            place.chmod(0o444 if read_only else (source / name).stat().st_mode & 0o755)
         except OSError as error:
             raise SandboxFault(f"cannot copy {name} to {folder}: {error.strerror}") from error
 
@@ -68,6 +73,7 @@ def _take(folder: Path, name: str, target: Path, max_bytes: int) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as copy:
                 shutil.copyfileobj(file, copy, 1 << 20)
+            target.chmod(0o755 if status.st_mode & stat.S_IXUSR else 0o644)
         except OSError as error:
             raise SandboxFault(f"cannot copy {name} to {target}: {error.strerror}") from error
     return status.st_size

@@ -20,6 +20,7 @@ MAX_BYTES = 1 << 28
 MAX_ARRAYS = 256
 MAX_DIMENSIONS = 16
 MAX_SIZE = 1 << 40
+MAX_DEPTH = 64
 CHUNK = 1 << 20
 Array = Tuple[str, Tuple[int, ...], bytes]
 """Its dtype as numpy writes it, its shape, and its bytes."""
@@ -143,6 +144,21 @@ def decode(value: Any, arrays: Sequence[Array]) -> Any:
     if set(value) == {"$array"}:
         return _array(*_raw(value["$array"], arrays))
     return {key: decode(item, arrays) for key, item in value.items()}
+
+
+def check(value: Any, arrays: Sequence[Array], depth: int = 0) -> None:
+    """Raise BadFrame for a value that `decode` could not read."""
+    if depth > MAX_DEPTH:
+        raise BadFrame("a value of more than %d levels" % MAX_DEPTH)
+    if isinstance(value, list):
+        for item in value:
+            check(item, arrays, depth + 1)
+    elif isinstance(value, dict) and (set(value) == {"$bytes"} or set(value) == {"$array"}):
+        for index in value.values():
+            _raw(index, arrays)
+    elif isinstance(value, dict):
+        for item in value.values():
+            check(item, arrays, depth + 1)
 
 
 def _raw(index: Any, arrays: Sequence[Array]) -> Array:

@@ -69,12 +69,22 @@ def test_what_cannot_be_handed_over_is_an_error_of_the_caller(value):
         frames.encode(value, [])
 
 
-@pytest.mark.parametrize(
-    "value", [{"$array": 0}, {"$bytes": -1}, {"$bytes": True}, {"$array": "0"}]
-)
+MISSING = ({"$array": 0}, {"$bytes": -1}, {"$bytes": True}, {"$array": "0"})
+
+
+@pytest.mark.parametrize("value", MISSING)
 def test_an_array_that_is_not_there_is_none(value):
+    for read in (frames.decode, frames.check):
+        with pytest.raises(frames.BadFrame):
+            read({"a": [value]}, [])
+
+
+def test_a_value_of_many_levels_is_refused():
+    value: object = 1
+    for _ in range(100):
+        value = [value]
     with pytest.raises(frames.BadFrame):
-        frames.decode(value, [])
+        frames.check(value, [])
 
 
 def test_too_much_is_not_sent():
