@@ -1,6 +1,7 @@
 """Collects what reaches out of a project (agent/project/trust.py), and has it confirmed."""
 
 import hashlib
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -204,15 +205,25 @@ def _reach(
 ) -> Reach:
     root = Path(project.root)
     hidden = (project.home, *cache_folders()) if project.score == "sealed" else (project.home,)
-    check_readable(settings.read_only, root, hidden)
+    evaluated = tuple(path for path in hidden_on_disk(project) if _leads_out(path, root))
+    check_readable((*settings.read_only, *evaluated), root, hidden)
     return Reach(
         root=root,
-        readable=(*readable_paths(project, settings), *_foreign_python(project, settings)),
+        readable=(
+            *readable_paths(project, settings),
+            *_foreign_python(project, settings),
+            *evaluated,
+        ),
         variables=settings.environment,
         programs=_programs(root),
         asking=asking,
         trackers=tuple(_tracker_files(trackers)),
     )
+
+
+def _leads_out(path: str, root: Path) -> bool:
+    """Return whether a path in the checkout is a link to elsewhere, or lies behind one."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:

@@ -91,11 +91,15 @@ class Project(Record):
         return path in self.fixed or self.hides(path)
 
     @property
+    def concealed(self) -> tuple[str, ...]:
+        """The paths and globs in the workspace that the evaluator hides, its script first."""
+        return (self.evaluate.script, *self.evaluate.hidden) if self.evaluate else ()
+
+    @property
     def visible(self) -> tuple[str, ...]:
         """The pathspecs of what models may see of the workspace; see hides."""
         specs = [self.workspace or "."]
-        hidden = (self.evaluate.script, *self.evaluate.hidden) if self.evaluate else ()
-        for path in hidden:
+        for path in self.concealed:
             inside = self.inside(path)
             specs += [f":(exclude,top,glob){inside}", f":(exclude,top,glob){inside}/**"]
         return tuple(specs)
@@ -108,9 +112,7 @@ class Project(Record):
         if path in self.unseen:
             return True
         below = f"{self.workspace}/" if self.workspace else ""
-        if self.evaluate is None or not path.startswith(below):
-            return False
-        return covers(path.removeprefix(below), (self.evaluate.script, *self.evaluate.hidden))
+        return path.startswith(below) and covers(path.removeprefix(below), self.concealed)
 
     def inside(self, path: str) -> str:
         """Return the path in the repository of a path in the workspace."""

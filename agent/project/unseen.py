@@ -36,11 +36,9 @@ def records(project: Project) -> tuple[str, ...]:
 
 def hidden_on_disk(project: Project) -> tuple[str, ...]:
     """Return the paths in the checkout that the evaluator's table hides, committed or not."""
-    if project.evaluate is None:
-        return ()
     folder = Path(project.root) / project.workspace
-    paths = []
-    for pattern in (project.evaluate.script, *project.evaluate.hidden):
+    paths: list[Path] = []
+    for pattern in project.concealed:
         paths += sorted(folder.glob(pattern))
     return _absolute(map(str, paths))
 

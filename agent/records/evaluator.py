@@ -86,5 +86,7 @@ def _check_inside(path: str) -> None:
     parts = path.split("/")
     if not path or "\0" in path or {"", ".", ".."} & set(parts):
         raise ValueError(f"{path!r} is not a path inside the project")
+    if any("**" in part and part != "**" for part in parts):
+        raise ValueError(f"{path!r}: ** stands alone between slashes")
     if parts[0] == ".git":
         raise ValueError(f"{path!r} lies in .git")
