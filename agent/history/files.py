@@ -126,16 +126,40 @@ class Files:
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
-        return self._git("diff", *_PLAIN, before, after, "--", *self.project.visible)
+        where = self.project.workspace or "."
+        visible: list[str] | None = [where]
+        if self.project.concealed:
+            names = ("diff-tree", "-r", "-z", "--name-only", before, after)
+            visible = self._visible(self._git(*names, "--", where))
+        if visible is None:
+            return ""
+        return self._git("diff", *_PLAIN, before, after, "--", *visible)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
         """Return the workspace's unified diff of each commit against its parent, in one call."""
         names = "".join(f"{commit}\n" for commit in commits if commit).encode()
-        where = self.project.visible
-        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *where, stdin=names)
+        where = self.project.workspace or "."
+        visible: list[str] | None = [where]
+        if self.project.concealed:
+            options = ("diff-tree", "--stdin", "--no-commit-id", "-r", "-z", "--name-only")
+            visible = self._visible(self._git(*options, "--", where, stdin=names))
+        if visible is None:
+            return dict.fromkeys(filter(None, commits), "")
+        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *visible, stdin=names)
         # A diff's own lines begin otherwise.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    def _visible(self, listing: str) -> list[str] | None:
+        """Return what of the changed paths of a listing may be shown; None where nothing may.
+
+        Where nothing is hidden, that is the workspace.
+        """
+        paths = [path for path in listing.split("\0") if path]
+        visible = [path for path in paths if not self.project.hides(path)]
+        if len(visible) == len(paths):
+            return [self.project.workspace or "."]
+        return visible or None
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees.

@@ -95,15 +95,6 @@ class Project(Record):
         """The paths and globs in the workspace that the evaluator hides, its script first."""
         return (self.evaluate.script, *self.evaluate.hidden) if self.evaluate else ()
 
-    @property
-    def visible(self) -> tuple[str, ...]:
-        """The pathspecs of what models may see of the workspace; see hides."""
-        specs = [self.workspace or "."]
-        for path in self.concealed:
-            inside = self.inside(path)
-            specs += [f":(exclude,top,glob){inside}", f":(exclude,top,glob){inside}/**"]
-        return tuple(specs)
-
     def hides(self, path: str) -> bool:
         """Return whether no run, no model and no proposer may see the file at this path.
 

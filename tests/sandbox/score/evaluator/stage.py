@@ -60,6 +60,9 @@ def evaluated(
         (target / "train.py").write_text("AT_THE_START = True\n")
 
     given = place.given()
+    checkout = changes.pop("checkout", None)
+    data = changes.pop("data", ())
+    hidden = changes.pop("hidden", ())
     stale = changes.pop("stale", outputs)
     job = Job(
         folder=str(folder),
@@ -68,7 +71,9 @@ def evaluated(
         data=None,
         command=("python", "run.py"),
         seed=0,
-        read_only=given.get("read_only", ()),
+        read_only=(*given.get("read_only", ()), *data),
+        checkout=checkout,
+        hidden=hidden,
         budget=Budget(amount=1, unit="steps"),
         limits=Limits(wall_seconds=30, disk_bytes=4 * MIB),
         score="evaluated",
@@ -76,6 +81,7 @@ def evaluated(
             script="evaluate.py",
             outputs=outputs,
             stale=stale,
+            hidden=hidden,
             split=changes.pop("split", "val"),
         ),
         metric=Metric(name="acc", also=("loss", "seconds"), **changes),

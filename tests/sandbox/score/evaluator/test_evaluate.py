@@ -301,6 +301,49 @@ def test_an_output_that_is(best, what):
     assert refused(best, text, run=run, outputs=outputs, files=committed) == (status, detail)
 
 
+LOOKS = """
+    found = []
+    for name in ("data/train.txt", "data/val.txt"):
+        try:
+            with open(name) as file:
+                found.append(file.read())
+        except OSError:
+            found.append("nothing")
+    with open("found.txt", "w") as file:
+        file.write(" ".join(found))
+    """
+
+
+def test_hidden_data_that_git_ignores_is_seen_by_the_evaluator_alone(walled):
+    checkout = walled.home / "checkout"
+    (checkout / "data").mkdir(parents=True)
+    (checkout / "data/train.txt").write_text("shown")
+    (checkout / "data/val.txt").write_text("a secret")
+    text = """
+    with open("data/val.txt") as file:
+        assert file.read() == "a secret"
+    with Candidate() as candidate:
+        assert candidate.call("train:read", "data/train.txt") == "shown"
+        try:
+            value = candidate.call("train:read", "data/val.txt")
+        except CandidateError:
+            value = ""
+    found = open(output("found.txt")).read()
+    report(acc="secret" not in value, loss="secret" not in found and "shown" in found)
+    """
+    result = evaluated(
+        walled,
+        text,
+        run=LOOKS,
+        outputs=("found.txt",),
+        checkout=str(checkout),
+        data=(str(checkout / "data"),),
+        hidden=(str(checkout / "data/val.txt"),),
+    )
+    assert isinstance(result, Measured), result
+    assert (result.value, result.also["loss"]) == (1, 1)
+
+
 def test_an_output_in_a_linked_folder_is_refused(best):
     run = "import os; os.mkdir('b'); open('b/left.bin', 'w'); os.symlink('b', 'a')"
     status, detail = refused(best, "report(acc=1)", run=run, outputs=("a/left.bin",))
