@@ -39,7 +39,7 @@ from agent.project.packages import require_packages
 from agent.project.program import read_program
 from agent.project.settings import Caps, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
-from agent.project.unseen import held_out, hidden_on_disk, records, shown
+from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
 from agent.records.objective import Objective
 from agent.records.proposals import Configuration
@@ -291,7 +291,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         environment=handed_on(kit.settings.environment, os.environ),
         command=split_command(history.run.goal.command),
         metric=metric_of(history.run.goal),
-        evaluation=_evaluation(project, hidden_on_disk(project)),
+        evaluation=_evaluation(project),
         seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
@@ -305,18 +305,20 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
     return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export, *whole)
 
 
-def _evaluation(project: Project, hidden: tuple[str, ...]) -> Evaluation | None:
-    """Return how the project evaluates. hidden: what of it lies in the checkout."""
+def _evaluation(project: Project) -> Evaluation | None:
+    """Return how the project evaluates; None where it does not."""
     own = project.evaluate
     if own is None:
         return None
+    test = test_on_disk(project)
     stale = tuple(path for path in own.outputs if not project.edits(project.inside(path)))
     return Evaluation(
         script=own.script,
         arguments=own.arguments,
         outputs=own.outputs,
         stale=stale,
-        hidden=hidden,
+        hidden=tuple(path for path in hidden_on_disk(project) if path not in test),
+        test=test,
     )
 
 

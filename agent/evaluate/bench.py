@@ -36,7 +36,7 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
-from sandbox.score.evaluator.evaluation import Evaluation
+from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
@@ -124,7 +124,7 @@ class Bench:
         slots: tuple[Slot, ...],
         folder: Path,
         export: Export,
-        export_whole: Callable[[Path], None] | None = None,
+        export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
         """Take what a run measures with.
 
@@ -258,7 +258,7 @@ class Bench:
             budget=plan.budget,
             seed=assignment.order.seed,
             score=plan.score,
-            evaluation=plan.evaluation,
+            evaluation=_on_split(plan.evaluation, assignment.order.split),
             metric=plan.metric,
             cpus=slot.cpus,
             gpus=slot.gpus,
@@ -266,3 +266,7 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:
+    return evaluation and evaluation.model_copy(update={"split": split})

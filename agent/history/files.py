@@ -15,6 +15,7 @@ from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.sources import Sources
+from sandbox.score.evaluator.evaluation import Split
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
@@ -174,12 +175,16 @@ class Files:
                 files.append(File(project.outside(entry.path), entry.mode, entry.name))
         write_stand_in(folder, files, f"the files of {commit}")
 
-    def export_whole(self, folder: Path) -> None:
+    def export_whole(self, folder: Path, split: Split) -> None:
         """Write the workspace's files as of the start to `folder`, hidden ones too.
 
-        Only for the project's evaluator.
+        Only for the project's evaluator. Those of the test split are left out of another one.
         """
-        export(self._git, self.start, self.project.workspace, folder)
+
+        def hides(path: str) -> bool:
+            return split != "test" and self.project.tests(path)
+
+        export(self._git, self.start, self.project.workspace, folder, hides)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in.

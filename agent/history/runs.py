@@ -184,6 +184,11 @@ def tip_of(git: Plumbing, reference: str) -> str | None:
     return git.try_("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
 
 
+def commit_of(project: Project, branch: str) -> str:
+    """Return the commit of a branch that was just made."""
+    return Plumbing(Path(project.root))("rev-parse", f"refs/heads/{branch}").strip()
+
+
 def transcripts_of(project: Project, tag: str) -> Path:
     """Return the folder of the requests to models, on this machine, of a run."""
     return run_folder(Path(project.root), tag, "transcripts")

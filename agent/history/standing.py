@@ -8,6 +8,7 @@ from agent.history.files import Files
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from sandbox.ground.leftovers import remove_tree
+from sandbox.score.evaluator.evaluation import Split
 
 
 class Standing:
@@ -33,9 +34,9 @@ class Standing:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)
 
-    def export_whole(self, folder: Path) -> None:
+    def export_whole(self, folder: Path, split: Split) -> None:
         """Write the workspace's files as of the start to `folder`, hidden ones too."""
-        self._files.export_whole(folder)
+        self._files.export_whole(folder, split)
 
     def file_at(self, commit: str, path: str) -> str:
         """Return a file at `commit`. Raise HistoryFault if it has none."""

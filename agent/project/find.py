@@ -93,7 +93,8 @@ class Project(Record):
     @property
     def concealed(self) -> tuple[str, ...]:
         """The paths and globs in the workspace that the evaluator hides, its script first."""
-        return (self.evaluate.script, *self.evaluate.hidden) if self.evaluate else ()
+        own = self.evaluate
+        return (own.script, *own.hidden, *own.test) if own else ()
 
     def hides(self, path: str) -> bool:
         """Return whether no run, no model and no proposer may see the file at this path.
@@ -102,8 +103,15 @@ class Project(Record):
         """
         if path in self.unseen:
             return True
+        return self._covers(path, self.concealed)
+
+    def tests(self, path: str) -> bool:
+        """Return whether the file at this path of the repository belongs to the test split."""
+        return self._covers(path, self.evaluate.test if self.evaluate else ())
+
+    def _covers(self, path: str, patterns: tuple[str, ...]) -> bool:
         below = f"{self.workspace}/" if self.workspace else ""
-        return path.startswith(below) and covers(path.removeprefix(below), self.concealed)
+        return path.startswith(below) and covers(path.removeprefix(below), patterns)
 
     def inside(self, path: str) -> str:
         """Return the path in the repository of a path in the workspace."""

@@ -24,6 +24,8 @@ class Evaluator(Record):
     """`python evaluate.py`: a script of the project, and words that it gets."""
     hidden: Words = ()
     """Files, folders and globs that no run and no proposer sees; the script is one of them."""
+    test: Words = ()
+    """Hidden files that are there only for `--split test`."""
     public: Word | None = None
     """A file that a proposer may read about the evaluator."""
     outputs: Words = ()
@@ -41,7 +43,7 @@ class Evaluator(Record):
             raise ValueError("--split is added by the harness")
         return command
 
-    @field_validator("hidden", "outputs")
+    @field_validator("hidden", "test", "outputs")
     @classmethod
     def _paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         for path in paths:
@@ -75,7 +77,7 @@ class Evaluator(Record):
 
     def __str__(self) -> str:
         parts = [self.command]
-        for name in ("hidden", "outputs"):
+        for name in ("hidden", "test", "outputs"):
             if paths := getattr(self, name):
                 parts.append(f"{name} {', '.join(paths)}")
         return "; ".join(parts)

@@ -21,7 +21,7 @@ from sandbox.ground.outcome import (
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, tail
 from sandbox.score.evaluator.evaluate import Bout, NotEvaluated, evaluate
-from sandbox.score.evaluator.evaluation import Evaluation
+from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.evaluator.outputs import remove_outputs
 from sandbox.score.failure import Status, ended_in_silence, failure, with_score
 from sandbox.score.job import Job as Job
@@ -98,7 +98,7 @@ def measure(
     runner: Runner,
     cancel: threading.Event,
     on_scoring: Callable[[], None] = lambda: None,
-    export: Callable[[Path], None] | None = None,
+    export: Callable[[Path, Split], None] | None = None,
 ) -> Measured | Unscored | Stopped:
     """Train, then score. Raise SandboxFault only.
 
@@ -250,7 +250,7 @@ def _sealed(
 def _evaluated(
     job: Job,
     evaluation: Evaluation,
-    export: Callable[[Path], None],
+    export: Callable[[Path, Split], None],
     room: Path,
     runner: Runner,
     cancel: threading.Event,

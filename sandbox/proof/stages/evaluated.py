@@ -117,10 +117,14 @@ def _evaluated(stage: Stage, form: str) -> Measured | Unscored | Stopped:
         metric=Metric(name="score", also=("first", "leaks", "calls", "patched")),
         python=stage.python,
     )
-    return measure(job, stage.runner, threading.Event(), export=_write_evaluator)
+    return measure(job, stage.runner, threading.Event(), export=_export)
 
 
 def _write_evaluator(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "evaluate.py").write_text(EVALUATOR)
     (folder / "answers.txt").write_text(SECRET)
+
+
+def _export(folder: Path, _: str) -> None:
+    _write_evaluator(folder)

@@ -27,7 +27,7 @@ from sandbox.ground.outcome import (
 )
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.candidate import Candidate, known_error
-from sandbox.score.evaluator.evaluation import Evaluation
+from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.evaluator.outputs import BadOutput, NoOutput, place_outputs, take_outputs
 from sandbox.score.evaluator.relay import Relay
 from sandbox.score.job import Job, training_of
@@ -57,7 +57,7 @@ class Bout:
 
     job: Job
     evaluation: Evaluation
-    export: Callable[[Path], None]
+    export: Callable[[Path, Split], None]
     """Write the files of the start commit, hidden ones too, to a folder."""
     room: Path
     """The evaluation's folders; WORKSPACE in it has the attempt's files, which no training could
@@ -99,9 +99,9 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
     except BadOutput as reason:
         return NotEvaluated("invalid", str(reason))
     folder = bout.room / FOLDER
-    bout.export(folder)
+    bout.export(folder, bout.evaluation.split)
     if job.checkout:
-        place_data(folder, Path(job.checkout), (*job.read_only, *bout.evaluation.hidden))
+        place_data(folder, Path(job.checkout), (*job.read_only, *_shown(bout.evaluation)))
     place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, read_only=True)
     end = time.monotonic() + bout.seconds
     relay = Relay(lambda number: _candidate(bout, number, runner, cancel, end), cancel)
@@ -111,6 +111,11 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
     lines = len((folder / bout.evaluation.script).read_bytes().splitlines())
     ending = _Ending(bout, relay, outcome, lines)
     return ending.failure() or ending.result()
+
+
+def _shown(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the hidden paths that the evaluator of this split may read."""
+    return (*evaluation.hidden, *(evaluation.test if evaluation.split == "test" else ()))
 
 
 def _spec(bout: Bout, folder: Path) -> RunSpec:
@@ -130,7 +135,8 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         scratch=str(scratch),
         log=str(bout.room / "evaluator.log"),
         limits=job.limits.model_copy(update={"wall_seconds": bout.seconds}),
-        read_only=(str(INSIDE), *job.read_only, *evaluation.hidden),
+        read_only=(str(INSIDE), *job.read_only, *_shown(evaluation)),
+        hidden=() if evaluation.split == "test" else evaluation.test,
         environment={"AUTORESEARCH_SEED": str(job.seed)},
         cpus=job.cpus,
         gpus=job.gpus,

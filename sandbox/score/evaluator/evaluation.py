@@ -20,4 +20,6 @@ class Evaluation(Record):
     counts. An output that edits may touch begins as they leave it."""
     hidden: tuple[str, ...] = ()
     """Absolute paths of hidden files that no commit has; only the evaluator may read them."""
+    test: tuple[str, ...] = ()
+    """Likewise those that are there only for the split `test`."""
     split: Split = "val"

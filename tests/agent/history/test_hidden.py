@@ -80,7 +80,7 @@ def test_a_trial_gets_none_of_it_and_its_git_knows_of_none(history, tmp_path: Pa
 
 
 def test_the_evaluator_gets_all_of_it(history, tmp_path: Path) -> None:
-    history.export_whole(tmp_path / "evaluator")
+    history.export_whole(tmp_path / "evaluator", "val")
     for name, text in FILES.items():
         assert (tmp_path / "evaluator" / name).read_text() == text
 

@@ -53,7 +53,7 @@ def evaluated(
     for name, text in changes.pop("files", {}).items():
         (folder / name).write_text(text)
 
-    def export(target: Path) -> None:
+    def export(target: Path, split: str) -> None:
         target.mkdir()
         (target / "evaluate.py").write_text(HEAD + textwrap.dedent(evaluator))
         (target / "hidden.txt").write_text("a secret")
