@@ -117,8 +117,7 @@ def open_test(
     )
     history.open_test(opening)
     console = open_console(stderr=True)
-    times = "for the first time" if opening.number == 1 else f"for the {opening.number}. time"
-    console.print(f"the test split is opened {times}, which is on the run's branch now")
+    console.print(f"the test split is opened (time {opening.number}): the run's branch says so now")
     return opening
 
 

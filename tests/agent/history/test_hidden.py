@@ -15,6 +15,7 @@ from agent.project.program import FrontMatter
 from agent.project.settings import read_settings
 from agent.propose.views.prompt import ledger_text, source_text, system_text
 from agent.records.edits import AddFile, Refused, RewriteFile
+from agent.records.opening import Opening
 from agent.run.ledger import Ledger
 from agent.space import read_space
 from tests.agent.study import settings_of
@@ -29,6 +30,7 @@ read_only = ["data"]
 [evaluate]
 command = "python evaluate.py"
 hidden = ["data/val.txt", "lib/checks.py"]
+test = ["data/test.txt"]
 public = "EVAL.md"
 outputs = ["out.csv"]
 """
@@ -38,6 +40,7 @@ FILES = {
     "lib/checks.py": f"def {SECRET.replace('-', '_')}():\n    '''{SECRET}'''\n",
     "lib/net.py": "W = 1\n",
     "data/val.txt": SECRET,
+    "data/test.txt": SECRET,
     "EVAL.md": "It counts right answers.\n",
     "autoresearch.toml": TOML.replace('"lib/*.py"', '"lib/net.py"'),
 }
@@ -80,9 +83,32 @@ def test_a_trial_gets_none_of_it_and_its_git_knows_of_none(history, tmp_path: Pa
 
 
 def test_the_evaluator_gets_all_of_it(history, tmp_path: Path) -> None:
-    history.export_whole(tmp_path / "evaluator", "val")
+    history.export_whole(tmp_path / "evaluator", "test")
     for name, text in FILES.items():
         assert (tmp_path / "evaluator" / name).read_text() == text
+
+
+def test_the_files_of_the_test_split_are_there_for_it_alone(history, tmp_path: Path) -> None:
+    for split, there in (("val", False), ("test", True)):
+        history.export_whole(tmp_path / split, split)
+        assert (tmp_path / split / "data/test.txt").exists() == there
+
+
+def test_each_opening_of_the_test_split_is_a_commit_that_counts_itself(history) -> None:
+    before = history.tip
+    for number in (1, 2):
+        stamp = "2026-11-29T01:00:00+00:00"
+        opening = Opening(number=number, command="replicate", states="#1", at=stamp)
+        history.open_test(opening)
+    root = Path(history.project.root)
+    with History.read(history.project, history.branch) as again:
+        assert [opening.number for opening in again.openings] == [1, 2]
+        assert not again.warnings
+    subjects = git(root, "log", "--format=%s", f"{before}..{history.branch}").splitlines()
+    assert subjects[0] == "open the test split, time 2: replicate"
+    assert git(root, "rev-parse", f"{history.tip}^{{tree}}") == git(
+        root, "rev-parse", f"{before}^{{tree}}"
+    )
 
 
 def test_no_prompt_has_it(history) -> None:

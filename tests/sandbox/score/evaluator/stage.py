@@ -81,6 +81,7 @@ def evaluated(
             script="evaluate.py",
             outputs=outputs,
             stale=stale,
+            test=changes.pop("test", ()),
             hidden=hidden,
             split=changes.pop("split", "val"),
         ),

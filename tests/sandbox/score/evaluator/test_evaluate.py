@@ -344,6 +344,31 @@ def test_hidden_data_that_git_ignores_is_seen_by_the_evaluator_alone(walled):
     assert (result.value, result.also["loss"]) == (1, 1)
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_the_files_of_the_test_split_are_seen_on_it_alone(best, split):
+    checkout = best.home / "checkout"
+    (checkout / "data").mkdir(parents=True)
+    (checkout / "data/test.txt").write_text("of the test split")
+    text = f"""
+    assert split() == "{split}"
+    try:
+        with open("data/test.txt") as file:
+            report(acc=file.read() == "of the test split")
+    except OSError:
+        report(acc=0)
+    """
+    result = evaluated(
+        best,
+        text,
+        split=split,
+        checkout=str(checkout),
+        data=(str(checkout / "data"),),
+        test=(str(checkout / "data/test.txt"),),
+    )
+    assert isinstance(result, Measured), result
+    assert result.value == (split == "test")
+
+
 def test_an_output_in_a_linked_folder_is_refused(best):
     run = "import os; os.mkdir('b'); open('b/left.bin', 'w'); os.symlink('b', 'a')"
     status, detail = refused(best, "report(acc=1)", run=run, outputs=("a/left.bin",))
