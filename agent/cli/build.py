@@ -37,7 +37,7 @@ from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
-from agent.project.settings import Caps, Settings, read_settings, split_command
+from agent.project.settings import Caps, ScoreKind, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
@@ -65,6 +65,10 @@ class Place:
 
     project: Project
     settings: Settings
+
+    def scored_as(self, score: ScoreKind) -> "Place":
+        """Return the place of a run whose record says how it is scored."""
+        return Place(self.project.model_copy(update={"score": score}), self.settings)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ class Standing:
     """A project as it stands. run: what a run that began here would be asked for."""
 
     def __init__(self, project: Project, run: RunSettings) -> None:
-        self.project = project.as_recorded(run.objective)
         self.run = run
         self._files = Files(Plumbing(Path(project.root)), project, "HEAD", run.tag)
         self._files.belong_to(run)
+        self.project = self._files.project
 
     @property
     def tag(self) -> str:

@@ -1,6 +1,8 @@
 """Looks at a project's evaluator before a run: is it there, and what does it do with the run's."""
 
 import ast
+import os
+import stat
 from pathlib import Path
 from shlex import quote
 
@@ -55,6 +57,17 @@ def check_evaluator(root: Path, base: str, evaluator: Evaluator) -> None:
             raise ProjectFault(
                 f"{toml}: evaluate.{name}: there is no file {path!r}", f"$EDITOR {quote(str(toml))}"
             )
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a plain file that is no link, as far as it is read; "" for others."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            is_plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return file.read(MAX_BYTES).decode("utf-8", "replace") if is_plain else ""
+    except OSError:
+        return ""
 
 
 def warnings_of(text: str, script: str) -> list[str]:

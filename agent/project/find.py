@@ -72,10 +72,7 @@ class Project(Record):
             )
         own = "" if workspace == "." else workspace
         evaluate = objective.evaluate if objective else None
-        recorded = {"files": files, "workspace": own, "evaluate": evaluate}
-        if evaluate:
-            recorded["score"] = "evaluated"
-        return self.model_copy(update=recorded)
+        return self.model_copy(update={"files": files, "workspace": own, "evaluate": evaluate})
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""
