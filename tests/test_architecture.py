@@ -27,7 +27,11 @@ ORDERS = {"agent": AGENT, "sandbox": SANDBOX}
 MAX_LINES = 400
 
 # These files, like the attacks, run inside a sandbox and answer the harness on stdout.
-INSIDE = {"sandbox/canary/probe.py", "sandbox/score/scorer.py"}
+INSIDE = {
+    "sandbox/canary/probe.py",
+    "sandbox/score/scorer.py",
+    "sandbox/score/evaluator/inside/autoresearch_evaluate.py",
+}
 ATTACKS = "sandbox/proof/attacks/"
 
 PACKAGES = (*ORDERS, "autoresearch")

@@ -39,7 +39,7 @@ from agent.space import Space
 
 RUNS_A_TRIAL = 1.18
 """Of the sequential verdict, repeats included: docs/measurements.md."""
-OVERHEAD_SECONDS = {"sealed": 5.0, "printed": 1.0}
+OVERHEAD_SECONDS = {"sealed": 5.0, "evaluated": 2.0, "printed": 1.0}
 """Taken for start-up and scoring of a run, until the baseline has shown them."""
 ANSWER_TOKENS = 2_000
 """Of a usual answer."""
@@ -198,7 +198,7 @@ def _question_line(model: str | None, request: Request | None, price: Price) -> 
 
 def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
     """Return the forecast in words; a run that prints its score may end before its budget."""
-    printed = chosen.place.project.score == "printed"
+    printed = chosen.place.project.score != "sealed"
     parts = []
     if forecast.trials is not None:
         parts.append(f"{forecast.trials} trials")

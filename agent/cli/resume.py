@@ -97,6 +97,7 @@ def resume(
             leave=leave_branch,
         ) as history:
             run = history.run
+            place = place.scored_as(run.score)
             front_matter = read_program(history.program).front_matter
             history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
@@ -111,7 +112,7 @@ def resume(
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
+            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)

@@ -128,7 +128,10 @@ def log(
         about = about_scores(trials, formatter_for(console, objective))
         if about:
             console.print(f"scores: {about}")
-        for line in fates(history.trials, history.rejections):
+        lines = fates(history.trials, history.rejections)
+        if history.openings:
+            lines.append(f"test split: opened {len(history.openings)} times")
+        for line in lines:
             console.print(formatter_for(console).line(line))
 
 

@@ -33,6 +33,7 @@ from agent.display.format import (
     spending,
     times,
 )
+from agent.display.scores import WORDS
 from agent.display.show import measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
@@ -316,6 +317,14 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in commits.items() if text)
 
 
+BEFORE_ANY = {
+    "sealed": WORDS["sealed"],
+    "evaluated": WORDS["evaluated"],
+    "printed": "self-reported by train.py",
+}
+"""Who computes the scores of a run that has none yet."""
+
+
 def _conditions(view: View) -> Iterator[tuple[str, str]]:
     run = view.run
     yield "branch", view.branch
@@ -327,9 +336,7 @@ def _conditions(view: View) -> Iterator[tuple[str, str]]:
     yield "seeds measured", seeds(view)
     yield "noise", noise_text(view.noise, view.formatter)
     yield "hardware", hardware(view)
-    sealed = run.score == "sealed"
-    usual = "sealed: computed by the harness" if sealed else "self-reported by train.py"
-    yield "score", view.about or usual
+    yield "score", view.about or BEFORE_ANY[run.score]
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     yield "start commit", run.start_commit

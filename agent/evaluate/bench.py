@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -35,6 +36,7 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
+from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
@@ -83,7 +85,7 @@ class Plan(Record):
     Fields of the same name are as in sandbox.score.measure.Job.
     """
 
-    score: Literal["sealed", "printed"]
+    score: Literal["sealed", "evaluated", "printed"]
     train: str
     data: str | None
     read_only: tuple[str, ...]
@@ -100,6 +102,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
     """Of the metric: which way it is better, and on which scale."""
@@ -115,13 +118,24 @@ class Bench:
     """Measures the attempts of one run; N threads may use N slots, for it keeps no state."""
 
     def __init__(
-        self, plan: Plan, runner: Runner, slots: tuple[Slot, ...], folder: Path, export: Export
+        self,
+        plan: Plan,
+        runner: Runner,
+        slots: tuple[Slot, ...],
+        folder: Path,
+        export: Export,
+        export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
+        """Take what a run measures with.
+
+        export_whole: writes the start commit's files, hidden ones too, for the evaluator.
+        """
         self.slots = slots
         self._plan = plan
         self._runner = runner
         self._folder = folder
         self._export = export
+        self._export_whole = export_whole
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
@@ -206,7 +220,7 @@ class Bench:
             number = assignment.attempt.number
             rivals = assignment.rivals if assignment.is_first else ()
             with Watch(number, assignment.slot, log, rivals, listen, cancel) as watch:
-                outcome = measure(job, self._runner, watch.stop, watch.trained)
+                outcome = measure(job, self._runner, watch.stop, watch.trained, self._export_whole)
         if isinstance(outcome, Stopped) and watch.hopeless and not cancel.is_set():
             return Pruned(watch.hopeless, outcome, read_curve(log))
         return Scored(outcome, watch.conditions) if isinstance(outcome, Measured) else outcome
@@ -244,6 +258,7 @@ class Bench:
             budget=plan.budget,
             seed=assignment.order.seed,
             score=plan.score,
+            evaluation=_on_split(plan.evaluation, assignment.order.split),
             metric=plan.metric,
             cpus=slot.cpus,
             gpus=slot.gpus,
@@ -251,3 +266,7 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:
+    return evaluation and evaluation.model_copy(update={"split": split})

@@ -16,6 +16,7 @@ from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.bounded import reason_of
 from agent.records.inputs import Input
+from agent.records.opening import Opening
 from agent.records.results import Attempt, Result, Trial
 from sandbox.ground.record import Record
 
@@ -55,7 +56,7 @@ class Unknown:
         return HistoryFault(str(self), UPGRADE)
 
 
-Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Unknown
+Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Opening | Unknown
 
 
 def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
@@ -171,6 +172,7 @@ _READERS: Mapping[str, Callable[[Commit, Mapping[str, Any]], Entry]] = {
     "rejection": _reader(Rejection),
     "data": _reader(NewData),
     "input": _reader(Input),
+    "opening": _reader(Opening),
 }
 _TITLES = {
     "trial": "the verdict",
@@ -180,6 +182,7 @@ _TITLES = {
     "rejection": "the rejection",
     "data": "the change of data",
     "input": "the input",
+    "opening": "the opening of the test split",
 }
 
 

@@ -15,6 +15,7 @@ from agent.history.messages import (
     attempt_message,
     comparison_message,
     data_message,
+    opening_message,
     rejection_message,
     verdict_message,
 )
@@ -32,6 +33,7 @@ from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal
 from agent.records.results import TAKEN, Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
@@ -184,6 +186,11 @@ class History(Reading):
         """Commit a rejection, which changes nothing. HistoryFault if the branch has moved."""
         self._commit_note(rejection_message(rejection), f"the rejection of #{rejection.number}")
         self._timeline.rejections.append(rejection)
+
+    def open_test(self, opening: Opening) -> None:
+        """Commit that the test split is about to be read. HistoryFault if the branch has moved."""
+        self._commit_note(opening_message(opening), "an opening of the test split")
+        self._timeline.openings.append(opening)
 
     def _commit_note(self, message: str, meanwhile: str) -> None:
         """Commit a message to the branch with the tree that it has. meanwhile: as in _move."""

@@ -11,6 +11,7 @@ from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.objective import LOWER, Sense
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Trial
 
@@ -80,6 +81,12 @@ def rejection_message(rejection: Rejection) -> str:
     subject = f"reject #{rejection.number}"
     fields = rejection.model_dump(mode="json")
     return write(subject, [body_of(rejection.because)], "rejection", fields)
+
+
+def opening_message(opening: Opening) -> str:
+    """Return the message of a commit that changes nothing and counts a look at the test split."""
+    subject = subject_of(f"open the test split, time {opening.number}: {opening.command}")
+    return write(subject, [line_of(opening.states)], "opening", opening.model_dump(mode="json"))
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:

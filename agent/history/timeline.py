@@ -24,6 +24,7 @@ from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.inputs import Input
+from agent.records.opening import Opening
 from agent.records.results import TAKEN, Attempt, Trial
 
 
@@ -48,6 +49,7 @@ class Timeline:
         self.measurements: list[Measurement] = []
         self.rejections: list[Rejection] = []
         self.inputs: list[Input] = []
+        self.openings: list[Opening] = []
         self.unknown: list[Unknown] = []
         """Records of a newer version of autoresearch."""
         self.twins: list[Trial] = []
@@ -161,6 +163,8 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
             timeline.rejections.append(entry)
         case Input():
             timeline.inputs.append(entry)
+        case Opening():
+            timeline.openings.append(entry)
         case NewData():
             timeline.begin_data(entry.fingerprint, commit.id)
         case Unknown():

@@ -86,6 +86,8 @@ class Measurement(Record):
     command: Text
     versions: Annotated[dict[str, str], Field(max_length=MAX_ITEMS)] = {}
     """Of the packages that computed it, by name."""
+    split: Literal["val", "test"] = "val"
+    """Of the project's own evaluator."""
     at: Stamp
     """When, ISO 8601 UTC."""
 
@@ -99,7 +101,8 @@ def afterwards(measurements: Sequence[Measurement], number: int) -> Iterator[tup
     for measurement in measurements:
         comparison = measurement.of(number)
         if comparison:
-            yield measurement.kind, f"{comparison}, against {measurement.against}"
+            where = ", on the test split" if measurement.split == "test" else ""
+            yield measurement.kind, f"{comparison}, against {measurement.against}{where}"
 
 
 def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> Comparison | None:
@@ -111,6 +114,8 @@ def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> 
         return None
     for measurement in reversed(measurements):
         comparison = measurement.of(trial.number)
-        if measurement.kind == "replicate" and comparison and comparison.pairs:
+        if measurement.kind != "replicate" or measurement.split == "test":
+            continue
+        if comparison and comparison.pairs:
             return comparison
     return None

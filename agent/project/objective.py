@@ -28,6 +28,7 @@ def objective_of(
         "metric": VAL_BPB.metric,
         "files": project.files,
         "folder": project.recorded_folder,
+        "evaluate": project.evaluate,
     }
     for name in (*ASKED, *STATED):
         value = getattr(settings, name)
@@ -103,6 +104,8 @@ def stated_otherwise(
             stated[name] = value
     if project.files or run.goal.files:
         stated["files"] = project.files
+    if project.evaluate or run.goal.evaluate:
+        stated["evaluate"] = project.evaluate
     different = left_behind(run, run.goal.model_copy(update=stated))
     if not different:
         return []

@@ -7,9 +7,16 @@ import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
@@ -18,13 +25,14 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
+from agent.records.evaluator import Evaluator
 from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
 FILE = "autoresearch.toml"
-ScoreKind = Literal["sealed", "printed"]
+ScoreKind = Literal["sealed", "evaluated", "printed"]
 
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
@@ -126,6 +134,8 @@ class Settings(Caps):
     """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
 
     Left out: that of the project's own environment, of the active one, or the harness's."""
+    evaluate: Evaluator | None = None
+    """The project's own evaluator; left out where the number is printed or sealed."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
@@ -135,6 +145,16 @@ class Settings(Caps):
     def stated_ranges(self) -> dict[str, str]:
         """The ranges by name; what is protected is not searched."""
         return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
+
+    @model_validator(mode="after")
+    def _one_way_to_score(self) -> Self:
+        if self.evaluate and self.score not in (None, "evaluated"):
+            raise ValueError(f"score is {self.score}, and a table [evaluate] is there: drop one")
+        if self.score == "evaluated" and self.evaluate is None:
+            raise ValueError(
+                'score is evaluated, which needs a table [evaluate] with its "command"'
+            )
+        return self
 
     @field_validator("command")
     @classmethod

@@ -51,6 +51,8 @@ class Context:
     """Who computes it: the harness, or the run itself."""
     imported: Mapping[str, str] = field(default_factory=dict)
     """Files that no edit may touch and that the sources import, by path in the project's folder."""
+    public: str = ""
+    """What the owner says about the evaluator; empty where there is none."""
     protected: tuple[str, ...] = ()
     """Names that the user protects: no edit may change them."""
     prior: tuple[PriorTrial, ...] = ()

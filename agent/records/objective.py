@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
+from agent.records.evaluator import Evaluator
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
@@ -113,16 +114,6 @@ def score_text(value: float) -> str:
 
 LOWER = Sense()
 """Lower is better, and equal differences are alike."""
-
-
-class Evaluator(Record):
-    """The project's own evaluator."""
-
-    command: Word
-    hidden: Words = ()
-    """Files that no run and no proposer sees."""
-    public: Word | None = None
-    """What a proposer may read about the evaluator."""
 
 
 class Objective(Record):

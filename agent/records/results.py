@@ -19,6 +19,7 @@ from agent.records.bounded import (
 from agent.records.proposals import Configuration, Proposal, Value
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
+from sandbox.score.evaluator.evaluation import Split
 
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
@@ -87,6 +88,8 @@ class Order(Record):
     why: str = ""
     audit: Audit = "usual"
     """How much of a sealed score is audited: the full audit is slower and finds smaller leaks."""
+    split: Split = "val"
+    """Which split an evaluator is called with; `test` only after an opening was committed."""
     texts: dict[str, str] = {}
     """Files of the commit, by path in the project's folder, and the text that they have in this
     run only: a neutral perturbation."""

@@ -108,6 +108,7 @@ class Ledger:
             objective=history.run.goal,
             score=history.run.score,
             imported=history.imported,
+            public=history.public,
             protected=self._protected,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),

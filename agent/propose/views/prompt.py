@@ -88,6 +88,8 @@ def system_text(context: Context) -> str:
         metric=metric_name(objective),
         expected=expected_words(objective),
         budget=context.budget,
+        public=context.public,
+        outputs=_outputs_text(context),
         program=context.program,
         program_limit=MAX_PROGRAM_CHARACTERS,
         main=context.sources.main,
@@ -101,6 +103,13 @@ def _protected_text(names: Sequence[str]) -> str:
     if not names:
         return ""
     return f" ({listed([one_line(name) for name in names], MAX_PROTECTED_CHARACTERS)})"
+
+
+def _outputs_text(context: Context) -> str:
+    """Return the files that the evaluator reads of a run, or "" without any."""
+    evaluate = context.objective.evaluate
+    names = [one_line(name) for name in evaluate.outputs] if evaluate else []
+    return listed(names, MAX_PROTECTED_CHARACTERS) if names else ""
 
 
 def source_text(context: Context) -> str:
