@@ -43,6 +43,8 @@ ROLES = {
     "incumbent": "incumbent, for comparison",
     "baseline": "baseline, for its time on this machine",
     "neutral": "every float moved by a millionth",
+    "reference": "the first baseline, for a guard",
+    "fresh": "a fresh seed, for the target",
 }
 
 
@@ -199,7 +201,7 @@ class Frame:
     def _trial(self, number: int, trial: Running) -> Iterator[Line]:
         proposal = trial.attempt.proposal
         repeat = ""
-        if trial.run > 1 or trial.role == "baseline":
+        if trial.run > 1 or trial.role in ("baseline", "reference"):
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
         hypothesis = self._formatter.line(proposal.hypothesis)
         title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
@@ -211,6 +213,9 @@ class Frame:
         yield Line(Rank.LOSSES, Text.assemble("   ", self._losses(trial)))
 
     def _pace(self, trial: Running) -> Text:
+        if trial.check and trial.scoring_since is not None:
+            since = duration(self._now - trial.scoring_since)
+            return Text(f"checking  {since}  {self._formatter.line(trial.check)}", style="cyan")
         if trial.scoring_since is not None:
             return Text(f"scoring  {duration(self._now - trial.scoring_since)}", style="cyan")
         silent = trial.silent(self._now)

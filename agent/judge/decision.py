@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
+from agent.records.guards import GuardResult
 from agent.records.results import Failure
 from sandbox.ground.record import Record
 
@@ -23,6 +24,7 @@ class Baseline(Record):
 
     kind: Literal["baseline"] = "baseline"
     reason: str
+    guards: tuple[GuardResult, ...] = ()
 
 
 class Keep(Record):
@@ -34,6 +36,7 @@ class Keep(Record):
     """Mean difference of losses to the incumbent; negative is better."""
     interval: Interval | None = None
     """Of delta, at 95 %."""
+    guards: tuple[GuardResult, ...] = ()
 
 
 class Simplify(Record):
@@ -45,6 +48,7 @@ class Simplify(Record):
     interval: Interval | None = None
     charge: FiniteFloat
     """The part of the run's allowance that it uses up, as a loss."""
+    guards: tuple[GuardResult, ...] = ()
 
 
 class Discard(Record):
@@ -57,6 +61,18 @@ class Discard(Record):
     interval: Interval | None = None
     retry: bool = False
     """Its edits are tried again on the newer tip."""
+    guards: tuple[GuardResult, ...] = ()
+
+
+class Guarded(Record):
+    """The candidate would be kept, and breaks a guard or fails a check."""
+
+    kind: Literal["guarded"] = "guarded"
+    reason: str
+    delta: FiniteFloat | None = None
+    """None for a baseline, and where nothing was compared."""
+    interval: Interval | None = None
+    guards: tuple[GuardResult, ...] = ()
 
 
 class Suspect(Record):
@@ -82,8 +98,10 @@ class Refusal(Record):
     """Its edits are tried again on the newer tip."""
 
 
-Verdict = Baseline | Keep | Simplify | Discard | Suspect | Failed | Refusal
+Verdict = Baseline | Keep | Simplify | Discard | Guarded | Suspect | Failed | Refusal
 """Final: it is recorded as a trial of the status that `kind` names."""
+Compared = Keep | Simplify | Discard | Guarded
+"""The verdicts that rest on a comparison with an incumbent."""
 Judgement = Keep | Simplify | Discard | Rerun
 """The part of the union that compares a candidate with its incumbent."""
 

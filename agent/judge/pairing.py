@@ -33,6 +33,8 @@ class Scores:
         self._count = 0
         self._of: defaultdict[int, list[Score]] = defaultdict(list)
         self._steps: list[float] = []  # ascending
+        self._first: int | None = None
+        """The number of the first baseline on the data at hand."""
 
     def of(self, number: int, trials: Sequence[Trial]) -> tuple[Score, ...]:
         """Return the scores of the code of trial `number`, oldest first."""
@@ -54,9 +56,13 @@ class Scores:
     def _read(self, trials: Sequence[Trial]) -> None:
         for trial in trials[self._count :]:
             scores = trial.result.scores if trial.result else ()
+            if trial.status == "baseline" and (trial.new_data or self._first is None):
+                self._first = trial.number
             for score in scores:
-                own = score.role in ("candidate", "neutral")
+                own = score.role in ("candidate", "neutral", "fresh")
                 code = trial.number if own else trial.against
+                if score.role == "reference":
+                    code = self._first
                 if code is not None and score.role != "baseline":
                     self._of[code].append(score)
             for step in _steps(scores):

@@ -189,9 +189,11 @@ class Loop:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
-        advice = self._ledger.advice(trial)
-        if advice:
-            yield Note(advice)
+        if trial.status == "guarded":
+            edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
+            self._break(ProjectFault(trial.reason, edit))
+            return
+        yield from map(Note, self._ledger.advice(trial))
 
     # ------------------------------------------------------------ bounds and ending
 

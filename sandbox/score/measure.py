@@ -164,7 +164,7 @@ def _run(
     room: where to score, which the training cannot have touched; None for a printed score.
     """
     try:
-        training = _training(job)
+        training = training_spec(job)
     except NoProgram as reason:
         return Unscored(status="crash", detail=one_line(str(reason)))
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
@@ -229,7 +229,7 @@ def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
     return job.deadline.broken(outcome.usage.seconds, opened, killed=isinstance(outcome, TimedOut))
 
 
-def _training(job: Job) -> RunSpec:
+def training_spec(job: Job) -> RunSpec:
     """Return the run of a training; raise NoProgram where its command has none."""
     environment = {
         **job.environment,
@@ -308,6 +308,9 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
+    also = read_also(Path(job.log), job.metric)
+    if isinstance(also, NotRead):
+        return _unscored(job, trained, also.status, also.reason)
     began = time.monotonic()
     candidate = Candidate(
         folder=room / WORKSPACE,
@@ -328,7 +331,6 @@ def _sealed(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    also = read_also(Path(job.log), job.metric.also)
     return measured.model_copy(update={"also": also})
 
 
