@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
 
 from pydantic import FiniteFloat
 
@@ -41,16 +40,6 @@ def state_of(trial: Trial) -> State:
         message = f"#{trial.number} was never trained: nothing to measure again"
         raise HistoryFault(message, f"autoresearch show {trial.number}")
     return State(f"#{trial.number} {trial.proposal.hypothesis}", trial.attempt, trial.number)
-
-
-def fresh_seeds(trials: Sequence[Trial], how_many: int, first: int) -> tuple[int, ...]:
-    """Return seeds from `first` on under which no verdict of the run was reached."""
-    used: set[int] = set()
-    for trial in trials:
-        if trial.result:
-            used |= {score.seed for score in trial.result.scores}
-    unused = (seed for seed in count(first) if seed not in used)
-    return tuple(islice(unused, how_many))
 
 
 def compare(

@@ -6,6 +6,7 @@ from pydantic import FiniteFloat
 
 from agent.records.guards import GuardResult
 from agent.records.results import Failure
+from agent.records.target import TargetResult
 from sandbox.ground.record import Record
 
 Interval = tuple[FiniteFloat, FiniteFloat]
@@ -25,6 +26,7 @@ class Baseline(Record):
     kind: Literal["baseline"] = "baseline"
     reason: str
     guards: tuple[GuardResult, ...] = ()
+    target: TargetResult | None = None
 
 
 class Keep(Record):
@@ -37,6 +39,7 @@ class Keep(Record):
     interval: Interval | None = None
     """Of delta, at 95 %."""
     guards: tuple[GuardResult, ...] = ()
+    target: TargetResult | None = None
 
 
 class Simplify(Record):
@@ -49,6 +52,7 @@ class Simplify(Record):
     charge: FiniteFloat
     """The part of the run's allowance that it uses up, as a loss."""
     guards: tuple[GuardResult, ...] = ()
+    target: TargetResult | None = None
 
 
 class Discard(Record):

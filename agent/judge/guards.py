@@ -86,7 +86,7 @@ def weigh(guard: Guard, own: Values, baseline: Values, noise: Noise) -> GuardRes
     if not amounts:
         return None
     mean = _rounded(fmean(amounts), own, guard)
-    half = _half_width(amounts, noise)
+    half = half_width(amounts, noise)
     low = None if half is None else mean - half
     high = None if half is None else mean + half
     return GuardResult(
@@ -145,7 +145,7 @@ def _finding(low: float | None, high: float | None) -> Finding:
     return "outside" if low > 0 else "undecided"
 
 
-def _half_width(amounts: Sequence[float], noise: Noise) -> float | None:
+def half_width(amounts: Sequence[float], noise: Noise) -> float | None:
     """Return the distance from the mean to its bounds; None while no noise is known."""
     before = noise.degrees
     own = len(amounts) - 1

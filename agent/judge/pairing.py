@@ -3,7 +3,7 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, islice, pairwise
 from math import log
 from statistics import median
 
@@ -120,6 +120,21 @@ def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: 
         if seed not in own:
             return seed
     return max([*own, *incumbent, first - 1]) + 1
+
+
+def fresh_seeds(
+    trials: Sequence[Trial], how_many: int, first: int, more: Sequence[Score] = ()
+) -> tuple[int, ...]:
+    """Return seeds from `first` on under which no verdict of the run was reached.
+
+    more: further scores whose seeds are not fresh.
+    """
+    used = {score.seed for score in more}
+    for trial in trials:
+        if trial.result:
+            used |= {score.seed for score in trial.result.scores}
+    unused = (seed for seed in count(first) if seed not in used)
+    return tuple(islice(unused, how_many))
 
 
 def next_run(

@@ -18,6 +18,7 @@ from agent.records.bounded import (
 )
 from agent.records.guards import MAX_GUARDS, Check, GuardResult
 from agent.records.proposals import Configuration, Proposal, Value
+from agent.records.target import TargetResult
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
 
@@ -292,6 +293,8 @@ class Trial(Record):
     """What a simplification uses up of the loss that a run may accept."""
     guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
     """What was found of each guard, where the attempt came so far."""
+    target: TargetResult | None = None
+    """What its fresh-seed runs say of the run's target; None where it is not near."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
     """Constants."""
     touched: Annotated[tuple[Touched, ...], Field(max_length=MAX_ITEMS)] = ()

@@ -45,6 +45,7 @@ from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
 from agent.run.admission import suspect_of
 from agent.run.evidence import Evidence
 from agent.run.guarding import Guarding
+from agent.run.proving import Proving
 from agent.run.timing import Timing
 from sandbox.ground.outcome import Audit
 
@@ -61,6 +62,7 @@ class Assessment:
         self._timing = timing
         self._scores = Scores()
         self._guarding = Guarding(history, self._scores)
+        self._proving = Proving(history)
 
     def next(self, attempt: Attempt) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
@@ -125,7 +127,10 @@ class Assessment:
                 return order
             seeds = result.seeds or "no seeding call of the project could be shifted"
             reason = f"{equal_scores(result)} ({seeds})"
-        return self._guarding.baseline(attempt, result, Baseline(reason=reason))
+        step = self._guarding.baseline(attempt, result, Baseline(reason=reason))
+        if isinstance(step, Baseline):
+            return self._proving.step(attempt, result, step, None)
+        return step
 
     def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
         """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
@@ -190,11 +195,18 @@ class Assessment:
             return overtaken(judgement)
         match judgement:
             case Keep() | Simplify():
-                return self._guarding.step(attempt, evidence, judgement)
+                return self._admitted(attempt, evidence, judgement)
             case Rerun():
                 broken = self._guarding.already_broken(evidence, judgement)
                 return broken or self._rerun(attempt, evidence, judgement.reason)
         return judgement
+
+    def _admitted(self, attempt: Attempt, evidence: Evidence, judgement: Keep | Simplify) -> Step:
+        """Return a would-be keep as what its guards, its checks and the target make of it."""
+        step = self._guarding.step(attempt, evidence, judgement)
+        if isinstance(step, Keep | Simplify):
+            return self._proving.step(attempt, evidence.result, step, evidence.incumbent)
+        return step
 
     def _doubted(self, attempt: Attempt, evidence: Evidence) -> Step | None:
         """Return what an implausible score leads to: a second measurement, or a suspect."""
@@ -281,9 +293,12 @@ class Assessment:
 
     # ------------------------------------------------------------ the run's state
 
-    def guard_advice(self) -> list[str]:
-        """Return a line for each guard that harmless changes would often miss."""
-        return self._guarding.advice()
+    def advice(self, baseline: Trial) -> list[str]:
+        """Return a line for each guard that harmless changes would often miss, and on the target.
+
+        baseline: the one that was just settled.
+        """
+        return [*self._guarding.advice(), *self._proving.advice(baseline)]
 
     def is_stale(self, attempt: Attempt) -> bool:
         """Return whether the tip has moved on since `attempt` was proposed."""

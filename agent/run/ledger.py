@@ -12,6 +12,7 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
+from agent.judge.decide import incumbent_of
 from agent.judge.decision import Compared, Discard, Refusal, Verdict
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
@@ -78,6 +79,15 @@ class Ledger:
         """True until the tip's train.py has a score: at the start, and after a change by hand."""
         measured = any(trial.status in KEPT for trial in self.history.trials)
         return not measured or bool(self.history.foreign_commits)
+
+    @property
+    def goal_reached(self) -> str | None:
+        """Why the run is over: its incumbent has proved the target. None where it has not."""
+        incumbent = incumbent_of(self.history.comparable)
+        proof = incumbent.target if incumbent else None
+        if incumbent is None or proof is None or not proof.reached:
+            return None
+        return f"{proof}, by #{incumbent.number}"
 
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
@@ -195,7 +205,7 @@ class Ledger:
     def advice(self, baseline: Trial) -> list[str]:
         """Return what is to be known after `baseline`, a line each."""
         unsteadiness = self._unsteadiness(baseline)
-        return [*([unsteadiness] if unsteadiness else []), *self._assessment.guard_advice()]
+        return [*([unsteadiness] if unsteadiness else []), *self._assessment.advice(baseline)]
 
     def _unsteadiness(self, baseline: Trial) -> str | None:
         """Return what to do where the runs of `baseline` varied in speed, or None."""

@@ -204,7 +204,8 @@ class Loop:
 
     def _over(self, under_way: int = 0) -> str | None:
         """Return why nothing more is started, with `under_way` trials counted as measured."""
-        return self._ending or self._meter.over(under_way, self._cost())
+        reached = self._ledger.goal_reached
+        return self._ending or reached or self._meter.over(under_way, self._cost())
 
     def _cost(self) -> float:
         """Return the dollars spent on proposals so far, those without a verdict included."""
