@@ -17,6 +17,7 @@ decides.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist, fmean, stdev
 
@@ -25,7 +26,7 @@ from agent.judge.noise import Noise, critical, sum_of_squares
 from agent.records.guards import Finding, Guard, GuardResult
 from agent.records.results import Score, Trial, on_newest_data
 
-LEVEL = 0.02
+LEVEL = 0.016
 """The chance that one look at a violation exactly at the limit leaves to luck."""
 ROUNDING = 1e-9
 """Share of the sizes at hand that sums of floats may be off by."""
@@ -58,25 +59,45 @@ def excesses(guard: Guard, own: Values, baseline: Values) -> dict[int, float]:
     }
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """What runs of one code gave, and how often each counts in the noise of an excess."""
+
+    values: Sequence[float]
+    weight: int = 1
+
+
 def guard_noise(guard: Guard, trials: Sequence[Trial], baseline: Values) -> Noise:
     """Return the scatter of one excess between runs of equal code, pooled over the run."""
-    squares = 0.0
-    degrees = 0
-    # Two runs of the baseline differ by the noise of both, as a pair does whose luck is not shared.
-    share = 2 if guard.is_relative else 1
+    groups = []
     for trial in on_newest_data(trials):
         if trial.result is None:
             continue
         if trial.status == "baseline":
-            values = list(values_of(independent(trial.result), guard.metric).values())
-            weight = share
+            values = values_of(independent(trial.result), guard.metric)
+            groups.append(of_baseline(guard, list(values.values())))
         else:
             own = values_of(trial.result.own, guard.metric)
-            values = list(excesses(guard, own, baseline).values())
-            weight = 1
-        if len(values) > 1:
-            squares += weight * sum_of_squares(values)
-            degrees += len(values) - 1
+            groups.append(Repeats(list(excesses(guard, own, baseline).values())))
+    return pooled(groups)
+
+
+def of_baseline(guard: Guard, values: Sequence[float]) -> Repeats:
+    """Return a baseline's runs as repeats.
+
+    Two of them differ by the noise of both, as a pair does whose luck is not shared.
+    """
+    return Repeats(values, weight=2 if guard.is_relative else 1)
+
+
+def pooled(groups: Sequence[Repeats]) -> Noise:
+    """Return the noise that repeats show together."""
+    squares = 0.0
+    degrees = 0
+    for group in groups:
+        if len(group.values) > 1:
+            squares += group.weight * sum_of_squares(group.values)
+            degrees += len(group.values) - 1
     return Noise(sd=sqrt(squares / degrees) if degrees else None, degrees=degrees)
 
 
