@@ -41,18 +41,18 @@ class Night:
     def __post_init__(self) -> None:
         self.luck: dict[int, float] = {}
         self.baseline = {seed: self.draw(seed, 0.0) for seed in range(REPEATS)}
-        self.groups = [of_baseline(self.guard, list(self.baseline.values()))]
+        self.groups = [of_baseline(self.guard, dict(self.baseline))]
 
     def draw(self, seed: int, mean: float) -> float:
         """Return the metric of a code with this true mean under a seed."""
         if seed not in self.luck:
             self.luck[seed] = self.shared**0.5 * float(self.rng.standard_normal())
         own = (1 - self.shared) ** 0.5 * float(self.rng.standard_normal())
-        return mean + self.luck[seed] + own
+        return float(mean + self.luck[seed] + own)
 
     def judge(self, excess: float) -> tuple[Finding, int]:
         """Return what is found of a candidate, and the runs that it took."""
-        noise = pooled(self.groups)
+        noise = pooled(self.guard, self.groups)
         own: dict[int, float] = {}
         finding: Finding = "undecided"
         while finding == "undecided" and len(own) < LOOKS:
@@ -63,8 +63,7 @@ class Night:
             result = weigh(self.guard, own, self.baseline, noise)
             assert result is not None
             finding = result.finding
-        amounts = excesses(self.guard, own, self.baseline)
-        self.groups.append(Repeats(list(amounts.values())))
+        self.groups.append(Repeats(excesses(self.guard, own, self.baseline)))
         return finding, len(own)
 
 

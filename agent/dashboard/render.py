@@ -33,7 +33,7 @@ from agent.display.format import (
     spending,
     times,
 )
-from agent.display.show import measured, provenance
+from agent.display.show import conditions_met, measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
@@ -310,6 +310,7 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
         for name, text in measured(trial.result, view.formatter):
             if text and name != "loss":
                 yield name, text
+    yield from conditions_met(trial)
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
     commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}

@@ -61,9 +61,9 @@ def excesses(guard: Guard, own: Values, baseline: Values) -> dict[int, float]:
 
 @dataclass(frozen=True)
 class Repeats:
-    """What runs of one code gave, and how often each counts in the noise of an excess."""
+    """What runs of one code gave by seed, and how often each counts in the noise of an excess."""
 
-    values: Sequence[float]
+    values: Values
     weight: int = 1
 
 
@@ -75,14 +75,14 @@ def guard_noise(guard: Guard, trials: Sequence[Trial], baseline: Values) -> Nois
             continue
         if trial.status == "baseline":
             values = values_of(independent(trial.result), guard.metric)
-            groups.append(of_baseline(guard, list(values.values())))
+            groups.append(of_baseline(guard, values))
         else:
             own = values_of(trial.result.own, guard.metric)
-            groups.append(Repeats(list(excesses(guard, own, baseline).values())))
-    return pooled(groups)
+            groups.append(Repeats(excesses(guard, own, baseline)))
+    return pooled(guard, groups)
 
 
-def of_baseline(guard: Guard, values: Sequence[float]) -> Repeats:
+def of_baseline(guard: Guard, values: Values) -> Repeats:
     """Return a baseline's runs as repeats.
 
     Two of them differ by the noise of both, as a pair does whose luck is not shared.
@@ -90,15 +90,24 @@ def of_baseline(guard: Guard, values: Sequence[float]) -> Repeats:
     return Repeats(values, weight=2 if guard.is_relative else 1)
 
 
-def pooled(groups: Sequence[Repeats]) -> Noise:
-    """Return the noise that repeats show together."""
+def pooled(guard: Guard, groups: Sequence[Repeats]) -> Noise:
+    """Return the noise that repeats show together.
+
+    What a seed does to every code alike is seen once, however many codes ran under it: without a
+    baseline beside each run, there are no more degrees of freedom than seeds.
+    """
     squares = 0.0
     degrees = 0
+    seeds: set[int] = set()
     for group in groups:
         if len(group.values) > 1:
-            squares += group.weight * sum_of_squares(group.values)
+            squares += group.weight * sum_of_squares(list(group.values.values()))
             degrees += len(group.values) - 1
-    return Noise(sd=sqrt(squares / degrees) if degrees else None, degrees=degrees)
+            seeds |= set(group.values)
+    sd = sqrt(squares / degrees) if degrees else None
+    if not guard.is_relative:
+        degrees = max(0, min(degrees, len(seeds) - 1))
+    return Noise(sd=sd, degrees=degrees)
 
 
 def weigh(guard: Guard, own: Values, baseline: Values, noise: Noise) -> GuardResult | None:
