@@ -89,7 +89,8 @@ def _picture(points: Sequence[Point], axes: tuple[Axis, Axis], formatter: Format
         for column in range(COLUMNS):
             line.append_text(_mark(cells.get((row, column)), formatter))
         lines.append(line)
-    low, high = score_text(min(across)), score_text(max(across))
+    low = score_text(min(across))
+    high = score_text(max(across))
     name = formatter.line(cut(x.name, HEAD))
     room = max(1, COLUMNS - len(low) - len(high))
     lines.append(Text(f"{'':>{width}}  {low}{name:^{room}}{high}"))
