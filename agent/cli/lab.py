@@ -78,7 +78,10 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    compared = compare(bench, states, reference, fresh, listen, cancel, usual)
+    guards = history.run.goal.guards
+    if reference.number != baseline_of(history).number:
+        guards = tuple(guard for guard in guards if not guard.is_relative)
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual, guards)
     return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 

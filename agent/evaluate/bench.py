@@ -24,6 +24,7 @@ from agent.evaluate.results import (
     on_scale,
     pruned_result,
     scored_result,
+    with_guarded,
 )
 from agent.evaluate.slots import Slot
 from agent.evaluate.smoke_run import foretold, pays, smoke_run_of
@@ -208,6 +209,7 @@ class Bench:
                 if assignment.attempt.proposal.by.origin == "baseline":
                     seeds = str(outcome.measured.seeding)
                     result = result.model_copy(update={"seeds": seeds})
+                result = with_guarded(result, self._plan.metric.required)
                 return on_scale(result, self._plan.sense)
 
     def _smoke_test(

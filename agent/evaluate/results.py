@@ -139,6 +139,17 @@ def on_scale(result: Result, sense: Sense) -> Result:
     return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
 
 
+def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
+    """Return a result whose scores have every metric that a guard needs; else a failed one."""
+    for score in result.scores:
+        for name in metrics:
+            if name not in score.also:
+                detail = f"a guard needs {name}, which came with no score"
+                update = {"status": "crash", "scores": (), "detail": detail}
+                return result.model_copy(update=update)
+    return result
+
+
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
     """Return a result in the unit of the run's first score; else an invalid one."""
     for trial in trials:

@@ -93,7 +93,8 @@ class Sample:
 
 def sample_of(trial: Trial, sense: Sense) -> Sample:
     """Return what was measured of a trial that has pairs."""
-    return Sample(differences_of(trial.pairs, sense), trial.status in (*KEPT, "guarded"))
+    would_be_kept = trial.status in KEPT or trial.was_held_to_guards
+    return Sample(differences_of(trial.pairs, sense), would_be_kept)
 
 
 def noise_in(samples: Sequence[Sample]) -> Noise:

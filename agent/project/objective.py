@@ -43,6 +43,8 @@ def objective_of(
         value = getattr(settings, name)
         if value not in (None, ()):
             parts[name] = value
+    if any(name in parts for name in ("guards", "checks", "target")):
+        parts["version"] = 2
     for source in (front_matter, flags):
         for name in ASKED:
             value = getattr(source, name)
@@ -63,6 +65,7 @@ def _refuse_unfit(project: Project, objective: Objective) -> None:
     fits = {
         "files": (),
         "also": (),
+        "version": 1,
         "guards": (),
         "checks": (),
         "target": None,

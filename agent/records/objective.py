@@ -129,8 +129,9 @@ class Evaluator(Record):
 class Objective(Record):
     """What a run optimizes, fixed in its first commit. Unknown keys are refused."""
 
-    version: Literal[1] = 1
-    """Of this record; a key that an older version would misunderstand raises it."""
+    version: Literal[1, 2] = 1
+    """Of this record; a key that an older version would misunderstand raises it: 2 for guards,
+    checks and a target, which were recorded and not heeded before."""
     metric: Word
     direction: Direction = "minimize"
     pattern: Word | None = None

@@ -321,6 +321,11 @@ class Trial(Record):
         return self
 
     @property
+    def was_held_to_guards(self) -> bool:
+        """Whether it was better, and a guard or a check kept it from being kept."""
+        return self.status == "guarded" or (self.status == "discard" and bool(self.guards))
+
+    @property
     def value(self) -> float | None:
         """The score, comparable between the trials of a run; None without a believed one."""
         if self.status in UNBELIEVED:

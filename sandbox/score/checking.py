@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from sandbox.ground.fault import SandboxFault
 from sandbox.ground.outcome import Cancelled, Finished, Outcome, Runner, TimedOut
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
@@ -43,7 +44,10 @@ def check(
     try:
         spec = training_spec(job.model_copy(update=changed))
     except NoProgram as reason:
-        return Failed(reason=one_line(str(reason)))
+        if "/" in command[0]:  # a file of the attempt, which an edit may have broken
+            return Failed(reason=one_line(str(reason)))
+        message = one_line(f"a check cannot run: {reason}")
+        raise SandboxFault(message, "$EDITOR autoresearch.toml   # checks = [...]") from None
     outcome = runner.run(spec, cancel)
     seconds = outcome.usage.seconds
     if isinstance(outcome, Cancelled):

@@ -176,7 +176,7 @@ def observation_of(trial: Trial, sense: Sense, timed: bool = False) -> Observati
     if trial.value is not None:
         outcome = _as_loss(trial.value, sense)
     # A better score that cannot be kept would only lure a method to where nothing can be.
-    if trial.status in UNBELIEVED or trial.status == "guarded":
+    if trial.status in UNBELIEVED or trial.was_held_to_guards:
         outcome = "invalid"
     elif trial.status not in SCORED:
         outcome = cast(Failure | Literal["pruned"], trial.status)

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from agent.errors import ProjectFault
+from agent.errors import ProjectFault, SandboxFault
 from agent.history.history import History
 from agent.propose.search.observe import observation_of
 from agent.records.events import Checking, Event, Note, RunFinished
@@ -196,7 +196,7 @@ def test_a_baseline_that_fails_its_checks_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_a_check_without_its_program_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(ProjectFault, match="there is no program 'no-such-tool'"):
+    with pytest.raises(SandboxFault, match="there is no program 'no-such-tool'"):
         run(tmp_path, [], model, checks=["no-such-tool -q"])
 
 
