@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from agent.dashboard.captions import hardware, kind_of
 from agent.dashboard.view import Gain, View
 from agent.display.format import Formatter, noise_text, pace_text, proposer, spending, times
+from agent.display.held import guard_lines
 from agent.display.scores import gain_text
-from agent.display.table import counts, guard_lines
+from agent.display.table import counts
 from agent.records.results import Trial
 
 # A pull request wants what was kept and the shape of what was not, not a thousand rows.

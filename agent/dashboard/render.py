@@ -36,8 +36,9 @@ from agent.display.format import (
     spending,
     times,
 )
+from agent.display.held import guard_lines
 from agent.display.show import conditions_met, measured, provenance
-from agent.display.table import guard_lines, next_commands
+from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
 from agent.records.curves import Curve, held_loss_at

@@ -20,6 +20,7 @@ from agent.display.format import (
     spending,
     spread,
 )
+from agent.display.held import guard_lines
 from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
@@ -316,11 +317,19 @@ class Frame:
         if noise is not None:
             parts.append(f"noise {self._formatter.spread(noise, '.6f')}")
         yield Line(Rank.BEST, self._best())
+        yield from self._held()
         for line in self._wrapped("run   ", parts):
             yield Line(Rank.RUN, line)
         for line in self._wrapped("", HINTS):
             line.stylize("dim")
             yield Line(Rank.HINT, line)
+
+    def _held(self) -> Iterator[Line]:
+        """Yield what keeps are held to, on as many lines as it needs."""
+        conditions = guard_lines(self._state.trials, self._formatter.objective)
+        texts = [text for _, text in conditions]
+        for line in self._wrapped("held  ", texts) if texts else ():
+            yield Line(Rank.RUN, line)
 
     def _best(self) -> Text:
         best = self._incumbent

@@ -1,7 +1,7 @@
 """The table of a run's trials, and the summary that ends a run."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -20,12 +20,12 @@ from agent.display.format import (
     proposer,
     spending,
 )
+from agent.display.held import guard_lines
 from agent.display.learnt import learnt
 from agent.display.scores import about_scores, gain_text
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
-from agent.records.guards import Guard
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial, also_of
@@ -204,32 +204,6 @@ def _best(trials: Sequence[Trial], formatter: Formatter) -> Text:
     gain = gain_text(best, baseline, formatter)
     text.append(f", {gain} against the baseline: " if gain else ": ")
     return text.append(formatter.line(best.proposal.hypothesis))
-
-
-def guard_lines(trials: Sequence[Trial], objective: Objective) -> Iterator[tuple[str, str]]:
-    """Yield a line for each guard, with the best trial's metric and how many broke it.
-
-    One for the checks and one for the target follow; each has a name in front.
-    """
-    best = incumbent_of(trials)
-    values = also_of(best) if best else {}
-    for guard in objective.guards:
-        broke = sum(_breaks(trial, guard) for trial in trials)
-        value = f", {values[guard.metric]:.6g} at the best" if guard.metric in values else ""
-        yield "guards", f"{guard}{value}; {_times(broke, 'broke it')}"
-    failed = sum(bool(trial.result and trial.result.failed_check) for trial in trials)
-    if objective.checks:
-        yield "checks", f"{', '.join(objective.checks)}; {_times(failed, 'failed one')}"
-    if objective.target is not None and best:
-        yield "target", str(best.target or f"{objective.target:g}, not near yet")
-
-
-def _breaks(trial: Trial, guard: Guard) -> bool:
-    return any(found.guard == guard and found.finding == "outside" for found in trial.guards)
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} trial{'s' if count != 1 else ''} {what}"
 
 
 def counts(trials: Sequence[Trial]) -> str:

@@ -55,7 +55,7 @@ def objective_of(
         metric_of(objective)
     except ValidationError as error:
         where, problem = problem_of(error)
-        message = f"{where}: {problem}" if where else problem
+        message = f"{where}: {problem}" if where else f"{FILE}: {problem}"
         raise UsageFault(message, f"$EDITOR {FILE}") from None
     _refuse_unfit(project, objective)
     return objective

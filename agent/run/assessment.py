@@ -114,6 +114,9 @@ class Assessment:
         run = self._history.run
         if result and result.status != "scored":
             return Failed(kind=result.status, reason=result.detail)
+        checks = self._guarding.checks_of_baseline(attempt, result) if result else None
+        if checks:
+            return checks
         done = len(result.own) if result else 0
         if result is None or done < run.baseline_repeats:
             return Order(commit=attempt.commit, seed=run.seed + done)
@@ -127,7 +130,7 @@ class Assessment:
                 return order
             seeds = result.seeds or "no seeding call of the project could be shifted"
             reason = f"{equal_scores(result)} ({seeds})"
-        step = self._guarding.baseline(attempt, result, Baseline(reason=reason))
+        step = self._guarding.baseline(result, Baseline(reason=reason))
         if isinstance(step, Baseline):
             return self._proving.step(attempt, result, step, None)
         return step

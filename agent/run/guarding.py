@@ -41,7 +41,7 @@ class Guarding:
         results = self._results(evidence.own, reference)
         broken = [found for found in results if found.finding == "outside"]
         if broken:
-            return _guarded(judgement, f"{_gain(judgement)}, but it breaks {broken[0]}", results)
+            return _guarded(judgement, f"it breaks {broken[0]}{_else_kept(judgement)}", results)
         order = self._reference_run(evidence, reference)
         if order:
             return order
@@ -92,8 +92,8 @@ class Guarding:
         if len(evidence.result.own) >= LOOKS or self._is_greedy:
             what = str(undecided) if undecided else "its guards: no run could be compared"
             return Discard(
-                reason=f"{_gain(judgement)}, but {len(own)} runs leave it undecided whether it "
-                f"keeps to {what}",
+                reason=f"{len(own)} runs leave it undecided whether it keeps to {what}"
+                f"{_else_kept(judgement)}",
                 delta=judgement.delta,
                 interval=judgement.interval,
                 guards=results,
@@ -111,7 +111,7 @@ class Guarding:
             return order
         failed = result.failed_check
         if failed:
-            reason = f"{_gain(judgement)}, but {check_words(failed)}"
+            reason = f"{check_words(failed)}{_else_kept(judgement)}"
             return _guarded(judgement, reason, judgement.guards)
         return judgement
 
@@ -129,10 +129,8 @@ class Guarding:
 
     # ------------------------------------------------------------ the baseline
 
-    def baseline(
-        self, attempt: Attempt, result: Result, verdict: Baseline
-    ) -> Order | Baseline | Guarded:
-        """Return the verdict on a baseline that is measured, or its checks.
+    def baseline(self, result: Result, verdict: Baseline) -> Baseline | Guarded:
+        """Return the verdict on a baseline that is measured.
 
         One that breaks a limit itself is guarded: nothing could be compared with it.
         """
@@ -140,13 +138,18 @@ class Guarding:
         broken = [found for found in results if found.excess > 0]
         if broken:
             return Guarded(reason=f"the code as it is breaks {broken[0]}", guards=results)
+        return verdict.model_copy(update={"guards": results})
+
+    def checks_of_baseline(self, attempt: Attempt, result: Result) -> Order | Guarded | None:
+        """Return the checks of a baseline, or that one failed; None where nothing is left of them.
+
+        They come right after its first run: no night is spent on a check that cannot succeed.
+        """
         order = self._checks_of(attempt, result)
         if order:
             return order
         failed = result.failed_check
-        if failed:
-            return Guarded(reason=f"{check_words(failed)} with the code as it is", guards=results)
-        return verdict.model_copy(update={"guards": results})
+        return Guarded(reason=f"{check_words(failed)}, with the code as it is") if failed else None
 
     def _of_baseline(self, result: Result) -> tuple[GuardResult, ...]:
         """Return what a baseline's runs say of the absolute guards; of the others, nothing."""
@@ -225,8 +228,8 @@ def check_words(check: Check) -> str:
     return f"the check `{check.command}` fails: {check.reason}"
 
 
-def _gain(judgement: Kept) -> str:
-    return f"would be kept ({judgement.reason})"
+def _else_kept(judgement: Kept) -> str:
+    return f"; else it would be kept: {judgement.reason}"
 
 
 def _with(judgement: Kept, results: tuple[GuardResult, ...]) -> Kept:

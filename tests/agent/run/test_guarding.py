@@ -191,7 +191,7 @@ def test_a_baseline_that_fails_its_checks_ends_the_run(tmp_path: Path) -> None:
             return Crashed(usage=USAGE, exit_code=1), "1 failed\n"
         return model(spec)
 
-    with pytest.raises(ProjectFault, match="fails: 1 failed with the code as it is"):
+    with pytest.raises(ProjectFault, match="fails: 1 failed, with the code as it is"):
         run(tmp_path, [], failing, checks=["sh -c false"])
 
 
