@@ -120,6 +120,7 @@ def rows(
     files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")
+    yield from _conditions(chosen.objective)
     python = interpreter_of(project, place.settings)
     yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
@@ -130,6 +131,19 @@ def rows(
     yield Row("sandbox", tier, "autoresearch doctor")
     yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
     yield from beside_rows(others)
+
+
+def _conditions(objective: Objective) -> Iterator[Row]:
+    """Yield what a keep must meet besides, and when the run has reached its goal."""
+    if objective.guards:
+        yield Row("guards", ", ".join(map(str, objective.guards)), "toml: guards")
+    if objective.checks:
+        yield Row("checks", ", ".join(objective.checks), "toml: checks")
+    if objective.also:
+        yield Row("also", f"{', '.join(objective.also)}; recorded, not judged", "toml: also")
+    if objective.target is not None:
+        proof = "ends the run once fresh seeds prove it"
+        yield Row("target", f"{objective.target:g}; {proof}", "toml: target")
 
 
 def _objective(chosen: Chosen) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from agent.dashboard.captions import hardware, kind_of
 from agent.dashboard.view import Gain, View
 from agent.display.format import Formatter, noise_text, pace_text, proposer, spending, times
+from agent.display.held import guard_lines
 from agent.display.scores import gain_text
 from agent.display.table import counts
 from agent.records.results import Trial
@@ -43,6 +44,8 @@ def _summary(view: View) -> Iterator[str]:
         yield f"- scores: {inert(view.about)}"
     yield f"- noise: {noise_text(view.noise, view.formatter)}"
     yield f"- trials: {counts(view.trials)}"
+    for name, line in guard_lines(view.trials, view.run.goal):
+        yield f"- {name}: {inert(line)}"
     yield f"- time: {pace_text(view.pace)}"
     yield f"- spent: {spending(view.proposed)}"
     yield ""

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from agent.records.events import (
+    Checking,
     Event,
     Judged,
     Note,
@@ -37,6 +38,8 @@ class Running:
         self.began = now
         self.heard = now
         self.scoring_since: float | None = None
+        self.check: str = ""
+        """The command that checks it now."""
         self._first: tuple[float, float] | None = None
         self._seconds = float(budget.amount) if budget.unit == "s" else None
 
@@ -119,6 +122,8 @@ class RunState:
             case Scoring(number):
                 if number in self.running:
                     self.running[number].scoring_since = now
+            case Checking(attempt, slot, command):
+                self._check(TrialStarted(attempt, slot, 0, 1), command, now)
             case Judged(trial):
                 self._judge(trial)
             case Note(text):
@@ -126,6 +131,13 @@ class RunState:
             case RunFinished():
                 self.asked = None
                 self.running.clear()
+
+    def _check(self, event: TrialStarted, command: str, now: float) -> None:
+        """Take in that a check begins, perhaps of a trial that an earlier session trained."""
+        budget = self._budget()
+        running = self.running.setdefault(event.attempt.number, Running(event, budget, now))
+        running.scoring_since = now
+        running.check = command
 
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)

@@ -67,7 +67,11 @@ def comparison_message(measurement: Measurement) -> str:
     states = ", ".join(f"#{comparison.trial}" for comparison in measurement.comparisons)
     subject = subject_of(f"{measurement.kind} {states} against {measurement.against}")
     lines = [line_of(f"{comparison.what}: {comparison}") for comparison in measurement.comparisons]
-    return write(subject, lines, "comparison", measurement.model_dump(mode="json"))
+    fields = measurement.model_dump(mode="json")
+    for comparison in fields["comparisons"]:
+        if not comparison["guards"]:  # a run without guards is read by older versions, too
+            del comparison["guards"]
+    return write(subject, lines, "comparison", fields)
 
 
 def data_message(fingerprint: str, reason: str) -> str:

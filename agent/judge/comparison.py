@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agent.judge.noise import CONFIDENCE, critical, differences_of
 from agent.records.bounded import MAX_ITEMS, Stamp, Text, Whole
+from agent.records.guards import MAX_GUARDS, GuardResult
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Pair, Trial
 from sandbox.ground.record import Record
@@ -26,6 +27,8 @@ class Comparison(Record):
     """Why there are no pairs."""
     sense: Sense = LOWER
     """Of the metric that the pairs hold."""
+    guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
+    """What the candidate's runs say of the run's guards, by these seeds alone."""
 
     @property
     def delta(self) -> float | None:
@@ -68,11 +71,12 @@ class Comparison(Record):
 
     def __str__(self) -> str:
         """Return `better: -0.012, 95 % from -0.014 to -0.010 (3 pairs)`, or the verdict alone."""
+        guards = "".join(f"; {found.guard}: {found.finding}" for found in self.guards)
         if self.delta is None or self.interval is None:
-            return self.verdict
+            return f"{self.verdict}{guards}"
         between = self.sense.interval_text(self.interval)
         figures = f"{self.sense.change_text(self.delta)}, 95 % {between}"
-        return f"{self.verdict}: {figures} ({len(self.pairs)} pairs)"
+        return f"{self.verdict}: {figures} ({len(self.pairs)} pairs){guards}"
 
 
 class Measurement(Record):

@@ -12,7 +12,8 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
-from agent.judge.decision import Discard, Keep, Refusal, Simplify, Verdict
+from agent.judge.decide import incumbent_of
+from agent.judge.decision import Compared, Discard, Refusal, Verdict
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
 from agent.project.program import read_program
@@ -20,6 +21,7 @@ from agent.propose import Context, Unreadable
 from agent.propose.code.policy import PATIENCE, Policy
 from agent.records.curves import Curve
 from agent.records.edits import Refused
+from agent.records.guards import Checks
 from agent.records.newest import kept_for_newest
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
@@ -80,6 +82,15 @@ class Ledger:
         """True until the tip's train.py has a score: at the start, and after a change by hand."""
         measured = any(trial.status in KEPT for trial in self.history.trials)
         return not measured or bool(self.history.foreign_commits)
+
+    @property
+    def goal_reached(self) -> str | None:
+        """Why the run is over: its incumbent has proved the target. None where it has not."""
+        incumbent = incumbent_of(self.history.comparable)
+        proof = incumbent.target if incumbent else None
+        if incumbent is None or proof is None or not proof.reached:
+            return None
+        return f"{proof}, by #{incumbent.number}"
 
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
@@ -172,11 +183,16 @@ class Ledger:
             return ()
         return rivals_of(self.history.comparable, attempt.proposal)
 
-    def record(self, attempt: Attempt, order: Order, run: Result) -> None:
+    def record(self, attempt: Attempt, order: Order, run: Result | Checks) -> None:
         """Write down the result of an ordered run, so that a killed process loses no other.
 
         Raise ProjectFault where it is the baseline that fails on this machine.
         """
+        if isinstance(run, Checks):
+            measured = self.history.measured(attempt)
+            assert measured is not None, "checks follow a training"
+            self.history.note(attempt, measured.model_copy(update={"checks": run.checks}))
+            return
         if order.role == "baseline" and run.status != "scored":
             message = f"the baseline fails on this machine ({run.status}): {run.detail}"
             next_command = "autoresearch start   # a new run, with a train.py that runs here"
@@ -189,7 +205,12 @@ class Ledger:
         step = self._assessment.next(attempt)
         return step if isinstance(step, Order) else self._settle(attempt, step)
 
-    def advice(self, baseline: Trial) -> str | None:
+    def advice(self, baseline: Trial) -> list[str]:
+        """Return what is to be known after `baseline`, a line each."""
+        unsteadiness = self._unsteadiness(baseline)
+        return [*([unsteadiness] if unsteadiness else []), *self._assessment.advice(baseline)]
+
+    def _unsteadiness(self, baseline: Trial) -> str | None:
         """Return what to do where the runs of `baseline` varied in speed, or None."""
         result = baseline.result
         if result is None or not self._assessment.is_timed:
@@ -223,7 +244,7 @@ class Ledger:
         if attempt.proposal.by.origin != "baseline":
             incumbent = self._assessment.incumbent(attempt)
         pairs: tuple[Pair, ...] = ()
-        if incumbent and isinstance(verdict, Keep | Simplify | Discard):
+        if incumbent and isinstance(verdict, Compared):
             pairs = self._assessment.pairs(result, incumbent)
         return Tried(
             result=result,

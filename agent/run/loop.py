@@ -189,9 +189,11 @@ class Loop:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
-        advice = self._ledger.advice(trial)
-        if advice:
-            yield Note(advice)
+        if trial.status == "guarded":
+            edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
+            self._break(ProjectFault(trial.reason, edit))
+            return
+        yield from map(Note, self._ledger.advice(trial))
 
     # ------------------------------------------------------------ bounds and ending
 
@@ -202,7 +204,8 @@ class Loop:
 
     def _over(self, under_way: int = 0) -> str | None:
         """Return why nothing more is started, with `under_way` trials counted as measured."""
-        return self._ending or self._meter.over(under_way, self._cost())
+        reached = self._ledger.goal_reached
+        return self._ending or reached or self._meter.over(under_way, self._cost())
 
     def _cost(self) -> float:
         """Return the dollars spent on proposals so far, those without a verdict included."""

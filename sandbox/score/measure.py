@@ -223,6 +223,9 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
+    also = read_also(Path(job.log), job.metric)
+    if isinstance(also, NotRead):
+        return _unscored(job, trained, also.status, also.reason)
     began = time.monotonic()
     candidate = Candidate(
         folder=room / WORKSPACE,
@@ -243,7 +246,6 @@ def _sealed(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    also = read_also(Path(job.log), job.metric.also)
     return measured.model_copy(update={"also": also})
 
 
@@ -263,9 +265,13 @@ def _evaluated(
     if isinstance(answer, NotEvaluated):
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
+    # What the evaluator reports counts, and only what it does not report is read from the log.
+    left = tuple(name for name in job.metric.required if name not in answer.also)
+    printed = read_also(Path(job.log), job.metric.model_copy(update={"required": left}))
+    if isinstance(printed, NotRead):
+        return _unscored(job, trained, printed.status, printed.reason)
     measured = _measured(job, trained, answer.value, "evaluated", seconds)
-    also = {**read_also(Path(job.log), job.metric.also), **answer.also}
-    return measured.model_copy(update={"also": also})
+    return measured.model_copy(update={"also": {**printed, **answer.also}})
 
 
 def _measured(

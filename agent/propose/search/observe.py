@@ -175,7 +175,8 @@ def observation_of(trial: Trial, sense: Sense, timed: bool = False) -> Observati
     outcome: float | Failure | Literal["pruned"] | None = None
     if trial.value is not None:
         outcome = _as_loss(trial.value, sense)
-    if trial.status in UNBELIEVED:  # it teaches only that it should not be proposed again
+    # A better score that cannot be kept would only lure a method to where nothing can be.
+    if trial.status in UNBELIEVED or trial.was_held_to_guards:
         outcome = "invalid"
     elif trial.status not in SCORED:
         outcome = cast(Failure | Literal["pruned"], trial.status)

@@ -161,6 +161,7 @@ def ledger_text(context: Context) -> str:
         facts=facts_text(best) if best else "",
         lines=lines,
         claimed=any(trial.claim for trial in trials),
+        guarded=any(trial.status == "guarded" for trial in trials),
         suspects=any(trial.status == "suspect" for trial in trials),
         omitted=len(trials) - len(lines),
         digest=summary,
