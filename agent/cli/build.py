@@ -279,6 +279,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         data=kit.data.data if kit.data else None,
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=history.run.budget,
+        limit=history.run.goal.time_limit,
         memory_bytes=_trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,

@@ -143,7 +143,7 @@ def record(
 def print_measurement(history: History, measurement: Measurement, as_json: bool) -> None:
     """Print a line for each state, or as JSON everything that a paper needs to say."""
     if as_json:
-        run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
+        run = {"branch": history.branch, "commit": history.tip, "budget": history.run.allowance}
         comparisons = [_as_json(comparison) for comparison in measurement.comparisons]
         about = {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}
         typer.echo(json.dumps(about, indent=2))

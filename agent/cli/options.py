@@ -144,9 +144,18 @@ BudgetOption = Annotated[
     str | None,
     typer.Option(
         metavar="TIME|STEPS",
-        help="Training budget of a trial: 5m, 20s or 200steps. Default: 5m, or TIME_BUDGET in a "
-        "prepare.py of karpathy/autoresearch's layout. Steps promise less: the harness limits "
-        "their time by the baseline's and does not count them.",
+        help="Budget of a training that keeps to AUTORESEARCH_BUDGET: 5m, 20s or 200steps. "
+        "Default: 5m, or TIME_BUDGET in a prepare.py of karpathy/autoresearch's layout. Steps "
+        "promise less: the harness limits their time by the baseline's and does not count them.",
+    ),
+]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME|FACTOR",
+        help="How long a training may take that ends by itself: 1.1x, of the baseline's time, or "
+        "90s. Default: 1.1x where nothing reads AUTORESEARCH_BUDGET, or the baseline leaves most "
+        "of its budget unused.",
     ),
 ]
 Trials = Annotated[

@@ -19,8 +19,9 @@ from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
 from agent.project.find import CORPORA, Project
 from agent.project.interpreter import interpreter_of
+from agent.project.option import Origin
 from agent.project.program import FrontMatter, read_program
-from agent.project.resolve import Origin, StartOptions, may_cost
+from agent.project.resolve import StartOptions, may_cost
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item

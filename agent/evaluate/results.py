@@ -47,6 +47,7 @@ def failed_result(run: Unscored, tier: str) -> Result:
         detail=run.detail,
         tail=run.tail[-MAX_TAIL_CHARACTERS:],
         overshot=run.overshot,
+        took=round(run.seconds, 2) if run.status == "over-limit" else None,
     )
 
 
@@ -62,7 +63,9 @@ def pruned_result(run: Pruned, tier: str) -> Result:
     )
 
 
-def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: str) -> Result:
+def scored_result(
+    run: Scored, order: Order, cores: int, budget: Budget | None, tier: str
+) -> Result:
     """Return the result of a scored run.
 
     cores: how many it had, 0 for no limit.
@@ -146,9 +149,10 @@ def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], .
     return tuple((round(fraction, 4), round(loss, 6)) for fraction, loss in thin_curve(curve))
 
 
-def _speed(run: Measured, budget: Budget) -> float | None:
+def _speed(run: Measured, budget: Budget | None) -> float | None:
     """Return steps a second: of a budget in steps, else of the steps that train.py says it made."""
-    steps = budget.amount if budget.unit == "steps" else run.facts.get("num_steps")
+    counted = budget is not None and budget.unit == "steps"
+    steps = budget.amount if budget and counted else run.facts.get("num_steps")
     if isinstance(steps, bool) or not isinstance(steps, int | float):
         return None
     if steps <= 0 or run.seconds <= 0:
@@ -182,15 +186,29 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
             return before.model_copy(update={**spent, "recheck": "failed", "detail": run.detail})
         if run.status == "scored":
             spent["recheck"] = "passed"
+    if before.status == "over-limit":
+        return _timed_beside(before, run, spent)
     spent["detail"] = _failure(run, order)
     if run.status != "scored" and order.role == "candidate":
-        return before.model_copy(update={**spent, "status": run.status, "scores": ()})
+        others = [score for score in before.scores if score.role != "candidate"]
+        kept = tuple(others) if run.status == "over-limit" else ()
+        failed = {"status": run.status, "scores": kept, "took": run.took}
+        return before.model_copy(update={**spent, **failed})
+    return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
+
+
+def _timed_beside(before: Result, run: Result, spent: dict[str, object]) -> Result:
+    """Return the result of a run over its limit, after one of the incumbent's."""
+    if run.status != "scored":
+        return before.model_copy(update={**spent, "recheck": "failed"})
     return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
 
 
 def _first_own_run(before: Result, run: Result) -> Result:
     """Return the attempt's first run of its own, behind runs of the baseline."""
     seconds = round(before.seconds + run.seconds, 2)
+    if run.status == "over-limit":
+        return run.model_copy(update={"seconds": seconds, "scores": before.scores})
     if run.status != "scored":
         return run.model_copy(update={"seconds": seconds})
     scores = (*before.scores, *run.scores)

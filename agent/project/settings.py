@@ -7,9 +7,16 @@ import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
@@ -20,7 +27,7 @@ from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
 from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit, allowance_text
 from sandbox.ground.record import Record
 
 FILE = "autoresearch.toml"
@@ -62,9 +69,14 @@ def _budget(value: Any) -> Any:
     return Budget.parse(value) if isinstance(value, str) else value
 
 
+def _limit(value: Any) -> Any:
+    return Limit.parse(value) if isinstance(value, str) else value
+
+
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
+LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
@@ -103,6 +115,10 @@ class Settings(Caps):
     """Its name, as it is printed; val_bpb where it is left out."""
     direction: Direction | None = None
     """Which way is better; minimize where it is left out."""
+    budget: BudgetText = None
+    """Of a training that keeps to it: `5m` or `200steps`."""
+    limit: LimitText = None
+    """Of a training that ends by itself: `1.1x`, of the baseline's time, or `90s`."""
     scale: Scale | None = None
     """On which differences are alike; linear where it is left out."""
     pattern: Word | None = None
@@ -199,7 +215,8 @@ class RunSettings(Record):
     tag: Annotated[str, Field(max_length=MAX_TAG)]
     method: Word
     model: Word | None
-    budget: Budget
+    budget: Budget | None
+    """What trainings keep to; None where they end by themselves, and the objective has a limit."""
     seed: Whole
     workers: Workers
     trials: Natural | None
@@ -230,9 +247,20 @@ class RunSettings(Record):
         return self.objective or VAL_BPB
 
     @property
+    def allowance(self) -> str:
+        """What bounds the time of a training: `300s`, or `limit 1.1x`."""
+        return allowance_text(self.budget, self.goal.time_limit)
+
+    @property
     def sense(self) -> Sense:
         """Which way the metric is better, and its scale."""
         return self.goal.sense
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.budget is None and self.goal.limit is None:
+            raise ValueError("neither a budget nor a limit")
+        return self
 
     @field_validator("tag")
     @classmethod

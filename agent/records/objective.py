@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
+from sandbox.ground.budget import Limit
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
@@ -139,7 +140,7 @@ class Objective(Record):
     command: Word | None = None
     python: Word | None = None
     limit: Word | None = None
-    """Time limit of a training that does not stop itself, such as `1.1x`."""
+    """How long a training may take that ends by itself, such as `1.1x`; see time_limit."""
     files: Words = ()
     """Globs of the files that an edit may touch."""
     folder: Word | None = None
@@ -166,6 +167,11 @@ class Objective(Record):
     """None if the run prints the number itself."""
     ranges: Annotated[dict[Word, Word], Field(max_length=MAX_ITEMS)] = {}
 
+    @field_validator("limit")
+    @classmethod
+    def _is_limit(cls, limit: str | None) -> str | None:
+        return None if limit is None else str(Limit.parse(limit))
+
     @field_validator("folder")
     @classmethod
     def _inside(cls, folder: str | None) -> str | None:
@@ -173,6 +179,14 @@ class Objective(Record):
         if ".." in parts or parts[:1] == ("/",) or "\0" in (folder or ""):
             raise ValueError(f"{folder!r} is not a folder inside the repository")
         return folder
+
+    @property
+    def time_limit(self) -> Limit | None:
+        """How long a training may take that ends by itself; None in a run that has only a budget.
+
+        Beside a budget it holds where the baseline leaves most of that unused.
+        """
+        return Limit.parse(self.limit) if self.limit else None
 
     @property
     def better(self) -> str:

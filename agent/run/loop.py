@@ -189,9 +189,9 @@ class Loop:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
-        advice = self._ledger.advice(trial)
-        if advice:
-            yield Note(advice)
+        for text in (self._ledger.time_words(), self._ledger.advice(trial)):
+            if text:
+                yield Note(text)
 
     # ------------------------------------------------------------ bounds and ending
 

@@ -69,7 +69,8 @@ class Job(Record):
     """What else the training may read."""
     hidden: tuple[str, ...] = ()
     """As in RunSpec, for the training and the scoring."""
-    budget: Budget
+    budget: Budget | None
+    """What the training is told to keep to; None where it ends by itself."""
     seed: int
     seed_argument: str | None = None
     """The option of the command that takes a seed; None to shift the project's seeding calls."""
@@ -182,6 +183,8 @@ def _run(
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
         detail = with_score(overshot, outcome, log, printed)
+        if job.deadline and job.deadline.is_limited:
+            return _unscored(job, outcome, "over-limit", detail)
         return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
         status, detail = failure(outcome, log, printed)
@@ -216,7 +219,7 @@ def _was_cut(job: Job, outcome: Outcome) -> bool:
     """
     if not isinstance(outcome, TimedOut) or job.deadline is None:
         return False
-    if job.deadline.budget.unit != "s" or job.score != "sealed":
+    if not job.deadline.in_seconds or job.score != "sealed":
         return False
     in_time = outcome.usage.seconds <= job.deadline.seconds + LATE_SECONDS
     return in_time and os.path.lexists(f"{job.scratch}/{FOLDER}/{NAME}")
@@ -234,9 +237,10 @@ def _training(job: Job) -> RunSpec:
     environment = {
         **job.environment,
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
-        "AUTORESEARCH_BUDGET": str(job.budget),
     }
-    if job.deadline and job.deadline.budget.unit == "s":
+    if job.budget:
+        environment["AUTORESEARCH_BUDGET"] = str(job.budget)
+    if job.deadline and job.deadline.in_seconds:
         environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
     read_only = job.read_only
     if job.data:
