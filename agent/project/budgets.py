@@ -1,6 +1,6 @@
 """What the files of a project say of the time that its training takes."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
@@ -8,8 +8,8 @@ from agent.project.settings import FILE, Settings
 from sandbox.ground.budget import USUAL_LIMIT, VARIABLES, Budget, Limit
 from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 
-PROSE = ("**/*.md", "**/*.rst", f"**/{FILE}")
-"""What may name the variables and reads none."""
+PROSE = (".md", ".rst")
+"""Endings of what may name the variables and reads none."""
 
 
 def reads_budget(project: Project, settings: Settings, commit: str = "HEAD") -> bool:
@@ -20,12 +20,15 @@ def reads_budget(project: Project, settings: Settings, commit: str = "HEAD") -> 
     if any(name in (settings.command or "") for name in VARIABLES):
         return True
     patterns = [f"-e{name}" for name in VARIABLES]
-    others = [f":(top,exclude,glob){pattern}" for pattern in PROSE]
-    where = f":(top){project.workspace}" if project.workspace else ":(top)"
-    found = Plumbing(Path(project.root)).try_(
-        "grep", "-l", "-F", *patterns, commit, "--", where, *others
-    )
-    return bool(found)
+    git = Plumbing(Path(project.root))
+    where = project.workspace or "."
+    found = git.try_("grep", "-z", "-l", "-F", *patterns, commit, "--", where) or ""
+    names = [name.partition(":")[2] for name in found.split("\0") if name]
+    return any(not _is_prose(PurePosixPath(name)) for name in names)
+
+
+def _is_prose(path: PurePosixPath) -> bool:
+    return path.suffix in PROSE or path.name == FILE
 
 
 NOTHING_READS = f"nothing reads {VARIABLES[0]}"

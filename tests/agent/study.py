@@ -147,6 +147,7 @@ def loop_of(
         read_only=(),
         budget=run.budget,
         memory_bytes=None,
+        limit=run.goal.time_limit,
     )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)
