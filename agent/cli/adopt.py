@@ -72,6 +72,7 @@ def adopt(
     from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import objective_of, recorded
+    from agent.project.run_python import recorded_python
 
     flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget, limit=limit)
     place = find_place(Path.cwd())
@@ -106,6 +107,7 @@ def adopt(
         score=project.score,
         data_fingerprint=fingerprint,
         objective=recorded(objective_of(project, place.settings, front_matter, flags)),
+        interpreter=recorded_python(project, place.settings),
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -32,12 +32,13 @@ from agent.history.standing import Standing
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
-from agent.project.interpreter import interpreter_of
+from agent.project.interpreter import Interpreter, interpreter_of
 from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
-from agent.project.settings import Caps, Settings, read_settings, split_command
+from agent.project.run_python import settings_of_run
+from agent.project.settings import Caps, RunSettings, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, records, shown
 from agent.project.variables import handed_on
@@ -64,6 +65,13 @@ class Place:
 
     project: Project
     settings: Settings
+
+    def of_run(self, run: RunSettings, python: str | None = None) -> "Place":
+        """Return the place with the interpreter that a run began with.
+
+        python: another one that the user typed. Raise ProjectFault where the run's is gone.
+        """
+        return replace(self, settings=settings_of_run(self.project, self.settings, run, python))
 
 
 @dataclass(frozen=True)
@@ -169,12 +177,13 @@ def prepared(
             f"{Path(source.name).parent}   # and commit; `autoresearch resume` renews a run itself",
         )
     read_only = place.settings.read_only
+    python = interpreter_of(place.project, place.settings)
     with ExitStack() as stack:
         try:
-            data = _data(stack, source, sandbox, read_only, wanted=wanted)
+            data = _data(stack, source, sandbox, read_only, python, wanted=wanted)
         except NetworkWanted as want:
             consent.require(network_wish(source, want, this_machine()[1]))
-            data = _data(stack, source, sandbox, read_only, network=True)
+            data = _data(stack, source, sandbox, read_only, python, network=True)
         yield data
 
 
@@ -183,6 +192,7 @@ def _data(
     source: Source,
     sandbox: Chosen,
     read_only: tuple[str, ...],
+    python: Interpreter,
     network: bool = False,
     wanted: str | None = None,
 ) -> Prepared:
@@ -194,6 +204,7 @@ def _data(
                 source,
                 sandbox.runner,
                 read_only=read_only,
+                python=python.path,
                 network=network,
                 wanted=wanted,
                 tell=wait.because,

@@ -36,7 +36,7 @@ _RUN: Groups = {
     "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach", "--dry-run"),
     "What is measured": ("--metric", "--direction"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
-    "The machine": ("--workers", "--memory", "--vram", "--disk", "--output"),
+    "The machine": ("--workers", "--python", "--memory", "--vram", "--disk", "--output"),
     "Who else hears of it": ("--notify", "--tracker", "--json"),
     "Permissions": ("--trust", "--unsafe-no-sandbox"),
 }

@@ -44,6 +44,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     consent = Consent(place.project, trust)
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
+        place = place.of_run(history.run)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)

@@ -182,6 +182,14 @@ StartWorkers = Annotated[
         f"Default: {DEFAULT_WORKERS}.",
     ),
 ]
+PythonOfRun = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="The interpreter of the trainings, where that of the start is gone or has changed. "
+        "Default: as at the start.",
+    ),
+]
 ResumeWorkers = Annotated[
     int | None,
     typer.Option(

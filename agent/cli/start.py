@@ -184,6 +184,7 @@ def _start(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import objective_of, recorded
     from agent.project.program import read_program
+    from agent.project.run_python import recorded_python
     from agent.propose import find_method
 
     place = find_place(Path.cwd())
@@ -223,6 +224,7 @@ def _start(
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
                 objective=recorded(objective),
+                interpreter=recorded_python(project, place.settings),
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -25,7 +25,7 @@ from agent.project.settings import (
 )
 from agent.project.time_options import KEEPS_A_BUDGET, TimeInferred, time_options
 from agent.project.trust import REPLAY, SCRIPTED
-from agent.records.objective import VAL_BPB, Objective
+from agent.records.objective import VAL_BPB, Objective, Python
 from sandbox.ground.budget import Budget, Limit
 
 T = TypeVar("T")
@@ -118,6 +118,7 @@ class StartOptions(SessionOptions):
         data_fingerprint: str | None,
         warm: str | None = None,
         objective: Objective | None = None,
+        interpreter: Python | None = None,
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
@@ -137,6 +138,7 @@ class StartOptions(SessionOptions):
             warm=warm,
             caps=Caps(**typed),
             objective=objective,
+            interpreter=interpreter,
             **options,
         )
 

@@ -25,7 +25,16 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
-from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
+from agent.records.objective import (
+    VAL_BPB,
+    Direction,
+    Machine,
+    Noise,
+    Objective,
+    Python,
+    Scale,
+    Sense,
+)
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget, Limit, allowance_text
 from sandbox.ground.record import Record
@@ -238,6 +247,8 @@ class RunSettings(Record):
     """Scores outside are measured again."""
     objective: Objective | None = None
     """What is measured, and which way is better; None for val_bpb, lower is better."""
+    interpreter: Python | None = None
+    """What trainings run on; None in a run of an older version."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 

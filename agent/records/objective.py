@@ -203,6 +203,17 @@ VAL_BPB = Objective(metric="val_bpb")
 """The objective of the bundled workspace: bits per byte of held-out text."""
 
 
+class Python(Record):
+    """The interpreter of a run's trainings."""
+
+    path: Word
+    """Relative to the repository's top folder where it lies inside."""
+    version: Word = ""
+    """Such as `3.12.1`; empty where no file said it."""
+    origin: Word = ""
+    """How it was found: `settings`, `project`, `active` or `harness`."""
+
+
 class Machine(Record):
     """A machine that measures for a run."""
 
