@@ -147,7 +147,7 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _sequential(case, rule)
     fair = [seen - bad for seen, bad in zip(case.differences, case.luck, strict=True)]
     decision = _sequential(case.model_copy(update={"differences": tuple(fair), "luck": ()}), rule)
-    share = digits(-fmean(case.luck)).removeprefix("+")
+    share = _size(case, -fmean(case.luck))
     reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
     return decision.model_copy(update={"reason": reason})
 
@@ -164,8 +164,17 @@ def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
 
 
 def _words(case: Case, difference: float) -> str:
-    """Return a difference of losses as a change of the metric."""
-    return digits(case.sense.change(difference))
+    """Return a difference of losses as a change of the metric: on the scale log in percent."""
+    if case.sense.scale == "linear":
+        return digits(case.sense.change(difference))
+    return case.sense.change_text(difference, DECIMALS)
+
+
+def _size(case: Case, loss: float) -> str:
+    """Return an amount of loss, without a sign, likewise."""
+    if case.sense.scale == "linear":
+        return digits(loss).removeprefix("+")
+    return LOWER.model_copy(update={"scale": case.sense.scale}).change_text(loss).removeprefix("+")
 
 
 def digits(value: float) -> str:
@@ -189,24 +198,24 @@ def _exact(case: Case) -> Judgement:
     """Decide where equal code gives equal results: one run says all."""
     difference = case.differences[0]
     if difference < 0:
-        return _keep(case, f"better, by an exact score: {digits(difference)}")
+        return _keep(case, f"better, by an exact score: {_words(case, difference)}")
     if difference == 0 and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
     if difference == 0:
         return _discard(case, "no effect: exactly the same score as the incumbent")
-    return _discard(case, f"not better, by an exact score: {digits(difference)}")
+    return _discard(case, f"not better, by an exact score: {_words(case, difference)}")
 
 
 def _unrepeatable(case: Case) -> Judgement:
     """Decide where no seed moves a score and no perturbation is possible: nothing is repeated."""
     difference = case.differences[0]
     if difference > 0:
-        return _discard(case, f"not better: {digits(difference)}")
+        return _discard(case, f"not better: {_words(case, difference)}")
     if len(case.differences) == 1:
-        return Rerun(reason=f"{digits(difference)}, and the noise is not known")
+        return Rerun(reason=f"{_words(case, difference)}, and the noise is not known")
     return _discard(
         case,
-        f"{digits(difference)} under every seed, so repeating it shows no noise: start with "
+        f"{_words(case, difference)} under every seed, so repeating it shows no noise: start with "
         'noise = "none" if equal code gives equal results, or with seed_argument',
     )
 

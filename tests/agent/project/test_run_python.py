@@ -58,7 +58,7 @@ def test_one_that_is_gone_is_named_with_what_brings_it_back(project: Project) ->
     shutil.rmtree(made.parent.parent)
     with pytest.raises(ProjectFault) as fault:
         settings_of_run(project, NOTHING, run)
-    assert "trainings ran on .venv/bin/python (Python 3.12.1, the project's own)." in fault.value.message
+    assert "ran on .venv/bin/python (Python 3.12.1, the project's own)." in fault.value.message
     assert f"{made}, is not there" in fault.value.message
     assert f"A new run would have {sys.executable}" in fault.value.message
     assert fault.value.next_command.startswith("python3 -m venv --clear")
