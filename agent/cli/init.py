@@ -11,7 +11,7 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.answers import DIRECTIONS, Answers
 from agent.cli.completion import complete_presets
-from agent.cli.options import BetterWhen, BudgetOption, LimitOption, Metric, Trust, Unsafe
+from agent.cli.options import BudgetOption, FoundDirection, FoundMetric, LimitOption, Trust, Unsafe
 from agent.errors import Fault, ProjectFault, UsageFault
 
 DEFAULT_REPEATS = 2
@@ -46,8 +46,8 @@ def init(
         str | None,
         typer.Option(metavar="COMMAND", help='What is run: "python fit.py --epochs 3".'),
     ] = None,
-    metric: Metric = None,
-    direction: BetterWhen = None,
+    metric: FoundMetric = None,
+    direction: FoundDirection = None,
     files: Annotated[
         list[str] | None,
         typer.Option(metavar="GLOB", help="What an edit may touch; may be repeated."),

@@ -209,12 +209,32 @@ Metric = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What the run prints and is judged by, such as val_acc. Default: val_bpb.",
+        help="What the run prints and is judged by, such as val_acc. Default: what program.md or "
+        "autoresearch.toml says, else val_bpb.",
     ),
 ]
 BetterWhen = Annotated[
     Direction | None,
-    typer.Option("--direction", help="Which way the metric is better. Default: minimize."),
+    typer.Option(
+        "--direction",
+        help="Which way the metric is better. Default: what program.md or autoresearch.toml says, "
+        "else minimize.",
+    ),
+]
+FoundMetric = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the run prints and is judged by, such as val_acc. Default: asked; with --yes "
+        "the likeliest number that it prints.",
+    ),
+]
+FoundDirection = Annotated[
+    Direction | None,
+    typer.Option(
+        "--direction",
+        help="Which way the metric is better. Default: by its name if that says it, else asked.",
+    ),
 ]
 Memory = Annotated[
     str | None,

@@ -101,6 +101,9 @@ def stated_otherwise(
         value = getattr(front_matter, name)
         if value is not None:
             stated[name] = value
+    limit = front_matter.limit or settings.limit
+    if limit is not None:
+        stated["limit"] = str(limit)
     if project.files or run.goal.files:
         stated["files"] = project.files
     different = left_behind(run, run.goal.model_copy(update=stated))
