@@ -60,9 +60,9 @@ SCREEN_SHARE = 0.9
 # In tau. Where tails are heavy and the first two pairs differ by more, after division by the square
 # root of 2, one of them may be an outlier: a third one decides.
 DISAGREEMENT = 1.5
-BOOST = 7.0
+BOOST = 5.0
 # Where tails are heavy.
-HEAVY_BOOST = 3.5
+HEAVY_BOOST = 2.5
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again:

@@ -71,7 +71,7 @@ def trial(
             Noise(sd=0.01, degrees=3),
             Rerun,
         ),  # as good, and less is known of the noise
-        ((-0.012, -0.010, -0.010, -0.012), KNOWN, Keep),
+        ((-0.013, -0.012, -0.012, -0.013), KNOWN, Keep),
     ],
 )
 def test_one_run_screens_and_pairs_decide(
