@@ -57,7 +57,7 @@ def init_here(answers: Answers) -> None:
     if not answers.runs or not agreed_to(answers, "Run it once in the sandbox now?"):
         plan = unmeasured(answers, look, plan)
     else:
-        plan = measured(answers, place, look, plan)
+        plan = measured(answers, place, plan)
     _write(answers, plan)
 
 
@@ -204,10 +204,8 @@ def _write(answers: Answers, plan: Plan) -> None:
     for name, text in texts.items():
         _create(folder / name, text)
     _settle(answers, list(texts))
-    told = PROGRAM in texts or not plan.budget
-    budget = "" if told else f" --budget {plan.budget}"
     say("next:")
-    say_block(f"{enter(folder)}{NEXT}{budget}")
+    say_block(f"{enter(folder)}{NEXT}")
 
 
 def _create(path: Path, text: str) -> None:

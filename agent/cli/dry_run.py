@@ -134,8 +134,9 @@ def forecast_of(
     repeats: whether promising trials are run again.
     """
     seconds = None
-    if options.budget.value.unit == "s":
-        seconds = (options.budget.value.amount + OVERHEAD_SECONDS[score]) / workers
+    budget = options.budget.value
+    if budget and budget.unit == "s":
+        seconds = (budget.amount + OVERHEAD_SECONDS[score]) / workers
     rate = None
     if seconds is not None:
         rate = 3600 / (seconds * (RUNS_A_TRIAL if repeats else 1.0))
@@ -205,7 +206,7 @@ def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
     if forecast.hours is not None:
         parts.append(f"{'at most' if printed else 'about'} {_hours_text(forecast.hours)}")
     if forecast.trials_an_hour is None:
-        parts.append("how long a budget in steps takes is shown by the baseline")
+        parts.append("how long a training takes is shown by the baseline")
     else:
         least = "at least" if printed else "about"
         parts.append(f"{least} {forecast.trials_an_hour:.3g} trials an hour")

@@ -47,7 +47,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     consent = Consent(place.project, trust)
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
-        place = place.scored_as(history.run.score)
+        place = place.of_run(history.run)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
@@ -200,7 +200,7 @@ def record(
 def print_measurement(history: History, measurement: Measurement, as_json: bool) -> None:
     """Print a line for each state, or as JSON everything that a paper needs to say."""
     if as_json:
-        run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
+        run = {"branch": history.branch, "commit": history.tip, "budget": history.run.allowance}
         comparisons = [_as_json(comparison) for comparison in measurement.comparisons]
         about = {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}
         typer.echo(json.dumps(about, indent=2))

@@ -15,6 +15,7 @@ from agent.cli.options import (
     MethodOfRun,
     NotifyCommand,
     Output,
+    PythonOfRun,
     ResumeWorkers,
     TrackerNames,
     Trials,
@@ -44,6 +45,7 @@ def resume(
     unsafe: Unsafe = False,
     leave_branch: LeaveBranch = False,
     method: MethodOfRun = None,
+    python: PythonOfRun = None,
     detach: Detach = False,
     as_json: JsonEvents = False,
 ) -> None:
@@ -95,9 +97,10 @@ def resume(
             bound_typed=flags.max_cost is not None,
             trackers=tracker or (),
             leave=leave_branch,
+            python=python,
         ) as history:
             run = history.run
-            place = place.scored_as(run.score)
+            place = place.of_run(run, python)
             front_matter = read_program(history.program).front_matter
             history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
@@ -139,5 +142,6 @@ def resume(
                 trust=trust,
                 unsafe_no_sandbox=unsafe,
                 method=method,
+                python=python,
             )
             go_on(log, words, as_json)

@@ -311,7 +311,7 @@ def _state_of(history: History) -> State:
         pid=history.owner,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         in_flight=history.in_flight,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,

@@ -111,7 +111,7 @@ def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
     yield (
-        f"Method {inert(method)}, {run.budget} per trial, seed {run.seed}, "
+        f"Method {inert(method)}, {run.allowance} per trial, seed {run.seed}, "
         f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "
         f"sandbox tier {inert(view.tiers)}, {inert(hardware(view))}, "
         f"from {run.start_commit[:12]} on {inert(view.branch)}."

@@ -357,7 +357,7 @@ def _conditions(view: View) -> Iterator[tuple[str, str]]:
     run = view.run
     yield "branch", view.branch
     yield "method", f"{run.method} with {run.model}" if run.model else run.method
-    yield "budget of a trial", str(run.budget)
+    yield "time of a trial", run.allowance
     yield "workers", str(run.workers)
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)

@@ -15,6 +15,7 @@ from rich.text import Text
 from agent.display.format import (
     STYLES,
     Formatter,
+    allowance_words,
     duration,
     formatter_for,
     spending,
@@ -159,7 +160,7 @@ class Frame:
         facts = (
             f"method {run.method}",
             f"model {run.model or 'none'}",
-            f"budget {run.budget}",
+            allowance_words(run.budget),
             f"sandbox tier {run.tier}",
             "1 worker" if run.workers == 1 else f"{run.workers} workers",
         )

@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from agent.display.format import Formatter, duration, formatter_for
+from agent.display.format import Formatter, allowance_words, duration, formatter_for
 from agent.display.scores import about_scores
 from agent.records.events import (
     Checking,
@@ -86,7 +86,7 @@ def describe(event: Event, formatter: Formatter) -> str:
             about = about_scores(event.trials, formatter)
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
-                f"model {event.model or 'none'}, budget {event.budget}, "
+                f"model {event.model or 'none'}, {allowance_words(event.budget)}, "
                 f"sandbox tier {event.tier}, workers {event.workers}, "
                 f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )

@@ -29,7 +29,7 @@ NOTES = 2
 class Running:
     """A trial in its slot."""
 
-    def __init__(self, event: TrialStarted, budget: Budget, now: float) -> None:
+    def __init__(self, event: TrialStarted, budget: Budget | None, now: float) -> None:
         self.attempt: Attempt = event.attempt
         self.seed = event.seed
         self.run = event.run
@@ -41,7 +41,7 @@ class Running:
         self.check: str = ""
         """The command that checks it now."""
         self._first: tuple[float, float] | None = None
-        self._seconds = float(budget.amount) if budget.unit == "s" else None
+        self._seconds = float(budget.amount) if budget and budget.unit == "s" else None
 
     def hear(self, fraction: float, loss: float, now: float) -> None:
         """Take in the progress that train.py printed."""
@@ -151,8 +151,11 @@ class RunState:
         if proposal in self.waiting:
             self.waiting.remove(proposal)
 
-    def _budget(self) -> Budget:
-        return Budget.parse(self.run.budget) if self.run else Budget(amount=1)
+    def _budget(self) -> Budget | None:
+        """Return the budget of a training; None where it ends by itself."""
+        if self.run is None or self.run.budget.startswith("limit "):
+            return None
+        return Budget.parse(self.run.budget)
 
     @property
     def proposed(self) -> tuple[Trial | Attempt, ...]:

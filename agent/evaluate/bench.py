@@ -36,7 +36,7 @@ from agent.records.events import Checking, TrialStarted
 from agent.records.guards import Check, Checks
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Order, Result
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
@@ -103,9 +103,11 @@ class Plan(Record):
     train: str
     data: str | None
     read_only: tuple[str, ...]
-    budget: Budget
+    budget: Budget | None
     memory_bytes: int | None
     """A limit that is None is the default of sandbox.ground.outcome.Limits."""
+    limit: Limit | None = None
+    """As in sandbox.ground.deadline.Deadline."""
     vram_bytes: int | None = None
     disk_bytes: int | None = None
     output_bytes: int | None = None
@@ -206,7 +208,8 @@ class Bench:
         """
         is_incumbent = assignment.order.role in ("incumbent", "reference")
         is_baseline = assignment.attempt.proposal.by.origin == "baseline"
-        return is_incumbent or is_baseline or self._plan.budget.unit == "steps"
+        budget = self._plan.budget
+        return is_incumbent or is_baseline or (budget is not None and budget.unit == "steps")
 
     def _result(self, outcome: Outcome, assignment: Assignment) -> Result | None:
         tier = self._runner.tier
@@ -276,9 +279,9 @@ class Bench:
         plan = self._plan
         slot = assignment.slot
         deadline: Deadline | None = None
-        cap = unknown_cap(plan.budget)
+        cap = unknown_cap(plan.budget, plan.limit)
         if assignment.usual:
-            deadline = Deadline(budget=plan.budget, usual=assignment.usual)
+            deadline = Deadline(budget=plan.budget, limit=plan.limit, usual=assignment.usual)
             cap = deadline.seconds
         return Job(
             folder=str(here / WORKSPACE),

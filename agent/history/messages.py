@@ -19,7 +19,7 @@ from agent.records.results import Attempt, Result, Trial
 def run_message(run: RunSettings) -> str:
     """Return the message of a run's first commit."""
     method = f"{run.method} with {run.model}" if run.model else run.method
-    subject = subject_of(f"start {run.tag}: {method}, {run.budget} a trial")
+    subject = subject_of(f"start {run.tag}: {method}, {run.allowance} a trial")
     return write(subject, [], "run", {"format": FORMAT, **run.model_dump(mode="json")})
 
 

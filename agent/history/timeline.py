@@ -16,6 +16,7 @@ from agent.history.entries import (
     is_measured,
     read_entry,
     read_run,
+    refuse_off_scale,
 )
 from agent.history.files import Files
 from agent.history.runs import HEADS, first_commit
@@ -125,6 +126,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     )
     numbers: set[int] = set()
     for commit, entry in entries:
+        refuse_off_scale(commit, entry, run.sense)
         before = timeline.trees[-1]
         if isinstance(entry, Trial) and entry.number in numbers:
             timeline.twins.append(entry)

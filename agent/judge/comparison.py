@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.judge.noise import CONFIDENCE, critical, differences_of
 from agent.records.bounded import MAX_ITEMS, Stamp, Text, Whole
@@ -29,6 +29,16 @@ class Comparison(Record):
     """Of the metric that the pairs hold."""
     guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
     """What the candidate's runs say of the run's guards, by these seeds alone."""
+
+    @model_validator(mode="after")
+    def _on_the_scale(self) -> Self:
+        for pair in self.pairs:
+            for value in (pair.candidate, pair.incumbent):
+                if not self.sense.has(value):
+                    raise ValueError(
+                        f"a score of {value:g}, which is not on the scale {self.sense.scale}"
+                    )
+        return self
 
     @property
     def delta(self) -> float | None:

@@ -126,6 +126,9 @@ def stated_otherwise(
         value = getattr(front_matter, name)
         if value is not None:
             stated[name] = value
+    limit = front_matter.limit or settings.limit
+    if limit is not None:
+        stated["limit"] = str(limit)
     if project.files or run.goal.files:
         stated["files"] = project.files
     if project.evaluate or run.goal.evaluate:

@@ -34,9 +34,11 @@ class Context:
     seed: int
     """A different one for each proposal."""
     budget: str
-    """Of one trial: `300s` or `200steps`."""
+    """Of one trial: `300s` or `200steps`; `limit 1.1x` where it ends by itself."""
     check: Callable[[Sequence[Edit]], Refused | None] = _admit_all
     """Return why the ledger would refuse these edits, or None; safe to call from any thread."""
+    most_seconds: float | None = None
+    """What a trial that ends by itself may take; None before the baseline has shown it."""
     remaining: str = ""
     """What the run may still use, in words."""
     dollars: float | None = None
@@ -57,6 +59,11 @@ class Context:
     """Names that the user protects: no edit may change them."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether a trial has no budget, and a limit that it does not see."""
+        return self.budget.startswith("limit ")
 
     @property
     def proposals(self) -> tuple[Proposal, ...]:

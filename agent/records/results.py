@@ -185,7 +185,8 @@ class Result(Record):
 
     status: Literal["scored", "crash", "oom", "timeout", "invalid", "over-limit", "pruned"]
     scores: Annotated[tuple[Score, ...], Field(max_length=MAX_ITEMS)] = ()
-    """In the order of measuring; the incumbent's among them if it was run again."""
+    """In the order of measuring; the incumbent's among them if it was run again. Of a run over its
+    limit only others', which show how fast the machine was."""
     curve: tuple[tuple[Fraction, Real], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
     """Points (fraction of the budget in 0..1, training loss) as train.py printed them."""
     seconds: Quantity = 0.0
@@ -205,7 +206,10 @@ class Result(Record):
     """Training took longer than its budget allows. Known only while it is judged; the branch has
     it in `detail`."""
     recheck: Literal["passed", "failed"] | None = None
-    """Outcome of measuring an implausible score again under a fresh seed and the full audit."""
+    """Outcome of measuring an implausible score again under a fresh seed and the full audit. Of a
+    run over its limit: `failed` if the incumbent could not be timed beside it."""
+    took: Quantity | None = None
+    """Of a run that was ended for its time: how long it had trained by then."""
     tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
     """The end of the failure's log, escaped."""
     checks: Annotated[tuple[Check, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -213,7 +217,8 @@ class Result(Record):
 
     @model_validator(mode="after")
     def _scores_iff_scored(self) -> Self:
-        if (self.status == "scored") != bool(self.scores):
+        others_only = self.status == "over-limit" and not self.own
+        if (self.status == "scored") != bool(self.scores) and not others_only:
             raise ValueError(f"a {self.status} result has {len(self.scores)} scores")
         return self
 

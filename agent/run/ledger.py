@@ -13,9 +13,11 @@ from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.judge.decide import incumbent_of
-from agent.judge.decision import Compared, Discard, Refusal, Verdict
+from agent.judge.decision import Compared, Discard, Failed, Refusal, Verdict
+from agent.judge.overtime import over_result
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
+from agent.project.budgets import time_words
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.code.policy import PATIENCE, Policy
@@ -111,7 +113,8 @@ class Ledger:
             trials=history.comparable,
             pending=pending,
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
-            budget=str(history.run.budget),
+            budget=self._timing.allowance,
+            most_seconds=self._timing.most_seconds,
             check=self._admission.check(pending, space),
             remaining=remaining,
             dollars=dollars,
@@ -172,10 +175,16 @@ class Ledger:
             order=order,
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
-            usual=self._timing.usual_for(attempt, order),
+            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt)),
             baseline_speed=self._timing.speed,
             rivals=self._rivals(attempt),
         )
+
+    def _incumbent(self, attempt: Attempt) -> Trial | None:
+        """Return what an attempt has to beat; None for a baseline."""
+        if attempt.proposal.by.origin == "baseline":
+            return None
+        return self._assessment.incumbent(attempt)
 
     def _rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
         """Return the curves that a training of `attempt` may be pruned against."""
@@ -213,7 +222,7 @@ class Ledger:
     def _unsteadiness(self, baseline: Trial) -> str | None:
         """Return what to do where the runs of `baseline` varied in speed, or None."""
         result = baseline.result
-        if result is None or not self._assessment.is_timed:
+        if result is None or not self._timing.is_timed:
             return None
         steps = result.facts.get("num_steps")
         sealed = all(score.kind == "sealed" for score in result.own)
@@ -224,6 +233,14 @@ class Ledger:
             f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
             f"of this machine: --budget {steps}steps would not"
         )
+
+    def time_words(self) -> str | None:
+        """Return which holds by the newest baseline, the budget or the limit; None for steps."""
+        run = self.history.run
+        usual = self._timing.usual
+        if usual is None or (run.budget and run.budget.unit == "steps"):
+            return None
+        return time_words(usual.seconds, run.budget, run.goal.time_limit)
 
     # ------------------------------------------------------------ verdicts
 
@@ -240,9 +257,9 @@ class Ledger:
         result = None if isinstance(verdict, Refusal) else history.measured(attempt)
         if result is None:
             return None
-        incumbent: Trial | None = None
-        if attempt.proposal.by.origin != "baseline":
-            incumbent = self._assessment.incumbent(attempt)
+        if isinstance(verdict, Failed) and verdict.kind == "over-limit":
+            result = over_result(result)
+        incumbent = self._incumbent(attempt)
         pairs: tuple[Pair, ...] = ()
         if incumbent and isinstance(verdict, Compared):
             pairs = self._assessment.pairs(result, incumbent)

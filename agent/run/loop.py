@@ -18,6 +18,7 @@ from agent.records.results import FAILED, Attempt, Trial
 from agent.records.spending import spending_of
 from agent.run.bounds import Bounds, Meter
 from agent.run.ledger import Ledger, Settled
+from agent.run.stopwatch import Stopwatch
 from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
@@ -49,6 +50,7 @@ class Loop:
         self._waiting = deque(a for a in in_flight if a.proposal.by.origin != "baseline")
         self._staged: deque[Proposal] = deque()
         self._refusals = 0
+        self._stopwatch = Stopwatch()
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -89,6 +91,7 @@ class Loop:
         workers = self._workers
         if self._ledger.needs_baseline:
             if not workers.running and not self._ending:
+                self._stopwatch.start()
                 yield from self._advance(self._ledger.begin_baseline())
             return
         while workers.free and not self._over(len(workers.running)):
@@ -193,7 +196,10 @@ class Loop:
             edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
             self._break(ProjectFault(trial.reason, edit))
             return
-        yield from map(Note, self._ledger.advice(trial))
+        ledger = self._ledger
+        notes = (ledger.time_words(), *ledger.advice(trial), self._stopwatch.words(trial))
+        for text in filter(None, notes):
+            yield Note(text)
 
     # ------------------------------------------------------------ bounds and ending
 

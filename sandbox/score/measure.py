@@ -148,6 +148,8 @@ def _run(
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
         detail = with_score(overshot, outcome, log, printed)
+        if job.deadline and job.deadline.is_limited:
+            return _unscored(job, outcome, "over-limit", detail)
         return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
         status, detail = failure(outcome, log, printed)
@@ -168,7 +170,7 @@ def _was_cut(job: Job, outcome: Outcome) -> bool:
     """
     if not isinstance(outcome, TimedOut) or job.deadline is None:
         return False
-    if job.deadline.budget.unit != "s" or job.score != "sealed":
+    if not job.deadline.in_seconds or job.score != "sealed":
         return False
     in_time = outcome.usage.seconds <= job.deadline.seconds + LATE_SECONDS
     return in_time and os.path.lexists(f"{job.scratch}/{FOLDER}/{NAME}")

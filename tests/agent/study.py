@@ -150,6 +150,7 @@ def loop_of(
         memory_bytes=None,
         metric=metric_of(run.goal),
         sense=run.sense,
+        limit=run.goal.time_limit,
     )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)

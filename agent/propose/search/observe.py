@@ -95,7 +95,7 @@ def ended_in(history: Iterable[Observation]) -> int:
 
 def observe(context: Context) -> tuple[Observation, ...]:
     """Return the prior trials, the trials that ran, oldest first, and the pending proposals."""
-    timed = not context.budget.endswith("steps")
+    timed = not context.budget.endswith("steps") and not context.ends_by_itself
     sense = context.objective.sense
     own = [_remembered_observation(_Identity(trial), sense, timed) for trial in context.trials]
     ran = [observation for observation in own if observation]

@@ -14,7 +14,15 @@ from agent.propose.context import Context
 from agent.propose.search.observe import fit, observe
 from agent.propose.views.digest import digest, listed
 from agent.propose.views.files import shown_files
-from agent.propose.views.goal import expected_words, metric_name, sign_words, unit_of, way_of
+from agent.propose.views.goal import (
+    expected_words,
+    metric_name,
+    most_time,
+    sign_words,
+    span_of,
+    unit_of,
+    way_of,
+)
 from agent.propose.views.lines import (
     MAX_CHANGES_CHARACTERS,
     curve_line,
@@ -87,7 +95,8 @@ def system_text(context: Context) -> str:
         definition=definition,
         metric=metric_name(objective),
         expected=expected_words(objective),
-        budget=context.budget,
+        span=span_of(context),
+        ends_by_itself=context.ends_by_itself,
         public=context.public,
         outputs=_outputs_text(context),
         program=context.program,
@@ -167,6 +176,7 @@ def ledger_text(context: Context) -> str:
         digest=summary,
         curves=_curve_lines(context),
         pending=[pending_line(proposal) for proposal in context.pending[-MAX_PENDING:]],
+        most_time=most_time(context),
         remaining=context.remaining,
         prior=_prior_lines(context),
     )
