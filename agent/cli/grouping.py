@@ -25,6 +25,7 @@ COMMANDS: Groups = {
         "brief",
         "skip",
         "hold",
+        "inbox",
         "stop",
     ),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),

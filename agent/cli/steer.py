@@ -1,4 +1,4 @@
-"""The commands that steer a run: `tell`, `pause`, `go`, `skip`, `hold` and `set`."""
+"""The commands that steer a run: `tell`, `pause`, `go`, `set`, `skip`, `hold`, `inbox`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from agent.records.inputs import (
     MAX_REMARK,
     Go,
     Hold,
+    Input,
     Lifted,
     Pause,
     Release,
@@ -25,8 +26,11 @@ from agent.records.inputs import (
     Skip,
     Tell,
     Withdraw,
+    words_of,
 )
 from agent.records.steering import steering_of
+from agent.run.inbox import Inbox
+from agent.run.sent_refs import SentRefs
 
 TELL_EXAMPLES = (
     "autoresearch tell 'try a warmup, and leave the depth alone'",
@@ -143,6 +147,36 @@ def set_(
     if not given:
         raise UsageFault("There is nothing to set.", SET_EXAMPLES[0])
     say_to_run(run_to_steer(branch), _set(given))
+
+
+@app.command(epilog=epilog("autoresearch inbox", "autoresearch inbox nov24 --to-push"))
+def inbox(
+    branch: Steered = None,
+    to_push: Annotated[
+        bool,
+        typer.Option(
+            "--to-push",
+            help="Make refs of what waits here, for a run that another machine works on, and show "
+            "the git command that sends them.",
+        ),
+    ] = False,
+) -> None:
+    """List what was said to a run and not read yet."""
+    run = run_to_steer(branch)
+    box = Inbox(run.home, run.tag)
+    refs = SentRefs(run.home, run.tag)
+    waiting = [asked for asked in box.read() if isinstance(asked, Input)]
+    for asked in waiting:
+        say(f"{asked.id} by {asked.sender}: {words_of(asked.ask)}")
+    if not waiting:
+        say(f"Nothing waits for {run.summary.branch}.")
+    if not to_push or not waiting:
+        return
+    for asked in waiting:
+        refs.write(asked)
+        box.remove(asked)
+    say("They are refs now. For the machine that works on the run, type:")
+    say(f"  git push REMOTE 'refs/autoresearch/{run.tag}/inbox/*'")
 
 
 def _set(given: dict[str, str]) -> Set:

@@ -59,8 +59,8 @@ def say_to_run(run: Run, ask: Ask) -> None:
         _print_answer(run, answer)
     elif sent.pid is None:
         say(
-            f"No process works on {run.summary.branch}: `autoresearch resume {run.tag}` will read "
-            f"this when it begins: {words_of(ask)}"
+            f"No process works on {run.summary.branch} here: `autoresearch resume {run.tag}` will "
+            f"read this when it begins: {words_of(ask)}"
         )
     else:
         say(
