@@ -337,8 +337,8 @@ def _print_state(history: History, state: State) -> None:
     for line in state_lines(steering_of(history.inputs, len(history.trials))):
         console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
     if state.waiting:
-        reader = "not read yet" if state.running else f"`autoresearch resume {history.tag}` reads"
-        console.print(f"inbox   {state.waiting} inputs wait: {reader}")
+        reader = "not read yet" if state.running else f"`resume {history.tag}` reads them first"
+        console.print(f"inbox   {state.waiting} waiting: {reader}")
     for line in _stated_otherwise(history):
         console.print(Text(f"note: {formatter_for(console).line(line)}", "yellow"), soft_wrap=True)
 

@@ -19,7 +19,6 @@ from agent.records.inputs import (
     Go,
     Hold,
     Input,
-    Lifted,
     Pause,
     Release,
     Set,
@@ -38,7 +37,6 @@ TELL_EXAMPLES = (
     "autoresearch tell --withdraw 2",
 )
 SET_EXAMPLES = ("autoresearch set --trials 40", "autoresearch set --hours 8 --max-cost none")
-LIFTED: tuple[Lifted, ...] = ("trials", "hours", "max_cost")
 _TIME = re.compile(r"(\d{1,6})\s*(m|min|h|d)")
 _MINUTES = {"m": 1, "min": 1, "h": 60, "d": 1440}
 
@@ -120,33 +118,48 @@ def hold(
 def set_(
     branch: Steered = None,
     trials: Annotated[
-        str | None,
-        typer.Option(metavar="N|none", help="Stop after this many measured trials of the run."),
+        int | None,
+        typer.Option(metavar="N", help="Stop after this many measured trials of the whole run."),
     ] = None,
     hours: Annotated[
-        str | None, typer.Option(metavar="HOURS|none", help="Stop after this many hours a session.")
+        float | None, typer.Option(metavar="HOURS", help="Stop after this many hours of a session.")
     ] = None,
     max_cost: Annotated[
         str | None,
-        typer.Option(metavar="DOLLARS|none", help="Stop when the run has spent this much."),
+        typer.Option(
+            metavar="DOLLARS|none",
+            help="Stop when the run has spent this much; none lifts the bound.",
+        ),
     ] = None,
     patience: Annotated[
-        str | None,
+        int | None,
         typer.Option(
             metavar="N",
             help="Trials without a keep, after which a model is asked for another kind of change.",
         ),
+    ] = None,
+    lift: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A bound to lift: trials or hours. May be repeated."),
     ] = None,
 ) -> None:
     """Give a run other bounds while it works; they also hold for later sessions.
 
     A change of workers needs `autoresearch stop` and `autoresearch resume --workers N`.
     """
+    lifted = list(lift or ())
+    if max_cost == "none":
+        lifted.append("max_cost")
+        max_cost = None
     typed = {"trials": trials, "hours": hours, "max_cost": max_cost, "patience": patience}
-    given = {name: text.strip() for name, text in typed.items() if text is not None}
-    if not given:
+    given = {name: value for name, value in typed.items() if value is not None}
+    if not given and not lifted:
         raise UsageFault("There is nothing to set.", SET_EXAMPLES[0])
-    say_to_run(run_to_steer(branch), _set(given))
+    try:
+        ask = Set.model_validate({**given, "lift": lifted})
+    except ValidationError as error:
+        raise UsageFault(f"set: {reason_of(error)}.", SET_EXAMPLES[0]) from None
+    say_to_run(run_to_steer(branch), ask)
 
 
 @app.command(epilog=epilog("autoresearch inbox", "autoresearch inbox nov24 --to-push"))
@@ -177,15 +190,6 @@ def inbox(
         box.remove(asked)
     say("They are refs now. For the machine that works on the run, type:")
     say(f"  git push REMOTE 'refs/autoresearch/{run.tag}/inbox/*'")
-
-
-def _set(given: dict[str, str]) -> Set:
-    lift: list[Lifted] = [name for name in LIFTED if given.get(name) == "none"]
-    values = {name: text for name, text in given.items() if name not in lift}
-    try:
-        return Set.model_validate({**values, "lift": lift})
-    except ValidationError as error:
-        raise UsageFault(f"set: {reason_of(error)}.", SET_EXAMPLES[0]) from None
 
 
 def _tell(text: str, until: str | None) -> Tell:

@@ -160,12 +160,12 @@ def test_a_run_that_nobody_works_on_reads_it_at_resume_also_in_a_clone(tmp_path:
     assert type_in(home, *START, "--baseline-repeats", "1", "--trials", "1").returncode == 0
     assert "will read this when it begins" in ok(home, "tell", "try a warmup")
     assert "will read this when it begins" in ok(home, "try", "--set", "DEPTH=8")
-    assert "2 inputs wait" in ok(home, "status")
+    assert "2 waiting" in ok(home, "status")
     assert said(home) == []
     ok(home, "resume", "t", "--trials", "1")
     assert kinds(home) == [("tell", True), ("try", True)]
     assert ledger(home, "t")[-1]["proposal"]["by"]["origin"] == "human"
-    assert "inputs wait" not in ok(home, "status")
+    assert "inbox" not in ok(home, "status")
 
     clone = tmp_path / "a clone"
     git(tmp_path, "clone", "-q", str(home), str(clone))
