@@ -22,7 +22,7 @@ from agent.history.runs import HEADS, first_commit
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
-from agent.records.inputs import Admitted
+from agent.records.inputs import Admitted, Reject
 from agent.records.results import TAKEN, Attempt, Trial
 
 
@@ -92,6 +92,10 @@ class Timeline:
         """Add an input; a second one with its id counts for nothing."""
         if all(other.input.id != admitted.input.id for other in self.inputs):
             self.inputs.append(admitted)
+            ask = admitted.input.ask
+            if isinstance(ask, Reject) and admitted.accepted:
+                because = Rejection(number=ask.number, because=ask.because, at=admitted.at)
+                self.rejections.append(because)
 
     def begin_data(self, fingerprint: str, commit: str) -> None:
         """Note that every later trial is measured on other data, since `commit`."""

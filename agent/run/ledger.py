@@ -19,10 +19,11 @@ from agent.judge.pruning import rivals_of
 from agent.judge.suspicion import approved_by
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
+from agent.propose.approved import approved_proposal
 from agent.propose.code.policy import PATIENCE, Policy
 from agent.records.curves import Curve
 from agent.records.edits import Edit, Refused
-from agent.records.inputs import Input, Skip, Try
+from agent.records.inputs import Approve, Input, Skip, Try
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     FAILED,
@@ -100,7 +101,24 @@ class Ledger:
             if proposal.by.origin == "human":
                 used.update(proposal.by.inputs)
         tries = (admitted for admitted in self.steering.tries if admitted.input.id not in used)
-        return tuple(human_proposal(admitted.input) for admitted in tries)
+        return tuple(self.human_proposal(admitted.input) for admitted in tries)
+
+    @property
+    def approved(self) -> frozenset[int]:
+        """The numbers of trials that people approved and that are not begun again yet."""
+        numbers = (approved_by(proposal) for proposal in self.human_proposals)
+        return frozenset(number for number in numbers if number is not None)
+
+    def human_proposal(self, asked: Input) -> Proposal:
+        """Return the proposal that an input to try something, or to approve it, is."""
+        ask = asked.ask
+        if isinstance(ask, Approve):
+            [trial] = [trial for trial in self.history.trials if trial.number == ask.number]
+            return approved_proposal(trial, (asked.id,))
+        assert isinstance(ask, Try), "only those are proposals"
+        by = Provenance(method="try", origin="human", inputs=(asked.id,))
+        who = f"given by {asked.sender}" if asked.sender else ""
+        return Proposal(hypothesis=ask.hypothesis, rationale=who, edits=ask.edits, by=by)
 
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
@@ -304,15 +322,6 @@ class Ledger:
             replays=attempt.number,
         )
         return proposal.model_copy(update={"by": by, "edits": edits})
-
-
-def human_proposal(asked: Input) -> Proposal:
-    """Return the proposal that an input to try something is."""
-    ask = asked.ask
-    assert isinstance(ask, Try), "only those are proposals"
-    by = Provenance(method="try", origin="human", inputs=(asked.id,))
-    who = f"given by {asked.sender}" if asked.sender else ""
-    return Proposal(hypothesis=ask.hypothesis, rationale=who, edits=ask.edits, by=by)
 
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:

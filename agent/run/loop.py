@@ -13,7 +13,7 @@ from agent.evaluate.bench import Measures
 from agent.propose import Proposer, Unreadable
 from agent.records.edits import Refused
 from agent.records.events import Event, Heard, Judged, Note, Proposed, Proposing, RunFinished
-from agent.records.inputs import Admitted, Go, Pause, Set, Skip, Try
+from agent.records.inputs import Admitted, Approve, Go, Pause, Set, Skip, Try
 from agent.records.proposals import Proposal
 from agent.records.results import FAILED, Attempt, Trial
 from agent.records.spending import spending_of
@@ -22,7 +22,7 @@ from agent.run.bounds import Bounds, Meter
 from agent.run.by_hand import ByHand
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
-from agent.run.ledger import Ledger, Settled, human_proposal
+from agent.run.ledger import Ledger, Settled
 from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
@@ -153,12 +153,14 @@ class Loop:
                 self._meter.pause()
             case Go():
                 self._meter.go()
+            case Approve() if admitted.accepted:
+                yield from self._try(admitted)
             case Skip(number=number) if admitted.accepted:
                 yield from self._skip(number)
 
     def _try(self, admitted: Admitted) -> Iterator[Event]:
         """Put edits of a person in stock before those of the method; record a refused one."""
-        proposal = human_proposal(admitted.input)
+        proposal = self._ledger.human_proposal(admitted.input)
         if not admitted.accepted:
             yield Judged(self._ledger.refuse(proposal, admitted.why))
             return
