@@ -58,7 +58,7 @@ def giver(history: History) -> Giver:
 
 def test_the_working_trees_change_is_typed_edits(tmp_path: Path) -> None:
     with study(tmp_path) as history:
-        with pytest.raises(UsageFault, match="no change of train.py that is not committed"):
+        with pytest.raises(UsageFault, match=r"no change of train\.py that is not committed"):
             giver(history).of_working_tree()
         (tmp_path / "train.py").write_text(TRAIN.replace("DEPTH = 4", "DEPTH = 6"))
         (tmp_path / "program.md").write_text("# Mine\n")
