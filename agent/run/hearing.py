@@ -38,13 +38,13 @@ class Hearing:
         self._looked = -LOOK_SECONDS
         self._looked_at_refs = -REFS_SECONDS
 
-    def admit(self) -> Iterator[Admitted | str]:
+    def admit(self, at_once: bool = False) -> Iterator[Admitted | str]:
         """Yield what was admitted now, already committed, and words about what could not be read.
 
         A file or ref that a killed process left after its input was committed is only removed.
         """
         now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
+        if now - self._looked < LOOK_SECONDS and not at_once:
             return
         self._looked = now
         yield from self._admit_from(self._inbox)

@@ -87,7 +87,11 @@ class Loop:
                 yield from self._start_ready()
                 yield from self._ask_ahead()
                 if self._is_done:
-                    break
+                    last_words = list(self._hear(at_once=True))
+                    yield from last_words
+                    if not last_words:
+                        break
+                    continue
                 message = workers.receive(LOOK_SECONDS)
                 if message is not None:
                     yield from self._handle(message)
@@ -125,15 +129,18 @@ class Loop:
             if attempt.number in steering.skipped:
                 yield from self._skip(attempt.number)
 
-    def _hear(self) -> Iterator[Event]:
-        """Take in commits by hand, and admit what waits in the inbox."""
+    def _hear(self, at_once: bool = False) -> Iterator[Event]:
+        """Take in commits by hand, and admit what waits in the inbox; both are looked at often.
+
+        at_once: look at the inbox however short ago that was.
+        """
         if self._hearing is None:
             return
         for text in self._by_hand.take_in():
             yield Note(text)
         if self._by_hand.ends and not self._ending:
             self._end(self._by_hand.ends)
-        for admitted in self._hearing.admit():
+        for admitted in self._hearing.admit(at_once):
             if isinstance(admitted, str):
                 yield Note(admitted)
             else:

@@ -275,6 +275,16 @@ def test_bounds_change_while_it_works_and_for_the_next_session(tmp_path: Path) -
         assert "so it ends" in script.answers[1].why
 
 
+def test_what_is_said_while_the_last_trial_ends_is_read(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer(MANY), train, 1, heard=True)
+        for event in loop.events():
+            if isinstance(event, Judged) and event.trial.number == 1:
+                send(history.project, "t", new_input(Set(trials=2), "ada"))
+        assert [admitted.accepted for admitted in history.inputs] == [True]
+        assert len(history.trials) == 3, "the new bound holds at once"
+
+
 def test_a_remark_reaches_the_next_proposals_until_its_end(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         proposer = ListProposer(MANY)
