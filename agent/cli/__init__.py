@@ -100,6 +100,8 @@ for module in (
     "start",
     "resume",
     "stop",
+    "steer",
+    "giving",
     "runs",
     "adopt",
     "review",

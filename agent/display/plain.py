@@ -9,9 +9,11 @@ from rich.text import Text
 
 from agent.display.format import Formatter, allowance_words, duration, formatter_for
 from agent.display.scores import about_scores
+from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
     Event,
+    Heard,
     Judged,
     Note,
     Progress,
@@ -107,6 +109,8 @@ def describe(event: Event, formatter: Formatter) -> str:
             return f"#{attempt.number} is checked by: {command}"
         case Judged(trial):
             return verdict_line(trial, formatter)
+        case Heard(admitted):
+            return input_line(admitted)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):

@@ -15,7 +15,7 @@ from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.bounded import reason_of
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted
 from agent.records.objective import Sense
 from agent.records.opening import Opening
 from agent.records.results import Attempt, Result, Trial
@@ -57,7 +57,9 @@ class Unknown:
         return HistoryFault(str(self), UPGRADE)
 
 
-Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Opening | Unknown
+Entry = (
+    Attempt | Trial | Measured | Measurement | Rejection | NewData | Admitted | Opening | Unknown
+)
 
 
 def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
@@ -190,7 +192,7 @@ _READERS: Mapping[str, Callable[[Commit, Mapping[str, Any]], Entry]] = {
     "comparison": _reader(Measurement),
     "rejection": _reader(Rejection),
     "data": _reader(NewData),
-    "input": _reader(Input),
+    "input": _reader(Admitted),
     "opening": _reader(Opening),
 }
 _TITLES = {

@@ -10,6 +10,7 @@ from agent.history.text import body_of, line_of, subject_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted, words_of
 from agent.records.objective import LOWER, Sense
 from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
@@ -91,6 +92,15 @@ def opening_message(opening: Opening) -> str:
     """Return the message of a commit that changes nothing and counts a look at the test split."""
     subject = subject_of(f"open the test split, time {opening.number}: {opening.command}")
     return write(subject, [line_of(opening.states)], "opening", opening.model_dump(mode="json"))
+
+
+def input_message(admitted: Admitted) -> str:
+    """Return the message of a commit that admits an input: who said what, and the answer."""
+    said = admitted.input
+    sender = f" by {said.sender}" if said.sender else ""
+    lines = [line_of(f"{admitted.answer}{sender}")]
+    fields = admitted.model_dump(mode="json", exclude_none=True)
+    return write(subject_of(words_of(said.ask)), lines, "input", fields)
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:

@@ -31,6 +31,7 @@ from agent.propose.views.lines import (
     pending_line,
     trial_line,
 )
+from agent.propose.views.remarks import told_lines
 from agent.propose.views.signals import signals
 from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
@@ -179,6 +180,8 @@ def ledger_text(context: Context) -> str:
         most_time=most_time(context),
         remaining=context.remaining,
         prior=_prior_lines(context),
+        remarks=told_lines(context),
+        held=any(trial.status == "held" for trial in trials),
     )
 
 
