@@ -107,6 +107,7 @@ for module in (
     "suspects",
     "compare",
     "dashboard",
+    "mcp",
     "doctor",
     "space",
     "noise",

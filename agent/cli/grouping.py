@@ -18,6 +18,7 @@ COMMANDS: Groups = {
     "Every night": ("init", "start", "status", "log", "resume"),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
+    "Let an agent drive": ("mcp",),
     "Manage runs": ("list", "stop", "rename", "delete", "adopt"),
     "Constants, machine, models and methods": (
         "space",

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable
 
 import uvicorn
@@ -15,6 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from agent.dashboard.guard import Guard, is_loopback
+from agent.dashboard.listening import listener
 from agent.dashboard.render import (
     compare_page,
     flights_of,
@@ -24,7 +24,7 @@ from agent.dashboard.render import (
     trial_part,
 )
 from agent.dashboard.watch import LOOK_SECONDS, Watch
-from agent.errors import Fault, HistoryFault, UsageFault
+from agent.errors import Fault, HistoryFault
 from sandbox.ground.text import printable
 
 # A proxy or a tunnel cuts a connection that is silent for long.
@@ -128,10 +128,10 @@ def serve(watch: Watch, host: str, port: int, say: Callable[[str], None]) -> Non
     Raise UsageFault if host and port are not available.
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
-    with _listener(host, port) as listener:
+    with listener(host, port, "autoresearch dashboard --port 0   # any free port") as socket:
         place = f"[{host}]" if ":" in host else host
         query = f"?token={token}" if token else ""
-        say(f"http://{place}:{listener.getsockname()[1]}/{query}")
+        say(f"http://{place}:{socket.getsockname()[1]}/{query}")
         server: uvicorn.Server
         dashboard = Dashboard(watch, lambda: server.should_exit)
         config = uvicorn.Config(
@@ -141,18 +141,7 @@ def serve(watch: Watch, host: str, port: int, say: Callable[[str], None]) -> Non
             timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageFault(
-            f"cannot listen on {host}:{port}: {error}",
-            "autoresearch dashboard --port 0   # any free port",
-        ) from None
+        server.run(sockets=[socket])
 
 
 def _policy(nonce: str) -> str:
