@@ -13,6 +13,7 @@ from agent.serve.answers import (
     Brief,
     BriefText,
     Comparison,
+    Constants,
     Curve,
     FileList,
     FileNames,
@@ -226,6 +227,19 @@ class ReadTools:
                 columns.append(column_of(served.view, served.history))
                 views.append(served.view)
         return Comparison(columns=tuple(columns), differ_in=tuple(differences(views)))
+
+    def constants(
+        self,
+        run: Run = None,
+        searched: Annotated[
+            bool, Field(description="Only constants that the search methods vary.")
+        ] = True,
+    ) -> Constants:
+        """List the constants at the run's tip: value, range, what was tried, and its effect."""
+        from agent.serve.effects import constants_of  # libcst and scikit-learn take long to load
+
+        with self._repository.reading(run) as served:
+            return constants_of(served, self._repository.around.settings, searched)
 
     def list_files(self, run: Run = None, trial: State = None, offset: Offset = 0) -> FileList:
         """List the files that may be read at one state of a run, and which of them edits may touch.

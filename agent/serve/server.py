@@ -11,7 +11,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
 from agent.errors import Fault
-from agent.serve.constants import ConstantTools
 from agent.serve.grants import Grant
 from agent.serve.quoted import RULE, line
 from agent.serve.read import ReadTools
@@ -67,7 +66,7 @@ def _tools(repository: Repository, grant: Grant) -> Iterator[ServedTool]:
         "ledger": reading.ledger,
         "trial": reading.trial,
         "compare": reading.compare,
-        "constants": ConstantTools(repository).constants,
+        "constants": reading.constants,
         "list_files": reading.list_files,
         "read_file": reading.read_file,
         "brief": reading.brief,

@@ -1,60 +1,42 @@
-"""The tool `constants`: what may be searched, what was tried of it, and how much it mattered."""
+"""The constants of a run: what was tried of each, and how much it mattered."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
-
-from pydantic import Field
 
 from agent.dashboard.importance import importances
 from agent.errors import UsageFault
+from agent.project.settings import Settings
 from agent.records.proposals import Value
 from agent.records.results import TAKEN, Trial
 from agent.serve.answers import Constant, Constants, ConstantText
 from agent.serve.quoted import line
-from agent.serve.read import Run
 from agent.serve.rows import NAME
-from agent.serve.served import Repository
+from agent.serve.served import Served
 from agent.space import read_choices
 from agent.space.read import Choice
 
 MAX_CONSTANTS = 100
 
 
-class ConstantTools:
-    """What an agent may read of the constants of a run."""
+def constants_of(served: Served, settings: Settings, searched: bool) -> Constants:
+    """Return the constants at a run's tip, what was tried of each, and its effect.
 
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-
-    def constants(
-        self,
-        run: Run = None,
-        searched: Annotated[
-            bool, Field(description="Only constants that the search methods vary.")
-        ] = True,
-    ) -> Constants:
-        """List the constants at the run's tip: value, range, what was tried, and its effect."""
-        with self._repository.reading(run) as served:
-            settings = self._repository.around.settings
-            choices = [
-                choice
-                for choice in read_choices(served.history.sources, settings.stated_ranges)
-                if choice.parameter or not searched
-            ]
-            trials = served.view.trials
-            shares: Mapping[str, float] = {}
-            note = ""
-            try:
-                shares = importances(trials, served.view.run.goal.direction)
-            except UsageFault as fault:
-                note = line(fault.message)
-            shown = [_constant(choice, trials, shares) for choice in choices[:MAX_CONSTANTS]]
-            return Constants(
-                run=served.tag,
-                constants=tuple(shown),
-                left_out=len(choices) - len(shown),
-                note=note,
-            )
+    searched: only those that the search methods vary.
+    """
+    choices = [
+        choice
+        for choice in read_choices(served.history.sources, settings.stated_ranges)
+        if choice.parameter or not searched
+    ]
+    trials = served.view.trials
+    shares: Mapping[str, float] = {}
+    note = ""
+    try:
+        shares = importances(trials, served.view.run.goal.direction)
+    except UsageFault as fault:
+        note = line(fault.message)
+    shown = [_constant(choice, trials, shares) for choice in choices[:MAX_CONSTANTS]]
+    left_out = len(choices) - len(shown)
+    return Constants(run=served.tag, constants=tuple(shown), left_out=left_out, note=note)
 
 
 def _constant(choice: Choice, trials: Sequence[Trial], shares: Mapping[str, float]) -> Constant:
