@@ -100,6 +100,7 @@ for module in (
     "start",
     "resume",
     "stop",
+    "steer",
     "runs",
     "adopt",
     "review",

@@ -16,6 +16,7 @@ Rows = list[tuple[str, str]]
 
 COMMANDS: Groups = {
     "Every night": ("init", "start", "status", "log", "resume"),
+    "Talk to a run while it works": ("tell", "pause", "go"),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
     "Let an agent drive": ("mcp",),

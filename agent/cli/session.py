@@ -30,6 +30,7 @@ from agent.propose import Proposer
 from agent.records.events import Event, Note, RunStarted
 from agent.records.results import Trial
 from agent.run.bounds import Bounds
+from agent.run.inbox import Inbox
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
 
@@ -107,7 +108,8 @@ def work(
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
-    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new)
+    inbox = None if only_new else Inbox(history.project, history.tag)
+    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new, inbox)
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
@@ -171,6 +173,7 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         planned=bounds.trials,
         start_commit=run.start_commit,
         objective=run.goal,
+        inputs=history.inputs,
     )
 
 

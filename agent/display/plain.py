@@ -9,8 +9,10 @@ from rich.text import Text
 
 from agent.display.format import Formatter, duration, formatter_for
 from agent.display.scores import about_scores
+from agent.display.steering import input_line
 from agent.records.events import (
     Event,
+    Heard,
     Judged,
     Note,
     Progress,
@@ -99,6 +101,8 @@ def describe(event: Event, formatter: Formatter) -> str:
             return f"#{number} is being scored"
         case Judged(trial):
             return verdict_line(trial, formatter)
+        case Heard(admitted):
+            return input_line(admitted)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):

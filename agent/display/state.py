@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from agent.display.steering import input_line
 from agent.records.events import (
     Event,
+    Heard,
     Judged,
     Note,
     Progress,
@@ -15,9 +17,11 @@ from agent.records.events import (
     Scoring,
     TrialStarted,
 )
+from agent.records.inputs import Admitted
 from agent.records.pace import pace_of
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Trial, on_newest_data
+from agent.records.steering import Steering, steering_of
 from sandbox.ground.budget import Budget
 
 # Longer than a step takes under any sensible budget: a training silent for this long is reported.
@@ -93,6 +97,10 @@ class RunState:
         """The method that is writing a proposal, and since when."""
         self.waiting: list[Proposal] = []
         self.notes: deque[str] = deque(maxlen=NOTES)
+        self.inputs: list[Admitted] = []
+        """What was said to the run."""
+        self.planned: int | None = None
+        """How many trials of this session may be measured."""
         self.began = clock()
         self.judged = 0
         """Verdicts on trained proposals since this display began, as `--trials` counts them."""
@@ -104,6 +112,8 @@ class RunState:
             case RunStarted():
                 self.run = event
                 self.trials = list(event.trials)
+                self.inputs = list(event.inputs)
+                self.planned = event.planned
                 self.began = now
             case Proposing(method):
                 self.asked = (method, now)
@@ -121,11 +131,20 @@ class RunState:
                     self.running[number].scoring_since = now
             case Judged(trial):
                 self._judge(trial)
+            case Heard(admitted, planned):
+                self.inputs.append(admitted)
+                self.planned = planned
+                self.notes.append(input_line(admitted))
             case Note(text):
                 self.notes.append(text)
             case RunFinished():
                 self.asked = None
                 self.running.clear()
+
+    @property
+    def steering(self) -> Steering:
+        """What was said to the run, added up."""
+        return steering_of(self.inputs, len(self.trials))
 
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)

@@ -14,7 +14,7 @@ from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.bounded import reason_of
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted
 from agent.records.results import Attempt, Result, Trial
 from sandbox.ground.record import Record
 
@@ -54,7 +54,7 @@ class Unknown:
         return HistoryFault(str(self), UPGRADE)
 
 
-Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Unknown
+Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Admitted | Unknown
 
 
 def read_entry(commit: Commit) -> Entry | None:
@@ -168,7 +168,7 @@ _READERS: Mapping[str, Callable[[Commit, Mapping[str, Any]], Entry]] = {
     "comparison": _reader(Measurement),
     "rejection": _reader(Rejection),
     "data": _reader(NewData),
-    "input": _reader(Input),
+    "input": _reader(Admitted),
 }
 _TITLES = {
     "trial": "the verdict",

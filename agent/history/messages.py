@@ -9,6 +9,7 @@ from agent.history.text import body_of, line_of, subject_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted, words_of
 from agent.records.objective import LOWER, Sense
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Trial
@@ -76,6 +77,15 @@ def rejection_message(rejection: Rejection) -> str:
     subject = f"reject #{rejection.number}"
     fields = rejection.model_dump(mode="json")
     return write(subject, [body_of(rejection.because)], "rejection", fields)
+
+
+def input_message(admitted: Admitted) -> str:
+    """Return the message of a commit that admits an input: who said what, and the answer."""
+    said = admitted.input
+    sender = f" by {said.sender}" if said.sender else ""
+    lines = [line_of(f"{admitted.answer}{sender}")]
+    fields = admitted.model_dump(mode="json", exclude_none=True)
+    return write(subject_of(words_of(said.ask)), lines, "input", fields)
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:

@@ -19,6 +19,7 @@ from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
+from agent.records.inputs import Admitted
 from agent.records.results import Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
 
@@ -74,6 +75,11 @@ class Reading:
     def rejections(self) -> tuple[Rejection, ...]:
         """Rejections of suspects."""
         return tuple(self._timeline.rejections)
+
+    @property
+    def inputs(self) -> tuple[Admitted, ...]:
+        """What was said to the run, with the answers, oldest first."""
+        return tuple(self._timeline.inputs)
 
     @property
     def foreign_commits(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from agent.history.runs import HEADS, first_commit
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted
 from agent.records.results import TAKEN, Attempt, Trial
 
 
@@ -46,7 +46,8 @@ class Timeline:
         self.trials: list[Trial] = []
         self.measurements: list[Measurement] = []
         self.rejections: list[Rejection] = []
-        self.inputs: list[Input] = []
+        self.inputs: list[Admitted] = []
+        """What was said to the run, each id once."""
         self.unknown: list[Unknown] = []
         """Records of a newer version of autoresearch."""
         self.twins: list[Trial] = []
@@ -87,6 +88,11 @@ class Timeline:
             self.by_hand = ()
         return trial
 
+    def add_input(self, admitted: Admitted) -> None:
+        """Add an input; a second one with its id counts for nothing."""
+        if all(other.input.id != admitted.input.id for other in self.inputs):
+            self.inputs.append(admitted)
+
     def begin_data(self, fingerprint: str, commit: str) -> None:
         """Note that every later trial is measured on other data, since `commit`."""
         self.data_fingerprint = fingerprint
@@ -96,6 +102,16 @@ class Timeline:
     def add_by_hand(self, commit: str) -> None:
         """Note that `commit` changed what runs."""
         self.by_hand = (*self.by_hand, commit)
+
+    def add_commit_by_hand(self, git: Plumbing, files: Files, commit: Commit) -> None:
+        """Add a commit that somebody made while the run works.
+
+        Raise HistoryFault if it tears the record.
+        """
+        _add_note(self, git, commit, None)
+        _compare_trees(self, files, commit, self.trees[-1])
+        self.trees.append(commit.tree)
+        self.stand_at(commit.id)
 
     def stand_at(self, commit: str) -> None:
         """Note that everything so far leads to `commit`, the newest one."""
@@ -146,8 +162,8 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
             timeline.measurements.append(entry)
         case Rejection():
             timeline.rejections.append(entry)
-        case Input():
-            timeline.inputs.append(entry)
+        case Admitted():
+            timeline.add_input(entry)
         case NewData():
             timeline.begin_data(entry.fingerprint, commit.id)
         case Unknown():

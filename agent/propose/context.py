@@ -11,6 +11,7 @@ from agent.records.edits import Edit, Refused
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import PriorTrial, Trial
+from agent.records.steering import Remark
 from agent.space import Space
 from sandbox.ground.record import Record
 
@@ -55,6 +56,8 @@ class Context:
     """Names that the user protects: no edit may change them."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
+    remarks: tuple[Remark, ...] = ()
+    """What the run's owner, or an agent in his name, told the proposers."""
 
     @property
     def proposals(self) -> tuple[Proposal, ...]:

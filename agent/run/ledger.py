@@ -4,22 +4,25 @@ No threads here: the loop calls it from one thread only.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.edit.files import Sources, following_renames
-from agent.errors import ProjectFault
+from agent.errors import BranchMoved, ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
-from agent.judge.decision import Discard, Keep, Refusal, Simplify, Verdict
+from agent.judge.decision import Discard, Held, Keep, Refusal, Simplify, Skipped, Verdict
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
+from agent.judge.suspicion import approved_by
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.code.policy import PATIENCE, Policy
 from agent.records.curves import Curve
 from agent.records.edits import Refused
+from agent.records.inputs import Input, Skip, Try
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     FAILED,
@@ -31,11 +34,14 @@ from agent.records.results import (
     Result,
     Trial,
 )
+from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
 from agent.run.assessment import Assessment
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
+
+MOVED_BASELINE = "the branch moved on before this baseline was measured"
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,24 @@ class Ledger:
         measured = any(trial.status in KEPT for trial in self.history.trials)
         return not measured or bool(self.history.foreign_commits)
 
+    @property
+    def steering(self) -> Steering:
+        """What people and agents have said to the run, added up."""
+        return steering_of(self.history.inputs, len(self.history.trials))
+
+    @property
+    def human_proposals(self) -> tuple[Proposal, ...]:
+        """The edits that people gave and that are no attempt and no trial yet, oldest first."""
+        history = self.history
+        begun = [trial.proposal for trial in history.trials]
+        begun += [attempt.proposal for attempt in history.in_flight]
+        used: set[str] = set()
+        for proposal in begun:
+            if proposal.by.origin == "human":
+                used.update(proposal.by.inputs)
+        tries = (admitted for admitted in self.steering.tries if admitted.input.id not in used)
+        return tuple(human_proposal(admitted.input) for admitted in tries)
+
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
     ) -> Context:
@@ -89,7 +113,8 @@ class Ledger:
         history = self.history
         space = self._space_of(history.sources)
         program = read_program(history.program)
-        patience = program.front_matter.patience or PATIENCE
+        steering = self.steering
+        patience = steering.patience or program.front_matter.patience or PATIENCE
         return Context(
             program=program.brief,
             sources=history.sources,
@@ -108,6 +133,7 @@ class Ledger:
             protected=self._protected,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
+            remarks=steering.remarks,
         )
 
     # ------------------------------------------------------------ proposals
@@ -130,15 +156,14 @@ class Ledger:
             if attempt.proposal.by.origin == "baseline":
                 if self.history.same_files(attempt.commit, self.history.tip):
                     return attempt
-                moved = Refusal(reason="the branch moved on before this baseline was measured")
-                self._settle(attempt, moved)
+                self._settle(attempt, Refusal(reason=MOVED_BASELINE))
         by = Provenance(method="baseline", origin="baseline")
         sources = self.history.sources
         what = "the files as they are" if sources.is_project else f"{sources.main} as it is"
         proposal = Proposal(hypothesis=what, by=by)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
-    def refuse(self, proposal: Proposal | Unreadable, refused: Refused) -> Trial:
+    def refuse(self, proposal: Proposal | Unreadable, refused: Refused | str) -> Trial:
         """Record a proposal that was not trained, so that the next one can see why."""
         if isinstance(proposal, Unreadable):
             hypothesis = "(a reply that is no proposal)"
@@ -183,8 +208,35 @@ class Ledger:
 
     def next(self, attempt: Attempt) -> Order | Settled:
         """Return the run that `attempt` needs next, or its verdict, recorded."""
+        while True:
+            step = self._step(attempt)
+            if isinstance(step, Order):
+                return step
+            with suppress(BranchMoved):  # then it is judged anew, on the newest tip
+                return self._settle(attempt, step)
+
+    def _step(self, attempt: Attempt) -> Order | Verdict:
+        """Return the run that `attempt` needs next, or the verdict on it."""
+        history = self.history
+        is_baseline = attempt.proposal.by.origin == "baseline"
+        if is_baseline and not history.same_files(attempt.commit, history.tip):
+            return Refusal(reason=MOVED_BASELINE)
         step = self._assessment.next(attempt)
-        return step if isinstance(step, Order) else self._settle(attempt, step)
+        if not isinstance(step, Keep | Simplify):
+            return step
+        if self.steering.held is None or approved_by(attempt.proposal) is not None:
+            return step
+        reason = f"held for your word: {step.reason}"
+        return Held(reason=reason, delta=step.delta, interval=step.interval)
+
+    def skip(self, attempt: Attempt) -> Settled:
+        """Record that an attempt was ended at somebody's word."""
+        who = ""
+        for admitted in self.history.inputs:
+            ask = admitted.input.ask
+            if isinstance(ask, Skip) and ask.number == attempt.number and admitted.accepted:
+                who = f" by {admitted.input.sender}" if admitted.input.sender else ""
+        return self._settle(attempt, Skipped(reason=f"skipped{who}"))
 
     def advice(self, baseline: Trial) -> str | None:
         """Return what to do where the runs of `baseline` varied in speed, or None."""
@@ -213,14 +265,16 @@ class Ledger:
     def _tried(self, attempt: Attempt, verdict: Verdict) -> Tried | None:
         """Return what the verdict rests on; None where nothing was trained."""
         history = self.history
-        result = None if isinstance(verdict, Refusal) else history.measured(attempt)
-        if result is None:
+        if isinstance(verdict, Refusal):
+            return None
+        result = None if isinstance(verdict, Skipped) else history.measured(attempt)
+        if result is None and not isinstance(verdict, Skipped):
             return None
         incumbent: Trial | None = None
-        if attempt.proposal.by.origin != "baseline":
+        if result and attempt.proposal.by.origin != "baseline":
             incumbent = self._assessment.incumbent(attempt)
         pairs: tuple[Pair, ...] = ()
-        if incumbent and isinstance(verdict, Keep | Simplify | Discard):
+        if result and incumbent and isinstance(verdict, Keep | Simplify | Discard | Held):
             pairs = self._assessment.pairs(result, incumbent)
         return Tried(
             result=result,
@@ -245,6 +299,15 @@ class Ledger:
             replays=attempt.number,
         )
         return proposal.model_copy(update={"by": by, "edits": edits})
+
+
+def human_proposal(asked: Input) -> Proposal:
+    """Return the proposal that an input to try something is."""
+    ask = asked.ask
+    assert isinstance(ask, Try), "only those are proposals"
+    by = Provenance(method="try", origin="human", inputs=(asked.id,))
+    who = f"given by {asked.sender}" if asked.sender else ""
+    return Proposal(hypothesis=ask.hypothesis, rationale=who, edits=ask.edits, by=by)
 
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:

@@ -170,6 +170,8 @@ def observation_of(trial: Trial, sense: Sense, timed: bool = False) -> Observati
 
     timed: the run's budget is in seconds, so that the number of steps depends on the constants.
     """
+    if trial.status in ("held", "skipped"):  # no outcome is known, and it is not proposed again
+        return Observation(trial.configuration) if trial.configuration else None
     if trial.result is None:
         return None
     outcome: float | Failure | Literal["pruned"] | None = None
