@@ -111,6 +111,8 @@ class NowText(Text):
     """What the run has taught so far, in one sentence."""
     warnings: tuple[str, ...] = ()
     """What is odd about the branch."""
+    said: tuple[str, ...] = ()
+    """What people and agents told the run and still holds."""
 
 
 class InFlight(Answer):
@@ -127,6 +129,9 @@ class Now(Answer):
 
     run: str
     running: bool
+    paused: bool
+    held: bool
+    """What would be kept waits for a human's word."""
     in_flight: tuple[InFlight, ...]
     counts: dict[str, int]
     """Trials by status."""
@@ -181,6 +186,8 @@ class TrialText(Text):
     """What the training said about itself."""
     logs: tuple[Log, ...]
     """Of trainings on this machine only."""
+    notes: tuple[str, ...] = ()
+    """Of people and agents, on this trial."""
 
 
 class TrialPage(Answer):
@@ -188,6 +195,8 @@ class TrialPage(Answer):
 
     run: str
     row: Row
+    starred: bool
+    """By somebody who wants it seen."""
     attempt: str
     """The commit that ran."""
     expected: float | None
@@ -308,3 +317,39 @@ class Brief(Answer):
 
     run: str
     untrusted: BriefText
+
+
+class SaidText(Text):
+    """An input in words, which may quote others."""
+
+    what: str
+    why: str
+    """Why it was refused, or what follows from it."""
+
+
+class Said(Answer):
+    """What became of something that was said to a run."""
+
+    run: str
+    id: str
+    """Of the input: the same id counts once, so a call may be repeated with it."""
+    state: Literal["accepted", "refused", "waiting"]
+    """waiting: no process has read it yet; `autoresearch resume` reads it otherwise."""
+    running: bool
+    """Whether a process works on the run."""
+    untrusted: SaidText
+
+
+class Waited(Answer):
+    """What happened while one waited."""
+
+    run: str
+    running: bool
+    happened: bool
+    """False: nothing did in this time; call again."""
+    verdicts: int
+    """How many trials have a verdict now; give it to the next call."""
+    rows: tuple[Row, ...]
+    """The new verdicts, oldest first."""
+    inputs: tuple[Said, ...] = ()
+    """The input that was waited for, once it has an answer."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from agent.dashboard.view import differences, log_paths
 from agent.records.results import Attempt, Status, Trial, kept_in
 from agent.records.spending import spending_of
+from agent.records.steering import steering_of
 from agent.serve.answers import (
     Brief,
     BriefText,
@@ -30,7 +31,7 @@ from agent.serve.answers import (
 )
 from agent.serve.grants import Grant
 from agent.serve.quoted import block, line
-from agent.serve.rows import NAME, column_of, flying, gain_text, row_of, text_of
+from agent.serve.rows import NAME, column_of, flying, gain_text, marks_of, row_of, text_of
 from agent.serve.served import Repository, Served
 from sandbox.ground.fault import Fault
 from sandbox.ground.text import tail
@@ -43,6 +44,7 @@ MAX_LOGS = 6
 MAX_FACTS = 30
 MAX_PAIRS = 50
 MAX_POINTS = 40
+MAX_NOTES = 20
 LOG = 4_000
 """Characters of the end of one log."""
 # What a training printed; logs of scoring were written beside hidden data.
@@ -112,9 +114,12 @@ class ReadTools:
                 curve = curves.get(attempt.number, ())
                 progress = curve[-1][0] if curve else None
                 in_flight.append(flying(attempt, progress, view.formatter))
+            steering = steering_of(served.history.inputs, len(view.trials))
             return Now(
                 run=served.tag,
                 running=view.pid is not None,
+                paused=steering.paused is not None,
+                held=steering.held is not None,
                 in_flight=tuple(in_flight),
                 counts=dict(view.counts),
                 direction=asked.goal.direction,
@@ -184,6 +189,7 @@ class ReadTools:
             return TrialPage(
                 run=served.tag,
                 row=row_of(entry, served.view.formatter),
+                starred=marks_of(served.history, number)[1],
                 attempt=served.state(number),
                 expected=entry.proposal.expected,
                 interval=trial.interval if trial else None,
@@ -211,6 +217,7 @@ class ReadTools:
             tail=block(result.tail if result else "").text,
             facts={line(name, NAME): line(str(value), NAME) for name, value in facts},
             logs=_logs(served, entry.number),
+            notes=tuple(map(line, marks_of(served.history, entry.number)[0][-MAX_NOTES:])),
         )
 
     def compare(

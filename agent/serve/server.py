@@ -1,9 +1,11 @@
 """Builds the MCP server: the tools of one grant over the runs of one repository."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from importlib.metadata import version
+from inspect import iscoroutinefunction
 from typing import Any
 
 from mcp.server import MCPServer
@@ -14,10 +16,15 @@ from agent.errors import Fault
 from agent.serve.grants import Grant
 from agent.serve.quoted import RULE, line
 from agent.serve.read import ReadTools
+from agent.serve.saying import Mouth
 from agent.serve.served import Repository
+from agent.serve.steer import SteerTools
+from agent.serve.tries import TryTools
 
 MESSAGE = 2_000
 """Characters of an error."""
+ENDING = ("skip", "lower_bounds")
+"""Tools that end work which is under way or planned."""
 INSTRUCTIONS = f"""\
 autoresearch improves a training script automatically: each trial is an edit that was run in a
 sandbox, scored where it cannot reach, judged against noise, and kept or discarded. These tools show
@@ -58,32 +65,71 @@ def build_server(repository: Repository, grant: Grant) -> MCPServer[Any]:
 
 
 def _tools(repository: Repository, grant: Grant) -> Iterator[ServedTool]:
-    hints = ToolAnnotations(read_only_hint=True, open_world_hint=False, idempotent_hint=True)
     reading = ReadTools(repository, grant)
-    calls: dict[str, Callable[..., Any]] = {
-        "list_runs": reading.list_runs,
-        "status": reading.status,
-        "ledger": reading.ledger,
-        "trial": reading.trial,
-        "compare": reading.compare,
-        "constants": reading.constants,
-        "list_files": reading.list_files,
-        "read_file": reading.read_file,
-        "brief": reading.brief,
+    mouth = Mouth(repository)
+    trying = TryTools(repository, mouth)
+    steering = SteerTools(repository, mouth)
+    calls: dict[Grant, dict[str, Callable[..., Any]]] = {
+        Grant.READ: {
+            "list_runs": reading.list_runs,
+            "status": reading.status,
+            "ledger": reading.ledger,
+            "trial": reading.trial,
+            "compare": reading.compare,
+            "constants": reading.constants,
+            "list_files": reading.list_files,
+            "read_file": reading.read_file,
+            "brief": reading.brief,
+        },
+        Grant.TRY: {"try": trying.try_, "note": trying.note, "wait": trying.wait},
+        Grant.STEER: {
+            "tell": steering.tell,
+            "withdraw": steering.withdraw,
+            "pause": steering.pause,
+            "go": steering.go,
+            "skip": steering.skip,
+            "lower_bounds": steering.lower_bounds,
+        },
     }
-    for name, call in calls.items():
-        yield ServedTool(name, call, Grant.READ, hints)
+    for needed, own in calls.items():
+        for name, call in own.items():
+            yield ServedTool(name, call, needed, _hints(name, needed))
+
+
+def _hints(name: str, needed: Grant) -> ToolAnnotations:
+    """Return what clients tell their users of a tool."""
+    reads = needed is Grant.READ or name == "wait"
+    return ToolAnnotations(
+        read_only_hint=reads,
+        destructive_hint=name in ENDING,
+        idempotent_hint=reads,
+        open_world_hint=False,
+    )
 
 
 def _answering(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return a tool whose faults are told to the agent, in one line and without secrets."""
+    if iscoroutinefunction(call):
+
+        @wraps(call)
+        async def answer_later(*arguments: Any, **options: Any) -> Any:
+            with _told():
+                return await call(*arguments, **options)
+
+        return answer_later
 
     @wraps(call)
     def answer(*arguments: Any, **options: Any) -> Any:
-        try:
+        with _told():
             return call(*arguments, **options)
-        except Fault as fault:
-            following = f" Next: {fault.next_command}" if fault.next_command else ""
-            raise ToolError(line(f"{fault.message}{following}", MESSAGE)) from None
 
     return answer
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Fault as fault:
+        following = f" Next: {fault.next_command}" if fault.next_command else ""
+        raise ToolError(line(f"{fault.message}{following}", MESSAGE)) from None

@@ -1,7 +1,7 @@
 """The official SDK's client, asked in plain calls."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,19 @@ def stdio(folder: Path, calls: Sequence[Call], *options: str) -> Answers:
         command=str(AUTORESEARCH), args=["mcp", *options], cwd=folder, env=clean_environment()
     )
     return asyncio.run(_talk(Client(stdio_client(server)), calls))
+
+
+def talk(folder: Path, script: Callable[[Client], Awaitable[None]], *options: str) -> None:
+    """Run a script of calls over stdio, in which one answer decides what is asked next."""
+    server = StdioServerParameters(
+        command=str(AUTORESEARCH), args=["mcp", *options], cwd=folder, env=clean_environment()
+    )
+
+    async def session() -> None:
+        async with Client(stdio_client(server)) as client:
+            await script(client)
+
+    asyncio.run(session())
 
 
 def http(url: str, token: str, calls: Sequence[Call]) -> Answers:
