@@ -109,6 +109,7 @@ for module in (
     "compare",
     "dashboard",
     "mcp",
+    "skill",
     "doctor",
     "space",
     "noise",

@@ -19,7 +19,7 @@ COMMANDS: Groups = {
     "Talk to a run while it works": ("tell", "pause", "go"),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
-    "Let an agent drive": ("mcp",),
+    "Let an agent drive": ("mcp", "skill"),
     "Manage runs": ("list", "stop", "rename", "delete", "adopt"),
     "Constants, machine, models and methods": (
         "space",
