@@ -18,6 +18,7 @@ from agent.serve.served import Repository
 from agent.serve.server import build_server
 from tests.e2e.researcher import AUTORESEARCH, clean_environment
 
+TOKEN = "a-token-that-nobody-guesses-0123456789"
 Call = tuple[str, dict[str, Any]]
 
 

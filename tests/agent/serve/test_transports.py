@@ -16,12 +16,11 @@ from agent.cli import mcp as command
 from agent.errors import UsageFault
 from agent.serve.token import VARIABLE, token_of
 from tests.agent.cli.night import fault
-from tests.agent.serve.client import Call, data, error, stdio
+from tests.agent.serve.client import TOKEN, Call, data, error, stdio
 from tests.agent.serve.client import http as over_http
 from tests.agent.serve.test_read import READ
 from tests.e2e.researcher import start_typing
 
-TOKEN = "a-token-that-nobody-guesses-0123456789"
 INITIALIZE = (
     '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": '
     '"2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}'
