@@ -35,6 +35,8 @@ SCENARIOS = (
 )
 TELL = {"text": "leave the depth alone"}
 TRY = {"hypothesis": "the best of it", "constants": {"LR": 0.4, "DEPTH": 8}, "id": "mine"}
+PATIENCE = 10
+"""How often Claude Code is told to wait for a server that takes long to start."""
 WAIT = {"input": "mine", "seconds": 60}
 
 
@@ -66,7 +68,7 @@ def test_claude_code_drives_a_run(tmp_path: Path) -> None:
     server = {"command": str(AUTORESEARCH), "args": ["mcp", "--allow", "steer"]}
     configuration = json.dumps({"mcpServers": {"autoresearch": server}})
     steps = [
-        ToolCall({}, name="WaitForMcpServers"),
+        *[ToolCall({}, name="WaitForMcpServers")] * PATIENCE,
         ToolCall(TELL, name="mcp__autoresearch__tell"),
         ToolCall(TRY, name="mcp__autoresearch__try"),
         ToolCall(WAIT, name="mcp__autoresearch__wait"),
