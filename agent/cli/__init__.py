@@ -101,6 +101,7 @@ for module in (
     "resume",
     "stop",
     "steer",
+    "giving",
     "runs",
     "adopt",
     "review",

@@ -68,6 +68,8 @@ def resume(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import stated_otherwise
     from agent.project.program import read_program
+    from agent.project.resolve import with_bounds
+    from agent.records.steering import steering_of
 
     typed = {
         "trials": trials,
@@ -107,6 +109,7 @@ def resume(
                 front_matter,
                 (history.sources, history.sources_at(run.start_commit)),
             )
+            run = with_bounds(run, steering_of(history.inputs, len(history.trials)).sets)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
             news = News()

@@ -1,17 +1,31 @@
-"""The commands that talk to a run while it works: `tell`, `pause`, `go`."""
+"""The commands that steer a run: `tell`, `pause`, `go`, `skip`, `hold` and `set`."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from agent.cli import app, epilog
+from agent.cli.options import Number
 from agent.cli.steering import Steered, run_to_steer, say, say_to_run
 from agent.display.steering import remark_lines
 from agent.errors import UsageFault
 from agent.history.history import History
-from agent.records.inputs import MAX_REMARK, Go, Pause, Tell, Withdraw
+from agent.records.bounded import reason_of
+from agent.records.inputs import (
+    MAX_REMARK,
+    Go,
+    Hold,
+    Lifted,
+    Pause,
+    Release,
+    Set,
+    Skip,
+    Tell,
+    Withdraw,
+)
 from agent.records.steering import steering_of
 
 TELL_EXAMPLES = (
@@ -19,6 +33,8 @@ TELL_EXAMPLES = (
     "autoresearch tell --until 5 'only constants'",
     "autoresearch tell --withdraw 2",
 )
+SET_EXAMPLES = ("autoresearch set --trials 40", "autoresearch set --hours 8 --max-cost none")
+LIFTED: tuple[Lifted, ...] = ("trials", "hours", "max_cost")
 _TIME = re.compile(r"(\d{1,6})\s*(m|min|h|d)")
 _MINUTES = {"m": 1, "min": 1, "h": 60, "d": 1440}
 
@@ -71,6 +87,71 @@ def pause(branch: Steered = None) -> None:
 def go(branch: Steered = None) -> None:
     """Let a paused run go on."""
     say_to_run(run_to_steer(branch), Go())
+
+
+@app.command(epilog=epilog("autoresearch skip 7"))
+def skip(number: Number, branch: Steered = None) -> None:
+    """End a trial in training, without a verdict on it.
+
+    It is recorded as skipped: no failure and no score. It does not count for --trials, and is no
+    part of the noise.
+    """
+    say_to_run(run_to_steer(branch), Skip(number=number))
+
+
+@app.command(epilog=epilog("autoresearch hold", "autoresearch hold --off"))
+def hold(
+    branch: Steered = None,
+    off: Annotated[bool, typer.Option("--off", help="Keep what is better again.")] = False,
+) -> None:
+    """Let what would be kept from now on wait for your word, as `held`.
+
+    `autoresearch approve N` tries a held trial again on the newest state, under unseen seeds, and
+    that verdict decides; `autoresearch reject N` lets it be.
+    """
+    say_to_run(run_to_steer(branch), Release() if off else Hold())
+
+
+@app.command("set", epilog=epilog(*SET_EXAMPLES))
+def set_(
+    branch: Steered = None,
+    trials: Annotated[
+        str | None,
+        typer.Option(metavar="N|none", help="Stop after this many measured trials of the run."),
+    ] = None,
+    hours: Annotated[
+        str | None, typer.Option(metavar="HOURS|none", help="Stop after this many hours a session.")
+    ] = None,
+    max_cost: Annotated[
+        str | None,
+        typer.Option(metavar="DOLLARS|none", help="Stop when the run has spent this much."),
+    ] = None,
+    patience: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Trials without a keep, after which a model is asked for another kind of change.",
+        ),
+    ] = None,
+) -> None:
+    """Give a run other bounds while it works; they also hold for later sessions.
+
+    A change of workers needs `autoresearch stop` and `autoresearch resume --workers N`.
+    """
+    typed = {"trials": trials, "hours": hours, "max_cost": max_cost, "patience": patience}
+    given = {name: text.strip() for name, text in typed.items() if text is not None}
+    if not given:
+        raise UsageFault("There is nothing to set.", SET_EXAMPLES[0])
+    say_to_run(run_to_steer(branch), _set(given))
+
+
+def _set(given: dict[str, str]) -> Set:
+    lift: list[Lifted] = [name for name in LIFTED if given.get(name) == "none"]
+    values = {name: text for name, text in given.items() if name not in lift}
+    try:
+        return Set.model_validate({**values, "lift": lift})
+    except ValidationError as error:
+        raise UsageFault(f"set: {reason_of(error)}.", SET_EXAMPLES[0]) from None
 
 
 def _tell(text: str, until: str | None) -> Tell:

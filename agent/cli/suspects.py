@@ -1,4 +1,4 @@
-"""The commands for a suspect trial, one whose score failed the audit: `approve` and `reject`."""
+"""The commands for a trial that is suspect or held: `approve` and `reject`."""
 
 import threading
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ Because = Annotated[
 def approve(
     number: Number, branch: WorkOnBranch = None, trust: Trust = False, unsafe: Unsafe = False
 ) -> None:
-    """Try a suspect trial again.
+    """Try a suspect or held trial again.
 
     Its edits become a new trial on the newest state, measured under fresh seeds and with the full
     audit. The verdict on that trial decides.
@@ -63,7 +63,7 @@ def approve(
 
 @app.command(epilog=epilog("autoresearch reject 7 --because 'it reads the next token'"))
 def reject(number: Number, because: Because = "", branch: WorkOnBranch = None) -> None:
-    """Record that a suspect trial was rightly held back.
+    """Record that a suspect or held trial is not taken.
 
     It adds a note to the run's branch; nothing else changes.
     """
@@ -82,13 +82,15 @@ def reject(number: Number, because: Because = "", branch: WorkOnBranch = None) -
 
 
 def waiting(history: History, number: int) -> Trial:
-    """Return the suspect trial `number` if it awaits a decision; raise UsageFault for any other."""
+    """Return the trial `number` if it awaits a decision; raise UsageFault for any other."""
     show = f"autoresearch show {number}"
     trial = next((trial for trial in history.trials if trial.number == number), None)
     if trial is None:
         raise UsageFault(f"#{number} has no verdict in {history.branch}.", "autoresearch log")
-    if trial.status != "suspect":
-        raise UsageFault(f"#{number} is not suspect; its verdict is {trial.status}.", show)
+    if trial.status not in ("suspect", "held"):
+        raise UsageFault(
+            f"#{number} is neither suspect nor held; its verdict is {trial.status}.", show
+        )
     if any(rejection.number == number for rejection in history.rejections):
         raise UsageFault(f"#{number} is already rejected.", show)
     for other in history.trials:

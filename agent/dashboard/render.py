@@ -38,6 +38,7 @@ from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
 from agent.records.curves import Curve, held_loss_at
+from agent.records.inputs import words_of
 from agent.records.objective import VAL_BPB
 from agent.records.results import Attempt, Trial
 from sandbox.score.printed import Point
@@ -231,6 +232,7 @@ def environment() -> Environment:
         "title_of": title_of,
         "value": written,
         "when": when,
+        "words_of": words_of,
         "clock": clock,
         "spending": spending,
         "times": times,

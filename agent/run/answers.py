@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from agent.errors import UsageFault
 from agent.project.program import read_program
-from agent.records.edits import Refused
 from agent.records.inputs import (
     Ask,
     Brief,
@@ -22,7 +21,7 @@ from agent.records.inputs import (
     Try,
     Withdraw,
 )
-from agent.run.ledger import Ledger, human_proposal
+from agent.run.ledger import Ledger
 
 MAX_REMARKS = 20
 """Remarks that hold at once: a prompt has room for them."""
@@ -78,9 +77,9 @@ def _try(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Try)
     if len(ledger.human_proposals) >= MAX_TRIES:
         return _no(f"{MAX_TRIES} changes of yours wait for their trial already")
-    admitted = ledger.admit(human_proposal(asked))
-    if isinstance(admitted, Refused):
-        return _no(str(admitted))
+    refused = ledger.refusal_of(asked.ask.edits)
+    if refused is not None:
+        return _no(str(refused))
     if ledger.steering.paused:
         return _yes("the next trial, after `autoresearch go`")
     return _yes("the next trial")

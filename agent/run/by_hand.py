@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+from agent.history.brief import brief_otherwise
 from agent.history.commits import Commit
 from agent.run.ledger import Ledger
 from sandbox.ground.text import one_line
@@ -16,19 +17,29 @@ class ByHand:
     def __init__(self, ledger: Ledger) -> None:
         self._history = ledger.history
         self._looked = -LOOK_SECONDS
+        self._otherwise: list[str] = []
         self.ends = ""
         """Why the session has to end: data that only a resume prepares."""
 
     def take_in(self) -> Iterator[str]:
-        """Yield a line about each commit that holds from now on.
+        """Yield a line about each commit that holds from now on, and about another program.md.
 
         Raise HistoryFault if the branch was set back or replaced.
         """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             self._history.take_in()
+            yield from self._other_brief()
         for commit in self._history.taken_in():
             yield self._line(commit)
+
+    def _other_brief(self) -> Iterator[str]:
+        """Yield a line when the checkout has come to have another program.md than the run."""
+        history = self._history
+        lines = brief_otherwise(history, history.project)
+        if lines != self._otherwise:
+            self._otherwise = lines
+            yield from lines
 
     def _line(self, commit: Commit) -> str:
         history = self._history

@@ -21,7 +21,7 @@ from agent.project.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.code.policy import PATIENCE, Policy
 from agent.records.curves import Curve
-from agent.records.edits import Refused
+from agent.records.edits import Edit, Refused
 from agent.records.inputs import Input, Skip, Try
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
@@ -141,6 +141,11 @@ class Ledger:
     def admit(self, proposal: Proposal) -> Sources | Refused:
         """Return the files that `proposal` makes of the tip's, or why it is refused."""
         return self._admission.admit(proposal)
+
+    def refusal_of(self, edits: Sequence[Edit]) -> Refused | None:
+        """Return why edits that a person gives would be refused; those that wait count as tried."""
+        space = self._space_of(self.history.sources)
+        return self._admission.check(self.human_proposals, space)(edits)
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""

@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -72,17 +73,11 @@ class TryTools:
     def _settings(self, run: str | None, constants: dict[str, Value]) -> tuple[Edit, ...]:
         if not constants:
             return ()
-        from agent.space import constant_edits, find_all  # libcst takes long to load
+        from agent.run.given import Giver  # libcst takes long to load
 
         with self._repository.reading(run) as served:
-            sources = served.history.sources
-            known = find_all(sources)
-            for name in constants:
-                if name not in known:
-                    raise UsageFault(
-                        f"There is no constant {name[:200]!r}.", "the tool `constants`"
-                    )
-            return tuple(constant_edits(sources, constants))
+            giver = Giver(served.history, Path(served.history.project.root))
+            return giver.of_values([f"{name}={value}" for name, value in constants.items()]).edits
 
     def note(
         self,

@@ -23,6 +23,7 @@ from agent.propose.views.lines import (
     pending_line,
     trial_line,
 )
+from agent.propose.views.remarks import told_lines
 from agent.propose.views.signals import signals
 from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
@@ -159,6 +160,8 @@ def ledger_text(context: Context) -> str:
         pending=[pending_line(proposal) for proposal in context.pending[-MAX_PENDING:]],
         remaining=context.remaining,
         prior=_prior_lines(context),
+        remarks=told_lines(context),
+        held=any(trial.status == "held" for trial in trials),
     )
 
 
