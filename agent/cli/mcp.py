@@ -78,9 +78,9 @@ def mcp_command(
         return
     from agent.dashboard.listening import listener
     from agent.serve.http import HOST, PATH, serve_http
-    from agent.serve.token import token_of
+    from agent.serve.token import MCP, token_of
 
-    token, is_new = token_of(token_file, os.environ)
+    token, is_new = token_of(token_file, os.environ, MCP)
     with listener(HOST, port, "autoresearch mcp --http --port 0   # any free port") as socket:
         _say(f"http://{HOST}:{socket.getsockname()[1]}{PATH}")
         if is_new:

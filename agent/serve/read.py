@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.dashboard.view import differences, log_paths
+from agent.records.marks import marks_of
 from agent.records.results import Attempt, Status, Trial, kept_in
 from agent.records.spending import spending_of
 from agent.records.steering import steering_of
@@ -31,7 +32,7 @@ from agent.serve.answers import (
 )
 from agent.serve.grants import Grant
 from agent.serve.quoted import block, line
-from agent.serve.rows import NAME, column_of, flying, gain_text, marks_of, row_of, text_of
+from agent.serve.rows import NAME, column_of, flying, gain_text, row_of, text_of
 from agent.serve.served import Repository, Served
 from sandbox.ground.fault import Fault
 from sandbox.ground.text import tail
@@ -189,7 +190,7 @@ class ReadTools:
             return TrialPage(
                 run=served.tag,
                 row=row_of(entry, served.view.formatter),
-                starred=marks_of(served.history, number)[1],
+                starred=marks_of(served.history.inputs, number).starred,
                 attempt=served.state(number),
                 expected=entry.proposal.expected,
                 interval=trial.interval if trial else None,
@@ -209,6 +210,7 @@ class ReadTools:
         edits = [edit.model_dump(mode="json") for edit in entry.proposal.edits]
         result = None if isinstance(entry, Attempt) else entry.result
         facts = list(result.facts.items())[:MAX_FACTS] if result else []
+        notes = marks_of(served.history.inputs, entry.number).notes
         return TrialText(
             rationale=block(entry.proposal.rationale),
             edits=block(json.dumps(edits, ensure_ascii=False, indent=1)),
@@ -217,7 +219,7 @@ class ReadTools:
             tail=block(result.tail if result else "").text,
             facts={line(name, NAME): line(str(value), NAME) for name, value in facts},
             logs=_logs(served, entry.number),
-            notes=tuple(map(line, marks_of(served.history, entry.number)[0][-MAX_NOTES:])),
+            notes=tuple(map(line, notes[-MAX_NOTES:])),
         )
 
     def compare(

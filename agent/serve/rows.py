@@ -6,7 +6,6 @@ from agent.display.format import Formatter, proposer
 from agent.display.learnt import learnt
 from agent.display.steering import remark_lines
 from agent.history.history import History
-from agent.records.inputs import Comment, Star
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
 from agent.records.steering import steering_of
@@ -89,18 +88,3 @@ def column_of(view: View, history: History) -> Column:
         cost=spending_of(entry.proposal for entry in view.proposed).dollars,
         untrusted=text_of(view, history),
     )
-
-
-def marks_of(history: History, number: int) -> tuple[list[str], bool]:
-    """Return the notes on a trial, and whether it has a star."""
-    notes = []
-    starred = False
-    for admitted in history.inputs:
-        ask = admitted.input.ask
-        if not admitted.accepted or not isinstance(ask, Comment | Star) or ask.number != number:
-            continue
-        if isinstance(ask, Star):
-            starred = ask.on
-        else:
-            notes.append(f"{admitted.input.sender}: {ask.text}")
-    return notes, starred

@@ -10,23 +10,24 @@ from shlex import quote
 from agent.errors import UsageFault
 from agent.git.home import no_link
 
-VARIABLE = "AUTORESEARCH_MCP_TOKEN"
+MCP = "AUTORESEARCH_MCP_TOKEN"
+CONTROL = "AUTORESEARCH_CONTROL_TOKEN"
 LEAST = 24
 """Characters of a token that nobody guesses."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def token_of(file: Path | None, environment: Mapping[str, str]) -> tuple[str, bool]:
+def token_of(file: Path | None, environment: Mapping[str, str], variable: str) -> tuple[str, bool]:
     """Return the token, and whether it is a new one that nobody has been told yet.
 
-    A file that is missing is made, for its owner only. Raise UsageFault for a token that is short,
-    and for a file that others may read.
+    variable: the one that may hold it. A file that is missing is made, for its owner only. Raise
+    UsageFault for a token that is short, and for a file that others may read.
     """
     if file is not None:
         return _from_file(file), False
-    given = environment.get(VARIABLE)
+    given = environment.get(variable)
     if given:
-        return _checked(given, VARIABLE), False
+        return _checked(given, variable), False
     return secrets.token_urlsafe(LEAST), True
 
 
@@ -61,6 +62,6 @@ def _checked(token: str, where: str) -> str:
     if len(token) < LEAST or not token.isascii() or any(map(str.isspace, token)):
         raise UsageFault(
             f"The token in {where} must be at least {LEAST} plain characters without spaces.",
-            "autoresearch mcp --http   # prints a new one",
+            "head -c 24 /dev/urandom | base64   # a good one",
         )
     return token

@@ -18,7 +18,7 @@ from tests.agent.serve.clients import (
 )
 from tests.agent.serve.test_read import READ
 from tests.agent.serve.test_steer import working
-from tests.agent.serve.test_transports import VARIABLE, serving
+from tests.agent.serve.test_transports import MCP, serving
 from tests.e2e.researcher import AUTORESEARCH, TRAIN, ledger, miniature, type_in, wait_for
 from tests.loopback.responses_server import ResponsesServer
 from tests.loopback.wire import Text, ToolCall
@@ -55,7 +55,7 @@ def test_the_server_conforms_to_the_protocol(home: Path, tmp_path: Path, scenari
     """These scenarios ask for no tools of the conformance suite's own."""
     command = client("conformance")
     with (
-        serving(home, **{VARIABLE: TOKEN}) as server,
+        serving(home, **{MCP: TOKEN}) as server,
         with_token(server.url, TOKEN) as url,
     ):
         result = run(tmp_path, tmp_path, command, "server", "--url", url, "--scenario", scenario)

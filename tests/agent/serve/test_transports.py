@@ -14,7 +14,7 @@ import pytest
 
 from agent.cli import mcp as command
 from agent.errors import UsageFault
-from agent.serve.token import VARIABLE, token_of
+from agent.serve.token import MCP, token_of
 from tests.agent.cli.night import fault
 from tests.agent.serve.client import TOKEN, Call, data, error, stdio
 from tests.agent.serve.client import http as over_http
@@ -73,7 +73,7 @@ def serving(folder: Path, *options: str, lines: int = 1, **environment: str) -> 
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[Server]:
     """Yield a server with a token from the environment."""
-    with serving(home, **{VARIABLE: TOKEN}) as server:
+    with serving(home, **{MCP: TOKEN}) as server:
         yield server
 
 
@@ -125,21 +125,21 @@ def test_a_new_token_is_printed_once(home: Path) -> None:
 
 def test_a_token_file_is_made_for_its_owner_only_and_read_again(tmp_path: Path) -> None:
     file = tmp_path / "token"
-    token, is_new = token_of(file, {VARIABLE: TOKEN})
+    token, is_new = token_of(file, {MCP: TOKEN}, MCP)
     assert not is_new and file.stat().st_mode & 0o777 == 0o600
-    assert token_of(file, {}) == (token, False)
+    assert token_of(file, {}, MCP) == (token, False)
     file.chmod(0o644)
     with pytest.raises(UsageFault, match="may be read by other users"):
-        token_of(file, {})
+        token_of(file, {}, MCP)
 
 
 def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageFault, match="at least 24"):
-        token_of(None, {VARIABLE: "short"})
+        token_of(None, {MCP: "short"}, MCP)
     link = tmp_path / "link"
     link.symlink_to("/etc/passwd")
     with pytest.raises(UsageFault, match="Cannot read a token"):
-        token_of(link, {})
+        token_of(link, {}, MCP)
 
 
 def test_without_the_extra_the_command_says_what_to_install(
