@@ -16,7 +16,6 @@ import pytest
 from tests.e2e.researcher import AUTORESEARCH, clean_environment
 from tests.loopback.anthropic_server import AnthropicServer, model
 from tests.loopback.responses_server import ResponsesServer
-from tests.loopback.wire import Loopback
 
 CLIENTS = Path(__file__).parents[3] / ".clients" / "node_modules" / ".bin"
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
@@ -86,11 +85,6 @@ def _events(process: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 def anthropic(steps: Iterable[Any]) -> AnthropicServer:
     """Return a provider for Claude Code."""
     return AnthropicServer(steps, [model("claude-opus-4-8", "2026-01-01T00:00:00Z")])
-
-
-def answers_sent_back(provider: Loopback) -> str:
-    """Return everything that a client told its provider, as one text."""
-    return json.dumps([request.body for request in provider.questions])
 
 
 @contextmanager
