@@ -1,6 +1,7 @@
 """The command `mcp`: serves runs to an agent outside, over stdio or HTTP."""
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,11 @@ EXAMPLES = (
     "autoresearch mcp --http --token-file ~/.autoresearch-token",
 )
 INSTALL = "pip install 'autoresearch[mcp]'"
+HINT = (
+    "This serves an agent's client, which starts it itself: "
+    "`claude mcp add autoresearch -- autoresearch mcp`. Ctrl-D ends it."
+)
+"""What a person reads who types it in a terminal."""
 
 
 @app.command(name="mcp", epilog=epilog(*EXAMPLES))
@@ -74,6 +80,8 @@ def mcp_command(
 
     server = build_server(Repository(project_around(Path.cwd()), run), allow)
     if not http:
+        if sys.stdin.isatty():
+            _say(HINT, err=True)
         server.run("stdio")
         return
     from agent.dashboard.listening import listener
@@ -97,6 +105,6 @@ def _need_sdk() -> None:
         raise UsageFault("This command needs the Python package `mcp`, an extra.", INSTALL)
 
 
-def _say(text: str) -> None:
-    console = open_console()
+def _say(text: str, err: bool = False) -> None:
+    console = open_console(stderr=err)
     console.print(formatter_for(console).line(text), soft_wrap=True, markup=False)
