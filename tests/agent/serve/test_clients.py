@@ -180,3 +180,28 @@ def test_codex_takes_the_plug_in(tmp_path: Path) -> None:
     run(tmp_path, home, codex, "plugin", "add", "autoresearch@autoresearch")
     listing = run(tmp_path, home, codex, "plugin", "list").stdout
     assert "autoresearch@autoresearch  installed, enabled" in listing
+
+
+def test_claude_code_reads_over_http(home: Path, tmp_path: Path) -> None:
+    client("claude")
+    steps = [
+        *[ToolCall({}, name="WaitForMcpServers")] * PATIENCE,
+        ToolCall({"number": 1}, name="mcp__autoresearch__trial"),
+        Text("It is 1.4."),
+    ]
+    with serving(home, **{MCP: TOKEN}) as server, anthropic(steps) as provider:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        own = {"type": "http", "url": server.url, "headers": headers}
+        events = ask_claude(
+            home,
+            tmp_path / "home",
+            provider,
+            "How good is trial 1?",
+            *("--mcp-config", json.dumps({"mcpServers": {"autoresearch": own}})),
+            *("--strict-mcp-config", "--allowedTools", "mcp__autoresearch"),
+        )
+    results = [event for event in events if event["type"] == "user"]
+    answer = results[-1]["message"]["content"][0]
+    assert not answer.get("is_error") and '"value":1.4' in json.dumps(answer["content"]).replace(
+        "\\", ""
+    )
