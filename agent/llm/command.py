@@ -227,10 +227,8 @@ def _claude_reply(out: str) -> Reply:
 # ---------------------------------------------------------------- Codex
 
 
-# From its configuration reference: no shell, no other tool that reads a file or a page, and none of
-# the user's MCP servers, which may steer this very run. The login stays.
+# From its configuration reference: no shell, no other tool that reads a file or a page.
 CODEX_WITHOUT_TOOLS = (
-    "--ignore-user-config",
     *("-c", "features.shell_tool=false"),
     *("-c", "features.unified_exec=false"),
     *("-c", "tools.view_image=false"),

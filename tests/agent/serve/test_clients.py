@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from agent.llm.command import CODEX_WITHOUT_TOOLS
 from tests.agent.serve.client import TOKEN
 from tests.agent.serve.clients import (
     anthropic,
@@ -118,21 +117,6 @@ def test_codex_drives_a_run(tmp_path: Path) -> None:
         ("wait", "completed"),
     ]
     check(tried(home), "mcp codex")
-
-
-def test_codex_as_a_model_of_a_run_has_no_server_that_steers_it(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    (home / ".codex").mkdir(parents=True)
-    server = f'command = "{AUTORESEARCH}"\nargs = ["mcp", "--allow", "steer"]\nrequired = true\n'
-    (home / ".codex" / "config.toml").write_text(f"[mcp_servers.autoresearch]\n{server}")
-    folder = miniature(tmp_path / "repository")
-    offered = []
-    for options in ((), CODEX_WITHOUT_TOOLS):
-        with ResponsesServer([Text("Nothing.")]) as provider:
-            ask_codex(folder, home, provider, "Propose.", *options)
-        tools = provider.questions[0].body["tools"]
-        offered.append("mcp__autoresearch" in [tool.get("name") for tool in tools])
-    assert offered == [True, False]
 
 
 def tried(home: Path) -> list[dict[str, Any]]:
