@@ -53,11 +53,10 @@ class Mouth:
 
 
 def said(run: str, id: str, ask: Ask, answer: Admitted | None, running: bool) -> Said:
-    """Return what became of an input."""
-    what = line(words_of(ask))
+    """Return what became of an input: of the first one with its id, if there were two."""
     if answer is None:
-        text = SaidText(what=what, why="")
+        text = SaidText(what=line(words_of(ask)), why="")
         return Said(run=run, id=id, state="waiting", running=running, untrusted=text)
-    text = SaidText(what=what, why=line(answer.why))
+    text = SaidText(what=line(words_of(answer.input.ask)), why=line(answer.why))
     state = "accepted" if answer.accepted else "refused"
     return Said(run=run, id=id, state=state, running=running, untrusted=text)

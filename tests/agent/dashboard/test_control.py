@@ -212,7 +212,6 @@ def test_a_hostile_hypothesis_presses_nothing(tab: Page, home: Path, served: Ser
     assert violations(tab) == []
     for number in range(1, len(ATTACKS) + 1):
         tab.goto(f"{served.url}/run/t#trial={number}")
-        tab.reload()
         expect(tab.locator("#panel .claim")).to_have_text(ATTACKS[number - 1])
         expect(tab.locator("#panel form")).to_have_count(2)  # the star's and the note's
         assert tab.url == f"{served.url}/run/t#trial={number}"

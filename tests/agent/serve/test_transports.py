@@ -116,6 +116,7 @@ def test_the_own_origin_is_answered(server: Server) -> None:
     assert server.post(origin=f"http://127.0.0.1:{server.port}")[0] == 200
 
 
+@pytest.mark.slow
 def test_a_new_token_is_printed_once(home: Path) -> None:
     with serving(home, lines=2) as server:
         token = server.output[1].removeprefix("Authorization: Bearer ").strip()
