@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # Highest first. A room (a folder, or the module errors) may import from its row and the rows below.
 AGENT = (
     {"cli"},
-    {"benchmark"},
+    {"benchmark", "serve"},
     {"run", "adopt", "afterwards", "exchange", "dashboard"},
     {"history", "propose", "trackers"},
     {"project", "evaluate", "space", "display"},

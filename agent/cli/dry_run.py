@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_start
 from agent.cli.choices import options_of
-from agent.cli.constants import range_text, value_text
+from agent.cli.constants import value_text
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import front_matter_at, kept_from_models
@@ -173,7 +173,7 @@ def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
     for name in ("constant", "value", "range"):
         table.add_column(name, no_wrap=True)
     for parameter in space.parameters:
-        cells = (parameter.name, value_text(parameter.default), range_text(parameter))
+        cells = (parameter.name, value_text(parameter.default), str(parameter))
         table.add_row(*(Text(formatter.line(cell)) for cell in cells))
     console.print()
     if space.parameters:
@@ -229,9 +229,7 @@ def _dollars_text(dollars: float | None, bound: float | None) -> str:
 def _record(
     chosen: Chosen, space: Space, request: Request | None, price: Price, forecast: Forecast
 ) -> dict[str, Any]:
-    searched = [
-        {"name": p.name, "value": p.default, "range": range_text(p)} for p in space.parameters
-    ]
+    searched = [{"name": p.name, "value": p.default, "range": str(p)} for p in space.parameters]
     return {
         "objective": chosen.objective.model_dump(mode="json"),
         "overview": {row.name: row.text for row in rows(chosen, os.environ, sessions())},

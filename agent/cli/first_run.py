@@ -19,7 +19,7 @@ from agent.cli.answers import (
 from agent.cli.baseline import Baseline, standing_baseline, trained
 from agent.cli.build import Place
 from agent.cli.consent import Consent
-from agent.cli.constants import line_of, range_line, range_text
+from agent.cli.constants import line_of, range_line
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration
 from agent.errors import ProjectFault, UsageFault
@@ -247,7 +247,7 @@ def _with_ranges(plan: Plan, place: Place) -> Plan:
     lines = []
     for choice in choices:
         if choice.parameter:
-            lines.append(range_line(choice.constant.name, range_text(choice.parameter)))
+            lines.append(range_line(choice.constant.name, str(choice.parameter)))
     proposed = not lines
     if proposed:
         lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]

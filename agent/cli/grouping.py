@@ -30,6 +30,7 @@ COMMANDS: Groups = {
     ),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
+    "Let an agent drive": ("mcp", "skill"),
     "Manage runs": ("list", "rename", "delete", "adopt"),
     "Constants, machine, models and methods": (
         "space",

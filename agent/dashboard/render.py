@@ -44,6 +44,7 @@ from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
 from agent.records.curves import Curve, held_loss_at
 from agent.records.inputs import words_of
+from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
 from agent.records.results import Attempt, Trial, also_of
 from sandbox.score.printed import Point
@@ -63,6 +64,14 @@ COLUMNS = (
     ("method", "method", ""),
     ("hypothesis", "hypothesis", ""),
 )
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a visitor may press: nothing but the way to sign in without a `secret`."""
+
+    secret: str
+    """What every form of the session carries."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +142,12 @@ def run_page(
     nonce: str,
     flights: Sequence[Flight],
     details: Sequence[tuple[int, Markup]] | None = None,
+    control: Controls | None = None,
 ) -> str:
     """Return a run's page, live unless it has the `details` of every trial.
 
-    nonce: names the page's own style and script to its security policy.
+    nonce: names the page's own style and script to its security policy. control: None without
+    anything to press.
     """
     spent, _, unknown = spending(view.proposed).partition(" (")
     shares, unimportant = _importances(view)
@@ -145,6 +156,7 @@ def run_page(
         nonce,
         details is not None,
         view=view,
+        control=control,
         flights=flights,
         details=details or (),
         columns=list(_columns(view)),
@@ -190,7 +202,13 @@ def now_part(view: View, flights: Sequence[Flight]) -> str:
     return environment().get_template("now.html").render(view=view, flights=flights)
 
 
-def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) -> Markup:
+def trial_part(
+    view: View,
+    trial: Trial,
+    diff: str,
+    local: Local | None = None,
+    control: Controls | None = None,
+) -> Markup:
     """Return one trial in full; `local` is None in a file that may be read on any machine."""
     incumbent = view.beaten_by(trial)
     curve = _curve_of(trial)
@@ -198,6 +216,9 @@ def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) 
     html = template.render(
         trial=trial,
         view=view,
+        control=control,
+        marks=marks_of(view.inputs, trial.number),
+        waits=trial.status in ("suspect", "held"),
         facts=list(_facts(view, trial)),
         beside=_beside(view, trial),
         diff=diff_lines(diff),

@@ -19,6 +19,8 @@ class ToolCall:
     input_tokens: int = 1000
     cached_tokens: int = 0
     output_tokens: int = 100
+    name: str = ""
+    """Of the tool; the first one of the request by default."""
 
 
 @dataclass(frozen=True)
