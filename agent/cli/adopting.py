@@ -122,7 +122,9 @@ def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
     if not answers.command and look.writes and not look.numbers:
         command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
     guess = look.numbers[0].name if look.numbers else UNKNOWN
-    files = answers.files or (look.files if len(look.files) > 1 else ())
+    usual = candidate.files or look.files
+    alone = usual == (candidate.path,)
+    files = answers.files or (() if alone else usual)
     return Plan(
         train=candidate.path,
         metric=answers.metric or guess,
