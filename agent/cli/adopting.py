@@ -35,6 +35,7 @@ from agent.project.upstream import time_budget
 from agent.project.written import Plan, program_of, toml_of
 
 NEXT = "autoresearch start --model none --trials 20"
+WITH_MODEL = "autoresearch start --trials 20"
 
 
 def init_here(answers: Answers) -> None:
@@ -197,7 +198,11 @@ def _write(answers: Answers, plan: Plan) -> None:
     told = PROGRAM in texts or not plan.budget
     budget = "" if told else f" --budget {plan.budget}"
     say("next:")
-    say_block(f"{enter(folder)}{NEXT}{budget}")
+    if plan.ranges:
+        say_block(f"{enter(folder)}{NEXT}{budget}")
+    else:
+        say("no constant is searched here, so a model is needed (`autoresearch models`):")
+        say_block(f"{enter(folder)}{WITH_MODEL}{budget}")
 
 
 def _create(path: Path, text: str) -> None:

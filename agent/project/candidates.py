@@ -217,4 +217,4 @@ def _compiled(folder: Path, files: tuple[str, ...]) -> list[Candidate]:
     own = own or sources
     own.sort(key=lambda name: (name.count("/"), name))
     chosen = tuple(own) if len(own) > 1 else ()
-    return [Candidate(path=own[0], why=(f"`{command}` runs it",), command=command, files=chosen)]
+    return [Candidate(path=own[0], why=("it is compiled",), command=command, files=chosen)]

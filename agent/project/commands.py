@@ -71,16 +71,22 @@ def program_command(files: tuple[str, ...], read: Reader) -> str:
     recipes: dict[str, list[str]] = {}
     for target, line in _recipes(read(makefile)):
         recipes.setdefault(target, []).append(line)
-    named = [target for word in TARGETS for target in recipes if word in target.lower()]
-    for target in (*named, *recipes):
+    targets = sorted(recipes, key=_rank)
+    for target in targets:
         if any(_RUNS.search(line) for line in recipes[target]):
             return f"make -s {target}"
-    for target in (*named, *recipes):
+    for target in targets:
         for line in recipes[target]:
             output = _OUTPUT.search(line)
             if output:
                 return f"sh -c {shlex.quote(f'make -s {target} && ./{output[1]}')}"
     return ""
+
+
+def _rank(target: str) -> int:
+    """Return how unlikely a target is to run what a repository is for, by its name."""
+    ranks = [place for place, word in enumerate(TARGETS) if word in target.lower()]
+    return min(ranks, default=len(TARGETS))
 
 
 def _lines(files: tuple[str, ...], read: Reader) -> Iterator[tuple[str, str]]:

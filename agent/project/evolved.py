@@ -1,6 +1,7 @@
 """Recognises the layout of evolutionary frameworks: a program, and an evaluator that is called."""
 
 import ast
+import json
 import re
 import shlex
 from pathlib import PurePosixPath
@@ -14,9 +15,9 @@ PROGRAMS = ("initial_program.py", "initial.py", "program.py")
 BLOCK = "EVOLVE-BLOCK-START"
 _PATH = re.compile(r"(program|file|candidate|solution|code)?_?(path|file|filename)")
 _CALL = (
-    "import sys, json; sys.path.insert(0, {folder!r}); from {module} import evaluate; "
-    "result = evaluate({program!r}); "
-    "print(json.dumps(getattr(result, 'metrics', result), default=str))"
+    "import json, sys; sys.path.insert(0, {folder}); from {module} import evaluate; "
+    "result = evaluate({program}); "
+    'print(json.dumps(getattr(result, "metrics", result), default=str))'
 )
 """What prints the numbers that an evaluator returns: a dictionary, or a record with one."""
 
@@ -64,5 +65,6 @@ def _program(evaluator: str, files: tuple[str, ...], read: Reader) -> str:
 
 def _command(evaluator: str, program: str) -> str:
     path = PurePosixPath(evaluator)
-    code = _CALL.format(folder=str(path.parent), module=path.stem, program=program)
+    folder = json.dumps(str(path.parent))
+    code = _CALL.format(folder=folder, module=path.stem, program=json.dumps(program))
     return f"python -c {shlex.quote(code)}"

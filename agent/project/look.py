@@ -221,10 +221,10 @@ def _written(text: str, words: tuple[str, ...], files: tuple[str, ...]) -> str:
     """Return the JSON file that a script seems to write its results to."""
     if "json.dump" not in text:
         return ""
-    for word in words:
-        if word.endswith(".json") and word not in files and re.fullmatch(r"[\w./\-]+", word):
-            return word
-    return ""
+    fits = re.compile(r"[\w./\-]+\.json")
+    names = [word for word in words if word not in files and fits.fullmatch(word)]
+    # A path that is joined of several strings has the last of them, too.
+    return max(names, key=lambda name: name.count("/"), default="")
 
 
 def _stops(texts: dict[str, str], reads: bool) -> str:

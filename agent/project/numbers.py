@@ -51,6 +51,10 @@ _DOWN = words_of(
 )
 _COSTS = words_of("time seconds secs sec ms memory elapsed duration mb gb")
 """What a training prints beside its result: lower is better, but seldom what is meant."""
+_SPEEDS = words_of(
+    """time seconds secs sec ms us elapsed duration latency runtime throughput fps speedup flops
+    gflops tflops qps"""
+)
 _COUNTS = words_of(
     """epoch epochs step steps iter iters iteration iterations batch batches lr seed params
     parameters samples tokens examples size rank fold gpus"""
@@ -58,8 +62,8 @@ _COUNTS = words_of(
 """What is never a result."""
 _VALIDATION = words_of("val valid validation eval evaluation dev holdout heldout cv")
 _HELD_OUT = _VALIDATION | {"test"}
-_LEADING = words_of("fid kid lpips")
-"""What judges generated samples, before whatever else is printed of them."""
+_LEADING = words_of("fid kid lpips combined overall final")
+"""Words of a name that make it the one result among several."""
 _NO_NAME = words_of(
     """to at in on of for with from by than and or is was are against via over per up after
     before saved took using"""
@@ -105,6 +109,11 @@ def direction_of(name: str) -> Direction | None:
     if known and {"neg", "negative"} & set(words):
         return "minimize" if known == "maximize" else "maximize"
     return known
+
+
+def is_speed(name: str) -> bool:
+    """Return whether a metric says by its name that it is how fast something runs."""
+    return bool(set(_words(name)) & _SPEEDS)
 
 
 def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
