@@ -1,11 +1,12 @@
 """Runs a newcomer's two commands in each shape of tests/shapes, and writes docs/shapes.md.
 
-python -m docs.shapes [NAME...]     some shapes: only says what came of them
+python -m docs.shapes             all of them
+python -m docs.shapes NAME...     these; the other rows stay
 """
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.shapes.first_day import JUDGED, FirstDay, first_day
@@ -25,29 +26,41 @@ This page is written by `python -m docs.shapes`, which takes some minutes; `make
 the same.
 
 """
+FAILED = "no trial was judged"
 COLUMNS = ("shape", "like", "what init found", "metric", "first judged trial")
 MAX_CELL = 110
 
 
-def page_of(days: Sequence[tuple[Shape, FirstDay]]) -> str:
-    """Return the text of docs/shapes.md."""
-    lines = [" | ".join(["", *COLUMNS, ""]).strip(), "|".join(["", *["---"] * len(COLUMNS), ""])]
-    lines += [_row(shape, day) for shape, day in days]
-    judged = sum(1 for _, day in days if day.changed)
-    total = f"{judged} of {len(days)} came to a baseline and a judged trial that changed something."
-    return HEAD + "\n".join([*lines, "", total, ""])
+def page_of(rows: Mapping[str, str]) -> str:
+    """Return the text of docs/shapes.md, from a row for each shape."""
+    head = [f"| {' | '.join(COLUMNS)} |", "|".join(["", *["---"] * len(COLUMNS), ""])]
+    lines = [rows[shape.name] for shape in SHAPES if shape.name in rows]
+    judged = sum(1 for line in lines if FAILED not in line)
+    total = (
+        f"{judged} of {len(lines)} came to a baseline and a judged trial that changed something."
+    )
+    return HEAD + "\n".join([*head, *lines, "", total, ""])
+
+
+def written_rows() -> dict[str, str]:
+    """Return the rows of the page as it is, by the shape."""
+    text = SHAPES_PAGE.read_text(encoding="utf-8") if SHAPES_PAGE.exists() else ""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    names = {shape.name for shape in SHAPES}
+    return {line.split(" | ")[0][2:]: line for line in lines if line.split(" | ")[0][2:] in names}
 
 
 def _row(shape: Shape, day: FirstDay) -> str:
     settings = day.settings
     way = "up" if settings["direction"] == "maximize" else "down"
-    status = next((status for status in day.statuses[1:] if status in JUDGED), "none")
+    statuses = [status for status in day.statuses[1:] if status in JUDGED]
+    trial = f"{statuses[0]}: {_code(_change(day.changed))}" if day.changed else FAILED
     cells = [
         shape.name,
         shape.like,
         _code(str(settings.get("command", f"python {settings['train']}"))),
         f"{settings['metric']}, {way}",
-        f"{status}: {_code(_change(day.changed))}",
+        trial,
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -66,16 +79,15 @@ def _code(text: str) -> str:
 
 
 def main(names: Sequence[str]) -> None:
-    """Run the shapes, and write the page where all of them were run."""
-    chosen = [shape for shape in SHAPES if not names or shape.name in names]
-    days = []
-    for shape in chosen:
+    """Run all shapes or some, and write their rows."""
+    rows = written_rows() if names else {}
+    for shape in SHAPES:
+        if names and shape.name not in names:
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            day = first_day(shape, Path(folder))
-        print(shape.name, day.statuses, _change(day.changed), flush=True)
-        days.append((shape, day))
-    if not names:
-        SHAPES_PAGE.write_text(page_of(days), encoding="utf-8")
+            rows[shape.name] = _row(shape, first_day(shape, Path(folder)))
+        print(rows[shape.name], flush=True)
+        SHAPES_PAGE.write_text(page_of(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
