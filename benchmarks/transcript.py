@@ -198,9 +198,9 @@ def _without_none(edit: dict[str, Any]) -> dict[str, Any]:
 
 def _news(blocks: list[str]) -> str:
     """Return what is new in a question: a draft or failure to mend, or the ledger's last lines."""
-    if len(blocks) > 2:
-        return _cut(blocks[2], 12)
-    ledger, _, request = blocks[1].partition("Propose the next experiment.")
+    ledger, asks, request = blocks[-1].partition("Propose the next experiment.")
+    if not asks:
+        return _cut(blocks[-1], 12)
     if request.strip():
         return "… the ledger, and behind it:\n" + _cut(request.strip(), 14)
     lines = [line for line in ledger.splitlines() if line.startswith("#") and not CURVE.match(line)]

@@ -22,6 +22,7 @@ from agent.propose.views.prompt import (
     explore_text,
     ledger_text,
     mend_text,
+    past_text,
     source_text,
     system_text,
 )
@@ -43,8 +44,6 @@ MENDABLE = frozenset({"crash", "invalid"})
 MEND_WITHIN = 5
 # The least that an answer needs, if there is not enough money for a long one.
 SHORT_OUTPUT_TOKENS = 4_000
-# The source and the ledger: what a question keeps when it is asked again.
-FIRST_BLOCKS = 2
 
 
 class Code:
@@ -62,7 +61,8 @@ class Code:
 
     def propose(self, context: Context) -> Proposal | Unreadable:
         """Return the model's first draft that the ledger would accept."""
-        request = request_of(context)
+        first = request_of(context)
+        request = first
         replies: list[Reply] = []
         refused = 0
         while True:
@@ -86,7 +86,7 @@ class Code:
                     return _proposal(drafts[0], by)
                 refusals = _refusals(drafts, reasons)
             refused += len(refusals)
-            request = _again(request, refusals, len(replies))
+            request = _again(first, refusals, len(replies))
 
     def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
         """Return the answer, a shorter one if money is short; raise MoneySpent without enough."""
@@ -130,7 +130,7 @@ def request_of(context: Context) -> Request:
         last += f"\n\n{explore_text(asked, context)}"
     return Request(
         system=system_text(context),
-        blocks=(source_text(context), last),
+        blocks=(*filter(None, (source_text(context), past_text(context))), last),
         tool=propose_tool(context.sources.is_project, context.sources.main, context.objective),
         index=questions_asked(context),
     )
@@ -157,14 +157,13 @@ def to_explore(context: Context) -> Asked | None:
     return asked_now(context.trials, context.pending, context.policy, context.objective.sense)
 
 
-def _again(request: Request, refusals: Sequence[Refusal], asked: int) -> Request:
-    """Return the same question with the last refusals after it.
+def _again(first: Request, refusals: Sequence[Refusal], asked: int) -> Request:
+    """Return the first question of a proposal with the last refusals after it.
 
-    The prefix stays, and is read from the provider's cache.
+    asked: how often it was asked. The prefix stays, and is read from the provider's cache.
     """
     text = again_text(refusals, last=asked == MAX_SENT_BACK)
-    blocks = (*request.blocks[:FIRST_BLOCKS], text)
-    return request.model_copy(update={"blocks": blocks, "index": request.index + 1})
+    return first.model_copy(update={"blocks": (*first.blocks, text), "index": first.index + asked})
 
 
 def _refusals(drafts: Sequence[Draft], reasons: Sequence[str | None]) -> list[Refusal]:

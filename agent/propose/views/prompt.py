@@ -56,6 +56,9 @@ MAX_COMMAND_CHARACTERS = 300
 MAX_PROTECTED_CHARACTERS = 1_000
 DIGEST_SHARE = 0.35
 LINES_SHARE = 0.42
+# The older part of the ledger is written anew after so many trials, and takes this share of lines.
+PAST_STEP = 20
+PAST_SHARE = 0.65
 # So few trials are read faster one by one than in a digest.
 DIGEST_FROM = 12
 NEWEST = 10
@@ -148,15 +151,46 @@ def _knob_lines(context: Context) -> list[str]:
     return lines
 
 
-def ledger_text(context: Context) -> str:
-    """Return what was tried and is being tried, within LEDGER_TOKENS."""
-    trials = context.trials
+def past_text(context: Context) -> str:
+    """Return the older part of the ledger: the same for PAST_STEP trials, so that it is cached.
+
+    Empty in a young run. With ledger_text it takes LEDGER_TOKENS at most.
+    """
+    past = context.trials[: _past(context)]
+    if not past:
+        return ""
     characters = LEDGER_TOKENS * CHARACTERS_A_TOKEN
     objective = context.objective
     sense = objective.sense
-    lines = _ledger_lines(trials, int(characters * LINES_SHARE), sense)
+    lines = _ledger_lines(past, int(characters * LINES_SHARE * PAST_SHARE), sense)
+    return _template("past").render(
+        until=past[-1].number,
+        metric=metric_name(objective),
+        sign=sign_words(objective),
+        usual=objective.metric == VAL_BPB.metric,
+        digest=digest(past, int(characters * DIGEST_SHARE), sense),
+        omitted=len(past) - len(lines),
+        lines=lines,
+    )
+
+
+def _past(context: Context) -> int:
+    """Return how many trials past_text is about."""
+    return len(context.trials) // PAST_STEP * PAST_STEP
+
+
+def ledger_text(context: Context) -> str:
+    """Return what was tried since past_text and is being tried."""
+    older = _past(context)
+    trials = context.trials
+    newest = trials[older:]
+    characters = LEDGER_TOKENS * CHARACTERS_A_TOKEN
+    objective = context.objective
+    sense = objective.sense
+    share = LINES_SHARE * (1 - PAST_SHARE) if older else LINES_SHARE
+    lines = _ledger_lines(newest, int(characters * share), sense)
     summary = []
-    if len(trials) > DIGEST_FROM:
+    if not older and len(trials) > DIGEST_FROM:
         summary = digest(trials, int(characters * DIGEST_SHARE), sense)
     best = incumbent_of(trials)
     return _template("ledger").render(
@@ -173,7 +207,8 @@ def ledger_text(context: Context) -> str:
         claimed=any(trial.claim for trial in trials),
         guarded=any(trial.status == "guarded" for trial in trials),
         suspects=any(trial.status == "suspect" for trial in trials),
-        omitted=len(trials) - len(lines),
+        since=trials[older - 1].number if older else None,
+        omitted=len(newest) - len(lines),
         digest=summary,
         curves=_curve_lines(context),
         pending=[pending_line(proposal) for proposal in context.pending[-MAX_PENDING:]],

@@ -88,7 +88,7 @@ def test_a_thousand_trials_stay_inside_the_budget_and_none_is_forgotten(
 ) -> None:
     trials = thousand()
     request = request_of(context(*trials, pending=tuple(pending(DEPTH=n) for n in range(30))))
-    text = request.blocks[1]
+    text = "\n".join(request.blocks[1:])
     tokens = len(text.encode()) // CHARACTERS_A_TOKEN
     with capsys.disabled():
         print(f"\nthe ledger of 1,000 trials: {tokens} of {LEDGER_TOKENS} tokens")
@@ -107,6 +107,20 @@ def test_a_thousand_trials_stay_inside_the_budget_and_none_is_forgotten(
     counted = re.search(r"and (\d+) more", text)
     more = int(counted[1]) if counted else 0
     assert len(named) + more >= len(names), "what was tried is named, or counted"
+
+
+def test_what_is_older_stays_the_same_until_twenty_more_are_tried() -> None:
+    def blocks(count: int) -> tuple[str, ...]:
+        return request_of(context(*(trial(n, 1.0 + n / 100) for n in range(count)))).blocks
+
+    assert len(blocks(19)) == 2, "a young run has no older part"
+    source, past, ledger = blocks(20)
+    assert "#19 " in past and "nothing" in ledger
+    for count in (21, 30, 39):
+        assert blocks(count)[:2] == (source, past)
+        lines = blocks(count)[2]
+        assert f"#{count - 1} " in lines and "#19 " not in lines
+    assert blocks(40)[1] != past and "#39 " in blocks(40)[1]
 
 
 def test_a_short_digest_names_and_counts_what_has_no_line() -> None:
