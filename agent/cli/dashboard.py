@@ -161,6 +161,8 @@ class Picture(StrEnum):
     PROGRESS = "progress"
     CURVES = "curves"
     IMPORTANCE = "importance"
+    METRICS = "metrics"
+    PARETO = "pareto"
     COMPARE = "compare"
 
 
@@ -171,7 +173,11 @@ class Picture(StrEnum):
 )
 def plot(
     picture: Annotated[
-        Picture, typer.Argument(help="progress, curves, importance, or compare (of several runs).")
+        Picture,
+        typer.Argument(
+            help="progress, curves, importance, metrics (those beside the main one), pareto (each "
+            "against the main one), or compare (of several runs)."
+        ),
     ],
     branches: Annotated[
         list[str] | None,

@@ -150,4 +150,6 @@ def _save(run: Run, text: str) -> None:
     descriptor = no_link(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    typer.echo(f"note: your text is in {path}; `autoresearch brief --file` takes it.", err=True)
+    typer.echo(
+        f"note: your text is in {path}; `autoresearch brief --file FILE` takes it.", err=True
+    )

@@ -51,6 +51,14 @@ def bounds_of(options: SessionOptions) -> Bounds:
     )
 
 
+def talk_line(tag: str) -> str:
+    """Return how to talk to a run while it works."""
+    return (
+        f"talk to it from any terminal: autoresearch tell 'an idea' {tag}; "
+        "also try, pause, skip, hold, set, brief"
+    )
+
+
 def measured_count(trials: Sequence[Trial]) -> int:
     """Return how many trials were measured, without baselines."""
     return sum(trial.result is not None and trial.status != "baseline" for trial in trials)
@@ -113,6 +121,8 @@ def work(
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
+    if inbox is not None and not as_json:
+        open_console().print(Text(talk_line(history.tag), "dim"), soft_wrap=True)
     news = news or News()
     here = session(history.project.root, history.branch)
     try:
@@ -166,7 +176,7 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         branch=history.branch,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         tier=kit.sandbox.tier,
         workers=len(kit.slots),
         trials=history.trials,

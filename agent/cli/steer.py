@@ -1,4 +1,4 @@
-"""The commands that steer a run: `tell`, `pause`, `go`, `skip`, `hold` and `set`."""
+"""The commands that steer a run: `tell`, `pause`, `go`, `set`, `skip`, `hold`, `inbox`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,15 +18,18 @@ from agent.records.inputs import (
     MAX_REMARK,
     Go,
     Hold,
-    Lifted,
+    Input,
     Pause,
     Release,
     Set,
     Skip,
     Tell,
     Withdraw,
+    words_of,
 )
 from agent.records.steering import steering_of
+from agent.run.inbox import Inbox
+from agent.run.sent_refs import SentRefs
 
 TELL_EXAMPLES = (
     "autoresearch tell 'try a warmup, and leave the depth alone'",
@@ -34,7 +37,6 @@ TELL_EXAMPLES = (
     "autoresearch tell --withdraw 2",
 )
 SET_EXAMPLES = ("autoresearch set --trials 40", "autoresearch set --hours 8 --max-cost none")
-LIFTED: tuple[Lifted, ...] = ("trials", "hours", "max_cost")
 _TIME = re.compile(r"(\d{1,6})\s*(m|min|h|d)")
 _MINUTES = {"m": 1, "min": 1, "h": 60, "d": 1440}
 
@@ -116,42 +118,78 @@ def hold(
 def set_(
     branch: Steered = None,
     trials: Annotated[
-        str | None,
-        typer.Option(metavar="N|none", help="Stop after this many measured trials of the run."),
+        int | None,
+        typer.Option(metavar="N", help="Stop after this many measured trials of the whole run."),
     ] = None,
     hours: Annotated[
-        str | None, typer.Option(metavar="HOURS|none", help="Stop after this many hours a session.")
+        float | None, typer.Option(metavar="HOURS", help="Stop after this many hours of a session.")
     ] = None,
     max_cost: Annotated[
         str | None,
-        typer.Option(metavar="DOLLARS|none", help="Stop when the run has spent this much."),
+        typer.Option(
+            metavar="DOLLARS|none",
+            help="Stop when the run has spent this much; none lifts the bound.",
+        ),
     ] = None,
     patience: Annotated[
-        str | None,
+        int | None,
         typer.Option(
             metavar="N",
             help="Trials without a keep, after which a model is asked for another kind of change.",
         ),
+    ] = None,
+    lift: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A bound to lift: trials or hours. May be repeated."),
     ] = None,
 ) -> None:
     """Give a run other bounds while it works; they also hold for later sessions.
 
     A change of workers needs `autoresearch stop` and `autoresearch resume --workers N`.
     """
+    lifted = list(lift or ())
+    if max_cost == "none":
+        lifted.append("max_cost")
+        max_cost = None
     typed = {"trials": trials, "hours": hours, "max_cost": max_cost, "patience": patience}
-    given = {name: text.strip() for name, text in typed.items() if text is not None}
-    if not given:
+    given = {name: value for name, value in typed.items() if value is not None}
+    if not given and not lifted:
         raise UsageFault("There is nothing to set.", SET_EXAMPLES[0])
-    say_to_run(run_to_steer(branch), _set(given))
-
-
-def _set(given: dict[str, str]) -> Set:
-    lift: list[Lifted] = [name for name in LIFTED if given.get(name) == "none"]
-    values = {name: text for name, text in given.items() if name not in lift}
     try:
-        return Set.model_validate({**values, "lift": lift})
+        ask = Set.model_validate({**given, "lift": lifted})
     except ValidationError as error:
         raise UsageFault(f"set: {reason_of(error)}.", SET_EXAMPLES[0]) from None
+    say_to_run(run_to_steer(branch), ask)
+
+
+@app.command(epilog=epilog("autoresearch inbox", "autoresearch inbox nov24 --to-push"))
+def inbox(
+    branch: Steered = None,
+    to_push: Annotated[
+        bool,
+        typer.Option(
+            "--to-push",
+            help="Make refs of what waits here, for a run that another machine works on, and show "
+            "the git command that sends them.",
+        ),
+    ] = False,
+) -> None:
+    """List what was said to a run and not read yet."""
+    run = run_to_steer(branch)
+    box = Inbox(run.home, run.tag)
+    refs = SentRefs(run.home, run.tag)
+    waiting = [asked for asked in box.read() if isinstance(asked, Input)]
+    for asked in waiting:
+        say(f"{asked.id} by {asked.sender}: {words_of(asked.ask)}")
+    if not waiting:
+        say(f"Nothing waits for {run.summary.branch}.")
+    if not to_push or not waiting:
+        return
+    for asked in waiting:
+        refs.write(asked)
+        box.remove(asked)
+    say("They are refs now. For the machine that works on the run, type:")
+    say(f"  git push REMOTE 'refs/autoresearch/{run.tag}/inbox/*'")
 
 
 def _tell(text: str, until: str | None) -> Tell:

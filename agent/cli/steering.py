@@ -10,8 +10,9 @@ import typer
 from agent.cli.completion import complete_runs
 from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
+from agent.git.lock import holder
 from agent.history.homes import Run, find_run, homes, runs_of
-from agent.history.runs import checked_out_run
+from agent.history.runs import checked_out_run, lock_path
 from agent.project.find import root_of
 from agent.records.inputs import Admitted, Ask, words_of
 from agent.run.inbox import NotSent, new_input, send, wait_for_answer
@@ -57,10 +58,10 @@ def say_to_run(run: Run, ask: Ask) -> None:
     answer = wait_for_answer(run.home, run.tag, asked.id, ANSWER_SECONDS)
     if answer is not None:
         _print_answer(run, answer)
-    elif sent.pid is None:
+    elif holder(lock_path(run.home, run.tag)) is None:
         say(
-            f"No process works on {run.summary.branch}: `autoresearch resume {run.tag}` will read "
-            f"this when it begins: {words_of(ask)}"
+            f"No process works on {run.summary.branch} here: `autoresearch resume {run.tag}` will "
+            f"read this when it begins: {words_of(ask)}"
         )
     else:
         say(

@@ -14,6 +14,7 @@ from agent.dashboard.captions import command, conditions, hardware, seeds
 from agent.dashboard.charts import Curves, Overlay, Staircase, slices, title_of
 from agent.dashboard.highlight import diff_lines
 from agent.dashboard.importance import importances
+from agent.dashboard.metrics import MOST, clouds_of, series_of
 from agent.dashboard.parallel import Parallel
 from agent.dashboard.proposers import proposers
 from agent.dashboard.slots import Slots, clock
@@ -22,9 +23,11 @@ from agent.dashboard.tree import Tree
 from agent.dashboard.view import Local, View, comparable, differences, when
 from agent.display.claims import written
 from agent.display.format import (
+    HEAD,
     STYLES,
     USUAL,
     Formatter,
+    cut,
     duration,
     memory,
     noise_text,
@@ -33,7 +36,9 @@ from agent.display.format import (
     spending,
     times,
 )
-from agent.display.show import measured, provenance
+from agent.display.held import guard_lines
+from agent.display.scores import WORDS
+from agent.display.show import conditions_met, measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
@@ -41,7 +46,7 @@ from agent.records.curves import Curve, held_loss_at
 from agent.records.inputs import words_of
 from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
-from agent.records.results import Attempt, Trial
+from agent.records.results import Attempt, Trial, also_of
 from sandbox.score.printed import Point
 
 FORMATTER = Formatter()
@@ -78,6 +83,8 @@ class Row:
     seconds: float | None
     memory: float | None
     method: str
+    further: tuple[tuple[float | None, bool], ...]
+    """The value of each further metric, and whether it breaks a guard."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +159,14 @@ def run_page(
         control=control,
         flights=flights,
         details=details or (),
-        columns=[(key, name or view.formatter.head, kind) for key, name, kind in COLUMNS],
+        columns=list(_columns(view)),
         rows=[_row(view, trial) for trial in view.trials],
         staircase=Staircase(view),
         slices=slices(view),
+        guards=list(guard_lines(view.trials, view.run.goal)),
+        series=series_of(view),
+        clouds=clouds_of(view),
+        further=view.run.goal.further[:MOST],
         gains=_unit_of_gains(view),
         spent=(spent, unknown.rstrip(")")),
         commands=next_commands(view.branch, view.trials),
@@ -293,7 +304,24 @@ def _row(view: View, trial: Trial) -> Row:
         seconds=result.seconds if result else None,
         memory=result.peak_memory_mb if result else None,
         method=proposer(trial.proposal.by),
+        further=tuple(_further(view, trial)),
     )
+
+
+def _further(view: View, trial: Trial) -> Iterator[tuple[float | None, bool]]:
+    values = also_of(trial)
+    broken = {found.guard.metric for found in trial.guards if found.finding == "outside"}
+    for name in view.run.goal.further[:MOST]:
+        yield values.get(name), name in broken
+
+
+def _columns(view: View) -> Iterator[tuple[str, str, str]]:
+    """Yield the columns of the table: the metrics beside the main one stand behind the delta."""
+    for key, name, kind in COLUMNS:
+        yield key, name or view.formatter.head, kind
+        if key == "sigmas":
+            for place, metric in enumerate(view.run.goal.further[:MOST]):
+                yield f"further{place}", cut(metric, HEAD), "num"
 
 
 def _unit_of_gains(view: View) -> str:
@@ -333,26 +361,33 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
         for name, text in measured(trial.result, view.formatter):
             if text and name != "loss":
                 yield name, text
+    yield from conditions_met(trial)
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
     commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
     yield from ((name, text) for name, text in commits.items() if text)
 
 
+BEFORE_ANY = {
+    "sealed": WORDS["sealed"],
+    "evaluated": WORDS["evaluated"],
+    "printed": "self-reported by train.py",
+}
+"""Who computes the scores of a run that has none yet."""
+
+
 def _conditions(view: View) -> Iterator[tuple[str, str]]:
     run = view.run
     yield "branch", view.branch
     yield "method", f"{run.method} with {run.model}" if run.model else run.method
-    yield "budget of a trial", str(run.budget)
+    yield "time of a trial", run.allowance
     yield "workers", str(run.workers)
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)
     yield "seeds measured", seeds(view)
     yield "noise", noise_text(view.noise, view.formatter)
     yield "hardware", hardware(view)
-    sealed = run.score == "sealed"
-    usual = "sealed: computed by the harness" if sealed else "self-reported by train.py"
-    yield "score", view.about or usual
+    yield "score", view.about or BEFORE_ANY[run.score]
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     yield "start commit", run.start_commit

@@ -294,7 +294,7 @@ def differences(views: Sequence[View]) -> list[str]:
     """Return the conditions in which these runs differ, so that scores cannot be compared."""
     conditions: dict[str, set[str]] = {
         "metric": {f"{view.run.goal.metric}, {view.run.goal.better}" for view in views},
-        "budget of a trial": {str(view.run.budget) for view in views},
+        "time of a trial": {view.run.allowance for view in views},
         "validation data": {str(view.run.data_fingerprint) for view in views},
         "kind of score": {str(view.run.score) for view in views},
     }

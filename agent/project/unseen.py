@@ -66,6 +66,24 @@ def records(project: Project) -> tuple[str, ...]:
     return _absolute((str(project.home), str(Path(project.root) / ".git")))
 
 
+def hidden_on_disk(project: Project) -> tuple[str, ...]:
+    """Return the paths in the checkout that the evaluator's table hides, committed or not."""
+    return _on_disk(project, project.concealed)
+
+
+def test_on_disk(project: Project) -> tuple[str, ...]:
+    """Return those of them that only an evaluation on the test split may read."""
+    return _on_disk(project, project.evaluate.test if project.evaluate else ())
+
+
+def _on_disk(project: Project, patterns: Iterable[str]) -> tuple[str, ...]:
+    folder = Path(project.root) / project.workspace
+    paths: list[Path] = []
+    for pattern in patterns:
+        paths += sorted(folder.glob(pattern))
+    return _absolute(map(str, paths))
+
+
 def shown(read_only: Iterable[str], hidden: Iterable[str]) -> tuple[str, ...]:
     """Return the paths of `read_only` that a training may be shown.
 

@@ -115,6 +115,21 @@ class Release(Record):
     kind: Literal["release"] = "release"
 
 
+class Approve(Record):
+    """Try a suspect or held trial again; that verdict decides."""
+
+    kind: Literal["approve"] = "approve"
+    number: Natural
+
+
+class Reject(Record):
+    """A suspect or held trial is not taken."""
+
+    kind: Literal["reject"] = "reject"
+    number: Natural
+    because: Text = Field(default="", max_length=MAX_REMARK)
+
+
 class Comment(Record):
     """A note for the record, on a trial or on the run; no proposal sees it."""
 
@@ -132,7 +147,20 @@ class Star(Record):
 
 
 Ask = Annotated[
-    Tell | Withdraw | Try | Pause | Go | Set | Brief | Skip | Hold | Release | Comment | Star,
+    Tell
+    | Withdraw
+    | Try
+    | Pause
+    | Go
+    | Set
+    | Brief
+    | Skip
+    | Hold
+    | Release
+    | Approve
+    | Reject
+    | Comment
+    | Star,
     Field(discriminator="kind"),
 ]
 
@@ -185,8 +213,8 @@ def words_of(ask: Ask, limit: int = SHOWN_CHARACTERS) -> str:
             return f"set {', '.join(_bounds(ask))}"
         case Brief(text=text):
             return f"brief: a program.md of {len(text.splitlines())} lines"
-        case Skip(number=number):
-            return f"skip #{number}"
+        case Skip(number=number) | Approve(number=number) | Reject(number=number):
+            return f"{ask.kind} #{number}"
         case Release():
             return "hold --off"
         case Comment(text=text, number=number):

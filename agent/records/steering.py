@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent.records.inputs import Admitted, Go, Hold, Pause, Release, Set, Skip, Tell, Try, Withdraw
+from agent.records.inputs import (
+    Admitted,
+    Approve,
+    Go,
+    Hold,
+    Pause,
+    Release,
+    Set,
+    Skip,
+    Tell,
+    Try,
+    Withdraw,
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class Steering:
     skipped: frozenset[int] = frozenset()
     """The numbers of trials to be skipped, those with a verdict included."""
     tries: tuple[Admitted, ...] = ()
-    """The edits that people gave, oldest first."""
+    """The edits that people gave or approved, oldest first."""
 
     @property
     def patience(self) -> int | None:
@@ -68,7 +80,7 @@ def steering_of(inputs: Sequence[Admitted], trials: int, now: datetime | None = 
         told=len(remarks),
         sets=tuple(a.input.ask for a in accepted if isinstance(a.input.ask, Set)),
         skipped=frozenset(a.input.ask.number for a in accepted if isinstance(a.input.ask, Skip)),
-        tries=tuple(a for a in accepted if isinstance(a.input.ask, Try)),
+        tries=tuple(a for a in accepted if isinstance(a.input.ask, Try | Approve)),
     )
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from agent.errors import UsageFault
 from agent.project.program import read_program
+from agent.records.edits import Refused
 from agent.records.inputs import (
+    Approve,
     Ask,
     Brief,
     Comment,
@@ -13,6 +15,7 @@ from agent.records.inputs import (
     Hold,
     Input,
     Pause,
+    Reject,
     Release,
     Set,
     Skip,
@@ -21,6 +24,7 @@ from agent.records.inputs import (
     Try,
     Withdraw,
 )
+from agent.run.awaiting import awaiting
 from agent.run.ledger import Ledger
 
 MAX_REMARKS = 20
@@ -132,6 +136,34 @@ def _skip(asked: Input, ledger: Ledger) -> Answer:
     return _no(f"there is no #{number}")
 
 
+def _approve(asked: Input, ledger: Ledger) -> Answer:
+    assert isinstance(asked.ask, Approve)
+    why_not = _not_awaiting(asked.ask.number, ledger)
+    if why_not:
+        return _no(why_not)
+    admitted = ledger.admit(ledger.human_proposal(asked))
+    if isinstance(admitted, Refused):
+        return _no(f"its edits no longer fit the newest state: {admitted}")
+    return _yes("the next trial, under unseen seeds")
+
+
+def _reject(asked: Input, ledger: Ledger) -> Answer:
+    assert isinstance(asked.ask, Reject)
+    why_not = _not_awaiting(asked.ask.number, ledger)
+    return _no(why_not) if why_not else _yes("")
+
+
+def _not_awaiting(number: int, ledger: Ledger) -> str:
+    """Return why a trial does not wait for a person, or ""."""
+    if number in ledger.approved:
+        return f"#{number} is approved already"
+    try:
+        awaiting(ledger.history, number)
+    except UsageFault as fault:
+        return fault.message
+    return ""
+
+
 def _hold(_: Input, ledger: Ledger) -> Answer:
     if ledger.steering.held:
         return _no("what would be kept is held already")
@@ -163,6 +195,8 @@ _ANSWERS: dict[type[Ask], Callable[[Input, Ledger], Answer]] = {
     Skip: _skip,
     Hold: _hold,
     Release: _release,
+    Approve: _approve,
+    Reject: _reject,
     Comment: _mark,
     Star: _mark,
 }

@@ -32,10 +32,20 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
 from agent.history.commits import FORM, parse_log
 from agent.history.entries import read_entry
-from agent.history.runs import HEADS, lock_path, tip_of
+from agent.history.runs import FLIGHTS, HEADS, lock_path, tip_of
 from agent.project.find import Project
 from agent.records.bounded import reason_of
-from agent.records.inputs import MAX_REMARK, Admitted, Ask, Comment, Input, Tell, Try, is_input_id
+from agent.records.inputs import (
+    MAX_REMARK,
+    Admitted,
+    Ask,
+    Comment,
+    Input,
+    Skip,
+    Tell,
+    Try,
+    is_input_id,
+)
 from sandbox.ground.redaction import redacted
 
 FOLDER = "inbox"
@@ -95,6 +105,11 @@ def send(project: Project, branch: str, asked: Input) -> Sent | NotSent:
     inbox = Inbox(project, tag)
     if answer_of(project, tag, asked.id) is not None:
         return Sent(asked.id, pid)
+    if isinstance(asked.ask, Skip) and pid is None and not _is_in_flight(project, tag, asked.ask):
+        reason = (
+            f"No process works on autoresearch/{tag}, and #{asked.ask.number} is not in flight."
+        )
+        return NotSent(reason, f"autoresearch status {tag}")
     data = _without_secrets(asked).model_dump_json().encode()
     if len(data) > MAX_BYTES:
         reason = f"An input may have {MAX_BYTES} bytes, and this one has {len(data)}."
@@ -105,6 +120,11 @@ def send(project: Project, branch: str, asked: Input) -> Sent | NotSent:
         return NotSent(waiting, f"autoresearch status {tag}")
     inbox.write(asked.id, data)
     return Sent(asked.id, pid)
+
+
+def _is_in_flight(project: Project, tag: str, skip: Skip) -> bool:
+    git = Plumbing(Path(project.root))
+    return tip_of(git, f"{FLIGHTS}{tag}/{skip.number}") is not None
 
 
 def answer_of(project: Project, branch: str, id: str) -> Admitted | None:

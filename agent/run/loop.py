@@ -13,7 +13,7 @@ from agent.evaluate.bench import Measures
 from agent.propose import Proposer, Unreadable
 from agent.records.edits import Refused
 from agent.records.events import Event, Heard, Judged, Note, Proposed, Proposing, RunFinished
-from agent.records.inputs import Admitted, Go, Pause, Set, Skip, Try
+from agent.records.inputs import Admitted, Approve, Go, Pause, Set, Skip, Try
 from agent.records.proposals import Proposal
 from agent.records.results import FAILED, Attempt, Trial
 from agent.records.spending import spending_of
@@ -22,7 +22,8 @@ from agent.run.bounds import Bounds, Meter
 from agent.run.by_hand import ByHand
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
-from agent.run.ledger import Ledger, Settled, human_proposal
+from agent.run.ledger import Ledger, Settled
+from agent.run.stopwatch import Stopwatch
 from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
@@ -59,6 +60,7 @@ class Loop:
         self._staged: deque[Proposal] = deque(ledger.human_proposals if inbox else ())
         self._told: tuple[str, ...] = ()
         self._refusals = 0
+        self._stopwatch = Stopwatch()
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -87,7 +89,11 @@ class Loop:
                 yield from self._start_ready()
                 yield from self._ask_ahead()
                 if self._is_done:
-                    break
+                    last_words = list(self._hear(at_once=True))
+                    yield from last_words
+                    if not last_words:
+                        break
+                    continue
                 message = workers.receive(LOOK_SECONDS)
                 if message is not None:
                     yield from self._handle(message)
@@ -125,15 +131,18 @@ class Loop:
             if attempt.number in steering.skipped:
                 yield from self._skip(attempt.number)
 
-    def _hear(self) -> Iterator[Event]:
-        """Take in commits by hand, and admit what waits in the inbox."""
+    def _hear(self, at_once: bool = False) -> Iterator[Event]:
+        """Take in commits by hand, and admit what waits in the inbox; both are looked at often.
+
+        at_once: look at the inbox however short ago that was.
+        """
         if self._hearing is None:
             return
         for text in self._by_hand.take_in():
             yield Note(text)
         if self._by_hand.ends and not self._ending:
             self._end(self._by_hand.ends)
-        for admitted in self._hearing.admit():
+        for admitted in self._hearing.admit(at_once):
             if isinstance(admitted, str):
                 yield Note(admitted)
             else:
@@ -153,12 +162,14 @@ class Loop:
                 self._meter.pause()
             case Go():
                 self._meter.go()
+            case Approve() if admitted.accepted:
+                yield from self._try(admitted)
             case Skip(number=number) if admitted.accepted:
                 yield from self._skip(number)
 
     def _try(self, admitted: Admitted) -> Iterator[Event]:
         """Put edits of a person in stock before those of the method; record a refused one."""
-        proposal = human_proposal(admitted.input)
+        proposal = self._ledger.human_proposal(admitted.input)
         if not admitted.accepted:
             yield Judged(self._ledger.refuse(proposal, admitted.why))
             return
@@ -185,6 +196,7 @@ class Loop:
             return
         if self._ledger.needs_baseline:
             if not workers.running and not self._ending:
+                self._stopwatch.start()
                 yield from self._advance(self._ledger.begin_baseline())
             return
         while workers.free and not self._over(len(workers.running)):
@@ -301,9 +313,14 @@ class Loop:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
-        advice = self._ledger.advice(trial)
-        if advice:
-            yield Note(advice)
+        if trial.status == "guarded":
+            edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
+            self._break(ProjectFault(trial.reason, edit))
+            return
+        ledger = self._ledger
+        notes = (ledger.time_words(), *ledger.advice(trial), self._stopwatch.words(trial))
+        for text in filter(None, notes):
+            yield Note(text)
 
     # ------------------------------------------------------------ bounds and ending
 
@@ -314,7 +331,8 @@ class Loop:
 
     def _over(self, under_way: int = 0) -> str | None:
         """Return why nothing more is started, with `under_way` trials counted as measured."""
-        return self._ending or self._meter.over(under_way, self._cost())
+        reached = self._ledger.goal_reached
+        return self._ending or reached or self._meter.over(under_way, self._cost())
 
     def _cost(self) -> float:
         """Return the dollars spent on proposals so far, those without a verdict included."""

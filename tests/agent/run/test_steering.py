@@ -16,12 +16,14 @@ from agent.records.edits import SetConstant
 from agent.records.events import Event, Heard, Judged, Note, RunFinished
 from agent.records.inputs import (
     Admitted,
+    Approve,
     Ask,
     Brief,
     Comment,
     Go,
     Hold,
     Pause,
+    Reject,
     Release,
     Set,
     Skip,
@@ -231,6 +233,29 @@ def test_what_is_held_waits_for_approve_under_unseen_seeds(tmp_path: Path) -> No
         assert read_constants(history.sources.text)["LR"] == 0.2
 
 
+def test_what_is_held_is_approved_or_rejected_while_it_works(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        asks = (Approve(number=1), Approve(number=1), Reject(number=1), Approve(number=0))
+        script = Steered(history, "LR = 0.3", *asks)
+        send(history.project, "t", new_input(Hold(), "ada"))
+        work(history, script, trials=3)
+        assert [t.status for t in history.trials if t.status != "refused"] == [
+            "baseline",
+            "held",
+            "held",
+            "keep",
+        ]
+        assert [answer.accepted for answer in script.answers] == [True, False, False, False]
+        approved = history.trials[3].proposal.by
+        assert (approved.replays, approved.inputs) == (1, (script.answers[0].input.id,))
+        reject = Reject(number=2, because="too odd")
+        script = Steered(history, "DEPTH = 6", reject, Approve(number=2))
+        work(history, script, MANY[3:], trials=1)
+        assert [answer.accepted for answer in script.answers] == [True, False]
+    with History.read(project_of(tmp_path), "t") as again:
+        assert [(entry.number, entry.because) for entry in again.rejections] == [(2, "too odd")]
+
+
 def test_after_a_release_what_is_better_is_kept(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         work(history, Steered(history, "LR = 0.2", Hold(), Release()), trials=1)
@@ -248,6 +273,16 @@ def test_bounds_change_while_it_works_and_for_the_next_session(tmp_path: Path) -
         work(history, script, MANY[3:], trials=1)
         assert len(history.trials) == 4
         assert "so it ends" in script.answers[1].why
+
+
+def test_what_is_said_while_the_last_trial_ends_is_read(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        loop = loop_of(history, ListProposer(MANY), train, 1, heard=True)
+        for event in loop.events():
+            if isinstance(event, Judged) and event.trial.number == 1:
+                send(history.project, "t", new_input(Set(trials=2), "ada"))
+        assert [admitted.accepted for admitted in history.inputs] == [True]
+        assert len(history.trials) == 3, "the new bound holds at once"
 
 
 def test_a_remark_reaches_the_next_proposals_until_its_end(tmp_path: Path) -> None:
