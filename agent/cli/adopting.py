@@ -37,6 +37,7 @@ from agent.project.upstream import time_budget
 from agent.project.written import Plan, program_of, toml_of
 
 NEXT = "autoresearch start --model none --trials 20"
+WITH_MODEL = "autoresearch start --trials 20"
 
 
 def init_here(answers: Answers) -> None:
@@ -125,7 +126,9 @@ def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
     if not answers.command and look.writes and not look.numbers:
         command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
     guess = look.numbers[0].name if look.numbers else UNKNOWN
-    files = answers.files or (look.files if len(look.files) > 1 else ())
+    usual = candidate.files or look.files
+    alone = usual == (candidate.path,)
+    files = answers.files or (() if alone else usual)
     return Plan(
         train=candidate.path,
         metric=answers.metric or guess,
@@ -205,7 +208,11 @@ def _write(answers: Answers, plan: Plan) -> None:
         _create(folder / name, text)
     _settle(answers, list(texts))
     say("next:")
-    say_block(f"{enter(folder)}{NEXT}")
+    if plan.ranges:
+        say_block(f"{enter(folder)}{NEXT}")
+    else:
+        say("no constant is searched here, so a model is needed (`autoresearch models`):")
+        say_block(f"{enter(folder)}{WITH_MODEL}")
 
 
 def _create(path: Path, text: str) -> None:
