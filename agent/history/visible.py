@@ -1,13 +1,11 @@
 """The files of a run that a proposer or an outside agent may read, at any state of its branch."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from agent.errors import UsageFault, near_names
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
-from agent.project.unseen import is_hidden
-from agent.records.objective import Objective
 from agent.records.sources import MAX_CHARACTERS
 from sandbox.ground.text import shortened
 
@@ -31,9 +29,9 @@ class VisibleFile(NamedTuple):
 class VisibleFiles:
     """What may be seen of the files of one run; nothing else of a commit is read here."""
 
-    def __init__(self, project: Project, objective: Objective) -> None:
+    def __init__(self, project: Project) -> None:
+        """project: as the run's record has it."""
         self._project = project
-        self._objective = objective
         self._git = Plumbing(Path(project.root))
 
     def at(self, commit: str) -> dict[str, VisibleFile]:
@@ -75,4 +73,5 @@ class VisibleFiles:
         return self._git("diff", *_PLAIN_DIFF, *states, "--", *seen) if seen else ""
 
     def _shows(self, path: str) -> bool:
-        return not is_hidden(self._project, self._objective, path)
+        below = PurePosixPath(path).is_relative_to(self._project.workspace or ".")
+        return below and not self._project.hides(path)

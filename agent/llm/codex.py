@@ -5,15 +5,19 @@ which no argument of the tool is optional.
 """
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from agent.llm.dialects import Call, Dialect, count_in, failure_of
 from agent.llm.model import AS_JSON, Reply
 
-# No tool that runs a command or reads a file or a page. Settings that a version does not know are
-# ignored by it.
+# No tool that runs a command or reads a file or a page, and none that a plug-in or an app brings.
+# Settings that a version does not know are ignored by it.
 WITHOUT_TOOLS = (
+    "features.plugins=false",
+    "features.apps=false",
     "features.shell_tool=false",
     "features.unified_exec=false",
     "features.view_image=false",
@@ -32,13 +36,28 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
     rules = f"{request.system}\n\n{AS_JSON.format(name=request.tool.name)}\n{schema}"
     file = call.folder / "rules.md"
     file.write_text(rules, encoding="utf-8", errors="replace")
-    settings = (*WITHOUT_TOOLS, f"model_instructions_file={json.dumps(str(file))}")
+    servers = (f"mcp_servers.{name}.enabled=false" for name in _servers(call.environment))
+    settings = (*WITHOUT_TOOLS, *servers, f"model_instructions_file={json.dumps(str(file))}")
     arguments = ["exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral"]
     for setting in settings:
         arguments += ["-c", setting]
     if call.model:
         arguments += ["--model", call.model]
     return (*arguments, "-"), "\n\n".join(request.blocks)
+
+
+def _servers(environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the MCP servers that the user's configuration starts.
+
+    A proposer has none: `autoresearch mcp --allow steer` among them would steer the run that asks.
+    """
+    home = environment.get("CODEX_HOME") or str(Path(environment.get("HOME", "~"), ".codex"))
+    try:
+        text = Path(home, "config.toml").expanduser().read_text(encoding="utf-8")
+        servers = tomllib.loads(text).get("mcp_servers")
+    except (OSError, ValueError):  # Codex itself says what is wrong with it
+        return []
+    return sorted(servers) if isinstance(servers, dict) else []
 
 
 def _read(out: str) -> Reply:

@@ -146,7 +146,7 @@ class Command:
             beside = Path(folder)
             work = beside / "work"
             work.mkdir()
-            call = Call(self._model, request, beside)
+            call = Call(self._model, request, beside, self._environment)
             arguments, question = self._dialect.call(call)
             code, out, err = await self._run(arguments, question, work)
         try:

@@ -35,6 +35,8 @@ class Call:
     request: Request
     folder: Path
     """An empty folder for files that the command reads, beside the one it runs in."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the command is handed on."""
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,18 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from agent.history.history import History
+from agent.records.edits import SetConstant
 from agent.records.inputs import Star, Tell
+from agent.records.results import Trial
 from agent.run.inbox import Inbox, Torn
 from agent.serve.token import CONTROL
+from tests.agent.dashboard.nights import proposal, result
 from tests.agent.dashboard.test_browser import violations
 from tests.agent.dashboard.test_dashboard import Answer, ask, settle
 from tests.agent.serve.test_steer import working
 from tests.agent.study import project_of, settings_of
-from tests.e2e.researcher import TRAIN, ledger, miniature, start_typing, wait_for
+from tests.e2e.researcher import TRAIN, ledger, miniature, start_typing, type_in, wait_for
+from tests.e2e.test_bad_days import START
 
 TOKEN = "a-token-of-the-dashboard-0123456789"
 FORM = "application/x-www-form-urlencoded"
@@ -329,3 +333,31 @@ def test_a_suspect_is_rejected_once_it_was_asked_again(tab: Page, tmp_path: Path
         tab.goto("about:blank")
     [rejection] = History.read(project, "t").rejections
     assert (rejection.number, rejection.because) == (1, "it reads the next token")
+
+
+@pytest.mark.slow
+def test_a_suspect_is_approved_once_it_was_asked_again(tab: Page, tmp_path: Path) -> None:
+    folder = miniature(tmp_path / "home")
+    assert type_in(folder, *START, "--trials", "1").returncode == 0
+    project = project_of(folder)
+    with History.open(project, "t") as history:
+        edits = (SetConstant(name="LR", value="0.41"),)
+        idea = proposal("too good", 0.41).model_copy(update={"edits": edits})
+        tip = history.sources.text
+        changed = re.sub(r"^LR = \S+", "LR = 0.41", tip, flags=re.MULTILINE)
+        attempt = history.commit_attempt(2, idea, history.sources.with_text(changed))
+        fields = {"number": 2, "status": "suspect", "proposal": idea, "reason": "too good"}
+        measured = {"result": result(2, "suspect", 0.2), "at": "2026-11-24T15:04:05+00:00"}
+        history.commit_verdict(attempt, Trial.model_validate(fields | measured))
+    with controlled(folder) as served:
+        enter(tab, served)
+        tab.locator('#trials [data-trial="2"]').click()
+        tab.get_by_role("button", name="Approve…").click()
+        expect(tab.locator("#question")).to_contain_text("approve #2")
+        assert len(ledger(folder, "t")) == 3
+        tab.get_by_role("button", name="Yes, approve").click()
+        expect(tab.locator("#outcome h1")).to_have_text("Accepted", timeout=60_000)
+        wait_for(lambda: len(ledger(folder, "t")) == 4, what="the trial that decides")
+        tab.goto("about:blank")
+    by = ledger(folder, "t")[-1]["proposal"]["by"]
+    assert (by["method"], by["replays"]) == ("approve", 2)

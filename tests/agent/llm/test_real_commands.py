@@ -68,13 +68,13 @@ def test_claude_codes_refusals_end_at_once_in_its_words(
     assert "{" not in caught.value.message and "claude-code" in caught.value.message
 
 
-def codex(url: str, home: Path) -> Reply:
+def codex(url: str, home: Path, more: str = "") -> Reply:
     config = home / ".codex"
     config.mkdir(exist_ok=True)
     (config / "config.toml").write_text(
         'model = "gpt-5"\nmodel_provider = "loop"\n[model_providers.loop]\nname = "loop"\n'
         f'base_url = "{url}/v1"\nwire_api = "responses"\nstream_max_retries = 1\n'
-        "request_max_retries = 0\n"
+        f"request_max_retries = 0\n{more}"
     )
     return ask("codex", {"CODEX_HOME": str(config)}, home)
 
@@ -102,6 +102,18 @@ def test_codex_answers_with_our_rules_in_the_place_of_its_own(tmp_path: Path) ->
     assert "the rules" in json.dumps(body) and "coding agent running in" not in json.dumps(body)
     names = {tool.get("name") for tool in body.get("tools", ())}
     assert not names & {"shell", "exec_command", "view_image", "apply_patch"}, names
+
+
+def test_codex_starts_no_server_of_its_user_for_a_question(tmp_path: Path) -> None:
+    """`autoresearch mcp --allow steer` among them would let a proposer steer its own run."""
+    needs("codex")
+    started = tmp_path / "started"
+    server = f'[mcp_servers.steering]\ncommand = "touch"\nargs = ["{started}"]\n'
+    with OpenAIServer([answered(json.dumps(IDEA))]) as provider:
+        reply = codex(provider.url, tmp_path, server)
+    assert reply.text == json.dumps(IDEA)
+    tools = json.dumps(provider.questions[0].body.get("tools", ()))
+    assert "steering" not in tools and not started.exists()
 
 
 def test_a_wrong_key_of_codex_ends_at_once_in_its_words(tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ import pytest
 
 from agent.history.history import History
 from agent.project.find import find_project
+from agent.project.flags import read_flags
+from agent.project.objective import objective_of
+from agent.project.program import FrontMatter
 from agent.project.settings import read_settings
 from agent.serve.grants import Grant
 from agent.serve.quoted import BLOCK, LINE
+from tests.agent.history.test_hidden import FILES, SECRET
 from tests.agent.serve.client import Call, data, error, inside, texts
 from tests.agent.serve.conftest import ORDER, settle
 from tests.agent.study import settings_of
@@ -182,3 +186,38 @@ def test_hidden_files_are_hidden_at_every_commit(tmp_path: Path) -> None:
         *refused, listing = inside(folder, [*calls, ("list_files", state)]).results
         assert all("There is no file" in error(result) for result in refused)
         assert data(listing)["untrusted"]["paths"] == ["workspace/train.py"]
+
+
+def test_what_an_evaluator_hides_reaches_no_agent(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "start")
+    stated = read_settings(tmp_path)
+    project = find_project(tmp_path, stated)
+    objective = objective_of(project, stated, FrontMatter(), read_flags("start"))
+    with History.create(project, settings_of(project, objective=objective)) as history:
+        settle(history, "baseline", 1.5, "as it is")
+        settle(history, "keep", 1.4, "hotter")
+    worktree = tmp_path / ".autoresearch" / "worktrees" / "t"
+    (worktree / "data" / "val.txt").write_text(f"{SECRET}, changed by hand")
+    git(worktree, "commit", "-qam", f"Look at {SECRET}")
+    calls: list[Call] = [
+        ("status", {}),
+        ("ledger", {}),
+        ("constants", {"searched": False}),
+        ("brief", {}),
+    ]
+    for state in ({}, {"trial": 0}, {"trial": 1}):
+        calls.append(("list_files", dict(state)))
+        calls += [("read_file", {"path": path, **state}) for path in FILES]
+    calls += [("trial", {"number": number}) for number in (0, 1)]
+    results = inside(tmp_path, calls, "steer").results
+    seen = json.dumps([result.structured_content for result in results])
+    assert SECRET not in seen
+    listing = data(results[4])["untrusted"]["paths"]
+    assert listing == ["EVAL.md", "autoresearch.toml", "fit.py", "lib/net.py"]
+    refused = sum(bool(result.is_error) for result in results)
+    assert refused == 3 * len(set(FILES) - set(listing))

@@ -2,7 +2,8 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from agent.history.history import History
 from agent.project.find import find_project
 from agent.project.settings import read_settings
 from agent.records.inputs import Set
@@ -96,6 +98,34 @@ def test_an_agent_drives_a_run(tmp_path: Path) -> None:
     trials = ledger(home, "t")
     assert "skipped" in [trial["status"] for trial in trials]
     assert len(trials) < 50
+
+
+@pytest.mark.slow
+def test_several_agents_speak_at_once_and_each_is_heard_once(tmp_path: Path) -> None:
+    home = miniature(tmp_path / "home", TRAIN.replace("pause = 0.0", "pause = 0.5"))
+
+    def speaker(name: str) -> Callable[[Client], Awaitable[None]]:
+        async def script(client: Client) -> None:
+            for number in range(6):
+                words = {"text": f"{name} {number}", "id": f"{name}-{number}"}
+                for _ in range(2):  # a client that repeats itself
+                    await ask(client, "note", **words)
+
+        return script
+
+    with working(home, "--trials", "500"), ThreadPoolExecutor() as pool:
+        talks = [
+            pool.submit(talk, home, speaker(name), "--allow", "try") for name in ("one", "two")
+        ]
+        for each in talks:
+            each.result(170)
+        project = find_project(home, read_settings(home))
+        wait_for(lambda: len(History.read(project, "t").inputs) >= 12, what="every note")
+    inputs = History.read(project, "t").inputs
+    assert sorted(admitted.input.id for admitted in inputs) == sorted(
+        f"{name}-{number}" for name in ("one", "two") for number in range(6)
+    )
+    assert all(admitted.accepted for admitted in inputs)
 
 
 def test_what_is_said_to_a_run_that_rests_waits_for_its_resume(home: Path, tmp_path: Path) -> None:
