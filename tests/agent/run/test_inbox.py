@@ -118,7 +118,9 @@ def test_files_of_no_sender_are_bounded(tmp_path: Path) -> None:
         assert len(list(folder_of(history).glob("*.json"))) == MAX_WAITING
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "twin", "folder", "torn", "other id", "long"])
+@pytest.mark.parametrize(
+    "kind", ["link", "pipe", "twin", "folder", "torn", "other id", "long", "foreign"]
+)
 def test_what_is_no_file_of_its_own_is_never_read(tmp_path: Path, kind: str) -> None:
     secret = tmp_path.parent / f"{tmp_path.name}.secret.json"
     with study(tmp_path) as history:
@@ -140,6 +142,11 @@ def test_what_is_no_file_of_its_own_is_never_read(tmp_path: Path, kind: str) -> 
                 path.write_bytes(before[:40])
             case "other id":
                 path.write_bytes(before.replace(b'"k-1"', b'"k-2"'))
+            case "foreign":
+                if os.geteuid() != 0:
+                    pytest.skip("only root can give a file away")
+                path.write_bytes(before)
+                os.chown(path, 54321, -1)
             case "long":
                 path.write_bytes(before + b" " * MAX_BYTES)
         [line] = admit(history)

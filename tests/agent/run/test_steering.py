@@ -388,6 +388,19 @@ def test_sources_changed_during_the_baseline_get_one_of_their_own(tmp_path: Path
         assert history.trials[1].configuration["DEPTH"] == 8
 
 
+def test_other_data_by_hand_ends_the_session_after_what_trains(tmp_path: Path) -> None:
+    def edit() -> None:
+        (history.worktree / "prepare.py").write_text("MAX_SEQ_LEN = 32\n")
+        commit_by_hand(history.worktree)
+
+    with study(tmp_path) as history:
+        events = work(history, Steered(history, "LR = 0.2", edit), trials=3)
+        assert statuses(history) == ["baseline", "discard"]
+        last = events[-1]
+        assert isinstance(last, RunFinished)
+        assert "prepare.py was changed by hand: `autoresearch resume`" in last.reason
+
+
 @pytest.mark.parametrize("how", ["set back", "deleted", "another process"])
 def test_a_branch_that_was_set_back_ends_the_run_and_is_left(tmp_path: Path, how: str) -> None:
     git = Plumbing(tmp_path)
