@@ -55,7 +55,7 @@ def resume(
     from agent.cli.build import Kit, place_around, proven, refuse_foreign_encodings
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
-    from agent.cli.detach import go_on, words_of
+    from agent.cli.detach import Flag, go_on, renew, words_of
     from agent.cli.news import News
     from agent.cli.overview import say_beside
     from agent.cli.reach import agreed_run
@@ -70,6 +70,7 @@ def resume(
     from agent.project.program import read_program
     from agent.project.resolve import with_bounds
     from agent.records.steering import steering_of
+    from agent.run.bounds import Renewal
 
     typed = {
         "trials": trials,
@@ -102,6 +103,7 @@ def resume(
             front_matter = read_program(history.program).front_matter
             history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
+            again: Renewal | None = None
             refuse_foreign_encodings(history.project, history.sources)
             refuse_unknown_names(
                 project,
@@ -122,7 +124,7 @@ def resume(
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)
-                    work(
+                    again = work(
                         history,
                         kit,
                         proposer,
@@ -133,13 +135,19 @@ def resume(
                         as_json=as_json,
                         news=news,
                     )
+        others: dict[str, Flag] = {
+            "max_cost": max_cost,
+            "memory": memory,
+            "vram": vram,
+            "disk": disk,
+            "output": output,
+            "tracker": tracker,
+            "notify": notify,
+            "trust": trust,
+            "unsafe_no_sandbox": unsafe,
+            "method": method,
+        }
         if detach:
-            words = words_of(
-                **typed,
-                tracker=tracker,
-                notify=notify,
-                trust=trust,
-                unsafe_no_sandbox=unsafe,
-                method=method,
-            )
-            go_on(log, words, as_json)
+            go_on(log, words_of(trials=trials, hours=hours, workers=workers, **others), as_json)
+        elif again is not None:
+            renew(log, again, words_of(**others, json=as_json))
