@@ -109,6 +109,8 @@ for module in (
     "suspects",
     "compare",
     "dashboard",
+    "mcp",
+    "skill",
     "doctor",
     "space",
     "noise",

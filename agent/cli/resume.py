@@ -15,6 +15,7 @@ from agent.cli.options import (
     MethodOfRun,
     NotifyCommand,
     Output,
+    PythonOfRun,
     ResumeWorkers,
     TrackerNames,
     Trials,
@@ -44,6 +45,7 @@ def resume(
     unsafe: Unsafe = False,
     leave_branch: LeaveBranch = False,
     method: MethodOfRun = None,
+    python: PythonOfRun = None,
     detach: Detach = False,
     as_json: JsonEvents = False,
 ) -> None:
@@ -98,8 +100,10 @@ def resume(
             bound_typed=flags.max_cost is not None,
             trackers=tracker or (),
             leave=leave_branch,
+            python=python,
         ) as history:
             run = history.run
+            place = place.of_run(run, python)
             front_matter = read_program(history.program).front_matter
             history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
@@ -116,7 +120,7 @@ def resume(
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
+            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
@@ -146,6 +150,7 @@ def resume(
             "trust": trust,
             "unsafe_no_sandbox": unsafe,
             "method": method,
+            "python": python,
         }
         if detach:
             go_on(log, words_of(trials=trials, hours=hours, workers=workers, **others), as_json)

@@ -19,6 +19,7 @@ from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
 from agent.dashboard.view import log_paths, own_diffs
 from agent.display.format import formatter_for, open_console
+from agent.display.pareto import pareto_page, points_json
 from agent.display.scores import about_scores
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
@@ -33,6 +34,7 @@ from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.judge.pareto import points_of, two_axes
 from agent.project.around import project_around
 from agent.project.objective import stated_otherwise
 from agent.project.program import read_program
@@ -109,6 +111,19 @@ def log(
     patch: Annotated[
         bool, typer.Option("--patch", "-p", help="Show each trial's diff instead of a table.")
     ] = False,
+    also: Annotated[
+        bool,
+        typer.Option("--also", help="With a column for each guarded and each further metric."),
+    ] = False,
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            "--pareto",
+            metavar="A,B",
+            help="Draw two metrics against each other, and list the trials that no other one beats "
+            "in both: val_acc,params_m. A:min or A:max says which way A is better.",
+        ),
+    ] = None,
 ) -> None:
     """Show the table of a run's trials.
 
@@ -116,9 +131,13 @@ def log(
     """
     with reading(branch) as history:
         objective = history.run.goal
+        axes = two_axes(pareto, objective) if pareto else None
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
         _print_warnings(history)
+    if as_json and axes:
+        _print_json(points_json(points_of(trials, *axes, objective), axes))
+        return
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
         return
@@ -129,11 +148,18 @@ def log(
                 patch_text = diff_view(diffs[trial.number], console)
                 console.print(verdict_view(trial, console, objective), patch_text, "", sep="\n")
             return
-        console.print(trial_table(trials, console, objective))
+        if axes:
+            points = points_of(trials, *axes, objective)
+            console.print(pareto_page(points, axes, console, objective))
+            return
+        console.print(trial_table(trials, console, objective, also))
         about = about_scores(trials, formatter_for(console, objective))
         if about:
             console.print(f"scores: {about}")
-        for line in (*fates(history.trials, history.rejections), *input_lines(history.inputs)):
+        lines = [*fates(history.trials, history.rejections), *input_lines(history.inputs)]
+        if history.openings:
+            lines.append(f"test split: opened {len(history.openings)} times")
+        for line in lines:
             console.print(formatter_for(console).line(line))
 
 
@@ -298,7 +324,7 @@ def _state_of(history: History) -> State:
         pid=history.owner,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         in_flight=history.in_flight,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,

@@ -178,7 +178,7 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         branch=history.branch,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         tier=kit.sandbox.tier,
         workers=len(kit.slots),
         trials=history.trials,

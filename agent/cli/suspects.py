@@ -63,6 +63,7 @@ def approve(
         outliving(log),
         agreed_run(place.project, place.settings, consent, name, asks=False) as history,
     ):
+        place = place.of_run(history.run)
         trial = awaiting(history, number)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.sources.code, place, slots)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from agent.dashboard.captions import hardware, kind_of
 from agent.dashboard.view import Gain, View
 from agent.display.format import Formatter, noise_text, pace_text, proposer, spending, times
+from agent.display.held import guard_lines
 from agent.display.scores import gain_text
 from agent.display.table import counts
 from agent.records.inputs import words_of
@@ -46,6 +47,8 @@ def _summary(view: View) -> Iterator[str]:
         yield f"- scores: {inert(view.about)}"
     yield f"- noise: {noise_text(view.noise, view.formatter)}"
     yield f"- trials: {counts(view.trials)}"
+    for name, line in guard_lines(view.trials, view.run.goal):
+        yield f"- {name}: {inert(line)}"
     yield f"- time: {pace_text(view.pace)}"
     yield f"- spent: {spending(view.proposed)}"
     yield ""
@@ -131,7 +134,7 @@ def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
     yield (
-        f"Method {inert(method)}, {run.budget} per trial, seed {run.seed}, "
+        f"Method {inert(method)}, {run.allowance} per trial, seed {run.seed}, "
         f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "
         f"sandbox tier {inert(view.tiers)}, {inert(hardware(view))}, "
         f"from {run.start_commit[:12]} on {inert(view.branch)}."

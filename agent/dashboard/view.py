@@ -21,6 +21,7 @@ from agent.judge.noise import Noise, noise_of
 from agent.llm.recorded import Exchange
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted
+from agent.records.marks import starred
 from agent.records.pace import Pace, pace_of
 from agent.records.results import (
     KEPT,
@@ -62,6 +63,16 @@ class View:
     1970, by commit."""
     inputs: tuple[Admitted, ...] = ()
     """What was said to the run, oldest first."""
+
+    @property
+    def paused(self) -> bool:
+        """Return whether somebody has paused the run."""
+        return steering_of(self.inputs, len(self.trials)).paused is not None
+
+    @cached_property
+    def starred(self) -> frozenset[int]:
+        """Return the numbers of the trials with a star."""
+        return starred(self.inputs)
 
     @cached_property
     def state(self) -> list[str]:
@@ -283,7 +294,7 @@ def differences(views: Sequence[View]) -> list[str]:
     """Return the conditions in which these runs differ, so that scores cannot be compared."""
     conditions: dict[str, set[str]] = {
         "metric": {f"{view.run.goal.metric}, {view.run.goal.better}" for view in views},
-        "budget of a trial": {str(view.run.budget) for view in views},
+        "time of a trial": {view.run.allowance for view in views},
         "validation data": {str(view.run.data_fingerprint) for view in views},
         "kind of score": {str(view.run.score) for view in views},
     }

@@ -15,11 +15,13 @@ from rich.text import Text
 from agent.display.format import (
     STYLES,
     Formatter,
+    allowance_words,
     duration,
     formatter_for,
     spending,
     spread,
 )
+from agent.display.held import guard_lines
 from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
@@ -48,6 +50,8 @@ ROLES = {
     "incumbent": "incumbent, for comparison",
     "baseline": "baseline, for its time on this machine",
     "neutral": "every float moved by a millionth",
+    "reference": "the first baseline, for a guard",
+    "fresh": "a fresh seed, for the target",
 }
 
 
@@ -162,7 +166,7 @@ class Frame:
         facts = (
             f"method {run.method}",
             f"model {run.model or 'none'}",
-            f"budget {run.budget}",
+            allowance_words(run.budget),
             f"sandbox tier {run.tier}",
             "1 worker" if run.workers == 1 else f"{run.workers} workers",
         )
@@ -205,7 +209,7 @@ class Frame:
     def _trial(self, number: int, trial: Running) -> Iterator[Line]:
         proposal = trial.attempt.proposal
         repeat = ""
-        if trial.run > 1 or trial.role == "baseline":
+        if trial.run > 1 or trial.role in ("baseline", "reference"):
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
         hypothesis = self._formatter.line(proposal.hypothesis)
         title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
@@ -217,6 +221,9 @@ class Frame:
         yield Line(Rank.LOSSES, Text.assemble("   ", self._losses(trial)))
 
     def _pace(self, trial: Running) -> Text:
+        if trial.check and trial.scoring_since is not None:
+            since = duration(self._now - trial.scoring_since)
+            return Text(f"checking  {since}  {self._formatter.line(trial.check)}", style="cyan")
         if trial.scoring_since is not None:
             return Text(f"scoring  {duration(self._now - trial.scoring_since)}", style="cyan")
         silent = trial.silent(self._now)
@@ -319,11 +326,19 @@ class Frame:
         if noise is not None:
             parts.append(f"noise {self._formatter.spread(noise, '.6f')}")
         yield Line(Rank.BEST, self._best())
+        yield from self._held()
         for line in self._wrapped("run   ", parts):
             yield Line(Rank.RUN, line)
         for line in self._wrapped("", HINTS):
             line.stylize("dim")
             yield Line(Rank.HINT, line)
+
+    def _held(self) -> Iterator[Line]:
+        """Yield what keeps are held to, on as many lines as it needs."""
+        conditions = guard_lines(self._state.trials, self._formatter.objective)
+        texts = [text for _, text in conditions]
+        for line in self._wrapped("held  ", texts) if texts else ():
+            yield Line(Rank.RUN, line)
 
     def _best(self) -> Text:
         best = self._incumbent

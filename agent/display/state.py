@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from agent.display.steering import input_line
 from agent.records.events import (
+    Checking,
     Event,
     Heard,
     Judged,
@@ -32,7 +33,7 @@ NOTES = 2
 class Running:
     """A trial in its slot."""
 
-    def __init__(self, event: TrialStarted, budget: Budget, now: float) -> None:
+    def __init__(self, event: TrialStarted, budget: Budget | None, now: float) -> None:
         self.attempt: Attempt = event.attempt
         self.seed = event.seed
         self.run = event.run
@@ -41,8 +42,10 @@ class Running:
         self.began = now
         self.heard = now
         self.scoring_since: float | None = None
+        self.check: str = ""
+        """The command that checks it now."""
         self._first: tuple[float, float] | None = None
-        self._seconds = float(budget.amount) if budget.unit == "s" else None
+        self._seconds = float(budget.amount) if budget and budget.unit == "s" else None
 
     def hear(self, fraction: float, loss: float, now: float) -> None:
         """Take in the progress that train.py printed."""
@@ -129,6 +132,8 @@ class RunState:
             case Scoring(number):
                 if number in self.running:
                     self.running[number].scoring_since = now
+            case Checking(attempt, slot, command):
+                self._check(TrialStarted(attempt, slot, 0, 1), command, now)
             case Judged(trial):
                 self._judge(trial)
             case Heard(admitted, planned):
@@ -146,6 +151,13 @@ class RunState:
         """What was said to the run, added up."""
         return steering_of(self.inputs, len(self.trials))
 
+    def _check(self, event: TrialStarted, command: str, now: float) -> None:
+        """Take in that a check begins, perhaps of a trial that an earlier session trained."""
+        budget = self._budget()
+        running = self.running.setdefault(event.attempt.number, Running(event, budget, now))
+        running.scoring_since = now
+        running.check = command
+
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
         if self.running.pop(trial.number, None):
@@ -158,8 +170,11 @@ class RunState:
         if proposal in self.waiting:
             self.waiting.remove(proposal)
 
-    def _budget(self) -> Budget:
-        return Budget.parse(self.run.budget) if self.run else Budget(amount=1)
+    def _budget(self) -> Budget | None:
+        """Return the budget of a training; None where it ends by itself."""
+        if self.run is None or self.run.budget.startswith("limit "):
+            return None
+        return Budget.parse(self.run.budget)
 
     @property
     def proposed(self) -> tuple[Trial | Attempt, ...]:

@@ -18,6 +18,7 @@ from agent.history.messages import (
     comparison_message,
     data_message,
     input_message,
+    opening_message,
     rejection_message,
     verdict_message,
 )
@@ -30,11 +31,13 @@ from agent.history.runs import (
     tip_of,
     unlike_remotes,
 )
+from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted, Brief
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal
 from agent.records.results import KEPT, TAKEN, Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
@@ -113,6 +116,7 @@ class History(Reading):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._store.close()
         if self._lock:
             self._lock.close()
 
@@ -167,7 +171,8 @@ class History(Reading):
         sources = self.sources_at(attempt.commit if taken else self.tip)
         tree = self._tree_of_keep(attempt, sources) if taken else f"{self.tip}^{{tree}}"
         parents = [self.tip, attempt.commit]
-        commit = self._files.commit(tree, parents, verdict_message(trial, self.run.sense))
+        message = verdict_message(trial, self.run.sense, base_of(self._timeline.trials))
+        commit = self._files.commit(tree, parents, message)
         self._move(commit, self._flights.landing(attempt), f"the trial #{trial.number}")
         self._files.remember_sources(commit, sources)
         self._flights.forget(attempt)
@@ -196,6 +201,11 @@ class History(Reading):
         """Commit a rejection, which changes nothing. HistoryFault if the branch has moved."""
         self._commit_note(rejection_message(rejection), f"the rejection of #{rejection.number}")
         self._timeline.rejections.append(rejection)
+
+    def open_test(self, opening: Opening) -> None:
+        """Commit that the test split is about to be read. HistoryFault if the branch has moved."""
+        self._commit_note(opening_message(opening), "an opening of the test split")
+        self._timeline.openings.append(opening)
 
     def admit(self, admitted: Admitted) -> None:
         """Commit an input with its answer; an accepted brief becomes program.md.
@@ -309,7 +319,7 @@ class History(Reading):
 
     def _follow(self) -> None:
         """Bring the worktree to the tip; leave what the user changed in it, with a warning."""
-        self._timeline.trees.append(self._git("rev-parse", f"{self.tip}^{{tree}}").strip())
+        self._timeline.trees.append(self._store.tree_of(self.tip))
         try:
             checkout.follow(self.worktree, frozenset(self._timeline.trees), self.tip)
         except HistoryFault as fault:

@@ -74,6 +74,15 @@ class Scoring:
 
 
 @dataclass(frozen=True)
+class Checking:
+    """A command of the project checks an attempt that would be kept, in `slot`."""
+
+    attempt: Attempt
+    slot: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """A trial has its verdict, already committed."""
 
@@ -110,6 +119,7 @@ Event = (
     | TrialStarted
     | Progress
     | Scoring
+    | Checking
     | Judged
     | Heard
     | Note

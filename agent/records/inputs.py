@@ -77,6 +77,8 @@ class Set(Record):
     """Trials trained at once."""
     lift: tuple[Lifted, ...] = ()
     """Bounds that no longer hold."""
+    only_down: bool = False
+    """A bound that would rise stays as it is: an agent's word."""
 
     @model_validator(mode="after")
     def _sets_something(self) -> Self:
@@ -85,6 +87,8 @@ class Set(Record):
             raise ValueError("it sets nothing")
         if any(getattr(self, name) is not None for name in self.lift):
             raise ValueError("a bound is set and lifted")
+        if self.only_down and (self.lift or self.patience is not None):
+            raise ValueError("only bounds can be lowered")
         return self
 
 

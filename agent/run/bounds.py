@@ -104,7 +104,15 @@ class Meter:
             changes["hours"] = step.hours
         if step.max_cost is not None:
             changes["max_cost"] = step.max_cost
+        if step.only_down:
+            changes = {
+                name: value for name, value in changes.items() if self._is_lower(name, value)
+            }
         self.bounds = self.bounds.model_copy(update=changes)
+
+    def _is_lower(self, name: str, value: float | None) -> bool:
+        present = getattr(self.bounds, name)
+        return value is not None and (present is None or value < present)
 
     @property
     def _seconds(self) -> float:

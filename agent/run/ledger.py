@@ -13,17 +13,32 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
-from agent.judge.decision import Discard, Held, Keep, Refusal, Simplify, Skipped, Verdict
+from agent.judge.decide import incumbent_of
+from agent.judge.decision import (
+    Compared,
+    Discard,
+    Failed,
+    Held,
+    Keep,
+    Refusal,
+    Simplify,
+    Skipped,
+    Verdict,
+)
+from agent.judge.overtime import over_result
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
 from agent.judge.suspicion import approved_by
+from agent.project.budgets import time_words
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.approved import approved_proposal
 from agent.propose.code.policy import PATIENCE, Policy
 from agent.records.curves import Curve
 from agent.records.edits import Edit, Refused
+from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
+from agent.records.newest import kept_for_newest
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     FAILED,
@@ -70,6 +85,8 @@ class Ledger:
         cores: int | None = None,
     ) -> None:
         self.history = history
+        # Asked of the tip, for each proposal and by its admission.
+        space_of = kept_for_newest(1)(space_of)
         self._space_of = space_of
         self._memory_mb = memory_mb
         self._protected = tuple(sorted(fixed.protected))
@@ -84,6 +101,15 @@ class Ledger:
         """True until the tip's train.py has a score: at the start, and after a change by hand."""
         measured = any(trial.status in KEPT for trial in self.history.trials)
         return not measured or bool(self.history.foreign_commits)
+
+    @property
+    def goal_reached(self) -> str | None:
+        """Why the run is over: its incumbent has proved the target. None where it has not."""
+        incumbent = incumbent_of(self.history.comparable)
+        proof = incumbent.target if incumbent else None
+        if incumbent is None or proof is None or not proof.reached:
+            return None
+        return f"{proof}, by #{incumbent.number}"
 
     @property
     def steering(self) -> Steering:
@@ -140,7 +166,8 @@ class Ledger:
             trials=history.comparable,
             pending=pending,
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
-            budget=str(history.run.budget),
+            budget=self._timing.allowance,
+            most_seconds=self._timing.most_seconds,
             check=self._admission.check(pending, space),
             remaining=remaining,
             dollars=dollars,
@@ -148,6 +175,7 @@ class Ledger:
             objective=history.run.goal,
             score=history.run.score,
             imported=history.imported,
+            public=history.public,
             protected=self._protected,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
@@ -167,10 +195,9 @@ class Ledger:
 
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""
-        sources = self.admit(proposal)
+        sources = self._admission.begin(proposal)
         if isinstance(sources, Refused):
             return self.refuse(proposal, sources)
-        self._admission.remember(sources)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def begin_baseline(self) -> Attempt:
@@ -206,10 +233,16 @@ class Ledger:
             order=order,
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
-            usual=self._timing.usual_for(attempt, order),
+            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt)),
             baseline_speed=self._timing.speed,
             rivals=self._rivals(attempt),
         )
+
+    def _incumbent(self, attempt: Attempt) -> Trial | None:
+        """Return what an attempt has to beat; None for a baseline."""
+        if attempt.proposal.by.origin == "baseline":
+            return None
+        return self._assessment.incumbent(attempt)
 
     def _rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
         """Return the curves that a training of `attempt` may be pruned against."""
@@ -217,11 +250,16 @@ class Ledger:
             return ()
         return rivals_of(self.history.comparable, attempt.proposal)
 
-    def record(self, attempt: Attempt, order: Order, run: Result) -> None:
+    def record(self, attempt: Attempt, order: Order, run: Result | Checks) -> None:
         """Write down the result of an ordered run, so that a killed process loses no other.
 
         Raise ProjectFault where it is the baseline that fails on this machine.
         """
+        if isinstance(run, Checks):
+            measured = self.history.measured(attempt)
+            assert measured is not None, "checks follow a training"
+            self.history.note(attempt, measured.model_copy(update={"checks": run.checks}))
+            return
         if order.role == "baseline" and run.status != "scored":
             message = f"the baseline fails on this machine ({run.status}): {run.detail}"
             next_command = "autoresearch start   # a new run, with a train.py that runs here"
@@ -250,7 +288,7 @@ class Ledger:
         if self.steering.held is None or approved_by(attempt.proposal) is not None:
             return step
         reason = f"held for your word: {step.reason}"
-        return Held(reason=reason, delta=step.delta, interval=step.interval)
+        return Held(reason=reason, delta=step.delta, interval=step.interval, guards=step.guards)
 
     def skip(self, attempt: Attempt) -> Settled:
         """Record that an attempt was ended at somebody's word."""
@@ -261,10 +299,15 @@ class Ledger:
                 who = f" by {admitted.input.sender}" if admitted.input.sender else ""
         return self._settle(attempt, Skipped(reason=f"skipped{who}"))
 
-    def advice(self, baseline: Trial) -> str | None:
+    def advice(self, baseline: Trial) -> list[str]:
+        """Return what is to be known after `baseline`, a line each."""
+        unsteadiness = self._unsteadiness(baseline)
+        return [*([unsteadiness] if unsteadiness else []), *self._assessment.advice(baseline)]
+
+    def _unsteadiness(self, baseline: Trial) -> str | None:
         """Return what to do where the runs of `baseline` varied in speed, or None."""
         result = baseline.result
-        if result is None or not self._assessment.is_timed:
+        if result is None or not self._timing.is_timed:
             return None
         steps = result.facts.get("num_steps")
         sealed = all(score.kind == "sealed" for score in result.own)
@@ -275,6 +318,14 @@ class Ledger:
             f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
             f"of this machine: --budget {steps}steps would not"
         )
+
+    def time_words(self) -> str | None:
+        """Return which holds by the newest baseline, the budget or the limit; None for steps."""
+        run = self.history.run
+        usual = self._timing.usual
+        if usual is None or (run.budget and run.budget.unit == "steps"):
+            return None
+        return time_words(usual.seconds, run.budget, run.goal.time_limit)
 
     # ------------------------------------------------------------ verdicts
 
@@ -293,11 +344,11 @@ class Ledger:
         result = None if isinstance(verdict, Skipped) else history.measured(attempt)
         if result is None and not isinstance(verdict, Skipped):
             return None
-        incumbent: Trial | None = None
-        if result and attempt.proposal.by.origin != "baseline":
-            incumbent = self._assessment.incumbent(attempt)
+        if result and isinstance(verdict, Failed) and verdict.kind == "over-limit":
+            result = over_result(result)
+        incumbent = self._incumbent(attempt) if result else None
         pairs: tuple[Pair, ...] = ()
-        if result and incumbent and isinstance(verdict, Keep | Simplify | Discard | Held):
+        if result and incumbent and isinstance(verdict, Compared):
             pairs = self._assessment.pairs(result, incumbent)
         return Tried(
             result=result,

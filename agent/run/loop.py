@@ -23,6 +23,7 @@ from agent.run.by_hand import ByHand
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
+from agent.run.stopwatch import Stopwatch
 from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
@@ -60,6 +61,7 @@ class Loop:
         self._told: tuple[str, ...] = ()
         self._workers_wanted: int | None = None
         self._refusals = 0
+        self._stopwatch = Stopwatch()
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -207,6 +209,7 @@ class Loop:
             return
         if self._ledger.needs_baseline:
             if not workers.running and not self._ending:
+                self._stopwatch.start()
                 yield from self._advance(self._ledger.begin_baseline())
             return
         while workers.free and not self._over(len(workers.running)):
@@ -323,9 +326,14 @@ class Loop:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
-        advice = self._ledger.advice(trial)
-        if advice:
-            yield Note(advice)
+        if trial.status == "guarded":
+            edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
+            self._break(ProjectFault(trial.reason, edit))
+            return
+        ledger = self._ledger
+        notes = (ledger.time_words(), *ledger.advice(trial), self._stopwatch.words(trial))
+        for text in filter(None, notes):
+            yield Note(text)
 
     # ------------------------------------------------------------ bounds and ending
 
@@ -336,7 +344,8 @@ class Loop:
 
     def _over(self, under_way: int = 0) -> str | None:
         """Return why nothing more is started, with `under_way` trials counted as measured."""
-        return self._ending or self._meter.over(under_way, self._cost())
+        reached = self._ledger.goal_reached
+        return self._ending or reached or self._meter.over(under_way, self._cost())
 
     def _cost(self) -> float:
         """Return the dollars spent on proposals so far, those without a verdict included."""

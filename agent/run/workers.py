@@ -15,6 +15,7 @@ from agent.evaluate.bench import Assignment, Measures
 from agent.evaluate.slots import Slot
 from agent.propose import Context, Proposer, Unreadable
 from agent.records.events import Event
+from agent.records.guards import Checks
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Order, Result
 
@@ -40,7 +41,7 @@ class Trained:
     attempt: Attempt
     slot: Slot
     order: Order
-    result: Result | None
+    result: Result | Checks | None
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,10 @@ class Workers:
         self._stops[attempt.number] = stop
 
         def work() -> Message:
+            bench = self._bench
+            work_on = bench.check if assignment.order.checks else bench.run
             try:
-                result = self._bench.run(assignment, self._inbox.put, stop)
+                result = work_on(assignment, self._inbox.put, stop)
             except BaseException as error:  # the loop raises it, once the other threads are at rest
                 return TrainingFailed(attempt, error)
             return Trained(attempt, assignment.slot, assignment.order, result)

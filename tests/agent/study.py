@@ -12,6 +12,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.runs import trials_folder
 from agent.project.find import Project, find_project
+from agent.project.objective import metric_of
 from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context, Unreadable
 from agent.records.edits import Edit, SetConstant
@@ -152,6 +153,9 @@ def loop_of(
         read_only=(),
         budget=run.budget,
         memory_bytes=None,
+        metric=metric_of(run.goal),
+        sense=run.sense,
+        limit=run.goal.time_limit,
     )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)

@@ -11,7 +11,7 @@ from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
-from agent.propose.views.goal import metric_name
+from agent.propose.views.goal import metric_name, most_time, span_of
 from agent.propose.views.remarks import told_lines
 from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
@@ -26,8 +26,8 @@ MAX_REASON_CHARACTERS = 200
 MAX_VALUE_CHARACTERS = 80
 LARGEST_NUMBER = 1e300
 SYSTEM = """\
-You tune the constants of a {what} for {budget} and gets a score,
-{metric}; {better}. Answer only by calling the tool. The researcher describes the goal:
+You tune the constants of a {what} {span} and gets a score,
+{metric}; {better}. {most_time}Answer only by calling the tool. The researcher describes the goal:
 {program}"""
 TRAINS = "training script. Each trial trains"
 RUNS = "program. Each trial runs it"
@@ -59,7 +59,8 @@ class Advice:
         request = Request(
             system=SYSTEM.format(
                 what=TRAINS if self._context.score == "sealed" else RUNS,
-                budget=self._context.budget,
+                span=span_of(self._context),
+                most_time=f"{limit} " if (limit := most_time(self._context)) else "",
                 metric=metric_name(self._context.objective),
                 better=self._context.objective.better,
                 program=program,
