@@ -69,6 +69,7 @@ def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:
     bounds = words_of(
         workers=renewal.workers,
         trials=renewal.trials,
+        max_cost="none" if renewal.max_cost is None else renewal.max_cost,
         hours=None if renewal.hours is None else max(renewal.hours, LEAST_HOURS),
     )
     command = [sys.executable, "-P", "-m", "autoresearch", "resume", *words, *bounds, "--", log.tag]

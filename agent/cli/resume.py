@@ -60,7 +60,7 @@ def resume(
     from agent.cli.detach import Flag, go_on, renew, words_of
     from agent.cli.news import News
     from agent.cli.overview import say_beside
-    from agent.cli.reach import agreed_run
+    from agent.cli.reach import agreed_run, bounded_run
     from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
@@ -70,8 +70,6 @@ def resume(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import stated_otherwise
     from agent.project.program import read_program
-    from agent.project.resolve import with_bounds
-    from agent.records.steering import steering_of
     from agent.run.bounds import Renewal
 
     typed = {
@@ -115,7 +113,7 @@ def resume(
                 front_matter,
                 (history.sources, history.sources_at(run.start_commit)),
             )
-            run = with_bounds(run, steering_of(history.inputs, len(history.trials)).sets)
+            run = bounded_run(history)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
@@ -140,7 +138,6 @@ def resume(
                         news=news,
                     )
         others: dict[str, Flag] = {
-            "max_cost": max_cost,
             "memory": memory,
             "vram": vram,
             "disk": disk,
@@ -153,6 +150,10 @@ def resume(
             "python": python,
         }
         if detach:
-            go_on(log, words_of(trials=trials, hours=hours, workers=workers, **others), as_json)
+            go_on(
+                log,
+                words_of(trials=trials, hours=hours, max_cost=max_cost, workers=workers, **others),
+                as_json,
+            )
         elif again is not None:
             renew(log, again, words_of(**others, json=as_json))

@@ -53,6 +53,7 @@ class Renewal(Record):
     workers: int
     trials: int | None
     hours: float | None
+    max_cost: float | None
 
 
 class Meter:
@@ -93,6 +94,7 @@ class Meter:
             workers=workers,
             trials=None if trials is None else trials - self.measured,
             hours=None if hours is None else hours - self._seconds / 3600,
+            max_cost=self.bounds.max_cost,
         )
 
     def change(self, step: Set, measured: int) -> None:
