@@ -170,7 +170,7 @@ def _start(
     )
     from agent.cli.choices import build_proposer, options_of
     from agent.cli.consent import Consent
-    from agent.cli.detach import go_on, words_of
+    from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
     from agent.cli.overview import Chosen, say_overview, say_warnings
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
@@ -186,6 +186,7 @@ def _start(
     from agent.project.program import read_program
     from agent.project.run_python import recorded_python
     from agent.propose import find_method
+    from agent.run.bounds import Renewal
 
     place = find_place(Path.cwd())
     project = place.project
@@ -229,12 +230,13 @@ def _start(
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)
+            again: Renewal | None = None
             with history:
                 remember_run(consent, history)
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)
-                    work(
+                    again = work(
                         history,
                         kit,
                         proposer,
@@ -245,12 +247,14 @@ def _start(
                         as_json=as_json,
                         news=news,
                     )
+        words = words_of(
+            tracker=tracker,
+            notify=notify,
+            trust=trust,
+            unsafe_no_sandbox=unsafe,
+            method=flags.method if flags.method and ":" in flags.method else None,
+        )
         if detach:
-            words = words_of(
-                tracker=tracker,
-                notify=notify,
-                trust=trust,
-                unsafe_no_sandbox=unsafe,
-                method=flags.method if flags.method and ":" in flags.method else None,
-            )
             go_on(log, words, as_json)
+        elif again is not None:
+            renew(log, again, [*words, *words_of(json=as_json)])
