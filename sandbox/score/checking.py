@@ -8,7 +8,7 @@ from sandbox.ground.outcome import Cancelled, Finished, Outcome, Runner, TimedOu
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
 from sandbox.score.failure import failure
-from sandbox.score.measure import Job, Stopped, training_spec
+from sandbox.score.measure import Job, Stopped, training_of
 from sandbox.score.room import NoProgram, place_data
 from sandbox.score.weights import FOLDER
 
@@ -42,7 +42,7 @@ def check(
         place_data(Path(job.folder), Path(job.checkout), job.read_only)
     changed = {"command": command, "seed": 0, "seed_argument": "", "deadline": None}
     try:
-        spec = training_spec(job.model_copy(update=changed))
+        spec = training_of(job.model_copy(update=changed))
     except NoProgram as reason:
         if "/" in command[0]:  # a file of the attempt, which an edit may have broken
             return Failed(reason=one_line(str(reason)))

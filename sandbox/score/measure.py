@@ -31,7 +31,7 @@ from sandbox.score.lingering import Lingering
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
-from sandbox.score.reading import read_also, read_metric
+from sandbox.score.reading import lacking, read_also, read_metric
 from sandbox.score.room import NoProgram, argv_of, home_in, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
@@ -164,7 +164,7 @@ def _run(
     room: where to score, which the training cannot have touched; None for a printed score.
     """
     try:
-        training = training_spec(job)
+        training = training_of(job)
     except NoProgram as reason:
         return Unscored(status="crash", detail=one_line(str(reason)))
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
@@ -229,7 +229,7 @@ def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
     return job.deadline.broken(outcome.usage.seconds, opened, killed=isinstance(outcome, TimedOut))
 
 
-def training_spec(job: Job) -> RunSpec:
+def training_of(job: Job) -> RunSpec:
     """Return the run of a training; raise NoProgram where its command has none."""
     environment = {
         **job.environment,
@@ -308,9 +308,10 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
-    also = read_also(Path(job.log), job.metric)
-    if isinstance(also, NotRead):
-        return _unscored(job, trained, also.status, also.reason)
+    also = read_also(Path(job.log), job.metric.also)
+    missing = lacking(Path(job.log), job.metric, also)
+    if missing:
+        return _unscored(job, trained, "crash", missing)
     began = time.monotonic()
     candidate = Candidate(
         folder=room / WORKSPACE,
