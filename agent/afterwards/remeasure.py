@@ -17,6 +17,7 @@ from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Pair, Trial
 from sandbox.ground.deadline import Usual
 from sandbox.ground.record import Record
+from sandbox.score.evaluator.evaluation import Split
 
 
 class Scored(Record):
@@ -55,6 +56,7 @@ def compare(
     listen: Listener,
     cancel: threading.Event,
     usual: Usual | None,
+    split: Split = "val",
     guards: Sequence[Guard] = (),
 ) -> Iterator[Comparison]:
     """Train every state under every seed, and compare each candidate with the reference.
@@ -71,7 +73,7 @@ def compare(
             if any(score.failure for score in own.values()):
                 continue
             role = "incumbent" if state is reference else "candidate"
-            order = Order(commit=state.commit, seed=seed, role=role)
+            order = Order(commit=state.commit, seed=seed, role=role, split=split)
             own[seed] = _train(bench, _assignment(bench, state, order, turn, usual), listen, cancel)
             if cancel.is_set():
                 return

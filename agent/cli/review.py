@@ -24,10 +24,12 @@ from agent.display.pareto import pareto_page, points_json
 from agent.display.scores import about_scores
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
-from agent.display.suspects import fate_of, fates
+from agent.display.steering import input_lines, state_lines
+from agent.display.suspects import AWAITING, fate_of, fates
 from agent.display.table import trial_table, warm_text
 from agent.errors import Fault, UsageFault
 from agent.exchange.write import FORMATS
+from agent.history.brief import brief_otherwise
 from agent.history.history import History
 from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
@@ -37,9 +39,12 @@ from agent.judge.pareto import points_of, two_axes
 from agent.project.around import project_around
 from agent.project.objective import stated_otherwise
 from agent.project.program import read_program
+from agent.records.inputs import Admitted
 from agent.records.pace import pace_of
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
 from agent.records.spending import spending_of
+from agent.records.steering import steering_of
+from agent.run.inbox import Inbox
 from sandbox.ground.record import Record
 
 STATUS_EXAMPLES = (
@@ -141,7 +146,10 @@ def log(
         about = about_scores(trials, formatter_for(console, objective))
         if about:
             console.print(f"scores: {about}")
-        for line in fates(history.trials, history.rejections):
+        lines = [*fates(history.trials, history.rejections), *input_lines(history.inputs)]
+        if history.openings:
+            lines.append(f"test split: opened {len(history.openings)} times")
+        for line in lines:
             console.print(formatter_for(console).line(line))
 
 
@@ -167,9 +175,9 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         again = history.measurements
         goal = history.run.goal
         console.print(trial_page(entry, text, logs, console, against, again, goal))
-        if entry.status == "suspect":
+        if isinstance(entry, Trial) and entry.status in AWAITING:
             fate = fate_of(number, history.trials, history.rejections)
-            console.print(formatter_for(console).line(f"suspect: {fate}"))
+            console.print(formatter_for(console).line(f"{entry.status}: {fate}"))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
@@ -284,6 +292,13 @@ class State(Record):
     """The file whose prior trials the run began with."""
     prior: int
     """How many there are."""
+    inputs: tuple[Admitted, ...]
+    """What was said to the run, with the answers."""
+    paused: bool
+    held: bool
+    """Whether what would be kept waits for a human's word."""
+    waiting: int
+    """Inputs that no process has read yet."""
     log: str
     """The file of what the run's sessions on this machine said."""
 
@@ -294,13 +309,14 @@ def _state_of(history: History) -> State:
     work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
     spending = spending_of(entry.proposal for entry in work)
     pace = pace_of(history.trials)
+    steering = steering_of(history.inputs, len(history.trials))
     return State(
         branch=history.branch,
         running=history.owner is not None,
         pid=history.owner,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         in_flight=history.in_flight,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,
@@ -317,6 +333,10 @@ def _state_of(history: History) -> State:
         unpriced=spending.unpriced,
         warm=run.warm,
         prior=len(history.prior),
+        inputs=history.inputs,
+        paused=steering.paused is not None,
+        held=steering.held is not None,
+        waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
     )
 
@@ -333,6 +353,11 @@ def _print_state(history: History, state: State) -> None:
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
+    for line in state_lines(steering_of(history.inputs, len(history.trials))):
+        console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
+    if state.waiting:
+        reader = "not read yet" if state.running else f"`resume {history.tag}` reads them first"
+        console.print(f"inbox   {state.waiting} waiting: {reader}")
     for line in _stated_otherwise(history):
         console.print(Text(f"note: {formatter_for(console).line(line)}", "yellow"), soft_wrap=True)
 
@@ -344,7 +369,8 @@ def _stated_otherwise(history: History) -> list[str]:
         front_matter = read_program(history.program).front_matter
     except Fault:
         return []
-    return stated_otherwise(history.run, place.project, place.settings, front_matter)
+    lines = stated_otherwise(history.run, place.project, place.settings, front_matter)
+    return [*lines, *brief_otherwise(history, place.project)]
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:

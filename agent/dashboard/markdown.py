@@ -9,6 +9,7 @@ from agent.display.format import Formatter, noise_text, pace_text, proposer, spe
 from agent.display.held import guard_lines
 from agent.display.scores import gain_text
 from agent.display.table import counts
+from agent.records.inputs import words_of
 from agent.records.results import Trial
 
 # A pull request wants what was kept and the shape of what was not, not a thousand rows.
@@ -20,7 +21,9 @@ _SPECIAL = re.compile(r"[^\w\s.,;:%=→×±·'\"/?$^-]|:(?=//)|(?<=www)\.|_")
 
 def markdown_report(view: View) -> str:
     """Return the whole report."""
-    return "\n".join((*_summary(view), *_kept(view), *_failed(view), *_conditions(view)))
+    return "\n".join(
+        (*_summary(view), *_kept(view), *_failed(view), *_said(view), *_conditions(view))
+    )
 
 
 def inert(text: str) -> str:
@@ -107,11 +110,31 @@ def _failure_row(trial: Trial) -> tuple[str, ...]:
     return (f"#{trial.number}", *map(inert, texts))
 
 
+def _said(view: View) -> Iterator[str]:
+    """Yield what people and agents said to the run; nothing where nobody did."""
+    if not view.inputs:
+        return
+    yield f"<details><summary>{len(view.inputs)} inputs while it worked</summary>"
+    yield ""
+    rows = [
+        (
+            inert(entry.at),
+            inert(entry.input.sender),
+            inert(words_of(entry.input.ask)),
+            inert(entry.answer),
+        )
+        for entry in view.inputs
+    ]
+    yield from _table(("at", "by", "input", "answer"), rows, "None.")
+    yield "</details>"
+    yield ""
+
+
 def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
     yield (
-        f"Method {inert(method)}, {run.budget} per trial, seed {run.seed}, "
+        f"Method {inert(method)}, {run.allowance} per trial, seed {run.seed}, "
         f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "
         f"sandbox tier {inert(view.tiers)}, {inert(hardware(view))}, "
         f"from {run.start_commit[:12]} on {inert(view.branch)}."

@@ -37,11 +37,14 @@ from agent.display.format import (
     times,
 )
 from agent.display.held import guard_lines
+from agent.display.scores import WORDS
 from agent.display.show import conditions_met, measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
 from agent.records.curves import Curve, held_loss_at
+from agent.records.inputs import words_of
+from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
 from agent.records.results import Attempt, Trial, also_of
 from sandbox.score.printed import Point
@@ -61,6 +64,14 @@ COLUMNS = (
     ("method", "method", ""),
     ("hypothesis", "hypothesis", ""),
 )
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a visitor may press: nothing but the way to sign in without a `secret`."""
+
+    secret: str
+    """What every form of the session carries."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +142,12 @@ def run_page(
     nonce: str,
     flights: Sequence[Flight],
     details: Sequence[tuple[int, Markup]] | None = None,
+    control: Controls | None = None,
 ) -> str:
     """Return a run's page, live unless it has the `details` of every trial.
 
-    nonce: names the page's own style and script to its security policy.
+    nonce: names the page's own style and script to its security policy. control: None without
+    anything to press.
     """
     spent, _, unknown = spending(view.proposed).partition(" (")
     shares, unimportant = _importances(view)
@@ -143,6 +156,7 @@ def run_page(
         nonce,
         details is not None,
         view=view,
+        control=control,
         flights=flights,
         details=details or (),
         columns=list(_columns(view)),
@@ -188,7 +202,13 @@ def now_part(view: View, flights: Sequence[Flight]) -> str:
     return environment().get_template("now.html").render(view=view, flights=flights)
 
 
-def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) -> Markup:
+def trial_part(
+    view: View,
+    trial: Trial,
+    diff: str,
+    local: Local | None = None,
+    control: Controls | None = None,
+) -> Markup:
     """Return one trial in full; `local` is None in a file that may be read on any machine."""
     incumbent = view.beaten_by(trial)
     curve = _curve_of(trial)
@@ -196,6 +216,9 @@ def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) 
     html = template.render(
         trial=trial,
         view=view,
+        control=control,
+        marks=marks_of(view.inputs, trial.number),
+        waits=trial.status in ("suspect", "held"),
         facts=list(_facts(view, trial)),
         beside=_beside(view, trial),
         diff=diff_lines(diff),
@@ -241,6 +264,7 @@ def environment() -> Environment:
         "title_of": title_of,
         "value": written,
         "when": when,
+        "words_of": words_of,
         "clock": clock,
         "spending": spending,
         "times": times,
@@ -344,20 +368,26 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in commits.items() if text)
 
 
+BEFORE_ANY = {
+    "sealed": WORDS["sealed"],
+    "evaluated": WORDS["evaluated"],
+    "printed": "self-reported by train.py",
+}
+"""Who computes the scores of a run that has none yet."""
+
+
 def _conditions(view: View) -> Iterator[tuple[str, str]]:
     run = view.run
     yield "branch", view.branch
     yield "method", f"{run.method} with {run.model}" if run.model else run.method
-    yield "budget of a trial", str(run.budget)
+    yield "time of a trial", run.allowance
     yield "workers", str(run.workers)
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)
     yield "seeds measured", seeds(view)
     yield "noise", noise_text(view.noise, view.formatter)
     yield "hardware", hardware(view)
-    sealed = run.score == "sealed"
-    usual = "sealed: computed by the harness" if sealed else "self-reported by train.py"
-    yield "score", view.about or usual
+    yield "score", view.about or BEFORE_ANY[run.score]
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     yield "start commit", run.start_commit

@@ -15,6 +15,7 @@ from rich.text import Text
 from agent.display.format import (
     STYLES,
     Formatter,
+    allowance_words,
     duration,
     formatter_for,
     spending,
@@ -24,6 +25,7 @@ from agent.display.held import guard_lines
 from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
+from agent.display.steering import state_lines
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
@@ -38,7 +40,11 @@ WIDE = 120
 # Below this width a verdict has no duration: its hypothesis needs the room.
 NARROW = 60
 VERDICT_COLUMNS: Sequence[AlignMethod] = ("right", "left", "right", "right", "right")
-HINTS = ("Ctrl-C ends after what is in training", "twice ends at once")
+HINTS = (
+    "Ctrl-C ends after what is in training",
+    "twice ends at once",
+    "`autoresearch tell`, `pause`, `try` from another terminal",
+)
 # Why a run of a trial trains something else than its proposal.
 ROLES = {
     "incumbent": "incumbent, for comparison",
@@ -95,12 +101,13 @@ class Rank(IntEnum):
     RUN = 3
     SCORES = 4
     NEXT = 5
-    LOSSES = 6
-    FACTS = 7
-    NOTE = 8
-    VERDICT = 9
-    HINT = 10
-    SPACE = 11
+    STEERING = 6
+    LOSSES = 7
+    FACTS = 8
+    NOTE = 9
+    VERDICT = 10
+    HINT = 11
+    SPACE = 12
 
 
 class Line(NamedTuple):
@@ -159,7 +166,7 @@ class Frame:
         facts = (
             f"method {run.method}",
             f"model {run.model or 'none'}",
-            f"budget {run.budget}",
+            allowance_words(run.budget),
             f"sandbox tier {run.tier}",
             "1 worker" if run.workers == 1 else f"{run.workers} workers",
         )
@@ -270,6 +277,8 @@ class Frame:
         return Text.assemble(hypothesis, (more, "dim"))
 
     def _notes(self) -> Iterator[Line]:
+        for line in state_lines(self._state.steering):
+            yield Line(Rank.STEERING, Text.assemble(("said  ", "bold"), self._formatter.line(line)))
         for note in self._state.notes:
             yield Line(Rank.NOTE, Text.assemble(("note  ", "yellow"), self._formatter.line(note)))
 
@@ -309,8 +318,8 @@ class Frame:
         pace = state.per_hour()
         noise = noise_of(state.trials, self._formatter.objective.sense).scatter
         parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
-        if state.run and state.run.planned is not None:
-            parts.append(f"{state.judged} of {state.run.planned} this time")
+        if state.planned is not None:
+            parts.append(f"{state.judged} of {state.planned} this time")
         if pace:
             parts.append(f"{pace:.1f}/h")
         parts.append(spending(state.proposed).partition(" (")[0])

@@ -7,11 +7,13 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from agent.display.format import Formatter, duration, formatter_for
+from agent.display.format import Formatter, allowance_words, duration, formatter_for
 from agent.display.scores import about_scores
+from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
     Event,
+    Heard,
     Judged,
     Note,
     Progress,
@@ -86,7 +88,7 @@ def describe(event: Event, formatter: Formatter) -> str:
             about = about_scores(event.trials, formatter)
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
-                f"model {event.model or 'none'}, budget {event.budget}, "
+                f"model {event.model or 'none'}, {allowance_words(event.budget)}, "
                 f"sandbox tier {event.tier}, workers {event.workers}, "
                 f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )
@@ -107,6 +109,8 @@ def describe(event: Event, formatter: Formatter) -> str:
             return f"#{attempt.number} is checked by: {command}"
         case Judged(trial):
             return verdict_line(trial, formatter)
+        case Heard(admitted):
+            return input_line(admitted)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):

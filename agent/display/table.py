@@ -26,6 +26,7 @@ from agent.display.scores import about_scores, gain_text
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.judge.suspicion import approved_by
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.pace import pace_of
 from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial, also_of
@@ -221,6 +222,10 @@ def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tu
     if kept:
         commands.append(f"autoresearch show {kept.number}")
         commands.append(f"autoresearch replicate {kept.number}")
+    approved = {approved_by(trial.proposal) for trial in trials}
+    held = [t for t in trials if t.status == "held" and t.number not in approved]
+    if held:
+        commands.append(f"autoresearch approve {held[-1].number}")
     mostly_failed = len(failed) * 2 > len(trials)
     if failed and (mostly_failed or not kept):
         commands.append(f"autoresearch show {failed[-1].number}")

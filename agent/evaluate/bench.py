@@ -3,6 +3,7 @@
 import shlex
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -35,11 +36,12 @@ from agent.records.events import Checking, TrialStarted
 from agent.records.guards import Check, Checks
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Order, Result
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
 from sandbox.score.checking import check
+from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
@@ -97,13 +99,15 @@ class Plan(Record):
     Fields of the same name are as in sandbox.score.measure.Job.
     """
 
-    score: Literal["sealed", "printed"]
+    score: Literal["sealed", "evaluated", "printed"]
     train: str
     data: str | None
     read_only: tuple[str, ...]
-    budget: Budget
+    budget: Budget | None
     memory_bytes: int | None
     """A limit that is None is the default of sandbox.ground.outcome.Limits."""
+    limit: Limit | None = None
+    """As in sandbox.ground.deadline.Deadline."""
     vram_bytes: int | None = None
     disk_bytes: int | None = None
     output_bytes: int | None = None
@@ -114,6 +118,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
     """Of the metric: which way it is better, and on which scale."""
@@ -129,13 +134,24 @@ class Bench:
     """Measures the attempts of one run; N threads may use N slots, for it keeps no state."""
 
     def __init__(
-        self, plan: Plan, runner: Runner, slots: tuple[Slot, ...], folder: Path, export: Export
+        self,
+        plan: Plan,
+        runner: Runner,
+        slots: tuple[Slot, ...],
+        folder: Path,
+        export: Export,
+        export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
+        """Take what a run measures with.
+
+        export_whole: writes the start commit's files, hidden ones too, for the evaluator.
+        """
         self.slots = slots
         self._plan = plan
         self._runner = runner
         self._folder = folder
         self._export = export
+        self._export_whole = export_whole
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
@@ -192,7 +208,8 @@ class Bench:
         """
         is_incumbent = assignment.order.role in ("incumbent", "reference")
         is_baseline = assignment.attempt.proposal.by.origin == "baseline"
-        return is_incumbent or is_baseline or self._plan.budget.unit == "steps"
+        budget = self._plan.budget
+        return is_incumbent or is_baseline or (budget is not None and budget.unit == "steps")
 
     def _result(self, outcome: Outcome, assignment: Assignment) -> Result | None:
         tier = self._runner.tier
@@ -246,7 +263,7 @@ class Bench:
             number = assignment.attempt.number
             rivals = assignment.rivals if assignment.is_first else ()
             with Watch(number, assignment.slot, log, rivals, listen, cancel) as watch:
-                outcome = measure(job, self._runner, watch.stop, watch.trained)
+                outcome = measure(job, self._runner, watch.stop, watch.trained, self._export_whole)
         if isinstance(outcome, Stopped) and watch.hopeless and not cancel.is_set():
             return Pruned(watch.hopeless, outcome, read_curve(log))
         return Scored(outcome, watch.conditions) if isinstance(outcome, Measured) else outcome
@@ -262,9 +279,9 @@ class Bench:
         plan = self._plan
         slot = assignment.slot
         deadline: Deadline | None = None
-        cap = unknown_cap(plan.budget)
+        cap = unknown_cap(plan.budget, plan.limit)
         if assignment.usual:
-            deadline = Deadline(budget=plan.budget, usual=assignment.usual)
+            deadline = Deadline(budget=plan.budget, limit=plan.limit, usual=assignment.usual)
             cap = deadline.seconds
         return Job(
             folder=str(here / WORKSPACE),
@@ -284,6 +301,7 @@ class Bench:
             budget=plan.budget,
             seed=assignment.order.seed,
             score=plan.score,
+            evaluation=_on_split(plan.evaluation, assignment.order.split),
             metric=plan.metric,
             cpus=slot.cpus,
             gpus=slot.gpus,
@@ -291,3 +309,7 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:
+    return evaluation and evaluation.model_copy(update={"split": split})

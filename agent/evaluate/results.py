@@ -19,6 +19,10 @@ OTHERS = {"incumbent": "the incumbent", "reference": "the first baseline"}
 """Whose run another role than the attempt's own is."""
 
 
+OWN_ROLES = frozenset({"candidate", "fresh"})
+"""Roles of runs of the attempt itself."""
+
+
 @dataclass(frozen=True)
 class Pruned:
     """A training that was stopped because its curve so far was hopeless."""
@@ -52,6 +56,7 @@ def failed_result(run: Unscored, tier: str) -> Result:
         detail=run.detail,
         tail=run.tail[-MAX_TAIL_CHARACTERS:],
         overshot=run.overshot,
+        took=round(run.seconds, 2) if run.status == "over-limit" else None,
     )
 
 
@@ -67,7 +72,9 @@ def pruned_result(run: Pruned, tier: str) -> Result:
     )
 
 
-def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: str) -> Result:
+def scored_result(
+    run: Scored, order: Order, cores: int, budget: Budget | None, tier: str
+) -> Result:
     """Return the result of a scored run.
 
     cores: how many it had, 0 for no limit.
@@ -176,9 +183,10 @@ def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], .
     return tuple((round(fraction, 4), round(loss, 6)) for fraction, loss in thin_curve(curve))
 
 
-def _speed(run: Measured, budget: Budget) -> float | None:
+def _speed(run: Measured, budget: Budget | None) -> float | None:
     """Return steps a second: of a budget in steps, else of the steps that train.py says it made."""
-    steps = budget.amount if budget.unit == "steps" else run.facts.get("num_steps")
+    counted = budget is not None and budget.unit == "steps"
+    steps = budget.amount if budget and counted else run.facts.get("num_steps")
     if isinstance(steps, bool) or not isinstance(steps, int | float):
         return None
     if steps <= 0 or run.seconds <= 0:
@@ -212,15 +220,29 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
             return before.model_copy(update={**spent, "recheck": "failed", "detail": run.detail})
         if run.status == "scored":
             spent["recheck"] = "passed"
+    if before.status == "over-limit":
+        return _timed_beside(before, run, spent)
     spent["detail"] = _failure(run, order)
-    if run.status != "scored" and order.role in ("candidate", "fresh"):
-        return before.model_copy(update={**spent, "status": run.status, "scores": ()})
+    if run.status != "scored" and order.role in OWN_ROLES:
+        others = [score for score in before.scores if score.role not in OWN_ROLES]
+        kept = tuple(others) if run.status == "over-limit" else ()
+        failed = {"status": run.status, "scores": kept, "took": run.took}
+        return before.model_copy(update={**spent, **failed})
+    return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
+
+
+def _timed_beside(before: Result, run: Result, spent: dict[str, object]) -> Result:
+    """Return the result of a run over its limit, after one of the incumbent's."""
+    if run.status != "scored":
+        return before.model_copy(update={**spent, "recheck": "failed"})
     return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
 
 
 def _first_own_run(before: Result, run: Result) -> Result:
     """Return the attempt's first run of its own, behind runs of the baseline."""
     seconds = round(before.seconds + run.seconds, 2)
+    if run.status == "over-limit":
+        return run.model_copy(update={"seconds": seconds, "scores": before.scores})
     if run.status != "scored":
         return run.model_copy(update={"seconds": seconds})
     scores = (*before.scores, *run.scores)

@@ -22,6 +22,7 @@ _UPSTREAM: Mapping[Status, str] = {
     "oom": "crash",
     "timeout": "crash",
     "invalid": "crash",
+    "over-limit": "crash",
 }
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.judge.noise import CONFIDENCE, critical, differences_of
 from agent.records.bounded import MAX_ITEMS, Stamp, Text, Whole
@@ -29,6 +29,16 @@ class Comparison(Record):
     """Of the metric that the pairs hold."""
     guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
     """What the candidate's runs say of the run's guards, by these seeds alone."""
+
+    @model_validator(mode="after")
+    def _on_the_scale(self) -> Self:
+        for pair in self.pairs:
+            for value in (pair.candidate, pair.incumbent):
+                if not self.sense.has(value):
+                    raise ValueError(
+                        f"a score of {value:g}, which is not on the scale {self.sense.scale}"
+                    )
+        return self
 
     @property
     def delta(self) -> float | None:
@@ -90,6 +100,8 @@ class Measurement(Record):
     command: Text
     versions: Annotated[dict[str, str], Field(max_length=MAX_ITEMS)] = {}
     """Of the packages that computed it, by name."""
+    split: Literal["val", "test"] = "val"
+    """Of the project's own evaluator."""
     at: Stamp
     """When, ISO 8601 UTC."""
 
@@ -103,7 +115,8 @@ def afterwards(measurements: Sequence[Measurement], number: int) -> Iterator[tup
     for measurement in measurements:
         comparison = measurement.of(number)
         if comparison:
-            yield measurement.kind, f"{comparison}, against {measurement.against}"
+            where = ", on the test split" if measurement.split == "test" else ""
+            yield measurement.kind, f"{comparison}, against {measurement.against}{where}"
 
 
 def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> Comparison | None:
@@ -115,6 +128,8 @@ def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> 
         return None
     for measurement in reversed(measurements):
         comparison = measurement.of(trial.number)
-        if measurement.kind == "replicate" and comparison and comparison.pairs:
+        if measurement.kind != "replicate" or measurement.split == "test":
+            continue
+        if comparison and comparison.pairs:
             return comparison
     return None

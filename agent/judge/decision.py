@@ -86,6 +86,24 @@ class Suspect(Record):
     reason: str
 
 
+class Held(Record):
+    """It would be kept, and waits for a human's word."""
+
+    kind: Literal["held"] = "held"
+    reason: str
+    delta: FiniteFloat
+    """As in Keep."""
+    interval: Interval | None = None
+    guards: tuple[GuardResult, ...] = ()
+
+
+class Skipped(Record):
+    """Its training was ended at a human's word: nothing is said about it."""
+
+    kind: Literal["skipped"] = "skipped"
+    reason: str
+
+
 class Failed(Record):
     """The candidate has no score: its run failed, or its training was pruned."""
 
@@ -102,9 +120,11 @@ class Refusal(Record):
     """Its edits are tried again on the newer tip."""
 
 
-Verdict = Baseline | Keep | Simplify | Discard | Guarded | Suspect | Failed | Refusal
+Verdict = (
+    Baseline | Keep | Simplify | Discard | Guarded | Suspect | Held | Skipped | Failed | Refusal
+)
 """Final: it is recorded as a trial of the status that `kind` names."""
-Compared = Keep | Simplify | Discard | Guarded
+Compared = Keep | Simplify | Discard | Guarded | Held
 """The verdicts that rest on a comparison with an incumbent."""
 Judgement = Keep | Simplify | Discard | Rerun
 """The part of the union that compares a candidate with its incumbent."""

@@ -38,6 +38,7 @@ def objective_of(
         "metric": VAL_BPB.metric,
         "files": project.files,
         "folder": project.recorded_folder,
+        "evaluate": project.evaluate,
     }
     for name in (*ASKED, *STATED):
         value = getattr(settings, name)
@@ -125,8 +126,13 @@ def stated_otherwise(
         value = getattr(front_matter, name)
         if value is not None:
             stated[name] = value
+    limit = front_matter.limit or settings.limit
+    if limit is not None:
+        stated["limit"] = str(limit)
     if project.files or run.goal.files:
         stated["files"] = project.files
+    if project.evaluate or run.goal.evaluate:
+        stated["evaluate"] = project.evaluate
     different = left_behind(run, run.goal.model_copy(update=stated))
     if not different:
         return []

@@ -7,9 +7,16 @@ import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
@@ -18,15 +25,25 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
+from agent.records.evaluator import Evaluator
 from agent.records.guards import MAX_GUARDS, Guard
-from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
+from agent.records.objective import (
+    VAL_BPB,
+    Direction,
+    Machine,
+    Noise,
+    Objective,
+    Python,
+    Scale,
+    Sense,
+)
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit, allowance_text
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
 FILE = "autoresearch.toml"
-ScoreKind = Literal["sealed", "printed"]
+ScoreKind = Literal["sealed", "evaluated", "printed"]
 
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
@@ -65,9 +82,14 @@ def _budget(value: Any) -> Any:
     return Budget.parse(value) if isinstance(value, str) else value
 
 
+def _limit(value: Any) -> Any:
+    return Limit.parse(value) if isinstance(value, str) else value
+
+
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
+LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
@@ -106,6 +128,10 @@ class Settings(Caps):
     """Its name, as it is printed; val_bpb where it is left out."""
     direction: Direction | None = None
     """Which way is better; minimize where it is left out."""
+    budget: BudgetText = None
+    """Of a training that keeps to it: `5m` or `200steps`."""
+    limit: LimitText = None
+    """Of a training that ends by itself: `1.1x`, of the baseline's time, or `90s`."""
     scale: Scale | None = None
     """On which differences are alike; linear where it is left out."""
     pattern: Word | None = None
@@ -135,6 +161,8 @@ class Settings(Caps):
     """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
 
     Left out: that of the project's own environment, of the active one, or the harness's."""
+    evaluate: Evaluator | None = None
+    """The project's own evaluator; left out where the number is printed or sealed."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
@@ -144,6 +172,16 @@ class Settings(Caps):
     def stated_ranges(self) -> dict[str, str]:
         """The ranges by name; what is protected is not searched."""
         return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
+
+    @model_validator(mode="after")
+    def _one_way_to_score(self) -> Self:
+        if self.evaluate and self.score not in (None, "evaluated"):
+            raise ValueError(f"score is {self.score}, and a table [evaluate] is there: drop one")
+        if self.score == "evaluated" and self.evaluate is None:
+            raise ValueError(
+                'score is evaluated, which needs a table [evaluate] with its "command"'
+            )
+        return self
 
     @field_validator("command")
     @classmethod
@@ -216,7 +254,8 @@ class RunSettings(Record):
     tag: Annotated[str, Field(max_length=MAX_TAG)]
     method: Word
     model: Word | None
-    budget: Budget
+    budget: Budget | None
+    """What trainings keep to; None where they end by themselves, and the objective has a limit."""
     seed: Whole
     workers: Workers
     trials: Natural | None
@@ -238,6 +277,8 @@ class RunSettings(Record):
     """Scores outside are measured again."""
     objective: Objective | None = None
     """What is measured, and which way is better; None for val_bpb, lower is better."""
+    interpreter: Python | None = None
+    """What trainings run on; None in a run of an older version."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 
@@ -247,9 +288,20 @@ class RunSettings(Record):
         return self.objective or VAL_BPB
 
     @property
+    def allowance(self) -> str:
+        """What bounds the time of a training: `300s`, or `limit 1.1x`."""
+        return allowance_text(self.budget, self.goal.time_limit)
+
+    @property
     def sense(self) -> Sense:
         """Which way the metric is better, and its scale."""
         return self.goal.sense
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.budget is None and self.goal.limit is None:
+            raise ValueError("neither a budget nor a limit")
+        return self
 
     @field_validator("tag")
     @classmethod

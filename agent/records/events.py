@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
@@ -24,6 +25,8 @@ class RunStarted:
     """How many more may be measured; None without a bound."""
     start_commit: str = ""
     objective: Objective = VAL_BPB
+    inputs: tuple[Admitted, ...] = ()
+    """What was said to the run already."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,15 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """Something was said to the run, and answered; both are committed."""
+
+    admitted: Admitted
+    planned: int | None = None
+    """How many trials of this session may be measured from now on; None without a bound."""
+
+
+@dataclass(frozen=True)
 class Note:
     """Something the researcher should know: a slow model, a replay, a machine that was busy."""
 
@@ -109,6 +121,7 @@ Event = (
     | Scoring
     | Checking
     | Judged
+    | Heard
     | Note
     | RunFinished
 )

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
+from agent.records.evaluator import Evaluator
 from agent.records.guards import MAX_GUARDS, Guard
+from sandbox.ground.budget import Limit
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
@@ -116,16 +118,6 @@ LOWER = Sense()
 """Lower is better, and equal differences are alike."""
 
 
-class Evaluator(Record):
-    """The project's own evaluator."""
-
-    command: Word
-    hidden: Words = ()
-    """Files that no run and no proposer sees."""
-    public: Word | None = None
-    """What a proposer may read about the evaluator."""
-
-
 class Objective(Record):
     """What a run optimizes, fixed in its first commit. Unknown keys are refused."""
 
@@ -141,7 +133,7 @@ class Objective(Record):
     command: Word | None = None
     python: Word | None = None
     limit: Word | None = None
-    """Time limit of a training that does not stop itself, such as `1.1x`."""
+    """How long a training may take that ends by itself, such as `1.1x`; see time_limit."""
     files: Words = ()
     """Globs of the files that an edit may touch."""
     folder: Word | None = None
@@ -167,6 +159,11 @@ class Objective(Record):
     evaluate: Evaluator | None = None
     """None if the run prints the number itself."""
     ranges: Annotated[dict[Word, Word], Field(max_length=MAX_ITEMS)] = {}
+
+    @field_validator("limit")
+    @classmethod
+    def _is_limit(cls, limit: str | None) -> str | None:
+        return None if limit is None else str(Limit.parse(limit))
 
     @field_validator("folder")
     @classmethod
@@ -201,6 +198,14 @@ class Objective(Record):
         return tuple(names)
 
     @property
+    def time_limit(self) -> Limit | None:
+        """How long a training may take that ends by itself; None in a run that has only a budget.
+
+        Beside a budget it holds where the baseline leaves most of that unused.
+        """
+        return Limit.parse(self.limit) if self.limit else None
+
+    @property
     def better(self) -> str:
         """`lower is better` or `higher is better`."""
         return "lower is better" if self.direction == "minimize" else "higher is better"
@@ -213,6 +218,17 @@ class Objective(Record):
 
 VAL_BPB = Objective(metric="val_bpb")
 """The objective of the bundled workspace: bits per byte of held-out text."""
+
+
+class Python(Record):
+    """The interpreter of a run's trainings."""
+
+    path: Word
+    """Relative to the repository's top folder where it lies inside."""
+    version: Word = ""
+    """Such as `3.12.1`; empty where no file said it."""
+    origin: Word = ""
+    """How it was found: `settings`, `project`, `active` or `harness`."""
 
 
 class Machine(Record):

@@ -21,6 +21,7 @@ from agent.records.proposals import Configuration, Proposal, Value
 from agent.records.target import TargetResult
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
+from sandbox.score.evaluator.evaluation import Split
 
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
@@ -90,6 +91,8 @@ class Order(Record):
     why: str = ""
     audit: Audit = "usual"
     """How much of a sealed score is audited: the full audit is slower and finds smaller leaks."""
+    split: Split = "val"
+    """Which split an evaluator is called with; `test` only after an opening was committed."""
     texts: dict[str, str] = {}
     """Files of the commit, by path in the project's folder, and the text that they have in this
     run only: a neutral perturbation."""
@@ -182,7 +185,8 @@ class Result(Record):
 
     status: Literal["scored", "crash", "oom", "timeout", "invalid", "over-limit", "pruned"]
     scores: Annotated[tuple[Score, ...], Field(max_length=MAX_ITEMS)] = ()
-    """In the order of measuring; the incumbent's among them if it was run again."""
+    """In the order of measuring; the incumbent's among them if it was run again. Of a run over its
+    limit only others', which show how fast the machine was."""
     curve: tuple[tuple[Fraction, Real], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
     """Points (fraction of the budget in 0..1, training loss) as train.py printed them."""
     seconds: Quantity = 0.0
@@ -202,7 +206,10 @@ class Result(Record):
     """Training took longer than its budget allows. Known only while it is judged; the branch has
     it in `detail`."""
     recheck: Literal["passed", "failed"] | None = None
-    """Outcome of measuring an implausible score again under a fresh seed and the full audit."""
+    """Outcome of measuring an implausible score again under a fresh seed and the full audit. Of a
+    run over its limit: `failed` if the incumbent could not be timed beside it."""
+    took: Quantity | None = None
+    """Of a run that was ended for its time: how long it had trained by then."""
     tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
     """The end of the failure's log, escaped."""
     checks: Annotated[tuple[Check, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -210,7 +217,8 @@ class Result(Record):
 
     @model_validator(mode="after")
     def _scores_iff_scored(self) -> Self:
-        if (self.status == "scored") != bool(self.scores):
+        others_only = self.status == "over-limit" and not self.own
+        if (self.status == "scored") != bool(self.scores) and not others_only:
             raise ValueError(f"a {self.status} result has {len(self.scores)} scores")
         return self
 

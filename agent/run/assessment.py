@@ -32,6 +32,7 @@ from agent.judge.determinism import (
 )
 from agent.judge.luck import luck_of
 from agent.judge.noise import differences_of, noise_of
+from agent.judge.overtime import judge_time, over_reason
 from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
 from agent.judge.pairing import (
     Scores,
@@ -78,7 +79,8 @@ class Assessment:
             return Refusal(reason="proposed before the run was given other data", retry=True)
         incumbent = self.incumbent(attempt)
         if result and result.status != "scored":
-            return Failed(kind=result.status, reason=result.detail)
+            failed = Failed(kind=result.status, reason=result.detail)
+            return self._overtime(attempt, result, incumbent) or failed
         yardstick = self._timing.yardstick
         if yardstick and self._timing.usual is None:
             # The run was resumed on another machine, or with another share of its cores.
@@ -114,6 +116,9 @@ class Assessment:
         run = self._history.run
         if result and result.status != "scored":
             return Failed(kind=result.status, reason=result.detail)
+        late = self._timing.late_baseline(result)
+        if late:
+            return Failed(kind="over-limit", reason=late)
         checks = self._guarding.checks_of_baseline(attempt, result) if result else None
         if checks:
             return checks
@@ -194,6 +199,9 @@ class Assessment:
                 why="is the machine still itself?",
             )
         judgement = self._judge(attempt, evidence)
+        late = self._overtime(attempt, result, evidence.incumbent)
+        if late and not isinstance(judgement, Discard):
+            return late
         if self.is_stale(attempt):
             return overtaken(judgement)
         match judgement:
@@ -210,6 +218,26 @@ class Assessment:
         if isinstance(step, Keep | Simplify):
             return self._proving.step(attempt, evidence.result, step, evidence.incumbent)
         return step
+
+    def _overtime(self, attempt: Attempt, result: Result, incumbent: Trial) -> Step | None:
+        """Return what a training over the run's limit leads to; None where it kept to it."""
+        clock = self._timing.clock(result, incumbent)
+        if clock is None:
+            return None
+        first = self._history.run.seed
+        own = [score.seed for score in result.own]
+        why = f"is the machine slow? {over_reason(result, clock)}"
+        match judge_time(result, clock):
+            case "over":
+                return Failed(kind="over-limit", reason=over_reason(result, clock))
+            case "ask-incumbent":
+                seed = own[-1] if own else self._screening_seed(attempt, incumbent)
+                return Order(commit=incumbent.attempt, seed=seed, role="incumbent", why=why)
+            case "ask-candidate":
+                others = [score.seed for score in result.scores if score.role == "incumbent"]
+                seed = next_seed(own, others, attempt.number, first)
+                return Order(commit=attempt.commit, seed=seed, why=why, audit=_audit(attempt))
+        return None
 
     def _doubted(self, attempt: Attempt, evidence: Evidence) -> Step | None:
         """Return what an implausible score leads to: a second measurement, or a suspect."""
@@ -310,7 +338,7 @@ class Assessment:
     @property
     def is_timed(self) -> bool:
         """Whether the machine's speed moves scores."""
-        return self._history.run.budget.unit == "s"
+        return self._timing.is_timed
 
     def _tolerance(self, fresh: Sequence[Score] = ()) -> float | None:
         """Return how far compared runs may differ in speed; None where speed moves no score."""

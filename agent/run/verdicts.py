@@ -15,7 +15,8 @@ from agent.space import changes, read_constants
 class Tried:
     """What a verdict on an attempt that ran rests on."""
 
-    result: Result
+    result: Result | None
+    """None for a trial that was skipped."""
     before: Sources
     """The files at the attempt's parent."""
     after: Sources
@@ -66,8 +67,10 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
     )
 
 
-def _reason(verdict: Verdict, result: Result) -> str:
+def _reason(verdict: Verdict, result: Result | None) -> str:
     reason = verdict.reason
+    if result is None:
+        return reason
     if result.recheck == "passed" and result.own:
         reason += f"; {RECHECKED[result.own[-1].kind]}"
     if any(score.cut for score in result.own):

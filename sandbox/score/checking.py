@@ -8,7 +8,8 @@ from sandbox.ground.outcome import Cancelled, Finished, Outcome, Runner, TimedOu
 from sandbox.ground.record import Record
 from sandbox.ground.text import last_words, one_line, tail
 from sandbox.score.failure import failure
-from sandbox.score.measure import Job, Stopped, training_of
+from sandbox.score.job import Job, training_of
+from sandbox.score.measure import Stopped
 from sandbox.score.room import NoProgram, place_data
 from sandbox.score.weights import FOLDER
 

@@ -20,6 +20,7 @@ from agent.records.events import Event
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Trial
 from agent.run.bounds import Bounds
+from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger
 from agent.run.loop import Loop
 from agent.space import read_constants, read_space
@@ -138,8 +139,12 @@ def loop_of(
     proposer: ListProposer,
     script: Script = train,
     trials: int | None = None,
+    heard: bool = False,
 ) -> Loop:
-    """Return a loop over `history` with a scripted runner in as many slots as there are workers."""
+    """Return a loop over `history` with a scripted runner in as many slots as there are workers.
+
+    heard: whether it reads the run's inbox.
+    """
     run = history.run
     plan = Plan(
         score="printed",
@@ -150,12 +155,14 @@ def loop_of(
         memory_bytes=None,
         metric=metric_of(run.goal),
         sense=run.sense,
+        limit=run.goal.time_limit,
     )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)
     bench = Bench(plan, ScriptedRunner(script), slots, folder, history.export)
     ledger = Ledger(history, read_space)
-    return Loop(ledger, bench, proposer, Bounds(trials=trials), threading.Event())
+    inbox = Inbox(history.project, history.tag) if heard else None
+    return Loop(ledger, bench, proposer, Bounds(trials=trials), threading.Event(), inbox=inbox)
 
 
 def work_on(

@@ -95,7 +95,7 @@ def ended_in(history: Iterable[Observation]) -> int:
 
 def observe(context: Context) -> tuple[Observation, ...]:
     """Return the prior trials, the trials that ran, oldest first, and the pending proposals."""
-    timed = not context.budget.endswith("steps")
+    timed = not context.budget.endswith("steps") and not context.ends_by_itself
     sense = context.objective.sense
     own = [_remembered_observation(_Identity(trial), sense, timed) for trial in context.trials]
     ran = [observation for observation in own if observation]
@@ -170,6 +170,8 @@ def observation_of(trial: Trial, sense: Sense, timed: bool = False) -> Observati
 
     timed: the run's budget is in seconds, so that the number of steps depends on the constants.
     """
+    if trial.status in ("held", "skipped"):  # no outcome is known, and it is not proposed again
+        return Observation(trial.configuration) if trial.configuration else None
     if trial.result is None:
         return None
     outcome: float | Failure | Literal["pruned"] | None = None
