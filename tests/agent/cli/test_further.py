@@ -3,17 +3,24 @@
 import csv
 import io
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
+from agent.afterwards.finalize import finalize_run
+from agent.afterwards.remeasure import compare, state_of
 from agent.errors import UsageFault
+from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.slots import make_slots
 from agent.history.history import History
+from agent.project.objective import metric_of
 from agent.project.settings import read_settings
 from agent.records.objective import Objective
 from agent.trackers.tracker import numbers_of
 from sandbox.ground.outcome import Finished, Outcome, RunSpec, Usage
-from tests.agent.cli.night import fault, output_of
+from sandbox.tiers.scripted import ScriptedRunner
+from tests.agent.cli.night import fault, git, output_of
 from tests.agent.study import project_of, proposal, study, val_bpb, work_on
 
 GOAL = Objective.model_validate(
@@ -106,6 +113,45 @@ def test_exports_and_trackers_have_every_metric(home: Path) -> None:
     with History.read(project_of(home), "t") as history:
         numbers = numbers_of(history.trials[2], history.run.goal)
     assert numbers["also/latency_ms"] == 24
+
+
+def test_a_kept_state_that_is_measured_again_is_held_to_the_guards(home: Path) -> None:
+    with History.read(project_of(home), "t") as history:
+        baseline, kept, guarded, _ = history.trials
+        plan = Plan(
+            score="printed",
+            train="train.py",
+            data=None,
+            read_only=(),
+            budget=history.run.budget,
+            memory_bytes=None,
+            metric=metric_of(GOAL),
+        )
+        slots = make_slots(1, (0,), ())
+        bench = Bench(plan, ScriptedRunner(script), slots, home / "again", history.export)
+        states = [state_of(kept), state_of(guarded)]
+        found = list(
+            compare(
+                bench,
+                states,
+                state_of(baseline),
+                (5, 6, 7),
+                lambda _: None,
+                threading.Event(),
+                None,
+                guards=GOAL.guards,
+            )
+        )
+    assert [comparison.guards[0].finding for comparison in found] == ["inside", "outside"]
+    assert str(found[1]).endswith("; latency_ms <= 20: outside")
+
+
+def test_a_final_commit_names_the_guards_and_checks_that_held(home: Path) -> None:
+    with History.read(project_of(home), "t") as history:
+        list(finalize_run(history, "tuned", frozenset()))
+    message = git(home, "log", "-1", "--format=%B", "tuned")
+    assert "Guard: latency_ms <= 20: latency_ms 8 over 1 run, 12 inside" in message
+    assert "Check: sh -c true, passed" in message
 
 
 def test_nonsense_in_a_list_is_refused_with_its_line(tmp_path: Path) -> None:
