@@ -19,7 +19,6 @@ from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
 from agent.dashboard.view import log_paths, own_diffs
 from agent.display.format import formatter_for, open_console
-from agent.display.held import guard_lines
 from agent.display.pareto import pareto_page, points_json
 from agent.display.scores import about_scores
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
@@ -271,8 +270,6 @@ class State(Record):
     metric: str
     direction: str
     scale: str
-    conditions: tuple[str, ...]
-    """Guards, checks and the target, with how they fare."""
     best: Trial | None
     replicated: Comparison | None
     """The best against the baseline, where `replicate` has measured it."""
@@ -322,7 +319,6 @@ def _state_of(history: History) -> State:
         metric=run.goal.metric,
         direction=run.goal.direction,
         scale=run.goal.scale,
-        conditions=tuple(line for _, line in guard_lines(history.trials, run.goal)),
         best=best,
         replicated=replication_of(history.measurements, best),
         noise=noise_of(history.trials, history.run.sense).sd,
