@@ -79,6 +79,18 @@ LeaveBranch = Annotated[
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in a stable format.")]
 
+AlsoColumns = Annotated[
+    bool, typer.Option("--also", help="With a column for each guarded and each further metric.")
+]
+Pareto = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Draw two metrics against each other, and list the trials that no other one beats in "
+        "both: val_acc,params_m. A:min or A:max says which way A is better.",
+    ),
+]
+
 JsonEvents = Annotated[
     bool,
     typer.Option("--json", help="Print each event as one line of JSON, for programs that listen."),

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from agent.cli import app, epilog
 from agent.cli.completion import complete_trials
-from agent.cli.options import Branch, Json, Number, OfBranch
+from agent.cli.options import AlsoColumns, Branch, Json, Number, OfBranch, Pareto
 from agent.cli.reading import reading
 from agent.cli.run_state import print_state, state_of
 from agent.cli.terminal import pager, watch_status
@@ -97,19 +97,8 @@ def log(
     patch: Annotated[
         bool, typer.Option("--patch", "-p", help="Show each trial's diff instead of a table.")
     ] = False,
-    also: Annotated[
-        bool,
-        typer.Option("--also", help="With a column for each guarded and each further metric."),
-    ] = False,
-    pareto: Annotated[
-        str | None,
-        typer.Option(
-            "--pareto",
-            metavar="A,B",
-            help="Draw two metrics against each other, and list the trials that no other one beats "
-            "in both: val_acc,params_m. A:min or A:max says which way A is better.",
-        ),
-    ] = None,
+    also: AlsoColumns = False,
+    pareto: Pareto = None,
 ) -> None:
     """Show the table of a run's trials.
 

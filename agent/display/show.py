@@ -18,8 +18,6 @@ from agent.records.results import Attempt, Claim, Pair, Result, Score, Trial
 
 CURVE_CELLS = 40
 FACTS = 12
-MAX_CHECK_CHARACTERS = 600
-"""Of the end of what a failed check printed."""
 
 
 def trial_page(
@@ -47,6 +45,7 @@ def trial_page(
         *_rationale(trial.proposal, formatter),
         _facts(trial, log, again, formatter),
         Text(""),
+        *_printed_by_checks(trial, formatter),
         _edits(trial.proposal, formatter) if refused else diff_view(diff, console),
     )
 
@@ -218,10 +217,17 @@ def conditions_met(trial: Trial) -> Iterator[tuple[str, str]]:
         took = duration(check.seconds)
         outcome = f"passed in {took}" if check.passed else f"failed in {took}: {check.reason}"
         yield "check", f"{check.command}: {outcome}"
-        if check.tail:
-            yield "it printed", check.tail[-MAX_CHECK_CHARACTERS:]
     if trial.target:
         yield "target", str(trial.target)
+
+
+def _printed_by_checks(trial: Trial, formatter: Formatter) -> Iterator[Text]:
+    """Yield the end of what a failed check printed."""
+    failed = trial.result.failed_check if trial.result else None
+    if failed and failed.tail:
+        yield Text(f"{formatter.line(failed.command)} printed", style="bold")
+        yield Text(formatter.block(failed.tail).strip("\n"), style="dim")
+        yield Text("")
 
 
 def _difference(pair: Pair, formatter: Formatter) -> str:

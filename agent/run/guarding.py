@@ -37,6 +37,8 @@ class Guarding:
         self, attempt: Attempt, evidence: Evidence, judgement: Kept
     ) -> Order | Kept | Guarded | Discard:
         """Return the verdict on a would-be keep, or the run or the checks that it needs first."""
+        if not self._guards:
+            return self._checked(attempt, evidence.result, judgement)
         reference = self._reference_for(evidence)
         results = self._results(evidence.own, reference)
         broken = [found for found in results if found.finding == "outside"]
@@ -52,6 +54,8 @@ class Guarding:
 
     def already_broken(self, evidence: Evidence, rerun: Rerun) -> Guarded | None:
         """Return the verdict on an attempt that may be better, where it breaks a guard already."""
+        if not self._guards:
+            return None
         results = self._results(evidence.own, self._reference_for(evidence))
         for found in results:
             if found.finding == "outside":

@@ -30,7 +30,7 @@ from sandbox.score.lingering import Lingering
 from sandbox.score.metric import NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
-from sandbox.score.reading import read_also, read_metric
+from sandbox.score.reading import lacking, read_also, read_metric
 from sandbox.score.room import NoProgram, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
@@ -225,9 +225,10 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
-    also = read_also(Path(job.log), job.metric)
-    if isinstance(also, NotRead):
-        return _unscored(job, trained, also.status, also.reason)
+    also = read_also(Path(job.log), job.metric.also)
+    missing = lacking(Path(job.log), job.metric, also)
+    if missing:
+        return _unscored(job, trained, "crash", missing)
     began = time.monotonic()
     candidate = Candidate(
         folder=room / WORKSPACE,
@@ -268,12 +269,12 @@ def _evaluated(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     # What the evaluator reports counts, and only what it does not report is read from the log.
-    left = tuple(name for name in job.metric.required if name not in answer.also)
-    printed = read_also(Path(job.log), job.metric.model_copy(update={"required": left}))
-    if isinstance(printed, NotRead):
-        return _unscored(job, trained, printed.status, printed.reason)
+    also = {**read_also(Path(job.log), job.metric.also), **answer.also}
+    missing = lacking(Path(job.log), job.metric, also)
+    if missing:
+        return _unscored(job, trained, "crash", missing)
     measured = _measured(job, trained, answer.value, "evaluated", seconds)
-    return measured.model_copy(update={"also": {**printed, **answer.also}})
+    return measured.model_copy(update={"also": also})
 
 
 def _measured(

@@ -1,7 +1,7 @@
 """Reads the metric from all that a run printed, in one pass over its log and in bounded memory."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.ground.redaction import redacted
@@ -35,7 +35,8 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
     if metric.outside(printed.value):
         reason = f'it printed "{line}"; {metric.name} is to be {metric.bounds()}'
         return NotRead(status="invalid", reason=one_line(reason))
-    missing = _missing(log, metric, others)
+    also = _finite(others)
+    missing = lacking(log, metric, also)
     if missing:
         return NotRead(status="crash", reason=missing)
     return Reading(
@@ -44,33 +45,34 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
         line=line,
         blocks=main.blocks,
         times=main.times,
-        also=_finite(others),
+        also=also,
     )
 
 
-def read_also(log: Path, metric: Metric) -> dict[str, float] | NotRead:
-    """Return the last finite value of each further metric that a run printed.
-
-    Or why a required one has none.
-    """
-    if not metric.also:
+def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
+    """Return the last finite value of each of these metrics that a run printed."""
+    if not names:
         return {}
-    others = {name: _Follower(Form(name)) for name in metric.also}
+    others = {name: _Follower(Form(name)) for name in names}
     _follow(log, list(others.values()))
-    missing = _missing(log, metric, others)
-    return NotRead(status="crash", reason=missing) if missing else _finite(others)
+    return _finite(others)
 
 
-def _missing(log: Path, metric: Metric, others: Mapping[str, "_Follower"]) -> str:
-    """Return why a required metric has no value; "" where all have one."""
+def lacking(log: Path, metric: Metric, also: Mapping[str, float]) -> str:
+    """Return why a required metric has no finite value; "" where all have one.
+
+    also: those that have one.
+    """
     for name in metric.required:
-        printed = others[name].last()
-        if printed is None:
-            near = nearest(log, Metric(name=name), "the name")
-            return one_line(f"a guard needs {name}: {near}")
-        if not math.isfinite(printed.value):
-            line = quoted(others[name].line, printed.start)
-            return one_line(f'a guard needs {name}, which is not finite in "{line}"')
+        if name in also:
+            continue
+        follower = _Follower(Form(name))
+        _follow(log, [follower])
+        reason = nearest(log, Metric(name=name), "the name")
+        printed = follower.last()
+        if printed is not None:
+            reason = f'the last value of it is not finite: "{quoted(follower.line, printed.start)}"'
+        return one_line(f"a guard needs {name}: {reason}")
     return ""
 
 

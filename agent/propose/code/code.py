@@ -139,13 +139,16 @@ def request_of(context: Context) -> Request:
 def to_mend(context: Context) -> Trial | None:
     """Return the newest failed trial of this method that nothing was proposed to correct.
 
-    A correction that failed is not corrected again.
+    One that was better and failed a check is worth a correction, too. A correction that failed is
+    not corrected again.
     """
     corrected = {proposal.by.repairs for proposal in context.proposals}
     for trial in reversed(context.trials[-MEND_WITHIN:]):
         by = trial.proposal.by
         first_try = by.method == Code.name and by.repairs is None
-        if trial.status in MENDABLE and first_try and trial.number not in corrected:
+        broken_check = trial.result is not None and trial.result.failed_check is not None
+        mendable = trial.status in MENDABLE or broken_check
+        if mendable and first_try and trial.number not in corrected:
             return trial
     return None
 

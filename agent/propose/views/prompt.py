@@ -223,7 +223,10 @@ def ledger_text(context: Context) -> str:
 def mend_text(trial: Trial) -> str:
     """Return the request to correct a failed trial."""
     edits = _edits_json(trial.proposal)
+    failed = trial.result.failed_check if trial.result else None
     tail = trial.result.tail if trial.result else ""
+    if failed:
+        tail = failed.tail
     return _template("mend").render(trial=trial, edits=edits, tail=tail)
 
 

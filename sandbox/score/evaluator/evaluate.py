@@ -232,7 +232,9 @@ class _Ending:
         return Reported(value, {name: other for name, other in also.items() if isfinite(other)})
 
     def _printed(self) -> Reported | NotEvaluated:
-        reading = read_metric(self._bout.room / "evaluator.log", self._bout.job.metric)
+        # A guard's metric may be one that the run itself prints.
+        metric = self._bout.job.metric.model_copy(update={"required": ()})
+        reading = read_metric(self._bout.room / "evaluator.log", metric)
         if isinstance(reading, NotRead):
             name = self._bout.job.metric.name
             detail = f"the evaluator neither reported nor printed {name}: {_report_of(name)}"

@@ -41,6 +41,16 @@ def test_an_incumbent_is_known_by_all_its_runs() -> None:
     assert [s.value for s in Scores().of(1, [baseline, later])] == [1.2, 1.4]
 
 
+def test_runs_for_a_guard_are_the_first_baselines_and_those_for_the_target_ones_own() -> None:
+    first = trial(0, "baseline", score(1.0, 0))
+    kept = trial(1, "keep", score(0.9, 0), score(0.8, 7, "fresh"), against=0)
+    later = trial(2, "discard", score(1.2, 3), score(1.3, 3, "reference"), against=1)
+    trials = [first, kept, later]
+    assert [s.value for s in Scores().of(0, trials)] == [1.0, 1.3]
+    assert [s.value for s in Scores().of(1, trials)] == [0.9, 0.8]
+    assert [s.value for s in Scores().of(2, trials)] == [1.2]
+
+
 def test_another_machine_or_another_speed_is_not_compared() -> None:
     scores = [
         score(1.0, 0),

@@ -9,6 +9,7 @@ import pytest
 from agent.errors import ProjectFault, SandboxFault
 from agent.history.history import History
 from agent.propose.search.observe import observation_of
+from agent.records.edits import ReplaceText
 from agent.records.events import Checking, Event, Note, RunFinished
 from agent.records.objective import Objective
 from agent.records.proposals import Proposal
@@ -19,10 +20,13 @@ from sandbox.ground.outcome import Cancelled, Crashed, Finished, Outcome, RunSpe
 from tests.agent.study import (
     ListProposer,
     Script,
+    commit_by_hand,
     loop_of,
+    make_repository,
     project_of,
     proposal,
     seed_of,
+    settings_of,
     source_of,
     study,
     work_on,
@@ -307,3 +311,42 @@ def test_a_target_without_any_noise_says_what_it_needs(tmp_path: Path) -> None:
         [line] = ledger.advice(bare)
     assert "the target 1.5 cannot be proved here" in line
     assert 'noise = "none"' in line
+
+
+# ---------------------------------------------------------------- other ways to be kept
+
+
+def test_what_is_simpler_obeys_guards_too(tmp_path: Path) -> None:
+    longer = "LR = 0.1  # [0.01 .. 1 log]\nDEPTH = 4  # [1 .. 16]\nSEED = 1\nUNUSED = 3\n"
+
+    def tied(spec: RunSpec) -> tuple[Outcome, str]:
+        size = len(source_of(spec).splitlines())
+        text = f"latency_ms: {30 - 5 * size}\n---\nval_bpb: {1 + 0.01 * seed_of(spec)}\n"
+        return Finished(usage=USAGE), text
+
+    objective = Objective.model_validate({"metric": "val_bpb", "guards": ["latency_ms <= 12"]})
+    repository = make_repository(tmp_path)
+    (repository / "train.py").write_text(longer)
+    commit_by_hand(repository)
+    project = project_of(repository)
+    settings = settings_of(project, verdict="sequential", baseline_repeats=3, objective=objective)
+    shorter = proposal(ReplaceText(old="UNUSED = 3\n", new=""))
+    with History.create(project, settings) as history:
+        work_on(history, [shorter], tied, trials=1)
+        trial = history.trials[1]
+    assert trial.status == "guarded"
+    assert "else it would be kept: simpler, with exactly the same score" in trial.reason
+
+
+def test_two_workers_are_held_to_the_same_guards(tmp_path: Path) -> None:
+    objective = Objective.model_validate(
+        {"metric": "val_bpb", "guards": ["latency_ms <= 20"], "checks": ["sh -c true"]}
+    )
+    steps = [proposal(LR=0.2, DEPTH=4 + n % 2 * 8) for n in range(2)] + [proposal(LR=0.3, DEPTH=5)]
+    with study(
+        tmp_path, verdict="sequential", baseline_repeats=3, workers=2, objective=objective
+    ) as history:
+        work_on(history, steps, checked, trials=3)
+        trials = {trial.proposal.edits: trial for trial in history.trials}
+    assert trials[steps[0].edits].status in ("keep", "discard")
+    assert trials[steps[1].edits].status == "guarded"

@@ -179,10 +179,7 @@ def test_other_metrics_are_recorded_with_it(read, tmp_path):
     metric = Metric(name="val_acc", also=("loss", "params_m", "absent", "broken"))
     reading = read("loss: 2\nval_acc: 0.9, loss: 1\nbroken: nan\nparams_m: 3\n", metric)
     assert reading.also == {"loss": 1, "params_m": 3}
-    assert read_also(tmp_path / "log", Metric(name="x", also=("loss", "val_acc"))) == {
-        "loss": 1,
-        "val_acc": 0.9,
-    }
+    assert read_also(tmp_path / "log", ("loss", "val_acc")) == {"loss": 1, "val_acc": 0.9}
 
 
 def test_the_line_that_was_read_is_shown_printable_and_short(read):
@@ -325,3 +322,16 @@ def test_names_that_are_refused(name):
 def test_bounds_in_the_wrong_order_are_refused():
     with pytest.raises(ValidationError, match="wrong order"):
         Metric(name="a", low=1, high=0)
+
+
+def test_a_required_metric_that_is_missing_or_not_finite_fails_the_run(read):
+    metric = Metric(name="val_acc", also=("latency_ms",), required=("latency_ms",))
+    missing = read("val_acc: 0.9\nlatency: 20\n", metric)
+    assert isinstance(missing, NotRead) and missing.status == "crash"
+    assert missing.reason.startswith("a guard needs latency_ms: ")
+    assert 'which the name "latency" reads' in missing.reason
+    broken = read("val_acc: 0.9\nlatency_ms: nan\n", metric)
+    assert isinstance(broken, NotRead)
+    assert 'the last value of it is not finite: "latency_ms: nan"' in broken.reason
+    there = read("val_acc: 0.9\nlatency_ms: 20\n", metric)
+    assert isinstance(there, Reading) and there.also == {"latency_ms": 20}

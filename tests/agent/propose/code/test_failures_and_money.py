@@ -11,10 +11,12 @@ from agent.propose.code.code import (
     MEND_WITHIN,
     SHORT_OUTPUT_TOKENS,
     Code,
+    request_of,
     to_mend,
 )
+from agent.records.guards import Check
 from agent.records.proposals import Proposal
-from agent.records.results import Trial
+from agent.records.results import Result, Score, Trial
 from tests.agent.propose.code.drafts import BASELINE, DEEPER, Asked, constant, draft, judging
 from tests.agent.propose.example import context, trial
 
@@ -47,6 +49,19 @@ def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
     assert to_mend(judging(BASELINE, failed(1), failed(2, repairs=1))) is None, (
         "a correction that fails is left alone"
     )
+
+
+def test_a_failed_check_goes_back_with_what_it_printed() -> None:
+    made = failed(1)
+    check = Check(command="pytest -q", passed=False, reason="1 failed", tail="E  assert 3 == 4")
+    score = Score(value=0.9, seed=0, kind="self-reported")
+    result = Result(status="scored", scores=(score,), checks=(check,))
+    broken = made.model_copy(update={"status": "guarded", "result": result})
+    question = request_of(judging(BASELINE, broken)).blocks[-1]
+    assert "trial #1 failed (guarded)" in question
+    assert "E  assert 3 == 4" in question
+    too_slow = broken.model_copy(update={"result": result.model_copy(update={"checks": ()})})
+    assert to_mend(judging(BASELINE, too_slow)) is None, "a broken limit is no mistake"
 
 
 def test_what_is_old_too_large_or_another_methods_is_not_corrected() -> None:
