@@ -15,6 +15,7 @@ from agent.cli.options import (
     DryRun,
     Hours,
     JsonEvents,
+    LimitOption,
     MaxCost,
     Memory,
     Method,
@@ -44,6 +45,7 @@ def start(
     model: Model = None,
     method: Method = None,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
@@ -122,6 +124,7 @@ def start(
         model=model,
         method=method,
         budget=budget,
+        limit=limit,
         trials=trials,
         hours=hours,
         max_cost=max_cost,
@@ -169,7 +172,7 @@ def _start(
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, words_of
     from agent.cli.news import News
-    from agent.cli.overview import Chosen, say_overview
+    from agent.cli.overview import Chosen, say_overview, say_warnings
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
@@ -181,6 +184,7 @@ def _start(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import objective_of, recorded
     from agent.project.program import read_program
+    from agent.project.run_python import recorded_python
     from agent.propose import find_method
 
     place = find_place(Path.cwd())
@@ -212,6 +216,7 @@ def _start(
         say_overview(
             Chosen(place, options, slots, sandbox.tier, sources, prepare, objective), err=as_json
         )
+        say_warnings(project, head, err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,
@@ -220,6 +225,7 @@ def _start(
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
                 objective=recorded(objective),
+                interpreter=recorded_python(project, place.settings),
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -1,6 +1,6 @@
 """Files out of commits: a trial's copy, and the run's worktree, which follows the branch."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from shlex import quote
 
@@ -16,19 +16,23 @@ MAX_LISTED = 10
 
 
 def export(
-    store: Store, commit: str, workspace: str, folder: Path, without: Collection[str] = ()
+    store: Store,
+    commit: str,
+    workspace: str,
+    folder: Path,
+    hides: Callable[[str], bool] = lambda _: False,
 ) -> list[Listed]:
     """Write the files below `workspace` as of `commit` to `folder`, as a checkout would.
 
-    Filters, line ends and submodules are those of a checkout. without: paths in the repository
-    that are left out. A submodule comes from the user's own checkout; if it is not checked out
+    Filters, line ends and submodules are those of a checkout. hides: which paths in the repository
+    are left out. A submodule comes from the user's own checkout; if it is not checked out
     there, its folder is empty here too. Return what was written, by its path in the repository.
     """
     git = store.git
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_index(folder.parent) as index:
         git("read-tree", commit, index=index)
-        entries = [file for file in store.files(commit, workspace) if file.path not in without]
+        entries = [file for file in store.files(commit, workspace) if not hides(file.path)]
         tree = index.parent / "tree"
         (tree / workspace).mkdir(parents=True)
         paths = "\0".join(entry.path for entry in entries).encode("utf-8", "surrogateescape")

@@ -13,8 +13,8 @@ from agent.history.checkout import export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
-from agent.records.objective import Objective
 from agent.records.sources import Sources
+from sandbox.score.evaluator.evaluation import Split
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
@@ -45,7 +45,8 @@ class Files:
     def belong_to(self, run: RunSettings) -> None:
         """Take from a run's record where it started, and which files trials get and edits touch."""
         self.start = run.start_commit
-        self.project = self.project.as_recorded(run.objective)
+        recorded = self.project.as_recorded(run.objective)
+        self.project = recorded.model_copy(update={"score": run.score})
 
     def sources_at(self, commit: str) -> Sources:
         """Return the files that edits may touch at `commit`, every byte of them."""
@@ -63,14 +64,14 @@ class Files:
         if len(self._sources) > KEPT_SOURCES:
             del self._sources[next(iter(self._sources))]
 
-    def imported_at(self, commit: str, objective: Objective) -> dict[str, str]:
+    def imported_at(self, commit: str) -> dict[str, str]:
         """Return the modules at `commit` that its sources import and that no edit may touch."""
         tree = self._store.tree_of(commit)
         if tree not in self._imported:
             from agent.history.imported import imported_modules  # libcst takes long to load
 
             sources = self.sources_at(commit)
-            modules = imported_modules(self._git, commit, self.project, sources, objective)
+            modules = imported_modules(self._git, commit, self.project, sources)
             self._imported = {tree: modules}
         return self._imported[tree]
 
@@ -79,6 +80,14 @@ class Files:
         path = self.project.program
         data = self._store.file(commit, path) if path else None
         return (data or b"").decode("utf-8", "surrogateescape")
+
+    @property
+    def public(self) -> str:
+        """What a proposer may read about the evaluator, as of the start; "" without any."""
+        evaluate = self.project.evaluate
+        if evaluate is None or evaluate.public is None:
+            return ""
+        return self.file_at(self.start, self.project.inside(evaluate.public))
 
     def file_at(self, commit: str, path: str) -> str:
         """Return a file at `commit`. Raise HistoryFault if it has none."""
@@ -120,22 +129,46 @@ class Files:
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        if path == self.project.program:
+        if path == self.project.program or self.project.hides(path):
             return False
         return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
-        return self._git("diff", *_PLAIN, before, after, "--", self.project.workspace or ".")
+        where = self.project.workspace or "."
+        visible: list[str] | None = [where]
+        if self.project.concealed:
+            names = ("diff-tree", "-r", "-z", "--name-only", before, after)
+            visible = self._visible(self._git(*names, "--", where))
+        if visible is None:
+            return ""
+        return self._git("diff", *_PLAIN, before, after, "--", *visible)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
         """Return the workspace's unified diff of each commit against its parent, in one call."""
         names = "".join(f"{commit}\n" for commit in commits if commit).encode()
         where = self.project.workspace or "."
-        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", where, stdin=names)
+        visible: list[str] | None = [where]
+        if self.project.concealed:
+            options = ("diff-tree", "--stdin", "--no-commit-id", "-r", "-z", "--name-only")
+            visible = self._visible(self._git(*options, "--", where, stdin=names))
+        if visible is None:
+            return dict.fromkeys(filter(None, commits), "")
+        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *visible, stdin=names)
         # A diff's own lines begin otherwise.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    def _visible(self, listing: str) -> list[str] | None:
+        """Return what of the changed paths of a listing may be shown; None where nothing may.
+
+        Where nothing is hidden, that is the workspace.
+        """
+        paths = [path for path in listing.split("\0") if path]
+        visible = [path for path in paths if not self.project.hides(path)]
+        if len(visible) == len(paths):
+            return [self.project.workspace or "."]
+        return visible or None
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees.
@@ -143,12 +176,23 @@ class Files:
         They get a .git of their own, with one commit and nothing else.
         """
         project = self.project
-        entries = export(self._store, commit, project.workspace, folder, project.unseen)
+        entries = export(self._store, commit, project.workspace, folder, project.hides)
         files = []
         for entry in entries:
             if entry.mode != SUBMODULE:
                 files.append(File(project.outside(entry.path), entry.mode, entry.name))
         write_stand_in(folder, files, f"the files of {commit}")
+
+    def export_whole(self, folder: Path, split: Split) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too.
+
+        Only for the project's evaluator. Those of the test split are left out of another one.
+        """
+
+        def hides(path: str) -> bool:
+            return split != "test" and self.project.tests(path)
+
+        export(self._store, self.start, self.project.workspace, folder, hides)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in.

@@ -69,8 +69,11 @@ def _heads(git: Plumbing, tag: str) -> dict[str, str]:
     """Return the commit of each ref that marks an attempt of the run."""
     form = "--format=%(objectname) %(objecttype) %(refname)"
     heads = {}
+    inputs = f"{FLIGHTS}{tag}/inbox/"
     for line in git("for-each-ref", form, f"{FLIGHTS}{tag}/").splitlines():
         name, kind, reference = line.split(" ", 2)
+        if reference.startswith(inputs):
+            continue
         if kind != "commit":
             raise _no_attempt(reference)
         heads[reference] = name

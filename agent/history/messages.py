@@ -10,7 +10,9 @@ from agent.history.text import body_of, line_of, subject_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted, words_of
 from agent.records.objective import LOWER, Sense
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Trial
 
@@ -18,7 +20,7 @@ from agent.records.results import Attempt, Result, Trial
 def run_message(run: RunSettings) -> str:
     """Return the message of a run's first commit."""
     method = f"{run.method} with {run.model}" if run.model else run.method
-    subject = subject_of(f"start {run.tag}: {method}, {run.budget} a trial")
+    subject = subject_of(f"start {run.tag}: {method}, {run.allowance} a trial")
     return write(subject, [], "run", {"format": FORMAT, **run.model_dump(mode="json")})
 
 
@@ -66,7 +68,11 @@ def comparison_message(measurement: Measurement) -> str:
     states = ", ".join(f"#{comparison.trial}" for comparison in measurement.comparisons)
     subject = subject_of(f"{measurement.kind} {states} against {measurement.against}")
     lines = [line_of(f"{comparison.what}: {comparison}") for comparison in measurement.comparisons]
-    return write(subject, lines, "comparison", measurement.model_dump(mode="json"))
+    fields = measurement.model_dump(mode="json")
+    for comparison in fields["comparisons"]:
+        if not comparison["guards"]:  # a run without guards is read by older versions, too
+            del comparison["guards"]
+    return write(subject, lines, "comparison", fields)
 
 
 def data_message(fingerprint: str, reason: str) -> str:
@@ -80,6 +86,21 @@ def rejection_message(rejection: Rejection) -> str:
     subject = f"reject #{rejection.number}"
     fields = rejection.model_dump(mode="json")
     return write(subject, [body_of(rejection.because)], "rejection", fields)
+
+
+def opening_message(opening: Opening) -> str:
+    """Return the message of a commit that changes nothing and counts a look at the test split."""
+    subject = subject_of(f"open the test split, time {opening.number}: {opening.command}")
+    return write(subject, [line_of(opening.states)], "opening", opening.model_dump(mode="json"))
+
+
+def input_message(admitted: Admitted) -> str:
+    """Return the message of a commit that admits an input: who said what, and the answer."""
+    said = admitted.input
+    sender = f" by {said.sender}" if said.sender else ""
+    lines = [line_of(f"{admitted.answer}{sender}")]
+    fields = admitted.model_dump(mode="json", exclude_none=True)
+    return write(subject_of(words_of(said.ask)), lines, "input", fields)
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:

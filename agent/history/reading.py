@@ -20,8 +20,11 @@ from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
+from agent.records.inputs import Admitted
+from agent.records.opening import Opening
 from agent.records.results import Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
+from sandbox.score.evaluator.evaluation import Split
 
 
 class Reading:
@@ -73,9 +76,19 @@ class Reading:
         return tuple(self._timeline.measurements)
 
     @property
+    def openings(self) -> tuple[Opening, ...]:
+        """Every time that the test split was opened."""
+        return tuple(self._timeline.openings)
+
+    @property
     def rejections(self) -> tuple[Rejection, ...]:
         """Rejections of suspects."""
         return tuple(self._timeline.rejections)
+
+    @property
+    def inputs(self) -> tuple[Admitted, ...]:
+        """What was said to the run, with the answers, oldest first."""
+        return tuple(self._timeline.inputs)
 
     @property
     def foreign_commits(self) -> tuple[str, ...]:
@@ -158,7 +171,12 @@ class Reading:
     @property
     def imported(self) -> dict[str, str]:
         """The modules at the tip that its sources import and that no edit may touch, by path."""
-        return self._files.imported_at(self.tip, self.run.goal)
+        return self._files.imported_at(self.tip)
+
+    @property
+    def public(self) -> str:
+        """What a proposer may read about the evaluator, as of the run's start."""
+        return self._files.public
 
     @property
     def program(self) -> str:
@@ -206,6 +224,10 @@ class Reading:
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)
+
+    def export_whole(self, folder: Path, split: Split) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too."""
+        self._files.export_whole(folder, split)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in."""

@@ -57,9 +57,10 @@ class SourceReader:
         others = {project.outside(path): _MEASURES for path in fixed if path.startswith(below)}
         chosen = []
         for file in self._list(commit, project):
-            if file.path in fixed:
-                continue
             path = project.outside(file.path)
+            if file.path in fixed or project.hides(file.path):
+                others[path] = _MEASURES
+                continue
             wanted = path == main or matches(path, patterns)
             why = _fault(file) if wanted else ""
             if not wanted or (why and path != main):

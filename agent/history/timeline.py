@@ -16,6 +16,7 @@ from agent.history.entries import (
     is_measured,
     read_entry,
     read_run,
+    refuse_off_scale,
 )
 from agent.history.files import Files
 from agent.history.runs import HEADS, first_commit
@@ -23,7 +24,8 @@ from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted, Reject
+from agent.records.opening import Opening
 from agent.records.results import TAKEN, Attempt, Trial
 
 
@@ -47,7 +49,9 @@ class Timeline:
         self.trials: list[Trial] = []
         self.measurements: list[Measurement] = []
         self.rejections: list[Rejection] = []
-        self.inputs: list[Input] = []
+        self.inputs: list[Admitted] = []
+        """What was said to the run, each id once."""
+        self.openings: list[Opening] = []
         self.unknown: list[Unknown] = []
         """Records of a newer version of autoresearch."""
         self.twins: list[Trial] = []
@@ -88,6 +92,15 @@ class Timeline:
             self.by_hand = ()
         return trial
 
+    def add_input(self, admitted: Admitted) -> None:
+        """Add an input; a second one with its id counts for nothing."""
+        if all(other.input.id != admitted.input.id for other in self.inputs):
+            self.inputs.append(admitted)
+            ask = admitted.input.ask
+            if isinstance(ask, Reject) and admitted.accepted:
+                because = Rejection(number=ask.number, because=ask.because, at=admitted.at)
+                self.rejections.append(because)
+
     def begin_data(self, fingerprint: str, commit: str) -> None:
         """Note that every later trial is measured on other data, since `commit`."""
         self.data_fingerprint = fingerprint
@@ -97,6 +110,16 @@ class Timeline:
     def add_by_hand(self, commit: str) -> None:
         """Note that `commit` changed what runs."""
         self.by_hand = (*self.by_hand, commit)
+
+    def add_commit_by_hand(self, git: Plumbing, files: Files, commit: Commit) -> None:
+        """Add a commit that somebody made while the run works.
+
+        Raise HistoryFault if it tears the record.
+        """
+        _add_note(self, git, commit, None)
+        _compare_trees(self, files, commit, self.trees[-1])
+        self.trees.append(commit.tree)
+        self.stand_at(commit.id)
 
     def stand_at(self, commit: str) -> None:
         """Note that everything so far leads to `commit`, the newest one."""
@@ -123,6 +146,7 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     )
     numbers: set[int] = set()
     for commit, entry in entries:
+        refuse_off_scale(commit, entry, run.sense)
         before = timeline.trees[-1]
         if isinstance(entry, Trial) and entry.number in numbers:
             timeline.twins.append(entry)
@@ -159,8 +183,10 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
             timeline.measurements.append(entry)
         case Rejection():
             timeline.rejections.append(entry)
-        case Input():
-            timeline.inputs.append(entry)
+        case Admitted():
+            timeline.add_input(entry)
+        case Opening():
+            timeline.openings.append(entry)
         case NewData():
             timeline.begin_data(entry.fingerprint, commit.id)
         case Unknown():

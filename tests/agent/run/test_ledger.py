@@ -277,16 +277,16 @@ def test_a_machine_of_changing_speed_is_advised_a_budget_in_steps(tmp_path: Path
     ]
     uneven = baseline.result.model_copy(update={"scores": tuple(own), "facts": {"num_steps": 600}})
     advice = ledger.advice(baseline.model_copy(update={"result": uneven}))
-    assert advice == (
+    assert advice == [
         "the baseline's runs differ by 20% in speed, so scores also measure the load "
         "of this machine: --budget 600steps would not"
-    )
-    assert ledger.advice(baseline) is None
+    ]
+    assert ledger.advice(baseline) == []
     printed = uneven.model_copy(
         update={
             "scores": tuple(score.model_copy(update={"kind": "self-reported"}) for score in own)
         }
     )
-    assert ledger.advice(baseline.model_copy(update={"result": printed})) is None, (
+    assert ledger.advice(baseline.model_copy(update={"result": printed})) == [], (
         "its budget is its own"
     )
