@@ -12,7 +12,7 @@ length, and the clones are gone on with in turns.
 """
 
 import argparse
-import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -43,6 +43,8 @@ print("val_bpb:", 1 + sum(abs(rate - 0.3) for rate in rates))
 """
 WARM = 2
 """Trials of a session that are not counted: they read and parse what later ones remember."""
+BARE = 5
+"""Starts without a harness after each session."""
 PROJECTS = ("one file", "many files")
 FASTEST = ("A", "B")
 
@@ -74,7 +76,7 @@ def costs_of(
     with opened as history:
         for event in loop_of(history, proposer, runner, trials).events():
             if isinstance(event, Judged):
-                stamps.append((time.monotonic(), sum(os.times()[:4])))
+                stamps.append((time.monotonic(), processor_seconds()))
                 trainings.append(_times_in(event))
     costs = []
     for number, (before, after) in enumerate(pairwise(stamps)):
@@ -82,6 +84,12 @@ def costs_of(
         between = second["began"] - first["ended"] if first and second else None
         costs.append(Cost(after[0] - before[0], after[1] - before[1], between))
     return costs
+
+
+def processor_seconds() -> float:
+    """Return what this process and those that it started and that ended have taken."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _times_in(event: Judged) -> dict[str, float]:
@@ -107,17 +115,18 @@ def usable_tiers() -> Iterator[tuple[str, Runner]]:
             print(f"tier {tier}: {report.reason if report else 'not on this system'}")
 
 
-def bare_start(folder: Path) -> float:
-    """Return the seconds that the same training takes without a harness."""
+def bare_start(folder: Path) -> Cost:
+    """Return what the same training takes without a harness."""
     began = time.monotonic()
+    used = processor_seconds()
     subprocess.run([sys.executable, "train.py"], cwd=folder, check=True, capture_output=True)
-    return time.monotonic() - began
+    return Cost(time.monotonic() - began, processor_seconds() - used)
 
 
 def compare_projects(rounds: int, trials: int) -> None:
     """Print the cost of a trial on each tier, of a project of one file and of one of many."""
     costs: dict[str, list[Cost]] = {}
-    bare: list[float] = []
+    bare: list[Cost] = []
     with tempfile.TemporaryDirectory() as home:
         folders: dict[str, tuple[Path, Runner]] = {}
         for tier, runner in usable_tiers():
@@ -130,15 +139,18 @@ def compare_projects(rounds: int, trials: int) -> None:
             for name, (folder, runner) in folders.items():
                 session = costs_of(folder, Editor(), runner, trials + WARM)
                 costs.setdefault(name, []).extend(session[WARM:])
-                bare.append(bare_start(folder))
-    start = median(bare)
-    print(f"the same training without a harness: {start * 1e3:.0f} ms; × is as often as long\n")
+                bare += [bare_start(folder) for _ in range(BARE)]
+    wall = median(cost.wall for cost in bare)
+    processor = median(cost.processor for cost in bare)
+    print("× is as often as the same training takes without a harness:")
+    print(_row("from start to end", [cost.wall for cost in bare], wall))
+    print(_row("processor time", [cost.processor for cost in bare], processor))
     for name, measured in costs.items():
-        print(name)
+        print(f"\n{name}")
         between = [cost.between for cost in measured if cost.between is not None]
-        print(_row("verdict to verdict", [cost.wall for cost in measured], start))
-        print(_row("one training's end to the next's start", between, start))
-        print(_row("processor time of all", [cost.processor for cost in measured], start))
+        print(_row("verdict to verdict", [cost.wall for cost in measured], wall))
+        print(_row("one training's end to the next's start", between, wall))
+        print(_row("processor time of all", [cost.processor for cost in measured], processor))
 
 
 def _row(name: str, seconds: Sequence[float], unit: float) -> str:

@@ -287,7 +287,19 @@ class Source:
 
 
 def read(text: str) -> Source | Refused:
-    """Return a file as a Source; `syntax` if it does not parse or is not in UTF-8."""
+    """Return a file as a Source; `syntax` if it does not parse or is not in UTF-8.
+
+    It is shared, as its tree is.
+    """
+    return _kept_source(text) if len(text) <= MAX_KEPT else _new_source(text)
+
+
+@lru_cache(maxsize=KEPT_TREES)
+def _kept_source(text: str) -> Source | Refused:
+    return _new_source(text)
+
+
+def _new_source(text: str) -> Source | Refused:
     fault = foreign_encoding(text) if len(text) <= MAX_CHARACTERS else None
     if fault:
         return refuse(

@@ -5,17 +5,16 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import IO, NamedTuple, Self, TypeVar
 
 from agent.errors import HistoryFault
 from agent.git.conversation import Conversation
 from agent.git.plumbing import AUTHOR, Plumbing
 
 KEPT_TREES = 4_096
-"""Folders that are kept: two trials have most of them in common."""
+"""Folders, and trees of commits, that are kept: two trials have most of them in common."""
 TREE_MODE = "40000"
 SUBMODULE = "160000"
 """The mode that git has for a submodule."""
@@ -37,6 +36,7 @@ class Entry(NamedTuple):
         return self.mode == TREE_MODE
 
 
+Value = TypeVar("Value")
 Folder = Mapping[bytes, Entry]
 """What a tree holds, in git's order."""
 
@@ -63,8 +63,8 @@ class Store:
         self._trees = _Writer(git, "tree")
         self._commits = _Writer(git, "commit")
         self._references = Conversation(git, "update-ref", "--stdin")
-        self._folder = lru_cache(maxsize=KEPT_TREES)(partial(_read_folder, self._reader))
-        self._tree = lru_cache(maxsize=KEPT_TREES)(partial(_read_tree, self._reader))
+        self._folders: dict[str, Folder] = {}
+        self._trees_of: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -88,8 +88,28 @@ class Store:
 
     def tree_of(self, commit: str) -> str:
         """Return the name of a commit's tree. Raise HistoryFault if there is none."""
-        is_fixed = bool(_FULL_NAME.fullmatch(commit))
-        return self._tree(commit) if is_fixed else _read_tree(self._reader, commit)
+        fixed = commit.removesuffix("^{tree}")
+        tree = self._trees_of.get(fixed) or self._read_tree(commit)
+        if _FULL_NAME.fullmatch(fixed):
+            _keep(self._trees_of, fixed, tree)
+        return tree
+
+    def _read_tree(self, commit: str) -> str:
+        name, kind, _ = _read(self._reader, f"{commit}^{{tree}}")
+        if kind != "tree":
+            raise HistoryFault(f"git cannot read the tree of {commit}", "git fsck")
+        return name
+
+    def _folder(self, tree: str) -> Folder:
+        """Return what a tree holds."""
+        folder = self._folders.get(tree)
+        if folder is None:
+            _, kind, data = _read(self._reader, tree)
+            if kind != "tree":
+                raise HistoryFault(f"git cannot read the tree {tree}", "git fsck")
+            folder = dict(_entries(data, len(tree) // 2))
+            _keep(self._folders, tree, folder)
+        return folder
 
     def find(self, commit: str, path: str) -> Entry | None:
         """Return what a commit has at a path, or None."""
@@ -161,7 +181,12 @@ class Store:
                 entries[name] = Entry(TREE_MODE, folder)
             elif there and not there.is_folder:
                 entries[name] = there
-        return self._trees.write(_packed(entries)) if entries else None
+        if not entries:
+            return None
+        ordered = _in_order(entries)
+        written = self._trees.write(_packed(ordered))
+        _keep(self._folders, written, ordered)
+        return written
 
     def commit(self, tree: str, parents: Sequence[str], message: str) -> str:
         """Write a commit, which is on no branch yet. Raise HistoryFault for an odd message."""
@@ -171,7 +196,9 @@ class Store:
         who = f"{AUTHOR} {now} {time.strftime('%z', time.localtime(now))}"
         lines = [f"tree {tree}", *(f"parent {parent}" for parent in dict.fromkeys(parents))]
         lines += [f"author {who}", f"committer {who}", "", message]
-        return self._commits.write("\n".join(lines).encode())
+        name = self._commits.write("\n".join(lines).encode())
+        _keep(self._trees_of, name, tree)
+        return name
 
     def move(self, steps: Iterable[str]) -> None:
         """Make steps of `git update-ref --stdin`, all or none. Raise HistoryFault for none.
@@ -214,7 +241,10 @@ class _Writer:
 
 
 def _unnamed_file() -> IO[bytes]:
+    """Return a new file, in memory where the system can: emptying one on a disk takes long."""
     try:
+        if hasattr(os, "memfd_create"):
+            return os.fdopen(os.memfd_create("object"), "r+b", buffering=0)
         return TemporaryFile(buffering=0)
     except OSError as error:
         message = f"cannot make a temporary file: {error.strerror}"
@@ -241,18 +271,11 @@ def _read(reader: Conversation, name: str) -> tuple[str, str, bytes]:
     return reader.ask(_raw(f"{name}\n"), _read_object)
 
 
-def _read_tree(reader: Conversation, commit: str) -> str:
-    name, kind, _ = _read(reader, f"{commit}^{{tree}}")
-    if kind != "tree":
-        raise HistoryFault(f"git cannot read the tree of {commit}", "git fsck")
-    return name
-
-
-def _read_folder(reader: Conversation, tree: str) -> Folder:
-    _, kind, data = _read(reader, tree)
-    if kind != "tree":
-        raise HistoryFault(f"git cannot read the tree {tree}", "git fsck")
-    return dict(_entries(data, len(tree) // 2))
+def _keep(kept: dict[str, Value], name: str, value: Value) -> None:
+    """Keep what has a name for the next who asks; in a long night all is forgotten at times."""
+    if len(kept) >= KEPT_TREES:
+        kept.clear()
+    kept[name] = value
 
 
 def _raw(text: str) -> bytes:
@@ -270,12 +293,16 @@ def _entries(data: bytes, digest: int) -> Iterator[tuple[bytes, Entry]]:
         start = end + 1 + digest
 
 
+def _in_order(entries: Folder) -> Folder:
+    """Return entries as git orders them: folders as if they ended in a slash."""
+    key = {name: name + b"/" if entry.is_folder else name for name, entry in entries.items()}
+    return {name: entries[name] for name in sorted(entries, key=key.__getitem__)}
+
+
 def _packed(entries: Folder) -> bytes:
-    """Return a tree object; git orders folders as if they ended in a slash."""
-    ordered = sorted(entries, key=lambda name: name + b"/" if entries[name].is_folder else name)
+    """Return a tree object of entries in git's order."""
     parts = []
-    for name in ordered:
-        entry = entries[name]
+    for name, entry in entries.items():
         parts.append(entry.mode.encode() + b" " + name + b"\0" + bytes.fromhex(entry.name))
     return b"".join(parts)
 

@@ -94,7 +94,7 @@ def test_a_death_between_any_two_git_commands_loses_nothing(
         if survived:
             break
     assert survived, "the loop ends where no command is left to die in"
-    assert call > 30
+    assert call > 20
     assert git(tmp_path, "status", "--porcelain") == ""
     fsck(tmp_path)
 

@@ -85,6 +85,7 @@ def test_a_sample_of_installed_packages() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(10))
 def test_installed_packages(part: int) -> None:
     first = 1_000 + part * SWEEP // 10
