@@ -35,6 +35,7 @@ from sandbox.score.metric import NotRead
 from sandbox.score.reading import read_metric
 from sandbox.score.room import place_data
 from sandbox.score.scoring import WORKSPACE
+from sandbox.score.seeding import SEED
 from sandbox.score.weights import FOLDER as SAVED
 
 INSIDE = Path(__file__).with_name("inside")
@@ -128,6 +129,7 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         "script": str(folder / evaluation.script),
         "arguments": [*evaluation.arguments, "--split", evaluation.split],
         "outputs": evaluation.outputs,
+        "paths": [str(folder / path) for path in ("", *job.import_from)],
     }
     return RunSpec(
         argv=(job.python, "-I", MAIN, json.dumps(options)),
@@ -137,7 +139,7 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         limits=job.limits.model_copy(update={"wall_seconds": bout.seconds}),
         read_only=(str(INSIDE), *job.read_only, *_shown(evaluation)),
         hidden=() if evaluation.split == "test" else evaluation.test,
-        environment={"AUTORESEARCH_SEED": str(job.seed)},
+        environment={**job.environment, SEED: str(job.seed)},
         cpus=job.cpus,
         gpus=job.gpus,
     )
@@ -165,7 +167,7 @@ def _candidate(
         "folder": str(files),
         "scratch": str(scratch),
         "log": str(bout.room / f"candidate-{number}.log"),
-        "command": ("python", CANDIDATE, str(files)),
+        "command": ("python", CANDIDATE, str(files), str((files / bout.job.train).parent)),
         "deadline": None,
         "seed_argument": None,
     }
@@ -252,7 +254,8 @@ class _Ending:
         return NotEvaluated("invalid", f"the evaluator failed: {name}{where}")
 
     def _forbidden(self) -> str:
-        what = "imported" if self._relay.ending.get("why") == "imported" else "unpickled"
+        why = self._relay.ending.get("why")
+        what = why if why in ("imported", "started") else "unpickled"
         where = self._where(self._relay.ending.get("line"))
         return f"the evaluator {what} something of the run's{where}; {CALL_IT}"
 

@@ -173,6 +173,22 @@ def test_an_evaluator_that_imports_an_output(best):
     )
 
 
+@pytest.mark.parametrize("name", ["sh", "{left}"])
+def test_an_evaluator_that_starts_an_output(best, name):
+    words = [name] if name == "{left}" else [name, "{left}"]
+    text = f"""
+    import subprocess
+
+    left = output("left.bin")
+    subprocess.run([word.format(left=left) for word in {words}])
+    """
+    status, detail = refused(best, text, run=PREDICTIONS, outputs=("left.bin",))
+    assert (status, detail) == (
+        "invalid",
+        f"the evaluator started something of the run's in evaluate.py, line 6; {CALL_IT}",
+    )
+
+
 def test_what_an_evaluator_unpickles_of_its_own_is_its_business(best):
     text = """
     import pickle
