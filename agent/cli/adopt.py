@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.options import BudgetOption, Method, Model, Tag, Trust, Unsafe
+from agent.cli.options import BudgetOption, LimitOption, Method, Model, Tag, Trust, Unsafe
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.project.flags import read_flags
@@ -49,6 +49,7 @@ def adopt(
     model: Model = None,
     method: Method = None,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     tag: Tag = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
@@ -71,8 +72,9 @@ def adopt(
     from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import objective_of, recorded
+    from agent.project.run_python import recorded_python
 
-    flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
+    flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget, limit=limit)
     place = find_place(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
@@ -105,6 +107,7 @@ def adopt(
         score=project.score,
         data_fingerprint=fingerprint,
         objective=recorded(objective_of(project, place.settings, front_matter, flags)),
+        interpreter=recorded_python(project, place.settings),
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

@@ -37,6 +37,7 @@ from agent.project.upstream import time_budget
 from agent.project.written import Plan, program_of, toml_of
 
 NEXT = "autoresearch start --model none --trials 20"
+WITH_MODEL = "autoresearch start --trials 20"
 
 
 def init_here(answers: Answers) -> None:
@@ -57,7 +58,7 @@ def init_here(answers: Answers) -> None:
     if not answers.runs or not agreed_to(answers, "Run it once in the sandbox now?"):
         plan = unmeasured(answers, look, plan)
     else:
-        plan = measured(answers, place, look, plan)
+        plan = measured(answers, place, plan)
     _write(answers, plan)
 
 
@@ -125,7 +126,9 @@ def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
     if not answers.command and look.writes and not look.numbers:
         command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
     guess = look.numbers[0].name if look.numbers else UNKNOWN
-    files = answers.files or (look.files if len(look.files) > 1 else ())
+    usual = candidate.files or look.files
+    alone = usual == (candidate.path,)
+    files = answers.files or (() if alone else usual)
     return Plan(
         train=candidate.path,
         metric=answers.metric or guess,
@@ -204,10 +207,12 @@ def _write(answers: Answers, plan: Plan) -> None:
     for name, text in texts.items():
         _create(folder / name, text)
     _settle(answers, list(texts))
-    told = PROGRAM in texts or not plan.budget
-    budget = "" if told else f" --budget {plan.budget}"
     say("next:")
-    say_block(f"{enter(folder)}{NEXT}{budget}")
+    if plan.ranges:
+        say_block(f"{enter(folder)}{NEXT}")
+    else:
+        say("no constant is searched here, so a model is needed (`autoresearch models`):")
+        say_block(f"{enter(folder)}{WITH_MODEL}")
 
 
 def _create(path: Path, text: str) -> None:

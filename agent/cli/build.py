@@ -32,12 +32,13 @@ from agent.history.standing import Standing
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
-from agent.project.interpreter import interpreter_of
+from agent.project.interpreter import Interpreter, interpreter_of
 from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
-from agent.project.settings import Caps, ScoreKind, Settings, read_settings, split_command
+from agent.project.run_python import settings_of_run
+from agent.project.settings import Caps, RunSettings, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
@@ -66,9 +67,13 @@ class Place:
     project: Project
     settings: Settings
 
-    def scored_as(self, score: ScoreKind) -> "Place":
-        """Return the place of a run whose record says how it is scored."""
-        return Place(self.project.model_copy(update={"score": score}), self.settings)
+    def of_run(self, run: RunSettings, python: str | None = None) -> "Place":
+        """Return the place of a run: scored as its record says, with the interpreter it began with.
+
+        python: another one that the user typed. Raise ProjectFault where the run's is gone.
+        """
+        settings = settings_of_run(self.project, self.settings, run, python)
+        return Place(self.project.model_copy(update={"score": run.score}), settings)
 
 
 @dataclass(frozen=True)
@@ -174,12 +179,13 @@ def prepared(
             f"{Path(source.name).parent}   # and commit; `autoresearch resume` renews a run itself",
         )
     read_only = place.settings.read_only
+    python = interpreter_of(place.project, place.settings)
     with ExitStack() as stack:
         try:
-            data = _data(stack, source, sandbox, read_only, wanted=wanted)
+            data = _data(stack, source, sandbox, read_only, python, wanted=wanted)
         except NetworkWanted as want:
             consent.require(network_wish(source, want, this_machine()[1]))
-            data = _data(stack, source, sandbox, read_only, network=True)
+            data = _data(stack, source, sandbox, read_only, python, network=True)
         yield data
 
 
@@ -188,6 +194,7 @@ def _data(
     source: Source,
     sandbox: Chosen,
     read_only: tuple[str, ...],
+    python: Interpreter,
     network: bool = False,
     wanted: str | None = None,
 ) -> Prepared:
@@ -199,6 +206,7 @@ def _data(
                 source,
                 sandbox.runner,
                 read_only=read_only,
+                python=python.path,
                 network=network,
                 wanted=wanted,
                 tell=wait.because,
@@ -284,6 +292,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         data=kit.data.data if kit.data else None,
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=history.run.budget,
+        limit=history.run.goal.time_limit,
         memory_bytes=_trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_start
 from agent.cli.choices import options_of
-from agent.cli.constants import range_text, value_text
+from agent.cli.constants import value_text
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import front_matter_at, kept_from_models
@@ -134,8 +134,9 @@ def forecast_of(
     repeats: whether promising trials are run again.
     """
     seconds = None
-    if options.budget.value.unit == "s":
-        seconds = (options.budget.value.amount + OVERHEAD_SECONDS[score]) / workers
+    budget = options.budget.value
+    if budget and budget.unit == "s":
+        seconds = (budget.amount + OVERHEAD_SECONDS[score]) / workers
     rate = None
     if seconds is not None:
         rate = 3600 / (seconds * (RUNS_A_TRIAL if repeats else 1.0))
@@ -172,7 +173,7 @@ def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
     for name in ("constant", "value", "range"):
         table.add_column(name, no_wrap=True)
     for parameter in space.parameters:
-        cells = (parameter.name, value_text(parameter.default), range_text(parameter))
+        cells = (parameter.name, value_text(parameter.default), str(parameter))
         table.add_row(*(Text(formatter.line(cell)) for cell in cells))
     console.print()
     if space.parameters:
@@ -205,7 +206,7 @@ def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
     if forecast.hours is not None:
         parts.append(f"{'at most' if printed else 'about'} {_hours_text(forecast.hours)}")
     if forecast.trials_an_hour is None:
-        parts.append("how long a budget in steps takes is shown by the baseline")
+        parts.append("how long a training takes is shown by the baseline")
     else:
         least = "at least" if printed else "about"
         parts.append(f"{least} {forecast.trials_an_hour:.3g} trials an hour")
@@ -228,9 +229,7 @@ def _dollars_text(dollars: float | None, bound: float | None) -> str:
 def _record(
     chosen: Chosen, space: Space, request: Request | None, price: Price, forecast: Forecast
 ) -> dict[str, Any]:
-    searched = [
-        {"name": p.name, "value": p.default, "range": range_text(p)} for p in space.parameters
-    ]
+    searched = [{"name": p.name, "value": p.default, "range": str(p)} for p in space.parameters]
     return {
         "objective": chosen.objective.model_dump(mode="json"),
         "overview": {row.name: row.text for row in rows(chosen, os.environ, sessions())},

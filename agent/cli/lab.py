@@ -16,7 +16,7 @@ import typer
 
 from agent.afterwards.ablation import without
 from agent.afterwards.perturbed import PerturbingBench
-from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
+from agent.afterwards.remeasure import State, compare, state_of, time_baseline
 from agent.cli.build import Kit, bench_of, place_around, prepared, proven
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
@@ -29,6 +29,7 @@ from agent.history.history import History
 from agent.history.runs import commit_of, usual_run
 from agent.judge.comparison import Comparison, Measurement
 from agent.judge.decide import incumbent_of
+from agent.judge.pairing import fresh_seeds
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.project.resolve import recorded_caps
 from agent.records.events import Event, TrialStarted
@@ -46,7 +47,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     consent = Consent(place.project, trust)
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
-        place = place.scored_as(history.run.score)
+        place = place.of_run(history.run)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
@@ -85,7 +86,10 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    compared = compare(bench, states, reference, fresh, listen, cancel, usual, split)
+    guards = history.run.goal.guards
+    if reference.number != baseline_of(history).number:
+        guards = tuple(guard for guard in guards if not guard.is_relative)
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual, split, guards)
     return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 
@@ -196,7 +200,7 @@ def record(
 def print_measurement(history: History, measurement: Measurement, as_json: bool) -> None:
     """Print a line for each state, or as JSON everything that a paper needs to say."""
     if as_json:
-        run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
+        run = {"branch": history.branch, "commit": history.tip, "budget": history.run.allowance}
         comparisons = [_as_json(comparison) for comparison in measurement.comparisons]
         about = {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}
         typer.echo(json.dumps(about, indent=2))

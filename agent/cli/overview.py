@@ -17,10 +17,12 @@ from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
 from agent.history.runs import text_at
 from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.budgets import NOTHING_READS
 from agent.project.evaluator import warnings_of
 from agent.project.find import Project
 from agent.project.interpreter import interpreter_of
-from agent.project.resolve import Option, Origin, StartOptions, may_cost
+from agent.project.option import Option, Origin
+from agent.project.resolve import StartOptions, may_cost
 from agent.project.settings import ScoreKind
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
@@ -120,6 +122,7 @@ def rows(
     files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")
+    yield from _conditions(chosen.objective)
     python = interpreter_of(project, place.settings)
     yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
@@ -128,8 +131,21 @@ def rows(
     yield Row("device", _device(chosen.slots), "--workers")
     tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
     yield Row("sandbox", tier, "autoresearch doctor")
-    yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
+    yield Row("bounds", _bounds(options), "--budget --limit --trials --hours --max-cost")
     yield from beside_rows(others)
+
+
+def _conditions(objective: Objective) -> Iterator[Row]:
+    """Yield what a keep must meet besides, and when the run has reached its goal."""
+    if objective.guards:
+        yield Row("guards", ", ".join(map(str, objective.guards)), "toml: guards")
+    if objective.checks:
+        yield Row("checks", ", ".join(objective.checks), "toml: checks")
+    if objective.also:
+        yield Row("also", f"{', '.join(objective.also)}; recorded, not judged", "toml: also")
+    if objective.target is not None:
+        proof = "ends the run once fresh seeds prove it"
+        yield Row("target", f"{objective.target:g}; {proof}", "toml: target")
 
 
 def _objective(chosen: Chosen) -> str:
@@ -194,7 +210,7 @@ def _device(slots: tuple[Slot, ...]) -> str:
 
 
 def _bounds(options: StartOptions) -> str:
-    parts = [f"{options.budget.value} of training a trial{_from(options.budget)}"]
+    parts = [_time(options)]
     if options.trials.value is not None:
         parts.append(_count(options.trials.value, "trial") + _from(options.trials))
     if options.hours.value is not None:
@@ -208,6 +224,20 @@ def _bounds(options: StartOptions) -> str:
     elif may_cost(options.model.value):
         parts.append("no bound on cost")
     return ", ".join(parts)
+
+
+def _time(options: StartOptions) -> str:
+    """Return what bounds the time of a training, and why."""
+    budget = options.budget
+    limit = options.limit
+    if budget.value is not None:
+        return f"{budget.value} of training a trial{_from(budget)}"
+    if limit.origin is Origin.INFERRED and budget.origin is not Origin.DEFAULT:
+        unkept = f"no training keeps to the budget{_from(budget)}, for {NOTHING_READS}"
+        return f"{unkept}: limit {limit.value}"
+    if limit.origin is Origin.INFERRED:
+        return f"trainings end by themselves, for {NOTHING_READS}: limit {limit.value}"
+    return f"limit {limit.value} on a training that ends by itself{_from(limit)}"
 
 
 def _from(option: Option[Any]) -> str:

@@ -29,6 +29,7 @@ from agent.records.results import PriorTrial
 from agent.records.spending import spending_of
 from agent.run.bounds import Bounds
 from agent.space import read_constants
+from sandbox.ground.budget import allowance_text
 
 EDITING = (Code.name, Hybrid.name)
 """Methods whose model is asked for edits of code."""
@@ -119,7 +120,7 @@ def first_context(
         trials=(),
         pending=(),
         seed=options.seed.value,
-        budget=str(options.budget.value),
+        budget=allowance_text(options.budget.value, options.limit.value),
         remaining=bounds.left(0, 0.0, 0.0),
         dollars=bounds.dollars(0.0),
         policy=Policy(patience=front_matter.patience or PATIENCE, kinds=front_matter.explore),

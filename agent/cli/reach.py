@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +15,17 @@ from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
 from agent.git.repository import git_folder, repository_programs
+from agent.git.store import Store
 from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
 from agent.project.find import CORPORA, Project
 from agent.project.interpreter import interpreter_of
+from agent.project.option import Origin
 from agent.project.program import FrontMatter, read_program
-from agent.project.resolve import Origin, StartOptions, may_cost
+from agent.project.resolve import StartOptions, may_cost
+from agent.project.run_python import settings_of_run
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
@@ -109,16 +113,19 @@ def agreed_run(
     bound_typed: bool = False,
     trackers: Sequence[str] = (),
     leave: bool = False,
+    python: str | None = None,
 ) -> Iterator[History]:
     """Open the run on `branch` once the user agreed to all that work on it reaches.
 
     asks: whether its model is asked. bound_typed: whether the user typed a bound on its cost.
-    leave: whether the user typed that the checkout may leave the branch. Raise TrustFault where
+    leave: whether the user typed that the checkout may leave the branch. python: an interpreter
+    that the user typed. Raise TrustFault where
     the user does not agree.
     """
     leave_checked_out(project, branch, leave)
     history = History.open(project, branch)
     try:
+        settings = settings_of_run(history.project, settings, history.run, python)
         asking = None
         if asks and not consent.is_own(_first(history)):
             asking = _recorded(history, bound_typed)
@@ -170,7 +177,8 @@ def prepare_source(project: Project, commit: str) -> Source:
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
 
     def write(folder: Path) -> None:
-        export(git, commit, beside, folder)
+        with Store(git) as store:
+            export(store, commit, beside, folder)
 
     text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
     inside = str(Path(project.prepare).relative_to(beside))
@@ -231,6 +239,8 @@ def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
     if not settings.python:
         return ()
     prefix = Path(interpreter_of(project, settings).path).parent.parent
+    if prefix == Path(sys.prefix):
+        return ()
     return () if str(prefix) in mounts.SYSTEM else (str(prefix),)
 
 

@@ -15,6 +15,7 @@ from agent.cli.options import (
     DryRun,
     Hours,
     JsonEvents,
+    LimitOption,
     MaxCost,
     Memory,
     Method,
@@ -44,6 +45,7 @@ def start(
     model: Model = None,
     method: Method = None,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
@@ -122,6 +124,7 @@ def start(
         model=model,
         method=method,
         budget=budget,
+        limit=limit,
         trials=trials,
         hours=hours,
         max_cost=max_cost,
@@ -181,6 +184,7 @@ def _start(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import objective_of, recorded
     from agent.project.program import read_program
+    from agent.project.run_python import recorded_python
     from agent.propose import find_method
 
     place = find_place(Path.cwd())
@@ -221,6 +225,7 @@ def _start(
                 data_fingerprint=data.fingerprint if data else None,
                 warm=Path(warm).name if warm else None,
                 objective=recorded(objective),
+                interpreter=recorded_python(project, place.settings),
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -13,7 +13,8 @@ def conditions(view: View) -> str:
     """Return trials, budget, kind of score, seeds, noise, hardware, and command of a run."""
     run = view.run
     return (
-        f"{len(view.trials)} trials of {run.budget}, {kind_of(view)} scores, seeds {seeds(view)}, "
+        f"{len(view.trials)} trials of {run.allowance}, {kind_of(view)} scores, "
+        f"seeds {seeds(view)}, "
         f"noise {noise_text(view.noise, view.formatter)}, {run.workers} at once, "
         f"sandbox tier {view.tiers}, {hardware(view)}. "
         f"$ {command(view)} (from {run.start_commit[:12]})"
@@ -54,6 +55,7 @@ def command(view: View) -> str:
         "method": run.method,
         "model": run.model,
         "budget": run.budget,
+        "limit": None if run.budget else run.goal.limit,
         "seed": run.seed,
         "workers": run.workers,
         "baseline-repeats": run.baseline_repeats,

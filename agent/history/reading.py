@@ -8,6 +8,7 @@ from agent.errors import HistoryFault
 from agent.git.home import worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
+from agent.git.store import Store
 from agent.history.branch import tag_of
 from agent.history.files import Files
 from agent.history.flights import Flights
@@ -19,6 +20,7 @@ from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
+from agent.records.inputs import Admitted
 from agent.records.opening import Opening
 from agent.records.results import Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
@@ -42,11 +44,12 @@ class Reading:
         self.branch = branch
         self.tag = tag_of(branch)
         self._git = Plumbing(Path(project.root))
-        self._files = Files(self._git, project, branch, self.tag)
+        self._store = Store(self._git)
+        self._files = Files(self._store, project, branch, self.tag)
         self._timeline = read_timeline(self._git, self._files, branch, self.tag)
         self.project = self._files.project
         judged = self._timeline.judged
-        self._flights = Flights(self._git, self.tag, judged, clean=locked)
+        self._flights = Flights(self._store, self.tag, judged, clean=locked)
         unknown = [*self._timeline.unknown, *self._flights.unknown]
         if unknown and locked:
             raise unknown[0].fault()
@@ -81,6 +84,11 @@ class Reading:
     def rejections(self) -> tuple[Rejection, ...]:
         """Rejections of suspects."""
         return tuple(self._timeline.rejections)
+
+    @property
+    def inputs(self) -> tuple[Admitted, ...]:
+        """What was said to the run, with the answers, oldest first."""
+        return tuple(self._timeline.inputs)
 
     @property
     def foreign_commits(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from agent.git.home import run_folder
 from agent.git.plumbing import Plumbing
+from agent.git.store import Store
 from agent.history.files import Files
 from agent.project.find import Project
 from agent.project.settings import RunSettings
@@ -16,7 +17,7 @@ class Standing:
 
     def __init__(self, project: Project, run: RunSettings) -> None:
         self.run = run
-        self._files = Files(Plumbing(Path(project.root)), project, "HEAD", run.tag)
+        self._files = Files(Store(Plumbing(Path(project.root))), project, "HEAD", run.tag)
         self._files.belong_to(run)
         self.project = self._files.project
 

@@ -7,7 +7,15 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from agent.errors import UsageFault, unknown
 from agent.judge.suspicion import Plausible
-from agent.project.settings import BudgetText, Dollars, Hours, TrialCount, Word, problem_of
+from agent.project.settings import (
+    BudgetText,
+    Dollars,
+    Hours,
+    LimitText,
+    TrialCount,
+    Word,
+    problem_of,
+)
 from agent.records.objective import Direction
 from agent.records.proposals import EXPLORATIONS, Exploration
 from sandbox.ground.record import Record
@@ -34,6 +42,8 @@ class FrontMatter(Record):
     """Which way is better."""
     budget: BudgetText = None
     """Of one trial, `5m` or `200steps`."""
+    limit: LimitText = None
+    """Of a training that ends by itself, `1.1x` or `90s`."""
     protected: tuple[str, ...] = ()
     """Names in train.py that no edit may change, in addition to those of autoresearch.toml."""
     trials: TrialCount | None = None

@@ -24,12 +24,23 @@ from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
-from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
+from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
-from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
+from agent.records.guards import MAX_GUARDS, Guard
+from agent.records.objective import (
+    VAL_BPB,
+    Direction,
+    Machine,
+    Noise,
+    Objective,
+    Python,
+    Scale,
+    Sense,
+)
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit, allowance_text
 from sandbox.ground.record import Record
+from sandbox.ground.text import is_plain
 
 FILE = "autoresearch.toml"
 ScoreKind = Literal["sealed", "evaluated", "printed"]
@@ -49,6 +60,7 @@ MAX_MEMORY = 1 << 60
 MAX_WORD = 4096
 MAX_WORKERS = 4096
 MAX_REPEATS = 10_000
+MAX_CHECKS = 16
 MAX_FALSE_KEEPS = 25
 
 _QUOTED = re.compile(r"'([^']*)'")
@@ -70,9 +82,14 @@ def _budget(value: Any) -> Any:
     return Budget.parse(value) if isinstance(value, str) else value
 
 
+def _limit(value: Any) -> Any:
+    return Limit.parse(value) if isinstance(value, str) else value
+
+
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
+LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
@@ -111,12 +128,22 @@ class Settings(Caps):
     """Its name, as it is printed; val_bpb where it is left out."""
     direction: Direction | None = None
     """Which way is better; minimize where it is left out."""
+    budget: BudgetText = None
+    """Of a training that keeps to it: `5m` or `200steps`."""
+    limit: LimitText = None
+    """Of a training that ends by itself: `1.1x`, of the baseline's time, or `90s`."""
     scale: Scale | None = None
     """On which differences are alike; linear where it is left out."""
     pattern: Word | None = None
     """A regular expression that finds the metric in what a run prints."""
     also: tuple[Word, ...] = ()
     """Further metrics that are recorded and not judged."""
+    guards: Annotated[tuple[Guard, ...], Field(max_length=MAX_GUARDS)] = ()
+    """Limits on further metrics that a keep must meet: `latency_ms <= 30`."""
+    checks: Annotated[tuple[Word, ...], Field(max_length=MAX_CHECKS)] = ()
+    """Commands that must succeed before an attempt is kept: `pytest -q tests`."""
+    target: Real | None = None
+    """The run ends when the lower bound of fresh-seed runs of the incumbent passes it."""
     noise: Noise | None = None
     """none: equal code gives equal results; measured where it is left out."""
     seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
@@ -162,6 +189,14 @@ class Settings(Caps):
         if command is not None and not split_command(command):
             raise ValueError("it has no words")
         return command
+
+    @field_validator("checks")
+    @classmethod
+    def _checks(cls, commands: tuple[str, ...]) -> tuple[str, ...]:
+        for command in commands:
+            if not is_plain(command) or not split_command(command):
+                raise ValueError(f"{command[:60]!a} is no command in one line")
+        return commands
 
     @field_validator("train", "prepare", "program")
     @classmethod
@@ -219,7 +254,8 @@ class RunSettings(Record):
     tag: Annotated[str, Field(max_length=MAX_TAG)]
     method: Word
     model: Word | None
-    budget: Budget
+    budget: Budget | None
+    """What trainings keep to; None where they end by themselves, and the objective has a limit."""
     seed: Whole
     workers: Workers
     trials: Natural | None
@@ -241,6 +277,8 @@ class RunSettings(Record):
     """Scores outside are measured again."""
     objective: Objective | None = None
     """What is measured, and which way is better; None for val_bpb, lower is better."""
+    interpreter: Python | None = None
+    """What trainings run on; None in a run of an older version."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 
@@ -250,9 +288,20 @@ class RunSettings(Record):
         return self.objective or VAL_BPB
 
     @property
+    def allowance(self) -> str:
+        """What bounds the time of a training: `300s`, or `limit 1.1x`."""
+        return allowance_text(self.budget, self.goal.time_limit)
+
+    @property
     def sense(self) -> Sense:
         """Which way the metric is better, and its scale."""
         return self.goal.sense
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.budget is None and self.goal.limit is None:
+            raise ValueError("neither a budget nor a limit")
+        return self
 
     @field_validator("tag")
     @classmethod
@@ -281,7 +330,8 @@ def read_settings(folder: Path) -> Settings:
     path = folder / FILE
     edit = f"$EDITOR {path}"
     try:
-        data = tomllib.loads(_text(path))
+        text = _text(path)
+        data = tomllib.loads(text)
     except FileNotFoundError:
         return Settings()
     # Errors of tomllib and of the decoder are ValueErrors.
@@ -294,10 +344,23 @@ def read_settings(folder: Path) -> Settings:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         where, problem = problem_of(error)
-        raise UsageFault(f"{path}: {where}: {problem}", edit) from None
+        line = _line_of(error, text)
+        raise UsageFault(f"{path}{line}: {where}: {problem}", edit) from None
     # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
+
+
+def _line_of(error: ValidationError, text: str) -> str:
+    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
+    first = error.errors(include_url=False)[0]
+    item = first["input"]
+    if len(first["loc"]) < 2 or not isinstance(item, str):
+        return ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if item and item in line:
+            return f":{number}"
+    return ""
 
 
 def _expanded(name: str, file: Path) -> Path:

@@ -42,7 +42,8 @@ class Job(Record):
     """What else the training may read."""
     hidden: tuple[str, ...] = ()
     """As in RunSpec, for the training and the scoring."""
-    budget: Budget
+    budget: Budget | None
+    """What the training is told to keep to; None where it ends by itself."""
     seed: int
     seed_argument: str | None = None
     """The option of the command that takes a seed; None to shift the project's seeding calls."""
@@ -70,9 +71,10 @@ def training_of(job: Job) -> RunSpec:
     environment = {
         **job.environment,
         "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
-        "AUTORESEARCH_BUDGET": str(job.budget),
     }
-    if job.deadline and job.deadline.budget.unit == "s":
+    if job.budget:
+        environment["AUTORESEARCH_BUDGET"] = str(job.budget)
+    if job.deadline and job.deadline.in_seconds:
         environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
     read_only = job.read_only
     if job.data:

@@ -148,6 +148,8 @@ def _run(
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
         detail = with_score(overshot, outcome, log, printed)
+        if job.deadline and job.deadline.is_limited:
+            return _unscored(job, outcome, "over-limit", detail)
         return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
         status, detail = failure(outcome, log, printed)
@@ -168,7 +170,7 @@ def _was_cut(job: Job, outcome: Outcome) -> bool:
     """
     if not isinstance(outcome, TimedOut) or job.deadline is None:
         return False
-    if job.deadline.budget.unit != "s" or job.score != "sealed":
+    if not job.deadline.in_seconds or job.score != "sealed":
         return False
     in_time = outcome.usage.seconds <= job.deadline.seconds + LATE_SECONDS
     return in_time and os.path.lexists(f"{job.scratch}/{FOLDER}/{NAME}")
@@ -223,6 +225,9 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
+    also = read_also(Path(job.log), job.metric)
+    if isinstance(also, NotRead):
+        return _unscored(job, trained, also.status, also.reason)
     began = time.monotonic()
     candidate = Candidate(
         folder=room / WORKSPACE,
@@ -243,7 +248,6 @@ def _sealed(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    also = read_also(Path(job.log), job.metric.also)
     return measured.model_copy(update={"also": also})
 
 
@@ -263,9 +267,13 @@ def _evaluated(
     if isinstance(answer, NotEvaluated):
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
+    # What the evaluator reports counts, and only what it does not report is read from the log.
+    left = tuple(name for name in job.metric.required if name not in answer.also)
+    printed = read_also(Path(job.log), job.metric.model_copy(update={"required": left}))
+    if isinstance(printed, NotRead):
+        return _unscored(job, trained, printed.status, printed.reason)
     measured = _measured(job, trained, answer.value, "evaluated", seconds)
-    also = {**read_also(Path(job.log), job.metric.also), **answer.also}
-    return measured.model_copy(update={"also": also})
+    return measured.model_copy(update={"also": {**printed, **answer.also}})
 
 
 def _measured(
