@@ -1,12 +1,11 @@
 """The files of a run that a proposer or an outside agent may read, at any state of its branch."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from agent.errors import UsageFault, near_names
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
-from agent.project.unseen import is_hidden
 from agent.records.objective import Objective
 from agent.records.sources import MAX_CHARACTERS
 from sandbox.ground.text import shortened
@@ -32,8 +31,7 @@ class VisibleFiles:
     """What may be seen of the files of one run; nothing else of a commit is read here."""
 
     def __init__(self, project: Project, objective: Objective) -> None:
-        self._project = project
-        self._objective = objective
+        self._project = project.model_copy(update={"evaluate": objective.evaluate})
         self._git = Plumbing(Path(project.root))
 
     def at(self, commit: str) -> dict[str, VisibleFile]:
@@ -75,4 +73,6 @@ class VisibleFiles:
         return self._git("diff", *_PLAIN_DIFF, *states, "--", *seen) if seen else ""
 
     def _shows(self, path: str) -> bool:
-        return not is_hidden(self._project, self._objective, path)
+        """Return whether a file lies in the workspace, and is none that the project hides."""
+        inside = PurePosixPath(path).is_relative_to(self._project.workspace or ".")
+        return inside and not self._project.hides(path)

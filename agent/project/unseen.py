@@ -2,47 +2,15 @@
 
 import os
 from collections.abc import Iterable
-from itertools import chain, product
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from agent.git.cache import cache_folders
 from agent.project.find import Project
 from agent.project.template import corpus_places
-from agent.records.objective import Objective
-from agent.records.patterns import matches
 from agent.space import read_constants
 
 FOLDER = "folder:"
 """How a CORPUS begins that names a folder of the user's."""
-
-
-def is_hidden(project: Project, objective: Objective, path: str) -> bool:
-    """Return whether no run and no proposer may see a file of the repository, at any commit.
-
-    Hidden is what lies outside the workspace, what no trial gets, and what the evaluator hides: the
-    file itself, or a folder around it. What may be read about the evaluator is shown wherever it
-    lies. path: from the top of the repository.
-    """
-    evaluator = objective.evaluate
-    if evaluator and evaluator.public and path in _from_top(project, evaluator.public):
-        return False
-    place = PurePosixPath(path)
-    if path in project.unseen or not place.is_relative_to(project.workspace or "."):
-        return True
-    hidden = evaluator.hidden if evaluator else ()
-    patterns = chain.from_iterable(_from_top(project, name) for name in hidden)
-    around = [path, *(str(folder) for folder in place.parents if folder.name)]
-    pairs = product(around, patterns)
-    return any(name == pattern or matches(name, (pattern,)) for name, pattern in pairs)
-
-
-def _from_top(project: Project, name: str) -> set[str]:
-    """Return what a name in autoresearch.toml may mean, from the top of the repository.
-
-    It lies beside autoresearch.toml, in the workspace, or at the top: all count.
-    """
-    plain = name.rstrip("/").removeprefix("./")
-    return {plain, project.inside(plain), str(PurePosixPath(project.base) / plain)}
 
 
 def held_out(data: str, prepare: str) -> tuple[str, ...]:
