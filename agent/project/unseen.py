@@ -43,7 +43,7 @@ def hidden_on_disk(project: Project) -> tuple[str, ...]:
 
 
 def refuse_idle_hidden(project: Project) -> None:
-    """Raise ProjectFault for a path or glob of [evaluate] that hides nothing: it may be misspelt."""
+    """Raise ProjectFault for a path of [evaluate] that hides nothing: it may be misspelt."""
     for pattern in project.concealed:
         if not _on_disk(project, (pattern,)):
             raise ProjectFault(
