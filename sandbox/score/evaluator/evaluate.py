@@ -105,7 +105,7 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
         place_data(folder, Path(job.checkout), (*job.read_only, *_shown(bout.evaluation)))
     place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, read_only=True)
     end = time.monotonic() + bout.seconds
-    relay = Relay(lambda number: _candidate(bout, number, runner, cancel, end), cancel)
+    relay = Relay(lambda number: _candidate(bout, number, runner, end), cancel)
     outcome = runner.converse(_spec(bout, folder), cancel, relay.talk)
     if isinstance(outcome, Cancelled) or cancel.is_set():
         return None
@@ -145,9 +145,7 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
     )
 
 
-def _candidate(
-    bout: Bout, number: int, runner: Runner, cancel: threading.Event, end: float
-) -> Candidate:
+def _candidate(bout: Bout, number: int, runner: Runner, end: float) -> Candidate:
     """Start a candidate in a fresh copy of the attempt, with the outputs of the run.
 
     end: when the evaluation is over, and the candidate with it.
@@ -176,7 +174,7 @@ def _candidate(
     limits = spec.limits.model_copy(update={"wall_seconds": seconds})
     read_only = (*spec.read_only, str(INSIDE))
     return Candidate(
-        spec.model_copy(update={"limits": limits, "read_only": read_only}), attempt, runner, cancel
+        spec.model_copy(update={"limits": limits, "read_only": read_only}), attempt, runner
     )
 
 

@@ -127,6 +127,17 @@ def test_an_evaluator_that_hangs(best, monkeypatch):
     assert status == "timeout" and detail.startswith("the evaluation was killed after")
 
 
+def test_an_evaluator_that_dies_while_it_waits(best):
+    text = """
+    import os, signal, threading
+
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    Candidate().call("train:sleep")
+    """
+    detail = "the evaluator ended without a word: it died of signal 9"
+    assert refused(best, text) == ("invalid", detail)
+
+
 def test_an_evaluator_that_calls_without_end(best, monkeypatch):
     monkeypatch.setattr(relay, "MAX_CALLS", 3)
     text = 'candidate = Candidate()\nwhile True:\n    candidate.call("train:double", 1)'
