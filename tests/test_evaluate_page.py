@@ -67,21 +67,23 @@ def test_the_page_lists_every_key_and_the_real_caps() -> None:
     assert evaluate.MIN_SECONDS == 5 * 60
 
 
+def autoresearch(root: Path, *words: str) -> None:
+    """Run a command in a project; it ends well."""
+    command = [sys.executable, "-m", "agent", *words]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+START = ("start", "--model", "none", "--budget", "1steps", "--trust", "--baseline-repeats", "1")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("title", EXAMPLES)
 def test_an_example_starts_and_is_judged(title: str, tmp_path: Path) -> None:
     if title == "A program that is timed" and shutil.which("cc") is None:
         pytest.skip("no C compiler")
     project_of(title, tmp_path)
-    words = ["--model", "none", "--trials", "2", "--budget", "1steps", "--trust", "--tag", "a"]
-    started = subprocess.run(
-        [sys.executable, "-m", "agent", "start", *words, "--baseline-repeats", "1"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert started.returncode == 0, started.stderr
+    autoresearch(tmp_path, *START, "--trials", "2", "--tag", "a")
     project = find_project(tmp_path, read_settings(tmp_path))
     with History.read(project, "autoresearch/a") as history:
         trials = history.trials
@@ -91,3 +93,19 @@ def test_an_example_starts_and_is_judged(title: str, tmp_path: Path) -> None:
         assert trial.result is not None
         assert {score.kind for score in trial.result.scores} == {"evaluated"}
     assert len(trials) == 3
+
+
+@pytest.mark.slow
+def test_the_test_split_is_opened_by_commits_that_count(tmp_path: Path) -> None:
+    project_of("A model that is called", tmp_path)
+    autoresearch(tmp_path, *START, "--trials", "1", "--tag", "a")
+    autoresearch(tmp_path, "replicate", "1", "--test", "--seeds", "2", "--trust")
+    autoresearch(tmp_path, "finalize", "--test", "--seeds", "2", "--trust")
+    project = find_project(tmp_path, read_settings(tmp_path))
+    with History.read(project, "autoresearch/a") as history:
+        openings = [(opening.number, opening.command) for opening in history.openings]
+        measurements = history.measurements
+    assert openings == [(1, "replicate"), (2, "finalize")]
+    assert [measurement.split for measurement in measurements] == ["test", "test"]
+    for measurement in measurements:
+        assert all(comparison.pairs for comparison in measurement.comparisons)

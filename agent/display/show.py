@@ -238,6 +238,14 @@ def _difference(pair: Pair, formatter: Formatter) -> str:
     return formatter.change(difference_of(pair, sense))
 
 
+AUDITS = {
+    "sealed": "with the full audit",
+    "evaluated": "by the project's evaluator",
+    "self-reported": "without an audit",
+}
+"""How a score was measured again, by its kind."""
+
+
 def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
     """Yield what was measured, as name and text; the text is empty if it is unknown."""
     for score in result.scores:
@@ -245,7 +253,7 @@ def measured(result: Result, formatter: Formatter) -> Iterator[tuple[str, str]]:
         yield "read from", f'"{score.line.strip()}"' if score.line else ""
         yield "also", ", ".join(f"{name} {value:.6g}" for name, value in score.also.items())
     if result.recheck:
-        audit = "with the full audit" if result.scores[0].kind == "sealed" else "without an audit"
+        audit = AUDITS[result.scores[0].kind]
         checked = f"an implausible score, measured again under a fresh seed, {audit}"
         yield "rechecked", f"{checked}: {result.recheck}"
     if result.curve:

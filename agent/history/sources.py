@@ -10,6 +10,7 @@ from agent.errors import HistoryFault, ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE
+from agent.project.unseen import refuse_idle_hidden
 from agent.records.patterns import EXCEPT, matches
 from agent.records.sources import MAX_CHARACTERS, MAX_FILES, MAX_TOTAL, Sources
 from sandbox.ground.text import one_line
@@ -141,7 +142,11 @@ def _refuse_too_much(files: list[_File]) -> None:
 
 
 def refuse_idle_globs(project: Project, sources: Sources) -> None:
-    """Raise ProjectFault for a glob of `files` that fits no committed file that can be edited."""
+    """Raise ProjectFault for a glob of `files` that fits no committed file that can be edited.
+
+    Likewise for one of [evaluate] that hides nothing.
+    """
+    refuse_idle_hidden(project)
     there = (*sources.files, *sources.others)
     for pattern in project.files:
         if pattern.startswith(EXCEPT):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from agent.errors import UsageFault, near_names
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
+from agent.records.objective import Objective
 from agent.records.sources import MAX_CHARACTERS
 from sandbox.ground.text import shortened
 
@@ -29,9 +30,8 @@ class VisibleFile(NamedTuple):
 class VisibleFiles:
     """What may be seen of the files of one run; nothing else of a commit is read here."""
 
-    def __init__(self, project: Project) -> None:
-        """project: as the run's record has it."""
-        self._project = project
+    def __init__(self, project: Project, objective: Objective) -> None:
+        self._project = project.model_copy(update={"evaluate": objective.evaluate})
         self._git = Plumbing(Path(project.root))
 
     def at(self, commit: str) -> dict[str, VisibleFile]:
@@ -73,5 +73,6 @@ class VisibleFiles:
         return self._git("diff", *_PLAIN_DIFF, *states, "--", *seen) if seen else ""
 
     def _shows(self, path: str) -> bool:
-        below = PurePosixPath(path).is_relative_to(self._project.workspace or ".")
-        return below and not self._project.hides(path)
+        """Return whether a file lies in the workspace, and is none that the project hides."""
+        inside = PurePosixPath(path).is_relative_to(self._project.workspace or ".")
+        return inside and not self._project.hides(path)

@@ -96,10 +96,13 @@ class Project(Record):
     def hides(self, path: str) -> bool:
         """Return whether no run, no model and no proposer may see the file at this path.
 
-        Every door asks this function: what a trial gets and its .git, prompts, diffs, imports.
+        Every door asks this function: what a trial gets and its .git, prompts, diffs, imports, the
+        tools of outside agents. What may be read about the evaluator is shown wherever it lies.
         """
         if path in self.unseen:
             return True
+        if self.evaluate and self.evaluate.public and path == self.inside(self.evaluate.public):
+            return False
         return self._covers(path, self.concealed)
 
     def tests(self, path: str) -> bool:

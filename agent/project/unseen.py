@@ -4,10 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.project.find import Project
+from agent.project.settings import FILE
 from agent.project.template import corpus_places
 from agent.space import read_constants
+from sandbox.ground.text import one_line
 
 FOLDER = "folder:"
 """How a CORPUS begins that names a folder of the user's."""
@@ -37,6 +40,16 @@ def records(project: Project) -> tuple[str, ...]:
 def hidden_on_disk(project: Project) -> tuple[str, ...]:
     """Return the paths in the checkout that the evaluator's table hides, committed or not."""
     return _on_disk(project, project.concealed)
+
+
+def refuse_idle_hidden(project: Project) -> None:
+    """Raise ProjectFault for a path of [evaluate] that hides nothing: it may be misspelt."""
+    for pattern in project.concealed:
+        if not _on_disk(project, (pattern,)):
+            raise ProjectFault(
+                f"{FILE}: [evaluate] hides {one_line(pattern)}, which fits no file here.",
+                f"$EDITOR {FILE}   # hidden = [...]",
+            )
 
 
 def test_on_disk(project: Project) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Served:
     @property
     def files(self) -> VisibleFiles:
         """What may be read of its files."""
-        return VisibleFiles(self.history.project)
+        return VisibleFiles(self.history.project, self.history.run.goal)
 
     def entry(self, number: int) -> Trial | Attempt:
         """Return the trial of this number, judged or in flight. Raise UsageFault without one."""

@@ -4,7 +4,7 @@ import builtins
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -22,7 +22,7 @@ from sandbox.ground.outcome import (
 from sandbox.score.evaluator.inside import autoresearch_frames as frames
 
 LOOK_SECONDS = 0.1
-"""How often a waiting call looks whether the harness was told to stop."""
+"""How often a waiting call looks whether it is still waited for."""
 
 Arrays = Sequence[tuple[str, tuple[int, ...], bytes]]
 
@@ -48,14 +48,11 @@ class Broken:
 class Candidate:
     """One process of the run's code, from its start to close()."""
 
-    def __init__(
-        self, spec: RunSpec, attempt: Path, runner: Runner, cancel: threading.Event
-    ) -> None:
+    def __init__(self, spec: RunSpec, attempt: Path, runner: Runner) -> None:
         """Start it. attempt: the files that it has a copy of, which it cannot write."""
         self._spec = spec
         self._attempt = attempt
         self._runner = runner
-        self._cancel = cancel
         self._stop = threading.Event()
         self._requests: queue.SimpleQueue[tuple[dict[str, Any], Arrays] | None]
         self._requests = queue.SimpleQueue()
@@ -68,18 +65,25 @@ class Candidate:
         self._thread.start()
 
     def call(
-        self, header: dict[str, Any], arrays: Arrays, target: str, seconds: float | None
+        self,
+        header: dict[str, Any],
+        arrays: Arrays,
+        target: str,
+        seconds: float | None,
+        is_over: Callable[[], bool],
     ) -> Answer | Broken:
         """Return the answer to a request; the import of what it names is not timed.
 
-        Raise SandboxFault where the harness itself fails.
+        is_over: whether nobody waits for it any more. Raise SandboxFault where the harness itself
+        fails.
         """
         if target and target not in self._imported:
-            answer = self._ask({"do": "import", "target": target}, (), seconds)
+            question = {"do": "import", "target": target}
+            answer = self._ask(question, (), seconds, is_over)
             if isinstance(answer, Broken):
                 return answer
             self._imported.add(target)
-        return self._ask(header, arrays, seconds)
+        return self._ask(header, arrays, seconds, is_over)
 
     def close(self) -> None:
         """End the process; when this returns, nothing of it is left."""
@@ -88,13 +92,17 @@ class Candidate:
         self._thread.join()
 
     def _ask(
-        self, header: dict[str, Any], arrays: Arrays, seconds: float | None
+        self,
+        header: dict[str, Any],
+        arrays: Arrays,
+        seconds: float | None,
+        is_over: Callable[[], bool],
     ) -> Answer | Broken:
         if self._dead:
             return self._dead
         self._number += 1
         self._requests.put(({**header, "id": self._number}, arrays))
-        answer = self._wait(seconds)
+        answer = self._wait(seconds, is_over)
         if isinstance(answer, Answer) and answer.header.get("id") == self._number:
             return self._checked(answer)
         if isinstance(answer, SandboxFault):
@@ -104,7 +112,7 @@ class Candidate:
         return self._dead
 
     def _wait(
-        self, seconds: float | None
+        self, seconds: float | None, is_over: Callable[[], bool]
     ) -> Answer | Outcome | frames.BadFrame | SandboxFault | None:
         """Return what comes of a request; None where the time that it may take is over."""
         end = None if seconds is None else time.monotonic() + seconds
@@ -113,7 +121,7 @@ class Candidate:
             try:
                 return self._answers.get(timeout=max(pause, 0.0))
             except queue.Empty:
-                if self._cancel.is_set() or (end is not None and time.monotonic() >= end):
+                if is_over() or (end is not None and time.monotonic() >= end):
                     return None
 
     def _checked(self, answer: Answer) -> Answer | Broken:

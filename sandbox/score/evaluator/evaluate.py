@@ -35,6 +35,7 @@ from sandbox.score.metric import NotRead
 from sandbox.score.reading import read_metric
 from sandbox.score.room import place_data
 from sandbox.score.scoring import WORKSPACE
+from sandbox.score.seeding import SEED
 from sandbox.score.weights import FOLDER as SAVED
 
 INSIDE = Path(__file__).with_name("inside")
@@ -104,7 +105,7 @@ def evaluate(bout: Bout, runner: Runner, cancel: threading.Event) -> Reported | 
         place_data(folder, Path(job.checkout), (*job.read_only, *_shown(bout.evaluation)))
     place_outputs(bout.room / OUTPUTS, bout.evaluation.outputs, folder, read_only=True)
     end = time.monotonic() + bout.seconds
-    relay = Relay(lambda number: _candidate(bout, number, runner, cancel, end), cancel)
+    relay = Relay(lambda number: _candidate(bout, number, runner, end), cancel)
     outcome = runner.converse(_spec(bout, folder), cancel, relay.talk)
     if isinstance(outcome, Cancelled) or cancel.is_set():
         return None
@@ -128,6 +129,7 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         "script": str(folder / evaluation.script),
         "arguments": [*evaluation.arguments, "--split", evaluation.split],
         "outputs": evaluation.outputs,
+        "paths": [str(folder / path) for path in ("", *job.import_from)],
     }
     return RunSpec(
         argv=(job.python, "-I", MAIN, json.dumps(options)),
@@ -137,15 +139,13 @@ def _spec(bout: Bout, folder: Path) -> RunSpec:
         limits=job.limits.model_copy(update={"wall_seconds": bout.seconds}),
         read_only=(str(INSIDE), *job.read_only, *_shown(evaluation)),
         hidden=() if evaluation.split == "test" else evaluation.test,
-        environment={"AUTORESEARCH_SEED": str(job.seed)},
+        environment={**job.environment, SEED: str(job.seed)},
         cpus=job.cpus,
         gpus=job.gpus,
     )
 
 
-def _candidate(
-    bout: Bout, number: int, runner: Runner, cancel: threading.Event, end: float
-) -> Candidate:
+def _candidate(bout: Bout, number: int, runner: Runner, end: float) -> Candidate:
     """Start a candidate in a fresh copy of the attempt, with the outputs of the run.
 
     end: when the evaluation is over, and the candidate with it.
@@ -165,7 +165,7 @@ def _candidate(
         "folder": str(files),
         "scratch": str(scratch),
         "log": str(bout.room / f"candidate-{number}.log"),
-        "command": ("python", CANDIDATE, str(files)),
+        "command": ("python", CANDIDATE, str(files), str((files / bout.job.train).parent)),
         "deadline": None,
         "seed_argument": None,
     }
@@ -174,7 +174,7 @@ def _candidate(
     limits = spec.limits.model_copy(update={"wall_seconds": seconds})
     read_only = (*spec.read_only, str(INSIDE))
     return Candidate(
-        spec.model_copy(update={"limits": limits, "read_only": read_only}), attempt, runner, cancel
+        spec.model_copy(update={"limits": limits, "read_only": read_only}), attempt, runner
     )
 
 
@@ -254,7 +254,8 @@ class _Ending:
         return NotEvaluated("invalid", f"the evaluator failed: {name}{where}")
 
     def _forbidden(self) -> str:
-        what = "imported" if self._relay.ending.get("why") == "imported" else "unpickled"
+        why = self._relay.ending.get("why")
+        what = why if why in ("imported", "started") else "unpickled"
         where = self._where(self._relay.ending.get("line"))
         return f"the evaluator {what} something of the run's{where}; {CALL_IT}"
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import select
 import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -46,6 +47,8 @@ class Relay:
 
     def talk(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
         """Answer the evaluator until it is done; the Dialogue of its run."""
+        self._waiting = select.poll()
+        self._waiting.register(stdout.fileno(), 0)
         try:
             while not self._cancel.is_set():
                 header, arrays = frames.read(stdout)
@@ -73,6 +76,10 @@ class Relay:
             case "call" | "run" as kind:
                 return self._call(kind, header, arrays)
         raise Refused("the evaluator sent an unknown request")
+
+    def _is_over(self) -> bool:
+        """Return whether nobody waits for an answer any more: the evaluator is dead."""
+        return self._cancel.is_set() or bool(self._waiting.poll(0))
 
     def _open(self) -> int:
         self.candidates += 1
@@ -116,7 +123,8 @@ class Relay:
             raise Refused('the evaluator called what is not written as "module:function"')
         request = {"do": kind, "target": target, "value": header.get("value")}
         candidate = self._one(header)
-        answer = candidate.call(request, arrays, target, _seconds(header.get("seconds")))
+        seconds = _seconds(header.get("seconds"))
+        answer = candidate.call(request, arrays, target, seconds, self._is_over)
         if isinstance(answer, Answer):
             value = answer.header.get("value")
             return {"ok": True, "value": value, "seconds": answer.seconds}, answer.arrays

@@ -7,7 +7,9 @@ import pytest
 
 from agent.cli.reach import kept_from_models
 from agent.edit.files import Sources, apply_edits
+from agent.errors import UsageFault
 from agent.history.history import History
+from agent.history.visible import VisibleFiles
 from agent.project.find import find_project
 from agent.project.flags import read_flags
 from agent.project.objective import objective_of
@@ -139,6 +141,15 @@ def test_no_diff_shows_how_a_human_changed_it(history) -> None:
     changed = git(root, "rev-parse", "HEAD").strip()
     for text in (history.diff(f"{changed}^", changed), history.diffs([changed])[changed]):
         assert "W = 2" in text and SECRET not in text
+
+
+def test_no_tool_of_an_outside_agent_reads_it_at_any_commit(history) -> None:
+    visible = VisibleFiles(history.project, history.run.goal)
+    for commit in (history.tip, history.run.start_commit):
+        assert set(visible.at(commit)) == {"EVAL.md", "autoresearch.toml", "fit.py", "lib/net.py"}
+        for path in ("evaluate.py", "data/val.txt", "data/test.txt", "lib/checks.py"):
+            with pytest.raises(UsageFault, match="There is no file"):
+                visible.text(commit, path)
 
 
 def test_other_programs_that_propose_are_kept_from_it(history) -> None:

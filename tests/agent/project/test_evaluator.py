@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import Fault, ProjectFault, UsageFault
+from agent.history.sources import refuse_idle_globs, sources_in
 from agent.project.evaluator import warnings_of
 from agent.project.find import Project, find_project
 from agent.project.settings import read_settings
@@ -73,6 +74,14 @@ def test_no_edit_touches_what_measures(tmp_path: Path, files: str) -> None:
     with pytest.raises(UsageFault, match="files: they fit") as caught:
         repository(tmp_path, toml)
     assert GLOBS[files] in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["hidden", "test"])
+def test_a_path_that_hides_nothing_is_an_error_at_a_start(tmp_path: Path, key: str) -> None:
+    toml = f'train = "fit.py"\nmetric = "acc"\n{TABLE}{key} = ["data/val.npz", "data/tset.npz"]\n'
+    project = repository(tmp_path, toml)
+    with pytest.raises(ProjectFault, match=r"hides data/tset\.npz, which fits no file here"):
+        refuse_idle_globs(project, sources_in(project, "HEAD"))
 
 
 def test_a_glob_with_an_exception_is_accepted(tmp_path: Path) -> None:

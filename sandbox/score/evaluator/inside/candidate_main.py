@@ -1,6 +1,7 @@
 """Answers an evaluator's calls with the run's own code, inside the candidate's sandbox.
 
-Started as `python candidate_main.py FOLDER` in the copy of the attempt's files. A request is a
+Started as `python candidate_main.py FOLDER SCRIPTS` in the copy of the attempt's files, whose
+modules lie in the two folders. A request is a
 frame; so is its answer, which carries the request's number. The message of an exception stays here:
 only the nearest of Python's own exceptions, the file and the line leave.
 """
@@ -33,7 +34,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # whatever the run's code prints goes to its log, not into the answers
-    sys.path.insert(0, folder)
+    sys.path[:0] = [sys.argv[2], folder]
     sys.argv = [""]
     while True:
         try:

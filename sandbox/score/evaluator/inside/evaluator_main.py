@@ -2,8 +2,8 @@
 
 The options are the script, its arguments, and the run's outputs by name. What the script prints
 goes to the log. Once a byte of the run's was seen, an audit hook ends the process where something
-is unpickled, and wherever one of the outputs is imported or given to torch.load: whoever does that
-hands the evaluator over to the run.
+is unpickled, and wherever one of the outputs is imported, started or given to torch.load: whoever
+does that hands the evaluator over to the run.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class Watch:
             self.opened(args[0])
         elif event in ("import", "compile", "ctypes.dlopen", "exec"):
             self.executed(event, args)
+        elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
+            words = args[1] if isinstance(args[1], (list, tuple)) else [args[1]]
+            if any(self.is_output(word) for word in [args[0]] + list(words)):
+                self.end("started")
 
     def opened(self, path: Any) -> None:
         if not self.is_output(path):
@@ -134,7 +138,7 @@ def main() -> int:
     watch = Watch(_Whole(sink), script, outputs)
     helper._harness.connect(source, _Whole(sink), outputs, watch.see)
     sys.argv = [script] + options["arguments"]
-    sys.path.append(os.path.dirname(script))
+    sys.path += [os.path.dirname(script)] + options["paths"]
     sys.dont_write_bytecode = True
     sys.addaudithook(watch)
     try:

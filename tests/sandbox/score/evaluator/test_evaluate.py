@@ -127,6 +127,17 @@ def test_an_evaluator_that_hangs(best, monkeypatch):
     assert status == "timeout" and detail.startswith("the evaluation was killed after")
 
 
+def test_an_evaluator_that_dies_while_it_waits(best):
+    text = """
+    import os, signal, threading
+
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    Candidate().call("train:sleep")
+    """
+    detail = "the evaluator ended without a word: it died of signal 9"
+    assert refused(best, text) == ("invalid", detail)
+
+
 def test_an_evaluator_that_calls_without_end(best, monkeypatch):
     monkeypatch.setattr(relay, "MAX_CALLS", 3)
     text = 'candidate = Candidate()\nwhile True:\n    candidate.call("train:double", 1)'
@@ -170,6 +181,22 @@ def test_an_evaluator_that_imports_an_output(best):
     assert (status, detail) == (
         "invalid",
         f"the evaluator imported something of the run's in evaluate.py, line 5; {CALL_IT}",
+    )
+
+
+@pytest.mark.parametrize("name", ["sh", "{left}"])
+def test_an_evaluator_that_starts_an_output(best, name):
+    words = [name] if name == "{left}" else [name, "{left}"]
+    text = f"""
+    import subprocess
+
+    left = output("left.bin")
+    subprocess.run([word.format(left=left) for word in {words}])
+    """
+    status, detail = refused(best, text, run=PREDICTIONS, outputs=("left.bin",))
+    assert (status, detail) == (
+        "invalid",
+        f"the evaluator started something of the run's in evaluate.py, line 6; {CALL_IT}",
     )
 
 
