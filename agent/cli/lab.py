@@ -29,6 +29,7 @@ from agent.history.history import History
 from agent.history.runs import usual_run
 from agent.judge.comparison import Comparison, Measurement
 from agent.judge.decide import incumbent_of
+from agent.judge.overtime import patient
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.project.resolve import recorded_caps
 from agent.records.events import Event, TrialStarted
@@ -78,6 +79,7 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
+    usual = patient(usual, history.run.budget, history.run.goal.time_limit)
     compared = compare(bench, states, reference, fresh, listen, cancel, usual)
     return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 

@@ -12,8 +12,8 @@ from statistics import median
 from typing import Literal
 
 from agent.records.results import Result
-from sandbox.ground.budget import Limit
-from sandbox.ground.deadline import allowed_seconds
+from sandbox.ground.budget import Budget, Limit
+from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 
 Verdict = Literal["within", "ask-incumbent", "ask-candidate", "over"]
 PATIENCE = 4.0
@@ -43,6 +43,13 @@ class Clock:
     def allowed(self) -> float:
         """What the candidate may take."""
         return allowed_seconds(self.limit, self.usual) * self.drift
+
+
+def patient(usual: Usual | None, budget: Budget | None, limit: Limit | None) -> Usual | None:
+    """Return what a run of kept code is timed by: under a limit a slow machine gets its time."""
+    if usual is None or not is_limited(budget, limit, usual):
+        return usual
+    return usual.model_copy(update={"seconds": usual.seconds * PATIENCE})
 
 
 def judge_time(result: Result, clock: Clock) -> Verdict:

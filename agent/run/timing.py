@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from agent.edit.files import fingerprint_of
 from agent.evaluate.machine import machine_name
 from agent.history.history import History
-from agent.judge.overtime import PATIENCE, Clock
+from agent.judge.overtime import Clock, patient
 from agent.judge.pairing import Scores
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.records.results import KEPT, Attempt, Order, Result, Score, Trial
@@ -78,12 +78,12 @@ class Timing:
         usual = self.usual
         if usual is None or self.limit is None:
             return usual
-        slower = PATIENCE
+        if order.role != "candidate" or incumbent is None:
+            return patient(usual, self._history.run.budget, self.limit)
         result = self._history.measured(attempt)
-        if order.role == "candidate" and incumbent:
-            clock = self.clock(result, incumbent) if result else None
-            slower = clock.drift if clock else 1.0
-        return usual.model_copy(update={"seconds": usual.seconds * slower})
+        clock = self.clock(result, incumbent) if result else None
+        drift = clock.drift if clock else 1.0
+        return usual.model_copy(update={"seconds": usual.seconds * drift})
 
     def clock(self, result: Result, incumbent: Trial) -> Clock | None:
         """Return what the time of a candidate is held against; None where no limit holds."""

@@ -18,7 +18,7 @@ from agent.judge.decide import (
 from agent.judge.decision import Discard, Keep, Rerun, Simplify
 from agent.judge.luck import bad_luck, luck_of
 from agent.judge.noise import Noise, critical, noise_of
-from agent.records.objective import LOWER
+from agent.records.objective import LOWER, Scale, Sense
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair, Result, Score, Trial
 from benchmarks.verdicts import measure, nights, published_effects
@@ -304,6 +304,27 @@ def test_the_first_trials_do_not_spend_the_budget_of_the_night() -> None:
 )
 def test_a_reason_reads_at_once(case: Case, rule: Rule, reason: str) -> None:
     assert decide(case, rule).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("scale", "differences", "luck", "reason"),
+    [
+        ("log", (-0.05,), (), "kept after one run: -4.88%, 5.0 times the noise"),
+        ("log", (0.02,), (), "not better: +2.02%"),
+        (
+            "log",
+            (-0.001,),
+            (-0.02,),
+            "not better: +1.92% (2.02% attributed to an unlucky incumbent)",
+        ),
+        ("logit", (0.02,), (), "not better: +0.0200 logit"),
+    ],
+)
+def test_a_reason_speaks_of_shares_where_those_are_alike(
+    scale: Scale, differences: tuple[float, ...], luck: tuple[float, ...], reason: str
+) -> None:
+    case = Case(differences=differences, luck=luck, noise=KNOWN, sense=Sense(scale=scale))
+    assert decide(case, OURS).reason == reason
 
 
 def test_the_budget_of_errors_is_the_users() -> None:
