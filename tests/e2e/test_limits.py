@@ -35,7 +35,7 @@ def test_more_epochs_are_over_the_limit(tmp_path: Path) -> None:
     done = type_in(home, "start", *words, "--tag", "t")
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert "no training keeps to the budget, for nothing reads AUTORESEARCH_BUDGET" in said
+    assert "no training keeps to the budget; nothing reads AUTORESEARCH_BUDGET" in said
     assert "trainings end by themselves after 0." in said
     assert statuses(home) == ["baseline", "over-limit", "over-limit"]
     judged = ledger(home)[1]
