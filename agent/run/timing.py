@@ -44,8 +44,15 @@ class Timing:
     def limit(self) -> Limit | None:
         """The limit of trainings that end by themselves; None where they keep to a budget."""
         run = self._history.run
+        if run.goal.limit is None or run.budget is None:
+            return run.goal.time_limit
+        return self._limit_by(self.usual)
+
+    def _limit_by(self, usual: Usual | None) -> Limit | None:
+        """Return it where the baseline's time is known already."""
+        run = self._history.run
         limit = run.goal.time_limit
-        return limit if is_limited(run.budget, limit, self.usual) else None
+        return limit if is_limited(run.budget, limit, usual) else None
 
     @property
     def allowance(self) -> str:
@@ -56,8 +63,8 @@ class Timing:
     @property
     def most_seconds(self) -> float | None:
         """What a training that ends by itself may take; None while that is unknown."""
-        limit = self.limit
         usual = self.usual
+        limit = self._limit_by(usual)
         if limit is None or usual is None:
             return None
         return allowed_seconds(limit, usual.seconds)
@@ -76,10 +83,11 @@ class Timing:
         if order.role == "baseline" or self._is_new_code(attempt):
             return None
         usual = self.usual
-        if usual is None or self.limit is None:
+        limit = self._limit_by(usual)
+        if usual is None or limit is None:
             return usual
         if order.role != "candidate" or incumbent is None:
-            return patient(usual, self._history.run.budget, self.limit)
+            return patient(usual, self._history.run.budget, limit)
         result = self._history.measured(attempt)
         clock = self.clock(result, incumbent) if result else None
         drift = clock.drift if clock else 1.0
@@ -87,8 +95,10 @@ class Timing:
 
     def clock(self, result: Result, incumbent: Trial) -> Clock | None:
         """Return what the time of a candidate is held against; None where no limit holds."""
-        limit = self.limit
+        if self._history.run.goal.limit is None:
+            return None
         usual = self.usual
+        limit = self._limit_by(usual)
         if limit is None or usual is None:
             return None
         return Clock(
