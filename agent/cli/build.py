@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -40,7 +40,7 @@ from agent.project.program import read_program
 from agent.project.run_python import settings_of_run
 from agent.project.settings import Caps, RunSettings, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
-from agent.project.unseen import held_out, records, shown
+from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
 from agent.records.objective import Objective
 from agent.records.proposals import Configuration
@@ -49,6 +49,7 @@ from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
+from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.tiers.choose import Chosen, choose_runner
 
 MEMORY_SHARE = 0.8
@@ -67,11 +68,12 @@ class Place:
     settings: Settings
 
     def of_run(self, run: RunSettings, python: str | None = None) -> "Place":
-        """Return the place with the interpreter that a run began with.
+        """Return the place of a run: scored as its record says, with the interpreter it began with.
 
         python: another one that the user typed. Raise ProjectFault where the run's is gone.
         """
-        return replace(self, settings=settings_of_run(self.project, self.settings, run, python))
+        settings = settings_of_run(self.project, self.settings, run, python)
+        return Place(self.project.model_copy(update={"score": run.score}), settings)
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,12 @@ def proof_folder(project: Project) -> Path:
 def prepared(
     place: Place, commit: str, sandbox: Chosen | None, consent: Consent, wanted: str | None = None
 ) -> Iterator[Prepared | None]:
-    """Yield the data that prepare.py of `commit` makes in `sandbox`; None for a printed score.
+    """Yield the data that prepare.py of `commit` makes in `sandbox`; None if it seals no score.
 
-    sandbox: None only where the score is printed. wanted: the fingerprint of data that need not be
+    sandbox: None only where it is not sealed. wanted: the fingerprint of data that need not be
     made again. prepare.py gets a network only after the user's consent.
     """
-    if place.project.score == "printed" or sandbox is None:
+    if place.project.score != "sealed" or sandbox is None:
         yield None
         return
     source = prepare_source(place.project, commit)
@@ -302,6 +304,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         environment=handed_on(kit.settings.environment, os.environ),
         command=split_command(history.run.goal.command),
         metric=metric_of(history.run.goal),
+        evaluation=_evaluation(project),
         seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
@@ -311,12 +314,30 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
             search_room(
                 folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
             )
-    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export)
+    whole = [history.export_whole] if plan.evaluation else []
+    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export, *whole)
+
+
+def _evaluation(project: Project) -> Evaluation | None:
+    """Return how the project evaluates; None where it does not."""
+    own = project.evaluate
+    if own is None:
+        return None
+    test = test_on_disk(project)
+    stale = tuple(path for path in own.outputs if not project.edits(project.inside(path)))
+    return Evaluation(
+        script=own.script,
+        arguments=own.arguments,
+        outputs=own.outputs,
+        stale=stale,
+        hidden=tuple(path for path in hidden_on_disk(project) if path not in test),
+        test=test,
+    )
 
 
 def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ...]:
     """What no training may see: the repository's records and whatever holds validation text."""
-    own = records(history.project)
+    own = (*records(history.project), *hidden_on_disk(history.project))
     prepare = history.project.prepare
     if data is None or prepare is None:
         return (*own, *map(str, cache_folders()))

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_start
 from agent.cli.choices import options_of
-from agent.cli.constants import range_text, value_text
+from agent.cli.constants import value_text
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import front_matter_at, kept_from_models
@@ -39,7 +39,7 @@ from agent.space import Space
 
 RUNS_A_TRIAL = 1.18
 """Of the sequential verdict, repeats included: docs/measurements.md."""
-OVERHEAD_SECONDS = {"sealed": 5.0, "printed": 1.0}
+OVERHEAD_SECONDS = {"sealed": 5.0, "evaluated": 2.0, "printed": 1.0}
 """Taken for start-up and scoring of a run, until the baseline has shown them."""
 ANSWER_TOKENS = 2_000
 """Of a usual answer."""
@@ -173,7 +173,7 @@ def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
     for name in ("constant", "value", "range"):
         table.add_column(name, no_wrap=True)
     for parameter in space.parameters:
-        cells = (parameter.name, value_text(parameter.default), range_text(parameter))
+        cells = (parameter.name, value_text(parameter.default), str(parameter))
         table.add_row(*(Text(formatter.line(cell)) for cell in cells))
     console.print()
     if space.parameters:
@@ -199,7 +199,7 @@ def _question_line(model: str | None, request: Request | None, price: Price) -> 
 
 def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
     """Return the forecast in words; a run that prints its score may end before its budget."""
-    printed = chosen.place.project.score == "printed"
+    printed = chosen.place.project.score != "sealed"
     parts = []
     if forecast.trials is not None:
         parts.append(f"{forecast.trials} trials")
@@ -229,9 +229,7 @@ def _dollars_text(dollars: float | None, bound: float | None) -> str:
 def _record(
     chosen: Chosen, space: Space, request: Request | None, price: Price, forecast: Forecast
 ) -> dict[str, Any]:
-    searched = [
-        {"name": p.name, "value": p.default, "range": range_text(p)} for p in space.parameters
-    ]
+    searched = [{"name": p.name, "value": p.default, "range": str(p)} for p in space.parameters]
     return {
         "objective": chosen.objective.model_dump(mode="json"),
         "overview": {row.name: row.text for row in rows(chosen, os.environ, sessions())},

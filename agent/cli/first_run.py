@@ -19,7 +19,7 @@ from agent.cli.answers import (
 from agent.cli.baseline import Baseline, standing_baseline, trained
 from agent.cli.build import Place
 from agent.cli.consent import Consent
-from agent.cli.constants import line_of, range_line, range_text
+from agent.cli.proposed import ranges_of
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration
 from agent.errors import ProjectFault, UsageFault
@@ -52,7 +52,8 @@ UNKNOWN = "score"
 MAX_ALSO = 4
 TAIL_LINES = 8
 TAIL_CHARACTERS = 4_000
-_NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
+_MISSING = re.compile(r'read_only = \["([^"\s]+)"\]')
+"""The path that the hint of a failed run names."""
 
 
 def place_of(folder: Path, plan: Plan) -> Place:
@@ -117,7 +118,7 @@ def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
         )
     direction = choose_direction(answers, number)
     place = place_of(answers.folder, plan)
-    plan = _with_ranges(plan, place)
+    plan = _with_ranges(plan, place, number.name)
     plan = timed(answers, place.project, plan)
     return plan.model_copy(update={"metric": number.name, "direction": direction})
 
@@ -136,7 +137,8 @@ def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
         direction = choose_direction(answers, number)
         reading = _read(log, number.name)
         say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
-        plan = _with_ranges(timed(answers, place.project, plan, first.seconds), place).model_copy(
+        plan = timed(answers, place.project, plan, first.seconds)
+        plan = _with_ranges(plan, place, number.name).model_copy(
             update={
                 "metric": number.name,
                 "direction": direction,
@@ -166,6 +168,9 @@ def _mended(plan: Plan, text: str) -> str:
     if "arguments are required" in text or "Missing option" in text:
         command = plan.command or f"python {plan.train}"
         return again(f"--command {quote(f'{command} ARGUMENTS')}")
+    named = _MISSING.search(text)
+    if named and named[1] != "…":
+        return again(f"--read-only {quote(named[1])}")
     if "read_only" in text or "FileNotFoundError" in text:
         return again("--read-only PATH")
     if "ModuleNotFoundError" in text:
@@ -241,21 +246,7 @@ def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> t
     return tuple(in_short(spread))
 
 
-def _with_ranges(plan: Plan, place: Place) -> Plan:
+def _with_ranges(plan: Plan, place: Place, metric: str) -> Plan:
     """Return the plan with ranges: as inferred, or proposed where nothing is searched."""
-    choices = choices_of(place.project, place.settings)
-    lines = []
-    for choice in choices:
-        if choice.parameter:
-            lines.append(range_line(choice.constant.name, range_text(choice.parameter)))
-    proposed = not lines
-    if proposed:
-        lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]
-    return plan.model_copy(update={"ranges": tuple(lines), "proposed": proposed and bool(lines)})
-
-
-def _may_be_searched(choice: Choice) -> bool:
-    """Return whether a constant that is not searched may well be: a number, no seed or count."""
-    value = choice.constant.value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and not _NO_KNOB.search(choice.constant.local)
+    lines, proposed = ranges_of(choices_of(place.project, place.settings), metric)
+    return plan.model_copy(update={"ranges": lines, "proposed": proposed})

@@ -16,9 +16,22 @@ Rows = list[tuple[str, str]]
 
 COMMANDS: Groups = {
     "Every night": ("init", "start", "status", "log", "resume"),
+    "Talk to a run while it works": (
+        "tell",
+        "try",
+        "pause",
+        "go",
+        "set",
+        "brief",
+        "skip",
+        "hold",
+        "inbox",
+        "stop",
+    ),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
-    "Manage runs": ("list", "stop", "rename", "delete", "adopt"),
+    "Let an agent drive": ("mcp", "skill"),
+    "Manage runs": ("list", "rename", "delete", "adopt"),
     "Constants, machine, models and methods": (
         "space",
         "noise",

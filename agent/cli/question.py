@@ -12,7 +12,7 @@ from agent.errors import ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.imported import imported_modules
-from agent.history.runs import brief_at, list_runs, text_at, tip_of, usual_run
+from agent.history.runs import brief_at, list_runs, public_at, text_at, tip_of, usual_run
 from agent.history.sources import sources_in
 from agent.llm.model import Reply, Request
 from agent.project.find import Project
@@ -127,7 +127,8 @@ def first_context(
         objective=objective,
         score=project.score,
         protected=tuple(sorted({*place.settings.protected, *front_matter.protected})),
-        imported=imported_modules(git, commit, project, sources, objective),
+        public=public_at(project, commit),
+        imported=imported_modules(git, commit, project, sources),
         prior=tuple(prior),
     )
 

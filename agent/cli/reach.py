@@ -1,6 +1,7 @@
 """Collects what reaches out of a project (agent/project/trust.py), and has it confirmed."""
 
 import hashlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,8 @@ from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
-from agent.git.repository import repository_programs
+from agent.git.repository import git_folder, repository_programs
+from agent.git.store import Store
 from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import first_commit
@@ -27,6 +29,7 @@ from agent.project.run_python import settings_of_run
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
+from agent.project.unseen import hidden_on_disk
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
 
@@ -70,7 +73,9 @@ def kept_from_models(project: Project) -> tuple[Path, ...]:
 
     Validation data, the corpus it is cut from, and this machine's copies of the runs.
     """
-    return (*cache_folders(), *corpus_places(), project.home)
+    hidden = map(Path, hidden_on_disk(project))
+    objects = [git_folder(Path(project.root))] if project.evaluate else []
+    return (*cache_folders(), *corpus_places(), project.home, *hidden, *objects)
 
 
 def agree_to_start(
@@ -172,7 +177,8 @@ def prepare_source(project: Project, commit: str) -> Source:
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
 
     def write(folder: Path) -> None:
-        export(git, commit, beside, folder)
+        with Store(git) as store:
+            export(store, commit, beside, folder)
 
     text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
     inside = str(Path(project.prepare).relative_to(beside))
@@ -206,16 +212,26 @@ def _reach(
     project: Project, settings: Settings, trackers: Sequence[str], asking: Asking | None = None
 ) -> Reach:
     root = Path(project.root)
-    hidden = (project.home,) if project.score == "printed" else (project.home, *cache_folders())
-    check_readable(settings.read_only, root, hidden)
+    hidden = (project.home, *cache_folders()) if project.score == "sealed" else (project.home,)
+    evaluated = tuple(path for path in hidden_on_disk(project) if _leads_out(path, root))
+    check_readable((*settings.read_only, *evaluated), root, hidden)
     return Reach(
         root=root,
-        readable=(*readable_paths(project, settings), *_foreign_python(project, settings)),
+        readable=(
+            *readable_paths(project, settings),
+            *_foreign_python(project, settings),
+            *evaluated,
+        ),
         variables=settings.environment,
         programs=_programs(root),
         asking=asking,
         trackers=tuple(_tracker_files(trackers)),
     )
+
+
+def _leads_out(path: str, root: Path) -> bool:
+    """Return whether a path in the checkout is a link to elsewhere, or lies behind one."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:

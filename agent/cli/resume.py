@@ -70,6 +70,8 @@ def resume(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import stated_otherwise
     from agent.project.program import read_program
+    from agent.project.resolve import with_bounds
+    from agent.records.steering import steering_of
 
     typed = {
         "trials": trials,
@@ -111,11 +113,12 @@ def resume(
                 front_matter,
                 (history.sources, history.sources_at(run.start_commit)),
             )
+            run = with_bounds(run, steering_of(history.inputs, len(history.trials)).sets)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
+            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)

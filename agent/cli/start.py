@@ -172,7 +172,7 @@ def _start(
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, words_of
     from agent.cli.news import News
-    from agent.cli.overview import Chosen, say_overview
+    from agent.cli.overview import Chosen, say_overview, say_warnings
     from agent.cli.reach import agree_to_start, front_matter_at, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
@@ -216,6 +216,7 @@ def _start(
         say_overview(
             Chosen(place, options, slots, sandbox.tier, sources, prepare, objective), err=as_json
         )
+        say_warnings(project, head, err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,

@@ -5,6 +5,8 @@ from agent.display.format import noise_text
 from agent.display.scores import kinds_of
 
 SEEDS = 8
+KINDS = {"sealed": "sealed", "evaluated": "evaluated", "printed": "self-reported"}
+"""The kinds of score of a run without one yet."""
 
 
 def conditions(view: View) -> str:
@@ -23,7 +25,7 @@ def kind_of(view: View) -> str:
     """Return who computed the scores of a run, in a word or two."""
     kinds = kinds_of(view.trials)
     if not kinds:
-        return "sealed" if view.run.score == "sealed" else "self-reported"
+        return KINDS[view.run.score]
     return " and ".join(kinds)
 
 

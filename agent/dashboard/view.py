@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.display.format import Formatter
 from agent.display.scores import about_scores, axis_title, gain_of, share_of
 from agent.display.state import baseline_of
+from agent.display.steering import state_lines
 from agent.git.home import files_in
 from agent.history.history import History
 from agent.history.runs import trials_folder
@@ -19,6 +20,8 @@ from agent.judge.decide import incumbent_of
 from agent.judge.noise import Noise, noise_of
 from agent.llm.recorded import Exchange
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted
+from agent.records.marks import starred
 from agent.records.pace import Pace, pace_of
 from agent.records.results import (
     KEPT,
@@ -29,6 +32,7 @@ from agent.records.results import (
     kept_in,
     on_newest_data,
 )
+from agent.records.steering import steering_of
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,23 @@ class View:
     begun: Mapping[str, int] = field(default_factory=dict)
     """When each attempt was committed, which is when its slot began to work on it: seconds since
     1970, by commit."""
+    inputs: tuple[Admitted, ...] = ()
+    """What was said to the run, oldest first."""
+
+    @property
+    def paused(self) -> bool:
+        """Return whether somebody has paused the run."""
+        return steering_of(self.inputs, len(self.trials)).paused is not None
+
+    @cached_property
+    def starred(self) -> frozenset[int]:
+        """Return the numbers of the trials with a star."""
+        return starred(self.inputs)
+
+    @cached_property
+    def state(self) -> list[str]:
+        """Return what was said and holds now: a pause, a hold, remarks."""
+        return state_lines(steering_of(self.inputs, len(self.trials)))
 
     @cached_property
     def formatter(self) -> Formatter:
@@ -291,6 +312,7 @@ def read_view(history: History) -> View:
         history.owner,
         tuple(history.measurements),
         history.begun(),
+        history.inputs,
     )
 
 

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.evaluate.machine import Conditions, machine_name
+from agent.records.guards import Check
 from agent.records.objective import Sense
 from agent.records.results import MAX_TAIL_CHARACTERS, Order, Result, Score, Trial
 from sandbox.ground.budget import Budget
 from sandbox.ground.text import one_line
+from sandbox.score.checking import Failed, Passed
 from sandbox.score.measure import Measured, Stopped, Unscored
 from sandbox.score.metric import Reading
 from sandbox.score.printed import thin_curve
+
+OTHERS = {"incumbent": "the incumbent", "reference": "the first baseline"}
+"""Whose run another role than the attempt's own is."""
+
+
+OWN_ROLES = frozenset({"candidate", "fresh"})
+"""Roles of runs of the attempt itself."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,20 @@ def scored_result(
     )
 
 
+def check_record(command: str, outcome: Passed | Failed) -> Check:
+    """Return the record of a check that ran."""
+    seconds = round(outcome.seconds, 2)
+    if isinstance(outcome, Passed):
+        return Check(command=command, passed=True, seconds=seconds)
+    return Check(
+        command=command,
+        passed=False,
+        reason=outcome.reason,
+        tail=outcome.tail[-MAX_TAIL_CHARACTERS:],
+        seconds=seconds,
+    )
+
+
 def _reading_fields(reading: Reading | None) -> dict[str, Any]:
     """Return what a score records of where it was read."""
     if reading is None:
@@ -121,6 +144,17 @@ def on_scale(result: Result, sense: Sense) -> Result:
         return result
     detail = f"{off[0]:g} is not on the scale {sense.scale} that the run's metric has"
     return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
+
+
+def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
+    """Return a result whose scores have every metric that a guard needs; else a failed one."""
+    for score in result.scores:
+        for name in metrics:
+            if name not in score.also:
+                detail = f"a guard needs {name}, which came with no score"
+                update = {"status": "crash", "scores": (), "detail": detail}
+                return result.model_copy(update=update)
+    return result
 
 
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
@@ -189,8 +223,8 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
     if before.status == "over-limit":
         return _timed_beside(before, run, spent)
     spent["detail"] = _failure(run, order)
-    if run.status != "scored" and order.role == "candidate":
-        others = [score for score in before.scores if score.role != "candidate"]
+    if run.status != "scored" and order.role in OWN_ROLES:
+        others = [score for score in before.scores if score.role not in OWN_ROLES]
         kept = tuple(others) if run.status == "over-limit" else ()
         failed = {"status": run.status, "scores": kept, "took": run.took}
         return before.model_copy(update={**spent, **failed})
@@ -224,5 +258,5 @@ def _failure(run: Result, order: Order) -> str:
         return ""
     if order.role == "neutral":
         return f"it failed with every searched float moved by a millionth: {run.detail}"
-    whose = "the incumbent" if order.role == "incumbent" else "it"
+    whose = OTHERS.get(order.role, "it")
     return f"{whose} failed when it was run again under seed {order.seed}: {run.detail}"

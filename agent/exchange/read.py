@@ -232,7 +232,9 @@ def _own(record: Mapping[str, Any]) -> PriorTrial | None:
     except ValidationError:
         return None
     outcome: float | str | None = None
-    if trial.status in SCORED:
+    if trial.was_held_to_guards:  # where nothing can be kept, nothing is to be sought
+        outcome = "invalid"
+    elif trial.status in SCORED:
         outcome = trial.value
     elif trial.status in FAILED:
         outcome = trial.status

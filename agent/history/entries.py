@@ -10,12 +10,14 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import HistoryFault
 from agent.history import format1, format2
 from agent.history.commits import Commit
+from agent.history.short import restored
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.bounded import reason_of
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted
 from agent.records.objective import Sense
+from agent.records.opening import Opening
 from agent.records.results import Attempt, Result, Trial
 from sandbox.ground.record import Record
 
@@ -55,13 +57,16 @@ class Unknown:
         return HistoryFault(str(self), UPGRADE)
 
 
-Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Unknown
+Entry = (
+    Attempt | Trial | Measured | Measurement | Rejection | NewData | Admitted | Opening | Unknown
+)
 
 
-def read_entry(commit: Commit) -> Entry | None:
+def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
     """Return what a commit records; None for a commit by hand, or a run's first one.
 
-    Raise HistoryFault for a record that was tampered with.
+    base: the earlier trial by which a trial's many constants may be told. Raise HistoryFault for a
+    record that was tampered with.
     """
     form, fields = _fields_of(commit)
     kind = fields.pop("record", None)
@@ -71,7 +76,7 @@ def read_entry(commit: Commit) -> Entry | None:
     if reader is None:
         return Unknown(commit.id, f"a record of kind {_shown(kind)}")
     try:
-        return reader(commit, fields)
+        return reader(commit, restored(fields, base) if kind == "trial" else fields)
     except ValidationError as error:
         name = _unknown_in(error) if form == format2.FORMAT else None
         if name is not None:
@@ -187,7 +192,8 @@ _READERS: Mapping[str, Callable[[Commit, Mapping[str, Any]], Entry]] = {
     "comparison": _reader(Measurement),
     "rejection": _reader(Rejection),
     "data": _reader(NewData),
-    "input": _reader(Input),
+    "input": _reader(Admitted),
+    "opening": _reader(Opening),
 }
 _TITLES = {
     "trial": "the verdict",
@@ -197,6 +203,7 @@ _TITLES = {
     "rejection": "the rejection",
     "data": "the change of data",
     "input": "the input",
+    "opening": "the opening of the test split",
 }
 
 

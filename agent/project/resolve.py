@@ -6,7 +6,7 @@
 Nothing here reads a file or the environment: what was read is passed in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +25,7 @@ from agent.project.settings import (
 )
 from agent.project.time_options import KEEPS_A_BUDGET, TimeInferred, time_options
 from agent.project.trust import REPLAY, SCRIPTED
+from agent.records.inputs import Set
 from agent.records.objective import VAL_BPB, Objective, Python
 from sandbox.ground.budget import Budget, Limit
 
@@ -204,6 +205,16 @@ def resume_options(
         workers=_typed_or(flags.workers, record.workers, Origin.RECORD),
         **_caps(flags, record, settings),
     )
+
+
+def with_bounds(record: RunSettings, sets: Sequence[Set]) -> RunSettings:
+    """Return what a run was asked for, with the bounds that were set while it worked."""
+    changes: dict[str, float | None] = {}
+    for step in sets:
+        changes |= dict.fromkeys(step.lift)
+        values = {"trials": step.trials, "hours": step.hours, "max_cost": step.max_cost}
+        changes |= {name: value for name, value in values.items() if value is not None}
+    return record.model_copy(update=changes)
 
 
 def recorded_caps(record: RunSettings, settings: Settings) -> Caps:

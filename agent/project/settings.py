@@ -24,7 +24,9 @@ from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
-from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
+from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
+from agent.records.evaluator import Evaluator
+from agent.records.guards import MAX_GUARDS, Guard
 from agent.records.objective import (
     VAL_BPB,
     Direction,
@@ -38,9 +40,10 @@ from agent.records.objective import (
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget, Limit, allowance_text
 from sandbox.ground.record import Record
+from sandbox.ground.text import is_plain
 
 FILE = "autoresearch.toml"
-ScoreKind = Literal["sealed", "printed"]
+ScoreKind = Literal["sealed", "evaluated", "printed"]
 
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
@@ -57,6 +60,7 @@ MAX_MEMORY = 1 << 60
 MAX_WORD = 4096
 MAX_WORKERS = 4096
 MAX_REPEATS = 10_000
+MAX_CHECKS = 16
 MAX_FALSE_KEEPS = 25
 
 _QUOTED = re.compile(r"'([^']*)'")
@@ -134,6 +138,12 @@ class Settings(Caps):
     """A regular expression that finds the metric in what a run prints."""
     also: tuple[Word, ...] = ()
     """Further metrics that are recorded and not judged."""
+    guards: Annotated[tuple[Guard, ...], Field(max_length=MAX_GUARDS)] = ()
+    """Limits on further metrics that a keep must meet: `latency_ms <= 30`."""
+    checks: Annotated[tuple[Word, ...], Field(max_length=MAX_CHECKS)] = ()
+    """Commands that must succeed before an attempt is kept: `pytest -q tests`."""
+    target: Real | None = None
+    """The run ends when the lower bound of fresh-seed runs of the incumbent passes it."""
     noise: Noise | None = None
     """none: equal code gives equal results; measured where it is left out."""
     seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
@@ -151,6 +161,8 @@ class Settings(Caps):
     """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
 
     Left out: that of the project's own environment, of the active one, or the harness's."""
+    evaluate: Evaluator | None = None
+    """The project's own evaluator; left out where the number is printed or sealed."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
@@ -161,12 +173,30 @@ class Settings(Caps):
         """The ranges by name; what is protected is not searched."""
         return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
 
+    @model_validator(mode="after")
+    def _one_way_to_score(self) -> Self:
+        if self.evaluate and self.score not in (None, "evaluated"):
+            raise ValueError(f"score is {self.score}, and a table [evaluate] is there: drop one")
+        if self.score == "evaluated" and self.evaluate is None:
+            raise ValueError(
+                'score is evaluated, which needs a table [evaluate] with its "command"'
+            )
+        return self
+
     @field_validator("command")
     @classmethod
     def _words(cls, command: str | None) -> str | None:
         if command is not None and not split_command(command):
             raise ValueError("it has no words")
         return command
+
+    @field_validator("checks")
+    @classmethod
+    def _checks(cls, commands: tuple[str, ...]) -> tuple[str, ...]:
+        for command in commands:
+            if not is_plain(command) or not split_command(command):
+                raise ValueError(f"{command[:60]!a} is no command in one line")
+        return commands
 
     @field_validator("train", "prepare", "program")
     @classmethod
@@ -300,7 +330,8 @@ def read_settings(folder: Path) -> Settings:
     path = folder / FILE
     edit = f"$EDITOR {path}"
     try:
-        data = tomllib.loads(_text(path))
+        text = _text(path)
+        data = tomllib.loads(text)
     except FileNotFoundError:
         return Settings()
     # Errors of tomllib and of the decoder are ValueErrors.
@@ -313,10 +344,23 @@ def read_settings(folder: Path) -> Settings:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         where, problem = problem_of(error)
-        raise UsageFault(f"{path}: {where}: {problem}", edit) from None
+        line = _line_of(error, text)
+        raise UsageFault(f"{path}{line}: {where}: {problem}", edit) from None
     # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
+
+
+def _line_of(error: ValidationError, text: str) -> str:
+    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
+    first = error.errors(include_url=False)[0]
+    item = first["input"]
+    if len(first["loc"]) < 2 or not isinstance(item, str):
+        return ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if item and item in line:
+            return f":{number}"
+    return ""
 
 
 def _expanded(name: str, file: Path) -> Path:

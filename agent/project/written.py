@@ -144,9 +144,9 @@ def _settings(plan: Plan) -> Iterator[str]:
 def _ranges(plan: Plan) -> Iterator[str]:
     yield ""
     if plan.proposed:
-        yield "# Nothing is searched by itself here: these are proposals (`autoresearch space`)."
+        yield "# Ranges that `autoresearch init` proposes; `autoresearch space` shows all."
         yield "[ranges]"
-        yield from plan.ranges[:MAX_RANGES]
+        yield from plan.ranges
         return
     yield "# Ranges of constants, where those inferred are wrong; `autoresearch space` shows all."
     yield "# [ranges]"

@@ -11,6 +11,7 @@ from agent.records.edits import Edit, Refused
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import PriorTrial, Trial
+from agent.records.steering import Remark
 from agent.space import Space
 from sandbox.ground.record import Record
 
@@ -53,10 +54,14 @@ class Context:
     """Who computes it: the harness, or the run itself."""
     imported: Mapping[str, str] = field(default_factory=dict)
     """Files that no edit may touch and that the sources import, by path in the project's folder."""
+    public: str = ""
+    """What the owner says about the evaluator; empty where there is none."""
     protected: tuple[str, ...] = ()
     """Names that the user protects: no edit may change them."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
+    remarks: tuple[Remark, ...] = ()
+    """What the run's owner, or an agent in his name, told the proposers."""
 
     @property
     def ends_by_itself(self) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
@@ -24,6 +25,8 @@ class RunStarted:
     """How many more may be measured; None without a bound."""
     start_commit: str = ""
     objective: Objective = VAL_BPB
+    inputs: tuple[Admitted, ...] = ()
+    """What was said to the run already."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,28 @@ class Scoring:
 
 
 @dataclass(frozen=True)
+class Checking:
+    """A command of the project checks an attempt that would be kept, in `slot`."""
+
+    attempt: Attempt
+    slot: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """A trial has its verdict, already committed."""
 
     trial: Trial
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something was said to the run, and answered; both are committed."""
+
+    admitted: Admitted
+    planned: int | None = None
+    """How many trials of this session may be measured from now on; None without a bound."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +119,9 @@ Event = (
     | TrialStarted
     | Progress
     | Scoring
+    | Checking
     | Judged
+    | Heard
     | Note
     | RunFinished
 )

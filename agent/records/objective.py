@@ -2,11 +2,13 @@
 
 from math import exp, log, log1p
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
+from agent.records.evaluator import Evaluator
+from agent.records.guards import MAX_GUARDS, Guard
 from sandbox.ground.budget import Limit
 from sandbox.ground.record import Record
 
@@ -116,21 +118,12 @@ LOWER = Sense()
 """Lower is better, and equal differences are alike."""
 
 
-class Evaluator(Record):
-    """The project's own evaluator."""
-
-    command: Word
-    hidden: Words = ()
-    """Files that no run and no proposer sees."""
-    public: Word | None = None
-    """What a proposer may read about the evaluator."""
-
-
 class Objective(Record):
     """What a run optimizes, fixed in its first commit. Unknown keys are refused."""
 
-    version: Literal[1] = 1
-    """Of this record; a key that an older version would misunderstand raises it."""
+    version: Literal[1, 2] = 1
+    """Of this record; a key that an older version would misunderstand raises it: 2 for guards,
+    checks and a target, which were recorded and not heeded before."""
     metric: Word
     direction: Direction = "minimize"
     pattern: Word | None = None
@@ -148,10 +141,10 @@ class Objective(Record):
 
     None for the one around train.py and everything that `files` can fit.
     """
-    guards: Words = ()
+    guards: Annotated[tuple[Guard, ...], Field(max_length=MAX_GUARDS)] = ()
     """Conditions that a keep must meet, such as `latency_ms <= 30`."""
     checks: Words = ()
-    """Commands run after the training; a non-zero exit status is `guarded`."""
+    """Commands that must succeed before an attempt is kept; else it is `guarded`."""
     also: Words = ()
     """Metrics that are recorded and not judged."""
     noise: Noise = "measured"
@@ -179,6 +172,30 @@ class Objective(Record):
         if ".." in parts or parts[:1] == ("/",) or "\0" in (folder or ""):
             raise ValueError(f"{folder!r} is not a folder inside the repository")
         return folder
+
+    @model_validator(mode="after")
+    def _guards_something_else(self) -> Self:
+        for guard in self.guards:
+            if guard.metric == self.metric:
+                raise ValueError(
+                    f"guards: {guard}: {self.metric} is the metric itself, which is judged anyway; "
+                    "guard another one"
+                )
+            if self.guards.count(guard) > 1:
+                raise ValueError(f"guards: {guard} stands there twice")
+        return self
+
+    @property
+    def guarded_metrics(self) -> tuple[str, ...]:
+        """The metrics that guards limit, each once."""
+        return tuple(dict.fromkeys(guard.metric for guard in self.guards))
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Every metric that is recorded beside the main one, each once."""
+        names = dict.fromkeys((*self.guarded_metrics, *self.also))
+        names.pop(self.metric, None)
+        return tuple(names)
 
     @property
     def time_limit(self) -> Limit | None:

@@ -12,6 +12,7 @@ from agent.propose.questions import provenance_of, questions_asked
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
 from agent.propose.views.goal import metric_name, most_time, span_of
+from agent.propose.views.remarks import told_lines
 from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
@@ -53,6 +54,8 @@ class Advice:
         """Return the reply to `text`, asked between the bounds of `space` and the last refusals."""
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
+        told = "\n".join(told_lines(self._context))
+        remarks = f"The owner of this run has told you:\n{fenced(told, 'text')}" if told else ""
         request = Request(
             system=SYSTEM.format(
                 what=TRAINS if self._context.score == "sealed" else RUNS,
@@ -64,7 +67,7 @@ class Advice:
             ),
             blocks=(
                 space_text(space or self.space),
-                "\n".join(part for part in (text, refusals) if part),
+                "\n".join(part for part in (text, refusals, remarks) if part),
             ),
             tool=tool,
             index=questions_asked(self._context) + len(self._replies),

@@ -31,6 +31,7 @@ from agent.propose.views.lines import (
     pending_line,
     trial_line,
 )
+from agent.propose.views.remarks import told_lines
 from agent.propose.views.signals import signals
 from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
@@ -97,6 +98,8 @@ def system_text(context: Context) -> str:
         expected=expected_words(objective),
         span=span_of(context),
         ends_by_itself=context.ends_by_itself,
+        public=context.public,
+        outputs=_outputs_text(context),
         program=context.program,
         program_limit=MAX_PROGRAM_CHARACTERS,
         main=context.sources.main,
@@ -110,6 +113,13 @@ def _protected_text(names: Sequence[str]) -> str:
     if not names:
         return ""
     return f" ({listed([one_line(name) for name in names], MAX_PROTECTED_CHARACTERS)})"
+
+
+def _outputs_text(context: Context) -> str:
+    """Return the files that the evaluator reads of a run, or "" without any."""
+    evaluate = context.objective.evaluate
+    names = [one_line(name) for name in evaluate.outputs] if evaluate else []
+    return listed(names, MAX_PROTECTED_CHARACTERS) if names else ""
 
 
 def source_text(context: Context) -> str:
@@ -161,6 +171,7 @@ def ledger_text(context: Context) -> str:
         facts=facts_text(best) if best else "",
         lines=lines,
         claimed=any(trial.claim for trial in trials),
+        guarded=any(trial.status == "guarded" for trial in trials),
         suspects=any(trial.status == "suspect" for trial in trials),
         omitted=len(trials) - len(lines),
         digest=summary,
@@ -169,6 +180,8 @@ def ledger_text(context: Context) -> str:
         most_time=most_time(context),
         remaining=context.remaining,
         prior=_prior_lines(context),
+        remarks=told_lines(context),
+        held=any(trial.status == "held" for trial in trials),
     )
 
 

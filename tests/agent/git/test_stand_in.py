@@ -7,6 +7,7 @@ import pytest
 
 from agent.git.plumbing import Plumbing
 from agent.git.stand_in import File, write_stand_in
+from agent.git.store import Store
 from agent.history.checkout import export
 from tests.e2e.researcher import git
 
@@ -24,7 +25,7 @@ def copy_of(home: Path, kind: str) -> Path:
     git(home, "add", "-A")
     git(home, "commit", "-qm", "secret words")
     copy = home.parent / "copy"
-    entries = export(Plumbing(home), "HEAD", "", copy)
+    entries = export(Store(Plumbing(home)), "HEAD", "", copy)
     files = [File(entry.path, entry.mode, entry.name) for entry in entries]
     write_stand_in(copy, files, "the files of a trial")
     return copy

@@ -93,17 +93,17 @@ def test_what_is_recorded_is_the_estimate_of_the_confirming_runs_with_its_interv
 
 
 def test_a_gain_that_just_passed_is_recorded_without_the_luck_that_helped_it() -> None:
-    narrow = decide(Case(differences=(-0.012, -0.010, -0.010, -0.012), noise=KNOWN), OURS)
+    narrow = decide(Case(differences=(-0.013, -0.012, -0.012, -0.013), noise=KNOWN), OURS)
     alone = decide(Case(differences=(-0.040,), noise=KNOWN), OURS)
     clear = decide(Case(differences=(-0.060,), noise=KNOWN), OURS)
-    assert -0.0107 < narrow.delta < -0.003  # type: ignore[union-attr]
+    assert -0.0123 < narrow.delta < -0.003  # type: ignore[union-attr]
     assert -0.038 < alone.delta < -0.020  # type: ignore[union-attr]
     assert clear.delta == pytest.approx(-0.060, abs=0.001)  # type: ignore[union-attr]
 
 
 def test_a_smaller_budget_of_errors_asks_for_more() -> None:
     case = Case(differences=(-0.012, -0.010), noise=KNOWN)
-    assert isinstance(decide(case, Rule(false_keeps=2)), Keep)
+    assert isinstance(decide(case, Rule(false_keeps=8)), Keep)
     assert isinstance(decide(case, Rule(false_keeps=0.5)), Rerun)
     with pytest.raises(ValueError, match="greater than or equal"):
         Rule(false_keeps=0.1)
