@@ -28,16 +28,17 @@ class Clock:
     usual: float
     """What the baseline takes: the longest of its runs."""
     earlier: tuple[float, ...]
-    """The incumbent's runs before."""
+    """The incumbent's runs before; none on a machine that is new to it."""
     beside: tuple[float, ...]
     """Its runs beside the candidate's."""
 
     @property
     def drift(self) -> float:
         """How many times slower than before the machine is now; at least 1."""
-        if not self.beside or not self.earlier or self.limit.times is None:
+        before = median(self.earlier or (self.usual,))
+        if not self.beside or not before or self.limit.times is None:
             return 1.0
-        return max(1.0, max(self.beside) / max(median(self.earlier), 1e-9))
+        return max(1.0, max(self.beside) / before)
 
     @property
     def allowed(self) -> float:
