@@ -30,7 +30,7 @@ def repository(folder: Path, ranges: str) -> Path:
 
 @pytest.mark.slow
 def test_more_epochs_are_over_the_limit(tmp_path: Path) -> None:
-    home = repository(tmp_path, "20 .. 30")
+    home = repository(tmp_path, "80 .. 99")
     words = ("--model", "none", "--method", "random", "--trials", "2", "--budget", "2s")
     done = type_in(home, "start", *words, "--tag", "t")
     said = done.stdout + done.stderr
