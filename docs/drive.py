@@ -54,7 +54,7 @@ def night(home: Path) -> Iterator[None]:
     nobody = ("-c", "user.name=you", "-c", "user.email=you@localhost")
     for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "Start")):
         subprocess.run(["git", *nobody, *words], cwd=home, check=True)
-    flags = ("--model", "none", "--method", "random", "--budget", "1steps", "--trials", "500")
+    flags = ("--model", "none", "--method", "random", "--limit", "1.1x", "--trials", "500")
     command = [AUTORESEARCH, "start", "--tag", "night", *flags]
     with subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL) as process:
         wait_for(lambda: branch(home), 60)

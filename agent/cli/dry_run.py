@@ -37,7 +37,7 @@ from agent.propose import find_method
 from agent.records.results import PriorTrial
 from agent.space import Space
 
-RUNS_A_TRIAL = 1.18
+RUNS_A_TRIAL = 1.25
 """Of the sequential verdict, repeats included: docs/measurements.md."""
 OVERHEAD_SECONDS = {"sealed": 5.0, "evaluated": 2.0, "printed": 1.0}
 """Taken for start-up and scoring of a run, until the baseline has shown them."""

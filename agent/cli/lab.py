@@ -29,6 +29,7 @@ from agent.history.history import History
 from agent.history.runs import commit_of, usual_run
 from agent.judge.comparison import Comparison, Measurement
 from agent.judge.decide import incumbent_of
+from agent.judge.overtime import patient
 from agent.judge.pairing import fresh_seeds
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.project.resolve import recorded_caps
@@ -86,6 +87,7 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
+    usual = patient(usual, history.run.budget, history.run.goal.time_limit)
     guards = history.run.goal.guards
     if reference.number != baseline_of(history).number:
         guards = tuple(guard for guard in guards if not guard.is_relative)

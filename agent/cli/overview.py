@@ -233,10 +233,10 @@ def _time(options: StartOptions) -> str:
     if budget.value is not None:
         return f"{budget.value} of training a trial{_from(budget)}"
     if limit.origin is Origin.INFERRED and budget.origin is not Origin.DEFAULT:
-        unkept = f"no training keeps to the budget{_from(budget)}, for {NOTHING_READS}"
+        unkept = f"no training keeps to the budget{_from(budget)}; {NOTHING_READS}"
         return f"{unkept}: limit {limit.value}"
     if limit.origin is Origin.INFERRED:
-        return f"trainings end by themselves, for {NOTHING_READS}: limit {limit.value}"
+        return f"trainings end by themselves; {NOTHING_READS}: limit {limit.value}"
     return f"limit {limit.value} on a training that ends by itself{_from(limit)}"
 
 

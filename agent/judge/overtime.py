@@ -12,8 +12,8 @@ from statistics import median
 from typing import Literal
 
 from agent.records.results import Result
-from sandbox.ground.budget import Limit
-from sandbox.ground.deadline import allowed_seconds
+from sandbox.ground.budget import Budget, Limit
+from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 
 Verdict = Literal["within", "ask-incumbent", "ask-candidate", "over"]
 PATIENCE = 4.0
@@ -28,21 +28,29 @@ class Clock:
     usual: float
     """What the baseline takes: the longest of its runs."""
     earlier: tuple[float, ...]
-    """The incumbent's runs before."""
+    """The incumbent's runs before; none on a machine that is new to it."""
     beside: tuple[float, ...]
     """Its runs beside the candidate's."""
 
     @property
     def drift(self) -> float:
         """How many times slower than before the machine is now; at least 1."""
-        if not self.beside or not self.earlier or self.limit.times is None:
+        before = median(self.earlier or (self.usual,))
+        if not self.beside or not before or self.limit.times is None:
             return 1.0
-        return max(1.0, max(self.beside) / max(median(self.earlier), 1e-9))
+        return max(1.0, max(self.beside) / before)
 
     @property
     def allowed(self) -> float:
         """What the candidate may take."""
         return allowed_seconds(self.limit, self.usual) * self.drift
+
+
+def patient(usual: Usual | None, budget: Budget | None, limit: Limit | None) -> Usual | None:
+    """Return what a run of kept code is timed by: under a limit a slow machine gets its time."""
+    if usual is None or not is_limited(budget, limit, usual):
+        return usual
+    return usual.model_copy(update={"seconds": usual.seconds * PATIENCE})
 
 
 def judge_time(result: Result, clock: Clock) -> Verdict:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from agent.edit.files import fingerprint_of
 from agent.evaluate.machine import machine_name
 from agent.history.history import History
-from agent.judge.overtime import PATIENCE, Clock
+from agent.judge.overtime import Clock, patient
 from agent.judge.pairing import Scores
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.records.results import KEPT, Attempt, Order, Result, Score, Trial
@@ -44,8 +44,15 @@ class Timing:
     def limit(self) -> Limit | None:
         """The limit of trainings that end by themselves; None where they keep to a budget."""
         run = self._history.run
+        if run.goal.limit is None or run.budget is None:
+            return run.goal.time_limit
+        return self._limit_by(self.usual)
+
+    def _limit_by(self, usual: Usual | None) -> Limit | None:
+        """Return it where the baseline's time is known already."""
+        run = self._history.run
         limit = run.goal.time_limit
-        return limit if is_limited(run.budget, limit, self.usual) else None
+        return limit if is_limited(run.budget, limit, usual) else None
 
     @property
     def allowance(self) -> str:
@@ -56,8 +63,8 @@ class Timing:
     @property
     def most_seconds(self) -> float | None:
         """What a training that ends by itself may take; None while that is unknown."""
-        limit = self.limit
         usual = self.usual
+        limit = self._limit_by(usual)
         if limit is None or usual is None:
             return None
         return allowed_seconds(limit, usual.seconds)
@@ -76,19 +83,22 @@ class Timing:
         if order.role == "baseline" or self._is_new_code(attempt):
             return None
         usual = self.usual
-        if usual is None or self.limit is None:
+        limit = self._limit_by(usual)
+        if usual is None or limit is None:
             return usual
-        slower = PATIENCE
+        if order.role != "candidate" or incumbent is None:
+            return patient(usual, self._history.run.budget, limit)
         result = self._history.measured(attempt)
-        if order.role == "candidate" and incumbent:
-            clock = self.clock(result, incumbent) if result else None
-            slower = clock.drift if clock else 1.0
-        return usual.model_copy(update={"seconds": usual.seconds * slower})
+        clock = self.clock(result, incumbent) if result else None
+        drift = clock.drift if clock else 1.0
+        return usual.model_copy(update={"seconds": usual.seconds * drift})
 
     def clock(self, result: Result, incumbent: Trial) -> Clock | None:
         """Return what the time of a candidate is held against; None where no limit holds."""
-        limit = self.limit
+        if self._history.run.goal.limit is None:
+            return None
         usual = self.usual
+        limit = self._limit_by(usual)
         if limit is None or usual is None:
             return None
         return Clock(

@@ -125,7 +125,7 @@ class ReadTools:
                 counts=dict(view.counts),
                 direction=asked.goal.direction,
                 scale=asked.goal.scale,
-                budget=str(asked.budget),
+                budget=asked.allowance,
                 baseline=view.baseline.value if view.baseline else None,
                 best=view.best.value if view.best else None,
                 best_number=view.best.number if view.best else None,

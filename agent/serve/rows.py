@@ -79,7 +79,7 @@ def column_of(view: View, history: History) -> Column:
     """Return a run as a column of a comparison."""
     return Column(
         run=history.tag,
-        budget=str(view.run.budget),
+        budget=view.run.allowance,
         counts=dict(view.counts),
         best=view.best.value if view.best else None,
         gain=gain_text(view),

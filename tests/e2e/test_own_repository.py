@@ -52,6 +52,8 @@ def test_each_shape_comes_to_a_judged_trial(tmp_path: Path, shape: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     settings = tomllib.loads((folder / "autoresearch.toml").read_text())
     assert (settings["metric"], settings["direction"]) == METRICS[shape]
+    own_budget = shape == "upstream"
+    assert settings.get("limit") == (None if own_budget else "1.1x")
     assert git(folder, "status", "--porcelain") == ""
     assert {name: (folder / name).read_bytes() for name in SHAPES[shape]} == before
     run = type_in(folder, "start", "--model", "none", "--trials", "1")

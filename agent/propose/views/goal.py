@@ -39,8 +39,9 @@ def most_time(context: Context) -> str:
         return ""
     if context.most_seconds is None:
         limit = context.budget.removeprefix("limit ")
-        of = " of the baseline's time" if limit.endswith("x") else ""
-        return f"A run must not take longer than {limit}{of}."
+        if limit.endswith("x"):
+            limit = f"{limit.removesuffix('x')} times what the baseline takes"
+        return f"A run must not take longer than {limit}."
     return f"A run must not take longer than {context.most_seconds:.3g} s."
 
 

@@ -95,6 +95,7 @@ RUN_FIELDS = [
     "false_keeps",
     "warm",
     "prune",
+    "interpreter",
 ]
 COMMANDS = [
     ("log",),

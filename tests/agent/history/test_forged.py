@@ -63,6 +63,7 @@ RESULT_FIELDS = [
     "detail",
     "overshot",
     "recheck",
+    "took",
     "tail",
 ]
 PROPOSAL_FIELDS = ["hypothesis", "rationale", "expected", "edits", "then", "by"]
@@ -186,6 +187,9 @@ def test_a_forged_field_is_a_readable_fault_everywhere(here: Path, path: Path_, 
         ("format", 10**400),
         ("format", 3),
         ("objective", {"metric": 1}),
+        ("objective", {"metric": "x", "limit": "forever"}),
+        ("interpreter", {"path": "../../bin/python", "origin": "x"}),
+        ("budget", None),
         ("novelty", "x"),
     ],
     ids=lambda value: str(value)[:20],

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.judge.comparison import Comparison, Measurement, afterwards, replication_of
+from agent.records.objective import Sense
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair, Trial
 
@@ -86,3 +87,10 @@ def test_later_measurements_of_a_trial_are_found() -> None:
     assert replication_of([first, measured(compared(-0.2))], TRIAL) == compared(-0.2)
     assert replication_of([ablation, other], TRIAL) is None
     assert replication_of(everything, None) is None
+
+
+def test_a_score_off_the_scale_is_refused_with_the_record() -> None:
+    pairs = (Pair(seed=0, candidate=-1.0, incumbent=1.0),)
+    with pytest.raises(ValueError, match="a score of -1, which is not on the scale log"):
+        Comparison(what="#1", trial=1, pairs=pairs, sense=Sense(scale="log"))
+    assert Comparison(what="#1", trial=1, pairs=pairs).delta == -2.0
