@@ -85,7 +85,11 @@ def main(names: Sequence[str]) -> None:
         if names and shape.name not in names:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            rows[shape.name] = _row(shape, first_day(shape, Path(folder)))
+            try:
+                rows[shape.name] = _row(shape, first_day(shape, Path(folder)))
+            except AssertionError as error:
+                print(error)
+                rows[shape.name] = f"| {shape.name} | {shape.like} | | | {FAILED} |"
         print(rows[shape.name], flush=True)
         SHAPES_PAGE.write_text(page_of(rows), encoding="utf-8")
 
