@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
 from agent.project.candidates import files_of, prose_in, text_in
+from agent.project.groups import composed
 from agent.project.numbers import Number, likely, numbers_in
 from agent.project.scripts import imports_of, options_of, paths_of, printed_lines, tree_of
 from sandbox.ground.record import Record
@@ -87,7 +88,7 @@ def look_at(folder: Path, script: str) -> Look:
     texts = {name: text_in(folder, name) for name in (script, *modules)}
     lines = list(chain.from_iterable(map(_lines, texts.values())))
     words = {name: tuple(_words(text)) for name, text in texts.items()}
-    configs = tuple(_configs(script, words, files))
+    configs = composed(folder, tuple(_configs(script, words, files)))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
     tree = tree_of(texts[script]) if script.endswith(".py") else None
     prose = prose_in(tree, script, files) if tree else ()
