@@ -18,6 +18,8 @@ MAX_SCRIPTS = 40
 MAX_EXPANDED = 5
 """Variables inside variables."""
 MAX_COMMAND = 2_000
+MAX_VALUE = 500
+"""Characters of a variable that is put in."""
 LAUNCHERS = ("torchrun", "accelerate", "deepspeed", "mpirun", "horovodrun")
 _BEFORE = (
     ("uv", "run"),
@@ -130,7 +132,7 @@ def _expanded(text: str) -> Iterator[str]:
         match = _SET.match(line)
         if match:
             value = match[3] if match[2] is None else match[2]
-            values[match[1]] = value.partition(" #")[0].strip().strip("'\"")
+            values[match[1]] = value[:MAX_VALUE].partition(" #")[0].strip().strip("'\"")
         else:
             yield _put_in(line.rstrip(), values)
 

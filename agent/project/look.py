@@ -175,10 +175,9 @@ def _configs(
 def _data(folder: Path, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
     """Yield what strings name, lies in the checkout, and git has not."""
     found: dict[str, None] = {}
-    for word in words:
-        path = PurePosixPath(word.removeprefix("./"))
+    for path in dict.fromkeys(PurePosixPath(word) for word in words):
         usual = path.suffix in DATA_FILES or path.parts[:1] in [(name,) for name in DATA_FOLDERS]
-        if not usual or path.is_absolute() or ".." in path.parts or "\0" in word:
+        if not usual or path.is_absolute() or ".." in path.parts or "\0" in str(path):
             continue
         place = _untracked(folder, path, files)
         if place:
