@@ -80,14 +80,17 @@ def _code(text: str) -> str:
 
 def main(names: Sequence[str]) -> None:
     """Run all shapes or some, and write their rows."""
-    rows = written_rows() if names else {}
     for shape in SHAPES:
         if names and shape.name not in names:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            rows[shape.name] = _row(shape, first_day(shape, Path(folder)))
-        print(rows[shape.name], flush=True)
-        SHAPES_PAGE.write_text(page_of(rows), encoding="utf-8")
+            try:
+                row = _row(shape, first_day(shape, Path(folder)))
+            except AssertionError as error:
+                print(error)
+                row = f"| {shape.name} | {shape.like} | | | {FAILED} |"
+        print(row, flush=True)
+        SHAPES_PAGE.write_text(page_of({**written_rows(), shape.name: row}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,12 @@ def choose_direction(answers: Answers, number: Number) -> Direction:
     return "maximize" if better else "minimize"
 
 
+def says_exact(answers: Answers) -> bool:
+    """Return whether the owner gives the word that no run shows: that a score has no noise."""
+    question = "Does equal code always give equal scores here? Without your word little is kept."
+    return answers.asks and typer.confirm(question, default=False, err=True)
+
+
 def _number(question: str, count: int) -> int:
     """Return the place of the answer in a list that was shown numbered from 1."""
     while True:

@@ -15,6 +15,7 @@ from agent.cli.answers import (
     say,
     say_block,
     say_item,
+    says_exact,
 )
 from agent.cli.baseline import Baseline, standing_baseline, trained
 from agent.cli.build import Place
@@ -146,7 +147,7 @@ def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
                 "also": others,
             }
         )
-        return plan.model_copy(update={"noise": _noise(answers, baseline, plan, first)})
+        return _with_noise(answers, baseline, plan, first)
 
 
 def _refuse_failed(plan: Plan, first: Result, log: Path, objective: Objective) -> None:
@@ -228,13 +229,13 @@ def _read(log: Path, name: str) -> Reading:
     return reading
 
 
-def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> tuple[str, ...]:
-    """Show what repeats under other seeds do, and return it in short; nothing if skipped."""
+def _with_noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> Plan:
+    """Show what repeats under other seeds do; return the plan as it is where that is skipped."""
     more = answers.repeats + 1
     time = duration(more * first.seconds)
     question = f"Measure the noise, with {more} more trainings, about {time}?"
     if answers.repeats == 0 or not agreed_to(answers, question):
-        return ()
+        return plan
     objective = baseline.objective.model_copy(
         update={"metric": plan.metric, "direction": plan.direction, "also": plan.also}
     )
@@ -243,7 +244,10 @@ def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> t
     lines = tuple(lines_of(spread))
     for line in lines:
         say(line, "noise" if line == lines[0] else " ")
-    return tuple(in_short(spread))
+    update: dict[str, object] = {"noise": tuple(in_short(spread))}
+    if spread.source == "none" and spread.repeats_exactly:
+        update["exact"] = "stated" if says_exact(answers) else "seen"
+    return plan.model_copy(update=update)
 
 
 def _with_ranges(plan: Plan, place: Place, metric: str) -> Plan:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from agent.cli.constants import line_of, range_line
 from agent.project.numbers import is_speed
-from agent.space.knobs.fixed import LENGTH, MACHINE, SEQUENCE
+from agent.space.knobs.fixed import LENGTH, MACHINE, SEQUENCE, WORLD
 from agent.space.read import Choice
 
 _NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
@@ -32,7 +32,10 @@ def ranges_of(choices: Sequence[Choice], metric: str) -> tuple[tuple[str, ...], 
             return tuple(changed), True
     if inferred:
         return tuple(_as_it_is(choice) for choice in inferred), False
-    lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]
+    may_be = [choice for choice in choices if _may_be_searched(choice)]
+    # Of a simulation's numbers some may be the method's, by no name that is known.
+    last = may_be or [choice for choice in choices if choice.reason == WORLD]
+    lines = [line_of(choice) for choice in last if _is_number(choice)]
     return tuple(lines), bool(lines)
 
 

@@ -108,8 +108,10 @@ def find_candidates(folder: Path) -> Found:
     uses = uses_in(files, read)
     weighed = [_weighed(folder, name, uses.get(name), files) for name in named[:MAX_READ]]
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
+    evolved = _evolved(folder, tuple(name for name in files if not _is_none(name)))
+    if evolved:
+        scripts = [evolved, *(script for script in scripts if script.path != evolved.path)]
     scripts.sort(key=lambda candidate: (-candidate.weight, candidate.path))
-    scripts = [*_evolved(folder, files), *scripts]
     if not scripts:
         scripts = _compiled(folder, files)
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
@@ -198,13 +200,14 @@ def _weighed(folder: Path, name: str, use: Use | None, files: tuple[str, ...]) -
     return Candidate(path=name, why=tuple(why) or ("it runs",), weight=weight, command=command)
 
 
-def _evolved(folder: Path, files: tuple[str, ...]) -> list[Candidate]:
+def _evolved(folder: Path, files: tuple[str, ...]) -> Candidate | None:
     """Return the program of an evolutionary framework, which an evaluator of its own scores."""
     program = evolved_in(files, partial(text_in, folder))
     if program is None:
-        return []
+        return None
     why = (f"{program.evaluator} evaluates it",)
-    return [Candidate(path=program.path, why=why, weight=100, command=program.command)]
+    weight = 110 - 20 * program.path.count("/")
+    return Candidate(path=program.path, why=why, weight=weight, command=program.command)
 
 
 def _compiled(folder: Path, files: tuple[str, ...]) -> list[Candidate]:

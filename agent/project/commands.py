@@ -18,6 +18,8 @@ MAX_SCRIPTS = 40
 MAX_EXPANDED = 5
 """Variables inside variables."""
 MAX_COMMAND = 2_000
+MAX_VALUE = 500
+"""Characters of a variable that is put in."""
 LAUNCHERS = ("torchrun", "accelerate", "deepspeed", "mpirun", "horovodrun")
 _BEFORE = (
     ("uv", "run"),
@@ -34,7 +36,10 @@ _BEFORE = (
 _ENDS = ("|", ">", ">>", "2>", "2>&1", "&>", "&")
 _JOINS = ("&&", ";", "||")
 _TARGET = re.compile(r"^([A-Za-z][\w.\-]*)\s*:(?!=)")
-_SET = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*(?:[:?]?=)\s*(.*)$")
+_SET = re.compile(
+    r"^(?:export\s+)?([A-Za-z_]\w*)(?:\s+[:?]?=\s*(.*)|[:?]?=(\S*|\".*\"|'.*')\s*(?:#.*)?)$"
+)
+"""What sets a variable; `NAME=value python …` sets it for one command only."""
 _NAME = re.compile(r"\$(?:\((\w+)\)|\{(\w+)\}|(\w+))")
 _PYTHON = re.compile(r"(?:[\w./\-]*/)?(python[0-9.]*|py)")
 _BUILT_IN = {"PYTHON": "python", "PY": "python", "MAKE": "make", "CC": "cc", "CXX": "c++"}
@@ -126,7 +131,8 @@ def _expanded(text: str) -> Iterator[str]:
     for line in text.replace("\\\n", " ").splitlines():
         match = _SET.match(line)
         if match:
-            values[match[1]] = match[2].partition(" #")[0].strip().strip("'\"")
+            value = match[3] if match[2] is None else match[2]
+            values[match[1]] = value[:MAX_VALUE].partition(" #")[0].strip().strip("'\"")
         else:
             yield _put_in(line.rstrip(), values)
 

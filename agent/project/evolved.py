@@ -13,6 +13,8 @@ from sandbox.ground.record import Record
 EVALUATORS = ("evaluator.py", "evaluate.py", "eval.py")
 PROGRAMS = ("initial_program.py", "initial.py", "program.py")
 BLOCK = "EVOLVE-BLOCK-START"
+MAX_BESIDE = 100
+"""Files beside an evaluator that are read."""
 _PATH = re.compile(r"(program|file|candidate|solution|code)?_?(path|file|filename)")
 _CALL = (
     "import json, sys; sys.path.insert(0, {folder}); from {module} import evaluate; "
@@ -36,8 +38,8 @@ def evolved_in(files: tuple[str, ...], read: Reader) -> Evolved | None:
         if PurePosixPath(evaluator).name not in EVALUATORS:
             continue
         tree = tree_of(read(evaluator))
-        program = _program(evaluator, files, read)
-        if tree and program and _takes_path(tree):
+        program = _program(evaluator, files, read) if tree and _takes_path(tree) else ""
+        if program:
             return Evolved(path=program, evaluator=evaluator, command=_command(evaluator, program))
     return None
 
@@ -59,7 +61,7 @@ def _program(evaluator: str, files: tuple[str, ...], read: Reader) -> str:
     for name in PROGRAMS:
         if str(folder / name) in beside:
             return str(folder / name)
-    marked = [name for name in beside if name.endswith(".py") and BLOCK in read(name)]
+    marked = [name for name in beside[:MAX_BESIDE] if name.endswith(".py") and BLOCK in read(name)]
     return marked[0] if marked else ""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
 from agent.project.candidates import files_of, prose_in, text_in
+from agent.project.groups import composed
 from agent.project.numbers import Number, likely, numbers_in
 from agent.project.scripts import imports_of, options_of, paths_of, printed_lines, tree_of
 from sandbox.ground.record import Record
@@ -87,7 +88,7 @@ def look_at(folder: Path, script: str) -> Look:
     texts = {name: text_in(folder, name) for name in (script, *modules)}
     lines = list(chain.from_iterable(map(_lines, texts.values())))
     words = {name: tuple(_words(text)) for name, text in texts.items()}
-    configs = tuple(_configs(script, words, files))
+    configs = composed(folder, tuple(_configs(script, words, files)))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
     tree = tree_of(texts[script]) if script.endswith(".py") else None
     prose = prose_in(tree, script, files) if tree else ()
@@ -174,10 +175,9 @@ def _configs(
 def _data(folder: Path, words: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
     """Yield what strings name, lies in the checkout, and git has not."""
     found: dict[str, None] = {}
-    for word in words:
-        path = PurePosixPath(word.removeprefix("./"))
+    for path in dict.fromkeys(PurePosixPath(word) for word in words):
         usual = path.suffix in DATA_FILES or path.parts[:1] in [(name,) for name in DATA_FOLDERS]
-        if not usual or path.is_absolute() or ".." in path.parts or "\0" in word:
+        if not usual or path.is_absolute() or ".." in path.parts or "\0" in str(path):
             continue
         place = _untracked(folder, path, files)
         if place:

@@ -169,7 +169,8 @@ def _rank(number: Number) -> tuple[int, ...] | None:
         split = 2
     elif words & _TRAIN:
         split = 0
-    return kind, split, int(bool(words & (_UP | _LEADING))), int(number.times == 1)
+    leading = 2 * bool(words & _LEADING) + bool(words & _UP)
+    return kind, split, leading, int(number.times == 1)
 
 
 def _words(name: str) -> list[str]:

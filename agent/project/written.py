@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from agent.project.settings import Settings
 from agent.records.objective import Direction
@@ -45,6 +46,8 @@ class Plan(Record):
     """Whether the ranges count: of constants that are not searched without them."""
     noise: tuple[str, ...] = ()
     """What was measured, in lines."""
+    exact: Literal["", "seen", "stated"] = ""
+    """Whether all runs gave the same score, and whether the owner says that all will."""
 
     def settings(self, folder: Path) -> Settings:
         """Return what the written autoresearch.toml says in `folder`."""
@@ -126,6 +129,11 @@ def _settings(plan: Plan) -> Iterator[str]:
         own = "" if plan.took is None else f" after {plan.took:.1f} s"
         of = " of the baseline's time" if plan.limit.endswith("x") else ""
         yield _line("limit", plan.limit, f"at most{of}: trainings end by themselves{own}")
+    if plan.exact == "stated":
+        yield _line("noise", "none", "equal code gives equal scores")
+    if plan.exact == "seen":
+        yield '# noise = "none"'.ljust(WIDTH) + "# say so if equal code always gives equal scores:"
+        yield "".ljust(WIDTH) + "# without it little is kept, since all runs scored the same"
     if plan.also:
         yield _line("also", list(plan.also), "recorded, not judged")
     if plan.files:

@@ -17,6 +17,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 MAX_NESTED = 8
+LARGEST = 1e90
+"""What is further from zero is no score but a training that diverged."""
 
 _NUMBER = r"""
     [+\-−]?
@@ -116,6 +118,11 @@ class Form:
             rest = line[:start] + " " * (end - start) + line[end:]
         matches = deque(self._regex.finditer(rest), maxlen=1)
         return _of_match(matches[0]) if matches else None
+
+
+def is_score(value: float) -> bool:
+    """Return whether a number can be recorded as a score: finite, and not beyond LARGEST."""
+    return abs(value) <= LARGEST
 
 
 def parse_value(text: str) -> Printed | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
-from sandbox.score.forms import Form, Printed, parse_value
+from sandbox.score.forms import LARGEST, Form, Printed, is_score, parse_value
 from sandbox.score.lines import RULE, is_rule, pieces
 from sandbox.score.metric import Metric, NotRead, Reading
 from sandbox.score.nearest import nearest
@@ -35,6 +35,9 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
     if metric.outside(printed.value):
         reason = f'it printed "{line}"; {metric.name} is to be {metric.bounds()}'
         return NotRead(status="invalid", reason=one_line(reason))
+    if not is_score(printed.value):
+        reason = f'it diverged: "{line}" is beyond {LARGEST:g}'
+        return NotRead(status="crash", reason=one_line(reason))
     also = _finite(others)
     missing = lacking(log, metric, also)
     if missing:
@@ -161,7 +164,7 @@ def _follow(log: Path, followers: list[_Follower]) -> None:
 
 def _finite(others: dict[str, _Follower]) -> dict[str, float]:
     values = {name: follower.last() for name, follower in others.items()}
-    return {name: value for name, value in _numbers(values) if math.isfinite(value)}
+    return {name: value for name, value in _numbers(values) if is_score(value)}
 
 
 def _numbers(values: dict[str, Printed | None]) -> Iterator[tuple[str, float]]:

@@ -60,6 +60,9 @@ def test_the_training_is_found_by_reading(repository: Path) -> None:
     look = look_at(repository, best.path)
     if repository.name == "json_result":
         assert look.writes == "results/metrics.json"
+    if repository.name == "hydra":
+        assert "conf/model/mlp.yaml" in look.configs
+        assert "conf/model/linear.yaml" not in look.configs, "the list of defaults leaves it out"
     if repository.name == "prompt":
         assert look.files == ("prompt.txt",)
     if repository.name == "several_files":

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +29,7 @@ from sandbox.score.evaluator.candidate import Candidate, known_error
 from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.evaluator.outputs import BadOutput, NoOutput, place_outputs, take_outputs
 from sandbox.score.evaluator.relay import Relay
+from sandbox.score.forms import is_score
 from sandbox.score.job import Job, training_of
 from sandbox.score.metric import NotRead
 from sandbox.score.reading import read_metric
@@ -221,7 +221,7 @@ class _Ending:
             detail = f"the evaluator reported {what}, but no {metric.name}"
             return NotEvaluated("invalid", one_line(detail))
         value = values[metric.name]
-        if not isfinite(value):
+        if not is_score(value):
             return NotEvaluated("invalid", f"the evaluator reported {metric.name} {value}")
         if metric.outside(value):
             return NotEvaluated(
@@ -229,7 +229,7 @@ class _Ending:
                 f"the evaluator reported {metric.name} {value:g}, which is not {metric.bounds()}",
             )
         also = {name: values[name] for name in metric.also if name in values}
-        return Reported(value, {name: other for name, other in also.items() if isfinite(other)})
+        return Reported(value, {name: other for name, other in also.items() if is_score(other)})
 
     def _printed(self) -> Reported | NotEvaluated:
         # A guard's metric may be one that the run itself prints.

@@ -111,11 +111,58 @@ def test_directions_by_name(name: str, direction: str | None) -> None:
         ('{"eval": {"acc": 0.7}, "epoch": 3}', "eval.acc", 0.7),
         ("METRIC score=12.5", "score", 12.5),
         ("[3] validation_0-rmse:0.25", "validation_0-rmse", 0.25),
+        ("Accuracy on the test set: 0.944", "Accuracy on the test set", 0.944),
+        ("p90 latency: 3.5 ms", "p90 latency", 3.5),
+        ("FID: 0.4860  Coverage: 1.0000", "FID", 0.486),
+        ('{"value_score": 0.6, "combined_score": 0.7}', "combined_score", 0.7),
     ],
 )
 def test_a_number_is_named_as_the_harness_reads_it(line: str, name: str, value: float) -> None:
     best = likely(numbers_in([line]))[0]
     assert (best.name, best.value) == (name, value)
+
+
+def test_what_is_held_out_for_the_choice_comes_before_the_test_and_what_was_printed_once() -> None:
+    lines = ["val_acc: 0.8", "train_acc: 0.9", "Test RMSE: 0.4", "Test MAE: 0.3", "val_acc: 0.9"]
+    named = [number.name for number in likely(numbers_in(lines))]
+    assert named == ["val_acc", "Test RMSE", "Test MAE", "train_acc"]
+
+
+def test_what_no_number_is_named_by() -> None:
+    assert numbers_in(["Saved to 3 files", "took 5 and 6", "compared with 0.5"]) == ()
+
+
+def test_a_drawdown_below_zero_is_better_when_higher() -> None:
+    [below, above] = [numbers_in([f"max_drawdown: {value}"])[0] for value in (-0.2, 0.2)]
+    assert (below.direction, above.direction) == ("maximize", "minimize")
+
+
+DATA_OF_PARTS = """
+import os
+name = 'chars'
+folder = os.path.join('data', name)
+print('loss: 1')
+"""
+
+
+def test_data_that_git_has_only_partly(tmp_path: Path) -> None:
+    files = {
+        "train.py": DATA_OF_PARTS,
+        "data/chars/prepare.py": "",
+        "data/chars/train.bin": "x",
+        "data/chars/__pycache__/a.pyc": "x",
+        ".gitignore": "*.bin\n__pycache__/\n",
+    }
+    folder = repository(tmp_path, files)
+    git(folder, "add", ".")
+    assert look_at(folder, "train.py").data == ("data",)
+    (folder / "data/chars/train.bin").unlink()
+    assert look_at(folder, "train.py").data == ()
+
+
+def test_a_result_below_a_folder_that_is_a_constant(tmp_path: Path) -> None:
+    text = "import json, os\nOUT = 'runs'\njson.dump(1, open(os.path.join(OUT, 'm.json'), 'w'))\n"
+    assert look_at(repository(tmp_path, {"train.py": text}), "train.py").writes == "runs/m.json"
 
 
 def test_hostile_text_is_refused_quickly_and_is_no_number() -> None:

@@ -5,6 +5,8 @@ import re
 import pytest
 from pydantic import ValidationError
 
+from agent.records.bounded import MAX_REAL
+from sandbox.score.forms import LARGEST
 from sandbox.score.lines import PIECE_BYTES, is_rule
 from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
 from sandbox.score.printed import MAX_FACTS, read_summary
@@ -335,3 +337,15 @@ def test_a_required_metric_that_is_missing_or_not_finite_fails_the_run(read):
     assert 'the last value of it is not finite: "latency_ms: nan"' in broken.reason
     there = read("val_acc: 0.9\nlatency_ms: 20\n", metric)
     assert isinstance(there, Reading) and there.also == {"latency_ms": 20}
+
+
+@pytest.mark.parametrize("value", ["4.8e145", "-1e91", "1e400"])
+def test_a_training_that_diverged_has_no_score(read, value):
+    metric = Metric(name="val_mse", also=("train_mse",))
+    reading = read(f"val_mse: {value}\n", metric)
+    assert isinstance(reading, NotRead)
+    assert reading.status == "crash" and value in reading.reason
+    reading = read(f"train_mse: {value}\nval_mse: 1e89\n", metric)
+    assert isinstance(reading, Reading)
+    assert (reading.value, reading.also) == (1e89, {})
+    assert LARGEST == MAX_REAL, "what is read can be recorded"
