@@ -32,8 +32,13 @@ ASKED_IN_VAIN = (
 )
 
 
-def options_of(flags: Flags, place: Place, front_matter: FrontMatter) -> StartOptions:
-    """Return the options of a new run; raise UsageFault where they make no sense."""
+def options_of(
+    flags: Flags, place: Place, front_matter: FrontMatter, parent: RunSettings | None = None
+) -> StartOptions:
+    """Return the options of a new run; raise UsageFault where they make no sense.
+
+    parent: the record of the run that it begins at.
+    """
     project = place.project
     with waiting("the keyring"):
         available = None if flags.model else default_model(os.environ)
@@ -44,7 +49,7 @@ def options_of(flags: Flags, place: Place, front_matter: FrontMatter) -> StartOp
         budget=time_budget(project),
         budget_file=project.prepare or "",
     )
-    return start_options(flags, front_matter, place.settings, inferred, _need_of)
+    return start_options(flags, front_matter, place.settings, inferred, _need_of, parent)
 
 
 def method_of(run: RunSettings, asked: str | None) -> Method:

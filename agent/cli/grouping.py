@@ -33,7 +33,16 @@ COMMANDS: Groups = {
 _RUN: Groups = {
     "What proposes": ("--model", "--method", "--warm", "--seed"),
     "How long, for how much": ("--budget", "--trials", "--hours", "--max-cost"),
-    "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach", "--dry-run"),
+    "Which run": (
+        "--from",
+        "--settings",
+        "--tag",
+        "--results",
+        "--since",
+        "--leave-branch",
+        "--detach",
+        "--dry-run",
+    ),
     "What is measured": ("--metric", "--direction"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--workers", "--memory", "--vram", "--disk", "--output"),

@@ -188,6 +188,13 @@ class Direction(StrEnum):
     MAXIMIZE = "maximize"
 
 
+class Governs(StrEnum):
+    """Whose autoresearch.toml counts for a run that begins at another one's state."""
+
+    CHECKOUT = "checkout"
+    RUN = "run"
+
+
 Metric = Annotated[
     str | None,
     typer.Option(

@@ -28,6 +28,7 @@ ORIGINS = {
     Origin.FRONT_MATTER: "front matter",
     Origin.SETTINGS: "autoresearch.toml",
     Origin.RECORD: "as at the start",
+    Origin.PARENT: "as in the run that it begins at",
     Origin.INFERRED: "inferred",
 }
 """Where a value comes from; nothing is said of what was typed."""
@@ -57,6 +58,8 @@ class Chosen:
     prepare: str
     """The prepare.py of the start commit; empty where there is none."""
     objective: Objective = VAL_BPB
+    begins: tuple[Row, ...] = ()
+    """Where it begins, unless that is this folder's last commit."""
 
 
 def say_overview(chosen: Chosen, err: bool = False) -> None:
@@ -96,6 +99,7 @@ def rows(
     beside = [Path(path).name for path in (project.prepare, project.program) if path]
     edited = project.train if not project.files else ", ".join(project.files)
     files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
+    yield from chosen.begins
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")
     python = interpreter_of(project, place.settings)

@@ -1,6 +1,7 @@
 """Resolves the options of a run from all that may set them, in one order of precedence.
 
     start, adopt:  flag > front matter of program.md > autoresearch.toml > inferred > default
+    start --from:  the same, with how trials are run and judged: > the other run's record > default
     resume:        flag > the run's record (limits of a trial: > autoresearch.toml) > default
 
 Nothing here reads a file or the environment: what was read is passed in.
@@ -24,6 +25,7 @@ from agent.project.settings import (
     Settings,
 )
 from agent.project.trust import REPLAY, SCRIPTED
+from agent.records.lineage import Parent
 from agent.records.objective import Objective
 from sandbox.ground.budget import Budget
 
@@ -54,6 +56,7 @@ class Origin(StrEnum):
     FRONT_MATTER = "from the front matter of program.md"
     SETTINGS = "from autoresearch.toml"
     RECORD = "from the run's record"
+    PARENT = "from the run that this one begins at"
     INFERRED = "inferred"
     DEFAULT = "default"
 
@@ -119,7 +122,7 @@ class StartOptions(SessionOptions):
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each origin but flags and defaults, with the options that it set."""
-        for origin in (Origin.FRONT_MATTER, Origin.SETTINGS, Origin.INFERRED):
+        for origin in (Origin.FRONT_MATTER, Origin.SETTINGS, Origin.PARENT, Origin.INFERRED):
             texts = []
             for field in fields(self):
                 option = getattr(self, field.name)
@@ -136,11 +139,12 @@ class StartOptions(SessionOptions):
         data_fingerprint: str | None,
         warm: str | None = None,
         objective: Objective | None = None,
+        parent: Parent | None = None,
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
-        Limits of a trial are recorded only where they were typed: those of autoresearch.toml
-        are read again by each session.
+        Limits of a trial are recorded only where they were typed, for the run or for the one that
+        it begins at: those of autoresearch.toml are read again by each session.
         """
         options = {name: getattr(self, name).value for name in _RECORDED}
         typed = {name: _typed(getattr(self, name)) for name in Caps.model_fields}
@@ -152,6 +156,7 @@ class StartOptions(SessionOptions):
             warm=warm,
             caps=Caps(**typed),
             objective=objective,
+            parent=parent,
             **options,
         )
 
@@ -167,10 +172,12 @@ def start_options(
     settings: Settings,
     inferred: Inferred,
     need_of: Callable[[str], ModelNeed],
+    parent: RunSettings | None = None,
 ) -> StartOptions:
     """Return the options of a new run; raise UsageFault where they do not fit each other.
 
-    need_of: returns whether a method needs a model; raises UsageFault for an unknown one.
+    need_of: returns whether a method needs a model; raises UsageFault for an unknown one. parent:
+    the record of the run that the new one begins at, by which trials are run and judged alike.
     """
     typed = _cost_bound(flags, front_matter.max_cost, Origin.FRONT_MATTER)
     method, model = _method_and_model(flags, inferred, typed.value, need_of)
@@ -182,15 +189,15 @@ def start_options(
         hours=_bound("hours", flags, front_matter),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, DEFAULT_WORKERS),
-        **_caps(flags, None, settings),
+        **_caps(flags, parent, settings),
         model=model,
         method=method,
-        budget=_budget(flags, front_matter, inferred),
+        budget=_budget(flags, front_matter, inferred, parent),
         seed=_typed_or(flags.seed, DEFAULT_SEED),
-        baseline_repeats=_typed_or(flags.baseline_repeats, DEFAULT_REPEATS),
-        verdict=_typed_or(flags.verdict, DEFAULT_VERDICT),
-        false_keeps=_typed_or(flags.false_keeps, LEAST_FALSE_KEEPS),
-        prune=_typed_or(flags.prune, DEFAULT_PRUNE),
+        baseline_repeats=_alike("baseline_repeats", flags, parent, DEFAULT_REPEATS),
+        verdict=_alike("verdict", flags, parent, DEFAULT_VERDICT),
+        false_keeps=_alike("false_keeps", flags, parent, LEAST_FALSE_KEEPS),
+        prune=_alike("prune", flags, parent, DEFAULT_PRUNE),
         plausible=_first(
             (front_matter.plausible, Origin.FRONT_MATTER), (settings.plausible, Origin.SETTINGS)
         ),
@@ -275,11 +282,22 @@ def _refuse_paid(model: str | None, max_cost: float | None, command: str) -> Non
         )
 
 
-def _budget(flags: Flags, front_matter: FrontMatter, inferred: Inferred) -> Option[Budget]:
+def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> Option[T]:
+    """Return an option by which trials are judged, as in the run that a new one begins at."""
+    recorded = getattr(parent, name, default)
+    origin = Origin.DEFAULT if recorded == default else Origin.PARENT
+    return _typed_or(getattr(flags, name), recorded, origin)
+
+
+def _budget(
+    flags: Flags, front_matter: FrontMatter, inferred: Inferred, parent: RunSettings | None
+) -> Option[Budget]:
     """A TIME_BUDGET of prepare.py cannot be overruled: train.py asks nobody else."""
     own = inferred.budget
     asked = _first((flags.budget, Origin.FLAG), (front_matter.budget, Origin.FRONT_MATTER))
     if own is None:
+        if asked.value is None and parent is not None:
+            return Option(parent.budget, Origin.PARENT)
         if asked.value is None:
             return Option(DEFAULT_BUDGET, Origin.DEFAULT)
         return Option(asked.value, asked.origin)
@@ -334,7 +352,7 @@ def _typed_or(typed: T | None, default: T, origin: Origin = Origin.DEFAULT) -> O
 
 
 def _typed(option: Option[int | None]) -> int | None:
-    return option.value if option.origin is Origin.FLAG else None
+    return option.value if option.origin in (Origin.FLAG, Origin.RECORD) else None
 
 
 def _in_words(name: str, value: object) -> str:

@@ -18,6 +18,7 @@ from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
+from agent.records.lineage import Parent
 from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
 from sandbox.ground.budget import Budget
@@ -214,7 +215,9 @@ class RunSettings(Record):
     verdict: VerdictRule = "sequential"
     false_keeps: FalseKeeps = LEAST_FALSE_KEEPS
     warm: Word | None = None
-    """The name of the file whose prior trials the run began with."""
+    """The name of the file, or of the run, whose prior trials the run began with."""
+    parent: Parent | None = None
+    """The state of another run that this one began at."""
     prune: PruneRule = "off"
     """Which trainings are pruned."""
     plausible: Plausible = None
@@ -258,14 +261,36 @@ def read_settings(folder: Path) -> Settings:
 
     Raise UsageFault for a file that cannot be read, an unknown key or a value that makes no sense.
     """
+    text = settings_text(folder)
+    return Settings() if text is None else settings_in(text, folder)
+
+
+def settings_text(folder: Path) -> str | None:
+    """Return the text of `folder`/autoresearch.toml, or None without one.
+
+    Raise UsageFault for a file that cannot be read.
+    """
     path = folder / FILE
+    try:
+        return _text(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageFault(f"{path}: {error}", f"$EDITOR {path}") from None
+
+
+def settings_in(text: str, folder: Path, title: str = "") -> Settings:
+    """Return the settings of a text of autoresearch.toml; raise UsageFault as `read_settings`.
+
+    folder: the one that its paths are relative to. title: what messages call it.
+    """
+    path = title or str(folder / FILE)
     edit = f"$EDITOR {path}"
     try:
-        data = tomllib.loads(_text(path))
-    except FileNotFoundError:
-        return Settings()
-    # Errors of tomllib and of the decoder are ValueErrors.
-    except (OSError, ValueError, RecursionError) as error:
+        _refuse_deep_names(text)
+        data = tomllib.loads(text)
+    # Errors of tomllib are ValueErrors.
+    except (ValueError, RecursionError) as error:
         raise UsageFault(f"{path}: {error}", edit) from None
     for key in data:
         if key not in Settings.model_fields:
@@ -280,7 +305,7 @@ def read_settings(folder: Path) -> Settings:
     return settings.model_copy(update={"read_only": readable})
 
 
-def _expanded(name: str, file: Path) -> Path:
+def _expanded(name: str, file: str) -> Path:
     """Return `name` with its ~ or ~user replaced; raise UsageFault where no such user exists."""
     try:
         return Path(name).expanduser()
@@ -301,8 +326,10 @@ def _text(path: Path) -> str:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
-    text = data.decode("utf-8-sig")
+    return data.decode("utf-8-sig")
+
+
+def _refuse_deep_names(text: str) -> None:
     for line in text.splitlines():
         if any(part.count(".") > MAX_DOTS for part in line.split("=")):
             raise ValueError(f"a name of more than {MAX_DOTS} parts")
-    return text

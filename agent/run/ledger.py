@@ -12,6 +12,7 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
+from agent.history.prior import as_prior
 from agent.judge.decision import Discard, Keep, Refusal, Simplify, Verdict
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
@@ -22,7 +23,6 @@ from agent.records.curves import Curve
 from agent.records.edits import Refused
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
-    FAILED,
     KEPT,
     Attempt,
     Order,
@@ -249,16 +249,4 @@ class Ledger:
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:
     """Return the run's trials on other data as prior trials: a hint, on an offset of its own."""
-    prior = []
-    for trial in trials:
-        outcome = trial.value if trial.value is not None else trial.status
-        if outcome not in FAILED and not isinstance(outcome, float):
-            continue
-        record = {
-            "number": trial.number,
-            "configuration": trial.configuration,
-            "outcome": outcome,
-            "curve": trial.result.curve if trial.result else (),
-        }
-        prior.append(PriorTrial.model_validate(record))
-    return prior
+    return [prior for trial in trials if (prior := as_prior(trial)) is not None]

@@ -1,0 +1,128 @@
+"""The states of runs that another run may begin at, and where a run came from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import HistoryFault, UsageFault
+from agent.git.plumbing import Plumbing
+from agent.history.history import History
+from agent.history.runs import first_commit, list_runs
+from agent.project.find import Project
+from agent.project.settings import RunSettings
+from agent.records.lineage import Parent
+from agent.records.results import TAKEN, Attempt, Trial
+
+MARK = "#"
+EXAMPLE = "autoresearch start --from RUN#N   # autoresearch list, autoresearch log RUN"
+MAX_GENERATIONS = 1_000
+"""A longer line of runs is no run's of ours."""
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of a run."""
+
+    parent: Parent
+    commit: str
+    """It holds the files."""
+    run: RunSettings
+    """The record of the run that it is a state of."""
+    trial: Trial | Attempt | None
+    """The trial whose files it has; None for the newest state of the branch."""
+
+    @property
+    def status(self) -> str:
+        """The trial's verdict, in a word; empty for the newest state of the branch."""
+        if self.trial is None:
+            return ""
+        return self.trial.status if isinstance(self.trial, Trial) else "no verdict yet"
+
+
+def find_state(project: Project, name: str) -> State:
+    """Return the state that RUN#N names, or for RUN alone the newest of its branch.
+
+    Raise UsageFault for a name of another form and for a trial that is not there or has no files,
+    HistoryFault for a run that is not there.
+    """
+    tag, mark, number = name.partition(MARK)
+    if not tag or (mark and not number.isdecimal()):
+        raise UsageFault(f"{name[:300]!r} is not RUN#N, a run and the number of a trial.", EXAMPLE)
+    with History.read(project, tag) as history:
+        first = first_commit(Plumbing(Path(project.root)), history.tip)
+        assert first is not None, "a history that can be read has a first commit"
+        if not mark:
+            parent = Parent(tag=history.tag, first=first)
+            return State(parent, history.tip, history.run, None)
+        entry = _entry(history, int(number))
+        parent = Parent(tag=history.tag, trial=entry.number, first=first)
+        return State(parent, _commit_of(history, entry), history.run, entry)
+
+
+def _entry(history: History, number: int) -> Trial | Attempt:
+    entries: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
+    for entry in entries:
+        if entry.number == number:
+            return entry
+    log = f"autoresearch log {history.tag}"
+    if not entries:
+        message = f"There is no trial #{number} in {history.branch}: it has none yet."
+        raise UsageFault(message, f"autoresearch start --from {history.tag}")
+    numbers = sorted(entry.number for entry in entries)
+    raise UsageFault(
+        f"There is no trial #{number} in {history.branch}. "
+        f"It has #{numbers[0]} to #{numbers[-1]}; did you mean #{_nearest(numbers, number)}?",
+        log,
+    )
+
+
+def _nearest(numbers: list[int], number: int) -> int:
+    return min(numbers, key=lambda other: (abs(other - number), other))
+
+
+def _commit_of(history: History, entry: Trial | Attempt) -> str:
+    """Return the commit with the files of a trial: of what was kept, the branch's own state."""
+    if isinstance(entry, Attempt):
+        return entry.commit
+    if entry.status == "refused" or (entry.status == "reported" and not entry.proposal.edits):
+        why = "its edits were refused" if entry.status == "refused" else "its change is not known"
+        raise UsageFault(
+            f"#{entry.number} of {history.branch} has no files of its own: {why}.",
+            f"autoresearch show {entry.number} --branch {history.tag}",
+        )
+    return entry.verdict if entry.status in TAKEN else entry.attempt
+
+
+def parent_text(project: Project, run: RunSettings) -> str:
+    """Return where a run came from, in a line; empty for one that no other run is a parent of.
+
+    The parent may be called otherwise by now, or not be here at all.
+    """
+    parent = run.parent
+    if parent is None:
+        return ""
+    git = Plumbing(Path(project.root))
+    tags = [other.tag for other in list_runs(project) if _begins(git, other.commit, parent.first)]
+    if parent.tag in tags:
+        return str(parent)
+    if tags:
+        return f"{parent}, called {tags[0]} now"
+    return f"{parent}, whose branch is not here; commit {run.start_commit[:12]} holds its state"
+
+
+def _begins(git: Plumbing, tip: str, first: str) -> bool:
+    return first_commit(git, tip) == first
+
+
+def root_commit(git: Plumbing, start: str) -> str:
+    """Return the commit that a line of runs began at, none of which made it.
+
+    start: the start commit of the last one. Raise HistoryFault for a line without end.
+    """
+    commit = start
+    for _ in range(MAX_GENERATIONS):
+        first = first_commit(git, commit)
+        if first is None:
+            return commit
+        commit = git("rev-parse", f"{first}^1").strip()
+    message = f"{start[:12]} has {MAX_GENERATIONS} runs before it"
+    raise HistoryFault(message, f"git log --first-parent {start[:12]}")
