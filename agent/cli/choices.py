@@ -60,7 +60,7 @@ def method_of(run: RunSettings, asked: str | None) -> Method:
     if asked is not None and asked != run.method:
         raise UsageFault(
             f"This run was started with --method {run.method}, not {asked}.",
-            f"autoresearch start --method {asked}",
+            f"autoresearch start --from {run.tag} --method {asked}   # from its newest state",
         )
     return find_method(run.method, typed=asked is not None)
 

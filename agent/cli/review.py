@@ -27,6 +27,7 @@ from agent.display.table import trial_table, warm_text
 from agent.errors import Fault, UsageFault
 from agent.exchange.write import FORMATS
 from agent.history.history import History
+from agent.history.lineage import parent_text
 from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
@@ -113,6 +114,7 @@ def log(
         objective = history.run.goal
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
+        parent = parent_text(history.project, history.run)
         _print_warnings(history)
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
@@ -125,6 +127,8 @@ def log(
                 console.print(verdict_view(trial, console, objective), patch_text, "", sep="\n")
             return
         console.print(trial_table(trials, console, objective))
+        if parent:
+            console.print(f"from: {formatter_for(console).line(parent)}", soft_wrap=True)
         about = about_scores(trials, formatter_for(console, objective))
         if about:
             console.print(f"scores: {about}")
@@ -265,8 +269,10 @@ class State(Record):
     """US dollars, without proposals whose price is not known; see unpriced."""
     unpriced: int
     """Proposals of models whose price is not known."""
+    parent: str | None
+    """The state of another run that it began at, `nov24#7`; with what has become of that run."""
     warm: str | None
-    """The file whose prior trials the run began with."""
+    """The file or the run whose prior trials the run began with."""
     prior: int
     """How many there are."""
     log: str
@@ -299,6 +305,7 @@ def _state_of(history: History) -> State:
         trials_per_hour=pace.per_hour,
         cost=spending.dollars,
         unpriced=spending.unpriced,
+        parent=parent_text(history.project, run) or None,
         warm=run.warm,
         prior=len(history.prior),
         log=str(log_path(history.project, history.tag)),
@@ -313,6 +320,8 @@ def _print_state(history: History, state: State) -> None:
         state.branch, state.pid, state.in_flight, history.trials, console, warm, goal
     )
     console.print(page)
+    if state.parent:
+        console.print(f"from    {formatter_for(console).line(state.parent)}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:

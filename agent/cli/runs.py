@@ -25,6 +25,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
 from agent.history.history import History
 from agent.history.homes import Run, find_run, homes, runs_of
+from agent.history.lineage import parent_text
 from agent.history.removal import Remains, delete, half_renamed, remains_of, rename
 from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
@@ -32,6 +33,8 @@ from agent.project.find import Project
 from agent.records.objective import VAL_BPB
 from agent.records.results import TAKEN
 from sandbox.ground.record import Record
+
+_LEFT = ("run", "from", "state", "metric")
 
 State = Literal["running", "stopped", "finished", "unreadable"]
 
@@ -53,6 +56,8 @@ class Line(Record):
     kept: int
     best: float | None
     """The score at the tip."""
+    parent: str | None = None
+    """The state of another run that it began at, `nov24#7`; with what has become of that run."""
     metric: str = VAL_BPB.metric
     direction: str = VAL_BPB.direction
     self_reported: bool = False
@@ -94,6 +99,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
     kept = 0
     best = None
     goal = VAL_BPB
+    parent = ""
     kinds: tuple[str, ...] = ()
     problem = None
     try:
@@ -101,6 +107,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
             trials = history.trials
             planned = history.run.trials
             goal = history.run.goal
+            parent = parent_text(run.home, history.run, brief=True)
     except Fault as fault:
         problem = fault.message
         state = "unreadable"
@@ -119,6 +126,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
         trials=measured,
         kept=kept,
         best=best.value if best else None,
+        parent=parent or None,
         metric=goal.metric,
         direction=goal.direction,
         self_reported="self-reported" in kinds,
@@ -133,13 +141,15 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     usual = all(_metric_of(line) == VAL_BPB.metric for line in lines)
     metrics = () if usual else ("metric",)
-    for name in ("run", "state", "trials", "kept", "best", *metrics, "age", "size"):
-        table.add_column(name, justify="left" if name in ("run", "state", "metric") else "right")
+    parents = ("from",) if any(line.parent for line in lines) else ()
+    for name in ("run", *parents, "state", "trials", "kept", "best", *metrics, "age", "size"):
+        table.add_column(name, justify="left" if name in _LEFT else "right")
     for line in lines:
         metric = formatter.line(_metric_of(line)) if line.best is not None else ""
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state
         table.add_row(
             Text(formatter.line(line.tag), "bold"),
+            *((Text(formatter.line(line.parent or "")),) if parents else ()),
             Text(state, "green" if line.pid is not None else "dim"),
             str(line.trials),
             str(line.kept),

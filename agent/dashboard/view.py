@@ -13,6 +13,7 @@ from agent.display.scores import about_scores, axis_title, gain_of, share_of
 from agent.display.state import baseline_of
 from agent.git.home import files_in
 from agent.history.history import History
+from agent.history.lineage import parent_text
 from agent.history.runs import trials_folder
 from agent.judge.comparison import Comparison, Measurement, replication_of
 from agent.judge.decide import incumbent_of
@@ -57,6 +58,8 @@ class View:
     begun: Mapping[str, int] = field(default_factory=dict)
     """When each attempt was committed, which is when its slot began to work on it: seconds since
     1970, by commit."""
+    parent: str = ""
+    """The state of another run that it began at, in words."""
 
     @cached_property
     def formatter(self) -> Formatter:
@@ -291,6 +294,7 @@ def read_view(history: History) -> View:
         history.owner,
         tuple(history.measurements),
         history.begun(),
+        parent_text(history.project, history.run),
     )
 
 

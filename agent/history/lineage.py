@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import HistoryFault, UsageFault
+from agent.errors import Fault, HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
+from agent.history.branch import run_tags, tag_of
+from agent.history.commits import read_commits
+from agent.history.entries import is_attempt
 from agent.history.history import History
 from agent.history.runs import first_commit, list_runs
 from agent.project.find import Project
@@ -13,7 +16,7 @@ from agent.records.lineage import Parent
 from agent.records.results import TAKEN, Attempt, Trial
 
 MARK = "#"
-EXAMPLE = "autoresearch start --from RUN#N   # autoresearch list, autoresearch log RUN"
+EXAMPLE = "autoresearch list   # then: autoresearch start --from RUN#N"
 MAX_GENERATIONS = 1_000
 """A longer line of runs is no run's of ours."""
 
@@ -47,7 +50,11 @@ def find_state(project: Project, name: str) -> State:
     tag, mark, number = name.partition(MARK)
     if not tag or (mark and not number.isdecimal()):
         raise UsageFault(f"{name[:300]!r} is not RUN#N, a run and the number of a trial.", EXAMPLE)
-    with History.read(project, tag) as history:
+    try:
+        history = History.read(project, tag)
+    except HistoryFault as fault:
+        raise _kept_by_a_child(project, tag) or fault from None
+    with history:
         first = first_commit(Plumbing(Path(project.root)), history.tip)
         assert first is not None, "a history that can be read has a first commit"
         if not mark:
@@ -56,6 +63,30 @@ def find_state(project: Project, name: str) -> State:
         entry = _entry(history, int(number))
         parent = Parent(tag=history.tag, trial=entry.number, first=first)
         return State(parent, _commit_of(history, entry), history.run, entry)
+
+
+def _kept_by_a_child(project: Project, name: str) -> HistoryFault | None:
+    """Return the fault of a run whose branch is gone, where a run that began at it is here."""
+    tag = tag_of(name)
+    git = Plumbing(Path(project.root))
+    if tag in run_tags(git):
+        return None
+    for other in list_runs(project):
+        try:
+            run = History.read(project, other.branch).run
+        except Fault:
+            continue
+        if run.parent is not None and run.parent.tag == tag:
+            [start] = read_commits(git, [run.start_commit]).values()
+            # An attempt is not on its run's branch: the state that it was tried on is.
+            tip = start.parents[0] if is_attempt(start) else start.id
+            message = (
+                f"There is no run {tag} here; {other.branch} began at {run.parent} and holds what "
+                "came before."
+            )
+            command = f"git branch autoresearch/{tag} {tip[:12]}   # brings that back"
+            return HistoryFault(message, command)
+    return None
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:
@@ -92,10 +123,10 @@ def _commit_of(history: History, entry: Trial | Attempt) -> str:
     return entry.verdict if entry.status in TAKEN else entry.attempt
 
 
-def parent_text(project: Project, run: RunSettings) -> str:
+def parent_text(project: Project, run: RunSettings, brief: bool = False) -> str:
     """Return where a run came from, in a line; empty for one that no other run is a parent of.
 
-    The parent may be called otherwise by now, or not be here at all.
+    The parent may be called otherwise by now, or not be here at all. brief: for a table.
     """
     parent = run.parent
     if parent is None:
@@ -105,11 +136,14 @@ def parent_text(project: Project, run: RunSettings) -> str:
     if parent.tag in tags:
         return str(parent)
     if tags:
-        return f"{parent}, called {tags[0]} now"
-    return f"{parent}, whose branch is not here; commit {run.start_commit[:12]} holds its state"
+        return f"{parent}, now {tags[0]}" if brief else f"{parent}, which is called {tags[0]} now"
+    if brief:
+        return f"{parent}, not here"
+    return f"{parent}, whose branch is not here; its state is {run.start_commit[:12]}"
 
 
 def _begins(git: Plumbing, tip: str, first: str) -> bool:
+    """Return whether the branch with this tip began with the commit `first`."""
     return first_commit(git, tip) == first
 
 
