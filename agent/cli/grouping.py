@@ -36,6 +36,8 @@ _RUN: Groups = {
     "Which run": (
         "--from",
         "--settings",
+        "--into",
+        "--together",
         "--tag",
         "--results",
         "--since",

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 
-from agent.errors import ModelFault, MoneySpent, ProjectFault
+from agent.errors import ModelFault, MoneySpent, NoneLeft, ProjectFault
 from agent.evaluate.bench import Measures
 from agent.propose import Proposer, Unreadable
 from agent.records.edits import Refused
@@ -140,8 +140,8 @@ class Loop:
                 if result is not None:
                     self._ledger.record(attempt, order, result)
                     yield from self._advance(attempt)
-            case DraftFailed(MoneySpent() as spent):
-                self._end(spent.message)
+            case DraftFailed((MoneySpent() | NoneLeft()) as over):
+                self._end(over.message)
             case DraftFailed(error):
                 if not self._cancel.is_set():  # a question that was called off is no fault
                     self._break(error)
