@@ -108,6 +108,7 @@ for module in (
     "compare",
     "dashboard",
     "doctor",
+    "notify",
     "space",
     "noise",
     "methods",

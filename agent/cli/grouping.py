@@ -27,6 +27,7 @@ COMMANDS: Groups = {
         "methods",
         "prompt",
         "bench",
+        "notify",
     ),
 }
 

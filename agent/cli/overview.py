@@ -60,6 +60,8 @@ class Chosen:
     objective: Objective = VAL_BPB
     begins: tuple[Row, ...] = ()
     """Where it begins, unless that is this folder's last commit."""
+    told: tuple[str, ...] = ()
+    """Who hears of it besides this terminal."""
 
 
 def say_overview(chosen: Chosen, err: bool = False) -> None:
@@ -111,6 +113,8 @@ def rows(
     tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
     yield Row("sandbox", tier, "autoresearch doctor")
     yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
+    if chosen.told:
+        yield Row("told", ", ".join(chosen.told), "--notify --tracker, autoresearch notify")
     yield from beside_rows(others)
 
 

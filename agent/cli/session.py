@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import typer
 from rich.text import Text
@@ -25,13 +26,15 @@ from agent.evaluate.neighbours import session
 from agent.history.history import History
 from agent.history.runs import sinks_folder
 from agent.project.find import Project
+from agent.project.program import read_program
 from agent.project.resolve import SessionOptions
 from agent.propose import Proposer
-from agent.records.events import Event, Note, RunStarted
+from agent.records.events import PATIENCE, Event, Note, RunStarted
 from agent.records.results import Trial
 from agent.run.bounds import Bounds
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
+from agent.trackers.targets import targets_of
 
 GONE = "the terminal is gone"
 
@@ -39,8 +42,12 @@ GONE = "the terminal is gone"
 def trackers_of(
     project: Project, tag: str, names: Sequence[str] | None, notify: str | None
 ) -> Trackers:
-    """Return where results go besides the branch; raise UsageFault for what cannot work."""
-    return open_trackers(names or (), notify, sinks_folder(project, tag))
+    """Return where results go besides the branch; raise UsageFault for what cannot work.
+
+    notify: the command that was typed, or `none`.
+    """
+    targets = targets_of(os.environ, Path(project.root), notify)
+    return open_trackers(names or (), targets, sinks_folder(project, tag))
 
 
 def bounds_of(options: SessionOptions) -> Bounds:
@@ -171,6 +178,8 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         planned=bounds.trials,
         start_commit=run.start_commit,
         objective=run.goal,
+        max_cost=bounds.max_cost,
+        patience=read_program(history.program).front_matter.patience or PATIENCE,
     )
 
 

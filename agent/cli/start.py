@@ -1,6 +1,7 @@
 """The command `start`."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -230,10 +231,8 @@ def _start(
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
-        say_overview(
-            Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows),
-            err=as_json,
-        )
+        seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
+        say_overview(replace(seen, told=trackers.names), err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,

@@ -25,6 +25,11 @@ from sandbox.ground.budget import Budget
 from sandbox.ground.record import Record
 
 FILE = "autoresearch.toml"
+TELLS = "notify"
+NO_TARGETS = (
+    "who is told of a run is the user's to say, and no project's; see `autoresearch notify`."
+)
+
 ScoreKind = Literal["sealed", "printed"]
 
 MAX_BYTES = 1 << 16
@@ -292,6 +297,8 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
     # Errors of tomllib are ValueErrors.
     except (ValueError, RecursionError) as error:
         raise UsageFault(f"{path}: {error}", edit) from None
+    if TELLS in data:
+        raise UsageFault(f"{path}: {TELLS}: {NO_TARGETS}", "autoresearch notify")
     for key in data:
         if key not in Settings.model_fields:
             raise UsageFault(f"{path}: {unknown('setting', key, Settings.model_fields)}", edit)

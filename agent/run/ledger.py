@@ -18,9 +18,10 @@ from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
-from agent.propose.code.policy import PATIENCE, Policy
+from agent.propose.code.policy import Policy
 from agent.records.curves import Curve
 from agent.records.edits import Refused
+from agent.records.events import PATIENCE
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,

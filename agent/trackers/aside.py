@@ -24,7 +24,7 @@ class Aside:
     """
 
     def __init__(self, name: str, tracker: Tracker, grace: float = GRACE_SECONDS) -> None:
-        self._name = name
+        self.name = name
         self._tracker = tracker
         self._grace = grace
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -50,11 +50,11 @@ class Aside:
         self._work.put(lambda: self._while_open(lambda: self._tracker.close(reason, failed)))
         self._work.put(None)
         late = f"it has {self._grace:.0f} s, and is left then"
-        with waiting(f"{self._name} to take in the last results", late):
+        with waiting(f"{self.name} to take in the last results", late):
             self._thread.join(self._grace)
         if self._thread.is_alive():
             self._warnings.put(
-                f"{self._name} was not done {self._grace:.0f} s after the end, and is abandoned"
+                f"{self.name} was not done {self._grace:.0f} s after the end, and is abandoned"
             )
 
     def handle(self, event: Event) -> None:
@@ -90,7 +90,7 @@ class Aside:
         if not self._failed:
             what = one_line(str(error)) or type(error).__name__
             rest = "the run goes on" if self._open else "the run goes on without it"
-            self._warnings.put(f"{self._name} failed, {rest}: {what}")
+            self._warnings.put(f"{self.name} failed, {rest}: {what}")
         self._failed = True
 
 
@@ -99,6 +99,11 @@ class Trackers:
 
     def __init__(self, trackers: Sequence[Aside] = ()) -> None:
         self._trackers = trackers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What warnings call each of them."""
+        return tuple(tracker.name for tracker in self._trackers)
 
     def __enter__(self) -> Self:
         for tracker in self._trackers:
