@@ -16,6 +16,7 @@ from agent.records.events import RunStarted
 from agent.records.results import TAKEN, Trial
 from agent.records.spending import spending_of
 from sandbox.ground.record import Record
+from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
 
 Occasion = Literal["keep", "plateau", "money", "hold", "error", "end"]
@@ -58,8 +59,12 @@ class Message(Record):
 
 
 def inert(text: str) -> str:
-    """Return one line of whatever text in which no chat finds a mention, cut where it is long."""
-    return _COMMAND.sub("< ", _MENTION.sub("＠", one_line(text, MAX_CHARACTERS)))
+    """Return one line of whatever text, without secrets, in which no chat finds a mention.
+
+    It is cut where it is long.
+    """
+    line = one_line(redacted(text), MAX_CHARACTERS)
+    return _COMMAND.sub("< ", _MENTION.sub("＠", line))
 
 
 def _changes(trial: Trial) -> str:

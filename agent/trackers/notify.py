@@ -14,6 +14,7 @@ from agent.errors import Fault, UsageFault
 from agent.records.events import RunStarted
 from agent.records.results import Trial
 from agent.trackers.messages import MAX_CHARACTERS, OCCASIONS, Message, Messages, Occasion
+from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
 
 # A command that takes longer than this hangs.
@@ -71,13 +72,14 @@ class Command:
 
     def send(self, message: Message) -> None:
         """See Channel."""
-        texts = {
+        told = {
             "event": message.event,
             "title": message.title,
             "text": message.text,
             "next": message.next_command,
             **message.about,
         }
+        texts = {name: redacted(value) for name, value in told.items()}
         variables = {
             f"AUTORESEARCH_{name.upper()}": one_line(value, MAX_CHARACTERS)
             for name, value in texts.items()
