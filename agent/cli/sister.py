@@ -67,7 +67,7 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
             message = "--together is about a whole run, not about one trial."
         raise UsageFault(message, EXAMPLE)
     sister = History.read(project, branch)
-    target = _target(project, sister, into)
+    target = target_of(project, sister, into)
     log = RunLog(project, tag_of(target))
     with (
         outliving(log),
@@ -75,7 +75,7 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
     ):
         changes = _changes(sister, history, number, together)
         left = left_of(changes, _proposals(history))
-        _say(_lines(sister, history, changes, left, together or bool(mark)))
+        _say(lines_of(sister, history, changes, left, together or bool(mark)))
         if not left:
             return
         slots = make_slots(history.run.workers, *this_machine())
@@ -87,7 +87,7 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
             work(history, kit, Adopting(left), Bounds(), stop, log, only_new=True)
 
 
-def _target(project: Project, sister: History, into: str | None) -> str:
+def target_of(project: Project, sister: History, into: str | None) -> str:
     """Return the branch of the run in which changes are measured."""
     if into is None:
         return _meant(project, sister)
@@ -132,7 +132,7 @@ def _proposals(history: History) -> list[Proposal]:
     return [*judged, *(attempt.proposal for attempt in history.in_flight)]
 
 
-def _lines(
+def lines_of(
     sister: History,
     history: History,
     changes: Sequence[Change],
