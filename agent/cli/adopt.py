@@ -30,7 +30,7 @@ def adopt(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="RUN[#N]|BRANCH|RESULTS.TSV",
+            metavar="RUN|RUN#N|BRANCH|RESULTS.TSV",
             help="A run here, or one of its trials; a branch or commit of another loop; or a "
             "results.tsv, whose commits are in this repository.",
             autocompletion=complete_states,

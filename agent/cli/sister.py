@@ -18,7 +18,7 @@ from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
 from agent.cli.renewal import data_of_run
 from agent.cli.run_log import RunLog
-from agent.cli.session import outliving, work
+from agent.cli.session import outliving, trackers_of, work
 from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
 from agent.evaluate.slots import make_slots, this_machine
@@ -78,13 +78,15 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
         _say(lines_of(sister, history, changes, left, together or bool(mark)))
         if not left:
             return
+        trackers = trackers_of(project, history.tag, (), None)
         slots = make_slots(history.run.workers, *this_machine())
         sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
         with data_of_run(place, history, sandbox, consent) as data:
             kit = Kit(place.settings, slots, sandbox, data, caps)
             stop = threading.Event()
-            work(history, kit, Adopting(left), Bounds(), stop, log, only_new=True)
+            adopting = Adopting(left)
+            work(history, kit, adopting, Bounds(), stop, log, trackers, only_new=True)
 
 
 def target_of(project: Project, sister: History, into: str | None) -> str:

@@ -142,6 +142,9 @@ def start(
     continues either way. Closing the terminal stops nothing: `autoresearch status --watch` shows
     the run again, and `autoresearch stop` ends it. Options left out come from the front matter of
     program.md, then from autoresearch.toml.
+
+    With --from it works on a state of another run instead, with that state's program.md and a
+    baseline of its own. `autoresearch adopt` later brings what it kept to the other run.
     """
     flags = read_flags(
         "start",
