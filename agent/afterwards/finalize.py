@@ -39,7 +39,7 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
         tip = git("commit-tree", tree, "-p", tip, "-F", "-", stdin=message).strip()
         yield f"{tip[:12]} {one_line(trial.proposal.hypothesis)}"
     git("update-ref", f"refs/heads/{branch}", tip, "")
-    base = root_commit(git, history.run.start_commit)
+    base = root_commit(git, history.run)
     yield f"next: git diff {base[:12]} {branch}"
 
 
@@ -73,11 +73,10 @@ def _on_own_commits(git: Plumbing, history: History, start: str) -> str:
     So the branch holds the user's commits and clean ones, and no attempts or verdicts.
     """
     run = history.run
-    root = root_commit(git, run.start_commit)
-    if root == run.start_commit:
+    if run.parent is None:
         return start
-    origin = f"at {run.parent}" if run.parent else f"at the commit {run.start_commit[:12]}"
-    message = f"Begin {origin}\n\nThe run {run.tag} began there.\n"
+    root = root_commit(git, run)
+    message = f"Begin at {run.parent}\n\nThe run {run.tag} began there.\n"
     tree = f"{start}^{{tree}}"
     commit = git("commit-tree", tree, "-p", root, "-F", "-", stdin=message.encode())
     return commit.strip()

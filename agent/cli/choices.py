@@ -33,11 +33,15 @@ ASKED_IN_VAIN = (
 
 
 def options_of(
-    flags: Flags, place: Place, front_matter: FrontMatter, parent: RunSettings | None = None
+    flags: Flags,
+    place: Place,
+    front_matter: FrontMatter,
+    parent: RunSettings | None = None,
+    commit: str | None = None,
 ) -> StartOptions:
     """Return the options of a new run; raise UsageFault where they make no sense.
 
-    parent: the record of the run that it begins at.
+    parent: the record of the run that it begins at. commit: the state of it.
     """
     project = place.project
     with waiting("the keyring"):
@@ -46,7 +50,7 @@ def options_of(
     inferred = Inferred(
         model=available,
         bills=asked is not None and not sends_no_bill(asked, os.environ),
-        budget=time_budget(project),
+        budget=time_budget(project, commit),
         budget_file=project.prepare or "",
     )
     return start_options(flags, front_matter, place.settings, inferred, _need_of, parent)

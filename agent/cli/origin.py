@@ -58,8 +58,10 @@ class Origin:
 
     def options(self, flags: Flags) -> StartOptions:
         """Return the options of the new run; raise UsageFault where they make no sense."""
-        parent = self.state.run if self.state else None
-        return options_of(flags, self.place, self.front_matter, parent)
+        if self.state is None:
+            return options_of(flags, self.place, self.front_matter)
+        state = self.state
+        return options_of(flags, self.place, self.front_matter, state.run, state.commit)
 
     def settle(self) -> str:
         """Return the commit that the run begins at, once what the repository reaches is agreed to.

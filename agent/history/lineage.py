@@ -7,7 +7,7 @@ from agent.errors import Fault, HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.branch import run_tags, tag_of
 from agent.history.commits import read_commits
-from agent.history.entries import is_attempt
+from agent.history.entries import is_attempt, read_run
 from agent.history.history import History
 from agent.history.runs import first_commit, list_runs
 from agent.project.find import Project
@@ -147,16 +147,16 @@ def _begins(git: Plumbing, tip: str, first: str) -> bool:
     return first_commit(git, tip) == first
 
 
-def root_commit(git: Plumbing, start: str) -> str:
-    """Return the commit that a line of runs began at, none of which made it.
+def root_commit(git: Plumbing, run: RunSettings) -> str:
+    """Return the commit that the first of a line of runs began at, each the parent of the next.
 
-    start: the start commit of the last one. Raise HistoryFault for a line without end.
+    Raise HistoryFault for a line without end.
     """
-    commit = start
+    oldest = run
     for _ in range(MAX_GENERATIONS):
-        first = first_commit(git, commit)
-        if first is None:
-            return commit
-        commit = git("rev-parse", f"{first}^1").strip()
-    message = f"{start[:12]} has {MAX_GENERATIONS} runs before it"
-    raise HistoryFault(message, f"git log --first-parent {start[:12]}")
+        if oldest.parent is None:
+            return oldest.start_commit
+        first = oldest.parent.first
+        oldest, _ = read_run(read_commits(git, [first])[first])
+    message = f"the run {run.tag} has {MAX_GENERATIONS} runs before it"
+    raise HistoryFault(message, f"git log --first-parent {run.start_commit[:12]}")
