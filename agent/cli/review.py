@@ -158,6 +158,9 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         again = history.measurements
         goal = history.run.goal
         console.print(trial_page(entry, text, logs, console, against, again, goal))
+        if entry.status not in KEPT | TAKEN and entry.proposal.edits and entry.status != "refused":
+            begin = f"autoresearch start --from {history.tag}#{number}   # a run that begins here"
+            console.print(Text(f"next: {begin}", "dim"), soft_wrap=True)
         if entry.status == "suspect":
             fate = fate_of(number, history.trials, history.rejections)
             console.print(formatter_for(console).line(f"suspect: {fate}"))
