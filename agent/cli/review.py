@@ -273,7 +273,7 @@ class State(Record):
     unpriced: int
     """Proposals of models whose price is not known."""
     parent: str | None
-    """The state of another run that it began at, `nov24#7`; with what has become of that run."""
+    """The state of another run that it began at: `nov24#7`."""
     warm: str | None
     """The file or the run whose prior trials the run began with."""
     prior: int
@@ -308,7 +308,7 @@ def _state_of(history: History) -> State:
         trials_per_hour=pace.per_hour,
         cost=spending.dollars,
         unpriced=spending.unpriced,
-        parent=parent_text(history.project, run) or None,
+        parent=str(run.parent) if run.parent else None,
         warm=run.warm,
         prior=len(history.prior),
         log=str(log_path(history.project, history.tag)),
@@ -324,7 +324,8 @@ def _print_state(history: History, state: State) -> None:
     )
     console.print(page)
     if state.parent:
-        console.print(f"from    {formatter_for(console).line(state.parent)}", soft_wrap=True)
+        parent = formatter_for(console).line(parent_text(history.project, history.run))
+        console.print(f"from    {parent}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:

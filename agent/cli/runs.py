@@ -25,7 +25,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
 from agent.history.history import History
 from agent.history.homes import Run, find_run, homes, runs_of
-from agent.history.lineage import parent_text
+from agent.history.lineage import MARK, Firsts, first_commits, tag_now
 from agent.history.removal import Remains, delete, half_renamed, remains_of, rename
 from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
@@ -57,7 +57,9 @@ class Line(Record):
     best: float | None
     """The score at the tip."""
     parent: str | None = None
-    """The state of another run that it began at, `nov24#7`; with what has become of that run."""
+    """The state of another run that it began at: `nov24#7`."""
+    parent_now: str | None = None
+    """What that run is called now; None if its branch is not here."""
     metric: str = VAL_BPB.metric
     direction: str = VAL_BPB.direction
     self_reported: bool = False
@@ -80,7 +82,8 @@ def list_command(as_json: Json = False) -> None:
     it.
     """
     places = homes(Path.cwd())
-    lines = [_line(run, places) for run in runs_of(places)]
+    firsts = first_commits(places[0])
+    lines = [_line(run, places, firsts) for run in runs_of(places)]
     if as_json:
         typer.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2))
         return
@@ -91,7 +94,7 @@ def list_command(as_json: Json = False) -> None:
     console.print(_table(lines, formatter_for(console)))
 
 
-def _line(run: Run, places: Sequence[Project]) -> Line:
+def _line(run: Run, places: Sequence[Project], firsts: Firsts) -> Line:
     """Return what there is to say about a run."""
     summary = run.summary
     state: State = "stopped" if summary.pid is None else "running"
@@ -99,7 +102,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
     kept = 0
     best = None
     goal = VAL_BPB
-    parent = ""
+    parent = None
     kinds: tuple[str, ...] = ()
     problem = None
     try:
@@ -107,7 +110,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
             trials = history.trials
             planned = history.run.trials
             goal = history.run.goal
-            parent = parent_text(run.home, history.run, brief=True)
+            parent = history.run.parent
     except Fault as fault:
         problem = fault.message
         state = "unreadable"
@@ -126,7 +129,8 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
         trials=measured,
         kept=kept,
         best=best.value if best else None,
-        parent=parent or None,
+        parent=str(parent) if parent else None,
+        parent_now=tag_now(parent, firsts) if parent else None,
         metric=goal.metric,
         direction=goal.direction,
         self_reported="self-reported" in kinds,
@@ -149,7 +153,7 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state
         table.add_row(
             Text(formatter.line(line.tag), "bold"),
-            *((Text(formatter.line(line.parent or "")),) if parents else ()),
+            *((Text(formatter.line(_parent_of(line))),) if parents else ()),
             Text(state, "green" if line.pid is not None else "dim"),
             str(line.trials),
             str(line.kept),
@@ -159,6 +163,16 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
             _amount(line.bytes),
         )
     return table
+
+
+def _parent_of(line: Line) -> str:
+    """Return `nov24#7`, with what has become of that run."""
+    if line.parent is None:
+        return ""
+    if line.parent_now is None:
+        return f"{line.parent}, not here"
+    same = line.parent.partition(MARK)[0] == line.parent_now
+    return line.parent if same else f"{line.parent}, now {line.parent_now}"
 
 
 def _metric_of(line: Line) -> str:

@@ -1,5 +1,6 @@
 """The states of runs that another run may begin at, and where a run came from."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,28 +124,41 @@ def _commit_of(history: History, entry: Trial | Attempt) -> str:
     return entry.verdict if entry.status in TAKEN else entry.attempt
 
 
-def parent_text(project: Project, run: RunSettings, brief: bool = False) -> str:
+Firsts = Mapping[str, Sequence[str]]
+"""The tags of the runs that are here, by their first commits."""
+
+
+def first_commits(project: Project) -> Firsts:
+    """Return the tags of all runs by first commit; copies of a run have the same one."""
+    git = Plumbing(Path(project.root))
+    firsts: dict[str, list[str]] = {}
+    for other in list_runs(project):
+        first = first_commit(git, other.commit)
+        if first is not None:
+            firsts.setdefault(first, []).append(other.tag)
+    return firsts
+
+
+def tag_now(parent: Parent, firsts: Firsts) -> str | None:
+    """Return what a parent is called now; None if its branch is not here."""
+    tags = firsts.get(parent.first, ())
+    if parent.tag in tags:
+        return parent.tag
+    return tags[0] if tags else None
+
+
+def parent_text(project: Project, run: RunSettings) -> str:
     """Return where a run came from, in a line; empty for one that no other run is a parent of.
 
-    The parent may be called otherwise by now, or not be here at all. brief: for a table.
+    The parent may be called otherwise by now, or not be here at all.
     """
     parent = run.parent
     if parent is None:
         return ""
-    git = Plumbing(Path(project.root))
-    tags = [other.tag for other in list_runs(project) if _begins(git, other.commit, parent.first)]
-    if parent.tag in tags:
-        return str(parent)
-    if tags:
-        return f"{parent}, now {tags[0]}" if brief else f"{parent}, which is called {tags[0]} now"
-    if brief:
-        return f"{parent}, not here"
-    return f"{parent}, whose branch is not here; its state is {run.start_commit[:12]}"
-
-
-def _begins(git: Plumbing, tip: str, first: str) -> bool:
-    """Return whether the branch with this tip began with the commit `first`."""
-    return first_commit(git, tip) == first
+    now = tag_now(parent, first_commits(project))
+    if now is None:
+        return f"{parent}, whose branch is not here; its state is {run.start_commit[:12]}"
+    return str(parent) if now == parent.tag else f"{parent}, which is called {now} now"
 
 
 def root_commit(git: Plumbing, run: RunSettings) -> str:

@@ -1,5 +1,6 @@
 """Where a run begins that is started at a state of another run, and what governs it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -245,17 +246,22 @@ def test_reports_name_the_parent(child: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "<dt>began at</dt><dd>t#4" in page and "--from t#4" in page
 
 
-def test_a_parent_is_found_by_its_new_name_or_said_to_be_gone(child: Path) -> None:
+def test_a_parent_is_found_by_its_new_name_or_said_to_be_gone(
+    child: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(child)
     project = find_project(child, read_settings(child))
     with History.read(project, "u") as history:
         begun = history.run
     git(child, "branch", "-m", "autoresearch/t", "autoresearch/old")
     assert parent_text(project, begun) == "t#4, which is called old now"
-    assert parent_text(project, begun, brief=True) == "t#4, now old"
+    assert "t#4, now old" in output_of("list")
     git(child, "update-ref", "-d", "refs/heads/autoresearch/old")
-    assert parent_text(project, begun, brief=True) == "t#4, not here"
     state = begun.start_commit[:12]
     assert parent_text(project, begun) == f"t#4, whose branch is not here; its state is {state}"
+    assert "t#4, not here" in output_of("list")
+    [line] = json.loads(output_of("list", "--json"))
+    assert (line["parent"], line["parent_now"]) == ("t#4", None)
 
 
 def test_a_clone_of_the_child_alone_brings_the_parent_back(child: Path, tmp_path: Path) -> None:
