@@ -24,6 +24,7 @@ from agent.project.resolve import Origin, StartOptions, may_cost
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
+from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
 
@@ -65,9 +66,11 @@ def _holds_others_data(cache: Path) -> bool:
 def kept_from_models(project: Project) -> tuple[Path, ...]:
     """Return the folders that a model's own command must not see.
 
-    Validation data, the corpus it is cut from, and this machine's copies of the runs.
+    Validation data, the corpus it is cut from, this machine's copies of the runs, and the user's
+    settings, which hold addresses with their keys.
     """
-    return (*cache_folders(), *corpus_places(), project.home)
+    own = config_file().parent
+    return (*cache_folders(), *corpus_places(), project.home, own)
 
 
 def agree_to_start(

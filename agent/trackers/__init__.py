@@ -16,6 +16,7 @@ from agent.trackers.targets import Targets
 from agent.trackers.tensorboard import TensorBoard
 from agent.trackers.tracker import Tracker
 from agent.trackers.wandb import Wandb
+from sandbox.ground.redaction import conceal
 
 __all__ = [
     "TRACKERS",
@@ -76,11 +77,13 @@ def open_trackers(asked: Sequence[str], targets: Targets, folder: Path) -> Track
 def open_channels(targets: Targets) -> list[tuple[str, Channel]]:
     """Return each way to reach the user, with the name that warnings have for it.
 
-    Raise UsageFault for a command or an address that cannot work.
+    Raise UsageFault for a command or an address that cannot work. The addresses are concealed in
+    all that is recorded from now on.
     """
     channels: list[tuple[str, Channel]] = []
     if targets.command is not None:
         channels.append(("the notify command", Command(targets.command)))
+    conceal({f"address {n}": address for n, address in enumerate(targets.apprise, 1)})
     for address in targets.apprise:
         service = Service(address)
         channels.append((service.name, service))

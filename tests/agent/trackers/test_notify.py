@@ -22,6 +22,7 @@ from agent.trackers.aside import Aside, Trackers
 from agent.trackers.messages import OCCASIONS, Message, Messages, inert, sample
 from agent.trackers.notify import Notify
 from agent.trackers.targets import Targets, read_targets, targets_of
+from sandbox.ground.redaction import redacted
 from tests.agent.dashboard import nights
 from tests.agent.trackers.test_trackers import session
 
@@ -236,6 +237,7 @@ def test_a_test_message_reaches_a_service_or_says_why_not(server: Receiver) -> N
     addresses = (server.address("ok"), server.address("bad"))
     [(name, fine), (_, failing)] = open_channels(Targets(apprise=addresses))
     assert "hushhushhush" not in name
+    assert redacted(f"at {addresses[0]}") == "at [redacted address_1]"
     fine.send(sample())
     assert server.messages[0]["title"] == "autoresearch: a test"
     with pytest.raises(Fault, match="500"):
