@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install test test-slow check lint types fuzz mutate gpu-check clean
+.PHONY: start install clients test test-slow check lint types fuzz mutate gpu-check clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -25,6 +25,11 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# The command-line agents and protocol tools that tests of the MCP server drive where they are: 800 MB below .clients.
+clients:
+	npm install --prefix .clients --no-audit --no-fund @anthropic-ai/claude-code@2.1.197 @openai/codex@0.171.0 \
+		@modelcontextprotocol/inspector@0.15.0 @modelcontextprotocol/conformance@0.1.12
 
 lint: install
 	$(BIN)/ruff check .
@@ -59,4 +64,4 @@ gpu-check:
 	$(GPU_PYTHON) -m benchmarks.gpu_check $(GPU_CHECK)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .clients .pytest_cache .mypy_cache .ruff_cache

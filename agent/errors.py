@@ -5,7 +5,8 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 ├── UsageFault (2)         a flag, a setting or a tag makes no sense
 ├── ProjectFault (3)       there is no repository or train.py, or its data cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
-│   └── RunBusy (3)        another process works on this tag
+│   ├── RunBusy (3)        another process works on this tag
+│   └── BranchMoved (3)    somebody committed to the branch meanwhile
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
     ├── ModelUnavailable (5)   it did not answer in time; trying later may work
@@ -47,6 +48,7 @@ NEAR = 0.6
 """How alike two names are, from 0 to 1, that one may be meant by the other."""
 
 __all__ = [
+    "BranchMoved",
     "Fault",
     "HistoryFault",
     "ModelFault",
@@ -83,6 +85,10 @@ class HistoryFault(Fault):
 
 class RunBusy(HistoryFault):
     """Another process works on this tag."""
+
+
+class BranchMoved(HistoryFault):
+    """Somebody committed to the run's branch by hand meanwhile; the commits can be taken in."""
 
 
 class TrustFault(Fault):

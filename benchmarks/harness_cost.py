@@ -1,28 +1,37 @@
-"""What the harness costs a trial, behind 10 to 1,000 others: `python -m benchmarks.harness_cost`.
+"""What the harness costs a trial: `python -m benchmarks.harness_cost`.
 
-Everything is real (git, commits, sandbox, judge) but the training: train.py prints a summary and
-exits. One run is grown, and cloned at each length; then the clones are gone on with in turns, so
-that a machine that grows slower meanwhile does so for all of them. The figure is the median time
-from one verdict to the next, and its ratio to the shortest history's: on the wall's clock, and in
-processor time (the harness and all that it starts).
+Everything is real (git, commits, sandbox, edits, judge) but the training, which prints a score and
+exits. Three figures are told: from one verdict to the next, from one training's last statement to
+the first of the next one, and processor time (the harness and all that it starts). A project of
+only a train.py and one of many files take turns on each tier, and with starts of the same training
+without a harness, so that a machine that grows slower meanwhile does so for all. What depends on
+the machine is told as a ratio, too.
+
+`--histories` compares histories of 10 to 1,000 trials instead: one run is grown, cloned at each
+length, and the clones are gone on with in turns.
 """
 
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 from agent.history.history import History
 from agent.history.runs import list_runs
-from agent.propose import METHODS
+from agent.propose import METHODS, Proposer
 from agent.records.events import Judged
+from benchmarks.many_files import Editor, make
 from benchmarks.small_runs import TAG, loop_of, project_of, repository, settings_of
-from sandbox.tiers.choose import choose_runner
+from sandbox.canary.canary import prove
+from sandbox.ground.outcome import Runner
+from sandbox.tiers.choose import TIERS, choose_runner
 
 LENGTHS = (10, 100, 300)
 CONSTANTS = 14
@@ -32,27 +41,114 @@ rates = [value for name, value in list(globals().items()) if name.startswith("RA
 print("---")
 print("val_bpb:", 1 + sum(abs(rate - 0.3) for rate in rates))
 """
+WARM = 2
+"""Trials of a session that are not counted: they read and parse what later ones remember."""
+PROJECTS = ("one file", "many files")
+FASTEST = ("A", "B")
 
 
-def verdict_times(folder: Path, method: str, trials: int) -> list[tuple[float, float]]:
-    """Return seconds and seconds of processor time from each verdict to the next.
+@dataclass(frozen=True)
+class Cost:
+    """What one trial took, in seconds."""
 
-    Begins the run in `folder`, or goes on with it.
-    """
+    wall: float
+    """From the verdict before to its own."""
+    processor: float
+    """Of all processors, meanwhile."""
+    between: float | None = None
+    """From the end of the training before to the start of its own, if trainings tell."""
+
+
+def costs_of(
+    folder: Path, proposer: Proposer, runner: Runner, trials: int, method: str = "list"
+) -> list[Cost]:
+    """Return what each trial took but the first; begin the run in `folder`, or go on with it."""
     project = project_of(folder)
     started = any(run.tag == TAG for run in list_runs(project))  # here, or where this is a clone of
     if started:
         opened = History.open(project, TAG)
     else:
         opened = History.create(project, settings_of(project, method=method, baseline_repeats=2))
-    stamps = []
+    stamps: list[tuple[float, float]] = []
+    trainings: list[dict[str, float]] = []
     with opened as history:
-        runner = choose_runner(imports=()).runner
-        loop = loop_of(history, METHODS[method].build(None), runner, trials)
-        for event in loop.events():
+        for event in loop_of(history, proposer, runner, trials).events():
             if isinstance(event, Judged):
                 stamps.append((time.monotonic(), sum(os.times()[:4])))
-    return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(stamps)]
+                trainings.append(_times_in(event))
+    costs = []
+    for number, (before, after) in enumerate(pairwise(stamps)):
+        first, second = trainings[number : number + 2]
+        between = second["began"] - first["ended"] if first and second else None
+        costs.append(Cost(after[0] - before[0], after[1] - before[1], between))
+    return costs
+
+
+def _times_in(event: Judged) -> dict[str, float]:
+    """Return when the one training of a trial began and ended, as it printed."""
+    result = event.trial.result
+    if result is None or len(result.scores) != 1:
+        return {}
+    facts = {name: result.facts.get(name) for name in ("began", "ended")}
+    return {name: float(value) for name, value in facts.items() if isinstance(value, float)}
+
+
+# ---------------------------------------------------------------- tiers and projects
+
+
+def usable_tiers() -> Iterator[tuple[str, Runner]]:
+    """Yield the fastest tiers that this machine can prove."""
+    for tier in FASTEST:
+        runner = TIERS[tier]() if tier in TIERS else None
+        report = prove(runner, python=sys.executable, imports=()) if runner else None
+        if runner and report and report.ok:
+            yield tier, runner
+        else:
+            print(f"tier {tier}: {report.reason if report else 'not on this system'}")
+
+
+def bare_start(folder: Path) -> float:
+    """Return the seconds that the same training takes without a harness."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "train.py"], cwd=folder, check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def compare_projects(rounds: int, trials: int) -> None:
+    """Print the cost of a trial on each tier, of a project of one file and of one of many."""
+    costs: dict[str, list[Cost]] = {}
+    bare: list[float] = []
+    with tempfile.TemporaryDirectory() as home:
+        folders: dict[str, tuple[Path, Runner]] = {}
+        for tier, runner in usable_tiers():
+            for number, project in enumerate(PROJECTS):
+                folder = Path(home) / f"{tier}-{number}"
+                files, lines = make(folder, project == "many files")
+                name = f"tier {tier}, {files} file{'s'[: files > 1]}, {lines:,} lines"
+                folders[name] = (folder, runner)
+        for _ in range(rounds):
+            for name, (folder, runner) in folders.items():
+                session = costs_of(folder, Editor(), runner, trials + WARM)
+                costs.setdefault(name, []).extend(session[WARM:])
+                bare.append(bare_start(folder))
+    start = median(bare)
+    print(f"the same training without a harness: {start * 1e3:.0f} ms; × is as often as long\n")
+    for name, measured in costs.items():
+        print(name)
+        between = [cost.between for cost in measured if cost.between is not None]
+        print(_row("verdict to verdict", [cost.wall for cost in measured], start))
+        print(_row("one training's end to the next's start", between, start))
+        print(_row("processor time of all", [cost.processor for cost in measured], start))
+
+
+def _row(name: str, seconds: Sequence[float], unit: float) -> str:
+    """Return the median and the quartiles, and the median as a multiple of `unit`."""
+    low, middle, high = quantiles(seconds, n=4)
+    spread = f"({low * 1e3:.0f} … {high * 1e3:.0f})"
+    return f"  {name:40}{middle * 1e3:6.0f} ms {spread:16}×{middle / unit:.1f}"
+
+
+# ---------------------------------------------------------------- histories
 
 
 def histories(home: Path, method: str, lengths: Sequence[int]) -> dict[int, Path]:
@@ -61,47 +157,53 @@ def histories(home: Path, method: str, lengths: Sequence[int]) -> dict[int, Path
     length = 0
     clones: dict[int, Path] = {}
     for wanted in lengths:
-        verdict_times(grown, method, wanted - length)
+        go_on(grown, method, wanted - length)
         length = wanted
         clones[wanted] = home / str(wanted)
         subprocess.run(["git", "clone", "-q", str(grown), str(clones[wanted])], check=True)
     return clones
 
 
-def table(times: dict[int, list[tuple[float, float]]]) -> list[str]:
-    """Return a line for each history: median, quartiles, and the ratio to the shortest."""
-    lines = [f"{'history':>9}  {'wall':>28}  {'processor':>28}"]
-    first: list[float] = []
-    for length, samples in times.items():
-        columns = [quantiles(column, n=4) for column in zip(*samples, strict=True)]
-        first = first or [middle for _, middle, _ in columns]
-        cells = []
-        for (low, middle, high), base in zip(columns, first, strict=True):
-            spread = f"({low * 1e3:3.0f} … {high * 1e3:3.0f})"
-            cells.append(f"{middle * 1e3:4.0f} ms {spread} ×{middle / base:.2f}")
-        lines.append(f"{length:>9}  " + "  ".join(f"{cell:>28}" for cell in cells))
-    return lines
+def go_on(folder: Path, method: str, trials: int) -> list[Cost]:
+    """Return what trials of a search method take."""
+    runner = choose_runner(imports=()).runner
+    return costs_of(folder, METHODS[method].build(None), runner, trials, method)
+
+
+def compare_histories(longest: int, method: str, rounds: int) -> None:
+    """Print the cost of a trial behind histories of several lengths, × the shortest one's."""
+    lengths = [length for length in LENGTHS if length < longest] + [longest]
+    costs: dict[int, list[Cost]] = {length: [] for length in lengths}
+    with tempfile.TemporaryDirectory() as home:
+        clones = histories(Path(home), method, lengths)
+        for _ in range(rounds):
+            for length, folder in clones.items():
+                costs[length] += go_on(folder, method, 11)
+    first = costs[lengths[0]]
+    wall = median(cost.wall for cost in first)
+    processor = median(cost.processor for cost in first)
+    print(f"method {method}; × is as often as the shortest history's\n")
+    for length, measured in costs.items():
+        print(f"{length} trials")
+        print(_row("verdict to verdict", [cost.wall for cost in measured], wall))
+        print(_row("processor time of all", [cost.processor for cost in measured], processor))
 
 
 def main() -> None:
-    """Grow the histories, go on with each in turns, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=1000, help="of the longest history")
-    parser.add_argument("--method", default="random")
-    parser.add_argument("--rounds", type=int, default=6, help="of ten trials on each history")
-    options = parser.parse_args()
-    lengths = [length for length in LENGTHS if length < options.trials] + [options.trials]
-    times: dict[int, list[tuple[float, float]]] = {length: [] for length in lengths}
-    with tempfile.TemporaryDirectory() as home:
-        clones = histories(Path(home), options.method, lengths)
-        for _ in range(options.rounds):
-            for length, folder in clones.items():
-                times[length] += verdict_times(folder, options.method, 11)
-    print(
-        f"per trial, method {options.method}, the histories in turns; "
-        "median (quartiles) × the shortest history's"
+    """Compare projects and tiers, or histories."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    print("\n".join(table(times)))
+    parser.add_argument("--rounds", type=int, default=6, help="sessions of each, in turns")
+    parser.add_argument("--session", type=int, default=10, help="trials of a session")
+    parser.add_argument("--histories", action="store_true", help="compare histories")
+    parser.add_argument("--trials", type=int, default=1000, help="of the longest history")
+    parser.add_argument("--method", default="random", help="of the histories")
+    options = parser.parse_args()
+    if options.histories:
+        compare_histories(options.trials, options.method, options.rounds)
+    else:
+        compare_projects(options.rounds, options.session)
 
 
 if __name__ == "__main__":

@@ -1,37 +1,25 @@
-"""What a trial costs the harness in a project of many files: `python -m benchmarks.many_files`.
+"""A project of many files, for benchmarks: modules of Python's own library, and who edits them."""
 
-Everything is real (git, commits, sandbox, edits, judge) but the training, which prints a score and
-exits. The files are modules of Python's own library. A project of only a train.py and the large
-one take turns, so that a machine that grows slower meanwhile does so for both. Each trial edits
-train.py and one other file. The figure is the median time from one verdict to the next; the first
-trials of a session, which read and parse everything once, are shown apart.
-"""
-
-import argparse
-import ast
 import sysconfig
-import tempfile
-import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
-from statistics import median, quantiles
 
-from agent.history.history import History
-from agent.history.runs import list_runs
 from agent.propose.context import Context
 from agent.records.edits import AddFile, Edit, ReplaceText, SetConstant
-from agent.records.events import Judged
 from agent.records.proposals import Proposal, Provenance
-from benchmarks.small_runs import TAG, loop_of, project_of, repository, settings_of
-from sandbox.tiers.choose import choose_runner
+from benchmarks.small_runs import repository
 
 FILES = 200
 LINES = 50_000
 LIBRARY = "library"
-TRAIN = "RATE = 0.1  # [0.001 .. 10 log]\nprint('---')\nprint('val_bpb:', 1 + RATE)\n"
-WARM = 2
-"""Trials of a session that are not counted: they read and parse what later ones remember."""
+TRAIN = """import time
+began = time.monotonic()
+RATE = 0.1  # [0.001 .. 10 log]
+print("---")
+print("val_bpb:", 1 + RATE)
+print("began:", began)
+print("ended:", time.monotonic())
+"""
 
 
 class Editor:
@@ -88,57 +76,3 @@ def make(folder: Path, large: bool) -> tuple[int, int]:
     (folder / "autoresearch.toml").write_text(f'files = ["train.py", "{LIBRARY}/*.py"]\n')
     repository(folder, TRAIN)
     return files, lines
-
-
-def verdict_times(folder: Path, trials: int) -> list[float]:
-    """Return the seconds from each verdict to the next; begin the run, or go on with it."""
-    project = project_of(folder)
-    if any(run.tag == TAG for run in list_runs(project)):
-        opened = History.open(project, TAG)
-    else:
-        opened = History.create(project, settings_of(project))
-    stamps = [time.monotonic()]
-    with opened as history:
-        loop = loop_of(history, Editor(), choose_runner(imports=()).runner, trials)
-        stamps += [time.monotonic() for event in loop.events() if isinstance(event, Judged)]
-    return [after - before for before, after in pairwise(stamps)]
-
-
-def parse_time(folder: Path) -> float:
-    """Return the seconds that ast.parse takes for all files of a project."""
-    began = time.perf_counter()
-    for path in folder.rglob("*.py"):
-        ast.parse(path.read_text(encoding="utf-8"))
-    return time.perf_counter() - began
-
-
-def main() -> None:
-    """Print the cost of a trial in both projects, and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4, help="sessions of each project, in turns")
-    parser.add_argument("--trials", type=int, default=12, help="of a session")
-    options = parser.parse_args()
-    later: dict[str, list[float]] = {"one file": [], "many files": []}
-    first: dict[str, list[float]] = {"one file": [], "many files": []}
-    with tempfile.TemporaryDirectory() as home:
-        folders = {name: Path(home) / name.replace(" ", "-") for name in later}
-        for name, folder in folders.items():
-            files, lines = make(folder, name == "many files")
-            print(f"{name}: {files} files, {lines} lines; ast.parse {parse_time(folder):.2f} s")
-        for _ in range(options.rounds):
-            for name, folder in folders.items():
-                times = verdict_times(folder, options.trials)
-                first[name].append(times[0])
-                later[name] += times[WARM:]
-    base = median(later["one file"])
-    for name, times in later.items():
-        low, middle, high = quantiles(times, n=4)
-        start = median(first[name])
-        print(
-            f"{name}: {middle * 1e3:.0f} ms a trial ({low * 1e3:.0f} … {high * 1e3:.0f}) "
-            f"×{middle / base:.2f}; the first of a session {start:.2f} s"
-        )
-
-
-if __name__ == "__main__":
-    main()

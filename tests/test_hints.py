@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import pytest
-
 from tests.typed import BLANK, COMMANDS, OPTIONS, commands_in, problem, words_of
 
 ROOT = Path(__file__).parent.parent
@@ -98,25 +96,26 @@ def strange_options_in(text: str) -> Iterator[str]:
             yield f"no command has {option}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_what_a_message_proposes_can_be_typed(path: Path) -> None:
+def wrong_in(path: Path) -> Iterator[str]:
+    """Yield what the messages of a module propose that cannot be typed."""
     source = path.read_text(encoding="utf-8")
     notes = set() if path.is_relative_to(ROOT / "agent" / "cli") else docstrings_of(source)
-    wrong = []
     for line, text in strings_in(source):
-        wrong += [f"line {line}: {what}" for what in problems_in(text)]
-        if text not in notes:
-            wrong += [f"line {line}: {what}" for what in strange_options_in(text)]
+        strange = [] if text in notes else strange_options_in(text)
+        for what in chain(problems_in(text), strange):
+            yield f"{path.relative_to(ROOT)}:{line}: {what}"
+
+
+def test_what_a_message_proposes_can_be_typed() -> None:
+    wrong = list(chain.from_iterable(wrong_in(path) for path in SOURCES))
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in TEXTS if path.name not in RECORDS],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_what_a_page_proposes_can_be_typed(path: Path) -> None:
-    wrong = list(problems_in(code_of(path)))
+def test_what_a_page_proposes_can_be_typed() -> None:
+    pages = [path for path in TEXTS if path.name not in RECORDS]
+    wrong = []
+    for path in pages:
+        wrong += [f"{path.relative_to(ROOT)}: {what}" for what in problems_in(code_of(path))]
     assert not wrong, "\n".join(wrong)
 
 

@@ -39,6 +39,9 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
         tip = git("commit-tree", tree, "-p", tip, "-F", "-", stdin=message).strip()
         yield f"{tip[:12]} {one_line(trial.proposal.hypothesis)}"
     git("update-ref", f"refs/heads/{branch}", tip, "")
+    if drop and (history.run.goal.guards or history.run.goal.checks):
+        dropped = ", ".join(f"#{number}" for number in sorted(drop))
+        yield f"note: guards and checks held for what was kept with {dropped}, not without"
     base = root_commit(git, history.run)
     yield f"next: git diff {base[:12]} {branch}"
 
@@ -101,11 +104,17 @@ def _message(trial: Trial, goal: Objective) -> str:
         effect = f"{goal.metric} {goal.sense.change_text(trial.delta)}"
     if trial.interval:
         effect += f", 95 % {goal.sense.interval_text(trial.interval)}"
+    conditions = "".join(f"Guard: {one_line(str(found))}\n" for found in trial.guards)
+    for check in trial.result.checks if trial.result else ():
+        conditions += (
+            f"Check: {one_line(check.command)}, {'passed' if check.passed else 'failed'}\n"
+        )
     seeds = ", ".join(str(pair.seed) for pair in trial.pairs)
     return (
         f"{prose(one_line(trial.proposal.hypothesis))}\n\n"
         f"{prose(trial.proposal.rationale)}\n\n"
         f"Measured: {effect}\n"
         f"Seeds: {seeds}\n"
+        f"{conditions}"
         f"Trial: {trial.number} ({trial.verdict[:12]}), {prose(trial.reason)}\n"
     )

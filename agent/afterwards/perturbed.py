@@ -8,6 +8,7 @@ from agent.evaluate.slots import Slot
 from agent.evaluate.watch import Listener
 from agent.history.neutral import perturbed_order
 from agent.history.reading import Reading
+from agent.records.guards import Checks
 from agent.records.results import Result
 
 
@@ -29,3 +30,9 @@ class PerturbingBench:
         """Train and score what is ordered; None when cancelled."""
         order = perturbed_order(self.history, assignment.order)
         return self.bench.run(replace(assignment, order=order), listen, cancel)
+
+    def check(
+        self, assignment: Assignment, listen: Listener, cancel: threading.Event
+    ) -> Checks | None:
+        """Run the checks that are ordered; None when cancelled."""
+        return self.bench.check(assignment, listen, cancel)

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
 
 from pydantic import FiniteFloat
 
@@ -11,10 +10,14 @@ from agent.errors import HistoryFault
 from agent.evaluate.bench import Assignment, Measures
 from agent.evaluate.watch import Listener
 from agent.judge.comparison import Comparison
+from agent.judge.guards import weigh
+from agent.judge.noise import Noise
+from agent.records.guards import Guard, GuardResult
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Pair, Trial
 from sandbox.ground.deadline import Usual
 from sandbox.ground.record import Record
+from sandbox.score.evaluator.evaluation import Split
 
 
 class Scored(Record):
@@ -23,6 +26,8 @@ class Scored(Record):
     value: FiniteFloat | None
     failure: str = ""
     """Why there is no score."""
+    also: dict[str, FiniteFloat] = {}
+    """The metrics beside it."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,6 @@ def state_of(trial: Trial) -> State:
     return State(f"#{trial.number} {trial.proposal.hypothesis}", trial.attempt, trial.number)
 
 
-def fresh_seeds(trials: Sequence[Trial], how_many: int, first: int) -> tuple[int, ...]:
-    """Return seeds from `first` on under which no verdict of the run was reached."""
-    used: set[int] = set()
-    for trial in trials:
-        if trial.result:
-            used |= {score.seed for score in trial.result.scores}
-    unused = (seed for seed in count(first) if seed not in used)
-    return tuple(islice(unused, how_many))
-
-
 def compare(
     bench: Measures,
     candidates: Sequence[State],
@@ -61,11 +56,14 @@ def compare(
     listen: Listener,
     cancel: threading.Event,
     usual: Usual | None,
+    split: Split = "val",
+    guards: Sequence[Guard] = (),
 ) -> Iterator[Comparison]:
     """Train every state under every seed, and compare each candidate with the reference.
 
     The runs are interleaved by seed so that machine drift affects all states equally. A state that
-    failed is not trained again. usual: how long the run's baseline trains on this machine.
+    failed is not trained again. usual: how long the run's baseline trains on this machine. guards:
+    what each candidate is held to; the reference is the baseline of those that are relative.
     """
     states = (reference, *candidates)
     scores: dict[str, dict[int, Scored]] = {state.commit: {} for state in states}
@@ -75,12 +73,12 @@ def compare(
             if any(score.failure for score in own.values()):
                 continue
             role = "incumbent" if state is reference else "candidate"
-            order = Order(commit=state.commit, seed=seed, role=role)
+            order = Order(commit=state.commit, seed=seed, role=role, split=split)
             own[seed] = _train(bench, _assignment(bench, state, order, turn, usual), listen, cancel)
             if cancel.is_set():
                 return
     for state in candidates:
-        yield _comparison(state, scores[state.commit], scores[reference.commit])
+        yield _comparison(state, scores[state.commit], scores[reference.commit], guards)
 
 
 def time_baseline(
@@ -120,10 +118,12 @@ def _train(
         return Scored(value=None, failure="stopped")
     if run.status != "scored":
         return Scored(value=None, failure=f"{run.status}: {run.detail}")
-    return Scored(value=run.scores[0].value)
+    return Scored(value=run.scores[0].value, also=run.scores[0].also)
 
 
-def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) -> Comparison:
+def _comparison(
+    state: State, own: dict[int, Scored], other: dict[int, Scored], guards: Sequence[Guard]
+) -> Comparison:
     for score in (*own.values(), *other.values()):
         if score.failure:
             return Comparison(what=state.name, trial=state.number, failure=score.failure)
@@ -132,4 +132,24 @@ def _comparison(state: State, own: dict[int, Scored], other: dict[int, Scored]) 
         reference = other.get(seed)
         if score.value is not None and reference and reference.value is not None:
             pairs.append(Pair(seed=seed, candidate=score.value, incumbent=reference.value))
-    return Comparison(what=state.name, trial=state.number, pairs=tuple(pairs))
+    return Comparison(
+        what=state.name,
+        trial=state.number,
+        pairs=tuple(pairs),
+        guards=tuple(_held_to(guards, own, other)),
+    )
+
+
+def _held_to(
+    guards: Sequence[Guard], own: dict[int, Scored], other: dict[int, Scored]
+) -> Iterator[GuardResult]:
+    """Yield what the runs say of each guard, by the scatter of these runs alone."""
+    for guard in guards:
+        values = _values(own, guard.metric)
+        found = weigh(guard, values, _values(other, guard.metric), Noise()) if values else None
+        if found:
+            yield found
+
+
+def _values(scores: dict[int, Scored], metric: str) -> dict[int, float]:
+    return {seed: score.also[metric] for seed, score in scores.items() if metric in score.also}

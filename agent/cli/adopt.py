@@ -9,7 +9,7 @@ import typer
 
 from agent.cli import app, epilog
 from agent.cli.completion import complete_runs, complete_states
-from agent.cli.options import BudgetOption, Method, Model, Tag, Trust, Unsafe
+from agent.cli.options import BudgetOption, LimitOption, Method, Model, Tag, Trust, Unsafe
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.project.flags import read_flags
@@ -66,6 +66,7 @@ def adopt(
     model: Model = None,
     method: Method = None,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     tag: Tag = None,
     trust: Trust = False,
     unsafe: Unsafe = False,
@@ -112,8 +113,9 @@ def adopt(
     from agent.history.sources import sources_in
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import objective_of, recorded
+    from agent.project.run_python import recorded_python
 
-    flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget)
+    flags = read_flags("adopt BRANCH", model=model, method=method, budget=budget, limit=limit)
     place = find_place(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
@@ -146,6 +148,7 @@ def adopt(
         score=project.score,
         data_fingerprint=fingerprint,
         objective=recorded(objective_of(project, place.settings, front_matter, flags)),
+        interpreter=recorded_python(project, place.settings),
     )
     steps = list(steps_between(git, project, span, rows))
     if not steps:

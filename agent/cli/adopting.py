@@ -1,6 +1,7 @@
 """What `autoresearch init` does in a repository that has a training of its own."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -27,6 +28,7 @@ from agent.project.candidates import (
     find_candidates,
     way_out,
 )
+from agent.project.evaluator import text_of, warnings_of
 from agent.project.find import PROGRAM, Project, root_of
 from agent.project.interpreter import interpreter_of
 from agent.project.look import Look, look_at
@@ -35,6 +37,7 @@ from agent.project.upstream import time_budget
 from agent.project.written import Plan, program_of, toml_of
 
 NEXT = "autoresearch start --model none --trials 20"
+WITH_MODEL = "autoresearch start --trials 20"
 
 
 def init_here(answers: Answers) -> None:
@@ -51,10 +54,11 @@ def init_here(answers: Answers) -> None:
     plan = _first_plan(answers, candidate, look)
     place = place_of(folder, plan)
     say_look(place, look, plan)
+    say_evaluators(folder, files_of(folder))
     if not answers.runs or not agreed_to(answers, "Run it once in the sandbox now?"):
         plan = unmeasured(answers, look, plan)
     else:
-        plan = measured(answers, place, look, plan)
+        plan = measured(answers, place, plan)
     _write(answers, plan)
 
 
@@ -122,7 +126,9 @@ def _first_plan(answers: Answers, candidate: Candidate, look: Look) -> Plan:
     if not answers.command and look.writes and not look.numbers:
         command = f"sh -c {quote(f'{command or look.command} && cat {quote(look.writes)}')}"
     guess = look.numbers[0].name if look.numbers else UNKNOWN
-    files = answers.files or (look.files if len(look.files) > 1 else ())
+    usual = candidate.files or look.files
+    alone = usual == (candidate.path,)
+    files = answers.files or (() if alone else usual)
     return Plan(
         train=candidate.path,
         metric=answers.metric or guess,
@@ -155,6 +161,15 @@ def say_look(place: Place, look: Look, plan: Plan) -> None:
         say(f"{', '.join(plan.read_only)}, besides what git has", "reads")
     if look.writes:
         say(look.writes, "writes")
+
+
+def say_evaluators(folder: Path, paths: Sequence[str]) -> None:
+    """Print which scripts could seal the score, and by what a run could take them over."""
+    scripts = [path for path in paths if Path(path).match("eval*.py")]
+    for path in scripts[:SHOWN]:
+        say(f"{path} can compute the score where no run reaches it: [evaluate] in {FILE}", "sealed")
+        for warning in warnings_of(text_of(folder / path), path):
+            say(f"warning: {warning}", style="yellow")
 
 
 def _constants(project: Project, settings: Settings) -> str:
@@ -192,10 +207,12 @@ def _write(answers: Answers, plan: Plan) -> None:
     for name, text in texts.items():
         _create(folder / name, text)
     _settle(answers, list(texts))
-    told = PROGRAM in texts or not plan.budget
-    budget = "" if told else f" --budget {plan.budget}"
     say("next:")
-    say_block(f"{enter(folder)}{NEXT}{budget}")
+    if plan.ranges:
+        say_block(f"{enter(folder)}{NEXT}")
+    else:
+        say("no constant is searched here, so a model is needed (`autoresearch models`):")
+        say_block(f"{enter(folder)}{WITH_MODEL}")
 
 
 def _create(path: Path, text: str) -> None:

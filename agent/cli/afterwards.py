@@ -15,11 +15,22 @@ from agent.errors import UsageFault
 from agent.history.history import History
 from agent.history.runs import usual_run
 from agent.judge.decide import incumbent_of
+from sandbox.score.evaluator.evaluation import Split
 
 Seeds = Annotated[
     int,
     typer.Option(
         min=2, metavar="N", help="Number of fresh seeds; every state is trained once under each."
+    ),
+]
+
+
+OnTest = Annotated[
+    bool,
+    typer.Option(
+        "--test",
+        help="Measure on the test split of the project's own evaluator. Each such look is a commit "
+        "that counts itself.",
     ),
 ]
 
@@ -36,6 +47,7 @@ def replicate(
         ),
     ] = None,
     seeds: Seeds = 3,
+    test: OnTest = False,
     branch: WorkOnBranch = None,
     as_json: Json = False,
     trust: Trust = False,
@@ -47,14 +59,27 @@ def replicate(
     on the run's branch.
     """
     from agent.afterwards.remeasure import state_of
-    from agent.cli.lab import baseline_of, lab, measured, print_measurement, record, trial_of
+    from agent.cli.lab import (
+        baseline_of,
+        lab,
+        measured,
+        open_test,
+        print_measurement,
+        record,
+        trial_of,
+    )
 
     with lab(branch, unsafe, trust) as (history, bench):
         trial = trial_of(history, number)
         reference = state_of(baseline_of(history))
-        comparisons = measured(history, bench, [state_of(trial)], reference, seeds)
+        states = [state_of(trial)]
+        split: Split = "val"
+        if test:
+            split = "test"
+            open_test(history, "replicate", [*states, reference])
+        comparisons = measured(history, bench, states, reference, seeds, split)
         against = f"the baseline #{reference.number}"
-        measurement = record(history, "replicate", comparisons, against)
+        measurement = record(history, "replicate", comparisons, against, split)
         print_measurement(history, measurement, as_json)
 
 
@@ -109,19 +134,29 @@ def finalize(
             autocompletion=complete_trials,
         ),
     ] = None,
+    test: OnTest = False,
+    seeds: Seeds = 3,
     branch: WorkOnBranch = None,
+    trust: Trust = False,
+    unsafe: Unsafe = False,
 ) -> None:
     """Write the kept changes as clean commits on a new branch, ready to review and merge.
 
-    Each commit holds one change and its measured effect.
+    Each commit holds one change and its measured effect. With --test the new branch is then
+    compared with the baseline on the test split.
     """
     from agent.afterwards.finalize import finalize_run
     from agent.cli.build import place_around
+    from agent.cli.lab import refuse_without_test, test_branch
     from agent.display.format import formatter_for, open_console
 
     place = place_around(Path.cwd())
     with History.read(place.project, branch or usual_run(place.project, Path.cwd())) as history:
         name = to or f"{history.run.tag}-final"
         console = open_console()
+        if test:
+            refuse_without_test(history)
         for line in finalize_run(history, name, frozenset(drop or ())):
             console.print(formatter_for(console).line(line))
+    if test:
+        test_branch(name, seeds, branch, unsafe, trust)

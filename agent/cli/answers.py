@@ -37,6 +37,7 @@ class Answers:
     read_only: tuple[str, ...] = ()
     python: str | None = None
     budget: str | None = None
+    limit: str | None = None
     repeats: int = 2
     runs: bool = True
     """Whether the training is run at all."""

@@ -27,20 +27,22 @@ from agent.history.standing import Standing
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
 from agent.project.find import CORPORA, Project, find_project
-from agent.project.interpreter import interpreter_of
+from agent.project.interpreter import Interpreter, interpreter_of
 from agent.project.leaks import search_room
 from agent.project.objective import metric_of
 from agent.project.packages import require_packages
 from agent.project.program import read_program
-from agent.project.settings import Caps, Settings, read_settings, split_command
+from agent.project.run_python import settings_of_run
+from agent.project.settings import Caps, RunSettings, Settings, read_settings, split_command
 from agent.project.template import PREPARE, is_retired
-from agent.project.unseen import held_out, records, shown
+from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
 from agent.records.proposals import Configuration
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
+from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.tiers.choose import Chosen, choose_runner
 
 MEMORY_SHARE = 0.8
@@ -55,6 +57,14 @@ class Place:
 
     project: Project
     settings: Settings
+
+    def of_run(self, run: RunSettings, python: str | None = None) -> "Place":
+        """Return the place of a run: scored as its record says, with the interpreter it began with.
+
+        python: another one that the user typed. Raise ProjectFault where the run's is gone.
+        """
+        settings = settings_of_run(self.project, self.settings, run, python)
+        return Place(self.project.model_copy(update={"score": run.score}), settings)
 
 
 @dataclass(frozen=True)
@@ -143,12 +153,12 @@ def proof_folder(project: Project) -> Path:
 def prepared(
     place: Place, commit: str, sandbox: Chosen | None, consent: Consent, wanted: str | None = None
 ) -> Iterator[Prepared | None]:
-    """Yield the data that prepare.py of `commit` makes in `sandbox`; None for a printed score.
+    """Yield the data that prepare.py of `commit` makes in `sandbox`; None if it seals no score.
 
-    sandbox: None only where the score is printed. wanted: the fingerprint of data that need not be
+    sandbox: None only where it is not sealed. wanted: the fingerprint of data that need not be
     made again. prepare.py gets a network only after the user's consent.
     """
-    if place.project.score == "printed" or sandbox is None:
+    if place.project.score != "sealed" or sandbox is None:
         yield None
         return
     source = prepare_source(place.project, commit)
@@ -160,12 +170,13 @@ def prepared(
             f"{Path(source.name).parent}   # and commit; `autoresearch resume` renews a run itself",
         )
     read_only = place.settings.read_only
+    python = interpreter_of(place.project, place.settings)
     with ExitStack() as stack:
         try:
-            data = _data(stack, source, sandbox, read_only, wanted=wanted)
+            data = _data(stack, source, sandbox, read_only, python, wanted=wanted)
         except NetworkWanted as want:
             consent.require(network_wish(source, want, this_machine()[1]))
-            data = _data(stack, source, sandbox, read_only, network=True)
+            data = _data(stack, source, sandbox, read_only, python, network=True)
         yield data
 
 
@@ -174,6 +185,7 @@ def _data(
     source: Source,
     sandbox: Chosen,
     read_only: tuple[str, ...],
+    python: Interpreter,
     network: bool = False,
     wanted: str | None = None,
 ) -> Prepared:
@@ -185,6 +197,7 @@ def _data(
                 source,
                 sandbox.runner,
                 read_only=read_only,
+                python=python.path,
                 network=network,
                 wanted=wanted,
                 tell=wait.because,
@@ -237,6 +250,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         data=kit.data.data if kit.data else None,
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=history.run.budget,
+        limit=history.run.goal.time_limit,
         memory_bytes=_trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
@@ -248,6 +262,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         environment=handed_on(kit.settings.environment, os.environ),
         command=split_command(history.run.goal.command),
         metric=metric_of(history.run.goal),
+        evaluation=_evaluation(project),
         seed_argument=history.run.goal.seed_argument,
         sense=history.run.sense,
     )
@@ -257,12 +272,30 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
             search_room(
                 folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
             )
-    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export)
+    whole = [history.export_whole] if plan.evaluation else []
+    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export, *whole)
+
+
+def _evaluation(project: Project) -> Evaluation | None:
+    """Return how the project evaluates; None where it does not."""
+    own = project.evaluate
+    if own is None:
+        return None
+    test = test_on_disk(project)
+    stale = tuple(path for path in own.outputs if not project.edits(project.inside(path)))
+    return Evaluation(
+        script=own.script,
+        arguments=own.arguments,
+        outputs=own.outputs,
+        stale=stale,
+        hidden=tuple(path for path in hidden_on_disk(project) if path not in test),
+        test=test,
+    )
 
 
 def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ...]:
     """What no training may see: the repository's records and whatever holds validation text."""
-    own = records(history.project)
+    own = (*records(history.project), *hidden_on_disk(history.project))
     prepare = history.project.prepare
     if data is None or prepare is None:
         return (*own, *map(str, cache_folders()))

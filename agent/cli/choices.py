@@ -14,11 +14,14 @@ from agent.history.history import History
 from agent.history.runs import transcripts_of
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model, sends_no_bill
+from agent.project.budgets import reads_budget
 from agent.project.find import Project
 from agent.project.flags import Flags
+from agent.project.option import Origin
 from agent.project.program import FrontMatter
-from agent.project.resolve import Inferred, ModelNeed, Origin, StartOptions, start_options
+from agent.project.resolve import Inferred, ModelNeed, StartOptions, start_options
 from agent.project.settings import RunSettings
+from agent.project.time_options import TimeInferred
 from agent.project.trust import REPLAY
 from agent.project.upstream import time_budget
 from agent.propose import Method, Proposer, find_method
@@ -50,8 +53,12 @@ def options_of(
     inferred = Inferred(
         model=available,
         bills=asked is not None and not sends_no_bill(asked, os.environ),
-        budget=time_budget(project, commit),
-        budget_file=project.prepare or "",
+        time=TimeInferred(
+            budget=time_budget(project, commit),
+            file=project.prepare or "",
+            sealed=project.score == "sealed",
+            reads_budget=reads_budget(project, place.settings),
+        ),
     )
     return start_options(flags, front_matter, place.settings, inferred, _need_of, parent)
 

@@ -64,7 +64,7 @@ def _column(view: View) -> dict[str, str]:
         by_noise = times(-gain / view.noise.scatter)
     return {
         "method": f"{run.method} with {run.model}" if run.model else run.method,
-        "budget": str(run.budget),
+        "budget": run.allowance,
         "trials": counts(view.trials),
         "best": f"{view.formatter.score(best.value)} by #{best.number}" if best else "none",
         "gain": view.formatter.change(gain) if gain is not None else "",

@@ -12,7 +12,6 @@ from agent.display.format import Formatter, formatter_for
 from agent.project.settings import FILE
 from agent.records.proposals import Value
 from agent.records.sources import Sources
-from agent.space import Parameter
 from agent.space.read import Choice
 
 ORIGINS = {"settings": FILE, "comment": "comment", "inferred": "inferred"}
@@ -43,7 +42,7 @@ def _table(choices: list[Choice], formatter: Formatter) -> Table:
         table.add_column(name, no_wrap=name != "why", overflow="fold")
     for choice in choices:
         searched = choice.parameter is not None
-        span = range_text(choice.parameter) if choice.parameter else "not searched"
+        span = str(choice.parameter or "not searched")
         row = (choice.constant.local, value_text(choice.constant.value), span, choice.reason)
         cells = [Text(formatter.line(text), "" if searched else "dim") for text in row]
         table.add_row(*cells, Text(formatter.line(line_of(choice))))
@@ -54,16 +53,6 @@ def value_text(value: Value) -> str:
     """Return a value in a table."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
-
-
-def range_text(parameter: Parameter) -> str:
-    """Return a range as autoresearch.toml writes it."""
-    if parameter.kind == "categorical":
-        return " | ".join(map(str, parameter.choices))
-    scale = " log" if parameter.log else ""
-    if parameter.power_of_two:
-        scale = " pow2"
-    return f"{parameter.low:g} .. {parameter.high:g}{scale}"
 
 
 def line_of(choice: Choice) -> str:
@@ -99,7 +88,7 @@ def record_of(choice: Choice) -> dict[str, Any]:
         "name": constant.name,
         "file": constant.file,
         "value": constant.value,
-        "range": range_text(parameter) if parameter else None,
+        "range": str(parameter) if parameter else None,
         "origin": ORIGINS[choice.origin],
         "why": choice.reason,
         "to_change": line_of(choice),

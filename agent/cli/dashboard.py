@@ -3,6 +3,7 @@
 They take no lock and change nothing in the repository.
 """
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +14,11 @@ from agent.cli import app, epilog
 from agent.cli.completion import complete_runs
 from agent.cli.options import Branch
 from agent.cli.reading import reading
+from agent.cli.steering import user_name
 from agent.display.format import Formatter
 from agent.errors import UsageFault
 from agent.project.around import project_around
+from agent.serve.token import CONTROL, token_of
 from sandbox.ground.text import one_line
 
 STDOUT = Path("-")
@@ -112,18 +115,42 @@ def dashboard(
             min=0, max=65535, metavar="N", help="Port to listen on; 0 takes any free one."
         ),
     ] = 8787,
+    control: Annotated[
+        bool,
+        typer.Option(
+            "--control",
+            help="Let who has the token tell, try, pause, skip, star, note, approve and reject.",
+        ),
+    ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="Where the token for --control is, or is put if there is no such file. Default: "
+            "the variable AUTORESEARCH_CONTROL_TOKEN, else a new token that is printed once.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the runs of this repository as live web pages, until Ctrl-C.
 
-    The pages are read-only, and by default for this machine only. From elsewhere:
-    ssh -L 8787:localhost:8787 MACHINE.
+    The pages are read-only without --control, and by default for this machine only. From
+    elsewhere: ssh -L 8787:localhost:8787 MACHINE.
     """
+    from agent.dashboard.control import Control
     from agent.dashboard.server import serve
     from agent.dashboard.watch import Watch
 
-    watch = Watch(project_around(Path.cwd()).project)
+    project = project_around(Path.cwd()).project
+    watch = Watch(project)
+    controls = None
+    if control:
+        token, is_new = token_of(token_file, os.environ, CONTROL)
+        controls = Control(project, watch, token, f"{user_name()} (dashboard)")
+        if is_new:
+            typer.echo(f"control token: {token}", err=True)
     try:
-        serve(watch, host, port, typer.echo)
+        serve(watch, host, port, typer.echo, controls)
     except KeyboardInterrupt:
         return
 
@@ -134,6 +161,8 @@ class Picture(StrEnum):
     PROGRESS = "progress"
     CURVES = "curves"
     IMPORTANCE = "importance"
+    METRICS = "metrics"
+    PARETO = "pareto"
     COMPARE = "compare"
 
 
@@ -144,7 +173,11 @@ class Picture(StrEnum):
 )
 def plot(
     picture: Annotated[
-        Picture, typer.Argument(help="progress, curves, importance, or compare (of several runs).")
+        Picture,
+        typer.Argument(
+            help="progress, curves, importance, metrics (those beside the main one), pareto (each "
+            "against the main one), or compare (of several runs)."
+        ),
     ],
     branches: Annotated[
         list[str] | None,

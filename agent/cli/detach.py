@@ -53,6 +53,7 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
         "run     ": f"{branch} goes on in the background, as process {process.pid}",
         "log     ": str(log.path),
         "watch   ": f"autoresearch status --watch {log.tag}",
+        "talk    ": f"autoresearch tell 'an idea' {log.tag}   # also try, pause, skip, hold",
         "stop    ": f"autoresearch stop {log.tag}",
     }
     for label, text in lines.items():

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.build import proven, refuse_foreign_encodings
-from agent.cli.constants import range_text, value_text
+from agent.cli.constants import value_text
 from agent.cli.origin import find_origin
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question, last_commit
@@ -38,7 +38,7 @@ from agent.space import Space
 
 RUNS_A_TRIAL = 1.18
 """Of the sequential verdict, repeats included: docs/measurements.md."""
-OVERHEAD_SECONDS = {"sealed": 5.0, "printed": 1.0}
+OVERHEAD_SECONDS = {"sealed": 5.0, "evaluated": 2.0, "printed": 1.0}
 """Taken for start-up and scoring of a run, until the baseline has shown them."""
 ANSWER_TOKENS = 2_000
 """Of a usual answer."""
@@ -141,8 +141,9 @@ def forecast_of(
     repeats: whether promising trials are run again.
     """
     seconds = None
-    if options.budget.value.unit == "s":
-        seconds = (options.budget.value.amount + OVERHEAD_SECONDS[score]) / workers
+    budget = options.budget.value
+    if budget and budget.unit == "s":
+        seconds = (budget.amount + OVERHEAD_SECONDS[score]) / workers
     rate = None
     if seconds is not None:
         rate = 3600 / (seconds * (RUNS_A_TRIAL if repeats else 1.0))
@@ -179,7 +180,7 @@ def _say_space(console: Console, formatter: Formatter, space: Space) -> None:
     for name in ("constant", "value", "range"):
         table.add_column(name, no_wrap=True)
     for parameter in space.parameters:
-        cells = (parameter.name, value_text(parameter.default), range_text(parameter))
+        cells = (parameter.name, value_text(parameter.default), str(parameter))
         table.add_row(*(Text(formatter.line(cell)) for cell in cells))
     console.print()
     if space.parameters:
@@ -205,14 +206,14 @@ def _question_line(model: str | None, request: Request | None, price: Price) -> 
 
 def _forecast_line(chosen: Chosen, forecast: Forecast) -> str:
     """Return the forecast in words; a run that prints its score may end before its budget."""
-    printed = chosen.place.project.score == "printed"
+    printed = chosen.place.project.score != "sealed"
     parts = []
     if forecast.trials is not None:
         parts.append(f"{forecast.trials} trials")
     if forecast.hours is not None:
         parts.append(f"{'at most' if printed else 'about'} {_hours_text(forecast.hours)}")
     if forecast.trials_an_hour is None:
-        parts.append("how long a budget in steps takes is shown by the baseline")
+        parts.append("how long a training takes is shown by the baseline")
     else:
         least = "at least" if printed else "about"
         parts.append(f"{least} {forecast.trials_an_hour:.3g} trials an hour")
@@ -235,9 +236,7 @@ def _dollars_text(dollars: float | None, bound: float | None) -> str:
 def _record(
     chosen: Chosen, space: Space, request: Request | None, price: Price, forecast: Forecast
 ) -> dict[str, Any]:
-    searched = [
-        {"name": p.name, "value": p.default, "range": range_text(p)} for p in space.parameters
-    ]
+    searched = [{"name": p.name, "value": p.default, "range": str(p)} for p in space.parameters]
     return {
         "objective": chosen.objective.model_dump(mode="json"),
         "overview": {row.name: row.text for row in rows(chosen, os.environ, sessions())},

@@ -19,25 +19,29 @@ from agent.cli.answers import (
 from agent.cli.baseline import Baseline, standing_baseline, trained
 from agent.cli.build import Place
 from agent.cli.consent import Consent
-from agent.cli.constants import line_of, range_line, range_text
+from agent.cli.proposed import ranges_of
 from agent.cli.spread import in_short, lines_of, measure_spread
 from agent.display.format import duration
 from agent.errors import ProjectFault, UsageFault
 from agent.history.runs import head_of
 from agent.history.sources import sources_in
 from agent.judge.decide import Rule
+from agent.project.budgets import NOTHING_READS, reads_budget, time_words
 from agent.project.find import Project, find_project
-from agent.project.flags import read_flags
+from agent.project.flags import Flags, read_flags
 from agent.project.look import Look
 from agent.project.numbers import Number, likely, numbers_in
 from agent.project.program import FrontMatter
 from agent.project.settings import Settings
+from agent.project.time_options import DEFAULT_BUDGET
 from agent.project.upstream import time_budget
 from agent.project.written import Plan
 from agent.records.objective import Objective
 from agent.records.results import Result
 from agent.space import read_choices
 from agent.space.read import Choice
+from sandbox.ground.budget import USUAL_LIMIT
+from sandbox.ground.deadline import Usual, is_limited
 from sandbox.ground.text import read_end
 from sandbox.score.lines import pieces
 from sandbox.score.metric import Metric, NotRead, Reading
@@ -45,13 +49,11 @@ from sandbox.score.reading import read_metric
 
 UNKNOWN = "score"
 """What is looked for in a first run where the source names no number."""
-STEPS = "1steps"
-"""The budget of a training that stops by itself: its time is limited by the baseline's."""
-USUAL_BUDGET = "5m"
 MAX_ALSO = 4
 TAIL_LINES = 8
 TAIL_CHARACTERS = 4_000
-_NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
+_MISSING = re.compile(r'read_only = \["([^"\s]+)"\]')
+"""The path that the hint of a failed run names."""
 
 
 def place_of(folder: Path, plan: Plan) -> Place:
@@ -71,13 +73,36 @@ def choices_of(project: Project, settings: Settings) -> list[Choice]:
     return read_choices(sources_in(project, head_of(project)), settings.stated_ranges)
 
 
-def budget_of(answers: Answers, project: Project, look: Look) -> str:
-    """Return the budget that a start needs to be told; "" where the project has its own."""
-    if answers.budget:
-        return answers.budget
+def flags_of(answers: Answers) -> Flags:
+    """Return what was typed of a training's time. Raise UsageFault for nonsense."""
+    return read_flags("init", budget=answers.budget, limit=answers.limit)
+
+
+def timed(answers: Answers, project: Project, plan: Plan, took: float | None = None) -> Plan:
+    """Return the plan with the budget or the limit that holds, and say which.
+
+    took: seconds of the first training; None where nothing ran. Where the project itself has its
+    budget nothing is written.
+    """
+    flags = flags_of(answers)
+    budget = flags.budget
+    reads = reads_budget(project, plan.settings(answers.folder))
     if time_budget(project):
-        return ""
-    return USUAL_BUDGET if look.reads_budget else STEPS
+        return plan
+    if flags.limit is None and budget is None and reads:
+        budget = DEFAULT_BUDGET
+    steps = budget is not None and budget.unit == "steps"
+    if not reads and not steps:
+        budget = None
+    limit = flags.limit or USUAL_LIMIT
+    why = "" if reads or flags.limit else NOTHING_READS
+    if took is not None and not steps:
+        say(time_words(took, budget, limit, why), "time")
+        if is_limited(budget, limit, Usual(seconds=took)):
+            budget = None
+    if budget is not None:
+        return plan.model_copy(update={"budget": str(budget)})
+    return plan.model_copy(update={"limit": str(limit), "took": took})
 
 
 def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
@@ -93,20 +118,14 @@ def unmeasured(answers: Answers, look: Look, plan: Plan) -> Plan:
         )
     direction = choose_direction(answers, number)
     place = place_of(answers.folder, plan)
-    plan = _with_ranges(plan, place)
-    return plan.model_copy(
-        update={
-            "metric": number.name,
-            "direction": direction,
-            "budget": budget_of(answers, place.project, look),
-        }
-    )
+    plan = _with_ranges(plan, place, number.name)
+    plan = timed(answers, place.project, plan)
+    return plan.model_copy(update={"metric": number.name, "direction": direction})
 
 
-def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
+def measured(answers: Answers, place: Place, plan: Plan) -> Plan:
     """Return the plan after one run, and repeats under other seeds."""
-    budget = budget_of(answers, place.project, look)
-    flags = read_flags("init", budget=budget or None)
+    flags = flags_of(answers)
     consent = Consent(place.project, answers.trust)
     matter = FrontMatter()
     with standing_baseline(place, flags, consent, answers.unsafe, matter) as baseline:
@@ -118,13 +137,13 @@ def measured(answers: Answers, place: Place, look: Look, plan: Plan) -> Plan:
         direction = choose_direction(answers, number)
         reading = _read(log, number.name)
         say(f'{number.name} = {reading.value:g}{reading.unit}, from "{reading.line}"', "metric")
-        plan = _with_ranges(plan, place).model_copy(
+        plan = timed(answers, place.project, plan, first.seconds)
+        plan = _with_ranges(plan, place, number.name).model_copy(
             update={
                 "metric": number.name,
                 "direction": direction,
                 "line": reading.line,
                 "also": others,
-                "budget": budget,
             }
         )
         return plan.model_copy(update={"noise": _noise(answers, baseline, plan, first)})
@@ -149,6 +168,9 @@ def _mended(plan: Plan, text: str) -> str:
     if "arguments are required" in text or "Missing option" in text:
         command = plan.command or f"python {plan.train}"
         return again(f"--command {quote(f'{command} ARGUMENTS')}")
+    named = _MISSING.search(text)
+    if named and named[1] != "…":
+        return again(f"--read-only {quote(named[1])}")
     if "read_only" in text or "FileNotFoundError" in text:
         return again("--read-only PATH")
     if "ModuleNotFoundError" in text:
@@ -224,21 +246,7 @@ def _noise(answers: Answers, baseline: Baseline, plan: Plan, first: Result) -> t
     return tuple(in_short(spread))
 
 
-def _with_ranges(plan: Plan, place: Place) -> Plan:
+def _with_ranges(plan: Plan, place: Place, metric: str) -> Plan:
     """Return the plan with ranges: as inferred, or proposed where nothing is searched."""
-    choices = choices_of(place.project, place.settings)
-    lines = []
-    for choice in choices:
-        if choice.parameter:
-            lines.append(range_line(choice.constant.name, range_text(choice.parameter)))
-    proposed = not lines
-    if proposed:
-        lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]
-    return plan.model_copy(update={"ranges": tuple(lines), "proposed": proposed and bool(lines)})
-
-
-def _may_be_searched(choice: Choice) -> bool:
-    """Return whether a constant that is not searched may well be: a number, no seed or count."""
-    value = choice.constant.value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and not _NO_KNOB.search(choice.constant.local)
+    lines, proposed = ranges_of(choices_of(place.project, place.settings), metric)
+    return plan.model_copy(update={"ranges": lines, "proposed": proposed})

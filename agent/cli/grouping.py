@@ -16,9 +16,22 @@ Rows = list[tuple[str, str]]
 
 COMMANDS: Groups = {
     "Every night": ("init", "start", "status", "log", "resume"),
+    "Talk to a run while it works": (
+        "tell",
+        "try",
+        "pause",
+        "go",
+        "set",
+        "brief",
+        "skip",
+        "hold",
+        "inbox",
+        "stop",
+    ),
     "Look closer": ("show", "diff", "compare", "report", "dashboard", "plot", "export"),
     "Check what was kept, and take it": ("replicate", "ablate", "approve", "reject", "finalize"),
-    "Manage runs": ("list", "stop", "rename", "delete", "adopt"),
+    "Let an agent drive": ("mcp", "skill"),
+    "Manage runs": ("list", "rename", "delete", "adopt"),
     "Constants, machine, models and methods": (
         "space",
         "noise",
@@ -33,7 +46,7 @@ COMMANDS: Groups = {
 
 _RUN: Groups = {
     "What proposes": ("--model", "--method", "--warm", "--seed"),
-    "How long, for how much": ("--budget", "--trials", "--hours", "--max-cost"),
+    "How long, for how much": ("--budget", "--limit", "--trials", "--hours", "--max-cost"),
     "Which run": (
         "--from",
         "--settings",
@@ -48,7 +61,7 @@ _RUN: Groups = {
     ),
     "What is measured": ("--metric", "--direction"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
-    "The machine": ("--workers", "--memory", "--vram", "--disk", "--output"),
+    "The machine": ("--workers", "--python", "--memory", "--vram", "--disk", "--output"),
     "Who else hears of it": ("--notify", "--tracker", "--json"),
     "Permissions": ("--trust", "--unsafe-no-sandbox"),
 }
@@ -59,7 +72,7 @@ _BENCH: Groups = {
 }
 _INIT: Groups = {
     "The bundled research": ("--preset", "--anyway"),
-    "What is run": ("--script", "--command", "--python", "--read-only", "--budget"),
+    "What is run": ("--script", "--command", "--python", "--read-only", "--budget", "--limit"),
     "What is measured": ("--metric", "--direction", "--repeats"),
     "What is edited": ("--files",),
     "How it is asked": ("--yes", "--no-run"),

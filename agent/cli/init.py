@@ -11,7 +11,7 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.answers import DIRECTIONS, Answers
 from agent.cli.completion import complete_presets
-from agent.cli.options import BetterWhen, BudgetOption, Metric, Trust, Unsafe
+from agent.cli.options import BudgetOption, FoundDirection, FoundMetric, LimitOption, Trust, Unsafe
 from agent.errors import Fault, ProjectFault, UsageFault
 
 DEFAULT_REPEATS = 2
@@ -46,8 +46,8 @@ def init(
         str | None,
         typer.Option(metavar="COMMAND", help='What is run: "python fit.py --epochs 3".'),
     ] = None,
-    metric: Metric = None,
-    direction: BetterWhen = None,
+    metric: FoundMetric = None,
+    direction: FoundDirection = None,
     files: Annotated[
         list[str] | None,
         typer.Option(metavar="GLOB", help="What an edit may touch; may be repeated."),
@@ -65,6 +65,7 @@ def init(
         typer.Option(metavar="PATH", help="The interpreter of the trainings: .venv/bin/python."),
     ] = None,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     repeats: Annotated[
         int,
         typer.Option(
@@ -99,6 +100,7 @@ def init(
         read_only=tuple(read_only or ()),
         python=python,
         budget=budget,
+        limit=limit,
         repeats=repeats,
         runs=not no_run,
         yes=yes,

@@ -16,7 +16,7 @@ import typer
 
 from agent.afterwards.ablation import without
 from agent.afterwards.perturbed import PerturbingBench
-from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
+from agent.afterwards.remeasure import State, compare, state_of, time_baseline
 from agent.cli.build import Kit, bench_of, place_around, prepared, proven
 from agent.cli.consent import Consent
 from agent.cli.reach import agreed_run
@@ -26,15 +26,18 @@ from agent.evaluate.bench import Measures
 from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
-from agent.history.runs import usual_run
+from agent.history.runs import commit_of, usual_run
 from agent.judge.comparison import Comparison, Measurement
 from agent.judge.decide import incumbent_of
+from agent.judge.pairing import fresh_seeds
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.project.resolve import recorded_caps
 from agent.records.events import Event, TrialStarted
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Trial
 from sandbox.ground.deadline import Usual
+from sandbox.score.evaluator.evaluation import Split
 
 
 @contextmanager
@@ -44,6 +47,7 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
     consent = Consent(place.project, trust)
     name = branch or usual_run(place.project, Path.cwd())
     with agreed_run(place.project, place.settings, consent, name, asks=False) as history:
+        place = place.of_run(history.run)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
@@ -58,7 +62,12 @@ def lab(branch: str | None, unsafe: bool, trust: bool) -> Iterator[tuple[History
 
 
 def measured(
-    history: History, bench: Measures, states: Sequence[State], reference: State, seeds: int
+    history: History,
+    bench: Measures,
+    states: Sequence[State],
+    reference: State,
+    seeds: int,
+    split: Split = "val",
 ) -> list[Comparison]:
     """Return each of `states` compared with `reference`, under `seeds` seeds not used before."""
     if not states:
@@ -77,7 +86,10 @@ def measured(
     cancel = threading.Event()
     if usual is None:
         usual = time_baseline(bench, _yardstick(history), fresh[0], listen, cancel)
-    compared = compare(bench, states, reference, fresh, listen, cancel, usual)
+    guards = history.run.goal.guards
+    if reference.number != baseline_of(history).number:
+        guards = tuple(guard for guard in guards if not guard.is_relative)
+    compared = compare(bench, states, reference, fresh, listen, cancel, usual, split, guards)
     return [pair.model_copy(update={"sense": history.run.sense}) for pair in compared]
 
 
@@ -92,6 +104,49 @@ def _usual(history: History, bench: Measures) -> Usual | None:
 
 def _yardstick(history: History) -> State:
     return state_of(yardstick_of(history.trials) or baseline_of(history))
+
+
+def open_test(
+    history: History, command: Literal["replicate", "finalize"], states: Sequence[State]
+) -> Opening:
+    """Commit that the test split is opened, once more than before, and say so.
+
+    Raise UsageFault where the run has no evaluator, and so no split.
+    """
+    refuse_without_test(history)
+    opening = Opening(
+        number=len(history.openings) + 1,
+        command=command,
+        states="; ".join(state.name for state in states),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    history.open_test(opening)
+    console = open_console(stderr=True)
+    console.print(f"the test split is opened (time {opening.number}): the run's branch says so now")
+    return opening
+
+
+def refuse_without_test(history: History) -> None:
+    """Raise UsageFault where the run has no evaluator of its own, and so no test split."""
+    if history.run.goal.evaluate is None:
+        raise UsageFault(
+            "Only a project's own evaluator has a test split; this run has none.",
+            "$EDITOR autoresearch.toml   # [evaluate]: docs/evaluate.md",
+        )
+
+
+def test_branch(name: str, seeds: int, branch: str | None, unsafe: bool, trust: bool) -> None:
+    """Compare a finalized branch with the baseline on the test split, and print the outcome."""
+    with lab(branch, unsafe, trust) as (history, bench):
+        reference = state_of(baseline_of(history))
+        best = incumbent_of(history.trials)
+        assert best is not None, "a finalized run has a baseline"
+        final = State(f"the branch {name}", commit_of(history.project, name), best.number)
+        open_test(history, "finalize", [final, reference])
+        comparisons = measured(history, bench, [final], reference, seeds, "test")
+        against = f"the baseline #{reference.number}"
+        measurement = record(history, "replicate", comparisons, against, "test")
+        print_measurement(history, measurement, as_json=False)
 
 
 @dataclass(frozen=True)
@@ -125,6 +180,7 @@ def record(
     kind: Literal["replicate", "ablate"],
     comparisons: Sequence[Comparison],
     against: str,
+    split: Split = "val",
 ) -> Measurement:
     """Write the comparisons to the run's branch, and return the record."""
     measurement = Measurement(
@@ -132,6 +188,7 @@ def record(
         against=against,
         comparisons=tuple(comparisons),
         machine=machine_name(),
+        split=split,
         command=" ".join(["autoresearch", *sys.argv[1:]]),
         versions={"python": sys.version.split()[0], **_versions("torch", "numpy")},
         at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -143,7 +200,7 @@ def record(
 def print_measurement(history: History, measurement: Measurement, as_json: bool) -> None:
     """Print a line for each state, or as JSON everything that a paper needs to say."""
     if as_json:
-        run = {"branch": history.branch, "commit": history.tip, "budget": str(history.run.budget)}
+        run = {"branch": history.branch, "commit": history.tip, "budget": history.run.allowance}
         comparisons = [_as_json(comparison) for comparison in measurement.comparisons]
         about = {**run, **measurement.model_dump(mode="json"), "comparisons": comparisons}
         typer.echo(json.dumps(about, indent=2))
@@ -152,7 +209,8 @@ def print_measurement(history: History, measurement: Measurement, as_json: bool)
     formatter = formatter_for(console)
     for comparison in measurement.comparisons:
         what = formatter.line(comparison.what)
-        console.print(f"{what}: {comparison}, against {measurement.against}")
+        where = ", on the test split" if measurement.split == "test" else ""
+        console.print(f"{what}: {comparison}, against {measurement.against}{where}")
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
-from agent.cli.options import BetterWhen, Branch, BudgetOption, Json, Metric, Trust, Unsafe
+from agent.cli.options import (
+    BetterWhen,
+    Branch,
+    BudgetOption,
+    Json,
+    LimitOption,
+    Metric,
+    Trust,
+    Unsafe,
+)
 from agent.project.flags import read_flags
 
 DEFAULT_REPEATS = 3
@@ -22,6 +31,7 @@ def noise(
         ),
     ] = DEFAULT_REPEATS,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     metric: Metric = None,
     direction: BetterWhen = None,
     trust: Trust = False,
@@ -42,7 +52,7 @@ def noise(
             spread = spread_of_run(history)
     else:
         better = direction.value if direction else None
-        flags = read_flags("noise", budget=budget, metric=metric, direction=better)
+        flags = read_flags("noise", budget=budget, limit=limit, metric=metric, direction=better)
         spread = measured_here(flags, repeats, trust, unsafe)
     if as_json:
         typer.echo(json.dumps(record_of(spread), indent=1))

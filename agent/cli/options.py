@@ -144,9 +144,18 @@ BudgetOption = Annotated[
     str | None,
     typer.Option(
         metavar="TIME|STEPS",
-        help="Training budget of a trial: 5m, 20s or 200steps. Default: 5m, or TIME_BUDGET in a "
-        "prepare.py of karpathy/autoresearch's layout. Steps promise less: the harness limits "
-        "their time by the baseline's and does not count them.",
+        help="Budget of a training that keeps to AUTORESEARCH_BUDGET: 5m, 20s or 200steps. "
+        "Default: 5m, or TIME_BUDGET in a prepare.py of karpathy/autoresearch's layout. Steps "
+        "promise less: the harness limits their time by the baseline's and does not count them.",
+    ),
+]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME|FACTOR",
+        help="How long a training may take that ends by itself: 1.1x, of the baseline's time, or "
+        "90s. Default: 1.1x where nothing reads AUTORESEARCH_BUDGET, or the baseline leaves most "
+        "of its budget unused.",
     ),
 ]
 Trials = Annotated[
@@ -171,6 +180,14 @@ StartWorkers = Annotated[
         metavar="N",
         help="Trials trained at once, each on its own GPU or share of the cores. "
         f"Default: {DEFAULT_WORKERS}.",
+    ),
+]
+PythonOfRun = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="The interpreter of the trainings, where that of the start is gone or has changed. "
+        "Default: as at the start.",
     ),
 ]
 ResumeWorkers = Annotated[
@@ -199,12 +216,32 @@ Metric = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What the run prints and is judged by, such as val_acc. Default: val_bpb.",
+        help="What the run prints and is judged by, such as val_acc. Default: what program.md or "
+        "autoresearch.toml says, else val_bpb.",
     ),
 ]
 BetterWhen = Annotated[
     Direction | None,
-    typer.Option("--direction", help="Which way the metric is better. Default: minimize."),
+    typer.Option(
+        "--direction",
+        help="Which way the metric is better. Default: what program.md or autoresearch.toml says, "
+        "else minimize.",
+    ),
+]
+FoundMetric = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the run prints and is judged by, such as val_acc. Default: asked; with --yes "
+        "the likeliest number that it prints.",
+    ),
+]
+FoundDirection = Annotated[
+    Direction | None,
+    typer.Option(
+        "--direction",
+        help="Which way the metric is better. Default: by its name if that says it, else asked.",
+    ),
 ]
 Memory = Annotated[
     str | None,

@@ -20,7 +20,8 @@ from agent.project.inherit import inherited
 from agent.project.objective import left_behind, objective_of, recorded
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import StartOptions
-from agent.project.settings import FILE, MAX_BYTES, Settings, settings_in, settings_text
+from agent.project.settings import FILE, Settings, settings_in, settings_text
+from agent.project.toml_text import MAX_BYTES
 from agent.records.lineage import Parent
 from agent.records.objective import Objective
 from agent.records.results import Attempt

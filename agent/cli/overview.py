@@ -15,9 +15,15 @@ from agent.display.format import PAPER, formatter_for, open_console
 from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session, sessions
 from agent.evaluate.slots import Slot
+from agent.history.runs import text_at
 from agent.llm.resolve import default_model, key_used, sends_no_bill
+from agent.project.budgets import NOTHING_READS
+from agent.project.evaluator import warnings_of
+from agent.project.find import Project
 from agent.project.interpreter import interpreter_of
-from agent.project.resolve import Option, Origin, StartOptions, may_cost
+from agent.project.option import Option, Origin
+from agent.project.resolve import StartOptions, may_cost
+from agent.project.settings import ScoreKind
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
 from sandbox.ground.devices import listed
@@ -32,6 +38,12 @@ ORIGINS = {
     Origin.INFERRED: "inferred",
 }
 """Where a value comes from; nothing is said of what was typed."""
+HOW: Mapping[ScoreKind, str] = {
+    "sealed": "computed by the harness",
+    "evaluated": "sealed by the project's evaluator",
+    "printed": "self-reported: as the run prints it",
+}
+"""Who computes the score."""
 NO_KEY = "no ANTHROPIC_API_KEY, OPENAI_API_KEY or OPENAI_BASE_URL is set"
 
 
@@ -91,6 +103,18 @@ def say_beside(err: bool = False) -> None:
         console.print(Text(formatter.line(f"note: {row.text}"), "yellow"), soft_wrap=True)
 
 
+def say_warnings(project: Project, commit: str, err: bool = False) -> None:
+    """Print by what a run could take the project's evaluator over. err: to stderr."""
+    if project.evaluate is None:
+        return
+    script = project.evaluate.script
+    text = text_at(project, commit, project.inside(script))
+    console = open_console(stderr=err)
+    formatter = formatter_for(console)
+    for line in warnings_of(text, script):
+        console.print(Text(formatter.line(f"warning: {line}"), "yellow"), soft_wrap=True)
+
+
 def rows(
     chosen: Chosen, environment: Mapping[str, str], others: tuple[Session, ...]
 ) -> Iterator[Row]:
@@ -104,6 +128,7 @@ def rows(
     yield from chosen.begins
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")
+    yield from _conditions(chosen.objective)
     python = interpreter_of(project, place.settings)
     yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
@@ -112,16 +137,28 @@ def rows(
     yield Row("device", _device(chosen.slots), "--workers")
     tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
     yield Row("sandbox", tier, "autoresearch doctor")
-    yield Row("bounds", _bounds(options), "--budget --trials --hours --max-cost")
+    yield Row("bounds", _bounds(options), "--budget --limit --trials --hours --max-cost")
     if chosen.told:
         yield Row("told", ", ".join(chosen.told), "--notify --tracker, autoresearch notify")
     yield from beside_rows(others)
 
 
+def _conditions(objective: Objective) -> Iterator[Row]:
+    """Yield what a keep must meet besides, and when the run has reached its goal."""
+    if objective.guards:
+        yield Row("guards", ", ".join(map(str, objective.guards)), "toml: guards")
+    if objective.checks:
+        yield Row("checks", ", ".join(objective.checks), "toml: checks")
+    if objective.also:
+        yield Row("also", f"{', '.join(objective.also)}; recorded, not judged", "toml: also")
+    if objective.target is not None:
+        proof = "ends the run once fresh seeds prove it"
+        yield Row("target", f"{objective.target:g}; {proof}", "toml: target")
+
+
 def _objective(chosen: Chosen) -> str:
     objective = chosen.objective
-    sealed = chosen.place.project.score == "sealed"
-    how = "computed by the harness" if sealed else "self-reported: as the run prints it"
+    how = HOW[chosen.place.project.score]
     return f"{objective.metric}, {objective.better}; {how}"
 
 
@@ -181,7 +218,7 @@ def _device(slots: tuple[Slot, ...]) -> str:
 
 
 def _bounds(options: StartOptions) -> str:
-    parts = [f"{options.budget.value} of training a trial{_from(options.budget)}"]
+    parts = [_time(options)]
     if options.trials.value is not None:
         parts.append(_count(options.trials.value, "trial") + _from(options.trials))
     if options.hours.value is not None:
@@ -195,6 +232,20 @@ def _bounds(options: StartOptions) -> str:
     elif may_cost(options.model.value):
         parts.append("no bound on cost")
     return ", ".join(parts)
+
+
+def _time(options: StartOptions) -> str:
+    """Return what bounds the time of a training, and why."""
+    budget = options.budget
+    limit = options.limit
+    if budget.value is not None:
+        return f"{budget.value} of training a trial{_from(budget)}"
+    if limit.origin is Origin.INFERRED and budget.origin is not Origin.DEFAULT:
+        unkept = f"no training keeps to the budget{_from(budget)}, for {NOTHING_READS}"
+        return f"{unkept}: limit {limit.value}"
+    if limit.origin is Origin.INFERRED:
+        return f"trainings end by themselves, for {NOTHING_READS}: limit {limit.value}"
+    return f"limit {limit.value} on a training that ends by itself{_from(limit)}"
 
 
 def _from(option: Option[Any]) -> str:

@@ -12,7 +12,7 @@ from agent.errors import ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.imported import imported_modules
-from agent.history.runs import brief_at, list_runs, text_at, tip_of, usual_run
+from agent.history.runs import brief_at, list_runs, public_at, text_at, tip_of, usual_run
 from agent.history.sources import sources_in
 from agent.llm.model import Reply, Request
 from agent.project.find import Project
@@ -30,6 +30,7 @@ from agent.records.results import PriorTrial
 from agent.records.spending import spending_of
 from agent.run.bounds import Bounds
 from agent.space import read_constants
+from sandbox.ground.budget import allowance_text
 
 EDITING = (Code.name, Hybrid.name)
 """Methods whose model is asked for edits of code."""
@@ -120,14 +121,15 @@ def first_context(
         trials=(),
         pending=(),
         seed=options.seed.value,
-        budget=str(options.budget.value),
+        budget=allowance_text(options.budget.value, options.limit.value),
         remaining=bounds.left(0, 0.0, 0.0),
         dollars=bounds.dollars(0.0),
         policy=Policy(patience=front_matter.patience or PATIENCE, kinds=front_matter.explore),
         objective=objective,
         score=project.score,
         protected=tuple(sorted({*place.settings.protected, *front_matter.protected})),
-        imported=imported_modules(git, commit, project, sources, objective),
+        public=public_at(project, commit),
+        imported=imported_modules(git, commit, project, sources),
         prior=tuple(prior),
     )
 

@@ -1,7 +1,9 @@
 """Collects what reaches out of a project (agent/project/trust.py), and has it confirmed."""
 
 import hashlib
+import os
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +14,22 @@ from agent.cli.scaffold import needy_preset, written_files
 from agent.errors import ProjectFault
 from agent.git.cache import cache_folders
 from agent.git.plumbing import Plumbing
-from agent.git.repository import repository_programs
+from agent.git.repository import git_folder, repository_programs
+from agent.git.store import Store
 from agent.history.checkout import export
 from agent.history.history import History
 from agent.history.runs import first_commit
 from agent.project.data import OWN_FOLDERS, NetworkWanted, Source
 from agent.project.find import CORPORA, Project
 from agent.project.interpreter import interpreter_of
+from agent.project.option import Origin
 from agent.project.program import FrontMatter, read_program
-from agent.project.resolve import Origin, StartOptions, may_cost
+from agent.project.resolve import StartOptions, may_cost
+from agent.project.run_python import settings_of_run
 from agent.project.settings import Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
+from agent.project.unseen import hidden_on_disk
 from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
@@ -69,8 +75,10 @@ def kept_from_models(project: Project) -> tuple[Path, ...]:
     Validation data, the corpus it is cut from, this machine's copies of the runs, and the user's
     settings, which hold addresses with their keys.
     """
+    hidden = map(Path, hidden_on_disk(project))
+    objects = [git_folder(Path(project.root))] if project.evaluate else []
     own = config_file().parent
-    return (*cache_folders(), *corpus_places(), project.home, own)
+    return (*cache_folders(), *corpus_places(), project.home, own, *hidden, *objects)
 
 
 def agree_to_start(
@@ -108,16 +116,19 @@ def agreed_run(
     bound_typed: bool = False,
     trackers: Sequence[str] = (),
     leave: bool = False,
+    python: str | None = None,
 ) -> Iterator[History]:
     """Open the run on `branch` once the user agreed to all that work on it reaches.
 
     asks: whether its model is asked. bound_typed: whether the user typed a bound on its cost.
-    leave: whether the user typed that the checkout may leave the branch. Raise TrustFault where
+    leave: whether the user typed that the checkout may leave the branch. python: an interpreter
+    that the user typed. Raise TrustFault where
     the user does not agree.
     """
     leave_checked_out(project, branch, leave)
     history = History.open(project, branch)
     try:
+        settings = settings_of_run(history.project, settings, history.run, python)
         asking = None
         if asks and not consent.is_own(_first(history)):
             asking = _recorded(history, bound_typed)
@@ -169,7 +180,8 @@ def prepare_source(project: Project, commit: str) -> Source:
     beside = project.workspace if Path(project.prepare).is_relative_to(project.workspace) else ""
 
     def write(folder: Path) -> None:
-        export(git, commit, beside, folder)
+        with Store(git) as store:
+            export(store, commit, beside, folder)
 
     text = git.bytes("cat-file", "blob", f"{commit}:{project.prepare}")
     inside = str(Path(project.prepare).relative_to(beside))
@@ -203,11 +215,16 @@ def _reach(
     project: Project, settings: Settings, trackers: Sequence[str], asking: Asking | None = None
 ) -> Reach:
     root = Path(project.root)
-    hidden = (project.home,) if project.score == "printed" else (project.home, *cache_folders())
-    check_readable(settings.read_only, root, hidden)
+    hidden = (project.home, *cache_folders()) if project.score == "sealed" else (project.home,)
+    evaluated = tuple(path for path in hidden_on_disk(project) if _leads_out(path, root))
+    check_readable((*settings.read_only, *evaluated), root, hidden)
     return Reach(
         root=root,
-        readable=(*readable_paths(project, settings), *_foreign_python(project, settings)),
+        readable=(
+            *readable_paths(project, settings),
+            *_foreign_python(project, settings),
+            *evaluated,
+        ),
         variables=settings.environment,
         programs=_programs(root),
         asking=asking,
@@ -215,11 +232,18 @@ def _reach(
     )
 
 
+def _leads_out(path: str, root: Path) -> bool:
+    """Return whether a path in the checkout is a link to elsewhere, or lies behind one."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
 def _foreign_python(project: Project, settings: Settings) -> tuple[str, ...]:
     """Return the environment that the settings name, where it is not one of the system's."""
     if not settings.python:
         return ()
     prefix = Path(interpreter_of(project, settings).path).parent.parent
+    if prefix == Path(sys.prefix):
+        return ()
     return () if str(prefix) in mounts.SYSTEM else (str(prefix),)
 
 

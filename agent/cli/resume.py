@@ -15,6 +15,7 @@ from agent.cli.options import (
     MethodOfRun,
     NotifyCommand,
     Output,
+    PythonOfRun,
     ResumeWorkers,
     TrackerNames,
     Trials,
@@ -44,6 +45,7 @@ def resume(
     unsafe: Unsafe = False,
     leave_branch: LeaveBranch = False,
     method: MethodOfRun = None,
+    python: PythonOfRun = None,
     detach: Detach = False,
     as_json: JsonEvents = False,
 ) -> None:
@@ -68,6 +70,8 @@ def resume(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import stated_otherwise
     from agent.project.program import read_program
+    from agent.project.resolve import with_bounds
+    from agent.records.steering import steering_of
 
     typed = {
         "trials": trials,
@@ -95,8 +99,10 @@ def resume(
             bound_typed=flags.max_cost is not None,
             trackers=tracker or (),
             leave=leave_branch,
+            python=python,
         ) as history:
             run = history.run
+            place = place.of_run(run, python)
             front_matter = read_program(history.program).front_matter
             history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
@@ -107,11 +113,12 @@ def resume(
                 front_matter,
                 (history.sources, history.sources_at(run.start_commit)),
             )
+            run = with_bounds(run, steering_of(history.inputs, len(history.trials)).sets)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, project, run.tag, cancel, news)
+            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
@@ -138,5 +145,6 @@ def resume(
                 trust=trust,
                 unsafe_no_sandbox=unsafe,
                 method=method,
+                python=python,
             )
             go_on(log, words, as_json)

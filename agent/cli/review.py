@@ -19,25 +19,32 @@ from agent.cli.reading import reading
 from agent.cli.terminal import pager, watch_status
 from agent.dashboard.view import log_paths, own_diffs
 from agent.display.format import formatter_for, open_console
+from agent.display.pareto import pareto_page, points_json
 from agent.display.scores import about_scores
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
 from agent.display.status import status_page
-from agent.display.suspects import fate_of, fates
+from agent.display.steering import input_lines, state_lines
+from agent.display.suspects import AWAITING, fate_of, fates
 from agent.display.table import trial_table, warm_text
 from agent.errors import Fault, UsageFault
 from agent.exchange.write import FORMATS
+from agent.history.brief import brief_otherwise
 from agent.history.history import History
 from agent.history.lineage import parent_text
 from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.judge.pareto import points_of, two_axes
 from agent.project.around import project_around
 from agent.project.objective import stated_otherwise
 from agent.project.program import read_program
+from agent.records.inputs import Admitted
 from agent.records.pace import pace_of
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
 from agent.records.spending import spending_of
+from agent.records.steering import steering_of
+from agent.run.inbox import Inbox
 from sandbox.ground.record import Record
 
 STATUS_EXAMPLES = (
@@ -105,6 +112,19 @@ def log(
     patch: Annotated[
         bool, typer.Option("--patch", "-p", help="Show each trial's diff instead of a table.")
     ] = False,
+    also: Annotated[
+        bool,
+        typer.Option("--also", help="With a column for each guarded and each further metric."),
+    ] = False,
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            "--pareto",
+            metavar="A,B",
+            help="Draw two metrics against each other, and list the trials that no other one beats "
+            "in both: val_acc,params_m. A:min or A:max says which way A is better.",
+        ),
+    ] = None,
 ) -> None:
     """Show the table of a run's trials.
 
@@ -112,10 +132,14 @@ def log(
     """
     with reading(branch) as history:
         objective = history.run.goal
+        axes = two_axes(pareto, objective) if pareto else None
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
         parent = parent_text(history.project, history.run)
         _print_warnings(history)
+    if as_json and axes:
+        _print_json(points_json(points_of(trials, *axes, objective), axes))
+        return
     if as_json:
         _print_json([trial.model_dump(mode="json") for trial in trials])
         return
@@ -126,13 +150,20 @@ def log(
                 patch_text = diff_view(diffs[trial.number], console)
                 console.print(verdict_view(trial, console, objective), patch_text, "", sep="\n")
             return
-        console.print(trial_table(trials, console, objective))
+        if axes:
+            points = points_of(trials, *axes, objective)
+            console.print(pareto_page(points, axes, console, objective))
+            return
+        console.print(trial_table(trials, console, objective, also))
         if parent:
             console.print(f"from: {formatter_for(console).line(parent)}", soft_wrap=True)
         about = about_scores(trials, formatter_for(console, objective))
         if about:
             console.print(f"scores: {about}")
-        for line in fates(history.trials, history.rejections):
+        lines = [*fates(history.trials, history.rejections), *input_lines(history.inputs)]
+        if history.openings:
+            lines.append(f"test split: opened {len(history.openings)} times")
+        for line in lines:
             console.print(formatter_for(console).line(line))
 
 
@@ -161,9 +192,9 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         if entry.status not in KEPT | TAKEN and entry.proposal.edits and entry.status != "refused":
             begin = f"autoresearch start --from {history.tag}#{number}   # a run that begins here"
             console.print(Text(f"next: {begin}", "dim"), soft_wrap=True)
-        if entry.status == "suspect":
+        if isinstance(entry, Trial) and entry.status in AWAITING:
             fate = fate_of(number, history.trials, history.rejections)
-            console.print(formatter_for(console).line(f"suspect: {fate}"))
+            console.print(formatter_for(console).line(f"{entry.status}: {fate}"))
 
 
 @app.command(epilog=epilog(*DIFF_EXAMPLES))
@@ -278,6 +309,13 @@ class State(Record):
     """The file or the run whose prior trials the run began with."""
     prior: int
     """How many there are."""
+    inputs: tuple[Admitted, ...]
+    """What was said to the run, with the answers."""
+    paused: bool
+    held: bool
+    """Whether what would be kept waits for a human's word."""
+    waiting: int
+    """Inputs that no process has read yet."""
     log: str
     """The file of what the run's sessions on this machine said."""
 
@@ -288,13 +326,14 @@ def _state_of(history: History) -> State:
     work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
     spending = spending_of(entry.proposal for entry in work)
     pace = pace_of(history.trials)
+    steering = steering_of(history.inputs, len(history.trials))
     return State(
         branch=history.branch,
         running=history.owner is not None,
         pid=history.owner,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         in_flight=history.in_flight,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,
@@ -311,6 +350,10 @@ def _state_of(history: History) -> State:
         parent=str(run.parent) if run.parent else None,
         warm=run.warm,
         prior=len(history.prior),
+        inputs=history.inputs,
+        paused=steering.paused is not None,
+        held=steering.held is not None,
+        waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
     )
 
@@ -330,6 +373,11 @@ def _print_state(history: History, state: State) -> None:
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
+    for line in state_lines(steering_of(history.inputs, len(history.trials))):
+        console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
+    if state.waiting:
+        reader = "not read yet" if state.running else f"`resume {history.tag}` reads them first"
+        console.print(f"inbox   {state.waiting} waiting: {reader}")
     for line in _stated_otherwise(history):
         console.print(Text(f"note: {formatter_for(console).line(line)}", "yellow"), soft_wrap=True)
 
@@ -341,7 +389,8 @@ def _stated_otherwise(history: History) -> list[str]:
         front_matter = read_program(history.program).front_matter
     except Fault:
         return []
-    return stated_otherwise(history.run, place.project, place.settings, front_matter)
+    lines = stated_otherwise(history.run, place.project, place.settings, front_matter)
+    return [*lines, *brief_otherwise(history, place.project)]
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:

@@ -32,6 +32,7 @@ from agent.propose import Proposer
 from agent.records.events import PATIENCE, Event, Note, RunStarted
 from agent.records.results import Trial
 from agent.run.bounds import Bounds
+from agent.run.inbox import Inbox
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
 from agent.trackers.targets import targets_of
@@ -54,6 +55,14 @@ def bounds_of(options: SessionOptions) -> Bounds:
     """Return the bounds of a session."""
     return Bounds(
         trials=options.trials.value, hours=options.hours.value, max_cost=options.max_cost.value
+    )
+
+
+def talk_line(tag: str) -> str:
+    """Return how to talk to a run while it works."""
+    return (
+        f"talk to it from any terminal: autoresearch tell 'an idea' {tag}; "
+        "also try, pause, skip, hold, set, brief"
     )
 
 
@@ -114,10 +123,13 @@ def work(
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
-    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new)
+    inbox = None if only_new else Inbox(history.project, history.tag)
+    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new, inbox)
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
+    if inbox is not None and not as_json:
+        open_console().print(Text(talk_line(history.tag), "dim"), soft_wrap=True)
     news = news or News()
     here = session(history.project.root, history.branch)
     try:
@@ -171,7 +183,7 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         branch=history.branch,
         method=run.method,
         model=run.model,
-        budget=str(run.budget),
+        budget=run.allowance,
         tier=kit.sandbox.tier,
         workers=len(kit.slots),
         trials=history.trials,
@@ -180,6 +192,7 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         objective=run.goal,
         max_cost=bounds.max_cost,
         patience=read_program(history.program).front_matter.patience or PATIENCE,
+        inputs=history.inputs,
     )
 
 

@@ -78,6 +78,7 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
         _say(lines_of(sister, history, changes, left, together or bool(mark)))
         if not left:
             return
+        place = place.of_run(history.run)
         trackers = trackers_of(project, history.tag, (), None)
         slots = make_slots(history.run.workers, *this_machine())
         sandbox = proven(unsafe, history.sources.code, place, slots)

@@ -18,6 +18,7 @@ from agent.cli.options import (
     Governs,
     Hours,
     JsonEvents,
+    LimitOption,
     MaxCost,
     Memory,
     Method,
@@ -51,6 +52,7 @@ def start(
     model: Model = None,
     method: Method = None,
     budget: BudgetOption = None,
+    limit: LimitOption = None,
     trials: Trials = None,
     hours: Hours = None,
     max_cost: MaxCost = None,
@@ -151,6 +153,7 @@ def start(
         model=model,
         method=method,
         budget=budget,
+        limit=limit,
         trials=trials,
         hours=hours,
         max_cost=max_cost,
@@ -195,7 +198,7 @@ def _start(
     from agent.cli.detach import go_on, words_of
     from agent.cli.news import News
     from agent.cli.origin import find_origin
-    from agent.cli.overview import Chosen, say_overview
+    from agent.cli.overview import Chosen, say_overview, say_warnings
     from agent.cli.reach import agree_to_start, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
@@ -207,6 +210,7 @@ def _start(
     from agent.history.sources import refuse_idle_globs, sources_in
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import recorded
+    from agent.project.run_python import recorded_python
     from agent.propose import find_method
 
     origin = find_origin(Path.cwd(), flags, source, governs)
@@ -236,6 +240,7 @@ def _start(
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
         seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
         say_overview(replace(seen, told=trackers.names), err=as_json)
+        say_warnings(project, head, err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
                 tag=tag,
@@ -245,6 +250,7 @@ def _start(
                 warm=name_of(warm) if warm else None,
                 objective=recorded(objective),
                 parent=origin.parent,
+                interpreter=recorded_python(project, place.settings),
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)

@@ -1,4 +1,4 @@
-"""The commands for a suspect trial, one whose score failed the audit: `approve` and `reject`."""
+"""The commands for a trial that is suspect or held: `approve` and `reject`."""
 
 import threading
 from datetime import UTC, datetime
@@ -10,14 +10,15 @@ import typer
 from agent.cli import app, epilog
 from agent.cli.leaving import leave_checked_out
 from agent.cli.options import Number, Trust, Unsafe, WorkOnBranch
+from agent.cli.steering import run_to_steer, say_to_run
 from agent.display.format import formatter_for, open_console
-from agent.errors import UsageFault
 from agent.evaluate.slots import make_slots, this_machine
 from agent.history.history import History
 from agent.history.runs import usual_run
-from agent.judge.suspicion import Rejection, approved_by
+from agent.judge.suspicion import Rejection
 from agent.project.resolve import recorded_caps
-from agent.records.results import Trial
+from agent.records.inputs import MAX_REMARK, Approve, Ask, Reject
+from agent.run.awaiting import awaiting
 from agent.run.bounds import Bounds
 
 Because = Annotated[
@@ -25,15 +26,26 @@ Because = Annotated[
 ]
 
 
+def _said(branch: str | None, ask: Ask) -> bool:
+    """Say it to the run, if a process works on it; return whether one does."""
+    run = run_to_steer(branch)
+    if run.summary.pid is None:
+        return False
+    say_to_run(run, ask)
+    return True
+
+
 @app.command(epilog=epilog("autoresearch approve 7"))
 def approve(
     number: Number, branch: WorkOnBranch = None, trust: Trust = False, unsafe: Unsafe = False
 ) -> None:
-    """Try a suspect trial again.
+    """Try a suspect or held trial again.
 
     Its edits become a new trial on the newest state, measured under fresh seeds and with the full
-    audit. The verdict on that trial decides.
+    audit. The verdict on that trial decides. A run that works takes it as its next trial.
     """
+    if _said(branch, Approve(number=number)):
+        return
     from agent.cli.build import Kit, place_around, proven
     from agent.cli.consent import Consent
     from agent.cli.reach import agreed_run
@@ -51,7 +63,8 @@ def approve(
         outliving(log),
         agreed_run(place.project, place.settings, consent, name, asks=False) as history,
     ):
-        trial = waiting(history, number)
+        place = place.of_run(history.run)
+        trial = awaiting(history, number)
         slots = make_slots(history.run.workers, *this_machine())[:1]
         sandbox = proven(unsafe, history.sources.code, place, slots)
         caps = recorded_caps(history.run, place.settings)
@@ -63,39 +76,21 @@ def approve(
 
 @app.command(epilog=epilog("autoresearch reject 7 --because 'it reads the next token'"))
 def reject(number: Number, because: Because = "", branch: WorkOnBranch = None) -> None:
-    """Record that a suspect trial was rightly held back.
+    """Record that a suspect or held trial is not taken.
 
     It adds a note to the run's branch; nothing else changes.
     """
+    if _said(branch, Reject(number=number, because=because.strip()[:MAX_REMARK])):
+        return
     from agent.cli.build import place_around
 
     place = place_around(Path.cwd())
     name = branch or usual_run(place.project, Path.cwd())
     leave_checked_out(place.project, name)
     with History.open(place.project, name) as history:
-        trial = waiting(history, number)
+        trial = awaiting(history, number)
         at = datetime.now(UTC).isoformat(timespec="seconds")
         history.reject(Rejection(number=trial.number, because=because.strip(), at=at))
         console = open_console()
         line = f"#{trial.number} rejected: {trial.proposal.hypothesis}"
         console.print(formatter_for(console).line(line))
-
-
-def waiting(history: History, number: int) -> Trial:
-    """Return the suspect trial `number` if it awaits a decision; raise UsageFault for any other."""
-    show = f"autoresearch show {number}"
-    trial = next((trial for trial in history.trials if trial.number == number), None)
-    if trial is None:
-        raise UsageFault(f"#{number} has no verdict in {history.branch}.", "autoresearch log")
-    if trial.status != "suspect":
-        raise UsageFault(f"#{number} is not suspect; its verdict is {trial.status}.", show)
-    if any(rejection.number == number for rejection in history.rejections):
-        raise UsageFault(f"#{number} is already rejected.", show)
-    for other in history.trials:
-        if approved_by(other.proposal) == number:
-            raise UsageFault(
-                f"#{number} is already approved; #{other.number} repeated it, with the verdict "
-                f"{other.status}.",
-                f"autoresearch show {other.number}",
-            )
-    return trial

@@ -95,6 +95,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 curves,
                 console,
                 view.run.goal,
+                view.state,
             )
             yield partial(_with_hint, page, hint)
         if view.pid is None:

@@ -5,13 +5,16 @@ from agent.display.format import noise_text
 from agent.display.scores import kinds_of
 
 SEEDS = 8
+KINDS = {"sealed": "sealed", "evaluated": "evaluated", "printed": "self-reported"}
+"""The kinds of score of a run without one yet."""
 
 
 def conditions(view: View) -> str:
     """Return trials, budget, kind of score, seeds, noise, hardware, and command of a run."""
     run = view.run
     return (
-        f"{len(view.trials)} trials of {run.budget}, {kind_of(view)} scores, seeds {seeds(view)}, "
+        f"{len(view.trials)} trials of {run.allowance}, {kind_of(view)} scores, "
+        f"seeds {seeds(view)}, "
         f"noise {noise_text(view.noise, view.formatter)}, {run.workers} at once, "
         f"sandbox tier {view.tiers}, {hardware(view)}. "
         f"$ {command(view)} (from {run.start_commit[:12]})"
@@ -22,7 +25,7 @@ def kind_of(view: View) -> str:
     """Return who computed the scores of a run, in a word or two."""
     kinds = kinds_of(view.trials)
     if not kinds:
-        return "sealed" if view.run.score == "sealed" else "self-reported"
+        return KINDS[view.run.score]
     return " and ".join(kinds)
 
 
@@ -53,6 +56,7 @@ def command(view: View) -> str:
         "method": run.method,
         "model": run.model,
         "budget": run.budget,
+        "limit": None if run.budget else run.goal.limit,
         "seed": run.seed,
         "workers": run.workers,
         "baseline-repeats": run.baseline_repeats,

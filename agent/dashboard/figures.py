@@ -6,20 +6,22 @@ import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from agent.dashboard.captions import conditions
 from agent.dashboard.charts import CLIP_QUANTILE, Overlay, Staircase, walk_of
 from agent.dashboard.importance import QUANTILE, importances
+from agent.dashboard.metrics import clouds_of, series_of
 from agent.dashboard.view import View, comparable, differences
 from agent.display.format import Formatter
 from agent.display.names import cut_name, short_names
 from agent.errors import UsageFault
-from agent.records.results import Trial
+from agent.records.results import KEPT, Trial
 
 # Inches.
 WIDTH = 9.0
@@ -162,10 +164,103 @@ def compare(views: Sequence[View]) -> Figure:
     return with_caption(figure, f"{text} {captions}")
 
 
+def metrics(views: Sequence[View]) -> Figure:
+    """Draw every further metric of a run over its trials, with the limits of its guards.
+
+    Raise UsageFault where it records none.
+    """
+    [view] = views
+    charts = series_of(view)
+    _refuse_none(view, len(charts))
+    figure, grid = _stacked(len(charts))
+    for chart, axes in zip(charts, grid, strict=True):
+        _dots(axes, [(trial.number, value, trial) for trial, value in chart.places])
+        for guard, value in chart.lines:
+            axes.axhline(value, color=ORANGE, linestyle="--", linewidth=1.2)
+            axes.annotate(
+                _words(str(guard), 60),
+                (1.0, value),
+                (0, 3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha="right",
+                fontsize=8,
+                color=ORANGE,
+                parse_math=False,
+            )
+        axes.set(ylabel=_label(chart.axis.name, NAME))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    grid[-1].set(xlabel="trial")
+    text = "Metrics beside the main one; dashed: limits of guards."
+    return _captioned(figure, view, text)
+
+
+def pareto(views: Sequence[View]) -> Figure:
+    """Draw every further metric of a run against the main one, with the front of both.
+
+    Raise UsageFault where it records none.
+    """
+    [view] = views
+    clouds = clouds_of(view)
+    _refuse_none(view, len(clouds))
+    figure, grid = _stacked(len(clouds), height=HEIGHT - 1)
+    for cloud, axes in zip(clouds, grid, strict=True):
+        _dots(axes, [(point.x, point.y, point.trial) for point in cloud.points])
+        front = cloud.front
+        where: Literal["post", "pre"] = "post" if cloud.across.direction == "minimize" else "pre"
+        axes.step(
+            [point.x for point in front],
+            [point.y for point in front],
+            where=where,
+            color=GREEN,
+            linewidth=1.5,
+            label="not dominated",
+        )
+        axes.set(
+            xlabel=_title(f"{cloud.across.name}, {cloud.across.better}"),
+            ylabel=_title(f"{cloud.up.name}, {cloud.up.better}"),
+        )
+    grid[0].legend(**ABOVE, ncols=4)
+    return _captioned(figure, view, "Two metrics of every trial, and those that are not dominated.")
+
+
+def _refuse_none(view: View, count: int) -> None:
+    if not count:
+        raise UsageFault(
+            f"{view.run.tag} records no metric beside {view.run.goal.metric}.",
+            '$EDITOR autoresearch.toml   # also = ["..."], for the next start',
+        )
+
+
+def _stacked(count: int, height: float = 2.6) -> tuple[Figure, list[Axes]]:
+    """Return a figure with axes one below the other."""
+    matplotlib.rcdefaults()
+    figure = Figure(figsize=(WIDTH, 1 + height * count), layout="constrained")
+    return figure, [plain(figure.add_subplot(count, 1, place + 1)) for place in range(count)]
+
+
+def _dots(axes: Axes, places: Sequence[tuple[float, float, Trial]]) -> None:
+    """Draw trials by what became of them."""
+    kinds = {"kept": (GREEN, "o"), "guarded": (AMBER, "x"), "discarded": (GREY, ".")}
+    for name, (colour, marker) in kinds.items():
+        chosen = [(x, y) for x, y, trial in places if _kind(trial) == name]
+        if chosen:
+            across, up = zip(*chosen, strict=True)
+            axes.scatter(across, up, s=24, color=colour, marker=marker, label=name, zorder=3)
+
+
+def _kind(trial: Trial) -> str:
+    if trial.status in KEPT:
+        return "kept"
+    return "guarded" if trial.status == "guarded" else "discarded"
+
+
 FIGURES: Mapping[str, Callable[[Sequence[View]], Figure]] = {
     "progress": progress,
     "curves": curves,
     "importance": importance,
+    "metrics": metrics,
+    "pareto": pareto,
     "compare": compare,
 }
 

@@ -1,4 +1,4 @@
-"""The dashboard's access control: read-only, for known hosts, with a token beyond loopback."""
+"""The dashboard's access control: for known hosts, with a token beyond loopback; reading only."""
 
 import ipaddress
 import re
@@ -13,13 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     # Pages name their own nonce; any other response may load and run nothing.
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
+CONTROLS = re.compile(r"/control/[a-z]+|/run/[^/]+/control/[a-z]+")
+"""Paths that are posted to."""
 
 
 class Guard:
@@ -27,13 +29,17 @@ class Guard:
 
     A name that someone else's DNS points at this machine is refused (rebinding), and so is a
     request that another page makes. host: what the server listens on. token: what a visitor must
-    present once; None on loopback.
+    present once; None on loopback. controlled: paths of controls may be posted to, which check for
+    themselves who does.
     """
 
-    def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, token: str | None, controlled: bool = False
+    ) -> None:
         self._app = app
         self._host = host
         self._token = token
+        self._controlled = controlled
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
@@ -43,11 +49,15 @@ class Guard:
         await (answer or self._app)(scope, receive, _sealed(send))
 
     def _refusal(self, request: Request) -> Response | None:
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD") and not self._is_control(request):
             return PlainTextResponse("this page is only for looking\n", 405)
         if not self._knows(request.headers):
             return PlainTextResponse("another host or origin than this server's own\n", 403)
         return None if self._token is None else self._check(request, self._token)
+
+    def _is_control(self, request: Request) -> bool:
+        path = str(request.scope["path"])
+        return self._controlled and request.method == "POST" and bool(CONTROLS.fullmatch(path))
 
     def _knows(self, headers: Headers) -> bool:
         host = headers.get("host", "")

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from agent.dashboard.captions import hardware, kind_of
 from agent.dashboard.view import Gain, View
 from agent.display.format import Formatter, noise_text, pace_text, proposer, spending, times
+from agent.display.held import guard_lines
 from agent.display.scores import gain_text
 from agent.display.table import counts
+from agent.records.inputs import words_of
 from agent.records.results import Trial
 
 # A pull request wants what was kept and the shape of what was not, not a thousand rows.
@@ -19,7 +21,9 @@ _SPECIAL = re.compile(r"[^\w\s.,;:%=→×±·'\"/?$^-]|:(?=//)|(?<=www)\.|_")
 
 def markdown_report(view: View) -> str:
     """Return the whole report."""
-    return "\n".join((*_summary(view), *_kept(view), *_failed(view), *_conditions(view)))
+    return "\n".join(
+        (*_summary(view), *_kept(view), *_failed(view), *_said(view), *_conditions(view))
+    )
 
 
 def inert(text: str) -> str:
@@ -43,6 +47,8 @@ def _summary(view: View) -> Iterator[str]:
         yield f"- scores: {inert(view.about)}"
     yield f"- noise: {noise_text(view.noise, view.formatter)}"
     yield f"- trials: {counts(view.trials)}"
+    for name, line in guard_lines(view.trials, view.run.goal):
+        yield f"- {name}: {inert(line)}"
     yield f"- time: {pace_text(view.pace)}"
     yield f"- spent: {spending(view.proposed)}"
     yield ""
@@ -104,13 +110,33 @@ def _failure_row(trial: Trial) -> tuple[str, ...]:
     return (f"#{trial.number}", *map(inert, texts))
 
 
+def _said(view: View) -> Iterator[str]:
+    """Yield what people and agents said to the run; nothing where nobody did."""
+    if not view.inputs:
+        return
+    yield f"<details><summary>{len(view.inputs)} inputs while it worked</summary>"
+    yield ""
+    rows = [
+        (
+            inert(entry.at),
+            inert(entry.input.sender),
+            inert(words_of(entry.input.ask)),
+            inert(entry.answer),
+        )
+        for entry in view.inputs
+    ]
+    yield from _table(("at", "by", "input", "answer"), rows, "None.")
+    yield "</details>"
+    yield ""
+
+
 def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
     if view.parent:
         yield f"It began at {inert(view.parent)}."
     yield (
-        f"Method {inert(method)}, {run.budget} per trial, seed {run.seed}, "
+        f"Method {inert(method)}, {run.allowance} per trial, seed {run.seed}, "
         f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "
         f"sandbox tier {inert(view.tiers)}, {inert(hardware(view))}, "
         f"from {run.start_commit[:12]} on {inert(view.branch)}."

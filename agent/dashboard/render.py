@@ -14,6 +14,7 @@ from agent.dashboard.captions import command, conditions, hardware, seeds
 from agent.dashboard.charts import Curves, Overlay, Staircase, slices, title_of
 from agent.dashboard.highlight import diff_lines
 from agent.dashboard.importance import importances
+from agent.dashboard.metrics import MOST, clouds_of, series_of
 from agent.dashboard.parallel import Parallel
 from agent.dashboard.proposers import proposers
 from agent.dashboard.slots import Slots, clock
@@ -22,9 +23,11 @@ from agent.dashboard.tree import Tree
 from agent.dashboard.view import Local, View, comparable, differences, when
 from agent.display.claims import written
 from agent.display.format import (
+    HEAD,
     STYLES,
     USUAL,
     Formatter,
+    cut,
     duration,
     memory,
     noise_text,
@@ -33,13 +36,17 @@ from agent.display.format import (
     spending,
     times,
 )
-from agent.display.show import measured, provenance
+from agent.display.held import guard_lines
+from agent.display.scores import WORDS
+from agent.display.show import conditions_met, measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
 from agent.records.curves import Curve, held_loss_at
+from agent.records.inputs import words_of
+from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
-from agent.records.results import Attempt, Trial
+from agent.records.results import Attempt, Trial, also_of
 from sandbox.score.printed import Point
 
 FORMATTER = Formatter()
@@ -60,6 +67,14 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class Controls:
+    """What a visitor may press: nothing but the way to sign in without a `secret`."""
+
+    secret: str
+    """What every form of the session carries."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table."""
 
@@ -68,6 +83,8 @@ class Row:
     seconds: float | None
     memory: float | None
     method: str
+    further: tuple[tuple[float | None, bool], ...]
+    """The value of each further metric, and whether it breaks a guard."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +142,12 @@ def run_page(
     nonce: str,
     flights: Sequence[Flight],
     details: Sequence[tuple[int, Markup]] | None = None,
+    control: Controls | None = None,
 ) -> str:
     """Return a run's page, live unless it has the `details` of every trial.
 
-    nonce: names the page's own style and script to its security policy.
+    nonce: names the page's own style and script to its security policy. control: None without
+    anything to press.
     """
     spent, _, unknown = spending(view.proposed).partition(" (")
     shares, unimportant = _importances(view)
@@ -137,12 +156,17 @@ def run_page(
         nonce,
         details is not None,
         view=view,
+        control=control,
         flights=flights,
         details=details or (),
-        columns=[(key, name or view.formatter.head, kind) for key, name, kind in COLUMNS],
+        columns=list(_columns(view)),
         rows=[_row(view, trial) for trial in view.trials],
         staircase=Staircase(view),
         slices=slices(view),
+        guards=list(guard_lines(view.trials, view.run.goal)),
+        series=series_of(view),
+        clouds=clouds_of(view),
+        further=view.run.goal.further[:MOST],
         gains=_unit_of_gains(view),
         spent=(spent, unknown.rstrip(")")),
         commands=next_commands(view.branch, view.trials),
@@ -178,7 +202,13 @@ def now_part(view: View, flights: Sequence[Flight]) -> str:
     return environment().get_template("now.html").render(view=view, flights=flights)
 
 
-def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) -> Markup:
+def trial_part(
+    view: View,
+    trial: Trial,
+    diff: str,
+    local: Local | None = None,
+    control: Controls | None = None,
+) -> Markup:
     """Return one trial in full; `local` is None in a file that may be read on any machine."""
     incumbent = view.beaten_by(trial)
     curve = _curve_of(trial)
@@ -186,6 +216,9 @@ def trial_part(view: View, trial: Trial, diff: str, local: Local | None = None) 
     html = template.render(
         trial=trial,
         view=view,
+        control=control,
+        marks=marks_of(view.inputs, trial.number),
+        waits=trial.status in ("suspect", "held"),
         facts=list(_facts(view, trial)),
         beside=_beside(view, trial),
         diff=diff_lines(diff),
@@ -231,6 +264,7 @@ def environment() -> Environment:
         "title_of": title_of,
         "value": written,
         "when": when,
+        "words_of": words_of,
         "clock": clock,
         "spending": spending,
         "times": times,
@@ -270,7 +304,24 @@ def _row(view: View, trial: Trial) -> Row:
         seconds=result.seconds if result else None,
         memory=result.peak_memory_mb if result else None,
         method=proposer(trial.proposal.by),
+        further=tuple(_further(view, trial)),
     )
+
+
+def _further(view: View, trial: Trial) -> Iterator[tuple[float | None, bool]]:
+    values = also_of(trial)
+    broken = {found.guard.metric for found in trial.guards if found.finding == "outside"}
+    for name in view.run.goal.further[:MOST]:
+        yield values.get(name), name in broken
+
+
+def _columns(view: View) -> Iterator[tuple[str, str, str]]:
+    """Yield the columns of the table: the metrics beside the main one stand behind the delta."""
+    for key, name, kind in COLUMNS:
+        yield key, name or view.formatter.head, kind
+        if key == "sigmas":
+            for place, metric in enumerate(view.run.goal.further[:MOST]):
+                yield f"further{place}", cut(metric, HEAD), "num"
 
 
 def _unit_of_gains(view: View) -> str:
@@ -310,26 +361,33 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
         for name, text in measured(trial.result, view.formatter):
             if text and name != "loss":
                 yield name, text
+    yield from conditions_met(trial)
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
     commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
     yield from ((name, text) for name, text in commits.items() if text)
 
 
+BEFORE_ANY = {
+    "sealed": WORDS["sealed"],
+    "evaluated": WORDS["evaluated"],
+    "printed": "self-reported by train.py",
+}
+"""Who computes the scores of a run that has none yet."""
+
+
 def _conditions(view: View) -> Iterator[tuple[str, str]]:
     run = view.run
     yield "branch", view.branch
     yield "method", f"{run.method} with {run.model}" if run.model else run.method
-    yield "budget of a trial", str(run.budget)
+    yield "time of a trial", run.allowance
     yield "workers", str(run.workers)
     yield "seed", str(run.seed)
     yield "baseline runs", str(run.baseline_repeats)
     yield "seeds measured", seeds(view)
     yield "noise", noise_text(view.noise, view.formatter)
     yield "hardware", hardware(view)
-    sealed = run.score == "sealed"
-    usual = "sealed: computed by the harness" if sealed else "self-reported by train.py"
-    yield "score", view.about or usual
+    yield "score", view.about or BEFORE_ANY[run.score]
     yield "sandbox tier", view.tiers
     yield "command", command(view)
     if view.parent:

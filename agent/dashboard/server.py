@@ -1,10 +1,9 @@
-"""The dashboard: a repository's runs as live pages, on a small server that only reads."""
+"""The dashboard: a repository's runs as live pages, on a small server; it reads, unless asked."""
 
 import asyncio
 import json
 import re
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable
 
 import uvicorn
@@ -12,36 +11,55 @@ from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
+from agent.dashboard.control import Control, Outcome, Question
 from agent.dashboard.guard import Guard, is_loopback
+from agent.dashboard.listening import listener
 from agent.dashboard.render import (
+    Controls,
     compare_page,
     flights_of,
     now_part,
+    page,
     run_page,
     runs_page,
     trial_part,
 )
 from agent.dashboard.watch import LOOK_SECONDS, Watch
-from agent.errors import Fault, HistoryFault, UsageFault
+from agent.errors import Fault, HistoryFault
 from sandbox.ground.text import printable
 
 # A proxy or a tunnel cuts a connection that is silent for long.
 KEEP_ALIVE_SECONDS = 15.0
 COMPARED = 6
+WHAT = {
+    "try": "It is isolated, scored and judged like any other trial.",
+    "approve": "Its edits become a new trial on the newest state; the verdict on that one decides.",
+    "reject": "The record says that it is not taken. Nothing else changes.",
+}
+"""What a press that is asked for again does."""
 
 
 class Dashboard:
-    """The pages of one repository; `stopping` tells open streams that the server is ending."""
+    """The pages of one repository; `stopping` tells open streams that the server is ending.
 
-    def __init__(self, watch: Watch, stopping: Callable[[], bool] = lambda: False) -> None:
+    control: what may be pressed; None for pages that are only read.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        stopping: Callable[[], bool] = lambda: False,
+        control: Control | None = None,
+    ) -> None:
         self._watch = watch
         self._stopping = stopping
+        self._control = control
 
     def app(self, host: str, token: str | None) -> Guard:
         """Return the ASGI application, behind its access control."""
-        routes = [
+        routes: list[BaseRoute] = [
             Route("/", self._page(self.runs)),
             Route("/compare", self._page(self.compare)),
             Route("/run/{tag}", self._page(self.run)),
@@ -49,9 +67,11 @@ class Dashboard:
             Route("/run/{tag}/events", self.events),
             Route("/events", self.events),
         ]
+        if self._control:
+            routes += self._control.routes(self._step)
         pages = Starlette(routes=routes, exception_handlers={Fault: _not_found})
         pages.router.redirect_slashes = False
-        return Guard(pages, host, token)
+        return Guard(pages, host, token, controlled=self._control is not None)
 
     # ------------------------------------------------------------ pages
 
@@ -63,7 +83,8 @@ class Dashboard:
         """Return the page of one run."""
         tag = request.path_params["tag"]
         view = self._watch.view(tag)
-        return run_page(view, nonce, flights_of(view, self._watch.curves(tag)))
+        flights = flights_of(view, self._watch.curves(tag))
+        return run_page(view, nonce, flights, control=self._controls(request))
 
     def compare(self, request: Request, nonce: str) -> str:
         """Return the page of the runs that the query names, or of all."""
@@ -84,7 +105,20 @@ class Dashboard:
         if not re.fullmatch(r"[0-9]{1,9}", number):
             raise HistoryFault(f"not the number of a trial: {number[:20]!r}")
         view, trial, diff, local = self._watch.trial(request.path_params["tag"], int(number))
-        return HTMLResponse(trial_part(view, trial, diff, local).encode("utf-8", "replace"))
+        part = trial_part(view, trial, diff, local, self._controls(request))
+        return HTMLResponse(part.encode("utf-8", "replace"))
+
+    def _controls(self, request: Request) -> Controls | None:
+        return Controls(self._control.sessions.secret(request)) if self._control else None
+
+    def _step(self, request: Request, tag: str, step: Outcome | Question) -> Response:
+        """Return the page about something that was pressed."""
+        nonce = secrets.token_urlsafe(16)
+        names = {"tag": tag, "step": step, "question": isinstance(step, Question), "what": WHAT}
+        html = page("outcome.html", nonce, False, control=self._controls(request), **names)
+        status = 200 if isinstance(step, Question) or step.state != "refused" else 409
+        policy = {"content-security-policy": _policy(nonce)}
+        return HTMLResponse(html.encode("utf-8", "replace"), status, headers=policy)
 
     # ------------------------------------------------------------ events
 
@@ -122,18 +156,24 @@ class Dashboard:
         return now_part(view, flights_of(view, self._watch.curves(tag)))
 
 
-def serve(watch: Watch, host: str, port: int, say: Callable[[str], None]) -> None:
+def serve(
+    watch: Watch,
+    host: str,
+    port: int,
+    say: Callable[[str], None],
+    control: Control | None = None,
+) -> None:
     """Serve until Ctrl-C; `say` gets the address to open.
 
     Raise UsageFault if host and port are not available.
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
-    with _listener(host, port) as listener:
+    with listener(host, port, "autoresearch dashboard --port 0   # any free port") as socket:
         place = f"[{host}]" if ":" in host else host
         query = f"?token={token}" if token else ""
-        say(f"http://{place}:{listener.getsockname()[1]}/{query}")
+        say(f"http://{place}:{socket.getsockname()[1]}/{query}")
         server: uvicorn.Server
-        dashboard = Dashboard(watch, lambda: server.should_exit)
+        dashboard = Dashboard(watch, lambda: server.should_exit, control)
         config = uvicorn.Config(
             dashboard.app(host, token),
             log_level="critical",
@@ -141,18 +181,7 @@ def serve(watch: Watch, host: str, port: int, say: Callable[[str], None]) -> Non
             timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageFault(
-            f"cannot listen on {host}:{port}: {error}",
-            "autoresearch dashboard --port 0   # any free port",
-        ) from None
+        server.run(sockets=[socket])
 
 
 def _policy(nonce: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.display.format import Formatter
 from agent.display.scores import about_scores, axis_title, gain_of, share_of
 from agent.display.state import baseline_of
+from agent.display.steering import state_lines
 from agent.git.home import files_in
 from agent.history.history import History
 from agent.history.lineage import parent_text
@@ -20,6 +21,8 @@ from agent.judge.decide import incumbent_of
 from agent.judge.noise import Noise, noise_of
 from agent.llm.recorded import Exchange
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted
+from agent.records.marks import starred
 from agent.records.pace import Pace, pace_of
 from agent.records.results import (
     KEPT,
@@ -30,6 +33,7 @@ from agent.records.results import (
     kept_in,
     on_newest_data,
 )
+from agent.records.steering import steering_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,23 @@ class View:
     1970, by commit."""
     parent: str = ""
     """The state of another run that it began at, in words."""
+    inputs: tuple[Admitted, ...] = ()
+    """What was said to the run, oldest first."""
+
+    @property
+    def paused(self) -> bool:
+        """Return whether somebody has paused the run."""
+        return steering_of(self.inputs, len(self.trials)).paused is not None
+
+    @cached_property
+    def starred(self) -> frozenset[int]:
+        """Return the numbers of the trials with a star."""
+        return starred(self.inputs)
+
+    @cached_property
+    def state(self) -> list[str]:
+        """Return what was said and holds now: a pause, a hold, remarks."""
+        return state_lines(steering_of(self.inputs, len(self.trials)))
 
     @cached_property
     def formatter(self) -> Formatter:
@@ -276,7 +297,7 @@ def differences(views: Sequence[View]) -> list[str]:
     """Return the conditions in which these runs differ, so that scores cannot be compared."""
     conditions: dict[str, set[str]] = {
         "metric": {f"{view.run.goal.metric}, {view.run.goal.better}" for view in views},
-        "budget of a trial": {str(view.run.budget) for view in views},
+        "time of a trial": {view.run.allowance for view in views},
         "validation data": {str(view.run.data_fingerprint) for view in views},
         "kind of score": {str(view.run.score) for view in views},
     }
@@ -295,6 +316,7 @@ def read_view(history: History) -> View:
         tuple(history.measurements),
         history.begun(),
         parent_text(history.project, history.run),
+        history.inputs,
     )
 
 

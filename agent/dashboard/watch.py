@@ -54,9 +54,17 @@ class Watch:
         """Return the tags of the runs, the newest first."""
         return [run.tag for run in list_runs(self._project) if first_commit(self._git, run.commit)]
 
+    def is_active(self, tag: str) -> bool:
+        """Return whether a process works on the run."""
+        return holder(lock_path(self._project, checked(tag))) is not None
+
     def view(self, tag: str) -> View:
         """Return the present view of a run; raise HistoryFault if there is none."""
         return self._run(tag)[1]
+
+    def history(self, tag: str) -> History:
+        """Return the history that the present view was read from."""
+        return self._run(tag)[0]
 
     def trial(self, tag: str, number: int) -> tuple[View, Trial, str, Local]:
         """Return a trial with its run, its diff, and what only this machine has of it.

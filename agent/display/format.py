@@ -78,6 +78,11 @@ _ASCII_TWINS = str.maketrans(
 )
 
 
+def allowance_words(allowance: str) -> str:
+    """Return `budget 300s` or `limit 1.1x`: what bounds the time of a training, in words."""
+    return allowance if allowance.startswith("limit ") else f"budget {allowance}"
+
+
 class Formatter(Record):
     """What a console can show."""
 

@@ -33,9 +33,14 @@ def learnt(trials: Sequence[Trial], formatter: Formatter) -> str:
     failed = [trial for trial in tried if trial.status in FAILED]
     told = _teller(trials, formatter)
     parts = [_of_kept(trial, told, formatter) for trial in _largest(kept)]
-    if not kept:
+    guarded = [trial for trial in tried if trial.status == "guarded"]
+    if not kept and guarded:
+        parts.append("nothing that was better could be kept")
+    elif not kept:
         parts.append("nothing was better than the baseline beyond noise")
+    if not kept:
         parts += [_of_nearest(lost, told, formatter)] if lost else []
+    parts += [_of_guarded(trial, told, formatter) for trial in _largest(guarded)[:1]]
     parts += _of_worst(lost, told, formatter) if len(lost) > 1 or kept else []
     parts += [_of_failed(trial, told) for trial in failed[:NAMED]]
     return "; ".join(parts)
@@ -54,6 +59,14 @@ def _of_kept(trial: Trial, told: Told, formatter: Formatter) -> str:
     if trial.delta is None:
         return f"{what} was better"
     return f"{what} was better by {_size(trial, formatter)}{_pairs(trial)}"
+
+
+def _of_guarded(trial: Trial, told: Told, formatter: Formatter) -> str:
+    """Return what a guarded trial would have gained, and what it broke."""
+    broken = next((found for found in trial.guards if found.finding == "outside"), None)
+    what = f"broke {broken.guard}" if broken else "failed a check"
+    gain = f" was better by {_size(trial, formatter)}, but" if trial.delta is not None else ""
+    return f"{told(trial)}{gain} {what}"
 
 
 def _of_nearest(lost: Sequence[Trial], told: Told, formatter: Formatter) -> str:

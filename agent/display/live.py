@@ -15,14 +15,17 @@ from rich.text import Text
 from agent.display.format import (
     STYLES,
     Formatter,
+    allowance_words,
     duration,
     formatter_for,
     spending,
     spread,
 )
+from agent.display.held import guard_lines
 from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
+from agent.display.steering import state_lines
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
@@ -37,12 +40,18 @@ WIDE = 120
 # Below this width a verdict has no duration: its hypothesis needs the room.
 NARROW = 60
 VERDICT_COLUMNS: Sequence[AlignMethod] = ("right", "left", "right", "right", "right")
-HINTS = ("Ctrl-C ends after what is in training", "twice ends at once")
+HINTS = (
+    "Ctrl-C ends after what is in training",
+    "twice ends at once",
+    "`autoresearch tell`, `pause`, `try` from another terminal",
+)
 # Why a run of a trial trains something else than its proposal.
 ROLES = {
     "incumbent": "incumbent, for comparison",
     "baseline": "baseline, for its time on this machine",
     "neutral": "every float moved by a millionth",
+    "reference": "the first baseline, for a guard",
+    "fresh": "a fresh seed, for the target",
 }
 
 
@@ -92,12 +101,13 @@ class Rank(IntEnum):
     RUN = 3
     SCORES = 4
     NEXT = 5
-    LOSSES = 6
-    FACTS = 7
-    NOTE = 8
-    VERDICT = 9
-    HINT = 10
-    SPACE = 11
+    STEERING = 6
+    LOSSES = 7
+    FACTS = 8
+    NOTE = 9
+    VERDICT = 10
+    HINT = 11
+    SPACE = 12
 
 
 class Line(NamedTuple):
@@ -156,7 +166,7 @@ class Frame:
         facts = (
             f"method {run.method}",
             f"model {run.model or 'none'}",
-            f"budget {run.budget}",
+            allowance_words(run.budget),
             f"sandbox tier {run.tier}",
             "1 worker" if run.workers == 1 else f"{run.workers} workers",
         )
@@ -199,7 +209,7 @@ class Frame:
     def _trial(self, number: int, trial: Running) -> Iterator[Line]:
         proposal = trial.attempt.proposal
         repeat = ""
-        if trial.run > 1 or trial.role == "baseline":
+        if trial.run > 1 or trial.role in ("baseline", "reference"):
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
         hypothesis = self._formatter.line(proposal.hypothesis)
         title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
@@ -211,6 +221,9 @@ class Frame:
         yield Line(Rank.LOSSES, Text.assemble("   ", self._losses(trial)))
 
     def _pace(self, trial: Running) -> Text:
+        if trial.check and trial.scoring_since is not None:
+            since = duration(self._now - trial.scoring_since)
+            return Text(f"checking  {since}  {self._formatter.line(trial.check)}", style="cyan")
         if trial.scoring_since is not None:
             return Text(f"scoring  {duration(self._now - trial.scoring_since)}", style="cyan")
         silent = trial.silent(self._now)
@@ -264,6 +277,8 @@ class Frame:
         return Text.assemble(hypothesis, (more, "dim"))
 
     def _notes(self) -> Iterator[Line]:
+        for line in state_lines(self._state.steering):
+            yield Line(Rank.STEERING, Text.assemble(("said  ", "bold"), self._formatter.line(line)))
         for note in self._state.notes:
             yield Line(Rank.NOTE, Text.assemble(("note  ", "yellow"), self._formatter.line(note)))
 
@@ -303,19 +318,27 @@ class Frame:
         pace = state.per_hour()
         noise = noise_of(state.trials, self._formatter.objective.sense).scatter
         parts = [f"{len(state.trials)} trials, {kept_in(state.trials)} kept"]
-        if state.run and state.run.planned is not None:
-            parts.append(f"{state.judged} of {state.run.planned} this time")
+        if state.planned is not None:
+            parts.append(f"{state.judged} of {state.planned} this time")
         if pace:
             parts.append(f"{pace:.1f}/h")
         parts.append(spending(state.proposed).partition(" (")[0])
         if noise is not None:
             parts.append(f"noise {self._formatter.spread(noise, '.6f')}")
         yield Line(Rank.BEST, self._best())
+        yield from self._held()
         for line in self._wrapped("run   ", parts):
             yield Line(Rank.RUN, line)
         for line in self._wrapped("", HINTS):
             line.stylize("dim")
             yield Line(Rank.HINT, line)
+
+    def _held(self) -> Iterator[Line]:
+        """Yield what keeps are held to, on as many lines as it needs."""
+        conditions = guard_lines(self._state.trials, self._formatter.objective)
+        texts = [text for _, text in conditions]
+        for line in self._wrapped("held  ", texts) if texts else ():
+            yield Line(Rank.RUN, line)
 
     def _best(self) -> Text:
         best = self._incumbent

@@ -7,10 +7,13 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from agent.display.format import Formatter, duration, formatter_for
+from agent.display.format import Formatter, allowance_words, duration, formatter_for
 from agent.display.scores import about_scores
+from agent.display.steering import input_line
 from agent.records.events import (
+    Checking,
     Event,
+    Heard,
     Judged,
     Note,
     Progress,
@@ -25,6 +28,13 @@ from agent.records.results import Trial
 
 # A night of lines must stay readable: a training is reported this often during its budget.
 MARKS = 4
+OTHER_RUNS = {
+    "incumbent": "'s incumbent",
+    "neutral": ", every float moved by a millionth,",
+    "reference": ", the first baseline for its guards,",
+    "fresh": ", for the target,",
+}
+"""What is said of a run that is not one more of the attempt itself."""
 
 
 class PlainDisplay:
@@ -78,7 +88,7 @@ def describe(event: Event, formatter: Formatter) -> str:
             about = about_scores(event.trials, formatter)
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
-                f"model {event.model or 'none'}, budget {event.budget}, "
+                f"model {event.model or 'none'}, {allowance_words(event.budget)}, "
                 f"sandbox tier {event.tier}, workers {event.workers}, "
                 f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )
@@ -88,17 +98,19 @@ def describe(event: Event, formatter: Formatter) -> str:
             return f"proposed: {proposal.hypothesis}"
         case TrialStarted(attempt, slot, seed, run, role):
             which = f", run {run}" if run > 1 else ""
-            whose = "'s incumbent" if role == "incumbent" else ""
-            if role == "neutral":
-                whose = ", every float moved by a millionth,"
+            whose = OTHER_RUNS.get(role, "")
             trains = f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
         case Scoring(number):
             return f"#{number} is being scored"
+        case Checking(attempt, _, command):
+            return f"#{attempt.number} is checked by: {command}"
         case Judged(trial):
             return verdict_line(trial, formatter)
+        case Heard(admitted):
+            return input_line(admitted)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):

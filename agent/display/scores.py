@@ -8,7 +8,7 @@ from agent.records.results import ScoreKind, Trial
 
 WORDS: dict[ScoreKind, str] = {
     "sealed": "sealed: computed by the harness",
-    "evaluated": "computed by the project's evaluator",
+    "evaluated": "sealed by the project's evaluator",
     "self-reported": "self-reported: as the run itself prints it",
 }
 

@@ -18,6 +18,8 @@ from agent.records.results import Attempt, Claim, Pair, Result, Score, Trial
 
 CURVE_CELLS = 40
 FACTS = 12
+MAX_CHECK_CHARACTERS = 600
+"""Of the end of what a failed check printed."""
 
 
 def trial_page(
@@ -173,6 +175,7 @@ def _named_facts(
     if trial.claim:
         yield from _claimed_elsewhere(trial.claim)
     yield from _compared(trial, formatter)
+    yield from conditions_met(trial)
     yield from afterwards(again, trial.number)
     if trial.result:
         yield from measured(trial.result, formatter)
@@ -205,6 +208,20 @@ def _compared(trial: Trial, formatter: Formatter) -> Iterator[tuple[str, str]]:
     if trial.charge is not None:
         charge = formatter.gain(-trial.charge).removeprefix("-")
         yield "charge", f"{charge} of what simplifications may cost"
+
+
+def conditions_met(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield what was found of each guard, check and the target."""
+    for found in trial.guards:
+        yield "guard", f"{found.guard}: {found.finding}, {found.words}"
+    for check in trial.result.checks if trial.result else ():
+        took = duration(check.seconds)
+        outcome = f"passed in {took}" if check.passed else f"failed in {took}: {check.reason}"
+        yield "check", f"{check.command}: {outcome}"
+        if check.tail:
+            yield "it printed", check.tail[-MAX_CHECK_CHARACTERS:]
+    if trial.target:
+        yield "target", str(trial.target)
 
 
 def _difference(pair: Pair, formatter: Formatter) -> str:

@@ -3,8 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from agent.display.steering import input_line
 from agent.records.events import (
+    Checking,
     Event,
+    Heard,
     Judged,
     Note,
     Progress,
@@ -15,9 +18,11 @@ from agent.records.events import (
     Scoring,
     TrialStarted,
 )
+from agent.records.inputs import Admitted
 from agent.records.pace import pace_of
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Trial, on_newest_data
+from agent.records.steering import Steering, steering_of
 from sandbox.ground.budget import Budget
 
 # Longer than a step takes under any sensible budget: a training silent for this long is reported.
@@ -28,7 +33,7 @@ NOTES = 2
 class Running:
     """A trial in its slot."""
 
-    def __init__(self, event: TrialStarted, budget: Budget, now: float) -> None:
+    def __init__(self, event: TrialStarted, budget: Budget | None, now: float) -> None:
         self.attempt: Attempt = event.attempt
         self.seed = event.seed
         self.run = event.run
@@ -37,8 +42,10 @@ class Running:
         self.began = now
         self.heard = now
         self.scoring_since: float | None = None
+        self.check: str = ""
+        """The command that checks it now."""
         self._first: tuple[float, float] | None = None
-        self._seconds = float(budget.amount) if budget.unit == "s" else None
+        self._seconds = float(budget.amount) if budget and budget.unit == "s" else None
 
     def hear(self, fraction: float, loss: float, now: float) -> None:
         """Take in the progress that train.py printed."""
@@ -93,6 +100,10 @@ class RunState:
         """The method that is writing a proposal, and since when."""
         self.waiting: list[Proposal] = []
         self.notes: deque[str] = deque(maxlen=NOTES)
+        self.inputs: list[Admitted] = []
+        """What was said to the run."""
+        self.planned: int | None = None
+        """How many trials of this session may be measured."""
         self.began = clock()
         self.judged = 0
         """Verdicts on trained proposals since this display began, as `--trials` counts them."""
@@ -104,6 +115,8 @@ class RunState:
             case RunStarted():
                 self.run = event
                 self.trials = list(event.trials)
+                self.inputs = list(event.inputs)
+                self.planned = event.planned
                 self.began = now
             case Proposing(method):
                 self.asked = (method, now)
@@ -119,13 +132,31 @@ class RunState:
             case Scoring(number):
                 if number in self.running:
                     self.running[number].scoring_since = now
+            case Checking(attempt, slot, command):
+                self._check(TrialStarted(attempt, slot, 0, 1), command, now)
             case Judged(trial):
                 self._judge(trial)
+            case Heard(admitted, planned):
+                self.inputs.append(admitted)
+                self.planned = planned
+                self.notes.append(input_line(admitted))
             case Note(text):
                 self.notes.append(text)
             case RunFinished():
                 self.asked = None
                 self.running.clear()
+
+    @property
+    def steering(self) -> Steering:
+        """What was said to the run, added up."""
+        return steering_of(self.inputs, len(self.trials))
+
+    def _check(self, event: TrialStarted, command: str, now: float) -> None:
+        """Take in that a check begins, perhaps of a trial that an earlier session trained."""
+        budget = self._budget()
+        running = self.running.setdefault(event.attempt.number, Running(event, budget, now))
+        running.scoring_since = now
+        running.check = command
 
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
@@ -139,8 +170,11 @@ class RunState:
         if proposal in self.waiting:
             self.waiting.remove(proposal)
 
-    def _budget(self) -> Budget:
-        return Budget.parse(self.run.budget) if self.run else Budget(amount=1)
+    def _budget(self) -> Budget | None:
+        """Return the budget of a training; None where it ends by itself."""
+        if self.run is None or self.run.budget.startswith("limit "):
+            return None
+        return Budget.parse(self.run.budget)
 
     @property
     def proposed(self) -> tuple[Trial | Attempt, ...]:

@@ -60,8 +60,12 @@ def watch_page(
     curves: Mapping[int, Curve],
     console: Console,
     objective: Objective = VAL_BPB,
+    said: Sequence[str] = (),
 ) -> RenderableType:
-    """Return the status, the curve of each training so far, and the last verdicts."""
+    """Return the status, the curve of each training so far, and the last verdicts.
+
+    said: what was said to the run and holds now.
+    """
     formatter = formatter_for(console)
     progress = [
         Text(f"        #{number} {_progress(curve, formatter)}", no_wrap=True)
@@ -71,6 +75,7 @@ def watch_page(
     return Group(
         status_page(branch, pid, in_flight, trials, console, objective=objective),
         *progress,
+        *(Text(f"said    {formatter.line(line)}") for line in said),
         Text(""),
         trial_table(trials[-LAST:], console, objective),
     )

@@ -1,13 +1,16 @@
-"""The state of suspect trials: waiting for a decision, approved, or rejected."""
+"""The state of suspect and held trials: waiting for a decision, approved, or rejected."""
 
 from collections.abc import Sequence
 
 from agent.judge.suspicion import Rejection, approved_by
 from agent.records.results import Trial
 
+AWAITING = frozenset({"suspect", "held"})
+"""A trial of these statuses waits for a decision."""
+
 
 def fate_of(number: int, trials: Sequence[Trial], rejections: Sequence[Rejection]) -> str:
-    """Return one line about the suspect `number`."""
+    """Return one line about the suspect or held trial `number`."""
     for rejection in rejections:
         if rejection.number == number:
             because = f": {rejection.because}" if rejection.because else ""
@@ -19,6 +22,9 @@ def fate_of(number: int, trials: Sequence[Trial], rejections: Sequence[Rejection
 
 
 def fates(trials: Sequence[Trial], rejections: Sequence[Rejection]) -> list[str]:
-    """Return a line about each suspect of a run."""
-    suspects = (trial.number for trial in trials if trial.status == "suspect")
-    return [f"#{number} suspect, {fate_of(number, trials, rejections)}" for number in suspects]
+    """Return a line about each suspect or held trial of a run."""
+    return [
+        f"#{trial.number} {trial.status}, {fate_of(trial.number, trials, rejections)}"
+        for trial in trials
+        if trial.status in AWAITING
+    ]

@@ -8,8 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.display.format import (
+    HEAD,
     STYLES,
     Formatter,
+    cut,
     duration,
     formatter_for,
     memory,
@@ -18,14 +20,16 @@ from agent.display.format import (
     proposer,
     spending,
 )
+from agent.display.held import guard_lines
 from agent.display.learnt import learnt
 from agent.display.scores import about_scores, gain_text
 from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
+from agent.judge.suspicion import approved_by
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.pace import pace_of
-from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial
+from agent.records.results import FAILED, TAKEN, Attempt, PriorTrial, Trial, also_of
 
 CURVE_CELLS = 10
 # From these widths on there is room for further columns beside the hypothesis.
@@ -35,16 +39,21 @@ _RIGHT = frozenset({"#", "score", "delta", "time", "memory"})
 
 
 def trial_table(
-    trials: Sequence[Trial], console: Console, objective: Objective = VAL_BPB
+    trials: Sequence[Trial],
+    console: Console,
+    objective: Objective = VAL_BPB,
+    also: bool = False,
 ) -> RenderableType:
     """Return the trials, oldest first, one line each.
 
     They are cut to the width of a terminal; elsewhere they are aligned text with nothing cut.
+    also: with a column for each metric that is recorded beside the main one.
     """
     formatter = formatter_for(console, objective)
     if not trials:
         return Text("no trials yet")
-    rows = [_row(trial, formatter) for trial in trials]
+    further = objective.further if also else ()
+    rows = [_row(trial, formatter, further) for trial in trials]
     if formatter.plain:
         return _paper(rows, formatter)
     columns = [name for name in rows[0] if LEAST_WIDTHS.get(name, 0) <= console.width]
@@ -54,7 +63,7 @@ def trial_table(
             _head(name, formatter),
             no_wrap=True,
             ratio=1 if name == "hypothesis" else None,
-            justify="right" if name in _RIGHT else "left",
+            justify="right" if name in (*_RIGHT, *map(_column, further)) else "left",
             overflow="crop" if formatter.ascii_only else "ellipsis",
         )
     for row in rows:
@@ -62,7 +71,21 @@ def trial_table(
     return table
 
 
-def _row(trial: Trial, formatter: Formatter) -> dict[str, Text]:
+def _column(metric: str) -> str:
+    """Return the name of a further metric's column, which no other column has."""
+    return f"also.{metric}"
+
+
+def _further(trial: Trial, metric: str) -> Text:
+    """Return a further metric of a trial, in yellow where it breaks a guard."""
+    value = also_of(trial).get(metric)
+    broken = any(
+        found.guard.metric == metric and found.finding == "outside" for found in trial.guards
+    )
+    return Text("" if value is None else f"{value:.6g}", style=STYLES["guarded"] if broken else "")
+
+
+def _row(trial: Trial, formatter: Formatter, further: Sequence[str] = ()) -> dict[str, Text]:
     result = trial.result
     curve = formatter.sparkline(result.curve, CURVE_CELLS) if result else ""
     faint = "dim" if trial.status in ("discard", "pruned", "refused", "reported") else ""
@@ -71,6 +94,7 @@ def _row(trial: Trial, formatter: Formatter) -> dict[str, Text]:
         "status": formatter.status(trial.status),
         "score": _score(trial, formatter),
         "delta": formatter.delta(trial.delta),
+        **{_column(name): _further(trial, name) for name in further},
         "time": Text(duration(result.seconds) if result else ""),
         "memory": Text(memory(result.peak_memory_mb) if result else ""),
         "curve": Text(curve, style="cyan"),
@@ -81,6 +105,8 @@ def _row(trial: Trial, formatter: Formatter) -> dict[str, Text]:
 
 def _head(name: str, formatter: Formatter) -> str:
     """Return the head of a column: the metric's name over the scores."""
+    if name.startswith("also."):
+        return formatter.line(cut(name.removeprefix("also."), HEAD))
     return formatter.head if name == "score" else name
 
 
@@ -105,7 +131,8 @@ def _paper(rows: Sequence[dict[str, Text]], formatter: Formatter) -> Text:
 
 
 def _padded(line: dict[str, str], name: str, width: int) -> str:
-    return line[name].rjust(width) if name in _RIGHT else line[name].ljust(width)
+    is_number = name in _RIGHT or name.startswith("also.")
+    return line[name].rjust(width) if is_number else line[name].ljust(width)
 
 
 def summary(
@@ -157,6 +184,10 @@ def outcome(
         *((Text(f"scores  {about}"),) if about else ()),
         Text(f"noise   {formatter.line(noise_text(noise, formatter))}"),
         Text(f"trials  {counts(trials)}"),
+        *(
+            Text(f"{name:<7} {formatter.line(line)}")
+            for name, line in guard_lines(trials, formatter.objective)
+        ),
         Text(f"time    {pace_text(pace_of(trials))}"),
         Text(f"spent   {spending([*trials, *in_flight])}"),
     )
@@ -191,6 +222,10 @@ def next_commands(branch: str, trials: Sequence[Trial], more: bool = True) -> tu
     if kept:
         commands.append(f"autoresearch show {kept.number}")
         commands.append(f"autoresearch replicate {kept.number}")
+    approved = {approved_by(trial.proposal) for trial in trials}
+    held = [t for t in trials if t.status == "held" and t.number not in approved]
+    if held:
+        commands.append(f"autoresearch approve {held[-1].number}")
     mostly_failed = len(failed) * 2 > len(trials)
     if failed and (mostly_failed or not kept):
         commands.append(f"autoresearch show {failed[-1].number}")

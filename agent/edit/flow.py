@@ -2,9 +2,10 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 from agent.edit.fingerprint import normalised
 from agent.edit.source import is_definition
@@ -21,14 +22,44 @@ Scope = tuple[str, ...]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def scoped(tree: ast.AST, scope: Scope = ()) -> Iterator[tuple[ast.AST, Scope]]:
-    """Yield every node with the scope that it is in."""
-    waiting: list[tuple[ast.AST, Scope]] = [(tree, scope)]
+Scoped = tuple[ast.AST, Scope]
+"""A node with the scope that it is in."""
+
+# Fields without a node in them that anybody here asks for.
+_LEAVES = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "name", "arg", "kind", "type_comment", "type_ignores"}
+    | {"simple", "is_async", "level", "module", "conversion", "asname"}
+)
+_ENDS = frozenset({ast.Constant, ast.Pass, ast.alias, type(None), str, int, bool})
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+def scoped(tree: ast.AST) -> Iterator[Scoped]:
+    """Yield the nodes of a tree but for constants, operators and the like.
+
+    Several times as fast as ast.walk.
+    """
+    waiting: list[tuple[Any, Scope]] = [(tree, ())]
     while waiting:
         node, scope = waiting.pop()
         yield node, scope
-        inner = (*scope, node.name) if is_definition(node) else scope
-        waiting += [(child, inner) for child in ast.iter_child_nodes(node)]
+        if is_definition(node):
+            scope = (*scope, node.name)
+        for name in _fields_of(type(node)):
+            value = getattr(node, name, None)
+            if type(value) is list:
+                waiting += [(item, scope) for item in value if type(item) not in _ENDS]
+            elif type(value) not in _ENDS:
+                waiting.append((value, scope))
+
+
+def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Return the fields of a kind of node in which other nodes are."""
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        fields = tuple(name for name in kind._fields if name not in _LEAVES)
+        _FIELDS[kind] = fields
+    return fields
 
 
 def last_name(function: ast.expr) -> str:
@@ -156,13 +187,13 @@ class Flow:
         return self._values(last.value, (*scope, function.name), steps)
 
 
-def flow_of(tree: ast.AST) -> Flow:
-    """Return the values that a file gives its names."""
+def flow_of(nodes: Collection[Scoped]) -> Flow:
+    """Return the values that a file with these nodes gives its names."""
     flow = Flow()
-    for node, scope in scoped(tree):
+    for node, scope in nodes:
         if isinstance(node, ast.Global):
             flow.shared.update((scope, name) for name in node.names)
-    for node, scope in scoped(tree):
+    for node, scope in nodes:
         if isinstance(node, Function):
             flow.functions[node.name].append((node, scope))
         elif isinstance(node, ast.Call):

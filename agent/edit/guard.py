@@ -5,25 +5,27 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 
-from agent.edit.fingerprint import Mask, normalised
+from agent.edit.fingerprint import normalised
 from agent.edit.seeds import changed_seed, seeds_of
 from agent.edit.set_constant import bound_names, module_statements
 from agent.edit.source import Source, read, refuse
 from agent.records.edits import Refused
 
 
-def seed_change(before: ast.Module, after: ast.Module) -> Refused | None:
-    """Return why `after` must not be trained in place of `before` if it has another seed."""
-    if normalised(before, _seeding(before)) == normalised(after, _seeding(after)):
-        # What differs may be in another file, or a file's name.
-        if normalised(before) == normalised(after):
-            return None
+def seed_change(before: str, after: str) -> Refused | None:
+    """Return why `after` must not be trained in place of `before` if it has another seed.
+
+    They say something different: their fingerprints are not equal.
+    """
+    old = seeds_of(before)
+    new = seeds_of(after)
+    if old.rest and old.rest == new.rest:
         return refuse(
             "seed-only",
             "only the random seed would change",
             "a lucky seed is noise, not an improvement",
         )
-    name = changed_seed(before, after)
+    name = changed_seed(old, new)
     if name is None:
         return None
     where = "a seeding call" if name == "call" else f"the seed {name}"
@@ -97,11 +99,3 @@ def _other_names(node: ast.stmt) -> set[str]:
         case ast.Delete(targets=targets):
             return {ast.unparse(target) for target in targets}
     return set()
-
-
-def _seeding(tree: ast.Module) -> Mask:
-    """Return a mask of the values that only choose a seed."""
-    masked: set[int] = set()
-    for seed in seeds_of(tree):
-        masked.update(id(node) for node in seed.nodes)
-    return lambda node: id(node) in masked

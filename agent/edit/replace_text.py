@@ -6,8 +6,9 @@ from agent.records.edits import Refused, ReplaceText, RewriteFile
 
 # More differences read better as a whole.
 MAX_CHANGES = 500
-# A passage that is not unique with so many lines around it, above and below, never will be soon.
-MAX_CONTEXT = 20
+# By so many lines more, above and below, a passage grows until it is unique: first by one after the
+# other, then, out of a docstring that several functions share, by ever more at once.
+GROWTH = (*[1] * 20, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def replace_text(text: str, edit: ReplaceText) -> str | Refused:
@@ -61,13 +62,16 @@ def passage(text: str, start: int, end: int, new: str) -> ReplaceText | None:
         last = _line_end(text, end)
     above = first
     below = last
-    for _ in range(MAX_CONTEXT + 1):
+    for more in (*GROWTH, 0):
         for top, bottom in ((above, last), (first, below), (above, below)):
             old = text[top:bottom]
             if old and text.find(old) == text.rfind(old):
                 return ReplaceText(old=old, new=text[top:start] + new + text[end:bottom])
-        above = _line_start(text, above - 1) if above else 0
-        below = _line_end(text, below + 1) if below < len(text) else below
+        if more > 1 and 2 * (below - above) > len(text):
+            return None
+        for _ in range(more):
+            above = _line_start(text, above - 1) if above else 0
+            below = _line_end(text, below + 1) if below < len(text) else below
     return None
 
 

@@ -2,11 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.edit.flow import Flow, Function, Scope, argument_of, last_name, parameters, scoped
+from agent.edit.flow import Flow, Function, Scope, Scoped, argument_of, last_name, parameters
 
 SEED_NAME = re.compile(
     r"(^|_)((random|rng|hash|global|base|my|init|manual)?seeds?|random_?state|pythonhashseed)"
@@ -55,6 +56,11 @@ _FIRST_ARGUMENTS = frozenset({"a", "entropy", "key", "state", "new_state", "valu
 # What is made by a call with a capital letter is no seed, but for these.
 _HOLDING = frozenset({"Option", "Field", "Argument"})
 
+# Fields with statements in them, and what holds statements, in the order of ast.
+_BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
+_BINDING = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.comprehension, ast.AugAssign)
+_HOLDERS = (ast.Dict, ast.BinOp, ast.List, ast.Tuple, Function, ast.Lambda, ast.Return)
+
 Kind = Literal["option", "variable", "override", "call", "global"]
 
 
@@ -85,16 +91,16 @@ def _bare(name: str) -> str:
 
 
 class Finder:
-    """Finds the seeds of one file."""
+    """Finds the seeds of one file. nodes: those of the tree."""
 
-    def __init__(self, tree: ast.AST, flow: Flow) -> None:
-        self._tree = tree
+    def __init__(self, tree: ast.Module, nodes: Collection[Scoped], flow: Flow) -> None:
+        self._nodes = nodes
         self._flow = flow
         self._imports = dict(_imports(tree))
         self._called: set[int] = set()
         self._bases: dict[Scope, str] = {}
         """The first base of each class."""
-        for node, scope in scoped(tree):
+        for node, scope in nodes:
             if isinstance(node, ast.Call):
                 self._called.add(id(node.func))
             elif isinstance(node, ast.ClassDef) and node.bases:
@@ -102,14 +108,17 @@ class Finder:
 
     def seeds(self) -> Iterator[Seed]:
         """Yield every place that chooses a seed."""
-        for node, scope in scoped(self._tree):
-            yield from self._bound(node, scope)
-            yield from self._held(node, scope)
+        for node, scope in self._nodes:
+            if isinstance(node, ast.Attribute | ast.Name):
+                yield from self._mentioned(node, scope)
+                continue
+            if isinstance(node, _BINDING):
+                yield from self._bound(node, scope)
+            if isinstance(node, _HOLDERS):
+                yield from self._held(node, scope)
             if isinstance(node, ast.Call):
                 yield from self._called_with(node, scope)
                 yield from self._seeding(node, scope)
-            elif isinstance(node, ast.Attribute | ast.Name):
-                yield from self._mentioned(node, scope)
             elif isinstance(node, ast.Expr | ast.Assign):
                 yield from self._discarded(node, scope)
 
@@ -257,9 +266,9 @@ def _is_first_argument(name: str) -> bool:
     return name in _FIRST_ARGUMENTS or is_seed_name(name)
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield each imported name with its full name."""
-    for node in ast.walk(tree):
+def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield each imported name with its full name, those of inner blocks last."""
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.asname:
@@ -267,6 +276,16 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all statements, those of inner blocks after those around them."""
+    waiting: deque[ast.AST] = deque(tree.body)
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for name in _BLOCKS:
+            waiting += getattr(node, name, ())
 
 
 def _root(dotted: str) -> str:

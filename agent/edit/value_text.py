@@ -1,4 +1,4 @@
-"""Constants written in YAML, TOML and JSON, in the spelling of the value that they replace."""
+"""Constants in other languages than Python, in the spelling of the value that they replace."""
 
 import json
 import re
@@ -38,6 +38,12 @@ def toml_text(value: Literal, old: str) -> str:
 def json_text(value: Literal, old: str) -> str:
     """Return a value in JSON; in ASCII if `old` has an escape for another character."""
     return json.dumps(value, ensure_ascii="\\u" in old)
+
+
+def code_text(value: Literal, _old: str) -> str:
+    """Return a number in C and what reads numbers alike; its suffix stays behind it."""
+    text = repr(float(value)) if isinstance(value, float) else str(value)
+    return _with_point(text)
 
 
 def _like(value: bool, old: str) -> str:

@@ -1,4 +1,4 @@
-"""Values of YAML, TOML and JSON files by their path: read, and set with every other byte kept."""
+"""Values of files other than Python by their path: read, and set with every other byte kept."""
 
 import json
 import re
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal as Choice
 
+from agent.edit.code_values import read_code
 from agent.edit.json_values import read_json
 from agent.edit.literal import Literal
 from agent.edit.source import refuse, unknown
 from agent.edit.toml_values import read_toml
-from agent.edit.value_text import json_text, toml_text, yaml_text
+from agent.edit.value_text import code_text, json_text, toml_text, yaml_text
 from agent.edit.value_tree import (
     MAX_TEXT,
     USE_TEXT,
@@ -28,7 +29,8 @@ from agent.edit.value_tree import (
 from agent.edit.yaml_values import read_yaml
 from agent.records.edits import Refused
 
-Language = Choice["yaml", "toml", "json"]
+Language = Choice["yaml", "toml", "json", "code"]
+"""code: C and what writes its named numbers alike."""
 
 KEPT = 128  # files whose values are kept for the next who asks
 MAX_SUGGESTED = 500  # paths that a wrong one is compared with
@@ -37,19 +39,29 @@ _SUFFIXES: dict[str, Language] = {
     ".yml": "yaml",
     ".toml": "toml",
     ".json": "json",
+    **dict.fromkeys((".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".cu", ".cuh"), "code"),
+    **dict.fromkeys((".rs", ".go", ".jl"), "code"),
 }
 _READERS: dict[Language, Callable[[str], Document | Refused]] = {
     "yaml": read_yaml,
     "toml": read_toml,
     "json": read_json,
+    "code": read_code,
 }
 _WRITERS: dict[Language, Callable[[Literal, str], str]] = {
     "yaml": yaml_text,
     "toml": toml_text,
     "json": json_text,
+    "code": code_text,
 }
-_BEFORE_VALUE: dict[Language, str] = {"yaml": "", "toml": "value = ", "json": ""}
+_BEFORE_VALUE: dict[Language, str] = {
+    "yaml": "",
+    "toml": "value = ",
+    "json": "",
+    "code": "#define value ",
+}
 _COMMENT = re.compile(r"[ \t]*+,?[ \t]*+(#[^\r\n]*+)")
+_CODE_COMMENT = re.compile(r"[uUlLfF]*+[ \t)]*+;?[ \t]*+((?://|#|/\*)[^\r\n]*+)")
 _BLANK_REST = re.compile(r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n]|\Z)")
 _MARK = "\ufeff"
 
@@ -105,7 +117,7 @@ def _kept_entries(language: Language, text: str) -> dict[str, Entry] | Refused:
         if item.value is None or not path:
             continue
         written = document.text[item.start : item.end].replace(item.tail, "", 1)
-        comment = _comment(document.text, item)
+        comment = _comment(language, document.text, item)
         constants[path] = Entry(path, item.value, comment, lines.of(item.start), written)
     return constants
 
@@ -181,10 +193,11 @@ def _kept_document(language: Language, text: str) -> Document | Refused:
     return _READERS[language](text.removeprefix(_MARK))
 
 
-def _comment(text: str, item: Item) -> str:
+def _comment(language: Language, text: str, item: Item) -> str:
     if item.tail.strip():
         return item.tail.strip()
-    comment = _COMMENT.match(text, item.end)
+    pattern = _CODE_COMMENT if language == "code" else _COMMENT
+    comment = pattern.match(text, item.end)
     return comment[1].rstrip() if comment else ""
 
 

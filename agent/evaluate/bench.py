@@ -1,7 +1,9 @@
 """The bench: exports an attempt from git, trains it in a slot under a given seed, scores it."""
 
+import shlex
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,26 +20,34 @@ from agent.evaluate.results import (
     Outcome,
     Pruned,
     Scored,
+    check_record,
     failed_result,
     on_scale,
     pruned_result,
     scored_result,
+    with_guarded,
 )
 from agent.evaluate.slots import Slot
 from agent.evaluate.smoke_run import foretold, pays, smoke_run_of
 from agent.evaluate.watch import Listener, Watch
 from agent.git.home import below
 from agent.records.curves import Curve
-from agent.records.events import TrialStarted
+from agent.records.events import Checking, TrialStarted
+from agent.records.guards import Check, Checks
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Order, Result
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.deadline import Deadline, Usual, smoke_run_cap, unknown_cap
 from sandbox.ground.outcome import Limits, Runner
 from sandbox.ground.record import Record
+from sandbox.score.checking import check
+from sandbox.score.evaluator.evaluation import Evaluation, Split
 from sandbox.score.measure import Job, Measured, Stopped, Unscored, measure
 from sandbox.score.metric import BITS_PER_BYTE, Metric
 from sandbox.score.printed import read_curve
+
+LEAST_CHECK_SECONDS = 600.0
+"""A check may take so long, however short a training is."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,12 @@ class Measures(Protocol):
         """Train and score what is ordered, telling `listen` how it goes; None when cancelled."""
         ...
 
+    def check(
+        self, assignment: Assignment, listen: Listener, cancel: threading.Event
+    ) -> Checks | None:
+        """Run the checks that are ordered, up to the first that fails; None when cancelled."""
+        ...
+
 
 class Plan(Record):
     """What every measurement of a run has in common.
@@ -83,13 +99,15 @@ class Plan(Record):
     Fields of the same name are as in sandbox.score.measure.Job.
     """
 
-    score: Literal["sealed", "printed"]
+    score: Literal["sealed", "evaluated", "printed"]
     train: str
     data: str | None
     read_only: tuple[str, ...]
-    budget: Budget
+    budget: Budget | None
     memory_bytes: int | None
     """A limit that is None is the default of sandbox.ground.outcome.Limits."""
+    limit: Limit | None = None
+    """As in sandbox.ground.deadline.Deadline."""
     vram_bytes: int | None = None
     disk_bytes: int | None = None
     output_bytes: int | None = None
@@ -100,6 +118,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
     """Of the metric: which way it is better, and on which scale."""
@@ -115,13 +134,24 @@ class Bench:
     """Measures the attempts of one run; N threads may use N slots, for it keeps no state."""
 
     def __init__(
-        self, plan: Plan, runner: Runner, slots: tuple[Slot, ...], folder: Path, export: Export
+        self,
+        plan: Plan,
+        runner: Runner,
+        slots: tuple[Slot, ...],
+        folder: Path,
+        export: Export,
+        export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
+        """Take what a run measures with.
+
+        export_whole: writes the start commit's files, hidden ones too, for the evaluator.
+        """
         self.slots = slots
         self._plan = plan
         self._runner = runner
         self._folder = folder
         self._export = export
+        self._export_whole = export_whole
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
@@ -145,15 +175,41 @@ class Bench:
         seconds = round(result.seconds + again.seconds, 2)
         return again.model_copy(update={"seconds": seconds})
 
+    def check(
+        self, assignment: Assignment, listen: Listener, cancel: threading.Event
+    ) -> Checks | None:
+        """Run the checks that are ordered, up to the first that fails; None when cancelled.
+
+        Each has a fresh export and a sandbox of its own, and the cores of a slot in which nothing
+        trains meanwhile: no timed training has them beside it.
+        """
+        home = self._home(assignment)
+        done: list[Check] = []
+        for number, command in enumerate(assignment.order.checks, 1):
+            listen(Checking(assignment.attempt, assignment.slot.number, command))
+            with exported(home / f"check-{number}", assignment.order.commit, self._export) as here:
+                job = self._job(here, home / f"check-{number}.log", assignment)
+                limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
+                remove_logs(job.log)
+                job = job.model_copy(update={"limits": limits})
+                outcome = check(job, tuple(shlex.split(command)), self._runner, cancel)
+            if isinstance(outcome, Stopped):
+                return None
+            done.append(check_record(command, outcome))
+            if not done[-1].passed:
+                break
+        return Checks(checks=tuple(done))
+
     def _may_be_slow(self, assignment: Assignment) -> bool:
         """Return whether the machine may be to blame where a training took too long.
 
         It is measured again then.
         What was kept before kept to its budget; and where steps are timed, a busy machine is slow.
         """
-        is_incumbent = assignment.order.role == "incumbent"
+        is_incumbent = assignment.order.role in ("incumbent", "reference")
         is_baseline = assignment.attempt.proposal.by.origin == "baseline"
-        return is_incumbent or is_baseline or self._plan.budget.unit == "steps"
+        budget = self._plan.budget
+        return is_incumbent or is_baseline or (budget is not None and budget.unit == "steps")
 
     def _result(self, outcome: Outcome, assignment: Assignment) -> Result | None:
         tier = self._runner.tier
@@ -170,6 +226,7 @@ class Bench:
                 if assignment.attempt.proposal.by.origin == "baseline":
                     seeds = str(outcome.measured.seeding)
                     result = result.model_copy(update={"seeds": seeds})
+                result = with_guarded(result, self._plan.metric.required)
                 return on_scale(result, self._plan.sense)
 
     def _smoke_test(
@@ -206,7 +263,7 @@ class Bench:
             number = assignment.attempt.number
             rivals = assignment.rivals if assignment.is_first else ()
             with Watch(number, assignment.slot, log, rivals, listen, cancel) as watch:
-                outcome = measure(job, self._runner, watch.stop, watch.trained)
+                outcome = measure(job, self._runner, watch.stop, watch.trained, self._export_whole)
         if isinstance(outcome, Stopped) and watch.hopeless and not cancel.is_set():
             return Pruned(watch.hopeless, outcome, read_curve(log))
         return Scored(outcome, watch.conditions) if isinstance(outcome, Measured) else outcome
@@ -222,9 +279,9 @@ class Bench:
         plan = self._plan
         slot = assignment.slot
         deadline: Deadline | None = None
-        cap = unknown_cap(plan.budget)
+        cap = unknown_cap(plan.budget, plan.limit)
         if assignment.usual:
-            deadline = Deadline(budget=plan.budget, usual=assignment.usual)
+            deadline = Deadline(budget=plan.budget, limit=plan.limit, usual=assignment.usual)
             cap = deadline.seconds
         return Job(
             folder=str(here / WORKSPACE),
@@ -244,6 +301,7 @@ class Bench:
             budget=plan.budget,
             seed=assignment.order.seed,
             score=plan.score,
+            evaluation=_on_split(plan.evaluation, assignment.order.split),
             metric=plan.metric,
             cpus=slot.cpus,
             gpus=slot.gpus,
@@ -251,3 +309,7 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:
+    return evaluation and evaluation.model_copy(update={"split": split})

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from agent.evaluate.bench import Bench, Measures, Plan
-from agent.evaluate.slots import Slot
+from agent.evaluate.bench import Bench, Measures
 from agent.plugins import installed, unknown
-from sandbox.ground.outcome import Runner
 
-Open = Callable[[Plan, Runner, tuple[Slot, ...], Path, Callable[[str, Path], None]], Measures]
-"""How an engine is opened: plan, sandbox, slots, its folder, and the export of a commit."""
+Open = Callable[..., Measures]
+"""How an engine is opened: plan, sandbox, slots, its folder, and the export of a commit.
+
+Where the plan has an evaluation, also the export of the start commit with its hidden files.
+"""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.evaluate.machine import Conditions, machine_name
+from agent.records.guards import Check
 from agent.records.objective import Sense
 from agent.records.results import MAX_TAIL_CHARACTERS, Order, Result, Score, Trial
 from sandbox.ground.budget import Budget
 from sandbox.ground.text import one_line
+from sandbox.score.checking import Failed, Passed
 from sandbox.score.measure import Measured, Stopped, Unscored
 from sandbox.score.metric import Reading
 from sandbox.score.printed import thin_curve
+
+OTHERS = {"incumbent": "the incumbent", "reference": "the first baseline"}
+"""Whose run another role than the attempt's own is."""
+
+
+OWN_ROLES = frozenset({"candidate", "fresh"})
+"""Roles of runs of the attempt itself."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ def failed_result(run: Unscored, tier: str) -> Result:
         detail=run.detail,
         tail=run.tail[-MAX_TAIL_CHARACTERS:],
         overshot=run.overshot,
+        took=round(run.seconds, 2) if run.status == "over-limit" else None,
     )
 
 
@@ -62,7 +72,9 @@ def pruned_result(run: Pruned, tier: str) -> Result:
     )
 
 
-def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: str) -> Result:
+def scored_result(
+    run: Scored, order: Order, cores: int, budget: Budget | None, tier: str
+) -> Result:
     """Return the result of a scored run.
 
     cores: how many it had, 0 for no limit.
@@ -99,6 +111,20 @@ def scored_result(run: Scored, order: Order, cores: int, budget: Budget, tier: s
     )
 
 
+def check_record(command: str, outcome: Passed | Failed) -> Check:
+    """Return the record of a check that ran."""
+    seconds = round(outcome.seconds, 2)
+    if isinstance(outcome, Passed):
+        return Check(command=command, passed=True, seconds=seconds)
+    return Check(
+        command=command,
+        passed=False,
+        reason=outcome.reason,
+        tail=outcome.tail[-MAX_TAIL_CHARACTERS:],
+        seconds=seconds,
+    )
+
+
 def _reading_fields(reading: Reading | None) -> dict[str, Any]:
     """Return what a score records of where it was read."""
     if reading is None:
@@ -118,6 +144,17 @@ def on_scale(result: Result, sense: Sense) -> Result:
         return result
     detail = f"{off[0]:g} is not on the scale {sense.scale} that the run's metric has"
     return result.model_copy(update={"status": "invalid", "scores": (), "detail": detail})
+
+
+def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
+    """Return a result whose scores have every metric that a guard needs; else a failed one."""
+    for score in result.scores:
+        for name in metrics:
+            if name not in score.also:
+                detail = f"a guard needs {name}, which came with no score"
+                update = {"status": "crash", "scores": (), "detail": detail}
+                return result.model_copy(update=update)
+    return result
 
 
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
@@ -146,9 +183,10 @@ def _short(curve: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], .
     return tuple((round(fraction, 4), round(loss, 6)) for fraction, loss in thin_curve(curve))
 
 
-def _speed(run: Measured, budget: Budget) -> float | None:
+def _speed(run: Measured, budget: Budget | None) -> float | None:
     """Return steps a second: of a budget in steps, else of the steps that train.py says it made."""
-    steps = budget.amount if budget.unit == "steps" else run.facts.get("num_steps")
+    counted = budget is not None and budget.unit == "steps"
+    steps = budget.amount if budget and counted else run.facts.get("num_steps")
     if isinstance(steps, bool) or not isinstance(steps, int | float):
         return None
     if steps <= 0 or run.seconds <= 0:
@@ -182,15 +220,29 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
             return before.model_copy(update={**spent, "recheck": "failed", "detail": run.detail})
         if run.status == "scored":
             spent["recheck"] = "passed"
+    if before.status == "over-limit":
+        return _timed_beside(before, run, spent)
     spent["detail"] = _failure(run, order)
-    if run.status != "scored" and order.role == "candidate":
-        return before.model_copy(update={**spent, "status": run.status, "scores": ()})
+    if run.status != "scored" and order.role in OWN_ROLES:
+        others = [score for score in before.scores if score.role not in OWN_ROLES]
+        kept = tuple(others) if run.status == "over-limit" else ()
+        failed = {"status": run.status, "scores": kept, "took": run.took}
+        return before.model_copy(update={**spent, **failed})
+    return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
+
+
+def _timed_beside(before: Result, run: Result, spent: dict[str, object]) -> Result:
+    """Return the result of a run over its limit, after one of the incumbent's."""
+    if run.status != "scored":
+        return before.model_copy(update={**spent, "recheck": "failed"})
     return before.model_copy(update={**spent, "scores": (*before.scores, *run.scores)})
 
 
 def _first_own_run(before: Result, run: Result) -> Result:
     """Return the attempt's first run of its own, behind runs of the baseline."""
     seconds = round(before.seconds + run.seconds, 2)
+    if run.status == "over-limit":
+        return run.model_copy(update={"seconds": seconds, "scores": before.scores})
     if run.status != "scored":
         return run.model_copy(update={"seconds": seconds})
     scores = (*before.scores, *run.scores)
@@ -206,5 +258,5 @@ def _failure(run: Result, order: Order) -> str:
         return ""
     if order.role == "neutral":
         return f"it failed with every searched float moved by a millionth: {run.detail}"
-    whose = "the incumbent" if order.role == "incumbent" else "it"
+    whose = OTHERS.get(order.role, "it")
     return f"{whose} failed when it was run again under seed {order.seed}: {run.detail}"

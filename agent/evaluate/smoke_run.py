@@ -38,11 +38,13 @@ LEAST_SHARE = 0.02
 TOKEN_BYTES = {"uint16": 2, "uint32": 4}
 
 
-def pays(score: str, budget: Budget, proposal: Proposal) -> bool:
+def pays(score: str, budget: Budget | None, proposal: Proposal) -> bool:
     """Return whether to smoke-test a proposal: new code, under a sealed score, with much at stake.
 
     A printed score has a budget of its own. The baseline, which has no edits, is no new code.
     """
+    if budget is None:
+        return False
     least = LEAST_SECONDS if budget.unit == "s" else LEAST_STEPS
     new_code = any(not isinstance(edit, SetConstant) for edit in proposal.edits)
     return score == "sealed" and budget.amount >= least and new_code
@@ -85,7 +87,7 @@ def _copy_start(source: Path, target: Path, windows: int) -> None:
 
 
 def foretold(
-    outcome: Measured | Unscored | Stopped, budget: Budget, speed: float | None = None
+    outcome: Measured | Unscored | Stopped, budget: Budget | None, speed: float | None = None
 ) -> Unscored | Stopped | None:
     """Return the failure that a smoke run foretells, or None if the full run may start.
 
@@ -99,12 +101,12 @@ def foretold(
     return outcome
 
 
-def _too_slow(outcome: Measured, budget: Budget, speed: float | None) -> Unscored | None:
+def _too_slow(outcome: Measured, budget: Budget | None, speed: float | None) -> Unscored | None:
     """Return the failure of a budget in seconds by the time of a step, or None."""
     step = outcome.facts.get("step_seconds")
     if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
         return None
-    if budget.unit != "s" or speed is None:
+    if budget is None or budget.unit != "s" or speed is None:
         return None
     steps = budget.amount / step
     baseline_steps = budget.amount * speed

@@ -77,7 +77,7 @@ def _write(path: Path, run: RunSettings, trials: Sequence[FrozenTrial]) -> None:
         study = optuna.create_study(storage=storage, study_name=name, direction=run.goal.direction)
         for setting in ("method", "model", "start_commit", "score"):
             study.set_user_attr(setting, getattr(run, setting))
-        study.set_user_attr("budget", str(run.budget))
+        study.set_user_attr("budget", run.allowance)
         study.set_user_attr("metric", run.goal.metric)
         study.add_trials(trials)
         storage.engine.dispose()

@@ -22,6 +22,7 @@ _UPSTREAM: Mapping[Status, str] = {
     "oom": "crash",
     "timeout": "crash",
     "invalid": "crash",
+    "over-limit": "crash",
 }
 
 
@@ -106,7 +107,7 @@ def _columns(objective: Objective) -> dict[str, Callable[[Trial], Any]]:
     """Return what reads each column; the score's is `score` where its name is another column's."""
     name = objective.metric if objective.metric not in _COLUMNS else "score"
     columns = {(name if key == "score" else key): read for key, read in _COLUMNS.items()}
-    return columns | {f"also.{other}": _also(other) for other in objective.also}
+    return columns | {f"also.{other}": _also(other) for other in objective.further}
 
 
 def _also(name: str) -> Callable[[Trial], Any]:

@@ -3,11 +3,13 @@
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
+from typing import IO
 
 import git
 
@@ -45,11 +47,15 @@ _CONFIG = (
     "fetch.recurseSubmodules=false",
     "protocol.ext.allow=never",
 )
+_NAME = "autoresearch"
+_EMAIL = "autoresearch@localhost"
+AUTHOR = f"{_NAME} <{_EMAIL}>"
+"""Whose commits ours are."""
 _ENVIRONMENT = {
-    "GIT_AUTHOR_NAME": "autoresearch",
-    "GIT_AUTHOR_EMAIL": "autoresearch@localhost",
-    "GIT_COMMITTER_NAME": "autoresearch",
-    "GIT_COMMITTER_EMAIL": "autoresearch@localhost",
+    "GIT_AUTHOR_NAME": _NAME,
+    "GIT_AUTHOR_EMAIL": _EMAIL,
+    "GIT_COMMITTER_NAME": _NAME,
+    "GIT_COMMITTER_EMAIL": _EMAIL,
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -59,6 +65,7 @@ _ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
 }
+_NO_GIT = "git is not installed, or not on the PATH"
 # What git says of a lock that another git command holds, or that a killed one left.
 _LOCKED = re.compile(r"Unable to create '([^'\n]+\.lock)'")
 # What git says, in its versions, of an object that it may not fetch.
@@ -99,6 +106,34 @@ class Plumbing:
         self.folder = folder.absolute()
         self._git = git.Git(self.folder)
 
+    def start(
+        self, arguments: tuple[str, ...], words: IO[bytes], passed: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Return the process of a command that stays, with pipes to talk through.
+
+        words: the file that it writes its errors to. passed: descriptors that it gets, too.
+        """
+        try:
+            return subprocess.Popen(
+                self._command(arguments, _ENVIRONMENT),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                env={**os.environ, "LANGUAGE": "C", **_ENVIRONMENT},
+                cwd="/",
+                pass_fds=passed,
+                start_new_session=True,  # as below
+            )
+        except FileNotFoundError:
+            raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
+        except OSError as error:
+            raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
+
+    def fault(self, command: str, words: str) -> HistoryFault:
+        """Return the fault of a command that failed with these words of git's."""
+        text = redacted(words.strip())
+        return HistoryFault(f"git {command} failed: {text}", _next_command(text, self.folder))
+
     def __call__(
         self, *arguments: str, stdin: bytes | None = None, index: Path | None = None
     ) -> str:
@@ -129,14 +164,10 @@ class Plumbing:
                     start_new_session=True,
                 )
         except git.GitCommandNotFound:
-            raise HistoryFault(
-                "git is not installed, or not on the PATH", "autoresearch doctor"
-            ) from None
+            raise HistoryFault(_NO_GIT, "autoresearch doctor") from None
         except git.GitCommandError as error:
-            words = _words(error)
-            raise HistoryFault(
-                f"git {arguments[0]} failed: {words}", _next_command(words, self.folder)
-            ) from None
+            text = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'")
+            raise self.fault(arguments[0], text or f"exit status {error.status}") from None
         except OSError as error:
             raise HistoryFault(f"git {arguments[0]} failed: {error}", "df -h .") from None
         assert isinstance(out, bytes)
@@ -192,8 +223,3 @@ def _next_command(words: str, folder: Path) -> str:
     with suppress(OSError):
         full = full or shutil.disk_usage(folder).free < FULL_BYTES
     return "df -h .   # free some space, and type the command again" if full else "git status"
-
-
-def _words(error: git.GitCommandError) -> str:
-    text = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
-    return redacted(text) or f"exit status {error.status}"

@@ -52,6 +52,11 @@ _WRITTEN = (
 )
 
 
+def git_folder(root: Path) -> Path:
+    """Return where the objects and references of a repository lie, also that of a worktree."""
+    return Path(Plumbing(root)("rev-parse", "--path-format=absolute", "--git-common-dir").strip())
+
+
 def repository_programs(git: Plumbing) -> tuple[str, ...]:
     """Return the repository's own settings by which git would run programs, as `name=value`.
 

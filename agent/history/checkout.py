@@ -1,7 +1,6 @@
 """Files out of commits: a trial's copy, and the run's worktree, which follows the branch."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from shlex import quote
 
@@ -9,40 +8,31 @@ from agent.errors import HistoryFault
 from agent.git.home import HOME
 from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.repository import refuse_links
+from agent.git.store import SUBMODULE, Listed, Store
 from sandbox.ground.text import one_line
-
-SUBMODULE = "160000"
-"""The mode that git has for a submodule."""
-
 
 MAX_LISTED = 10
 """Changed files that a message names."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file in an index."""
-
-    mode: str
-    name: str
-    """Of the blob; of a submodule, its commit."""
-    path: str
-
-
 def export(
-    git: Plumbing, commit: str, workspace: str, folder: Path, without: Collection[str] = ()
-) -> list[Entry]:
+    store: Store,
+    commit: str,
+    workspace: str,
+    folder: Path,
+    hides: Callable[[str], bool] = lambda _: False,
+) -> list[Listed]:
     """Write the files below `workspace` as of `commit` to `folder`, as a checkout would.
 
-    Filters, line ends and submodules are those of a checkout. without: paths in the repository
-    that are left out. A submodule comes from the user's own checkout; if it is not checked out
+    Filters, line ends and submodules are those of a checkout. hides: which paths in the repository
+    are left out. A submodule comes from the user's own checkout; if it is not checked out
     there, its folder is empty here too. Return what was written, by its path in the repository.
     """
+    git = store.git
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_index(folder.parent) as index:
         git("read-tree", commit, index=index)
-        listing = git("ls-files", "--stage", "-z", "--", workspace or ".", index=index)
-        entries = [entry for entry in _entries(listing) if entry.path not in without]
+        entries = [file for file in store.files(commit, workspace) if not hides(file.path)]
         tree = index.parent / "tree"
         (tree / workspace).mkdir(parents=True)
         paths = "\0".join(entry.path for entry in entries).encode("utf-8", "surrogateescape")
@@ -55,16 +45,7 @@ def export(
     return entries
 
 
-def _entries(listing: str) -> Iterator[Entry]:
-    """Yield the entries of `git ls-files --stage -z`."""
-    for line in listing.split("\0"):
-        if line:
-            head, _, path = line.partition("\t")
-            mode, name, _ = head.split(" ")
-            yield Entry(mode, name, path)
-
-
-def _export_submodule(root: Path, entry: Entry, folder: Path) -> None:
+def _export_submodule(root: Path, entry: Listed, folder: Path) -> None:
     """Write the files of a submodule that is checked out below `root`."""
     if not (root / entry.path / ".git").exists():
         return
@@ -73,7 +54,8 @@ def _export_submodule(root: Path, entry: Entry, folder: Path) -> None:
     if git.try_("cat-file", "-e", f"{entry.name}^{{commit}}") is None:
         message = f"the submodule {git.folder} does not have its commit {entry.name[:12]}"
         raise HistoryFault(message, "git submodule update --init")
-    export(git, entry.name, "", folder)
+    with Store(git) as store:
+        export(store, entry.name, "", folder)
 
 
 def leave_branch(root: Path, branch: str) -> str:

@@ -10,11 +10,14 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import HistoryFault
 from agent.history import format1, format2
 from agent.history.commits import Commit
+from agent.history.short import restored
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.bounded import reason_of
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted
+from agent.records.objective import Sense
+from agent.records.opening import Opening
 from agent.records.results import Attempt, Result, Trial
 from sandbox.ground.record import Record
 
@@ -54,13 +57,16 @@ class Unknown:
         return HistoryFault(str(self), UPGRADE)
 
 
-Entry = Attempt | Trial | Measured | Measurement | Rejection | NewData | Input | Unknown
+Entry = (
+    Attempt | Trial | Measured | Measurement | Rejection | NewData | Admitted | Opening | Unknown
+)
 
 
-def read_entry(commit: Commit) -> Entry | None:
+def read_entry(commit: Commit, base: Trial | None = None) -> Entry | None:
     """Return what a commit records; None for a commit by hand, or a run's first one.
 
-    Raise HistoryFault for a record that was tampered with.
+    base: the earlier trial by which a trial's many constants may be told. Raise HistoryFault for a
+    record that was tampered with.
     """
     form, fields = _fields_of(commit)
     kind = fields.pop("record", None)
@@ -70,7 +76,7 @@ def read_entry(commit: Commit) -> Entry | None:
     if reader is None:
         return Unknown(commit.id, f"a record of kind {_shown(kind)}")
     try:
-        return reader(commit, fields)
+        return reader(commit, restored(fields, base) if kind == "trial" else fields)
     except ValidationError as error:
         name = _unknown_in(error) if form == format2.FORMAT else None
         if name is not None:
@@ -78,6 +84,24 @@ def read_entry(commit: Commit) -> Entry | None:
         raise _unreadable(_TITLES[kind], commit.id, error) from None
     except ValueError as error:
         raise _unreadable(_TITLES[kind], commit.id, error) from None
+
+
+def refuse_off_scale(commit: Commit, entry: Entry | None, sense: Sense) -> None:
+    """Raise HistoryFault for a verdict with a score that the scale of the run's metric lacks.
+
+    No run records one: it has no loss, and nothing can be compared with it.
+    """
+    if sense.scale == "linear" or not isinstance(entry, Trial):
+        return
+    values = [score.value for score in entry.result.scores] if entry.result else []
+    for pair in entry.pairs:
+        values += [pair.candidate, pair.incumbent]
+    if entry.estimate is not None:
+        values.append(entry.estimate)
+    off = [value for value in values if not sense.has(value)]
+    if off:
+        error = ValueError(f"a score of {off[0]:g}, which is not on the scale {sense.scale}")
+        raise _unreadable(_TITLES["trial"], commit.id, error)
 
 
 def read_run(commit: Commit) -> tuple[RunSettings, list[Unknown]]:
@@ -168,7 +192,8 @@ _READERS: Mapping[str, Callable[[Commit, Mapping[str, Any]], Entry]] = {
     "comparison": _reader(Measurement),
     "rejection": _reader(Rejection),
     "data": _reader(NewData),
-    "input": _reader(Input),
+    "input": _reader(Admitted),
+    "opening": _reader(Opening),
 }
 _TITLES = {
     "trial": "the verdict",
@@ -178,6 +203,7 @@ _TITLES = {
     "rejection": "the rejection",
     "data": "the change of data",
     "input": "the input",
+    "opening": "the opening of the test split",
 }
 
 

@@ -6,16 +6,15 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from agent.errors import HistoryFault
-from agent.git.home import run_folder
-from agent.git.plumbing import Plumbing, scratch_index
 from agent.git.stand_in import File, write_stand_in
-from agent.history.branch import has_file, lost_file
-from agent.history.checkout import SUBMODULE, export
+from agent.git.store import SUBMODULE, Entry, Store
+from agent.history.branch import lost_file
+from agent.history.checkout import export
 from agent.history.sources import SourceReader
 from agent.project.find import Project
 from agent.project.settings import RunSettings
-from agent.records.objective import Objective
 from agent.records.sources import Sources
+from sandbox.score.evaluator.evaluation import Split
 
 # Notes of a human's beside the code: no run reads them.
 NOTES = frozenset({"notes.md", "notes.txt"})
@@ -23,16 +22,22 @@ _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--find-renames")
 _PLAIN_FILE = "100644"
 
 
+KEPT_SOURCES = 200
+"""Commits whose files are kept; those of a long night would fill the memory."""
+
+
 class Files:
     """The files of the commits of one run."""
 
-    def __init__(self, git: Plumbing, project: Project, branch: str, tag: str) -> None:
-        self._git = git
+    def __init__(self, store: Store, project: Project, branch: str, tag: str) -> None:
+        self._store = store
+        self._git = store.git
         self._branch = branch
         self._tag = tag
         self._sources: dict[str, Sources] = {}
-        self._reader = SourceReader(git)
+        self._reader = SourceReader(store.git)
         self._imported: dict[str, dict[str, str]] = {}
+        """Of the newest state, by its tree."""
         self.project = project
         self.start = ""
         """The commit that the run started from: a lost file is restored from there."""
@@ -40,45 +45,56 @@ class Files:
     def belong_to(self, run: RunSettings) -> None:
         """Take from a run's record where it started, and which files trials get and edits touch."""
         self.start = run.start_commit
-        self.project = self.project.as_recorded(run.objective)
+        recorded = self.project.as_recorded(run.objective)
+        self.project = recorded.model_copy(update={"score": run.score})
 
     def sources_at(self, commit: str) -> Sources:
         """Return the files that edits may touch at `commit`, every byte of them."""
-        if commit not in self._sources:
-            if not has_file(self._git, commit, self.project.train):
+        sources = self._sources.pop(commit, None)
+        if sources is None:
+            if self._store.find(commit, self.project.train) is None:
                 raise self._lost(commit, self.project.train)
-            self._sources[commit] = self._reader.read(commit, self.project)
-        return self._sources[commit]
+            sources = self._reader.read(commit, self.project)
+        self.remember_sources(commit, sources)
+        return sources
 
     def remember_sources(self, commit: str, sources: Sources) -> None:
-        """Remember the files of a commit that was just made."""
+        """Remember the files of a commit that was just made or read; forget the oldest ones."""
         self._sources[commit] = sources
+        if len(self._sources) > KEPT_SOURCES:
+            del self._sources[next(iter(self._sources))]
 
-    def imported_at(self, commit: str, objective: Objective) -> dict[str, str]:
+    def imported_at(self, commit: str) -> dict[str, str]:
         """Return the modules at `commit` that its sources import and that no edit may touch."""
-        if commit not in self._imported:
+        tree = self._store.tree_of(commit)
+        if tree not in self._imported:
             from agent.history.imported import imported_modules  # libcst takes long to load
 
             sources = self.sources_at(commit)
-            modules = imported_modules(self._git, commit, self.project, sources, objective)
-            self._imported = {commit: modules}
-        return self._imported[commit]
+            modules = imported_modules(self._git, commit, self.project, sources)
+            self._imported = {tree: modules}
+        return self._imported[tree]
 
     def program_at(self, commit: str) -> str:
         """Return program.md at `commit`, or nothing if there is none."""
         path = self.project.program
-        if not path or not has_file(self._git, commit, path):
+        data = self._store.file(commit, path) if path else None
+        return (data or b"").decode("utf-8", "surrogateescape")
+
+    @property
+    def public(self) -> str:
+        """What a proposer may read about the evaluator, as of the start; "" without any."""
+        evaluate = self.project.evaluate
+        if evaluate is None or evaluate.public is None:
             return ""
-        return self.file_at(commit, path)
+        return self.file_at(self.start, self.project.inside(evaluate.public))
 
     def file_at(self, commit: str, path: str) -> str:
         """Return a file at `commit`. Raise HistoryFault if it has none."""
-        try:
-            return self._git("cat-file", "blob", f"{commit}:{path}")
-        except HistoryFault:
-            if has_file(self._git, commit, path):
-                raise
-            raise self._lost(commit, path) from None
+        data = self._store.file(commit, path)
+        if data is None:
+            raise self._lost(commit, path)
+        return data.decode("utf-8", "surrogateescape")
 
     def _lost(self, commit: str, path: str) -> HistoryFault:
         return lost_file(self.project, self._branch, commit, self.start, path)
@@ -113,22 +129,46 @@ class Files:
         return any(self._is_seen(path) for path in listing.split("\0") if path)
 
     def _is_seen(self, path: str) -> bool:
-        if path == self.project.program:
+        if path == self.project.program or self.project.hides(path):
             return False
         return self.project.edits(path) or PurePosixPath(path).name.lower() not in NOTES
 
     def diff(self, before: str, after: str) -> str:
         """Return the workspace's unified diff between two commits."""
-        return self._git("diff", *_PLAIN, before, after, "--", self.project.workspace or ".")
+        where = self.project.workspace or "."
+        visible: list[str] | None = [where]
+        if self.project.concealed:
+            names = ("diff-tree", "-r", "-z", "--name-only", before, after)
+            visible = self._visible(self._git(*names, "--", where))
+        if visible is None:
+            return ""
+        return self._git("diff", *_PLAIN, before, after, "--", *visible)
 
     def diffs(self, commits: Sequence[str]) -> dict[str, str]:
         """Return the workspace's unified diff of each commit against its parent, in one call."""
         names = "".join(f"{commit}\n" for commit in commits if commit).encode()
         where = self.project.workspace or "."
-        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", where, stdin=names)
+        visible: list[str] | None = [where]
+        if self.project.concealed:
+            options = ("diff-tree", "--stdin", "--no-commit-id", "-r", "-z", "--name-only")
+            visible = self._visible(self._git(*options, "--", where, stdin=names))
+        if visible is None:
+            return dict.fromkeys(filter(None, commits), "")
+        text = self._git("diff-tree", "--stdin", "-r", "-p", *_PLAIN, "--", *visible, stdin=names)
         # A diff's own lines begin otherwise.
         parts = re.split(r"^([0-9a-f]{40,64})\n", text, flags=re.MULTILINE)
         return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    def _visible(self, listing: str) -> list[str] | None:
+        """Return what of the changed paths of a listing may be shown; None where nothing may.
+
+        Where nothing is hidden, that is the workspace.
+        """
+        paths = [path for path in listing.split("\0") if path]
+        visible = [path for path in paths if not self.project.hides(path)]
+        if len(visible) == len(paths):
+            return [self.project.workspace or "."]
+        return visible or None
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees.
@@ -136,12 +176,23 @@ class Files:
         They get a .git of their own, with one commit and nothing else.
         """
         project = self.project
-        entries = export(self._git, commit, project.workspace, folder, project.unseen)
+        entries = export(self._store, commit, project.workspace, folder, project.hides)
         files = []
         for entry in entries:
             if entry.mode != SUBMODULE:
                 files.append(File(project.outside(entry.path), entry.mode, entry.name))
         write_stand_in(folder, files, f"the files of {commit}")
+
+    def export_whole(self, folder: Path, split: Split) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too.
+
+        Only for the project's evaluator. Those of the test split are left out of another one.
+        """
+
+        def hides(path: str) -> bool:
+            return split != "test" and self.project.tests(path)
+
+        export(self._store, self.start, self.project.workspace, folder, hides)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in.
@@ -157,7 +208,7 @@ class Files:
             if before.get(path) != after.get(path)
         }
         if not changed:
-            return f"{base}^{{tree}}"
+            return self._store.tree_of(base)
         from agent.edit.files.difference import renamed_files  # libcst takes long to load
 
         renamed = renamed_files(self.sources_at(base), sources)
@@ -176,35 +227,15 @@ class Files:
 
         A file keeps its mode; a new one is a plain file. renamed: paths in `base`, by new paths.
         """
-        modes = self._modes(base, (*texts, *renamed.values()))
-        modes |= {to: modes[path] for to, path in renamed.items() if path in modes}
-        nothing = "0" * len(self.start)
-        steps = [f"0 {nothing}\t{path}" for path, text in texts.items() if text is None]
+        changes: dict[str, Entry | None] = {}
         for path, text in texts.items():
+            changes[path] = None
             if text is not None:
-                data = text.encode("utf-8", "surrogateescape")
-                blob = self._git("hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
-                steps.append(f"{modes.get(path, _PLAIN_FILE)} {blob}\t{path}")
-        listing = "".join(f"{step}\0" for step in steps).encode("utf-8", "surrogateescape")
-        folder = run_folder(Path(self.project.root), self._tag, make=True)
-        with scratch_index(folder) as index:
-            self._git("read-tree", base, index=index)
-            self._git("update-index", "-z", "--index-info", stdin=listing, index=index)
-            return self._git("write-tree", index=index).strip()
-
-    def _modes(self, base: str, paths: Iterable[str]) -> dict[str, str]:
-        """Return the modes that those of the files have which are in `base`."""
-        modes = {}
-        for line in self._git("ls-tree", "-z", base, "--", *paths).split("\0"):
-            head, _, path = line.partition("\t")
-            if path:
-                modes[path] = head.split(" ", 1)[0]
-        return modes
+                before = self._store.find(base, renamed.get(path, path))
+                blob = self._store.blob(text.encode("utf-8", "surrogateescape"))
+                changes[path] = Entry(before.mode if before else _PLAIN_FILE, blob)
+        return self._store.tree_with(base, changes)
 
     def commit(self, tree: str, parents: Sequence[str], message: str) -> str:
         """Return a new commit of `tree`, which is on no branch yet."""
-        options: list[str] = []
-        for parent in parents:
-            options += ["-p", parent]
-        text = message.encode()
-        return self._git("commit-tree", tree, *options, "-F", "-", stdin=text).strip()
+        return self._store.commit(self._store.tree_of(tree), parents, message)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from agent.errors import HistoryFault
 from agent.git.home import is_tag
 from agent.git.plumbing import Plumbing
+from agent.git.store import Store
 from agent.history.commits import Commit, read_commits
 from agent.history.entries import Measured, Unknown, read_entry
 from agent.history.messages import attempt_message, measured_message
@@ -68,8 +69,11 @@ def _heads(git: Plumbing, tag: str) -> dict[str, str]:
     """Return the commit of each ref that marks an attempt of the run."""
     form = "--format=%(objectname) %(objecttype) %(refname)"
     heads = {}
+    inputs = f"{FLIGHTS}{tag}/inbox/"
     for line in git("for-each-ref", form, f"{FLIGHTS}{tag}/").splitlines():
         name, kind, reference = line.split(" ", 2)
+        if reference.startswith(inputs):
+            continue
         if kind != "commit":
             raise _no_attempt(reference)
         heads[reference] = name
@@ -115,21 +119,21 @@ def _no_attempt(reference: str) -> HistoryFault:
 class Flights:
     """The attempts in flight of one run. Every change of a ref is made here or by `landing`."""
 
-    def __init__(self, git: Plumbing, tag: str, judged: Collection[str], clean: bool) -> None:
+    def __init__(self, store: Store, tag: str, judged: Collection[str], clean: bool) -> None:
         """Read them.
 
         judged: the attempts that have a verdict; clean: delete the refs that a death left of those.
         """
-        self._git = git
+        self._store = store
         self._tag = tag
         # By the commit of the attempt.
         self._flights: dict[str, Flight] = {}
-        flights, self.unknown = read_flights(git, tag)
+        flights, self.unknown = read_flights(store.git, tag)
         for flight in flights:
             if flight.attempt.commit not in judged:
                 self._flights[flight.attempt.commit] = flight
             elif clean:
-                git("update-ref", "-d", flight.reference, flight.head)
+                store.move([f"delete {flight.reference} {flight.head}"])
 
     def __iter__(self) -> Iterator[Flight]:
         """Go through them by number."""
@@ -143,14 +147,14 @@ class Flights:
     def begin(self, attempt: Attempt) -> None:
         """Mark an attempt as in flight."""
         reference = flight_reference(self._tag, attempt.number)
-        self._git("update-ref", reference, attempt.commit, "")
+        self._store.move([f"create {reference} {attempt.commit}"])
         self._flights[attempt.commit] = Flight(reference, attempt.commit, attempt)
 
     def note(self, attempt: Attempt, result: Result) -> None:
         """Record the result of an attempt's runs so far, in a commit that its ref moves to."""
         flight = self._flights[attempt.commit]
         head = self._commit_note(attempt, result)
-        self._git("update-ref", flight.reference, head, flight.head)
+        self._store.move([f"update {flight.reference} {head} {flight.head}"])
         self._flights[attempt.commit] = replace(flight, head=head, measured=result)
 
     def landing(self, attempt: Attempt) -> list[str]:
@@ -171,7 +175,7 @@ class Flights:
         head = self._commit_note(attempt, flight.measured) if flight.measured else commit
         reference = flight_reference(self._tag, number)
         steps = [f"create {reference} {head}", f"delete {flight.reference} {flight.head}"]
-        self._git("update-ref", "--stdin", stdin=transaction(steps))
+        self._store.move(steps)
         self.forget(old)
         self._flights[commit] = Flight(reference, head, attempt, flight.measured)
 
@@ -188,15 +192,14 @@ class Flights:
             taken.add(reference)
             self._flights[flight.attempt.commit] = replace(flight, reference=reference)
         if steps:
-            self._git("update-ref", "--stdin", stdin=transaction(steps))
+            self._store.move(steps)
 
     def _commit_note(self, attempt: Attempt, result: Result) -> str:
         message = measured_message(attempt, result)
         return self._commit(f"{attempt.commit}^{{tree}}", attempt.commit, message)
 
     def _commit(self, tree: str, parent: str, message: str) -> str:
-        text = message.encode()
-        return self._git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text).strip()
+        return self._store.commit(self._store.tree_of(tree), [parent], message)
 
 
 def _by_number(flight: Flight) -> tuple[int, str]:

@@ -1,20 +1,24 @@
 """Git is the database: attempts and verdicts are commits on a branch of the run's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Self
 
-from agent.errors import HistoryFault
+from agent.errors import BranchMoved, HistoryFault
 from agent.git.plumbing import Plumbing
 from agent.history import checkout
 from agent.history.branch import refuse_incomplete, tag_of
+from agent.history.by_hand import new_commits
+from agent.history.commits import Commit
 from agent.history.flights import transaction
 from agent.history.mend import bring_worktree, mend
 from agent.history.messages import (
     attempt_message,
     comparison_message,
     data_message,
+    input_message,
+    opening_message,
     rejection_message,
     verdict_message,
 )
@@ -27,12 +31,15 @@ from agent.history.runs import (
     tip_of,
     unlike_remotes,
 )
+from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted, Brief
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal
-from agent.records.results import TAKEN, Attempt, PriorTrial, Result, Trial
+from agent.records.results import KEPT, TAKEN, Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
 
 
@@ -45,6 +52,7 @@ class History(Reading):
     def __init__(self, project: Project, branch: str, lock: IO[str] | None) -> None:
         super().__init__(project, branch, locked=lock is not None)
         self._lock = lock
+        self._by_hand: list[Commit] = []
 
     # ------------------------------------------------------------ opening
 
@@ -108,6 +116,7 @@ class History(Reading):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._store.close()
         if self._lock:
             self._lock.close()
 
@@ -143,16 +152,27 @@ class History(Reading):
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
         """Merge the attempt into the branch, kept or not, and end its flight, at once.
 
-        Raise HistoryFault if the branch has moved, or the number has a verdict.
+        Raise HistoryFault if the number has a verdict, or the branch was set back; BranchMoved
+        where commits by hand were taken in, after which a keep or a baseline is to be judged anew.
         """
         if trial.number in self.numbers:
             message = f"#{trial.number} has a verdict already"
             raise HistoryFault(message, f"autoresearch show {trial.number} --branch {self.tag}")
+        while True:
+            try:
+                return self._merge(attempt, trial)
+            except BranchMoved:
+                self.take_in()
+                if trial.status in KEPT | TAKEN:
+                    raise
+
+    def _merge(self, attempt: Attempt, trial: Trial) -> Trial:
         taken = trial.status in TAKEN
         sources = self.sources_at(attempt.commit if taken else self.tip)
         tree = self._tree_of_keep(attempt, sources) if taken else f"{self.tip}^{{tree}}"
         parents = [self.tip, attempt.commit]
-        commit = self._files.commit(tree, parents, verdict_message(trial, self.run.sense))
+        message = verdict_message(trial, self.run.sense, base_of(self._timeline.trials))
+        commit = self._files.commit(tree, parents, message)
         self._move(commit, self._flights.landing(attempt), f"the trial #{trial.number}")
         self._files.remember_sources(commit, sources)
         self._flights.forget(attempt)
@@ -182,13 +202,73 @@ class History(Reading):
         self._commit_note(rejection_message(rejection), f"the rejection of #{rejection.number}")
         self._timeline.rejections.append(rejection)
 
-    def _commit_note(self, message: str, meanwhile: str) -> None:
-        """Commit a message to the branch with the tree that it has. meanwhile: as in _move."""
-        sources = self.sources
-        commit = self._files.commit(f"{self.tip}^{{tree}}", [self.tip], message)
-        self._move(commit, (), meanwhile)
-        self._files.remember_sources(commit, sources)
-        self._timeline.stand_at(commit)
+    def open_test(self, opening: Opening) -> None:
+        """Commit that the test split is about to be read. HistoryFault if the branch has moved."""
+        self._commit_note(opening_message(opening), "an opening of the test split")
+        self._timeline.openings.append(opening)
+
+    def admit(self, admitted: Admitted) -> None:
+        """Commit an input with its answer; an accepted brief becomes program.md.
+
+        Raise HistoryFault if the branch was set back.
+        """
+        ask = admitted.input.ask
+        program = self.project.program
+        is_brief = isinstance(ask, Brief) and admitted.accepted and bool(program)
+
+        def tree() -> str:
+            if isinstance(ask, Brief) and is_brief and program:
+                return self._files.tree_with_files({program: ask.text}, self.tip)
+            return f"{self.tip}^{{tree}}"
+
+        self._commit_note(input_message(admitted), f"the input {admitted.input.id}", tree)
+        self._timeline.add_input(admitted)
+        if is_brief:
+            self._follow()
+
+    def take_in(self) -> None:
+        """Take in what somebody committed to the branch by hand: it holds from now on.
+
+        Raise HistoryFault if the branch was set back, replaced or deleted, or misses a file.
+        """
+        tip = tip_of(self._git, HEADS + self.tag)
+        if tip == self.tip:
+            return
+        commits = new_commits(self._git, self.branch, self.tip, tip)
+        start = self.run.start_commit
+        self.warnings += refuse_incomplete(
+            self._git, self.project, self.branch, commits[-1].id, start
+        )
+        for commit in commits:
+            self._timeline.add_commit_by_hand(self._git, self._files, commit)
+        self._by_hand += commits
+        self._follow()
+
+    def taken_in(self) -> list[Commit]:
+        """Return the commits that take_in has taken in since this was asked last."""
+        commits = self._by_hand
+        self._by_hand = []
+        return commits
+
+    def _commit_note(
+        self, message: str, meanwhile: str, tree_of: Callable[[], str] | None = None
+    ) -> None:
+        """Commit a message to the branch with the tree that it has. meanwhile: as in _move.
+
+        tree_of: another tree, which differs in no file that a run sees.
+        """
+        while True:
+            sources = self.sources
+            tree = tree_of() if tree_of else f"{self.tip}^{{tree}}"
+            commit = self._files.commit(tree, [self.tip], message)
+            try:
+                self._move(commit, (), meanwhile)
+            except BranchMoved:
+                self.take_in()
+                continue
+            self._files.remember_sources(commit, sources)
+            self._timeline.stand_at(commit)
+            return
 
     def draft_prepare(self, text: str, beside: Mapping[str, str] | None = None) -> str:
         """Return a commit on the tip, on no branch yet, with `text` as prepare.py.
@@ -231,18 +311,15 @@ class History(Reading):
             now = tip_of(self._git, reference)
             if now == before:
                 raise
-            if now is None:
-                message = f"{self.branch} was deleted during {meanwhile}"
-                command = f"git update-ref {reference} {before}   # brings it back, to resume"
-                raise HistoryFault(message, command) from None
+            new_commits(self._git, self.branch, before, now)
             message = (
                 f"{self.branch} was moved by someone else during {meanwhile} ({fault.message})"
             )
-            raise HistoryFault(message, f"autoresearch resume {self.tag}") from None
+            raise BranchMoved(message, f"autoresearch resume {self.tag}") from None
 
     def _follow(self) -> None:
         """Bring the worktree to the tip; leave what the user changed in it, with a warning."""
-        self._timeline.trees.append(self._git("rev-parse", f"{self.tip}^{{tree}}").strip())
+        self._timeline.trees.append(self._store.tree_of(self.tip))
         try:
             checkout.follow(self.worktree, frozenset(self._timeline.trees), self.tip)
         except HistoryFault as fault:

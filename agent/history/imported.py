@@ -13,8 +13,6 @@ from agent.edit.source import file_tree
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.records.edits import Refused
-from agent.records.objective import Objective
-from agent.records.patterns import matches
 from agent.records.sources import MAX_CHARACTERS
 
 MAX_MODULES = 40
@@ -24,18 +22,16 @@ _PLAIN_MODES = ("100644", "100755")
 
 
 def imported_modules(
-    git: Plumbing, commit: str, project: Project, sources: Sources, objective: Objective
+    git: Plumbing, commit: str, project: Project, sources: Sources
 ) -> dict[str, str]:
     """Return the imported modules at `commit` that edits may not touch, by path in the project.
 
     Files that no trial gets are not among them, nor what the evaluator hides.
     """
-    evaluator = objective.evaluate
-    hidden = evaluator.hidden if evaluator else ()
     wanted = []
     for path in islice(dict.fromkeys(_candidates(sources)), MAX_CANDIDATES):
         inside = project.inside(path)
-        if path in sources.files or inside in project.unseen or matches(path, hidden):
+        if path in sources.files or project.hides(inside):
             continue
         wanted.append(inside)
     if not wanted:

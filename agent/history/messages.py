@@ -5,11 +5,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.history.format2 import FORMAT, write
+from agent.history.short import shortened
 from agent.history.text import body_of, line_of, subject_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
+from agent.records.inputs import Admitted, words_of
 from agent.records.objective import LOWER, Sense
+from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Trial
 
@@ -17,7 +20,7 @@ from agent.records.results import Attempt, Result, Trial
 def run_message(run: RunSettings) -> str:
     """Return the message of a run's first commit."""
     method = f"{run.method} with {run.model}" if run.model else run.method
-    subject = subject_of(f"start {run.tag}: {method}, {run.budget} a trial")
+    subject = subject_of(f"start {run.tag}: {method}, {run.allowance} a trial")
     return write(subject, [], "run", {"format": FORMAT, **run.model_dump(mode="json")})
 
 
@@ -41,9 +44,10 @@ def measured_message(attempt: Attempt, result: Result) -> str:
     return write(subject, [], "measured", {"result": _result_fields(result)})
 
 
-def verdict_message(trial: Trial, sense: Sense = LOWER) -> str:
+def verdict_message(trial: Trial, sense: Sense = LOWER, base: Trial | None = None) -> str:
     """Return the message of a verdict commit.
 
+    base: the earlier trial by which many constants are told.
     Its subject is `#8 keep 0.974729 (-0.006174) EMBEDDING_LR 0.6 → 0.8`; then come the reason,
     what it rests on, and who proposed it.
     """
@@ -53,6 +57,8 @@ def verdict_message(trial: Trial, sense: Sense = LOWER) -> str:
         fields["result"] = _result_fields(trial.result)
     for name in ("attempt", "verdict", "new_data"):
         fields.pop(name, None)
+    if trial.configuration:
+        fields |= shortened(trial.configuration, base)
     lines = [line_of(trial.reason), line_of(_evidence(trial, sense)), line_of(_proposer(trial))]
     return write(subject_of(_verdict_subject(trial, sense)), lines, "trial", fields)
 
@@ -62,7 +68,11 @@ def comparison_message(measurement: Measurement) -> str:
     states = ", ".join(f"#{comparison.trial}" for comparison in measurement.comparisons)
     subject = subject_of(f"{measurement.kind} {states} against {measurement.against}")
     lines = [line_of(f"{comparison.what}: {comparison}") for comparison in measurement.comparisons]
-    return write(subject, lines, "comparison", measurement.model_dump(mode="json"))
+    fields = measurement.model_dump(mode="json")
+    for comparison in fields["comparisons"]:
+        if not comparison["guards"]:  # a run without guards is read by older versions, too
+            del comparison["guards"]
+    return write(subject, lines, "comparison", fields)
 
 
 def data_message(fingerprint: str, reason: str) -> str:
@@ -76,6 +86,21 @@ def rejection_message(rejection: Rejection) -> str:
     subject = f"reject #{rejection.number}"
     fields = rejection.model_dump(mode="json")
     return write(subject, [body_of(rejection.because)], "rejection", fields)
+
+
+def opening_message(opening: Opening) -> str:
+    """Return the message of a commit that changes nothing and counts a look at the test split."""
+    subject = subject_of(f"open the test split, time {opening.number}: {opening.command}")
+    return write(subject, [line_of(opening.states)], "opening", opening.model_dump(mode="json"))
+
+
+def input_message(admitted: Admitted) -> str:
+    """Return the message of a commit that admits an input: who said what, and the answer."""
+    said = admitted.input
+    sender = f" by {said.sender}" if said.sender else ""
+    lines = [line_of(f"{admitted.answer}{sender}")]
+    fields = admitted.model_dump(mode="json", exclude_none=True)
+    return write(subject_of(words_of(said.ask)), lines, "input", fields)
 
 
 def _verdict_subject(trial: Trial, sense: Sense) -> str:

@@ -11,7 +11,7 @@ def perturbed_order(history: Reading, order: Order) -> Order:
 
     Under the run's first seed the code stays as it is, as it does where the baseline is timed.
     """
-    if order.role == "baseline" or order.seed == history.run.seed:
+    if order.role == "baseline" or order.checks or order.seed == history.run.seed:
         return order
     neutral = order.role == "neutral" or repeats_of(history.comparable) == "perturbations"
     return order.model_copy(update={"texts": texts_of(history, order)}) if neutral else order

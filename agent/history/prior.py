@@ -19,7 +19,9 @@ OLD_FILE = "foreign.jsonl"
 def as_prior(trial: Trial) -> PriorTrial | None:
     """Return a trial as a prior trial of another run; None for one without an outcome."""
     outcome: float | Failure | None = None
-    if trial.status in SCORED:
+    if trial.was_held_to_guards:  # where nothing can be kept, nothing is to be sought
+        outcome = "invalid"
+    elif trial.status in SCORED:
         outcome = trial.value
     elif trial.status in FAILED:
         outcome = cast(Failure, trial.status)

@@ -8,6 +8,7 @@ from agent.errors import HistoryFault
 from agent.git.home import worktree_path
 from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
+from agent.git.store import Store
 from agent.history.branch import tag_of
 from agent.history.files import Files
 from agent.history.flights import Flights
@@ -19,8 +20,11 @@ from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
+from agent.records.inputs import Admitted
+from agent.records.opening import Opening
 from agent.records.results import Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
+from sandbox.score.evaluator.evaluation import Split
 
 
 class Reading:
@@ -40,11 +44,12 @@ class Reading:
         self.branch = branch
         self.tag = tag_of(branch)
         self._git = Plumbing(Path(project.root))
-        self._files = Files(self._git, project, branch, self.tag)
+        self._store = Store(self._git)
+        self._files = Files(self._store, project, branch, self.tag)
         self._timeline = read_timeline(self._git, self._files, branch, self.tag)
         self.project = self._files.project
         judged = self._timeline.judged
-        self._flights = Flights(self._git, self.tag, judged, clean=locked)
+        self._flights = Flights(self._store, self.tag, judged, clean=locked)
         unknown = [*self._timeline.unknown, *self._flights.unknown]
         if unknown and locked:
             raise unknown[0].fault()
@@ -71,9 +76,19 @@ class Reading:
         return tuple(self._timeline.measurements)
 
     @property
+    def openings(self) -> tuple[Opening, ...]:
+        """Every time that the test split was opened."""
+        return tuple(self._timeline.openings)
+
+    @property
     def rejections(self) -> tuple[Rejection, ...]:
         """Rejections of suspects."""
         return tuple(self._timeline.rejections)
+
+    @property
+    def inputs(self) -> tuple[Admitted, ...]:
+        """What was said to the run, with the answers, oldest first."""
+        return tuple(self._timeline.inputs)
 
     @property
     def foreign_commits(self) -> tuple[str, ...]:
@@ -156,7 +171,12 @@ class Reading:
     @property
     def imported(self) -> dict[str, str]:
         """The modules at the tip that its sources import and that no edit may touch, by path."""
-        return self._files.imported_at(self.tip, self.run.goal)
+        return self._files.imported_at(self.tip)
+
+    @property
+    def public(self) -> str:
+        """What a proposer may read about the evaluator, as of the run's start."""
+        return self._files.public
 
     @property
     def program(self) -> str:
@@ -204,6 +224,10 @@ class Reading:
     def export(self, commit: str, folder: Path) -> None:
         """Write the workspace's files as of `commit` to `folder`, those aside that no run sees."""
         self._files.export(commit, folder)
+
+    def export_whole(self, folder: Path, split: Split) -> None:
+        """Write the workspace's files as of the start to `folder`, hidden ones too."""
+        self._files.export_whole(folder, split)
 
     def tree_with(self, sources: Sources, base: str) -> str:
         """Return the tree of the commit `base` with the files of `sources` put in."""

@@ -119,6 +119,14 @@ def brief_at(project: Project, commit: str) -> str:
     return text_at(project, commit, project.program) if project.program else ""
 
 
+def public_at(project: Project, commit: str) -> str:
+    """Return what a proposer may read about the evaluator at `commit`; "" without any."""
+    evaluate = project.evaluate
+    if evaluate is None or evaluate.public is None:
+        return ""
+    return text_at(project, commit, project.inside(evaluate.public))
+
+
 def text_at(project: Project, commit: str, path: str) -> str:
     """Return a file of the project at `commit`."""
     return Plumbing(Path(project.root))("cat-file", "blob", f"{commit}:{path}")
@@ -148,7 +156,8 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
 
     Of the project's own files also what is new or ignored; else changed code that a trial gets.
     """
-    own = [path for path in (project.train, project.prepare, project.program) if path]
+    named = (project.train, project.prepare, project.program, *project.evaluator_files)
+    own = [path for path in named if path]
     # A submodule has a config of its own, which none of our settings would reach.
     options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
     everything = ("--untracked-files=all", "--ignored")
@@ -173,6 +182,11 @@ def _unlike_head(git: Plumbing, project: Project) -> Iterator[str]:
 def tip_of(git: Plumbing, reference: str) -> str | None:
     """Return the commit that a reference leads to, if there is one."""
     return git.try_("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+
+
+def commit_of(project: Project, branch: str) -> str:
+    """Return the commit of a branch that was just made."""
+    return Plumbing(Path(project.root))("rev-parse", f"refs/heads/{branch}").strip()
 
 
 def transcripts_of(project: Project, tag: str) -> Path:

@@ -1,5 +1,6 @@
 """Reads the files that edits may touch from commits; what did not change is read once."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
@@ -15,6 +16,10 @@ from sandbox.ground.text import one_line
 
 MAX_BYTES = 4 * MAX_CHARACTERS
 """A larger file has more characters than are read."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""A byte that is not UTF-8."""
+KEPT_TEXTS = 2 * MAX_FILES
+"""Of more texts only those of the newest commit are kept."""
 _PLAIN_MODES = ("100644", "100755")
 _NARROWER = f"$EDITOR {FILE}   # files = [...]"
 _TOO_LARGE = f"it is longer than {MAX_CHARACTERS} characters"
@@ -52,9 +57,10 @@ class SourceReader:
         others = {project.outside(path): _MEASURES for path in fixed if path.startswith(below)}
         chosen = []
         for file in self._list(commit, project):
-            if file.path in fixed:
-                continue
             path = project.outside(file.path)
+            if file.path in fixed or project.hides(file.path):
+                others[path] = _MEASURES
+                continue
             wanted = path == main or matches(path, patterns)
             why = _fault(file) if wanted else ""
             if not wanted or (why and path != main):
@@ -99,7 +105,9 @@ class SourceReader:
             data = answer[end + 1 : end + 1 + size]
             self._texts[blob] = data.decode("utf-8", "surrogateescape")
             start = end + 1 + size + 1
-        return [self._texts[file.blob] for file in wanted]
+        texts = {file.blob: self._texts[file.blob] for file in wanted}
+        self._texts = self._texts if len(self._texts) <= KEPT_TEXTS else texts
+        return [texts[file.blob] for file in wanted]
 
 
 def _fault(file: _File) -> str:
@@ -117,7 +125,7 @@ def _fault_of_text(text: str) -> str:
     """Return likewise why a text is not edited."""
     if len(text) > MAX_CHARACTERS:
         return _TOO_LARGE
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if "\0" in text or _SURROGATE.search(text):
         return "it is binary, or not UTF-8"
     return ""
 

@@ -1,6 +1,6 @@
 """What the commits of a run's branch add up to: its trials, its notes, and their places."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.errors import HistoryFault
@@ -16,13 +16,16 @@ from agent.history.entries import (
     is_measured,
     read_entry,
     read_run,
+    refuse_off_scale,
 )
 from agent.history.files import Files
 from agent.history.runs import HEADS, first_commit
+from agent.history.short import base_of
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted, Reject
+from agent.records.opening import Opening
 from agent.records.results import TAKEN, Attempt, Trial
 
 
@@ -46,7 +49,9 @@ class Timeline:
         self.trials: list[Trial] = []
         self.measurements: list[Measurement] = []
         self.rejections: list[Rejection] = []
-        self.inputs: list[Input] = []
+        self.inputs: list[Admitted] = []
+        """What was said to the run, each id once."""
+        self.openings: list[Opening] = []
         self.unknown: list[Unknown] = []
         """Records of a newer version of autoresearch."""
         self.twins: list[Trial] = []
@@ -87,6 +92,15 @@ class Timeline:
             self.by_hand = ()
         return trial
 
+    def add_input(self, admitted: Admitted) -> None:
+        """Add an input; a second one with its id counts for nothing."""
+        if all(other.input.id != admitted.input.id for other in self.inputs):
+            self.inputs.append(admitted)
+            ask = admitted.input.ask
+            if isinstance(ask, Reject) and admitted.accepted:
+                because = Rejection(number=ask.number, because=ask.because, at=admitted.at)
+                self.rejections.append(because)
+
     def begin_data(self, fingerprint: str, commit: str) -> None:
         """Note that every later trial is measured on other data, since `commit`."""
         self.data_fingerprint = fingerprint
@@ -96,6 +110,16 @@ class Timeline:
     def add_by_hand(self, commit: str) -> None:
         """Note that `commit` changed what runs."""
         self.by_hand = (*self.by_hand, commit)
+
+    def add_commit_by_hand(self, git: Plumbing, files: Files, commit: Commit) -> None:
+        """Add a commit that somebody made while the run works.
+
+        Raise HistoryFault if it tears the record.
+        """
+        _add_note(self, git, commit, None)
+        _compare_trees(self, files, commit, self.trees[-1])
+        self.trees.append(commit.tree)
+        self.stand_at(commit.id)
 
     def stand_at(self, commit: str) -> None:
         """Note that everything so far leads to `commit`, the newest one."""
@@ -116,12 +140,13 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     files.belong_to(run)
     timeline = Timeline(run.model_copy(update={"tag": tag}), start)
     timeline.unknown += unknown
-    entries = [(commit, read_entry(commit)) for commit in commits]
+    entries = list(_read(commits))
     taken = files.trees_of(
         entry.attempt for _, entry in entries if isinstance(entry, Trial) and entry.status in TAKEN
     )
     numbers: set[int] = set()
     for commit, entry in entries:
+        refuse_off_scale(commit, entry, run.sense)
         before = timeline.trees[-1]
         if isinstance(entry, Trial) and entry.number in numbers:
             timeline.twins.append(entry)
@@ -139,6 +164,18 @@ def read_timeline(git: Plumbing, files: Files, branch: str, tag: str) -> Timelin
     return timeline
 
 
+def _read(commits: Iterable[Commit]) -> Iterator[tuple[Commit, Entry | None]]:
+    """Yield what each commit records; later trials may tell their constants by the first one's."""
+    base: Trial | None = None
+    numbers: set[int] = set()
+    for commit in commits:
+        entry = read_entry(commit, base)
+        yield commit, entry
+        if base is None and isinstance(entry, Trial) and entry.number not in numbers:
+            numbers.add(entry.number)
+            base = base_of([entry])
+
+
 def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | None) -> None:
     """Add what a commit that is no verdict records."""
     match entry:
@@ -146,8 +183,10 @@ def _add_note(timeline: Timeline, git: Plumbing, commit: Commit, entry: Entry | 
             timeline.measurements.append(entry)
         case Rejection():
             timeline.rejections.append(entry)
-        case Input():
-            timeline.inputs.append(entry)
+        case Admitted():
+            timeline.add_input(entry)
+        case Opening():
+            timeline.openings.append(entry)
         case NewData():
             timeline.begin_data(entry.fingerprint, commit.id)
         case Unknown():

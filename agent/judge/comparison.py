@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.judge.noise import CONFIDENCE, critical, differences_of
 from agent.records.bounded import MAX_ITEMS, Stamp, Text, Whole
+from agent.records.guards import MAX_GUARDS, GuardResult
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Pair, Trial
 from sandbox.ground.record import Record
@@ -26,6 +27,18 @@ class Comparison(Record):
     """Why there are no pairs."""
     sense: Sense = LOWER
     """Of the metric that the pairs hold."""
+    guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
+    """What the candidate's runs say of the run's guards, by these seeds alone."""
+
+    @model_validator(mode="after")
+    def _on_the_scale(self) -> Self:
+        for pair in self.pairs:
+            for value in (pair.candidate, pair.incumbent):
+                if not self.sense.has(value):
+                    raise ValueError(
+                        f"a score of {value:g}, which is not on the scale {self.sense.scale}"
+                    )
+        return self
 
     @property
     def delta(self) -> float | None:
@@ -68,11 +81,12 @@ class Comparison(Record):
 
     def __str__(self) -> str:
         """Return `better: -0.012, 95 % from -0.014 to -0.010 (3 pairs)`, or the verdict alone."""
+        guards = "".join(f"; {found.guard}: {found.finding}" for found in self.guards)
         if self.delta is None or self.interval is None:
-            return self.verdict
+            return f"{self.verdict}{guards}"
         between = self.sense.interval_text(self.interval)
         figures = f"{self.sense.change_text(self.delta)}, 95 % {between}"
-        return f"{self.verdict}: {figures} ({len(self.pairs)} pairs)"
+        return f"{self.verdict}: {figures} ({len(self.pairs)} pairs){guards}"
 
 
 class Measurement(Record):
@@ -86,6 +100,8 @@ class Measurement(Record):
     command: Text
     versions: Annotated[dict[str, str], Field(max_length=MAX_ITEMS)] = {}
     """Of the packages that computed it, by name."""
+    split: Literal["val", "test"] = "val"
+    """Of the project's own evaluator."""
     at: Stamp
     """When, ISO 8601 UTC."""
 
@@ -99,7 +115,8 @@ def afterwards(measurements: Sequence[Measurement], number: int) -> Iterator[tup
     for measurement in measurements:
         comparison = measurement.of(number)
         if comparison:
-            yield measurement.kind, f"{comparison}, against {measurement.against}"
+            where = ", on the test split" if measurement.split == "test" else ""
+            yield measurement.kind, f"{comparison}, against {measurement.against}{where}"
 
 
 def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> Comparison | None:
@@ -111,6 +128,8 @@ def replication_of(measurements: Sequence[Measurement], trial: Trial | None) -> 
         return None
     for measurement in reversed(measurements):
         comparison = measurement.of(trial.number)
-        if measurement.kind == "replicate" and comparison and comparison.pairs:
+        if measurement.kind != "replicate" or measurement.split == "test":
+            continue
+        if comparison and comparison.pairs:
             return comparison
     return None

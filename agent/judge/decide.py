@@ -15,10 +15,11 @@ The test. The first run screens. A candidate that is not better by SCREEN tau is
 one that is better by BEYOND_DOUBT is kept at once, and what lies between is run again, pair by
 pair, until it is decided or LOOKS pairs are spent. Each look is a t-test of the mean difference at
 level BOOST * false_keeps / 100: only the few candidates that pass the screen are ever tested, so
-this holds the false keeps of 100 unchanged candidates below `false_keeps`. While tau is known from
-few degrees of freedom the level is lower: the screen holds back less then, and would let the first
-trials spend the error budget of the whole run. BOOST, SOBER and the lines of futility were chosen
-by measurement: `python -m benchmarks.verdicts`.
+this holds the false keeps of 100 unchanged candidates at `false_keeps`, also in nights in which
+most candidates are worse: what was discarded does not tell of an unlucky incumbent there. While tau
+is known from few degrees of freedom the level is lower: the screen holds back less then, and would
+let the first trials spend the error budget of the whole run. BOOST, SOBER and the lines of futility
+were chosen by measurement: `python -m benchmarks.verdicts`.
 
 Other noise. The test takes noise for normal. Where the gains that came to nothing have heavier
 tails (agent/judge/tails.py), nothing is kept after one run, and where two pairs lie far apart a
@@ -59,9 +60,9 @@ SCREEN_SHARE = 0.9
 # In tau. Where tails are heavy and the first two pairs differ by more, after division by the square
 # root of 2, one of them may be an outlier: a third one decides.
 DISAGREEMENT = 1.5
-BOOST = 26.0
+BOOST = 5.0
 # Where tails are heavy.
-HEAVY_BOOST = 13.0
+HEAVY_BOOST = 2.5
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
 # Until tau is known from this many degrees of freedom, whatever looks better at all is run again:
@@ -147,7 +148,7 @@ def decide(case: Case, rule: Rule) -> Judgement:
         return _sequential(case, rule)
     fair = [seen - bad for seen, bad in zip(case.differences, case.luck, strict=True)]
     decision = _sequential(case.model_copy(update={"differences": tuple(fair), "luck": ()}), rule)
-    share = digits(-fmean(case.luck)).removeprefix("+")
+    share = _size(case, -fmean(case.luck))
     reason = f"{decision.reason} ({share} attributed to an unlucky incumbent)"
     return decision.model_copy(update={"reason": reason})
 
@@ -164,8 +165,17 @@ def incumbent_of(trials: Sequence[Trial]) -> Trial | None:
 
 
 def _words(case: Case, difference: float) -> str:
-    """Return a difference of losses as a change of the metric."""
-    return digits(case.sense.change(difference))
+    """Return a difference of losses as a change of the metric: on the scale log in percent."""
+    if case.sense.scale == "linear":
+        return digits(case.sense.change(difference))
+    return case.sense.change_text(difference, DECIMALS)
+
+
+def _size(case: Case, loss: float) -> str:
+    """Return an amount of loss, without a sign, likewise."""
+    if case.sense.scale == "linear":
+        return digits(loss).removeprefix("+")
+    return LOWER.model_copy(update={"scale": case.sense.scale}).change_text(loss).removeprefix("+")
 
 
 def digits(value: float) -> str:
@@ -189,24 +199,24 @@ def _exact(case: Case) -> Judgement:
     """Decide where equal code gives equal results: one run says all."""
     difference = case.differences[0]
     if difference < 0:
-        return _keep(case, f"better, by an exact score: {digits(difference)}")
+        return _keep(case, f"better, by an exact score: {_words(case, difference)}")
     if difference == 0 and case.simpler:
         return _simplify(case, "simpler, with exactly the same score", charge=0.0)
     if difference == 0:
         return _discard(case, "no effect: exactly the same score as the incumbent")
-    return _discard(case, f"not better, by an exact score: {digits(difference)}")
+    return _discard(case, f"not better, by an exact score: {_words(case, difference)}")
 
 
 def _unrepeatable(case: Case) -> Judgement:
     """Decide where no seed moves a score and no perturbation is possible: nothing is repeated."""
     difference = case.differences[0]
     if difference > 0:
-        return _discard(case, f"not better: {digits(difference)}")
+        return _discard(case, f"not better: {_words(case, difference)}")
     if len(case.differences) == 1:
-        return Rerun(reason=f"{digits(difference)}, and the noise is not known")
+        return Rerun(reason=f"{_words(case, difference)}, and the noise is not known")
     return _discard(
         case,
-        f"{digits(difference)} under every seed, so repeating it shows no noise: start with "
+        f"{_words(case, difference)} under every seed, so repeating it shows no noise: start with "
         'noise = "none" if equal code gives equal results, or with seed_argument',
     )
 

@@ -4,7 +4,9 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
+from agent.records.guards import GuardResult
 from agent.records.results import Failure
+from agent.records.target import TargetResult
 from sandbox.ground.record import Record
 
 Interval = tuple[FiniteFloat, FiniteFloat]
@@ -23,6 +25,8 @@ class Baseline(Record):
 
     kind: Literal["baseline"] = "baseline"
     reason: str
+    guards: tuple[GuardResult, ...] = ()
+    target: TargetResult | None = None
 
 
 class Keep(Record):
@@ -34,6 +38,8 @@ class Keep(Record):
     """Mean difference of losses to the incumbent; negative is better."""
     interval: Interval | None = None
     """Of delta, at 95 %."""
+    guards: tuple[GuardResult, ...] = ()
+    target: TargetResult | None = None
 
 
 class Simplify(Record):
@@ -45,6 +51,8 @@ class Simplify(Record):
     interval: Interval | None = None
     charge: FiniteFloat
     """The part of the run's allowance that it uses up, as a loss."""
+    guards: tuple[GuardResult, ...] = ()
+    target: TargetResult | None = None
 
 
 class Discard(Record):
@@ -57,12 +65,42 @@ class Discard(Record):
     interval: Interval | None = None
     retry: bool = False
     """Its edits are tried again on the newer tip."""
+    guards: tuple[GuardResult, ...] = ()
+
+
+class Guarded(Record):
+    """The candidate would be kept, and breaks a guard or fails a check."""
+
+    kind: Literal["guarded"] = "guarded"
+    reason: str
+    delta: FiniteFloat | None = None
+    """None for a baseline, and where nothing was compared."""
+    interval: Interval | None = None
+    guards: tuple[GuardResult, ...] = ()
 
 
 class Suspect(Record):
     """The score is too good to be believed; a human approves or rejects it."""
 
     kind: Literal["suspect"] = "suspect"
+    reason: str
+
+
+class Held(Record):
+    """It would be kept, and waits for a human's word."""
+
+    kind: Literal["held"] = "held"
+    reason: str
+    delta: FiniteFloat
+    """As in Keep."""
+    interval: Interval | None = None
+    guards: tuple[GuardResult, ...] = ()
+
+
+class Skipped(Record):
+    """Its training was ended at a human's word: nothing is said about it."""
+
+    kind: Literal["skipped"] = "skipped"
     reason: str
 
 
@@ -82,8 +120,12 @@ class Refusal(Record):
     """Its edits are tried again on the newer tip."""
 
 
-Verdict = Baseline | Keep | Simplify | Discard | Suspect | Failed | Refusal
+Verdict = (
+    Baseline | Keep | Simplify | Discard | Guarded | Suspect | Held | Skipped | Failed | Refusal
+)
 """Final: it is recorded as a trial of the status that `kind` names."""
+Compared = Keep | Simplify | Discard | Guarded | Held
+"""The verdicts that rest on a comparison with an incumbent."""
 Judgement = Keep | Simplify | Discard | Rerun
 """The part of the union that compares a candidate with its incumbent."""
 

@@ -35,7 +35,7 @@ def luck_of(
     for trial in reversed(trials):
         if trial.number == incumbent:
             break
-        if trial.against != incumbent or trial.status != "discard":
+        if trial.against != incumbent or trial.status != "discard" or trial.was_held_to_guards:
             continue
         for pair in trial.pairs:
             if (pair.seed, pair.incumbent) in discarded:

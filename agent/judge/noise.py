@@ -88,11 +88,13 @@ class Sample:
     differences: tuple[float, ...]
     """To its incumbent, one a seed; the first is the screen's."""
     kept: bool
+    """Or would have been, but for a guard."""
 
 
 def sample_of(trial: Trial, sense: Sense) -> Sample:
     """Return what was measured of a trial that has pairs."""
-    return Sample(differences_of(trial.pairs, sense), trial.status in KEPT)
+    would_be_kept = trial.status in KEPT or trial.was_held_to_guards
+    return Sample(differences_of(trial.pairs, sense), would_be_kept)
 
 
 def noise_in(samples: Sequence[Sample]) -> Noise:
@@ -178,8 +180,8 @@ def _spread_of_machines(trials: Sequence[Trial], sense: Sense) -> float | None:
     )
     for trial in trials:
         for score in trial.result.scores if trial.result else ():
-            if score.machine and score.role not in ("baseline", "neutral"):
-                code = trial.number if score.role == "candidate" else trial.against
+            if score.machine and score.role not in ("baseline", "neutral", "reference"):
+                code = trial.number if score.role in ("candidate", "fresh") else trial.against
                 values[code, score.seed][score.machine].append(sense.loss(score.value))
     squares = 0.0
     degrees = 0

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, islice, pairwise
 from math import log
 from statistics import median
 
@@ -33,6 +33,8 @@ class Scores:
         self._count = 0
         self._of: defaultdict[int, list[Score]] = defaultdict(list)
         self._steps: list[float] = []  # ascending
+        self._first: int | None = None
+        """The number of the first baseline on the data at hand."""
 
     def of(self, number: int, trials: Sequence[Trial]) -> tuple[Score, ...]:
         """Return the scores of the code of trial `number`, oldest first."""
@@ -54,9 +56,13 @@ class Scores:
     def _read(self, trials: Sequence[Trial]) -> None:
         for trial in trials[self._count :]:
             scores = trial.result.scores if trial.result else ()
+            if trial.status == "baseline" and (trial.new_data or self._first is None):
+                self._first = trial.number
             for score in scores:
-                own = score.role in ("candidate", "neutral")
+                own = score.role in ("candidate", "neutral", "fresh")
                 code = trial.number if own else trial.against
+                if score.role == "reference":
+                    code = self._first
                 if code is not None and score.role != "baseline":
                     self._of[code].append(score)
             for step in _steps(scores):
@@ -114,6 +120,21 @@ def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: 
         if seed not in own:
             return seed
     return max([*own, *incumbent, first - 1]) + 1
+
+
+def fresh_seeds(
+    trials: Sequence[Trial], how_many: int, first: int, more: Sequence[Score] = ()
+) -> tuple[int, ...]:
+    """Return seeds from `first` on under which no verdict of the run was reached.
+
+    more: further scores whose seeds are not fresh.
+    """
+    used = {score.seed for score in more}
+    for trial in trials:
+        if trial.result:
+            used |= {score.seed for score in trial.result.scores}
+    unused = (seed for seed in count(first) if seed not in used)
+    return tuple(islice(unused, how_many))
 
 
 def next_run(

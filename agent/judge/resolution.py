@@ -16,6 +16,8 @@ POWER = 0.8
 """How often a gain of this size is told apart."""
 LEARNT = SOBER
 """Degrees of freedom that a night has learnt its noise from: the judge is stricter before."""
+LARGER = 0.7
+"""By how much the larger of two variances is above 1, of one degree of freedom."""
 _STEPS = 50
 _FAR = 64.0
 """In tau: the judge keeps every gain of this size."""
@@ -69,8 +71,11 @@ def _is_kept(gain: float, noise: Noise, rule: Rule, count: int) -> bool:
 
 
 def _scatter(count: int) -> list[float]:
-    """Return `count` numbers with the mean 0 and the standard deviation 1."""
+    """Return `count` numbers with the mean 0 and the standard deviation that the judge will see.
+
+    It takes the larger one of the run's and the candidate's own, which is more than 1 on average.
+    """
     if count == 1:
         return [0.0]
-    spread = stdev(range(count))
+    spread = stdev(range(count)) / sqrt(1 + LARGER / (count - 1))
     return [(number - fmean(range(count))) / spread for number in range(count)]

@@ -10,9 +10,11 @@ from anthropic import AsyncAnthropic
 from anthropic.types import Message, ModelInfo
 
 from agent.llm.faults import failed, fault_of, tidy
+from agent.llm.limits import allowed_output
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
+from agent.llm.refusals import reason_in, reason_of
 
 T = TypeVar("T")
 _Thinking = Literal["adaptive", "enabled", "not"]
@@ -22,7 +24,8 @@ OVERLOADED = 529
 PROVIDER = "Anthropic"
 PRICED_AS = "anthropic"
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
-_CACHED = {"cache_control": {"type": "ephemeral"}}
+# Questions of a night come a training apart, which is more than the five minutes of the default.
+_CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 
 
 class Anthropic:
@@ -36,6 +39,8 @@ class Anthropic:
         self.name = name
         self._api = AnthropicApi(key, patience, base_url)
         self._thinking: _Thinking | None = None
+        self._most: int | None = None
+        """The most output tokens that the model allows; None if it never said."""
 
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
@@ -50,9 +55,23 @@ class Anthropic:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncAnthropic, request: Request) -> Reply:
+        """Ask, with fewer output tokens if the model refuses so many, and remember it."""
         if self._thinking is None:
             self._thinking = await _thinking_of(client, self.name)
-        arguments = _arguments(self.name, request, self._thinking)
+        while True:
+            tokens = request.max_output_tokens
+            asked = tokens if self._most is None else min(tokens, self._most)
+            limited = request.model_copy(update={"max_output_tokens": asked})
+            try:
+                return await self._stream(client, limited, self._thinking)
+            except anthropic.BadRequestError as error:
+                most = allowed_output(reason_in(error.response.text), asked)
+                if not most:
+                    raise
+                self._most = most
+
+    async def _stream(self, client: AsyncAnthropic, request: Request, thinking: _Thinking) -> Reply:
+        arguments = _arguments(self.name, request, thinking)
         async with client.messages.stream(**arguments) as stream:
             try:
                 message = await stream.get_final_message()
@@ -86,8 +105,9 @@ class AnthropicApi:
             except anthropic.APIStatusError as error:
                 # An error event in a stream that began well has status 200: the server failed.
                 status = error.status_code if error.status_code >= 400 else OVERLOADED
+                reason = reason_of(error.body) if error.body else error.message
                 raise fault_of(
-                    status, error.message, error.response.headers, PROVIDER, self._key
+                    status, reason, error.response.headers, PROVIDER, self._key
                 ) from None
             except (anthropic.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.

@@ -67,11 +67,12 @@ def _anthropic(key: str, environment: Mapping[str, str], patience: Patience) -> 
 
 def _openai(key: str, environment: Mapping[str, str], patience: Patience) -> Iterator[Offer]:
     # The SDK takes most of a second to import.
-    from agent.llm.openai import PRICED_AS, OpenAIApi, newest
+    from agent.llm.openai import OpenAIApi, strongest
+    from agent.llm.openai_reply import PRICED_AS
 
     url = environment.get("OPENAI_BASE_URL") or None
     models = OpenAIApi(key, patience, url).models()
-    alias = newest(models)
+    alias = strongest(models)
     for model in models:
         note = "gpt" if model.id == alias else ""
         name = model.id if url or model.id.startswith("gpt-") else f"openai:{model.id}"

@@ -1,31 +1,32 @@
 """Coding agents that people already pay for, as models: their commands in print mode.
 
 One process a question, without tools. `claude-code` and `codex` use the login that the command has;
-API keys in the environment are not passed on, so no question is billed to them. The process gets an
-empty folder of its own, and is killed with its children at the deadline. It is not sandboxed: it is
-the user's own program and needs the network and its login. But it runs where validation data and
-what is kept of the runs are hidden (sandbox/walls/mask.py), and is refused if they cannot be.
-Claude Code is also started without any tools, and Codex without its shell and in its own read-only
-sandbox, by their documented options. Costs are what the command says; under a subscription they are
-nominal. Written to the documented output of both, and tested with stand-in executables only.
+API keys in the environment are not passed on, so no question is billed to them, but the account of
+a cloud or gateway that Claude Code is told to use is. The process gets an empty folder of its own,
+and is killed with its children at the deadline. It is not sandboxed: it is the user's own program
+and needs the network and its login. But it runs where validation data and what is kept of the runs
+are hidden (sandbox/walls/mask.py), and is refused if they cannot be. Claude Code is also started
+without any tools, and Codex without its shell and in its own read-only sandbox, by their documented
+options. Costs are what the command says; under a subscription they are nominal.
 """
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
-from agent.llm.model import AS_JSON, Reply, Request
+from agent.llm.claude_code import CLAUDE_CODE
+from agent.llm.codex import CODEX
+from agent.llm.dialects import Call, failure_of
+from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
@@ -58,30 +59,29 @@ PASSED_ON = frozenset(
         "NODE_EXTRA_CA_CERTS",
     }
 )
+CLOUDS = {
+    "CLAUDE_CODE_USE_BEDROCK": ("AWS_", "ANTHROPIC_BEDROCK_"),
+    "CLAUDE_CODE_USE_VERTEX": ("GOOGLE_", "ANTHROPIC_VERTEX_", "CLOUD_ML_", "VERTEX_"),
+    "CLAUDE_CODE_USE_FOUNDRY": ("AZURE_", "ANTHROPIC_FOUNDRY_"),
+}
+"""Switches of Claude Code for an account at a cloud, and the variables that belong to it: whoever
+sets the switch has chosen who is billed."""
+GATEWAY = frozenset({"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN"})
+"""Together they name a gateway, which is chosen likewise; an address alone is none."""
+OF_PROVIDERS = ("ANTHROPIC_", "OPENAI_", "CODEX_API_KEY", "CLAUDE_CODE_USE_")
+"""Beginnings of variables that say who answers and who is billed."""
 MAX_OUTPUT_BYTES = 2**24
-# How commands say what is wrong: their exit codes say nothing.
-NOT_LOGGED_IN = (
-    "login",
-    "log in",
-    "logged in",
-    "authenticat",
-    "credential",
-    "api key",
-    "unauthorized",
-)
-NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How one command is called and how its answer is read."""
-
-    executable: str
-    argv: Callable[[str | None, str], tuple[str, ...]]
-    """The arguments for a model's name (None: the command's own choice) and the rules."""
-    rules_in_argv: bool
-    """Whether the arguments hold the rules; else they precede the question."""
-    read: Callable[[str], Reply]
+def passed_on_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a command gets of the environment: no key, but the account that it was told."""
+    names = {key for key in environment if key in PASSED_ON}
+    for switch, beginnings in CLOUDS.items():
+        if environment.get(switch):
+            names |= {key for key in environment if key == switch or key.startswith(beginnings)}
+    if environment.keys() >= GATEWAY:
+        names |= GATEWAY
+    return {key: environment[key] for key in names}
 
 
 class Command:
@@ -105,7 +105,13 @@ class Command:
         self._dialect = COMMANDS[kind]
         self._model = model or None
         self._patience = patience
-        self._environment = {key: value for key, value in environment.items() if key in PASSED_ON}
+        passed_on = passed_on_of(environment)
+        self._environment = {**passed_on, **self._dialect.environment}
+        self._left_out = [
+            key
+            for key in sorted(environment)
+            if key.startswith(OF_PROVIDERS) and key not in passed_on
+        ]
         executable = self._dialect.executable
         path = shutil.which(executable, path=environment.get("PATH"))
         if path is None:
@@ -136,22 +142,36 @@ class Command:
         return reply.model_copy(update={"seconds": seconds, "model": reply.model or self.name})
 
     async def _ask(self, request: Request) -> Reply:
-        schema = json.dumps(request.tool.parameters)
-        rules = f"{request.system}\n\n{AS_JSON.format(name=request.tool.name)}\n{schema}"
-        blocks = request.blocks if self._dialect.rules_in_argv else (rules, *request.blocks)
-        arguments = self._dialect.argv(self._model, rules)
         with tempfile.TemporaryDirectory(prefix="autoresearch-ask-") as folder:
-            code, out, err = await self._run(arguments, "\n\n".join(blocks), folder)
-        if code:
-            message = f"{err}\n{out}".strip() or f"exit code {code}"
-            raise _failure(self.name, self._dialect.executable, message)
+            beside = Path(folder)
+            work = beside / "work"
+            work.mkdir()
+            call = Call(self._model, request, beside)
+            arguments, question = self._dialect.call(call)
+            code, out, err = await self._run(arguments, question, work)
         try:
+            # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
+        except ModelFault as fault:
+            raise self._with_left_out(fault) from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise Transient(one_line(f"{self.name} answered in an unknown form: {error}")) from None
+            if not code:
+                form = f"{self.name} answered in an unknown form: {error}"
+                raise Transient(one_line(form)) from None
+        message = f"{err}\n{out}".strip() or f"exit code {code}"
+        failure = failure_of(self.name, self._dialect.executable, message)
+        raise self._with_left_out(failure) if isinstance(failure, ModelFault) else failure
+
+    def _with_left_out(self, fault: ModelFault) -> ModelFault:
+        """Return a fault that also names the settings of this environment that were left out."""
+        if not self._left_out:
+            return fault
+        names = ", ".join(self._left_out)
+        message = f"{fault.message}; not handed on to it: {names}, so that no question is billed"
+        return ModelFault(f"{message} to a key", fault.next_command)
 
     async def _run(
-        self, arguments: tuple[str, ...], question: str, folder: str
+        self, arguments: tuple[str, ...], question: str, folder: Path
     ) -> tuple[int, str, str]:
         """Return the exit code, the output and the errors of the command."""
         process = await asyncio.create_subprocess_exec(
@@ -178,102 +198,5 @@ class Command:
         )
 
 
-def _failure(name: str, executable: str, message: str) -> Transient | ModelFault:
-    """Return what to raise for a command's message: try again, or tell the user what to do."""
-    text = f"{name}: {one_line(message)}"
-    lowered = message.lower()
-    if any(sign in lowered for sign in NOT_LOGGED_IN):
-        return ModelFault(f"{text} (is it logged in?)", executable)
-    if any(sign in lowered for sign in NOT_UNDERSTOOD):
-        return ModelFault(f"{text} (is it up to date?)", f"{executable} --version")
-    return Transient(text)
-
-
-# ---------------------------------------------------------------- Claude Code
-
-
-# No tools, no settings of the user's or the folder's, nothing kept.
-CLAUDE_WITHOUT_TOOLS = (
-    *("--tools", ""),
-    "--strict-mcp-config",
-    *("--setting-sources", ""),
-    "--no-session-persistence",
-)
-
-
-def _claude_argv(model: str | None, rules: str) -> tuple[str, ...]:
-    chosen = ("--model", model) if model else ()
-    form = ("-p", "--output-format", "json")
-    return (*form, *CLAUDE_WITHOUT_TOOLS, "--system-prompt", rules, *chosen)
-
-
-def _claude_reply(out: str) -> Reply:
-    answer = json.loads(out)
-    if answer.get("is_error"):
-        raise _failure("claude-code", "claude", str(answer.get("result") or answer.get("subtype")))
-    usage = answer.get("usage") or {}
-    read = _count(usage, "cache_read_input_tokens")
-    write = _count(usage, "cache_creation_input_tokens")
-    return Reply(
-        model=next(iter(answer.get("modelUsage") or {}), ""),
-        text=str(answer["result"]),
-        input_tokens=_count(usage, "input_tokens") + read + write,
-        cached_tokens=read,
-        output_tokens=_count(usage, "output_tokens"),
-        cost=answer.get("total_cost_usd"),
-    )
-
-
-# ---------------------------------------------------------------- Codex
-
-
-# From its configuration reference: no shell, no other tool that reads a file or a page.
-CODEX_WITHOUT_TOOLS = (
-    *("-c", "features.shell_tool=false"),
-    *("-c", "features.unified_exec=false"),
-    *("-c", "tools.view_image=false"),
-    *("-c", 'web_search="disabled"'),
-)
-
-
-def _codex_argv(model: str | None, _: str) -> tuple[str, ...]:
-    chosen = ("--model", model) if model else ()
-    form = ("exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral")
-    return (*form, *CODEX_WITHOUT_TOOLS, *chosen, "-")
-
-
-def _codex_reply(out: str) -> Reply:
-    """Return the agent's last message and the sum of its usage, from one JSON event a line."""
-    events: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines() if line.strip()]
-    text = ""
-    usages = []
-    for event in events:
-        if event["type"] in ("turn.failed", "error"):
-            raise _failure("codex", "codex", str(event.get("error") or event.get("message")))
-        if event["type"] == "item.completed" and _is_message(event["item"]):
-            text = str(event["item"]["text"])
-        if event["type"] == "turn.completed":
-            usages.append(event.get("usage") or {})
-    return Reply(
-        model="",
-        text=text,
-        input_tokens=sum(_count(usage, "input_tokens") for usage in usages),
-        cached_tokens=sum(_count(usage, "cached_input_tokens") for usage in usages),
-        output_tokens=sum(_count(usage, "output_tokens") for usage in usages),
-    )
-
-
-def _is_message(item: Mapping[str, Any]) -> bool:
-    return item.get("type", item.get("item_type")) in ("agent_message", "assistant_message")
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int:
-    value = usage.get(name)
-    return value if isinstance(value, int) and value >= 0 else 0
-
-
-COMMANDS = {
-    "claude-code": Dialect("claude", _claude_argv, True, _claude_reply),
-    "codex": Dialect("codex", _codex_argv, False, _codex_reply),
-}
+COMMANDS = {"claude-code": CLAUDE_CODE, "codex": CODEX}
 """Names for --model; a colon and the name of one of the command's own models may follow."""

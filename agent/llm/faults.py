@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 
 from agent.errors import ModelFault
+from agent.llm.limits import is_too_long
 from agent.llm.patience import Patience, Transient
 from sandbox.ground.text import one_line
 
@@ -15,17 +16,29 @@ PASSING = frozenset({408, 409, 425, 429})
 
 
 def fault_of(
-    status: int, message: str, headers: Mapping[str, str], provider: str, key: str
+    status: int,
+    message: str,
+    headers: Mapping[str, str],
+    provider: str,
+    key: str,
+    who: str | None = None,
 ) -> Transient | ModelFault:
     """Return the exception for an answer with `status`.
 
-    provider: `Anthropic` or `OpenAI`. key: the secret to remove from the message.
+    provider: `Anthropic` or `OpenAI`. key: the secret to remove from the message. who: who
+    answered, if it is not the provider itself.
     """
-    text = f"{provider} answered {status}: {tidy(message, key)}"
+    text = f"{who or provider} answered {status}: {tidy(message, key)}"
     variable = f"{provider.upper()}_API_KEY"
     if status == 402 or any(sign in message.lower() for sign in NO_MONEY):
         return ModelFault(
             f"{text} (the account has no credit left)", "autoresearch start --model none"
+        )
+    if is_too_long(message):
+        return ModelFault(
+            f"{text} (the question is longer than the model's context allows; a server of your own"
+            " may be started with a longer one)",
+            "autoresearch models",
         )
     if status in PASSING or status >= 500:
         return Transient(text, _retry_after(headers))

@@ -1,45 +1,56 @@
-"""Chat completions through OpenAI's SDK, at OpenAI or any server that speaks its API."""
+"""Chat completions through OpenAI's SDK, at OpenAI or any server that speaks its API.
+
+Answers are streamed, so that silence ends a question and not its length.
+"""
 
 import json
 import re
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
 from openai import AsyncOpenAI
-from openai.types import CompletionUsage
 from openai.types import Model as Listed
-from openai.types.chat import ChatCompletion
+from openai.types.responses import (
+    FunctionToolParam,
+    ResponseCompletedEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+)
 
+from agent.llm.answers import ONLY_THOUGHT, Answer
 from agent.llm.faults import failed, fault_of, tidy
 from agent.llm.model import AS_JSON, Reply, Request
+from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
+from agent.llm.refusals import Refusal, reason_in, reason_of, status_of
+from agent.llm.ways import Ways, chat_arguments
 
 T = TypeVar("T")
 PROVIDER = "OpenAI"
-PRICED_AS = "openai"
-# How Ollama, vLLM, llama.cpp, LM Studio and OpenRouter say that they cannot do something.
-_LACKS = re.compile(
-    r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE
-)
-# Parts of names on the list that are not general chat models, or small or very expensive ones.
+# Parts of names on the list that are no general models, or small or very expensive ones.
 OTHER_KINDS = frozenset(
     {
         "audio",
         "chat",
         "codex",
+        "cyber",
         "embedding",
         "image",
         "instruct",
+        "live",
         "mini",
         "nano",
         "oss",
         "preview",
         "pro",
         "realtime",
+        "rosalind",
+        "safeguard",
         "search",
         "transcribe",
         "tts",
@@ -58,8 +69,8 @@ class OpenAI:
         self.name = name
         self._url = base_url
         self._api = OpenAIApi(key, patience, base_url)
-        self._way: Literal["tools", "schema", "text"] = "tools"
-        """How the server is asked for arguments: the best way that it knows."""
+        # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
+        self._ways = Ways("max_tokens" if base_url else "max_completion_tokens")
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -67,7 +78,7 @@ class OpenAI:
             self.name,
             PRICED_AS,
             fresh=request.tokens,
-            output=request.max_output_tokens,
+            output=self._ways.tokens(request.max_output_tokens),
             url=self._url,
         )
 
@@ -75,52 +86,90 @@ class OpenAI:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
-        ignored_tool = self._way == "tools" and reply.arguments is None and not reply.cut_off
-        if ignored_tool and self._url:
+        ignored_tool = self._ways.form == "tools" and reply.arguments is None
+        if ignored_tool and self._url and not reply.cut_off:
             # The server took the tool, the model did not call it: the server must enforce the form.
-            self._way = "schema"
+            self._ways.form = "schema"
+        if reply.cut_off and reply.text == ONLY_THOUGHT:
+            self._ways.spent_on_thoughts()
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
         """Ask in the first way that the server knows, and remember it."""
+        ask = {"chat": self._chat, "responses": self._respond}
         while True:
             try:
-                completion = await client.chat.completions.create(**self._arguments(request))
-            except (
-                openai.BadRequestError,
-                openai.UnprocessableEntityError,
-                openai.InternalServerError,
-            ) as error:
-                if self._way == "text" or not _LACKS.search(error.message):
+                return await ask[self._ways.api](client, request)
+            except openai.APIStatusError as error:
+                reason = reason_in(error.response.text)
+                refusal = Refusal(error.status_code, reason, error.response.headers)
+            except openai.APIError as error:
+                # The SDK raises what a stream says after a good beginning.
+                if isinstance(error, openai.APIConnectionError) or not error.body:
                     raise
-                self._way = "schema" if self._way == "tools" else "text"
-                continue
-            if not _is_completion(completion):
-                raise Transient(f"{PROVIDER}'s answer is not a chat completion")
-            return _reply(completion, self.name, self._url)
+                refusal = Refusal(status_of(error.body, FAILED), reason_of(error.body), {})
+            except Refusal as inside:
+                refusal = inside
+            if not self._ways.learn(refusal, request.max_output_tokens):
+                raise refusal
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
-        # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
-        limit = "max_tokens" if self._url else "max_completion_tokens"
+    async def _chat(self, client: AsyncOpenAI, request: Request) -> Reply:
+        create = client.chat.completions.with_streaming_response.create
+        async with create(**self._chat_arguments(request)) as response:
+            answer = Answer()
+            if "event-stream" in response.headers.get("content-type", ""):
+                async for chunk in await response.parse():
+                    take(answer, chunk.to_dict(warnings=False))
+            else:
+                take(answer, await response.json())
+        if not answer.choices:
+            raise Transient(f"{self._api.who}'s answer is not a chat completion")
+        if not answer.finish and not answer.arguments:
+            raise Transient(f"{self._api.who}'s answer broke off")
+        return reply_of(answer, self.name, request.tool.name, self._url)
+
+    def _chat_arguments(self, request: Request) -> dict[str, Any]:
         tool = request.tool
         system = request.system
-        if self._way != "tools":
+        if self._ways.form != "tools":
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
-        arguments: dict[str, Any] = {
+        return {
             "model": self.name,
             "messages": [
                 {"role": "system", "content": system},
                 {"role": "user", "content": "\n\n".join(request.blocks)},
             ],
-            limit: request.max_output_tokens,
+            self._ways.limit: self._ways.tokens(request.max_output_tokens),
+            **chat_arguments(self._ways, tool.model_dump()),
         }
-        if self._way == "tools":
-            arguments["tools"] = [{"type": "function", "function": tool.model_dump()}]
-            arguments["tool_choice"] = {"type": "function", "function": {"name": tool.name}}
-        elif self._way == "schema":
-            schema = {"name": tool.name, "schema": tool.parameters}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return arguments
+
+    async def _respond(self, client: AsyncOpenAI, request: Request) -> Reply:
+        """Ask by the Responses API, which some models require for tools."""
+        tool = FunctionToolParam(
+            type="function",
+            strict=False,
+            name=request.tool.name,
+            description=request.tool.description,
+            parameters=request.tool.parameters,
+        )
+        events = await client.responses.create(
+            model=self.name,
+            instructions=request.system,
+            input="\n\n".join(request.blocks),
+            tools=[tool],
+            tool_choice="required",
+            max_output_tokens=self._ways.tokens(request.max_output_tokens),
+            store=False,
+            stream=True,
+        )
+        async for event in events:
+            if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent):
+                return response_reply(event.response, self.name, self._url)
+            if isinstance(event, ResponseFailedEvent):
+                failure = event.response.error
+                reason = failure.message if failure else "the answer failed"
+                raise Refusal(FAILED, reason, {})
+        raise Transient(f"{self._api.who}'s answer broke off")
 
 
 class OpenAIApi:
@@ -130,6 +179,8 @@ class OpenAIApi:
         self._key = key
         self._patience = patience
         self._base_url = base_url
+        self.who = urlsplit(base_url).netloc if base_url else PROVIDER
+        """Who answers, in words: OpenAI, or the address of another server."""
 
     def ask(self, call: Callable[[AsyncOpenAI], Coroutine[Any, Any, T]]) -> T:
         """Return `await call(client)`, with retries.
@@ -143,16 +194,19 @@ class OpenAIApi:
                 async with client:
                     return await call(client)
             except openai.APIStatusError as error:
-                raise fault_of(
-                    error.status_code, error.message, error.response.headers, PROVIDER, self._key
-                ) from None
+                reason = reason_in(error.response.text)
+                raise self._fault(error.status_code, reason, error.response.headers) from None
+            except Refusal as refusal:
+                raise self._fault(refusal.status, refusal.reason, refusal.headers) from None
             except (openai.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
-                address = client.base_url.netloc.decode()
-                text = failed(PROVIDER, address, error, self._patience)
+                text = failed(PROVIDER, client.base_url.netloc.decode(), error, self._patience)
                 raise Transient(tidy(text, self._key)) from None
 
-        return persist(PROVIDER, once, self._patience)
+        return persist(self.who, once, self._patience)
+
+    def _fault(self, status: int, reason: str, headers: Mapping[str, str]) -> Exception:
+        return fault_of(status, reason, headers, PROVIDER, self._key, self.who)
 
     def models(self) -> list[Listed]:
         """Return all models that this key or server offers, in its order."""
@@ -171,12 +225,24 @@ class OpenAIApi:
         )
 
 
-def newest(models: Sequence[Listed]) -> str | None:
-    """Return the name of the newest general gpt, if any."""
+def strongest(models: Sequence[Listed]) -> str | None:
+    """Return the name of the strongest general gpt, if any.
+
+    It is of the newest generation, by the first number of its name, and there the dearest by list
+    price: a generation has several tiers, and its small ones often come last.
+    """
     general = [model for model in models if _is_general(model.id)]
-    if not general:
-        return None
-    return max(general, key=lambda model: (model.created, -len(model.id), model.id)).id
+    prices: dict[tuple[int, str], float] = {}
+    for model in general:
+        tier = _tier(model.id)
+        price = cost_of(model.id, PRICED_AS, fresh=0, output=1_000) or 0.0
+        prices[tier] = max(price, prices.get(tier, 0.0))
+
+    def strength(model: Listed) -> tuple[int, float, tuple[int, ...], int, int]:
+        tier = _tier(model.id)
+        return tier[0], prices[tier], _version(model.id), model.created, -len(model.id)
+
+    return max(general, key=strength).id if general else None
 
 
 def _is_general(name: str) -> bool:
@@ -184,54 +250,15 @@ def _is_general(name: str) -> bool:
     return family == "gpt" and bool(parts) and OTHER_KINDS.isdisjoint(parts)
 
 
-def _is_completion(completion: object) -> bool:
-    """Return whether a server's answer is what the SDK takes it for: it does not check."""
-    if not isinstance(completion, ChatCompletion) or not completion.choices:
-        return False
-    return bool(completion.choices[0].message)
+def _tier(name: str) -> tuple[int, str]:
+    """Return the generation and the tier: (5, "sol") for gpt-5.6-sol, whose price may be new."""
+    words = [part for part in name.split("-")[2:] if not part[:1].isdigit()]
+    return _version(name)[0], "-".join(words)
 
 
-def _reply(completion: ChatCompletion, asked: str, url: str | None) -> Reply:
-    choice = completion.choices[0]
-    calls = [
-        call.function.arguments
-        for call in choice.message.tool_calls or ()
-        if call.type == "function"
-    ]
-    arguments = _object(calls[0]) if calls else None
-    texts = [choice.message.content, choice.message.refusal]
-    if arguments is None:
-        texts += calls
-    model = completion.model or asked
-    usage = _usage(completion.usage, model, url) if completion.usage else {}
-    return Reply(
-        model=model,
-        text="\n".join(text for text in texts if text),
-        arguments=arguments,
-        cut_off=choice.finish_reason == "length",
-        **usage,
-    )
-
-
-def _usage(usage: CompletionUsage, model: str, url: str | None) -> dict[str, Any]:
-    """Return the fields of a Reply that say what it used."""
-    total = usage.prompt_tokens
-    output = usage.completion_tokens
-    details = usage.prompt_tokens_details
-    read = (details.cached_tokens if details else None) or 0
-    fresh = max(total - read, 0)
-    return {
-        "input_tokens": total,
-        "cached_tokens": min(read, total),
-        "output_tokens": output,
-        "cost": cost_of(model, PRICED_AS, fresh=fresh, output=output, read=read, url=url),
-    }
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in `text`, or None."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+def _version(name: str) -> tuple[int, ...]:
+    """Return the numbers behind `gpt-`: (5, 6) for gpt-5.6-sol."""
+    match = re.match(r"gpt-(\d{1,4})(?:\.(\d{1,4}))?", name)
+    if not match:
+        return (0,)
+    return tuple(int(part) for part in match.groups() if part)

@@ -17,9 +17,9 @@ from agent.llm.patience import Patience
 from agent.llm.scripted import Scripted
 from agent.plugins import Plugin, blaming, installed
 
-FAMILIES = ("opus", "sonnet", "haiku")
+FAMILIES = ("opus", "sonnet", "haiku", "fable")
 ACCEPTED = (
-    "opus, sonnet, haiku, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME,"
+    "opus, sonnet, haiku, fable, gpt, local, a full name such as claude-… or gpt-…, anthropic:NAME,"
     " openai:NAME, claude-code, codex, scripted:FILE or none"
 )
 NAMES = (*FAMILIES, "gpt", "local", *COMMANDS, "none")
@@ -97,7 +97,8 @@ def open_model(
 ) -> Model:
     """Return the model that `name` means.
 
-    `opus`, `sonnet`, `haiku` and `gpt` are the newest of their kind that the provider lists;
+    `opus`, `sonnet`, `haiku` and `fable` are the newest of their kind that the provider lists, and
+    `gpt` is the strongest;
     `local` is the first that the server of OPENAI_BASE_URL lists; `PROVIDER:NAME` may be one of
     an installed package.
 
@@ -154,7 +155,7 @@ def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) ->
 
 def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
     # The SDK takes most of a second to import.
-    from agent.llm.openai import OpenAI, OpenAIApi, newest
+    from agent.llm.openai import OpenAI, OpenAIApi, strongest
 
     base_url = environment.get("OPENAI_BASE_URL") or None
     key = key_of("OPENAI_API_KEY", environment)
@@ -162,7 +163,7 @@ def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Mo
         key = NO_KEY if base_url else _key("OPENAI_API_KEY", name, environment)
     if name == "gpt":
         listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
-        name = newest(listed) or _none_listed(name, "OpenAI")
+        name = strongest(listed) or _none_listed(name, "OpenAI")
     elif name == "local":
         listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
         name = listed[0].id if listed else _none_listed("model", "OpenAI")

@@ -1,17 +1,23 @@
 """Finds the scripts of a repository that may be its training, by reading and never running them."""
 
+import ast
 import re
 import shlex
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from agent.git.plumbing import Plumbing
+from agent.project.commands import MAKEFILES, Use, program_command, uses_in
+from agent.project.evolved import evolved_in
 from agent.project.numbers import likely, numbers_in, words_of
 from agent.project.scripts import (
+    TRAINS,
     calls_of,
     frameworks_of,
     is_script,
+    needs_arguments,
     printed_lines,
+    texts_of,
     tree_of,
 )
 from sandbox.ground.record import Record
@@ -22,10 +28,10 @@ MAX_READ = 300
 MAX_BYTES = 1 << 19
 LEAST = 30
 """What a file must weigh to be named."""
-MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
 CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".rs", ".go", ".jl", ".r", ".R", ".sh", ".java", ".js")
-TARGETS = ("train", "fit", "run", "experiment", "finetune", "pretrain", "bench", "all")
-TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch boost")
+COMPILED = (".c", ".cc", ".cpp", ".cxx", ".rs", ".go")
+PROSE = (".txt", ".md", ".prompt", ".j2", ".jinja", ".jinja2", ".tmpl", ".tpl")
+NO_PROSE = re.compile(r"(?i)(readme|license|licence|requirements|changelog|program|notice).*")
 _BEST_NAME = re.compile(r"(.*[_\-])?(pre|fine[_\-]?)?(train|tune|fit|training|trainer)([_\-].*)?")
 _GOOD_NAME = re.compile(
     r"(.*[_\-])?(main|run|experiment|search|solve|solver|optimi[sz]e|evolve|backtest|simulate|"
@@ -38,8 +44,8 @@ _BAD_NAME = re.compile(
 )
 _NO_SCRIPT = re.compile(r"(test_.*|.*_test|conftest|setup|__init__|__main__|noxfile|fabfile|tasks)")
 _NO_FOLDER = words_of("tests test docs doc site-packages node_modules build dist")
-_TARGET = re.compile(r"^([A-Za-z][\w.\-]*)\s*:(?!=)")
-_PYTHON = re.compile(r"(?:[\w./$(){}\-]*/)?(python[0-9.]*|\$[({]PY(THON)?[)}])")
+_MEASURES = re.compile(r"(?i)(.*[_\-])?(bench|benchmark|main|test|check|time|timer|driver|verify)")
+"""Names of sources that measure others."""
 
 
 class Candidate(Record):
@@ -50,7 +56,9 @@ class Candidate(Record):
     why: tuple[str, ...]
     weight: int = 0
     command: str = ""
-    """What a Makefile runs it with; empty where nothing but its path is known."""
+    """What the repository runs it with; empty where nothing but its path is known."""
+    files: tuple[str, ...] = ()
+    """What edits may well touch, where that is not found by reading Python."""
 
     @property
     def reason(self) -> str:
@@ -94,15 +102,32 @@ def files_of(folder: Path) -> tuple[str, ...]:
 def find_candidates(folder: Path) -> Found:
     """Return what the folder of a repository may train with. Raise HistoryFault as files_of."""
     files = files_of(folder)
+    read = partial(text_in, folder)
     named = [name for name in files if name.endswith(".py") and not _is_none(name)]
     named.sort(key=lambda name: (-_of_name(name)[0], name.count("/"), name))
-    commands = _commands(folder, files)
-    weighed = [_weighed(folder, name, commands.get(name, "")) for name in named[:MAX_READ]]
+    uses = uses_in(files, read)
+    weighed = [_weighed(folder, name, uses.get(name), files) for name in named[:MAX_READ]]
     scripts = [candidate for candidate in weighed if candidate and candidate.weight >= LEAST]
     scripts.sort(key=lambda candidate: (-candidate.weight, candidate.path))
+    scripts = [*_evolved(folder, files), *scripts]
+    if not scripts:
+        scripts = _compiled(folder, files)
     notebooks = tuple(name for name in files if name.endswith(".ipynb"))
     code = tuple(name for name in files if name.endswith(CODE) or name in MAKEFILES)
     return Found(scripts=tuple(scripts), notebooks=notebooks, code=code)
+
+
+def prose_in(tree: ast.Module, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files of text, such as prompts, that strings of a script name."""
+    here = PurePosixPath(script).parent
+    known = {name for name in files if name.endswith(PROSE)}
+    known = {name for name in known if not NO_PROSE.fullmatch(PurePosixPath(name).name)}
+    named: dict[str, None] = {}
+    for text in texts_of(tree):
+        for path in (text.removeprefix("./"), str(here / text)):
+            if path in known:
+                named[path] = None
+    return tuple(named)
 
 
 def text_in(folder: Path, name: str) -> str:
@@ -141,10 +166,10 @@ def _of_name(name: str) -> tuple[int, str]:
     return -depth, ""
 
 
-def _weighed(folder: Path, name: str, command: str) -> Candidate | None:
+def _weighed(folder: Path, name: str, use: Use | None, files: tuple[str, ...]) -> Candidate | None:
     """Return a script with what it weighs; None for a file that only defines names."""
     tree = tree_of(text_in(folder, name))
-    if tree is None or not (is_script(tree) or command):
+    if tree is None or not (is_script(tree) or use):
         return None
     weight, reason = _of_name(name)
     why = [reason] if reason else []
@@ -159,45 +184,37 @@ def _weighed(folder: Path, name: str, command: str) -> Candidate | None:
     if results:
         weight += 10 + 10 * (results[0].direction is not None)
         why.append(f"it prints {results[0].name}")
-    if command:
+    prose = prose_in(tree, name, files)
+    if prose and results:
+        weight += 50
+        why.append(f"it reads {prose[0]}")
+    if use and use.where in MAKEFILES:
         weight += 40
-        why.append("a Makefile runs it")
+    if use:
+        why.append(f"{use.where} runs it")
+    # The defaults of a script come first, where it runs by them.
+    needed = use and (use.where in MAKEFILES or use.launched or needs_arguments(tree))
+    command = use.command if use and needed else ""
     return Candidate(path=name, why=tuple(why) or ("it runs",), weight=weight, command=command)
 
 
-def _commands(folder: Path, files: tuple[str, ...]) -> dict[str, str]:
-    """Return what the targets of a Makefile run scripts with, by the script."""
-    makefile = next((name for name in MAKEFILES if name in files), None)
-    commands: dict[str, str] = {}
-    if makefile is None:
-        return commands
-    for target, line in _recipes(text_in(folder, makefile)):
-        script, command = _python_of(line)
-        if script in files and any(word in target.lower() for word in TARGETS):
-            commands.setdefault(script, command)
-    return commands
+def _evolved(folder: Path, files: tuple[str, ...]) -> list[Candidate]:
+    """Return the program of an evolutionary framework, which an evaluator of its own scores."""
+    program = evolved_in(files, partial(text_in, folder))
+    if program is None:
+        return []
+    why = (f"{program.evaluator} evaluates it",)
+    return [Candidate(path=program.path, why=why, weight=100, command=program.command)]
 
 
-def _recipes(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a Makefile's recipes with their targets."""
-    target = ""
-    for line in text.replace("\\\n", " ").splitlines():
-        match = _TARGET.match(line)
-        if match:
-            target = match[1]
-        elif line.startswith("\t") and target:
-            yield target, line.strip().lstrip("@-")
-
-
-def _python_of(line: str) -> tuple[str, str]:
-    """Return the script that a line of a recipe runs, and the line as a command; "" for none."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return "", ""
-    if len(words) < 2 or not _PYTHON.fullmatch(words[0]) or "$" in " ".join(words[1:]):
-        return "", ""
-    script = words[1].removeprefix("./")
-    if any(word in ("|", "&&", ";", ">", "2>&1") for word in words):
-        return "", ""
-    return script, shlex.join(["python", script, *words[2:]])
+def _compiled(folder: Path, files: tuple[str, ...]) -> list[Candidate]:
+    """Return the sources of a compiled program that a Makefile builds and runs."""
+    sources = [name for name in files if name.endswith(COMPILED) and not _is_none(name)]
+    command = program_command(files, partial(text_in, folder)) if sources else ""
+    if not command:
+        return []
+    own = [name for name in sources if not _MEASURES.fullmatch(PurePosixPath(name).stem)]
+    own = own or sources
+    own.sort(key=lambda name: (name.count("/"), name))
+    chosen = tuple(own) if len(own) > 1 else ()
+    return [Candidate(path=own[0], why=("it is compiled",), command=command, files=chosen)]

@@ -142,15 +142,16 @@ def prepare_data(
     runner: Runner,
     *,
     read_only: tuple[str, ...] = (),
+    python: str = sys.executable,
     network: bool = False,
     wanted: str | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Iterator[Prepared]:
     """Yield the data that `source` makes; it does not change until the block ends.
 
-    read_only: what the source may read besides. network: whether it may use the network. wanted:
-    the fingerprint of data that will do; where the folder already holds it, nothing runs. tell:
-    is told why it takes long.
+    read_only: what the source may read besides. python: the interpreter that runs it. network:
+    whether it may use the network. wanted: the fingerprint of data that will do; where the
+    folder already holds it, nothing runs. tell: is told why it takes long.
     Raise NetworkWanted where it failed for lack of a network, ProjectFault where it failed
     otherwise or made data that cannot be used.
     """
@@ -158,7 +159,7 @@ def prepare_data(
     with room.locked() as lock:
         alone = _try_alone(lock, tell or _nobody)
         if alone and not (wanted and room.kept(wanted)):
-            room.make(source, runner, read_only, network)
+            room.make(source, runner, read_only, python, network)
         # Others may use the data now, and nobody may make it again.
         fcntl.flock(lock, fcntl.LOCK_SH)
         prepared = room.kept()
@@ -250,7 +251,12 @@ class _Room:
             return False
 
     def make(
-        self, source: Source, runner: Runner, read_only: tuple[str, ...], network: bool
+        self,
+        source: Source,
+        runner: Runner,
+        read_only: tuple[str, ...],
+        python: str,
+        network: bool,
     ) -> None:
         """Run `source`, check what it made, and note it down."""
         before = self._noted()
@@ -264,17 +270,20 @@ class _Room:
             script = self._copy / source.inside
             _put(script, source.text)
             _put(script.with_name(CORPORA), source.corpora)
-            outcome = runner.run(self._spec(source, read_only, network), threading.Event())
+            spec = self._spec(source, read_only, python, network)
+            outcome = runner.run(spec, threading.Event())
         finally:
             shutil.rmtree(self._copy, ignore_errors=True)
         answer = _answer(self.log)
         if not network and _wants_network(outcome, answer, self.log):
             raise NetworkWanted(source, _addresses(answer), self.log)
         if not isinstance(outcome, Finished):
-            raise self._fault(source, _ending(outcome))
+            raise self._fault(source, f"{_ending(outcome)}{_lacking(self.log, python)}")
         self._accept(source, answer, before)
 
-    def _spec(self, source: Source, read_only: tuple[str, ...], network: bool) -> RunSpec:
+    def _spec(
+        self, source: Source, read_only: tuple[str, ...], python: str, network: bool
+    ) -> RunSpec:
         script = self._copy / source.inside
         environment = {
             "AUTORESEARCH_CACHE": str(self.scratch),
@@ -289,7 +298,8 @@ class _Room:
         memory = int(total_memory() * MEMORY_SHARE)
         return RunSpec(
             # -I: no file in its folder or in the user's own packages replaces a library's.
-            argv=(sys.executable, "-I", "-u", str(script)),
+            argv=(python, "-I", "-u", str(script)),
+            python=python,
             folder=str(script.parent),
             scratch=str(self.scratch),
             log=str(self.log),
@@ -358,6 +368,11 @@ def _wants_network(outcome: Outcome, answer: Mapping[str, Any], log: Path) -> bo
         return False
     words = tail(log).lower()
     return answer.get("needs") == "network" or any(word in words for word in NETWORK_WORDS)
+
+
+def _lacking(log: Path, python: str) -> str:
+    """Return which interpreter lacks a module, where that is why a prepare.py failed."""
+    return f": it runs on {python}" if "ModuleNotFoundError" in tail(log) else ""
 
 
 def _addresses(answer: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from agent.git.home import HOME
 from agent.git.plumbing import Plumbing
 from agent.git.repository import refuse_foreign, refuse_links
 from agent.project.candidates import find_candidates, way_out
+from agent.project.evaluator import check_evaluator
 from agent.project.settings import FILE, ScoreKind, Settings
+from agent.records.evaluator import Evaluator
 from agent.records.objective import VAL_BPB, Objective
-from agent.records.patterns import EXCEPT, folder_around, matches
+from agent.records.patterns import EXCEPT, covers, folder_around, matches
 from sandbox.ground.record import Record
 
 _LAYOUTS: tuple[tuple[str, ScoreKind], ...] = (("workspace", "sealed"), ("", "printed"))
@@ -40,6 +42,8 @@ class Project(Record):
     """Globs of the files that edits may touch; () for train.py alone."""
     base: str = ""
     """The folder of autoresearch.toml; "" is the top."""
+    evaluate: Evaluator | None = None
+    """The project's own evaluator, its paths relative to the workspace."""
 
     @property
     def home(self) -> Path:
@@ -67,13 +71,44 @@ class Project(Record):
                 "autoresearch list",
             )
         own = "" if workspace == "." else workspace
-        return self.model_copy(update={"files": files, "workspace": own})
+        evaluate = objective.evaluate if objective else None
+        return self.model_copy(update={"files": files, "workspace": own, "evaluate": evaluate})
 
     def edits(self, path: str) -> bool:
         """Return whether edits may touch the file at this path of the repository."""
         if not self.files:
             return path == self.train
-        return matches(path, self.files) and path not in self.fixed
+        return matches(path, self.files) and not self.measures(path)
+
+    def measures(self, path: str) -> bool:
+        """Return whether the file at this path of the repository decides how trials are measured.
+
+        No edit touches it.
+        """
+        return path in self.fixed or self.hides(path)
+
+    @property
+    def concealed(self) -> tuple[str, ...]:
+        """The paths and globs in the workspace that the evaluator hides, its script first."""
+        own = self.evaluate
+        return (own.script, *own.hidden, *own.test) if own else ()
+
+    def hides(self, path: str) -> bool:
+        """Return whether no run, no model and no proposer may see the file at this path.
+
+        Every door asks this function: what a trial gets and its .git, prompts, diffs, imports.
+        """
+        if path in self.unseen:
+            return True
+        return self._covers(path, self.concealed)
+
+    def tests(self, path: str) -> bool:
+        """Return whether the file at this path of the repository belongs to the test split."""
+        return self._covers(path, self.evaluate.test if self.evaluate else ())
+
+    def _covers(self, path: str, patterns: tuple[str, ...]) -> bool:
+        below = f"{self.workspace}/" if self.workspace else ""
+        return path.startswith(below) and covers(path.removeprefix(below), patterns)
 
     def inside(self, path: str) -> str:
         """Return the path in the repository of a path in the workspace."""
@@ -92,7 +127,16 @@ class Project(Record):
         around = (folder, *folder.parents)
         prepare = self.prepare or str(folder / PREPARE)
         briefs = (self.program,) if self.program else tuple(str(up / PROGRAM) for up in around)
-        return (prepare, *self.unseen, *briefs, *(str(up / FILE) for up in around))
+        settings = (str(up / FILE) for up in around)
+        return (prepare, *self.unseen, *briefs, *settings, *self.evaluator_files)
+
+    @property
+    def evaluator_files(self) -> tuple[str, ...]:
+        """The evaluator's script, and what may be read of it, by their paths in the repository."""
+        if self.evaluate is None:
+            return ()
+        named = (self.evaluate.script, self.evaluate.public)
+        return tuple(self.inside(path) for path in named if path)
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -130,17 +174,25 @@ def find_project(where: Path, settings: Settings, hint: bool = True) -> Project:
         program=str(program) if (root / program).is_file() else None,
         score=settings.score or _score_of(settings, score),
         base="" if str(base) == "." else str(base),
+        evaluate=settings.evaluate,
     )
     files = tuple(_below(base, pattern) for pattern in settings.files)
-    _refuse_fixed(project, files, base)
-    # A script that is named may import what lies anywhere in the project.
-    workspace = str(base) if settings.train else folder_around(str(train), files)
+    # A script or an evaluator that is named may use what lies anywhere in the project.
+    whole = settings.train or settings.evaluate
+    workspace = str(base) if whole else folder_around(str(train), files)
     own = "" if workspace == "." else workspace
-    return project.model_copy(update={"files": files, "workspace": own})
+    project = project.model_copy(update={"files": files, "workspace": own})
+    _refuse_fixed(project, files, base)
+    if settings.evaluate:
+        check_evaluator(Path(project.root), project.base, settings.evaluate)
+        _refuse_hidden(project, base)
+    return project
 
 
 def _score_of(settings: Settings, usual: ScoreKind) -> ScoreKind:
     """Return how the score comes about where nobody says: only val_bpb is ever sealed."""
+    if settings.evaluate:
+        return "evaluated"
     own = settings.metric not in (None, VAL_BPB.metric) or settings.pattern is not None
     return "printed" if own else usual
 
@@ -159,6 +211,25 @@ def _refuse_fixed(project: Project, files: tuple[str, ...], base: PurePosixPath)
             raise UsageFault(
                 f"{FILE}: files: they fit {own}, which is part of how trials are measured; "
                 f'add "!{own}" behind them.',
+                f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+            )
+
+
+def _refuse_hidden(project: Project, base: PurePosixPath) -> None:
+    """Raise UsageFault where edits would touch the evaluator or what is hidden with it."""
+    if project.hides(project.train):
+        raise UsageFault(
+            f"{FILE}: [evaluate] hides {project.train}, which is what trials run.",
+            f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
+        )
+    if not project.files:
+        return
+    listing = Plumbing(Path(project.root))("ls-files", "-z", "--cached")
+    for path in listing.split("\0"):
+        if path and matches(path, project.files) and project.hides(path):
+            own = project.outside(path)
+            raise UsageFault(
+                f'{FILE}: files: they fit {own}, which [evaluate] hides; add "!{own}" behind them.',
                 f"$EDITOR {quote(str(Path(project.root) / base / FILE))}",
             )
 

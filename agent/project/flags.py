@@ -13,6 +13,7 @@ from agent.project.settings import (
     Dollars,
     FalseKeeps,
     Hours,
+    LimitText,
     Repeats,
     TrialCount,
     Word,
@@ -25,6 +26,7 @@ from agent.records.objective import Direction
 # A value to suggest where a flag makes no sense.
 EXAMPLES = {
     "budget": "5m",
+    "limit": "1.1x",
     "trials": "20",
     "hours": "8",
     "max_cost": "10",
@@ -47,6 +49,7 @@ class Flags(Caps):
     model: Word | None = None
     method: Word | None = None
     budget: BudgetText = None
+    limit: LimitText = None
     trials: TrialCount | None = None
     hours: Hours | None = None
     max_cost: Dollars | Literal["none"] | None = None

@@ -18,7 +18,8 @@ def inherited(
     """Return the objective of the new run.
 
     record: the other run's. then, now: what the files said when that run began, and what those that
-    govern say now, without anything typed. Raise UsageFault where the parts do not fit.
+    govern say now, without anything typed. The limit of a training is an option like its budget.
+    Raise UsageFault where the parts do not fit.
     """
     parts: dict[str, Any] = {}
     for name in Objective.model_fields:
@@ -28,4 +29,5 @@ def inherited(
         typed = getattr(flags, name)
         if typed is not None:
             parts[name] = typed
+    parts["limit"] = None
     return checked_objective(project, parts)

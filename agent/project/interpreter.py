@@ -145,7 +145,7 @@ def _active(environment: Mapping[str, str]) -> Path | None:
 
 def _checked(path: Path, origin: Origin, project: Project) -> Interpreter:
     """Return the interpreter at `path`, if it is one and shows nothing else; else raise."""
-    repair = _repair(path, origin, project)
+    repair = repair_of(path, origin, project)
     target = Path(os.path.realpath(path))
     if not target.is_file():
         leads = (
@@ -180,7 +180,7 @@ def _checked(path: Path, origin: Origin, project: Project) -> Interpreter:
     )
 
 
-def _repair(path: Path, origin: Origin, project: Project) -> str:
+def repair_of(path: Path, origin: Origin, project: Project) -> str:
     """Return the command that most likely mends an environment."""
     if origin == "settings":
         file = Path(project.root) / project.base / FILE

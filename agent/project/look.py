@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from agent.project.candidates import files_of, text_in
+from agent.git.plumbing import Plumbing
+from agent.project.candidates import files_of, prose_in, text_in
 from agent.project.numbers import Number, likely, numbers_in
-from agent.project.scripts import imports_of, options_of, printed_lines, texts_of, tree_of
+from agent.project.scripts import imports_of, options_of, paths_of, printed_lines, tree_of
 from sandbox.ground.record import Record
 
 MAX_MODULES = 40
@@ -21,15 +22,18 @@ DATA_FOLDERS = ("data", "dataset", "datasets", "input", "inputs", "raw", "corpus
 DATA_FILES = tuple(
     f".{name}" for name in ("csv", "tsv", "npz", "npy", "parquet", "jsonl", "h5", "bin", "txt")
 )
+IGNORED_DATA = (*DATA_FILES, ".pkl", ".pt", ".json", ".zip", ".gz")
+MAX_IGNORED = 10_000
+"""Files of a folder that git ignores and that are looked at."""
 _COUNT = re.compile(
     r"\b((?:n_|num_|max_|total_)?(?:epochs?|steps?|iters|iterations|n_estimators|rounds|"
-    r"generations|episodes|trials))\b(?:\s*:\s*int)?\s*=\s*([0-9_]+)",
+    r"generations|episodes|trials))\b(?:\s*:\s*int)?\s*=\s*([0-9_]+)\b(?!\.)",
     re.IGNORECASE,
 )
 """How long many trainings take, as their sources say it."""
 _MEASURES = re.compile(
     r"(?i)(.*[_\-])?(prepare|evaluate|evaluator|eval|metrics?|data|dataset|datasets|download|"
-    r"judge|scorer|checker)([_\-].*)?"
+    r"judge|scores?|scorer|scoring|grade|grader|rubric|checker)([_\-].*)?"
 )
 """Names of modules that decide what a score means: edits leave them alone."""
 
@@ -44,6 +48,8 @@ class Look(Record):
     """Those of them that seem to decide the score or the data."""
     configs: tuple[str, ...] = ()
     """Configuration files that it names."""
+    prose: tuple[str, ...] = ()
+    """Files of text, such as prompts, that it names."""
     options: tuple[str, ...] = ()
     numbers: tuple[Number, ...] = ()
     """What it prints by name, the likeliest result first."""
@@ -68,8 +74,10 @@ class Look(Record):
     @property
     def files(self) -> tuple[str, ...]:
         """What an edit may well touch."""
+        if self.prose and self.script in self.measuring:
+            return (*self.prose, *self.configs)
         modules = [name for name in self.modules if name not in self.measuring]
-        return (self.script, *modules, *self.configs)
+        return (self.script, *modules, *self.configs, *self.prose)
 
 
 def look_at(folder: Path, script: str) -> Look:
@@ -81,12 +89,15 @@ def look_at(folder: Path, script: str) -> Look:
     words = {name: tuple(_words(text)) for name, text in texts.items()}
     configs = tuple(_configs(script, words, files))
     reads = any(variable in "".join(texts.values()) for variable in BUDGET_VARIABLES)
-    tree = tree_of(texts[script])
+    tree = tree_of(texts[script]) if script.endswith(".py") else None
+    prose = prose_in(tree, script, files) if tree else ()
+    deciding = modules if not prose else (script, *modules)
     return Look(
         script=script,
         modules=modules,
-        measuring=tuple(name for name in modules if _MEASURES.fullmatch(PurePosixPath(name).stem)),
+        measuring=tuple(name for name in deciding if _MEASURES.fullmatch(PurePosixPath(name).stem)),
         configs=configs[:MAX_CONFIGS],
+        prose=prose,
         options=options_of(tree) if tree else (),
         numbers=likely(numbers_in(lines, real=False)),
         data=tuple(_data(folder, words[script], files)),
@@ -105,7 +116,7 @@ def _lines(text: str) -> list[str]:
 def _words(text: str) -> Iterator[str]:
     tree = tree_of(text)
     if tree:
-        yield from texts_of(tree)
+        yield from paths_of(tree)
 
 
 def _modules(folder: Path, script: str, files: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,14 +179,30 @@ def _data(folder: Path, words: tuple[str, ...], files: tuple[str, ...]) -> Itera
         usual = path.suffix in DATA_FILES or path.parts[:1] in [(name,) for name in DATA_FOLDERS]
         if not usual or path.is_absolute() or ".." in path.parts or "\0" in word:
             continue
-        for part in (*reversed(path.parents), path):
-            own = str(part)
-            tracked = any(name == own or name.startswith(f"{own}/") for name in files)
-            if own != "." and not tracked:
-                if (folder / own).exists():
-                    found[own] = None
-                break
-    yield from found
+        place = _untracked(folder, path, files)
+        if place:
+            found[place] = None
+    for place in found:
+        if not any(str(above) in found for above in PurePosixPath(place).parents):
+            yield place
+
+
+def _untracked(folder: Path, path: PurePosixPath, files: tuple[str, ...]) -> str:
+    """Return the topmost part of a path that git has not, or a folder that git has partly."""
+    for part in (*reversed(path.parents), path):
+        own = str(part)
+        tracked = any(name == own or name.startswith(f"{own}/") for name in files)
+        if own != "." and not tracked:
+            return own if (folder / own).exists() else ""
+    return str(path) if _has_ignored_data(folder, path) else ""
+
+
+def _has_ignored_data(folder: Path, path: PurePosixPath) -> bool:
+    if not (folder / path).is_dir() or path.parts == ():
+        return False
+    options = ("-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
+    names = Plumbing(folder)("ls-files", *options).split("\0")[:MAX_IGNORED]
+    return any(name.endswith(IGNORED_DATA) for name in names)
 
 
 def _is_module(script: str, imported: tuple[str, ...], files: tuple[str, ...]) -> bool:
@@ -194,10 +221,10 @@ def _written(text: str, words: tuple[str, ...], files: tuple[str, ...]) -> str:
     """Return the JSON file that a script seems to write its results to."""
     if "json.dump" not in text:
         return ""
-    for word in words:
-        if word.endswith(".json") and word not in files and re.fullmatch(r"[\w./\-]+", word):
-            return word
-    return ""
+    fits = re.compile(r"[\w./\-]+\.json")
+    names = [word for word in words if word not in files and fits.fullmatch(word)]
+    # A path that is joined of several strings has the last of them, too.
+    return max(names, key=lambda name: name.count("/"), default="")
 
 
 def _stops(texts: dict[str, str], reads: bool) -> str:

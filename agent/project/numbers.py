@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from pydantic import FiniteFloat
@@ -21,7 +22,7 @@ MAX_QUOTE = 120
 
 _NAMED = re.compile(
     r"""(?<![\w.@/\-])
-    (?P<name> [A-Za-z][\w.@/\-]{0,40} (?: [ ][A-Za-z(][\w.@/\-)]{0,40} ){0,2} )
+    (?P<name> [A-Za-z][\w.@/\-]{0,40} (?: [ ][A-Za-z(][\w.@/\-)]{0,40} ){0,5} )
     ["'*`]{0,3} (?: [ \t]{0,40}[:=|│][ \t]{0,40} | [ \t]{1,40} ) ["'*`$]?
     [+\-]? (?: \d | \.\d )""",
     re.VERBOSE,
@@ -50,12 +51,24 @@ _DOWN = words_of(
 )
 _COSTS = words_of("time seconds secs sec ms memory elapsed duration mb gb")
 """What a training prints beside its result: lower is better, but seldom what is meant."""
+_SPEEDS = words_of(
+    """time seconds secs sec ms us elapsed duration latency runtime throughput fps speedup flops
+    gflops tflops qps"""
+)
 _COUNTS = words_of(
     """epoch epochs step steps iter iters iteration iterations batch batches lr seed params
     parameters samples tokens examples size rank fold gpus"""
 )
 """What is never a result."""
-_HELD_OUT = words_of("val valid validation test eval evaluation dev holdout heldout cv")
+_VALIDATION = words_of("val valid validation eval evaluation dev holdout heldout cv")
+_HELD_OUT = _VALIDATION | {"test"}
+_LEADING = words_of("fid kid lpips combined overall final")
+"""Words of a name that make it the one result among several."""
+_NO_NAME = words_of(
+    """to at in on of for with from by than and or is was are against via over per up after
+    before saved took using"""
+)
+"""Words before a number that name nothing."""
 _TRAIN = frozenset(("train", "training"))
 _SPREADS = words_of("std min worst lowest baseline initial init target previous prev old")
 
@@ -74,6 +87,8 @@ class Number(Record):
     @property
     def direction(self) -> Direction | None:
         """Which way it is better, by its name."""
+        if self.value is not None and self.value < 0 and "drawdown" in _words(self.name):
+            return "maximize"
         return direction_of(self.name)
 
     @property
@@ -94,6 +109,11 @@ def direction_of(name: str) -> Direction | None:
     if known and {"neg", "negative"} & set(words):
         return "minimize" if known == "maximize" else "maximize"
     return known
+
+
+def is_speed(name: str) -> bool:
+    """Return whether a metric says by its name that it is how fast something runs."""
+    return bool(set(_words(name)) & _SPEEDS)
 
 
 def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
@@ -120,14 +140,20 @@ def numbers_in(lines: Iterable[str], real: bool = True) -> tuple[Number, ...]:
 
 def likely(numbers: Iterable[Number]) -> tuple[Number, ...]:
     """Return the numbers that may be the result of a training, the likeliest first."""
-    ranked = [(_rank(number), place, number) for place, number in enumerate(numbers)]
-    results = [item for item in ranked if item[0] is not None]
-    results.sort(key=lambda item: (item[0], item[1]), reverse=True)
-    return tuple(number for _, _, number in results)
+    ranked = []
+    for place, number in enumerate(numbers):
+        rank = _rank(number)
+        if rank is not None:
+            ranked.append(((*rank, -place), number))
+    ranked.sort(key=itemgetter(0), reverse=True)
+    return tuple(number for _, number in ranked)
 
 
-def _rank(number: Number) -> tuple[int, int, int] | None:
-    """Return how likely a number is a training's result; None for what is none."""
+def _rank(number: Number) -> tuple[int, ...] | None:
+    """Return how likely a number is a training's result; None for what is none.
+
+    What was printed once, at the end, comes before what was printed all along.
+    """
     words = set(_words(number.name))
     if words & _SPREADS or (words & _COUNTS and not words & (_UP | _DOWN)):
         return None
@@ -137,11 +163,13 @@ def _rank(number: Number) -> tuple[int, int, int] | None:
     elif words & _COSTS:
         kind = 1
     split = 1
-    if words & _HELD_OUT:
+    if words & _VALIDATION:
+        split = 3
+    elif words & _HELD_OUT:
         split = 2
     elif words & _TRAIN:
         split = 0
-    return kind, split, int(bool(words & _UP))
+    return kind, split, int(bool(words & (_UP | _LEADING))), int(number.times == 1)
 
 
 def _words(name: str) -> list[str]:
@@ -155,7 +183,7 @@ def _in_line(line: str) -> Iterator[tuple[str, float]]:
         names = [match["name"] for match in _NAMED.finditer(line)]
     for name in dict.fromkeys(names):
         own = _shortest(name.strip(), line)
-        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME
+        is_name = is_plain(own) and 0 < len(own) <= MAX_NAME and not set(_words(own)) <= _NO_NAME
         printed = Form(own).last(line) if is_name else None
         if printed is not None and abs(printed.value) < float("inf"):
             yield own, printed.value

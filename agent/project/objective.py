@@ -15,7 +15,17 @@ from sandbox.score.metric import BITS_PER_BYTE, Metric
 
 ASKED = ("metric", "direction")
 """What may be typed, or stand in the front matter; the rest is said by autoresearch.toml alone."""
-STATED = ("scale", "pattern", "also", "noise", "seed_argument", "command")
+STATED = (
+    "scale",
+    "pattern",
+    "also",
+    "guards",
+    "checks",
+    "target",
+    "noise",
+    "seed_argument",
+    "command",
+)
 
 
 def objective_of(
@@ -29,11 +39,14 @@ def objective_of(
         "metric": VAL_BPB.metric,
         "files": project.files,
         "folder": project.recorded_folder,
+        "evaluate": project.evaluate,
     }
     for name in (*ASKED, *STATED):
         value = getattr(settings, name)
         if value not in (None, ()):
             parts[name] = value
+    if any(name in parts for name in ("guards", "checks", "target")):
+        parts["version"] = 2
     for source in (front_matter, flags):
         for name in ASKED:
             value = getattr(source, name)
@@ -49,13 +62,24 @@ def checked_objective(project: Project, parts: Mapping[str, Any]) -> Objective:
         metric_of(objective)
     except ValidationError as error:
         where, problem = problem_of(error)
-        raise UsageFault(f"{where}: {problem}", f"$EDITOR {FILE}") from None
+        message = f"{where}: {problem}" if where else f"{FILE}: {problem}"
+        raise UsageFault(message, f"$EDITOR {FILE}") from None
     _refuse_unfit(project, objective)
     return objective
 
 
 def _refuse_unfit(project: Project, objective: Objective) -> None:
-    fits = {"files": (), "also": (), "folder": None, "noise": "measured", "seed_argument": None}
+    fits = {
+        "files": (),
+        "also": (),
+        "version": 1,
+        "guards": (),
+        "checks": (),
+        "target": None,
+        "folder": None,
+        "noise": "measured",
+        "seed_argument": None,
+    }
     usual = objective.model_copy(update=fits)
     if project.score == "sealed" and usual != VAL_BPB:
         raise UsageFault(
@@ -67,9 +91,10 @@ def _refuse_unfit(project: Project, objective: Objective) -> None:
 
 def metric_of(objective: Objective) -> Metric:
     """Return what a run is to print."""
+    further = {"also": objective.further, "required": objective.guarded_metrics}
     if objective.metric == VAL_BPB.metric and objective.pattern is None:
-        return BITS_PER_BYTE.model_copy(update={"also": objective.also})
-    return Metric(name=objective.metric, pattern=objective.pattern, also=objective.also)
+        return BITS_PER_BYTE.model_copy(update=further)
+    return Metric(name=objective.metric, pattern=objective.pattern, **further)
 
 
 def recorded(objective: Objective) -> Objective | None:
@@ -107,8 +132,13 @@ def stated_otherwise(
         value = getattr(front_matter, name)
         if value is not None:
             stated[name] = value
+    limit = front_matter.limit or settings.limit
+    if limit is not None:
+        stated["limit"] = str(limit)
     if project.files or run.goal.files:
         stated["files"] = project.files
+    if project.evaluate or run.goal.evaluate:
+        stated["evaluate"] = project.evaluate
     different = left_behind(run, run.goal.model_copy(update=stated))
     if not different:
         return []

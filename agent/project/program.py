@@ -13,6 +13,7 @@ from agent.project.settings import (
     BudgetText,
     Dollars,
     Hours,
+    LimitText,
     TrialCount,
     Word,
     problem_of,
@@ -43,6 +44,8 @@ class FrontMatter(Record):
     """Which way is better."""
     budget: BudgetText = None
     """Of one trial, `5m` or `200steps`."""
+    limit: LimitText = None
+    """Of a training that ends by itself, `1.1x` or `90s`."""
     protected: tuple[str, ...] = ()
     """Names in train.py that no edit may change, in addition to those of autoresearch.toml."""
     trials: TrialCount | None = None

@@ -7,16 +7,16 @@
 Nothing here reads a file or the environment: what was read is passed in.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from agent.errors import UsageFault
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Interval
 from agent.project.flags import Flags
+from agent.project.option import Option, Origin, first
 from agent.project.program import FrontMatter
 from agent.project.settings import (
     Caps,
@@ -24,14 +24,15 @@ from agent.project.settings import (
     ScoreKind,
     Settings,
 )
+from agent.project.time_options import KEEPS_A_BUDGET, TimeInferred, time_options
 from agent.project.trust import REPLAY, SCRIPTED
+from agent.records.inputs import Set
 from agent.records.lineage import Parent
-from agent.records.objective import Objective
-from sandbox.ground.budget import Budget
+from agent.records.objective import VAL_BPB, Objective, Python
+from sandbox.ground.budget import Budget, Limit
 
 T = TypeVar("T")
 
-DEFAULT_BUDGET = Budget(amount=300)
 DEFAULT_WORKERS = 1
 DEFAULT_SEED = 0
 DEFAULT_REPEATS = 3
@@ -49,26 +50,6 @@ FREE = (SCRIPTED, REPLAY)
 ModelNeed = Literal["none", "optional", "needed"]
 
 
-class Origin(StrEnum):
-    """Where the value of an option came from."""
-
-    FLAG = "from the command line"
-    FRONT_MATTER = "from the front matter of program.md"
-    SETTINGS = "from autoresearch.toml"
-    RECORD = "from the run's record"
-    PARENT = "from the run that this one begins at"
-    INFERRED = "inferred"
-    DEFAULT = "default"
-
-
-@dataclass(frozen=True)
-class Option(Generic[T]):
-    """The value of an option, and where it came from."""
-
-    value: T
-    origin: Origin
-
-
 @dataclass(frozen=True)
 class Inferred:
     """What the surroundings suggest where nobody says anything."""
@@ -77,10 +58,7 @@ class Inferred:
     """By the keys and servers of the environment."""
     bills: bool = True
     """False if whoever answers sends no bill, as a server of the user's own."""
-    budget: Budget | None = None
-    """TIME_BUDGET of a prepare.py in upstream's layout: train.py keeps to it, whatever we say."""
-    budget_file: str = ""
-    """The path of that prepare.py."""
+    time: TimeInferred = KEEPS_A_BUDGET
 
 
 @dataclass(frozen=True)
@@ -112,7 +90,11 @@ class StartOptions(SessionOptions):
 
     model: Option[str | None]
     method: Option[str]
-    budget: Option[Budget]
+    budget: Option[Budget | None]
+    """What trainings keep to; None where they end by themselves. Its origin is then that of a
+    budget which nothing reads."""
+    limit: Option[Limit | None]
+    """Of trainings that end by themselves, and of those that turn out to leave their budget."""
     seed: Option[int]
     baseline_repeats: Option[int]
     verdict: Option[VerdictRule]
@@ -140,6 +122,7 @@ class StartOptions(SessionOptions):
         warm: str | None = None,
         objective: Objective | None = None,
         parent: Parent | None = None,
+        interpreter: Python | None = None,
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
@@ -147,6 +130,9 @@ class StartOptions(SessionOptions):
         it begins at: those of autoresearch.toml are read again by each session.
         """
         options = {name: getattr(self, name).value for name in _RECORDED}
+        limit = self.limit.value
+        if limit is not None:
+            objective = (objective or VAL_BPB).model_copy(update={"limit": str(limit)})
         typed = {name: _typed(getattr(self, name)) for name in Caps.model_fields}
         return RunSettings(
             tag=tag,
@@ -157,12 +143,13 @@ class StartOptions(SessionOptions):
             caps=Caps(**typed),
             objective=objective,
             parent=parent,
+            interpreter=interpreter,
             **options,
         )
 
 
 _RECORDED = tuple(
-    field.name for field in fields(StartOptions) if field.name not in Caps.model_fields
+    field.name for field in fields(StartOptions) if field.name in RunSettings.model_fields
 )
 
 
@@ -181,6 +168,7 @@ def start_options(
     """
     typed = _cost_bound(flags, front_matter.max_cost, Origin.FRONT_MATTER)
     method, model = _method_and_model(flags, inferred, typed.value, need_of)
+    budget, limit = time_options(flags, front_matter, settings, inferred.time, parent)
     max_cost = typed
     if typed == Option(None, Origin.DEFAULT) and inferred.bills and may_cost(model.value):
         max_cost = Option(DEFAULT_MAX_COST, Origin.DEFAULT)
@@ -192,13 +180,14 @@ def start_options(
         **_caps(flags, parent, settings),
         model=model,
         method=method,
-        budget=_budget(flags, front_matter, inferred, parent),
+        budget=budget,
+        limit=limit,
         seed=_typed_or(flags.seed, DEFAULT_SEED),
         baseline_repeats=_alike("baseline_repeats", flags, parent, DEFAULT_REPEATS),
         verdict=_alike("verdict", flags, parent, DEFAULT_VERDICT),
         false_keeps=_alike("false_keeps", flags, parent, LEAST_FALSE_KEEPS),
         prune=_alike("prune", flags, parent, DEFAULT_PRUNE),
-        plausible=_first(
+        plausible=first(
             (front_matter.plausible, Origin.FRONT_MATTER), (settings.plausible, Origin.SETTINGS)
         ),
     )
@@ -214,14 +203,24 @@ def resume_options(
     max_cost = _cost_bound(flags, record.max_cost, Origin.RECORD)
     _refuse_paid(record.model, max_cost.value, "resume")
     return SessionOptions(
-        trials=_first(
+        trials=first(
             (flags.trials, Origin.FLAG), (trials_left(record.trials, measured), Origin.RECORD)
         ),
-        hours=_first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
+        hours=first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, record.workers, Origin.RECORD),
         **_caps(flags, record, settings),
     )
+
+
+def with_bounds(record: RunSettings, sets: Sequence[Set]) -> RunSettings:
+    """Return what a run was asked for, with the bounds that were set while it worked."""
+    changes: dict[str, float | None] = {}
+    for step in sets:
+        changes |= dict.fromkeys(step.lift)
+        values = {"trials": step.trials, "hours": step.hours, "max_cost": step.max_cost}
+        changes |= {name: value for name, value in values.items() if value is not None}
+    return record.model_copy(update=changes)
 
 
 def recorded_caps(record: RunSettings, settings: Settings) -> Caps:
@@ -289,34 +288,13 @@ def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> O
     return _typed_or(getattr(flags, name), recorded, origin)
 
 
-def _budget(
-    flags: Flags, front_matter: FrontMatter, inferred: Inferred, parent: RunSettings | None
-) -> Option[Budget]:
-    """A TIME_BUDGET of prepare.py cannot be overruled: train.py asks nobody else."""
-    own = inferred.budget
-    asked = _first((flags.budget, Origin.FLAG), (front_matter.budget, Origin.FRONT_MATTER))
-    if own is None:
-        if asked.value is None and parent is not None:
-            return Option(parent.budget, Origin.PARENT)
-        if asked.value is None:
-            return Option(DEFAULT_BUDGET, Origin.DEFAULT)
-        return Option(asked.value, asked.origin)
-    if asked.value is not None and asked.value != own:
-        raise UsageFault(
-            f"The budget {asked.value} ({asked.origin}) cannot be kept: trainings here follow "
-            f"TIME_BUDGET in {inferred.budget_file} ({own}).",
-            f"$EDITOR {inferred.budget_file}   # commit it, and start without a budget",
-        )
-    return Option(own, Origin.INFERRED)
-
-
 def _caps(
     flags: Flags, record: RunSettings | None, settings: Settings
 ) -> dict[str, Option[int | None]]:
     options = {}
     for name in Caps.model_fields:
         recorded = getattr(record.caps, name) if record else None
-        options[name] = _first(
+        options[name] = first(
             (getattr(flags, name), Origin.FLAG),
             (recorded, Origin.RECORD),
             (getattr(settings, name), Origin.SETTINGS),
@@ -325,7 +303,7 @@ def _caps(
 
 
 def _bound(name: str, flags: Flags, front_matter: FrontMatter) -> Option[Any]:
-    return _first(
+    return first(
         (getattr(flags, name), Origin.FLAG), (getattr(front_matter, name), Origin.FRONT_MATTER)
     )
 
@@ -334,15 +312,7 @@ def _cost_bound(flags: Flags, written: float | None, where: Origin) -> Option[fl
     """Return the bound that was typed, or that was written somewhere."""
     if flags.max_cost == "none":
         return Option(None, Origin.FLAG)
-    return _first((flags.max_cost, Origin.FLAG), (written, where))
-
-
-def _first(*candidates: tuple[T | None, Origin]) -> Option[T | None]:
-    """The first value that is set, zero included; None where none is."""
-    for value, origin in candidates:
-        if value is not None:
-            return Option(value, origin)
-    return Option(None, Origin.DEFAULT)
+    return first((flags.max_cost, Origin.FLAG), (written, where))
 
 
 def _typed_or(typed: T | None, default: T, origin: Origin = Origin.DEFAULT) -> Option[T]:

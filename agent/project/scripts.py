@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 
 from agent.project.numbers import as_json, words_of
 from agent.records.edits import Refused
@@ -14,6 +15,9 @@ FRAMEWORKS = words_of(
     """torch jax flax optax tensorflow keras sklearn xgboost lightgbm catboost transformers
     lightning pytorch_lightning mlx paddle statsmodels numpy scipy"""
 )
+TRAINS = words_of("fit backward grad value_and_grad partial_fit train_on_batch boost")
+"""Names of calls that train."""
+STARTS = TRAINS | {"train", "main"}
 _PERCENT = re.compile(r"%[-+ #0]*[0-9.*]*[a-zA-Z]")
 _BRACES = re.compile(r"\{[^{}]*\}")
 _MAIN = re.compile(r"__name__")
@@ -33,8 +37,11 @@ def is_script(tree: ast.Module) -> bool:
     for node in tree.body:
         if isinstance(node, ast.If) and _MAIN.search(ast.unparse(node.test)):
             return True
-        called = isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call)
-        if isinstance(node, _WORK) or (isinstance(node, ast.Expr) and called):
+        if isinstance(node, _WORK):
+            return True
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            return True
+        if isinstance(node, ast.Assign) and _called(node.value) in STARTS:
             return True
     return False
 
@@ -68,6 +75,43 @@ def printed_lines(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, line
 
 
+def paths_of(tree: ast.Module) -> Iterator[str]:
+    """Yield the paths that a file names: its strings, and those that it joins of constants."""
+    yield from texts_of(tree)
+    constants: dict[str, str] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            text = _path(statement.value, constants)
+            if text is not None:
+                constants[statement.targets[0].id] = text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.BinOp):
+            joined = _path(node, constants)
+            if joined is not None:
+                yield joined
+
+
+def _path(node: ast.expr, constants: Mapping[str, str]) -> str | None:
+    """Return the path that an expression is, or None where that is not known."""
+    parts: list[ast.expr] = []
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return constants.get(name)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            parts = [left, right]
+        case ast.Call(func=ast.Name(id="Path"), args=args):
+            parts = args
+        case ast.Call(func=ast.Attribute(attr="join", value=ast.Attribute(attr="path")), args=args):
+            parts = args
+    texts = [_path(part, constants) for part in parts]
+    known = [text for text in texts if text is not None]
+    if not known or len(known) < len(texts):
+        return None
+    return str(PurePosixPath(*known))
+
+
 def texts_of(tree: ast.Module) -> Iterator[str]:
     """Yield the strings in a file."""
     for node in ast.walk(tree):
@@ -86,13 +130,30 @@ def options_of(tree: ast.Module) -> tuple[str, ...]:
     return tuple(names)
 
 
+def needs_arguments(tree: ast.Module) -> bool:
+    """Return whether a file declares an argument without which it does not run."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or _called(node) != "add_argument":
+            continue
+        names = [part.value for part in node.args if isinstance(part, ast.Constant)]
+        given = {word.arg: word.value for word in node.keywords}
+        required = given.get("required")
+        if isinstance(required, ast.Constant) and required.value is True:
+            return True
+        optional = "default" in given or "nargs" in given
+        if names and not str(names[0]).startswith("-") and not optional:
+            return True
+    return False
+
+
 def calls_of(tree: ast.Module) -> frozenset[str]:
     """Return the last names of everything that a file calls."""
     return frozenset(_called(node) for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
-def _called(call: ast.Call) -> str:
-    match call.func:
+def _called(call: ast.expr) -> str:
+    function = call.func if isinstance(call, ast.Call) else None
+    match function:
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name
     return ""

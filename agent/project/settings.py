@@ -3,26 +3,45 @@
 import os
 import re
 import shlex
-import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import UsageFault, unknown
 from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
+from agent.project.toml_text import plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
-from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Whole
+from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
+from agent.records.evaluator import Evaluator
+from agent.records.guards import MAX_GUARDS, Guard
 from agent.records.lineage import Parent
-from agent.records.objective import VAL_BPB, Direction, Machine, Noise, Objective, Scale, Sense
+from agent.records.objective import (
+    VAL_BPB,
+    Direction,
+    Machine,
+    Noise,
+    Objective,
+    Python,
+    Scale,
+    Sense,
+)
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit, allowance_text
 from sandbox.ground.record import Record
+from sandbox.ground.text import is_plain
 
 FILE = "autoresearch.toml"
 TELLS = "notify"
@@ -30,12 +49,8 @@ NO_TARGETS = (
     "who is told of a run is the user's to say, and no project's; see `autoresearch notify`."
 )
 
-ScoreKind = Literal["sealed", "printed"]
+ScoreKind = Literal["sealed", "evaluated", "printed"]
 
-MAX_BYTES = 1 << 16
-"""A larger file is no file of settings."""
-MAX_DOTS = 64
-"""Parts of a dotted name: the time that tomllib takes grows with their square."""
 MAX_NAME = 255
 MAX_PATH = 4000
 MIN_MEMORY = 1 << 24
@@ -47,6 +62,7 @@ MAX_MEMORY = 1 << 60
 MAX_WORD = 4096
 MAX_WORKERS = 4096
 MAX_REPEATS = 10_000
+MAX_CHECKS = 16
 MAX_FALSE_KEEPS = 25
 
 _QUOTED = re.compile(r"'([^']*)'")
@@ -68,9 +84,14 @@ def _budget(value: Any) -> Any:
     return Budget.parse(value) if isinstance(value, str) else value
 
 
+def _limit(value: Any) -> Any:
+    return Limit.parse(value) if isinstance(value, str) else value
+
+
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
+LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
@@ -109,12 +130,22 @@ class Settings(Caps):
     """Its name, as it is printed; val_bpb where it is left out."""
     direction: Direction | None = None
     """Which way is better; minimize where it is left out."""
+    budget: BudgetText = None
+    """Of a training that keeps to it: `5m` or `200steps`."""
+    limit: LimitText = None
+    """Of a training that ends by itself: `1.1x`, of the baseline's time, or `90s`."""
     scale: Scale | None = None
     """On which differences are alike; linear where it is left out."""
     pattern: Word | None = None
     """A regular expression that finds the metric in what a run prints."""
     also: tuple[Word, ...] = ()
     """Further metrics that are recorded and not judged."""
+    guards: Annotated[tuple[Guard, ...], Field(max_length=MAX_GUARDS)] = ()
+    """Limits on further metrics that a keep must meet: `latency_ms <= 30`."""
+    checks: Annotated[tuple[Word, ...], Field(max_length=MAX_CHECKS)] = ()
+    """Commands that must succeed before an attempt is kept: `pytest -q tests`."""
+    target: Real | None = None
+    """The run ends when the lower bound of fresh-seed runs of the incumbent passes it."""
     noise: Noise | None = None
     """none: equal code gives equal results; measured where it is left out."""
     seed_argument: Annotated[Word, Field(pattern="^[!-~]+$")] | None = None
@@ -132,6 +163,8 @@ class Settings(Caps):
     """The interpreter of the trainings: a path relative to the file's folder, or a program's name.
 
     Left out: that of the project's own environment, of the active one, or the harness's."""
+    evaluate: Evaluator | None = None
+    """The project's own evaluator; left out where the number is printed or sealed."""
     ranges: dict[str, str] = {}
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
@@ -142,12 +175,30 @@ class Settings(Caps):
         """The ranges by name; what is protected is not searched."""
         return {**self.ranges, **dict.fromkeys(self.protected, "fixed")}
 
+    @model_validator(mode="after")
+    def _one_way_to_score(self) -> Self:
+        if self.evaluate and self.score not in (None, "evaluated"):
+            raise ValueError(f"score is {self.score}, and a table [evaluate] is there: drop one")
+        if self.score == "evaluated" and self.evaluate is None:
+            raise ValueError(
+                'score is evaluated, which needs a table [evaluate] with its "command"'
+            )
+        return self
+
     @field_validator("command")
     @classmethod
     def _words(cls, command: str | None) -> str | None:
         if command is not None and not split_command(command):
             raise ValueError("it has no words")
         return command
+
+    @field_validator("checks")
+    @classmethod
+    def _checks(cls, commands: tuple[str, ...]) -> tuple[str, ...]:
+        for command in commands:
+            if not is_plain(command) or not split_command(command):
+                raise ValueError(f"{command[:60]!a} is no command in one line")
+        return commands
 
     @field_validator("train", "prepare", "program")
     @classmethod
@@ -205,7 +256,8 @@ class RunSettings(Record):
     tag: Annotated[str, Field(max_length=MAX_TAG)]
     method: Word
     model: Word | None
-    budget: Budget
+    budget: Budget | None
+    """What trainings keep to; None where they end by themselves, and the objective has a limit."""
     seed: Whole
     workers: Workers
     trials: Natural | None
@@ -229,6 +281,8 @@ class RunSettings(Record):
     """Scores outside are measured again."""
     objective: Objective | None = None
     """What is measured, and which way is better; None for val_bpb, lower is better."""
+    interpreter: Python | None = None
+    """What trainings run on; None in a run of an older version."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 
@@ -238,9 +292,20 @@ class RunSettings(Record):
         return self.objective or VAL_BPB
 
     @property
+    def allowance(self) -> str:
+        """What bounds the time of a training: `300s`, or `limit 1.1x`."""
+        return allowance_text(self.budget, self.goal.time_limit)
+
+    @property
     def sense(self) -> Sense:
         """Which way the metric is better, and its scale."""
         return self.goal.sense
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.budget is None and self.goal.limit is None:
+            raise ValueError("neither a budget nor a limit")
+        return self
 
     @field_validator("tag")
     @classmethod
@@ -277,7 +342,7 @@ def settings_text(folder: Path) -> str | None:
     """
     path = folder / FILE
     try:
-        return _text(path)
+        return plain_text(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -292,7 +357,7 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
     path = title or str(folder / FILE)
     edit = f"$EDITOR {path}"
     try:
-        _refuse_deep_names(text)
+        refuse_deep_names(text)
         data = tomllib.loads(text)
     # Errors of tomllib are ValueErrors.
     except (ValueError, RecursionError) as error:
@@ -306,10 +371,23 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         where, problem = problem_of(error)
-        raise UsageFault(f"{path}: {where}: {problem}", edit) from None
+        line = _line_of(error, text)
+        raise UsageFault(f"{path}{line}: {where}: {problem}", edit) from None
     # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
+
+
+def _line_of(error: ValidationError, text: str) -> str:
+    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
+    first = error.errors(include_url=False)[0]
+    item = first["input"]
+    if len(first["loc"]) < 2 or not isinstance(item, str):
+        return ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if item and item in line:
+            return f":{number}"
+    return ""
 
 
 def _expanded(name: str, file: str) -> Path:
@@ -320,23 +398,3 @@ def _expanded(name: str, file: str) -> Path:
         raise UsageFault(
             f"{file}: read_only: {name!r}: this machine has no such user", f"$EDITOR {file}"
         ) from None
-
-
-def _text(path: Path) -> str:
-    """Return the text of a plain file: a link may lead anywhere, and a pipe may never end."""
-    if path.is_symlink():
-        raise ValueError("a symbolic link; settings are read from the file itself")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("not a plain file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
-    return data.decode("utf-8-sig")
-
-
-def _refuse_deep_names(text: str) -> None:
-    for line in text.splitlines():
-        if any(part.count(".") > MAX_DOTS for part in line.split("=")):
-            raise ValueError(f"a name of more than {MAX_DOTS} parts")

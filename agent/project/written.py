@@ -30,7 +30,11 @@ class Plan(Record):
     read_only: tuple[str, ...] = ()
     """What a training may read besides what git has, as it is written."""
     budget: str = ""
-    """Empty where the project itself has it."""
+    """What trainings keep to; empty where they end by themselves, or the project itself has it."""
+    limit: str = ""
+    """Of a training that ends by itself."""
+    took: float | None = None
+    """Seconds of the first training; None where nothing was run."""
     stops: str = ""
     """By what a training ends, in words."""
     also: tuple[str, ...] = ()
@@ -54,6 +58,8 @@ class Plan(Record):
             also=self.also,
             files=self.files,
             python=self.python or None,
+            budget=self.budget or None,
+            limit=self.limit or None,
         )
 
 
@@ -66,10 +72,8 @@ def program_of(plan: Plan) -> str:
     """Return a program.md for this project: a brief that its owner is to edit."""
     best = "highest" if plan.direction == "maximize" else "lowest"
     metric = one_line(plan.metric)
-    matter = ["---", f"budget: {plan.budget}", "---"] if plan.budget else []
     files = ", ".join(f"`{one_line(name)}`" for name in plan.files or (plan.train,))
     lines = [
-        *matter,
         "# Program",
         "",
         "You are improving this project on your own. Nobody answers questions; there is always a",
@@ -116,6 +120,12 @@ def _settings(plan: Plan) -> Iterator[str]:
     where = f'read from "{plan.line}"' if plan.line else "as the run prints it"
     yield _line("metric", plan.metric, where)
     yield _line("direction", plan.direction, "or the other way")
+    if plan.budget:
+        yield _line("budget", plan.budget, "of training a trial, by AUTORESEARCH_BUDGET")
+    if plan.limit:
+        own = "" if plan.took is None else f" after {plan.took:.1f} s"
+        of = " of the baseline's time" if plan.limit.endswith("x") else ""
+        yield _line("limit", plan.limit, f"at most{of}: trainings end by themselves{own}")
     if plan.also:
         yield _line("also", list(plan.also), "recorded, not judged")
     if plan.files:
@@ -134,9 +144,9 @@ def _settings(plan: Plan) -> Iterator[str]:
 def _ranges(plan: Plan) -> Iterator[str]:
     yield ""
     if plan.proposed:
-        yield "# Nothing is searched by itself here: these are proposals (`autoresearch space`)."
+        yield "# Ranges that `autoresearch init` proposes; `autoresearch space` shows all."
         yield "[ranges]"
-        yield from plan.ranges[:MAX_RANGES]
+        yield from plan.ranges
         return
     yield "# Ranges of constants, where those inferred are wrong; `autoresearch space` shows all."
     yield "# [ranges]"

@@ -1,4 +1,4 @@
-"""Proposes the edits of a suspect trial again, for `autoresearch approve N`."""
+"""Proposes the edits of a suspect or held trial again, for `autoresearch approve N`."""
 
 from agent.errors import UsageFault
 from agent.judge.suspicion import APPROVE, approved_by
@@ -26,5 +26,13 @@ class Approved:
             if approved_by(trial.proposal) == number:
                 message = f"the edits of #{number} no longer fit the newest state: {trial.reason}"
                 raise UsageFault(message, f"autoresearch show {trial.number}")
-        by = Provenance(method=APPROVE, origin="human", replays=number)
-        return self._trial.proposal.model_copy(update={"by": by, "then": ()})
+        return approved_proposal(self._trial)
+
+
+def approved_proposal(trial: Trial, inputs: tuple[str, ...] = ()) -> Proposal:
+    """Return the edits of a trial, to be tried again because a person approved it.
+
+    inputs: the id of the input that says so.
+    """
+    by = Provenance(method=APPROVE, origin="human", replays=trial.number, inputs=inputs)
+    return trial.proposal.model_copy(update={"by": by, "then": ()})

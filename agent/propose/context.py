@@ -11,6 +11,7 @@ from agent.records.edits import Edit, Refused
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import PriorTrial, Trial
+from agent.records.steering import Remark
 from agent.space import Space
 from sandbox.ground.record import Record
 
@@ -34,9 +35,11 @@ class Context:
     seed: int
     """A different one for each proposal."""
     budget: str
-    """Of one trial: `300s` or `200steps`."""
+    """Of one trial: `300s` or `200steps`; `limit 1.1x` where it ends by itself."""
     check: Callable[[Sequence[Edit]], Refused | None] = _admit_all
     """Return why the ledger would refuse these edits, or None; safe to call from any thread."""
+    most_seconds: float | None = None
+    """What a trial that ends by itself may take; None before the baseline has shown it."""
     remaining: str = ""
     """What the run may still use, in words."""
     dollars: float | None = None
@@ -51,10 +54,19 @@ class Context:
     """Who computes it: the harness, or the run itself."""
     imported: Mapping[str, str] = field(default_factory=dict)
     """Files that no edit may touch and that the sources import, by path in the project's folder."""
+    public: str = ""
+    """What the owner says about the evaluator; empty where there is none."""
     protected: tuple[str, ...] = ()
     """Names that the user protects: no edit may change them."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
+    remarks: tuple[Remark, ...] = ()
+    """What the run's owner, or an agent in his name, told the proposers."""
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether a trial has no budget, and a limit that it does not see."""
+        return self.budget.startswith("limit ")
 
     @property
     def proposals(self) -> tuple[Proposal, ...]:

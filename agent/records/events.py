@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
@@ -32,6 +33,8 @@ class RunStarted:
     """Dollars that the whole run may spend; None without a bound."""
     patience: int = PATIENCE
     """Measured trials without a keep that are a plateau."""
+    inputs: tuple[Admitted, ...] = ()
+    """What was said to the run already."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,28 @@ class Scoring:
 
 
 @dataclass(frozen=True)
+class Checking:
+    """A command of the project checks an attempt that would be kept, in `slot`."""
+
+    attempt: Attempt
+    slot: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """A trial has its verdict, already committed."""
 
     trial: Trial
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something was said to the run, and answered; both are committed."""
+
+    admitted: Admitted
+    planned: int | None = None
+    """How many trials of this session may be measured from now on; None without a bound."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +127,9 @@ Event = (
     | TrialStarted
     | Progress
     | Scoring
+    | Checking
     | Judged
+    | Heard
     | Note
     | RunFinished
 )

@@ -2,11 +2,14 @@
 
 from math import exp, log, log1p
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from agent.records.bounded import MAX_ITEMS, Real
+from agent.records.evaluator import Evaluator
+from agent.records.guards import MAX_GUARDS, Guard
+from sandbox.ground.budget import Limit
 from sandbox.ground.record import Record
 
 MAX_WORD = 4096
@@ -115,21 +118,12 @@ LOWER = Sense()
 """Lower is better, and equal differences are alike."""
 
 
-class Evaluator(Record):
-    """The project's own evaluator."""
-
-    command: Word
-    hidden: Words = ()
-    """Files that no run and no proposer sees."""
-    public: Word | None = None
-    """What a proposer may read about the evaluator."""
-
-
 class Objective(Record):
     """What a run optimizes, fixed in its first commit. Unknown keys are refused."""
 
-    version: Literal[1] = 1
-    """Of this record; a key that an older version would misunderstand raises it."""
+    version: Literal[1, 2] = 1
+    """Of this record; a key that an older version would misunderstand raises it: 2 for guards,
+    checks and a target, which were recorded and not heeded before."""
     metric: Word
     direction: Direction = "minimize"
     pattern: Word | None = None
@@ -139,7 +133,7 @@ class Objective(Record):
     command: Word | None = None
     python: Word | None = None
     limit: Word | None = None
-    """Time limit of a training that does not stop itself, such as `1.1x`."""
+    """How long a training may take that ends by itself, such as `1.1x`; see time_limit."""
     files: Words = ()
     """Globs of the files that an edit may touch."""
     folder: Word | None = None
@@ -147,10 +141,10 @@ class Objective(Record):
 
     None for the one around train.py and everything that `files` can fit.
     """
-    guards: Words = ()
+    guards: Annotated[tuple[Guard, ...], Field(max_length=MAX_GUARDS)] = ()
     """Conditions that a keep must meet, such as `latency_ms <= 30`."""
     checks: Words = ()
-    """Commands run after the training; a non-zero exit status is `guarded`."""
+    """Commands that must succeed before an attempt is kept; else it is `guarded`."""
     also: Words = ()
     """Metrics that are recorded and not judged."""
     noise: Noise = "measured"
@@ -166,6 +160,11 @@ class Objective(Record):
     """None if the run prints the number itself."""
     ranges: Annotated[dict[Word, Word], Field(max_length=MAX_ITEMS)] = {}
 
+    @field_validator("limit")
+    @classmethod
+    def _is_limit(cls, limit: str | None) -> str | None:
+        return None if limit is None else str(Limit.parse(limit))
+
     @field_validator("folder")
     @classmethod
     def _inside(cls, folder: str | None) -> str | None:
@@ -173,6 +172,38 @@ class Objective(Record):
         if ".." in parts or parts[:1] == ("/",) or "\0" in (folder or ""):
             raise ValueError(f"{folder!r} is not a folder inside the repository")
         return folder
+
+    @model_validator(mode="after")
+    def _guards_something_else(self) -> Self:
+        for guard in self.guards:
+            if guard.metric == self.metric:
+                raise ValueError(
+                    f"guards: {guard}: {self.metric} is the metric itself, which is judged anyway; "
+                    "guard another one"
+                )
+            if self.guards.count(guard) > 1:
+                raise ValueError(f"guards: {guard} stands there twice")
+        return self
+
+    @property
+    def guarded_metrics(self) -> tuple[str, ...]:
+        """The metrics that guards limit, each once."""
+        return tuple(dict.fromkeys(guard.metric for guard in self.guards))
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Every metric that is recorded beside the main one, each once."""
+        names = dict.fromkeys((*self.guarded_metrics, *self.also))
+        names.pop(self.metric, None)
+        return tuple(names)
+
+    @property
+    def time_limit(self) -> Limit | None:
+        """How long a training may take that ends by itself; None in a run that has only a budget.
+
+        Beside a budget it holds where the baseline leaves most of that unused.
+        """
+        return Limit.parse(self.limit) if self.limit else None
 
     @property
     def better(self) -> str:
@@ -187,6 +218,17 @@ class Objective(Record):
 
 VAL_BPB = Objective(metric="val_bpb")
 """The objective of the bundled workspace: bits per byte of held-out text."""
+
+
+class Python(Record):
+    """The interpreter of a run's trainings."""
+
+    path: Word
+    """Relative to the repository's top folder where it lies inside."""
+    version: Word = ""
+    """Such as `3.12.1`; empty where no file said it."""
+    origin: Word = ""
+    """How it was found: `settings`, `project`, `active` or `harness`."""
 
 
 class Machine(Record):

@@ -55,6 +55,17 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
     return False
 
 
+def covers(path: str, patterns: Iterable[str]) -> bool:
+    """Return whether a pattern fits `path` or a folder above it, hidden ones too."""
+    parts = tuple(path.split("/"))
+    heads = [parts[:length] for length in range(1, len(parts) + 1)]
+    return any(_covers(heads, _parts(pattern)) for pattern in patterns)
+
+
+def _covers(heads: Iterable[Sequence[str]], pattern: Sequence[str]) -> bool:
+    return any(_fits(head, pattern) for head in heads)
+
+
 @lru_cache(maxsize=1024)
 def _parts(pattern: str) -> tuple[str, ...]:
     return tuple(pattern.split("/"))

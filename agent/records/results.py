@@ -16,14 +16,17 @@ from agent.records.bounded import (
     Text,
     Whole,
 )
+from agent.records.guards import MAX_GUARDS, Check, GuardResult
 from agent.records.proposals import Configuration, Proposal, Value
+from agent.records.target import TargetResult
 from sandbox.ground.outcome import Audit
 from sandbox.ground.record import Record
+from sandbox.score.evaluator.evaluation import Split
 
 # Enough for a traceback's last frames; it goes into a commit message.
 MAX_TAIL_CHARACTERS = 2_000
 
-Role = Literal["candidate", "incumbent", "baseline", "neutral"]
+Role = Literal["candidate", "incumbent", "baseline", "neutral", "reference", "fresh"]
 ScoreKind = Literal["sealed", "evaluated", "self-reported"]
 """Who computed a score: the harness, the project's own evaluator, or the training itself."""
 
@@ -37,7 +40,8 @@ class Score(Record):
     kind: ScoreKind
     role: Role = "candidate"
     """Of the attempt; of the incumbent, run again for comparison; of the baseline, run for the
-    time that it takes; or of a baseline with its floats moved by a millionth."""
+    time that it takes; of a baseline with its floats moved by a millionth; of the first baseline,
+    run for what a guard is compared with; or of the attempt under a fresh seed, for the target."""
     machine: str = ""
     """Name of the machine."""
     device: str = ""
@@ -87,9 +91,13 @@ class Order(Record):
     why: str = ""
     audit: Audit = "usual"
     """How much of a sealed score is audited: the full audit is slower and finds smaller leaks."""
+    split: Split = "val"
+    """Which split an evaluator is called with; `test` only after an opening was committed."""
     texts: dict[str, str] = {}
     """Files of the commit, by path in the project's folder, and the text that they have in this
     run only: a neutral perturbation."""
+    checks: tuple[str, ...] = ()
+    """Commands that are run in place of a training."""
 
 
 class Change(Record):
@@ -177,7 +185,8 @@ class Result(Record):
 
     status: Literal["scored", "crash", "oom", "timeout", "invalid", "over-limit", "pruned"]
     scores: Annotated[tuple[Score, ...], Field(max_length=MAX_ITEMS)] = ()
-    """In the order of measuring; the incumbent's among them if it was run again."""
+    """In the order of measuring; the incumbent's among them if it was run again. Of a run over its
+    limit only others', which show how fast the machine was."""
     curve: tuple[tuple[Fraction, Real], ...] = Field(default=(), max_length=MAX_CURVE_POINTS)
     """Points (fraction of the budget in 0..1, training loss) as train.py printed them."""
     seconds: Quantity = 0.0
@@ -197,13 +206,19 @@ class Result(Record):
     """Training took longer than its budget allows. Known only while it is judged; the branch has
     it in `detail`."""
     recheck: Literal["passed", "failed"] | None = None
-    """Outcome of measuring an implausible score again under a fresh seed and the full audit."""
+    """Outcome of measuring an implausible score again under a fresh seed and the full audit. Of a
+    run over its limit: `failed` if the incumbent could not be timed beside it."""
+    took: Quantity | None = None
+    """Of a run that was ended for its time: how long it had trained by then."""
     tail: Text = Field(default="", max_length=MAX_TAIL_CHARACTERS)
     """The end of the failure's log, escaped."""
+    checks: Annotated[tuple[Check, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Commands that ran before the attempt was kept, up to the first that failed."""
 
     @model_validator(mode="after")
     def _scores_iff_scored(self) -> Self:
-        if (self.status == "scored") != bool(self.scores):
+        others_only = self.status == "over-limit" and not self.own
+        if (self.status == "scored") != bool(self.scores) and not others_only:
             raise ValueError(f"a {self.status} result has {len(self.scores)} scores")
         return self
 
@@ -211,6 +226,11 @@ class Result(Record):
     def own(self) -> tuple[Score, ...]:
         """The attempt's own scores: the screen's first, then those that confirm."""
         return tuple(score for score in self.scores if score.role == "candidate")
+
+    @property
+    def failed_check(self) -> Check | None:
+        """The check that failed, if one did."""
+        return next((check for check in self.checks if not check.passed), None)
 
     @property
     def value(self) -> float | None:
@@ -279,6 +299,10 @@ class Trial(Record):
     """The score on the offset of the baseline's seeds: the incumbent's, better by delta."""
     charge: Derived | None = None
     """What a simplification uses up of the loss that a run may accept."""
+    guards: Annotated[tuple[GuardResult, ...], Field(max_length=MAX_GUARDS)] = ()
+    """What was found of each guard, where the attempt came so far."""
+    target: TargetResult | None = None
+    """What its fresh-seed runs say of the run's target; None where it is not near."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
     """Constants."""
     touched: Annotated[tuple[Touched, ...], Field(max_length=MAX_ITEMS)] = ()
@@ -303,6 +327,11 @@ class Trial(Record):
         if (self.status in CLAIMED) != (self.claim is not None):
             raise ValueError(f"a {self.status} trial with the claim {self.claim!r}")
         return self
+
+    @property
+    def was_held_to_guards(self) -> bool:
+        """Whether it was better, and a guard or a check kept it from being kept."""
+        return self.status == "guarded" or (self.status == "discard" and bool(self.guards))
 
     @property
     def value(self) -> float | None:

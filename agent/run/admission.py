@@ -1,6 +1,7 @@
 """Admission: what may be tried on the tip. Edits that apply, change something new, and can run."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from agent.edit.files import Sources, apply_edits, fingerprint_of, guard_files
 from agent.history.history import History
@@ -25,6 +26,17 @@ class Fixed(Record):
 NOTHING_FIXED = Fixed()
 
 
+@dataclass(frozen=True)
+class _Admitted:
+    """A proposal that was admitted, and not begun yet."""
+
+    proposal: Proposal
+    tip: Sources
+    """The files that it was admitted to."""
+    result: Sources
+    """What it makes of them."""
+
+
 class Admission:
     """Admits proposals to the tip of a run, and remembers by fingerprint what was tried already."""
 
@@ -38,13 +50,34 @@ class Admission:
         self._tried |= {
             fingerprint_of(history.sources_at(attempt.commit)) for attempt in history.in_flight
         }
+        self._waiting: list[_Admitted] = []
 
     def admit(self, proposal: Proposal) -> Sources | Refused:
         """Return the files that `proposal` makes of the tip's, or why it is refused."""
         sources = self._history.sources
         repeated = {trial.fingerprint for trial in suspect_of(self._history, proposal)}
         space = self._space_of(sources)
-        return _admitted(sources, proposal.edits, space, self._fixed, self._tried - repeated)
+        result = _admitted(sources, proposal.edits, space, self._fixed, self._tried - repeated)
+        if isinstance(result, Sources):
+            self._waiting.append(_Admitted(proposal, sources, result))
+        return result
+
+    def begin(self, proposal: Proposal) -> Sources | Refused:
+        """Return likewise what is tried now, and count it as tried.
+
+        What `admit` said of the same proposal holds as long as the tip has the same files, and
+        nothing else made the same of them meanwhile.
+        """
+        waiting = [each for each in self._waiting if each.tip is self._history.sources]
+        admitted = next((each for each in waiting if each.proposal is proposal), None)
+        if admitted is None or fingerprint_of(admitted.result) in self._tried:
+            result = self.admit(proposal)
+        else:
+            result = admitted.result
+        self._waiting = [each for each in waiting if each.proposal is not proposal]
+        if isinstance(result, Sources):
+            self._tried.add(fingerprint_of(result))
+        return result
 
     def check(
         self, pending: Sequence[Proposal], space: Space
@@ -66,10 +99,6 @@ class Admission:
             return admitted if isinstance(admitted, Refused) else None
 
         return refusal_of
-
-    def remember(self, sources: Sources) -> None:
-        """Count files as tried."""
-        self._tried.add(fingerprint_of(sources))
 
     def forget(self, sources: Sources) -> None:
         """Let files be tried again."""

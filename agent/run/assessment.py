@@ -1,7 +1,6 @@
 """What an attempt in flight needs next: another run, of it or of its incumbent, or its verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agent.edit.files import code_lines_of
 from agent.errors import HistoryFault
@@ -14,8 +13,10 @@ from agent.judge.decision import (
     Discard,
     Failed,
     Judgement,
+    Keep,
     Refusal,
     Rerun,
+    Simplify,
     Suspect,
     Verdict,
     overtaken,
@@ -31,6 +32,7 @@ from agent.judge.determinism import (
 )
 from agent.judge.luck import luck_of
 from agent.judge.noise import differences_of, noise_of
+from agent.judge.overtime import judge_time, over_reason
 from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
 from agent.judge.pairing import (
     Scores,
@@ -38,34 +40,19 @@ from agent.judge.pairing import (
     next_run,
     next_seed,
     overdue,
-    pairs_of,
 )
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
 from agent.run.admission import suspect_of
+from agent.run.evidence import Evidence
+from agent.run.guarding import Guarding
+from agent.run.proving import Proving
 from agent.run.timing import Timing
 from sandbox.ground.outcome import Audit
 
 # A trial has at most this many runs, its own and the incumbent's, whatever the machine does.
 MAX_RUNS = 2 * LOOKS + 4
 Step = Order | Verdict
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What was measured of an attempt that ran, and what it is compared with."""
-
-    result: Result
-    incumbent: Trial
-    own: dict[int, Score]
-    """The attempt's comparable scores, by seed."""
-    other: dict[int, Score]
-    """The incumbent's."""
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """The comparable pairs, in the order of the attempt's runs."""
-        return pairs_of(self.own, self.other)
 
 
 class Assessment:
@@ -75,6 +62,8 @@ class Assessment:
         self._history = history
         self._timing = timing
         self._scores = Scores()
+        self._guarding = Guarding(history, self._scores)
+        self._proving = Proving(history)
 
     def next(self, attempt: Attempt) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
@@ -90,7 +79,8 @@ class Assessment:
             return Refusal(reason="proposed before the run was given other data", retry=True)
         incumbent = self.incumbent(attempt)
         if result and result.status != "scored":
-            return Failed(kind=result.status, reason=result.detail)
+            failed = Failed(kind=result.status, reason=result.detail)
+            return self._overtime(attempt, result, incumbent) or failed
         yardstick = self._timing.yardstick
         if yardstick and self._timing.usual is None:
             # The run was resumed on another machine, or with another share of its cores.
@@ -126,16 +116,29 @@ class Assessment:
         run = self._history.run
         if result and result.status != "scored":
             return Failed(kind=result.status, reason=result.detail)
+        late = self._timing.late_baseline(result)
+        if late:
+            return Failed(kind="over-limit", reason=late)
+        checks = self._guarding.checks_of_baseline(attempt, result) if result else None
+        if checks:
+            return checks
         done = len(result.own) if result else 0
         if result is None or done < run.baseline_repeats:
             return Order(commit=attempt.commit, seed=run.seed + done)
         if self._is_exact:
-            return Baseline(reason=declared_exact(result))
-        if not is_deterministic(result.own):
-            return Baseline(reason=f"{done} runs under different seeds")
-        order = self._neutral_run(attempt, result)
-        seeds = result.seeds or "no seeding call of the project could be shifted"
-        return order or Baseline(reason=f"{equal_scores(result)} ({seeds})")
+            reason = declared_exact(result)
+        elif not is_deterministic(result.own):
+            reason = f"{done} runs under different seeds"
+        else:
+            order = self._neutral_run(attempt, result)
+            if order:
+                return order
+            seeds = result.seeds or "no seeding call of the project could be shifted"
+            reason = f"{equal_scores(result)} ({seeds})"
+        step = self._guarding.baseline(result, Baseline(reason=reason))
+        if isinstance(step, Baseline):
+            return self._proving.step(attempt, result, step, None)
+        return step
 
     def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
         """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
@@ -167,19 +170,20 @@ class Assessment:
 
     # ------------------------------------------------------------ weighing
 
-    def _evidence(self, result: Result, incumbent: Trial) -> _Evidence:
+    def _evidence(self, result: Result, incumbent: Trial) -> Evidence:
         machine = result.own[-1].machine
         tolerance = self._tolerance(result.scores)
         reruns = [score for score in result.scores if score.role == "incumbent"]
         earlier = self._scores.of(incumbent.number, self._history.trials)
-        return _Evidence(
+        return Evidence(
             result=result,
             incumbent=incumbent,
             own=comparable(result.own, machine, tolerance),
             other=comparable((*earlier, *reruns), machine, tolerance),
+            tolerance=tolerance,
         )
 
-    def _weigh(self, attempt: Attempt, evidence: _Evidence) -> Step:
+    def _weigh(self, attempt: Attempt, evidence: Evidence) -> Step:
         """Return the verdict on a scored attempt, or one more run of it or of the incumbent."""
         result = evidence.result
         step = self._doubted(attempt, evidence)
@@ -195,15 +199,47 @@ class Assessment:
                 why="is the machine still itself?",
             )
         judgement = self._judge(attempt, evidence)
+        late = self._overtime(attempt, result, evidence.incumbent)
+        if late and not isinstance(judgement, Discard):
+            return late
         if self.is_stale(attempt):
             return overtaken(judgement)
-        if not isinstance(judgement, Rerun):
-            return judgement
-        if len(result.scores) >= MAX_RUNS:
-            return Discard(reason=f"{judgement.reason}; the runs differ too much in speed")
-        return self._rerun(attempt, evidence, judgement.reason)
+        match judgement:
+            case Keep() | Simplify():
+                return self._admitted(attempt, evidence, judgement)
+            case Rerun():
+                broken = self._guarding.already_broken(evidence, judgement)
+                return broken or self._rerun(attempt, evidence, judgement.reason)
+        return judgement
 
-    def _doubted(self, attempt: Attempt, evidence: _Evidence) -> Step | None:
+    def _admitted(self, attempt: Attempt, evidence: Evidence, judgement: Keep | Simplify) -> Step:
+        """Return a would-be keep as what its guards, its checks and the target make of it."""
+        step = self._guarding.step(attempt, evidence, judgement)
+        if isinstance(step, Keep | Simplify):
+            return self._proving.step(attempt, evidence.result, step, evidence.incumbent)
+        return step
+
+    def _overtime(self, attempt: Attempt, result: Result, incumbent: Trial) -> Step | None:
+        """Return what a training over the run's limit leads to; None where it kept to it."""
+        clock = self._timing.clock(result, incumbent)
+        if clock is None:
+            return None
+        first = self._history.run.seed
+        own = [score.seed for score in result.own]
+        why = f"is the machine slow? {over_reason(result, clock)}"
+        match judge_time(result, clock):
+            case "over":
+                return Failed(kind="over-limit", reason=over_reason(result, clock))
+            case "ask-incumbent":
+                seed = own[-1] if own else self._screening_seed(attempt, incumbent)
+                return Order(commit=incumbent.attempt, seed=seed, role="incumbent", why=why)
+            case "ask-candidate":
+                others = [score.seed for score in result.scores if score.role == "incumbent"]
+                seed = next_seed(own, others, attempt.number, first)
+                return Order(commit=attempt.commit, seed=seed, why=why, audit=_audit(attempt))
+        return None
+
+    def _doubted(self, attempt: Attempt, evidence: Evidence) -> Step | None:
         """Return what an implausible score leads to: a second measurement, or a suspect."""
         run = self._history.run
         result = evidence.result
@@ -222,7 +258,7 @@ class Assessment:
             return Order(commit=attempt.commit, seed=seed, why=f"implausible: {why}", audit="full")
         return None
 
-    def _is_slow(self, attempt: Attempt, evidence: _Evidence) -> bool:
+    def _is_slow(self, attempt: Attempt, evidence: Evidence) -> bool:
         """Return whether the machine may be slow, or the incumbent was not run for long."""
         result = evidence.result
         rerun = any(score.role == "incumbent" for score in result.scores)
@@ -233,7 +269,7 @@ class Assessment:
             return True
         return self._explains_slowness(attempt, evidence)
 
-    def _explains_slowness(self, attempt: Attempt, evidence: _Evidence) -> bool:
+    def _explains_slowness(self, attempt: Attempt, evidence: Evidence) -> bool:
         """Return whether a slow machine may be why a first run did so little and scored so."""
         result = evidence.result
         incumbent = evidence.incumbent.result
@@ -246,7 +282,7 @@ class Assessment:
             return False
         return not is_hopeless(result.curve, incumbent.curve, share)
 
-    def _judge(self, attempt: Attempt, evidence: _Evidence) -> Judgement:
+    def _judge(self, attempt: Attempt, evidence: Evidence) -> Judgement:
         history = self._history
         pairs = evidence.pairs
         if not pairs:
@@ -272,7 +308,10 @@ class Assessment:
         )
         return decide(case, rule)
 
-    def _rerun(self, attempt: Attempt, evidence: _Evidence, why: str) -> Order:
+    def _rerun(self, attempt: Attempt, evidence: Evidence, why: str) -> Order | Discard:
+        compared = [s for s in evidence.result.scores if s.role in ("candidate", "incumbent")]
+        if len(compared) >= MAX_RUNS:
+            return Discard(reason=f"{why}; the runs differ too much in speed")
         seed, role = next_run(
             evidence.own,
             evidence.other,
@@ -285,6 +324,13 @@ class Assessment:
 
     # ------------------------------------------------------------ the run's state
 
+    def advice(self, baseline: Trial) -> list[str]:
+        """Return a line for each guard that harmless changes would often miss, and on the target.
+
+        baseline: the one that was just settled.
+        """
+        return [*self._guarding.advice(), *self._proving.advice(baseline)]
+
     def is_stale(self, attempt: Attempt) -> bool:
         """Return whether the tip has moved on since `attempt` was proposed."""
         return not self._history.same_files(attempt.parent, self._history.tip)
@@ -292,7 +338,7 @@ class Assessment:
     @property
     def is_timed(self) -> bool:
         """Whether the machine's speed moves scores."""
-        return self._history.run.budget.unit == "s"
+        return self._timing.is_timed
 
     def _tolerance(self, fresh: Sequence[Score] = ()) -> float | None:
         """Return how far compared runs may differ in speed; None where speed moves no score."""

@@ -2,6 +2,7 @@
 
 import time
 
+from agent.records.inputs import Set
 from sandbox.ground.record import Record
 
 
@@ -50,20 +51,51 @@ class Meter:
     """What a session has used of its bounds, from now on."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self._began = time.monotonic()
+        self._paused_at: float | None = None
         self.measured = 0
         """Trials measured."""
 
     def over(self, under_way: int, cost: float) -> str | None:
         """Return the bound that is used up, `under_way` trials counted as measured, or None."""
-        return self._bounds.spent(self.measured + under_way, self._seconds, cost)
+        return self.bounds.spent(self.measured + under_way, self._seconds, cost)
 
     def left(self, under_way: int, cost: float) -> tuple[str, float | None]:
         """Return what the bounds leave, in words, and the dollars of it."""
-        words = self._bounds.left(self.measured + under_way, self._seconds, cost)
-        return words, self._bounds.dollars(cost)
+        words = self.bounds.left(self.measured + under_way, self._seconds, cost)
+        return words, self.bounds.dollars(cost)
+
+    def pause(self) -> None:
+        """Let the clock of the session stand still."""
+        if self._paused_at is None:
+            self._paused_at = time.monotonic()
+
+    def go(self) -> None:
+        """Let it run again."""
+        if self._paused_at is not None:
+            self._began += time.monotonic() - self._paused_at
+            self._paused_at = None
+
+    def change(self, step: Set, measured: int) -> None:
+        """Set other bounds. measured: trials of the whole run, this session's included."""
+        changes: dict[str, float | None] = dict.fromkeys(step.lift)
+        if step.trials is not None:
+            changes["trials"] = max(0, step.trials - measured) + self.measured
+        if step.hours is not None:
+            changes["hours"] = step.hours
+        if step.max_cost is not None:
+            changes["max_cost"] = step.max_cost
+        if step.only_down:
+            changes = {
+                name: value for name, value in changes.items() if self._is_lower(name, value)
+            }
+        self.bounds = self.bounds.model_copy(update=changes)
+
+    def _is_lower(self, name: str, value: float | None) -> bool:
+        present = getattr(self.bounds, name)
+        return value is not None and (present is None or value < present)
 
     @property
     def _seconds(self) -> float:
-        return time.monotonic() - self._began
+        return (self._paused_at or time.monotonic()) - self._began

@@ -13,6 +13,7 @@ from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.source import file_tree, refuse
 from agent.errors import near_names
 from agent.records.edits import Refused
+from agent.records.newest import kept_for_newest
 
 # By these a module gets names that its statements do not show.
 _TRICKS = (
@@ -25,6 +26,8 @@ _TRICKS = (
     "exec",
     "sys.modules",
 )
+KEPT_STATES = 2
+"""States of a project that are kept: the tip, and what the newest proposal makes of it."""
 _MODULES = (".py", ".pyw", ".pyc", ".so", ".pyd")
 
 
@@ -47,8 +50,8 @@ def lost_import(old: Sources, new: Sources) -> Refused | None:
     changed = [path for path in {**old.files, **new.files} if _differs(old, new, path)]
     if not any(map(is_python, changed)):
         return None
-    before = _Modules(old)
-    after = _Modules(new)
+    before = _modules_of(old)
+    after = _modules_of(new)
     met = {new.main}
     waiting = [new.main]
     while waiting:
@@ -98,10 +101,12 @@ class _Modules:
         self._folders: set[str] = {"."}
         self._stems: set[str] = set()
         for path in self._paths:
-            self._folders.update(map(str, PurePosixPath(path).parents))
+            folder, slash, name = path.rpartition("/")
             if path.endswith(_MODULES):
-                folder, slash, name = path.rpartition("/")
                 self._stems.add(folder + slash + name.partition(".")[0])
+            while folder and folder not in self._folders:
+                self._folders.add(folder)
+                folder = folder.rpartition("/")[0]
         self._has_search_path = any("sys.path" in text for text in sources.files.values())
 
     def imports_of(self, path: str) -> Mapping[_Import, int]:
@@ -171,6 +176,11 @@ class _Modules:
             home = self.file_of(place)
             if home:
                 yield home
+
+
+@kept_for_newest(KEPT_STATES)
+def _modules_of(sources: Sources) -> _Modules:
+    return _Modules(sources)
 
 
 @lru_cache(maxsize=KEPT_FILES)

@@ -4,24 +4,43 @@ No threads here: the loop calls it from one thread only.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.edit.files import Sources, following_renames
-from agent.errors import ProjectFault
+from agent.errors import BranchMoved, ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.history.prior import as_prior
-from agent.judge.decision import Discard, Keep, Refusal, Simplify, Verdict
+from agent.judge.decide import incumbent_of
+from agent.judge.decision import (
+    Compared,
+    Discard,
+    Failed,
+    Held,
+    Keep,
+    Refusal,
+    Simplify,
+    Skipped,
+    Verdict,
+)
+from agent.judge.overtime import over_result
 from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
+from agent.judge.suspicion import approved_by
+from agent.project.budgets import time_words
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
+from agent.propose.approved import approved_proposal
 from agent.propose.code.policy import Policy
 from agent.records.curves import Curve
-from agent.records.edits import Refused
+from agent.records.edits import Edit, Refused
 from agent.records.events import PATIENCE
+from agent.records.guards import Checks
+from agent.records.inputs import Approve, Input, Skip, Try
+from agent.records.newest import kept_for_newest
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -32,11 +51,14 @@ from agent.records.results import (
     Result,
     Trial,
 )
+from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
 from agent.run.assessment import Assessment
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
+
+MOVED_BASELINE = "the branch moved on before this baseline was measured"
 
 
 @dataclass(frozen=True)
@@ -64,6 +86,8 @@ class Ledger:
         cores: int | None = None,
     ) -> None:
         self.history = history
+        # Asked of the tip, for each proposal and by its admission.
+        space_of = kept_for_newest(1)(space_of)
         self._space_of = space_of
         self._memory_mb = memory_mb
         self._protected = tuple(sorted(fixed.protected))
@@ -79,6 +103,50 @@ class Ledger:
         measured = any(trial.status in KEPT for trial in self.history.trials)
         return not measured or bool(self.history.foreign_commits)
 
+    @property
+    def goal_reached(self) -> str | None:
+        """Why the run is over: its incumbent has proved the target. None where it has not."""
+        incumbent = incumbent_of(self.history.comparable)
+        proof = incumbent.target if incumbent else None
+        if incumbent is None or proof is None or not proof.reached:
+            return None
+        return f"{proof}, by #{incumbent.number}"
+
+    @property
+    def steering(self) -> Steering:
+        """What people and agents have said to the run, added up."""
+        return steering_of(self.history.inputs, len(self.history.trials))
+
+    @property
+    def human_proposals(self) -> tuple[Proposal, ...]:
+        """The edits that people gave and that are no attempt and no trial yet, oldest first."""
+        history = self.history
+        begun = [trial.proposal for trial in history.trials]
+        begun += [attempt.proposal for attempt in history.in_flight]
+        used: set[str] = set()
+        for proposal in begun:
+            if proposal.by.origin == "human":
+                used.update(proposal.by.inputs)
+        tries = (admitted for admitted in self.steering.tries if admitted.input.id not in used)
+        return tuple(self.human_proposal(admitted.input) for admitted in tries)
+
+    @property
+    def approved(self) -> frozenset[int]:
+        """The numbers of trials that people approved and that are not begun again yet."""
+        numbers = (approved_by(proposal) for proposal in self.human_proposals)
+        return frozenset(number for number in numbers if number is not None)
+
+    def human_proposal(self, asked: Input) -> Proposal:
+        """Return the proposal that an input to try something, or to approve it, is."""
+        ask = asked.ask
+        if isinstance(ask, Approve):
+            [trial] = [trial for trial in self.history.trials if trial.number == ask.number]
+            return approved_proposal(trial, (asked.id,))
+        assert isinstance(ask, Try), "only those are proposals"
+        by = Provenance(method="try", origin="human", inputs=(asked.id,))
+        who = f"given by {asked.sender}" if asked.sender else ""
+        return Proposal(hypothesis=ask.hypothesis, rationale=who, edits=ask.edits, by=by)
+
     def context(
         self, pending: tuple[Proposal, ...], remaining: str = "", dollars: float | None = None
     ) -> Context:
@@ -90,7 +158,8 @@ class Ledger:
         history = self.history
         space = self._space_of(history.sources)
         program = read_program(history.program)
-        patience = program.front_matter.patience or PATIENCE
+        steering = self.steering
+        patience = steering.patience or program.front_matter.patience or PATIENCE
         return Context(
             program=program.brief,
             sources=history.sources,
@@ -98,7 +167,8 @@ class Ledger:
             trials=history.comparable,
             pending=pending,
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
-            budget=str(history.run.budget),
+            budget=self._timing.allowance,
+            most_seconds=self._timing.most_seconds,
             check=self._admission.check(pending, space),
             remaining=remaining,
             dollars=dollars,
@@ -106,9 +176,11 @@ class Ledger:
             objective=history.run.goal,
             score=history.run.score,
             imported=history.imported,
+            public=history.public,
             protected=self._protected,
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
+            remarks=steering.remarks,
         )
 
     # ------------------------------------------------------------ proposals
@@ -117,12 +189,16 @@ class Ledger:
         """Return the files that `proposal` makes of the tip's, or why it is refused."""
         return self._admission.admit(proposal)
 
+    def refusal_of(self, edits: Sequence[Edit]) -> Refused | None:
+        """Return why edits that a person gives would be refused; those that wait count as tried."""
+        space = self._space_of(self.history.sources)
+        return self._admission.check(self.human_proposals, space)(edits)
+
     def begin(self, proposal: Proposal) -> Attempt | Trial:
         """Commit `proposal` on the tip as an attempt; a refused trial where it does not apply."""
-        sources = self.admit(proposal)
+        sources = self._admission.begin(proposal)
         if isinstance(sources, Refused):
             return self.refuse(proposal, sources)
-        self._admission.remember(sources)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
     def begin_baseline(self) -> Attempt:
@@ -131,15 +207,14 @@ class Ledger:
             if attempt.proposal.by.origin == "baseline":
                 if self.history.same_files(attempt.commit, self.history.tip):
                     return attempt
-                moved = Refusal(reason="the branch moved on before this baseline was measured")
-                self._settle(attempt, moved)
+                self._settle(attempt, Refusal(reason=MOVED_BASELINE))
         by = Provenance(method="baseline", origin="baseline")
         sources = self.history.sources
         what = "the files as they are" if sources.is_project else f"{sources.main} as it is"
         proposal = Proposal(hypothesis=what, by=by)
         return self.history.commit_attempt(self.history.next_number, proposal, sources)
 
-    def refuse(self, proposal: Proposal | Unreadable, refused: Refused) -> Trial:
+    def refuse(self, proposal: Proposal | Unreadable, refused: Refused | str) -> Trial:
         """Record a proposal that was not trained, so that the next one can see why."""
         if isinstance(proposal, Unreadable):
             hypothesis = "(a reply that is no proposal)"
@@ -159,10 +234,16 @@ class Ledger:
             order=order,
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
-            usual=self._timing.usual_for(attempt, order),
+            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt)),
             baseline_speed=self._timing.speed,
             rivals=self._rivals(attempt),
         )
+
+    def _incumbent(self, attempt: Attempt) -> Trial | None:
+        """Return what an attempt has to beat; None for a baseline."""
+        if attempt.proposal.by.origin == "baseline":
+            return None
+        return self._assessment.incumbent(attempt)
 
     def _rivals(self, attempt: Attempt) -> tuple[Curve, ...]:
         """Return the curves that a training of `attempt` may be pruned against."""
@@ -170,11 +251,16 @@ class Ledger:
             return ()
         return rivals_of(self.history.comparable, attempt.proposal)
 
-    def record(self, attempt: Attempt, order: Order, run: Result) -> None:
+    def record(self, attempt: Attempt, order: Order, run: Result | Checks) -> None:
         """Write down the result of an ordered run, so that a killed process loses no other.
 
         Raise ProjectFault where it is the baseline that fails on this machine.
         """
+        if isinstance(run, Checks):
+            measured = self.history.measured(attempt)
+            assert measured is not None, "checks follow a training"
+            self.history.note(attempt, measured.model_copy(update={"checks": run.checks}))
+            return
         if order.role == "baseline" and run.status != "scored":
             message = f"the baseline fails on this machine ({run.status}): {run.detail}"
             next_command = "autoresearch start   # a new run, with a train.py that runs here"
@@ -184,13 +270,45 @@ class Ledger:
 
     def next(self, attempt: Attempt) -> Order | Settled:
         """Return the run that `attempt` needs next, or its verdict, recorded."""
-        step = self._assessment.next(attempt)
-        return step if isinstance(step, Order) else self._settle(attempt, step)
+        while True:
+            step = self._step(attempt)
+            if isinstance(step, Order):
+                return step
+            with suppress(BranchMoved):  # then it is judged anew, on the newest tip
+                return self._settle(attempt, step)
 
-    def advice(self, baseline: Trial) -> str | None:
+    def _step(self, attempt: Attempt) -> Order | Verdict:
+        """Return the run that `attempt` needs next, or the verdict on it."""
+        history = self.history
+        is_baseline = attempt.proposal.by.origin == "baseline"
+        if is_baseline and not history.same_files(attempt.commit, history.tip):
+            return Refusal(reason=MOVED_BASELINE)
+        step = self._assessment.next(attempt)
+        if not isinstance(step, Keep | Simplify):
+            return step
+        if self.steering.held is None or approved_by(attempt.proposal) is not None:
+            return step
+        reason = f"held for your word: {step.reason}"
+        return Held(reason=reason, delta=step.delta, interval=step.interval, guards=step.guards)
+
+    def skip(self, attempt: Attempt) -> Settled:
+        """Record that an attempt was ended at somebody's word."""
+        who = ""
+        for admitted in self.history.inputs:
+            ask = admitted.input.ask
+            if isinstance(ask, Skip) and ask.number == attempt.number and admitted.accepted:
+                who = f" by {admitted.input.sender}" if admitted.input.sender else ""
+        return self._settle(attempt, Skipped(reason=f"skipped{who}"))
+
+    def advice(self, baseline: Trial) -> list[str]:
+        """Return what is to be known after `baseline`, a line each."""
+        unsteadiness = self._unsteadiness(baseline)
+        return [*([unsteadiness] if unsteadiness else []), *self._assessment.advice(baseline)]
+
+    def _unsteadiness(self, baseline: Trial) -> str | None:
         """Return what to do where the runs of `baseline` varied in speed, or None."""
         result = baseline.result
-        if result is None or not self._assessment.is_timed:
+        if result is None or not self._timing.is_timed:
             return None
         steps = result.facts.get("num_steps")
         sealed = all(score.kind == "sealed" for score in result.own)
@@ -201,6 +319,14 @@ class Ledger:
             f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
             f"of this machine: --budget {steps}steps would not"
         )
+
+    def time_words(self) -> str | None:
+        """Return which holds by the newest baseline, the budget or the limit; None for steps."""
+        run = self.history.run
+        usual = self._timing.usual
+        if usual is None or (run.budget and run.budget.unit == "steps"):
+            return None
+        return time_words(usual.seconds, run.budget, run.goal.time_limit)
 
     # ------------------------------------------------------------ verdicts
 
@@ -214,14 +340,16 @@ class Ledger:
     def _tried(self, attempt: Attempt, verdict: Verdict) -> Tried | None:
         """Return what the verdict rests on; None where nothing was trained."""
         history = self.history
-        result = None if isinstance(verdict, Refusal) else history.measured(attempt)
-        if result is None:
+        if isinstance(verdict, Refusal):
             return None
-        incumbent: Trial | None = None
-        if attempt.proposal.by.origin != "baseline":
-            incumbent = self._assessment.incumbent(attempt)
+        result = None if isinstance(verdict, Skipped) else history.measured(attempt)
+        if result is None and not isinstance(verdict, Skipped):
+            return None
+        if result and isinstance(verdict, Failed) and verdict.kind == "over-limit":
+            result = over_result(result)
+        incumbent = self._incumbent(attempt) if result else None
         pairs: tuple[Pair, ...] = ()
-        if incumbent and isinstance(verdict, Keep | Simplify | Discard):
+        if result and incumbent and isinstance(verdict, Compared):
             pairs = self._assessment.pairs(result, incumbent)
         return Tried(
             result=result,

@@ -12,12 +12,18 @@ from agent.errors import ModelFault, MoneySpent, NoneLeft, ProjectFault
 from agent.evaluate.bench import Measures
 from agent.propose import Proposer, Unreadable
 from agent.records.edits import Refused
-from agent.records.events import Event, Judged, Note, Proposed, Proposing, RunFinished
+from agent.records.events import Event, Heard, Judged, Note, Proposed, Proposing, RunFinished
+from agent.records.inputs import Admitted, Approve, Go, Pause, Set, Skip, Try
 from agent.records.proposals import Proposal
 from agent.records.results import FAILED, Attempt, Trial
 from agent.records.spending import spending_of
+from agent.run.answers import measured_count
 from agent.run.bounds import Bounds, Meter
+from agent.run.by_hand import ByHand
+from agent.run.hearing import LOOK_SECONDS, Hearing
+from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
+from agent.run.stopwatch import Stopwatch
 from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
@@ -28,7 +34,8 @@ MAX_REFUSALS_IN_A_ROW = 10
 class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
-    only_new: leave attempts in flight to a later resume.
+    only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
+    run; None to hear nobody.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class Loop:
         bounds: Bounds,
         cancel: threading.Event,
         only_new: bool = False,
+        inbox: Inbox | None = None,
     ) -> None:
         self._ledger = ledger
         self._proposer = proposer
@@ -47,8 +55,12 @@ class Loop:
         self._workers = Workers(bench, proposer, cancel)
         in_flight = () if only_new else ledger.history.in_flight
         self._waiting = deque(a for a in in_flight if a.proposal.by.origin != "baseline")
-        self._staged: deque[Proposal] = deque()
+        self._hearing = Hearing(ledger, inbox) if inbox else None
+        self._by_hand = ByHand(ledger)
+        self._staged: deque[Proposal] = deque(ledger.human_proposals if inbox else ())
+        self._told: tuple[str, ...] = ()
         self._refusals = 0
+        self._stopwatch = Stopwatch()
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -71,24 +83,120 @@ class Loop:
         A fault is raised once every thread is at rest and all results are recorded.
         """
         with self._workers as workers:
+            yield from self._remind()
             while True:
+                yield from self._hear()
                 yield from self._start_ready()
                 yield from self._ask_ahead()
-                if not workers.running and (self._ending or not workers.is_drafting):
-                    break
-                yield from self._handle(workers.receive())
+                if self._is_done:
+                    last_words = list(self._hear(at_once=True))
+                    yield from last_words
+                    if not last_words:
+                        break
+                    continue
+                message = workers.receive(LOOK_SECONDS)
+                if message is not None:
+                    yield from self._handle(message)
             self._keep_for_resume()
         if self._fault:
             raise self._fault
         yield RunFinished(self._over() or "nothing left to do")
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether nothing trains and nothing will."""
+        if self._workers.running:
+            return False
+        if self._ending:
+            return True
+        return not self._workers.is_drafting and (not self._paused or self._over() is not None)
+
+    # ------------------------------------------------------------ hearing
+
+    @property
+    def _paused(self) -> bool:
+        return self._hearing is not None and self._ledger.steering.paused is not None
+
+    def _remind(self) -> Iterator[Event]:
+        """Say what was said in earlier sessions and still holds; end what was to be skipped."""
+        if self._hearing is None:
+            return
+        steering = self._ledger.steering
+        if steering.paused:
+            self._meter.pause()
+            yield Note("paused: `autoresearch go` lets it go on")
+        if steering.held:
+            yield Note("what would be kept is held: `autoresearch hold --off` ends that")
+        for attempt in list(self._waiting):
+            if attempt.number in steering.skipped:
+                yield from self._skip(attempt.number)
+
+    def _hear(self, at_once: bool = False) -> Iterator[Event]:
+        """Take in commits by hand, and admit what waits in the inbox; both are looked at often.
+
+        at_once: look at the inbox however short ago that was.
+        """
+        if self._hearing is None:
+            return
+        for text in self._by_hand.take_in():
+            yield Note(text)
+        if self._by_hand.ends and not self._ending:
+            self._end(self._by_hand.ends)
+        for admitted in self._hearing.admit(at_once):
+            if isinstance(admitted, str):
+                yield Note(admitted)
+            else:
+                yield from self._heed(admitted)
+
+    def _heed(self, admitted: Admitted) -> Iterator[Event]:
+        """Do what an input says, and tell the listeners of it."""
+        asked = admitted.input
+        ask = asked.ask
+        if admitted.accepted and isinstance(ask, Set):
+            self._meter.change(ask, measured_count(self._ledger))
+        yield Heard(admitted, self._meter.bounds.trials)
+        match ask:
+            case Try():
+                yield from self._try(admitted)
+            case Pause():
+                self._meter.pause()
+            case Go():
+                self._meter.go()
+            case Approve() if admitted.accepted:
+                yield from self._try(admitted)
+            case Skip(number=number) if admitted.accepted:
+                yield from self._skip(number)
+
+    def _try(self, admitted: Admitted) -> Iterator[Event]:
+        """Put edits of a person in stock before those of the method; record a refused one."""
+        proposal = self._ledger.human_proposal(admitted.input)
+        if not admitted.accepted:
+            yield Judged(self._ledger.refuse(proposal, admitted.why))
+            return
+        place = sum(staged.by.origin == "human" for staged in self._staged)
+        self._staged.insert(place, proposal)
+        yield Proposed(proposal)
+
+    def _skip(self, number: int) -> Iterator[Event]:
+        """End the training of an attempt, or record at once that it was skipped."""
+        if number in self._workers.running:
+            self._workers.end(number)
+            return
+        for attempt in list(self._waiting):
+            if attempt.number == number:
+                self._waiting.remove(attempt)
+                yield Judged(self._ledger.skip(attempt).trial)
 
     # ------------------------------------------------------------ starting
 
     def _start_ready(self) -> Iterator[Event]:
         """Fill the free slots: baseline first, then what a killed run left, then new proposals."""
         workers = self._workers
+        if self._paused:
+            return
         if self._ledger.needs_baseline:
             if not workers.running and not self._ending:
+                self._stopwatch.start()
                 yield from self._advance(self._ledger.begin_baseline())
             return
         while workers.free and not self._over(len(workers.running)):
@@ -111,6 +219,8 @@ class Loop:
         order = self._ledger.next(attempt)
         if isinstance(order, Settled):
             yield from self._settled(order)
+        elif self._paused:
+            self._waiting.appendleft(attempt)
         elif not self._cancel.is_set():
             slot = self._workers.take_slot()
             self._workers.train(self._ledger.assignment(attempt, order, slot))
@@ -119,7 +229,7 @@ class Loop:
         """Keep a proposal in stock for each free slot, and one more where proposing takes long."""
         workers = self._workers
         looks_ahead = self._proposer.looks_ahead
-        if workers.is_drafting or (self._ledger.needs_baseline and not looks_ahead):
+        if self._paused or workers.is_drafting or (self._ledger.needs_baseline and not looks_ahead):
             return
         ready = len(self._staged) + len(self._waiting)
         wanted = len(workers.free) + (1 if looks_ahead else 0)
@@ -127,7 +237,9 @@ class Loop:
             return
         under_way = len(workers.running) + len(self._staged)
         remaining, dollars = self._meter.left(under_way, self._cost())
-        workers.draft(self._ledger.context(self._pending(), remaining, dollars))
+        context = self._ledger.context(self._pending(), remaining, dollars)
+        self._told = tuple(remark.id for remark in context.remarks)
+        workers.draft(context)
         yield Proposing(self._proposer.name)
 
     # ------------------------------------------------------------ handling
@@ -137,7 +249,9 @@ class Loop:
             case Drafted(proposal):
                 yield from self._stage(proposal)
             case Trained(attempt, _, order, result):
-                if result is not None:
+                if attempt.number in self._ledger.steering.skipped:
+                    yield from self._settled(self._ledger.skip(attempt))
+                elif result is not None:
                     self._ledger.record(attempt, order, result)
                     yield from self._advance(attempt)
             case DraftFailed((MoneySpent() | NoneLeft()) as over):
@@ -156,6 +270,7 @@ class Loop:
         if isinstance(proposal, Unreadable):
             yield from self._refused(self._ledger.refuse(proposal, proposal.reason))
             return
+        proposal = self._knowing(proposal)
         admitted = self._ledger.admit(proposal)
         if isinstance(admitted, Refused):
             yield from self._refused(self._ledger.refuse(proposal, admitted))
@@ -164,8 +279,17 @@ class Loop:
         self._staged.append(proposal)
         yield Proposed(proposal)
 
+    def _knowing(self, proposal: Proposal) -> Proposal:
+        """Return a model's proposal with the remarks that it was asked with."""
+        if proposal.by.origin != "llm" or not self._told:
+            return proposal
+        by = proposal.by.model_copy(update={"inputs": self._told})
+        return proposal.model_copy(update={"by": by})
+
     def _refused(self, trial: Trial) -> Iterator[Event]:
         yield Judged(trial)
+        if trial.proposal.by.origin in ("human", "adopted"):
+            return
         self._refusals += 1
         if self._refusals >= MAX_REFUSALS_IN_A_ROW:
             times = f"{self._proposer.name} was refused {self._refusals} times in a row"
@@ -189,9 +313,14 @@ class Loop:
             message = f"train.py fails as it is ({trial.status}): {trial.reason}"
             self._break(ProjectFault(message, f"autoresearch show {trial.number}"))
             return
-        advice = self._ledger.advice(trial)
-        if advice:
-            yield Note(advice)
+        if trial.status == "guarded":
+            edit = "$EDITOR autoresearch.toml   # then: autoresearch start"
+            self._break(ProjectFault(trial.reason, edit))
+            return
+        ledger = self._ledger
+        notes = (ledger.time_words(), *ledger.advice(trial), self._stopwatch.words(trial))
+        for text in filter(None, notes):
+            yield Note(text)
 
     # ------------------------------------------------------------ bounds and ending
 
@@ -202,7 +331,8 @@ class Loop:
 
     def _over(self, under_way: int = 0) -> str | None:
         """Return why nothing more is started, with `under_way` trials counted as measured."""
-        return self._ending or self._meter.over(under_way, self._cost())
+        reached = self._ledger.goal_reached
+        return self._ending or reached or self._meter.over(under_way, self._cost())
 
     def _cost(self) -> float:
         """Return the dollars spent on proposals so far, those without a verdict included."""

@@ -9,7 +9,7 @@ from pyflakes.messages import UndefinedLocal, UndefinedName
 
 from agent.edit.files import Sources
 from agent.edit.files.apply import located
-from agent.edit.files.one import is_python
+from agent.edit.files.one import KEPT_FILES, is_python
 from agent.edit.source import file_tree, refuse
 from agent.errors import near_names
 from agent.records.edits import Edit, Refused, SetConstant
@@ -59,7 +59,7 @@ def _instead(name: str, bound: Sequence[str]) -> str:
     return "define it or import it in the same proposal"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=KEPT_FILES)
 def _lacking(source: str) -> tuple[tuple[str, int], ...]:
     """Return the names that a file uses and nothing in it defines, with their lines."""
     tree = file_tree(source.removeprefix("\ufeff"))
@@ -70,15 +70,17 @@ def _lacking(source: str) -> tuple[tuple[str, int], ...]:
     except Exception:
         # A file too deep for the linter, or a bug of it, must not end a night: the run will tell.
         return ()
+    lacking = [each for each in messages if isinstance(each, UndefinedName | UndefinedLocal)]
+    if not lacking:
+        return ()
     try:
         never_read = _unevaluated(tree)
     except RecursionError:
         return ()
     return tuple(
         (str(message.message_args[0]), message.lineno)
-        for message in messages
-        if isinstance(message, UndefinedName | UndefinedLocal)
-        and (message.lineno, message.col) not in never_read
+        for message in lacking
+        if (message.lineno, message.col) not in never_read
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.edit.files import Sources, fingerprint_of, touched_files
-from agent.judge.decision import Discard, Keep, Simplify, Verdict
+from agent.judge.decision import Baseline, Compared, Keep, Simplify, Verdict
 from agent.judge.suspicion import RECHECKED
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Pair, Result, Trial
@@ -15,7 +15,8 @@ from agent.space import changes, read_constants
 class Tried:
     """What a verdict on an attempt that ran rests on."""
 
-    result: Result
+    result: Result | None
+    """None for a trial that was skipped."""
     before: Sources
     """The files at the attempt's parent."""
     after: Sources
@@ -41,7 +42,7 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
             reason=verdict.reason,
             at=at,
         )
-    compared = verdict if isinstance(verdict, Keep | Simplify | Discard) else None
+    compared = verdict if isinstance(verdict, Compared) else None
     delta = compared.delta if compared else None
     incumbent = tried.incumbent
     return Trial(
@@ -56,6 +57,8 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
         interval=compared.interval if compared else None,
         estimate=_estimate(incumbent, delta, tried.sense),
         charge=verdict.charge if isinstance(verdict, Simplify) else None,
+        target=verdict.target if isinstance(verdict, Baseline | Keep | Simplify) else None,
+        guards=verdict.guards if isinstance(verdict, Baseline | Compared) else (),
         changes=changes(tried.before, tried.after),
         touched=touched_files(tried.before, tried.after),
         configuration=read_constants(tried.after),
@@ -64,8 +67,10 @@ def trial_of(attempt: Attempt, verdict: Verdict, tried: Tried | None) -> Trial:
     )
 
 
-def _reason(verdict: Verdict, result: Result) -> str:
+def _reason(verdict: Verdict, result: Result | None) -> str:
     reason = verdict.reason
+    if result is None:
+        return reason
     if result.recheck == "passed" and result.own:
         reason += f"; {RECHECKED[result.own[-1].kind]}"
     if any(score.cut for score in result.own):

@@ -15,6 +15,7 @@ from agent.evaluate.bench import Assignment, Measures
 from agent.evaluate.slots import Slot
 from agent.propose import Context, Proposer, Unreadable
 from agent.records.events import Event
+from agent.records.guards import Checks
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Order, Result
 
@@ -40,7 +41,7 @@ class Trained:
     attempt: Attempt
     slot: Slot
     order: Order
-    result: Result | None
+    result: Result | Checks | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,17 @@ class TrainingFailed:
 
 
 Message = Event | Drafted | DraftFailed | Trained | TrainingFailed
+
+
+class _Stop(threading.Event):
+    """Set when its own training is to end, or every one."""
+
+    def __init__(self, cancel: threading.Event) -> None:
+        super().__init__()
+        self._cancel = cancel
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._cancel.is_set()
 
 
 class Workers:
@@ -66,6 +78,7 @@ class Workers:
         """Slots in which nothing trains."""
         self.running: dict[int, Attempt] = {}
         """Attempts in training, by number."""
+        self._stops: dict[int, _Stop] = {}
         self.is_drafting = False
         """True while the method is asked for a proposal."""
         self._trainers = ThreadPoolExecutor(len(bench.slots), thread_name_prefix="trial")
@@ -87,15 +100,24 @@ class Workers:
         """Start a training in the slot that was taken for it."""
         attempt = assignment.attempt
         self.running[attempt.number] = attempt
+        stop = _Stop(self._cancel)
+        self._stops[attempt.number] = stop
 
         def work() -> Message:
+            bench = self._bench
+            work_on = bench.check if assignment.order.checks else bench.run
             try:
-                result = self._bench.run(assignment, self._inbox.put, self._cancel)
+                result = work_on(assignment, self._inbox.put, stop)
             except BaseException as error:  # the loop raises it, once the other threads are at rest
                 return TrainingFailed(attempt, error)
             return Trained(attempt, assignment.slot, assignment.order, result)
 
         self._trainers.submit(lambda: self._inbox.put(work()))
+
+    def end(self, number: int) -> None:
+        """End the training of one attempt, if it is in training; its message comes as ever."""
+        if number in self._stops:
+            self._stops[number].set()
 
     def draft(self, context: Context) -> None:
         """Ask the method for its next proposal."""
@@ -113,15 +135,18 @@ class Workers:
         """Put an event into the inbox; may be called from a signal handler."""
         self._inbox.put(event)
 
-    def receive(self) -> Message:
-        """Wait for the next message, and keep count of what still runs."""
-        message = self._inbox.get()
+    def receive(self, seconds: float) -> Message | None:
+        """Wait for the next message, and keep count of what still runs; None after `seconds`."""
+        try:
+            message = self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return None
         match message:
             case Drafted() | DraftFailed():
                 self.is_drafting = False
             case Trained(attempt, slot):
-                del self.running[attempt.number]
+                del self.running[attempt.number], self._stops[attempt.number]
                 self.free.appendleft(slot)
             case TrainingFailed(attempt):
-                del self.running[attempt.number]
+                del self.running[attempt.number], self._stops[attempt.number]
         return message

@@ -14,12 +14,16 @@ from agent.edit.source import parse_tree, read
 from agent.edit.values import Entry, entries, language_of, value_of
 from agent.edit.values import written as written_value
 from agent.records.edits import Refused, SetConstant
+from agent.records.newest import kept_for_newest
 from agent.records.proposals import Configuration, Value
 from agent.records.results import Change
 from agent.space.constants import Constant, differ, find_constants, written_like
 from agent.space.space import Space
 
 Place = Constant | Entry
+
+KEPT_STATES = 4
+"""States of a project that are kept: the tip, an attempt's parent and its files, and a new one."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Found:
         return self.place.value
 
 
-def find_all(code: Code) -> dict[str, Found]:
+@kept_for_newest(KEPT_STATES)
+def find_all(code: Code) -> Mapping[str, Found]:
     """Return every constant that SetConstant can set, by whole name: those of train.py first."""
     sources = as_sources(code)
     found = {}

@@ -58,6 +58,9 @@ _PARTS = at_end(
 # Of these, which may be a rollout's or a schedule's, the section or comment tells.
 _TOLD = whole("(n|num)?_?steps nsteps patience step_size")
 _KINDS = (*LEARNING, *SIZES, *FORMS)
+_NO_SIZES = (*LEARNING, *FORMS)
+_SHARE = at_end("decays? drop_?outs? drops? drop_?path")
+"""What a name ends in that is a share of its layers, heads or widths, and no count of them."""
 _POWERS_FROM = 16
 _LOG_FROM = 16
 _LEAST = 1e-7  # a smaller number of no known kind only guards
@@ -177,7 +180,7 @@ def _by_names(names: Iterable[str], value: Number) -> Inferred | None:
         inferred = (
             _of_kinds(EARLY, words, value)
             or _fixed(words, value)
-            or _of_kinds(_KINDS, words, value)
+            or _of_kinds(_NO_SIZES if _SHARE.search(words) else _KINDS, words, value)
         )
         if inferred:
             return inferred

@@ -10,10 +10,11 @@ from typing import Literal
 from agent.edit.files import Code, Sources, as_sources
 from agent.edit.files.one import is_python
 from agent.errors import UsageFault
+from agent.records.newest import kept_for_newest
 from agent.records.proposals import Configuration, Value
 from agent.space.constants import Constant, differ
 from agent.space.divisions import divisions
-from agent.space.found import Found, find_all
+from agent.space.found import KEPT_STATES, Found, find_all
 from agent.space.infer import SEQUENCE_LENGTHS, Inferred, infer
 from agent.space.knobs.evidence import Evidence, words_of
 from agent.space.ranges import Range, parse_range, range_in_comment
@@ -122,6 +123,7 @@ def _from_settings(name: str, text: str) -> Range:
         ) from None
 
 
+@kept_for_newest(KEPT_STATES)
 def _uses_in(sources: Sources) -> Uses:
     """Return what all Python files make of each name."""
     uses: dict[str, frozenset[str]] = {}

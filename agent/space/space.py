@@ -29,6 +29,15 @@ class Parameter(Record):
     """Of a categorical; its default is among them."""
     default: Value
 
+    def __str__(self) -> str:
+        """Return the range as autoresearch.toml writes it."""
+        if self.kind == "categorical":
+            return " | ".join(map(str, self.choices))
+        scale = " log" if self.log else ""
+        if self.power_of_two:
+            scale = " pow2"
+        return f"{self.low:g} .. {self.high:g}{scale}"
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         name = self.name

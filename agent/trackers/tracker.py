@@ -52,7 +52,7 @@ def numbers_of(trial: Trial, objective: Objective = VAL_BPB) -> dict[str, float]
     }
     name = _series(objective.metric)
     numbers = {"score" if name in (*others, *RESERVED) else name: trial.value, **others}
-    for other in objective.also:
+    for other in objective.further:
         numbers[f"also/{_series(other)}"] = also_of(trial).get(other)
     return {name: float(value) for name, value in numbers.items() if value is not None}
 

@@ -6,11 +6,16 @@ one counts as training. A training with a shorter start-up may train for the res
 
 A budget in steps is the weaker promise: the time is bounded, the steps are not counted. If it was
 observed when a training first opened its tokens, only the time from there counts.
+
+A limit is for trainings that end by themselves, whatever they are told: a multiple of the
+baseline's time, or a duration. It holds where there is no budget, and where the baseline leaves
+most of its budget unused. A training is ended some time behind it, and one that ends in between is
+judged by what the incumbent takes beside it (agent/judge/overtime.py).
 """
 
 from pydantic import Field
 
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.record import Record
 
 OVERSHOOT = 0.05
@@ -28,9 +33,21 @@ STARTUP_SLACK_SECONDS = 20.0
 UNKNOWN_STARTUP_SECONDS = 900.0
 """Allowed before the baseline has shown what start-up (imports, compilation, data) costs here."""
 UNKNOWN_STEPS_SECONDS = 3600.0
+UNKNOWN_LIMIT_SECONDS = 6 * 3600.0
+"""Allowed for a training that ends by itself, while nobody knows when."""
 LATE_SECONDS = 1.0
 """How late a busy harness may end a training. What is found even later may have been written after
 the deadline."""
+USED = 0.5
+"""The share of a budget in seconds that a training takes at least if it keeps to it: one that ends
+earlier ends by itself."""
+LEAST_SLACK_SECONDS = 0.2
+"""The least that a limit allows beyond the baseline's longest run: starts of Python alone differ by
+as much on a busy machine."""
+GRACE = 0.5
+"""How far behind its limit a training is ended, as a share of it, plus GRACE_SECONDS: a slow
+machine may be to blame until then."""
+GRACE_SECONDS = 2.0
 
 
 class Usual(Record):
@@ -41,38 +58,81 @@ class Usual(Record):
     """The longest time from opening the tokens to the end; None if that was not observed."""
 
 
-class Deadline(Record):
-    """When a training under `budget` is ended, and what counts as keeping to it."""
+def allowed_seconds(limit: Limit, usual: float) -> float:
+    """Return how long a training may take where the baseline takes `usual` seconds."""
+    if limit.times is None:
+        return float(limit.duration or 0)
+    return max(limit.times * usual, usual + LEAST_SLACK_SECONDS)
 
-    budget: Budget
+
+def is_limited(budget: Budget | None, limit: Limit | None, usual: Usual | None) -> bool:
+    """Return whether the limit holds: there is no budget, or the baseline leaves most of it."""
+    if limit is None or budget is None or usual is None:
+        return budget is None
+    return budget.unit == "s" and usual.seconds < USED * budget.amount
+
+
+class Deadline(Record):
+    """When a training is ended, and what counts as keeping to its budget."""
+
+    budget: Budget | None
+    limit: Limit | None = None
     usual: Usual
+
+    @property
+    def in_seconds(self) -> bool:
+        """Whether a training ends at a time that it is told."""
+        return self.budget is not None and self.budget.unit == "s" and not self.is_limited
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the limit holds, and not the budget."""
+        return is_limited(self.budget, self.limit, self.usual)
 
     @property
     def seconds(self) -> float:
         """Seconds from its start after which it is ended."""
-        if self.budget.unit == "s":
-            margin = max(OVERSHOOT * self.budget.amount, FLOOR_SECONDS)
-            return self.budget.amount + self._startup + margin
+        if self.is_limited:
+            return self.allowed * (1 + GRACE) + GRACE_SECONDS
+        if self.in_seconds:
+            margin = max(OVERSHOOT * self._amount, FLOOR_SECONDS)
+            return self._amount + self._startup + margin
         stepping, _ = self._steps(opened=0.0)
         startup = STARTUP_MARGIN * (self.usual.seconds - stepping) + STARTUP_SLACK_SECONDS
         return startup + _margin(stepping)
+
+    @property
+    def allowed(self) -> float:
+        """The seconds that a limit allows."""
+        assert self.limit is not None, "a training without a budget has a limit"
+        return allowed_seconds(self.limit, self.usual.seconds)
 
     def broken(self, seconds: float, opened: float | None, killed: bool) -> str:
         """Return why a training of `seconds` broke its budget, with both times; empty if not.
 
         opened: seconds after which it first opened its tokens (0 if never, None if that was not
-        watched). killed: whether it was ended at the deadline.
+        watched). killed: whether it was ended at the deadline. Under a limit only what was ended
+        has broken it for certain.
         """
-        if self.budget.unit == "s":
+        if self.is_limited:
+            late, took, allowed = self._judge_limit(seconds, killed)
+        elif self.in_seconds:
             late, took, allowed = self._judge_seconds(seconds, killed)
         else:
             late, took, allowed = self._judge_steps(seconds, opened, killed)
         still = " and had not ended" if killed else ""
         return f"trained {took:.1f} s{still}, where {allowed}" if late else ""
 
+    def _judge_limit(self, seconds: float, killed: bool) -> tuple[bool, float, str]:
+        allowed = (
+            f"the baseline takes {self.usual.seconds:.1f} s and the limit of {self.limit} allows "
+            f"{self.allowed:.1f} s"
+        )
+        return killed, seconds, allowed
+
     def _judge_seconds(self, seconds: float, killed: bool) -> tuple[bool, float, str]:
         allowed = (
-            f"the budget of {self.budget.amount} s and the baseline's start-up of "
+            f"the budget of {self._amount} s and the baseline's start-up of "
             f"{self._startup:.1f} s allow {self.seconds:.1f} s; "
             "a longer start-up counts as training"
         )
@@ -84,7 +144,7 @@ class Deadline(Record):
         usual, since = self._steps(opened)
         took = seconds - (opened or 0.0)
         allowed = (
-            f"the baseline took {usual:.1f} s for {self.budget.amount} steps{since}, which allows "
+            f"the baseline took {usual:.1f} s for {self._amount} steps{since}, which allows "
             f"{_margin(usual):.1f} s; "
             "what needs more time a step needs a budget in seconds (start --budget 5m)"
         )
@@ -97,26 +157,34 @@ class Deadline(Record):
         return self.usual.stepping, ""
 
     @property
+    def _amount(self) -> int:
+        return self.budget.amount if self.budget else 0
+
+    @property
     def _startup(self) -> float:
-        return max(0.0, self.usual.seconds - self.budget.amount)
+        return max(0.0, self.usual.seconds - self._amount)
 
 
 def _margin(steps: float) -> float:
     return STEPS_MARGIN * steps + FLOOR_SECONDS
 
 
-def unknown_cap(budget: Budget) -> float:
+def unknown_cap(budget: Budget | None, limit: Limit | None = None) -> float:
     """Return the seconds after which a training is ended while the baseline's time is unknown."""
+    if budget is None and limit is not None and limit.duration is not None:
+        return limit.duration * (1 + GRACE) + GRACE_SECONDS
+    if budget is None:
+        return UNKNOWN_LIMIT_SECONDS
     if budget.unit == "steps":
         return UNKNOWN_STEPS_SECONDS
     return budget.amount + UNKNOWN_STARTUP_SECONDS
 
 
-def smoke_run_cap(budget: Budget, usual: Usual | None) -> float:
+def smoke_run_cap(budget: Budget | None, usual: Usual | None) -> float:
     """Return the seconds that the start-up of a smoke run may take."""
     if usual is None:
         return UNKNOWN_STARTUP_SECONDS
     startup = usual.seconds
-    if budget.unit == "s":
+    if budget is not None and budget.unit == "s":
         startup = max(0.0, usual.seconds - budget.amount)
     return STARTUP_MARGIN * startup + STARTUP_SLACK_SECONDS

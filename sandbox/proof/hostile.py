@@ -14,7 +14,7 @@ from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.outcome import Runner
 from sandbox.proof.guarantees import Attacked
 from sandbox.proof.stage import NotHere, Stage
-from sandbox.proof.stages import escape, exhaust, forge, hide
+from sandbox.proof.stages import escape, evaluated, exhaust, forge, hide
 from sandbox.proof.traps import traps
 
 
@@ -107,15 +107,22 @@ ROWS = (
     Row("takes its neighbour's cores", "has those that it was given", hide.cores),
     Row("writes to other processes and the kernel through /proc", "denied", hide.process_files),
     Row("has the log lead elsewhere: by a link, a second name, a FIFO", "refused", hide.log_link),
+    Row("looks for the project's evaluator and its data", "finds neither", evaluated.reads),
+    Row("forges what the evaluator reports", "not the score", evaluated.forges),
+    Row("plants and patches the evaluator's helper", "not imported there", evaluated.patches),
+    Row("answers the evaluator by what is no frame", "no score", evaluated.poisons),
+    Row("keeps notes from one candidate to the next", "finds none", evaluated.keeps_state),
+    Row("rewrites its own source", "the committed files are called", evaluated.rewrites),
 )
 """In the order of the threat list, whose numbers start at 1."""
 
 NOT_HELD = {
     "C": {5: "a socket file that this user may connect to can be reached"},
-    "C as a user": {
-        24: "a file that it makes, closes and leaves in the machine's own /dev/shm stays there,"
-        " under its name"
-    },
+    "C as a user": dict.fromkeys(
+        (24, 46),
+        "a file that it makes, closes and leaves in the machine's own /dev/shm stays there,"
+        " under its name",
+    ),
     "M": {
         13: "a process that left its parent and its group unseen survives",
         14: "there is no cap on one run's processes",

@@ -9,7 +9,7 @@ from sandbox.ground.text import last_words
 from sandbox.score.metric import Metric, Reading
 from sandbox.score.reading import read_metric
 
-Status = Literal["crash", "oom", "timeout", "invalid"]
+Status = Literal["crash", "oom", "timeout", "invalid", "over-limit"]
 
 STILL_PRINTING_SECONDS = 5.0
 """A run that was killed so soon after it last printed something had not come to its end."""

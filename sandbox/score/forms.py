@@ -65,7 +65,7 @@ _SEPARATOR = r"""
 OTHERS = (
     "best|worst|top|max|min|maximum|minimum|mean|avg|average|median|std|highest|lowest|train|"
     "training|val|valid|validation|test|eval|evaluation|dev|holdout|prev|previous|old|initial|init|"
-    "starting|baseline|target|required|expected|running|smoothed|ema"
+    "starting|baseline|target|required|expected|running|smoothed|ema|p50|p90|p95|p99"
 )
 
 _VALUE_ALONE = re.compile(rf"\s*{_VALUE}\s*", re.VERBOSE)

@@ -1,7 +1,6 @@
 """Measures once: trains in a sandbox, scores, and returns a result. A failure is never a number."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,32 +9,32 @@ from typing import Literal
 
 from pydantic import FiniteFloat
 
-from sandbox.ground.budget import Budget
-from sandbox.ground.deadline import LATE_SECONDS, Deadline
-from sandbox.ground.devices import Device
+from sandbox.ground.deadline import LATE_SECONDS
 from sandbox.ground.hints import Room, hint_of
 from sandbox.ground.outcome import (
-    Audit,
     Cancelled,
     Finished,
-    Limits,
     Outcome,
     Runner,
-    RunSpec,
     TimedOut,
 )
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, tail
+from sandbox.score.evaluator.evaluate import Bout, NotEvaluated, evaluate
+from sandbox.score.evaluator.evaluation import Evaluation, Split
+from sandbox.score.evaluator.outputs import remove_outputs
 from sandbox.score.failure import Status, ended_in_silence, failure, with_score
+from sandbox.score.job import Job as Job
+from sandbox.score.job import training_of
 from sandbox.score.lingering import Lingering
-from sandbox.score.metric import BITS_PER_BYTE, Metric, NotRead, Reading
+from sandbox.score.metric import NotRead, Reading
 from sandbox.score.opened import FirstOpen
 from sandbox.score.printed import Point, Value, read_curve, read_summary
 from sandbox.score.reading import read_also, read_metric
-from sandbox.score.room import NoProgram, argv_of, home_in, place_data
+from sandbox.score.room import NoProgram, place_data
 from sandbox.score.scoring import WORKSPACE, Candidate, Unscorable, score_weights, scoring_room
 from sandbox.score.sealed import Validation
-from sandbox.score.seeding import SeedCalls, read_seed_calls, seeded
+from sandbox.score.seeding import SeedCalls, read_seed_calls
 from sandbox.score.weights import FOLDER, NAME, BadWeights, NoWeights, take_weights
 
 WORDS_BESIDE_A_HINT = 120
@@ -44,57 +43,12 @@ WORDS_BESIDE_A_HINT = 120
 Facts = dict[str, Value]
 
 
-class Job(Record):
-    """What to measure."""
-
-    folder: str
-    """The exported workspace; a part of scratch where the training may write it."""
-    train: str = "train.py"
-    """The script, by its path in the folder, which is where it is started."""
-    command: tuple[str, ...] = ()
-    """The words of a command in place of `python train`; see sandbox/score/room.py."""
-    environment: dict[str, str] = {}
-    """Variables that the user hands on by name."""
-    import_from: tuple[str, ...] = ()
-    """Folders of the workspace that its packages are imported from, as an installation says."""
-    checkout: str | None = None
-    """The folder that the workspace is a copy of: what of it may be read is seen at its place."""
-    scratch: str
-    """Empty and writable."""
-    log: str
-    """Outside of folder and scratch."""
-    data: str | None
-    """The root of the prepared data, for sealed scores."""
-    read_only: tuple[str, ...] = ()
-    """What else the training may read."""
-    hidden: tuple[str, ...] = ()
-    """As in RunSpec, for the training and the scoring."""
-    budget: Budget
-    seed: int
-    seed_argument: str | None = None
-    """The option of the command that takes a seed; None to shift the project's seeding calls."""
-    limits: Limits
-    score: Literal["sealed", "printed"]
-    """sealed: bits per byte, computed from the saved weights. printed: the metric as printed."""
-    metric: Metric = BITS_PER_BYTE
-    """What is printed; with a sealed score, what is no fact although a summary has it."""
-    audit: Audit = "usual"
-    cpus: tuple[int, ...] = ()
-    gpus: tuple[Device, ...] = ()
-    python: str = sys.executable
-    """The interpreter that trains and scores."""
-    deadline: Deadline | None = None
-    """What the training's time is judged by, if it is."""
-    own_data: str | None = None
-    """A folder with the training data that only this training opens, which shows when it did."""
-
-
 class Measured(Record):
     """A score, with what it took."""
 
     kind: Literal["measured"] = "measured"
     value: FiniteFloat
-    score: Literal["sealed", "self-reported"]
+    score: Literal["sealed", "evaluated", "self-reported"]
     seconds: float
     """Of the training, on the harness's clock."""
     startup: float | None = None
@@ -140,31 +94,43 @@ class Stopped(Record):
 
 
 def measure(
-    job: Job, runner: Runner, cancel: threading.Event, on_scoring: Callable[[], None] = lambda: None
+    job: Job,
+    runner: Runner,
+    cancel: threading.Event,
+    on_scoring: Callable[[], None] = lambda: None,
+    export: Callable[[Path, Split], None] | None = None,
 ) -> Measured | Unscored | Stopped:
-    """Train, then score. Raise SandboxFault only."""
+    """Train, then score. Raise SandboxFault only.
+
+    export: writes the start commit's files, hidden ones too, to a folder; for an evaluation.
+    """
     (Path(job.scratch) / FOLDER).mkdir(parents=True, exist_ok=True)
     if job.checkout:
         place_data(Path(job.folder), Path(job.checkout), job.read_only)
     if job.score == "printed":
-        return _run(job, None, runner, cancel, on_scoring)
+        return _run(job, runner, cancel, lambda trained: _printed(job, trained))
+    if job.evaluation:
+        remove_outputs(Path(job.folder), job.evaluation.stale)
     with scoring_room(Path(job.folder), Path(job.scratch)) as room:
-        return _run(job, room, runner, cancel, on_scoring)
+
+        def score(trained: Outcome) -> Measured | Unscored | Stopped:
+            on_scoring()
+            if job.evaluation and export:
+                return _evaluated(job, job.evaluation, export, room, runner, cancel, trained)
+            return _sealed(job, room, runner, cancel, trained)
+
+        return _run(job, runner, cancel, score)
 
 
 def _run(
     job: Job,
-    room: Path | None,
     runner: Runner,
     cancel: threading.Event,
-    on_scoring: Callable[[], None],
+    score: Callable[[Outcome], Measured | Unscored | Stopped],
 ) -> Measured | Unscored | Stopped:
-    """Train and score.
-
-    room: where to score, which the training cannot have touched; None for a printed score.
-    """
+    """Train and score."""
     try:
-        training = _training(job)
+        training = training_of(job)
     except NoProgram as reason:
         return Unscored(status="crash", detail=one_line(str(reason)))
     tokens = Path(job.own_data) / "tokens.bin" if job.own_data else None
@@ -182,6 +148,8 @@ def _run(
     overshot = "" if cut else _overshot(job, outcome, opened.seconds)
     if overshot:
         detail = with_score(overshot, outcome, log, printed)
+        if job.deadline and job.deadline.is_limited:
+            return _unscored(job, outcome, "over-limit", detail)
         return _unscored(job, outcome, "invalid", detail).model_copy(update={"overshot": True})
     if not (isinstance(outcome, Finished) or cut):
         status, detail = failure(outcome, log, printed)
@@ -189,24 +157,10 @@ def _run(
         if hint:
             detail = f"{one_line(detail, WORDS_BESIDE_A_HINT)}; {hint}"
         return _unscored(job, outcome, status, detail)
-    result = _scored(job, room, runner, cancel, outcome, on_scoring)
+    result = score(outcome)
     if isinstance(result, Measured):
         return result.model_copy(update={"startup": opened.seconds, "cut": cut})
     return result
-
-
-def _scored(
-    job: Job,
-    room: Path | None,
-    runner: Runner,
-    cancel: threading.Event,
-    trained: Outcome,
-    on_scoring: Callable[[], None],
-) -> Measured | Unscored | Stopped:
-    if room is None:
-        return _printed(job, trained)
-    on_scoring()
-    return _sealed(job, room, runner, cancel, trained)
 
 
 def _was_cut(job: Job, outcome: Outcome) -> bool:
@@ -216,7 +170,7 @@ def _was_cut(job: Job, outcome: Outcome) -> bool:
     """
     if not isinstance(outcome, TimedOut) or job.deadline is None:
         return False
-    if job.deadline.budget.unit != "s" or job.score != "sealed":
+    if not job.deadline.in_seconds or job.score != "sealed":
         return False
     in_time = outcome.usage.seconds <= job.deadline.seconds + LATE_SECONDS
     return in_time and os.path.lexists(f"{job.scratch}/{FOLDER}/{NAME}")
@@ -227,43 +181,6 @@ def _overshot(job: Job, outcome: Outcome, opened: float | None) -> str:
     if job.deadline is None or not isinstance(outcome, Finished | TimedOut):
         return ""
     return job.deadline.broken(outcome.usage.seconds, opened, killed=isinstance(outcome, TimedOut))
-
-
-def _training(job: Job) -> RunSpec:
-    """Return the run of a training; raise NoProgram where its command has none."""
-    environment = {
-        **job.environment,
-        "AUTORESEARCH_OUT": f"{job.scratch}/{FOLDER}",
-        "AUTORESEARCH_BUDGET": str(job.budget),
-    }
-    if job.deadline and job.deadline.budget.unit == "s":
-        environment["AUTORESEARCH_DEADLINE"] = f"{time.time() + job.deadline.seconds:.3f}"
-    read_only = job.read_only
-    if job.data:
-        data = job.own_data or f"{job.data}/train"
-        environment["AUTORESEARCH_DATA"] = data
-        read_only = (*read_only, data)
-    if job.read_only:
-        home = home_in(Path(job.scratch), job.read_only)
-        environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
-    if job.import_from:
-        environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)
-    seeds = seeded(job.seed, job.seed_argument, job.scratch, environment)
-    command = job.command or ("python", job.train)
-    argv = argv_of(command, job.python, job.folder, job.checkout)
-    return RunSpec(
-        argv=(*argv, *seeds.arguments),
-        python=job.python,
-        folder=job.folder,
-        scratch=job.scratch,
-        log=job.log,
-        limits=job.limits,
-        read_only=(*read_only, *seeds.read_only),
-        environment=environment | seeds.environment,
-        cpus=job.cpus,
-        gpus=job.gpus,
-        hidden=job.hidden,
-    )
 
 
 # ---------------------------------------------------------------- failures
@@ -308,6 +225,9 @@ def _sealed(
         return _unscored(job, trained, "crash", f"it exited with 0 but saved no {FOLDER}/{NAME}")
     except BadWeights as reason:
         return _unscored(job, trained, "invalid", str(reason))
+    also = read_also(Path(job.log), job.metric)
+    if isinstance(also, NotRead):
+        return _unscored(job, trained, also.status, also.reason)
     began = time.monotonic()
     candidate = Candidate(
         folder=room / WORKSPACE,
@@ -328,15 +248,39 @@ def _sealed(
         return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
     seconds = time.monotonic() - began
     measured = _measured(job, trained, answer, "sealed", seconds, weights.parameters)
-    also = read_also(Path(job.log), job.metric.also)
     return measured.model_copy(update={"also": also})
+
+
+def _evaluated(
+    job: Job,
+    evaluation: Evaluation,
+    export: Callable[[Path, Split], None],
+    room: Path,
+    runner: Runner,
+    cancel: threading.Event,
+    trained: Outcome,
+) -> Measured | Unscored | Stopped:
+    began = time.monotonic()
+    answer = evaluate(Bout(job, evaluation, export, room), runner, cancel)
+    if answer is None:
+        return Stopped()
+    if isinstance(answer, NotEvaluated):
+        return _unscored(job, trained, answer.status, answer.detail).model_copy(update={"tail": ""})
+    seconds = time.monotonic() - began
+    # What the evaluator reports counts, and only what it does not report is read from the log.
+    left = tuple(name for name in job.metric.required if name not in answer.also)
+    printed = read_also(Path(job.log), job.metric.model_copy(update={"required": left}))
+    if isinstance(printed, NotRead):
+        return _unscored(job, trained, printed.status, printed.reason)
+    measured = _measured(job, trained, answer.value, "evaluated", seconds)
+    return measured.model_copy(update={"also": {**printed, **answer.also}})
 
 
 def _measured(
     job: Job,
     outcome: Outcome,
     value: float,
-    kind: Literal["sealed", "self-reported"],
+    kind: Literal["sealed", "evaluated", "self-reported"],
     seconds: float = 0.0,
     parameters: int | None = None,
 ) -> Measured:

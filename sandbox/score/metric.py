@@ -27,8 +27,10 @@ class Metric(Record):
     """Whether the bounds themselves are outside."""
     also: Annotated[tuple[Name, ...], Field(max_length=MAX_METRICS)] = ()
     """Other metrics that are recorded with it."""
+    required: Annotated[tuple[Name, ...], Field(max_length=MAX_METRICS)] = ()
+    """Those of `also` that a run must print, or it has failed."""
 
-    @field_validator("name", "also")
+    @field_validator("name", "also", "required")
     @classmethod
     def _plain(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for name in (names,) if isinstance(names, str) else names:
@@ -47,6 +49,8 @@ class Metric(Record):
     def _sensible(self) -> Self:
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"the bounds {self.low:g} and {self.high:g} are in the wrong order")
+        if not set(self.required) <= set(self.also):
+            raise ValueError(f"{self.required} are required, and only {self.also} are read")
         return self
 
     def outside(self, value: float) -> bool:

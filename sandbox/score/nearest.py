@@ -28,16 +28,19 @@ _NAMED = re.compile(
 )
 
 
-def nearest(log: Path, metric: Metric) -> str:
-    """Return in words what was missing; bounded in time whatever the log."""
+def nearest(log: Path, metric: Metric, setting: str = "metric =") -> str:
+    """Return in words what was missing; bounded in time whatever the log.
+
+    setting: what is to be changed where another name fits.
+    """
     lines = _last_lines(log)
     if metric.pattern is not None:
         return _without_match(lines, metric.pattern)
     missing = f'it ended without a line that gives {metric.name}, such as "{metric.name}: 0.5"'
     near = (
-        _same_name(lines, metric.name)
-        or _other_spelling(lines, metric.name)
-        or _other_name(lines, metric.name)
+        _same_name(lines, metric.name, setting)
+        or _other_spelling(lines, metric.name, setting)
+        or _other_name(lines, metric.name, setting)
     )
     return f"{missing}; {near or _last(lines)}"
 
@@ -68,7 +71,7 @@ def _last(lines: list[str]) -> str:
     return f"{last}, which pattern = '{BARE}' reads" if parse_value(lines[0]) else last
 
 
-def _same_name(lines: list[str], name: str) -> str:
+def _same_name(lines: list[str], name: str, setting: str) -> str:
     """Return what is wrong with the last line that has the name itself."""
     leaf = re.split(r"[./]", name)[-1] or name
     other = re.compile(rf"\b(?:{OTHERS})[ ]{re.escape(name)}", re.IGNORECASE)
@@ -78,17 +81,17 @@ def _same_name(lines: list[str], name: str) -> str:
             continue
         nested = [path for path in json_paths(json_object(line)[0], leaf) if path != name]
         if nested:
-            return _called(nested[0], line)
+            return _called(nested[0], line, setting)
         qualified = other.search(line)
         longer = qualified[0] if qualified else _longer_name(line, name)
         if longer:
-            return _called(longer, line)
+            return _called(longer, line, setting)
         if followed.search(line):
             return f'not one plain number follows the name in "{one_line(line, _QUOTE)}"'
     return ""
 
 
-def _other_spelling(lines: list[str], name: str) -> str:
+def _other_spelling(lines: list[str], name: str, setting: str) -> str:
     wanted = _letters(name)
     if not wanted:
         return ""
@@ -97,7 +100,7 @@ def _other_spelling(lines: list[str], name: str) -> str:
             continue
         for printed in _NAMED.findall(line):
             if wanted in _letters(printed):
-                return _called(printed, line)
+                return _called(printed, line, setting)
         near = f'the nearest line is "{one_line(line, _QUOTE)}"'
         pattern = _pattern_for(line)
         return f"{near}, which pattern = '{pattern}' reads" if pattern else near
@@ -113,7 +116,7 @@ def _pattern_for(line: str) -> str:
     return f"{before}(.+)" if "'" not in before and parse_value(match[2]) else ""
 
 
-def _other_name(lines: list[str], name: str) -> str:
+def _other_name(lines: list[str], name: str, setting: str) -> str:
     """Return the line of the printed name that is most like the wanted one."""
     places: dict[str, str] = {}
     for line in lines:
@@ -122,7 +125,7 @@ def _other_name(lines: list[str], name: str) -> str:
         if len(places) > MAX_NAMES:
             break
     alike = difflib.get_close_matches(name, places, n=1, cutoff=0.5)
-    return _called(alike[0], places[alike[0]]) if alike else ""
+    return _called(alike[0], places[alike[0]], setting) if alike else ""
 
 
 def _longer_name(line: str, name: str) -> str:
@@ -132,8 +135,8 @@ def _longer_name(line: str, name: str) -> str:
     return ""
 
 
-def _called(name: str, line: str) -> str:
-    return f'the nearest line is "{one_line(line, _QUOTE)}", which metric = "{name}" reads'
+def _called(name: str, line: str, setting: str) -> str:
+    return f'the nearest line is "{one_line(line, _QUOTE)}", which {setting} "{name}" reads'
 
 
 def _letters(text: str) -> str:

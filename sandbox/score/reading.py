@@ -1,7 +1,7 @@
 """Reads the metric from all that a run printed, in one pass over its log and in bounded memory."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sandbox.ground.redaction import redacted
@@ -35,6 +35,9 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
     if metric.outside(printed.value):
         reason = f'it printed "{line}"; {metric.name} is to be {metric.bounds()}'
         return NotRead(status="invalid", reason=one_line(reason))
+    missing = _missing(log, metric, others)
+    if missing:
+        return NotRead(status="crash", reason=missing)
     return Reading(
         value=printed.value,
         unit=printed.unit,
@@ -45,13 +48,30 @@ def read_metric(log: Path, metric: Metric) -> Reading | NotRead:
     )
 
 
-def read_also(log: Path, names: Sequence[str]) -> dict[str, float]:
-    """Return the last finite value of each of these metrics that a run printed."""
-    if not names:
+def read_also(log: Path, metric: Metric) -> dict[str, float] | NotRead:
+    """Return the last finite value of each further metric that a run printed.
+
+    Or why a required one has none.
+    """
+    if not metric.also:
         return {}
-    others = {name: _Follower(Form(name)) for name in names}
+    others = {name: _Follower(Form(name)) for name in metric.also}
     _follow(log, list(others.values()))
-    return _finite(others)
+    missing = _missing(log, metric, others)
+    return NotRead(status="crash", reason=missing) if missing else _finite(others)
+
+
+def _missing(log: Path, metric: Metric, others: Mapping[str, "_Follower"]) -> str:
+    """Return why a required metric has no value; "" where all have one."""
+    for name in metric.required:
+        printed = others[name].last()
+        if printed is None:
+            near = nearest(log, Metric(name=name), "the name")
+            return one_line(f"a guard needs {name}: {near}")
+        if not math.isfinite(printed.value):
+            line = quoted(others[name].line, printed.start)
+            return one_line(f'a guard needs {name}, which is not finite in "{line}"')
+    return ""
 
 
 def quoted(line: str, start: int = 0) -> str:

@@ -12,6 +12,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.history.runs import trials_folder
 from agent.project.find import Project, find_project
+from agent.project.objective import metric_of
 from agent.project.settings import RunSettings, read_settings
 from agent.propose import Context, Unreadable
 from agent.records.edits import Edit, SetConstant
@@ -19,6 +20,7 @@ from agent.records.events import Event
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Order, Result, Trial
 from agent.run.bounds import Bounds
+from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger
 from agent.run.loop import Loop
 from agent.space import read_constants, read_space
@@ -137,8 +139,12 @@ def loop_of(
     proposer: ListProposer,
     script: Script = train,
     trials: int | None = None,
+    heard: bool = False,
 ) -> Loop:
-    """Return a loop over `history` with a scripted runner in as many slots as there are workers."""
+    """Return a loop over `history` with a scripted runner in as many slots as there are workers.
+
+    heard: whether it reads the run's inbox.
+    """
     run = history.run
     plan = Plan(
         score="printed",
@@ -147,12 +153,16 @@ def loop_of(
         read_only=(),
         budget=run.budget,
         memory_bytes=None,
+        metric=metric_of(run.goal),
+        sense=run.sense,
+        limit=run.goal.time_limit,
     )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
     folder = trials_folder(history.project, history.tag)
     bench = Bench(plan, ScriptedRunner(script), slots, folder, history.export)
     ledger = Ledger(history, read_space)
-    return Loop(ledger, bench, proposer, Bounds(trials=trials), threading.Event())
+    inbox = Inbox(history.project, history.tag) if heard else None
+    return Loop(ledger, bench, proposer, Bounds(trials=trials), threading.Event(), inbox=inbox)
 
 
 def work_on(

@@ -51,7 +51,8 @@ def test_a_suspect_waits_is_approved_or_rejected_and_nothing_is_decided_twice(ho
     wrong = type_in(home, "approve", "0")
     assert (wrong.returncode, wrong.stderr) == (
         2,
-        "error: #0 is not suspect; its verdict is baseline.\nnext:  autoresearch show 0\n",
+        "error: #0 is neither suspect nor held; its verdict is baseline.\n"
+        "next:  autoresearch show 0\n",
     )
     assert type_in(home, "reject", "9").returncode == 2
 

@@ -86,7 +86,7 @@ def _message(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict[st
         case ToolCall():
             if step.text:
                 content.append({"type": "text", "text": step.text})
-            name = body["tools"][0]["name"]
+            name = step.name or body["tools"][0]["name"]
             call = {"type": "tool_use", "id": "toolu_1", "name": name, "input": step.arguments}
             content.append(call)
             usage = {

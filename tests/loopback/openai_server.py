@@ -4,7 +4,16 @@ import json
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.loopback.wire import Loopback, Status, Text, ToolCall, Truncated, send_json
+from tests.loopback.wire import (
+    Events,
+    Loopback,
+    Status,
+    Text,
+    ToolCall,
+    Truncated,
+    send_events,
+    send_json,
+)
 
 
 def model(name: str, created: int) -> dict[str, Any]:
@@ -33,6 +42,11 @@ class OpenAIServer(Loopback):
     ) -> None:
         """Send a chat completion; a truncated one announces more bytes than it sends."""
         completion = _completion(body, step)
+        if body.get("stream"):
+            chunks = _chunks(completion)
+            if isinstance(step, Truncated):
+                return send_events(request, Events(chunks[:1]), self.over)
+            return send_events(request, Events((*chunks, "[DONE]")), self.over)
         if not isinstance(step, Truncated):
             return send_json(request, 200, completion)
         whole = json.dumps(completion).encode()
@@ -84,3 +98,28 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
             "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
         },
     }
+
+
+def _chunks(completion: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return a completion in pieces, as a stream has them: half a text, half the arguments."""
+    about = {**completion, "object": "chat.completion.chunk"}
+    usage = about.pop("usage")
+    choice = about.pop("choices")[0]
+    deltas: list[dict[str, Any]] = []
+    for half in _halves(choice["message"]["content"] or ""):
+        deltas.append({"role": "assistant", "content": half})
+    for call in choice["message"].get("tool_calls", ()):
+        function = call["function"]
+        first, second = _halves(function["arguments"])
+        begun = {**call, "index": 0, "function": {**function, "arguments": first}}
+        deltas.append({"tool_calls": [begun]})
+        deltas.append({"tool_calls": [{"index": 0, "function": {"arguments": second}}]})
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]})
+    chunks = [{**about, "choices": [choice]} for choice in choices]
+    return (*chunks, {**about, "choices": [], "usage": usage})
+
+
+def _halves(text: str) -> tuple[str, str]:
+    middle = len(text) // 2
+    return text[:middle], text[middle:]

@@ -19,6 +19,8 @@ class ToolCall:
     input_tokens: int = 1000
     cached_tokens: int = 0
     output_tokens: int = 100
+    name: str = ""
+    """Of the tool; the first one of the request by default."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,16 @@ class Nonsense:
     content_type: str = "application/json"
 
 
-Step = ToolCall | Text | Status | Hang | Truncated | Nonsense
+@dataclass(frozen=True)
+class Events:
+    """A stream of server-sent events, in each of which is one JSON value."""
+
+    data: tuple[Any, ...]
+    seconds: float = 0.0
+    """Between two events."""
+
+
+Step = ToolCall | Text | Status | Hang | Truncated | Nonsense | Events
 
 
 @dataclass(frozen=True)
@@ -167,8 +178,24 @@ class Loopback:
                 request.close_connection = True
             case Nonsense(text, content_type):
                 send(request, 200, text.encode(), content_type)
+            case Events() as step:
+                send_events(request, step, self.over)
             case step:
                 self.answer(request, body, step)
+
+
+def send_events(request: BaseHTTPRequestHandler, events: Events, over: threading.Event) -> None:
+    """Send a stream of events, which ends when the connection is closed."""
+    request.send_response(200)
+    request.send_header("content-type", "text/event-stream")
+    request.send_header("connection", "close")
+    request.end_headers()
+    request.close_connection = True
+    for data in events.data:
+        over.wait(events.seconds)
+        text = data if isinstance(data, str) else json.dumps(data)
+        request.wfile.write(f"data: {text}\n\n".encode())
+        request.wfile.flush()
 
 
 def send_json(

@@ -153,7 +153,7 @@
     const act = event.target.closest("#side, #kept-curves, [data-pair], [data-curve]");
     if (event.ctrlKey || event.metaKey || event.button) return;
     if (act) return press(act);
-    if (event.target.closest("input, label")) return;
+    if (event.target.closest("input, label, textarea, form.press, form.say")) return;
     if (event.shiftKey) {
       if (!link) return;
       event.preventDefault();
@@ -209,6 +209,13 @@
     else if (event.key === "c" && curves.has(asked().get("trial"))) ask({ lines: curves.toggled(asked(), asked().get("trial")) });
     else if (event.key === "/" && $("#search")) { event.preventDefault(); $("#search").focus(); }
   });
+  // A form is sent once, however often its button is pressed.
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post") return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+  });
+  addEventListener("pageshow", () => $$("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
   addEventListener("resize", () => curves.draw(asked()));
   addEventListener("popstate", show);
   addEventListener("hashchange", show);

@@ -1,6 +1,5 @@
 """What is not worth a training, or not allowed: no change, only a seed, a protected name."""
 
-import ast
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,7 +9,7 @@ from agent.edit.files.fingerprint import fingerprint_of
 from agent.edit.files.one import fingerprint_in, is_python
 from agent.edit.guard import changed_name, lost_name, seed_change
 from agent.edit.seeds import changed_seed, is_seed_name, seeds_of
-from agent.edit.source import Source, file_tree, read, refuse
+from agent.edit.source import Source, read, refuse
 from agent.edit.values import Entry, entries, language_of, section_of
 from agent.records.edits import Refused
 from agent.records.sources import Code, Sources, as_sources, split_name
@@ -132,7 +131,7 @@ def _seeds(old: Sources, new: Sources) -> Refused | None:
         if values - later and later - values:
             return _other_seed(f"the seed {name}")
     python = [path for path in changed if is_python(path)]
-    door = changed_seed(_joined(old, python), _joined(new, python))
+    door = changed_seed(seeds_of(*_texts(old, python)), seeds_of(*_texts(new, python)))
     if door is None:
         return None
     return _other_seed("a seeding call" if door == "call" else f"the seed {door}")
@@ -146,7 +145,7 @@ def _seed_change_in(path: str, old: Sources, new: Sources) -> Refused | None:
     if is_python(path):
         if fingerprint_in(path, before) == fingerprint_in(path, after):
             return None
-        return seed_change(_joined(old, [path]), _joined(new, [path]))
+        return seed_change(before, after)
     later = _entries_in(path, after)
     for name, entry in _entries_in(path, before).items():
         is_seed = is_seed_name(_INDEX.sub("", name)) and name in later
@@ -160,14 +159,8 @@ def _other_seed(where: str) -> Refused:
     return refuse("seed-only", f"{where} would change", hint)
 
 
-def _joined(sources: Sources, paths: Iterable[str]) -> ast.Module:
-    """Return the statements of several files as one tree: a seed may move between them."""
-    body: list[ast.stmt] = []
-    for path in paths:
-        tree = file_tree(sources.files.get(path, "").removeprefix("\ufeff"))
-        if isinstance(tree, ast.Module):
-            body += tree.body
-    return ast.Module(body=body, type_ignores=[])
+def _texts(sources: Sources, paths: Iterable[str]) -> list[str]:
+    return [sources.files.get(path, "") for path in paths]
 
 
 def _seed_values(sources: Sources, paths: Iterable[str]) -> dict[str, Counter[str]]:
@@ -177,22 +170,18 @@ def _seed_values(sources: Sources, paths: Iterable[str]) -> dict[str, Counter[st
         text = sources.files.get(path, "")
         for name, value in _seeds_of(path, text):
             bare = name.rpartition(".")[2].strip("-").replace("-", "_").lower()
-            values[bare][repr(value)] += 1
+            values[bare][value] += 1
     return values
 
 
-def _seeds_of(path: str, text: str) -> Iterator[tuple[str, object]]:
+def _seeds_of(path: str, text: str) -> Iterator[tuple[str, str]]:
     if not is_python(path):
         for name, entry in _entries_in(path, text).items():
             bare = _INDEX.sub("", name)
             if is_seed_name(bare):
-                yield bare, entry.value
+                yield bare, repr(entry.value)
         return
-    tree = file_tree(text.removeprefix("\ufeff"))
-    for seed in seeds_of(tree) if isinstance(tree, ast.Module) else ():
-        for node in seed.nodes:
-            if isinstance(node, ast.Constant):
-                yield seed.door, node.value
+    yield from seeds_of(text).constants
 
 
 def _entries_in(path: str, text: str) -> Mapping[str, Entry]:

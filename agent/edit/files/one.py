@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 from agent.edit.apply import Applied, apply
 from agent.edit.diff import diff
@@ -29,7 +28,8 @@ KEPT_FILES = 4096
 
 def is_python(path: str) -> bool:
     """Return whether a file holds Python."""
-    return PurePosixPath(path).suffix in (".py", ".pyw")
+    stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    return bool(stem) and dot + suffix in (".py", ".pyw")
 
 
 def edited(path: str, text: str, edits: Sequence[Edit]) -> str | Refused:

@@ -11,7 +11,8 @@ from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked
 from agent.propose.search.observe import Key, Observation, constants_of, fit, key_of, observe
 from agent.propose.search.search import proposal_of
-from agent.propose.views.goal import metric_name
+from agent.propose.views.goal import metric_name, most_time, span_of
+from agent.propose.views.remarks import told_lines
 from agent.propose.views.tables import keys_of, parameter_line, refusals_text, space_text
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
@@ -25,8 +26,8 @@ MAX_REASON_CHARACTERS = 200
 MAX_VALUE_CHARACTERS = 80
 LARGEST_NUMBER = 1e300
 SYSTEM = """\
-You tune the constants of a {what} for {budget} and gets a score,
-{metric}; {better}. Answer only by calling the tool. The researcher describes the goal:
+You tune the constants of a {what} {span} and gets a score,
+{metric}; {better}. {most_time}Answer only by calling the tool. The researcher describes the goal:
 {program}"""
 TRAINS = "training script. Each trial trains"
 RUNS = "program. Each trial runs it"
@@ -53,17 +54,20 @@ class Advice:
         """Return the reply to `text`, asked between the bounds of `space` and the last refusals."""
         program = fenced(self._context.program, "", MAX_PROGRAM_CHARACTERS)
         refusals = refusals_text(self._context.trials)
+        told = "\n".join(told_lines(self._context))
+        remarks = f"The owner of this run has told you:\n{fenced(told, 'text')}" if told else ""
         request = Request(
             system=SYSTEM.format(
                 what=TRAINS if self._context.score == "sealed" else RUNS,
-                budget=self._context.budget,
+                span=span_of(self._context),
+                most_time=f"{limit} " if (limit := most_time(self._context)) else "",
                 metric=metric_name(self._context.objective),
                 better=self._context.objective.better,
                 program=program,
             ),
             blocks=(
                 space_text(space or self.space),
-                "\n".join(part for part in (text, refusals) if part),
+                "\n".join(part for part in (text, refusals, remarks) if part),
             ),
             tool=tool,
             index=questions_asked(self._context) + len(self._replies),

@@ -44,7 +44,7 @@ def _perturbed(
     """Return `configuration` with some constants redrawn; raise UsageFault if all was tried."""
     free = [parameter for parameter in space.parameters if not is_fixed(parameter)]
     if not free:
-        raise _used_up("train.py has no constants to search")
+        raise _used_up("there are no constants to search")
     for attempt in range(PERTURBATIONS):
         size = min(1 + attempt // PERTURBATIONS_A_SIZE, len(free))
         chosen = rng.choice(len(free), size=size, replace=False)

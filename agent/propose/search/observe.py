@@ -95,7 +95,7 @@ def ended_in(history: Iterable[Observation]) -> int:
 
 def observe(context: Context) -> tuple[Observation, ...]:
     """Return the prior trials, the trials that ran, oldest first, and the pending proposals."""
-    timed = not context.budget.endswith("steps")
+    timed = not context.budget.endswith("steps") and not context.ends_by_itself
     sense = context.objective.sense
     own = [_remembered_observation(_Identity(trial), sense, timed) for trial in context.trials]
     ran = [observation for observation in own if observation]
@@ -170,12 +170,15 @@ def observation_of(trial: Trial, sense: Sense, timed: bool = False) -> Observati
 
     timed: the run's budget is in seconds, so that the number of steps depends on the constants.
     """
+    if trial.status in ("held", "skipped"):  # no outcome is known, and it is not proposed again
+        return Observation(trial.configuration) if trial.configuration else None
     if trial.result is None:
         return None
     outcome: float | Failure | Literal["pruned"] | None = None
     if trial.value is not None:
         outcome = _as_loss(trial.value, sense)
-    if trial.status in UNBELIEVED:  # it teaches only that it should not be proposed again
+    # A better score that cannot be kept would only lure a method to where nothing can be.
+    if trial.status in UNBELIEVED or trial.was_held_to_guards:
         outcome = "invalid"
     elif trial.status not in SCORED:
         outcome = cast(Failure | Literal["pruned"], trial.status)

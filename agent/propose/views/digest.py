@@ -29,12 +29,12 @@ MORE_CHARACTERS = 40
 
 
 def digest(trials: Sequence[Trial], limit: int, sense: Sense) -> list[str]:
-    """Return lines of at most `limit` characters: refusals, near misses, then what was changed.
+    """Return lines of at most `limit` characters: refusals, guards, near misses, what was changed.
 
     Constants and definitions follow each other by how often they were tried. What finds no room is
     still named, or at least counted. Changes of the score are those of the metric, by `sense`.
     """
-    head = [*_refusal_lines(trials), *_near_miss_lines(trials, sense)]
+    head = [*_refusal_lines(trials), *_guarded_lines(trials), *_near_miss_lines(trials, sense)]
     left = limit - sum(len(line) + 1 for line in head) - NAMES_CHARACTERS
     lines = []
     names = []
@@ -213,11 +213,27 @@ def _most_common(places: Counter[str]) -> str:
 
 def _near_miss_lines(trials: Sequence[Trial], sense: Sense) -> list[str]:
     """Return the best that were not kept: what a combination could consist of."""
-    misses = [
-        f'#{trial.number} {sense.change_text(trial.delta or 0.0)} "{_claim(trial)}"'
-        for trial in near_misses(trials)
-    ]
+    misses = []
+    for trial in near_misses(trials):
+        guarded = " (guarded)" if trial.status == "guarded" else ""
+        change = sense.change_text(trial.delta or 0.0)
+        misses.append(f'#{trial.number} {change}{guarded} "{_claim(trial)}"')
     return [f"Near misses: {', '.join(misses)}"] if misses else []
+
+
+def _guarded_lines(trials: Sequence[Trial]) -> list[str]:
+    """Return which limits and checks kept trials from being kept, and how often."""
+    reasons: Counter[str] = Counter()
+    for trial in trials:
+        if trial.status != "guarded":
+            continue
+        for found in trial.guards:
+            if found.finding == "outside":
+                reasons[str(found.guard)] += 1
+        failed = trial.result.failed_check if trial.result else None
+        if failed:
+            reasons[f"the check {shortened(failed.command, CLAIM_CHARACTERS)}"] += 1
+    return [f"Guarded, by what they broke: {_most_common(reasons)}"] if reasons else []
 
 
 # ---------------------------------------------------------------- parts of lines

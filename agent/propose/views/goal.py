@@ -28,6 +28,22 @@ def metric_name(objective: Objective) -> str:
     return one_line(objective.metric, MAX_METRIC_CHARACTERS)
 
 
+def span_of(context: Context) -> str:
+    """Return how long a trial runs: `for 300s`, or `until it ends by itself`."""
+    return "until it ends by itself" if context.ends_by_itself else f"for {context.budget}"
+
+
+def most_time(context: Context) -> str:
+    """Return what a trial must not exceed, as a sentence; "" where a budget says it."""
+    if not context.ends_by_itself:
+        return ""
+    if context.most_seconds is None:
+        limit = context.budget.removeprefix("limit ")
+        of = " of the baseline's time" if limit.endswith("x") else ""
+        return f"A run must not take longer than {limit}{of}."
+    return f"A run must not take longer than {context.most_seconds:.3g} s."
+
+
 def unit_of(trials: Sequence[Trial]) -> str:
     """Return what stands behind the numbers that a run prints, such as `%`; "" without a unit."""
     for trial in trials:

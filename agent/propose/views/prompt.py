@@ -14,7 +14,15 @@ from agent.propose.context import Context
 from agent.propose.search.observe import fit, observe
 from agent.propose.views.digest import digest, listed
 from agent.propose.views.files import shown_files
-from agent.propose.views.goal import expected_words, metric_name, sign_words, unit_of, way_of
+from agent.propose.views.goal import (
+    expected_words,
+    metric_name,
+    most_time,
+    sign_words,
+    span_of,
+    unit_of,
+    way_of,
+)
 from agent.propose.views.lines import (
     MAX_CHANGES_CHARACTERS,
     curve_line,
@@ -23,6 +31,7 @@ from agent.propose.views.lines import (
     pending_line,
     trial_line,
 )
+from agent.propose.views.remarks import told_lines
 from agent.propose.views.signals import signals
 from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
@@ -87,7 +96,10 @@ def system_text(context: Context) -> str:
         definition=definition,
         metric=metric_name(objective),
         expected=expected_words(objective),
-        budget=context.budget,
+        span=span_of(context),
+        ends_by_itself=context.ends_by_itself,
+        public=context.public,
+        outputs=_outputs_text(context),
         program=context.program,
         program_limit=MAX_PROGRAM_CHARACTERS,
         main=context.sources.main,
@@ -101,6 +113,13 @@ def _protected_text(names: Sequence[str]) -> str:
     if not names:
         return ""
     return f" ({listed([one_line(name) for name in names], MAX_PROTECTED_CHARACTERS)})"
+
+
+def _outputs_text(context: Context) -> str:
+    """Return the files that the evaluator reads of a run, or "" without any."""
+    evaluate = context.objective.evaluate
+    names = [one_line(name) for name in evaluate.outputs] if evaluate else []
+    return listed(names, MAX_PROTECTED_CHARACTERS) if names else ""
 
 
 def source_text(context: Context) -> str:
@@ -152,13 +171,17 @@ def ledger_text(context: Context) -> str:
         facts=facts_text(best) if best else "",
         lines=lines,
         claimed=any(trial.claim for trial in trials),
+        guarded=any(trial.status == "guarded" for trial in trials),
         suspects=any(trial.status == "suspect" for trial in trials),
         omitted=len(trials) - len(lines),
         digest=summary,
         curves=_curve_lines(context),
         pending=[pending_line(proposal) for proposal in context.pending[-MAX_PENDING:]],
+        most_time=most_time(context),
         remaining=context.remaining,
         prior=_prior_lines(context),
+        remarks=told_lines(context),
+        held=any(trial.status == "held" for trial in trials),
     )
 
 

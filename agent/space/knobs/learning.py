@@ -72,7 +72,8 @@ LEARNING: tuple[Kind, ...] = (
     # Learning rates and schedules
     kind(
         """(lr|learning_?rate)_(step_?)?(decay|gamma|factor|drop)(_(rate|factor))? lrd gamma_lr
-        layer_?(wise_)?decay (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
+        (layer|depth|block)s?_?(wise_?)?(lr_?)?decay
+        (lr_)?sched(uler)?_(gamma|factor|decay_rate)""",
         first_of(near_one, within(0.01, 0.9), within(0.5, 1.0)),
         "the factor of a learning-rate decay",
     ),

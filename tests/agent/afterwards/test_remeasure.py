@@ -8,13 +8,14 @@ import pytest
 
 from agent.afterwards.ablation import Without, kept_changes, without
 from agent.afterwards.finalize import finalize_run
-from agent.afterwards.remeasure import State, compare, fresh_seeds, state_of, time_baseline
+from agent.afterwards.remeasure import State, compare, state_of, time_baseline
 from agent.errors import HistoryFault, UsageFault
 from agent.evaluate.bench import Bench, Plan
 from agent.evaluate.slots import make_slots
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.judge.comparison import Comparison, Measurement, replication_of
+from agent.judge.pairing import fresh_seeds
 from agent.records.edits import ReplaceStatements
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Pair

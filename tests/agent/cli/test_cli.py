@@ -128,7 +128,7 @@ def test_trials_is_a_number_in_every_command() -> None:
         for parameter in command.params:
             if "--trials" in parameter.opts:
                 meant[name] = parameter.metavar
-    assert meant == dict.fromkeys(("start", "resume", "bench"), "N")
+    assert meant == dict.fromkeys(("start", "resume", "bench", "set"), "N")
 
 
 @pytest.mark.parametrize(

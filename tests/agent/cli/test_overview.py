@@ -10,8 +10,9 @@ from agent.edit.files import Sources
 from agent.evaluate.neighbours import Session
 from agent.evaluate.slots import make_slots
 from agent.project.flags import read_flags
+from agent.project.option import Origin
 from agent.project.program import FrontMatter
-from agent.project.resolve import Inferred, Origin, start_options
+from agent.project.resolve import Inferred, start_options
 from agent.propose import find_method
 from tests.e2e.researcher import TRAIN, miniature
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from agent.dashboard.view import View
 from agent.project.settings import RunSettings
 from agent.records.edits import SetConstant
+from agent.records.guards import GuardResult
+from agent.records.objective import Objective
 from agent.records.proposals import Proposal, Provenance, Value
 from agent.records.results import KEPT, Attempt, Change, Result, Score, Trial
 from sandbox.ground.budget import Budget
@@ -333,3 +335,42 @@ def _wordy(trial: Trial, length: int) -> Trial:
     return trial.model_copy(
         update={"configuration": constants, "proposal": proposed, "result": result}
     )
+
+
+GUARDED = Objective.model_validate(
+    {
+        "metric": "val_bpb",
+        "guards": ["latency_ms <= 30", "params_m <= baseline + 5%"],
+        "checks": ["pytest -q tests"],
+        "also": ["<b>odd & \\frac{1}{0}"],
+        "target": 0.9,
+    }
+)
+
+
+def guarded(view: View) -> View:
+    """Return a night whose trials print further metrics; every seventh one breaks a guard."""
+    trials = tuple(_guarded(trial) for trial in view.trials)
+    run = view.run.model_copy(update={"objective": GUARDED})
+    return View(view.branch, run, trials)
+
+
+def _guarded(trial: Trial) -> Trial:
+    if trial.result is None or not trial.result.scores:
+        return trial
+    latency = 20.0 + trial.number % 7 * 2.5
+    also = {"latency_ms": latency, "params_m": 5.0, GUARDED.also[0]: 1.0 + trial.number}
+    scores = tuple(score.model_copy(update={"also": also}) for score in trial.result.scores)
+    changes: dict[str, object] = {"result": trial.result.model_copy(update={"scores": scores})}
+    if latency > 30 and trial.status == "discard":
+        broken = GuardResult(
+            guard=GUARDED.guards[0],
+            finding="outside",
+            value=latency,
+            excess=latency - 30,
+            low=latency - 31,
+            high=latency - 29,
+            runs=1,
+        )
+        changes |= {"status": "guarded", "guards": (broken,), "reason": f"it breaks {broken}"}
+    return trial.model_copy(update=changes)

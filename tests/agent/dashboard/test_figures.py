@@ -11,7 +11,7 @@ from agent.dashboard.figures import FIGURES, save
 from agent.dashboard.importance import importances
 from agent.dashboard.view import View
 from agent.errors import UsageFault
-from tests.agent.dashboard.nights import MACHINE, busy, hostile, night, settings, trial
+from tests.agent.dashboard.nights import MACHINE, busy, guarded, hostile, night, settings, trial
 
 
 def words(path: Path) -> str:
@@ -22,7 +22,8 @@ def words(path: Path) -> str:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_states_how_it_was_measured(name: str, tmp_path: Path) -> None:
-    save(FIGURES[name]([night(60)]), tmp_path / "a.svg")
+    view = guarded(night(60))
+    save(FIGURES[name]([view]), tmp_path / "a.svg")
     caption = " ".join(words(tmp_path / "a.svg").split())
     for part in (
         "noise ±0.0004 between the baseline's 3 seeds",
@@ -31,7 +32,7 @@ def test_a_figure_states_how_it_was_measured(name: str, tmp_path: Path) -> None:
         "autoresearch start --method code",
     ):
         assert part in caption
-    save(FIGURES[name]([night(60)]), tmp_path / "b.svg")
+    save(FIGURES[name]([view]), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 

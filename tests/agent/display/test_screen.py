@@ -53,7 +53,9 @@ def test_resizing_leaves_nothing_behind(tmp_path: Path) -> None:
         for columns, height in SIZES:
             terminal.resize(columns, height)
             lines = terminal.until(lambda lines, width=columns: whole(lines, width))
-            assert lines[-1].startswith(("run   ", "      ", "Ctrl-C", "twice"))
+            assert lines[-1].startswith(
+                ("run   ", "      ", "Ctrl-C", "twice", "`autoresearch tell`")
+            )
             assert max(map(len, lines)) <= columns
         terminal.type("Enter")
         assert terminal.until(lambda lines: "ended with 0" in lines) == [

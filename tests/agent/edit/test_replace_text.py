@@ -161,3 +161,17 @@ def test_edits_of_texts_read_downwards() -> None:
         ReplaceText(old="key3: 3\n", new="key3: 4\n"),
         ReplaceText(old="key40: 40\n", new="key40: 41\n"),
     )
+
+
+def test_a_passage_in_a_docstring_that_two_functions_share_is_found() -> None:
+    """Of a real package: only the lines around the docstring tell its two copies apart."""
+    lines = [f"    Line {number} of what both of them do.\n" for number in range(60)]
+    docstring = "".join(lines)
+    functions = [f'def {name}():\n    """Do it.\n\n{docstring}    """\n' for name in "fg"]
+    others = "".join(f"CONSTANT_{number} = {number}\n" for number in range(90))
+    old = "".join([*functions, others])
+    middle = old.rindex("Line 30")
+    new = f"{old[:middle]}A line{old[middle + 7 :]}"
+    [edit] = passages(old, new) or ()
+    assert edit.new != edit.old
+    assert made(old, edit) == new

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.errors import Fault
+from agent.git.conversation import Conversation
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.records.results import Attempt, Result, Score, Trial
@@ -37,18 +38,26 @@ class Died(BaseException):
 
 @contextmanager
 def dying(call: int | None) -> Iterator[None]:
-    """The process dies right after its n-th git command from here; never where `call` is None."""
-    real = Plumbing.bytes
+    """The process dies right after its n-th git command from here; never where `call` is None.
+
+    Questions to commands that stay count, too.
+    """
     calls = [0]
 
-    def bytes_(self: Plumbing, *arguments: str, **options: object) -> bytes:
-        out = real(self, *arguments, **options)  # type: ignore[arg-type]
-        calls[0] += 1
-        if call is not None and calls[0] > call:
-            raise Died
-        return out
+    def mortal(real: Callable[..., object]) -> Callable[..., object]:
+        def step(*arguments: object, **options: object) -> object:
+            out = real(*arguments, **options)
+            calls[0] += 1
+            if call is not None and calls[0] > call:
+                raise Died
+            return out
 
-    with patch.object(Plumbing, "bytes", bytes_):
+        return step
+
+    with (
+        patch.object(Plumbing, "bytes", mortal(Plumbing.bytes)),
+        patch.object(Conversation, "ask", mortal(Conversation.ask)),
+    ):
         yield
 
 

@@ -24,6 +24,7 @@ from agent.history.entries import (
 from agent.history.messages import (
     attempt_message,
     data_message,
+    input_message,
     measured_message,
     rejection_message,
     run_message,
@@ -31,7 +32,7 @@ from agent.history.messages import (
 )
 from agent.judge.suspicion import Rejection
 from agent.records.edits import SetConstant
-from agent.records.inputs import Input
+from agent.records.inputs import Admitted, Input, Tell
 from agent.records.objective import Evaluator, Machine, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Pair, Result, Score, Trial
@@ -97,9 +98,10 @@ def test_every_other_record_comes_back_as_it_was() -> None:
     rejection = Rejection(number=7, because="Status: keep", at="2026-11-29T01:00:00+00:00")
     assert read_entry(committed(rejection_message(rejection))) == rejection
     assert read_entry(committed(data_message("abc", "why"))) == NewData(fingerprint="abc")
-    admitted = Input(id="k3-1", kind="tell", text="try warmup", at="2026-11-29T01:00:00+00:00")
-    message = format2.write("tell", [], "input", admitted.model_dump(mode="json"))
-    assert read_entry(committed(message)) == admitted
+    at = "2026-11-29T01:00:00+00:00"
+    asked = Input(id="k3-1", ask=Tell(text="try warmup"), sender="ada", sent=at)
+    admitted = Admitted(input=asked, at=at, accepted=True, why="remark 1", trials=3)
+    assert read_entry(committed(input_message(admitted))) == admitted
 
 
 def test_a_run_comes_back_as_it_was() -> None:

@@ -12,7 +12,8 @@ from agent.history.imported import imported_modules
 from agent.history.sources import sources_in
 from agent.project.find import Project, find_project
 from agent.project.settings import read_settings
-from agent.records.objective import VAL_BPB, Evaluator, Objective
+from agent.records.evaluator import Evaluator
+from agent.records.objective import Objective
 from agent.run.ledger import Ledger
 from agent.space import read_space
 from tests.agent.study import settings_of
@@ -45,11 +46,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def imported(root: Path, objective: Objective = VAL_BPB, files: tuple[str, ...] = ()) -> set[str]:
-    project = find_project(root, read_settings(root)).model_copy(update={"files": files})
-    return set(
-        imported_modules(Plumbing(root), "HEAD", project, sources_in(project, "HEAD"), objective)
-    )
+def imported(
+    root: Path, evaluate: Evaluator | None = None, files: tuple[str, ...] = ()
+) -> set[str]:
+    project = find_project(root, read_settings(root))
+    project = project.model_copy(update={"files": files, "evaluate": evaluate})
+    return set(imported_modules(Plumbing(root), "HEAD", project, sources_in(project, "HEAD")))
 
 
 def test_what_the_program_imports_of_the_project_is_there(root: Path) -> None:
@@ -63,14 +65,13 @@ def test_what_edits_may_touch_is_not_and_its_own_imports_count(root: Path) -> No
 
 def test_what_an_evaluator_hides_is_never_shown(root: Path) -> None:
     evaluator = Evaluator(command="python evaluate.py", hidden=("pkg/secret.py", "prep*.py"))
-    judged = Objective(metric="accuracy", evaluate=evaluator)
-    assert imported(root, judged) == {"pkg/__init__.py", "pkg/net.py"}
+    assert imported(root, evaluator) == {"pkg/__init__.py", "pkg/net.py"}
 
 
 def test_prepare_that_no_trial_gets_is_never_shown(root: Path) -> None:
     project = find_project(root, read_settings(root)).model_copy(update={"score": "sealed"})
     assert project.prepare == "prepare.py"
-    shown = imported_modules(Plumbing(root), "HEAD", project, sources_in(project, "HEAD"), VAL_BPB)
+    shown = imported_modules(Plumbing(root), "HEAD", project, sources_in(project, "HEAD"))
     assert "prepare.py" not in shown
 
 
@@ -78,7 +79,7 @@ def test_a_file_that_is_not_python_shows_nothing(root: Path) -> None:
     project: Project = find_project(root, read_settings(root))
     for text in ("def (", "", "import nowhere"):
         sources = Sources({"fit.py": text}, "fit.py", ("fit.py",))
-        assert imported_modules(Plumbing(root), "HEAD", project, sources, VAL_BPB) == {}
+        assert imported_modules(Plumbing(root), "HEAD", project, sources) == {}
 
 
 def test_a_ledger_gives_methods_the_kind_of_score_and_what_is_imported(root: Path) -> None:

@@ -19,7 +19,7 @@ from agent.records.edits import (
 from agent.records.objective import Objective
 from agent.records.sources import MAX_FILES
 from tests.agent.history.files import TRAIN, begin, made, project_of, read, repository
-from tests.agent.study import settings_of
+from tests.agent.study import proposal, settings_of, study
 from tests.e2e.researcher import git
 
 
@@ -200,3 +200,21 @@ def test_a_project_in_a_subfolder(tmp_path: Path) -> None:
         assert git(top, "show", f"{added}:sub/src/net.py") == "W = 1"
         names = git(top, "diff", "--name-only", history.tip, added).splitlines()
         assert names == ["sub/src/net.py"]
+
+
+def test_the_files_of_a_long_night_are_forgotten_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.history.files.KEPT_SOURCES", 3)
+    monkeypatch.setattr("agent.history.sources.KEPT_TEXTS", 2)
+    with study(tmp_path) as history:
+        commits = {}
+        for number in range(8):
+            text = f"LR = {number}\n"
+            attempt = history.draft(number, proposal(), history.sources.with_text(text))
+            commits[attempt.commit] = text
+        for _ in range(2):
+            for commit, text in commits.items():
+                assert history.sources_at(commit).text == text
+        assert history.sources_at(history.tip) is history.sources, "the tip's are kept meanwhile"
+        assert len(history._files._sources) == 3

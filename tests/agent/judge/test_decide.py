@@ -65,13 +65,13 @@ def trial(
             Noise(sd=0.01, degrees=8),
             Discard,
         ),  # enough looks
-        ((-0.012, -0.010, -0.012), KNOWN, Keep),
+        ((-0.016, -0.015, -0.016), KNOWN, Keep),
         (
-            (-0.012, -0.010, -0.012),
+            (-0.016, -0.015, -0.016),
             Noise(sd=0.01, degrees=3),
             Rerun,
         ),  # as good, and less is known of the noise
-        ((-0.012, -0.010, -0.010, -0.012), KNOWN, Keep),
+        ((-0.013, -0.012, -0.012, -0.013), KNOWN, Keep),
     ],
 )
 def test_one_run_screens_and_pairs_decide(
@@ -125,7 +125,7 @@ def test_one_pair_more_is_held_to_the_noise_of_the_run() -> None:
 
 
 def test_the_incumbents_bad_luck_is_no_merit_of_the_candidates() -> None:
-    lucky = Case(differences=(-0.012, -0.010, -0.012), noise=KNOWN)
+    lucky = Case(differences=(-0.016, -0.015, -0.016), noise=KNOWN)
     assert isinstance(decide(lucky, OURS), Keep)
     assert not isinstance(
         decide(lucky.model_copy(update={"luck": (-0.006, -0.006, -0.006)}), OURS), Keep
@@ -273,9 +273,9 @@ def test_the_first_trials_do_not_spend_the_budget_of_the_night() -> None:
             "not significant: -0.0012, z = 0.9 over 3 seed pairs",
         ),
         (
-            Case(differences=(-0.012, -0.010, -0.012), noise=KNOWN),
+            Case(differences=(-0.016, -0.015, -0.016), noise=KNOWN),
             OURS,
-            "significant: -0.0110, z = 2.1 over 3 seed pairs",
+            "significant: -0.0155, z = 2.8 over 3 seed pairs",
         ),
         (
             Case(differences=(-0.012, 0.010, 0.008), noise=KNOWN),
@@ -314,8 +314,8 @@ def test_real_improvements_are_kept_at_the_price_of_few_runs() -> None:
     row = measure("ours", OURS, range(60), 0.0002, 0.0)
     assert row.power[2].value > 0.7
     assert row.power[0].value < row.power[1].value < row.power[2].value
-    assert row.repeats.value < 0.17
-    assert abs(row.gap.value) < 1.4, (
+    assert row.repeats.value < 0.21
+    assert abs(row.gap.value) < 2.2, (
         "the published history's gain is recorded as it is; without the correction 2.5 too much"
     )
     assert len(published_effects()) == 124

@@ -86,7 +86,7 @@ def test_two_pairs_far_apart_take_a_third_where_tails_are_heavy() -> None:
     assert isinstance(decide(apart, OURS), Rerun)
     normal = noise.model_copy(update={"heavy": False})
     assert isinstance(decide(apart.model_copy(update={"noise": normal}), OURS), Keep)
-    assert isinstance(decide(Case(differences=(-0.025, -0.010), noise=noise), OURS), Keep)
+    assert isinstance(decide(Case(differences=(-0.030, -0.016), noise=noise), OURS), Keep)
 
 
 def test_tails_show_in_the_gains_that_came_to_nothing() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ModelFault, ModelUnavailable
-from agent.llm.command import Command
+from agent.llm.command import Command, passed_on_of
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience
 from agent.llm.resolve import open_model
@@ -63,6 +63,9 @@ def stand_in(folder: Path, name: str, body: str) -> dict[str, str]:
 import json, os, sys, time
 call = {{"argv": sys.argv[1:], "stdin": sys.stdin.read(), "env": dict(os.environ)}}
 call |= {{"cwd": os.getcwd(), "files": os.listdir()}}
+for word in sys.argv:
+    if word.startswith("model_instructions_file="):
+        call["rules"] = open(json.loads(word.partition("=")[2])).read()
 with open({str(folder / "calls.jsonl")!r}, "a") as file:
     file.write(json.dumps(call) + "\\n")
 """
@@ -90,7 +93,8 @@ def test_claude_code_is_asked_in_print_mode_without_tools_or_keys(tmp_path: Path
     assert argv[:3] == ["-p", "--output-format", "json"] and argv[argv.index("--tools") + 1] == ""
     assert argv[argv.index("--model") + 1] == "opus"
     rules = argv[argv.index("--system-prompt") + 1]
-    assert rules.startswith("the rules") and '"edits"' in rules
+    assert rules.startswith("the rules")
+    assert '"edits"' in argv[argv.index("--json-schema") + 1]
     assert call["stdin"] == "the source\n\nthe ledger"
     assert "secret" not in json.dumps(call["env"]) and call["env"]["HOME"] == "/somewhere"
     assert call["files"] == [] and not Path(call["cwd"]).exists(), (
@@ -108,7 +112,8 @@ def test_codex_is_asked_in_its_read_only_sandbox(tmp_path: Path) -> None:
     assert (
         call["argv"][:4] == ["exec", "--json", "--sandbox", "read-only"] and call["argv"][-1] == "-"
     )
-    assert call["stdin"].startswith("the rules") and call["stdin"].endswith("the ledger")
+    assert call["stdin"] == "the source\n\nthe ledger"
+    assert call["rules"].startswith("the rules") and '"edits"' in call["rules"]
 
 
 @pytest.mark.parametrize("name", ["claude-code", "codex"])
@@ -247,9 +252,71 @@ def test_one_from_which_nothing_can_be_hidden_is_refused(
 
 
 def test_codex_is_started_without_its_shell(tmp_path: Path) -> None:
-    """As in its configuration reference; not tried with the real one."""
     lines = "\n".join(map(json.dumps, CODEX))
     ask("codex", stand_in(tmp_path, "codex", f"print({lines!r})"))
     argv = calls(tmp_path)[0]["argv"]
     settings = [argv[i + 1] for i, word in enumerate(argv) if word == "-c"]
-    assert {"features.shell_tool=false", "features.unified_exec=false"} <= set(settings)
+    off = {"features.shell_tool=false", "features.unified_exec=false", "features.view_image=false"}
+    assert off <= set(settings)
+
+
+def test_what_claude_code_holds_to_the_schema_is_the_answer(tmp_path: Path) -> None:
+    answer = {**CLAUDE, "result": "Well.", "structured_output": json.loads(ANSWER)}
+    reply = ask("claude-code", stand_in(tmp_path, "claude", f"print({json.dumps(answer)!r})"))
+    assert reply.arguments == json.loads(ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "There's an issue with the selected model (opus). It may not exist"),
+        (400, "Credit balance is too low"),
+        (401, "Failed to authenticate. API Error: 401"),
+    ],
+)
+def test_claudes_own_words_are_read_though_it_ends_with_an_error_code(
+    tmp_path: Path, status: int, words: str
+) -> None:
+    refused = {**CLAUDE, "is_error": True, "api_error_status": status, "result": words}
+    body = f"print({json.dumps(refused)!r}); sys.exit(1)"
+    with pytest.raises(ModelFault) as caught:
+        ask("claude-code", stand_in(tmp_path, "claude", body))
+    assert type(caught.value) is ModelFault and words in caught.value.message
+    assert "{" not in caught.value.message, "not the whole JSON"
+    assert "not handed on to it: ANTHROPIC_API_KEY, OPENAI_API_KEY" in caught.value.message
+    assert len(calls(tmp_path)) == 1
+
+
+def test_an_answer_before_an_error_code_is_an_answer(tmp_path: Path) -> None:
+    body = f"print({json.dumps(CLAUDE)!r}); sys.exit(1)"
+    assert ask("claude-code", stand_in(tmp_path, "claude", body)).output_tokens == 50
+
+
+def test_an_error_that_codex_recovered_from_is_no_failure(tmp_path: Path) -> None:
+    retried = {"type": "error", "message": "Reconnecting... 1/5 (stream disconnected)"}
+    remark = {"id": "i", "type": "error", "message": "Codex is ignoring 1 unrecognized setting"}
+    events = [CODEX[0], {"type": "item.completed", "item": remark}, retried, *CODEX[1:]]
+    lines = "\n".join(["WARNING: no JSON", *map(json.dumps, events)])
+    assert ask("codex", stand_in(tmp_path, "codex", f"print({lines!r})")).text == ANSWER
+    assert len(calls(tmp_path)) == 1, "a full answer, paid for once"
+
+
+def test_a_turn_that_codex_gave_up_is_told_in_its_words(tmp_path: Path) -> None:
+    message = "unexpected status 401 Unauthorized: bad key"
+    failed = {"type": "turn.failed", "error": {"message": message}}
+    body = f"print({json.dumps(failed)!r}); sys.exit(1)"
+    with pytest.raises(ModelFault, match="401 Unauthorized: bad key") as caught:
+        ask("codex", stand_in(tmp_path, "codex", body))
+    assert type(caught.value) is ModelFault and len(calls(tmp_path)) == 1
+
+
+def test_an_account_that_claude_code_is_told_to_use_is_handed_on() -> None:
+    bedrock = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_PROFILE": "lab", "ANTHROPIC_API_KEY": "k"}
+    assert passed_on_of({**bedrock, "PATH": "/bin"}) == {
+        "CLAUDE_CODE_USE_BEDROCK": "1",
+        "AWS_PROFILE": "lab",
+        "PATH": "/bin",
+    }
+    gateway = {"ANTHROPIC_BASE_URL": "https://gateway", "ANTHROPIC_AUTH_TOKEN": "t"}
+    assert passed_on_of(gateway) == gateway
+    assert passed_on_of({"AWS_PROFILE": "lab", "ANTHROPIC_BASE_URL": "https://other"}) == {}

@@ -87,13 +87,14 @@ def test_a_tool_call_comes_back_with_tokens_and_price(provider: Provider) -> Non
     assert reply.seconds > 0
     (question,) = server.questions
     assert question.headers["authorization"] == f"Bearer {KEY}"
-    assert str(question.body["tool_choice"]).count("propose") == 1
+    required = ({"type": "tool", "name": "propose"}, "required")
+    assert question.body["tool_choice"] in required
 
 
 def test_the_stable_prefix_of_the_prompt_is_marked_for_the_cache() -> None:
     _, server = PROVIDERS["anthropic"].ask(GOOD)
     body = server.questions[0].body
-    assert body["system"][-1]["cache_control"] == {"type": "ephemeral"}
+    assert body["system"][-1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
     marks = [("cache_control" in block, block["text"]) for block in body["messages"][0]["content"]]
     assert marks == [(True, "the source"), (False, "the ledger")]
 
@@ -271,3 +272,11 @@ def test_a_model_that_thinks_may_think_and_is_asked_for_the_tool() -> None:
     )
     body = claude({})
     assert "thinking" not in body and body["tool_choice"] == {"type": "tool", "name": "propose"}
+
+
+def test_claude_is_asked_for_fewer_tokens_if_it_refuses_so_many() -> None:
+    words = "max_tokens: 16000 > 8192, which is the maximum allowed number of output tokens"
+    with AnthropicServer([Status(400, words, "invalid_request_error"), GOOD, GOOD]) as server:
+        model = Anthropic("claude-3", KEY, Patience(5.0, threading.Event(), 0.01), server.url)
+        assert model.complete(REQUEST).arguments and model.complete(REQUEST).arguments
+    assert [question.body["max_tokens"] for question in server.questions] == [16_000, 8192, 8192]

@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,9 +57,26 @@ def test_a_family_is_its_newest_active_model_on_any_page_of_the_list(
         assert len(server.requests) == 3, "five models in pages of two"
 
 
-def test_gpt_is_the_newest_general_one() -> None:
-    with OpenAIServer(models=GPTS) as server:
-        assert opened("gpt", OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{server.url}/v1") == "gpt-5.2"
+@pytest.mark.parametrize(
+    ("listed", "strongest"),
+    [
+        (GPTS, "gpt-5.2"),
+        (
+            [
+                openai_server.model("gpt-5.6-sol", 500),
+                openai_server.model("gpt-6-astra", 600),
+                openai_server.model("gpt-6.1-sol", 700),
+                openai_server.model("gpt-6.2-astra", 800),
+                openai_server.model("gpt-6.2-astra-pro", 800),
+                openai_server.model("gpt-6.3-luna", 900),
+            ],
+            "gpt-6.2-astra",
+        ),
+    ],
+)
+def test_gpt_is_the_strongest_general_one(listed: list[dict[str, Any]], strongest: str) -> None:
+    with OpenAIServer(models=listed) as server:
+        assert opened("gpt", OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{server.url}/v1") == strongest
 
 
 def test_full_names_are_taken_as_they_are_and_ask_nobody() -> None:

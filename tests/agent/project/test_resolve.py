@@ -7,14 +7,12 @@ import pytest
 
 from agent.errors import UsageFault
 from agent.project.flags import EXAMPLES, Flags, read_flags
+from agent.project.option import Option, Origin
 from agent.project.program import FrontMatter, read_program
 from agent.project.resolve import (
-    DEFAULT_BUDGET,
     DEFAULT_MAX_COST,
     Inferred,
     ModelNeed,
-    Option,
-    Origin,
     StartOptions,
     recorded_caps,
     resume_options,
@@ -22,8 +20,9 @@ from agent.project.resolve import (
     trials_left,
 )
 from agent.project.settings import Caps, RunSettings, Settings
+from agent.project.time_options import DEFAULT_BUDGET, TimeInferred
 from agent.propose import find_method
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit
 from tests.agent.study import make_repository, project_of, settings_of
 
 
@@ -122,8 +121,37 @@ def test_the_budget_is_typed_or_written_or_five_minutes() -> None:
     assert started().budget == Option(DEFAULT_BUDGET, Origin.DEFAULT)
 
 
+UNREAD = Inferred(time=TimeInferred(reads_budget=False))
+
+
+def test_trainings_that_read_no_budget_have_a_limit() -> None:
+    usual = Option(Limit(times=1.1), Origin.INFERRED)
+    assert (started(inferred=UNREAD).budget.value, started(inferred=UNREAD).limit) == (None, usual)
+    typed = started(inferred=UNREAD, budget="2s")
+    assert (typed.budget, typed.limit) == (Option(None, Origin.FLAG), usual)
+    steps = started(inferred=UNREAD, budget="1steps")
+    assert (steps.budget.value, steps.limit.value) == (Budget(amount=1, unit="steps"), None)
+
+
+def test_the_first_place_that_states_a_time_counts() -> None:
+    front_matter = FrontMatter.model_validate({"budget": "10m"})
+    settings = Settings.model_validate({"limit": "2x"})
+    limited = started(front_matter, settings, limit="90s")
+    assert (limited.budget.value, limited.limit) == (None, Option(Limit(duration=90), Origin.FLAG))
+    assert started(front_matter, settings).budget.value == Budget(amount=600)
+    assert started(settings=settings).limit == Option(Limit(times=2), Origin.SETTINGS)
+    with pytest.raises(UsageFault, match=r"A budget \(600s\) and a limit \(2x\) are given"):
+        started(FrontMatter.model_validate({"budget": "10m", "limit": "2x"}))
+
+
+def test_a_budget_has_a_limit_beside_it_unless_the_score_is_sealed() -> None:
+    assert started(budget="20s").limit == Option(Limit(times=1.1), Origin.DEFAULT)
+    sealed = Inferred(time=TimeInferred(sealed=True))
+    assert started(inferred=sealed, budget="20s").limit.value is None
+
+
 def test_a_time_budget_of_prepare_py_cannot_be_overruled() -> None:
-    own = Inferred(budget=Budget(amount=60), budget_file="prepare.py")
+    own = Inferred(time=TimeInferred(budget=Budget(amount=60), file="prepare.py"))
     assert started(inferred=own).budget == Option(Budget(amount=60), Origin.INFERRED)
     assert started(inferred=own, budget="1m").budget.value == Budget(amount=60)
     with pytest.raises(UsageFault, match=r"TIME_BUDGET in prepare\.py \(60s\)"):
@@ -266,6 +294,10 @@ def test_none_lifts_every_bound(record: RunSettings) -> None:
         ("budget", "-3s", "not a budget"),
         ("budget", "1.5m", "not a budget"),
         ("budget", "9" * 20 + "s", "--budget"),
+        ("limit", "0.5x", "not a limit"),
+        ("limit", "", "not a limit"),
+        ("limit", "200steps", "write 1.1x"),
+        ("limit", "9" * 20 + "x", "--limit"),
         ("model", "m" * 5000, "--model"),
     ],
 )

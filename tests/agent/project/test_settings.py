@@ -93,7 +93,7 @@ def test_memory_that_is_nonsense(tmp_path: Path, value: str) -> None:
         ('train = "/etc/train.py"', "inside the project"),
         ('prepare = "../prepare.py"', "inside the project"),
         ('program = "a/../../b"', "inside the project"),
-        ('score = "honest"', "score: Unknown value 'honest'. Choose from: sealed, printed."),
+        ('score = "honest"', "Unknown value 'honest'. Choose from: sealed, evaluated, printed."),
         ('score = "Seeled"', "score: Unknown value 'Seeled'. Did you mean 'sealed'?"),
         ('protected = "LR"', "protected: "),
         ("protected = [1]", "protected.0: "),

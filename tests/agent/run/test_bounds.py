@@ -1,5 +1,8 @@
 """A run ends when a bound is used up, and says which, and what is left of the others."""
 
+import pytest
+
+from agent.records.inputs import Set
 from agent.records.proposals import Proposal, Provenance
 from agent.records.spending import Spending, spending_of
 from agent.run.bounds import Bounds, Meter
@@ -55,3 +58,31 @@ def test_a_session_counts_what_is_under_way() -> None:
     assert meter.over(0, 2.0) == "$2.00 of $2.00 spent"
     assert meter.left(1, 0.5) == ("1 trials, $1.50", 1.5)
     assert Meter(Bounds()).left(1, 0.5) == ("", None)
+
+
+def test_the_clock_stands_still_during_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("agent.run.bounds.time.monotonic", lambda: now[0])
+    meter = Meter(Bounds(hours=1))
+    now[0] = 3000.0
+    meter.pause()
+    now[0] = 90_000.0
+    assert meter.over(0, 0.0) is None
+    assert meter.left(0, 0.0)[0] == "0.2 hours"
+    meter.pause()
+    meter.go()
+    meter.go()
+    assert meter.over(0, 0.0) is None
+    now[0] += 601.0
+    assert meter.over(0, 0.0) == "1 hours used"
+
+
+def test_bounds_that_are_set_are_of_the_whole_run() -> None:
+    meter = Meter(Bounds(trials=5, hours=1.0, max_cost=2.0))
+    meter.measured = 2
+    meter.change(Set(trials=10), measured=8)
+    assert meter.bounds == Bounds(trials=4, hours=1.0, max_cost=2.0)
+    meter.change(Set(trials=3, hours=2.0), measured=8)
+    assert meter.over(0, 0.0) == "2 trials measured"
+    meter.change(Set(max_cost=0.0, lift=("trials", "hours")), measured=8)
+    assert meter.bounds == Bounds(max_cost=0.0)

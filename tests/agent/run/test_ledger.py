@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.edit.files import Sources
+from agent.edit.files import Sources, apply_edits
 from agent.errors import HistoryFault
 from agent.history.history import History
 from agent.judge.noise import noise_of
 from agent.propose import Unreadable
-from agent.records.edits import DeleteDefinition, Refused, ReplaceStatements
+from agent.records.edits import DeleteDefinition, Edit, Refused, ReplaceStatements
 from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Attempt, Result, Score, Trial
@@ -100,6 +100,55 @@ def test_what_is_not_worth_a_budget(ledger: Ledger) -> None:
     again = Ledger(History.read(ledger.history.project, "t"), read_space)
     assert isinstance(again.admit(proposal(LR=0.3)), Refused), "known after a resume"
     assert len(ledger.history.trials) == 2, "asking writes nothing"
+
+
+def test_a_proposal_is_admitted_once_while_the_tip_stays(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Edit, ...]] = []
+
+    def counted(sources: Sources, edits: tuple[Edit, ...]) -> Sources | Refused:
+        asked.append(edits)
+        return apply_edits(sources, edits)
+
+    monkeypatch.setattr("agent.run.admission.apply_edits", counted)
+    first = proposal(LR=0.3)
+    second = proposal(LR=0.3, DEPTH=6)
+    late = proposal(DEPTH=8)
+    for wanted in (first, second, late):
+        assert isinstance(ledger.admit(wanted), Sources)
+    assert len(asked) == 3
+    kept = begun(ledger, first)
+    discarded = begun(ledger, late)
+    assert len(asked) == 3, "what was admitted is begun"
+    settle(ledger, discarded, Result(status="crash", detail="x"))
+    assert len(asked) == 3, "a discard leaves the tip's files as they were"
+    settle(ledger, kept, scored(0.9))
+    attempt = begun(ledger, second)
+    assert len(asked) == 4, "the tip has other files now"
+    assert read_constants(ledger.history.sources_at(attempt.commit).text) == {
+        "LR": 0.3,
+        "DEPTH": 6,
+        "SEED": 1,
+    }
+
+
+def test_an_admitted_proposal_is_refused_where_the_tip_took_it_or_a_twin_was_begun(
+    ledger: Ledger,
+) -> None:
+    first = proposal(LR=0.3)
+    twin = proposal(LR=0.30)
+    last = proposal(LR=3e-1)
+    for wanted in (first, twin, last):
+        assert isinstance(ledger.admit(wanted), Sources)
+    attempt = begun(ledger, first)
+    refused = ledger.begin(twin)
+    assert isinstance(refused, Trial)
+    assert refused.reason.startswith("already-tried")
+    settle(ledger, attempt, scored(0.9))
+    late = ledger.begin(last)
+    assert isinstance(late, Trial)
+    assert late.reason.startswith("no-op")
 
 
 def test_protected_and_required_names(tmp_path: Path) -> None:
@@ -228,16 +277,16 @@ def test_a_machine_of_changing_speed_is_advised_a_budget_in_steps(tmp_path: Path
     ]
     uneven = baseline.result.model_copy(update={"scores": tuple(own), "facts": {"num_steps": 600}})
     advice = ledger.advice(baseline.model_copy(update={"result": uneven}))
-    assert advice == (
+    assert advice == [
         "the baseline's runs differ by 20% in speed, so scores also measure the load "
         "of this machine: --budget 600steps would not"
-    )
-    assert ledger.advice(baseline) is None
+    ]
+    assert ledger.advice(baseline) == []
     printed = uneven.model_copy(
         update={
             "scores": tuple(score.model_copy(update={"kind": "self-reported"}) for score in own)
         }
     )
-    assert ledger.advice(baseline.model_copy(update={"result": printed})) is None, (
+    assert ledger.advice(baseline.model_copy(update={"result": printed})) == [], (
         "its budget is its own"
     )

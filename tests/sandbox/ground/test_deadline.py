@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.ground.budget import Budget
+from sandbox.ground.budget import Budget, Limit
 from sandbox.ground.deadline import Deadline, Usual
 from sandbox.ground.outcome import Runner
 from sandbox.score.measure import Measured, Unscored
@@ -38,6 +38,39 @@ OPEN = 'open(os.environ["AUTORESEARCH_DATA"] + "/tokens.bin").close()\n'
 )
 def test_when_a_training_is_ended(budget: str, usual: Usual, seconds: float) -> None:
     assert Deadline(budget=Budget.parse(budget), usual=usual).seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit", "usual", "seconds"),
+    [
+        (None, "1.1x", 10.0, 11 * 1.5 + 2),
+        (None, "1.1x", 0.3, 0.5 * 1.5 + 2),
+        (None, "2x", 10.0, 20 * 1.5 + 2),
+        (None, "90s", 10.0, 90 * 1.5 + 2),
+        ("300s", "1.1x", 149.0, 163.9 * 1.5 + 2),
+        ("300s", "1.1x", 151.0, 300 + 15),
+        ("5steps", "1.1x", 1.0, 20 + 2.5),
+    ],
+)
+def test_a_limit_holds_where_no_budget_is_used(
+    budget: str | None, limit: str, usual: float, seconds: float
+) -> None:
+    deadline = Deadline(
+        budget=Budget.parse(budget) if budget else None,
+        limit=Limit.parse(limit),
+        usual=Usual(seconds=usual),
+    )
+    assert deadline.seconds == pytest.approx(seconds)
+    assert deadline.is_limited is (seconds < 300 and budget != "5steps")
+
+
+def test_under_a_limit_only_what_was_ended_has_broken_it() -> None:
+    deadline = Deadline(budget=None, limit=Limit(times=1.1), usual=Usual(seconds=10.0))
+    assert not deadline.broken(18.0, None, killed=False), "judged by what the incumbent takes"
+    assert deadline.broken(18.5, None, killed=True) == (
+        "trained 18.5 s and had not ended, where the baseline takes 10.0 s and the limit of 1.1x "
+        "allows 11.0 s"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The hostile suite on every isolating tier that runs here, and proof that it can fail."""
 
+import codecs
 import os
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from tests.sandbox.unprivileged import NOBODY
 
 NUMBERS = range(1, len(ROWS) + 1)
 GPU_ROW = 33
+codecs.lookup("unicode_escape")  # nobody may not be able to load it later
 TARGETS = dict.fromkeys(("home", "secret", "scratch", "ssh", "harness"), "/nowhere")
 
 
@@ -65,7 +67,7 @@ def test_what_lies_in_opt_beside_an_environment_is_still_looked_for(monkeypatch)
 
 
 def test_every_row_of_the_threat_list_is_there():
-    assert len(ROWS) == 41
+    assert len(ROWS) == 47
     assert all(set(rows) <= set(NUMBERS) for rows in NOT_HELD.values())
 
 
@@ -81,13 +83,30 @@ def test_row(walled, number, monkeypatch):
     assert finding.state in expected, finding.happened
 
 
+def states_of(tier, rows):
+    """Return by number how rows end, and what went wrong."""
+    findings = attack(RUNNERS[tier](launcher=PYTHON), PYTHON, only=tuple(rows))
+    return {finding.number: [finding.state, finding.happened] for finding in findings}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("swept")
+def test_a_user_without_rights_keeps_the_evaluator_apart_too(walled):
+    rows = [42, 43, 44, 46, 47]
+    expected = {str(number): "held" for number in rows}
+    if walled.tier == "C":
+        expected["46"] = "stated"
+    states = call("nobody", states_of, walled.tier, rows)
+    assert {number: state for number, (state, _) in states.items()} == expected, states
+
+
 # What a plain process holds all the same: its environment is clean, its limits are polled, its
 # results are checked.
-PLAIN_HOLDS = {9, 10, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 26, 29, 30, 32}
+PLAIN_HOLDS = {9, 10, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 26, 29, 30, 32, 43, 45, 47}
 
 
 @pytest.mark.usefixtures("swept")
-@pytest.mark.parametrize("number", [2, 3, 4, 5, 7, 8, 25, 28])
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 7, 8, 25, 28, 42, 44, 46])
 def test_a_plain_process_breaks_what_isolation_holds(number, monkeypatch):
     """Each of these attacks does reach its target where nothing stands in the way."""
     assert attack_row(Plain(), number, "none").state == "broken"

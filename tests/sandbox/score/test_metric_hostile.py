@@ -21,7 +21,7 @@ FILES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], de
 def test_no_log(tmp_path):
     result = read_metric(tmp_path / "none", ACCURACY)
     assert "it printed nothing" in result.reason
-    assert read_also(tmp_path / "none", ("a",)) == {}
+    assert read_also(tmp_path / "none", Metric(name="x", also=("a",))) == {}
 
 
 BITS = (

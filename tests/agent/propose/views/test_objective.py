@@ -109,7 +109,7 @@ def test_guards_checks_and_further_metrics_are_told() -> None:
     )
     text = request_of(printed(objective=full)).system
     assert "A limit that a kept trial must meet too: latency_ms <= 30." in text
-    assert "A command that must succeed after the run: pytest -q tests." in text
+    assert "A command that must succeed with a trial before it is kept: pytest -q tests." in text
     assert "Recorded beside the score and not judged: params_m." in text
     assert "The run has reached its goal at test accuracy 0.950000." in text
     plain = request_of(printed()).system

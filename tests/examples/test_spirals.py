@@ -7,15 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from agent.edit.files import Sources, apply_edits
 from agent.project.settings import Settings, read_settings
 from agent.records.edits import ReplaceStatements, SetConstant
 from agent.records.patterns import matches
 from agent.space import read_space
 
-SPIRALS = Path(__file__).parent.parent / "examples" / "spirals"
+SPIRALS = Path(__file__).parent.parent.parent / "examples" / "spirals"
 SETTINGS: Settings = read_settings(SPIRALS)
 
 
@@ -68,19 +66,3 @@ def test_its_constants_are_found_in_all_kinds_of_files() -> None:
     names = set(read_space(sources).names)
     assert {"conf/base.yaml:optim.betas[0]", "net/mlp.py:MlpConfig.width"} <= names
     assert not any("LOG_EVERY" in name for name in names)
-
-
-@pytest.mark.slow
-def test_a_night_of_the_example(tmp_path: Path) -> None:
-    folder = copied(tmp_path)
-    home = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "Start"]):
-        subprocess.run([*git, *command], cwd=folder, env=home, check=True)
-    program = str(Path(sys.executable).parent / "autoresearch")
-    start = [program, "start", "--method", "trust", "--trials", "3", "--trust"]
-    subprocess.run(start, cwd=folder, env=home, check=True, capture_output=True)
-    log = subprocess.run([program, "log"], cwd=folder, env=home, check=True, capture_output=True)
-    lines = log.stdout.decode().splitlines()
-    assert len(lines) == 5, "a heading, the baseline and three trials"
-    assert "optim." in log.stdout.decode() or "MlpConfig." in log.stdout.decode()

@@ -1,0 +1,63 @@
+"""Chooses which constants `autoresearch init` writes below [ranges]."""
+
+import re
+from collections.abc import Sequence
+
+from agent.cli.constants import line_of, range_line
+from agent.project.numbers import is_speed
+from agent.space.knobs.fixed import LENGTH, MACHINE, SEQUENCE
+from agent.space.read import Choice
+
+_NO_KNOB = re.compile(r"(?i)seed|epochs?|steps|iters|iterations|version|port|workers|year")
+_FOR_SPEED = re.compile(
+    r"(?i)block|tile|chunk|unroll|buffer|stride|lanes?|simd|threads|workers|queue|cache|batch|"
+    r"prefetch|cut_?off|threshold|leaf|bucket"
+)
+"""Names of constants that change how fast something is computed, and not what."""
+_TASK = "it "
+"""How every reason begins for which a constant is no knob: it is a seed, it counts the task."""
+
+
+def ranges_of(choices: Sequence[Choice], metric: str) -> tuple[tuple[str, ...], bool]:
+    """Return lines below [ranges], and whether they count: else they say what holds anyway.
+
+    They count where nothing is searched by itself, and where a speed is measured: there the
+    machine's own constants, such as a tile or a chunk, are searched, and none that change what is
+    computed.
+    """
+    inferred = [choice for choice in choices if choice.parameter]
+    if is_speed(metric):
+        changed = [line_of(choice) for choice in choices if _changes_for_speed(choice)]
+        if changed:
+            return tuple(changed), True
+    if inferred:
+        return tuple(_as_it_is(choice) for choice in inferred), False
+    lines = [line_of(choice) for choice in choices if _may_be_searched(choice)]
+    return tuple(lines), bool(lines)
+
+
+def _as_it_is(choice: Choice) -> str:
+    assert choice.parameter is not None
+    return range_line(choice.constant.name, str(choice.parameter))
+
+
+def _changes_for_speed(choice: Choice) -> bool:
+    """Return whether a constant is searched for a speed and not else, or the other way round."""
+    by_name = bool(_FOR_SPEED.search(choice.constant.local))
+    if choice.parameter:
+        return not by_name
+    return _is_number(choice) and choice.reason == MACHINE
+
+
+def _may_be_searched(choice: Choice) -> bool:
+    """Return whether a constant that is not searched may well be: a number, no seed or count."""
+    if not _is_number(choice) or _NO_KNOB.search(choice.constant.local):
+        return False
+    # What decides a training's length by its name may be the size of a step by its value.
+    is_step = choice.reason == LENGTH and isinstance(choice.constant.value, float)
+    return is_step or not (choice.reason.startswith(_TASK) or choice.reason == SEQUENCE)
+
+
+def _is_number(choice: Choice) -> bool:
+    value = choice.constant.value
+    return isinstance(value, int | float) and not isinstance(value, bool)

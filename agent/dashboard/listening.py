@@ -1,0 +1,17 @@
+"""Listens on an address for a server of ours."""
+
+import socket
+
+from agent.errors import UsageFault
+
+
+def listener(host: str, port: int, otherwise: str) -> socket.socket:
+    """Return a socket that listens on host and port.
+
+    Raise UsageFault if they are not available; otherwise: the command that it then names.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise UsageFault(f"cannot listen on {host}:{port}: {error}", otherwise) from None

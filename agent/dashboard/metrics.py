@@ -1,0 +1,157 @@
+"""The charts of further metrics: over the trials with their limits, and two of them at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.dashboard.charts import Dot, Frame, Scale
+from agent.dashboard.view import View
+from agent.judge.pareto import Axis, Point, axes_of, points_of, value_of
+from agent.records.guards import Guard
+from agent.records.results import KEPT, Trial, on_newest_data
+
+MOST = 6
+"""Metrics that are drawn."""
+ROOM = 0.06
+"""Share of a range that is left free at both ends."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A guard's limit in a chart: a line across it."""
+
+    y: float
+    text: str
+
+
+class Series:
+    """One metric of every trial, with the limits that guards set."""
+
+    frame = Frame(520, 240, 70, 10, 508, 194)
+
+    def __init__(self, view: View, axis: Axis) -> None:
+        frame = self.frame
+        objective = view.run.goal
+        self.axis = axis
+        self._view = view
+        self._values = {
+            trial.number: value
+            for trial in on_newest_data(view.trials)
+            if (value := value_of(trial, axis.name, objective)) is not None
+        }
+        limits = [(guard, _limit(view, guard)) for guard in objective.guards]
+        self.lines = [
+            (guard, value)
+            for guard, value in limits
+            if guard.metric == axis.name and value is not None
+        ]
+        numbers = [trial.number for trial in view.trials]
+        values = [*self._values.values(), *(value for _, value in self.lines)]
+        self.x = Scale(min(numbers, default=0), max([1, *numbers]), frame.left + 8, frame.right - 8)
+        self.y = Scale(*_with_room(values), frame.bottom, frame.top)
+
+    @property
+    def empty(self) -> bool:
+        """Return whether no trial has the metric."""
+        return not self._values
+
+    @property
+    def limits(self) -> list[Limit]:
+        """Return the lines of the guards."""
+        return [Limit(self.y(value), str(guard)) for guard, value in self.lines]
+
+    @property
+    def places(self) -> list[tuple[Trial, float]]:
+        """Return the trials that have the metric, and its value."""
+        trials = [trial for trial in self._view.trials if trial.number in self._values]
+        return [(trial, self._values[trial.number]) for trial in trials]
+
+    @property
+    def dots(self) -> list[Dot]:
+        """Return a dot per trial; the kept ones last."""
+        dots = [Dot(self.x(trial.number), self.y(value), trial) for trial, value in self.places]
+        return sorted(dots, key=lambda dot: dot.trial.status in KEPT)
+
+    def numbers(self) -> list[tuple[float, str]]:
+        """Return the ticks of the axis of trials: whole numbers."""
+        return [(x, label) for x, label in self.x.ticks() if label.isdigit()]
+
+
+class Cloud:
+    """Two metrics of every trial, and the staircase of those that are not dominated."""
+
+    frame = Frame(520, 300, 70, 10, 508, 250)
+
+    def __init__(self, view: View, x: Axis, y: Axis) -> None:
+        frame = self.frame
+        self.across = x
+        self.up = y
+        self.points = points_of(view.trials, x, y, view.run.goal)
+        across = [point.x for point in self.points]
+        up = [point.y for point in self.points]
+        self.x = Scale(*_with_room(across), frame.left, frame.right)
+        self.y = Scale(*_with_room(up), frame.bottom, frame.top)
+
+    @property
+    def front(self) -> list[Point]:
+        """Return the trials that are not dominated, in the order of the first metric."""
+        return sorted((p for p in self.points if p.on_front), key=lambda point: point.x)
+
+    @property
+    def dots(self) -> list[Dot]:
+        """Return a dot per trial; those on the front last."""
+        ordered = sorted(self.points, key=lambda point: point.on_front)
+        return [Dot(self.x(point.x), self.y(point.y), point.trial) for point in ordered]
+
+    @property
+    def rings(self) -> list[Dot]:
+        """Return the places of the front, each to be ringed."""
+        return [Dot(self.x(point.x), self.y(point.y), point.trial) for point in self.front]
+
+    @property
+    def steps(self) -> str:
+        """Return the edge of what is dominated, as an SVG path."""
+        places = [(self.x(point.x), self.y(point.y)) for point in self.front]
+        if not places:
+            return ""
+        path = f"M{places[0][0]} {places[0][1]}"
+        # Of a first metric that is better where it is lower, what a trial dominates is right of it.
+        across_first = self.across.direction == "minimize"
+        for x, y in places[1:]:
+            path += f" H{x} V{y}" if across_first else f" V{y} H{x}"
+        return path
+
+
+def series_of(view: View) -> list[Series]:
+    """Return a chart for each further metric that some trial has."""
+    charts = [Series(view, axis) for axis in axes_of(view.run.goal)[1 : MOST + 1]]
+    return [chart for chart in charts if not chart.empty]
+
+
+def clouds_of(view: View) -> list[Cloud]:
+    """Return each further metric against the main one."""
+    main, *others = axes_of(view.run.goal)[: MOST + 1]
+    clouds = [Cloud(view, other, main) for other in others]
+    return [cloud for cloud in clouds if cloud.points]
+
+
+def _limit(view: View, guard: Guard) -> float | None:
+    """Return the number that a guard stands for; None before the first baseline."""
+    if guard.limit is not None:
+        return guard.limit
+    if view.baseline is None:
+        return None
+    value = value_of(view.baseline, guard.metric, view.run.goal)
+    if value is None:
+        return None
+    margin = guard.allowed(value)
+    return value + margin if guard.sign == "<=" else value - margin
+
+
+def _with_room(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis that shows these values."""
+    if not values:
+        return 0.0, 1.0
+    low = min(values)
+    high = max(values)
+    room = ROOM * (high - low) or abs(high) * 0.01 or 1.0
+    return low - room, high + room

@@ -1,0 +1,137 @@
+"""Two metrics of a run in a terminal: a scatter plot, and the trials that are not dominated."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.display.format import Formatter, cut, formatter_for
+from agent.judge.pareto import Axis, Point
+from agent.records.objective import Objective, score_text
+
+COLUMNS = 64
+ROWS = 16
+HEAD = 16
+MARKS = {
+    "front": ("●", "O", "bold green"),
+    "other": ("·", ".", "dim"),
+    "guarded": ("x", "x", "yellow"),
+}
+ORDER = ("other", "guarded", "front")
+"""What is drawn over what, the last on top."""
+
+
+def pareto_page(
+    points: Sequence[Point], axes: tuple[Axis, Axis], console: Console, objective: Objective
+) -> RenderableType:
+    """Return the picture of two metrics, and the table of the front."""
+    formatter = formatter_for(console, objective)
+    if not points:
+        names = " and ".join(formatter.line(axis.name) for axis in axes)
+        return Text(f"no trial has both {names} yet")
+    front = [point for point in points if point.on_front]
+    x, y = axes
+    ways = f"{formatter.line(x.name)} ({x.better}) and {formatter.line(y.name)} ({y.better})"
+    guarded = sum(point.trial.status == "guarded" for point in points)
+    head = f"{len(front)} of {len(points)} trials are not dominated in {ways}"
+    if guarded:
+        head += f"; {guarded} guarded, never on the front"
+    return Group(
+        Text(head),
+        Text(""),
+        *_picture(points, axes, formatter),
+        Text(""),
+        _table(sorted(front, key=lambda point: x.loss(point.x)), axes, formatter),
+    )
+
+
+def points_json(points: Sequence[Point], axes: tuple[Axis, Axis]) -> dict[str, Any]:
+    """Return the same for programs."""
+    x, y = axes
+    trials = [
+        {
+            "number": point.trial.number,
+            "status": point.trial.status,
+            x.name: point.x,
+            y.name: point.y,
+            "front": point.on_front,
+        }
+        for point in points
+    ]
+    return {"axes": [{"name": a.name, "direction": a.direction} for a in axes], "trials": trials}
+
+
+def _kind(point: Point) -> str:
+    if point.on_front:
+        return "front"
+    return "guarded" if point.trial.status == "guarded" else "other"
+
+
+def _picture(points: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter) -> list[Text]:
+    """Return the rows of the scatter plot: a number at both ends of each axis."""
+    x, y = axes
+    across = [point.x for point in points]
+    up = [point.y for point in points]
+    cells: dict[tuple[int, int], str] = {}
+    for kind in ORDER:
+        for point in points:
+            if _kind(point) == kind:
+                column = _place(point.x, min(across), max(across), COLUMNS)
+                row = ROWS - 1 - _place(point.y, min(up), max(up), ROWS)
+                cells[row, column] = kind
+    ends = {0: score_text(max(up)), ROWS - 1: score_text(min(up))}
+    width = max(map(len, ends.values()))
+    lines = [Text(f"{'':>{width}}  {formatter.line(cut(y.name, COLUMNS))}")]
+    for row in range(ROWS):
+        line = Text(f"{ends.get(row, ''):>{width}} {formatter.line('│')}")
+        for column in range(COLUMNS):
+            line.append_text(_mark(cells.get((row, column)), formatter))
+        lines.append(line)
+    low = score_text(min(across))
+    high = score_text(max(across))
+    name = formatter.line(cut(x.name, HEAD))
+    room = max(1, COLUMNS - len(low) - len(high))
+    lines.append(Text(f"{'':>{width}}  {low}{name:^{room}}{high}"))
+    return lines
+
+
+def _mark(kind: str | None, formatter: Formatter) -> Text:
+    if kind is None:
+        return Text(" ")
+    drawn, ascii_drawn, style = MARKS[kind]
+    return Text(ascii_drawn if formatter.ascii_only else drawn, style=style)
+
+
+def _place(value: float, low: float, high: float, cells: int) -> int:
+    """Return the cell of a value between low and high."""
+    share = (value - low) / (high - low) if high > low else 0.5
+    return min(cells - 1, max(0, round(share * (cells - 1))))
+
+
+def _table(front: Sequence[Point], axes: tuple[Axis, Axis], formatter: Formatter) -> RenderableType:
+    x, y = axes
+    heads = ["#", "status", cut(x.name, HEAD), cut(y.name, HEAD), "hypothesis"]
+    rows = [
+        [
+            str(point.trial.number),
+            point.trial.status,
+            score_text(point.x),
+            score_text(point.y),
+            formatter.line(point.trial.proposal.hypothesis),
+        ]
+        for point in front
+    ]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for head in heads:
+        is_last = head is heads[-1]
+        table.add_column(
+            formatter.line(head),
+            no_wrap=True,
+            justify="left" if is_last or head == "status" else "right",
+            overflow="crop" if formatter.ascii_only else "ellipsis",
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,52 @@
+"""What was said to a run, as lines of text: its remarks, its state, and each input."""
+
+from collections.abc import Sequence
+
+from agent.records.inputs import Admitted, words_of
+from agent.records.steering import Remark, Steering
+
+
+def input_line(admitted: Admitted) -> str:
+    """Return `ada: skip #5 (accepted: its training is ended)`."""
+    said = admitted.input
+    who = f"{said.sender}: " if said.sender else ""
+    return f"{who}{words_of(said.ask)} ({admitted.answer})"
+
+
+def remark_lines(steering: Steering) -> list[str]:
+    """Return a line about each remark that holds."""
+    return [_remark_line(remark) for remark in steering.remarks]
+
+
+def _remark_line(remark: Remark) -> str:
+    tell = remark.tell
+    ends = ""
+    if tell.trials is not None:
+        ends = f", for {tell.trials} trials from #{remark.admitted.trials} on"
+    elif tell.until:
+        ends = f", until {tell.until}"
+    sender = remark.admitted.input.sender
+    who = f" by {sender}" if sender else ""
+    return f"remark {remark.number}{who}{ends}: {tell.text}"
+
+
+def state_lines(steering: Steering) -> list[str]:
+    """Return what holds now: a pause, a hold, remarks."""
+    lines = []
+    if steering.paused:
+        lines.append(f"paused{_by(steering.paused)}: `autoresearch go` lets it go on")
+    if steering.held:
+        what = f"what would be kept is held{_by(steering.held)}"
+        lines.append(f"{what}: `autoresearch hold --off` ends that")
+    return [*lines, *remark_lines(steering)]
+
+
+def input_lines(inputs: Sequence[Admitted]) -> list[str]:
+    """Return a line about each input, with the time."""
+    return [f"{admitted.at[:16].replace('T', ' ')} {input_line(admitted)}" for admitted in inputs]
+
+
+def _by(admitted: Admitted) -> str:
+    sender = admitted.input.sender
+    since = admitted.at[:16].replace("T", " ")
+    return f" by {sender} since {since}" if sender else f" since {since}"

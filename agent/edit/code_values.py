@@ -1,0 +1,63 @@
+"""Reads the numbers that C, CUDA, Rust, Go and Julia keep by name: `#define N 8`, `const N = 8`.
+
+Nothing is parsed: a definition stands on a line of its own, and one that a file has twice, as
+under `#ifdef`, is none.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from agent.edit.value_tree import MAX_VALUES, Document, Item, Tree, literal_of, meaning
+from agent.records.edits import Refused
+
+_NUMBER = r"""(?P<value> -? (?: [0-9]{1,300}\.[0-9]{0,300} | \.[0-9]{1,300} | [0-9]{1,300} )
+    (?: [eE][+\-]?[0-9]{1,5} )? ) (?P<suffix> [uUlLfF]{0,3} ) (?![\w.])"""
+_REST = r"[ \t]{0,80} (?= \r?$ | // | /\* | \# )"
+_DEFINE = rf"""\#[ \t]{{0,80}}define[ \t]{{1,80}} (?P<name> [A-Za-z_]\w{{0,80}} ) [ \t]{{1,80}}
+    (?P<open> \( [ \t]{{0,8}} )? {_NUMBER} (?(open) [ \t]{{0,8}} \) ) {_REST}"""
+# Of the words before a C constant's name, one must say that it is constant.
+_TYPED = rf"""(?= (?: \w{{1,40}}[ \t]{{1,80}} ){{0,5}} const(?:expr)?[ \t] )
+    (?: [A-Za-z_]\w{{0,40}}(?: :: \w{{1,40}} )?[ \t]{{1,80}} ){{1,6}}
+    (?P<name> [A-Za-z_]\w{{0,80}} )
+    (?: [ \t]{{0,80}} : [ \t]{{0,80}} \w{{1,40}} )? [ \t]{{0,80}} = [ \t]{{0,80}} {_NUMBER}
+    [ \t]{{0,80}} ;? {_REST}"""
+_PATTERNS = tuple(
+    re.compile(rf"^[ \t]{{0,80}} {text}", re.VERBOSE | re.MULTILINE) for text in (_DEFINE, _TYPED)
+)
+_OCTAL = re.compile(r"-?0[0-9]+")
+
+
+def read_code(text: str) -> Document | Refused:
+    """Return the named numbers of a text; what is around them counts as its meaning, too."""
+    matches = sorted(_definitions(text), key=lambda match: match.start())
+    counts = Counter(match["name"] for match in matches)
+    items: list[Item] = []
+    tree: dict[str, Tree] = {}
+    around: list[str] = []
+    end = 0
+    for match in matches[:MAX_VALUES]:
+        value = _value(match["value"], match["suffix"])
+        if value is None or counts[match["name"]] > 1:
+            continue
+        start, stop = match.span("value")
+        items.append(Item((match["name"],), start, stop, literal_of(value)))
+        tree[match["name"]] = meaning(value)
+        around.append(text[end:start])
+        end = stop
+    around.append(text[end:])
+    marks = tuple(((), part) for part in around)
+    return Document(text, tuple(items), tree, marks)
+
+
+def _definitions(text: str) -> Iterator[re.Match[str]]:
+    for pattern in _PATTERNS:
+        yield from pattern.finditer(text)
+
+
+def _value(text: str, suffix: str) -> int | float | None:
+    """Return a number that all readers of the language take alike; None for `010`."""
+    if _OCTAL.fullmatch(text):
+        return None
+    is_float = bool(set(text) & set(".eE")) or "f" in suffix.lower()
+    return float(text) if is_float else int(text)

@@ -1,0 +1,300 @@
+"""Objects and references of a repository, read and written by git commands that stay."""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO, NamedTuple, Self
+
+from agent.errors import HistoryFault
+from agent.git.conversation import Conversation
+from agent.git.plumbing import AUTHOR, Plumbing
+
+KEPT_TREES = 4_096
+"""Folders that are kept: two trials have most of them in common."""
+TREE_MODE = "40000"
+SUBMODULE = "160000"
+"""The mode that git has for a submodule."""
+_FULL_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FORBIDDEN = ("", ".", "..", ".git")
+
+
+class Entry(NamedTuple):
+    """What a folder has under a name."""
+
+    mode: str
+    """In octal digits."""
+    name: str
+    """Of the object; of a submodule, its commit."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.mode == TREE_MODE
+
+
+Folder = Mapping[bytes, Entry]
+"""What a tree holds, in git's order."""
+
+
+class Listed(NamedTuple):
+    """A file of a commit."""
+
+    mode: str
+    name: str
+    """Of the blob; of a submodule, its commit."""
+    path: str
+
+
+class Store:
+    """A context manager: at the end no command of it is left; none is started before it is needed.
+
+    What is read is what the repository has now; objects never change under their names.
+    """
+
+    def __init__(self, git: Plumbing) -> None:
+        self.git = git
+        self._reader = Conversation(git, "cat-file", "--batch")
+        self._blobs = _Writer(git, "blob")
+        self._trees = _Writer(git, "tree")
+        self._commits = _Writer(git, "commit")
+        self._references = Conversation(git, "update-ref", "--stdin")
+        self._folder = lru_cache(maxsize=KEPT_TREES)(partial(_read_folder, self._reader))
+        self._tree = lru_cache(maxsize=KEPT_TREES)(partial(_read_tree, self._reader))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all commands; what is asked later starts them again."""
+        self._reader.close()
+        self._references.close()
+        for writer in (self._blobs, self._trees, self._commits):
+            writer.close()
+
+    # ------------------------------------------------------------ reading
+
+    def tree_of(self, commit: str) -> str:
+        """Return the name of a commit's tree. Raise HistoryFault if there is none."""
+        is_fixed = bool(_FULL_NAME.fullmatch(commit))
+        return self._tree(commit) if is_fixed else _read_tree(self._reader, commit)
+
+    def find(self, commit: str, path: str) -> Entry | None:
+        """Return what a commit has at a path, or None."""
+        entry: Entry | None = Entry(TREE_MODE, self.tree_of(commit))
+        for part in filter(None, _raw(path).split(b"/")):
+            entry = self._folder(entry.name).get(part) if entry and entry.is_folder else None
+        return entry
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        """Return what is in a file of a commit; None if it has no file there."""
+        entry = self.find(commit, path)
+        if entry is None or entry.is_folder or entry.mode == SUBMODULE:
+            return None
+        _, kind, data = _read(self._reader, entry.name)
+        if kind != "blob":
+            raise HistoryFault(f"git cannot read {path} of {commit}", "git fsck")
+        return data
+
+    def files(self, commit: str, folder: str = "") -> Iterator[Listed]:
+        """Yield all files and submodules in a folder of a commit, at any depth, by path."""
+        entry = self.find(commit, folder)
+        if entry and entry.is_folder:
+            prefix = _raw(f"{folder}/") if folder else b""
+            yield from self._listed(entry.name, prefix)
+
+    def _listed(self, tree: str, prefix: bytes) -> Iterator[Listed]:
+        for part, entry in self._folder(tree).items():
+            if entry.is_folder:
+                yield from self._listed(entry.name, prefix + part + b"/")
+            else:
+                path = (prefix + part).decode("utf-8", "surrogateescape")
+                yield Listed(entry.mode, entry.name, path)
+
+    # ------------------------------------------------------------ writing
+
+    def blob(self, data: bytes) -> str:
+        """Write the contents of a file; return their name."""
+        return self._blobs.write(data)
+
+    def tree_with(self, commit: str, changes: Mapping[str, Entry | None]) -> str:
+        """Write the tree of a commit with other files at these paths; None takes a file out.
+
+        Raise HistoryFault for a path that no tree may have.
+        """
+        parts = {tuple(_raw(path).split(b"/")): entry for path, entry in changes.items()}
+        for path in parts:
+            if any(part.lower().decode("latin-1") in _FORBIDDEN for part in path):
+                wrong = b"/".join(path).decode("utf-8", "replace")
+                raise HistoryFault(f"no file can be at {wrong!r}", "git status")
+        return self._put(self.tree_of(commit), parts) or self._trees.write(b"")
+
+    def _put(
+        self, tree: str | None, changes: Mapping[tuple[bytes, ...], Entry | None]
+    ) -> str | None:
+        """Return a tree with changes by the parts of their paths; None if it would be empty."""
+        entries = dict(self._folder(tree)) if tree else {}
+        below: dict[bytes, dict[tuple[bytes, ...], Entry | None]] = {}
+        for (name, *rest), entry in changes.items():
+            if rest:
+                below.setdefault(name, {})[tuple(rest)] = entry
+            elif entry:
+                entries[name] = entry
+            else:
+                entries.pop(name, None)
+        for name, inner in below.items():
+            there = entries.pop(name, None)
+            folder = self._put(there.name if there and there.is_folder else None, inner)
+            if folder:
+                entries[name] = Entry(TREE_MODE, folder)
+            elif there and not there.is_folder:
+                entries[name] = there
+        return self._trees.write(_packed(entries)) if entries else None
+
+    def commit(self, tree: str, parents: Sequence[str], message: str) -> str:
+        """Write a commit, which is on no branch yet. Raise HistoryFault for an odd message."""
+        if "\0" in message:
+            raise HistoryFault("a commit's message has a NUL character", "git status")
+        now = int(time.time())
+        who = f"{AUTHOR} {now} {time.strftime('%z', time.localtime(now))}"
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in dict.fromkeys(parents))]
+        lines += [f"author {who}", f"committer {who}", "", message]
+        return self._commits.write("\n".join(lines).encode())
+
+    def move(self, steps: Iterable[str]) -> None:
+        """Make steps of `git update-ref --stdin`, all or none. Raise HistoryFault for none.
+
+        Not for branches: in their reflogs a command that stays would date all moves like its first.
+        """
+        lines = ["start", *steps, "commit", ""]
+        self._references.ask("\n".join(lines).encode(), _read_committed)
+
+
+class _Writer:
+    """Writes objects of one kind. The contents come in a file without a name."""
+
+    def __init__(self, git: Plumbing, kind: str) -> None:
+        self._git = git
+        self._options = ("hash-object", "-w", "--no-filters", "-t", kind, "--stdin-paths")
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        self._hashing: Conversation | None = None
+
+    def write(self, data: bytes) -> str:
+        """Return the name of the object that has this contents, and write it if there is none."""
+        with self._lock:
+            if self._file is None or self._hashing is None:
+                self._file = _unnamed_file()
+                descriptor = self._file.fileno()
+                self._hashing = Conversation(self._git, *self._options, passed=(descriptor,))
+            descriptor = self._file.fileno()
+            _fill(descriptor, data)
+            return self._hashing.ask(f"/dev/fd/{descriptor}\n".encode(), _read_name)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._hashing:
+                self._hashing.close()
+            if self._file:
+                self._file.close()
+            self._hashing = None
+            self._file = None
+
+
+def _unnamed_file() -> IO[bytes]:
+    try:
+        return TemporaryFile(buffering=0)
+    except OSError as error:
+        message = f"cannot make a temporary file: {error.strerror}"
+        raise HistoryFault(message, "df -h .") from None
+
+
+def _fill(descriptor: int, data: bytes) -> None:
+    """Make `data` all that is in a file."""
+    rest = memoryview(data)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except OSError as error:
+        raise HistoryFault(f"cannot write a file: {error.strerror}", "df -h .") from None
+
+
+def _read(reader: Conversation, name: str) -> tuple[str, str, bytes]:
+    """Return the name, the kind and the contents of an object; of a missing one its name."""
+    if name.split() != [name]:
+        raise HistoryFault(f"not a name of git's: {name!r}", "git status")
+    return reader.ask(_raw(f"{name}\n"), _read_object)
+
+
+def _read_tree(reader: Conversation, commit: str) -> str:
+    name, kind, _ = _read(reader, f"{commit}^{{tree}}")
+    if kind != "tree":
+        raise HistoryFault(f"git cannot read the tree of {commit}", "git fsck")
+    return name
+
+
+def _read_folder(reader: Conversation, tree: str) -> Folder:
+    _, kind, data = _read(reader, tree)
+    if kind != "tree":
+        raise HistoryFault(f"git cannot read the tree {tree}", "git fsck")
+    return dict(_entries(data, len(tree) // 2))
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _entries(data: bytes, digest: int) -> Iterator[tuple[bytes, Entry]]:
+    """Yield the entries of a tree object whose names have so many bytes."""
+    start = 0
+    while start < len(data):
+        space = data.index(b" ", start)
+        end = data.index(b"\0", space)
+        name = data[end + 1 : end + 1 + digest].hex()
+        yield data[space + 1 : end], Entry(data[start:space].decode(), name)
+        start = end + 1 + digest
+
+
+def _packed(entries: Folder) -> bytes:
+    """Return a tree object; git orders folders as if they ended in a slash."""
+    ordered = sorted(entries, key=lambda name: name + b"/" if entries[name].is_folder else name)
+    parts = []
+    for name in ordered:
+        entry = entries[name]
+        parts.append(entry.mode.encode() + b" " + name + b"\0" + bytes.fromhex(entry.name))
+    return b"".join(parts)
+
+
+def _read_object(output: IO[bytes]) -> tuple[str, str, bytes] | None:
+    head = output.readline()
+    if not head.endswith(b"\n"):
+        return None
+    *names, size = head.decode("utf-8", "surrogateescape").split()
+    if not size.isdigit() or len(names) != 2:
+        return " ".join(names), "missing", b""
+    data = output.read(int(size) + 1)
+    return (*names, data[:-1]) if len(data) == int(size) + 1 else None  # type: ignore[return-value]
+
+
+def _read_name(output: IO[bytes]) -> str | None:
+    return output.readline().decode().strip() or None
+
+
+def _read_committed(output: IO[bytes]) -> bool | None:
+    started = output.readline()
+    return True if started and output.readline() else None

@@ -1,0 +1,30 @@
+"""Commits that somebody made on a run's branch while it works."""
+
+from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
+from agent.history.commits import FORM, Commit, parse_log
+from agent.history.entries import read_entry
+
+
+def new_commits(git: Plumbing, branch: str, before: str, now: str | None) -> list[Commit]:
+    """Return the commits by hand that lead from the tip `before` to the tip `now`, oldest first.
+
+    Raise HistoryFault if the branch is gone, no longer stands on `before`, or holds what another
+    process recorded: nothing is merged or set back.
+    """
+    reference = f"refs/heads/{branch}"
+    back = f"git update-ref {reference} {before}"
+    if now is None:
+        raise HistoryFault(f"{branch} was deleted", f"{back}   # brings it back, to resume")
+    log = git("log", "-z", "--first-parent", "--reverse", FORM, now, f"^{before}", "--")
+    commits = parse_log(log)
+    if not commits or commits[0].parents[:1] != [before]:
+        message = (
+            f"{branch} was set back or replaced by someone else: it is no longer at {before[:12]}"
+        )
+        raise HistoryFault(message, f"{back}   # brings it back, to resume")
+    for commit in commits:
+        if read_entry(commit) is not None:
+            message = f"{branch} was moved by another process: {commit.id[:12]} is a record of its"
+            raise HistoryFault(message, f"git log {before[:12]}..{branch}")
+    return commits

@@ -1,0 +1,54 @@
+"""Claude Code in print mode. Tried with the real client 2.1 against a loopback provider."""
+
+import json
+
+from agent.llm.dialects import Call, Dialect, count_in, failure_of
+from agent.llm.model import Reply
+
+# No tools, no settings of the user's or the folder's, nothing kept.
+WITHOUT_TOOLS = (
+    *("--tools", ""),
+    "--strict-mcp-config",
+    *("--setting-sources", ""),
+    "--no-session-persistence",
+)
+
+
+def _call(call: Call) -> tuple[tuple[str, ...], str]:
+    """Return a call whose answer the client itself holds to the tool's schema."""
+    request = call.request
+    rules = f"{request.system}\n\nYour answer is the argument of `{request.tool.name}`."
+    chosen = ("--model", call.model) if call.model else ()
+    form = ("-p", "--output-format", "json")
+    schema = ("--json-schema", json.dumps(request.tool.parameters))
+    arguments = (*form, *WITHOUT_TOOLS, "--system-prompt", rules, *schema, *chosen)
+    return arguments, "\n\n".join(request.blocks)
+
+
+def _read(out: str) -> Reply:
+    answer = json.loads(out)
+    if answer.get("is_error"):
+        message = str(answer.get("result") or answer.get("subtype"))
+        status = answer.get("api_error_status")
+        known = status if isinstance(status, int) else None
+        raise failure_of("claude-code", "claude", message, known)
+    usage = answer.get("usage") or {}
+    read = count_in(usage, "cache_read_input_tokens")
+    write = count_in(usage, "cache_creation_input_tokens")
+    structured = answer.get("structured_output")
+    return Reply(
+        model=next(iter(answer.get("modelUsage") or {}), ""),
+        text=str(answer["result"]),
+        arguments=structured if isinstance(structured, dict) else None,
+        cut_off=answer.get("stop_reason") == "max_tokens",
+        input_tokens=count_in(usage, "input_tokens") + read + write,
+        cached_tokens=read,
+        output_tokens=count_in(usage, "output_tokens"),
+        cost=answer.get("total_cost_usd"),
+    )
+
+
+# It tries again for minutes by itself, also where a key is wrong: agent/llm/patience.py does that.
+# And it asks a second question for the title of a session that is not kept.
+ENVIRONMENT = {"CLAUDE_CODE_MAX_RETRIES": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+CLAUDE_CODE = Dialect("claude", _call, _read, ENVIRONMENT)

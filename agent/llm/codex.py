@@ -1,0 +1,97 @@
+"""Codex in its exec mode. Tried with the real client 0.171 against a loopback provider.
+
+Its output schema is not used: the provider takes only a strict subset of JSON schema there, in
+which no argument of the tool is optional.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from agent.llm.dialects import Call, Dialect, count_in, failure_of
+from agent.llm.model import AS_JSON, Reply
+
+# No tool that runs a command or reads a file or a page. Settings that a version does not know are
+# ignored by it.
+WITHOUT_TOOLS = (
+    "features.shell_tool=false",
+    "features.unified_exec=false",
+    "features.view_image=false",
+    "features.multi_agent=false",
+    "features.goals=false",
+    "skills.include_instructions=false",
+    "tools.experimental_request_user_input.enabled=false",
+    'web_search="disabled"',
+)
+
+
+def _call(call: Call) -> tuple[tuple[str, ...], str]:
+    """Return a call in which our rules stand in the place of Codex's own instructions."""
+    request = call.request
+    schema = json.dumps(request.tool.parameters)
+    rules = f"{request.system}\n\n{AS_JSON.format(name=request.tool.name)}\n{schema}"
+    file = call.folder / "rules.md"
+    file.write_text(rules, encoding="utf-8", errors="replace")
+    settings = (*WITHOUT_TOOLS, f"model_instructions_file={json.dumps(str(file))}")
+    arguments = ["exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral"]
+    for setting in settings:
+        arguments += ["-c", setting]
+    if call.model:
+        arguments += ["--model", call.model]
+    return (*arguments, "-"), "\n\n".join(request.blocks)
+
+
+def _read(out: str) -> Reply:
+    """Return the agent's last message and the sum of its usage, from one JSON event a line.
+
+    An `error` event is none of a failure: the client says so of what it tries again. A turn that
+    failed is, or an output without a message.
+    """
+    text = ""
+    error = ""
+    usages = []
+    for event in _events(out):
+        kind = event.get("type")
+        if kind == "turn.failed":
+            raise failure_of("codex", "codex", _message_in(event.get("error")) or error)
+        if kind == "error":
+            error = _message_in(event)
+        if kind == "item.completed" and _is_message(event["item"]):
+            text = str(event["item"]["text"])
+        if kind == "turn.completed":
+            usages.append(event.get("usage") or {})
+    if not text and error:
+        raise failure_of("codex", "codex", error)
+    if not text:
+        raise ValueError("no message of the agent")
+    return Reply(
+        model="",
+        text=text,
+        input_tokens=sum(count_in(usage, "input_tokens") for usage in usages),
+        cached_tokens=sum(count_in(usage, "cached_input_tokens") for usage in usages),
+        output_tokens=sum(count_in(usage, "output_tokens") for usage in usages),
+    )
+
+
+def _events(out: str) -> Iterator[dict[str, Any]]:
+    """Yield the events; a warning between them is none."""
+    for line in out.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            yield event
+
+
+def _message_in(error: object) -> str:
+    if isinstance(error, dict):
+        return str(error.get("message") or error)
+    return str(error or "")
+
+
+def _is_message(item: Mapping[str, Any]) -> bool:
+    return item.get("type", item.get("item_type")) in ("agent_message", "assistant_message")
+
+
+CODEX = Dialect("codex", _call, _read)

@@ -1,0 +1,81 @@
+"""What the commands of coding agents have in common: how one is called, and how it fails."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ModelFault
+from agent.llm.faults import NO_MONEY, PASSING
+from agent.llm.model import Reply, Request
+from agent.llm.patience import Transient
+from sandbox.ground.text import one_line
+
+# How commands say what is wrong where they name no status.
+NOT_LOGGED_IN = (
+    "login",
+    "log in",
+    "logged in",
+    "authenticat",
+    "credential",
+    "api key",
+    "unauthorized",
+)
+NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
+_STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a command."""
+
+    model: str | None
+    """Its own name of the model; None for the command's own choice."""
+    request: Request
+    folder: Path
+    """An empty folder for files that the command reads, beside the one it runs in."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one command is called and how its answer is read."""
+
+    executable: str
+    call: Callable[[Call], tuple[tuple[str, ...], str]]
+    """Returns the arguments, and the text for its standard input."""
+    read: Callable[[str], Reply]
+    """Reads its output. Raises ModelFault or Transient for a failure that the output tells, and
+    ValueError, TypeError, KeyError or AttributeError for an output of another form."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that it is given besides those handed on."""
+
+
+def failure_of(
+    name: str, executable: str, message: str, status: int | None = None
+) -> Transient | ModelFault:
+    """Return what to raise for a command's message: try again, or tell the user what to do.
+
+    status: the HTTP status of its provider's answer, if the command names it.
+    """
+    text = f"{name}: {one_line(message)}"
+    lowered = message.lower()
+    if status is None and (named := _STATUS.search(lowered)):
+        status = int(named[1])
+    if status == 402 or any(sign in lowered for sign in NO_MONEY):
+        return ModelFault(f"{text} (no credit left)", "autoresearch start --model none")
+    if status is not None and (status in PASSING or status >= 500):
+        return Transient(text)
+    if status in (401, 403) or any(sign in lowered for sign in NOT_LOGGED_IN):
+        return ModelFault(f"{text} (is it logged in?)", executable)
+    if any(sign in lowered for sign in NOT_UNDERSTOOD):
+        return ModelFault(f"{text} (is it up to date?)", f"{executable} --version")
+    if status is not None:
+        return ModelFault(text, "autoresearch models")
+    return Transient(text)
+
+
+def count_in(usage: Mapping[str, Any], name: str) -> int:
+    """Return a number of tokens; 0 if it is missing or nonsense."""
+    value = usage.get(name)
+    return value if isinstance(value, int) and value >= 0 else 0

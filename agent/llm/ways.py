@@ -1,0 +1,137 @@
+"""How an OpenAI-compatible server is asked, as far as its refusals have taught it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.llm.limits import allowed_output
+from agent.llm.refusals import Refusal
+
+# How Ollama, vLLM, llama.cpp, LM Studio and OpenRouter say that they cannot do something.
+_LACKS_FORM = re.compile(
+    r"tool|function.?call|response_format|json_schema|grammar|structured|jinja", re.IGNORECASE
+)
+_LACKS = re.compile(
+    r"not (?:support|implement|allow)|unsupported|unknown|unrecognized|no endpoints"
+    r"|extra (?:inputs|fields)|unexpected",
+    re.IGNORECASE,
+)
+_WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
+_REFUSES = frozenset({400, 404, 405, 415, 422, 500, 501})
+"""Statuses with which servers say that they cannot do what was asked."""
+MOST_STRETCH = 4
+Limit = Literal["max_tokens", "max_completion_tokens"]
+OTHER: dict[Limit, Limit] = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+}
+
+
+@dataclass
+class Ways:
+    """The best ways to ask that the server knows. Each changes once at most, to the worse."""
+
+    limit: Limit
+    """How the bound on output tokens is called."""
+    form: Literal["tools", "schema", "text"] = "tools"
+    """How arguments are asked for."""
+    api: Literal["chat", "responses"] = "chat"
+    streamed: bool = True
+    counted: bool = True
+    """Whether usage is asked for behind a streamed answer."""
+    renamed: bool = False
+    most: int | None = None
+    """The most output tokens that the server allows; None if it never said."""
+    stretch: int = 1
+    """Times the output tokens of a question, for a model that spends them on thoughts."""
+
+    def tokens(self, asked: int) -> int:
+        """Return the bound on output tokens for a question with the bound `asked`."""
+        tokens = asked * self.stretch
+        return tokens if self.most is None else min(tokens, self.most)
+
+    def learn(self, refusal: Refusal, asked: int) -> bool:
+        """Change what the server refuses, and return whether another question is worth it.
+
+        asked: output tokens that the question asked for.
+        """
+        if refusal.status not in _REFUSES:
+            return False
+        return any(lesson(self, refusal.reason, asked) for lesson in _LESSONS)
+
+    def spent_on_thoughts(self) -> None:
+        """Allow a longer answer from now on: the last one ended before its thoughts did."""
+        self.stretch = min(self.stretch * 2, MOST_STRETCH)
+
+
+def _api(ways: Ways, reason: str, _: int) -> bool:
+    if ways.api == "responses" or not _WANTS_RESPONSES.search(reason):
+        return False
+    ways.api = "responses"
+    return True
+
+
+def _name_of_limit(ways: Ways, reason: str, _: int) -> bool:
+    wrong = re.search(rf"\b{ways.limit}\b", reason)
+    if ways.renamed or not wrong or not _LACKS.search(reason):
+        return False
+    ways.limit = OTHER[ways.limit]
+    ways.renamed = True
+    return True
+
+
+def _tokens(ways: Ways, reason: str, asked: int) -> bool:
+    most = allowed_output(reason, ways.tokens(asked))
+    if not most:
+        return False
+    ways.most = most
+    return True
+
+
+def _streaming(ways: Ways, reason: str, _: int) -> bool:
+    if not _LACKS.search(reason):
+        return False
+    if ways.counted and re.search(r"stream_options|include_usage", reason):
+        ways.counted = False
+        return True
+    if ways.streamed and re.search(r"\bstream", reason, re.IGNORECASE):
+        ways.streamed = False
+        return True
+    return False
+
+
+def _form(ways: Ways, reason: str, _: int) -> bool:
+    if ways.form == "text" or not _LACKS_FORM.search(reason):
+        return False
+    ways.form = "schema" if ways.form == "tools" else "text"
+    return True
+
+
+_LESSONS: tuple[Callable[[Ways, str, int], bool], ...] = (
+    _api,
+    _name_of_limit,
+    _tokens,
+    _streaming,
+    _form,
+)
+
+
+def chat_arguments(ways: Ways, tool: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a chat question that say in which form it is answered.
+
+    The tool is required by that word: there is one tool, LM Studio knows no other way to require
+    it, and llama.cpp ignores the others.
+    """
+    arguments: dict[str, Any] = {}
+    if ways.streamed:
+        arguments["stream"] = True
+        if ways.counted:
+            arguments["stream_options"] = {"include_usage": True}
+    if ways.form == "tools":
+        arguments["tools"] = [{"type": "function", "function": tool}]
+        arguments["tool_choice"] = "required"
+    elif ways.form == "schema":
+        schema = {"name": tool["name"], "schema": tool["parameters"]}
+        arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return arguments

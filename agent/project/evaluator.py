@@ -1,0 +1,125 @@
+"""Looks at a project's evaluator before a run: is it there, and what does it do with the run's."""
+
+import ast
+import os
+import stat
+from pathlib import Path
+from shlex import quote
+
+from agent.errors import ProjectFault
+from agent.git.repository import refuse_links
+from agent.records.evaluator import Evaluator
+
+FILE = "autoresearch.toml"
+MAX_BYTES = 1 << 20
+LOADERS = {
+    "pickle.load": "unpickles",
+    "pickle.loads": "unpickles",
+    "pickle.Unpickler": "unpickles",
+    "cPickle.load": "unpickles",
+    "cPickle.loads": "unpickles",
+    "dill.load": "unpickles",
+    "dill.loads": "unpickles",
+    "cloudpickle.load": "unpickles",
+    "cloudpickle.loads": "unpickles",
+    "joblib.load": "unpickles",
+    "pandas.read_pickle": "unpickles",
+    "shelve.open": "unpickles",
+    "torch.load": "calls torch.load",
+    "torch.jit.load": "calls torch.load",
+    "importlib.import_module": "imports by name",
+    "importlib.util.spec_from_file_location": "imports a file",
+    "runpy.run_path": "runs a file",
+    "runpy.run_module": "runs a module",
+    "exec": "executes text",
+    "eval": "executes text",
+    "__import__": "imports by name",
+    "subprocess.run": "starts a program",
+    "subprocess.Popen": "starts a program",
+    "subprocess.check_output": "starts a program",
+    "subprocess.call": "starts a program",
+    "subprocess.check_call": "starts a program",
+    "os.system": "starts a program",
+}
+"""Calls by which an evaluator may hand itself over to the run."""
+CALL_IT = 'candidate.call("module:function", …) has the harness run it outside of the evaluator'
+
+
+def check_evaluator(root: Path, base: str, evaluator: Evaluator) -> None:
+    """Raise ProjectFault where the evaluator's script or its public page is not there."""
+    for name, path in (("command", evaluator.script), ("public", evaluator.public)):
+        if path is None:
+            continue
+        inside = f"{base}/{path}" if base else path
+        refuse_links(root, inside)
+        if not (root / inside).is_file():
+            toml = root / base / FILE
+            raise ProjectFault(
+                f"{toml}: evaluate.{name}: there is no file {path!r}", f"$EDITOR {quote(str(toml))}"
+            )
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a plain file that is no link, as far as it is read; "" for others."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            is_plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return file.read(MAX_BYTES).decode("utf-8", "replace") if is_plain else ""
+    except OSError:
+        return ""
+
+
+def warnings_of(text: str, script: str) -> list[str]:
+    """Return what an evaluator does by which a run could take it over, a line each."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return [f"{script} is no Python: {error}"]
+    names = _names(tree)
+    warnings = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            what = LOADERS.get(_called(node.func, names))
+            if what:
+                warnings.append(
+                    f"{script}, line {node.lineno}, {what}: not what a run left or made"
+                )
+            elif _allows_pickles(node):
+                warnings.append(
+                    f"{script}, line {node.lineno}, allows pickles: not of what a run left"
+                )
+    return [f"{warning}. {CALL_IT}." for warning in dict.fromkeys(warnings)]
+
+
+def _names(tree: ast.Module) -> dict[str, str]:
+    """Return what local names stand for: `load` for pickle.load, `np` for numpy."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                names[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return names
+
+
+def _called(function: ast.expr, names: dict[str, str]) -> str:
+    """Return the dotted name of what is called; "" where it has none."""
+    parts: list[str] = []
+    while isinstance(function, ast.Attribute):
+        parts.append(function.attr)
+        function = function.value
+    if not isinstance(function, ast.Name):
+        return ""
+    return ".".join([names.get(function.id, function.id), *reversed(parts)])
+
+
+def _allows_pickles(call: ast.Call) -> bool:
+    for keyword in call.keywords:
+        value = keyword.value
+        if keyword.arg == "allow_pickle" and isinstance(value, ast.Constant):
+            return value.value is True
+    return False

@@ -1,0 +1,20 @@
+"""Openings of the test split: each is a commit that counts itself, made before anything is read."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agent.records.bounded import Stamp, Text, Whole
+from sandbox.ground.record import Record
+
+
+class Opening(Record):
+    """One time that the test split was looked at."""
+
+    number: Annotated[Whole, Field(ge=1)]
+    """Which time it is, from 1."""
+    command: Literal["replicate", "finalize"]
+    states: Text = ""
+    """What was to be measured, in words."""
+    at: Stamp
+    """When, ISO 8601 UTC."""

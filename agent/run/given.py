@@ -1,0 +1,160 @@
+"""The edits that a person gives: from a working tree, a patch, a branch, or values of constants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from shlex import quote
+
+from agent.edit.files.difference import difference
+from agent.errors import HistoryFault, UsageFault, unknown
+from agent.git.home import run_folder
+from agent.git.plumbing import Plumbing, scratch_index
+from agent.history.files import NOTES
+from agent.history.history import History
+from agent.history.runs import tip_of
+from agent.history.sources import SourceReader
+from agent.project.find import Project
+from agent.records.edits import Edit
+from agent.records.patterns import matches
+from agent.space import constant_edits, find_all, literal_of
+
+MAX_NAMED = 5
+SET_EXAMPLE = "autoresearch try --set LR=0.05"
+
+
+@dataclass(frozen=True)
+class Given:
+    """Edits, and what they are in a few words."""
+
+    edits: tuple[Edit, ...]
+    what: str
+
+
+class Giver:
+    """Reads edits for one run out of the checkout `root`."""
+
+    def __init__(self, history: History, root: Path) -> None:
+        self._history = history
+        self._project: Project = history.project
+        self._git = Plumbing(root)
+        self._folder = run_folder(Path(self._project.root), history.tag, make=True)
+
+    def of_working_tree(self) -> Given:
+        """Return what the working tree changes of its last commit, new files of the run's too."""
+        git = self._git
+        head = tip_of(git, "HEAD")
+        if head is None:
+            raise UsageFault("The checkout has no commit yet.", SET_EXAMPLE)
+        where = self._project.workspace or "."
+        listing = git(
+            "ls-files", "-z", "--others", "--exclude-standard", "--full-name", "--", where
+        )
+        new = [path for path in listing.split("\0") if self._is_new_file(path)]
+        with scratch_index(self._folder) as index:
+            git("read-tree", head, index=index)
+            git("add", "--update", "--", where, index=index)
+            if new:
+                git("add", "--", *new, index=index)
+            tree = git("write-tree", index=index).strip()
+        if tree == git("rev-parse", f"{head}^{{tree}}").strip():
+            raise self._unchanged(head)
+        return self._between(head, tree, "the working tree's change")
+
+    def of_patch(self, path: Path) -> Given:
+        """Return what a patch changes of the run's newest state, else of the checkout's commit."""
+        data = _read(path)
+        bases = [self._history.tip, tip_of(self._git, "HEAD"), self._history.run.start_commit]
+        fault: HistoryFault | None = None
+        for base in dict.fromkeys(filter(None, bases)):
+            try:
+                with scratch_index(self._folder) as index:
+                    self._git("read-tree", base, index=index)
+                    self._git("apply", "--cached", "-", stdin=data, index=index)
+                    tree = self._git("write-tree", index=index).strip()
+            except HistoryFault as failed:
+                fault = fault or failed
+                continue
+            return self._between(base, tree, f"the patch {path.name}")
+        words = fault.message if fault else "there is no commit"
+        message = f"{path} fits no state of the run: {words}"
+        raise UsageFault(message, f"git diff > {quote(str(path))}   # made anew")
+
+    def of_branch(self, name: str) -> Given:
+        """Return what a branch, or any commit, changed since it left the run's history."""
+        commit = None if name.startswith("-") else tip_of(self._git, name)
+        if commit is None:
+            raise UsageFault(f"There is no branch or commit {name[:100]!r} here.", "git branch -a")
+        base = self._git.try_("merge-base", self._history.tip, commit)
+        if base is None:
+            message = f"{name} and the run have no commit in common."
+            raise UsageFault(message, "autoresearch try --patch FILE")
+        return self._between(base, commit, f"the change of {name}")
+
+    def of_values(self, texts: Sequence[str]) -> Given:
+        """Return the edits that set constants: `LR=0.05`, `conf.yaml:optim.lr=0.1`."""
+        sources = self._history.sources
+        found = find_all(sources)
+        values = {}
+        for text in texts:
+            name, sign, value = text.partition("=")
+            name = name.strip()
+            if not sign or not value.strip():
+                raise UsageFault(f"--set takes NAME=VALUE, not {text!r}.", SET_EXAMPLE)
+            if name not in found:
+                raise UsageFault(unknown("constant", name, found), "autoresearch space")
+            literal = literal_of(found[name].file, value)
+            values[name] = value.strip() if literal is None else literal
+        edits = constant_edits(sources, values)
+        if not edits:
+            message = "The run's newest state has these values already."
+            raise UsageFault(message, f"autoresearch show --branch {self._history.tag} 0")
+        steps = [f"{name} {found[name].value} → {value}" for name, value in values.items()]
+        return Given(edits, ", ".join(steps))
+
+    # ------------------------------------------------------------ from one tree to another
+
+    def _between(self, before: str, after: str, what: str) -> Given:
+        """Return the edits from one commit or tree to another."""
+        paths = self._changed(before, after)
+        others = [path for path in paths if not self._project.edits(path)]
+        if others:
+            named = ", ".join(others[:MAX_NAMED])
+            message = f"{what} touches what no trial may change: {named}."
+            raise UsageFault(message, "autoresearch try --patch FILE   # without it")
+        reader = SourceReader(self._git)
+        old = reader.read(before, self._project)
+        new = reader.read(after, self._project)
+        edits = difference(old, new)
+        if not edits:
+            raise UsageFault(f"{what} changes nothing that a trial runs.", SET_EXAMPLE)
+        files = ", ".join(self._project.outside(path) for path in paths[:MAX_NAMED])
+        return Given(edits, f"{what}: {files}")
+
+    def _changed(self, before: str, after: str) -> list[str]:
+        where = self._project.workspace or "."
+        listing = self._git("diff-tree", "-r", "-z", "--name-only", before, after, "--", where)
+        return [path for path in listing.split("\0") if path and not self._is_silent(path)]
+
+    def _is_silent(self, path: str) -> bool:
+        """Return whether a file is no part of a trial: the brief, and notes."""
+        return path == self._project.program or PurePosixPath(path).name.lower() in NOTES
+
+    def _is_new_file(self, path: str) -> bool:
+        return bool(path) and bool(self._project.files) and matches(path, self._project.files)
+
+    def _unchanged(self, head: str) -> UsageFault:
+        """Return the fault of a checkout without a change; its commits may hold one."""
+        files = ", ".join(self._project.files or (self._project.train,))
+        message = f"The working tree has no change of {files} that is not committed."
+        start = self._history.run.start_commit
+        committed = any(self._project.edits(path) for path in self._changed(start, head))
+        return UsageFault(message, "autoresearch try --branch HEAD" if committed else SET_EXAMPLE)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageFault(
+            f"Cannot read {path}: {error.strerror}.", f"ls -l {quote(str(path))}"
+        ) from None

@@ -1,0 +1,87 @@
+"""Admits what waits in a run's inbox: each input is answered and committed once."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agent.records.inputs import Admitted, Comment, Input
+from agent.run.answers import Answer, answer_to
+from agent.run.inbox import MAX_WAITING, Inbox, Torn, new_input
+from agent.run.ledger import Ledger
+from agent.run.sent_refs import SentRefs
+
+MAX_INPUTS = 10_000
+"""Inputs that a run records. What comes then is removed and not recorded."""
+LOOK_SECONDS = 0.5
+"""How long a sender waits until the loop looks."""
+REFS_SECONDS = 2.0
+"""Likewise for what was pushed from another machine."""
+
+
+class Source(Protocol):
+    """Where inputs wait."""
+
+    def read(self) -> list[Input | Torn]: ...
+
+    def remove(self, waiting: Input | Torn) -> None: ...
+
+
+class Hearing:
+    """The inputs of one session of work on a run."""
+
+    def __init__(self, ledger: Ledger, inbox: Inbox) -> None:
+        history = ledger.history
+        self._ledger = ledger
+        self._inbox = inbox
+        self._refs = SentRefs(history.project, history.tag)
+        self._looked = -LOOK_SECONDS
+        self._looked_at_refs = -REFS_SECONDS
+
+    def admit(self, at_once: bool = False) -> Iterator[Admitted | str]:
+        """Yield what was admitted now, already committed, and words about what could not be read.
+
+        A file or ref that a killed process left after its input was committed is only removed.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS and not at_once:
+            return
+        self._looked = now
+        yield from self._admit_from(self._inbox)
+        if now - self._looked_at_refs >= REFS_SECONDS:
+            self._looked_at_refs = now
+            yield from self._admit_from(self._refs)
+        if self._inbox.take_flood():
+            asked = new_input(Comment(text="a flood of inputs"), "inbox")
+            why = f"more than {MAX_WAITING} waited at once: what came then was not taken"
+            yield self._record(asked, Answer(False, why))
+
+    def _admit_from(self, source: Source) -> Iterator[Admitted | str]:
+        for waiting in source.read():
+            if isinstance(waiting, Torn):
+                source.remove(waiting)
+                yield f"{waiting.name} in the inbox is no input: {waiting.reason}"
+            elif self._is_new(waiting):
+                admitted = self._record(waiting, answer_to(waiting, self._ledger))
+                source.remove(waiting)
+                yield admitted
+            else:
+                source.remove(waiting)
+
+    def _is_new(self, asked: Input) -> bool:
+        inputs = self._ledger.history.inputs
+        if len(inputs) >= MAX_INPUTS:
+            return False
+        return all(admitted.input.id != asked.id for admitted in inputs)
+
+    def _record(self, asked: Input, answer: Answer) -> Admitted:
+        history = self._ledger.history
+        admitted = Admitted(
+            input=asked,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            accepted=answer.accepted,
+            why=answer.why,
+            trials=len(history.trials),
+        )
+        history.admit(admitted)
+        return admitted

@@ -1,0 +1,97 @@
+"""Proves a run's target: trains what is kept under fresh seeds, before its verdict."""
+
+from agent.history.history import History
+from agent.judge.decision import Baseline, Keep, Simplify
+from agent.judge.determinism import independent, repeats_of
+from agent.judge.noise import noise_of
+from agent.judge.pairing import fresh_seeds
+from agent.judge.target import LEAST_FRESH, needs_more, proof_of
+from agent.records.objective import score_text
+from agent.records.results import Attempt, Order, Result, Trial
+from agent.records.target import TargetResult
+
+Kept = Baseline | Keep | Simplify
+
+
+class Proving:
+    """Holds what a run keeps to its target. exact: equal code gives equal results."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def step(
+        self, attempt: Attempt, result: Result, verdict: Kept, incumbent: Trial | None
+    ) -> Order | Kept:
+        """Return the verdict with what was proved, or one more run under a fresh seed."""
+        target = self._history.run.goal.target
+        value = self._estimate(result, verdict, incumbent)
+        sense = self._history.run.sense
+        if target is None or value is None or sense.is_better(target, value):
+            return verdict
+        values = self._values(result, verdict)
+        if self._is_exact:
+            proof = self._proof(values or [value], target)
+            return _with(verdict, proof)
+        if len(values) < LEAST_FRESH and self._repeats(verdict, result):
+            return self._order(attempt, result, target)
+        if not values:
+            return verdict
+        proof = self._proof(values, target)
+        if needs_more(proof, sense) and self._repeats(verdict, result):
+            return self._order(attempt, result, target)
+        return _with(verdict, proof)
+
+    def advice(self, baseline: Trial) -> list[str]:
+        """Return what a target lacks to be proved in this run, if anything."""
+        target = self._history.run.goal.target
+        if target is None or self._is_exact or repeats_of((baseline,)) != "none":
+            return []
+        return [
+            f"the target {target:g} cannot be proved here: every seed gives exactly the same "
+            "score, and no searched float can be moved, so no run repeats another. A run started "
+            'with seed_argument, or with noise = "none" if equal code gives equal results, can'
+        ]
+
+    @property
+    def _is_exact(self) -> bool:
+        return self._history.run.goal.noise == "none"
+
+    def _repeats(self, verdict: Kept, result: Result) -> bool:
+        """Return whether a run under another seed is another sample."""
+        if isinstance(verdict, Baseline):
+            return bool(independent(result))
+        return repeats_of(self._history.comparable) != "none"
+
+    def _estimate(self, result: Result, verdict: Kept, incumbent: Trial | None) -> float | None:
+        """Return the score that the attempt is believed to have."""
+        if isinstance(verdict, Baseline):
+            return result.value
+        if incumbent is None or incumbent.value is None:
+            return None
+        sense = self._history.run.sense
+        return sense.value(sense.loss(incumbent.value) + verdict.delta)
+
+    def _values(self, result: Result, verdict: Kept) -> list[float]:
+        """Return the scores under seeds that had no part in the verdict."""
+        values = [score.value for score in result.scores if score.role == "fresh"]
+        if isinstance(verdict, Baseline):
+            values += [score.value for score in independent(result)]
+        elif self._is_exact:
+            values += [score.value for score in result.own]
+        return values
+
+    def _proof(self, values: list[float], target: float) -> TargetResult:
+        history = self._history
+        noise = noise_of(history.comparable, history.run.sense)
+        return proof_of(values, target, history.run.sense, noise, self._is_exact)
+
+    def _order(self, attempt: Attempt, result: Result, target: float) -> Order:
+        history = self._history
+        [seed] = fresh_seeds(history.trials, 1, history.run.seed, result.scores)
+        why = f"is the target {score_text(target)} reached under a fresh seed?"
+        return Order(commit=attempt.commit, seed=seed, role="fresh", why=why)
+
+
+def _with(verdict: Kept, proof: TargetResult) -> Kept:
+    reason = f"{verdict.reason}; {proof}"
+    return verdict.model_copy(update={"reason": reason, "target": proof})

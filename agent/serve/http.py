@@ -1,0 +1,66 @@
+"""Serves streamable HTTP on loopback, to who has the token; Origin and Host are checked."""
+
+import secrets
+import socket
+from typing import Any
+
+import uvicorn
+from mcp.server import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+HOST = "127.0.0.1"
+PATH = "/mcp"
+NAMES = (HOST, "localhost")
+"""By which this machine may be called; any other Host is somebody's DNS that points here."""
+STOP_SECONDS = 2
+
+
+class TokenGuard:
+    """ASGI middleware: no request is read further that does not begin with the token.
+
+    It is in the Authorization header, never in a URL, which logs and histories would keep.
+    """
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request, or pass it on."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        given = Request(scope).headers.get("authorization", "").encode()
+        if secrets.compare_digest(given, self._expected):
+            await self._app(scope, receive, send)
+            return
+        answer = PlainTextResponse(
+            "the header must be `Authorization: Bearer TOKEN`, with the token of this server\n",
+            401,
+            headers={"www-authenticate": "Bearer"},
+        )
+        await answer(scope, receive, send)
+
+
+def serve_http(server: MCPServer[Any], listener: socket.socket, token: str) -> None:
+    """Serve on a socket that listens on loopback, until Ctrl-C."""
+    port = listener.getsockname()[1]
+    security = TransportSecuritySettings(
+        allowed_hosts=[f"{name}:{port}" for name in NAMES],
+        allowed_origins=[f"http://{name}:{port}" for name in NAMES],
+    )
+    app = server.streamable_http_app(
+        streamable_http_path=PATH, transport_security=security, host=HOST
+    )
+    config = uvicorn.Config(
+        TokenGuard(app, token),
+        log_level="critical",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,187 @@
+"""Runs a project's evaluator, inside its sandbox: `python -I evaluator_main.py OPTIONS_AS_JSON`.
+
+The options are the script, its arguments, and the run's outputs by name. What the script prints
+goes to the log. Once a byte of the run's was seen, an audit hook ends the process where something
+is unpickled, and wherever one of the outputs is imported or given to torch.load: whoever does that
+hands the evaluator over to the run.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import sys
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import autoresearch_evaluate as helper
+import autoresearch_frames as frames
+
+LOADERS = ("torch.serialization", "torch.jit._serialization", "joblib.numpy_pickle", "dill._dill")
+OPENERS = ("io", "pathlib", "pathlib._local", "pathlib._abc", "_io", "codecs")
+"""Modules through which others open files."""
+IMPORTERS = (
+    "importlib._bootstrap_external",
+    "_frozen_importlib_external",
+    "importlib.machinery",
+    "runpy",
+    "zipimport",
+)
+
+
+class Watch:
+    """The audit hook."""
+
+    def __init__(self, sink: Any, script: str, outputs: dict[str, str]) -> None:
+        self.sink = sink
+        self.script = script
+        self.outputs = frozenset(outputs.values())
+        self.seen = False
+        """Whether something of the run's was read."""
+        self.ended = False
+
+    def see(self) -> None:
+        """Note that something of the run's was read."""
+        self.seen = True
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.ended:
+            return
+        if event == "pickle.find_class":
+            if self.seen:
+                self.end("unpickled")
+        elif event == "open":
+            self.opened(args[0])
+        elif event in ("import", "compile", "ctypes.dlopen", "exec"):
+            self.executed(event, args)
+
+    def opened(self, path: Any) -> None:
+        if not self.is_output(path):
+            return
+        self.see()
+        frame: Any = sys._getframe(2)
+        while frame is not None and frame.f_globals.get("__name__") in OPENERS:
+            frame = frame.f_back
+        name = frame.f_globals.get("__name__", "") if frame is not None else ""
+        if name in LOADERS:
+            self.end("unpickled")
+        if name in IMPORTERS:
+            self.end("imported")
+
+    def executed(self, event: str, args: tuple[Any, ...]) -> None:
+        named = args[1] if event in ("import", "compile") and len(args) > 1 else args[0]
+        if event == "exec":
+            named = getattr(args[0], "co_filename", None)
+        if self.is_output(named):
+            self.end("imported")
+
+    def is_output(self, path: Any) -> bool:
+        if not self.outputs or isinstance(path, int) or path is None:
+            return False
+        try:
+            text = os.fsdecode(path)
+        except TypeError:
+            return False
+        return os.path.abspath(text) in self.outputs
+
+    def end(self, why: str) -> None:
+        """Tell the harness, and end the process: no handler of the evaluator's runs."""
+        self.ended = True
+        line = line_of_frames(sys._getframe(1), self.script)
+        frames.write(self.sink, {"do": "forbidden", "why": why, "line": line})
+        os._exit(1)
+
+
+def line_of_frames(frame: Any, script: str) -> int:
+    """Return the innermost line of the script that is at work; 0 if none is."""
+    while frame is not None:
+        if frame.f_code.co_filename == script:
+            return int(frame.f_lineno)
+        frame = frame.f_back
+    return 0
+
+
+def line_of(trace: Any, script: str) -> int:
+    """Return the innermost line of the script in a traceback; 0 if it is not in it."""
+    line = 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == script:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def name_of(error: BaseException) -> str:
+    """Return the name of the nearest class of an error that Python itself defines."""
+    for kind in type(error).__mro__:
+        if getattr(builtins, kind.__name__, None) is kind:
+            return str(kind.__name__)
+    return "Exception"
+
+
+def main() -> int:
+    """Run the script, and tell the harness how it ended."""
+    options = json.loads(sys.argv[1])
+    script = os.path.abspath(options["script"])
+    source = os.fdopen(os.dup(0), "rb", buffering=0)
+    sink = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    outputs = {name: os.path.abspath(name) for name in options["outputs"]}
+    watch = Watch(_Whole(sink), script, outputs)
+    helper._harness.connect(source, _Whole(sink), outputs, watch.see)
+    sys.argv = [script] + options["arguments"]
+    sys.path.append(os.path.dirname(script))
+    sys.dont_write_bytecode = True
+    sys.addaudithook(watch)
+    try:
+        run(script)
+    except helper.CandidateError as error:
+        header = {"do": "failed", "candidate": True, "line": line_of(error.__traceback__, script)}
+        frames.write(_Whole(sink), header)
+        return 1
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            line = line_of(error.__traceback__, script)
+            frames.write(_Whole(sink), {"do": "failed", "exit": True, "line": line})
+            return 1
+    except BaseException as error:
+        line = line_of(error.__traceback__, script)
+        frames.write(_Whole(sink), {"do": "failed", "error": name_of(error), "line": line})
+        return 1
+    sys.stdout.flush()
+    frames.write(_Whole(sink), {"do": "done"})
+    return 0
+
+
+class _Whole:
+    """A pipe that writes all of what it is given."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.file.write(view) :]
+
+    def flush(self) -> None:
+        """Do nothing: all is written at once."""
+
+
+def run(script: str) -> None:
+    """Run a script as Python itself would, compiled anew."""
+    with open(script, "rb") as file:
+        code = compile(file.read(), script, "exec")
+    module = type(sys)("__main__")
+    module.__file__ = script
+    module.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = module
+    exec(code, module.__dict__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What is typed to steer a run becomes the right input, or a usage error that says what to type."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.cli.steer import _tell
+from agent.errors import UsageFault
+from agent.history.history import History
+from agent.project.resolve import with_bounds
+from agent.records.edits import AddFile, SetConstant
+from agent.records.inputs import MAX_REMARK, Set, Tell
+from agent.records.objective import VAL_BPB
+from agent.run.given import Giver
+from tests.agent.study import TRAIN, study
+from tests.e2e.researcher import git
+
+
+@pytest.mark.parametrize(("until", "trials"), [(None, None), ("5", 5), (" 12 ", 12)])
+def test_a_remark_holds_for_good_or_for_trials(until: str | None, trials: int | None) -> None:
+    assert _tell("  try warmup \n", until) == Tell(text="try warmup", trials=trials)
+
+
+@pytest.mark.parametrize(("until", "minutes"), [("30m", 30), ("8h", 480), ("2 d", 2880)])
+def test_a_remark_holds_for_a_time(until: str, minutes: int) -> None:
+    before = datetime.now(UTC)
+    end = datetime.fromisoformat(_tell("x", until).until)
+    assert timedelta(seconds=-1) <= end - before - timedelta(minutes=minutes)
+    assert end - datetime.now(UTC) <= timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("until", ["0", "-1", "soon", "0h", "5 parsecs", "9999999h", "²"])
+def test_any_other_end_of_a_remark_is_refused(until: str) -> None:
+    with pytest.raises(UsageFault, match="--until takes"):
+        _tell("x", until)
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "x" * (MAX_REMARK + 1)])
+def test_nothing_and_too_much_are_no_remarks(text: str) -> None:
+    with pytest.raises(UsageFault):
+        _tell(text, None)
+
+
+def test_bounds_that_were_set_hold_on_resume(tmp_path: Path) -> None:
+    with study(tmp_path, trials=5, max_cost=1.0) as history:
+        steps = (Set(trials=9), Set(hours=2.0, lift=("max_cost",)), Set(patience=3))
+        run = with_bounds(history.run, steps)
+        assert (run.trials, run.hours, run.max_cost) == (9, 2.0, None)
+
+
+# ---------------------------------------------------------------- a change of one's own
+
+
+def giver(history: History) -> Giver:
+    return Giver(history, Path(history.project.root))
+
+
+def test_the_working_trees_change_is_typed_edits(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        with pytest.raises(UsageFault, match=r"no change of train\.py that is not committed"):
+            giver(history).of_working_tree()
+        (tmp_path / "train.py").write_text(TRAIN.replace("DEPTH = 4", "DEPTH = 6"))
+        (tmp_path / "program.md").write_text("# Mine\n")
+        (tmp_path / "scratch.txt").write_text("not of the run\n")
+        status = git(tmp_path, "status", "--porcelain")
+        given = giver(history).of_working_tree()
+        assert given.edits == (SetConstant(name="DEPTH", value="6"),)
+        assert given.what == "the working tree's change: train.py"
+        assert git(tmp_path, "status", "--porcelain") == status, "the index is the user's"
+
+
+def test_a_change_of_what_no_trial_may_change_is_refused(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        (tmp_path / "prepare.py").write_text("MAX_SEQ_LEN = 8\n")
+        with pytest.raises(UsageFault, match=r"no trial may change: prepare\.py"):
+            giver(history).of_working_tree()
+
+
+def test_a_committed_change_is_found_by_its_branch(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        git(tmp_path, "switch", "-qc", "idea")
+        (tmp_path / "train.py").write_text(TRAIN.replace("LR = 0.1", "LR = 0.3"))
+        git(tmp_path, "commit", "-qam", "idea")
+        with pytest.raises(UsageFault) as fault:
+            giver(history).of_working_tree()
+        assert fault.value.next_command == "autoresearch try --branch HEAD"
+        for name in ("idea", "HEAD"):
+            given = giver(history).of_branch(name)
+            assert given.edits == (SetConstant(name="LR", value="0.3"),)
+        for wrong in ("nope", "--upload-pack=x", "-"):
+            with pytest.raises(UsageFault, match="no branch or commit"):
+                giver(history).of_branch(wrong)
+
+
+def test_a_patch_fits_the_newest_state_or_an_older_one(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        (tmp_path / "train.py").write_text(TRAIN.replace("LR = 0.1", "LR = 0.3"))
+        patch = tmp_path.parent / f"{tmp_path.name}.patch"
+        patch.write_text(git(tmp_path, "diff") + "\n")
+        git(tmp_path, "checkout", "-q", "train.py")
+        given = giver(history).of_patch(patch)
+        assert given.edits == (SetConstant(name="LR", value="0.3"),)
+        patch.write_text(patch.read_text().replace("-LR = 0.1", "-LR = 0.7"))
+        with pytest.raises(UsageFault, match="fits no state of the run"):
+            giver(history).of_patch(patch)
+        with pytest.raises(UsageFault, match="Cannot read"):
+            giver(history).of_patch(tmp_path / "none.patch")
+
+
+def test_values_of_constants_are_named_as_in_space(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        given = giver(history).of_values(["LR=0.05", "DEPTH = 7"])
+        assert given.edits == (
+            SetConstant(name="LR", value="0.05"),
+            SetConstant(name="DEPTH", value="7"),
+        )
+        assert given.what == "LR 0.1 → 0.05, DEPTH 4 → 7"
+        for wrong, words in (
+            ("LRR=1", "Did you mean 'LR'"),
+            ("LR", "NAME=VALUE"),
+            ("LR=", "NAME=VALUE"),
+            ("LR=0.1", "has these values already"),
+        ):
+            with pytest.raises(UsageFault, match=words):
+                giver(history).of_values([wrong])
+
+
+def test_new_files_of_a_project_are_part_of_the_change(tmp_path: Path) -> None:
+    files = {"files": ("train.py", "*.yaml"), "folder": "."}
+    with study(tmp_path, objective=VAL_BPB.model_copy(update=files)) as history:
+        (tmp_path / "conf.yaml").write_text("lr: 1\n")
+        (tmp_path / "data.bin").write_bytes(b"\0" * 100)
+        edits = giver(history).of_working_tree().edits
+        assert edits == (AddFile(file="conf.yaml", code="lr: 1\n"),)

@@ -1,0 +1,104 @@
+"""The Pareto front of two metrics: whoever is dominated is not on it, whatever the directions."""
+
+from itertools import product
+from random import Random
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.judge.pareto import Axis, axes_of, points_of, two_axes
+from agent.records.objective import Objective
+from agent.records.proposals import Proposal, Provenance
+from agent.records.results import Result, Score, Status, Trial
+
+GOAL = Objective.model_validate(
+    {
+        "metric": "acc",
+        "direction": "maximize",
+        "guards": ["ms <= 5", "f1 >= 0.5"],
+        "also": ["params_m", "ms"],
+    }
+)
+BY = Provenance(method="random", origin="search")
+
+
+def trial(number: int, acc: float, ms: float | None, status: Status = "discard") -> Trial:
+    """Return a scored trial."""
+    also = {} if ms is None else {"ms": ms}
+    score = Score(value=acc, seed=0, kind="self-reported", also=also)
+    return Trial(
+        number=number,
+        status=status,
+        proposal=Proposal(hypothesis="x", by=BY),
+        reason="r",
+        result=Result(status="scored", scores=(score,)),
+    )
+
+
+def front(trials: list[Trial]) -> list[int]:
+    x, y = two_axes("acc,ms", GOAL)
+    return [p.trial.number for p in points_of(trials, x, y, GOAL) if p.on_front]
+
+
+def test_every_metric_of_a_run_is_an_axis_with_its_direction() -> None:
+    ways = {axis.name: axis.direction for axis in axes_of(GOAL)}
+    assert ways == {"acc": "maximize", "ms": "minimize", "f1": "maximize", "params_m": "minimize"}
+
+
+def test_a_direction_can_be_typed() -> None:
+    assert two_axes("params_m:max, acc", GOAL)[0] == Axis("params_m", "maximize")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("acc", "takes two metrics"),
+        ("acc,ms,f1", "takes two metrics"),
+        ("acc,acc", "two different metrics"),
+        ("acc,sm", "Unknown metric 'sm'"),
+        ("acc,params", "Did you mean 'params_m'"),
+        ("acc,ms:up", "Unknown metric 'ms:up'"),
+    ],
+)
+def test_what_is_no_pair_of_metrics_is_refused(text: str, said: str) -> None:
+    with pytest.raises(UsageFault) as fault:
+        two_axes(text, GOAL)
+    assert said in fault.value.message
+
+
+def test_the_front_is_what_no_other_trial_beats() -> None:
+    trials = [
+        trial(0, 0.8, 3.0, "baseline"),
+        trial(1, 0.9, 4.0, "keep"),
+        trial(2, 0.7, 3.5),
+        trial(3, 0.9, 4.5),
+        trial(4, 0.6, 1.0),
+    ]
+    assert front(trials) == [0, 1, 4]
+
+
+def test_equal_trials_are_both_on_it_and_a_guarded_one_never() -> None:
+    trials = [trial(0, 0.8, 3.0), trial(1, 0.8, 3.0), trial(2, 0.99, 2.0, "guarded")]
+    assert front(trials) == [0, 1]
+
+
+def test_a_trial_without_the_metric_has_no_place() -> None:
+    assert front([trial(0, 0.8, None), trial(1, 0.7, 9.0)]) == [1]
+
+
+def test_it_agrees_with_its_definition_on_random_points() -> None:
+    random = Random(7)
+    for _ in range(50):
+        trials = [
+            trial(n, random.randint(0, 5) / 5, float(random.randint(0, 5))) for n in range(12)
+        ]
+        values = {
+            t.number: (t.value or 0.0, t.result.own[0].also["ms"]) for t in trials if t.result
+        }
+        beaten = set()
+        for a, b in product(values, values):
+            (acc_a, ms_a), (acc_b, ms_b) = values[a], values[b]
+            as_good = acc_b >= acc_a and ms_b <= ms_a
+            if as_good and (acc_b, ms_b) != (acc_a, ms_a):
+                beaten.add(a)
+        assert front(trials) == [n for n in values if n not in beaten]

@@ -1,0 +1,151 @@
+"""A table [evaluate]: what it may say, what edits may not touch, and what `start` warns of."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.errors import Fault, ProjectFault, UsageFault
+from agent.project.evaluator import warnings_of
+from agent.project.find import Project, find_project
+from agent.project.settings import read_settings
+from agent.project.unseen import hidden_on_disk
+
+FILES = {
+    "fit.py": "LR = 1\n",
+    "evaluate.py": "print('acc: 1')\n",
+    "EVAL.md": "What is measured.\n",
+    "model/net.py": "W = 1\n",
+    "data/val.npz": "1",
+    "data/deep/val.npz": "1",
+    "data/train.npz": "1",
+    ".secret/answers": "1",
+}
+TABLE = '[evaluate]\ncommand = "python evaluate.py"\n'
+
+
+def repository(root: Path, toml: str, base: str = "") -> Project:
+    """Return the project of a repository with this autoresearch.toml."""
+    here = root / base
+    for name, text in {**FILES, "autoresearch.toml": toml}.items():
+        (here / name).parent.mkdir(exist_ok=True, parents=True)
+        (here / name).write_text(text)
+    author = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "start"]):
+        subprocess.run(["git", *author, *words], cwd=root, check=True)
+    return find_project(here, read_settings(here))
+
+
+@pytest.mark.parametrize("base", ["", "sub/project"])
+def test_what_an_evaluator_hides(tmp_path: Path, base: str) -> None:
+    hidden = 'hidden = ["data/**/val.npz", ".secret", "data/*.csv"]\npublic = "EVAL.md"\n'
+    project = repository(tmp_path, f'train = "fit.py"\nmetric = "acc"\n{TABLE}{hidden}', base)
+    assert (project.score, project.workspace) == ("evaluated", base)
+    listing = subprocess.run(
+        ["git", "ls-files"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    paths = [project.outside(path) for path in listing.stdout.splitlines()]
+    seen = [path for path in paths if not project.hides(project.inside(path))]
+    assert seen == ["EVAL.md", "autoresearch.toml", "data/train.npz", "fit.py", "model/net.py"]
+    (tmp_path / base / "data/ignored.csv").write_text("1")
+    on_disk = [str(Path(path).relative_to(tmp_path / base)) for path in hidden_on_disk(project)]
+    assert sorted(on_disk) == [
+        ".secret",
+        "data/deep/val.npz",
+        "data/ignored.csv",
+        "data/val.npz",
+        "evaluate.py",
+    ]
+
+
+GLOBS = {
+    '["*.py"]': "they fit evaluate.py, which is part of how trials are measured",
+    '["data/*.npz"]': "they fit data/val.npz, which [evaluate] hides",
+    '["fit.py", "*.md"]': "they fit EVAL.md",
+    '["*.toml"]': "they fit autoresearch.toml",
+}
+
+
+@pytest.mark.parametrize("files", GLOBS)
+def test_no_edit_touches_what_measures(tmp_path: Path, files: str) -> None:
+    toml = f'train = "fit.py"\nmetric = "acc"\nfiles = {files}\n{TABLE}'
+    toml += 'hidden = ["data/val.npz"]\npublic = "EVAL.md"\n'
+    with pytest.raises(UsageFault, match="files: they fit") as caught:
+        repository(tmp_path, toml)
+    assert GLOBS[files] in str(caught.value)
+
+
+def test_a_glob_with_an_exception_is_accepted(tmp_path: Path) -> None:
+    toml = f'train = "fit.py"\nmetric = "acc"\nfiles = ["*.py", "!evaluate.py"]\n{TABLE}'
+    project = repository(tmp_path, toml)
+    assert project.edits("fit.py") and not project.edits("evaluate.py")
+
+
+MISTAKES = {
+    'command = "./evaluate.sh"': "evaluate.command: write",
+    'command = "python -m evaluate"': "evaluate.command: write",
+    'command = "python ../evaluate.py"': "evaluate.command: '../evaluate.py' is not a path",
+    'command = "python evaluate.py --split val"': "--split is added by the harness",
+    'command = "python \'evaluate.py"': "evaluate.command: ",
+    'hidden = ["data"]': "evaluate.command: ",
+    'command = "python evaluate.py"\nhidden = ["../x"]': "evaluate.hidden: '../x' is not a path",
+    'command = "python evaluate.py"\nhidden = ["a**"]': "** stands alone",
+    'command = "python evaluate.py"\nhidden = [".git/x"]': "lies in .git",
+    'command = "python evaluate.py"\noutputs = ["model.py"]': "an output is data",
+    'command = "python evaluate.py"\noutputs = ["/etc/passwd"]': "is not a path",
+    'command = "python evaluate.py"\npublic = "~/x/../y"': "evaluate.public: ",
+    'command = "python evaluate.py"\nhiden = ["data"]': "evaluate.hiden: ",
+    'command = "python nowhere.py"': "evaluate.command: there is no file 'nowhere.py'",
+    'command = "python evaluate.py"\npublic = "NO.md"': "evaluate.public: there is no file 'NO.md'",
+    'command = "python evaluate.py"\nhidden = ["fit.py"]': "[evaluate] hides fit.py",
+    'command = "python fit.py"': "[evaluate] hides fit.py",
+}
+
+
+@pytest.mark.parametrize("table", MISTAKES)
+def test_a_mistake_is_named(tmp_path: Path, table: str) -> None:
+    with pytest.raises(Fault) as caught:
+        repository(tmp_path, f'train = "fit.py"\nmetric = "acc"\n[evaluate]\n{table}\n')
+    assert MISTAKES[table] in caught.value.message
+
+
+@pytest.mark.parametrize("score", ["printed", "sealed"])
+def test_two_ways_to_score_are_an_error(tmp_path: Path, score: str) -> None:
+    with pytest.raises(UsageFault, match=f"score is {score}, and a table"):
+        repository(tmp_path, f'train = "fit.py"\nscore = "{score}"\n{TABLE}')
+    with pytest.raises(UsageFault, match="needs a table"):
+        repository(tmp_path, 'train = "fit.py"\nscore = "evaluated"\n')
+
+
+def test_a_linked_evaluator_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.py").symlink_to("/etc/passwd")
+    with pytest.raises(Fault):
+        repository(tmp_path, 'train = "fit.py"\n[evaluate]\ncommand = "python other.py"\n')
+
+
+WARNINGS = {
+    "import pickle\npickle.load(f)": ["line 2, unpickles"],
+    "from pickle import loads as l\nl(b'')": ["line 2, unpickles"],
+    "import torch as t\nt.load('x')": ["line 2, calls torch.load"],
+    "import numpy as np\nnp.load('x', allow_pickle=True)": ["line 2, allows pickles"],
+    "import importlib\nimportlib.import_module('fit')": ["line 2, imports by name"],
+    "exec('1')\neval('1')": ["line 1, executes text", "line 2, executes text"],
+    "import joblib\nm = joblib.load('m')": ["line 2, unpickles"],
+    "import subprocess\nsubprocess.run(['./x'])": ["line 2, starts a program"],
+    "def (": ["is no Python"],
+    "import numpy as np\nnp.load('x')\nfrom json import load\nload(f)": [],
+}
+
+
+@pytest.mark.parametrize("text", WARNINGS)
+def test_what_hands_an_evaluator_over_is_warned_of(text: str) -> None:
+    warnings = warnings_of(text, "evaluate.py")
+    assert len(warnings) == len(WARNINGS[text])
+    for warning, part in zip(warnings, WARNINGS[text], strict=True):
+        assert part in warning
+
+
+def test_a_missing_script_names_the_file_to_open(tmp_path: Path) -> None:
+    with pytest.raises(ProjectFault) as caught:
+        repository(tmp_path, 'train = "fit.py"\n[evaluate]\ncommand = "python no.py"\n')
+    assert caught.value.next_command.startswith("$EDITOR ")

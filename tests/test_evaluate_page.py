@@ -1,0 +1,93 @@
+"""The examples of docs/evaluate.md: each starts, is measured by its evaluator, and is judged."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.history.history import History
+from agent.project.find import find_project
+from agent.project.settings import Settings, read_settings
+from agent.records.evaluator import Evaluator
+from sandbox.score.evaluator import evaluate, relay
+from sandbox.score.evaluator.inside import autoresearch_frames as frames
+
+PAGE = (Path(__file__).parent.parent / "docs" / "evaluate.md").read_text(encoding="utf-8")
+FILE = re.compile(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)```", re.MULTILINE | re.DOTALL)
+EXAMPLES = {
+    section.split("\n", 1)[0]: dict(FILE.findall(section))
+    for section in PAGE.split("\n## ")
+    if "```toml" in section
+}
+
+
+def data_of(title: str, root: Path) -> None:
+    """Write the data of an example."""
+    rng = np.random.default_rng(1)
+    if title == "A file of predictions":
+        inputs = rng.random((60, 2))
+        np.savetxt(root / "inputs.csv", inputs, delimiter=",")
+        labels = (inputs.sum(1) > 1).astype(int)
+        (root / "labels.csv").write_text("\n".join(map(str, labels)))
+    if title == "A model that is called":
+        (root / "hidden").mkdir()
+        for split in ("val", "test"):
+            x = rng.normal(size=(200, 3))
+            np.savetxt(root / f"hidden/{split}.txt", np.c_[x, x @ [1.0, -2.0, 0.5]])
+
+
+def project_of(title: str, root: Path) -> None:
+    """Write an example as a repository."""
+    for name, text in EXAMPLES[title].items():
+        (root / name).write_text(text)
+    data_of(title, root)
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Start"]):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        subprocess.run(command, cwd=root, check=True)
+
+
+def test_the_page_has_three_examples() -> None:
+    assert len(EXAMPLES) == 3
+    for files in EXAMPLES.values():
+        settings = Settings.model_validate(tomllib.loads(files["autoresearch.toml"]))
+        assert settings.evaluate and settings.evaluate.script in files
+
+
+def test_the_page_lists_every_key_and_the_real_caps() -> None:
+    assert sorted(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == sorted(
+        Evaluator.model_fields
+    )
+    assert f"{relay.MAX_CALLS:,} calls, {relay.MAX_CANDIDATES:,} candidates" in PAGE
+    assert f"{relay.MAX_ALIVE} of them at a time, {frames.MAX_BYTES >> 20} MiB a call" in PAGE
+    assert evaluate.MIN_SECONDS == 5 * 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_an_example_starts_and_is_judged(title: str, tmp_path: Path) -> None:
+    if title == "A program that is timed" and shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    project_of(title, tmp_path)
+    words = ["--model", "none", "--trials", "2", "--budget", "1steps", "--trust", "--tag", "a"]
+    started = subprocess.run(
+        [sys.executable, "-m", "agent", "start", *words, "--baseline-repeats", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert started.returncode == 0, started.stderr
+    project = find_project(tmp_path, read_settings(tmp_path))
+    with History.read(project, "autoresearch/a") as history:
+        trials = history.trials
+    assert trials[0].status == "baseline"
+    for trial in trials:
+        assert trial.status in ("baseline", "keep", "discard"), trial.reason
+        assert trial.result is not None
+        assert {score.kind for score in trial.result.scores} == {"evaluated"}
+    assert len(trials) == 3
