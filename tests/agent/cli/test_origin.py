@@ -34,7 +34,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a run `t`: every kind of trial, and #7 in flight."""
     folder = make_repository(tmp_path_factory.mktemp("night") / "r")
     (folder / FILE).write_text(TOML)
-    (folder / "program.md").write_text("---\nbudget: 7s\n---\nBe bold.\n")
+    (folder / "program.md").write_text("---\nbudget: 7steps\n---\nBe bold.\n")
     commit(folder)
     with History.create(find_project(folder, read_settings(folder)), record(folder)) as history:
         settle(history, "baseline", "train.py as it is", TRAIN, 0.5)
@@ -118,15 +118,15 @@ def test_the_record_of_the_other_run_governs_where_nothing_changed(home: Path) -
     options = at.options(Flags(model="none"))
     assert options.baseline_repeats.value == 7
     assert options.verdict.value == "greedy"
-    assert str(options.budget.value) == "7s"
+    assert str(options.budget.value) == "7steps"
     assert "from: t#4 (discard): hotter" in said(at)
     assert "this folder's autoresearch.toml says the same; measured as in t" in said(at)
 
 
 def test_the_budget_is_the_other_runs_where_nobody_says_another(home: Path) -> None:
     (home / "program.md").write_text("Be bold.\n")
-    options = origin(home, "t#4").options(Flags(model="none", budget="3s"))
-    assert str(options.budget.value) == "3s"
+    options = origin(home, "t#4").options(Flags(model="none", budget="3steps"))
+    assert str(options.budget.value) == "3steps"
     git(home, "rm", "-q", "--cached", "program.md")
     commit(home)
     tree = git(home, "rev-parse", "HEAD^{tree}").strip()
@@ -185,9 +185,9 @@ def test_what_is_typed_comes_before_all(home: Path) -> None:
 
 def test_the_brief_of_the_state_counts_and_another_one_here_is_named(home: Path) -> None:
     assert "brief" not in said(origin(home, "t#4"))
-    (home / "program.md").write_text("---\nbudget: 9s\n---\nBe careful.\n")
+    (home / "program.md").write_text("---\nbudget: 9steps\n---\nBe careful.\n")
     at = origin(home, "t#4")
-    assert str(at.front_matter.budget) == "7s"
+    assert str(at.front_matter.budget) == "7steps"
     assert "brief: that of t#4; this folder's program.md is another one" in said(at)
 
 
