@@ -1,7 +1,9 @@
 """Proposes what another run of the repository kept, to be measured on this one's newest state."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from agent.edit.files import Sources, difference, following_renames
@@ -26,9 +28,14 @@ class Change:
     """The files that its edits were made for."""
 
     @property
-    def name(self) -> str | None:
+    def name(self) -> str:
         """The trial that it repeats: `nov25#4`."""
-        return self.proposal.by.adopts
+        return self.proposal.by.adopts or ""
+
+    @property
+    def input_id(self) -> str:
+        """The id of the input that gives it to a run at work: the same whoever gives it."""
+        return f"adopt-{hashlib.sha256(self.name.encode()).hexdigest()[:16]}"
 
 
 class Adopting:
@@ -50,8 +57,10 @@ class Adopting:
 
 def left_of(changes: Sequence[Change], proposals: Sequence[Proposal]) -> tuple[Change, ...]:
     """Return the changes that are not among these proposals of the run."""
-    done = {proposal.by.adopts for proposal in proposals}
-    return tuple(change for change in changes if change.name not in done)
+    names = {proposal.by.adopts for proposal in proposals}
+    given = set(chain.from_iterable(proposal.by.inputs for proposal in proposals))
+    left = [change for change in changes if change.name not in names]
+    return tuple(change for change in left if change.input_id not in given)
 
 
 def kept_by(sister: History) -> tuple[Change, ...]:

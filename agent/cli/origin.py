@@ -229,5 +229,6 @@ def _brief_rows(here: Project, project: Project, state: State) -> Iterator[Row]:
         theirs = Plumbing(Path(here.root)).bytes("cat-file", "blob", name)
     if mine is None or mine == theirs:
         return
+    command = "autoresearch brief --from-checkout"
     whose = f"that of {state.parent}" if theirs is not None else f"none, as in {state.parent}"
-    yield Row("brief", f"{whose}; this folder's {PROGRAM} is another one, and is not used", "")
+    yield Row("brief", f"{whose}; this folder's {PROGRAM} is another one, and is not used", command)

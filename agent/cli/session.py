@@ -31,6 +31,7 @@ from agent.project.resolve import SessionOptions
 from agent.propose import Proposer
 from agent.records.events import PATIENCE, Event, Note, RunStarted
 from agent.records.results import Trial
+from agent.records.steering import steering_of
 from agent.run.bounds import Bounds
 from agent.run.inbox import Inbox
 from agent.run.loop import Loop
@@ -191,9 +192,15 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         start_commit=run.start_commit,
         objective=run.goal,
         max_cost=bounds.max_cost,
-        patience=read_program(history.program).front_matter.patience or PATIENCE,
+        patience=_patience(history),
         inputs=history.inputs,
     )
+
+
+def _patience(history: History) -> int:
+    """Return how many measured trials without a keep are a plateau."""
+    said = steering_of(history.inputs, len(history.trials)).patience
+    return said or read_program(history.program).front_matter.patience or PATIENCE
 
 
 @contextmanager

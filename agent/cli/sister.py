@@ -19,20 +19,25 @@ from agent.cli.reach import agreed_run
 from agent.cli.renewal import data_of_run
 from agent.cli.run_log import RunLog
 from agent.cli.session import outliving, trackers_of, work
+from agent.cli.steering import user_name
 from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
 from agent.evaluate.slots import make_slots, this_machine
 from agent.git.home import is_tag
+from agent.git.lock import holder
 from agent.git.plumbing import Plumbing
 from agent.history.branch import run_tags, tag_of
 from agent.history.history import History
 from agent.history.lineage import MARK
-from agent.history.runs import checked_out_run, first_commit, list_runs
+from agent.history.runs import checked_out_run, first_commit, list_runs, lock_path
 from agent.project.around import project_around
 from agent.project.find import Project
 from agent.project.resolve import recorded_caps
+from agent.records.inputs import MAX_REMARK, Try, words_of
 from agent.records.proposals import Proposal
 from agent.run.bounds import Bounds
+from agent.run.inbox import NotSent, new_input, send
+from sandbox.ground.text import shortened
 
 EXAMPLE = "autoresearch adopt nov25 --into nov24"
 
@@ -68,6 +73,14 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
         raise UsageFault(message, EXAMPLE)
     sister = History.read(project, branch)
     target = target_of(project, sister, into)
+    single = together or bool(mark)
+    if _is_at_work(project, target):
+        with History.read(project, target) as history:
+            changes = _changes(sister, history, number, together)
+            left = left_of(changes, _proposals(history))
+            _say(lines_of(sister, history, changes, left, single))
+            _give(history, left)
+        return
     log = RunLog(project, tag_of(target))
     with (
         outliving(log),
@@ -75,7 +88,7 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
     ):
         changes = _changes(sister, history, number, together)
         left = left_of(changes, _proposals(history))
-        _say(lines_of(sister, history, changes, left, together or bool(mark)))
+        _say(lines_of(sister, history, changes, left, single))
         if not left:
             return
         place = place.of_run(history.run)
@@ -88,6 +101,29 @@ def adopt_run(name: str, into: str | None, together: bool, trust: bool, unsafe: 
             stop = threading.Event()
             adopting = Adopting(left)
             work(history, kit, adopting, Bounds(), stop, log, trackers, only_new=True)
+
+
+def _is_at_work(project: Project, target: str) -> bool:
+    """Return whether a process works on the run now."""
+    return holder(lock_path(project, tag_of(target))) is not None
+
+
+def _give(history: History, changes: Sequence[Change]) -> None:
+    """Send changes to a run at work, as trials that its user asks for."""
+    answered = {admitted.input.id for admitted in history.inputs}
+    sender = user_name()
+    for change in changes:
+        if change.input_id in answered:
+            continue
+        words = shortened(f"{change.name}: {change.proposal.hypothesis}", MAX_REMARK)
+        ask = Try(hypothesis=words, edits=change.proposal.edits)
+        sent = send(history.project, history.tag, new_input(ask, sender, change.input_id))
+        if isinstance(sent, NotSent):
+            raise UsageFault(sent.reason, sent.next_command)
+        _say(iter([f"given to {history.branch}: {words_of(ask)}"]))
+    if changes:
+        tag = history.tag
+        _say(iter([f"It tries them next; `autoresearch status {tag}` shows what it answers."]))
 
 
 def target_of(project: Project, sister: History, into: str | None) -> str:

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from agent.display.waiting import waiting
-from agent.records.events import Event, Judged, RunFinished, RunStarted
-from agent.trackers.tracker import Tracker
+from agent.records.events import Event, Heard, Judged, RunFinished, RunStarted
+from agent.trackers.tracker import Hearing, Tracker
 from sandbox.ground.text import one_line
 
 # How long the end of a run waits for what a tracker still has to send.
@@ -64,6 +64,9 @@ class Aside:
                 self._work.put(lambda: self._begin(event))
             case Judged(trial):
                 self._work.put(lambda: self._while_open(lambda: self._tracker.verdict(trial)))
+            case Heard(admitted) if isinstance(self._tracker, Hearing):
+                hearing = self._tracker
+                self._work.put(lambda: self._while_open(lambda: hearing.heard(admitted)))
             case RunFinished(reason):
                 self._reason = reason
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from agent.display.state import baseline_of
 from agent.judge.decide import incumbent_of
 from agent.propose.code.policy import plateau_of
 from agent.records.events import RunStarted
+from agent.records.inputs import Admitted, Set
 from agent.records.results import TAKEN, Trial
 from agent.records.spending import spending_of
 from sandbox.ground.record import Record
@@ -109,6 +111,18 @@ class Messages:
         if bound and spent < SHARE * bound <= self._dollars:
             yield self._money(bound)
 
+    def hear(self, admitted: Admitted) -> None:
+        """Take in what was said to the run: other bounds hold from now on."""
+        ask = admitted.input.ask
+        if not admitted.accepted or not isinstance(ask, Set):
+            return
+        bound = self._run.max_cost if ask.max_cost is None else ask.max_cost
+        self._run = replace(
+            self._run,
+            max_cost=None if "max_cost" in ask.lift else bound,
+            patience=ask.patience or self._run.patience,
+        )
+
     def of_end(self, reason: str, failed: bool) -> Message:
         """Return what is told when a session ends; failed: by a fault, whose message is reason."""
         tag = self._run.tag
@@ -160,7 +174,7 @@ class Messages:
             title=self._title(f"{count} trials without a keep"),
             text=f"{self._run.tag} has measured {count} trials since the last keep.",
             details=(self._best(),),
-            next_command=f"autoresearch log {self._run.tag}",
+            next_command=f"autoresearch tell 'look elsewhere' {self._run.tag}",
             about=self._names(),
         )
 

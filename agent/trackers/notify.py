@@ -12,6 +12,7 @@ from typing import Protocol
 
 from agent.errors import Fault, UsageFault
 from agent.records.events import RunStarted
+from agent.records.inputs import Admitted
 from agent.records.results import Trial
 from agent.trackers.messages import MAX_CHARACTERS, OCCASIONS, Message, Messages, Occasion
 from sandbox.ground.redaction import redacted
@@ -46,6 +47,11 @@ class Notify:
         assert self._messages, "a session is opened first"
         for message in self._messages.of_verdict(trial):
             self._send(message)
+
+    def heard(self, admitted: Admitted) -> None:
+        """See Hearing."""
+        assert self._messages, "a session is opened first"
+        self._messages.hear(admitted)
 
     def close(self, reason: str, failed: bool) -> None:
         """See Tracker."""

@@ -15,6 +15,7 @@ from agent.errors import Fault, TrustFault, UsageFault
 from agent.project.program import read_program
 from agent.project.settings import FILE, read_settings
 from agent.records.events import RunStarted
+from agent.records.inputs import Admitted, Input, Set
 from agent.records.objective import Objective
 from agent.records.results import Trial
 from agent.trackers import open_channels
@@ -100,6 +101,23 @@ def test_three_quarters_of_the_money_are_told_once() -> None:
     assert (message.event, message.title) == ("money", "nov24: $3.06 of $4.00 spent")
     assert told(BASELINE, paid(1, 9.0), run=replace(run, max_cost=None)) == []
     assert told(BASELINE, trial(1, "discard", 0.7, 0.1), run=replace(run, max_cost=0.0)) == []
+
+
+def test_bounds_that_are_set_meanwhile_hold_from_then_on() -> None:
+    messages = Messages(replace(RUN, max_cost=4.0))
+    list(messages.of_verdict(BASELINE))
+    stamp = "2026-11-24T01:00:00+00:00"
+
+    def say(**bounds: object) -> None:
+        ask = Set.model_validate(bounds)
+        asked = Input(id="a", ask=ask, sent=stamp)
+        messages.hear(Admitted(input=asked, at=stamp, accepted=True))
+
+    say(max_cost=40.0, patience=1)
+    [message] = messages.of_verdict(paid(1, 3.9))
+    assert message.event == "plateau"
+    say(lift=("max_cost",))
+    assert list(messages.of_verdict(paid(2, 39.0))) == []
 
 
 @pytest.mark.parametrize(("failed", "event"), [(False, "end"), (True, "error")])
