@@ -196,7 +196,9 @@ def _from_row(state: State) -> Row:
 def _settings_row(state: State, objective: Objective, choice: str, why: str) -> Row:
     """Return which settings govern, why, and in what the objective is another one."""
     tag = state.parent.tag
-    others = left_behind(state.run, objective, tag)
+    # The limit of a training is an option, and is said among the bounds.
+    measured_so = objective.model_copy(update={"limit": state.run.goal.limit})
+    others = left_behind(state.run, measured_so, tag)
     measured = f"measured as in {tag}"
     if others:
         measured = f"another objective: {', '.join(others)}".replace(" here now", "")

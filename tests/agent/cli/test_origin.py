@@ -137,6 +137,24 @@ def test_the_budget_is_the_other_runs_where_nobody_says_another(home: Path) -> N
     assert str(options.budget.value) == "20s"
 
 
+def test_a_limit_is_the_other_runs_where_nobody_says_another(home: Path) -> None:
+    git(home, "rm", "-q", "program.md")
+    commit(home)
+    limited = record(home, "u").goal.model_copy(update={"limit": "1.3x"})
+    update = {"objective": limited, "budget": None}
+    with History.create(
+        find_project(home, read_settings(home)), record(home, "u").model_copy(update=update)
+    ) as history:
+        settle(history, "baseline", "as it is", TRAIN, 0.5)
+    at = origin(home, "u#0")
+    assert "measured as in u" in said(at)
+    options = at.options(Flags(model="none"))
+    assert (options.budget.value, str(options.limit.value)) == (None, "1.3x")
+    typed = at.options(Flags(model="none", budget="3steps"))
+    assert (str(typed.budget.value), typed.limit.value) == ("3steps", None)
+    assert at.objective.limit is None, "the options bring it"
+
+
 def test_settings_of_this_folder_govern_where_they_differ(home: Path) -> None:
     (home / FILE).write_text(TOML.replace("acc", "f1") + 'also = ["loss"]\n')
     at = origin(home, "t#4")
