@@ -10,7 +10,8 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
     ├── ModelUnavailable (5)   it did not answer in time; trying later may work
-    └── MoneySpent (5)     the next question would cost more than the run may still spend
+    ├── MoneySpent (5)     the next question would cost more than the run may still spend
+    └── NoneLeft (5)       the method has nothing more to propose
 
 Any other exception is an error of the program itself: the command line saves a report of it and
 ends with exit code 70.
@@ -53,6 +54,7 @@ __all__ = [
     "ModelFault",
     "ModelUnavailable",
     "MoneySpent",
+    "NoneLeft",
     "ProjectFault",
     "RunBusy",
     "SandboxFault",
@@ -107,6 +109,10 @@ class ModelUnavailable(ModelFault):
 
 class MoneySpent(ModelFault):
     """The next question would cost more than the run may still spend; it ends the run normally."""
+
+
+class NoneLeft(ModelFault):
+    """The method has proposed all that it had; it ends the run normally."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], otherwise: str | None = None) -> str:

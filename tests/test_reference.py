@@ -8,7 +8,7 @@ import pytest
 
 from agent.project.program import FrontMatter, read_program
 from agent.project.settings import FILE, Caps, Settings, read_settings
-from agent.propose.code.policy import PATIENCE
+from agent.records.events import PATIENCE
 from agent.records.proposals import EXPLORATIONS
 from docs.commands import page
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.adopt.results import Row
 from agent.edit.files import Sources
-from agent.errors import UsageFault
+from agent.errors import UsageFault, near_names
 from agent.git.plumbing import Plumbing
-from agent.history.branch import has_file
+from agent.history.branch import has_file, run_tags
 from agent.history.runs import tip_of
 from agent.history.sources import SourceReader
 from agent.project.find import Project
@@ -122,8 +122,10 @@ def _commit(git: Plumbing, name: str) -> str:
     """Return the commit that the user named; a branch of origin may be named without `origin/`."""
     commit = None if name.startswith("-") else tip_of(git, name) or tip_of(git, f"origin/{name}")
     if commit is None:
+        near = near_names(name, run_tags(git))
+        meant = f". Did you mean the run {near[0]!r}?" if near else ""
         raise UsageFault(
-            f"there is no branch or commit {name!r} here",
+            f"there is no run, branch or commit {name!r} here{meant}",
             "git branch --all   # and git fetch, for more",
         )
     return commit

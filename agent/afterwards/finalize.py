@@ -8,6 +8,7 @@ from agent.edit.files import Sources, apply_edits, difference, following_renames
 from agent.errors import HistoryFault, UsageFault
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
+from agent.history.lineage import root_commit
 from agent.history.text import prose
 from agent.records.edits import Refused
 from agent.records.objective import Objective
@@ -24,8 +25,11 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
     git = Plumbing(Path(history.project.root))
     kept = kept_changes(history.trials)
     _refuse_unusable(git, branch, kept, drop)
-    tip = _start(history)
-    sources = history.sources_at(tip)
+    start = _start(history)
+    sources = history.sources_at(start)
+    tip = _on_own_commits(git, history, start)
+    if tip != start:
+        yield f"{tip[:12]} the state that the run began at"
     for trial in kept:
         if trial.number in drop:
             continue
@@ -38,7 +42,8 @@ def finalize_run(history: History, branch: str, drop: frozenset[int]) -> Iterato
     if drop and (history.run.goal.guards or history.run.goal.checks):
         dropped = ", ".join(f"#{number}" for number in sorted(drop))
         yield f"note: guards and checks held for what was kept with {dropped}, not without"
-    yield f"next: git diff {history.run.start_commit[:12]} {branch}"
+    base = root_commit(git, history.run)
+    yield f"next: git diff {base[:12]} {branch}"
 
 
 def _refuse_unusable(
@@ -63,6 +68,21 @@ def _start(history: History) -> str:
     if len(baselines) > 1 or adopted:
         return baselines[-1].attempt
     return history.run.start_commit
+
+
+def _on_own_commits(git: Plumbing, history: History, start: str) -> str:
+    """Return `start`, or where other runs lie behind it, its files in one commit on their start.
+
+    So the branch holds the user's commits and clean ones, and no attempts or verdicts.
+    """
+    run = history.run
+    if run.parent is None:
+        return start
+    root = root_commit(git, run)
+    message = f"Begin at {run.parent}\n\nThe run {run.tag} began there.\n"
+    tree = f"{start}^{{tree}}"
+    commit = git("commit-tree", tree, "-p", root, "-F", "-", stdin=message.encode())
+    return commit.strip()
 
 
 def _applied(history: History, trial: Trial, sources: Sources) -> Sources:

@@ -116,6 +116,7 @@ for module in (
     "mcp",
     "skill",
     "doctor",
+    "notify",
     "space",
     "noise",
     "methods",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_runs, complete_states
 from agent.cli.options import BudgetOption, LimitOption, Method, Model, Tag, Trust, Unsafe
 from agent.errors import UsageFault
 from agent.history.history import History
@@ -20,6 +21,7 @@ RESULTS = "results.tsv"
 
 @app.command(
     epilog=epilog(
+        "autoresearch adopt nov25 --into nov24",
         "autoresearch adopt exp/H100/mar8",
         "autoresearch adopt autoresearch/mar5 --results results.tsv",
     )
@@ -28,8 +30,10 @@ def adopt(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="BRANCH|RESULTS.TSV",
-            help="A branch or commit; or a results.tsv, whose commits are in this repository.",
+            metavar="RUN|RUN#N|BRANCH|RESULTS.TSV",
+            help="A run here, or one of its trials; a branch or commit of another loop; or a "
+            "results.tsv, whose commits are in this repository.",
+            autocompletion=complete_states,
         ),
     ],
     results: Annotated[
@@ -46,6 +50,19 @@ def adopt(
             help="The commit before the first experiment. Default: where the branch began.",
         ),
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Of a run: the run in which its changes are measured. Default: the one checked "
+            "out here, else the one that it began at, else the newest other one.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    together: Annotated[
+        bool,
+        typer.Option("--together", help="Of a run: measure all that it kept as one trial."),
+    ] = False,
     model: Model = None,
     method: Method = None,
     budget: BudgetOption = None,
@@ -54,14 +71,38 @@ def adopt(
     trust: Trust = False,
     unsafe: Unsafe = False,
 ) -> None:
-    """Turn the experiments of another loop into a run that `resume` can continue.
+    """Measure what another run kept in this one, or turn another loop's branch into a run.
 
-    It reads branches in the style of karpathy/autoresearch: each commit changes train.py, its
-    message is the hypothesis, and results.tsv holds the scores. Every change becomes typed edits
-    that reproduce its train.py byte for byte. Nothing is measured: scores are recorded as
-    reported by others, and no trial is judged against them. `autoresearch resume` first measures
+    Each change that a run kept is proposed to the other one, the oldest first, and measured and
+    judged there like any other trial: what is kept is on its branch. RUN#N proposes the change of
+    one trial, kept or not.
+
+    Of another loop it reads branches in the style of karpathy/autoresearch: each commit changes
+    train.py, its message is the hypothesis, and results.tsv holds the scores. Every change becomes
+    typed edits that reproduce its train.py byte for byte. Nothing is measured: scores are recorded
+    as reported by others, and no trial is judged against them. `autoresearch resume` first measures
     the newest state as the baseline.
     """
+    from agent.cli.sister import adopt_run, is_run
+
+    if is_run(Path.cwd(), what):
+        typed = {
+            "--results": results,
+            "--since": since,
+            "--model": model,
+            "--method": method,
+            "--budget": budget,
+            "--tag": tag,
+        }
+        for option, value in typed.items():
+            if value is not None:
+                message = f"{option} is for a branch of another loop, and {what} is a run."
+                raise UsageFault(message, f"autoresearch adopt {what}")
+        adopt_run(what, into, together, trust, unsafe)
+        return
+    if into is not None or together:
+        option = "--together" if into is None else "--into"
+        raise UsageFault(f"{option} is for a run, and there is no run {what}.", "autoresearch list")
     from agent.adopt import changed_beside, find_span, read_rows, steps_between, take_over
     from agent.cli.build import find_place, prepared, proven, refuse_foreign_encodings
     from agent.cli.choices import options_of, say_origins

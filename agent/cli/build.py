@@ -8,26 +8,21 @@ from itertools import chain
 from pathlib import Path
 from shlex import quote
 
-import typer
-
 from agent.cli.consent import Consent
 from agent.cli.reach import network_wish, prepare_source, readable_paths
-from agent.display.table import warm_text
 from agent.display.waiting import waiting
 from agent.edit.encoding import foreign_encoding
 from agent.edit.files import Sources
 from agent.edit.files.one import is_python
-from agent.errors import Fault, ProjectFault, UsageFault
+from agent.errors import Fault, ProjectFault
 from agent.evaluate.bench import Measures, Plan
 from agent.evaluate.engines import find_engine
 from agent.evaluate.machine import total_memory
 from agent.evaluate.slots import Slot, this_machine
-from agent.exchange.read import read_prior
 from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
-from agent.history.runs import text_at, trials_folder
-from agent.history.sources import sources_in
+from agent.history.runs import trials_folder
 from agent.history.standing import Standing
 from agent.project.around import project_around
 from agent.project.data import NetworkWanted, Prepared, Source, prepare_data, stage_of
@@ -42,9 +37,7 @@ from agent.project.settings import Caps, RunSettings, Settings, read_settings, s
 from agent.project.template import PREPARE, is_retired
 from agent.project.unseen import held_out, hidden_on_disk, records, shown, test_on_disk
 from agent.project.variables import handed_on
-from agent.records.objective import Objective
 from agent.records.proposals import Configuration
-from agent.records.results import PriorTrial
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
 from agent.space import Space, read_constants, read_space
@@ -56,8 +49,6 @@ MEMORY_SHARE = 0.8
 """The rest is left to the machine: a trial that takes the harness down takes the night."""
 PROOF = "a probe tries to get out of it, and the libraries of train.py are loaded inside"
 """Why a sandbox is not ready at once."""
-MAX_NAMED = 8
-"""Constants that a message names."""
 
 
 @dataclass(frozen=True)
@@ -212,39 +203,6 @@ def _data(
                 tell=wait.because,
             )
         )
-
-
-def warm_start(
-    path: str, place: Place, commit: str, objective: Objective
-) -> tuple[PriorTrial, ...]:
-    """Return the prior trials of a file, and print a line about them.
-
-    Raise UsageFault where none of their constants is searched here.
-    """
-    project = place.project
-    sources = sources_in(project, commit)
-    fixed = read_constants(text_at(project, commit, project.prepare)) if project.prepare else {}
-    searched = set(space_of(sources, fixed, place.settings).names)
-    trials = read_prior(path, objective)
-    theirs: set[str] = set()
-    for trial in trials:
-        theirs.update(trial.configuration)
-    common = searched & theirs
-    if not common:
-        raise UsageFault(
-            f"No constant of the trials in {path} ({_named(theirs)}) is searched here "
-            f"({_named(searched)}).",
-            "$EDITOR autoresearch.toml   # [ranges]",
-        )
-    typer.echo(
-        f"{warm_text(trials, path)}, with {len(common)} of the {len(searched)} constants "
-        "searched here"
-    )
-    return trials
-
-
-def _named(names: set[str]) -> str:
-    return ", ".join(sorted(names)[:MAX_NAMED]) or "none"
 
 
 def open_ledger(

@@ -35,8 +35,17 @@ ASKED_IN_VAIN = (
 )
 
 
-def options_of(flags: Flags, place: Place, front_matter: FrontMatter) -> StartOptions:
-    """Return the options of a new run; raise UsageFault where they make no sense."""
+def options_of(
+    flags: Flags,
+    place: Place,
+    front_matter: FrontMatter,
+    parent: RunSettings | None = None,
+    commit: str | None = None,
+) -> StartOptions:
+    """Return the options of a new run; raise UsageFault where they make no sense.
+
+    parent: the record of the run that it begins at. commit: the state of it.
+    """
     project = place.project
     with waiting("the keyring"):
         available = None if flags.model else default_model(os.environ)
@@ -45,13 +54,13 @@ def options_of(flags: Flags, place: Place, front_matter: FrontMatter) -> StartOp
         model=available,
         bills=asked is not None and not sends_no_bill(asked, os.environ),
         time=TimeInferred(
-            budget=time_budget(project),
+            budget=time_budget(project, commit),
             file=project.prepare or "",
             sealed=project.score == "sealed",
             reads_budget=reads_budget(project, place.settings),
         ),
     )
-    return start_options(flags, front_matter, place.settings, inferred, _need_of)
+    return start_options(flags, front_matter, place.settings, inferred, _need_of, parent)
 
 
 def method_of(run: RunSettings, asked: str | None) -> Method:
@@ -62,7 +71,7 @@ def method_of(run: RunSettings, asked: str | None) -> Method:
     if asked is not None and asked != run.method:
         raise UsageFault(
             f"This run was started with --method {run.method}, not {asked}.",
-            f"autoresearch start --method {asked}",
+            f"autoresearch start --from {run.tag} --method {asked}   # from its newest state",
         )
     return find_method(run.method, typed=asked is not None)
 

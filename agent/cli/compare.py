@@ -39,6 +39,9 @@ def compare(
     tags = [view.run.tag for view in views]
     usual = all(view.run.objective is None for view in views)
     columns = [_column(view) if usual else _with_metric(view) for view in views]
+    if any(view.parent for view in views):
+        pairs = zip(views, columns, strict=True)
+        columns = [{"from": view.parent, **column} for view, column in pairs]
     console.print(side_by_side(tags, columns, console))
     if unlike := differences(views):
         names = ", ".join(unlike)

@@ -15,7 +15,7 @@ import typer
 
 Complete = Callable[[typer.Context, str], list[str]]
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.:/,-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/,-]+(#[0-9]*)?")
 
 
 def _quiet(names: Callable[[typer.Context, str], Iterable[str]]) -> Complete:
@@ -40,6 +40,23 @@ def complete_runs(_ctx: typer.Context, incomplete: str) -> Iterable[str]:
     tags = run_tags(Plumbing(Path.cwd()))
     branches = "autoresearch/"
     return [branches + tag for tag in tags] if incomplete.startswith(branches) else tags
+
+
+@_quiet
+def complete_states(_ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Return the runs here, and once one is typed with a #, the numbers of its trials."""
+    from agent.git.plumbing import Plumbing
+    from agent.history.branch import run_tags
+
+    tag, mark, _ = incomplete.partition("#")
+    if not mark:
+        return [f"{name}#" for name in run_tags(Plumbing(Path.cwd()))]
+    from agent.cli.reading import reading
+
+    with reading(tag) as history:
+        numbers = [trial.number for trial in history.trials]
+        numbers += [attempt.number for attempt in history.in_flight]
+        return [f"{tag}#{number}" for number in numbers]
 
 
 @_quiet

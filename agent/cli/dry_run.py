@@ -12,25 +12,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.build import find_place, proven, refuse_foreign_encodings, warm_start
-from agent.cli.choices import options_of
+from agent.cli.build import proven, refuse_foreign_encodings
 from agent.cli.constants import value_text
+from agent.cli.origin import find_origin
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question, last_commit
-from agent.cli.reach import front_matter_at, kept_from_models
+from agent.cli.reach import kept_from_models
+from agent.cli.warm import warm_start
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault
 from agent.evaluate.neighbours import sessions
 from agent.evaluate.slots import make_slots, this_machine
-from agent.exchange.read import read_prior
 from agent.history.runs import text_at
 from agent.history.sources import refuse_idle_globs, sources_in
 from agent.llm.model import Request
 from agent.llm.resolve import open_model, sends_no_bill
 from agent.project.flags import Flags
 from agent.project.names import refuse_unknown_names
-from agent.project.objective import objective_of
 from agent.project.resolve import StartOptions
 from agent.project.trust import REPLAY
 from agent.propose import find_method
@@ -70,25 +69,33 @@ class Price:
     """Why nothing is known."""
 
 
-def show_plan(flags: Flags, warm: str | None, unsafe: bool, as_json: bool) -> None:
+def show_plan(
+    flags: Flags,
+    source: str | None,
+    governs: str | None,
+    warm: str | None,
+    unsafe: bool,
+    as_json: bool,
+) -> None:
     """Print what `start` would do with these flags."""
-    place = find_place(Path.cwd())
+    origin = find_origin(Path.cwd(), flags, source, governs)
+    place = origin.place
     project = place.project
-    front_matter = front_matter_at(project, "HEAD")
-    options = options_of(flags, place, front_matter)
-    objective = objective_of(project, place.settings, front_matter, flags)
-    head = last_commit(project)
+    options = origin.options(flags)
+    objective = origin.objective
+    head = origin.state.commit if origin.state else last_commit(project)
     sources = sources_in(project, head)
     refuse_foreign_encodings(project, sources)
     refuse_idle_globs(project, sources)
-    refuse_unknown_names(project, place.settings, front_matter, (sources,))
+    states = (sources, *(sources_in(project, commit) for commit in origin.before))
+    refuse_unknown_names(project, place.settings, origin.front_matter, states)
     slots = make_slots(options.workers.value, *this_machine())
     prior: tuple[PriorTrial, ...] = ()
     if warm:
-        prior = read_prior(warm) if as_json else warm_start(warm, place, head, objective)
+        prior = warm_start(warm, place, head, objective, err=as_json)
     tier = proven(unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
-    chosen = Chosen(place, options, slots, tier, sources, prepare, objective)
+    chosen = Chosen(place, options, slots, tier, sources, prepare, objective, origin.rows)
     context = first_context(place, head, options, objective, prior)
     model = options.model.value
     request = None

@@ -40,13 +40,25 @@ COMMANDS: Groups = {
         "methods",
         "prompt",
         "bench",
+        "notify",
     ),
 }
 
 _RUN: Groups = {
     "What proposes": ("--model", "--method", "--warm", "--seed"),
     "How long, for how much": ("--budget", "--limit", "--trials", "--hours", "--max-cost"),
-    "Which run": ("--tag", "--results", "--since", "--leave-branch", "--detach", "--dry-run"),
+    "Which run": (
+        "--from",
+        "--settings",
+        "--into",
+        "--together",
+        "--tag",
+        "--results",
+        "--since",
+        "--leave-branch",
+        "--detach",
+        "--dry-run",
+    ),
     "What is measured": ("--metric", "--direction"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--workers", "--python", "--memory", "--vram", "--disk", "--output"),

@@ -217,6 +217,13 @@ class Direction(StrEnum):
     MAXIMIZE = "maximize"
 
 
+class Governs(StrEnum):
+    """Whose autoresearch.toml counts for a run that begins at another one's state."""
+
+    CHECKOUT = "checkout"
+    RUN = "run"
+
+
 Metric = Annotated[
     str | None,
     typer.Option(
@@ -287,8 +294,9 @@ NotifyCommand = Annotated[
     typer.Option(
         "--notify",
         metavar="COMMAND",
-        help="Run this command at each keep, at an error and at the end; $AUTORESEARCH_TEXT holds "
-        "the message.",
+        help="Run this command at a keep, a plateau, a hold, an error, the end, and once three "
+        "quarters of the money are spent; $AUTORESEARCH_TEXT holds the message. For mail and "
+        "chats see `autoresearch notify`. `none` tells nobody.",
     ),
 ]
 

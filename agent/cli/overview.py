@@ -34,6 +34,7 @@ ORIGINS = {
     Origin.FRONT_MATTER: "front matter",
     Origin.SETTINGS: "autoresearch.toml",
     Origin.RECORD: "as at the start",
+    Origin.PARENT: "as in the run that it begins at",
     Origin.INFERRED: "inferred",
 }
 """Where a value comes from; nothing is said of what was typed."""
@@ -69,6 +70,10 @@ class Chosen:
     prepare: str
     """The prepare.py of the start commit; empty where there is none."""
     objective: Objective = VAL_BPB
+    begins: tuple[Row, ...] = ()
+    """Where it begins, unless that is this folder's last commit."""
+    told: tuple[str, ...] = ()
+    """Who hears of it besides this terminal."""
 
 
 def say_overview(chosen: Chosen, err: bool = False) -> None:
@@ -120,6 +125,7 @@ def rows(
     beside = [Path(path).name for path in (project.prepare, project.program) if path]
     edited = project.train if not project.files else ", ".join(project.files)
     files = f"{edited} is edited" + (f"; {', '.join(beside)}" if beside else "")
+    yield from chosen.begins
     yield Row("files", files, "toml: files, train, prepare")
     yield Row("objective", _objective(chosen), "toml: metric, direction, score")
     yield from _conditions(chosen.objective)
@@ -132,6 +138,8 @@ def rows(
     tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
     yield Row("sandbox", tier, "autoresearch doctor")
     yield Row("bounds", _bounds(options), "--budget --limit --trials --hours --max-cost")
+    if chosen.told:
+        yield Row("told", ", ".join(chosen.told), "--notify --tracker, autoresearch notify")
     yield from beside_rows(others)
 
 

@@ -22,8 +22,9 @@ from agent.project.program import read_program
 from agent.project.resolve import StartOptions, recorded_caps
 from agent.propose import Context, Method
 from agent.propose.code.code import Code, request_of
-from agent.propose.code.policy import PATIENCE, Policy
+from agent.propose.code.policy import Policy
 from agent.propose.hybrid import Hybrid
+from agent.records.events import PATIENCE
 from agent.records.objective import Objective
 from agent.records.results import PriorTrial
 from agent.records.spending import spending_of

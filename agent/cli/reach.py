@@ -31,6 +31,7 @@ from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
 from agent.project.unseen import hidden_on_disk
 from agent.records.steering import steering_of
+from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
 
@@ -72,11 +73,13 @@ def _holds_others_data(cache: Path) -> bool:
 def kept_from_models(project: Project) -> tuple[Path, ...]:
     """Return the folders that a model's own command must not see.
 
-    Validation data, the corpus it is cut from, and this machine's copies of the runs.
+    Validation data, the corpus it is cut from, this machine's copies of the runs, and the user's
+    settings, which hold addresses with their keys.
     """
     hidden = map(Path, hidden_on_disk(project))
     objects = [git_folder(Path(project.root))] if project.evaluate else []
-    return (*cache_folders(), *corpus_places(), project.home, *hidden, *objects)
+    own = config_file().parent
+    return (*cache_folders(), *corpus_places(), project.home, own, *hidden, *objects)
 
 
 def agree_to_start(

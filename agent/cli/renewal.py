@@ -98,6 +98,5 @@ def same_data(tag: str, measured_on: str | None, data: Prepared | None) -> None:
         raise ProjectFault(
             f"The validation data here ({data.fingerprint[:12]}) is not what this run was "
             f"measured on ({(measured_on or 'none')[:12]}): another corpus.",
-            f"git switch -c again autoresearch/{tag} && autoresearch start   "
-            "# a new run from its tip",
+            f"autoresearch start --from {tag}   # a new run from its newest state",
         )

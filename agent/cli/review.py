@@ -28,6 +28,7 @@ from agent.display.table import trial_table
 from agent.errors import UsageFault
 from agent.exchange.write import FORMATS
 from agent.history.history import History
+from agent.history.lineage import parent_text
 from agent.judge.pareto import points_of, two_axes
 from agent.project.around import project_around
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
@@ -109,6 +110,7 @@ def log(
         axes = two_axes(pareto, objective) if pareto else None
         trials = [trial for trial in history.trials if not kept or trial.status in KEPT | TAKEN]
         diffs = own_diffs(history, trials) if patch else {}
+        parent = parent_text(history.project, history.run)
         _print_warnings(history)
     if as_json and axes:
         _print_json(points_json(points_of(trials, *axes, objective), axes))
@@ -128,6 +130,8 @@ def log(
             console.print(pareto_page(points, axes, console, objective))
             return
         console.print(trial_table(trials, console, objective, also))
+        if parent:
+            console.print(f"from: {formatter_for(console).line(parent)}", soft_wrap=True)
         about = about_scores(trials, formatter_for(console, objective))
         if about:
             console.print(f"scores: {about}")
@@ -160,6 +164,9 @@ def show(number: Number, branch: OfBranch = None, as_json: Json = False) -> None
         again = history.measurements
         goal = history.run.goal
         console.print(trial_page(entry, text, logs, console, against, again, goal))
+        if entry.status not in KEPT | TAKEN and entry.proposal.edits and entry.status != "refused":
+            begin = f"autoresearch start --from {history.tag}#{number}   # a run that begins here"
+            console.print(Text(f"next: {begin}", "dim"), soft_wrap=True)
         if isinstance(entry, Trial) and entry.status in AWAITING:
             fate = fate_of(number, history.trials, history.rejections)
             console.print(formatter_for(console).line(f"{entry.status}: {fate}"))

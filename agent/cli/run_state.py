@@ -12,6 +12,7 @@ from agent.display.table import warm_text
 from agent.errors import Fault
 from agent.history.brief import brief_otherwise
 from agent.history.history import History
+from agent.history.lineage import parent_text
 from agent.history.runs import log_path
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
@@ -59,8 +60,10 @@ class State(Record):
     """US dollars, without proposals whose price is not known; see unpriced."""
     unpriced: int
     """Proposals of models whose price is not known."""
+    parent: str | None
+    """The state of another run that it began at: `nov24#7`."""
     warm: str | None
-    """The file whose prior trials the run began with."""
+    """The file or the run whose prior trials the run began with."""
     prior: int
     """How many there are."""
     inputs: tuple[Admitted, ...]
@@ -102,6 +105,7 @@ def state_of(history: History) -> State:
         trials_per_hour=pace.per_hour,
         cost=spending.dollars,
         unpriced=spending.unpriced,
+        parent=str(run.parent) if run.parent else None,
         warm=run.warm,
         prior=len(history.prior),
         inputs=history.inputs,
@@ -121,6 +125,9 @@ def print_state(history: History, state: State) -> None:
         state.branch, state.pid, state.in_flight, history.trials, console, warm, goal
     )
     console.print(page)
+    if state.parent:
+        parent = formatter_for(console).line(parent_text(history.project, history.run))
+        console.print(f"from    {parent}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
     if state.replicated:

@@ -25,6 +25,7 @@ from agent.git.plumbing import Plumbing
 from agent.history.branch import tag_of
 from agent.history.history import History
 from agent.history.homes import Run, find_run, homes, runs_of
+from agent.history.lineage import MARK, Firsts, first_commits, tag_now
 from agent.history.removal import Remains, delete, half_renamed, remains_of, rename
 from agent.history.runs import lock_path, log_path
 from agent.judge.decide import incumbent_of
@@ -32,6 +33,8 @@ from agent.project.find import Project
 from agent.records.objective import VAL_BPB
 from agent.records.results import TAKEN
 from sandbox.ground.record import Record
+
+_LEFT = ("run", "from", "state", "metric")
 
 State = Literal["running", "stopped", "finished", "unreadable"]
 
@@ -53,6 +56,10 @@ class Line(Record):
     kept: int
     best: float | None
     """The score at the tip."""
+    parent: str | None = None
+    """The state of another run that it began at: `nov24#7`."""
+    parent_now: str | None = None
+    """What that run is called now; None if its branch is not here."""
     metric: str = VAL_BPB.metric
     direction: str = VAL_BPB.direction
     self_reported: bool = False
@@ -75,7 +82,8 @@ def list_command(as_json: Json = False) -> None:
     it.
     """
     places = homes(Path.cwd())
-    lines = [_line(run, places) for run in runs_of(places)]
+    firsts = first_commits(places[0])
+    lines = [_line(run, places, firsts) for run in runs_of(places)]
     if as_json:
         typer.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2))
         return
@@ -86,7 +94,7 @@ def list_command(as_json: Json = False) -> None:
     console.print(_table(lines, formatter_for(console)))
 
 
-def _line(run: Run, places: Sequence[Project]) -> Line:
+def _line(run: Run, places: Sequence[Project], firsts: Firsts) -> Line:
     """Return what there is to say about a run."""
     summary = run.summary
     state: State = "stopped" if summary.pid is None else "running"
@@ -94,6 +102,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
     kept = 0
     best = None
     goal = VAL_BPB
+    parent = None
     kinds: tuple[str, ...] = ()
     problem = None
     try:
@@ -101,6 +110,7 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
             trials = history.trials
             planned = history.run.trials
             goal = history.run.goal
+            parent = history.run.parent
     except Fault as fault:
         problem = fault.message
         state = "unreadable"
@@ -119,6 +129,8 @@ def _line(run: Run, places: Sequence[Project]) -> Line:
         trials=measured,
         kept=kept,
         best=best.value if best else None,
+        parent=str(parent) if parent else None,
+        parent_now=tag_now(parent, firsts) if parent else None,
         metric=goal.metric,
         direction=goal.direction,
         self_reported="self-reported" in kinds,
@@ -133,13 +145,15 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     usual = all(_metric_of(line) == VAL_BPB.metric for line in lines)
     metrics = () if usual else ("metric",)
-    for name in ("run", "state", "trials", "kept", "best", *metrics, "age", "size"):
-        table.add_column(name, justify="left" if name in ("run", "state", "metric") else "right")
+    parents = ("from",) if any(line.parent for line in lines) else ()
+    for name in ("run", *parents, "state", "trials", "kept", "best", *metrics, "age", "size"):
+        table.add_column(name, justify="left" if name in _LEFT else "right")
     for line in lines:
         metric = formatter.line(_metric_of(line)) if line.best is not None else ""
         state = f"{line.state}, process {line.pid}" if line.pid is not None else line.state
         table.add_row(
             Text(formatter.line(line.tag), "bold"),
+            *((Text(formatter.line(_parent_of(line))),) if parents else ()),
             Text(state, "green" if line.pid is not None else "dim"),
             str(line.trials),
             str(line.kept),
@@ -149,6 +163,16 @@ def _table(lines: Sequence[Line], formatter: Formatter) -> Table:
             _amount(line.bytes),
         )
     return table
+
+
+def _parent_of(line: Line) -> str:
+    """Return `nov24#7`, with what has become of that run."""
+    if line.parent is None:
+        return ""
+    if line.parent_now is None:
+        return f"{line.parent}, not here"
+    same = line.parent.partition(MARK)[0] == line.parent_now
+    return line.parent if same else f"{line.parent}, now {line.parent_now}"
 
 
 def _metric_of(line: Line) -> str:

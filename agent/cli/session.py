@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import typer
 from rich.text import Text
@@ -25,14 +26,17 @@ from agent.evaluate.neighbours import session
 from agent.history.history import History
 from agent.history.runs import sinks_folder
 from agent.project.find import Project
+from agent.project.program import read_program
 from agent.project.resolve import SessionOptions
 from agent.propose import Proposer
-from agent.records.events import Event, Note, RunStarted
+from agent.records.events import PATIENCE, Event, Note, RunStarted
 from agent.records.results import Trial
+from agent.records.steering import steering_of
 from agent.run.bounds import Bounds, Renewal
 from agent.run.inbox import Inbox
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
+from agent.trackers.targets import targets_of
 
 GONE = "the terminal is gone"
 
@@ -40,8 +44,12 @@ GONE = "the terminal is gone"
 def trackers_of(
     project: Project, tag: str, names: Sequence[str] | None, notify: str | None
 ) -> Trackers:
-    """Return where results go besides the branch; raise UsageFault for what cannot work."""
-    return open_trackers(names or (), notify, sinks_folder(project, tag))
+    """Return where results go besides the branch; raise UsageFault for what cannot work.
+
+    notify: the command that was typed, or `none`.
+    """
+    targets = targets_of(os.environ, Path(project.root), notify)
+    return open_trackers(names or (), targets, sinks_folder(project, tag))
 
 
 def bounds_of(options: SessionOptions) -> Bounds:
@@ -185,8 +193,16 @@ def _started(history: History, kit: Kit, bounds: Bounds) -> RunStarted:
         planned=bounds.trials,
         start_commit=run.start_commit,
         objective=run.goal,
+        max_cost=bounds.max_cost,
+        patience=_patience(history),
         inputs=history.inputs,
     )
+
+
+def _patience(history: History) -> int:
+    """Return how many measured trials without a keep are a plateau."""
+    said = steering_of(history.inputs, len(history.trials)).patience
+    return said or read_program(history.program).front_matter.patience or PATIENCE
 
 
 @contextmanager

@@ -1,18 +1,21 @@
 """The command `start`."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.completion import complete_runs, complete_states
 from agent.cli.options import (
     BetterWhen,
     BudgetOption,
     Detach,
     Disk,
     DryRun,
+    Governs,
     Hours,
     JsonEvents,
     LimitOption,
@@ -33,14 +36,18 @@ from agent.cli.options import (
     Verdict,
     Vram,
 )
-from agent.errors import ProjectFault
 from agent.judge.decide import LEAST_FALSE_KEEPS
 from agent.project.flags import Flags, read_flags
 from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED
 from agent.project.settings import MAX_FALSE_KEEPS
 
 
-@app.command(epilog=epilog("autoresearch start --model opus --budget 5m --hours 8"))
+@app.command(
+    epilog=epilog(
+        "autoresearch start --model opus --budget 5m --hours 8",
+        "autoresearch start --from nov24#7 --warm nov24",
+    )
+)
 def start(
     model: Model = None,
     method: Method = None,
@@ -80,13 +87,32 @@ def start(
             f"{LEAST_FALSE_KEEPS} to {MAX_FALSE_KEEPS}. Default: {LEAST_FALSE_KEEPS}.",
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN#N",
+            help="Begin at the state of trial N of a run, kept or not, instead of this folder's "
+            "last commit; RUN alone is its newest state.",
+            autocompletion=complete_states,
+        ),
+    ] = None,
+    governs: Annotated[
+        Governs | None,
+        typer.Option(
+            "--settings",
+            help="With --from: whose autoresearch.toml counts, this folder's (checkout) or that of "
+            "the state (run). Default: this folder's where it differs, which is said.",
+        ),
+    ] = None,
     warm: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
-            help="Prior trials of another run: an Optuna SQLite file (FILE#STUDY), JSON, JSON "
-            "lines, tsv or csv. The method learns from them; they do not count as trials of this "
-            "run.",
+            metavar="RUN|FILE",
+            help="Prior trials: those of another run here, or of an Optuna SQLite file "
+            "(FILE#STUDY), JSON, JSON lines, tsv or csv. The method learns from them; they do not "
+            "count as trials of this run.",
+            autocompletion=complete_runs,
         ),
     ] = None,
     prune: Annotated[
@@ -118,6 +144,9 @@ def start(
     continues either way. Closing the terminal stops nothing: `autoresearch status --watch` shows
     the run again, and `autoresearch stop` ends it. Options left out come from the front matter of
     program.md, then from autoresearch.toml.
+
+    With --from it works on a state of another run instead, with that state's program.md and a
+    baseline of its own. `autoresearch adopt` later brings what it kept to the other run.
     """
     flags = read_flags(
         "start",
@@ -144,14 +173,17 @@ def start(
     if dry_run:
         from agent.cli.dry_run import show_plan
 
-        show_plan(flags, warm, unsafe, as_json)
+        show_plan(flags, source, governs, warm, unsafe, as_json)
         return
-    _start(flags, tag, warm, tuple(tracker or ()), notify, trust, unsafe, detach, as_json)
+    trackers = tuple(tracker or ())
+    _start(flags, tag, source, governs, warm, trackers, notify, trust, unsafe, detach, as_json)
 
 
 def _start(
     flags: Flags,
     tag: str | None,
+    source: str | None,
+    governs: str | None,
     warm: str | None,
     tracker: tuple[str, ...],
     notify: str | None,
@@ -160,63 +192,55 @@ def _start(
     detach: bool,
     as_json: bool,
 ) -> None:
-    from agent.cli.build import (
-        Kit,
-        find_place,
-        prepared,
-        proven,
-        refuse_foreign_encodings,
-        warm_start,
-    )
-    from agent.cli.choices import build_proposer, options_of
+    from agent.cli.build import Kit, prepared, proven, refuse_foreign_encodings
+    from agent.cli.choices import build_proposer
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
+    from agent.cli.origin import find_origin
     from agent.cli.overview import Chosen, say_overview, say_warnings
-    from agent.cli.reach import agree_to_start, front_matter_at, remember_run
+    from agent.cli.reach import agree_to_start, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
+    from agent.cli.warm import name_of, warm_start
     from agent.display.waiting import waiting
     from agent.evaluate.slots import make_slots, this_machine
     from agent.history.history import History
-    from agent.history.runs import brief_at, head_of, next_tag, text_at
+    from agent.history.runs import next_tag, text_at
     from agent.history.sources import refuse_idle_globs, sources_in
     from agent.project.names import refuse_unknown_names
-    from agent.project.objective import objective_of, recorded
-    from agent.project.program import read_program
+    from agent.project.objective import recorded
     from agent.project.run_python import recorded_python
     from agent.propose import find_method
     from agent.run.bounds import Renewal
 
-    place = find_place(Path.cwd())
+    origin = find_origin(Path.cwd(), flags, source, governs)
+    place = origin.place
     project = place.project
     cancel = threading.Event()
     consent = Consent(project, trust)
     tag = tag or next_tag(project)
     log = RunLog(project, tag)
     with outliving(log):
-        front_matter = front_matter_at(project, "HEAD")
-        options = options_of(flags, place, front_matter)
-        objective = objective_of(project, place.settings, front_matter, flags)
+        options = origin.options(flags)
+        objective = origin.objective
         agree_to_start(project, place.settings, consent, options, tracker)
-        head = head_of(project)
-        if read_program(brief_at(project, head)).front_matter != front_matter:
-            raise ProjectFault("HEAD changed while you were asked.", "autoresearch start")
+        head = origin.settle()
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
         refuse_idle_globs(project, sources)
-        refuse_unknown_names(project, place.settings, front_matter, (sources,))
+        states = (sources, *(sources_in(project, commit) for commit in origin.before))
+        refuse_unknown_names(project, place.settings, origin.front_matter, states)
         slots = make_slots(options.workers.value, *this_machine())
         chosen = find_method(options.method.value, typed=True)
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
-        prior = warm_start(warm, place, head, objective) if warm else ()
+        prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
-        say_overview(
-            Chosen(place, options, slots, sandbox.tier, sources, prepare, objective), err=as_json
-        )
+        seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
+        say_overview(replace(seen, told=trackers.names), err=as_json)
         say_warnings(project, head, err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
@@ -224,8 +248,9 @@ def _start(
                 start_commit=head,
                 score=project.score,
                 data_fingerprint=data.fingerprint if data else None,
-                warm=Path(warm).name if warm else None,
+                warm=name_of(warm) if warm else None,
                 objective=recorded(objective),
+                parent=origin.parent,
                 interpreter=recorded_python(project, place.settings),
             )
             with waiting("git to check out the run's branch"):

@@ -52,6 +52,7 @@ def command(view: View) -> str:
     """Return the command that began the run, as its first commit records it."""
     run = view.run
     options = {
+        "from": run.parent,
         "method": run.method,
         "model": run.model,
         "budget": run.budget,

@@ -133,6 +133,8 @@ def _said(view: View) -> Iterator[str]:
 def _conditions(view: View) -> Iterator[str]:
     run = view.run
     method = f"{run.method} with {run.model}" if run.model else run.method
+    if view.parent:
+        yield f"It began at {inert(view.parent)}."
     yield (
         f"Method {inert(method)}, {run.allowance} per trial, seed {run.seed}, "
         f"{run.baseline_repeats} baseline runs, {kind_of(view)} score, "

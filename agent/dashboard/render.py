@@ -390,5 +390,7 @@ def _conditions(view: View) -> Iterator[tuple[str, str]]:
     yield "score", view.about or BEFORE_ANY[run.score]
     yield "sandbox tier", view.tiers
     yield "command", command(view)
+    if view.parent:
+        yield "began at", view.parent
     yield "start commit", run.start_commit
     yield "validation data", run.data_fingerprint or "the repository's own"

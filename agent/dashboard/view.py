@@ -14,6 +14,7 @@ from agent.display.state import baseline_of
 from agent.display.steering import state_lines
 from agent.git.home import files_in
 from agent.history.history import History
+from agent.history.lineage import parent_text
 from agent.history.runs import trials_folder
 from agent.judge.comparison import Comparison, Measurement, replication_of
 from agent.judge.decide import incumbent_of
@@ -61,6 +62,8 @@ class View:
     begun: Mapping[str, int] = field(default_factory=dict)
     """When each attempt was committed, which is when its slot began to work on it: seconds since
     1970, by commit."""
+    parent: str = ""
+    """The state of another run that it began at, in words."""
     inputs: tuple[Admitted, ...] = ()
     """What was said to the run, oldest first."""
 
@@ -312,6 +315,7 @@ def read_view(history: History) -> View:
         history.owner,
         tuple(history.measurements),
         history.begun(),
+        parent_text(history.project, history.run),
         history.inputs,
     )
 

@@ -273,6 +273,8 @@ def memory(megabytes: float | None) -> str:
 def proposer(by: Provenance) -> str:
     """Return who proposed: the method, its model if it has one, and the trial that it repeats."""
     name = f"{by.method}/{by.model}" if by.model else by.method
+    if by.adopts is not None:
+        return f"{name} {by.adopts}"
     return f"{name} (again #{by.replays})" if by.replays is not None else name
 
 

@@ -1,4 +1,4 @@
-"""Reads prior trials, of other runs and tools, for `start --warm FILE` and `bench --past`.
+"""Reads prior trials, of other runs and tools, for `start --warm` and `bench --past`.
 
 The content of a file decides what it is:
 - optuna's SQLite storage (`autoresearch export --format optuna`, or anybody's); one of several
@@ -24,6 +24,8 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from agent.errors import UsageFault
+from agent.history.history import History
+from agent.history.prior import as_prior
 from agent.records.bounded import reason_of
 from agent.records.objective import VAL_BPB, Objective, Sense
 from agent.records.proposals import Configuration, Value
@@ -150,7 +152,22 @@ def _objective_of(record: Mapping[str, Any]) -> Objective:
     return Objective.model_validate(record.get("objective", VAL_BPB.model_dump()))
 
 
-def _refuse_other(path: Path, theirs: Objective, ours: Objective) -> None:
+def prior_of_run(history: History, objective: Objective) -> tuple[PriorTrial, ...]:
+    """Return the trials of a run, on the data that it has now, for one of this objective.
+
+    Raise UsageFault if it has none yet, or measures another metric.
+    """
+    _refuse_other(history.branch, history.run.goal, objective)
+    trials = [prior for trial in history.comparable if (prior := as_prior(trial)) is not None]
+    if not trials:
+        raise UsageFault(
+            f"{history.branch} has no trial with a score or a failure yet.",
+            "autoresearch start   # without --warm",
+        )
+    return tuple(_thinned(trials, objective.sense))
+
+
+def _refuse_other(path: Path | str, theirs: Objective, ours: Objective) -> None:
     if (theirs.metric, theirs.direction) != (ours.metric, ours.direction):
         raise UsageFault(
             f"{path} is of a run of {one_line(theirs.metric)}, {theirs.better}; this one measures "
@@ -231,22 +248,7 @@ def _own(record: Mapping[str, Any]) -> PriorTrial | None:
         trial = Trial.model_validate(fields)
     except ValidationError:
         return None
-    outcome: float | str | None = None
-    if trial.was_held_to_guards:  # where nothing can be kept, nothing is to be sought
-        outcome = "invalid"
-    elif trial.status in SCORED:
-        outcome = trial.value
-    elif trial.status in FAILED:
-        outcome = trial.status
-    if outcome is None:
-        return None
-    curve = trial.result.curve if trial.result else ()
-    return PriorTrial(
-        number=trial.number,
-        configuration=trial.configuration,
-        outcome=cast(float | Failure, outcome),
-        curve=curve,
-    )
+    return as_prior(trial)
 
 
 def _trial(number: int, record: Mapping[str, Any], scores: Sequence[str]) -> PriorTrial | None:

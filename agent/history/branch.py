@@ -50,7 +50,7 @@ def _no_branch(git: Plumbing, tag: str) -> HistoryFault:
     if not parents:
         tags = run_tags(git)
         message = unknown("run", tag, tags) if tags else f"there is no run {tag} here"
-        return HistoryFault(message, "autoresearch log   # or git fetch")
+        return HistoryFault(message, "autoresearch list   # or git fetch")
     tip = git("rev-list", "--topo-order", "-1", *parents).strip()
     command = f"git branch autoresearch/{tag} {tip}   # brings it back"
     return HistoryFault(f"there is no run {tag} here; its branch was deleted", command)

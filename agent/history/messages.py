@@ -128,7 +128,8 @@ def _proposer(trial: Trial) -> str:
     model = f" with {by.model}" if by.model else ""
     cost = f", ${by.cost:.2f}" if by.cost else ""
     replays = f", #{by.replays} again" if by.replays is not None else ""
-    return f"by {by.method}{model}{replays}{cost}"
+    adopts = f" {by.adopts}" if by.adopts is not None else ""
+    return f"by {by.method}{model}{adopts}{replays}{cost}"
 
 
 def _proposal_fields(proposal: Proposal) -> dict[str, Any]:

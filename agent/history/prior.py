@@ -1,6 +1,7 @@
 """The trials of other runs that a run began with, in a commit of their own."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from agent.errors import HistoryFault
 from agent.git.plumbing import Plumbing
@@ -8,11 +9,30 @@ from agent.history.branch import has_file
 from agent.history.messages import prior_message
 from agent.history.runs import first_commit
 from agent.records.bounded import reason_of
-from agent.records.results import PriorTrial
+from agent.records.results import FAILED, SCORED, Failure, PriorTrial, Trial
 
 FILE = "prior.jsonl"
 # Its name in runs of format 1.
 OLD_FILE = "foreign.jsonl"
+
+
+def as_prior(trial: Trial) -> PriorTrial | None:
+    """Return a trial as a prior trial of another run; None for one without an outcome."""
+    outcome: float | Failure | None = None
+    if trial.was_held_to_guards:  # where nothing can be kept, nothing is to be sought
+        outcome = "invalid"
+    elif trial.status in SCORED:
+        outcome = trial.value
+    elif trial.status in FAILED:
+        outcome = cast(Failure, trial.status)
+    if outcome is None:
+        return None
+    return PriorTrial(
+        number=trial.number,
+        configuration=trial.configuration,
+        outcome=outcome,
+        curve=trial.result.curve if trial.result else (),
+    )
 
 
 def commit_prior(git: Plumbing, prior: Sequence[PriorTrial], source: str | None) -> str:

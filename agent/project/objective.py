@@ -1,5 +1,6 @@
 """The objective of a new run: what is measured, which way is better, and what edits may touch."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,6 +52,11 @@ def objective_of(
             value = getattr(source, name)
             if value is not None:
                 parts[name] = value
+    return checked_objective(project, parts)
+
+
+def checked_objective(project: Project, parts: Mapping[str, Any]) -> Objective:
+    """Return the objective of these parts; raise UsageFault where they do not fit."""
     try:
         objective = Objective(**parts)
         metric_of(objective)
@@ -96,17 +102,17 @@ def recorded(objective: Objective) -> Objective | None:
     return None if objective == VAL_BPB else objective
 
 
-def left_behind(run: RunSettings, now: Objective) -> list[str]:
+def left_behind(run: RunSettings, now: Objective, where: str = "this run") -> list[str]:
     """Return in what autoresearch.toml and the front matter now differ from a run's record.
 
-    The record governs for the run's life.
+    The record governs for the run's life. where: what messages call the run.
     """
     lines = []
     for name in Objective.model_fields:
         then = getattr(run.goal, name)
         other = getattr(now, name)
         if then != other and name != "version":
-            lines.append(f"{name}: {_in_words(other)} here now, {_in_words(then)} in this run")
+            lines.append(f"{name}: {_in_words(other)} here now, {_in_words(then)} in {where}")
     return lines
 
 
@@ -138,7 +144,8 @@ def stated_otherwise(
         return []
     return [
         f"{FILE} or program.md says otherwise than this run's record, which counts: "
-        f"{'; '.join(different)}. `autoresearch start` begins a run with what they say."
+        f"{'; '.join(different)}. `autoresearch start --from {run.tag}` begins a run at its newest "
+        "state with what they say."
     ]
 
 

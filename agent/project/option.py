@@ -14,6 +14,7 @@ class Origin(StrEnum):
     FRONT_MATTER = "from the front matter of program.md"
     SETTINGS = "from autoresearch.toml"
     RECORD = "from the run's record"
+    PARENT = "from the run that this one begins at"
     INFERRED = "inferred"
     DEFAULT = "default"
 

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from agent.errors import UsageFault, unknown
 from agent.judge.suspicion import Plausible
 from agent.project.settings import (
+    NO_TARGETS,
+    TELLS,
     BudgetText,
     Dollars,
     Hours,
@@ -72,6 +74,8 @@ def read_program(text: str) -> Program:
     front_matter = _loaded(matter) if matter else None
     if not isinstance(front_matter, dict):  # prose between two rules
         return Program(brief=text)
+    if TELLS in front_matter:
+        raise _fault(f"{TELLS}: {NO_TARGETS}")
     for key in front_matter:
         if key not in FrontMatter.model_fields:
             raise _fault(unknown("key", str(key), FrontMatter.model_fields))

@@ -1,6 +1,7 @@
 """Resolves the options of a run from all that may set them, in one order of precedence.
 
     start, adopt:  flag > front matter of program.md > autoresearch.toml > inferred > default
+    start --from:  the same, with how trials are run and judged: > the other run's record > default
     resume:        flag > the run's record (limits of a trial: > autoresearch.toml) > default
 
 Nothing here reads a file or the environment: what was read is passed in.
@@ -26,6 +27,7 @@ from agent.project.settings import (
 from agent.project.time_options import KEEPS_A_BUDGET, TimeInferred, time_options
 from agent.project.trust import REPLAY, SCRIPTED
 from agent.records.inputs import Set
+from agent.records.lineage import Parent
 from agent.records.objective import VAL_BPB, Objective, Python
 from sandbox.ground.budget import Budget, Limit
 
@@ -102,7 +104,7 @@ class StartOptions(SessionOptions):
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each origin but flags and defaults, with the options that it set."""
-        for origin in (Origin.FRONT_MATTER, Origin.SETTINGS, Origin.INFERRED):
+        for origin in (Origin.FRONT_MATTER, Origin.SETTINGS, Origin.PARENT, Origin.INFERRED):
             texts = []
             for field in fields(self):
                 option = getattr(self, field.name)
@@ -119,12 +121,13 @@ class StartOptions(SessionOptions):
         data_fingerprint: str | None,
         warm: str | None = None,
         objective: Objective | None = None,
+        parent: Parent | None = None,
         interpreter: Python | None = None,
     ) -> RunSettings:
         """Return what the run's first commit keeps.
 
-        Limits of a trial are recorded only where they were typed: those of autoresearch.toml
-        are read again by each session.
+        Limits of a trial are recorded only where they were typed, for the run or for the one that
+        it begins at: those of autoresearch.toml are read again by each session.
         """
         options = {name: getattr(self, name).value for name in _RECORDED}
         limit = self.limit.value
@@ -139,6 +142,7 @@ class StartOptions(SessionOptions):
             warm=warm,
             caps=Caps(**typed),
             objective=objective,
+            parent=parent,
             interpreter=interpreter,
             **options,
         )
@@ -155,14 +159,16 @@ def start_options(
     settings: Settings,
     inferred: Inferred,
     need_of: Callable[[str], ModelNeed],
+    parent: RunSettings | None = None,
 ) -> StartOptions:
     """Return the options of a new run; raise UsageFault where they do not fit each other.
 
-    need_of: returns whether a method needs a model; raises UsageFault for an unknown one.
+    need_of: returns whether a method needs a model; raises UsageFault for an unknown one. parent:
+    the record of the run that the new one begins at, by which trials are run and judged alike.
     """
     typed = _cost_bound(flags, front_matter.max_cost, Origin.FRONT_MATTER)
     method, model = _method_and_model(flags, inferred, typed.value, need_of)
-    budget, limit = time_options(flags, front_matter, settings, inferred.time)
+    budget, limit = time_options(flags, front_matter, settings, inferred.time, parent)
     max_cost = typed
     if typed == Option(None, Origin.DEFAULT) and inferred.bills and may_cost(model.value):
         max_cost = Option(DEFAULT_MAX_COST, Origin.DEFAULT)
@@ -171,16 +177,16 @@ def start_options(
         hours=_bound("hours", flags, front_matter),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, DEFAULT_WORKERS),
-        **_caps(flags, None, settings),
+        **_caps(flags, parent, settings),
         model=model,
         method=method,
         budget=budget,
         limit=limit,
         seed=_typed_or(flags.seed, DEFAULT_SEED),
-        baseline_repeats=_typed_or(flags.baseline_repeats, DEFAULT_REPEATS),
-        verdict=_typed_or(flags.verdict, DEFAULT_VERDICT),
-        false_keeps=_typed_or(flags.false_keeps, LEAST_FALSE_KEEPS),
-        prune=_typed_or(flags.prune, DEFAULT_PRUNE),
+        baseline_repeats=_alike("baseline_repeats", flags, parent, DEFAULT_REPEATS),
+        verdict=_alike("verdict", flags, parent, DEFAULT_VERDICT),
+        false_keeps=_alike("false_keeps", flags, parent, LEAST_FALSE_KEEPS),
+        prune=_alike("prune", flags, parent, DEFAULT_PRUNE),
         plausible=first(
             (front_matter.plausible, Origin.FRONT_MATTER), (settings.plausible, Origin.SETTINGS)
         ),
@@ -280,6 +286,13 @@ def _refuse_paid(model: str | None, max_cost: float | None, command: str) -> Non
         )
 
 
+def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> Option[T]:
+    """Return an option by which trials are judged, as in the run that a new one begins at."""
+    recorded = getattr(parent, name, default)
+    origin = Origin.DEFAULT if recorded == default else Origin.PARENT
+    return _typed_or(getattr(flags, name), recorded, origin)
+
+
 def _caps(
     flags: Flags, record: RunSettings | None, settings: Settings
 ) -> dict[str, Option[int | None]]:
@@ -314,7 +327,7 @@ def _typed_or(typed: T | None, default: T, origin: Origin = Origin.DEFAULT) -> O
 
 
 def _typed(option: Option[int | None]) -> int | None:
-    return option.value if option.origin is Origin.FLAG else None
+    return option.value if option.origin in (Origin.FLAG, Origin.RECORD) else None
 
 
 def _in_words(name: str, value: object) -> str:

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -23,10 +22,12 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
+from agent.project.toml_text import plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
 from agent.records.guards import MAX_GUARDS, Guard
+from agent.records.lineage import Parent
 from agent.records.objective import (
     VAL_BPB,
     Direction,
@@ -43,12 +44,13 @@ from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
 FILE = "autoresearch.toml"
+TELLS = "notify"
+NO_TARGETS = (
+    "who is told of a run is the user's to say, and no project's; see `autoresearch notify`."
+)
+
 ScoreKind = Literal["sealed", "evaluated", "printed"]
 
-MAX_BYTES = 1 << 16
-"""A larger file is no file of settings."""
-MAX_DOTS = 64
-"""Parts of a dotted name: the time that tomllib takes grows with their square."""
 MAX_NAME = 255
 MAX_PATH = 4000
 MIN_MEMORY = 1 << 24
@@ -270,7 +272,9 @@ class RunSettings(Record):
     verdict: VerdictRule = "sequential"
     false_keeps: FalseKeeps = LEAST_FALSE_KEEPS
     warm: Word | None = None
-    """The name of the file whose prior trials the run began with."""
+    """The name of the file, or of the run, whose prior trials the run began with."""
+    parent: Parent | None = None
+    """The state of another run that this one began at."""
     prune: PruneRule = "off"
     """Which trainings are pruned."""
     plausible: Plausible = None
@@ -327,16 +331,39 @@ def read_settings(folder: Path) -> Settings:
 
     Raise UsageFault for a file that cannot be read, an unknown key or a value that makes no sense.
     """
+    text = settings_text(folder)
+    return Settings() if text is None else settings_in(text, folder)
+
+
+def settings_text(folder: Path) -> str | None:
+    """Return the text of `folder`/autoresearch.toml, or None without one.
+
+    Raise UsageFault for a file that cannot be read.
+    """
     path = folder / FILE
+    try:
+        return plain_text(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageFault(f"{path}: {error}", f"$EDITOR {path}") from None
+
+
+def settings_in(text: str, folder: Path, title: str = "") -> Settings:
+    """Return the settings of a text of autoresearch.toml; raise UsageFault as `read_settings`.
+
+    folder: the one that its paths are relative to. title: what messages call it.
+    """
+    path = title or str(folder / FILE)
     edit = f"$EDITOR {path}"
     try:
-        text = _text(path)
+        refuse_deep_names(text)
         data = tomllib.loads(text)
-    except FileNotFoundError:
-        return Settings()
-    # Errors of tomllib and of the decoder are ValueErrors.
-    except (OSError, ValueError, RecursionError) as error:
+    # Errors of tomllib are ValueErrors.
+    except (ValueError, RecursionError) as error:
         raise UsageFault(f"{path}: {error}", edit) from None
+    if TELLS in data:
+        raise UsageFault(f"{path}: {TELLS}: {NO_TARGETS}", "autoresearch notify")
     for key in data:
         if key not in Settings.model_fields:
             raise UsageFault(f"{path}: {unknown('setting', key, Settings.model_fields)}", edit)
@@ -363,7 +390,7 @@ def _line_of(error: ValidationError, text: str) -> str:
     return ""
 
 
-def _expanded(name: str, file: Path) -> Path:
+def _expanded(name: str, file: str) -> Path:
     """Return `name` with its ~ or ~user replaced; raise UsageFault where no such user exists."""
     try:
         return Path(name).expanduser()
@@ -371,21 +398,3 @@ def _expanded(name: str, file: Path) -> Path:
         raise UsageFault(
             f"{file}: read_only: {name!r}: this machine has no such user", f"$EDITOR {file}"
         ) from None
-
-
-def _text(path: Path) -> str:
-    """Return the text of a plain file: a link may lead anywhere, and a pipe may never end."""
-    if path.is_symlink():
-        raise ValueError("a symbolic link; settings are read from the file itself")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("not a plain file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"longer than {MAX_BYTES} bytes, which no file of settings is")
-    text = data.decode("utf-8-sig")
-    for line in text.splitlines():
-        if any(part.count(".") > MAX_DOTS for part in line.split("=")):
-            raise ValueError(f"a name of more than {MAX_DOTS} parts")
-    return text

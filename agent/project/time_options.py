@@ -6,7 +6,7 @@ from agent.errors import UsageFault
 from agent.project.flags import Flags
 from agent.project.option import Option, Origin
 from agent.project.program import FrontMatter
-from agent.project.settings import Settings
+from agent.project.settings import RunSettings, Settings
 from sandbox.ground.budget import USUAL_LIMIT, Budget, Limit
 
 DEFAULT_BUDGET = Budget(amount=300)
@@ -31,11 +31,16 @@ KEEPS_A_BUDGET = TimeInferred()
 
 
 def time_options(
-    flags: Flags, front_matter: FrontMatter, settings: Settings, inferred: TimeInferred
+    flags: Flags,
+    front_matter: FrontMatter,
+    settings: Settings,
+    inferred: TimeInferred,
+    parent: RunSettings | None = None,
 ) -> tuple[Option[Budget | None], Option[Limit | None]]:
     """Return the budget, or the limit, or both where the baseline decides which of them holds.
 
-    A budget in seconds that nothing reads is no budget. A TIME_BUDGET of prepare.py cannot be
+    parent: the record of the run that a new one begins at, which comes before what is assumed. A
+    budget in seconds that nothing reads is no budget. A TIME_BUDGET of prepare.py cannot be
     overruled: train.py asks nobody else.
     """
     budget, limit = _stated_time(flags, front_matter, settings)
@@ -45,6 +50,9 @@ def time_options(
     if own is not None:
         _refuse_other(budget, own, inferred.file)
         return Option(own, Origin.INFERRED), Option(None, Origin.DEFAULT)
+    if parent is not None and budget.value is None:
+        limit_there = parent.goal.time_limit
+        return Option(parent.budget, Origin.PARENT), Option(limit_there, Origin.PARENT)
     if not inferred.reads_budget and (budget.value is None or budget.value.unit == "s"):
         return Option(None, budget.origin), Option(USUAL_LIMIT, Origin.INFERRED)
     if budget.value is None:

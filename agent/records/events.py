@@ -7,6 +7,10 @@ from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
 
+PATIENCE = 8
+"""The published run's longest time without a keep was 26 trials; a third of that is no longer bad
+luck."""
+
 
 @dataclass(frozen=True)
 class RunStarted:
@@ -25,6 +29,10 @@ class RunStarted:
     """How many more may be measured; None without a bound."""
     start_commit: str = ""
     objective: Objective = VAL_BPB
+    max_cost: float | None = None
+    """Dollars that the whole run may spend; None without a bound."""
+    patience: int = PATIENCE
+    """Measured trials without a keep that are a plateau."""
     inputs: tuple[Admitted, ...] = ()
     """What was said to the run already."""
 

@@ -62,6 +62,8 @@ class Provenance(Record):
     """Number of the trial whose edits this proposal repeats on a newer tip."""
     repairs: Whole | None = None
     """Number of the failed trial that this proposal mends."""
+    adopts: Text | None = None
+    """The trial of another run whose edits this proposal repeats: `nov25#4`."""
     asked: Asked | None = None
     """The kind of change asked for; None for just the next one."""
     exchanges: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()

@@ -13,6 +13,7 @@ from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
+from agent.history.prior import as_prior
 from agent.judge.decide import incumbent_of
 from agent.judge.decision import (
     Compared,
@@ -33,15 +34,15 @@ from agent.project.budgets import time_words
 from agent.project.program import read_program
 from agent.propose import Context, Unreadable
 from agent.propose.approved import approved_proposal
-from agent.propose.code.policy import PATIENCE, Policy
+from agent.propose.code.policy import Policy
 from agent.records.curves import Curve
 from agent.records.edits import Edit, Refused
+from agent.records.events import PATIENCE
 from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
 from agent.records.newest import kept_for_newest
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
-    FAILED,
     KEPT,
     Attempt,
     Order,
@@ -383,16 +384,4 @@ class Ledger:
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:
     """Return the run's trials on other data as prior trials: a hint, on an offset of its own."""
-    prior = []
-    for trial in trials:
-        outcome = trial.value if trial.value is not None else trial.status
-        if outcome not in FAILED and not isinstance(outcome, float):
-            continue
-        record = {
-            "number": trial.number,
-            "configuration": trial.configuration,
-            "outcome": outcome,
-            "curve": trial.result.curve if trial.result else (),
-        }
-        prior.append(PriorTrial.model_validate(record))
-    return prior
+    return [prior for trial in trials if (prior := as_prior(trial)) is not None]

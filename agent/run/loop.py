@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 
-from agent.errors import ModelFault, MoneySpent, ProjectFault
+from agent.errors import ModelFault, MoneySpent, NoneLeft, ProjectFault
 from agent.evaluate.bench import Measures
 from agent.propose import Proposer, Unreadable
 from agent.records.edits import Refused
@@ -267,8 +267,8 @@ class Loop:
                 elif result is not None:
                     self._ledger.record(attempt, order, result)
                     yield from self._advance(attempt)
-            case DraftFailed(MoneySpent() as spent):
-                self._end(spent.message)
+            case DraftFailed((MoneySpent() | NoneLeft()) as over):
+                self._end(over.message)
             case DraftFailed(error):
                 if not self._cancel.is_set():  # a question that was called off is no fault
                     self._break(error)
@@ -301,7 +301,7 @@ class Loop:
 
     def _refused(self, trial: Trial) -> Iterator[Event]:
         yield Judged(trial)
-        if trial.proposal.by.origin == "human":
+        if trial.proposal.by.origin in ("human", "adopted"):
             return
         self._refusals += 1
         if self._refusals >= MAX_REFUSALS_IN_A_ROW:

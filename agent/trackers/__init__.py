@@ -10,12 +10,23 @@ from agent.errors import UsageFault
 from agent.plugins import blaming, installed, unknown
 from agent.trackers.aside import Aside, Trackers
 from agent.trackers.mlflow import Mlflow
-from agent.trackers.notify import Notify
+from agent.trackers.notify import Channel, Command, Notify
+from agent.trackers.services import Service
+from agent.trackers.targets import Targets
 from agent.trackers.tensorboard import TensorBoard
 from agent.trackers.tracker import Tracker
 from agent.trackers.wandb import Wandb
+from sandbox.ground.redaction import conceal
 
-__all__ = ["TRACKERS", "Tracker", "Trackers", "list_trackers", "open_trackers"]
+__all__ = [
+    "TRACKERS",
+    "Channel",
+    "Tracker",
+    "Trackers",
+    "list_trackers",
+    "open_channels",
+    "open_trackers",
+]
 
 EXAMPLE = "autoresearch start --tracker tensorboard:runs"
 
@@ -51,16 +62,32 @@ def list_trackers() -> dict[str, Kind]:
     return {**TRACKERS, **added}
 
 
-def open_trackers(asked: Sequence[str], command: str | None, folder: Path) -> Trackers:
-    """Return the trackers `KIND` or `KIND:WHERE`, and the notification command, as one listener.
+def open_trackers(asked: Sequence[str], targets: Targets, folder: Path) -> Trackers:
+    """Return the trackers `KIND` or `KIND:WHERE`, and whoever else is told, as one listener.
 
     folder: where a tracker that is told no place may write. Raise UsageFault, before anything
-    runs, for a kind that is unknown, not installed or broken.
+    runs, for a kind or an address that is unknown, not installed or broken.
     """
     trackers = [Aside(text, _build(text, folder)) for text in asked]
-    if command is not None:
-        trackers.append(Aside("--notify", Notify(command)))
+    for name, channel in open_channels(targets):
+        trackers.append(Aside(name, Notify(channel, targets.events)))
     return Trackers(trackers)
+
+
+def open_channels(targets: Targets) -> list[tuple[str, Channel]]:
+    """Return each way to reach the user, with the name that warnings have for it.
+
+    Raise UsageFault for a command or an address that cannot work. The addresses are concealed in
+    all that is recorded from now on.
+    """
+    channels: list[tuple[str, Channel]] = []
+    if targets.command is not None:
+        channels.append(("the notify command", Command(targets.command)))
+    conceal({f"address {n}": address for n, address in enumerate(targets.apprise, 1)})
+    for address in targets.apprise:
+        service = Service(address)
+        channels.append((service.name, service))
+    return channels
 
 
 def _build(text: str, folder: Path) -> Tracker:

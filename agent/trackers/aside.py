@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from agent.display.waiting import waiting
-from agent.records.events import Event, Judged, RunFinished, RunStarted
-from agent.trackers.tracker import Tracker
+from agent.records.events import Event, Heard, Judged, RunFinished, RunStarted
+from agent.trackers.tracker import Hearing, Tracker
 from sandbox.ground.text import one_line
 
 # How long the end of a run waits for what a tracker still has to send.
@@ -24,7 +24,7 @@ class Aside:
     """
 
     def __init__(self, name: str, tracker: Tracker, grace: float = GRACE_SECONDS) -> None:
-        self._name = name
+        self.name = name
         self._tracker = tracker
         self._grace = grace
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -50,11 +50,11 @@ class Aside:
         self._work.put(lambda: self._while_open(lambda: self._tracker.close(reason, failed)))
         self._work.put(None)
         late = f"it has {self._grace:.0f} s, and is left then"
-        with waiting(f"{self._name} to take in the last results", late):
+        with waiting(f"{self.name} to take in the last results", late):
             self._thread.join(self._grace)
         if self._thread.is_alive():
             self._warnings.put(
-                f"{self._name} was not done {self._grace:.0f} s after the end, and is abandoned"
+                f"{self.name} was not done {self._grace:.0f} s after the end, and is abandoned"
             )
 
     def handle(self, event: Event) -> None:
@@ -64,6 +64,9 @@ class Aside:
                 self._work.put(lambda: self._begin(event))
             case Judged(trial):
                 self._work.put(lambda: self._while_open(lambda: self._tracker.verdict(trial)))
+            case Heard(admitted) if isinstance(self._tracker, Hearing):
+                hearing = self._tracker
+                self._work.put(lambda: self._while_open(lambda: hearing.heard(admitted)))
             case RunFinished(reason):
                 self._reason = reason
 
@@ -90,7 +93,7 @@ class Aside:
         if not self._failed:
             what = one_line(str(error)) or type(error).__name__
             rest = "the run goes on" if self._open else "the run goes on without it"
-            self._warnings.put(f"{self._name} failed, {rest}: {what}")
+            self._warnings.put(f"{self.name} failed, {rest}: {what}")
         self._failed = True
 
 
@@ -99,6 +102,11 @@ class Trackers:
 
     def __init__(self, trackers: Sequence[Aside] = ()) -> None:
         self._trackers = trackers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What warnings call each of them."""
+        return tuple(tracker.name for tracker in self._trackers)
 
     def __enter__(self) -> Self:
         for tracker in self._trackers:

@@ -1,4 +1,4 @@
-"""A command of the user, run at a keep, at an error and at the end, to send a message."""
+"""Tells the user of a run's events, by a command of his own or by a service that Apprise knows."""
 
 import json
 import os
@@ -6,77 +6,92 @@ import shlex
 import shutil
 import signal
 import subprocess
+from collections.abc import Collection
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Protocol
 
-from agent.display.format import Formatter
-from agent.display.plain import verdict_line
 from agent.errors import Fault, UsageFault
 from agent.records.events import RunStarted
-from agent.records.objective import VAL_BPB
-from agent.records.results import TAKEN, Trial
+from agent.records.inputs import Admitted
+from agent.records.results import Trial
+from agent.trackers.messages import MAX_CHARACTERS, OCCASIONS, Message, Messages, Occasion
+from sandbox.ground.redaction import redacted
 from sandbox.ground.text import one_line
 
 # A command that takes longer than this hangs.
 TIMEOUT_SECONDS = 30.0
-# Of an environment variable: it is a message, not a file.
-MAX_CHARACTERS = 1_000
+
+
+class Channel(Protocol):
+    """A way to reach the user."""
+
+    def send(self, message: Message) -> None:
+        """Send a message. Raise Fault where that fails."""
+        ...
 
 
 class Notify:
-    """Runs `command`, split into words as a shell would and handed to no shell.
+    """Sends what a session gives reason to tell, over one channel. events: which of it."""
 
-    The event is in its environment, with control characters escaped, and unchanged as one JSON
-    object on its standard input. Variables: AUTORESEARCH_EVENT (keep, error or end), _TEXT, _RUN,
-    _BRANCH, and at a keep _TRIAL, _METRIC, _VALUE, _DELTA (as the metric's readers expect its
-    sign), _HYPOTHESIS.
+    def __init__(self, channel: Channel, events: Collection[Occasion] = OCCASIONS) -> None:
+        self._channel = channel
+        self._events = frozenset(events)
+        self._messages: Messages | None = None
+
+    def open(self, run: RunStarted) -> None:
+        """See Tracker."""
+        self._messages = Messages(run)
+
+    def verdict(self, trial: Trial) -> None:
+        """See Tracker."""
+        assert self._messages, "a session is opened first"
+        for message in self._messages.of_verdict(trial):
+            self._send(message)
+
+    def heard(self, admitted: Admitted) -> None:
+        """See Hearing."""
+        assert self._messages, "a session is opened first"
+        self._messages.hear(admitted)
+
+    def close(self, reason: str, failed: bool) -> None:
+        """See Tracker."""
+        assert self._messages, "a session is opened first"
+        self._send(self._messages.of_end(reason, failed))
+
+    def _send(self, message: Message) -> None:
+        if message.event in self._events:
+            self._channel.send(message)
+
+
+class Command:
+    """Runs a command of the user, split into words as a shell would and handed to no shell.
+
+    The message is in its environment, with control characters escaped, and unchanged as one JSON
+    object on its standard input. Variables: AUTORESEARCH_EVENT (one of OCCASIONS), _TITLE, _TEXT,
+    _NEXT, _RUN, _BRANCH, and about a trial _TRIAL, _METRIC, _VALUE, _DELTA (as the metric's readers
+    expect its sign), _HYPOTHESIS.
     """
 
     def __init__(self, command: str, timeout: float = TIMEOUT_SECONDS) -> None:
         self._argv = _words(command)
         self._timeout = timeout
-        self._run: RunStarted | None = None
 
-    def open(self, run: RunStarted) -> None:
-        """See Tracker."""
-        self._run = run
-
-    def verdict(self, trial: Trial) -> None:
-        """See Tracker."""
-        if trial.status in TAKEN:
-            formatter = Formatter(objective=self._run.objective if self._run else VAL_BPB)
-            about = {
-                "trial": str(trial.number),
-                "metric": formatter.objective.metric,
-                "value": formatter.score(trial.value),
-                "delta": formatter.change(trial.delta or 0.0),
-                "hypothesis": trial.proposal.hypothesis,
-            }
-            record = {"trial": trial.model_dump(mode="json")}
-            self._tell("keep", verdict_line(trial, formatter), about, record)
-
-    def close(self, reason: str, failed: bool) -> None:
-        """See Tracker."""
-        self._tell("error" if failed else "end", reason, {}, {})
-
-    def _tell(
-        self,
-        event: Literal["keep", "error", "end"],
-        text: str,
-        about: dict[str, str],
-        more: dict[str, Any],
-    ) -> None:
-        message = {
-            "event": event,
-            "text": text,
-            "run": self._run.tag if self._run else "",
-            "branch": self._run.branch if self._run else "",
+    def send(self, message: Message) -> None:
+        """See Channel."""
+        told = {
+            "event": message.event,
+            "title": message.title,
+            "text": message.text,
+            "next": message.next_command,
+            **message.about,
         }
+        texts = {name: redacted(value) for name, value in told.items()}
         variables = {
             f"AUTORESEARCH_{name.upper()}": one_line(value, MAX_CHARACTERS)
-            for name, value in (message | about).items()
+            for name, value in texts.items()
         }
-        self._call(json.dumps(message | more), os.environ | variables)
+        record = {**texts, "details": message.details, **message.record}
+        self._call(json.dumps(record) + "\n", os.environ | variables)
 
     def _call(self, text: str, environment: dict[str, str]) -> None:
         process = subprocess.Popen(
@@ -104,7 +119,7 @@ class Notify:
 
 def _words(command: str) -> list[str]:
     """Return the command's words; raise UsageFault if it cannot be run."""
-    hint = "autoresearch start --notify 'notify-send autoresearch'"
+    hint = "autoresearch notify --test   # tries what you have set"
     try:
         words = shlex.split(command)
     except ValueError as error:

@@ -1,9 +1,10 @@
 """The Tracker protocol, and what every tracker is told about a trial."""
 
 import re
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.records.events import RunStarted
+from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.results import FAILED, TAKEN, Trial, also_of
 
@@ -21,6 +22,15 @@ class Tracker(Protocol):
 
     def close(self, reason: str, failed: bool) -> None:
         """End the session; if `failed`, `reason` is the message of a fault."""
+        ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A tracker that also hears what people say to the run."""
+
+    def heard(self, admitted: Admitted) -> None:
+        """Take in what was said, with its answer."""
         ...
 
 

@@ -22,6 +22,7 @@ from agent.propose.advise.advice import reason_of
 from agent.propose.code.reply import read_reply
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
+from agent.records.events import RunStarted
 from agent.trackers.aside import Aside
 from sandbox.ground.text import printable
 
@@ -79,13 +80,15 @@ def test_no_other_module_decides_what_is_printable() -> None:
 
 
 def test_a_notification_is_printable_in_the_environment(tmp_path: Path) -> None:
-    from agent.trackers.notify import Notify
+    from agent.trackers.notify import Command, Notify
 
     target = tmp_path / "told.json"
     code = f"import json, os; json.dump(dict(os.environ), open({str(target)!r}, 'w'))"
     script = tmp_path / "tell.py"
     script.write_text(code)
-    Notify(f"{sys.executable} {script}").close(HOSTILE, failed=True)
+    notify = Notify(Command(f"{sys.executable} {script}"))
+    notify.open(RunStarted("t", "autoresearch/t", "code", None, "300s", "A", 1, (), None))
+    notify.close(HOSTILE, failed=True)
     environment_of_command = json.loads(target.read_text())
     text = environment_of_command["AUTORESEARCH_TEXT"]
     assert "red" in text

@@ -190,7 +190,7 @@ def test_a_run_tells_the_users_command_and_is_not_stopped_by_it(tmp_path: Path) 
     )
     assert run.returncode == 0, run.stderr
     assert heard.read_text().splitlines()[-1] == "end t"
-    assert run.stdout.count("--notify failed, the run goes on") == 1
+    assert run.stdout.count("the notify command failed, the run goes on") == 1
     refused = type_in(home, "start", "--model", "none", "--tracker", "pigeon")
     assert refused.returncode == 2
     assert "tensorboard" in refused.stderr

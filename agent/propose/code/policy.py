@@ -23,14 +23,12 @@ from pydantic import Field
 from agent.judge.noise import noise_of
 from agent.propose.views.digest import near_misses, subject_of
 from agent.records.edits import SetConstant
+from agent.records.events import PATIENCE
 from agent.records.objective import Sense
 from agent.records.proposals import EXPLORATIONS, Asked, Exploration, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
 
-# The published run's longest time without a keep was 26 trials; a third of that is no longer bad
-# luck.
-PATIENCE = 8
 # Distance from the incumbent, in noise, up to which a miss is a near one.
 NEAR = 2.0
 

@@ -18,6 +18,7 @@ from agent.llm.scripted import Scripted
 from agent.plugins import installed, is_reference, load_reference
 from agent.propose import METHODS, Observation, ask, find_method, list_methods
 from agent.trackers import list_trackers, open_trackers
+from agent.trackers.targets import Targets
 from tests.agent.plugins.packages import write_package
 from tests.agent.propose.example import SPACE, context
 
@@ -124,9 +125,9 @@ def test_a_provider_opens_the_name_behind_its_colon() -> None:
 
 
 def test_a_tracker_is_built_with_what_stands_behind_its_name(tmp_path: Path) -> None:
-    assert open_trackers(["wall:left"], None, tmp_path).warnings() == []
+    assert open_trackers(["wall:left"], Targets(), tmp_path).warnings() == []
     with pytest.raises(UsageFault, match="Did you mean 'wall'"):
-        open_trackers(["wal"], None, tmp_path)
+        open_trackers(["wal"], Targets(), tmp_path)
 
 
 def test_an_engine_is_found_by_name() -> None:
@@ -167,7 +168,7 @@ def test_what_fails_later_is_a_fault_that_names_its_package(
     with pytest.raises(UsageFault, match=r"the provider 'lab'.*failed"):
         open_model("lab:big", {}, 1.0, threading.Event())
     with pytest.raises(UsageFault, match=r"the tracker 'wall'.*failed"):
-        open_trackers(["wall"], None, tmp_path)
+        open_trackers(["wall"], Targets(), tmp_path)
 
 
 def test_a_proposer_that_fails_in_a_run_names_its_package() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UsageFault
-from agent.project.settings import MAX_BYTES, Settings, read_settings
+from agent.project.settings import Settings, read_settings
+from agent.project.toml_text import MAX_BYTES
 from agent.space import read_space
 
 

@@ -16,7 +16,8 @@ from agent.errors import UsageFault
 from agent.exchange.write import flat_csv
 from agent.llm.model import Reply
 from agent.project.program import read_program
-from agent.project.settings import MAX_BYTES, read_settings
+from agent.project.settings import read_settings
+from agent.project.toml_text import MAX_BYTES
 from agent.propose.code.reply import fences, read_reply
 from agent.records.edits import InsertDefinition, Refused, RewriteFile, SetConstant
 from agent.records.proposals import Proposal, Provenance

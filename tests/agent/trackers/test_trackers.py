@@ -15,9 +15,11 @@ from agent.records.events import Event, Judged, RunFinished, RunStarted
 from agent.records.results import Trial
 from agent.trackers import TRACKERS, open_trackers
 from agent.trackers.aside import Aside, Trackers
-from agent.trackers.notify import Notify
+from agent.trackers.notify import Command, Notify
+from agent.trackers.targets import Targets
 from tests.agent.dashboard.nights import HOSTILE, night, trial
 
+NOBODY = Targets()
 STARTED = RunStarted(
     "nov24", "autoresearch/nov24", "code", "opus", "300s", "A", 1, (), None, "5e" * 20
 )
@@ -70,7 +72,7 @@ def test_verdicts_and_curves_arrive_and_a_resume_continues_the_same_run(
 ) -> None:
     name, folder = tracker
     for events in (EVENTS[:4], (STARTED, *EVENTS[4:])):
-        assert session(open_trackers([name], None, folder), events) == []
+        assert session(open_trackers([name], NOBODY, folder), events) == []
     READERS[name](folder, TRIALS)
 
 
@@ -79,13 +81,13 @@ def test_hostile_text_and_failures_are_told_like_any_other(tracker: tuple[str, P
     name, folder = tracker
     trials = [trial(number, "crash", None, None, text) for number, text in enumerate(HOSTILE)]
     events = (STARTED, *map(Judged, trials))
-    assert session(open_trackers([name], None, folder), events) == []
+    assert session(open_trackers([name], NOBODY, folder), events) == []
 
 
 @EVERY
 def test_nothing_is_written_beside_the_run(tracker: tuple[str, Path]) -> None:
     name, folder = tracker
-    session(open_trackers([name], None, folder), EVENTS[:2])
+    session(open_trackers([name], NOBODY, folder), EVENTS[:2])
     assert {path.name for path in folder.parent.iterdir()} <= {"trackers"}
 
 
@@ -250,7 +252,7 @@ def test_a_sink_that_is_none_is_refused_before_anything_runs(
     text: str, says: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageFault, match=says) as caught:
-        open_trackers([text], None, tmp_path)
+        open_trackers([text], NOBODY, tmp_path)
     assert "tensorboard" in str(caught.value)
 
 
@@ -259,7 +261,7 @@ def test_a_tracker_that_is_not_installed_names_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageFault) as caught:
-        open_trackers(["wandb:lab"], None, tmp_path)
+        open_trackers(["wandb:lab"], NOBODY, tmp_path)
     assert caught.value.next_command == "pip install 'autoresearch[wandb]'"
 
 
@@ -289,7 +291,7 @@ def calls(log: Path) -> list[tuple[list[str], dict[str, str], dict[str, Any]]]:
 
 def test_the_command_is_run_at_a_keep_and_at_the_end_and_no_shell_reads_it(tmp_path: Path) -> None:
     command, log = listener(tmp_path)
-    assert session(open_trackers([], command, tmp_path)) == []
+    assert session(open_trackers([], Targets(command=command), tmp_path)) == []
     made = calls(log)
     kept = [each for each in TRIALS if each.status == "keep"]
     events = [about["AUTORESEARCH_EVENT"] for _, about, _ in made]
@@ -300,7 +302,9 @@ def test_the_command_is_run_at_a_keep_and_at_the_end_and_no_shell_reads_it(tmp_p
     assert about["AUTORESEARCH_RUN"] == "nov24"
     assert about["AUTORESEARCH_HYPOTHESIS"] == kept[0].proposal.hypothesis
     assert Trial.model_validate(message["trial"]) == kept[0]
-    assert made[-1][2]["text"] == "6 trials are done"
+    assert about["AUTORESEARCH_TITLE"].startswith(f"nov24: #{kept[0].number} kept: val_bpb ")
+    assert about["AUTORESEARCH_NEXT"] == f"autoresearch show {kept[0].number} --branch nov24"
+    assert made[-1][2]["text"] == "nov24 ended: 6 trials are done"
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "$(touch pwned)", "'; touch pwned; '", "x" * 500_000])
@@ -310,7 +314,7 @@ def test_hostile_hypotheses_are_only_data(
     monkeypatch.chdir(tmp_path)
     command, log = listener(tmp_path)
     events = (STARTED, Judged(trial(1, "keep", 0.9, -0.1, text)))
-    assert session(open_trackers([], command, tmp_path), events) == []
+    assert session(open_trackers([], Targets(command=command), tmp_path), events) == []
     _, about, message = calls(log)[0]
     assert message["trial"]["proposal"]["hypothesis"] == text
     assert about["AUTORESEARCH_HYPOTHESIS"].isprintable()
@@ -320,19 +324,24 @@ def test_hostile_hypotheses_are_only_data(
 
 def test_an_error_is_told_as_one(tmp_path: Path) -> None:
     command, log = listener(tmp_path)
-    session(open_trackers([], command, tmp_path), EVENTS[:1], error=UsageFault("no key"))
+    session(
+        open_trackers([], Targets(command=command), tmp_path),
+        EVENTS[:1],
+        error=UsageFault("no key"),
+    )
     [(_, about, message)] = calls(log)
-    assert (about["AUTORESEARCH_EVENT"], message["text"]) == ("error", "no key")
+    assert about["AUTORESEARCH_EVENT"] == "error"
+    assert message["text"] == "nov24 stopped by an error: no key"
 
 
 def test_a_command_that_fails_or_hangs_is_a_warning(tmp_path: Path) -> None:
     failing = f"{sys.executable} -c 'import sys; sys.exit(\"no network\\x1b[2J\")'"
-    [warning] = session(open_trackers([], failing, tmp_path))
-    assert warning.startswith("--notify failed, the run goes on: ")
+    [warning] = session(open_trackers([], Targets(command=failing), tmp_path))
+    assert warning.startswith("the notify command failed, the run goes on: ")
     assert "no network\\x1b" in warning
     assert warning.isprintable()
     began = time.monotonic()
-    hanging = Notify("sh -c 'sleep 600 & wait'", timeout=0.2)
+    hanging = Notify(Command("sh -c 'sleep 600 & wait'", timeout=0.2))
     [warning] = session(Trackers([Aside("--notify", hanging)]), EVENTS[:1])
     assert "took longer than 0 s" in warning
     assert time.monotonic() - began < 300, "the sleep was ended with it"
@@ -343,4 +352,4 @@ def test_a_command_that_cannot_run_is_refused_before_anything_does(
     command: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageFault, match="--notify"):
-        open_trackers([], command, tmp_path)
+        open_trackers([], Targets(command=command), tmp_path)
