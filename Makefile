@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install clients test test-slow check lint types fuzz mutate gpu-check clean
+.PHONY: start install clients test test-slow check lint types fuzz mutate gpu-check docs clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -40,6 +40,11 @@ types: install
 
 check: lint types test
 
+# The documentation site, in .site/: every page of docs/ behind the README; fails on a broken link.
+docs: install
+	@$(PIP) -e ".[docs]" -c constraints.txt
+	$(BIN)/python docs/build.py
+
 ROUNDS ?= 20
 SEED ?= 0
 fuzz: install
@@ -64,4 +69,4 @@ gpu-check:
 	$(GPU_PYTHON) -m benchmarks.gpu_check $(GPU_CHECK)
 
 clean:
-	rm -rf $(VENV) .clients .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .site .site-pages .clients .pytest_cache .mypy_cache .ruff_cache
