@@ -62,7 +62,7 @@ _COUNTS = words_of(
 """What is never a result."""
 _VALIDATION = words_of("val valid validation eval evaluation dev holdout heldout cv")
 _HELD_OUT = _VALIDATION | {"test"}
-_LEADING = words_of("fid kid lpips combined overall final")
+_LEADING = words_of("fid kid lpips sharpe combined overall final")
 """Words of a name that make it the one result among several."""
 _NO_NAME = words_of(
     """to at in on of for with from by than and or is was are against via over per up after

@@ -167,7 +167,8 @@ def test_the_source_alone_is_enough(tmp_path: Path) -> None:
     done = type_in(folder, "init", "--yes", "--no-run")
     assert done.returncode == 0, done.stderr
     settings = tomllib.loads((folder / "autoresearch.toml").read_text())
-    assert settings == {"train": "train.py", "metric": "loss", "direction": "minimize"}
+    named = {"train": "train.py", "metric": "loss", "direction": "minimize"}
+    assert settings == {**named, "limit": "1.1x"}
     assert git(folder, "log", "-1", "--format=%s") == "Say what autoresearch improves here"
     code, text, following = refused(folder, "init", "--yes")
     assert (code, following) == (3, "autoresearch start")
