@@ -131,7 +131,8 @@ def agreed_run(
     try:
         settings = settings_of_run(history.project, settings, history.run, python)
         asking = None
-        if asks and (_is_raised(history) or not consent.is_own(_first(history))):
+        raised = not bound_typed and _is_raised(history)
+        if asks and (raised or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
         consent.require(_reach(project, settings, trackers, asking).items())
     except BaseException:

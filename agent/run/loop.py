@@ -294,7 +294,7 @@ class Loop:
 
     def _knowing(self, proposal: Proposal) -> Proposal:
         """Return a model's proposal with the remarks that it was asked with."""
-        if proposal.by.origin != "llm" or not self._told:
+        if not proposal.by.calls or not self._told:
             return proposal
         by = proposal.by.model_copy(update={"inputs": self._told})
         return proposal.model_copy(update={"by": by})

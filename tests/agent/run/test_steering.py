@@ -234,6 +234,8 @@ def test_a_remark_reaches_the_next_proposals_until_its_end(tmp_path: Path) -> No
         list(loop_of(history, proposer, script, 3, heard=True).events())
         told = [[r.tell.text for r in context.remarks] for context in proposer.contexts]
         assert told == [[], ["first"], ["first"]]
+        known = [trial.proposal.by.inputs for trial in history.trials]
+        assert known == [(), (), (script.answers[0].input.id,), (script.answers[0].input.id,)]
         send(history.project, "t", new_input(Withdraw(number=1), "ada"))
         proposer = ListProposer(MANY[3:])
         list(loop_of(history, proposer, train, 1, heard=True).events())
