@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
 from agent.cli.run_log import RunLog
 from agent.display.format import Formatter, formatter_for, open_console
+from agent.run.bounds import Renewal
 
 READY = "AUTORESEARCH_READY"
 """Names the descriptor on which the process in the background says that its session began."""
 
+LEAST_HOURS = 0.001
+"""A session with less time is given so much."""
 Flag = str | int | float | bool | Sequence[str] | None
 
 
@@ -58,6 +62,20 @@ def go_on(log: RunLog, words: Sequence[str], as_json: bool) -> None:
     }
     for label, text in lines.items():
         console.print(label + formatter.line(text), soft_wrap=True)
+
+
+def renew(log: RunLog, renewal: Renewal, words: Sequence[str]) -> NoReturn:
+    """Go on in this process with other workers, as `autoresearch resume` typed with these words."""
+    bounds = words_of(
+        workers=renewal.workers,
+        trials=renewal.trials,
+        max_cost="none" if renewal.max_cost is None else renewal.max_cost,
+        hours=None if renewal.hours is None else max(renewal.hours, LEAST_HOURS),
+    )
+    command = [sys.executable, "-P", "-m", "autoresearch", "resume", *words, *bounds, "--", log.tag]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, command)
 
 
 def tell_ready() -> None:

@@ -24,12 +24,13 @@ from agent.project.find import CORPORA, Project
 from agent.project.interpreter import interpreter_of
 from agent.project.option import Origin
 from agent.project.program import FrontMatter, read_program
-from agent.project.resolve import StartOptions, may_cost
+from agent.project.resolve import StartOptions, may_cost, with_bounds
 from agent.project.run_python import settings_of_run
-from agent.project.settings import Settings
+from agent.project.settings import RunSettings, Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
 from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
 from agent.project.unseen import hidden_on_disk
+from agent.records.steering import steering_of
 from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
 from sandbox.walls import mounts
@@ -130,7 +131,7 @@ def agreed_run(
     try:
         settings = settings_of_run(history.project, settings, history.run, python)
         asking = None
-        if asks and not consent.is_own(_first(history)):
+        if asks and (_is_raised(history) or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
         consent.require(_reach(project, settings, trackers, asking).items())
     except BaseException:
@@ -267,8 +268,20 @@ def _programs(root: Path) -> tuple[str, ...]:
     )
 
 
+def _is_raised(history: History) -> bool:
+    """Return whether an input on the branch, which anybody may have put there, raised the bound."""
+    first = history.run.max_cost
+    now = bounded_run(history).max_cost
+    return first is not None and (now is None or now > first)
+
+
+def bounded_run(history: History) -> RunSettings:
+    """Return what a run was asked for, with the bounds that were set while it worked."""
+    return with_bounds(history.run, steering_of(history.inputs, len(history.trials)).sets)
+
+
 def _recorded(history: History, bound_typed: bool) -> Asking | None:
-    run = history.run
+    run = bounded_run(history)
     if run.model is None or run.model.startswith(REPLAY):
         return None
     where = f"the run's first commit {_first(history)[:12]}"

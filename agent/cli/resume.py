@@ -57,10 +57,10 @@ def resume(
     from agent.cli.build import Kit, place_around, proven, refuse_foreign_encodings
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
-    from agent.cli.detach import go_on, words_of
+    from agent.cli.detach import Flag, go_on, renew, words_of
     from agent.cli.news import News
     from agent.cli.overview import say_beside
-    from agent.cli.reach import agreed_run
+    from agent.cli.reach import agreed_run, bounded_run
     from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
@@ -70,8 +70,7 @@ def resume(
     from agent.project.names import refuse_unknown_names
     from agent.project.objective import stated_otherwise
     from agent.project.program import read_program
-    from agent.project.resolve import with_bounds
-    from agent.records.steering import steering_of
+    from agent.run.bounds import Renewal
 
     typed = {
         "trials": trials,
@@ -106,6 +105,7 @@ def resume(
             front_matter = read_program(history.program).front_matter
             history.warnings += stated_otherwise(run, project, place.settings, front_matter)
             cancel = threading.Event()
+            again: Renewal | None = None
             refuse_foreign_encodings(history.project, history.sources)
             refuse_unknown_names(
                 project,
@@ -113,7 +113,7 @@ def resume(
                 front_matter,
                 (history.sources, history.sources_at(run.start_commit)),
             )
-            run = with_bounds(run, steering_of(history.inputs, len(history.trials)).sets)
+            run = bounded_run(history)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
@@ -126,7 +126,7 @@ def resume(
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)
-                    work(
+                    again = work(
                         history,
                         kit,
                         proposer,
@@ -137,14 +137,23 @@ def resume(
                         as_json=as_json,
                         news=news,
                     )
+        others: dict[str, Flag] = {
+            "memory": memory,
+            "vram": vram,
+            "disk": disk,
+            "output": output,
+            "tracker": tracker,
+            "notify": notify,
+            "trust": trust,
+            "unsafe_no_sandbox": unsafe,
+            "method": method,
+            "python": python,
+        }
         if detach:
-            words = words_of(
-                **typed,
-                tracker=tracker,
-                notify=notify,
-                trust=trust,
-                unsafe_no_sandbox=unsafe,
-                method=method,
-                python=python,
+            go_on(
+                log,
+                words_of(trials=trials, hours=hours, max_cost=max_cost, workers=workers, **others),
+                as_json,
             )
-            go_on(log, words, as_json)
+        elif again is not None:
+            renew(log, again, words_of(**others, json=as_json))

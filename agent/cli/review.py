@@ -4,7 +4,6 @@ They take no lock and change nothing.
 """
 
 import json
-from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,36 +15,23 @@ from agent.cli import app, epilog
 from agent.cli.completion import complete_trials
 from agent.cli.options import Branch, Json, Number, OfBranch
 from agent.cli.reading import reading
+from agent.cli.run_state import print_state, state_of
 from agent.cli.terminal import pager, watch_status
 from agent.dashboard.view import log_paths, own_diffs
 from agent.display.format import formatter_for, open_console
 from agent.display.pareto import pareto_page, points_json
 from agent.display.scores import about_scores
 from agent.display.show import attempt_page, diff_view, trial_page, verdict_view
-from agent.display.status import status_page
-from agent.display.steering import input_lines, state_lines
+from agent.display.steering import input_lines
 from agent.display.suspects import AWAITING, fate_of, fates
-from agent.display.table import trial_table, warm_text
-from agent.errors import Fault, UsageFault
+from agent.display.table import trial_table
+from agent.errors import UsageFault
 from agent.exchange.write import FORMATS
-from agent.history.brief import brief_otherwise
 from agent.history.history import History
 from agent.history.lineage import parent_text
-from agent.history.runs import log_path
-from agent.judge.comparison import Comparison, replication_of
-from agent.judge.decide import incumbent_of
-from agent.judge.noise import noise_of
 from agent.judge.pareto import points_of, two_axes
 from agent.project.around import project_around
-from agent.project.objective import stated_otherwise
-from agent.project.program import read_program
-from agent.records.inputs import Admitted
-from agent.records.pace import pace_of
 from agent.records.results import KEPT, TAKEN, Attempt, Trial
-from agent.records.spending import spending_of
-from agent.records.steering import steering_of
-from agent.run.inbox import Inbox
-from sandbox.ground.record import Record
 
 STATUS_EXAMPLES = (
     "autoresearch status --watch",
@@ -94,11 +80,11 @@ def status(
         if watch and not as_json:
             watch_status(history)
             return
-        state = _state_of(history)
+        state = state_of(history)
         if as_json:
             _print_json(state.model_dump(mode="json"))
         else:
-            _print_state(history, state)
+            print_state(history, state)
         _print_warnings(history)
 
 
@@ -270,127 +256,6 @@ def _export_study(history: History, output: Path | None) -> None:
         )
     space = space_reader(history, project_around(Path.cwd()).settings)(history.sources)
     write_study(output, history.run, history.trials, space)
-
-
-class State(Record):
-    """What `status --json` prints."""
-
-    branch: str
-    running: bool
-    pid: int | None
-    """The process that works on the run; None where none does."""
-    method: str
-    model: str | None
-    budget: str
-    in_flight: tuple[Attempt, ...]
-    counts: dict[str, int]
-    """Trials by status."""
-    metric: str
-    direction: str
-    scale: str
-    best: Trial | None
-    replicated: Comparison | None
-    """The best against the baseline, where `replicate` has measured it."""
-    noise: float | None
-    """The standard deviation of losses of equal code."""
-    training_seconds: float
-    """Over all trials and seeds."""
-    elapsed_seconds: float | None
-    """From the first training to the last verdict, without pauses between sessions."""
-    trials_per_hour: float | None
-    """Trained ones; None before the second."""
-    cost: float
-    """US dollars, without proposals whose price is not known; see unpriced."""
-    unpriced: int
-    """Proposals of models whose price is not known."""
-    parent: str | None
-    """The state of another run that it began at: `nov24#7`."""
-    warm: str | None
-    """The file or the run whose prior trials the run began with."""
-    prior: int
-    """How many there are."""
-    inputs: tuple[Admitted, ...]
-    """What was said to the run, with the answers."""
-    paused: bool
-    held: bool
-    """Whether what would be kept waits for a human's word."""
-    waiting: int
-    """Inputs that no process has read yet."""
-    log: str
-    """The file of what the run's sessions on this machine said."""
-
-
-def _state_of(history: History) -> State:
-    run = history.run
-    best = incumbent_of(history.trials)
-    work: tuple[Trial | Attempt, ...] = (*history.trials, *history.in_flight)
-    spending = spending_of(entry.proposal for entry in work)
-    pace = pace_of(history.trials)
-    steering = steering_of(history.inputs, len(history.trials))
-    return State(
-        branch=history.branch,
-        running=history.owner is not None,
-        pid=history.owner,
-        method=run.method,
-        model=run.model,
-        budget=run.allowance,
-        in_flight=history.in_flight,
-        counts=dict(Counter(trial.status for trial in history.trials)),
-        metric=run.goal.metric,
-        direction=run.goal.direction,
-        scale=run.goal.scale,
-        best=best,
-        replicated=replication_of(history.measurements, best),
-        noise=noise_of(history.trials, history.run.sense).sd,
-        training_seconds=pace.training,
-        elapsed_seconds=pace.elapsed,
-        trials_per_hour=pace.per_hour,
-        cost=spending.dollars,
-        unpriced=spending.unpriced,
-        parent=str(run.parent) if run.parent else None,
-        warm=run.warm,
-        prior=len(history.prior),
-        inputs=history.inputs,
-        paused=steering.paused is not None,
-        held=steering.held is not None,
-        waiting=Inbox(history.project, history.tag).count(),
-        log=str(log_path(history.project, history.tag)),
-    )
-
-
-def _print_state(history: History, state: State) -> None:
-    console = open_console()
-    warm = warm_text(history.prior, state.warm) if state.warm else ""
-    goal = history.run.goal
-    page = status_page(
-        state.branch, state.pid, state.in_flight, history.trials, console, warm, goal
-    )
-    console.print(page)
-    if state.parent:
-        parent = formatter_for(console).line(parent_text(history.project, history.run))
-        console.print(f"from    {parent}", soft_wrap=True)
-    if Path(state.log).exists():
-        console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
-    if state.replicated:
-        console.print(f"again   {state.replicated}, against the baseline")
-    for line in state_lines(steering_of(history.inputs, len(history.trials))):
-        console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
-    if state.waiting:
-        reader = "not read yet" if state.running else f"`resume {history.tag}` reads them first"
-        console.print(f"inbox   {state.waiting} waiting: {reader}")
-    for line in _stated_otherwise(history):
-        console.print(Text(f"note: {formatter_for(console).line(line)}", "yellow"), soft_wrap=True)
-
-
-def _stated_otherwise(history: History) -> list[str]:
-    """Return a line where autoresearch.toml or program.md differs from the run's record."""
-    try:
-        place = project_around(Path.cwd())
-        front_matter = read_program(history.program).front_matter
-    except Fault:
-        return []
-    lines = stated_otherwise(history.run, place.project, place.settings, front_matter)
-    return [*lines, *brief_otherwise(history, place.project)]
 
 
 def _entry(history: History, number: int) -> Trial | Attempt:

@@ -32,7 +32,7 @@ from agent.propose import Proposer
 from agent.records.events import PATIENCE, Event, Note, RunStarted
 from agent.records.results import Trial
 from agent.records.steering import steering_of
-from agent.run.bounds import Bounds
+from agent.run.bounds import Bounds, Renewal
 from agent.run.inbox import Inbox
 from agent.run.loop import Loop
 from agent.trackers import Trackers, open_trackers
@@ -114,12 +114,13 @@ def work(
     only_new: bool = False,
     as_json: bool = False,
     news: News | None = None,
-) -> None:
+) -> Renewal | None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
     log: hears all that is printed. only_new: leave attempts in flight to a later resume. as_json:
     print each event as a line of JSON, and nothing else. news: what the model's retries say, which
-    becomes notes of the run.
+    becomes notes of the run. Return what a session with other workers is to get, if one was asked
+    for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None
@@ -138,6 +139,7 @@ def work(
             _listen(loop, _started(history, kit, bounds), trackers, log, display)
     finally:
         _summarise(history, trackers, log, as_json)
+    return loop.renewal
 
 
 def _listen(

@@ -195,7 +195,7 @@ def _start(
     from agent.cli.build import Kit, prepared, proven, refuse_foreign_encodings
     from agent.cli.choices import build_proposer
     from agent.cli.consent import Consent
-    from agent.cli.detach import go_on, words_of
+    from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
     from agent.cli.origin import find_origin
     from agent.cli.overview import Chosen, say_overview, say_warnings
@@ -212,6 +212,7 @@ def _start(
     from agent.project.objective import recorded
     from agent.project.run_python import recorded_python
     from agent.propose import find_method
+    from agent.run.bounds import Renewal
 
     origin = find_origin(Path.cwd(), flags, source, governs)
     place = origin.place
@@ -254,12 +255,13 @@ def _start(
             )
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)
+            again: Renewal | None = None
             with history:
                 remember_run(consent, history)
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)
-                    work(
+                    again = work(
                         history,
                         kit,
                         proposer,
@@ -270,12 +272,14 @@ def _start(
                         as_json=as_json,
                         news=news,
                     )
+        words = words_of(
+            tracker=tracker,
+            notify=notify,
+            trust=trust,
+            unsafe_no_sandbox=unsafe,
+            method=flags.method if flags.method and ":" in flags.method else None,
+        )
         if detach:
-            words = words_of(
-                tracker=tracker,
-                notify=notify,
-                trust=trust,
-                unsafe_no_sandbox=unsafe,
-                method=flags.method if flags.method and ":" in flags.method else None,
-            )
             go_on(log, words, as_json)
+        elif again is not None:
+            renew(log, again, [*words, *words_of(json=as_json)])

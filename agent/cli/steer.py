@@ -138,6 +138,12 @@ def set_(
             help="Trials without a keep, after which a model is asked for another kind of change.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Train so many trials at once, when what trains has its verdict."
+        ),
+    ] = None,
     lift: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A bound to lift: trials or hours. May be repeated."),
@@ -145,13 +151,15 @@ def set_(
 ) -> None:
     """Give a run other bounds while it works; they also hold for later sessions.
 
-    A change of workers needs `autoresearch stop` and `autoresearch resume --workers N`.
+    With other workers each training has another share of the machine: the session ends when what
+    trains has its verdict, goes on by itself, and runs what it compares with again first.
     """
     lifted = list(lift or ())
     if max_cost == "none":
         lifted.append("max_cost")
         max_cost = None
     typed = {"trials": trials, "hours": hours, "max_cost": max_cost, "patience": patience}
+    typed["workers"] = workers
     given = {name: value for name, value in typed.items() if value is not None}
     if not given and not lifted:
         raise UsageFault("There is nothing to set.", SET_EXAMPLES[0])

@@ -1,6 +1,7 @@
 """What was said to a run, as lines of text: its remarks, its state, and each input."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from agent.records.inputs import Admitted, words_of
 from agent.records.steering import Remark, Steering
@@ -43,10 +44,16 @@ def state_lines(steering: Steering) -> list[str]:
 
 def input_lines(inputs: Sequence[Admitted]) -> list[str]:
     """Return a line about each input, with the time."""
-    return [f"{admitted.at[:16].replace('T', ' ')} {input_line(admitted)}" for admitted in inputs]
+    return [f"{_when(admitted.at)} {input_line(admitted)}" for admitted in inputs]
 
 
 def _by(admitted: Admitted) -> str:
     sender = admitted.input.sender
-    since = admitted.at[:16].replace("T", " ")
+    since = _when(admitted.at)
     return f" by {sender} since {since}" if sender else f" since {since}"
+
+
+def _when(stamp: str) -> str:
+    """Return an ISO 8601 time as `2026-11-24 15:04 UTC`."""
+    time = datetime.fromisoformat(stamp).astimezone(UTC) if stamp else None
+    return time.strftime("%Y-%m-%d %H:%M UTC") if time else "an unknown time"

@@ -218,7 +218,12 @@ def with_bounds(record: RunSettings, sets: Sequence[Set]) -> RunSettings:
     changes: dict[str, float | None] = {}
     for step in sets:
         changes |= dict.fromkeys(step.lift)
-        values = {"trials": step.trials, "hours": step.hours, "max_cost": step.max_cost}
+        values: dict[str, float | None] = {
+            "trials": step.trials,
+            "hours": step.hours,
+            "max_cost": step.max_cost,
+        }
+        values["workers"] = step.workers
         changes |= {name: value for name, value in values.items() if value is not None}
     return record.model_copy(update=changes)
 

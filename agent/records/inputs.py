@@ -17,6 +17,7 @@ MAX_REMARK = 4_000
 MAX_BRIEF = 100_000
 """Characters of a program.md."""
 MAX_SENDER = 200
+MAX_WORKERS = 4096
 SHOWN_CHARACTERS = 160
 Lifted = Literal["trials", "hours", "max_cost"]
 
@@ -72,6 +73,8 @@ class Set(Record):
     """Dollars of the whole run."""
     patience: Annotated[Natural, Field(ge=1)] | None = None
     """Trials without a keep after which a model is asked for another kind of change."""
+    workers: Annotated[Natural, Field(ge=1, le=MAX_WORKERS)] | None = None
+    """Trials trained at once."""
     lift: tuple[Lifted, ...] = ()
     """Bounds that no longer hold."""
     only_down: bool = False
@@ -79,7 +82,7 @@ class Set(Record):
 
     @model_validator(mode="after")
     def _sets_something(self) -> Self:
-        values = (self.trials, self.hours, self.max_cost, self.patience)
+        values = (self.trials, self.hours, self.max_cost, self.patience, self.workers)
         if not self.lift and all(value is None for value in values):
             raise ValueError("it sets nothing")
         if any(getattr(self, name) is not None for name in self.lift):
@@ -237,5 +240,7 @@ def _bounds(ask: Set) -> list[str]:
         parts.append(f"max-cost {ask.max_cost:g}")
     if ask.patience is not None:
         parts.append(f"patience {ask.patience}")
+    if ask.workers is not None:
+        parts.append(f"workers {ask.workers}")
     parts += [f"{name.replace('_', '-')} none" for name in ask.lift]
     return parts

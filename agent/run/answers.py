@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.errors import UsageFault
+from agent.evaluate.slots import make_slots, this_machine
 from agent.project.program import read_program
 from agent.records.edits import Refused
 from agent.records.inputs import (
@@ -101,9 +102,16 @@ def _go(_: Input, ledger: Ledger) -> Answer:
 
 def _set(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Set)
+    if asked.ask.workers is not None:
+        try:
+            make_slots(asked.ask.workers, *this_machine())
+        except UsageFault as fault:
+            return _no(fault.message)
     done = measured_count(ledger)
     if asked.ask.trials is not None and asked.ask.trials <= done:
         return _yes(f"{done} trials are measured, so it ends with what trains")
+    if asked.ask.workers is not None:
+        return _yes(f"{asked.ask.workers} at once, when what trains has its verdict")
     return _yes("")
 
 

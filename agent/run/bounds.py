@@ -47,6 +47,15 @@ class Bounds(Record):
         return None if self.max_cost is None else max(0.0, self.max_cost - cost)
 
 
+class Renewal(Record):
+    """What the next session gets where this one ends for another number of workers."""
+
+    workers: int
+    trials: int | None
+    hours: float | None
+    max_cost: float | None
+
+
 class Meter:
     """What a session has used of its bounds, from now on."""
 
@@ -76,6 +85,17 @@ class Meter:
         if self._paused_at is not None:
             self._began += time.monotonic() - self._paused_at
             self._paused_at = None
+
+    def renewal(self, workers: int) -> Renewal:
+        """Return what this session leaves to one with other workers."""
+        trials = self.bounds.trials
+        hours = self.bounds.hours
+        return Renewal(
+            workers=workers,
+            trials=None if trials is None else trials - self.measured,
+            hours=None if hours is None else hours - self._seconds / 3600,
+            max_cost=self.bounds.max_cost,
+        )
 
     def change(self, step: Set, measured: int) -> None:
         """Set other bounds. measured: trials of the whole run, this session's included."""

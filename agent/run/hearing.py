@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
-from agent.records.inputs import Admitted, Comment, Input
+from agent.records.inputs import Admitted, Comment, Input, Set
 from agent.run.answers import Answer, answer_to
 from agent.run.inbox import MAX_WAITING, Inbox, Torn, new_input
 from agent.run.ledger import Ledger
@@ -62,11 +62,18 @@ class Hearing:
                 source.remove(waiting)
                 yield f"{waiting.name} in the inbox is no input: {waiting.reason}"
             elif self._is_new(waiting):
-                admitted = self._record(waiting, answer_to(waiting, self._ledger))
+                admitted = self._record(waiting, self._answer(waiting, source))
                 source.remove(waiting)
                 yield admitted
             else:
                 source.remove(waiting)
+
+    def _answer(self, asked: Input, source: Source) -> Answer:
+        ask = asked.ask
+        sets_cost = isinstance(ask, Set) and (ask.max_cost is not None or "max_cost" in ask.lift)
+        if sets_cost and source is self._refs:
+            return Answer(False, "the bound on cost is set only on the machine of the run")
+        return answer_to(asked, self._ledger)
 
     def _is_new(self, asked: Input) -> bool:
         inputs = self._ledger.history.inputs

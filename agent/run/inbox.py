@@ -259,9 +259,12 @@ def _read(path: Path) -> Input | Torn:
     name = path.name
     try:
         with open(path, "rb", opener=no_link) as file:
+            owner = os.fstat(file.fileno()).st_uid
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         return Torn(name, f"it is no file of its own ({error.strerror})")
+    if owner not in (os.geteuid(), path.parent.stat().st_uid):
+        return Torn(name, f"it belongs to another user (uid {owner})")
     if len(data) > MAX_BYTES:
         return Torn(name, f"it is longer than {MAX_BYTES} bytes")
     try:

@@ -127,8 +127,14 @@ class Ledger:
         for proposal in begun:
             if proposal.by.origin == "human":
                 used.update(proposal.by.inputs)
-        tries = (admitted for admitted in self.steering.tries if admitted.input.id not in used)
-        return tuple(self.human_proposal(admitted.input) for admitted in tries)
+        asked = (admitted.input for admitted in self.steering.tries)
+        unused = (entry for entry in asked if entry.id not in used and self._is_possible(entry))
+        return tuple(map(self.human_proposal, unused))
+
+    def _is_possible(self, asked: Input) -> bool:
+        """Return whether there is what an input approves: a branch of others may say anything."""
+        ask = asked.ask
+        return not isinstance(ask, Approve) or ask.number in self.history.numbers
 
     @property
     def approved(self) -> frozenset[int]:

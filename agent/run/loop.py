@@ -18,7 +18,7 @@ from agent.records.proposals import Proposal
 from agent.records.results import FAILED, Attempt, Trial
 from agent.records.spending import spending_of
 from agent.run.answers import measured_count
-from agent.run.bounds import Bounds, Meter
+from agent.run.bounds import Bounds, Meter, Renewal
 from agent.run.by_hand import ByHand
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
@@ -59,6 +59,7 @@ class Loop:
         self._by_hand = ByHand(ledger)
         self._staged: deque[Proposal] = deque(ledger.human_proposals if inbox else ())
         self._told: tuple[str, ...] = ()
+        self._workers_wanted: int | None = None
         self._refusals = 0
         self._stopwatch = Stopwatch()
         self._ending: str | None = None
@@ -66,11 +67,13 @@ class Loop:
 
     def stop(self) -> None:
         """Finish the trials in training, start no more."""
+        self._workers_wanted = None
         self._end("stopping after the trials in training")
 
     def abort(self) -> None:
         """Kill the trials in training; they stay in flight and run again on resume."""
         self._cancel.set()
+        self._workers_wanted = None
         self._end("stopping at once; the trials in training run again on resume")
 
     def tell(self, text: str) -> None:
@@ -101,6 +104,13 @@ class Loop:
         if self._fault:
             raise self._fault
         yield RunFinished(self._over() or "nothing left to do")
+
+    @property
+    def renewal(self) -> Renewal | None:
+        """What the next session gets, if this one ended for other workers before its bounds."""
+        if self._workers_wanted is None or self._meter.over(0, self._cost()):
+            return None
+        return self._meter.renewal(self._workers_wanted)
 
     @property
     def _is_done(self) -> bool:
@@ -154,6 +164,9 @@ class Loop:
         ask = asked.ask
         if admitted.accepted and isinstance(ask, Set):
             self._meter.change(ask, measured_count(self._ledger))
+            if ask.workers is not None:
+                self._workers_wanted = ask.workers
+                self._end(f"{ask.workers} workers from now on")
         yield Heard(admitted, self._meter.bounds.trials)
         match ask:
             case Try():
@@ -346,6 +359,7 @@ class Loop:
     def _break(self, error: BaseException) -> None:
         """Let what trains come to its end, then raise `error`."""
         self._fault = self._fault or error
+        self._workers_wanted = None
         self._end(str(error) or type(error).__name__)
 
     def _keep_for_resume(self) -> None:

@@ -1,7 +1,7 @@
 """Inputs that come from another machine, as refs: refs/autoresearch/TAG/inbox/ID.
 
 Each leads to a commit whose message holds one input. Whoever may push to this repository may steer
-its runs; the ref is deleted when its input is admitted.
+its runs, but for the bound on cost; the ref is deleted when its input is admitted.
 """
 
 from pathlib import Path

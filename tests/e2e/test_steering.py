@@ -141,6 +141,20 @@ def _trying(home: Path) -> list[int]:
     return [a["number"] for a in flying if a["proposal"]["by"]["method"] == "try"]
 
 
+def test_other_workers_go_on_with_the_same_bounds(tmp_path: Path) -> None:
+    home = miniature(tmp_path / "a night", SLOW)
+    with night(home, "--baseline-repeats", "1", "--trials", "6", "--hours", "2") as process:
+        assert "500 workers on" in refused(home, "set", "--workers", "500")
+        wait_for(lambda: len(ledger(home, "t")) > 1, what="the first trial")
+        assert "2 at once" in ok(home, "set", "--workers", "2")
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+    assert "workers 2" in output
+    assert sum(trial["result"] is not None for trial in ledger(home, "t")) == 7
+    assert kinds(home) == [("set", False), ("set", True)]
+    assert "workers 2" in ok(home, "resume", "t", "--trials", "1"), "a later session has them, too"
+
+
 def test_what_is_held_over_a_weekend_is_approved_in_the_morning(tmp_path: Path) -> None:
     home = miniature(tmp_path / "a night", SLOW)
     with night(home, "--baseline-repeats", "2", "--trials", "400", "--verdict", "greedy"):

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.reach import _is_raised, _recorded, bounded_run
 from agent.cli.steer import _tell
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.project.resolve import with_bounds
 from agent.records.edits import AddFile, SetConstant
-from agent.records.inputs import MAX_REMARK, Set, Tell
+from agent.records.inputs import MAX_REMARK, Admitted, Input, Set, Tell
 from agent.records.objective import VAL_BPB
 from agent.run.given import Giver
 from tests.agent.study import TRAIN, study
@@ -133,3 +134,25 @@ def test_new_files_of_a_project_are_part_of_the_change(tmp_path: Path) -> None:
         (tmp_path / "data.bin").write_bytes(b"\0" * 100)
         edits = giver(history).of_working_tree().edits
         assert edits == (AddFile(file="conf.yaml", code="lr: 1\n"),)
+
+
+@pytest.mark.parametrize(
+    ("step", "raised"),
+    [
+        (Set(max_cost=0.5), False),
+        (Set(max_cost=5.0), True),
+        (Set(lift=("max_cost",)), True),
+        (Set(trials=9), False),
+    ],
+)
+def test_a_bound_on_cost_that_an_input_raised_is_asked_about(
+    tmp_path: Path, step: Set, raised: bool
+) -> None:
+    at = "2026-11-29T01:00:00+00:00"
+    with study(tmp_path, max_cost=1.0, model="opus") as history:
+        asked = Input(id="k-1", ask=step, sent=at)
+        history.admit(Admitted(input=asked, at=at, accepted=True))
+        assert _is_raised(history) == raised
+        asking = _recorded(history, bound_typed=False)
+        assert asking
+        assert asking.bound == bounded_run(history).max_cost

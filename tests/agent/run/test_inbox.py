@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import HistoryFault
+from agent.git.plumbing import Plumbing
 from agent.history.history import History
 from agent.records.events import Event, Heard, Note
-from agent.records.inputs import Comment, Input, Tell
+from agent.records.inputs import Admitted, Approve, Ask, Comment, Input, Set, Tell
 from agent.run.hearing import Hearing
 from agent.run.inbox import (
     MAX_BYTES,
@@ -24,6 +25,7 @@ from agent.run.inbox import (
     wait_for_answer,
 )
 from agent.run.ledger import Ledger
+from agent.run.sent_refs import SentRefs
 from agent.space import read_space
 from tests.agent.study import ListProposer, loop_of, project_of, proposal, study
 
@@ -118,7 +120,9 @@ def test_files_of_no_sender_are_bounded(tmp_path: Path) -> None:
         assert len(list(folder_of(history).glob("*.json"))) == MAX_WAITING
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "twin", "folder", "torn", "other id", "long"])
+@pytest.mark.parametrize(
+    "kind", ["link", "pipe", "twin", "folder", "torn", "other id", "long", "foreign"]
+)
 def test_what_is_no_file_of_its_own_is_never_read(tmp_path: Path, kind: str) -> None:
     secret = tmp_path.parent / f"{tmp_path.name}.secret.json"
     with study(tmp_path) as history:
@@ -140,6 +144,11 @@ def test_what_is_no_file_of_its_own_is_never_read(tmp_path: Path, kind: str) -> 
                 path.write_bytes(before[:40])
             case "other id":
                 path.write_bytes(before.replace(b'"k-1"', b'"k-2"'))
+            case "foreign":
+                if os.geteuid() != 0:
+                    pytest.skip("only root can give a file away")
+                path.write_bytes(before)
+                os.chown(path, 54321, -1)
             case "long":
                 path.write_bytes(before + b" " * MAX_BYTES)
         [line] = admit(history)
@@ -192,6 +201,47 @@ def test_what_waits_is_read_when_the_run_goes_on(tmp_path: Path) -> None:
     assert [event.admitted.input for event in events if isinstance(event, Heard)] == [asked]
     assert [told.id for told in proposer.contexts[0].remarks] == [asked.id]
     assert not any(isinstance(event, Note) and "no input" in event.text for event in events)
+
+
+def test_the_bound_on_cost_is_not_raised_by_who_may_push(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        refs = SentRefs(history.project, history.tag)
+        asks: tuple[Ask, ...] = (Set(max_cost=9.0), Set(lift=("max_cost",)), Set(hours=2.0))
+        for number, ask in enumerate(asks):
+            refs.write(new_input(ask, "afar", f"k-{number}"))
+        refs.write(remark(id="k-9"))
+        refs.write(remark("again", id="k-9"))
+        admit(history)
+        assert [(e.input.id, e.accepted) for e in history.inputs] == [
+            ("k-0", False),
+            ("k-1", False),
+            ("k-2", True),
+            ("k-9", True),
+        ]
+        assert refs.read() == []
+        send(history.project, "t", new_input(Set(max_cost=9.0), "ada"))
+        admit(history)
+        assert history.inputs[-1].accepted
+
+
+def test_a_ref_that_holds_no_input_is_removed(tmp_path: Path) -> None:
+    git = Plumbing(tmp_path)
+    with study(tmp_path) as history:
+        tree = git("rev-parse", "HEAD^{tree}").strip()
+        for name, what in (("k-1", "HEAD"), ("k-2", tree)):
+            git("update-ref", f"refs/autoresearch/t/inbox/{name}", what)
+        assert len(admit(history)) == 2
+        assert history.inputs == ()
+        assert SentRefs(history.project, history.tag).read() == []
+
+
+def test_an_approval_of_what_is_not_there_is_no_trial(tmp_path: Path) -> None:
+    """A branch of others may say anything."""
+    at = "2026-11-29T01:00:00+00:00"
+    with study(tmp_path) as history:
+        asked = Input(id="k-1", ask=Approve(number=77), sent=at)
+        history.admit(Admitted(input=asked, at=at, accepted=True))
+        assert Ledger(history, read_space).human_proposals == ()
 
 
 def test_two_senders_at_once_lose_nothing(tmp_path: Path) -> None:

@@ -1,23 +1,16 @@
 """A run that is talked to: each input through the loop, with scripted trainings."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from agent.errors import HistoryFault
-from agent.git.plumbing import Plumbing
 from agent.history.history import History
-from agent.history.messages import rejection_message
 from agent.judge.noise import noise_of
-from agent.judge.suspicion import Rejection
 from agent.propose.approved import Approved
 from agent.records.edits import SetConstant
 from agent.records.events import Event, Heard, Judged, Note, RunFinished
 from agent.records.inputs import (
-    Admitted,
     Approve,
-    Ask,
     Brief,
     Comment,
     Go,
@@ -31,71 +24,19 @@ from agent.records.inputs import (
     Tell,
     Try,
     Withdraw,
-    words_of,
 )
-from agent.run.inbox import new_input, send, wait_for_answer
+from agent.run.inbox import new_input, send
 from agent.space import read_constants
-from sandbox.ground.outcome import Outcome, RunSpec
+from tests.agent.run.steered import MANY, Steered, statuses, work
 from tests.agent.study import (
     ListProposer,
-    commit_by_hand,
     loop_of,
     project_of,
-    proposal,
-    source_of,
     study,
     train,
 )
 
-ANSWER_SECONDS = 60
-MANY = [proposal(LR=0.2), proposal(LR=0.3), proposal(LR=0.35), proposal(DEPTH=6), proposal(DEPTH=7)]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the loop look more often."""
-    for module in ("hearing", "loop", "by_hand"):
-        monkeypatch.setattr(f"agent.run.{module}.LOOK_SECONDS", 0.02)
-    monkeypatch.setattr("agent.run.inbox.POLL_SECONDS", 0.02)
-
-
-class Steered:
-    """A scripted training that says something to the run when a trial with `mark` trains."""
-
-    def __init__(self, history: History, mark: str, *asks: Ask | Callable[[], None]) -> None:
-        self._history = history
-        self._mark = mark
-        self._asks = list(asks)
-        self.answers: list[Admitted] = []
-        self.trained: list[str] = []
-
-    def __call__(self, spec: RunSpec) -> tuple[Outcome, str]:
-        self.trained.append(source_of(spec))
-        if self._mark in source_of(spec):
-            while self._asks:
-                self._say(self._asks.pop(0))
-        return train(spec)
-
-    def _say(self, ask: Ask | Callable[[], None]) -> None:
-        if callable(ask):
-            ask()
-            return
-        history = self._history
-        asked = new_input(ask, "ada")
-        send(history.project, history.tag, asked)
-        answer = wait_for_answer(history.project, history.tag, asked.id, ANSWER_SECONDS)
-        assert answer is not None, f"{words_of(ask)} was not answered"
-        self.answers.append(answer)
-
-
-def work(
-    history: History, script: Steered, proposals: Sequence[object] = MANY, trials: int | None = 3
-) -> list[Event]:
-    return list(loop_of(history, ListProposer(proposals), script, trials, heard=True).events())
-
-
-def statuses(history: History) -> list[str]:
-    return [trial.status for trial in history.trials]
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def set_constant(name: str, value: float) -> Try:
@@ -323,88 +264,3 @@ def test_notes_and_stars_are_on_record(tmp_path: Path) -> None:
         script = Steered(history, "LR = 0.2", *asks)
         work(history, script, trials=1)
         assert [answer.accepted for answer in script.answers] == [True, True, False]
-
-
-# ---------------------------------------------------------------- by hand
-
-
-def test_a_brief_committed_by_hand_is_taken_in(tmp_path: Path) -> None:
-    def edit() -> None:
-        (history.worktree / "program.md").write_text("# By hand\n")
-        commit_by_hand(history.worktree)
-
-    with study(tmp_path) as history:
-        proposer = ListProposer(MANY)
-        script = Steered(history, "LR = 0.2", edit)
-        events = list(loop_of(history, proposer, script, 2, heard=True).events())
-        assert statuses(history) == ["baseline", "keep", "keep"]
-        assert [context.program for context in proposer.contexts][1:] == ["# By hand\n"]
-        assert history.program == "# By hand\n"
-        notes = [event.text for event in events if isinstance(event, Note)]
-        assert any("by hand (by hand) holds from the next proposal on" in note for note in notes)
-
-
-def test_a_brief_by_hand_during_the_baseline_loses_no_run(tmp_path: Path) -> None:
-    def edit() -> None:
-        (history.worktree / "program.md").write_text("# By hand\n")
-        commit_by_hand(history.worktree)
-
-    with study(tmp_path) as history:
-        script = Steered(history, "LR = 0.1", edit)
-        work(history, script, trials=1)
-        assert statuses(history) == ["baseline", "keep"]
-        assert len(script.trained) == 3
-
-
-def test_sources_committed_by_hand_get_a_baseline_and_end_nothing(tmp_path: Path) -> None:
-    def edit() -> None:
-        source = (history.worktree / "train.py").read_text()
-        (history.worktree / "train.py").write_text(source.replace("DEPTH = 4", "DEPTH = 8"))
-        commit_by_hand(history.worktree)
-
-    with study(tmp_path) as history:
-        script = Steered(history, "LR = 0.2", edit)
-        work(history, script, trials=2)
-        assert statuses(history) == ["baseline", "discard", "baseline", "keep"]
-        overtaken, replay = history.trials[1], history.trials[3]
-        assert "tried again on the new one" in overtaken.reason
-        assert replay.proposal.by.replays == overtaken.number
-        assert read_constants(history.sources.text) == {"LR": 0.2, "DEPTH": 8, "SEED": 1}
-    with History.read(project_of(tmp_path), "t") as again:
-        assert again.foreign_commits == ()
-        assert [trial.status for trial in again.trials] == statuses(history)
-
-
-def test_sources_changed_during_the_baseline_get_one_of_their_own(tmp_path: Path) -> None:
-    def edit() -> None:
-        source = (history.worktree / "train.py").read_text()
-        (history.worktree / "train.py").write_text(source.replace("DEPTH = 4", "DEPTH = 8"))
-        commit_by_hand(history.worktree)
-
-    with study(tmp_path) as history:
-        script = Steered(history, "DEPTH = 4", edit)
-        work(history, script, [proposal(LR=0.3)], trials=1)
-        assert statuses(history) == ["refused", "baseline", "keep"]
-        assert history.trials[1].configuration["DEPTH"] == 8
-
-
-@pytest.mark.parametrize("how", ["set back", "deleted", "another process"])
-def test_a_branch_that_was_set_back_ends_the_run_and_is_left(tmp_path: Path, how: str) -> None:
-    git = Plumbing(tmp_path)
-    reference = "refs/heads/autoresearch/t"
-
-    def set_back() -> None:
-        if how == "deleted":
-            git("update-ref", "-d", reference)
-            return
-        target = "autoresearch/t^"
-        if how == "another process":
-            message = rejection_message(Rejection(number=0, at="")).encode()
-            tree = ["-p", "autoresearch/t", "autoresearch/t^{tree}"]
-            target = git("commit-tree", *tree, "-F", "-", stdin=message).strip()
-        git("update-ref", reference, target)
-
-    with study(tmp_path) as history, pytest.raises(HistoryFault) as fault:
-        work(history, Steered(history, "LR = 0.2", set_back), trials=2)
-    assert how in fault.value.message
-    assert fault.value.next_command
