@@ -145,7 +145,8 @@ class Control:
             state = "accepted" if answer.accepted else "refused"
             return page(request, tag, Outcome(words_of(answer.input.ask), state, answer.why))
         working = run.summary.pid is not None
-        why = "the run reads it in a moment" if working else f"autoresearch resume {tag} reads it"
+        later = f"it is read by `autoresearch resume {tag}`"
+        why = "the run reads it in a moment" if working else later
         return page(request, tag, Outcome(f"input {id}", "waiting", why, again=working))
 
     def _home(self, tag: str) -> Run:

@@ -51,7 +51,7 @@ def test_a_score_that_is_not_believed_is_no_value(status: str) -> None:
     assert Trial(**fields, result=SCORED, estimate=0.5).value is None
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"direction": "sideways"}, {"horizon": 1}])
+@pytest.mark.parametrize("change", [{"version": 3}, {"direction": "sideways"}, {"horizon": 1}])
 def test_an_objective_refuses_what_it_does_not_know(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Objective.model_validate({"metric": "val_acc", **change})

@@ -384,14 +384,9 @@ def test_the_files_of_the_test_split_are_seen_on_it_alone(best, split):
     except OSError:
         report(acc=0)
     """
-    result = evaluated(
-        best,
-        text,
-        split=split,
-        checkout=str(checkout),
-        data=(str(checkout / "data"),),
-        test=(str(checkout / "data/test.txt"),),
-    )
+    data = (str(checkout / "data"),)
+    test = (str(checkout / "data/test.txt"),)
+    result = evaluated(best, text, split=split, checkout=str(checkout), data=data, test=test)
     assert isinstance(result, Measured), result
     assert result.value == (split == "test")
 
