@@ -10,7 +10,6 @@ from agent.errors import HistoryFault, ProjectFault
 from agent.git.plumbing import Plumbing
 from agent.project.find import Project
 from agent.project.settings import FILE
-from agent.project.unseen import refuse_idle_hidden
 from agent.records.patterns import EXCEPT, matches
 from agent.records.sources import MAX_CHARACTERS, MAX_FILES, MAX_TOTAL, Sources
 from sandbox.ground.text import one_line
@@ -146,6 +145,8 @@ def refuse_idle_globs(project: Project, sources: Sources) -> None:
 
     Likewise for one of [evaluate] that hides nothing.
     """
+    from agent.project.unseen import refuse_idle_hidden  # libcst takes long to load
+
     refuse_idle_hidden(project)
     there = (*sources.files, *sources.others)
     for pattern in project.files:

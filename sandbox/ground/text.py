@@ -28,6 +28,7 @@ TRACEBACK = "Traceback (most recent call last):"
 
 # Printable to Python, yet drawn as nothing: joiners, fillers and selectors that hide a difference.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _PLAIN = re.compile(r"[\n\t -~]*")
 
 
@@ -114,4 +115,10 @@ def _visible(text: str) -> Iterator[str]:
 
 
 def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    """Return a character as Python writes it: without a codec, which is a file to be loaded."""
+    if character in _SHORT:
+        return _SHORT[character]
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -193,7 +193,9 @@ def test_a_train_py_that_fails_as_it_is_says_so(tmp_path: Path, train: str, mess
     assert "next:" in run.stderr
 
 
-def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_path: Path) -> None:
+def test_a_trial_that_never_ends_is_over_its_limit_and_both_times_are_in_the_log(
+    tmp_path: Path,
+) -> None:
     home = miniature(
         tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0 if LR == 0.1 else 10**6)")
     )
@@ -217,10 +219,10 @@ def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_pa
         "1",
     )
     assert run.returncode == 0, run.stderr
-    assert statuses(home, "t") == ["baseline", "invalid"]
+    assert statuses(home, "t") == ["baseline", "over-limit"], "nothing reads the budget"
     reason = ledger(home, "t")[1]["reason"]
     match = re.match(
-        r"trained (\d+\.\d) s and had not ended, where the budget of 1 s and .* allow (\d+\.\d) s",
+        r"trained (\d+\.\d) s and had not ended, where the baseline takes .* allows (\d+\.\d) s",
         reason,
     )
     assert match, reason
@@ -230,18 +232,14 @@ def test_a_trial_that_never_ends_is_invalid_and_both_times_are_in_the_log(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("budget", "edit"),
-    [
-        # Each "trains" for longer than it may, and prints a score that would win.
-        ("1s", {"kind": "set_constant", "name": "LR", "value": "0.3"}),
-        pytest.param(
-            "3steps", {"kind": "set_constant", "name": "LR", "value": "0.3"}, marks=pytest.mark.slow
-        ),
-    ],
+    ("budget", "status"),
+    # Each "trains" for longer than it may, and prints a score that would win.
+    [("1s", "over-limit"), pytest.param("3steps", "invalid", marks=pytest.mark.slow)],
 )
 def test_a_training_that_ignores_its_budget_wins_nothing(
-    tmp_path: Path, budget: str, edit: dict[str, str]
+    tmp_path: Path, budget: str, status: str
 ) -> None:
+    edit = {"kind": "set_constant", "name": "LR", "value": "0.3"}
     home = miniature(
         tmp_path, TRAIN.replace("time.sleep(pause)", "time.sleep(0.2 if LR == 0.1 else 9)")
     )
@@ -264,7 +262,7 @@ def test_a_training_that_ignores_its_budget_wins_nothing(
         "1",
     )
     assert run.returncode == 0, run.stderr
-    assert statuses(home, "t") == ["baseline", "invalid"]
+    assert statuses(home, "t") == ["baseline", status]
     reason = ledger(home, "t")[1]["reason"]
     assert re.search(r"trained \d+\.\d s.*allows? \d+\.\d s", reason), reason
 

@@ -139,7 +139,7 @@ def installed_files() -> list[Path]:
     """Return the YAML, TOML and JSON files that pip has installed, without the largest."""
     found = []
     for path in sorted(INSTALLED.rglob("*")):
-        if language_of(path.name) and path.is_file() and path.stat().st_size <= MAX_TEXT:
+        if language_of(path.name) in PARSERS and path.is_file() and path.stat().st_size <= MAX_TEXT:
             found.append(path)
     return found
 

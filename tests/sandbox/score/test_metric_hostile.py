@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sandbox.ground.text import LINE_CHARACTERS
 from sandbox.score import lines
+from sandbox.score.forms import LARGEST
 from sandbox.score.lines import LINE_BYTES, PIECE_BYTES, pieces
 from sandbox.score.metric import BITS_PER_BYTE, Metric, Reading
 from sandbox.score.printed import read_summary
@@ -48,7 +49,7 @@ def test_no_log_raises(tmp_path, content):
 
 
 @settings(FILES, max_examples=100)
-@given(before=PARTS, after=PARTS, value=st.floats(allow_nan=False, allow_infinity=False))
+@given(before=PARTS, after=PARTS, value=st.floats(-LARGEST, LARGEST))
 def test_a_line_of_its_own_is_read_whatever_is_around_it(tmp_path, before, after, value):
     log = tmp_path / "log"
     log.write_bytes(before + f"\n\x07\x1b\\\nmy_score: {value}\n".encode() + after)
