@@ -19,6 +19,8 @@ from tests.sandbox.every_tier import RUNNERS, interpreter_for
 from tests.sandbox.unprivileged import NOBODY
 
 NUMBERS = range(1, len(ROWS) + 1)
+RACES = 12
+"""How often an attack is tried that races with its target."""
 GPU_ROW = 33
 codecs.lookup("unicode_escape")  # nobody may not be able to load it later
 TARGETS = dict.fromkeys(("home", "secret", "scratch", "ssh", "harness"), "/nowhere")
@@ -109,7 +111,9 @@ PLAIN_HOLDS = {9, 10, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 26, 29, 30, 32, 45
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 7, 8, 25, 28, 42, 43, 44, 46])
 def test_a_plain_process_breaks_what_isolation_holds(number, monkeypatch):
     """Each of these attacks does reach its target where nothing stands in the way."""
-    assert attack_row(Plain(), number, "none").state == "broken"
+    # Some race with what they attack, and win every second time.
+    states = (attack_row(Plain(), number, "none").state for _ in range(RACES))
+    assert "broken" in states
 
 
 @pytest.mark.usefixtures("swept")
