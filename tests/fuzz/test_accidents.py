@@ -54,6 +54,7 @@ def test_results_of_another_and_lost_verdicts_are_noticed(night: Night) -> None:
         checks.results_are_their_own(night, [{**trials[0], "status": "crash"}])
 
 
+@pytest.mark.slow
 def test_a_second_verdict_and_a_torn_object_are_noticed(night: Night) -> None:
     subject = git(night.worktree, "log", "-1", "--format=%s")
     git(night.worktree, "commit", "--allow-empty", "--quiet", "-m", subject)
@@ -67,6 +68,7 @@ def test_a_second_verdict_and_a_torn_object_are_noticed(night: Night) -> None:
         checks.repository_is_whole(night)
 
 
+@pytest.mark.slow
 def test_leftovers_and_survivors_are_noticed(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     (night.home / "tmp" / "autoresearch-canary-x").mkdir()
     with pytest.raises(Broken, match="autoresearch-canary-x"):

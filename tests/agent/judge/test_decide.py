@@ -327,6 +327,7 @@ def test_a_reason_speaks_of_shares_where_those_are_alike(
     assert decide(case, OURS).reason == reason
 
 
+@pytest.mark.slow
 def test_the_budget_of_errors_is_the_users() -> None:
     assert false_keeps("ours", OURS, 0.0) < false_keeps("ours", Rule(false_keeps=2.0), 0.0) < 2.0
 

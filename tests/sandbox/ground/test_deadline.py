@@ -219,6 +219,7 @@ def test_the_deadline_is_told_to_the_training(small_world: Miniature) -> None:
     assert 0 < left <= 3
 
 
+@pytest.mark.slow
 def test_steps_are_timed_from_when_the_tokens_were_opened(small_world: Miniature) -> None:
     result = trained(small_world, f"time.sleep(2)\n{OPEN}save()", STEPS)
     assert isinstance(result, Measured), result

@@ -56,7 +56,8 @@ def assert_isolates(report, tier, who):
     assert len(states) == len(ROWS)
 
 
-@pytest.mark.parametrize("tier", [pytest.param("A", marks=pytest.mark.slow), "B"])  # C: below
+@pytest.mark.slow
+@pytest.mark.parametrize("tier", ["A", "B"])  # C: below
 def test_isolates_for_a_user_without_rights(tier):
     if why_not(tier):
         pytest.skip(why_not(tier))
