@@ -34,7 +34,7 @@ class Change:
 
     @property
     def input_id(self) -> str:
-        """The id of the input that gives it to a run at work: the same whoever gives it."""
+        """The id of the input that proposes it to a run at work; the same for every sender."""
         return f"adopt-{hashlib.sha256(self.name.encode()).hexdigest()[:16]}"
 
 

@@ -50,7 +50,7 @@ def notify(
     say("file", f"{file}{'' if file.exists() else ' (not there)'}")
     channels = open_channels(targets)
     if not channels:
-        say("tells", "nobody; such a file would name whom:")
+        say("tells", "nobody; a file like this names who is told:")
         console.print(EXAMPLE, end="", markup=False)
         return
     if targets.command is not None:

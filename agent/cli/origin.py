@@ -40,7 +40,7 @@ class Origin:
     state: State | None = None
     """The state of another run; None for the last commit of this folder's project."""
     rows: tuple[Row, ...] = ()
-    """What is said about that state."""
+    """The rows of the overview about that state."""
 
     @property
     def parent(self) -> Parent | None:
@@ -180,7 +180,7 @@ def _objective_then(folder: Path, project: Project, state: State) -> Objective |
         return None
 
 
-# ---------------------------------------------------------------- what is said
+# ---------------------------------------------------------------- rows of the overview
 
 
 def _from_row(state: State) -> Row:
@@ -196,7 +196,7 @@ def _from_row(state: State) -> Row:
 def _settings_row(state: State, objective: Objective, choice: str, why: str) -> Row:
     """Return which settings govern, why, and in what the objective is another one."""
     tag = state.parent.tag
-    # The limit of a training is an option, and is said among the bounds.
+    # The limit of a training is an option; the row of bounds shows it.
     measured_so = objective.model_copy(update={"limit": state.run.goal.limit})
     others = left_behind(state.run, measured_so, tag)
     measured = f"measured as in {tag}"

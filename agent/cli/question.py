@@ -86,7 +86,7 @@ def _before_a_run() -> Context:
 
 
 def last_commit(project: Project) -> str:
-    """Return the commit that a run would start from, whatever the checkout has besides it.
+    """Return the commit that a run would start from; uncommitted changes do not count.
 
     The checkout is not compared with it: that may run programs which a repository's git
     configuration names, and nobody was asked about them. Raise ProjectFault without a commit.

@@ -10,35 +10,32 @@ _ABOUT_OUTPUT = re.compile(
     r"|output tokens|context",
     re.IGNORECASE,
 )
-_MOST = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"supports at most {_NUMBER}",
-        rf"max_(?:completion_|output_|new_)?tokens[`']?: \d+ > {_NUMBER}",
-        rf"range of max_(?:completion_|output_)?tokens (?:is|should be) \[\d+, ?{_NUMBER}\]",
-        rf"(?:less than or equal to|must be <=|must be at most|cannot exceed|at most) {_NUMBER}",
-        rf"maximum (?:value|number of output tokens)[^\d]{{0,40}}{_NUMBER}",
-        rf"supported range is from \d+ \(inclusive\) to {_NUMBER}",
-    )
-]
-_CONTEXT = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"maximum context length (?:is|of) {_NUMBER}",
-        rf"n_ctx[\"']?[:= ]+{_NUMBER}",
-        rf"available context size \({_NUMBER}",
-        rf"context (?:window|length|limit)(?: size)?(?: is| of|:) {_NUMBER}",
-    )
-]
-_QUESTION = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_NUMBER} (?:tokens )?(?:in the messages|in the prompt|in messages|of text input)",
-        rf"{_NUMBER} input tokens",
-        rf"n_prompt_tokens[\"']?[:= ]+{_NUMBER}",
-        rf"request \({_NUMBER} tokens\)",
-    )
-]
+
+
+def _patterns(*texts: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(text, re.IGNORECASE) for text in texts)
+
+
+_MOST = _patterns(
+    rf"supports at most {_NUMBER}",
+    rf"max_(?:completion_|output_|new_)?tokens[`']?: \d+ > {_NUMBER}",
+    rf"range of max_(?:completion_|output_)?tokens (?:is|should be) \[\d+, ?{_NUMBER}\]",
+    rf"(?:less than or equal to|must be <=|must be at most|cannot exceed|at most) {_NUMBER}",
+    rf"maximum (?:value|number of output tokens)[^\d]{{0,40}}{_NUMBER}",
+    rf"supported range is from \d+ \(inclusive\) to {_NUMBER}",
+)
+_CONTEXT = _patterns(
+    rf"maximum context length (?:is|of) {_NUMBER}",
+    rf"n_ctx[\"']?[:= ]+{_NUMBER}",
+    rf"available context size \({_NUMBER}",
+    rf"context (?:window|length|limit)(?: size)?(?: is| of|:) {_NUMBER}",
+)
+_QUESTION = _patterns(
+    rf"{_NUMBER} (?:tokens )?(?:in the messages|in the prompt|in messages|of text input)",
+    rf"{_NUMBER} input tokens",
+    rf"n_prompt_tokens[\"']?[:= ]+{_NUMBER}",
+    rf"request \({_NUMBER} tokens\)",
+)
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|prompt is too long"
     r"|exceeds? the (?:available|model'?s?) (?:maximum )?context",
@@ -82,7 +79,7 @@ def _room(reason: str) -> int | None:
     return context - question
 
 
-def _first(patterns: list[re.Pattern[str]], reason: str) -> int | None:
+def _first(patterns: tuple[re.Pattern[str], ...], reason: str) -> int | None:
     matches = (pattern.search(reason) for pattern in patterns)
     return next((_whole(match[1]) for match in matches if match), None)
 

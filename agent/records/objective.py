@@ -60,8 +60,11 @@ class Sense(Record):
         return self.scale == "linear" or 0 < value < 1
 
     def change(self, delta: float) -> float:
-        """Return a difference of losses as that of values (or of their logarithms or logits)."""
-        return delta if self.direction == "minimize" else -delta
+        """Return a difference of losses as that of values (or of their logarithms or logits).
+
+        Of 0 it is 0 in both directions, and never -0.
+        """
+        return delta if self.direction == "minimize" else 0.0 - delta
 
     def delta_of(self, change: float) -> float | None:
         """Return a change of the metric, as `change_text` writes it, as a difference of losses.

@@ -97,7 +97,8 @@ def test_it_agrees_with_its_definition_on_random_points() -> None:
         }
         beaten = set()
         for a, b in product(values, values):
-            (acc_a, ms_a), (acc_b, ms_b) = values[a], values[b]
+            acc_a, ms_a = values[a]
+            acc_b, ms_b = values[b]
             as_good = acc_b >= acc_a and ms_b <= ms_a
             if as_good and (acc_b, ms_b) != (acc_a, ms_a):
                 beaten.add(a)

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from agent.edit.files import apply_edits
 from agent.records.edits import Refused, SetConstant
-from agent.records.objective import Objective
+from agent.records.objective import Direction, Objective, Sense
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import Result, Score, Trial
 from agent.records.sources import Sources
@@ -55,3 +55,8 @@ def test_a_score_that_is_not_believed_is_no_value(status: str) -> None:
 def test_an_objective_refuses_what_it_does_not_know(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Objective.model_validate({"metric": "val_acc", **change})
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_no_difference_has_no_sign_of_its_own(direction: Direction) -> None:
+    assert Sense(direction=direction).change_text(0.0) == "+0.000000"

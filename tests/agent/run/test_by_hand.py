@@ -62,7 +62,8 @@ def test_sources_committed_by_hand_get_a_baseline_and_end_nothing(tmp_path: Path
         script = Steered(history, "LR = 0.2", edit)
         work(history, script, trials=2)
         assert statuses(history) == ["baseline", "discard", "baseline", "keep"]
-        overtaken, replay = history.trials[1], history.trials[3]
+        overtaken = history.trials[1]
+        replay = history.trials[3]
         assert "tried again on the new one" in overtaken.reason
         assert replay.proposal.by.replays == overtaken.number
         assert read_constants(history.sources.text) == {"LR": 0.2, "DEPTH": 8, "SEED": 1}
