@@ -164,6 +164,17 @@ def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
     process.communicate(timeout=60)
 
 
+def quiet(home: Path) -> bool:
+    """Nothing of the run is alive any more."""
+    return not [line for line in processes() if str(home) in line and "train.py" in line]
+
+
+def processes() -> list[str]:
+    return subprocess.run(
+        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+
 def in_flight(folder: Path) -> list[str]:
     """The refs of attempts in flight."""
     return git(folder, "for-each-ref", "--format=%(refname)", "refs/autoresearch").split()

@@ -19,6 +19,8 @@ from tests.e2e.researcher import (
     kill,
     ledger,
     miniature,
+    processes,
+    quiet,
     start_typing,
     statuses,
     type_in,
@@ -50,17 +52,6 @@ def branch_length(home: Path) -> int:
         check=False,
     )
     return int(count.stdout or 0)
-
-
-def quiet(home: Path) -> bool:
-    """Nothing of the run is alive any more."""
-    return not [line for line in processes() if str(home) in line and "train.py" in line]
-
-
-def processes() -> list[str]:
-    return subprocess.run(
-        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
 
 
 MOMENTS = (0.9, 1.0, 1.13, 1.21, 1.34, 1.42, 1.55, 1.68)

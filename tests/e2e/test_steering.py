@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.e2e.researcher import (
     kill,
     ledger,
     miniature,
+    quiet,
     start_typing,
     type_in,
     wait_for,
@@ -43,6 +45,14 @@ def kinds(folder: Path) -> list[tuple[str, bool]]:
 def began(folder: Path) -> bool:
     """Whether the run has a trial in flight: its loop works."""
     return any("/t/" in name for name in in_flight(folder))
+
+
+def rests(folder: Path) -> bool:
+    """Whether nothing trains, now and after the pause between two trainings of a trial."""
+    if not quiet(folder):
+        return False
+    time.sleep(1.0)
+    return quiet(folder)
 
 
 @contextmanager
@@ -99,10 +109,11 @@ def test_a_night_is_told_tried_set_held_and_stopped(tmp_path: Path) -> None:
         ok(home, "brief", "--from-checkout")
 
         ok(home, "pause")
-        wait_for(lambda: not began(home), what="the pause")
+        # A trial that is to be run again stays in flight, but nothing of it trains.
+        wait_for(lambda: rests(home), what="the pause")
         assert "paused by" in ok(home, "status")
         ok(home, "go")
-        wait_for(lambda: began(home), what="the next training")
+        wait_for(lambda: not quiet(home), what="the next training")
         ok(home, "stop")
         process.communicate(timeout=60)
         assert process.returncode == 0

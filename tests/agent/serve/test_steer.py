@@ -76,7 +76,7 @@ def test_an_agent_drives_a_run(tmp_path: Path) -> None:
         assert trial["row"]["status"] == "keep"
         assert trial["row"]["untrusted"]["hypothesis"] == "the best of it"
         again = await client.call_tool("try", {"hypothesis": "again", "constants": {"DEPTH": 8}})
-        assert "nothing to try" in error(again)
+        assert "has these values already" in error(again)
         noted = await ask(client, "note", text="as expected", trial=number)
         assert noted["state"] == "accepted"
         assert (await ask(client, "pause"))["state"] == "accepted"
