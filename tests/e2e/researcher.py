@@ -165,8 +165,17 @@ def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
 
 
 def quiet(home: Path) -> bool:
-    """Nothing of the run is alive any more."""
-    return not [line for line in processes() if str(home) in line and "train.py" in line]
+    """Nothing of the run trains."""
+    trainings = [line.split()[0] for line in processes() if "train.py" in line]
+    return not any(folder_of(pid).is_relative_to(home) for pid in trainings)
+
+
+def folder_of(pid: str) -> Path:
+    """The folder that a process works in; / for one that is gone."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        return Path("/")
 
 
 def processes() -> list[str]:

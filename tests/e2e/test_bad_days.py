@@ -19,7 +19,6 @@ from tests.e2e.researcher import (
     kill,
     ledger,
     miniature,
-    processes,
     quiet,
     start_typing,
     statuses,
@@ -102,10 +101,7 @@ def test_kill_9_in_training_leaves_no_process_and_the_attempt_runs_again(tmp_pat
     git(worktree, "commit", "-qam", "slower, by hand")
     process = start_typing(home, "resume", "t", "--trials", "1")
     wait_for(lambda: in_flight(home), what="an attempt in flight")
-    wait_for(
-        lambda: any("train.py" in line and "python" in line for line in processes()),
-        what="training",
-    )
+    wait_for(lambda: not quiet(home), what="training")
     [ref] = in_flight(home)
     attempt = git(home, "rev-parse", ref)
     kill(process)
