@@ -173,7 +173,7 @@ def quiet(home: Path) -> bool:
 def folder_of(pid: str) -> Path:
     """The folder that a process works in; / for one that is gone."""
     try:
-        return Path(os.readlink(f"/proc/{pid}/cwd"))
+        return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
         return Path("/")
 

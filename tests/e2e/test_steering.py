@@ -47,6 +47,12 @@ def began(folder: Path) -> bool:
     return any("/t/" in name for name in in_flight(folder))
 
 
+def tried(folder: Path) -> list[str]:
+    """The verdicts on what people tried, without refusals."""
+    own = [trial for trial in ledger(folder, "t") if trial["proposal"]["by"]["method"] == "try"]
+    return [trial["status"] for trial in own if trial["status"] != "refused"]
+
+
 def rests(folder: Path) -> bool:
     """Whether nothing trains, now and after the pause between two trainings of a trial."""
     if not quiet(folder):
@@ -114,11 +120,11 @@ def test_a_night_is_told_tried_set_held_and_stopped(tmp_path: Path) -> None:
         assert "paused by" in ok(home, "status")
         ok(home, "go")
         wait_for(lambda: not quiet(home), what="the next training")
+        wait_for(lambda: tried(home), what="the verdict on what was tried")
         ok(home, "stop")
         process.communicate(timeout=60)
         assert process.returncode == 0
-    tried = [t["status"] for t in ledger(home, "t") if t["proposal"]["by"]["method"] == "try"]
-    [mine] = [status for status in tried if status != "refused"]
+    [mine] = tried(home)
     assert mine in ("keep", "discard", "held")
     log = ok(home, "log", "t")
     assert "pause (accepted" in log
