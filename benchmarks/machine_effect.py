@@ -1,4 +1,4 @@
-"""Verdicts of a night on several machines: `python -m benchmarks.verdicts --machines 16 --effect 1`.
+"""Verdicts of a night on several machines: `benchmarks.verdicts --machines 16 --effect 1`.
 
 Each machine adds an offset of its own to every score; its standard deviation is `--effect`, in tau,
 the noise of one pair on one machine. The baseline runs on every machine under the same seeds; each
@@ -176,9 +176,7 @@ class FleetNight:
                 pairs.append((seed, score, value, (machine, name)))
         return pairs
 
-    def _case(
-        self, pairs: list[tuple[int, float, float, Across | None]], noise: Noise
-    ) -> Case:
+    def _case(self, pairs: list[tuple[int, float, float, Across | None]], noise: Noise) -> Case:
         across = tuple(both for *_, both in pairs)
         return Case(
             differences=tuple(mine - other for _, mine, other, _ in pairs),

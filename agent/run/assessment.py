@@ -21,9 +21,9 @@ from agent.judge.decision import (
 )
 from agent.judge.determinism import is_continuous, repeats_of
 from agent.judge.luck import luck_of
+from agent.judge.noise import across_of, differences_of, noise_of
 from agent.judge.overtime import judge_time, over_reason
 from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
-from agent.judge.noise import across_of, differences_of, noise_of
 from agent.judge.pairing import Scores, next_run, next_seed, overdue
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
@@ -153,7 +153,7 @@ class Assessment:
     def _evidence(
         self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
     ) -> Evidence:
-        """Return what may be compared: where the attempt ran, or on `machine` where that is gone."""
+        """Return what may be compared where the attempt ran, or on `machine` if that is gone."""
         own = result.own[-1].machine
         home = own if own in self._fleet.machines else machine
         tolerance = self._tolerance(result.scores)
