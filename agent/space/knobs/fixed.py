@@ -262,7 +262,8 @@ FIXED: Rules = (
             max_corpus\\w* max_chars
             (mean|std|mask|nan|na|fill|missing|null|invalid|default|pad)_value sentinel
             sample_?(frac\\w*|ratio|share|pct|fraction) shards? shard_size
-            max_(train|rows|items|samples|examples) limit nrows frac_data
+            max_(train|rows|items|samples?|examples?|docs?) limit nrows frac_data
+            (docs?|samples?|rows?|items?)_cap
             data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w* outlier\\w* missing\\w*
             label_noise\\w* noise_ratio contamination batch_first mean pixel_(mean|std)
             norm_(mean|std) x_(mean|std|min|max) image_(mean|std)

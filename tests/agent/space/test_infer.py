@@ -53,6 +53,7 @@ from tests.agent.space.names import FIXED, KNOBS, constants
         *(("sample_rate", 16000), ("test.batch_size", 100), ("val_loader.batch_size", 8)),
         *(("adam_eps", 1e-8), ("layer_norm_eps", 1e-5), ("epsilon", 0.1), ("PIXEL_MAX", 255.0)),
         *(("tp_size", 2), ("DP_DEGREE", 8), ("--dimension", 3), ("n_dims", 10)),
+        *(("norm_pix_loss", False), ("--max-sample", 24), ("doc_cap", 10_000)),
         *(("k_w", 10), ("kernel_h", 4), ("repeat_num", 10), ("dim_pe_in", 512)),
         *(("reward_scale", 0.1), ("gravity", 9.8), ("max_episode_steps", 500), ("num_beams", 4)),
     ],
