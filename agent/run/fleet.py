@@ -66,9 +66,11 @@ class Fleet:
         return otherwise
 
     def join(self, slots: Iterable[Slot]) -> None:
-        """Add slots; one of the same number is replaced."""
+        """Add slots that are not there; another one of the same number is replaced."""
         self._turn += 1
         for slot in slots:
+            if self._slots.get(slot.number) == slot:
+                continue
             self._drop({slot.number})
             self._slots[slot.number] = slot
             self._joined[slot.number] = self._turn
