@@ -244,7 +244,7 @@ class Ledger:
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
             usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
-            baseline_speed=self._timing.speed,
+            baseline_speed=self._timing.speed_on(slot.machine),
             rivals=self._rivals(attempt),
         )
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from agent.errors import PlaceLost
+from agent.errors import PlaceLost, ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.records.events import Event, PlaceJoined, PlaceLeft, TrainingLost
 from agent.records.guards import Checks
@@ -101,13 +101,28 @@ class Trainings:
                 self._line.remove(attempt)
                 yield self._ledger.skip(attempt)
 
-    def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Settled]:
+    def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Event | Settled]:
         """Record the result of a training, and go on with its attempt."""
         if run.attempt.number in self._ledger.steering.skipped:
             yield self._ledger.skip(run.attempt)
         elif result is not None:
-            self._ledger.record(run.attempt, run.order, result)
-            yield from self.advance(run.attempt, run.slot.machine)
+            try:
+                self._ledger.record(run.attempt, run.order, result)
+            except ProjectFault as fault:
+                yield from self._unfit(run, fault)
+            else:
+                yield from self.advance(run.attempt, run.slot.machine)
+
+    def _unfit(self, run: Assignment, fault: ProjectFault) -> Iterator[Event]:
+        """Drop a machine on which the baseline fails; raise `fault` where there is no other."""
+        machine = run.slot.machine
+        if set(self._fleet.machines) <= {machine}:
+            raise fault
+        places = {slot.place for slot in self._fleet.slots if slot.machine == machine}
+        self._fleet.drop(machine)
+        for place in sorted(places):
+            yield PlaceLeft(place, fault.message)
+        self._line.put_first(run.attempt)
 
     def _lost(self, run: Assignment, why: str) -> Iterator[Event | Settled]:
         """Take in that the place of a training is gone: its attempt is first in line elsewhere."""
