@@ -57,8 +57,8 @@ def test_places_are_told_with_what_trains_and_what_was_lost() -> None:
         "1 training lost with its place",
     ]
     assert list(place_lines(places)) == [
-        "node-a  NVIDIA H100  2 slots  #7",
-        "node-b  gone: its node is gone",
+        "node-a (NVIDIA H100), 2 slots: #7",
+        "node-b is gone: its node is gone",
         "1 training lost with its place; each ran again elsewhere, or will",
     ]
 
