@@ -49,6 +49,7 @@ PROOF_SECONDS = 300.0
 """Torch takes long to load on a cold disk."""
 QUARANTINE_SECONDS = 2.0
 """What is waited before a silent place is asked anew."""
+OPEN = "its Ray asks nobody for a token, so whoever reaches it runs code there"
 MAX_LOG_BYTES = 1 << 30
 """Of one run, all logs together."""
 
@@ -112,8 +113,14 @@ class Place:
             raise Unfit(f"an answer makes no sense: {one_line(str(error))}") from None
 
     def prove(self, setup: Setup) -> Standing:
-        """Have it prove itself, and return what it says it is."""
-        return self.ask("prove", setup, Standing, seconds=PROOF_SECONDS)[0]
+        """Have it prove itself, and return what it says it is.
+
+        Raise Unfit for a node of a cluster on which anybody may run code.
+        """
+        standing, _ = self.ask("prove", setup, Standing, seconds=PROOF_SECONDS)
+        if standing.ray and standing.authentication != "token":
+            raise Unfit(OPEN, "RAY_AUTH_MODE=token ray start --head   # and so on every node")
+        return standing
 
     def equip(self, needs: Needs, sending: Sending) -> None:
         """Give it what all trials of the run need, as far as it has it not at its place.

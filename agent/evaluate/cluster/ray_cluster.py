@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import secrets
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,7 +30,7 @@ DEMANDED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or the working folder would travel
     "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    "RAY_BACKEND_LOG_LEVEL": "error",  # it writes to this terminal
 }
 INJECTED = ("RAY_JOB_CONFIG_JSON", "RAY_RUNTIME_ENV_HOOK")
 """Variables by which an environment would travel with the job."""
@@ -39,6 +41,7 @@ ANY = ("auto", "")
 """The cluster that this machine belongs to; where there is none, one of this machine alone."""
 START_SECONDS = 60.0
 """How long a station may wait for its share of a node, and for Python to start."""
+CONNECT_SECONDS = 5.0
 MIN_STORE_BYTES = 100 << 20
 CONCURRENCY = 64
 """Questions that one place answers at once."""
@@ -78,26 +81,24 @@ class RayCluster:
             "namespace": "autoresearch",
         }
         try:
-            if address in ANY and not os.environ.get("RAY_ADDRESS"):
-                self._join_or_start(options)
+            known = _own_cluster() if address in ANY else address
+            if known:
+                ray.init(known, **options)
             else:
-                ray.init(os.environ["RAY_ADDRESS"] if address in ANY else address, **options)
+                self._start(options)
         except Exception as error:
             raise _refusal(address, error) from None
 
-    def _join_or_start(self, options: Mapping[str, Any]) -> None:
-        """Join the cluster of this machine; where there is none, start one."""
-        ray = self._ray
-        try:
-            ray.init("auto", **options)
-        except ConnectionError:
-            with _bare_environment():
-                ray.init(
-                    "local",
-                    include_dashboard=False,
-                    object_store_memory=MIN_STORE_BYTES,
-                    **options,
-                )
+    def _start(self, options: Mapping[str, Any]) -> None:
+        """Start a cluster of this machine alone."""
+        _make_token()
+        with _bare_environment():
+            self._ray.init(
+                "local",
+                include_dashboard=False,
+                object_store_memory=MIN_STORE_BYTES,
+                **options,
+            )
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive and have a CPU or GPU."""
@@ -197,12 +198,47 @@ def _load(address: str) -> Any:
     for name in INJECTED:
         os.environ.pop(name, None)
     os.environ.update(DEMANDED)
-    if address not in ANY and not _has_token():
+    if (address not in ANY or os.environ.get("RAY_ADDRESS")) and not _has_token():
         raise UsageFault(
             f"{quote(address)} needs a token, and there is none in ~/{TOKEN_FILE} or ${TOKEN[0]}.",
             f"ray get-auth-token --generate   # once; then {MODE}=token ray start --head",
         )
     return importlib.import_module("ray")
+
+
+def _own_cluster() -> str:
+    """Return the address of the cluster that this machine belongs to; empty without one.
+
+    It is the one that RAY_ADDRESS names, else the one that this user, or root, started here last.
+    Ray itself would try anybody's.
+    """
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named:
+        return named
+    note = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray/ray_current_cluster"
+    try:
+        if note.stat().st_uid not in (os.geteuid(), 0):
+            return ""
+        address = note.read_text("utf-8")[:300].strip()
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError):
+        return ""
+    return address
+
+
+def _make_token() -> None:
+    """Make a token where this user has none; Ray would let everybody on this machine read it."""
+    if _has_token():
+        return
+    file = Path.home() / TOKEN_FILE
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as token:
+            token.write(secrets.token_hex(32))
+    except OSError as error:
+        message = f"cannot write a token for Ray to {file}: {error.strerror}"
+        raise UsageFault(message, f"ls -ld {file.parent}") from None
 
 
 def _has_token() -> bool:

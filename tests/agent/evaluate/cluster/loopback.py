@@ -103,6 +103,8 @@ class Loopback:
     def stop(self) -> None:
         """End every process of it."""
         for process in reversed(self.raylets):
+            end_group(process, signal.SIGTERM)
+        for process in self.raylets:
             end_group(process)
 
 
