@@ -15,6 +15,7 @@ from rich.text import Text
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
 from agent.cli.news import News
+from agent.cli.places_file import PlacesFile
 from agent.cli.run_log import RunLog
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
@@ -136,14 +137,20 @@ def work(
     here = session(history.project.root, history.branch)
     try:
         with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
-            _listen(loop, _started(history, kit, bounds), trackers, log, display)
+            places = PlacesFile(history.project, history.tag)
+            _listen(loop, _started(history, kit, bounds), trackers, log, display, places)
     finally:
         _summarise(history, trackers, log, as_json)
     return loop.renewal
 
 
 def _listen(
-    loop: Loop, started: RunStarted, trackers: Trackers, log: RunLog, display: Display
+    loop: Loop,
+    started: RunStarted,
+    trackers: Trackers,
+    log: RunLog,
+    display: Display,
+    places: PlacesFile,
 ) -> None:
     """Work, and tell every event to all that listen."""
 
@@ -151,6 +158,7 @@ def _listen(
         for each in (event, *map(Note, trackers.warnings())):
             log.handle(each)
             display.handle(each)
+        places.handle(event)
         trackers.handle(event)
 
     with closing(loop.events()) as events:

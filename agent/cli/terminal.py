@@ -9,6 +9,7 @@ from functools import partial
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from agent.cli.places_file import read_places
 from agent.dashboard.watch import Watch
 from agent.display.format import formatter_for, open_console
 from agent.display.screen import Screen
@@ -84,7 +85,8 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
         version = watch.version(tag)
         view = watch.view(tag)
         curves = watch.curves(tag)
-        state = (version, curves if console.is_terminal else None)
+        places = read_places(history.project, tag)
+        state = (version, places, curves if console.is_terminal else None)
         if state != last:
             page = partial(
                 watch_page,
@@ -96,6 +98,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 console,
                 view.run.goal,
                 view.state,
+                places,
             )
             yield partial(_with_hint, page, hint)
         if view.pid is None:

@@ -111,12 +111,14 @@ class Trainings:
 
     def _lost(self, run: Assignment, why: str) -> Iterator[Event | Settled]:
         """Take in that the place of a training is gone: its attempt is first in line elsewhere."""
-        self._fleet.lose(run.slot)
         if run.attempt.number in self._ledger.steering.skipped:
             yield self._ledger.skip(run.attempt)
         elif not self._cancel.is_set():
-            yield TrainingLost(run.attempt, run.slot.number, run.slot.place, why, 1)
-            self._line.put_first(run.attempt)
+            yield TrainingLost(run.attempt, run.slot.number, run.slot.place, why)
+            if self._ledger.lose(run, why):
+                yield from self.advance(run.attempt, run.slot.machine)
+            else:
+                self._line.put_first(run.attempt)
 
     @property
     def fault(self) -> PlaceLost | None:
