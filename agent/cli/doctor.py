@@ -56,7 +56,7 @@ def doctor(
     as_json: Json = False,
     attack: Annotated[
         bool,
-        typer.Option("--attack", help="Also make all 41 attacks of the hostile suite; a minute."),
+        typer.Option("--attack", help="Also make all 48 attacks of the hostile suite; a minute."),
     ] = False,
     on: On = None,
 ) -> None:

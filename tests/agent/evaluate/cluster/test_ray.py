@@ -1,8 +1,8 @@
 """Places on a real Ray cluster on loopback: runs, losses, and what a training sees of it."""
 
-import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +12,13 @@ import pytest
 
 from agent.errors import PlaceLost
 from agent.evaluate.cluster.measures import ClusterBench, Terms
-from agent.evaluate.cluster.ray_cluster import RayCluster, open_on_ray
+from agent.evaluate.cluster.ray_cluster import open_on_ray
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
+from sandbox.canary.canary import prove
+from sandbox.ground.leftovers import temporary_folder
+from sandbox.proof.stage import Stage
+from sandbox.proof.traps import traps
+from sandbox.tiers.choose import TIERS
 from tests.agent.evaluate.cluster.direct import printed_plan
 from tests.agent.evaluate.cluster.loopback import Loopback, loopback
 from tests.agent.evaluate.cluster.test_places import Exporter, assignment
@@ -21,7 +26,6 @@ from tests.agent.evaluate.cluster.test_places import Exporter, assignment
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-PROBE = (Path(__file__).parent / "probe_cluster.py").read_text()
 MINE = ("HOME", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "AUTORESEARCH_SCRATCH")
 
 
@@ -76,26 +80,30 @@ def test_both_nodes_run_and_add_little(cluster: Loopback, driver: Path) -> None:
     opened.close()
 
 
-@pytest.mark.parametrize("tier", ["A", "B"])
-def test_a_training_sees_nothing_of_the_cluster(cluster: Loopback, driver: Path, tier: str) -> None:
-    ports = [cluster.port, cluster.client_port]
-
-    def export(commit: str, folder: Path) -> None:
-        folder.mkdir()
-        target = {
-            "ports": ports,
-            "home": str(cluster.home),
-            "token": cluster.environment["RAY_AUTH_TOKEN"],
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+def test_a_training_finds_nothing_of_the_cluster(
+    cluster: Loopback, driver: Path, tier: str
+) -> None:
+    """As root: without rights tier C is refused on a node."""
+    runner = TIERS[tier]()
+    if not prove(runner, imports=()).ok:
+        pytest.skip(f"tier {tier} cannot be had here")
+    sockets = sorted(map(str, (cluster.home / "ray").glob("session_*/sockets/*")))
+    assert len(sockets) >= 2
+    target = {
+        "cluster": {
+            "sockets": sockets,
+            "ports": [cluster.port, cluster.client_port],
+            "tokens": [],
+            "value": cluster.environment["RAY_AUTH_TOKEN"],
         }
-        (folder / "train.py").write_text(f"TARGET = {json.dumps(target)}\n{PROBE}")
-
-    opened = bench(cluster.address, driver, export, tiers=(tier,))
-    opened.open(lambda _: None)
-    result = opened.run(assignment(opened.slots[0]), lambda _: None, threading.Event())
-    opened.close()
-    log = (driver / "trials/0007/train-3.log").read_text()
-    assert result is not None and result.tier == tier
-    assert "seen: nothing" in log, log
+    }
+    with temporary_folder("hostile", driver) as home, traps(home) as targets:
+        home.chmod(0o755)
+        stage = Stage(runner, sys.executable, home, {**targets, **target})
+        answers = stage.run("cluster.reach_cluster").answers
+    assert {name for name, answer in answers.items() if answer == "reached"} == set()
+    assert len(answers) > len(sockets) + 2
 
 
 def test_through_the_head_a_cancelled_run_ends(cluster: Loopback, driver: Path) -> None:
@@ -164,10 +172,3 @@ def test_a_cluster_that_asks_nobody_for_a_token_is_refused(
         opened = bench(open_cluster.address, tmp_path, Exporter())
         with pytest.raises(PlaceLost, match="its Ray asks nobody for a token"):
             opened.open(lambda _: None)
-
-
-def test_a_wrong_token_is_said_to_be_one(
-    cluster: Loopback, driver: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert RayCluster and driver
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "f" * 32)
