@@ -30,7 +30,6 @@ DEMANDED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or the working folder would travel
     "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
-    "RAY_BACKEND_LOG_LEVEL": "error",  # it writes to this terminal
 }
 INJECTED = ("RAY_JOB_CONFIG_JSON", "RAY_RUNTIME_ENV_HOOK")
 """Variables by which an environment would travel with the job."""
@@ -259,7 +258,8 @@ def _refusal(address: str, error: Exception) -> UsageFault | PlaceLost:
             f"{MODE}=token ray start --head   # and the head's ~/{TOKEN_FILE} here",
         )
     where = "Ray on this machine" if address in ANY else address
-    return PlaceLost(f"cannot connect to {where}: {one_line(text)}", "ray status")
+    why = f"{one_line(text)} (it is down, or has another token than ~/{TOKEN_FILE} here)"
+    return PlaceLost(f"cannot connect to {where}: {why}", "ray status")
 
 
 def _cause(error: Exception) -> str:

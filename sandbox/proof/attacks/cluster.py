@@ -3,7 +3,9 @@
 import glob
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from .tries import Answers, Target, attempts, read
 
@@ -15,7 +17,7 @@ PLACES = ("/tmp/ray", "/run/munge", "/var/spool/slurmd", "/etc/munge", "/etc/slu
 def reach_cluster(target: Target) -> Answers:
     """Connect to the cluster's sockets and ports, read its token, find its name anywhere."""
     cluster = target["cluster"]
-    tries = {}
+    tries: dict[str, Callable[[], Any]] = {}
     for path in cluster["sockets"]:
         tries[f"socket {path}"] = partial(_connect, socket.AF_UNIX, path)
     for port in cluster["ports"]:
@@ -32,7 +34,7 @@ def reach_cluster(target: Target) -> Answers:
     )
 
 
-def _connect(family: int, address: object) -> None:
+def _connect(family: int, address: Any) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as stream:
         stream.settimeout(1)
         stream.connect(address)
