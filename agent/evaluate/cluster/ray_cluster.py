@@ -38,6 +38,8 @@ HANDED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PA
 and Ray's own: no key is among it."""
 ANY = ("auto", "")
 """The cluster that this machine belongs to; where there is none, one of this machine alone."""
+CLIENT = "ray://"
+"""An address of a head's client server; then Ray adds nothing to the path of its workers."""
 START_SECONDS = 60.0
 """How long a station may wait for its share of a node, and for Python to start."""
 CONNECT_SECONDS = 5.0
@@ -70,7 +72,7 @@ class RayCluster:
         self._ray = _load(address)
         with _handlers_kept():
             self._connect(address)
-        self._unwanted = _folders_of_driver()
+        self._unwanted = () if address.startswith(CLIENT) else _folders_of_driver()
 
     def _connect(self, address: str) -> None:
         ray = self._ray
@@ -277,9 +279,9 @@ def _cause(error: Exception) -> str:
 
 
 def _folders_of_driver() -> tuple[str, ...]:
-    """Return the folders that Ray adds to the path of its workers: the project could be one."""
-    script = os.path.realpath(sys.argv[0]) if sys.argv else ""
-    return (str(Path.cwd()), os.path.dirname(script))  # noqa: PTH120
+    """Return the folders that Ray adds to the path of its workers: the project is one."""
+    script = str(Path(os.path.realpath(sys.argv[0])).parent)
+    return (str(Path.cwd()), *([script] if script in sys.path else []))
 
 
 @contextmanager

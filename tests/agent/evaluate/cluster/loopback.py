@@ -13,6 +13,7 @@ from pathlib import Path
 
 STORE = 80_000_000
 START_SECONDS = 120.0
+GENTLE_SECONDS = 15.0
 QUIET = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -103,7 +104,9 @@ class Loopback:
     def stop(self) -> None:
         """End every process of it."""
         for process in reversed(self.raylets):
-            end_group(process, signal.SIGTERM)
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GENTLE_SECONDS)
         for process in self.raylets:
             end_group(process)
 
