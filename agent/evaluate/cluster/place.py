@@ -66,6 +66,7 @@ class Place:
         self._patience = patience
         self._sending = threading.Lock()
         self._runs = 0
+        self._pinging = threading.Lock()
 
     @property
     def is_idle(self) -> bool:
@@ -192,8 +193,13 @@ class Place:
         return ending
 
     def ping(self) -> None:
-        """Ask whether it is there. Raise Gone if it is not."""
-        self.ask("ping", Empty(), Empty)
+        """Ask whether it is there, unless somebody does already. Raise Gone if it is not."""
+        if not self._pinging.acquire(blocking=False):
+            return
+        try:
+            self.ask("ping", Empty(), Empty)
+        finally:
+            self._pinging.release()
 
     def close(self, politely: bool) -> None:
         """End it; politely: let it remove what it made."""

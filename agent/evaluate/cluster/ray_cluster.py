@@ -18,11 +18,13 @@ from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
 from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.station import SCRATCH
 from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.evaluation import Split
 
 MODE = "RAY_AUTH_MODE"
+PATIENT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 TOKEN_FILE = ".ray/auth_token"
 DEMANDED = {
@@ -30,6 +32,7 @@ DEMANDED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or the working folder would travel
     "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
+    PATIENT: "3600",  # a driver would end itself after a minute without a head
 }
 INJECTED = ("RAY_JOB_CONFIG_JSON", "RAY_RUNTIME_ENV_HOOK")
 """Variables by which an environment would travel with the job."""
@@ -204,7 +207,11 @@ def _load(address: str) -> Any:
             f"{quote(address)} needs a token, and there is none in ~/{TOKEN_FILE} or ${TOKEN[0]}.",
             f"ray get-auth-token --generate   # once; then {MODE}=token ray start --head",
         )
-    return importlib.import_module("ray")
+    ray = importlib.import_module("ray")
+    # Ray prints the troubles of nodes to stdout, where --json has its events.
+    worker = importlib.import_module("ray._private.worker")
+    worker.print_to_stdstream = lambda *_, **__: None  # type: ignore[attr-defined]
+    return ray
 
 
 def _own_cluster() -> str:
@@ -268,7 +275,7 @@ def _cause(error: Exception) -> str:
     """Return why Ray gave up on an actor, in one line."""
     text = str(error)
     name = type(error).__name__
-    if "memory" in text.lower() and "oom" in text.lower():
+    if name == "OutOfMemoryError" or "low on memory" in text:
         return "Ray ended it, for its node ran out of memory"
     if name == "ActorUnavailableError":
         return "its node cannot be reached"
@@ -276,6 +283,13 @@ def _cause(error: Exception) -> str:
         is_node = "node has died" in text or "NODE_DIED" in text or "node was terminated" in text
         return "its node died" if is_node else "its process died"
     return one_line(f"{name}: {text}")
+
+
+def _is_handed_on(name: str) -> bool:
+    """Return whether a cluster that is started here gets this variable."""
+    if name.startswith("RAY_"):
+        return name != PATIENT
+    return name in HANDED_ON or name.endswith("_VISIBLE_DEVICES") or name == SCRATCH
 
 
 def _folders_of_driver() -> tuple[str, ...]:
@@ -301,11 +315,7 @@ def _handlers_kept() -> Iterator[None]:
 def _bare_environment() -> Iterator[None]:
     """Let what a block starts inherit no key: it gets HANDED_ON of the environment."""
     before = dict(os.environ)
-    kept = {
-        name: value
-        for name, value in before.items()
-        if name in HANDED_ON or name.endswith("_VISIBLE_DEVICES") or name.startswith("RAY_")
-    }
+    kept = {name: value for name, value in before.items() if _is_handed_on(name)}
     os.environ.clear()
     os.environ.update(kept)
     try:
