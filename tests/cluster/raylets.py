@@ -110,13 +110,31 @@ class Cluster:
         wait_until(lambda: listens(self.client), "the head", self.logs)
         return head
 
-    def add(self, name: str, cpus: int = 1, prefix: Sequence[str] = (), **variables: str) -> Raylet:
-        """Start a node that joins; prefix: words before the command, a namespace's say."""
-        words = [f"--address={self.address}:{self.port}", f"--num-cpus={cpus}"]
-        return self._start(name, words, prefix, variables)
+    def add(
+        self,
+        name: str,
+        prefix: Sequence[str] = (),
+        address: str | None = None,
+        python: str = sys.executable,
+        **variables: str,
+    ) -> Raylet:
+        """Start a node with one core that joins.
+
+        prefix: words before the command, a namespace's say. address: its own. variables: of its
+        environment.
+        """
+        words = [f"--address={self.address}:{self.port}", "--num-cpus=1"]
+        if address is not None:
+            words.append(f"--node-ip-address={address}")
+        return self._start(name, words, prefix, variables, python)
 
     def _start(
-        self, name: str, words: list[str], prefix: Sequence[str], variables: dict[str, str]
+        self,
+        name: str,
+        words: list[str],
+        prefix: Sequence[str],
+        variables: dict[str, str],
+        python: str = sys.executable,
     ) -> Raylet:
         scratch = self.scratch_of(name)
         scratch.mkdir(mode=0o755, exist_ok=True)
@@ -134,7 +152,7 @@ class Cluster:
         command = [
             *prefix,
             *("unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', name),
-            *(sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--block"),
+            *(python, "-P", "-m", "ray.scripts.scripts", "start", "--block"),
             *words,
             *(f"--{port}={free_port()}" for port in ports),
             *("--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats", STORE),
