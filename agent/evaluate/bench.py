@@ -139,6 +139,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    home: str | None = None
     evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
@@ -333,6 +334,7 @@ class Bench:
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,
+            home=plan.home,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,

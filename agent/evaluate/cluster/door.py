@@ -20,16 +20,16 @@ class Door:
         self.fault = ""
         try:
             import ray
-            from agent.evaluate.cluster.station import Station
             from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+            from agent.evaluate.cluster.station import Station
 
             mode = "token" if is_token_auth_enabled() else "disabled"
             says = {"ray": ray.__version__, "authentication": mode}
-            self.station = Station(leave=lambda: os._exit(0), **says)
+            self.station = Station(says=says, leave=lambda: os._exit(0))
         except BaseException as error:
-            self.fault = (
-                f"autoresearch cannot be loaded by {sys.executable}: {type(error).__name__}: {error}"
-            )
+            what = f"autoresearch cannot be loaded by {sys.executable}"
+            self.fault = f"{what}: {type(error).__name__}: {error}"
 
     def ask(self, name: str, question: str, blobs: Sequence[bytes]) -> list[Any]:
         """Return the JSON of an answer, and the bytes beside it."""

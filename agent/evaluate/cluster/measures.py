@@ -70,7 +70,7 @@ class _Member:
 
 
 class ClusterBench:
-    """Measures. Every place has a station on its node; this side sends, follows, and writes logs."""
+    """Measures. Each place has a station on its node; this side sends, follows, writes logs."""
 
     def __init__(
         self,
@@ -327,9 +327,7 @@ class ClusterBench:
         """Run the checks that are ordered, at the place of the slot; see Measures."""
         return self._work(assignment, listen, cancel).checks
 
-    def _work(
-        self, assignment: Assignment, listen: Listener, cancel: threading.Event
-    ) -> Ending:
+    def _work(self, assignment: Assignment, listen: Listener, cancel: threading.Event) -> Ending:
         slot = assignment.slot
         member = self._places.get(slot.place)
         place = member.place if member else None

@@ -277,5 +277,3 @@ def _event(seen: Seen, assignment: Assignment) -> Event:
         case "checking":
             return Checking(attempt, slot.number, seen.text, slot.place)
     return Note(f"{slot.place}: {one_line(seen.text)}")
-
-

@@ -113,9 +113,7 @@ class RayCluster:
 class RayLine:
     """Line, to an actor of Ray's that is pinned to its node and never begun again."""
 
-    def __init__(
-        self, ray: Any, node: Node, cpus: int, gpus: int, unwanted: Sequence[str]
-    ) -> None:
+    def __init__(self, ray: Any, node: Node, cpus: int, gpus: int, unwanted: Sequence[str]) -> None:
         """Start the actor. Raise Gone where it does not come up in time: its share is taken."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

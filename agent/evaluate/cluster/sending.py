@@ -23,7 +23,7 @@ class Sending:
     def __init__(
         self, folder: Path, export: Export, export_whole: Callable[[Path, Split], None] | None
     ) -> None:
-        """Keep files in `folder`, which is there and empty. export, export_whole: as for a Bench."""
+        """Keep files in `folder`, which is empty. export, export_whole: as for a Bench."""
         self._folder = folder
         self._export = export
         self._export_whole = export_whole

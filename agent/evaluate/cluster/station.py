@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,19 @@ class Station:
     """A place, as its node sees it. Every method but `ask` is a question that comes by its name."""
 
     def __init__(
-        self, scratch: Path | None = None, leave: Callable[[], None] | None = None, **says: str
+        self,
+        scratch: Path | None = None,
+        says: Mapping[str, str] | None = None,
+        leave: Callable[[], None] | None = None,
     ) -> None:
         """Make a place that is not set up yet.
 
-        scratch: the node's scratch space, by default as SCRATCH says. leave: ends this process,
-        called when nobody asks any more. says: fields of its Standing that only the door knows.
+        scratch: the node's scratch space, by default as SCRATCH says. says: fields of its Standing
+        that only the door knows. leave: ends this process, called when nobody asks any more.
         """
         self._scratch = scratch or Path(os.environ.get(SCRATCH) or tempfile.gettempdir())
         self._leave = leave
-        self._says = says
+        self._says = says or {}
         self._stack = ExitStack()
         self._runs: dict[str, Running] = {}
         self._heard = time.monotonic()

@@ -92,8 +92,8 @@ def hash_of(path: Path) -> str:
 def read_tree(folder: Path, hidden: Iterable[str] = ()) -> tuple[Tree, dict[str, Path]]:
     """Return the tree of a folder, or of one file, and where the file of each hash lies.
 
-    Links in it stay links. hidden: absolute paths that are left out. Raise SandboxFault for what is no file, folder or link, and for a file
-    that cannot be read.
+    Links in it stay links. hidden: absolute paths that are left out.
+    Raise SandboxFault for what is no file, folder or link, and for a file that cannot be read.
     """
     try:
         if folder.is_file():
@@ -113,7 +113,7 @@ def _read_folder(folder: Path, hidden: frozenset[str]) -> tuple[Tree, dict[str, 
     for entry in _entries(folder, hidden):
         path = _to_latin(os.path.relpath(entry.path, folder))
         if entry.is_symlink():
-            links.append(Link(path=path, target=_to_latin(os.readlink(entry.path))))
+            links.append(Link(path=path, target=_to_latin(str(Path(entry.path).readlink()))))
         elif entry.is_dir(follow_symlinks=False):
             folders.append(path)
         elif entry.is_file(follow_symlinks=False):

@@ -208,5 +208,3 @@ class Reply(Record):
     next_command: Annotated[str, Field(max_length=2_000)] = ""
     body: Annotated[str, Field(max_length=MAX_JSON)] = ""
     """The JSON of the answer."""
-
-
