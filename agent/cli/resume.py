@@ -14,6 +14,7 @@ from agent.cli.options import (
     Memory,
     MethodOfRun,
     NotifyCommand,
+    On,
     Output,
     PythonOfRun,
     ResumeWorkers,
@@ -35,6 +36,7 @@ def resume(
     hours: Hours = None,
     max_cost: MaxCost = None,
     workers: ResumeWorkers = None,
+    on: On = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -54,7 +56,14 @@ def resume(
     After a stop or a crash, in a fresh clone or on another machine, also right after `git switch
     autoresearch/TAG`. Bounds and limits that you leave out are those of the start.
     """
-    from agent.cli.build import Kit, place_around, proven, refuse_foreign_encodings
+    from agent.cli.build import (
+        Kit,
+        elsewhere_of,
+        place_around,
+        proven,
+        refuse_foreign_encodings,
+        slots_for,
+    )
     from agent.cli.choices import build_proposer, method_of
     from agent.cli.consent import Consent
     from agent.cli.detach import Flag, go_on, renew, words_of
@@ -64,7 +73,7 @@ def resume(
     from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
-    from agent.evaluate.slots import make_slots, this_machine
+    from agent.evaluate.engines import read_where
     from agent.history.branch import tag_of
     from agent.history.runs import usual_run
     from agent.project.names import refuse_unknown_names
@@ -83,6 +92,7 @@ def resume(
         "output": output,
     }
     flags = read_flags("resume", **typed)
+    where = read_where(on)
     place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
@@ -115,7 +125,7 @@ def resume(
             )
             run = bounded_run(history)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
-            slots = make_slots(options.workers.value, *this_machine())
+            slots = slots_for(where, options.workers.value)
             news = News()
             chosen = method_of(run, method)
             proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
@@ -124,7 +134,9 @@ def resume(
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
                 if not detach:
-                    kit = Kit(place.settings, slots, sandbox, data, options.caps)
+                    caps = options.caps
+                    away = elsewhere_of(where, flags.workers, unsafe, history.sources.code)
+                    kit = Kit(place.settings, slots, sandbox, data, caps, away)
                     bounds = bounds_of(options)
                     again = work(
                         history,
@@ -148,6 +160,7 @@ def resume(
             "unsafe_no_sandbox": unsafe,
             "method": method,
             "python": python,
+            "on": on,
         }
         if detach:
             go_on(

@@ -123,7 +123,7 @@ def work(
     for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
-    cores = len(kit.slots[0].cpus) or None
+    cores = len(kit.slots[0].cpus) or None if kit.slots else None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     inbox = None if only_new else Inbox(history.project, history.tag)
     loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new, inbox)

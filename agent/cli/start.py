@@ -25,6 +25,7 @@ from agent.cli.options import (
     Metric,
     Model,
     NotifyCommand,
+    On,
     Output,
     Prune,
     StartWorkers,
@@ -57,6 +58,7 @@ def start(
     hours: Hours = None,
     max_cost: MaxCost = None,
     workers: StartWorkers = None,
+    on: On = None,
     tag: Tag = None,
     seed: Annotated[
         int | None,
@@ -176,7 +178,7 @@ def start(
         show_plan(flags, source, governs, warm, unsafe, as_json)
         return
     trackers = tuple(tracker or ())
-    _start(flags, tag, source, governs, warm, trackers, notify, trust, unsafe, detach, as_json)
+    _start(flags, tag, source, governs, warm, trackers, notify, trust, unsafe, detach, as_json, on)
 
 
 def _start(
@@ -191,8 +193,16 @@ def _start(
     unsafe: bool,
     detach: bool,
     as_json: bool,
+    on: str | None,
 ) -> None:
-    from agent.cli.build import Kit, prepared, proven, refuse_foreign_encodings
+    from agent.cli.build import (
+        Kit,
+        elsewhere_of,
+        prepared,
+        proven,
+        refuse_foreign_encodings,
+        slots_for,
+    )
     from agent.cli.choices import build_proposer
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
@@ -204,7 +214,7 @@ def _start(
     from agent.cli.session import bounds_of, outliving, trackers_of, work
     from agent.cli.warm import name_of, warm_start
     from agent.display.waiting import waiting
-    from agent.evaluate.slots import make_slots, this_machine
+    from agent.evaluate.engines import read_where
     from agent.history.history import History
     from agent.history.runs import next_tag, text_at
     from agent.history.sources import refuse_idle_globs, sources_in
@@ -214,6 +224,7 @@ def _start(
     from agent.propose import find_method
     from agent.run.bounds import Renewal
 
+    where = read_where(on)
     origin = find_origin(Path.cwd(), flags, source, governs)
     place = origin.place
     project = place.project
@@ -231,7 +242,7 @@ def _start(
         refuse_idle_globs(project, sources)
         states = (sources, *(sources_in(project, commit) for commit in origin.before))
         refuse_unknown_names(project, place.settings, origin.front_matter, states)
-        slots = make_slots(options.workers.value, *this_machine())
+        slots = slots_for(where, options.workers.value)
         chosen = find_method(options.method.value, typed=True)
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
@@ -240,7 +251,8 @@ def _start(
         sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
         seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
-        say_overview(replace(seen, told=trackers.names), err=as_json)
+        away = "" if where.is_local else str(where)
+        say_overview(replace(seen, told=trackers.names, where=away), err=as_json)
         say_warnings(project, head, err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
@@ -259,7 +271,9 @@ def _start(
             with history:
                 remember_run(consent, history)
                 if not detach:
-                    kit = Kit(place.settings, slots, sandbox, data, options.caps)
+                    caps = options.caps
+                    elsewhere = elsewhere_of(where, flags.workers, unsafe, sources.code)
+                    kit = Kit(place.settings, slots, sandbox, data, caps, elsewhere)
                     bounds = bounds_of(options)
                     again = work(
                         history,
@@ -277,6 +291,7 @@ def _start(
             notify=notify,
             trust=trust,
             unsafe_no_sandbox=unsafe,
+            on=on,
             method=flags.method if flags.method and ":" in flags.method else None,
         )
         if detach:

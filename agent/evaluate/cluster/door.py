@@ -15,7 +15,9 @@ class Door:
 
     def __init__(self, unwanted: Sequence[str]) -> None:
         """Make the station. unwanted: folders of the driver, which Ray adds to the path."""
-        sys.path[:] = [path for path in sys.path if path not in unwanted and path]
+        for path in unwanted:
+            if path in sys.path:
+                sys.path.remove(path)  # the first: one that is meant comes later
         self.station: Any = None
         self.fault = ""
         try:

@@ -40,8 +40,8 @@ RESUME = "autoresearch resume"
 class Terms:
     """What the user asks of the places of a run."""
 
-    cluster: Callable[[], Cluster]
-    """Connects."""
+    address: str = ""
+    """Of the cluster, as the engine has it; empty for the one that this machine belongs to."""
     workers: int | None = None
     """How many trials may run at once; None for one on each accelerator, or node without one."""
     has_memory_limit: bool = False
@@ -76,11 +76,13 @@ class ClusterBench:
         self,
         plan: Plan,
         terms: Terms,
+        connect: Callable[[], Cluster],
         folder: Path,
         export: Export,
         export_whole: Callable[[Path, Split], None] | None = None,
     ) -> None:
         """Take what a run measures with, as a Bench does. folder: of the run's trials."""
+        self._connect = connect
         self._plan = plan
         self._terms = terms
         self._folder = folder
@@ -117,7 +119,7 @@ class ClusterBench:
             sent = self._stack.enter_context(temporary_folder("sent", self._folder))
             self._sending = Sending(sent, self._export, self._export_whole)
             self._needs = self._needed()
-            self._cluster = self._terms.cluster()
+            self._cluster = self._connect()
             self._stack.callback(self._cluster.close)
             self._joining = ThreadPoolExecutor(32, thread_name_prefix="join")
             self._stack.callback(self._joining.shutdown)

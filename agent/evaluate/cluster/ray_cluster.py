@@ -4,7 +4,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +12,13 @@ from shlex import quote
 from typing import Any
 
 from agent.errors import PlaceLost, UsageFault
+from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
+from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
+from sandbox.score.evaluator.evaluation import Split
 
 MODE = "RAY_AUTH_MODE"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -39,6 +43,18 @@ MIN_STORE_BYTES = 100 << 20
 CONCURRENCY = 64
 """Questions that one place answers at once."""
 INSTALL = "pip install 'autoresearch[cluster]'"
+
+
+def open_on_ray(
+    plan: Plan,
+    terms: Terms,
+    folder: Path,
+    export: Export,
+    export_whole: Callable[[Path, Split], None] | None = None,
+) -> ClusterBench:
+    """Return a bench on a Ray cluster; it connects when it is opened."""
+    address = terms.address
+    return ClusterBench(plan, terms, lambda: RayCluster(address), folder, export, export_whole)
 
 
 class RayCluster:

@@ -1,6 +1,6 @@
 """A cluster without Ray: stations in this process, behind the same questions and answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,8 +89,7 @@ def bench_on(
     export: Export,
     plan: Plan | None = None,
     patience: float = 5.0,
-    terms: Callable[[Terms], Terms] = lambda terms: terms,
 ) -> ClusterBench:
     """Return a bench on a cluster, not opened yet."""
-    usual = Terms(cluster=lambda: cluster, patience=patience)
-    return ClusterBench(plan or printed_plan(), terms(usual), folder, export)
+    terms = Terms(patience=patience)
+    return ClusterBench(plan or printed_plan(), terms, lambda: cluster, folder, export)
