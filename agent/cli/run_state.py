@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from agent.cli.slurm import job_of
 from agent.display.format import formatter_for, open_console
 from agent.display.status import status_page
 from agent.display.steering import state_lines
@@ -75,6 +76,8 @@ class State(Record):
     """Inputs that no process has read yet."""
     log: str
     """The file of what the run's sessions on this machine said."""
+    job: str | None
+    """Its allocation on Slurm, while that waits or works."""
 
 
 def state_of(history: History) -> State:
@@ -113,6 +116,7 @@ def state_of(history: History) -> State:
         held=steering.held is not None,
         waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
+        job=job.text if (job := job_of(history.project, history.tag)) else None,
     )
 
 
@@ -130,6 +134,8 @@ def print_state(history: History, state: State) -> None:
         console.print(f"from    {parent}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
+    if state.job:
+        console.print(f"slurm   {formatter_for(console).line(state.job)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
     for line in state_lines(steering_of(history.inputs, len(history.trials))):

@@ -5,19 +5,16 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import typer
 
 from agent.cli.detach import tell_ready
 from agent.cli.run_log import RunLog
+from agent.cli.slurm_options import OnSlurm
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.errors import Fault, UsageFault
+from agent.errors import Fault
+from agent.evaluate.engines import SLURM, Where, read_where
 from agent.evaluate.slurm.allocation import (
-    Allocation,
     allocated,
     allocated_here,
     is_inside,
@@ -25,103 +22,30 @@ from agent.evaluate.slurm.allocation import (
     submit_with_driver,
 )
 from agent.evaluate.slurm.commands import Job, cancel, look
-from agent.evaluate.slurm.request import Request, request_of
+from agent.evaluate.slurm.request import Request
 from agent.git.home import run_folder
 from agent.project.find import Project
+from agent.project.resolve import SessionOptions
 
-PANEL = "With --on slurm"
 QUEUE = "the partition's other jobs come first; `squeue --me --start` has Slurm's own estimate"
-
-Partition = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Slurm's partition. Default: Slurm's.", rich_help_panel=PANEL
-    ),
-]
-Account = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Who is charged. Default: Slurm's.", rich_help_panel=PANEL),
-]
-Qos = Annotated[
-    str | None,
-    typer.Option("--qos", metavar="NAME", help="Quality of service.", rich_help_panel=PANEL),
-]
-Constraint = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FEATURES", help="Which nodes: a100, or a100&nvlink.", rich_help_panel=PANEL
-    ),
-]
-Gpus = Annotated[
-    str | None,
-    typer.Option(
-        metavar="[TYPE:]N",
-        help="GPUs of the allocation, over all nodes; a trial trains on each.",
-        rich_help_panel=PANEL,
-    ),
-]
-Cpus = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Cores of each trial. Default: Slurm's.", rich_help_panel=PANEL),
-]
-Time = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME",
-        help="When Slurm ends the allocation: 8:30:00. Default: --hours and half an hour.",
-        rich_help_panel=PANEL,
-    ),
-]
-Driver = Annotated[
-    Literal["outside", "inside"],
-    typer.Option(
-        help="outside: this process stays here, with your repository and keys. inside: it works in "
-        "the batch job, where the nodes reach the model or need none.",
-        rich_help_panel=PANEL,
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Typed:
-    """What was typed for Slurm."""
-
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    gpus: str | None = None
-    cpus: int | None = None
-    time: str | None = None
-    driver: Literal["outside", "inside"] = "outside"
-
-    def request(self, hours: float | None, workers: int) -> Request:
-        """Return what is asked of Slurm for a session. Raise UsageFault for a bad word."""
-        return request_of(
-            hours=hours,
-            time=self.time,
-            partition=self.partition,
-            account=self.account,
-            qos=self.qos,
-            constraint=self.constraint,
-            gpus=self.gpus,
-            cpus=self.cpus,
-            workers=workers,
-        )
-
-    def refuse(self) -> None:
-        """Raise UsageFault if any of it was typed, for a run that is not on Slurm."""
-        for name, value in vars(self).items():
-            if value is not None and (name, value) != ("driver", "outside"):
-                raise UsageFault(
-                    f"--{name} is for a run on Slurm, and --on slurm is not given",
-                    f"autoresearch start --on slurm --{name} {value}",
-                )
 
 
 def record_path(project: Project, tag: str) -> Path:
     """Return the file that tells of the run's allocation."""
     return run_folder(Path(project.root), tag) / "allocation.json"
+
+
+@contextmanager
+def place_of_trials(
+    where: Where, slurm: OnSlurm, options: SessionOptions, project: Project, log: RunLog
+) -> Iterator[Where]:
+    """Yield where trials run: for Slurm, the Ray cluster of an allocation that ends behind it."""
+    if where.engine != SLURM:
+        yield where
+        return
+    request = slurm.request(where, options.hours.value, options.workers.value)
+    with cluster_on_slurm(request, project, log) as address:
+        yield read_where(address)
 
 
 @contextmanager
@@ -174,21 +98,32 @@ def send_inside(
         console.print(label + formatter.line(text), soft_wrap=True)
 
 
-def job_of(project: Project, tag: str) -> tuple[Allocation, Job] | None:
-    """Return the allocation of a run and its job, while Slurm knows of one that waits or works."""
+def job_of(project: Project, tag: str) -> Job | None:
+    """Return the job of a run, while Slurm knows of one that waits or works."""
     allocation = read_allocation(record_path(project, tag))
     if allocation is None:
         return None
     with suppress(Fault):
         job = look(allocation.job)
         if job.waits or job.works:
-            return allocation, job
+            return job
     return None
 
 
-def signal_inside(allocation: Allocation, now: bool) -> None:
+def driver_inside(project: Project, tag: str) -> Job | None:
+    """Return the job in which the run's driver works, or will; None where there is none."""
+    allocation = read_allocation(record_path(project, tag))
+    if allocation is None or allocation.driver != "inside":
+        return None
+    return job_of(project, tag)
+
+
+def end_inside(job: Job, now: bool) -> None:
     """Tell the driver in a batch job to finish the trials in training, or to stop at once."""
-    cancel(allocation.job, "TERM" if now else "USR1")
+    if job.waits:
+        cancel(job.number)
+    else:
+        cancel(job.number, "TERM" if now else "USR1")
 
 
 @contextmanager

@@ -189,8 +189,8 @@ class Cluster:
             node.signal_all(signal.SIGCONT)
             while not node.is_gone():
                 node.signal_all(signal.SIGKILL)
-                with suppress(subprocess.TimeoutExpired):
-                    node.process.wait(0.2)
+                time.sleep(0.1)
+            node.process.wait()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from agent.evaluate.slurm.folder import Folder, Head, write_json
@@ -56,10 +57,9 @@ def _be_head(folder: Folder, scratch: Path) -> int:
     address = _own_address()
     cluster = free_port()
     client = free_port()
-    words = ("--head", f"--port={cluster}", f"--ray-client-server-port={client}")
-    words += ("--include-dashboard=false",)
+    ports = (f"--port={cluster}", f"--ray-client-server-port={client}")
     try:
-        with _ray(folder, scratch, *words) as ray:
+        with _ray(folder, scratch, "--head", *ports, "--include-dashboard=false") as ray:
             _until(lambda: _answers(address, client) or ray.poll() is not None)
             if ray.poll() is None:
                 head = Head(client=f"ray://{address}:{client}", cluster=f"{address}:{cluster}")
@@ -125,8 +125,8 @@ def _ray(folder: Folder, scratch: Path, *words: str) -> Iterator["subprocess.Pop
 
 def environment(folder: Folder) -> dict[str, str]:
     """Return the whole environment of Ray here: nothing else that the user has travels."""
-    devices = {name for names in VARIABLES.values() for name in names}
-    own = {name: os.environ[name] for name in {*KEPT, *devices} if name in os.environ}
+    kept = {*KEPT, *chain.from_iterable(VARIABLES.values())}
+    own = {name: os.environ[name] for name in kept if name in os.environ}
     user = pwd.getpwuid(os.getuid())
     return {
         **own,
