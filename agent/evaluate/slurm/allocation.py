@@ -56,15 +56,8 @@ def allocated(
     record: the run's file of its allocation. cancelled: ends the wait. Raise Fault where Slurm
     refuses, and SandboxFault where the job ends before its cluster is up.
     """
-    end_earlier(record)
-    folder = Folder.new(tag)
-    libraries = os.environ.get("LD_LIBRARY_PATH", "")
-    folder.write(
-        folder.batch, batch_file(request, tag, folder.path, sys.executable, libraries=libraries)
-    )
-    number = submit(folder.batch)
+    number, folder = _submit(request, tag, record, ())
     try:
-        remember(record, Allocation(job=number, folder=str(folder.path), driver="outside"))
         head = _wait(folder, number, cancelled, tell)
         with _environment(folder):
             yield head
@@ -89,15 +82,25 @@ def submit_with_driver(
     request: Request, tag: str, record: Path, checkout: str, command: tuple[str, ...]
 ) -> tuple[int, Folder]:
     """Submit a job in which `command` works on the run in the folder `checkout`."""
+    return _submit(request, tag, record, (checkout, *command))
+
+
+def _submit(
+    request: Request, tag: str, record: Path, driver: tuple[str, ...]
+) -> tuple[int, Folder]:
+    """Submit a job, note it in the run's file, and return its number and its folder."""
     end_earlier(record)
     folder = Folder.new(tag)
     libraries = os.environ.get("LD_LIBRARY_PATH", "")
-    text = batch_file(
-        request, tag, folder.path, sys.executable, libraries, driver=(checkout, *command)
-    )
-    folder.write(folder.batch, text)
-    number = submit(folder.batch)
-    remember(record, Allocation(job=number, folder=str(folder.path), driver="inside"))
+    try:
+        text = batch_file(request, tag, folder.path, sys.executable, libraries, driver)
+        folder.write(folder.batch, text)
+        number = submit(folder.batch)
+    except BaseException:
+        remove_file(folder.token)
+        raise
+    where: Literal["outside", "inside"] = "inside" if driver else "outside"
+    remember(record, Allocation(job=number, folder=str(folder.path), driver=where))
     return number, folder
 
 

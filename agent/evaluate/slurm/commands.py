@@ -49,8 +49,9 @@ class Job(Record):
         """What a person wants to know of it, in one line."""
         if not self.waits:
             return f"job {self.number} is {self.state} on {self.nodes or 'no node'}"
+        reason = f": {self.reason}" if self.reason not in ("", "None") else ""
         starts = f", may start at {self.starts}" if self.starts.startswith("2") else ""
-        return f"job {self.number} waits in the queue: {self.reason}{starts}"
+        return f"job {self.number} waits in the queue{reason}{starts}"
 
 
 def submit(file: Path) -> int:

@@ -13,18 +13,11 @@ NODE = "agent.evaluate.slurm.node"
 _PATH = re.compile(r"/[A-Za-z0-9_./@+,=~-]*")
 """sbatch reads a % in the name of a log as a pattern, and quotes as a shell does not."""
 
-_STEP = (
-    "--nodes=$SLURM_JOB_NUM_NODES",
-    "--ntasks=$SLURM_JOB_NUM_NODES",
-    "--ntasks-per-node=1",
-    "--no-kill",  # what is left of the nodes goes on without one that died
-    "--kill-on-bad-exit=0",
-    "--wait=0",
-    "--overlap",
-    "--mpi=none",
-    "--cpu-bind=none",
-    "--export=NONE",
-)
+_STEP = """\
+srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 \\
+    --no-kill --kill-on-bad-exit=0 --wait=0 \\
+    --overlap --mpi=none --cpu-bind=none --export=NONE \\"""
+"""One process a node with all that the job has there; those left go on without one that died."""
 
 
 def batch_file(
@@ -100,15 +93,14 @@ def _cores(request: Request) -> Iterator[str]:
 
 def _body(folder: Path, python: str, libraries: str, driver: Sequence[str]) -> Iterator[str]:
     """Yield the commands of the batch file."""
-    step = ["srun", *(f'"{word}"' if "$" in word else word for word in _STEP)]
     environment = ["env", f"LD_LIBRARY_PATH={libraries}"] if libraries else []
     node = shlex.join([*environment, python, "-P", "-m", NODE, str(folder)])
     if not driver:
-        yield f"exec {' '.join(step)} \\"
+        yield f"exec {_STEP}"
         yield f"    {node}"
         return
     checkout, *command = driver
-    yield f"{' '.join(step)} \\"
+    yield _STEP
     yield f"    {node} &"
     yield "cluster=$!"
     yield f"cd {shlex.quote(checkout)} || exit"
