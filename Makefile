@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install clients test test-slow check lint types fuzz mutate gpu-check docs clean
+.PHONY: start install clients test test-slow test-cluster check lint types fuzz mutate gpu-check docs clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -22,10 +22,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Three workers on two cores: many tests wait for a process, a clock or a browser.
 test: install
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not cluster"
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# Bad days of real clusters on loopback, one at a time: Ray, and Slurm where it is installed
+# (apt-get install slurmctld slurmd slurm-client munge).
+test-cluster: install
+	@$(PIP) -e ".[cluster]" -c constraints.txt
+	$(BIN)/python -m pytest -p no:randomly -m cluster tests/cluster
 
 # The command-line agents and protocol tools that tests of the MCP server drive where they are: 800 MB below .clients.
 clients:

@@ -25,6 +25,17 @@ from agent.cli.options import (
     Vram,
     WorkOn,
 )
+from agent.cli.slurm_options import (
+    Account,
+    Constraint,
+    Cpus,
+    Driver,
+    Gpus,
+    OnSlurm,
+    Partition,
+    Qos,
+    Time,
+)
 from agent.project.flags import read_flags
 from agent.project.resolve import resume_options
 
@@ -37,6 +48,14 @@ def resume(
     max_cost: MaxCost = None,
     workers: ResumeWorkers = None,
     on: On = None,
+    partition: Partition = None,
+    gpus: Gpus = None,
+    account: Account = None,
+    qos: Qos = None,
+    constraint: Constraint = None,
+    cpus: Cpus = None,
+    time: Time = None,
+    driver: Driver = "outside",
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -73,6 +92,7 @@ def resume(
     from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
+    from agent.cli.slurm import place_of_trials, send_inside
     from agent.evaluate.engines import read_where
     from agent.history.branch import tag_of
     from agent.history.runs import usual_run
@@ -93,6 +113,8 @@ def resume(
     }
     flags = read_flags("resume", **typed)
     where = read_where(on)
+    slurm = OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver)
+    goes_inside = slurm.goes_inside(where)
     place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
@@ -125,6 +147,7 @@ def resume(
             )
             run = bounded_run(history)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
+            slurm.check(where, options.hours.value, options.workers.value)
             slots = slots_for(where, options.workers.value)
             news = News()
             chosen = method_of(run, method)
@@ -133,22 +156,21 @@ def resume(
             sandbox = proven_for(where, unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
-                if not detach:
-                    caps = options.caps
-                    away = elsewhere_of(where, flags.workers, unsafe, history.sources.code)
-                    kit = Kit(place.settings, slots, sandbox, data, caps, away)
-                    bounds = bounds_of(options)
-                    again = work(
-                        history,
-                        kit,
-                        proposer,
-                        bounds,
-                        cancel,
-                        log,
-                        trackers,
-                        as_json=as_json,
-                        news=news,
-                    )
+                if not detach and not goes_inside:
+                    with place_of_trials(where, slurm, options, project, log) as there:
+                        away = elsewhere_of(there, flags.workers, unsafe, history.sources.code)
+                        kit = Kit(place.settings, slots, sandbox, data, options.caps, away)
+                        again = work(
+                            history,
+                            kit,
+                            proposer,
+                            bounds_of(options),
+                            cancel,
+                            log,
+                            trackers,
+                            as_json=as_json,
+                            news=news,
+                        )
         others: dict[str, Flag] = {
             "memory": memory,
             "vram": vram,
@@ -161,12 +183,13 @@ def resume(
             "method": method,
             "python": python,
             "on": on,
+            **slurm.flags,
         }
-        if detach:
-            go_on(
-                log,
-                words_of(trials=trials, hours=hours, max_cost=max_cost, workers=workers, **others),
-                as_json,
-            )
+        bounds = {"trials": trials, "hours": hours, "max_cost": max_cost, "workers": workers}
+        if goes_inside:
+            request = slurm.request(where, options.hours.value, options.workers.value)
+            send_inside(request, project, log, words_of(**bounds, **others), as_json)
+        elif detach:
+            go_on(log, words_of(**bounds, **others), as_json)
         elif again is not None:
             renew(log, again, words_of(**others, json=as_json))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from agent.cli.slurm import job_of
 from agent.display.format import formatter_for, open_console
 from agent.display.places import HERE, Places
 from agent.display.places_file import read_places
@@ -82,6 +83,8 @@ class State(Record):
     """Inputs that no process has read yet."""
     log: str
     """The file of what the run's sessions on this machine said."""
+    job: str | None
+    """Its allocation on Slurm, while that waits or works."""
 
 
 def state_of(history: History) -> State:
@@ -122,6 +125,7 @@ def state_of(history: History) -> State:
         held=steering.held is not None,
         waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
+        job=job.text if (job := job_of(history.project, history.tag)) else None,
     )
 
 
@@ -152,6 +156,8 @@ def print_state(history: History, state: State) -> None:
         console.print(f"from    {parent}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
+    if state.job:
+        console.print(f"slurm   {formatter_for(console).line(state.job)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
     for line in state_lines(steering_of(history.inputs, len(history.trials))):

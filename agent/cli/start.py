@@ -37,6 +37,17 @@ from agent.cli.options import (
     Verdict,
     Vram,
 )
+from agent.cli.slurm_options import (
+    Account,
+    Constraint,
+    Cpus,
+    Driver,
+    Gpus,
+    OnSlurm,
+    Partition,
+    Qos,
+    Time,
+)
 from agent.judge.decide import LEAST_FALSE_KEEPS
 from agent.project.flags import Flags, read_flags
 from agent.project.resolve import DEFAULT_REPEATS, DEFAULT_SEED
@@ -59,6 +70,14 @@ def start(
     max_cost: MaxCost = None,
     workers: StartWorkers = None,
     on: On = None,
+    partition: Partition = None,
+    gpus: Gpus = None,
+    account: Account = None,
+    qos: Qos = None,
+    constraint: Constraint = None,
+    cpus: Cpus = None,
+    time: Time = None,
+    driver: Driver = "outside",
     tag: Tag = None,
     seed: Annotated[
         int | None,
@@ -178,7 +197,22 @@ def start(
         show_plan(flags, source, governs, warm, unsafe, as_json)
         return
     trackers = tuple(tracker or ())
-    _start(flags, tag, source, governs, warm, trackers, notify, trust, unsafe, detach, as_json, on)
+    slurm = OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver)
+    _start(
+        flags,
+        tag,
+        source,
+        governs,
+        warm,
+        trackers,
+        notify,
+        trust,
+        unsafe,
+        detach,
+        as_json,
+        on,
+        slurm,
+    )
 
 
 def _start(
@@ -194,6 +228,7 @@ def _start(
     detach: bool,
     as_json: bool,
     on: str | None,
+    slurm: OnSlurm,
 ) -> None:
     from agent.cli.build import (
         Kit,
@@ -212,6 +247,7 @@ def _start(
     from agent.cli.reach import agree_to_start, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
+    from agent.cli.slurm import place_of_trials, send_inside
     from agent.cli.warm import name_of, warm_start
     from agent.display.waiting import waiting
     from agent.evaluate.engines import read_where
@@ -234,6 +270,7 @@ def _start(
     log = RunLog(project, tag)
     with outliving(log):
         options = origin.options(flags)
+        slurm.check(where, options.hours.value, options.workers.value)
         objective = origin.objective
         agree_to_start(project, place.settings, consent, options, tracker)
         head = origin.settle()
@@ -268,33 +305,37 @@ def _start(
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)
             again: Renewal | None = None
+            goes_inside = slurm.goes_inside(where)
             with history:
                 remember_run(consent, history)
-                if not detach:
-                    caps = options.caps
-                    elsewhere = elsewhere_of(where, flags.workers, unsafe, sources.code)
-                    kit = Kit(place.settings, slots, sandbox, data, caps, elsewhere)
-                    bounds = bounds_of(options)
-                    again = work(
-                        history,
-                        kit,
-                        proposer,
-                        bounds,
-                        cancel,
-                        log,
-                        trackers,
-                        as_json=as_json,
-                        news=news,
-                    )
+                if not detach and not goes_inside:
+                    with place_of_trials(where, slurm, options, project, log) as there:
+                        elsewhere = elsewhere_of(there, flags.workers, unsafe, sources.code)
+                        kit = Kit(place.settings, slots, sandbox, data, options.caps, elsewhere)
+                        again = work(
+                            history,
+                            kit,
+                            proposer,
+                            bounds_of(options),
+                            cancel,
+                            log,
+                            trackers,
+                            as_json=as_json,
+                            news=news,
+                        )
         words = words_of(
             tracker=tracker,
             notify=notify,
             trust=trust,
             unsafe_no_sandbox=unsafe,
             on=on,
+            **slurm.flags,
             method=flags.method if flags.method and ":" in flags.method else None,
         )
-        if detach:
+        if goes_inside:
+            request = slurm.request(where, options.hours.value, options.workers.value)
+            send_inside(request, project, log, words, as_json)
+        elif detach:
             go_on(log, words, as_json)
         elif again is not None:
             renew(log, again, [*words, *words_of(json=as_json)])

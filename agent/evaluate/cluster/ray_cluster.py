@@ -33,6 +33,8 @@ DEMANDED = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or the working folder would travel
     "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
     PATIENT: "3600",  # a driver would end itself after a minute without a head
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # or a question to a lost cluster would start one here
 }
 INJECTED = ("RAY_JOB_CONFIG_JSON", "RAY_RUNTIME_ENV_HOOK")
 """Variables by which an environment would travel with the job."""
