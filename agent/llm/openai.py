@@ -185,7 +185,7 @@ class OpenAI:
 
 
 def _offered(request: Request) -> tuple[Tool, ...]:
-    """Return the tools of a question: of all servers none lets one be required among several."""
+    """Return the tools of a question: one where it must be called, which each server can do."""
     return (request.tool,) if request.only else (request.tool, *request.tools)
 
 
