@@ -40,6 +40,7 @@ from agent.project.variables import handed_on
 from agent.records.proposals import Configuration
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
+from agent.run.research import NO_RESEARCH, Research
 from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
 from sandbox.score.evaluator.evaluation import Evaluation
@@ -206,14 +207,19 @@ def _data(
 
 
 def open_ledger(
-    history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None
+    history: History,
+    settings: Settings,
+    caps: Caps,
+    workers: int,
+    cores: int | None = None,
+    research: Research = NO_RESEARCH,
 ) -> Ledger:
     """Return the ledger of a run, with the project's settings; opening it writes nothing."""
     protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
-    megabytes = _trial_memory(caps, workers) / 2**20
+    megabytes = trial_memory(caps, workers) / 2**20
     fixed = _fixed(history.project, settings)
-    return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
+    return Ledger(history, space_reader(history, settings), fixed, megabytes, cores, research)
 
 
 def _fixed(project: Project, settings: Settings) -> Fixed:
@@ -251,7 +257,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=history.run.budget,
         limit=history.run.goal.time_limit,
-        memory_bytes=_trial_memory(caps, len(kit.slots)),
+        memory_bytes=trial_memory(caps, len(kit.slots)),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
         output_bytes=caps.output,
@@ -302,8 +308,8 @@ def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ..
     return (*own, *held_out(data.data, history.file_at(history.tip, prepare)))
 
 
-def _trial_memory(caps: Caps, workers: int) -> int:
-    """Bytes of main memory that one trial may use."""
+def trial_memory(caps: Caps, workers: int) -> int:
+    """Return the bytes of main memory that one trial may use."""
     if caps.memory is not None:
         return caps.memory
     return int(total_memory() * MEMORY_SHARE / workers)

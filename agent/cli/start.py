@@ -122,6 +122,14 @@ def start(
             "Default: off."
         ),
     ] = None,
+    look: Annotated[
+        bool | None,
+        typer.Option(
+            "--look/--no-look",
+            help="Whether a model may look at files, trials and logs, and run probes, before it "
+            "proposes; its bounds are in the table [look] of autoresearch.toml. Default: --look.",
+        ),
+    ] = None,
     metric: Metric = None,
     direction: BetterWhen = None,
     memory: Memory = None,
@@ -163,6 +171,7 @@ def start(
         verdict=verdict.value if verdict else None,
         false_keeps=false_keeps,
         prune=prune.value if prune else None,
+        look=look,
         metric=metric,
         direction=direction.value if direction else None,
         memory=memory,

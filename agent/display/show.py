@@ -291,6 +291,8 @@ def provenance(by: Provenance) -> str:
         parts.append(f"{by.refused} drafts refused before it")
     if by.repairs is not None:
         parts.append(f"to repair #{by.repairs}")
+    if by.looked:
+        parts.append(f"after {len(by.looked)} look{'' if len(by.looked) == 1 else 's'}")
     if by.asked:
         asked = f"be {by.asked}" if by.asked.kind == "bolder" else str(by.asked)
         parts.append(f"asked to {asked}")

@@ -41,6 +41,7 @@ from agent.records.events import PATIENCE
 from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
 from agent.records.newest import kept_for_newest
+from agent.records.notes import notes_of
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -54,6 +55,7 @@ from agent.records.results import (
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
 from agent.run.assessment import Assessment
+from agent.run.research import NO_RESEARCH, Research
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
@@ -84,8 +86,10 @@ class Ledger:
         fixed: Fixed = NOTHING_FIXED,
         memory_mb: float | None = None,
         cores: int | None = None,
+        research: Research = NO_RESEARCH,
     ) -> None:
         self.history = history
+        self._research = research
         # Asked of the tip, for each proposal and by its admission.
         space_of = kept_for_newest(1)(space_of)
         self._space_of = space_of
@@ -187,6 +191,10 @@ class Ledger:
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
+            notes=notes_of(history.inputs),
+            remembers=self._research.remembers,
+            machine=self._research.machine,
+            look=self._research.look,
         )
 
     # ------------------------------------------------------------ proposals

@@ -7,6 +7,7 @@ meanwhile (agent/run/workers.py). Only the generator's own thread touches the le
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from agent.errors import ModelFault, MoneySpent, NoneLeft, ProjectFault
 from agent.evaluate.bench import Measures
@@ -23,8 +24,18 @@ from agent.run.by_hand import ByHand
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
+from agent.run.probe_slot import ProbeSlot
+from agent.run.probing import Probing
 from agent.run.stopwatch import Stopwatch
-from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
+from agent.run.workers import (
+    Drafted,
+    DraftFailed,
+    Message,
+    ProbeEnded,
+    Trained,
+    TrainingFailed,
+    Workers,
+)
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
 # tokens.
@@ -35,7 +46,7 @@ class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
     only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
-    run; None to hear nobody.
+    run; None to hear nobody. probing: the probes that models ask for.
     """
 
     def __init__(
@@ -47,6 +58,7 @@ class Loop:
         cancel: threading.Event,
         only_new: bool = False,
         inbox: Inbox | None = None,
+        probing: Probing | None = None,
     ) -> None:
         self._ledger = ledger
         self._proposer = proposer
@@ -62,6 +74,7 @@ class Loop:
         self._workers_wanted: int | None = None
         self._refusals = 0
         self._stopwatch = Stopwatch()
+        self._probe_slot = ProbeSlot(probing, self._workers, ledger)
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -89,8 +102,10 @@ class Loop:
             yield from self._remind()
             while True:
                 yield from self._hear()
+                self._probe_slot.start(self._ending is not None or self._paused)
                 yield from self._start_ready()
                 yield from self._ask_ahead()
+                self._probe_slot.look(bool(self._ready) or self._paused)
                 if self._is_done:
                     last_words = list(self._hear(at_once=True))
                     yield from last_words
@@ -212,6 +227,8 @@ class Loop:
                 self._stopwatch.start()
                 yield from self._advance(self._ledger.begin_baseline())
             return
+        if self._probe_slot.bars:
+            return
         while workers.free and not self._over(len(workers.running)):
             if self._waiting:
                 yield from self._advance(self._waiting.popleft())
@@ -219,6 +236,11 @@ class Loop:
                 yield from self._begin(self._staged.popleft())
             else:
                 return
+
+    @property
+    def _ready(self) -> int:
+        """How many trials could start at once."""
+        return len(self._staged) + len(self._waiting)
 
     def _begin(self, proposal: Proposal) -> Iterator[Event]:
         begun = self._ledger.begin(proposal)
@@ -244,7 +266,7 @@ class Loop:
         looks_ahead = self._proposer.looks_ahead
         if self._paused or workers.is_drafting or (self._ledger.needs_baseline and not looks_ahead):
             return
-        ready = len(self._staged) + len(self._waiting)
+        ready = self._ready
         wanted = len(workers.free) + (1 if looks_ahead else 0)
         if ready >= wanted or self._over(len(workers.running) + ready):
             return
@@ -252,7 +274,7 @@ class Loop:
         remaining, dollars = self._meter.left(under_way, self._cost())
         context = self._ledger.context(self._pending(), remaining, dollars)
         self._told = tuple(remark.id for remark in context.remarks)
-        workers.draft(context)
+        workers.draft(replace(context, awaited=self._probe_slot.awaited))
         yield Proposing(self._proposer.name)
 
     # ------------------------------------------------------------ handling
@@ -275,6 +297,8 @@ class Loop:
             case TrainingFailed(_, error):
                 self._cancel.set()
                 self._break(error)
+            case ProbeEnded():
+                return
             case _:
                 yield message
 

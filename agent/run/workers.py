@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.probe import Probe, Probed
 from agent.evaluate.slots import Slot
 from agent.propose import Context, Proposer, Unreadable
 from agent.records.events import Event
 from agent.records.guards import Checks
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Order, Result
+from agent.run.probing import NotProbed, Waiting
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,14 @@ class TrainingFailed:
     error: BaseException
 
 
-Message = Event | Drafted | DraftFailed | Trained | TrainingFailed
+@dataclass(frozen=True)
+class ProbeEnded:
+    """A probe has given its slot back; its answer is with who asked."""
+
+    slot: Slot
+
+
+Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | ProbeEnded
 
 
 class _Stop(threading.Event):
@@ -81,6 +90,8 @@ class Workers:
         self._stops: dict[int, _Stop] = {}
         self.is_drafting = False
         """True while the method is asked for a proposal."""
+        self.is_probing = False
+        """True while a probe has a slot."""
         self._trainers = ThreadPoolExecutor(len(bench.slots), thread_name_prefix="trial")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="propose")
 
@@ -131,6 +142,24 @@ class Workers:
 
         self._writer.submit(lambda: self._inbox.put(work()))
 
+    def probe(self, waiting: Waiting, wanted: Probe) -> None:
+        """Run a probe in a free slot; a fault of it is the answer, and ends no run."""
+        slot = self.take_slot()
+        self.is_probing = True
+        run = getattr(self._bench, "probe", None)
+
+        def work() -> Message:
+            answer: Probed | NotProbed = NotProbed("there are no probes where trials run")
+            try:
+                if run is not None:
+                    answer = run(wanted, slot, self._cancel)
+            except Exception as error:
+                answer = NotProbed(str(error))
+            waiting.answer.set_result(answer)
+            return ProbeEnded(slot)
+
+        self._trainers.submit(lambda: self._inbox.put(work()))
+
     def tell(self, event: Event) -> None:
         """Put an event into the inbox; may be called from a signal handler."""
         self._inbox.put(event)
@@ -149,4 +178,7 @@ class Workers:
                 self.free.appendleft(slot)
             case TrainingFailed(attempt):
                 del self.running[attempt.number], self._stops[attempt.number]
+            case ProbeEnded(slot):
+                self.is_probing = False
+                self.free.appendleft(slot)
         return message

@@ -193,9 +193,7 @@ def _same_trial(draft: Draft, context: Context) -> Trial | None:
     return next((trial for trial in context.trials if trial.fingerprint == mark), None)
 
 
-def _proposal(
-    drafts: Sequence[Draft], chosen: int, by: Provenance, context: Context
-) -> Proposal:
+def _proposal(drafts: Sequence[Draft], chosen: int, by: Provenance, context: Context) -> Proposal:
     draft = drafts[chosen]
     failed = to_mend(context)
     if failed and mends(draft.edits, failed, context.sources.main):
