@@ -40,7 +40,6 @@ from agent.project.variables import handed_on
 from agent.records.proposals import Configuration
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
-from agent.run.research import NO_RESEARCH, Research
 from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
 from sandbox.score.evaluator.evaluation import Evaluation
@@ -207,19 +206,14 @@ def _data(
 
 
 def open_ledger(
-    history: History,
-    settings: Settings,
-    caps: Caps,
-    workers: int,
-    cores: int | None = None,
-    research: Research = NO_RESEARCH,
+    history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None
 ) -> Ledger:
     """Return the ledger of a run, with the project's settings; opening it writes nothing."""
     protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
     megabytes = trial_memory(caps, workers) / 2**20
     fixed = _fixed(history.project, settings)
-    return Ledger(history, space_reader(history, settings), fixed, megabytes, cores, research)
+    return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
 
 
 def _fixed(project: Project, settings: Settings) -> Fixed:

@@ -13,7 +13,7 @@ from agent.serve.machine import about_machine, machine_words
 from agent.serve.served import Repository
 
 
-def probing_of(history: History, kit: Kit, cancel: threading.Event) -> Probing | None:
+def _probing_of(history: History, kit: Kit, cancel: threading.Event) -> Probing | None:
     """Return the probes of a session; None where its model makes none."""
     run = history.run
     if run.model is None or not run.look or not kit.settings.look.probes:
@@ -22,7 +22,7 @@ def probing_of(history: History, kit: Kit, cancel: threading.Event) -> Probing |
     return Probing(cancel, run.seed, probes_in(look.tool for look in looked))
 
 
-def research_of(history: History, kit: Kit, probing: Probing | None) -> Research:
+def research_of(history: History, kit: Kit, cancel: threading.Event) -> Research:
     """Return what the model of a session may look at, and is told of the machine."""
     run = history.run
     if run.model is None:
@@ -34,8 +34,9 @@ def research_of(history: History, kit: Kit, probing: Probing | None) -> Research
     words = machine_words(machine)
     if not run.look:
         return Research(machine=words, remembers=bounds.memory)
+    probing = _probing_of(history, kit, cancel)
     around = Around(Path(project.root) / project.base, project, kit.settings)
     researcher = Researcher(
         Repository(around), history.tag, bounds, machine, probing, f"the model {run.model}"
     )
-    return Research(researcher.begin, words, bounds.memory)
+    return Research(researcher.begin, probing, words, bounds.memory)

@@ -54,8 +54,8 @@ from agent.records.results import (
 )
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
-from agent.run.assessment import Assessment
-from agent.run.research import NO_RESEARCH, Research
+from agent.run.assessment import Assessment, Step
+from agent.run.fleet import Fleet, Wait
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
@@ -86,18 +86,17 @@ class Ledger:
         fixed: Fixed = NOTHING_FIXED,
         memory_mb: float | None = None,
         cores: int | None = None,
-        research: Research = NO_RESEARCH,
     ) -> None:
         self.history = history
-        self._research = research
         # Asked of the tip, for each proposal and by its admission.
         space_of = kept_for_newest(1)(space_of)
         self._space_of = space_of
         self._memory_mb = memory_mb
         self._protected = tuple(sorted(fixed.protected))
         self._admission = Admission(history, space_of, fixed)
-        self._timing = Timing(history, cores)
-        self._assessment = Assessment(history, self._timing)
+        self.fleet = Fleet()
+        self._timing = Timing(history, cores, self.fleet)
+        self._assessment = Assessment(history, self._timing, self.fleet)
 
     # ------------------------------------------------------------ reading
 
@@ -192,9 +191,6 @@ class Ledger:
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
             notes=notes_of(history.inputs),
-            remembers=self._research.remembers,
-            machine=self._research.machine,
-            look=self._research.look,
         )
 
     # ------------------------------------------------------------ proposals
@@ -248,7 +244,7 @@ class Ledger:
             order=order,
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
-            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt)),
+            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
             baseline_speed=self._timing.speed,
             rivals=self._rivals(attempt),
         )
@@ -282,22 +278,27 @@ class Ledger:
         run = in_unit(run, self.history.trials)
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 
-    def next(self, attempt: Attempt) -> Order | Settled:
-        """Return the run that `attempt` needs next, or its verdict, recorded."""
+    def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
+        """Return the run that `attempt` needs next if that is on `machine`, or its verdict.
+
+        The verdict is recorded then. Wait, while it rests on runs that are under way.
+        """
         while True:
-            step = self._step(attempt)
-            if isinstance(step, Order):
+            step = self._step(attempt, machine)
+            if isinstance(step, Order | Wait):
                 return step
+            if self.fleet.runs_of(attempt.number):
+                return Wait()
             with suppress(BranchMoved):  # then it is judged anew, on the newest tip
                 return self._settle(attempt, step)
 
-    def _step(self, attempt: Attempt) -> Order | Verdict:
+    def _step(self, attempt: Attempt, machine: str) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
         history = self.history
         is_baseline = attempt.proposal.by.origin == "baseline"
         if is_baseline and not history.same_files(attempt.commit, history.tip):
             return Refusal(reason=MOVED_BASELINE)
-        step = self._assessment.next(attempt)
+        step = self._assessment.next(attempt, machine)
         if not isinstance(step, Keep | Simplify):
             return step
         if self.steering.held is None or approved_by(attempt.proposal) is not None:

@@ -2,17 +2,18 @@
 
 import time
 
+from agent.propose.context import Context
 from agent.run.ledger import Ledger
-from agent.run.probing import Probing
+from agent.run.research import Research
 from agent.run.workers import Workers
 
 
 class ProbeSlot:
     """The part of the loop that knows free slots for the researcher's sake."""
 
-    def __init__(self, probing: Probing | None, workers: Workers, ledger: Ledger) -> None:
-        """probing: the probes that models ask for; None where none are."""
-        self._probing = probing
+    def __init__(self, research: Research, workers: Workers, ledger: Ledger) -> None:
+        self._research = research
+        self._probing = research.probing
         self._workers = workers
         self._ledger = ledger
         self._since: float | None = None
@@ -23,16 +24,23 @@ class ProbeSlot:
         Where the time of trials counts, it is one beside which nothing runs.
         """
         workers = self._workers
+        fleet = self._ledger.fleet
         if self._probing is None or not self._probing.waits or held:
             return
-        if self._ledger.needs_baseline or workers.is_probing or not workers.free:
+        if self._ledger.needs_baseline or workers.is_probing:
             return
-        if self._is_timed and workers.running:
+        if self._is_timed and fleet.running:
+            return
+        slot = fleet.take_here()
+        if slot is None:
             return
         waiting = self._probing.take()
-        if waiting is not None:
-            history = self._ledger.history
-            workers.probe(waiting, self._probing.probe_of(waiting, history.tip, history.sources))
+        if waiting is None:
+            fleet.give_back(slot)
+            return
+        history = self._ledger.history
+        wanted = self._probing.probe_of(waiting, history.tip, history.sources)
+        workers.probe(waiting, wanted, slot)
 
     @property
     def bars(self) -> bool:
@@ -50,12 +58,15 @@ class ProbeSlot:
 
         ready: there is one, or a pause.
         """
-        workers = self._workers
-        waits = bool(workers.free) and not (ready or workers.is_probing)
+        waits = bool(self._ledger.fleet.free) and not (ready or self._workers.is_probing)
         if not waits or self._ledger.needs_baseline:
             self._since = None
         elif self._since is None:
             self._since = time.monotonic()
+
+    def told(self, context: Context) -> Context:
+        """Return a context with what the model may look at."""
+        return self._research.told(context, self.awaited)
 
     def awaited(self) -> float:
         """Return how many seconds one has waited; 0 if none does. Safe to call from any thread."""

@@ -12,7 +12,7 @@ from threading import Event, Lock
 from typing import Protocol
 
 from agent.evaluate.probe import Probe, Probed
-from agent.evaluate.slots import Slot
+from agent.records.slots import Slot
 from agent.records.sources import Sources
 
 FIRST_SEED = 1_500_000_000

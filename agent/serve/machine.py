@@ -6,10 +6,11 @@ from importlib.metadata import distributions
 
 from agent.errors import Fault
 from agent.evaluate.machine import total_memory
-from agent.evaluate.slots import Slot, make_slots, this_machine
+from agent.evaluate.slots import make_slots, this_machine
 from agent.project.find import Project
 from agent.project.interpreter import interpreter_of
 from agent.project.settings import Settings
+from agent.records.slots import Slot
 from agent.serve.look_answers import MachinePage, MachineText
 from agent.serve.quoted import line
 
