@@ -1,6 +1,7 @@
 """Gives a session what its model may look at: the tools, the machine, and probes."""
 
 import threading
+from itertools import chain
 from pathlib import Path
 
 from agent.cli.build import Kit, trial_memory
@@ -18,7 +19,7 @@ def _probing_of(history: History, kit: Kit, cancel: threading.Event) -> Probing 
     run = history.run
     if run.model is None or not run.look or not kit.settings.look.probes:
         return None
-    looked = (look for trial in history.trials for look in trial.proposal.by.looked)
+    looked = chain.from_iterable(trial.proposal.by.looked for trial in history.trials)
     return Probing(cancel, run.seed, probes_in(look.tool for look in looked))
 
 

@@ -1,0 +1,66 @@
+"""A model that looks before it proposes: both SDKs against loopback providers, real trainings."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
+from tests.e2e.test_code_agent import KEY, anthropic, openai
+from tests.loopback.wire import Step, ToolCall
+
+pytestmark = pytest.mark.slow
+FACT = "minimum at LR 0.4"
+"""What only the log of the baseline shows."""
+TELLS = TRAIN.replace('print("---")', 'print("minimum at LR", 0.8 / 2)\nprint("---")')
+PATIENT = "[look]\nwait = 60\n"
+"""Trials take no time here, so a slot is always free."""
+
+
+def looking(folder: Path, train: str = TELLS, settings: str = PATIENT) -> Path:
+    home = miniature(folder, train)
+    (home / "autoresearch.toml").write_text(settings)
+    git(home, "add", ".")
+    git(home, "commit", "-qm", "look")
+    return home
+
+
+def researcher(body: dict[str, Any]) -> Step:
+    """Look at the baseline's log, and propose what it tells; without a log propose anything."""
+    asked = json.dumps(body["messages"])
+    if '"tool_result"' not in asked and '"role": "tool"' not in asked:
+        return ToolCall({"number": 0}, name="trial")
+    found = re.search(r"minimum at LR ([0-9.]+)", asked)
+    value = found[1] if found else "0.11"
+    edit = {"kind": "set_constant", "name": "LR", "value": value}
+    arguments = {"hypothesis": f"LR {value}, as the log says", "edits": [edit]}
+    return ToolCall({**arguments, "rationale": "the log of #0 says so"}, name="propose")
+
+
+def start(home: Path, options: list[str], *more: str, **environment: str) -> None:
+    bounds = ("--budget", "1steps", "--tag", "t", "--trials", "1")
+    run = type_in(home, "start", *options, *bounds, *more, **environment)
+    assert run.returncode == 0, run.stderr + run.stdout
+
+
+@pytest.mark.parametrize("provider", [anthropic, openai])
+def test_a_keep_is_made_by_looking_at_a_log(tmp_path: Path, provider: Callable[..., Any]) -> None:
+    home = looking(tmp_path)
+    server, options, environment = provider(itertools.repeat(researcher))
+    with server:
+        start(home, options, **environment(server.url))
+    [_, trial] = ledger(home, "t")
+    assert trial["status"] == "keep" and "0.4" in trial["proposal"]["hypothesis"]
+    assert FACT not in json.dumps(server.questions[0].body), "no question tells it"
+    by = trial["proposal"]["by"]
+    assert [look["tool"] for look in by["looked"]] == ["trial"]
+    assert by["calls"] == 2
+    shown = type_in(home, "show", "1", "--branch", "t").stdout
+    assert 'trial {"number": 0}' in shown
+    assert git(home, "log", "--all", "--format=%B").count(KEY) == 0
+    transcript = next(home.rglob("transcript.jsonl")).read_text()
+    assert FACT in transcript and KEY not in transcript
