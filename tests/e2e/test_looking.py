@@ -3,14 +3,19 @@
 import itertools
 import json
 import re
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.agent.llm.test_real_commands import PATHS
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 from tests.e2e.test_code_agent import KEY, anthropic, openai
+from tests.loopback import anthropic_server
+from tests.loopback.anthropic_server import AnthropicServer
 from tests.loopback.wire import Step, ToolCall
 
 pytestmark = pytest.mark.slow
@@ -41,10 +46,28 @@ def researcher(body: dict[str, Any]) -> Step:
     return ToolCall({**arguments, "rationale": "the log of #0 says so"}, name="propose")
 
 
+def client(body: dict[str, Any]) -> Step:
+    """Do the same as Claude Code's model: by the tools of a server, then by its own answer."""
+    names = [tool["name"] for tool in body.get("tools", ())]
+    looks = "mcp__autoresearch_look__trial"
+    asked = json.dumps(body["messages"])
+    if looks not in names and "WaitForMcpServers" in names:
+        return ToolCall({}, name="WaitForMcpServers")
+    if looks in names and "numbers" not in asked and '"tool_result"' not in asked:
+        return ToolCall({"number": 0}, name=looks)
+    step = researcher(body)
+    assert isinstance(step, ToolCall)
+    return replace(step, name="StructuredOutput")
+
+
 def start(home: Path, options: list[str], *more: str, **environment: str) -> None:
     bounds = ("--budget", "1steps", "--tag", "t", "--trials", "1")
     run = type_in(home, "start", *options, *bounds, *more, **environment)
     assert run.returncode == 0, run.stderr + run.stdout
+
+
+def transcript_of(home: Path) -> str:
+    return next(home.rglob("transcript.jsonl")).read_text()
 
 
 @pytest.mark.parametrize("provider", [anthropic, openai])
@@ -62,5 +85,25 @@ def test_a_keep_is_made_by_looking_at_a_log(tmp_path: Path, provider: Callable[.
     shown = type_in(home, "show", "1", "--branch", "t").stdout
     assert 'trial {"number": 0}' in shown
     assert git(home, "log", "--all", "--format=%B").count(KEY) == 0
-    transcript = next(home.rglob("transcript.jsonl")).read_text()
+    transcript = transcript_of(home)
     assert FACT in transcript and KEY not in transcript
+
+
+def test_claude_code_makes_a_keep_by_looking(tmp_path: Path) -> None:
+    """The real client, over the run's own MCP server: what it is shown, it proposes."""
+    found = shutil.which("claude", path=PATHS)
+    if found is None:
+        pytest.skip("no claude: make clients")
+    home = looking(tmp_path / "project")
+    models = [anthropic_server.model("claude-opus-4-7", "2026-06-01T00:00:00Z")]
+    with AnthropicServer(itertools.repeat(client), models) as server:
+        gateway = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_AUTH_TOKEN": KEY, "PATH": PATHS}
+        options = ["--method", "code", "--model", "claude-code:claude-opus-4-7"]
+        start(home, options, "--max-cost", "none", **gateway)
+    [_, trial] = ledger(home, "t")
+    assert trial["status"] == "keep" and "0.4" in trial["proposal"]["hypothesis"]
+    assert [look["tool"] for look in trial["proposal"]["by"]["looked"]] == ["trial"]
+    tools = {tool["name"] for request in server.questions for tool in request.body["tools"]}
+    assert not tools & {"Bash", "Read", "Write", "Edit"}, tools
+    everything = git(home, "log", "--all", "--format=%B") + transcript_of(home)
+    assert KEY not in everything and "Bearer" not in everything
