@@ -56,7 +56,8 @@ def _looks(door: Door | None) -> tuple[str, ...]:
         f'{own}.bearer_token_env_var="{TOKEN}"',
         f'{own}.default_tools_approval_mode="approve"',
         f"{own}.tool_timeout_sec=3600",
-        f"{own}.enabled=true",
+        f"{own}.startup_timeout_sec=60",
+        f"{own}.required=true",
     )
 
 

@@ -16,7 +16,8 @@ from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 from tests.e2e.test_code_agent import KEY, anthropic, openai
 from tests.loopback import anthropic_server
 from tests.loopback.anthropic_server import AnthropicServer
-from tests.loopback.wire import Step, ToolCall
+from tests.loopback.responses_server import ResponsesServer
+from tests.loopback.wire import Step, Text, ToolCall
 
 pytestmark = pytest.mark.slow
 FACT = "minimum at LR 0.4"
@@ -35,10 +36,15 @@ def looking(folder: Path, train: str = TELLS, settings: str = PATIENT) -> Path:
 
 
 def researcher(body: dict[str, Any]) -> Step:
-    """Look at the baseline's log, and propose what it tells; without a log propose anything."""
+    """Look at the baseline's log, and propose what it tells."""
     asked = json.dumps(body["messages"])
     if '"tool_result"' not in asked and '"role": "tool"' not in asked:
         return ToolCall({"number": 0}, name="trial")
+    return told_by(asked)
+
+
+def told_by(asked: str) -> ToolCall:
+    """Propose what a log in a question tells; without a log anything."""
     found = re.search(r"minimum at LR ([0-9.]+)", asked)
     value = found[1] if found else "0.11"
     edit = {"kind": "set_constant", "name": "LR", "value": value}
@@ -55,9 +61,15 @@ def client(body: dict[str, Any]) -> Step:
         return ToolCall({}, name="WaitForMcpServers")
     if looks in names and "numbers" not in asked and '"tool_result"' not in asked:
         return ToolCall({"number": 0}, name=looks)
-    step = researcher(body)
-    assert isinstance(step, ToolCall)
-    return replace(step, name="StructuredOutput")
+    return replace(told_by(asked), name="StructuredOutput")
+
+
+def codex_client(body: dict[str, Any]) -> Step:
+    """Do the same as Codex's model."""
+    asked = json.dumps(body["input"])
+    if "function_call_output" not in asked:
+        return ToolCall({"number": 0}, name="mcp__autoresearch_look.trial")
+    return Text(json.dumps(told_by(asked).arguments))
 
 
 def start(home: Path, options: list[str], *more: str, **environment: str) -> None:
@@ -107,3 +119,22 @@ def test_claude_code_makes_a_keep_by_looking(tmp_path: Path) -> None:
     assert not tools & {"Bash", "Read", "Write", "Edit"}, tools
     everything = git(home, "log", "--all", "--format=%B") + transcript_of(home)
     assert KEY not in everything and "Bearer" not in everything
+
+
+def test_codex_makes_a_keep_by_looking(tmp_path: Path) -> None:
+    """The real client, over the run's own MCP server."""
+    if shutil.which("codex", path=PATHS) is None:
+        pytest.skip("no codex: make clients")
+    home = looking(tmp_path / "project")
+    folder = tmp_path / "codex"
+    folder.mkdir()
+    with ResponsesServer(itertools.repeat(codex_client)) as server:
+        (folder / "config.toml").write_text(
+            'model = "gpt-5"\nmodel_provider = "loop"\n[model_providers.loop]\nname = "loop"\n'
+            f'base_url = "{server.url}/v1"\nwire_api = "responses"\n'
+        )
+        options = ["--method", "code", "--model", "codex"]
+        start(home, options, CODEX_HOME=str(folder), PATH=PATHS)
+    [_, trial] = ledger(home, "t")
+    assert trial["status"] == "keep" and "0.4" in trial["proposal"]["hypothesis"]
+    assert [look["tool"] for look in trial["proposal"]["by"]["looked"]] == ["trial"]
