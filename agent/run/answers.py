@@ -26,7 +26,7 @@ from agent.records.inputs import (
     Try,
     Withdraw,
 )
-from agent.records.notes import no_room_for, notes_of, written
+from agent.records.notes import fault_of, notes_of, written
 from agent.run.awaiting import awaiting
 from agent.run.ledger import Ledger
 
@@ -197,7 +197,7 @@ def _mark(asked: Input, ledger: Ledger) -> Answer:
 def _remember(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Remember)
     inputs = ledger.history.inputs
-    refused = no_room_for(asked.ask, notes_of(inputs))
+    refused = fault_of(asked.ask, notes_of(inputs))
     if refused:
         return _no(refused)
     return _yes(f"note {written(inputs) + 1}" if asked.ask.text else "")

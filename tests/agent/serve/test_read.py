@@ -25,7 +25,11 @@ READ = (
     "ledger",
     "trial",
     "compare",
+    "compare_trials",
     "constants",
+    "constant",
+    "notes",
+    "machine",
     "list_files",
     "read_file",
     "brief",
@@ -36,7 +40,10 @@ EVERYTHING: tuple[Call, ...] = (
     ("ledger", {"limit": 50}),
     *(("trial", {"number": number}) for number in range(15)),
     ("compare", {"runs": ["t", "t"]}),
+    ("compare_trials", {"first": 0, "second": 1}),
     ("constants", {"searched": False}),
+    ("notes", {}),
+    ("machine", {}),
     ("list_files", {}),
     ("read_file", {"path": "notes.txt"}),
     ("brief", {}),
@@ -207,7 +214,10 @@ def test_what_an_evaluator_hides_reaches_no_agent(tmp_path: Path) -> None:
     calls: list[Call] = [
         ("status", {}),
         ("ledger", {}),
+        ("compare_trials", {"first": 0, "second": 1}),
         ("constants", {"searched": False}),
+        ("notes", {}),
+        ("machine", {}),
         ("brief", {}),
     ]
     for state in ({}, {"trial": 0}, {"trial": 1}):
