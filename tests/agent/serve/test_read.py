@@ -227,7 +227,7 @@ def test_what_an_evaluator_hides_reaches_no_agent(tmp_path: Path) -> None:
     results = inside(tmp_path, calls, "steer").results
     seen = json.dumps([result.structured_content for result in results])
     assert SECRET not in seen
-    listing = data(results[4])["untrusted"]["paths"]
+    listing = data(results[7])["untrusted"]["paths"]
     assert listing == ["EVAL.md", "autoresearch.toml", "fit.py", "lib/net.py"]
     refused = sum(bool(result.is_error) for result in results)
     assert refused == 3 * len(set(FILES) - set(listing))
