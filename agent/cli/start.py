@@ -136,11 +136,27 @@ def start(
             autocompletion=complete_runs,
         ),
     ] = None,
+    notes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with the notes that the model wrote in another run here.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
     prune: Annotated[
         Prune | None,
         typer.Option(
             help="median stops a training whose loss is far above the median of earlier ones. "
             "Default: off."
+        ),
+    ] = None,
+    look: Annotated[
+        bool | None,
+        typer.Option(
+            "--look/--no-look",
+            help="Whether a model may look at files, trials and logs, and run probes, before it "
+            "proposes; its bounds are in the table [look] of autoresearch.toml. Default: --look.",
         ),
     ] = None,
     metric: Metric = None,
@@ -184,6 +200,7 @@ def start(
         verdict=verdict.value if verdict else None,
         false_keeps=false_keeps,
         prune=prune.value if prune else None,
+        look=look,
         metric=metric,
         direction=direction.value if direction else None,
         memory=memory,
@@ -204,6 +221,7 @@ def start(
         source,
         governs,
         warm,
+        notes,
         trackers,
         notify,
         trust,
@@ -221,6 +239,7 @@ def _start(
     source: str | None,
     governs: str | None,
     warm: str | None,
+    notes: str | None,
     tracker: tuple[str, ...],
     notify: str | None,
     trust: bool,
@@ -238,6 +257,7 @@ def _start(
         refuse_foreign_encodings,
         slots_for,
     )
+    from agent.cli.carried_notes import carry, notes_from
     from agent.cli.choices import build_proposer
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
@@ -284,6 +304,7 @@ def _start(
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
+        carried = notes_from(notes, project, consent) if notes else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven_for(where, unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
@@ -308,6 +329,7 @@ def _start(
             goes_inside = slurm.goes_inside(where)
             with history:
                 remember_run(consent, history)
+                carry(history, carried, notes or "")
                 if not detach and not goes_inside:
                     with place_of_trials(where, slurm, options, project, log) as there:
                         elsewhere = elsewhere_of(there, flags.workers, unsafe, sources.code)

@@ -41,6 +41,7 @@ from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
 from agent.records.losses import loss_of, own_fault
 from agent.records.newest import kept_for_newest
+from agent.records.notes import notes_of
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -190,6 +191,7 @@ class Ledger:
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
+            notes=notes_of(history.inputs),
         )
 
     # ------------------------------------------------------------ proposals

@@ -34,6 +34,8 @@ from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
 from agent.run.line import Line
+from agent.run.probe_slot import ProbeSlot
+from agent.run.research import NO_RESEARCH, Research
 from agent.run.stopwatch import Stopwatch
 from agent.run.trainings import Trainings
 from agent.run.workers import (
@@ -41,6 +43,7 @@ from agent.run.workers import (
     DraftFailed,
     Lost,
     Message,
+    ProbeEnded,
     Trained,
     TrainingFailed,
     Workers,
@@ -55,7 +58,7 @@ class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
     only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
-    run; None to hear nobody.
+    run; None to hear nobody. research: what a model may look at.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Loop:
         cancel: threading.Event,
         only_new: bool = False,
         inbox: Inbox | None = None,
+        research: Research = NO_RESEARCH,
     ) -> None:
         self._ledger = ledger
         self._proposer = proposer
@@ -83,6 +87,7 @@ class Loop:
         self._workers_wanted: int | None = None
         self._refusals = 0
         self._stopwatch = Stopwatch()
+        self._probe_slot = ProbeSlot(research, self._workers, ledger)
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -110,8 +115,11 @@ class Loop:
             yield from self._remind()
             while True:
                 yield from self._hear()
+                self._probe_slot.start(self._ending is not None or self._paused)
                 yield from self._start_ready()
                 yield from self._ask_ahead()
+                ready = len(self._staged) + self._line.ready
+                self._probe_slot.look(ready > 0 or self._paused)
                 if self._is_done:
                     last_words = list(self._hear(at_once=True))
                     yield from last_words
@@ -224,6 +232,8 @@ class Loop:
         if self._ledger.needs_baseline:
             yield from self._start_baseline()
             return
+        if self._probe_slot.bars:
+            return
         while fleet.free and not self._over(len(fleet.attempts)):
             waiting = self._line.take()
             if waiting:
@@ -263,7 +273,7 @@ class Loop:
         remaining, dollars = self._meter.left(under_way, self._cost())
         context = self._ledger.context(self._pending(), remaining, dollars)
         self._told = tuple(remark.id for remark in context.remarks)
-        workers.draft(context)
+        workers.draft(self._probe_slot.told(context))
         yield Proposing(self._proposer.name)
 
     # ------------------------------------------------------------ handling
@@ -282,6 +292,8 @@ class Loop:
             case TrainingFailed(_, error):
                 self._cancel.set()
                 self._break(error)
+            case ProbeEnded():
+                return
             case _:
                 yield message
 

@@ -12,12 +12,15 @@ from typing import Self
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.probe import Probe, Probed
 from agent.propose import Context, Proposer, Unreadable
 from agent.records.events import Event
 from agent.records.guards import Checks
 from agent.records.proposals import Proposal
 from agent.records.results import Result
+from agent.records.slots import Slot
 from agent.run.fleet import Fleet
+from agent.run.probing import NotProbed, Waiting
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,14 @@ class Lost:
     why: str
 
 
-Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost
+@dataclass(frozen=True)
+class ProbeEnded:
+    """A probe gives its slot back; its answer is with who asked."""
+
+    slot: Slot
+
+
+Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost | ProbeEnded
 
 MOST_THREADS = 4096
 """Of runs at once; a thread is made when a run needs one, so slots may come at any time."""
@@ -89,6 +99,8 @@ class Workers:
         self._stops: dict[int, _Stop] = {}  # by the number of the slot
         self.is_drafting = False
         """True while the method is asked for a proposal."""
+        self.is_probing = False
+        """True while a probe has a slot."""
         self._trainers = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="trial")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="propose")
 
@@ -139,6 +151,23 @@ class Workers:
 
         self._writer.submit(lambda: self._inbox.put(work()))
 
+    def probe(self, waiting: Waiting, wanted: Probe, slot: Slot) -> None:
+        """Run a probe in a slot; a fault of it is the answer, and ends no run."""
+        self.is_probing = True
+        run = getattr(self._bench, "probe", None)
+
+        def work() -> Message:
+            answer: Probed | NotProbed = NotProbed("there are no probes where trials run")
+            try:
+                if run is not None:
+                    answer = run(wanted, slot, self._cancel)
+            except Exception as error:
+                answer = NotProbed(str(error))
+            waiting.answer.set_result(answer)
+            return ProbeEnded(slot)
+
+        self._trainers.submit(lambda: self._inbox.put(work()))
+
     def tell(self, event: Event) -> None:
         """Put an event into the inbox; may be called from a signal handler."""
         self._inbox.put(event)
@@ -158,4 +187,7 @@ class Workers:
             case Lost(run):
                 del self._stops[run.slot.number]
                 self._fleet.lose(run.slot)
+            case ProbeEnded(slot):
+                self.is_probing = False
+                self._fleet.give_back(slot)
         return message
