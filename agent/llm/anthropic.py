@@ -9,7 +9,7 @@ import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import Message, ModelInfo
 
-from agent.llm.faults import failed, fault_of, tidy
+from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.limits import allowed_output
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience, Transient, persist
@@ -113,7 +113,8 @@ class AnthropicApi:
                 # No connection, or the body is not the API's JSON.
                 address = client.base_url.netloc.decode()
                 text = failed(PROVIDER, address, error, self._patience)
-                raise Transient(tidy(text, self._key)) from None
+                unreached = is_unreached(error)
+                raise Transient(tidy(text, self._key), unreached=unreached) from None
 
         return persist(PROVIDER, once, self._patience)
 

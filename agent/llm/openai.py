@@ -22,7 +22,7 @@ from openai.types.responses import (
 )
 
 from agent.llm.answers import ONLY_THOUGHT, Answer
-from agent.llm.faults import failed, fault_of, tidy
+from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.model import AS_JSON, Reply, Request
 from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
@@ -201,7 +201,8 @@ class OpenAIApi:
             except (openai.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
                 text = failed(PROVIDER, client.base_url.netloc.decode(), error, self._patience)
-                raise Transient(tidy(text, self._key)) from None
+                unreached = is_unreached(error)
+                raise Transient(tidy(text, self._key), unreached=unreached) from None
 
         return persist(self.who, once, self._patience)
 
