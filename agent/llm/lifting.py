@@ -28,7 +28,8 @@ _DATE = re.compile(
 )
 _EPOCH = re.compile(r"limit[^|\d]{0,40}\|(\d{10})\b", re.IGNORECASE)
 _SPAN = re.compile(
-    r"(?:again|retry|resets?|wait|available)(?: in| after| for)? ((?:\d{1,9}(?:\.\d{1,9})? ?(?:d|h|m|s)[a-z]{0,12}[,. ]*(?:and )?)+)",
+    r"(?:again|retry|resets?|wait|available)(?: in| after| for)? "
+    r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:d|h|m|s)[a-z]{0,12}[,. ]*(?:and )?)+)",
     re.IGNORECASE,
 )
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|[dhms])", re.IGNORECASE)
@@ -92,8 +93,7 @@ def _moment(message: str, now: datetime) -> datetime | None:
     hour = int(match["hour"])
     if match["half"]:
         hour = hour % 12 + (12 if match["half"].lower().startswith("p") else 0)
-    clock = {"hour": hour, "minute": int(match["minute"] or 0), "second": 0, "microsecond": 0}
-    moment = there.replace(**clock)
+    moment = there.replace(hour=hour, minute=int(match["minute"] or 0), second=0, microsecond=0)
     if match["month"] is None:
         return moment if moment >= there - JUST_PASSED else moment + timedelta(days=1)
     month = _MONTHS.index(match["month"].lower()) + 1
@@ -138,11 +138,10 @@ def _by_retry_after(headers: Mapping[str, str], now: datetime) -> datetime | Non
         if milliseconds:
             return _after(float(milliseconds) / 1_000, now)
     text = headers.get("retry-after", "")
-    for read in (lambda: _after(float(text), now), lambda: parsedate_to_datetime(text)):
-        with suppress(ValueError, OverflowError):
-            moment = read()
-            if moment is not None:
-                return max(now, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    with suppress(ValueError, OverflowError):
+        return _after(float(text), now)
+    with suppress(ValueError, OverflowError):
+        return max(now, _aware(parsedate_to_datetime(text)))
     return None
 
 
