@@ -15,6 +15,7 @@ from agent.records.events import (
     Event,
     Heard,
     Judged,
+    ModelWaited,
     Note,
     PlaceJoined,
     PlaceLeft,
@@ -99,6 +100,8 @@ def describe(event: Event, formatter: Formatter) -> str:
             return f"{method} is proposing"
         case Proposed(proposal):
             return f"proposed: {proposal.hypothesis}"
+        case ModelWaited(until, reason):
+            return f"the model is limited until {until}: {reason}" if until else "asking again"
         case TrialStarted(attempt, slot, seed, run, role, place):
             which = f", run {run}" if run > 1 else ""
             whose = OTHER_RUNS.get(role, "")

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -98,9 +99,13 @@ class OpenAI:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
-        """Ask in the first way that the server knows, and remember it."""
+        """Ask in the first way that the server knows, and remember it.
+
+        Another writer may have learnt meanwhile what this one was just refused for.
+        """
         ask = {"chat": self._chat, "responses": self._respond}
         while True:
+            asked = replace(self._ways)
             try:
                 return await ask[self._ways.api](client, request)
             except openai.APIStatusError as error:
@@ -113,7 +118,7 @@ class OpenAI:
                 refusal = Refusal(status_of(error.body, FAILED), reason_of(error.body), {})
             except Refusal as inside:
                 refusal = inside
-            if not self._ways.learn(refusal, request.max_output_tokens):
+            if self._ways == asked and not self._ways.learn(refusal, request.max_output_tokens):
                 raise refusal
 
     async def _chat(self, client: AsyncOpenAI, request: Request) -> Reply:

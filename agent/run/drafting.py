@@ -202,6 +202,11 @@ class Drafting:
 
     # ------------------------------------------------------------ taking in
 
+    def put_before(self, proposal: Proposal) -> None:
+        """Put edits of a person in stock, behind those of people and before the method's."""
+        place = sum(staged.by.origin == "human" for staged in self.staged)
+        self.staged.insert(place, proposal)
+
     def take(self, drafted: Drafted) -> Iterator[Event]:
         """Put an admitted proposal in stock, or record its refusal."""
         draft = drafted.draft
@@ -296,9 +301,7 @@ def occupation_of(trials: Sequence[Trial]) -> float | None:
         results = [trial.result for trial in own if trial.result]
         return _mean([result.seconds + result.score_seconds for result in results])
     runs = [trial.result for trial in trained if trial.result]
-    return _mean(
-        [(run.seconds + run.score_seconds) / max(1, len(run.scores)) for run in runs]
-    )
+    return _mean([(run.seconds + run.score_seconds) / max(1, len(run.scores)) for run in runs])
 
 
 def _mean(numbers: Sequence[float]) -> float | None:
