@@ -7,6 +7,8 @@ from agent.cli import app, epilog
 from agent.cli.options import (
     Detach,
     Disk,
+    Effort,
+    Fill,
     Hours,
     JsonEvents,
     LeaveBranch,
@@ -23,6 +25,7 @@ from agent.cli.options import (
     Unsafe,
     Vram,
     WorkOn,
+    Writers,
 )
 from agent.project.flags import read_flags
 from agent.project.resolve import resume_options
@@ -35,6 +38,9 @@ def resume(
     hours: Hours = None,
     max_cost: MaxCost = None,
     workers: ResumeWorkers = None,
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -55,7 +61,7 @@ def resume(
     autoresearch/TAG`. Bounds and limits that you leave out are those of the start.
     """
     from agent.cli.build import Kit, place_around, proven, refuse_foreign_encodings
-    from agent.cli.choices import build_proposer, method_of
+    from agent.cli.choices import Asked, build_proposer, build_staff, method_of
     from agent.cli.consent import Consent
     from agent.cli.detach import Flag, go_on, renew, words_of
     from agent.cli.news import News
@@ -77,6 +83,9 @@ def resume(
         "hours": hours,
         "max_cost": max_cost,
         "workers": workers,
+        "writers": writers,
+        "fill": fill,
+        "effort": effort,
         "memory": memory,
         "vram": vram,
         "disk": disk,
@@ -118,7 +127,9 @@ def resume(
             slots = make_slots(options.workers.value, *this_machine())
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
+            staff = build_staff(chosen, run.model, options)
+            asked = Asked(run.model, options.effort.value)
+            proposer = build_proposer(chosen, asked, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven(unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
@@ -136,8 +147,12 @@ def resume(
                         trackers,
                         as_json=as_json,
                         news=news,
+                        staff=staff,
                     )
         others: dict[str, Flag] = {
+            "writers": writers,
+            "fill": fill,
+            "effort": effort,
             "memory": memory,
             "vram": vram,
             "disk": disk,

@@ -15,6 +15,8 @@ from agent.cli.options import (
     Detach,
     Disk,
     DryRun,
+    Effort,
+    Fill,
     Governs,
     Hours,
     JsonEvents,
@@ -35,6 +37,7 @@ from agent.cli.options import (
     Unsafe,
     Verdict,
     Vram,
+    Writers,
 )
 from agent.judge.decide import LEAST_FALSE_KEEPS
 from agent.project.flags import Flags, read_flags
@@ -57,6 +60,9 @@ def start(
     hours: Hours = None,
     max_cost: MaxCost = None,
     workers: StartWorkers = None,
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     tag: Tag = None,
     seed: Annotated[
         int | None,
@@ -158,6 +164,9 @@ def start(
         hours=hours,
         max_cost=max_cost,
         workers=workers,
+        writers=writers,
+        fill=fill,
+        effort=effort,
         seed=seed,
         baseline_repeats=baseline_repeats,
         verdict=verdict.value if verdict else None,
@@ -193,7 +202,7 @@ def _start(
     as_json: bool,
 ) -> None:
     from agent.cli.build import Kit, prepared, proven, refuse_foreign_encodings
-    from agent.cli.choices import build_proposer
+    from agent.cli.choices import Asked, build_proposer, build_staff
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
@@ -234,7 +243,9 @@ def _start(
         slots = make_slots(options.workers.value, *this_machine())
         chosen = find_method(options.method.value, typed=True)
         news = News()
-        proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
+        staff = build_staff(chosen, options.model.value, options)
+        asked = Asked(options.model.value, options.effort.value)
+        proposer = build_proposer(chosen, asked, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven(unsafe, sources.code, place, slots)
@@ -271,6 +282,7 @@ def _start(
                         trackers,
                         as_json=as_json,
                         news=news,
+                        staff=staff,
                     )
         words = words_of(
             tracker=tracker,

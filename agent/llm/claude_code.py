@@ -19,9 +19,10 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
     request = call.request
     rules = f"{request.system}\n\nYour answer is the argument of `{request.tool.name}`."
     chosen = ("--model", call.model) if call.model else ()
+    effort = ("--effort", call.effort) if call.effort else ()
     form = ("-p", "--output-format", "json")
     schema = ("--json-schema", json.dumps(request.tool.parameters))
-    arguments = (*form, *WITHOUT_TOOLS, "--system-prompt", rules, *schema, *chosen)
+    arguments = (*form, *WITHOUT_TOOLS, "--system-prompt", rules, *schema, *chosen, *effort)
     return arguments, "\n\n".join(request.blocks)
 
 

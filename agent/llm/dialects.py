@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import ModelFault
+from agent.llm.effort import Effort
 from agent.llm.faults import LIMITED, NO_MONEY, PASSING
 from agent.llm.lifting import lifts_by_words
 from agent.llm.model import Reply, Request
@@ -39,6 +40,8 @@ class Call:
     """An empty folder for files that the command reads, beside the one it runs in."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the command is handed on."""
+    effort: Effort | None = None
+    """How hard the model is asked to think; None to leave that to the command."""
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,14 @@ from openai.types.responses import (
 
 from agent.llm.answers import ONLY_THOUGHT, Answer
 from agent.llm.conversation import as_text, chat_messages, response_items
+from agent.llm.effort import STRETCH, Effort
 from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.model import AS_JSON, LooksBy, Reply, Request, Tool
 from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import Refusal, reason_in, reason_of, status_of
-from agent.llm.ways import Ways, chat_arguments
+from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
 PROVIDER = "OpenAI"
@@ -67,13 +68,19 @@ class OpenAI:
     looks: LooksBy = "calls"
 
     def __init__(
-        self, name: str, key: str, patience: Patience, base_url: str | None = None
+        self,
+        name: str,
+        key: str,
+        patience: Patience,
+        base_url: str | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.name = name
         self._url = base_url
         self._api = OpenAIApi(key, patience, base_url)
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
-        self._ways = Ways("max_tokens" if base_url else "max_completion_tokens")
+        limit: Limit = "max_tokens" if base_url else "max_completion_tokens"
+        self._ways = Ways(limit, effort=effort, stretch=STRETCH[effort])
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -175,6 +182,7 @@ class OpenAI:
             tools=tools,
             tool_choice="required",
             max_output_tokens=self._ways.tokens(request.max_output_tokens),
+            reasoning={"effort": self._ways.effort} if self._ways.effort else openai.omit,
             store=False,
             stream=True,
         )

@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from agent.errors import ModelFault, ModelLimited, MoneySpent, UsageFault
-from agent.llm.lifting import clock_text
 from agent.propose import Context, Proposer, Unreadable
 from agent.propose.assignments import next_assignment
 from agent.propose.context import InHand
@@ -123,7 +122,6 @@ class Drafting:
         if self._limited_until is not None and datetime.now(UTC) >= self._limited_until:
             self._limited_until = None
             yield ModelWaited("", "")
-            yield Note("the limit should have lifted: the model is asked again")
 
     def _is_wanted(self, demand: Demand) -> bool:
         """Return whether one more draft is to be written."""
@@ -249,9 +247,7 @@ class Drafting:
         if self._limited_until is not None and limit.until <= self._limited_until:
             return
         self._limited_until = limit.until
-        until = clock_text(limit.until, datetime.now(UTC))
         yield ModelWaited(limit.until.isoformat(timespec="seconds"), limit.message)
-        yield Note(f"waiting for the model until {until}: {limit.message}")
 
     def refused(self, trial: Trial) -> Iterator[Event]:
         """Report a proposal that was refused; too many in a row are a fault."""
