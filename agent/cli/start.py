@@ -15,6 +15,8 @@ from agent.cli.options import (
     Detach,
     Disk,
     DryRun,
+    Effort,
+    Fill,
     Governs,
     Hours,
     JsonEvents,
@@ -36,6 +38,7 @@ from agent.cli.options import (
     Unsafe,
     Verdict,
     Vram,
+    Writers,
 )
 from agent.cli.slurm_options import (
     Account,
@@ -78,6 +81,9 @@ def start(
     cpus: Cpus = None,
     time: Time = None,
     driver: Driver = "outside",
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     tag: Tag = None,
     seed: Annotated[
         int | None,
@@ -195,6 +201,9 @@ def start(
         hours=hours,
         max_cost=max_cost,
         workers=workers,
+        writers=writers,
+        fill=fill,
+        effort=effort,
         seed=seed,
         baseline_repeats=baseline_repeats,
         verdict=verdict.value if verdict else None,
@@ -258,7 +267,7 @@ def _start(
         slots_for,
     )
     from agent.cli.carried_notes import carry, notes_from
-    from agent.cli.choices import build_proposer
+    from agent.cli.choices import Asked, build_proposer, build_staff
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
@@ -302,7 +311,9 @@ def _start(
         slots = slots_for(where, options.workers.value)
         chosen = find_method(options.method.value, typed=True)
         news = News()
-        proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
+        staff = build_staff(chosen, options.model.value, options)
+        asked = Asked(options.model.value, options.effort.value)
+        proposer = build_proposer(chosen, asked, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
         carried = notes_from(notes, project, consent) if notes else ()
         trackers = trackers_of(project, tag, tracker, notify)
@@ -344,6 +355,7 @@ def _start(
                             trackers,
                             as_json=as_json,
                             news=news,
+                            staff=staff,
                         )
         words = words_of(
             tracker=tracker,
