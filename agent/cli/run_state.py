@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from agent.cli.places_file import read_places
 from agent.display.format import formatter_for, open_console
 from agent.display.places import HERE, Places
+from agent.display.places_file import read_places
 from agent.display.status import status_page
 from agent.display.steering import state_lines
 from agent.display.table import warm_text
@@ -101,7 +101,7 @@ def state_of(history: History) -> State:
         budget=run.allowance,
         in_flight=history.in_flight,
         losses=_losses(history),
-        places=read_places(history.project, history.tag) if history.owner else HERE,
+        places=read_places(Path(history.project.root), history.tag) if history.owner else HERE,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,
         direction=run.goal.direction,

@@ -15,12 +15,12 @@ from rich.text import Text
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
 from agent.cli.news import News
-from agent.cli.places_file import PlacesFile
 from agent.cli.run_log import RunLog
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
 from agent.display import Display, choose_display
 from agent.display.format import formatter_for, open_console
+from agent.display.places_file import PlacesFile
 from agent.display.table import summary
 from agent.errors import Fault
 from agent.evaluate.neighbours import session
@@ -137,7 +137,7 @@ def work(
     here = session(history.project.root, history.branch)
     try:
         with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
-            places = PlacesFile(history.project, history.tag)
+            places = PlacesFile(Path(history.project.root), history.tag)
             _listen(loop, _started(history, kit, bounds), trackers, log, display, places)
     finally:
         _summarise(history, trackers, log, as_json)

@@ -9,7 +9,6 @@ from functools import partial
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agent.cli.places_file import read_places
 from agent.dashboard.watch import Watch
 from agent.display.format import formatter_for, open_console
 from agent.display.screen import Screen
@@ -85,8 +84,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
         version = watch.version(tag)
         view = watch.view(tag)
         curves = watch.curves(tag)
-        places = read_places(history.project, tag)
-        state = (version, places, curves if console.is_terminal else None)
+        state = (version, curves if console.is_terminal else None)
         if state != last:
             page = partial(
                 watch_page,
@@ -98,7 +96,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 console,
                 view.run.goal,
                 view.state,
-                places,
+                view.places,
             )
             yield partial(_with_hint, page, hint)
         if view.pid is None:

@@ -138,16 +138,14 @@ def brief_words(places: Places) -> list[str]:
 
 def place_lines(places: Places) -> Iterator[str]:
     """Yield a line for each place: its name, its device, its slots, and what trains there."""
-    listed = _listed(places)
-    widest = max((len(place.name) for place in listed), default=0)
-    for place in listed:
+    for place in _listed(places):
         trials = ", ".join(f"#{number}" for number in place.trials) or "nothing trains"
         slots = f"{len(place.slots)} slot{'' if len(place.slots) == 1 else 's'}"
-        yield f"{place.name.ljust(widest)}  {place.device}  {slots}  {trials}"
+        yield f"{place.name} ({place.device}), {slots}: {trials}"
     if len(places.present) > SHOWN:
         yield f"and {len(places.present) - SHOWN} more"
     for gone in places.gone[-3:]:
-        yield f"{gone.name.ljust(widest)}  gone: {gone.why}"
+        yield f"{gone.name} is gone: {gone.why}"
     if places.lost:
         yield f"{lost_words(places.lost)}; each ran again elsewhere, or will"
 

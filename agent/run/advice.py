@@ -1,7 +1,8 @@
-"""What a researcher should know after a baseline."""
+"""What a researcher should know of a baseline: that it fails here, or that its speed varies."""
 
+from agent.errors import ProjectFault
 from agent.judge.pairing import unsteady
-from agent.records.results import Trial
+from agent.records.results import Result, Trial
 
 
 def unsteadiness(baseline: Trial) -> str | None:
@@ -18,3 +19,10 @@ def unsteadiness(baseline: Trial) -> str | None:
         f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
         f"of this machine: --budget {steps}steps would not"
     )
+
+
+def baseline_fault(result: Result) -> ProjectFault:
+    """Return the fault of a machine on which a baseline fails that runs on another."""
+    message = f"the baseline fails on this machine ({result.status}): {result.detail}"
+    next_command = "autoresearch start   # a new run, with a train.py that runs here"
+    return ProjectFault(message, next_command)

@@ -81,6 +81,10 @@ class Fleet:
         """Drop the slots of a place; what still runs there ends by itself."""
         self._drop({slot.number for slot in self.slots if slot.place == place})
 
+    def drop(self, machine: str) -> None:
+        """Drop the slots of a machine; what still runs there ends by itself."""
+        self._drop({slot.number for slot in self.slots if slot.machine == machine})
+
     def take(self, machine: str) -> Slot | None:
         """Return a free slot on `machine` for a training; None where there is none."""
         for slot in self.free:

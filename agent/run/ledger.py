@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.edit.files import Sources, following_renames
-from agent.errors import BranchMoved, ProjectFault
+from agent.errors import BranchMoved
 from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, crashed, in_unit
 from agent.evaluate.slots import Slot
@@ -53,7 +53,7 @@ from agent.records.results import (
 )
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
-from agent.run.advice import unsteadiness
+from agent.run.advice import baseline_fault, unsteadiness
 from agent.run.assessment import Assessment, Step
 from agent.run.fleet import Fleet, Wait
 from agent.run.timing import Timing
@@ -244,7 +244,7 @@ class Ledger:
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
             usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
-            baseline_speed=self._timing.speed,
+            baseline_speed=self._timing.speed_on(slot.machine),
             rivals=self._rivals(attempt),
         )
 
@@ -271,9 +271,7 @@ class Ledger:
             self.history.note(attempt, measured.model_copy(update={"checks": run.checks}))
             return
         if order.role == "baseline" and run.status != "scored":
-            message = f"the baseline fails on this machine ({run.status}): {run.detail}"
-            next_command = "autoresearch start   # a new run, with a train.py that runs here"
-            raise ProjectFault(message, next_command)
+            raise baseline_fault(run)
         run = in_unit(run, self.history.trials)
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 

@@ -49,6 +49,7 @@ class Nodes:
         self.done: list[tuple[int, str, str]] = []
         """Number, place and role of every run that gave a result, in that order."""
         self.closed = 0
+        self._current = threading.local()
         for place, slots in places.items():
             self._add(place, slots)
 
@@ -56,6 +57,12 @@ class Nodes:
     def slots(self) -> tuple[Slot, ...]:
         """The slots of the places that are there."""
         return tuple(slot for number, slot in self._slots.items() if number not in self._gone)
+
+    @property
+    def here(self) -> str:
+        """The place where the calling thread measures."""
+        place: str = self._current.place
+        return place
 
     def open(self, listen: PlaceListener) -> None:
         """Begin to tell `listen` of places."""
@@ -71,6 +78,7 @@ class Nodes:
         """Train and score, unless the place is gone before or meanwhile."""
         self._before(self, assignment)
         self._refuse_gone(assignment)
+        self._current.place = assignment.slot.place
         result = self._bench.run(assignment, listen, cancel)
         self._refuse_gone(assignment)
         with self._lock:

@@ -16,8 +16,9 @@ from agent.records.slots import Slot
 from agent.run.ledger import Ledger
 from agent.space import read_space
 from sandbox.ground.budget import Budget
+from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
 from tests.agent.run.nodes import HERE, WHY, Nodes, bench_of, loop_over
-from tests.agent.study import ListProposer, project_of, proposal, study
+from tests.agent.study import ListProposer, project_of, proposal, study, train
 
 WORSE = 0.05
 """A rate that is discarded."""
@@ -186,6 +187,35 @@ def test_another_machine_first_shows_how_long_the_baseline_takes_there(tmp_path:
         assert history.trials[1].status == "keep"
     runs = [(place, role) for number, place, role in nodes.done if number == 1]
     assert runs[:2] == [("b", "baseline"), ("b", "candidate")]
+
+
+def test_a_machine_that_cannot_train_the_baseline_is_left_out(tmp_path: Path) -> None:
+    broken = "77aa01c2 x86_64"
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        if nodes.here == "b":
+            return Crashed(usage=Usage(seconds=1.0), exit_code=1), "ModuleNotFoundError: torch\n"
+        return train(spec)
+
+    def decide(nodes: Nodes, assignment: Assignment) -> None:
+        number = assignment.attempt.number
+        if assignment.slot.place == "b":
+            tried.set()
+        elif number == 1:
+            nodes.join("b")
+        if number:
+            assert tried.wait(60), "no slot of a is free until something ran at b"
+
+    tried = threading.Event()
+    with study(tmp_path) as history:
+        nodes = Nodes(bench_of(history, script), {"a": 2}, decide, {"b": broken})
+        proposals = [proposal(LR=rate) for rate in (0.05, 0.06, 0.07)]
+        events = list(loop_over(history, nodes, ListProposer(proposals), trials=3).events())
+        assert [trial.status for trial in history.trials] == ["baseline", *["discard"] * 3]
+        machines = {score.machine for t in history.trials if t.result for score in t.result.scores}
+        assert machines == {HERE}
+    [left] = [event for event in events if isinstance(event, PlaceLeft)]
+    assert left.place == "b" and "the baseline fails on this machine" in left.why
 
 
 def test_an_abort_counts_no_loss(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from agent.display.places import HERE, Places, after
 from agent.git.home import no_link, run_folder
-from agent.project.find import Project
 from agent.records.events import Event
 
 NAME = "places.json"
@@ -22,8 +21,9 @@ MAX_BYTES = 2**22
 class PlacesFile:
     """Listens to a run, and writes its places down; no file where it has none but this machine."""
 
-    def __init__(self, project: Project, tag: str) -> None:
-        self._path = _path(project, tag)
+    def __init__(self, root: Path, tag: str) -> None:
+        """Begin anew. root: of the repository."""
+        self._path = places_path(root, tag)
         self._places = HERE
         with suppress(OSError):
             self._path.unlink()  # of an earlier session
@@ -48,14 +48,15 @@ class PlacesFile:
             raise
 
 
-def read_places(project: Project, tag: str) -> Places:
+def read_places(root: Path, tag: str) -> Places:
     """Return where the process that works on a run trains what; nothing if it does not say."""
     try:
-        with open(_path(project, tag), "rb", opener=no_link) as file:
+        with open(places_path(root, tag), "rb", opener=no_link) as file:
             return Places.model_validate_json(file.read(MAX_BYTES))
     except (OSError, ValidationError):
         return HERE
 
 
-def _path(project: Project, tag: str) -> Path:
-    return run_folder(Path(project.root), tag) / NAME
+def places_path(root: Path, tag: str) -> Path:
+    """Return the file of a run of the repository at `root`."""
+    return run_folder(root, tag) / NAME
