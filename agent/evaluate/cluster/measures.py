@@ -1,6 +1,7 @@
 """Measures on a cluster: places that join, prove themselves, run trials and may be lost."""
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -281,11 +282,13 @@ class ClusterBench:
 
     def _share(self, node: Node) -> int:
         """Return how many workers a node gets, of those that the user allows."""
-        most = node.gpus or (1 if self._terms.workers is None else node.cpus)
-        if self._terms.workers is None:
-            return most
-        taken = sum(member.share for member in self._members.values())
-        return max(0, min(most, self._terms.workers - taken))
+        workers = self._terms.workers
+        if workers is None:
+            return node.gpus or 1
+        others = [member.share for member in self._members.values()]
+        each = math.ceil(workers / len(others))  # cores are worth more on a node of their own
+        most = node.gpus or min(node.cpus, each)
+        return max(0, min(most, workers - sum(others)))
 
     def _name(self, node: Node) -> str:
         """Return a name that no place of the run had."""

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.proof.stage import NotHere, Stage
+from sandbox.proof.traps import bind_to
 
 TOKEN = "RAY_AUTH_TOKEN"
 OWN = ("--raylet-name=", "--object-store-name=")
@@ -34,7 +35,7 @@ def reaches(stage: Stage) -> Iterator[str]:
     with ExitStack() as stack:
         port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
         raylet = stack.enter_context(socket.socket(socket.AF_UNIX))
-        raylet.bind(str(folder / "raylet"))
+        bind_to(raylet, str(folder / "raylet"))
         raylet.listen()
         stack.callback(_restore, os.environ.get(TOKEN))
         os.environ[TOKEN] = value

@@ -35,10 +35,8 @@ MINE = ("HOME", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "AUTORESEARCH_SCRATCH")
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    home = tmp_path_factory.mktemp("cluster")
-    home.chmod(0o755)
-    with loopback(home, nodes=2) as cluster:
+def cluster() -> Iterator[Loopback]:
+    with loopback(nodes=2) as cluster:
         yield cluster
 
 
@@ -169,8 +167,7 @@ def stations() -> list[int]:
 def test_a_cluster_that_asks_nobody_for_a_token_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tmp_path.chmod(0o755)
-    with loopback(tmp_path, nodes=1, mode="disabled") as open_cluster:
+    with loopback(nodes=1, mode="disabled") as open_cluster:
         use(open_cluster, monkeypatch)
         monkeypatch.setenv("RAY_AUTH_MODE", "token")
         opened = bench(open_cluster.address, tmp_path, Exporter())

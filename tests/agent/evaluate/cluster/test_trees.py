@@ -1,6 +1,7 @@
 """Trees and caches: what is made of a folder elsewhere is what the folder was, and nothing else."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from agent.errors import SandboxFault
 from agent.evaluate.cluster.cache import Cache
+from agent.evaluate.cluster.cores import claim
 from agent.evaluate.cluster.sending import Sending
 from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
 
@@ -139,3 +141,12 @@ def test_what_nobody_used_for_long_is_removed(tmp_path: Path) -> None:
     old = next(leaf.sha for leaf in tree.leaves if leaf.path == "old")
     os.utime(cache.file(old), (0, 0))
     assert Cache(tmp_path / "cache").missing(tree.hashes) == [old]
+
+
+def test_two_places_of_a_node_take_different_cores(tmp_path: Path) -> None:
+    with ExitStack() as first, ExitStack() as second:
+        assert claim((3, 4, 5), 2, tmp_path, first) == (3, 4)
+        assert claim((3, 4, 5), 1, tmp_path, second) == (5,)
+        assert claim((3, 4, 5), 1, tmp_path, second) == (3,)
+        first.close()
+        assert claim((3, 4, 5), 1, tmp_path, second) == (3,)
