@@ -86,8 +86,7 @@ class OpenAI:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
-        ignored_tool = self._ways.form == "tools" and reply.arguments is None
-        if ignored_tool and self._url and not reply.cut_off:
+        if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
         if reply.cut_off and reply.text == ONLY_THOUGHT:
@@ -170,6 +169,13 @@ class OpenAI:
                 reason = failure.message if failure else "the answer failed"
                 raise Refusal(FAILED, reason, {})
         raise Transient(f"{self._api.who}'s answer broke off")
+
+
+def _ignores_the_tool(reply: Reply) -> bool:
+    """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
+    if reply.arguments is not None or reply.text == ONLY_THOUGHT:
+        return False
+    return not (reply.cut_off and reply.text.lstrip().startswith(("{", "<", "[")))
 
 
 class OpenAIApi:
