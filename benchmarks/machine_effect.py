@@ -111,8 +111,12 @@ class FleetNight:
         machine = list(self.offset)[int(self.rng.integers(self.machines))]
         own: dict[int, float] = {}
         noise = self.noise
-        decides = self.machines == 1 or (noise.spread is not None and noise.spread.decides(noise.sd))
-        screens = self.machines == 1 or (noise.spread is not None and noise.spread.screens(noise.sd))
+        decides = self.machines == 1 or (
+            noise.spread is not None and noise.spread.decides(noise.sd)
+        )
+        screens = self.machines == 1 or (
+            noise.spread is not None and noise.spread.screens(noise.sd)
+        )
         judgement: Judgement = Rerun(reason="")
         while isinstance(judgement, Rerun):
             scores = {
@@ -189,9 +193,7 @@ class FleetNight:
                 pairs.append((seed, score, value, (machine, name)))
         return pairs
 
-    def _case(
-        self, pairs: list[tuple[int, float, float, Across | None]], noise: Noise
-    ) -> Case:
+    def _case(self, pairs: list[tuple[int, float, float, Across | None]], noise: Noise) -> Case:
         across = tuple(both for *_, both in pairs)
         return Case(
             differences=tuple(mine - other for _, mine, other, _ in pairs),

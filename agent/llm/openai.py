@@ -203,6 +203,8 @@ def _offered(request: Request) -> tuple[Tool, ...]:
 def _only_answer(request: Request) -> str:
     """Return the name of the tool that answers, or "" where every call does."""
     return request.tool.name if request.tools else ""
+
+
 def _ignores_the_tool(reply: Reply) -> bool:
     """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
     if reply.arguments is not None or reply.calls or reply.text == ONLY_THOUGHT:
