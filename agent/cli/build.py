@@ -45,9 +45,12 @@ from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
 from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.tiers.choose import Chosen, choose_runner
+from sandbox.tiers.plain import Plain
 
 MEMORY_SHARE = 0.8
 """The rest is left to the machine: a trial that takes the harness down takes the night."""
+OF_NODES = "of each node"
+"""What stands for the tier of a sandbox where none is needed on this machine."""
 PROOF = "a probe tries to get out of it, and the libraries of train.py are loaded inside"
 """Why a sandbox is not ready at once."""
 
@@ -163,6 +166,19 @@ def proven(unsafe: bool, source: str, place: Place, slots: Sequence[Slot]) -> Ch
         return choose_runner(
             unsafe, imports, for_one_process(gpus), proof_folder(project), interpreter.path
         )
+
+
+def proven_for(
+    where: Where, unsafe: bool, source: str, place: Place, slots: Sequence[Slot]
+) -> Chosen:
+    """Return the sandbox that a session needs on this machine; see proven.
+
+    Where trials run elsewhere, each node proves its own, and only the data of a sealed score is
+    made here.
+    """
+    if where.is_local or place.project.score == "sealed":
+        return proven(unsafe, source, place, slots)
+    return Chosen(Plain(), OF_NODES)
 
 
 def imports_of(interpreter: Interpreter, source: str) -> tuple[str, ...]:

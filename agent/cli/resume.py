@@ -79,7 +79,7 @@ def resume(
         Kit,
         elsewhere_of,
         place_around,
-        proven,
+        proven_for,
         refuse_foreign_encodings,
         slots_for,
     )
@@ -153,7 +153,7 @@ def resume(
             chosen = method_of(run, method)
             proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
-            sandbox = proven(unsafe, history.sources.code, place, slots)
+            sandbox = proven_for(where, unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
                 if not detach and not goes_inside:

@@ -20,6 +20,7 @@ from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
 from agent.display import Display, choose_display
 from agent.display.format import formatter_for, open_console
+from agent.display.places_file import PlacesFile
 from agent.display.table import summary
 from agent.errors import Fault
 from agent.evaluate.neighbours import session
@@ -136,14 +137,20 @@ def work(
     here = session(history.project.root, history.branch)
     try:
         with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
-            _listen(loop, _started(history, kit, bounds), trackers, log, display)
+            places = PlacesFile(Path(history.project.root), history.tag)
+            _listen(loop, _started(history, kit, bounds), trackers, log, display, places)
     finally:
         _summarise(history, trackers, log, as_json)
     return loop.renewal
 
 
 def _listen(
-    loop: Loop, started: RunStarted, trackers: Trackers, log: RunLog, display: Display
+    loop: Loop,
+    started: RunStarted,
+    trackers: Trackers,
+    log: RunLog,
+    display: Display,
+    places: PlacesFile,
 ) -> None:
     """Work, and tell every event to all that listen."""
 
@@ -151,6 +158,7 @@ def _listen(
         for each in (event, *map(Note, trackers.warnings())):
             log.handle(each)
             display.handle(each)
+        places.handle(event)
         trackers.handle(event)
 
     with closing(loop.events()) as events:

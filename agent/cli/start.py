@@ -234,7 +234,7 @@ def _start(
         Kit,
         elsewhere_of,
         prepared,
-        proven,
+        proven_for,
         refuse_foreign_encodings,
         slots_for,
     )
@@ -285,7 +285,7 @@ def _start(
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
-        sandbox = proven(unsafe, sources.code, place, slots)
+        sandbox = proven_for(where, unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
         seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
         away = "" if where.is_local else str(where)

@@ -96,6 +96,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 console,
                 view.run.goal,
                 view.state,
+                view.places,
             )
             yield partial(_with_hint, page, hint)
         if view.pid is None:

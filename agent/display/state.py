@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from agent.display.places import HERE, after, lost_line
 from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
@@ -10,12 +11,14 @@ from agent.records.events import (
     Heard,
     Judged,
     Note,
+    PlaceLeft,
     Progress,
     Proposed,
     Proposing,
     RunFinished,
     RunStarted,
     Scoring,
+    TrainingLost,
     TrialStarted,
 )
 from agent.records.inputs import Admitted
@@ -38,6 +41,7 @@ class Running:
         self.seed = event.seed
         self.run = event.run
         self.role = event.role
+        self.place = event.place
         self.curve: list[tuple[float, float]] = []
         self.began = now
         self.heard = now
@@ -99,6 +103,7 @@ class RunState:
         self.asked: tuple[str, float] | None = None
         """The method that is writing a proposal, and since when."""
         self.waiting: list[Proposal] = []
+        self.places = HERE
         self.notes: deque[str] = deque(maxlen=NOTES)
         self.inputs: list[Admitted] = []
         """What was said to the run."""
@@ -111,6 +116,7 @@ class RunState:
     def handle(self, event: Event) -> None:
         """Take in one event."""
         now = self.clock()
+        self.places = after(self.places, event)
         match event:
             case RunStarted():
                 self.run = event
@@ -132,8 +138,8 @@ class RunState:
             case Scoring(number):
                 if number in self.running:
                     self.running[number].scoring_since = now
-            case Checking(attempt, slot, command):
-                self._check(TrialStarted(attempt, slot, 0, 1), command, now)
+            case Checking(attempt, slot, command, place):
+                self._check(TrialStarted(attempt, slot, 0, 1, place=place), command, now)
             case Judged(trial):
                 self._judge(trial)
             case Heard(admitted, planned):
@@ -142,6 +148,11 @@ class RunState:
                 self.notes.append(input_line(admitted))
             case Note(text):
                 self.notes.append(text)
+            case PlaceLeft(place, why):
+                self.notes.append(f"{place} left: {why}")
+            case TrainingLost(attempt, _, place, why):
+                self.running.pop(attempt.number, None)
+                self.notes.append(lost_line(attempt.number, place, why))
             case RunFinished():
                 self.asked = None
                 self.running.clear()

@@ -85,7 +85,9 @@ class Measures(Protocol):
         ...
 
     def open(self, listen: PlaceListener) -> None:
-        """Get ready to measure, with at least one slot, and tell `listen` of places from then on.
+        """Get ready to measure, with at least one slot, and tell `listen` of every place.
+
+        Of those that are there at once, and of those that join or leave from then on.
 
         Raise PlaceLost where there is no place to train.
         """

@@ -152,7 +152,10 @@ class Workers:
         match message:
             case Drafted() | DraftFailed():
                 self.is_drafting = False
-            case Trained(run) | TrainingFailed(run) | Lost(run):
+            case Trained(run) | TrainingFailed(run):
                 del self._stops[run.slot.number]
                 self._fleet.end(run.slot)
+            case Lost(run):
+                del self._stops[run.slot.number]
+                self._fleet.lose(run.slot)
         return message

@@ -1,6 +1,7 @@
 """Measures on a cluster: places that join, prove themselves, run trials and may be lost."""
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -90,6 +91,7 @@ class ClusterBench:
         self._export_whole = export_whole
         self._members: dict[str, _Member] = {}
         self._places: dict[str, _Member] = {}
+        self._proving: set[Place] = set()
         self._names: set[str] = set()
         self._numbers = itertools.count()
         self._lock = threading.RLock()
@@ -134,15 +136,17 @@ class ClusterBench:
         threading.Thread(target=self._watch, name="watch-nodes", daemon=True).start()
 
     def close(self) -> None:
-        """End every place, and leave the cluster."""
+        """End every place, those that are proving themselves too, and leave the cluster."""
         self._closed.set()
         with self._lock:
-            members = list(self._places.values())
+            places = [member.place for member in self._places.values() if member.place]
+            proving = list(self._proving)
             self._places.clear()
-        with ThreadPoolExecutor(max(1, len(members))) as closing:
-            for member in members:
-                if member.place is not None:
-                    closing.submit(member.place.close, True)
+        for place in proving:
+            place.close(politely=False)
+        with ThreadPoolExecutor(max(1, len(places))) as closing:
+            for place in places:
+                closing.submit(place.close, True)
         self._stack.close()
 
     def _nobody(self) -> PlaceLost:
@@ -238,12 +242,17 @@ class ClusterBench:
         cpus = max(1, node.cpus * gpus // node.gpus) if node.gpus else node.cpus
         line = self._cluster.line(node, cpus, gpus)
         place = Place(self._name(node), line, self._terms.patience)
+        with self._lock:
+            self._proving.add(place)
         try:
             standing = place.prove(self._setup(member.share, cpus))
             place.equip(self._needs, self._sending)
         except BaseException:
             place.close(politely=True)
             raise
+        finally:
+            with self._lock:
+                self._proving.discard(place)
         slots = tuple(
             slot.model_copy(update={"number": next(self._numbers), "place": place.name})
             for slot in standing.slots
@@ -273,11 +282,13 @@ class ClusterBench:
 
     def _share(self, node: Node) -> int:
         """Return how many workers a node gets, of those that the user allows."""
-        most = node.gpus or (1 if self._terms.workers is None else node.cpus)
-        if self._terms.workers is None:
-            return most
-        taken = sum(member.share for member in self._members.values())
-        return max(0, min(most, self._terms.workers - taken))
+        workers = self._terms.workers
+        if workers is None:
+            return node.gpus or 1
+        others = [member.share for member in self._members.values()]
+        each = math.ceil(workers / len(others))  # cores are worth more on a node of their own
+        most = node.gpus or min(node.cpus, each)
+        return max(0, min(most, workers - sum(others)))
 
     def _name(self, node: Node) -> str:
         """Return a name that no place of the run had."""

@@ -49,6 +49,7 @@ PROOF_SECONDS = 300.0
 """Torch takes long to load on a cold disk."""
 QUARANTINE_SECONDS = 2.0
 """What is waited before a silent place is asked anew."""
+OPEN = "its Ray asks nobody for a token, so whoever reaches it runs code there"
 MAX_LOG_BYTES = 1 << 30
 """Of one run, all logs together."""
 
@@ -65,6 +66,7 @@ class Place:
         self._patience = patience
         self._sending = threading.Lock()
         self._runs = 0
+        self._pinging = threading.Lock()
 
     @property
     def is_idle(self) -> bool:
@@ -112,8 +114,14 @@ class Place:
             raise Unfit(f"an answer makes no sense: {one_line(str(error))}") from None
 
     def prove(self, setup: Setup) -> Standing:
-        """Have it prove itself, and return what it says it is."""
-        return self.ask("prove", setup, Standing, seconds=PROOF_SECONDS)[0]
+        """Have it prove itself, and return what it says it is.
+
+        Raise Unfit for a node of a cluster on which anybody may run code.
+        """
+        standing, _ = self.ask("prove", setup, Standing, seconds=PROOF_SECONDS)
+        if standing.ray and standing.authentication != "token":
+            raise Unfit(OPEN, "RAY_AUTH_MODE=token ray start --head   # and so on every node")
+        return standing
 
     def equip(self, needs: Needs, sending: Sending) -> None:
         """Give it what all trials of the run need, as far as it has it not at its place.
@@ -185,8 +193,13 @@ class Place:
         return ending
 
     def ping(self) -> None:
-        """Ask whether it is there. Raise Gone if it is not."""
-        self.ask("ping", Empty(), Empty)
+        """Ask whether it is there, unless somebody does already. Raise Gone if it is not."""
+        if not self._pinging.acquire(blocking=False):
+            return
+        try:
+            self.ask("ping", Empty(), Empty)
+        finally:
+            self._pinging.release()
 
     def close(self, politely: bool) -> None:
         """End it; politely: let it remove what it made."""

@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import secrets
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,11 +18,13 @@ from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
 from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.station import SCRATCH
 from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
 from sandbox.score.evaluator.evaluation import Split
 
 MODE = "RAY_AUTH_MODE"
+PATIENT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 TOKEN_FILE = ".ray/auth_token"
 DEMANDED = {
@@ -28,7 +32,7 @@ DEMANDED = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or the working folder would travel
     "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    PATIENT: "3600",  # a driver would end itself after a minute without a head
     "RAY_ENABLE_AUTO_CONNECT": "0",  # or a question to a lost cluster would start one here
 }
 INJECTED = ("RAY_JOB_CONFIG_JSON", "RAY_RUNTIME_ENV_HOOK")
@@ -38,8 +42,11 @@ HANDED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PA
 and Ray's own: no key is among it."""
 ANY = ("auto", "")
 """The cluster that this machine belongs to; where there is none, one of this machine alone."""
+CLIENT = "ray://"
+"""An address of a head's client server; then Ray adds nothing to the path of its workers."""
 START_SECONDS = 60.0
 """How long a station may wait for its share of a node, and for Python to start."""
+CONNECT_SECONDS = 5.0
 MIN_STORE_BYTES = 100 << 20
 CONCURRENCY = 64
 """Questions that one place answers at once."""
@@ -69,7 +76,7 @@ class RayCluster:
         self._ray = _load(address)
         with _handlers_kept():
             self._connect(address)
-        self._unwanted = _folders_of_driver()
+        self._unwanted = () if address.startswith(CLIENT) else _folders_of_driver()
 
     def _connect(self, address: str) -> None:
         ray = self._ray
@@ -79,26 +86,24 @@ class RayCluster:
             "namespace": "autoresearch",
         }
         try:
-            if address in ANY and not os.environ.get("RAY_ADDRESS"):
-                self._join_or_start(options)
+            known = _own_cluster() if address in ANY else address
+            if known:
+                ray.init(known, **options)
             else:
-                ray.init(os.environ["RAY_ADDRESS"] if address in ANY else address, **options)
+                self._start(options)
         except Exception as error:
             raise _refusal(address, error) from None
 
-    def _join_or_start(self, options: Mapping[str, Any]) -> None:
-        """Join the cluster of this machine; where there is none, start one."""
-        ray = self._ray
-        try:
-            ray.init("auto", **options)
-        except ConnectionError:
-            with _bare_environment():
-                ray.init(
-                    "local",
-                    include_dashboard=False,
-                    object_store_memory=MIN_STORE_BYTES,
-                    **options,
-                )
+    def _start(self, options: Mapping[str, Any]) -> None:
+        """Start a cluster of this machine alone."""
+        _make_token()
+        with _bare_environment():
+            self._ray.init(
+                "local",
+                include_dashboard=False,
+                object_store_memory=MIN_STORE_BYTES,
+                **options,
+            )
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the nodes that are alive and have a CPU or GPU."""
@@ -198,12 +203,51 @@ def _load(address: str) -> Any:
     for name in INJECTED:
         os.environ.pop(name, None)
     os.environ.update(DEMANDED)
-    if address not in ANY and not _has_token():
+    if (address not in ANY or os.environ.get("RAY_ADDRESS")) and not _has_token():
         raise UsageFault(
             f"{quote(address)} needs a token, and there is none in ~/{TOKEN_FILE} or ${TOKEN[0]}.",
             f"ray get-auth-token --generate   # once; then {MODE}=token ray start --head",
         )
-    return importlib.import_module("ray")
+    ray = importlib.import_module("ray")
+    # Ray prints the troubles of nodes to stdout, where --json has its events.
+    worker = importlib.import_module("ray._private.worker")
+    worker.print_to_stdstream = lambda *_, **__: None  # type: ignore[attr-defined]
+    return ray
+
+
+def _own_cluster() -> str:
+    """Return the address of the cluster that this machine belongs to; empty without one.
+
+    It is the one that RAY_ADDRESS names, else the one that this user, or root, started here last.
+    Ray itself would try anybody's.
+    """
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named:
+        return named
+    note = Path(os.environ.get("RAY_TMPDIR") or "/tmp") / "ray/ray_current_cluster"
+    try:
+        if note.stat().st_uid not in (os.geteuid(), 0):
+            return ""
+        address = note.read_text("utf-8")[:300].strip()
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError):
+        return ""
+    return address
+
+
+def _make_token() -> None:
+    """Make a token where this user has none; Ray would let everybody on this machine read it."""
+    if _has_token():
+        return
+    file = Path.home() / TOKEN_FILE
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as token:
+            token.write(secrets.token_hex(32))
+    except OSError as error:
+        message = f"cannot write a token for Ray to {file}: {error.strerror}"
+        raise UsageFault(message, f"ls -ld {file.parent}") from None
 
 
 def _has_token() -> bool:
@@ -224,14 +268,15 @@ def _refusal(address: str, error: Exception) -> UsageFault | PlaceLost:
             f"{MODE}=token ray start --head   # and the head's ~/{TOKEN_FILE} here",
         )
     where = "Ray on this machine" if address in ANY else address
-    return PlaceLost(f"cannot connect to {where}: {one_line(text)}", "ray status")
+    why = f"{one_line(text)} (it is down, or has another token than ~/{TOKEN_FILE} here)"
+    return PlaceLost(f"cannot connect to {where}: {why}", "ray status")
 
 
 def _cause(error: Exception) -> str:
     """Return why Ray gave up on an actor, in one line."""
     text = str(error)
     name = type(error).__name__
-    if "memory" in text.lower() and "oom" in text.lower():
+    if name == "OutOfMemoryError" or "low on memory" in text:
         return "Ray ended it, for its node ran out of memory"
     if name == "ActorUnavailableError":
         return "its node cannot be reached"
@@ -241,10 +286,17 @@ def _cause(error: Exception) -> str:
     return one_line(f"{name}: {text}")
 
 
+def _is_handed_on(name: str) -> bool:
+    """Return whether a cluster that is started here gets this variable."""
+    if name.startswith("RAY_"):
+        return name != PATIENT
+    return name in HANDED_ON or name.endswith("_VISIBLE_DEVICES") or name == SCRATCH
+
+
 def _folders_of_driver() -> tuple[str, ...]:
-    """Return the folders that Ray adds to the path of its workers: the project could be one."""
-    script = os.path.realpath(sys.argv[0]) if sys.argv else ""
-    return (str(Path.cwd()), os.path.dirname(script))  # noqa: PTH120
+    """Return the folders that Ray adds to the path of its workers: the project is one."""
+    script = str(Path(os.path.realpath(sys.argv[0])).parent)
+    return (str(Path.cwd()), *([script] if script in sys.path else []))
 
 
 @contextmanager
@@ -264,11 +316,7 @@ def _handlers_kept() -> Iterator[None]:
 def _bare_environment() -> Iterator[None]:
     """Let what a block starts inherit no key: it gets HANDED_ON of the environment."""
     before = dict(os.environ)
-    kept = {
-        name: value
-        for name, value in before.items()
-        if name in HANDED_ON or name.endswith("_VISIBLE_DEVICES") or name.startswith("RAY_")
-    }
+    kept = {name: value for name, value in before.items() if _is_handed_on(name)}
     os.environ.clear()
     os.environ.update(kept)
     try:

@@ -15,6 +15,7 @@ from typing import Any
 from agent.errors import SandboxFault
 from agent.evaluate.bench import Bench
 from agent.evaluate.cluster.cache import Cache, usual_root
+from agent.evaluate.cluster.cores import claim
 from agent.evaluate.cluster.localised import localised, to_send
 from agent.evaluate.cluster.running import Running
 from agent.evaluate.cluster.software import software, speed
@@ -123,7 +124,7 @@ class Station:
         self._folder = self._stack.enter_context(temporary_folder("place", self._cache.root))
         self._folder.chmod(0o711)
         cpus, gpus = this_machine()
-        cpus = cpus[: setup.cores] if len(cpus) >= setup.cores else cpus
+        cpus = claim(cpus, setup.cores, self._cache.root, self._stack)
         self._workers = max(1, setup.slots or len(gpus))
         slots = make_slots(self._workers, cpus, gpus)
         python = setup.python or sys.executable

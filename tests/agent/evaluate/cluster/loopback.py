@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 
 STORE = 80_000_000
 START_SECONDS = 120.0
+GENTLE_SECONDS = 15.0
 QUIET = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -103,6 +105,10 @@ class Loopback:
     def stop(self) -> None:
         """End every process of it."""
         for process in reversed(self.raylets):
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GENTLE_SECONDS)
+        for process in self.raylets:
             end_group(process)
 
 
@@ -123,13 +129,18 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def loopback(home: Path, nodes: int = 1, mode: str = "token") -> Iterator[Loopback]:
-    """Give a cluster of a head and some nodes, and end all of it."""
-    cluster = Loopback(home, mode)
-    try:
-        cluster.start_head()
-        for _ in range(nodes):
-            cluster.add_node()
-        yield cluster
-    finally:
-        cluster.stop()
+def loopback(nodes: int = 1, mode: str = "token") -> Iterator[Loopback]:
+    """Give a cluster of a head and some nodes, and end all of it.
+
+    Its folder has a short name: those of Ray's sockets may not be long.
+    """
+    with tempfile.TemporaryDirectory(prefix="rc-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        cluster = Loopback(Path(home), mode)
+        try:
+            cluster.start_head()
+            for _ in range(nodes):
+                cluster.add_node()
+            yield cluster
+        finally:
+            cluster.stop()

@@ -1,8 +1,7 @@
 """Places without Ray: real stations, sandboxes and trainings, behind real questions and answers."""
 
-import os
+import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,7 +188,9 @@ def test_another_version_is_refused(
     assert cluster.is_closed
 
 
-def test_data_is_sent_once_and_is_out_of_sight(cluster: DirectCluster, tmp_path: Path) -> None:
+def test_what_trainings_read_is_sent_without_what_is_hidden(
+    cluster: DirectCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkout = tmp_path / "project"
     (checkout / "data/secret").mkdir(parents=True)
     (checkout / "data/numbers").write_text("1 2 3")
@@ -207,15 +208,17 @@ def test_data_is_sent_once_and_is_out_of_sight(cluster: DirectCluster, tmp_path:
             "print('accuracy: 50')\n"
         )
 
+    def nothing(paths: dict[str, str], hidden: object, checkout: object) -> tuple[str, ...]:
+        return tuple(paths)
+
+    # As a node that shares no file system with the driver would say.
+    monkeypatch.setattr("agent.evaluate.cluster.station.to_send", nothing)
     bench = bench_on(cluster, tmp_path / "trials", export, plan)
-    # The node does not share a file system with the driver.
-    real = os.path.realpath(checkout)
-    cluster.lines.clear()
     bench.open(lambda _: None)
-    assert real
+    shutil.rmtree(checkout)
     result = bench.run(assignment(bench.slots[0]), lambda _: None, threading.Event())
     assert result is not None and result.value == 50
-    assert "numbers 1 2 3" in (tmp_path / "trials/0007/train-3.log").read_text()
+    assert "numbers 1 2 3 ['numbers']" in (tmp_path / "trials/0007/train-3.log").read_text()
     bench.close()
 
 
@@ -236,4 +239,3 @@ def test_a_node_that_comes_later_joins(cluster: DirectCluster, tmp_path: Path) -
     assert joined == ["n0", "n0-2"]
     assert len({slot.number for slot in bench.slots}) == 2
     bench.close()
-    assert time.monotonic()
