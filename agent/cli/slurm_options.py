@@ -89,7 +89,7 @@ class OnSlurm:
             if value is not None and (name, value) != ("driver", "outside"):
                 raise UsageFault(
                     f"--{name} is for a run on Slurm, and --on slurm is not given",
-                    f"autoresearch start --on slurm --{name} {value}",
+                    "autoresearch start --on slurm --hours 8   # and the words of before",
                 )
 
     def goes_inside(self, where: Where) -> bool:
