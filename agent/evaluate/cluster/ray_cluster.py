@@ -13,11 +13,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from agent.errors import PlaceLost, UsageFault
+from agent.errors import Fault, PlaceLost, UsageFault
 from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
 from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.ray_door import refuse_open
 from agent.evaluate.cluster.station import SCRATCH
 from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
@@ -88,9 +89,12 @@ class RayCluster:
         try:
             known = _own_cluster() if address in ANY else address
             if known:
+                refuse_open(known)
                 ray.init(known, **options)
             else:
                 self._start(options)
+        except Fault:
+            raise
         except Exception as error:
             raise _refusal(address, error) from None
 
