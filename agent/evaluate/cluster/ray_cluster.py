@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -48,6 +49,8 @@ CLIENT = "ray://"
 START_SECONDS = 60.0
 """How long a station may wait for its share of a node, and for Python to start."""
 CONNECT_SECONDS = 5.0
+JOIN_TRIES = 4
+JOIN_SECONDS = 3.0
 MIN_STORE_BYTES = 100 << 20
 CONCURRENCY = 64
 """Questions that one place answers at once."""
@@ -90,13 +93,27 @@ class RayCluster:
             known = _own_cluster() if address in ANY else address
             if known:
                 refuse_open(known)
-                ray.init(known, **options)
+                self._join(known, options)
             else:
                 self._start(options)
         except Fault:
             raise
         except Exception as error:
             raise _refusal(address, error) from None
+
+    def _join(self, known: str, options: Mapping[str, Any]) -> None:
+        """Connect to a cluster that is there: a head that has just come up refuses at first."""
+        for _ in range(JOIN_TRIES - 1):
+            try:
+                self._ray.init(known, **options)
+                return
+            except (ConnectionError, RuntimeError) as error:
+                if isinstance(_refusal(known, error), UsageFault):
+                    raise
+            with suppress(Exception):
+                self._ray.shutdown()
+            time.sleep(JOIN_SECONDS)
+        self._ray.init(known, **options)
 
     def _start(self, options: Mapping[str, Any]) -> None:
         """Start a cluster of this machine alone."""
