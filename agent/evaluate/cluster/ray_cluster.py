@@ -83,7 +83,6 @@ class RayCluster:
         self._unwanted = () if address.startswith(CLIENT) else _folders_of_driver()
 
     def _connect(self, address: str) -> None:
-        ray = self._ray
         options: dict[str, Any] = {
             "log_to_driver": False,
             "logging_level": "ERROR",
