@@ -207,7 +207,8 @@ On = Annotated[
     typer.Option(
         metavar="WHERE",
         help="Where trials run: local, ray (the cluster that this machine belongs to, else one of "
-        "this machine alone) or ray://HEAD:10001. Default: local.",
+        "this machine alone), ray://HEAD:10001, or slurm, for an allocation of its own. Default: "
+        "local.",
     ),
 ]
 Writers = Annotated[
