@@ -246,6 +246,7 @@ def _start(
         options = origin.options(flags)
         objective = origin.objective
         agree_to_start(project, place.settings, consent, options, tracker)
+        carried = notes_from(notes, project, consent) if notes else ()
         head = origin.settle()
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
@@ -257,7 +258,6 @@ def _start(
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
-        carried = notes_from(notes, project, consent) if notes else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
