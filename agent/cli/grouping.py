@@ -45,7 +45,15 @@ COMMANDS: Groups = {
 }
 
 _RUN: Groups = {
-    "What proposes": ("--model", "--method", "--warm", "--seed"),
+    "What proposes": (
+        "--model",
+        "--method",
+        "--effort",
+        "--writers",
+        "--fill",
+        "--warm",
+        "--seed",
+    ),
     "How long, for how much": ("--budget", "--limit", "--trials", "--hours", "--max-cost"),
     "Which run": (
         "--from",

@@ -172,6 +172,7 @@ def _named_facts(
 ) -> Iterator[tuple[str, str]]:
     yield "reason", trial.reason
     yield "scores", about_scores((trial,), formatter)
+    yield "lost", "; ".join(map(str, trial.losses))
     if trial.claim:
         yield from _claimed_elsewhere(trial.claim)
     yield from _compared(trial, formatter)

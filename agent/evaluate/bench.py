@@ -86,7 +86,9 @@ class Measures(Protocol):
         ...
 
     def open(self, listen: PlaceListener) -> None:
-        """Get ready to measure, with at least one slot, and tell `listen` of places from then on.
+        """Get ready to measure, with at least one slot, and tell `listen` of every place.
+
+        Of those that are there at once, and of those that join or leave from then on.
 
         Raise PlaceLost where there is no place to train.
         """
@@ -140,6 +142,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    home: str | None = None
     evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
@@ -345,6 +348,7 @@ class Bench:
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,
+            home=plan.home,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,

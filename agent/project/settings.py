@@ -21,7 +21,9 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
+from agent.llm.effort import Effort
 from agent.project.sizes import size_in_bytes
+from agent.project.staffing import NO_FILL, WriterCount
 from agent.project.toml_text import plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
@@ -277,6 +279,12 @@ class RunSettings(Record):
     """What trainings run on; None in a run of an older version."""
     look: bool = Field(default=True, exclude_if=lambda look: look)
     """Whether a model may look at files, trials and logs before it proposes."""
+    writers: WriterCount = 1
+    """How many drafts a model writes at once; `auto` for as many as keep the slots busy."""
+    fill: Word = NO_FILL
+    """The search method that proposes for slots that would wait for the model, or `none`."""
+    effort: Effort | None = None
+    """How hard the model is asked to think; None to leave that to it."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 

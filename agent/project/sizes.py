@@ -1,4 +1,4 @@
-"""Sizes as people write them: `8GiB`, `500MB`."""
+"""Reads sizes of memory and disk as people write them."""
 
 import re
 from decimal import Decimal
