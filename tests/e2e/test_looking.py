@@ -187,7 +187,8 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
     git(tmp_path, "clone", "-q", "-b", "main", str(home), str(other))
     git(other, "fetch", "-q", "origin", "autoresearch/t:autoresearch/t")
     more = ("--tag", "v", "--notes", "t", "--trials", "1", "--budget", "1steps")
-    refused = type_in(other, "start", *options, *more, **gateway)
+    somebody = str(tmp_path / "somebody")
+    refused = type_in(other, "start", *options, *more, HOME=somebody, **gateway)
     assert refused.returncode != 0 and "reads 1 note of autoresearch/t" in refused.stderr
     assert "--trust" in refused.stderr
 
