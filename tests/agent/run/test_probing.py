@@ -76,6 +76,15 @@ def test_beside_a_training_it_runs_only_where_time_does_not_count(unit: str, run
     assert not (slot.bars and unit == "steps")
 
 
+def test_other_machines_run_no_probe_and_say_so_at_once() -> None:
+    slot, probing, workers = desk("steps")
+    fleet = slot._ledger.fleet
+    fleet.leave("")
+    fleet.join([Slot(number=1, cpus=(0,), place="node7", machine="x")])
+    answer = asked(slot, probing)
+    assert isinstance(answer, NotProbed) and "other machines" in answer.why and not workers.begun
+
+
 def test_nothing_is_probed_in_a_pause() -> None:
     slot, probing, workers = desk("s")
     assert isinstance(asked(slot, probing, held=True), NotProbed) and not workers.begun
