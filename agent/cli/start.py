@@ -302,6 +302,7 @@ def _start(
         slurm.check(where, options.hours.value, options.workers.value)
         objective = origin.objective
         agree_to_start(project, place.settings, consent, options, tracker)
+        carried = notes_from(notes, project, consent) if notes else ()
         head = origin.settle()
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
@@ -315,7 +316,6 @@ def _start(
         asked = Asked(options.model.value, options.effort.value)
         proposer = build_proposer(chosen, asked, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
-        carried = notes_from(notes, project, consent) if notes else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven_for(where, unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""

@@ -1,6 +1,7 @@
 """Coding agents that people already pay for, as models: their commands in print mode.
 
-One process a question, without tools. `claude-code` and `codex` use the login that the command has;
+One process a question, without tools but those behind the door that a request may name (an MCP
+server of the run's, on loopback). `claude-code` and `codex` use the login that the command has;
 API keys in the environment are not passed on, so no question is billed to them, but the account of
 a cloud or gateway that Claude Code is told to use is. The process gets an empty folder of its own,
 and is killed with its children at the deadline. It is not sandboxed: it is the user's own program

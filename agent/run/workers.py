@@ -18,7 +18,7 @@ from agent.records.guards import Checks
 from agent.records.results import Result
 from agent.records.slots import Slot
 from agent.run.fleet import Fleet
-from agent.run.probing import NotProbed, Waiting
+from agent.run.probing import NotProbed, Probes, Waiting
 from agent.run.writers import Drafted, DraftFailed
 
 
@@ -120,13 +120,13 @@ class Workers:
     def probe(self, waiting: Waiting, wanted: Probe, slot: Slot) -> None:
         """Run a probe in a slot; a fault of it is the answer, and ends no run."""
         self.is_probing = True
-        run = getattr(self._bench, "probe", None)
+        bench = self._bench
 
         def work() -> Message:
             answer: Probed | NotProbed = NotProbed("there are no probes where trials run")
             try:
-                if run is not None:
-                    answer = run(wanted, slot, self._cancel)
+                if isinstance(bench, Probes):
+                    answer = bench.probe(wanted, slot, self._cancel)
             except Exception as error:
                 answer = NotProbed(str(error))
             waiting.answer.set_result(answer)
