@@ -48,7 +48,9 @@ def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
 
 def test_a_proposal_corrects_a_failure_only_where_it_touches_the_same_place() -> None:
     crashed = judging(BASELINE, failed(1))
-    other = Code(Asked(draft(constant("MATRIX_LR", "0.2"), hypothesis="another idea"))).propose(crashed)
+    other = Code(Asked(draft(constant("MATRIX_LR", "0.2"), hypothesis="another idea"))).propose(
+        crashed
+    )
     assert isinstance(other, Proposal)
     assert (other.by.mend_asked, other.by.repairs) == (1, None)
     assert to_mend(judging(BASELINE, failed(1), pending=(other,))) is None, "it was asked for once"
