@@ -199,7 +199,15 @@ StartWorkers = Annotated[
     typer.Option(
         metavar="N",
         help="Trials trained at once, each on its own GPU or share of the cores. "
-        f"Default: {DEFAULT_WORKERS}.",
+        f"Default: {DEFAULT_WORKERS}; on a cluster one on each GPU, or node without one.",
+    ),
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="Where trials run: local, ray (the cluster that this machine belongs to, else one of "
+        "this machine alone) or ray://HEAD:10001. Default: local.",
     ),
 ]
 Writers = Annotated[
@@ -239,7 +247,9 @@ PythonOfRun = Annotated[
 ResumeWorkers = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="Trials trained at once on this machine. Default: as at the start."
+        metavar="N",
+        help="Trials trained at once. Default: as at the start; on a cluster one on each GPU, or "
+        "node without one.",
     ),
 ]
 

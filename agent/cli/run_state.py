@@ -5,7 +5,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from agent.cli.slurm import job_of
 from agent.display.format import formatter_for, open_console
+from agent.display.places import HERE, Places
+from agent.display.places_file import read_places
 from agent.display.status import status_page
 from agent.display.steering import state_lines
 from agent.display.table import warm_text
@@ -23,6 +26,7 @@ from agent.project.around import project_around
 from agent.project.objective import stated_otherwise
 from agent.project.program import read_program
 from agent.records.inputs import Admitted
+from agent.records.losses import Loss
 from agent.records.pace import pace_of
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
@@ -42,6 +46,10 @@ class State(Record):
     model: str | None
     budget: str
     in_flight: tuple[Attempt, ...]
+    losses: dict[int, tuple[Loss, ...]]
+    """Places that were lost under runs of an attempt in flight, by its number."""
+    places: Places
+    """Where it trains what now; none where that is this machine alone."""
     counts: dict[str, int]
     """Trials by status."""
     metric: str
@@ -81,6 +89,8 @@ class State(Record):
     """Inputs that no process has read yet."""
     log: str
     """The file of what the run's sessions on this machine said."""
+    job: str | None
+    """Its allocation on Slurm, while that waits or works."""
 
 
 def state_of(history: History) -> State:
@@ -100,6 +110,8 @@ def state_of(history: History) -> State:
         model=run.model,
         budget=run.allowance,
         in_flight=history.in_flight,
+        losses=_losses(history),
+        places=read_places(Path(history.project.root), history.tag) if history.owner else HERE,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,
         direction=run.goal.direction,
@@ -122,7 +134,13 @@ def state_of(history: History) -> State:
         held=steering.held is not None,
         waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
+        job=job.text if (job := job_of(history.project, history.tag)) else None,
     )
+
+
+def _losses(history: History) -> dict[int, tuple[Loss, ...]]:
+    losses = {attempt.number: history.losses(attempt) for attempt in history.in_flight}
+    return {number: lost for number, lost in losses.items() if lost}
 
 
 def print_state(history: History, state: State) -> None:
@@ -131,7 +149,15 @@ def print_state(history: History, state: State) -> None:
     warm = warm_text(history.prior, state.warm) if state.warm else ""
     goal = history.run.goal
     page = status_page(
-        state.branch, state.pid, state.in_flight, history.trials, console, warm, goal
+        state.branch,
+        state.pid,
+        state.in_flight,
+        history.trials,
+        console,
+        warm,
+        goal,
+        state.losses,
+        state.places,
     )
     console.print(page)
     if state.parent:
@@ -139,6 +165,8 @@ def print_state(history: History, state: State) -> None:
         console.print(f"from    {parent}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
+    if state.job:
+        console.print(f"slurm   {formatter_for(console).line(state.job)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
     if state.model_until and state.model_reason is not None:

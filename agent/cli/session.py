@@ -15,11 +15,13 @@ from rich.text import Text
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
 from agent.cli.news import News
+from agent.cli.researching import research_of
 from agent.cli.run_log import RunLog
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
 from agent.display import Display, choose_display
 from agent.display.format import formatter_for, open_console
+from agent.display.places_file import PlacesFile
 from agent.display.table import summary
 from agent.errors import Fault
 from agent.evaluate.neighbours import session
@@ -126,11 +128,12 @@ def work(
     workers is to get, if one was asked for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
-    cores = len(kit.slots[0].cpus) or None
+    cores = len(kit.slots[0].cpus) or None if kit.slots else None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     inbox = None if only_new else Inbox(history.project, history.tag)
     bench = bench_of(history, kit)
-    loop = Loop(ledger, bench, proposer, bounds, cancel, only_new, inbox, staff)
+    research = research_of(history, kit, cancel)
+    loop = Loop(ledger, bench, proposer, bounds, cancel, only_new, inbox, research, staff)
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
@@ -148,7 +151,9 @@ def work(
             kept as waits,
             choose_display(as_json) as display,
         ):
-            _listen(loop, _started(history, kit, bounds), trackers, log, display, waits)
+            places = PlacesFile(Path(history.project.root), history.tag)
+            started = _started(history, kit, bounds)
+            _listen(loop, started, trackers, log, display, places, waits)
     finally:
         _summarise(history, trackers, log, as_json)
     return loop.renewal
@@ -160,6 +165,7 @@ def _listen(
     trackers: Trackers,
     log: RunLog,
     display: Display,
+    places: PlacesFile,
     waits: Waits,
 ) -> None:
     """Work, and tell every event to all that listen."""
@@ -169,6 +175,7 @@ def _listen(
         for each in (event, *map(Note, trackers.warnings())):
             log.handle(each)
             display.handle(each)
+        places.handle(event)
         trackers.handle(event)
 
     with closing(loop.events()) as events:

@@ -100,6 +100,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 console,
                 view.run.goal,
                 (*waits, *view.state),
+                view.places,
             )
             yield partial(_with_hint, page, hint)
         if view.pid is None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.display.format import Formatter, allowance_words, duration, formatter_for
+from agent.display.places import lost_line
 from agent.display.scores import about_scores
 from agent.display.steering import input_line
 from agent.display.waits import wait_words
@@ -125,8 +126,7 @@ def describe(event: Event, formatter: Formatter) -> str:
         case PlaceLeft(place, why):
             return f"{place} left: {why}"
         case TrainingLost(attempt, slot, place, why):
-            where = slot_words(slot, place)
-            return f"#{attempt.number} lost {where} and runs again elsewhere: {why}"
+            return lost_line(attempt.number, slot_words(slot, place), why)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):

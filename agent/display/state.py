@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from agent.display.places import HERE, after, lost_line
 from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
@@ -11,12 +12,14 @@ from agent.records.events import (
     Judged,
     ModelWaited,
     Note,
+    PlaceLeft,
     Progress,
     Proposed,
     Proposing,
     RunFinished,
     RunStarted,
     Scoring,
+    TrainingLost,
     TrialStarted,
 )
 from agent.records.inputs import Admitted
@@ -39,6 +42,7 @@ class Running:
         self.seed = event.seed
         self.run = event.run
         self.role = event.role
+        self.place = event.place
         self.curve: list[tuple[float, float]] = []
         self.began = now
         self.heard = now
@@ -104,6 +108,7 @@ class RunState:
         self.model_until: tuple[str, str] | None = None
         """Until when the model is not asked, and why; None while it is asked."""
         self.waiting: list[Proposal] = []
+        self.places = HERE
         self.notes: deque[str] = deque(maxlen=NOTES)
         self.inputs: list[Admitted] = []
         """What was said to the run."""
@@ -116,6 +121,7 @@ class RunState:
     def handle(self, event: Event) -> None:
         """Take in one event."""
         now = self.clock()
+        self.places = after(self.places, event)
         match event:
             case RunStarted():
                 self.run = event
@@ -142,8 +148,8 @@ class RunState:
             case Scoring(number):
                 if number in self.running:
                     self.running[number].scoring_since = now
-            case Checking(attempt, slot, command):
-                self._check(TrialStarted(attempt, slot, 0, 1), command, now)
+            case Checking(attempt, slot, command, place):
+                self._check(TrialStarted(attempt, slot, 0, 1, place=place), command, now)
             case Judged(trial):
                 self._judge(trial)
             case Heard(admitted, planned):
@@ -152,6 +158,11 @@ class RunState:
                 self.notes.append(input_line(admitted))
             case Note(text):
                 self.notes.append(text)
+            case PlaceLeft(place, why):
+                self.notes.append(f"{place} left: {why}")
+            case TrainingLost(attempt, _, place, why):
+                self.running.pop(attempt.number, None)
+                self.notes.append(lost_line(attempt.number, place, why))
             case RunFinished():
                 self.asked = None
                 self.running.clear()

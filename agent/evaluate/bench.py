@@ -16,6 +16,7 @@ from agent.evaluate.folders import (
     put_texts,
     remove_logs,
 )
+from agent.evaluate.probe import Probe, Probed, put_files, run_probe
 from agent.evaluate.results import (
     Outcome,
     Pruned,
@@ -85,7 +86,9 @@ class Measures(Protocol):
         ...
 
     def open(self, listen: PlaceListener) -> None:
-        """Get ready to measure, with at least one slot, and tell `listen` of places from then on.
+        """Get ready to measure, with at least one slot, and tell `listen` of every place.
+
+        Of those that are there at once, and of those that join or leave from then on.
 
         Raise PlaceLost where there is no place to train.
         """
@@ -139,6 +142,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    home: str | None = None
     evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
@@ -235,6 +239,17 @@ class Bench:
             if not done[-1].passed:
                 break
         return Checks(checks=tuple(done))
+
+    def probe(self, wanted: Probe, slot: Slot, cancel: threading.Event) -> Probed:
+        """Run code for a short time on training data, without a score; see probe.py."""
+        order = Order(commit=wanted.commit, seed=wanted.seed)
+        assignment = Assignment(wanted.attempt(), order, slot, run=1, usual=None)
+        home = below(self._folder, "probe")
+        with exported(home / f"probe-{slot.number}", wanted.commit, self._export) as here:
+            put_files(here / WORKSPACE, wanted)
+            job = self._job(here, home / f"probe-{slot.number}.log", assignment)
+            remove_logs(job.log)
+            return run_probe(job, wanted, self._runner, cancel)
 
     def _may_be_slow(self, assignment: Assignment) -> bool:
         """Return whether the machine may be to blame where a training took too long.
@@ -333,6 +348,7 @@ class Bench:
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,
+            home=plan.home,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,

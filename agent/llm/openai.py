@@ -96,9 +96,7 @@ class OpenAI:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
-        called = reply.arguments is not None or bool(reply.calls)
-        ignored_tool = self._ways.form == "tools" and not called
-        if ignored_tool and self._url and not reply.cut_off:
+        if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
         if reply.cut_off and reply.text == ONLY_THOUGHT:
@@ -205,6 +203,13 @@ def _offered(request: Request) -> tuple[Tool, ...]:
 def _only_answer(request: Request) -> str:
     """Return the name of the tool that answers, or "" where every call does."""
     return request.tool.name if request.tools else ""
+
+
+def _ignores_the_tool(reply: Reply) -> bool:
+    """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
+    if reply.arguments is not None or reply.calls or reply.text == ONLY_THOUGHT:
+        return False
+    return not (reply.cut_off and reply.text.lstrip().startswith(("{", "<", "[")))
 
 
 class OpenAIApi:

@@ -30,6 +30,7 @@ from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Re
 from agent.records.evaluator import Evaluator
 from agent.records.guards import MAX_GUARDS, Guard
 from agent.records.lineage import Parent
+from agent.records.looks import LookBounds
 from agent.records.objective import (
     VAL_BPB,
     Direction,
@@ -160,6 +161,8 @@ class Settings(Caps):
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
     """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
+    look: LookBounds = LookBounds()
+    """How much a model may look at before each proposal."""
 
     @property
     def stated_ranges(self) -> dict[str, str]:
@@ -274,6 +277,8 @@ class RunSettings(Record):
     """What is measured, and which way is better; None for val_bpb, lower is better."""
     interpreter: Python | None = None
     """What trainings run on; None in a run of an older version."""
+    look: bool = Field(default=True, exclude_if=lambda look: look)
+    """Whether a model may look at files, trials and logs before it proposes."""
     writers: WriterCount = 1
     """How many drafts a model writes at once; `auto` for as many as keep the slots busy."""
     fill: Word = NO_FILL

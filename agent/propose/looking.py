@@ -1,13 +1,15 @@
 """What a proposer may look at before it proposes, and the meter that ends it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agent.llm.model import CHARACTERS_A_TOKEN, Door, Tool
+from agent.records.edits import Edit, Refused
 from agent.records.looks import LookBounds, Looked
+from agent.records.sources import Sources
 
 Awaited = Callable[[], float]
 """Returns how many seconds a free slot has waited for the proposal; 0 if none does."""
@@ -29,6 +31,11 @@ class LookMeter:
         """Count a text that is shown."""
         self.tokens += len(text.encode("utf-8", "replace")) // CHARACTERS_A_TOKEN
 
+    @property
+    def spent(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
+
     def over(self) -> str:
         """Return why nothing more is looked at, or ""."""
         bounds = self.bounds
@@ -40,7 +47,7 @@ class LookMeter:
             return f"you have read about {self.tokens} tokens, which is beyond the bound"
         if self.dollars >= bounds.dollars > 0:
             return f"your answers have cost ${self.dollars:.2f}, which is beyond the bound"
-        if time.monotonic() - self.began >= bounds.seconds:
+        if self.spent >= bounds.seconds:
             return f"the {bounds.seconds:.0f} s for looking are over"
         return ""
 
@@ -72,7 +79,26 @@ class Looks(Protocol):
         ...
 
 
-Look = Callable[[Awaited], Looks]
+class Asker(Protocol):
+    """What the looks of a proposal are for: a context."""
+
+    @property
+    def sources(self) -> Sources:
+        """The files that edits may touch, at the tip."""
+        ...
+
+    @property
+    def check(self) -> Callable[[Sequence[Edit]], Refused | None]:
+        """Returns why the ledger would refuse edits, or None."""
+        ...
+
+    @property
+    def awaited(self) -> Awaited:
+        """How long a free slot has waited."""
+        ...
+
+
+Look = Callable[[Asker], Looks]
 """Begins the looks of one proposal."""
 
 

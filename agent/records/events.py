@@ -156,8 +156,6 @@ class TrainingLost:
     slot: int
     place: str
     why: str
-    losses: int
-    """How often a place was lost under this attempt, with this one."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ class LookBounds(Record):
     """How much a model may look at before each proposal."""
 
     on: bool = True
-    """Whether it may look at anything."""
+    """Whether it may look at anything; --look and --no-look count before it."""
+    memory: bool = True
+    """Whether rationales and alternatives of its earlier answers come back."""
     turns: Annotated[Natural, Field(le=50)] = 8
     """Answers of the model that look something up."""
     tokens: Annotated[Natural, Field(le=2_000_000)] = 40_000

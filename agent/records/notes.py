@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from agent.records.inputs import Admitted, Remember
 
 MAX_NOTES = 40
-"""Notes that hold at once: a new one beyond them needs an old one to be dropped."""
+"""Notes that hold at once: beyond them the oldest fall out."""
 MAX_NOTES_CHARACTERS = 12_000
-"""Of all notes that hold."""
+"""Of all notes that hold, likewise."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ResearchNote:
 
 
 def notes_of(inputs: Sequence[Admitted]) -> tuple[ResearchNote, ...]:
-    """Return the notes that hold, oldest first."""
+    """Return the notes that hold, oldest first: those that are not dropped and find room."""
     notes: dict[int, ResearchNote] = {}
     count = 0
     for admitted in inputs:
@@ -38,6 +38,7 @@ def notes_of(inputs: Sequence[Admitted]) -> tuple[ResearchNote, ...]:
             count += 1
             sender = admitted.input.sender
             notes[count] = ResearchNote(count, ask.text, admitted.trials, sender)
+            _prune(notes)
     return tuple(notes.values())
 
 
@@ -47,20 +48,16 @@ def written(inputs: Sequence[Admitted]) -> int:
     return sum(isinstance(ask, Remember) and bool(ask.text) for ask in asks)
 
 
-def no_room_for(ask: Remember, notes: Sequence[ResearchNote]) -> str:
-    """Return why a note cannot be taken beside those that hold, or ""."""
-    left = [note for note in notes if note.number not in ask.drop]
+def fault_of(ask: Remember, notes: Sequence[ResearchNote]) -> str:
+    """Return why a note is refused beside those that hold, or ""."""
     unknown = set(ask.drop) - {note.number for note in notes}
-    if unknown:
-        return f"there is no note {min(unknown)} that could be dropped"
-    if not ask.text:
-        return ""
-    if len(left) >= MAX_NOTES:
-        return f"{MAX_NOTES} notes hold already: drop some of them with the new one"
-    characters = sum(len(note.text) for note in left) + len(ask.text)
-    if characters > MAX_NOTES_CHARACTERS:
-        return (
-            f"all notes may have {MAX_NOTES_CHARACTERS} characters, and with this one they have "
-            f"{characters}: drop some of them with it"
-        )
-    return ""
+    return f"there is no note {min(unknown)} that could be dropped" if unknown else ""
+
+
+def _prune(notes: dict[int, ResearchNote]) -> None:
+    """Take out the oldest notes beyond what there is room for."""
+    characters = sum(len(note.text) for note in notes.values())
+    for number in sorted(notes):
+        if len(notes) <= MAX_NOTES and characters <= MAX_NOTES_CHARACTERS:
+            return
+        characters -= len(notes.pop(number).text)

@@ -26,7 +26,7 @@ from agent.records.inputs import (
     Try,
     Withdraw,
 )
-from agent.records.notes import no_room_for, notes_of, written
+from agent.records.notes import fault_of, notes_of, written
 from agent.run.awaiting import awaiting
 from agent.run.ledger import Ledger
 
@@ -104,7 +104,8 @@ def _go(_: Input, ledger: Ledger) -> Answer:
 
 def _set(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Set)
-    if asked.ask.workers is not None:
+    elsewhere = any(slot.place for slot in ledger.fleet.slots)
+    if asked.ask.workers is not None and not elsewhere:
         try:
             make_slots(asked.ask.workers, *this_machine())
         except UsageFault as fault:
@@ -197,7 +198,7 @@ def _mark(asked: Input, ledger: Ledger) -> Answer:
 def _remember(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Remember)
     inputs = ledger.history.inputs
-    refused = no_room_for(asked.ask, notes_of(inputs))
+    refused = fault_of(asked.ask, notes_of(inputs))
     if refused:
         return _no(refused)
     return _yes(f"note {written(inputs) + 1}" if asked.ask.text else "")

@@ -67,8 +67,8 @@ class Demand:
 class Drafting:
     """Asks for proposals and keeps what is written until a slot is free.
 
-    staged: edits of people that wait already. over: returns why nothing more may be started, with
-    a number of trials counted as measured, or None.
+    given: edits of people that wait already. over: returns why nothing more may be started, with
+    a number of trials counted as measured, or None. told: adds what a model may look at.
     """
 
     def __init__(
@@ -78,8 +78,9 @@ class Drafting:
         writers: Writers,
         staff: Staff,
         meter: Meter,
-        staged: Sequence[Proposal],
+        given: Sequence[Proposal],
         over: Callable[[int], str | None],
+        told: Callable[[Context], Context],
     ) -> None:
         self._ledger = ledger
         self._proposer = proposer
@@ -87,7 +88,8 @@ class Drafting:
         self._staff = staff
         self._meter = meter
         self._over = over
-        self.staged: deque[Proposal] = deque(staged)
+        self._told = told
+        self.staged: deque[Proposal] = deque(given)
         """Admitted proposals that wait for a slot."""
         self.fault: BaseException | None = None
         """Why the run ends, once asking has shown that."""
@@ -152,7 +154,7 @@ class Drafting:
             dollars = None if context.dollars is None else context.dollars / most
             assignment = next_assignment(context)
             context = replace(context, dollars=dollars, assignment=assignment)
-        self._writers.ask(self._proposer, context)
+        self._writers.ask(self._proposer, self._told(context))
 
     def _context(self, demand: Demand) -> Context:
         writing = len(self._writers.writing)

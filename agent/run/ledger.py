@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.edit.files import Sources
-from agent.errors import BranchMoved, ProjectFault
+from agent.errors import BranchMoved
 from agent.evaluate.bench import Assignment
-from agent.evaluate.results import add_run, in_unit
+from agent.evaluate.results import add_run, crashed, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.history.prior import as_prior
@@ -27,7 +27,6 @@ from agent.judge.decision import (
     Verdict,
 )
 from agent.judge.overtime import over_result
-from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
 from agent.judge.suspicion import approved_by
 from agent.project.budgets import time_words
@@ -40,7 +39,9 @@ from agent.records.edits import Edit, Refused
 from agent.records.events import PATIENCE
 from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
+from agent.records.losses import loss_of, own_fault
 from agent.records.newest import kept_for_newest
+from agent.records.notes import notes_of
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -53,6 +54,7 @@ from agent.records.results import (
 )
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
+from agent.run.advice import baseline_fault, unsteadiness
 from agent.run.assessment import Assessment, Step
 from agent.run.fleet import Fleet, Wait
 from agent.run.replaying import replay_of
@@ -195,6 +197,7 @@ class Ledger:
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
+            notes=notes_of(history.inputs),
         )
 
     # ------------------------------------------------------------ proposals
@@ -249,7 +252,7 @@ class Ledger:
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
             usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
-            baseline_speed=self._timing.speed,
+            baseline_speed=self._timing.speed_on(slot.machine),
             rivals=self._rivals(attempt),
         )
 
@@ -276,11 +279,17 @@ class Ledger:
             self.history.note(attempt, measured.model_copy(update={"checks": run.checks}))
             return
         if order.role == "baseline" and run.status != "scored":
-            message = f"the baseline fails on this machine ({run.status}): {run.detail}"
-            next_command = "autoresearch start   # a new run, with a train.py that runs here"
-            raise ProjectFault(message, next_command)
+            raise baseline_fault(run)
         run = in_unit(run, self.history.trials)
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
+
+    def lose(self, run: Assignment, why: str) -> bool:
+        """Write down that a place was lost under a run; return whether that is its own fault."""
+        attempt = run.attempt
+        own = run.order.commit == attempt.commit
+        loss = loss_of(run.slot.machine, run.slot.place, why, own)
+        self.history.lose(attempt, loss)
+        return own_fault(self.history.losses(attempt)) is not None
 
     def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
         """Return the run that `attempt` needs next if that is on `machine`, or its verdict.
@@ -302,6 +311,9 @@ class Ledger:
         is_baseline = attempt.proposal.by.origin == "baseline"
         if is_baseline and not history.same_files(attempt.commit, history.tip):
             return Refusal(reason=MOVED_BASELINE)
+        fault = own_fault(history.losses(attempt))
+        if fault:
+            return Failed(kind="crash", reason=fault)
         step = self._assessment.next(attempt, machine)
         if not isinstance(step, Keep | Simplify):
             return step
@@ -321,23 +333,8 @@ class Ledger:
 
     def advice(self, baseline: Trial) -> list[str]:
         """Return what is to be known after `baseline`, a line each."""
-        unsteadiness = self._unsteadiness(baseline)
-        return [*([unsteadiness] if unsteadiness else []), *self._assessment.advice(baseline)]
-
-    def _unsteadiness(self, baseline: Trial) -> str | None:
-        """Return what to do where the runs of `baseline` varied in speed, or None."""
-        result = baseline.result
-        if result is None or not self._timing.is_timed:
-            return None
-        steps = result.facts.get("num_steps")
-        sealed = all(score.kind == "sealed" for score in result.own)
-        share = unsteady(result.own)
-        if not sealed or share is None or not isinstance(steps, int):
-            return None
-        return (
-            f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
-            f"of this machine: --budget {steps}steps would not"
-        )
+        speed = unsteadiness(baseline) if self._timing.is_timed else None
+        return [*([speed] if speed else []), *self._assessment.advice(baseline)]
 
     def time_words(self) -> str | None:
         """Return which holds by the newest baseline, the budget or the limit; None for steps."""
@@ -352,6 +349,9 @@ class Ledger:
     def _settle(self, attempt: Attempt, verdict: Verdict) -> Settled:
         """Record a verdict; a gain on a state that is not the tip is tried again, never merged."""
         trial = trial_of(attempt, verdict, self._tried(attempt, verdict))
+        losses = self.history.losses(attempt)
+        if losses:
+            trial = trial.model_copy(update={"losses": losses})
         recorded = self.history.commit_verdict(attempt, trial)
         retry = isinstance(verdict, Discard | Refusal) and verdict.retry
         return Settled(recorded, self._replay(attempt) if retry else None)
@@ -362,6 +362,9 @@ class Ledger:
         if isinstance(verdict, Refusal):
             return None
         result = None if isinstance(verdict, Skipped) else history.measured(attempt)
+        fault = own_fault(history.losses(attempt))
+        if fault and isinstance(verdict, Failed):
+            result = crashed(result, fault)
         if result is None and not isinstance(verdict, Skipped):
             return None
         if result and isinstance(verdict, Failed) and verdict.kind == "over-limit":

@@ -33,9 +33,11 @@ from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
 from agent.run.line import Line
+from agent.run.probe_slot import ProbeSlot
+from agent.run.research import NO_RESEARCH, Research
 from agent.run.stopwatch import Stopwatch
 from agent.run.trainings import Trainings
-from agent.run.workers import Lost, Message, Trained, TrainingFailed, Workers
+from agent.run.workers import Lost, Message, ProbeEnded, Trained, TrainingFailed, Workers
 from agent.run.writers import Drafted, DraftFailed, Writers
 
 ALONE = Staff()
@@ -46,7 +48,7 @@ class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
     only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
-    run; None to hear nobody. staff: who writes the proposals.
+    run; None to hear nobody. research: what a model may look at. staff: who writes the proposals.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Loop:
         cancel: threading.Event,
         only_new: bool = False,
         inbox: Inbox | None = None,
+        research: Research = NO_RESEARCH,
         staff: Staff = ALONE,
     ) -> None:
         self._ledger = ledger
@@ -70,9 +73,16 @@ class Loop:
         self._trainings = Trainings(ledger, self._workers, self._line, cancel, lambda: self._paused)
         self._hearing = Hearing(ledger, inbox) if inbox else None
         self._by_hand = ByHand(ledger)
-        given = ledger.human_proposals if inbox else ()
+        self._probe_slot = ProbeSlot(research, self._workers, ledger)
         self._drafting = Drafting(
-            ledger, proposer, self._writers, staff, self._meter, given, self._over
+            ledger,
+            proposer,
+            self._writers,
+            staff,
+            self._meter,
+            given=ledger.human_proposals if inbox else (),
+            over=self._over,
+            told=self._probe_slot.told,
         )
         self._workers_wanted: int | None = None
         self._stopwatch = Stopwatch()
@@ -103,8 +113,11 @@ class Loop:
             yield from self._remind()
             while True:
                 yield from self._hear()
+                self._probe_slot.start(self._ending is not None or self._paused)
                 yield from self._start_ready()
                 yield from self._ask_ahead()
+                ready = len(self._drafting.staged) + self._line.ready
+                self._probe_slot.look(ready > 0 or self._paused)
                 if self._is_done:
                     last_words = list(self._hear(at_once=True))
                     yield from last_words
@@ -216,6 +229,8 @@ class Loop:
         if self._ledger.needs_baseline:
             yield from self._start_baseline()
             return
+        if self._probe_slot.bars:
+            return
         while fleet.free and not self._over(len(fleet.attempts)):
             waiting = self._line.take()
             if waiting:
@@ -271,6 +286,8 @@ class Loop:
             case TrainingFailed(_, error):
                 self._cancel.set()
                 self._break(error)
+            case ProbeEnded():
+                return
             case _:
                 yield message
 

@@ -12,10 +12,13 @@ from typing import Self
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.probe import Probe, Probed
 from agent.records.events import Event
 from agent.records.guards import Checks
 from agent.records.results import Result
+from agent.records.slots import Slot
 from agent.run.fleet import Fleet
+from agent.run.probing import NotProbed, Waiting
 from agent.run.writers import Drafted, DraftFailed
 
 
@@ -43,7 +46,14 @@ class Lost:
     why: str
 
 
-Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost
+@dataclass(frozen=True)
+class ProbeEnded:
+    """A probe gives its slot back; its answer is with who asked."""
+
+    slot: Slot
+
+
+Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost | ProbeEnded
 
 MOST_THREADS = 4096
 """Of runs at once; a thread is made when a run needs one, so slots may come at any time."""
@@ -69,6 +79,8 @@ class Workers:
         self._cancel = cancel
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._stops: dict[int, _Stop] = {}  # by the number of the slot
+        self.is_probing = False
+        """True while a probe has a slot."""
         self._trainers = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="trial")
 
     def __enter__(self) -> Self:
@@ -105,6 +117,23 @@ class Workers:
         for run in self._fleet.runs_of(number):
             self._stops[run.slot.number].set()
 
+    def probe(self, waiting: Waiting, wanted: Probe, slot: Slot) -> None:
+        """Run a probe in a slot; a fault of it is the answer, and ends no run."""
+        self.is_probing = True
+        run = getattr(self._bench, "probe", None)
+
+        def work() -> Message:
+            answer: Probed | NotProbed = NotProbed("there are no probes where trials run")
+            try:
+                if run is not None:
+                    answer = run(wanted, slot, self._cancel)
+            except Exception as error:
+                answer = NotProbed(str(error))
+            waiting.answer.set_result(answer)
+            return ProbeEnded(slot)
+
+        self._trainers.submit(lambda: self._inbox.put(work()))
+
     def tell(self, message: Message) -> None:
         """Put a message into the inbox; may be called from any thread and a signal handler."""
         self._inbox.put(message)
@@ -115,8 +144,14 @@ class Workers:
             message = self._inbox.get(timeout=seconds)
         except queue.Empty:
             return None
-        if isinstance(message, Trained | TrainingFailed | Lost):
-            slot = message.run.slot
-            del self._stops[slot.number]
-            self._fleet.end(slot)
+        match message:
+            case Trained(run) | TrainingFailed(run):
+                del self._stops[run.slot.number]
+                self._fleet.end(run.slot)
+            case Lost(run):
+                del self._stops[run.slot.number]
+                self._fleet.lose(run.slot)
+            case ProbeEnded(slot):
+                self.is_probing = False
+                self._fleet.give_back(slot)
         return message

@@ -20,7 +20,7 @@ class Looking:
         self._by = looks_by(model)
         self._looks: Looks | None = None
         if context.look and self._by != "no":
-            self._looks = context.look(context.awaited)
+            self._looks = context.look(context)
         self._ignored = 0
 
     @property

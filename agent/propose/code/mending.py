@@ -1,6 +1,7 @@
 """Which failed trial a question asks to mend, and whether an answer does."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from agent.propose.context import Context
 from agent.records.edits import AddFile, DeleteFile, Edit, RenameFile, RewriteFile
@@ -45,7 +46,7 @@ def mends(edits: Sequence[Edit], failed: Trial, main: str) -> bool:
     """Return whether edits correct a failed trial: they touch a place that it touched."""
     here = [_place(edit, main) for edit in edits]
     there = [_place(edit, main) for edit in failed.proposal.edits]
-    return any(_meet(one, other) for one in here for other in there)
+    return any(_meet(one, other) for one, other in product(here, there))
 
 
 def _place(edit: Edit, main: str) -> Place:
