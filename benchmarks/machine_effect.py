@@ -1,4 +1,4 @@
-"""Verdicts of a night on several machines: `python -m benchmarks.verdicts --machines 16 --effect 1`.
+"""Verdicts of a night on machines: `python -m benchmarks.verdicts --machines 16 --effect 1`.
 
 Each machine adds an offset of its own to every score; its standard deviation is `--effect`, in tau,
 the noise of one pair on one machine. The baseline runs on every machine under the same seeds; each
@@ -111,38 +111,21 @@ class FleetNight:
         machine = list(self.offset)[int(self.rng.integers(self.machines))]
         own: dict[int, float] = {}
         noise = self.noise
-        decides = self.machines == 1 or (
-            noise.spread is not None and noise.spread.decides(noise.sd)
-        )
-        screens = self.machines == 1 or (
-            noise.spread is not None and noise.spread.screens(noise.sd)
-        )
+        anywhere = noise.spread is not None and noise.spread.is_small(noise.sd)
         judgement: Judgement = Rerun(reason="")
         while isinstance(judgement, Rerun):
-            scores = {
-                seed: {m: value for m, value in by.items() if screens or m == machine}
-                for seed, by in self.incumbent.items()
-            }
-            scores = {seed: by for seed, by in scores.items() if by}
+            seeds = [s for s, by in self.incumbent.items() if anywhere or machine in by]
             if own:
-                run = next_run(
-                    dict.fromkeys(own, machine),
-                    scores,
-                    self.trials,
-                    0,
-                    machine=machine,
-                    one_machine=not decides,
-                )
-                seed, role = run.seed, run.role
+                seed, role = next_run(own, seeds, self.trials, 0)
             else:
-                seed = next_seed((), tuple(scores or self.incumbent), self.trials)
+                seed = next_seed((), seeds or tuple(self.incumbent), self.trials)
                 role = "candidate"
             if role == "candidate":
                 own[seed] = self.train(self.quality + effect, seed, machine, self.trials)
             else:
                 score = self.train(self.quality, seed, machine, self.code)
                 self.incumbent.setdefault(seed, {})[machine] = score
-            pairs = self._pairs(own, machine, screens)
+            pairs = self._pairs(own, machine, anywhere)
             if pairs:
                 judgement = decide(self._case(pairs, noise), self.rule)
         return self._settle(judgement, own, pairs, machine, effect)
@@ -181,14 +164,14 @@ class FleetNight:
         return noise.model_copy(update={"spread": self._spread})
 
     def _pairs(
-        self, own: dict[int, float], machine: str, screens: bool
+        self, own: dict[int, float], machine: str, anywhere: bool
     ) -> list[tuple[int, float, float, Across | None]]:
         pairs: list[tuple[int, float, float, Across | None]] = []
         for seed, score in own.items():
             others = self.incumbent.get(seed, {})
             if machine in others:
                 pairs.append((seed, score, others[machine], None))
-            elif others and screens:
+            elif others and anywhere:
                 name, value = list(others.items())[-1]
                 pairs.append((seed, score, value, (machine, name)))
         return pairs

@@ -62,7 +62,8 @@ SCREEN_SHARE = 0.9
 # root of 2, one of them may be an outlier: a third one decides.
 DISAGREEMENT = 1.5
 BOOST = 5.0
-# Where tails are heavy.
+# Where tails are heavy; and where machines differ by more than noise: each has scores of the
+# incumbent of its own then, and few discarded trials show which of them are unlucky.
 HEAVY_BOOST = 2.5
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
@@ -296,7 +297,8 @@ def _ratio(gain: float, error: float) -> float:
 
 def _level(case: Case, rule: Rule, degrees: int) -> float:
     """Return the chance that a look leaves to luck, where tau has so many degrees of freedom."""
-    apart = case.noise.spread is not None and not case.noise.spread.decides(case.noise.sd)
+    spread = case.noise.spread
+    apart = spread is not None and not spread.is_small(case.noise.sd)
     boost = HEAVY_BOOST if case.noise.heavy or apart else BOOST
     return min(0.25, boost * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
 

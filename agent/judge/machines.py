@@ -13,7 +13,7 @@ of several pairs of machines that have none in common, that is tau² / n + 2 sig
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from math import sqrt
 from statistics import fmean, median
 
@@ -22,12 +22,9 @@ from pydantic import Field, FiniteFloat
 from agent.records.results import Across
 from sandbox.ground.record import Record
 
-# A pair across machines decides where it errs little more than one on a single machine: where the
-# variance of an offset between two machines is at most this share of tau².
-DECIDES = 0.25
-# It screens where that is at most so many times tau²; else the incumbent is run on the candidate's
-# machine first.
-SCREENS = 2.0
+# Runs on two machines are compared where the variance of an offset between two is at most this
+# share of tau²: beyond it, running the incumbent on the candidate's machine is the shorter way.
+SMALL = 0.25
 
 Cells = Mapping[tuple[int, int], Mapping[str, Sequence[float]]]
 """The losses of each code under each seed, by machine."""
@@ -54,17 +51,10 @@ class Spread(Record):
         """Variance of the offset between two machines."""
         return 2 * self.effect**2
 
-    def decides(self, tau: float | None) -> bool:
-        """Return whether pairs across machines may decide; tau: None where it is not known."""
-        return self._is_within(DECIDES, tau)
-
-    def screens(self, tau: float | None) -> bool:
-        """Return whether a pair across machines may screen."""
-        return self._is_within(SCREENS, tau)
-
-    def _is_within(self, share: float, tau: float | None) -> bool:
+    def is_small(self, tau: float | None) -> bool:
+        """Return whether machines differ by little beside noise; tau: None where not known."""
         scale = self.residual if tau is None else tau
-        return self.between <= share * (scale or 0.0) ** 2
+        return self.between <= SMALL * (scale or 0.0) ** 2
 
 
 def model_of(machine: str) -> str:
@@ -92,7 +82,7 @@ def spread_of(cells: Cells, tau: float | None = None) -> Spread | None:
     noise = residual if residual is not None else tau or 0.0
     count = sum(map(len, differences.values()))
     excess = (offsets - len(differences) * noise**2) / (2 * count)
-    machines = {machine for both in differences for machine in both}
+    machines = set(chain.from_iterable(differences))
     return Spread(effect=sqrt(max(0.0, excess)), residual=residual, machines=len(machines))
 
 

@@ -173,8 +173,12 @@ def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | Non
     runs = 0
     for trial in trials:
         repeats = independent(trial.result) if trial.result else ()
-        if trial.status == "baseline" and len(repeats) > 1:
-            values = [sense.loss(score.value) for score in repeats]
+        if trial.status != "baseline" or len(repeats) < 2:
+            continue
+        by_machine: defaultdict[str, list[float]] = defaultdict(list)
+        for score in repeats:
+            by_machine[score.machine].append(sense.loss(score.value))
+        for values in by_machine.values():
             squares += sum_of_squares(values)
             degrees += len(values) - 1
             runs += len(values)

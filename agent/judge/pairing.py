@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import count, islice, pairwise
 from math import log
 from statistics import median
-from typing import NamedTuple
 
 from agent.judge.machines import Speeds, linked, speed_ratio
 from agent.judge.owners import Owners
@@ -168,15 +167,6 @@ def _pair(own: Score, others: Mapping[str, Score]) -> Pair:
     )
 
 
-class Run(NamedTuple):
-    """A run that a pair needs."""
-
-    seed: int
-    role: Role
-    machine: str | None = None
-    """Where it has to happen; None for anywhere that is comparable."""
-
-
 def next_seed(own: Sequence[int], incumbent: Sequence[int], number: int, first: int = 0) -> int:
     """Return the seed of trial `number`'s next pair: one of the incumbent's, else a new one.
 
@@ -208,35 +198,25 @@ def fresh_seeds(
 
 
 def next_run(
-    own: Mapping[int, str],
-    incumbent: Mapping[int, Collection[str]],
+    own: Collection[int],
+    incumbent: Collection[int],
     number: int,
     first: int,
     excluded: Sequence[int] = (),
-    machine: str = "",
-    one_machine: bool = False,
-) -> Run:
-    """Return the run that completes a pair, or begins the next one.
+) -> tuple[int, Role]:
+    """Return seed and role of the run that completes a pair, or begins the next one.
 
-    Candidate and incumbent begin in turns. own: the machine of the candidate's run under each seed;
-    incumbent: those of the incumbent's. excluded: seeds that a new pair must not have. machine:
-    where the next run would happen. one_machine: pairs across machines do not decide.
+    Candidate and incumbent begin in turns. own, incumbent: the seeds of their comparable runs.
+    excluded: seeds that a new pair must not have.
     """
-    for seed, place in own.items():
-        if place in incumbent.get(seed, ()):
-            continue
-        if one_machine:
-            return Run(seed, "incumbent", place)
+    for seed in own:
         if seed not in incumbent:
-            return Run(seed, "incumbent")
-    seeds = list(incumbent)
-    if one_machine:
-        seeds = [seed for seed, places in incumbent.items() if machine in places]
-    seed = next_seed((*own, *excluded), seeds, number, first)
+            return seed, "incumbent"
+    seed = next_seed((*own, *excluded), tuple(incumbent), number, first)
     incumbent_begins = len(own) % 2 == 1
-    if seed not in seeds and incumbent_begins:
-        return Run(seed, "incumbent")
-    return Run(seed, "candidate")
+    if seed not in incumbent and incumbent_begins:
+        return seed, "incumbent"
+    return seed, "candidate"
 
 
 def unsteady(scores: Sequence[Score]) -> float | None:

@@ -24,7 +24,7 @@ from agent.judge.suspicion import Plausible
 from agent.llm.effort import Effort
 from agent.project.quantities import BudgetText, LimitText, size_in_bytes
 from agent.project.staffing import NO_FILL, WriterCount
-from agent.project.toml_text import plain_text, refuse_deep_names
+from agent.project.toml_text import line_of, plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
@@ -363,23 +363,11 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         where, problem = problem_of(error)
-        line = _line_of(error, text)
+        line = line_of(error, text)
         raise UsageFault(f"{path}{line}: {where}: {problem}", edit) from None
     # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
-
-
-def _line_of(error: ValidationError, text: str) -> str:
-    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
-    first = error.errors(include_url=False)[0]
-    item = first["input"]
-    if len(first["loc"]) < 2 or not isinstance(item, str):
-        return ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if item and item in line:
-            return f":{number}"
-    return ""
 
 
 def _expanded(name: str, file: str) -> Path:

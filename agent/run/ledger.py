@@ -372,7 +372,7 @@ class Ledger:
         incumbent = self._incumbent(attempt) if result else None
         pairs: tuple[Pair, ...] = ()
         if result and incumbent and isinstance(verdict, Compared):
-            pairs = self._assessment.pairs(result, incumbent)
+            pairs = self._assessment.pairs(attempt, result, incumbent)
         return Tried(
             result=result,
             before=history.sources_at(attempt.parent),
