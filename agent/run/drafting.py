@@ -238,7 +238,7 @@ class Drafting:
             yield Note(f"free slots wait for the model from now on: {error.message}")
         elif isinstance(error, ModelLimited):
             yield from self._wait(error)
-        elif isinstance(error, MoneySpent) and not self._alone and self._staff.writers != 1:
+        elif isinstance(error, MoneySpent) and failed.draft.context.assignment is not None:
             self._alone = True  # its share was too small; all that is left may do for one
         else:
             self.fault = self.fault or error
