@@ -1,6 +1,7 @@
 """The first question that a start would put to a model, without starting anything."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +21,11 @@ from agent.project.flags import read_flags
 from agent.project.objective import objective_of
 from agent.project.program import read_program
 from agent.project.resolve import StartOptions, recorded_caps
-from agent.propose import Context, Method
+from agent.propose import METHODS, Context, Method, find_method
 from agent.propose.code.code import Code, request_of
 from agent.propose.code.policy import Policy
 from agent.propose.hybrid import Hybrid
+from agent.propose.views.prompt import Refusal, again_text
 from agent.records.events import PATIENCE
 from agent.records.objective import Objective
 from agent.records.results import PriorTrial
@@ -57,8 +59,40 @@ class _Nobody:
         raise _Asked(request)
 
 
-def next_context(branch: str | None) -> Context:
-    """Return what the next question is made from: of a run, or of a start where none is yet."""
+@dataclass(frozen=True)
+class Question:
+    """The next question of a run or of a start, and whose it is."""
+
+    method: Method
+    context: Context
+    request: Request | None
+    """None where the method's next proposal asks no model."""
+
+    @property
+    def after_refusal(self) -> str | None:
+        """The message that follows a refused draft, its reason and draft in capitals."""
+        if self.method.name not in EDITING:
+            return None
+        refusal = Refusal(reason="THE REASON", draft="THE DRAFT", language="json")
+        return again_text([refusal], last=False)
+
+
+def next_question(branch: str | None, method: str | None) -> Question:
+    """Return the next question of a run, or the first of a start where there is no run yet.
+
+    method: whose question; the run's own without it. The coding agent's where a run's method asks
+    no model, or is none of ours.
+    """
+    context, own = _next_context(branch)
+    code = METHODS[Code.name]
+    found = find_method(method, typed=True) if method else METHODS.get(own, code)
+    if found.model == "none":
+        found = code
+    return Question(found, context, first_question(found, context))
+
+
+def _next_context(branch: str | None) -> tuple[Context, str]:
+    """Return what the next question is made from, and the method of the run or of the start."""
     place = place_around(Path.cwd())
     if branch is None and not list_runs(place.project):
         return _before_a_run()
@@ -72,17 +106,18 @@ def next_context(branch: str | None) -> Context:
         remaining = bounds.left(max(0, measured - 1), 0.0, cost)
         caps = recorded_caps(run, place.settings)
         ledger = open_ledger(history, place.settings, caps, run.workers)
-        return ledger.context(pending, remaining, bounds.dollars(cost))
+        return ledger.context(pending, remaining, bounds.dollars(cost)), run.method
 
 
-def _before_a_run() -> Context:
+def _before_a_run() -> tuple[Context, str]:
     place = find_place(Path.cwd())
     project = place.project
     flags = read_flags("start")
     front_matter = front_matter_at(project, "HEAD")
     options = options_of(flags, place, front_matter)
     objective = objective_of(project, place.settings, front_matter, flags)
-    return first_context(place, last_commit(project), options, objective)
+    context = first_context(place, last_commit(project), options, objective)
+    return context, options.method.value
 
 
 def last_commit(project: Project) -> str:
