@@ -1,4 +1,4 @@
-"""How long a question is after a thousand trials, and how much of it a provider has in its cache."""
+"""How long a question is after a thousand trials, and how much of it is cached."""
 
 from dataclasses import replace
 from itertools import pairwise
