@@ -2,6 +2,7 @@
 
 Fault (1)                  sandbox/ground/fault.py: the harness or its surroundings failed
 ├── SandboxFault (4)       sandbox/ground/fault.py: this machine cannot isolate the run
+│   └── PlaceLost (4)      a place where trials ran is gone; what ran there runs again
 ├── UsageFault (2)         a flag, a setting or a tag makes no sense
 ├── ProjectFault (3)       there is no repository or train.py, or its data cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
@@ -55,6 +56,7 @@ __all__ = [
     "ModelUnavailable",
     "MoneySpent",
     "NoneLeft",
+    "PlaceLost",
     "ProjectFault",
     "RunBusy",
     "SandboxFault",
@@ -63,6 +65,13 @@ __all__ = [
     "near_names",
     "unknown",
 ]
+
+
+class PlaceLost(SandboxFault):
+    """A place where trials ran is gone: its node died, was taken away or cannot be reached.
+
+    Never the doing of the candidate that trained there.
+    """
 
 
 class UsageFault(Fault):

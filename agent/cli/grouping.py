@@ -60,6 +60,7 @@ _RUN: Groups = {
         "--dry-run",
     ),
     "What is measured": ("--metric", "--direction"),
+    "What a model sees": ("--look", "--notes"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--workers", "--python", "--memory", "--vram", "--disk", "--output"),
     "Who else hears of it": ("--notify", "--tracker", "--json"),

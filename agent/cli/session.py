@@ -15,6 +15,7 @@ from rich.text import Text
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
 from agent.cli.news import News
+from agent.cli.researching import research_of
 from agent.cli.run_log import RunLog
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
@@ -126,7 +127,9 @@ def work(
     cores = len(kit.slots[0].cpus) or None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     inbox = None if only_new else Inbox(history.project, history.tag)
-    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new, inbox)
+    bench = bench_of(history, kit)
+    research = research_of(history, kit, cancel)
+    loop = Loop(ledger, bench, proposer, bounds, cancel, only_new, inbox, research)
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)

@@ -115,11 +115,27 @@ def start(
             autocompletion=complete_runs,
         ),
     ] = None,
+    notes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with the notes that the model wrote in another run here.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
     prune: Annotated[
         Prune | None,
         typer.Option(
             help="median stops a training whose loss is far above the median of earlier ones. "
             "Default: off."
+        ),
+    ] = None,
+    look: Annotated[
+        bool | None,
+        typer.Option(
+            "--look/--no-look",
+            help="Whether a model may look at files, trials and logs, and run probes, before it "
+            "proposes; its bounds are in the table [look] of autoresearch.toml. Default: --look.",
         ),
     ] = None,
     metric: Metric = None,
@@ -163,6 +179,7 @@ def start(
         verdict=verdict.value if verdict else None,
         false_keeps=false_keeps,
         prune=prune.value if prune else None,
+        look=look,
         metric=metric,
         direction=direction.value if direction else None,
         memory=memory,
@@ -176,7 +193,9 @@ def start(
         show_plan(flags, source, governs, warm, unsafe, as_json)
         return
     trackers = tuple(tracker or ())
-    _start(flags, tag, source, governs, warm, trackers, notify, trust, unsafe, detach, as_json)
+    _start(
+        flags, tag, source, governs, warm, notes, trackers, notify, trust, unsafe, detach, as_json
+    )
 
 
 def _start(
@@ -185,6 +204,7 @@ def _start(
     source: str | None,
     governs: str | None,
     warm: str | None,
+    notes: str | None,
     tracker: tuple[str, ...],
     notify: str | None,
     trust: bool,
@@ -193,6 +213,7 @@ def _start(
     as_json: bool,
 ) -> None:
     from agent.cli.build import Kit, prepared, proven, refuse_foreign_encodings
+    from agent.cli.carried_notes import carry, notes_from
     from agent.cli.choices import build_proposer
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
@@ -236,6 +257,7 @@ def _start(
         news = News()
         proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
+        carried = notes_from(notes, project, consent) if notes else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven(unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
@@ -258,6 +280,7 @@ def _start(
             again: Renewal | None = None
             with history:
                 remember_run(consent, history)
+                carry(history, carried, notes or "")
                 if not detach:
                     kit = Kit(place.settings, slots, sandbox, data, options.caps)
                     bounds = bounds_of(options)

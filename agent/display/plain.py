@@ -16,12 +16,15 @@ from agent.records.events import (
     Heard,
     Judged,
     Note,
+    PlaceJoined,
+    PlaceLeft,
     Progress,
     Proposed,
     Proposing,
     RunFinished,
     RunStarted,
     Scoring,
+    TrainingLost,
     TrialStarted,
 )
 from agent.records.results import Trial
@@ -96,10 +99,11 @@ def describe(event: Event, formatter: Formatter) -> str:
             return f"{method} is proposing"
         case Proposed(proposal):
             return f"proposed: {proposal.hypothesis}"
-        case TrialStarted(attempt, slot, seed, run, role):
+        case TrialStarted(attempt, slot, seed, run, role, place):
             which = f", run {run}" if run > 1 else ""
             whose = OTHER_RUNS.get(role, "")
-            trains = f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}"
+            where = slot_words(slot, place)
+            trains = f"#{attempt.number}{whose} trains in {where} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
@@ -111,10 +115,22 @@ def describe(event: Event, formatter: Formatter) -> str:
             return verdict_line(trial, formatter)
         case Heard(admitted):
             return input_line(admitted)
+        case PlaceJoined(place, slots):
+            return f"{place} joined, with {len(slots)} slot{'s' if len(slots) > 1 else ''}"
+        case PlaceLeft(place, why):
+            return f"{place} left: {why}"
+        case TrainingLost(attempt, slot, place, why):
+            where = slot_words(slot, place)
+            return f"#{attempt.number} lost {where} and runs again elsewhere: {why}"
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):
             return f"finished: {reason}"
+
+
+def slot_words(slot: int, place: str) -> str:
+    """Return `slot 3`, or `slot 3 of node-b` where it is elsewhere."""
+    return f"slot {slot} of {place}" if place else f"slot {slot}"
 
 
 def verdict_line(trial: Trial, formatter: Formatter) -> str:

@@ -11,7 +11,7 @@ from anthropic.types import Message, ModelInfo
 
 from agent.llm.faults import failed, fault_of, tidy
 from agent.llm.limits import allowed_output
-from agent.llm.model import Reply, Request
+from agent.llm.model import Call, LooksBy, Reply, Request, Tool, Turn
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import reason_in, reason_of
@@ -26,12 +26,15 @@ PRICED_AS = "anthropic"
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 # Questions of a night come a training apart, which is more than the five minutes of the default.
 _CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+# The turns of one proposal come seconds apart.
+_CACHED_SHORTLY = {"cache_control": {"type": "ephemeral"}}
 
 
 class Anthropic:
     """One model of Anthropic's by its full `name`."""
 
     origin: Literal["llm"] = "llm"
+    looks: LooksBy = "calls"
 
     def __init__(
         self, name: str, key: str, patience: Patience, base_url: str | None = None
@@ -80,7 +83,7 @@ class Anthropic:
                 raise Transient(f"{PROVIDER}'s reply is not a message") from error
         if message.stop_reason is None:
             raise Transient(f"{PROVIDER}'s reply broke off")
-        return _reply(message)
+        return _reply(message, request)
 
 
 class AnthropicApi:
@@ -170,21 +173,18 @@ def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, An
     *stable, last = request.blocks
     content: list[dict[str, Any]] = [{"type": "text", "text": text, **_CACHED} for text in stable]
     content.append({"type": "text", "text": last})
-    tool = {
-        "name": request.tool.name,
-        "description": request.tool.description,
-        "input_schema": request.tool.parameters,
-    }
     arguments: dict[str, Any] = {
         "model": name,
         "max_tokens": request.max_output_tokens,
         "system": [{"type": "text", "text": request.system, **_CACHED}],
-        "tools": [tool],
+        "tools": [_tool(tool) for tool in (request.tool, *request.tools)],
         "tool_choice": {"type": "auto"},
-        "messages": [{"role": "user", "content": content}],
+        "messages": [{"role": "user", "content": content}, *_turns(request)],
     }
     if thinking == "not":
-        arguments["tool_choice"] = {"type": "tool", "name": request.tool.name}
+        only = request.only or not request.tools
+        one = {"type": "tool", "name": request.tool.name}
+        arguments["tool_choice"] = one if only else {"type": "any"}
     elif thinking == "adaptive":
         arguments["thinking"] = {"type": "adaptive"}
     else:
@@ -192,6 +192,44 @@ def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, An
         arguments["thinking"] = {"type": "enabled", "budget_tokens": budget}
         arguments["max_tokens"] = max(request.max_output_tokens, budget + MIN_THINKING_TOKENS)
     return arguments
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": tool.parameters,
+    }
+
+
+def _turns(request: Request) -> list[dict[str, Any]]:
+    """Return what was looked up as messages: the answer as it was, and the results of its calls."""
+    messages: list[dict[str, Any]] = []
+    for turn in request.turns:
+        messages.append({"role": "assistant", "content": turn.native or _written(turn)})
+        results = [
+            {"type": "tool_result", "tool_use_id": call.id, "content": result}
+            for call, result in zip(turn.calls, turn.results, strict=True)
+        ]
+        messages.append({"role": "user", "content": results})
+    if messages:
+        last = messages[-1]["content"]
+        last[-1] = {**last[-1], **_CACHED_SHORTLY}
+        if request.closing:
+            last.append({"type": "text", "text": request.closing})
+    return messages
+
+
+def _written(turn: Turn) -> list[dict[str, Any]]:
+    """Return an answer of another provider's in this one's form."""
+    return [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
+        for call in turn.calls
+    ]
+
+
+def _call(id: str, name: str, arguments: object) -> Call:
+    return Call(id=id, name=name, arguments=arguments if isinstance(arguments, dict) else {})
 
 
 def _belongs(model: ModelInfo, family: str) -> bool:
@@ -204,18 +242,23 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     return in_family and getattr(model, "lifecycle", None) in (None, "active")
 
 
-def _reply(message: Message) -> Reply:
+def _reply(message: Message, request: Request) -> Reply:
     usage = message.usage
     read = usage.cache_read_input_tokens or 0
     write = usage.cache_creation_input_tokens or 0
-    calls = [block.input for block in message.content if block.type == "tool_use"]
+    uses = [block for block in message.content if block.type == "tool_use"]
+    looks = [use for use in uses if request.tools and use.name != request.tool.name]
+    answers = [use.input for use in uses if use not in looks]
+    calls = [_call(use.id, use.name, use.input) for use in looks]
     text = "".join(block.text for block in message.content if block.type == "text")
     if not text and message.stop_reason == "refusal":
         text = "(the provider declined to answer this question)"
     return Reply(
         model=message.model,
         text=text,
-        arguments=calls[0] if calls and isinstance(calls[0], dict) else None,
+        arguments=answers[0] if answers and isinstance(answers[0], dict) else None,
+        calls=tuple(calls),
+        native=[block.to_dict() for block in message.content] if calls else None,
         cut_off=message.stop_reason in CUT_OFF,
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,

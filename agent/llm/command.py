@@ -25,8 +25,8 @@ from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
 from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
-from agent.llm.dialects import Call, failure_of
-from agent.llm.model import Reply, Request
+from agent.llm.dialects import TOKEN, Call, failure_of
+from agent.llm.model import LooksBy, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
@@ -92,6 +92,7 @@ class Command:
     """
 
     origin: Literal["llm"] = "llm"
+    looks: LooksBy = "door"
 
     def __init__(
         self,
@@ -148,7 +149,8 @@ class Command:
             work.mkdir()
             call = Call(self._model, request, beside, self._environment)
             arguments, question = self._dialect.call(call)
-            code, out, err = await self._run(arguments, question, work)
+            token = {TOKEN: request.door.token} if request.door else {}
+            code, out, err = await self._run(arguments, question, work, token)
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
@@ -171,13 +173,17 @@ class Command:
         return ModelFault(f"{message} to a key", fault.next_command)
 
     async def _run(
-        self, arguments: tuple[str, ...], question: str, folder: Path
+        self,
+        arguments: tuple[str, ...],
+        question: str,
+        folder: Path,
+        token: Mapping[str, str],
     ) -> tuple[int, str, str]:
         """Return the exit code, the output and the errors of the command."""
         process = await asyncio.create_subprocess_exec(
             *masked((self._path, *arguments), self._hidden),
             cwd=folder,
-            env=self._environment,
+            env={**self._environment, **token},
             start_new_session=True,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -23,6 +23,10 @@ NOT_LOGGED_IN = (
     "unauthorized",
 )
 NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
+SERVER = "autoresearch_look"
+"""What the server is called behind which a command looks things up: a name no user gives."""
+TOKEN = "AUTORESEARCH_LOOK_TOKEN"
+"""The variable with the token of the door behind which a command looks things up."""
 _STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 
 

@@ -22,8 +22,9 @@ from openai.types.responses import (
 )
 
 from agent.llm.answers import ONLY_THOUGHT, Answer
+from agent.llm.conversation import as_text, chat_messages, response_items
 from agent.llm.faults import failed, fault_of, tidy
-from agent.llm.model import AS_JSON, Reply, Request
+from agent.llm.model import AS_JSON, LooksBy, Reply, Request, Tool
 from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
@@ -62,6 +63,7 @@ class OpenAI:
     """One model by its `name`, at `base_url` or at OpenAI."""
 
     origin: Literal["llm"] = "llm"
+    looks: LooksBy = "calls"
 
     def __init__(
         self, name: str, key: str, patience: Patience, base_url: str | None = None
@@ -115,7 +117,7 @@ class OpenAI:
     async def _chat(self, client: AsyncOpenAI, request: Request) -> Reply:
         create = client.chat.completions.with_streaming_response.create
         async with create(**self._chat_arguments(request)) as response:
-            answer = Answer()
+            answer = Answer(tool=_only_answer(request))
             if "event-stream" in response.headers.get("content-type", ""):
                 async for chunk in await response.parse():
                     take(answer, chunk.to_dict(warnings=False))
@@ -130,32 +132,40 @@ class OpenAI:
     def _chat_arguments(self, request: Request) -> dict[str, Any]:
         tool = request.tool
         system = request.system
+        question = list(request.blocks)
+        turns = chat_messages(request)
         if self._ways.form != "tools":
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
+            question += as_text(request)
+            turns = []
         return {
             "model": self.name,
             "messages": [
                 {"role": "system", "content": system},
-                {"role": "user", "content": "\n\n".join(request.blocks)},
+                {"role": "user", "content": "\n\n".join(question)},
+                *turns,
             ],
             self._ways.limit: self._ways.tokens(request.max_output_tokens),
-            **chat_arguments(self._ways, tool.model_dump()),
+            **chat_arguments(self._ways, *(tool.model_dump() for tool in _offered(request))),
         }
 
     async def _respond(self, client: AsyncOpenAI, request: Request) -> Reply:
         """Ask by the Responses API, which some models require for tools."""
-        tool = FunctionToolParam(
-            type="function",
-            strict=False,
-            name=request.tool.name,
-            description=request.tool.description,
-            parameters=request.tool.parameters,
-        )
+        tools = [
+            FunctionToolParam(
+                type="function",
+                strict=False,
+                name=tool.name,
+                description=tool.description,
+                parameters=tool.parameters,
+            )
+            for tool in _offered(request)
+        ]
         events = await client.responses.create(
             model=self.name,
             instructions=request.system,
-            input="\n\n".join(request.blocks),
-            tools=[tool],
+            input=response_items(request),
+            tools=tools,
             tool_choice="required",
             max_output_tokens=self._ways.tokens(request.max_output_tokens),
             store=False,
@@ -163,7 +173,8 @@ class OpenAI:
         )
         async for event in events:
             if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent):
-                return response_reply(event.response, self.name, self._url)
+                tool = _only_answer(request)
+                return response_reply(event.response, self.name, self._url, tool)
             if isinstance(event, ResponseFailedEvent):
                 failure = event.response.error
                 reason = failure.message if failure else "the answer failed"
@@ -171,9 +182,19 @@ class OpenAI:
         raise Transient(f"{self._api.who}'s answer broke off")
 
 
+def _offered(request: Request) -> tuple[Tool, ...]:
+    """Return the tools of a question: one where it must be called, which each server can do."""
+    return (request.tool,) if request.only else (request.tool, *request.tools)
+
+
+def _only_answer(request: Request) -> str:
+    """Return the name of the tool that answers, or "" where every call does."""
+    return request.tool.name if request.tools else ""
+
+
 def _ignores_the_tool(reply: Reply) -> bool:
     """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
-    if reply.arguments is not None or reply.text == ONLY_THOUGHT:
+    if reply.arguments is not None or reply.calls or reply.text == ONLY_THOUGHT:
         return False
     return not (reply.cut_off and reply.text.lstrip().startswith(("{", "<", "[")))
 

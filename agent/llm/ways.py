@@ -117,11 +117,11 @@ _LESSONS: tuple[Callable[[Ways, str, int], bool], ...] = (
 )
 
 
-def chat_arguments(ways: Ways, tool: dict[str, Any]) -> dict[str, Any]:
+def chat_arguments(ways: Ways, tool: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a chat question that say in which form it is answered.
 
-    The tool is required by that word: there is one tool, LM Studio knows no other way to require
-    it, and llama.cpp ignores the others.
+    A tool is required by that word: LM Studio knows no other way to require one, and llama.cpp
+    ignores the others. more: further tools, which only a server with tools gets.
     """
     arguments: dict[str, Any] = {}
     if ways.streamed:
@@ -129,7 +129,7 @@ def chat_arguments(ways: Ways, tool: dict[str, Any]) -> dict[str, Any]:
         if ways.counted:
             arguments["stream_options"] = {"include_usage": True}
     if ways.form == "tools":
-        arguments["tools"] = [{"type": "function", "function": tool}]
+        arguments["tools"] = [{"type": "function", "function": each} for each in (tool, *more)]
         arguments["tool_choice"] = "required"
     elif ways.form == "schema":
         schema = {"name": tool["name"], "schema": tool["parameters"]}

@@ -59,6 +59,7 @@ class Flags(Caps):
     verdict: VerdictRule | None = None
     false_keeps: FalseKeeps | None = None
     prune: PruneRule | None = None
+    look: bool | None = None
     metric: Word | None = None
     direction: Direction | None = None
 

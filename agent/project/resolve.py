@@ -100,6 +100,8 @@ class StartOptions(SessionOptions):
     verdict: Option[VerdictRule]
     false_keeps: Option[float]
     prune: Option[PruneRule]
+    look: Option[bool]
+    """Whether a model may look before it proposes."""
     plausible: Option[Interval | None]
 
     def lines(self) -> Iterator[str]:
@@ -187,6 +189,7 @@ def start_options(
         verdict=_alike("verdict", flags, parent, DEFAULT_VERDICT),
         false_keeps=_alike("false_keeps", flags, parent, LEAST_FALSE_KEEPS),
         prune=_alike("prune", flags, parent, DEFAULT_PRUNE),
+        look=_look(flags, settings),
         plausible=first(
             (front_matter.plausible, Origin.FRONT_MATTER), (settings.plausible, Origin.SETTINGS)
         ),
@@ -293,6 +296,12 @@ def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> O
     return _typed_or(getattr(flags, name), recorded, origin)
 
 
+def _look(flags: Flags, settings: Settings) -> Option[bool]:
+    on = settings.look.on
+    origin = Origin.DEFAULT if on else Origin.SETTINGS
+    return _typed_or(flags.look, on, origin)
+
+
 def _caps(
     flags: Flags, record: RunSettings | None, settings: Settings
 ) -> dict[str, Option[int | None]]:
@@ -335,6 +344,8 @@ def _in_words(name: str, value: object) -> str:
         return "none"
     if name == "max_cost":
         return f"${value:.2f}"
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, int) and name in Caps.model_fields:
         return f"{value / 2**30:.3g} GiB"
     return str(value)

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import tomllib
-from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -22,12 +21,14 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
+from agent.project.sizes import size_in_bytes
 from agent.project.toml_text import plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
 from agent.records.guards import MAX_GUARDS, Guard
 from agent.records.lineage import Parent
+from agent.records.looks import LookBounds
 from agent.records.objective import (
     VAL_BPB,
     Direction,
@@ -67,17 +68,6 @@ MAX_FALSE_KEEPS = 25
 
 _QUOTED = re.compile(r"'([^']*)'")
 """A choice, as pydantic lists them."""
-_UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-
-
-def size_in_bytes(value: Any) -> Any:
-    """Return `8GiB` or `500MB` in bytes, and anything but text as it is; raise ValueError."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", value.lower(), re.ASCII)
-    if not match or match[2] not in _UNITS:
-        raise ValueError(f"not a size: {value!r} (write 8GiB or 500MB)")
-    return int(Decimal(match[1]) * _UNITS[match[2]])
 
 
 def _budget(value: Any) -> Any:
@@ -169,6 +159,8 @@ class Settings(Caps):
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
     """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
+    look: LookBounds = LookBounds()
+    """How much a model may look at before each proposal."""
 
     @property
     def stated_ranges(self) -> dict[str, str]:
@@ -283,6 +275,8 @@ class RunSettings(Record):
     """What is measured, and which way is better; None for val_bpb, lower is better."""
     interpreter: Python | None = None
     """What trainings run on; None in a run of an older version."""
+    look: bool = Field(default=True, exclude_if=lambda look: look)
+    """Whether a model may look at files, trials and logs before it proposes."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 

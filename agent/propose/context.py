@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 from agent.edit.files import Sources
 from agent.project.settings import ScoreKind
 from agent.propose.code.policy import USUAL, Policy
+from agent.propose.looking import Awaited, Look, never_awaited
 from agent.records.edits import Edit, Refused
+from agent.records.notes import ResearchNote
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import PriorTrial, Trial
@@ -62,6 +64,16 @@ class Context:
     """Trials of other runs that this one started with."""
     remarks: tuple[Remark, ...] = ()
     """What the run's owner, or an agent in his name, told the proposers."""
+    notes: tuple[ResearchNote, ...] = ()
+    """What the model wrote down in earlier questions."""
+    remembers: bool = True
+    """Whether rationales and alternatives of earlier answers come back."""
+    machine: str = ""
+    """What trials run on, in words."""
+    look: Look | None = None
+    """Begins the looks of a proposal; None where nothing is looked at."""
+    awaited: Awaited = never_awaited
+    """How long a free slot has waited for this proposal; safe to call from any thread."""
 
     @property
     def ends_by_itself(self) -> bool:

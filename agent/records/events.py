@@ -6,6 +6,7 @@ from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
+from agent.records.slots import Slot
 
 PATIENCE = 8
 """The published run's longest time without a keep was 26 trials; a third of that is no longer bad
@@ -63,6 +64,8 @@ class TrialStarted:
     seed: int
     run: int
     role: Role = "candidate"
+    place: str = ""
+    """Of the slot; empty for this machine."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class Checking:
     attempt: Attempt
     slot: int
     command: str
+    place: str = ""
+    """Of the slot; empty for this machine."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,35 @@ class Note:
 
 
 @dataclass(frozen=True)
+class PlaceJoined:
+    """A place has proved itself, and trials run in its slots from now on."""
+
+    place: str
+    """Its name as it is shown, unique among the places of the run."""
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class PlaceLeft:
+    """A place is gone, with all its slots."""
+
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
+class TrainingLost:
+    """A training ended because its place was lost; the attempt is first in line elsewhere."""
+
+    attempt: Attempt
+    slot: int
+    place: str
+    why: str
+    losses: int
+    """How often a place was lost under this attempt, with this one."""
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run ended and can be resumed; `reason` is one line."""
 
@@ -131,5 +165,8 @@ Event = (
     | Judged
     | Heard
     | Note
+    | PlaceJoined
+    | PlaceLeft
+    | TrainingLost
     | RunFinished
 )

@@ -98,6 +98,8 @@ class Order(Record):
     run only: a neutral perturbation."""
     checks: tuple[str, ...] = ()
     """Commands that are run in place of a training."""
+    machine: str | None = None
+    """The machine where it has to run; None for any that may be compared."""
 
 
 class Change(Record):

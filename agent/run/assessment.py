@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from agent.edit.files import code_lines_of
 from agent.errors import HistoryFault
-from agent.evaluate.machine import machine_name
 from agent.history.history import History
 from agent.history.neutral import perturbed_order, texts_of
 from agent.judge.decide import LOOKS, Case, Rule, allowance_of, decide, incumbent_of
@@ -45,6 +44,7 @@ from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
 from agent.run.admission import suspect_of
 from agent.run.evidence import Evidence
+from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
 from agent.run.proving import Proving
 from agent.run.timing import Timing
@@ -52,25 +52,31 @@ from sandbox.ground.outcome import Audit
 
 # A trial has at most this many runs, its own and the incumbent's, whatever the machine does.
 MAX_RUNS = 2 * LOOKS + 4
-Step = Order | Verdict
+Step = Order | Wait | Verdict
 
 
 class Assessment:
     """Orders the runs of attempts in flight, and judges them when nothing is left to run."""
 
-    def __init__(self, history: History, timing: Timing) -> None:
+    def __init__(self, history: History, timing: Timing, fleet: Fleet) -> None:
         self._history = history
         self._timing = timing
+        self._fleet = fleet
         self._scores = Scores()
         self._guarding = Guarding(history, self._scores)
         self._proving = Proving(history)
 
-    def next(self, attempt: Attempt) -> Step:
-        """Return the run that `attempt` needs next, or the verdict on it."""
-        step = self._step(attempt)
+    def next(self, attempt: Attempt, machine: str) -> Step:
+        """Return the run that `attempt` needs next if that happens on `machine`, or the verdict.
+
+        Wait, while it needs what a run under way will give.
+        """
+        if self._fleet.runs_of(attempt.number):
+            return Wait()
+        step = self._step(attempt, machine)
         return perturbed_order(self._history, step) if isinstance(step, Order) else step
 
-    def _step(self, attempt: Attempt) -> Step:
+    def _step(self, attempt: Attempt, machine: str) -> Step:
         history = self._history
         result = history.measured(attempt)
         if attempt.proposal.by.origin == "baseline":
@@ -80,10 +86,10 @@ class Assessment:
         incumbent = self.incumbent(attempt)
         if result and result.status != "scored":
             failed = Failed(kind=result.status, reason=result.detail)
-            return self._overtime(attempt, result, incumbent) or failed
+            return self._overtime(attempt, result, incumbent, machine) or failed
         yardstick = self._timing.yardstick
-        if yardstick and self._timing.usual is None:
-            # The run was resumed on another machine, or with another share of its cores.
+        if yardstick and self._timing.usual_on(machine) is None:
+            # The baseline has not run on this machine, or with another share of its cores.
             return Order(
                 commit=yardstick.attempt,
                 seed=history.run.seed,
@@ -91,9 +97,9 @@ class Assessment:
                 why="how long does the baseline train on this machine?",
             )
         if result is None or not result.own:
-            seed = self._screening_seed(attempt, incumbent)
+            seed = self._screening_seed(attempt, incumbent, machine)
             return Order(commit=attempt.commit, seed=seed, audit=_audit(attempt))
-        return self._weigh(attempt, self._evidence(result, incumbent))
+        return self._weigh(attempt, self._evidence(result, incumbent), machine)
 
     def incumbent(self, attempt: Attempt) -> Trial:
         """Return the trial that made the state under `attempt`, which it has to beat."""
@@ -159,13 +165,13 @@ class Assessment:
         objective = self._history.run.objective
         return objective is not None and objective.noise == "none"
 
-    def _screening_seed(self, attempt: Attempt, incumbent: Trial) -> int:
+    def _screening_seed(self, attempt: Attempt, incumbent: Trial, machine: str) -> int:
         run = self._history.run
         excluded = self._excluded_seeds(attempt)
         if run.verdict == "greedy" and not excluded:
             return run.seed
         scores = self._scores.of(incumbent.number, self._history.trials)
-        measured = comparable(scores, machine_name(), self._tolerance())
+        measured = comparable(scores, machine, self._tolerance())
         return next_seed(excluded, tuple(measured), attempt.number, run.seed)
 
     # ------------------------------------------------------------ weighing
@@ -183,7 +189,7 @@ class Assessment:
             tolerance=tolerance,
         )
 
-    def _weigh(self, attempt: Attempt, evidence: Evidence) -> Step:
+    def _weigh(self, attempt: Attempt, evidence: Evidence, machine: str) -> Step:
         """Return the verdict on a scored attempt, or one more run of it or of the incumbent."""
         result = evidence.result
         step = self._doubted(attempt, evidence)
@@ -199,7 +205,7 @@ class Assessment:
                 why="is the machine still itself?",
             )
         judgement = self._judge(attempt, evidence)
-        late = self._overtime(attempt, result, evidence.incumbent)
+        late = self._overtime(attempt, result, evidence.incumbent, machine)
         if late and not isinstance(judgement, Discard):
             return late
         if self.is_stale(attempt):
@@ -219,9 +225,11 @@ class Assessment:
             return self._proving.step(attempt, evidence.result, step, evidence.incumbent)
         return step
 
-    def _overtime(self, attempt: Attempt, result: Result, incumbent: Trial) -> Step | None:
+    def _overtime(
+        self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
+    ) -> Step | None:
         """Return what a training over the run's limit leads to; None where it kept to it."""
-        clock = self._timing.clock(result, incumbent)
+        clock = self._timing.clock(result, incumbent, machine)
         if clock is None:
             return None
         first = self._history.run.seed
@@ -231,7 +239,7 @@ class Assessment:
             case "over":
                 return Failed(kind="over-limit", reason=over_reason(result, clock))
             case "ask-incumbent":
-                seed = own[-1] if own else self._screening_seed(attempt, incumbent)
+                seed = own[-1] if own else self._screening_seed(attempt, incumbent, machine)
                 return Order(commit=incumbent.attempt, seed=seed, role="incumbent", why=why)
             case "ask-candidate":
                 others = [score.seed for score in result.scores if score.role == "incumbent"]

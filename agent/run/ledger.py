@@ -41,6 +41,7 @@ from agent.records.events import PATIENCE
 from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
 from agent.records.newest import kept_for_newest
+from agent.records.notes import notes_of
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -53,7 +54,8 @@ from agent.records.results import (
 )
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
-from agent.run.assessment import Assessment
+from agent.run.assessment import Assessment, Step
+from agent.run.fleet import Fleet, Wait
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
@@ -92,8 +94,9 @@ class Ledger:
         self._memory_mb = memory_mb
         self._protected = tuple(sorted(fixed.protected))
         self._admission = Admission(history, space_of, fixed)
-        self._timing = Timing(history, cores)
-        self._assessment = Assessment(history, self._timing)
+        self.fleet = Fleet()
+        self._timing = Timing(history, cores, self.fleet)
+        self._assessment = Assessment(history, self._timing, self.fleet)
 
     # ------------------------------------------------------------ reading
 
@@ -187,6 +190,7 @@ class Ledger:
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
+            notes=notes_of(history.inputs),
         )
 
     # ------------------------------------------------------------ proposals
@@ -240,7 +244,7 @@ class Ledger:
             order=order,
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
-            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt)),
+            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
             baseline_speed=self._timing.speed,
             rivals=self._rivals(attempt),
         )
@@ -274,22 +278,27 @@ class Ledger:
         run = in_unit(run, self.history.trials)
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 
-    def next(self, attempt: Attempt) -> Order | Settled:
-        """Return the run that `attempt` needs next, or its verdict, recorded."""
+    def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
+        """Return the run that `attempt` needs next if that is on `machine`, or its verdict.
+
+        The verdict is recorded then. Wait, while it rests on runs that are under way.
+        """
         while True:
-            step = self._step(attempt)
-            if isinstance(step, Order):
+            step = self._step(attempt, machine)
+            if isinstance(step, Order | Wait):
                 return step
+            if self.fleet.runs_of(attempt.number):
+                return Wait()
             with suppress(BranchMoved):  # then it is judged anew, on the newest tip
                 return self._settle(attempt, step)
 
-    def _step(self, attempt: Attempt) -> Order | Verdict:
+    def _step(self, attempt: Attempt, machine: str) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
         history = self.history
         is_baseline = attempt.proposal.by.origin == "baseline"
         if is_baseline and not history.same_files(attempt.commit, history.tip):
             return Refusal(reason=MOVED_BASELINE)
-        step = self._assessment.next(attempt)
+        step = self._assessment.next(attempt, machine)
         if not isinstance(step, Keep | Simplify):
             return step
         if self.steering.held is None or approved_by(attempt.proposal) is not None:

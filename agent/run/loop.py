@@ -6,16 +6,26 @@ meanwhile (agent/run/workers.py). Only the generator's own thread touches the le
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from agent.errors import ModelFault, MoneySpent, NoneLeft, ProjectFault
 from agent.evaluate.bench import Measures
 from agent.propose import Proposer, Unreadable
 from agent.records.edits import Refused
-from agent.records.events import Event, Heard, Judged, Note, Proposed, Proposing, RunFinished
+from agent.records.events import (
+    Event,
+    Heard,
+    Judged,
+    Note,
+    PlaceJoined,
+    PlaceLeft,
+    Proposed,
+    Proposing,
+    RunFinished,
+)
 from agent.records.inputs import Admitted, Approve, Go, Pause, Set, Skip, Try
 from agent.records.proposals import Proposal
-from agent.records.results import FAILED, Attempt, Trial
+from agent.records.results import FAILED, Trial
 from agent.records.spending import spending_of
 from agent.run.answers import measured_count
 from agent.run.bounds import Bounds, Meter, Renewal
@@ -23,8 +33,21 @@ from agent.run.by_hand import ByHand
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
+from agent.run.line import Line
+from agent.run.probe_slot import ProbeSlot
+from agent.run.research import NO_RESEARCH, Research
 from agent.run.stopwatch import Stopwatch
-from agent.run.workers import Drafted, DraftFailed, Message, Trained, TrainingFailed, Workers
+from agent.run.trainings import Trainings
+from agent.run.workers import (
+    Drafted,
+    DraftFailed,
+    Lost,
+    Message,
+    ProbeEnded,
+    Trained,
+    TrainingFailed,
+    Workers,
+)
 
 # A method that is refused this often in a row has run out of proposals; going on would only spend
 # tokens.
@@ -35,7 +58,7 @@ class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
     only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
-    run; None to hear nobody.
+    run; None to hear nobody. research: what a model may look at.
     """
 
     def __init__(
@@ -47,14 +70,16 @@ class Loop:
         cancel: threading.Event,
         only_new: bool = False,
         inbox: Inbox | None = None,
+        research: Research = NO_RESEARCH,
     ) -> None:
         self._ledger = ledger
         self._proposer = proposer
         self._meter = Meter(bounds)
         self._cancel = cancel
-        self._workers = Workers(bench, proposer, cancel)
-        in_flight = () if only_new else ledger.history.in_flight
-        self._waiting = deque(a for a in in_flight if a.proposal.by.origin != "baseline")
+        self._fleet = ledger.fleet
+        self._workers = Workers(bench, proposer, cancel, self._fleet)
+        self._line = Line(() if only_new else ledger.history.in_flight, self._fleet)
+        self._trainings = Trainings(ledger, self._workers, self._line, cancel, lambda: self._paused)
         self._hearing = Hearing(ledger, inbox) if inbox else None
         self._by_hand = ByHand(ledger)
         self._staged: deque[Proposal] = deque(ledger.human_proposals if inbox else ())
@@ -62,6 +87,7 @@ class Loop:
         self._workers_wanted: int | None = None
         self._refusals = 0
         self._stopwatch = Stopwatch()
+        self._probe_slot = ProbeSlot(research, self._workers, ledger)
         self._ending: str | None = None
         self._fault: BaseException | None = None
 
@@ -89,8 +115,11 @@ class Loop:
             yield from self._remind()
             while True:
                 yield from self._hear()
+                self._probe_slot.start(self._ending is not None or self._paused)
                 yield from self._start_ready()
                 yield from self._ask_ahead()
+                ready = len(self._staged) + self._line.ready
+                self._probe_slot.look(ready > 0 or self._paused)
                 if self._is_done:
                     last_words = list(self._hear(at_once=True))
                     yield from last_words
@@ -100,6 +129,7 @@ class Loop:
                 message = workers.receive(LOOK_SECONDS)
                 if message is not None:
                     yield from self._handle(message)
+                    self._end_without_places()
             self._keep_for_resume()
         if self._fault:
             raise self._fault
@@ -115,7 +145,7 @@ class Loop:
     @property
     def _is_done(self) -> bool:
         """Whether nothing trains and nothing will."""
-        if self._workers.running:
+        if self._fleet.running:
             return False
         if self._ending:
             return True
@@ -137,9 +167,9 @@ class Loop:
             yield Note("paused: `autoresearch go` lets it go on")
         if steering.held:
             yield Note("what would be kept is held: `autoresearch hold --off` ends that")
-        for attempt in list(self._waiting):
+        for attempt in self._line:
             if attempt.number in steering.skipped:
-                yield from self._skip(attempt.number)
+                yield from self._follow(self._trainings.skip(attempt.number))
 
     def _hear(self, at_once: bool = False) -> Iterator[Event]:
         """Take in commits by hand, and admit what waits in the inbox; both are looked at often.
@@ -178,7 +208,7 @@ class Loop:
             case Approve() if admitted.accepted:
                 yield from self._try(admitted)
             case Skip(number=number) if admitted.accepted:
-                yield from self._skip(number)
+                yield from self._follow(self._trainings.skip(number))
 
     def _try(self, admitted: Admitted) -> Iterator[Event]:
         """Put edits of a person in stock before those of the method; record a refused one."""
@@ -190,53 +220,43 @@ class Loop:
         self._staged.insert(place, proposal)
         yield Proposed(proposal)
 
-    def _skip(self, number: int) -> Iterator[Event]:
-        """End the training of an attempt, or record at once that it was skipped."""
-        if number in self._workers.running:
-            self._workers.end(number)
-            return
-        for attempt in list(self._waiting):
-            if attempt.number == number:
-                self._waiting.remove(attempt)
-                yield Judged(self._ledger.skip(attempt).trial)
-
     # ------------------------------------------------------------ starting
 
     def _start_ready(self) -> Iterator[Event]:
         """Fill the free slots: baseline first, then what a killed run left, then new proposals."""
-        workers = self._workers
         if self._paused:
             return
+        fleet = self._fleet
+        if not fleet.running:
+            self._line.wake()
         if self._ledger.needs_baseline:
-            if not workers.running and not self._ending:
-                self._stopwatch.start()
-                yield from self._advance(self._ledger.begin_baseline())
+            yield from self._start_baseline()
             return
-        while workers.free and not self._over(len(workers.running)):
-            if self._waiting:
-                yield from self._advance(self._waiting.popleft())
+        if self._probe_slot.bars:
+            return
+        while fleet.free and not self._over(len(fleet.attempts)):
+            waiting = self._line.take()
+            if waiting:
+                yield from self._follow(self._trainings.advance(*waiting))
             elif self._staged:
                 yield from self._begin(self._staged.popleft())
             else:
                 return
+
+    def _start_baseline(self) -> Iterator[Event]:
+        if self._ending:
+            return
+        if not self._fleet.running:
+            self._stopwatch.start()
+        yield from self._follow(self._trainings.start_baseline())
 
     def _begin(self, proposal: Proposal) -> Iterator[Event]:
         begun = self._ledger.begin(proposal)
         if isinstance(begun, Trial):
             yield from self._refused(begun)
         else:
-            yield from self._advance(begun)
-
-    def _advance(self, attempt: Attempt) -> Iterator[Event]:
-        """Start the run that `attempt` needs next, or report its verdict."""
-        order = self._ledger.next(attempt)
-        if isinstance(order, Settled):
-            yield from self._settled(order)
-        elif self._paused:
-            self._waiting.appendleft(attempt)
-        elif not self._cancel.is_set():
-            slot = self._workers.take_slot()
-            self._workers.train(self._ledger.assignment(attempt, order, slot))
+            machine = self._fleet.free[0].machine
+            yield from self._follow(self._trainings.advance(begun, machine))
 
     def _ask_ahead(self) -> Iterator[Event]:
         """Keep a proposal in stock for each free slot, and one more where proposing takes long."""
@@ -244,15 +264,16 @@ class Loop:
         looks_ahead = self._proposer.looks_ahead
         if self._paused or workers.is_drafting or (self._ledger.needs_baseline and not looks_ahead):
             return
-        ready = len(self._staged) + len(self._waiting)
-        wanted = len(workers.free) + (1 if looks_ahead else 0)
-        if ready >= wanted or self._over(len(workers.running) + ready):
+        ready = len(self._staged) + self._line.ready
+        wanted = len(self._fleet.free) + (1 if looks_ahead else 0)
+        begun = len(self._fleet.attempts) + len(self._line)
+        if ready >= wanted or self._over(begun + len(self._staged)):
             return
-        under_way = len(workers.running) + len(self._staged)
+        under_way = len(self._fleet.attempts) + len(self._staged)
         remaining, dollars = self._meter.left(under_way, self._cost())
         context = self._ledger.context(self._pending(), remaining, dollars)
         self._told = tuple(remark.id for remark in context.remarks)
-        workers.draft(context)
+        workers.draft(self._probe_slot.told(context))
         yield Proposing(self._proposer.name)
 
     # ------------------------------------------------------------ handling
@@ -261,12 +282,8 @@ class Loop:
         match message:
             case Drafted(proposal):
                 yield from self._stage(proposal)
-            case Trained(attempt, _, order, result):
-                if attempt.number in self._ledger.steering.skipped:
-                    yield from self._settled(self._ledger.skip(attempt))
-                elif result is not None:
-                    self._ledger.record(attempt, order, result)
-                    yield from self._advance(attempt)
+            case Trained() | Lost() | PlaceJoined() | PlaceLeft():
+                yield from self._follow(self._trainings.take(message))
             case DraftFailed((MoneySpent() | NoneLeft()) as over):
                 self._end(over.message)
             case DraftFailed(error):
@@ -275,8 +292,18 @@ class Loop:
             case TrainingFailed(_, error):
                 self._cancel.set()
                 self._break(error)
+            case ProbeEnded():
+                return
             case _:
                 yield message
+
+    def _follow(self, news: Iterable[Event | Settled]) -> Iterator[Event]:
+        """Go on from the verdicts among what the trainings tell."""
+        for told in news:
+            if isinstance(told, Settled):
+                yield from self._settled(told)
+            else:
+                yield told
 
     def _stage(self, proposal: Proposal | Unreadable) -> Iterator[Event]:
         """Put an admitted proposal in stock, or record its refusal."""
@@ -339,7 +366,7 @@ class Loop:
 
     def _pending(self) -> tuple[Proposal, ...]:
         """Return the proposals that have no verdict yet."""
-        begun = (*self._workers.running.values(), *self._waiting)
+        begun = (*self._fleet.attempts.values(), *self._line)
         return (*(attempt.proposal for attempt in begun), *self._staged)
 
     def _over(self, under_way: int = 0) -> str | None:
@@ -361,6 +388,10 @@ class Loop:
         self._fault = self._fault or error
         self._workers_wanted = None
         self._end(str(error) or type(error).__name__)
+
+    def _end_without_places(self) -> None:
+        if self._trainings.fault and not self._over():
+            self._break(self._trainings.fault)
 
     def _keep_for_resume(self) -> None:
         """Commit proposals that were paid for and not trained: resume begins with them."""

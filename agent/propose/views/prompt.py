@@ -320,6 +320,11 @@ def _edits_json(proposal: Proposal) -> str:
     return json.dumps([edit.model_dump(exclude_none=True) for edit in proposal.edits], indent=1)
 
 
+def rendered(name: str, **values: object) -> str:
+    """Return the prompt of this name with its values."""
+    return _template(name).render(**values).strip()
+
+
 def _template(name: str) -> Template:
     return _templates().get_template(f"{name}.j2")
 
