@@ -14,7 +14,7 @@ from agent.cli.options import Json, WorkOn
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
 from agent.errors import UsageFault
-from agent.llm.model import Request
+from agent.llm.model import Request, Tool
 from agent.llm.patience import Patience
 from agent.llm.resolve import default_model
 from sandbox.ground.text import printable
@@ -95,11 +95,14 @@ def models(as_json: Json = False) -> None:
     console.print(Text(f"\nwithout --model: {default}"))
 
 
+def _tool_text(tool: Tool) -> str:
+    return f"{tool.description}\n{json.dumps(tool.parameters, ensure_ascii=False)}"
+
+
 def _readable(request: Request, after_refusal: str | None) -> str:
     """Return the parts in the order in which they are sent, printable whoever wrote them."""
-    tool = request.tool
-    schema = json.dumps(tool.parameters, indent=1, ensure_ascii=False)
-    parts = [(f"tool {tool.name}", f"{tool.description}\n{schema}"), ("system", request.system)]
+    parts = [(f"tool {tool.name}", _tool_text(tool)) for tool in (request.tool, *request.tools)]
+    parts.append(("system", request.system))
     for number, block in enumerate(request.blocks, 1):
         parts.append((f"user, part {number}", block))
     if after_refusal:

@@ -8,6 +8,7 @@ from typing import Literal
 from agent.cli.build import Place, find_place, open_ledger, place_around, space_of
 from agent.cli.choices import options_of
 from agent.cli.reach import front_matter_at
+from agent.cli.researching import shown_research
 from agent.cli.session import bounds_of
 from agent.errors import ProjectFault
 from agent.git.plumbing import Plumbing
@@ -15,16 +16,17 @@ from agent.history.history import History
 from agent.history.imported import imported_modules
 from agent.history.runs import brief_at, list_runs, public_at, text_at, tip_of, usual_run
 from agent.history.sources import sources_in
-from agent.llm.model import Reply, Request
+from agent.llm.model import LooksBy, Reply, Request
 from agent.project.find import Project
 from agent.project.flags import read_flags
 from agent.project.objective import objective_of
 from agent.project.program import read_program
 from agent.project.resolve import StartOptions, recorded_caps
 from agent.propose import METHODS, Context, Method, find_method
-from agent.propose.code.code import Code, request_of
+from agent.propose.code.code import Code
 from agent.propose.code.policy import Policy
 from agent.propose.hybrid import Hybrid
+from agent.propose.looking import never_awaited
 from agent.propose.views.prompt import Refusal, again_text
 from agent.records.events import PATIENCE
 from agent.records.objective import Objective
@@ -50,6 +52,7 @@ class _Nobody:
     """A model that answers nothing: its first question is what one wants to know."""
 
     name = "nobody"
+    looks: LooksBy = "calls"
     origin: Literal["llm", "scripted"] = "scripted"
 
     def estimate(self, request: Request) -> float | None:  # noqa: ARG002
@@ -106,7 +109,9 @@ def _next_context(branch: str | None) -> tuple[Context, str]:
         remaining = bounds.left(max(0, measured - 1), 0.0, cost)
         caps = recorded_caps(run, place.settings)
         ledger = open_ledger(history, place.settings, caps, run.workers)
-        return ledger.context(pending, remaining, bounds.dollars(cost)), run.method
+        context = ledger.context(pending, remaining, bounds.dollars(cost))
+        research = shown_research(place, history.tag, run.look)
+        return research.told(context, never_awaited), run.method
 
 
 def _before_a_run() -> tuple[Context, str]:
@@ -117,7 +122,8 @@ def _before_a_run() -> tuple[Context, str]:
     options = options_of(flags, place, front_matter)
     objective = objective_of(project, place.settings, front_matter, flags)
     context = first_context(place, last_commit(project), options, objective)
-    return context, options.method.value
+    research = shown_research(place, "", options.look.value)
+    return research.told(context, never_awaited), options.method.value
 
 
 def last_commit(project: Project) -> str:
@@ -173,10 +179,10 @@ def first_question(method: Method, context: Context) -> Request | None:
     """Return the first question of a method; None where it begins without asking a model."""
     if method.model == "none":
         return None
-    if method.name in EDITING:
-        return request_of(context)
+    nobody = _Nobody()
+    proposer = Code(nobody) if method.name in EDITING else method.build(nobody)
     try:
-        method.build(_Nobody()).propose(context)
+        proposer.propose(context)
     except _Asked as asked:
         return asked.request
     return None

@@ -112,8 +112,9 @@ def test_prompt_before_any_run_is_the_first_question_of_a_start(toy: Path) -> No
 def test_prompt_shows_every_message_of_a_turn_and_of_any_method(toy: Path) -> None:
     shown = typed("prompt")
     parts = [line.strip("= ") for line in shown.splitlines() if line.startswith("=====")]
-    assert parts[:4] == ["tool propose", "system", "user, part 1", "user, part 2"]
-    assert parts[4] == "user, only after a draft was refused"
+    assert parts[:2] == ["tool propose", "tool list_files"] and "tool probe" in parts
+    messages = ["system", "user, part 1", "user, part 2", "user, only after a draft was refused"]
+    assert parts[-5:-1] == messages and "How to look" in shown
     assert '"replace_text"' in shown and "Refused: ```text\nTHE REASON" in shown
     code = json.loads(typed("prompt", "--json"))
     assert code["method"] == "code" and code["tokens"] > 1_000
