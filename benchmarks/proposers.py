@@ -2,11 +2,13 @@
 
 Each night is the real command on the project of benchmarks/ladder.py: real git, sandbox, trainings
 and judge. The scripted models of benchmarks/scripted_researchers.py answer over the wire of a
-loopback provider; `small` is the real small model (`make small-model`). Nights of one seed differ
-in one thing from those of `base`:
+loopback provider; `small` is the real small model (`make small-model`). In a night of `base` the
+model sees the question and looks nothing up; the other arms differ from it in one thing:
 
     ledgerless  the model takes no notice of what was tried
     steady      nothing else is asked for during a plateau (`explore: off`)
+    looking     the model looks up a log and prepare.py, and notes what it finds
+    noteless    it looks, and writes no notes
 
 Printed is the share of the possible gain, its mean over the seeds with a 95 % interval (Student's
 t), and for each arm the difference to `base`, seed by seed.
@@ -48,17 +50,22 @@ class Arm:
 
     explore: bool = True
     forgetful: bool = False
-    words: tuple[str, ...] = ()
+    notes: bool = True
+    words: tuple[str, ...] = ("--no-look",)
     """Further words of the command."""
     settings: str = ""
     """Further lines of autoresearch.toml."""
 
 
 BASE = "base"
+PATIENT = "[look]\nwait = 600.0\nprobes = 0\n"
+"""Trials are shorter than any answer here: without it nothing could be looked up."""
 ARMS = {
     BASE: Arm(),
     "ledgerless": Arm(forgetful=True),
     "steady": Arm(explore=False),
+    "looking": Arm(words=("--look",), settings=PATIENT),
+    "noteless": Arm(words=("--look",), settings=PATIENT, notes=False),
 }
 
 
@@ -109,7 +116,7 @@ def provider(quality: str, arm: Arm, seed: int, folder: Path) -> Iterator[Provid
         with small_model(folder, CONTEXT) as served:
             yield Provider(served.url, NAME)
         return
-    with Researchers(QUALITIES[quality], seed, arm.forgetful) as server:
+    with Researchers(QUALITIES[quality], seed, arm.forgetful, arm.notes) as server:
         yield Provider(server.url, MODEL, server)
 
 

@@ -2,7 +2,7 @@
 
 A model of some `insight` sees an improvement where what it is shown gives it away; else it turns
 a constant, or changes code without effect. It proposes no improvement that the ledger in its
-question shows as tried. It does what it is asked for during a plateau, and where it is given tools
+question shows as tried on this incumbent. It does what it is asked for during a plateau, and where it is given tools
 it looks up what it has not seen and notes it. What such a model gains is an upper bound on what a
 question can give: a real one may not see what stands there.
 """
@@ -74,12 +74,15 @@ QUALITIES = {
 class Researchers(OpenAIServer):
     """A provider of one scripted model; `looks` counts its answers that look something up."""
 
-    def __init__(self, quality: Quality, seed: int, forgetful: bool = False) -> None:
+    def __init__(
+        self, quality: Quality, seed: int, forgetful: bool = False, notes: bool = True
+    ) -> None:
         super().__init__(models=[model(MODEL, 1)])
         self._steps = repeat(Text("unused"))
         self._quality = quality
         self._seed = seed
         self._forgetful = forgetful
+        self._notes = notes
         self.asked = 0
         self.looks = 0
 
@@ -99,6 +102,8 @@ class Researchers(OpenAIServer):
     def _decide(self, body: dict[str, Any], draw: random.Random) -> ToolCall:
         seen = "\n".join(_texts(body["messages"]))
         tools = {tool["function"]["name"] for tool in body.get("tools", ())}
+        if not self._notes:
+            tools -= {"note"}
         look = _next_look(seen, tools, json.dumps(body["messages"]))
         if look and draw.random() < max(LEAST_CURIOUS, self._quality.insight):
             return look
@@ -123,10 +128,18 @@ class Researchers(OpenAIServer):
         return "another start", [{"kind": "replace_definition", "name": "start", "code": code}]
 
     def _is_open(self, name: str, seen: str) -> bool:
-        """Return whether an improvement shows, is not made, and was not tried."""
-        shows = re.search(EVIDENCE[name], seen) and SIGNS[name] in seen
-        tried = f"rung {name}" in seen and not self._forgetful
-        return bool(shows) and not tried
+        """Return whether an improvement shows, is not made, and was not tried on this incumbent."""
+        shows = bool(re.search(EVIDENCE[name], seen)) and SIGNS[name] in seen
+        return shows and (self._forgetful or not _is_tried(f"rung {name}", seen))
+
+
+def _is_tried(idea: str, seen: str) -> bool:
+    """Return whether an idea waits for a verdict, or has one newer than the incumbent."""
+    if re.search(rf'^"{idea}": ', seen, re.MULTILINE):
+        return True
+    tries = [int(number) for number in re.findall(rf'^#(\d+) .*"{idea}"', seen, re.MULTILINE)]
+    incumbent = re.search(r"^The incumbent is #(\d+)", seen, re.MULTILINE)
+    return bool(tries) and max(tries) > (int(incumbent[1]) if incumbent else 0)
 
 
 def _texts(messages: list[Json]) -> Iterator[str]:
