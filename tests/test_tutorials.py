@@ -19,11 +19,44 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted((*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"))
 TYPED = ("first-night.md",)
 """Pages whose blocks of shell commands are typed from the first to the last, in one folder."""
-EVERYWHERE = frozenset(
-    ". $EDITOR apt cat cd chmod claude codex cp curl docker echo export git llama-server mkdir npm npx "
-    "ollama pip printf pytest python python3 ray rsync sbatch scancel sed sinfo squeue srun ssh sudo "
-    "uv vllm".split()
-)
+EVERYWHERE = {
+    ".",
+    "$EDITOR",
+    "apt",
+    "cat",
+    "cd",
+    "chmod",
+    "claude",
+    "codex",
+    "cp",
+    "curl",
+    "docker",
+    "echo",
+    "export",
+    "git",
+    "llama-server",
+    "mkdir",
+    "npm",
+    "npx",
+    "ollama",
+    "pip",
+    "printf",
+    "pytest",
+    "python",
+    "python3",
+    "ray",
+    "rsync",
+    "sbatch",
+    "scancel",
+    "sed",
+    "sinfo",
+    "squeue",
+    "srun",
+    "ssh",
+    "sudo",
+    "uv",
+    "vllm",
+}
 """Programs that are not ours; what they are given is theirs to refuse."""
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _HERE = re.compile(r"<<'(\w+)'.*?^\1$", re.DOTALL | re.MULTILINE)
