@@ -1,4 +1,4 @@
-"""Verdicts of a night on several machines: `benchmarks.verdicts --machines 16 --effect 1`.
+"""Verdicts of a night on machines: `python -m benchmarks.verdicts --machines 16 --effect 1`.
 
 Each machine adds an offset of its own to every score; its standard deviation is `--effect`, in tau,
 the noise of one pair on one machine. The baseline runs on every machine under the same seeds; each

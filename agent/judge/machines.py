@@ -13,7 +13,7 @@ of several pairs of machines that have none in common, that is tau² / n + 2 sig
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from math import sqrt
 from statistics import fmean, median
 
@@ -82,7 +82,7 @@ def spread_of(cells: Cells, tau: float | None = None) -> Spread | None:
     noise = residual if residual is not None else tau or 0.0
     count = sum(map(len, differences.values()))
     excess = (offsets - len(differences) * noise**2) / (2 * count)
-    machines = {machine for both in differences for machine in both}
+    machines = set(chain.from_iterable(differences))
     return Spread(effect=sqrt(max(0.0, excess)), residual=residual, machines=len(machines))
 
 

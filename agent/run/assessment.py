@@ -33,6 +33,7 @@ from agent.run.evidence import Evidence, Evidences
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
 from agent.run.proving import Proving
+from agent.run.replaying import replayed_by
 from agent.run.timing import Timing
 from sandbox.ground.outcome import Audit
 
@@ -337,9 +338,14 @@ class Assessment:
         return self._scores.tolerance(self._history.trials, fresh) if self.is_timed else None
 
     def _excluded_seeds(self, attempt: Attempt) -> tuple[int, ...]:
-        """Return the seeds of a suspect, which its approved repetition must not have."""
+        """Return the seeds of the trials that this one repeats: it must be measured under others.
+
+        They are those of a suspect that was approved, or of a winner that is tried again.
+        """
+        history = self._history
         seeds: list[int] = []
-        for trial in suspect_of(self._history, attempt.proposal):
+        proposal = attempt.proposal
+        for trial in (*suspect_of(history, proposal), *replayed_by(history, proposal)):
             if trial.result:
                 seeds += [score.seed for score in trial.result.scores]
         return tuple(seeds)
