@@ -146,8 +146,8 @@ def night(options: argparse.Namespace, slots: int, machines: int) -> dict[str, A
                 history, slots_on(slots, machines), options.trial, options.effect, options.seed
             )
             clock = Clock()
-            trials = options.trials if slots > 1 else min(options.trials, 120)
-            work = _loop(history, bench, clock, options, trials)
+            trials = options.trials
+            work = _loop(history, bench, clock, options)
             spent = time.process_time()
             began = 0.0
             ended = 0.0
@@ -180,9 +180,7 @@ def night(options: argparse.Namespace, slots: int, machines: int) -> dict[str, A
             }
 
 
-def _loop(
-    history: History, bench: Machines, clock: Clock, options: argparse.Namespace, trials: int
-) -> Loop:
+def _loop(history: History, bench: Machines, clock: Clock, options: argparse.Namespace) -> Loop:
     """Return a loop in virtual time."""
     proposer: Proposer = Moves(options.answer, options.seed)
     if options.propose == "idle":
@@ -192,7 +190,7 @@ def _loop(
         Ledger(history, read_space),
         bench,
         proposer,
-        Bounds(trials=trials),
+        Bounds(trials=options.trials),
         threading.Event(),
         staff=Staff(writers, None),
     )
@@ -214,7 +212,8 @@ def _figures(
     overtaken = [trial for trial in tried if "the tip has moved on" in trial.reason]
     pairs = [pair for trial in tried for pair in trial.pairs]
     kept = [trial for trial in tried if trial.status in KEPT]
-    truth = {trial.number: bench.truth(trial.configuration) for trial in trials}
+    ran = [trial for trial in trials if trial.result]
+    truth = {trial.number: bench.truth(trial.configuration) for trial in ran}
     false = [t for t in kept if (truth[t.number] or 0.0) >= (truth[t.against or 0] or 0.0)]
     again = sum(order.role == "incumbent" for order, _ in orders)
     first = truth[trials[0].number] or 0.0
