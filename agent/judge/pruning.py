@@ -56,7 +56,7 @@ def rivals_of(
 ) -> tuple[Curve, ...]:
     """Return the curves that a training of `proposal` is compared with.
 
-    is_alike: whether curves of the machine of that name may be compared with those of the one that trains. None
+    is_alike: whether those of a machine are like those of the one that trains, by its name. None
     before LEAST trials were scored. Only constants are compared with constants: what new code
     prints as its loss may be another loss. So an edit of code is never pruned, and after one was
     kept the comparison begins anew. The curves of pruned trials count as far as they go: without
