@@ -62,14 +62,15 @@ class Baselining:
     def _repeat(self, attempt: Attempt, result: Result | None, machine: str) -> Order | None:
         """Return a run under a seed that `machine` lacks; None where it has them all."""
         run = self._history.run
+        is_home = machine == self._home(attempt, result, machine)
+        roles = {"candidate"} if is_home else {"candidate", "baseline"}
         places: set[tuple[str, int]] = set()
         for score in result.scores if result else ():
-            if score.role in ("candidate", "baseline"):
+            if score.role in roles:
                 places.add((score.machine, score.seed))
         for training in self._fleet.runs_of(attempt.number):
             if not training.order.checks:
                 places.add((training.slot.machine, training.order.seed))
-        is_home = machine == self._home(attempt, result, machine)
         for seed in range(run.seed, run.seed + run.baseline_repeats):
             if (machine, seed) in places:
                 continue
