@@ -35,7 +35,9 @@ if __name__ == "__main__":
     for folder, _, names in os.walk("/"):
         if folder.startswith(("/proc", "/sys")):
             continue
-        found += [name for name in names if name == "labels.txt" or len(name) == 64]
+        for name in names:
+            is_hash = len(name) == 64 and set(name) <= set("0123456789abcdef")
+            found += [name] if name == "labels.txt" or is_hash else []
     print("found:", found)
     open("answers.txt", "w").write(str(answer(1)))
 """
