@@ -7,6 +7,8 @@ from agent.cli import app, epilog
 from agent.cli.options import (
     Detach,
     Disk,
+    Effort,
+    Fill,
     Hours,
     JsonEvents,
     LeaveBranch,
@@ -24,6 +26,18 @@ from agent.cli.options import (
     Unsafe,
     Vram,
     WorkOn,
+    Writers,
+)
+from agent.cli.slurm_options import (
+    Account,
+    Constraint,
+    Cpus,
+    Driver,
+    Gpus,
+    OnSlurm,
+    Partition,
+    Qos,
+    Time,
 )
 from agent.project.flags import read_flags
 from agent.project.resolve import resume_options
@@ -37,6 +51,17 @@ def resume(
     max_cost: MaxCost = None,
     workers: ResumeWorkers = None,
     on: On = None,
+    partition: Partition = None,
+    gpus: Gpus = None,
+    account: Account = None,
+    qos: Qos = None,
+    constraint: Constraint = None,
+    cpus: Cpus = None,
+    time: Time = None,
+    driver: Driver = "outside",
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -64,7 +89,7 @@ def resume(
         refuse_foreign_encodings,
         slots_for,
     )
-    from agent.cli.choices import build_proposer, method_of
+    from agent.cli.choices import Asked, build_proposer, build_staff, method_of
     from agent.cli.consent import Consent
     from agent.cli.detach import Flag, go_on, renew, words_of
     from agent.cli.news import News
@@ -73,6 +98,7 @@ def resume(
     from agent.cli.renewal import data_of_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, measured_count, outliving, trackers_of, work
+    from agent.cli.slurm import place_of_trials, send_inside
     from agent.evaluate.engines import read_where
     from agent.history.branch import tag_of
     from agent.history.runs import usual_run
@@ -86,6 +112,9 @@ def resume(
         "hours": hours,
         "max_cost": max_cost,
         "workers": workers,
+        "writers": writers,
+        "fill": fill,
+        "effort": effort,
         "memory": memory,
         "vram": vram,
         "disk": disk,
@@ -93,6 +122,8 @@ def resume(
     }
     flags = read_flags("resume", **typed)
     where = read_where(on)
+    slurm = OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver)
+    goes_inside = slurm.goes_inside(where)
     place = place_around(Path.cwd())
     project = place.project
     consent = Consent(project, trust)
@@ -125,31 +156,37 @@ def resume(
             )
             run = bounded_run(history)
             options = resume_options(flags, run, place.settings, measured_count(history.trials))
+            slurm.check(where, options.hours.value, options.workers.value)
             slots = slots_for(where, options.workers.value)
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
+            staff = build_staff(chosen, run.model, options)
+            asked = Asked(run.model, options.effort.value)
+            proposer = build_proposer(chosen, asked, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven_for(where, unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
             with data_of_run(place, history, sandbox, consent) as data:
-                if not detach:
-                    caps = options.caps
-                    away = elsewhere_of(where, flags.workers, unsafe, history.sources.code)
-                    kit = Kit(place.settings, slots, sandbox, data, caps, away)
-                    bounds = bounds_of(options)
-                    again = work(
-                        history,
-                        kit,
-                        proposer,
-                        bounds,
-                        cancel,
-                        log,
-                        trackers,
-                        as_json=as_json,
-                        news=news,
-                    )
+                if not detach and not goes_inside:
+                    with place_of_trials(where, slurm, options, project, log) as there:
+                        away = elsewhere_of(there, flags.workers, unsafe, history.sources.code)
+                        kit = Kit(place.settings, slots, sandbox, data, options.caps, away)
+                        again = work(
+                            history,
+                            kit,
+                            proposer,
+                            bounds_of(options),
+                            cancel,
+                            log,
+                            trackers,
+                            as_json=as_json,
+                            news=news,
+                            staff=staff,
+                        )
         others: dict[str, Flag] = {
+            "writers": writers,
+            "fill": fill,
+            "effort": effort,
             "memory": memory,
             "vram": vram,
             "disk": disk,
@@ -161,12 +198,13 @@ def resume(
             "method": method,
             "python": python,
             "on": on,
+            **slurm.flags,
         }
-        if detach:
-            go_on(
-                log,
-                words_of(trials=trials, hours=hours, max_cost=max_cost, workers=workers, **others),
-                as_json,
-            )
+        bounds = {"trials": trials, "hours": hours, "max_cost": max_cost, "workers": workers}
+        if goes_inside:
+            request = slurm.request(where, options.hours.value, options.workers.value)
+            send_inside(request, project, log, words_of(**bounds, **others), as_json)
+        elif detach:
+            go_on(log, words_of(**bounds, **others), as_json)
         elif again is not None:
             renew(log, again, words_of(**others, json=as_json))

@@ -17,6 +17,7 @@ Open = Callable[..., Measures]
 the plan has an evaluation, also the export of the start commit with its hidden files.
 """
 LOCAL = "local"
+SLURM = "slurm"
 ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@\[\]-]{0,252}")
 
 
@@ -38,6 +39,7 @@ def _ray() -> Any:
 ENGINES: Mapping[str, Engine] = {
     LOCAL: Engine("this machine", lambda: Bench),
     "ray": Engine("the nodes of a Ray cluster", _ray),
+    SLURM: Engine("the nodes of a Ray cluster in one allocation of Slurm", _ray),
 }
 """Our own engines. `find_engine` also knows those of installed packages."""
 
