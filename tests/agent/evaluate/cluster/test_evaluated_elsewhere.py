@@ -77,5 +77,5 @@ def test_a_node_evaluates_and_shows_a_training_nothing_of_it(
     assert result is not None and result.status == "scored", result
     [score] = result.scores
     assert (score.value, score.kind, score.also) == (1, "evaluated", {"calls": 2})
-    [log] = (tmp_path / ".autoresearch").rglob("train-0.log")
+    [log] = (tmp_path / ".autoresearch").rglob("train-0-slot0.log")
     assert "found: []" in log.read_text()
