@@ -209,7 +209,7 @@ def test_another_version_is_refused(
 ) -> None:
     monkeypatch.setattr("agent.evaluate.cluster.station.software", lambda: "0.0.1 (old)")
     bench = bench_on(cluster, tmp_path / "trials", Exporter())
-    with pytest.raises(PlaceLost, match=r"n0: autoresearch here is 0\.0\.1"):
+    with pytest.raises(PlaceLost, match=r"n0: version 0\.0\.1"):
         bench.open(lambda _: None)
     assert cluster.is_closed
 
