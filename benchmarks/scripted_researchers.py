@@ -2,9 +2,9 @@
 
 A model of some `insight` sees an improvement where what it is shown gives it away; else it turns
 a constant, or changes code without effect. It proposes no improvement that the ledger in its
-question shows as tried on this incumbent. It does what it is asked for during a plateau, and where it is given tools
-it looks up what it has not seen and notes it. What such a model gains is an upper bound on what a
-question can give: a real one may not see what stands there.
+question shows as tried on this incumbent. It does what it is asked for during a plateau, and where
+it is given tools it looks up what it has not seen and notes it. What such a model gains is an upper
+bound on what a question can give: a real one may not see what stands there.
 """
 
 import json
