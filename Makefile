@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install clients small-model test test-slow check lint types fuzz mutate gpu-check docs clean
+.PHONY: start install clients small-model test test-slow test-cluster test-wheel check lint types fuzz mutate gpu-check docs clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -22,10 +22,26 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Three workers on two cores: many tests wait for a process, a clock or a browser.
 test: install
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not cluster"
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# Bad days of real clusters on loopback, one at a time: Ray, and Slurm where it is installed
+# (apt-get install slurmctld slurmd slurm-client munge).
+test-cluster: install
+	@$(PIP) -e ".[cluster]" -c constraints.txt
+	$(BIN)/python -m pytest -p no:randomly -m cluster tests/cluster
+# The sdist, the wheel from it, and both in empty environments: a night in a new repository under each Python of PYTHONS.
+PYTHONS ?= $(PYTHON)
+# As in EXTRAS=workspace,keyring,mcp.
+EXTRAS ?=
+test-wheel: install
+	rm -rf dist
+	$(BIN)/hatchling build -t sdist
+	$(BIN)/python -m pip wheel -q --no-deps -w dist dist/autoresearch-*.tar.gz
+	for python in $(PYTHONS); do for package in dist/*; do \
+		$$python .ci/try_wheel.py $$package --extras "$(EXTRAS)" || exit 1; done; done
 
 # The command-line agents and protocol tools that tests of the MCP server drive where they are: 800 MB below .clients.
 clients:
@@ -76,4 +92,4 @@ gpu-check:
 	$(GPU_PYTHON) -m benchmarks.gpu_check $(GPU_CHECK)
 
 clean:
-	rm -rf $(VENV) .site .site-pages .clients .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist .site .site-pages .clients .pytest_cache .mypy_cache .ruff_cache

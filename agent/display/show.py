@@ -172,6 +172,7 @@ def _named_facts(
 ) -> Iterator[tuple[str, str]]:
     yield "reason", trial.reason
     yield "scores", about_scores((trial,), formatter)
+    yield "lost", "; ".join(map(str, trial.losses))
     if trial.claim:
         yield from _claimed_elsewhere(trial.claim)
     yield from _compared(trial, formatter)
@@ -183,14 +184,14 @@ def _named_facts(
     if flops:
         yield "compute", f"{flops:,.0f} FLOPs per token (6 x parameters)"
     yield "proposed by", provenance(trial.proposal.by)
-    yield from _looked(trial.proposal)
+    yield from looked(trial.proposal)
     yield "judged", trial.at
     yield "attempt", trial.attempt
     yield "verdict", trial.verdict
     yield "log", log or "not on this machine"
 
 
-def _looked(proposal: Proposal) -> Iterator[tuple[str, str]]:
+def looked(proposal: Proposal) -> Iterator[tuple[str, str]]:
     """Yield what the proposer looked at, a line each, and what else it thought of."""
     for look in proposal.by.looked[:LOOKS]:
         seconds = f" ({duration(look.seconds)})" if look.seconds else ""

@@ -86,7 +86,9 @@ class Measures(Protocol):
         ...
 
     def open(self, listen: PlaceListener) -> None:
-        """Get ready to measure, with at least one slot, and tell `listen` of places from then on.
+        """Get ready to measure, with at least one slot, and tell `listen` of every place.
+
+        Of those that are there at once, and of those that join or leave from then on.
 
         Raise PlaceLost where there is no place to train.
         """
@@ -140,6 +142,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    home: str | None = None
     evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
@@ -224,8 +227,9 @@ class Bench:
         done: list[Check] = []
         for number, command in enumerate(assignment.order.checks, 1):
             listen(Checking(assignment.attempt, slot.number, command, slot.place))
-            with exported(home / f"check-{number}", assignment.order.commit, self._export) as here:
-                job = self._job(here, home / f"check-{number}.log", assignment)
+            name = _named(f"check-{number}", slot)
+            with exported(home / name, assignment.order.commit, self._export) as here:
+                job = self._job(here, home / f"{name}.log", assignment)
                 limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
                 remove_logs(job.log)
                 job = job.model_copy(update={"limits": limits})
@@ -287,8 +291,9 @@ class Bench:
         ):
             return None
         home = self._home(assignment)
-        with exported(home / "smoke", assignment.order.commit, self._export) as here:
-            full = self._job(here, home / "smoke.log", assignment)
+        name = _named("smoke", assignment.slot)
+        with exported(home / name, assignment.order.commit, self._export) as here:
+            full = self._job(here, home / f"{name}.log", assignment)
             job = smoke_run_of(full, here / "data", smoke_run_cap(plan.budget, assignment.usual))
             remove_logs(job.log)
             outcome = measure(job, self._runner, cancel)
@@ -298,7 +303,8 @@ class Bench:
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Outcome:
         order = assignment.order
-        name = f"train-{order.seed}" if order.role == "candidate" else f"{order.role}-{order.seed}"
+        role = "train" if order.role == "candidate" else order.role
+        name = _named(f"{role}-{order.seed}", assignment.slot)
         home = self._home(assignment)
         with (
             exported(home / name, order.commit, self._export) as here,
@@ -345,6 +351,7 @@ class Bench:
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,
+            home=plan.home,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,
@@ -357,6 +364,11 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _named(name: str, slot: Slot) -> str:
+    """Return the name of a run's files: on several machines one attempt may run twice at once."""
+    return f"{name}-slot{slot.number}" if slot.place else name
 
 
 def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:

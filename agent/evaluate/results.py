@@ -155,6 +155,13 @@ def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
     return result
 
 
+def crashed(result: Result | None, why: str) -> Result:
+    """Return the result of an attempt that crashes, whatever it scored before."""
+    if result is None:
+        return Result(status="crash", detail=why)
+    return result.model_copy(update={"status": "crash", "scores": (), "detail": why})
+
+
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:
     """Return a result in the unit of the run's first score; else an invalid one."""
     for trial in trials:

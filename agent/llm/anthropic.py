@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import anthropic
@@ -9,7 +10,8 @@ import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import Message, ModelInfo
 
-from agent.llm.faults import failed, fault_of, tidy
+from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
+from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.limits import allowed_output
 from agent.llm.model import Call, LooksBy, Reply, Request, Tool, Turn
 from agent.llm.patience import Patience, Transient, persist
@@ -30,6 +32,15 @@ _CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 _CACHED_SHORTLY = {"cache_control": {"type": "ephemeral"}}
 
 
+@dataclass(frozen=True)
+class _Able:
+    """How a model may think."""
+
+    thinking: _Thinking
+    efforts: frozenset[Effort] = frozenset()
+    """The levels of effort that it knows."""
+
+
 class Anthropic:
     """One model of Anthropic's by its full `name`."""
 
@@ -37,44 +48,65 @@ class Anthropic:
     looks: LooksBy = "calls"
 
     def __init__(
-        self, name: str, key: str, patience: Patience, base_url: str | None = None
+        self,
+        name: str,
+        key: str,
+        patience: Patience,
+        base_url: str | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.name = name
         self._api = AnthropicApi(key, patience, base_url)
-        self._thinking: _Thinking | None = None
+        self._tell = patience.tell
+        self._able: _Able | None = None
+        self._effort = effort
+        self._stretch = STRETCH[effort]
+        """Times the output tokens of a question, for a model that spends them on thoughts."""
         self._most: int | None = None
         """The most output tokens that the model allows; None if it never said."""
 
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
         return cost_of(
-            self.name, PRICED_AS, fresh=0, write=request.tokens, output=request.max_output_tokens
+            self.name, PRICED_AS, fresh=0, write=request.tokens, output=self._tokens(request)
         )
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
+        if reply.cut_off and not reply.text and reply.arguments is None:
+            # It was still thinking: the next answer may be longer.
+            self._stretch = min(2 * self._stretch, MOST_STRETCH)
         return reply.model_copy(update={"seconds": time.monotonic() - began})
+
+    def _tokens(self, request: Request) -> int:
+        """Return the bound on output tokens: thoughts count as output."""
+        thinks = self._able is None or self._able.thinking != "not"
+        tokens = request.max_output_tokens * (self._stretch if thinks else 1)
+        return tokens if self._most is None else min(tokens, self._most)
 
     async def _ask(self, client: AsyncAnthropic, request: Request) -> Reply:
         """Ask, with fewer output tokens if the model refuses so many, and remember it."""
-        if self._thinking is None:
-            self._thinking = await _thinking_of(client, self.name)
+        if self._able is None:
+            self._able = await _ability_of(client, self.name)
+            if self._effort and self._effort not in self._able.efforts:
+                self._tell(f"{self.name} knows no effort {self._effort!r}, so none is asked for")
         while True:
-            tokens = request.max_output_tokens
-            asked = tokens if self._most is None else min(tokens, self._most)
+            asked = self._tokens(request)
             limited = request.model_copy(update={"max_output_tokens": asked})
             try:
-                return await self._stream(client, limited, self._thinking)
+                return await self._stream(client, limited, self._able)
             except anthropic.BadRequestError as error:
                 most = allowed_output(reason_in(error.response.text), asked)
                 if not most:
                     raise
                 self._most = most
 
-    async def _stream(self, client: AsyncAnthropic, request: Request, thinking: _Thinking) -> Reply:
-        arguments = _arguments(self.name, request, thinking)
+    async def _stream(self, client: AsyncAnthropic, request: Request, able: _Able) -> Reply:
+        arguments = _arguments(self.name, request, able.thinking, self._effort)
+        if self._effort in able.efforts:
+            arguments["output_config"] = {"effort": self._effort}
         async with client.messages.stream(**arguments) as stream:
             try:
                 message = await stream.get_final_message()
@@ -116,7 +148,8 @@ class AnthropicApi:
                 # No connection, or the body is not the API's JSON.
                 address = client.base_url.netloc.decode()
                 text = failed(PROVIDER, address, error, self._patience)
-                raise Transient(tidy(text, self._key)) from None
+                unreached = is_unreached(error)
+                raise Transient(tidy(text, self._key), unreached=unreached) from None
 
         return persist(PROVIDER, once, self._patience)
 
@@ -147,7 +180,7 @@ class AnthropicApi:
         )
 
 
-async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
+async def _ability_of(client: AsyncAnthropic, name: str) -> _Able:
     """Return how the model may think, by the provider's list.
 
     Servers that speak an older API list nothing.
@@ -155,17 +188,25 @@ async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
     try:
         model = await client.models.retrieve(name)
     except anthropic.NotFoundError:
-        return "not"
+        return _Able("not")
     capabilities = getattr(model, "capabilities", None)
+    levels = getattr(capabilities, "effort", None)
+    efforts = frozenset(effort for effort in EFFORTS if _supports(levels, effort))
     kinds = getattr(getattr(capabilities, "thinking", None), "types", None)
-    if getattr(getattr(kinds, "adaptive", None), "supported", False):
-        return "adaptive"
-    if getattr(getattr(kinds, "enabled", None), "supported", False):
-        return "enabled"
-    return "not"
+    if _supports(kinds, "adaptive"):
+        return _Able("adaptive", efforts)
+    if _supports(kinds, "enabled"):
+        return _Able("enabled", efforts)
+    return _Able("not", efforts)
 
 
-def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, Any]:
+def _supports(capabilities: Any, name: str) -> bool:
+    return bool(getattr(getattr(capabilities, name, None), "supported", False))
+
+
+def _arguments(
+    name: str, request: Request, thinking: _Thinking, effort: Effort | None = None
+) -> dict[str, Any]:
     """Return the question as the API takes it.
 
     A model that thinks cannot be made to call a tool; the rules ask it to.
@@ -188,7 +229,8 @@ def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, An
     elif thinking == "adaptive":
         arguments["thinking"] = {"type": "adaptive"}
     else:
-        budget = max(MIN_THINKING_TOKENS, request.max_output_tokens // 2)
+        share = THINKING_SHARE[effort]
+        budget = max(MIN_THINKING_TOKENS, int(request.max_output_tokens * share))
         arguments["thinking"] = {"type": "enabled", "budget_tokens": budget}
         arguments["max_tokens"] = max(request.max_output_tokens, budget + MIN_THINKING_TOKENS)
     return arguments

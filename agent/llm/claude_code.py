@@ -20,10 +20,12 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
     request = call.request
     rules = f"{request.system}\n\nYour answer is the argument of `{request.tool.name}`."
     chosen = ("--model", call.model) if call.model else ()
+    effort = ("--effort", call.effort) if call.effort else ()
     form = ("-p", "--output-format", "json")
     schema = ("--json-schema", json.dumps(request.tool.parameters))
     looks = _looks(request.door, call.folder) if request.door else ()
-    arguments = (*form, *WITHOUT_TOOLS, *looks, "--system-prompt", rules, *schema, *chosen)
+    options = (*form, *WITHOUT_TOOLS, *looks)
+    arguments = (*options, "--system-prompt", rules, *schema, *chosen, *effort)
     return arguments, "\n\n".join(request.blocks)
 
 

@@ -29,6 +29,10 @@ WITHOUT_TOOLS = (
 )
 
 
+STRONGEST = "xhigh"
+"""Codex knows no `max`."""
+
+
 def _call(call: Call) -> tuple[tuple[str, ...], str]:
     """Return a call in which our rules stand in the place of Codex's own instructions."""
     request = call.request
@@ -43,6 +47,9 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
         arguments += ["-c", setting]
     if call.model:
         arguments += ["--model", call.model]
+    if call.effort:
+        effort = STRONGEST if call.effort == "max" else call.effort
+        arguments += ["-c", f"model_reasoning_effort={json.dumps(effort)}"]
     return (*arguments, "-"), "\n\n".join(request.blocks)
 
 

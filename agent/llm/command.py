@@ -1,6 +1,7 @@
 """Coding agents that people already pay for, as models: their commands in print mode.
 
-One process a question, without tools. `claude-code` and `codex` use the login that the command has;
+One process a question, without tools but those behind the door that a request may name (an MCP
+server of the run's, on loopback). `claude-code` and `codex` use the login that the command has;
 API keys in the environment are not passed on, so no question is billed to them, but the account of
 a cloud or gateway that Claude Code is told to use is. The process gets an empty folder of its own,
 and is killed with its children at the deadline. It is not sandboxed: it is the user's own program
@@ -26,6 +27,7 @@ from agent.git.cache import cache_folders
 from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
 from agent.llm.dialects import TOKEN, Call, failure_of
+from agent.llm.effort import Effort
 from agent.llm.model import LooksBy, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from sandbox.ground.text import one_line
@@ -100,11 +102,13 @@ class Command:
         environment: Mapping[str, str],
         patience: Patience,
         hidden: Sequence[Path] = (),
+        effort: Effort | None = None,
     ) -> None:
         kind, _, model = name.partition(":")
         self.name = name
         self._dialect = COMMANDS[kind]
         self._model = model or None
+        self._effort = effort
         self._patience = patience
         passed_on = passed_on_of(environment)
         self._environment = {**passed_on, **self._dialect.environment}
@@ -147,7 +151,7 @@ class Command:
             beside = Path(folder)
             work = beside / "work"
             work.mkdir()
-            call = Call(self._model, request, beside, self._environment)
+            call = Call(self._model, request, beside, self._environment, self._effort)
             arguments, question = self._dialect.call(call)
             token = {TOKEN: request.door.token} if request.door else {}
             code, out, err = await self._run(arguments, question, work, token)

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,13 +24,14 @@ from openai.types.responses import (
 
 from agent.llm.answers import ONLY_THOUGHT, Answer
 from agent.llm.conversation import as_text, chat_messages, response_items
-from agent.llm.faults import failed, fault_of, tidy
+from agent.llm.effort import STRETCH, Effort
+from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.model import AS_JSON, LooksBy, Reply, Request, Tool
 from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import Refusal, reason_in, reason_of, status_of
-from agent.llm.ways import Ways, chat_arguments
+from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
 PROVIDER = "OpenAI"
@@ -66,13 +68,19 @@ class OpenAI:
     looks: LooksBy = "calls"
 
     def __init__(
-        self, name: str, key: str, patience: Patience, base_url: str | None = None
+        self,
+        name: str,
+        key: str,
+        patience: Patience,
+        base_url: str | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.name = name
         self._url = base_url
         self._api = OpenAIApi(key, patience, base_url)
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
-        self._ways = Ways("max_tokens" if base_url else "max_completion_tokens")
+        limit: Limit = "max_tokens" if base_url else "max_completion_tokens"
+        self._ways = Ways(limit, effort=effort, stretch=STRETCH[effort])
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -96,9 +104,13 @@ class OpenAI:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
-        """Ask in the first way that the server knows, and remember it."""
+        """Ask in the first way that the server knows, and remember it.
+
+        Another writer may have learnt meanwhile what this one was just refused for.
+        """
         ask = {"chat": self._chat, "responses": self._respond}
         while True:
+            asked = replace(self._ways)
             try:
                 return await ask[self._ways.api](client, request)
             except openai.APIStatusError as error:
@@ -111,7 +123,7 @@ class OpenAI:
                 refusal = Refusal(status_of(error.body, FAILED), reason_of(error.body), {})
             except Refusal as inside:
                 refusal = inside
-            if not self._ways.learn(refusal, request.max_output_tokens):
+            if self._ways == asked and not self._ways.learn(refusal, request.max_output_tokens):
                 raise refusal
 
     async def _chat(self, client: AsyncOpenAI, request: Request) -> Reply:
@@ -168,6 +180,7 @@ class OpenAI:
             tools=tools,
             tool_choice="required",
             max_output_tokens=self._ways.tokens(request.max_output_tokens),
+            reasoning={"effort": self._ways.effort} if self._ways.effort else openai.omit,
             store=False,
             stream=True,
         )
@@ -228,7 +241,8 @@ class OpenAIApi:
             except (openai.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
                 text = failed(PROVIDER, client.base_url.netloc.decode(), error, self._patience)
-                raise Transient(tidy(text, self._key)) from None
+                unreached = is_unreached(error)
+                raise Transient(tidy(text, self._key), unreached=unreached) from None
 
         return persist(self.who, once, self._patience)
 

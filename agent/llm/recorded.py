@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ class Recorded:
         self.looks: LooksBy = looks_by(model)
         self._model = model
         self._path = folder / FILE
+        self._lock = threading.Lock()  # several writers ask at the same time
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -59,7 +61,7 @@ class Recorded:
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"at": stamp, "id": name, part: redacted_data(content)}
         line = json.dumps(entry, ensure_ascii=False)
-        with suppress(OSError):  # a full disk must not cost an answer that was paid for
+        with self._lock, suppress(OSError):  # a full disk must not cost an answer that was paid for
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with open(self._path, "a", encoding="utf-8", errors=ESCAPED, opener=no_link) as file:
                 file.write(line + "\n")

@@ -15,6 +15,7 @@ from agent.errors import UsageFault
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Interval
+from agent.llm.effort import Effort
 from agent.project.flags import Flags
 from agent.project.option import Option, Origin, first
 from agent.project.program import FrontMatter
@@ -24,6 +25,7 @@ from agent.project.settings import (
     ScoreKind,
     Settings,
 )
+from agent.project.staffing import AUTO
 from agent.project.time_options import KEEPS_A_BUDGET, TimeInferred, time_options
 from agent.project.trust import REPLAY, SCRIPTED
 from agent.records.inputs import Set
@@ -34,6 +36,7 @@ from sandbox.ground.budget import Budget, Limit
 T = TypeVar("T")
 
 DEFAULT_WORKERS = 1
+DEFAULT_WRITERS: int | Literal["auto"] = AUTO
 DEFAULT_SEED = 0
 DEFAULT_REPEATS = 3
 DEFAULT_VERDICT: VerdictRule = "sequential"
@@ -72,6 +75,12 @@ class SessionOptions:
     max_cost: Option[float | None]
     """Dollars of the whole run."""
     workers: Option[int]
+    writers: Option[int | Literal["auto"]]
+    """How many drafts a model writes at once."""
+    fill: Option[str]
+    """The search method that fills slots which would wait for the model, or `none`."""
+    effort: Option[Effort | None]
+    """How hard the model is asked to think."""
     memory: Option[int | None]
     """Bytes of main memory of a trial; so are the next three, of its GPUs, its disk and output."""
     vram: Option[int | None]
@@ -179,6 +188,9 @@ def start_options(
         hours=_bound("hours", flags, front_matter),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, DEFAULT_WORKERS),
+        writers=_typed_or(flags.writers, DEFAULT_WRITERS),
+        fill=_typed_or(flags.fill, WITHOUT_MODEL),
+        effort=_effort(flags, None),
         **_caps(flags, parent, settings),
         model=model,
         method=method,
@@ -212,6 +224,9 @@ def resume_options(
         hours=first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, record.workers, Origin.RECORD),
+        writers=_typed_or(flags.writers, record.writers, Origin.RECORD),
+        fill=_typed_or(flags.fill, record.fill, Origin.RECORD),
+        effort=_effort(flags, record),
         **_caps(flags, record, settings),
     )
 
@@ -287,6 +302,12 @@ def _refuse_paid(model: str | None, max_cost: float | None, command: str) -> Non
             "only none, scripted:FILE and replay:BRANCH are always free.",
             f"autoresearch {command} --max-cost 10",
         )
+
+
+def _effort(flags: Flags, record: RunSettings | None) -> Option[Effort | None]:
+    if flags.effort is not None or record is None:
+        return Option(flags.effort, Origin.FLAG if flags.effort else Origin.DEFAULT)
+    return Option(record.effort, Origin.RECORD)
 
 
 def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> Option[T]:

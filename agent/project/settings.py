@@ -5,7 +5,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -21,8 +21,10 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
-from agent.project.sizes import size_in_bytes
-from agent.project.toml_text import plain_text, refuse_deep_names
+from agent.llm.effort import Effort
+from agent.project.quantities import BudgetText, LimitText, size_in_bytes
+from agent.project.staffing import NO_FILL, WriterCount
+from agent.project.toml_text import line_of, plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
@@ -40,7 +42,7 @@ from agent.records.objective import (
     Sense,
 )
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget, Limit, allowance_text
+from sandbox.ground.budget import Budget, allowance_text
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
@@ -70,18 +72,8 @@ _QUOTED = re.compile(r"'([^']*)'")
 """A choice, as pydantic lists them."""
 
 
-def _budget(value: Any) -> Any:
-    return Budget.parse(value) if isinstance(value, str) else value
-
-
-def _limit(value: Any) -> Any:
-    return Limit.parse(value) if isinstance(value, str) else value
-
-
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
-BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
-LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
@@ -277,6 +269,12 @@ class RunSettings(Record):
     """What trainings run on; None in a run of an older version."""
     look: bool = Field(default=True, exclude_if=lambda look: look)
     """Whether a model may look at files, trials and logs before it proposes."""
+    writers: WriterCount = 1
+    """How many drafts a model writes at once; `auto` for as many as keep the slots busy."""
+    fill: Word = NO_FILL
+    """The search method that proposes for slots that would wait for the model, or `none`."""
+    effort: Effort | None = None
+    """How hard the model is asked to think; None to leave that to it."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 
@@ -365,23 +363,11 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         where, problem = problem_of(error)
-        line = _line_of(error, text)
+        line = line_of(error, text)
         raise UsageFault(f"{path}{line}: {where}: {problem}", edit) from None
     # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
-
-
-def _line_of(error: ValidationError, text: str) -> str:
-    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
-    first = error.errors(include_url=False)[0]
-    item = first["input"]
-    if len(first["loc"]) < 2 or not isinstance(item, str):
-        return ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if item and item in line:
-            return f":{number}"
-    return ""
 
 
 def _expanded(name: str, file: str) -> Path:

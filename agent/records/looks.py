@@ -44,8 +44,9 @@ class LookBounds(Record):
     """That its answers may cost in all."""
     seconds: Annotated[FiniteFloat, Field(gt=0, le=86_400)] = 300.0
     """From its first question on."""
-    wait: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 0.0
-    """That a slot may be free and wait for the proposal meanwhile."""
+    wait: Annotated[FiniteFloat, Field(ge=0, le=86_400)] = 10.0
+    """That a slot may be free and wait for the proposal meanwhile; longer than the optimiser needs
+    to fill it (agent/run/drafting.py)."""
     probes: Annotated[Natural, Field(le=20)] = 1
     """Short runs of code that it may ask for."""
     probe_seconds: Annotated[FiniteFloat, Field(gt=0, le=3_600)] = 60.0

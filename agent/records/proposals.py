@@ -23,6 +23,9 @@ Configuration = Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)]
 """The searchable constants of a train.py by name, as Python values."""
 
 
+Assignment = Literal["exploit", "bolder", "combine", "simplify", "constants"]
+ASSIGNMENTS: tuple[Assignment, ...] = ("exploit", "bolder", "combine", "simplify", "constants")
+"""What one of several writers is to look for."""
 Exploration = Literal["bolder", "combine", "undo", "remove"]
 EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
 
@@ -69,6 +72,8 @@ class Provenance(Record):
     """The trial of another run whose edits this proposal repeats: `nov25#4`."""
     asked: Asked | None = None
     """The kind of change asked for; None for just the next one."""
+    assigned: Assignment | None = None
+    """What it was to look for, as one of several writers."""
     exchanges: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
     """Names of the requests to a model, in the transcript of the machine that sent them."""
     inputs: Annotated[tuple[InputId, ...], Field(max_length=MAX_ITEMS)] = ()

@@ -104,7 +104,8 @@ def _go(_: Input, ledger: Ledger) -> Answer:
 
 def _set(asked: Input, ledger: Ledger) -> Answer:
     assert isinstance(asked.ask, Set)
-    if asked.ask.workers is not None:
+    elsewhere = any(slot.place for slot in ledger.fleet.slots)
+    if asked.ask.workers is not None and not elsewhere:
         try:
             make_slots(asked.ask.workers, *this_machine())
         except UsageFault as fault:

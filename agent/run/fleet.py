@@ -26,6 +26,10 @@ class Fleet:
         self.running: dict[int, Assignment] = {}
         """What trains, by the number of its slot."""
         self._slots: dict[int, Slot] = {}
+        # How often slots have joined; and by number, when a slot did, and when its run began.
+        self._turn = 0
+        self._joined: dict[int, int] = {}
+        self._begun: dict[int, int] = {}
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -62,22 +66,24 @@ class Fleet:
         return otherwise
 
     def join(self, slots: Iterable[Slot]) -> None:
-        """Add slots; those that the run has already stay as they are."""
+        """Add slots that are not there; another one of the same number is replaced."""
+        self._turn += 1
         for slot in slots:
-            if slot.number not in self._slots:
-                self._slots[slot.number] = slot
-                if slot.number not in self.running:
-                    self.free.append(slot)
+            if self._slots.get(slot.number) == slot:
+                continue
+            self._drop({slot.number})
+            self._slots[slot.number] = slot
+            self._joined[slot.number] = self._turn
+            if slot.number not in self.running:
+                self.free.append(slot)
 
     def leave(self, place: str) -> None:
         """Drop the slots of a place; what still runs there ends by itself."""
         self._drop({slot.number for slot in self.slots if slot.place == place})
 
-    def lose(self, slot: Slot) -> None:
-        """Drop a slot whose place was lost, and the others of that place with it."""
-        if slot.place:
-            self.leave(slot.place)
-        self._drop({slot.number})
+    def drop(self, machine: str) -> None:
+        """Drop the slots of a machine; what still runs there ends by itself."""
+        self._drop({slot.number for slot in self.slots if slot.machine == machine})
 
     def take(self, machine: str) -> Slot | None:
         """Return a free slot on `machine` for a training; None where there is none."""
@@ -103,11 +109,24 @@ class Fleet:
     def begin(self, assignment: Assignment) -> None:
         """Note that a run is under way in the slot that was taken for it."""
         self.running[assignment.slot.number] = assignment
+        self._begun[assignment.slot.number] = self._turn
 
     def end(self, slot: Slot) -> None:
         """Note that the run in a slot has ended; the slot is free then, if it is still there."""
         del self.running[slot.number]
+        del self._begun[slot.number]
         self.give_back(slot)
+
+    def lose(self, slot: Slot) -> None:
+        """Note that the place of a run in `slot` is lost, with every slot that it had.
+
+        What joined since the run began stays: the place is back.
+        """
+        begun = self._begun[slot.number]
+        self.end(slot)
+        there = [other for other in self.slots if slot.place and other.place == slot.place]
+        gone = {other.number for other in (slot, *there)}
+        self._drop({number for number in gone if self._joined[number] <= begun})
 
     def _drop(self, numbers: set[int]) -> None:
         self._slots = {n: slot for n, slot in self._slots.items() if n not in numbers}

@@ -14,7 +14,7 @@ class Line:
 
     def __init__(self, attempts: Iterable[Attempt], fleet: Fleet) -> None:
         self._fleet = fleet
-        self._attempts = [attempt for attempt in attempts if not _is_baseline(attempt)]
+        self._attempts = [attempt for attempt in attempts if not is_baseline(attempt)]
         # By number: the machine that an attempt has to have.
         self._machines: dict[int, str] = {}
         # Numbers and machines for which there was nothing to run, until something changes.
@@ -36,7 +36,7 @@ class Line:
     def put_first(self, attempt: Attempt, machine: str | None = None) -> None:
         """Put an attempt first in line. machine: the one that it has to have, if any."""
         self.remove(attempt)
-        if _is_baseline(attempt):
+        if is_baseline(attempt):
             return
         self._attempts.insert(0, attempt)
         if machine is not None:
@@ -73,5 +73,6 @@ class Line:
         self._idle.clear()
 
 
-def _is_baseline(attempt: Attempt) -> bool:
+def is_baseline(attempt: Attempt) -> bool:
+    """Return whether an attempt changes nothing: it measures what there is."""
     return attempt.proposal.by.origin == "baseline"

@@ -29,6 +29,9 @@ class ProbeSlot:
             return
         if self._ledger.needs_baseline or workers.is_probing:
             return
+        if fleet.slots and all(slot.place for slot in fleet.slots):
+            self._probing.refuse("trials run on other machines")
+            return
         if self._is_timed and fleet.running:
             return
         slot = fleet.take_here()

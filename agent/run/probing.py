@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.evaluate.probe import Probe, Probed
 from agent.records.slots import Slot
@@ -37,6 +37,7 @@ class Waiting:
     answer: "Future[Probed | NotProbed]"
 
 
+@runtime_checkable
 class Probes(Protocol):
     """A bench that can probe."""
 
@@ -95,6 +96,12 @@ class Probing:
             waiting = self._waiting
             self._waiting = None
             return waiting
+
+    def refuse(self, why: str) -> None:
+        """Answer the probe that waits that there is none."""
+        waiting = self.take()
+        if waiting is not None:
+            waiting.answer.set_result(NotProbed(why))
 
     def probe_of(self, waiting: Waiting, commit: str, tip: Sources) -> Probe:
         """Return what runs: the files of the tip at `commit`, with those that the probe changes."""

@@ -43,7 +43,8 @@ class Timing:
         yardstick = self.yardstick
         if yardstick is None:
             return None
-        measured = [history.measured(attempt) for attempt in history.in_flight]
+        judged = (a for a in history.in_flight if a.proposal.by.origin != "baseline")
+        measured = [history.measured(attempt) for attempt in judged]
         under_way = [result for result in measured if result]
         cores = self._fleet.cores_on(machine, self._cores)
         return usual_of(yardstick, history.trials, under_way, machine, cores)
@@ -129,13 +130,16 @@ class Timing:
             return ""
         return f"trained {took:.1f} s, where the limit allows {limit}: state a longer one"
 
-    @property
-    def speed(self) -> float | None:
-        """Steps a second of the newest baseline's first run; None where they are not known."""
+    def speed_on(self, machine: str) -> float | None:
+        """Return the steps a second of the newest baseline's first run on `machine`.
+
+        None where they are not known.
+        """
         for trial in reversed(self._history.trials):
             if trial.status == "baseline":
                 own = trial.result.own if trial.result else ()
-                return own[0].speed if own else None
+                speeds = [score.speed for score in own if score.machine in ("", machine)]
+                return speeds[0] if speeds else None
         return None
 
     def _is_new_code(self, attempt: Attempt) -> bool:

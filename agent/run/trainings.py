@@ -3,14 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from agent.errors import PlaceLost
+from agent.errors import PlaceLost, ProjectFault
 from agent.evaluate.bench import Assignment
 from agent.records.events import Event, PlaceJoined, PlaceLeft, TrainingLost
 from agent.records.guards import Checks
 from agent.records.results import Attempt, Order, Result
+from agent.run.advice import baseline_fault
 from agent.run.fleet import Wait
 from agent.run.ledger import Ledger, Settled
-from agent.run.line import Line
+from agent.run.line import Line, is_baseline
 from agent.run.workers import Lost, Trained, Workers
 
 
@@ -34,13 +35,15 @@ class Trainings:
         self._line = line
         self._cancel = cancel
         self._is_paused = is_paused
+        # Which place was lost last, and why.
+        self._last = ""
 
     # ------------------------------------------------------------ starting
 
     def start_baseline(self) -> Iterator[Settled]:
         """Run the baseline on every machine that has a free slot and something to show with it."""
         running = tuple(self._fleet.attempts.values())
-        baselines = [attempt for attempt in running if attempt.proposal.by.origin == "baseline"]
+        baselines = [attempt for attempt in running if is_baseline(attempt)]
         if len(baselines) < len(running):
             return
         baseline = baselines[0] if baselines else self._ledger.begin_baseline()
@@ -83,11 +86,13 @@ class Trainings:
             case Trained(run, result):
                 yield from self._ended(run, result)
             case Lost(run, why):
+                self._last = f": {why}"
                 yield from self._lost(run, why)
             case PlaceJoined(_, slots):
                 self._fleet.join(slots)
                 yield news
-            case PlaceLeft(place):
+            case PlaceLeft(place, why):
+                self._last = f"; the last one, {place}, left: {why}"
                 self._fleet.leave(place)
                 yield news
 
@@ -101,26 +106,56 @@ class Trainings:
                 self._line.remove(attempt)
                 yield self._ledger.skip(attempt)
 
-    def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Settled]:
+    def _ended(self, run: Assignment, result: Result | Checks | None) -> Iterator[Event | Settled]:
         """Record the result of a training, and go on with its attempt."""
         if run.attempt.number in self._ledger.steering.skipped:
             yield self._ledger.skip(run.attempt)
         elif result is not None:
-            self._ledger.record(run.attempt, run.order, result)
-            yield from self.advance(run.attempt, run.slot.machine)
+            try:
+                self._record(run, result)
+            except ProjectFault as fault:
+                yield from self._unfit(run, fault)
+            else:
+                yield from self.advance(run.attempt, run.slot.machine)
+
+    def _record(self, run: Assignment, result: Result | Checks) -> None:
+        """Record the result of a training.
+
+        Raise ProjectFault where the baseline fails on a machine, and was scored on another.
+        """
+        attempt = run.attempt
+        if isinstance(result, Result) and result.status != "scored" and is_baseline(attempt):
+            before = self._ledger.history.measured(attempt)
+            own = before.own if before else ()
+            if any(score.machine != run.slot.machine for score in own):
+                raise baseline_fault(result)
+        self._ledger.record(attempt, run.order, result)
+
+    def _unfit(self, run: Assignment, fault: ProjectFault) -> Iterator[Event]:
+        """Drop a machine on which the baseline fails; raise `fault` where there is no other."""
+        machine = run.slot.machine
+        if set(self._fleet.machines) <= {machine}:
+            raise fault
+        places = {slot.place for slot in self._fleet.slots if slot.machine == machine}
+        self._fleet.drop(machine)
+        for place in sorted(places):
+            yield PlaceLeft(place, fault.message)
+        self._line.put_first(run.attempt)
 
     def _lost(self, run: Assignment, why: str) -> Iterator[Event | Settled]:
         """Take in that the place of a training is gone: its attempt is first in line elsewhere."""
-        self._fleet.lose(run.slot)
         if run.attempt.number in self._ledger.steering.skipped:
             yield self._ledger.skip(run.attempt)
         elif not self._cancel.is_set():
-            yield TrainingLost(run.attempt, run.slot.number, run.slot.place, why, 1)
-            self._line.put_first(run.attempt)
+            yield TrainingLost(run.attempt, run.slot.number, run.slot.place, why)
+            if self._ledger.lose(run, why):
+                yield from self.advance(run.attempt, run.slot.machine)
+            else:
+                self._line.put_first(run.attempt)
 
     @property
     def fault(self) -> PlaceLost | None:
         """Why nothing can train any more; None while there is a place, or something trains."""
         if self._fleet.slots or self._fleet.running:
             return None
-        return PlaceLost("no place to train is left", "autoresearch resume")
+        return PlaceLost(f"no place to train is left{self._last}", "autoresearch resume")

@@ -32,6 +32,7 @@ from agent.serve.read import ReadTools
 from agent.serve.saying import Mouth
 from agent.serve.schema import arguments_of, schema_of, without_run
 from agent.serve.served import Repository
+from sandbox.ground.redaction import redacted
 from sandbox.ground.text import shortened
 
 MOST = 24_000
@@ -175,7 +176,9 @@ class RunLooks:
     def _record(self, name: str, arguments: BaseModel, seconds: float) -> None:
         data = arguments.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
         text = json.dumps(data, ensure_ascii=False) if data else ""
-        looked = Looked(tool=name, arguments=shortened(text, MAX_ARGUMENTS), seconds=seconds)
+        looked = Looked(
+            tool=name, arguments=shortened(redacted(text), MAX_ARGUMENTS), seconds=seconds
+        )
         self._looked.append(looked)
 
     @contextmanager

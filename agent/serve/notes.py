@@ -32,4 +32,4 @@ class NoteTools:
         """Write a note that your later questions show; drop notes that are wrong or of no use."""
         if not text and not drop:
             raise UsageFault("There is nothing to note: give text, or numbers to drop.")
-        return self._mouth.say(run, Remember(text=text, drop=tuple(drop)), self._author)
+        return self._mouth.say_as(run, Remember(text=text, drop=tuple(drop)), self._author)

@@ -22,6 +22,7 @@ from agent.propose.views.memory import memory_text
 from agent.propose.views.prompt import (
     Refusal,
     again_text,
+    assignment_text,
     explore_text,
     ledger_text,
     mend_text,
@@ -31,7 +32,7 @@ from agent.propose.views.prompt import (
 )
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
-from agent.records.proposals import Asked, Proposal, Provenance
+from agent.records.proposals import Asked, Assignment, Proposal, Provenance
 from agent.records.results import Trial
 from sandbox.ground.text import shortened
 
@@ -123,6 +124,7 @@ class Code:
                 "refused": refused,
                 "mend_asked": failed.number if failed else None,
                 "asked": to_explore(context),
+                "assigned": assigned_now(context),
                 "looked": looking.looked,
             }
         )
@@ -137,11 +139,12 @@ def request_of(context: Context) -> Request:
         last += f"\n\n{mend_text(failed)}"
     elif asked:
         last += f"\n\n{explore_text(asked, context)}"
+    last += assignment_text(context, assigned_now(context))
     return Request(
         system=system_text(context),
         blocks=(*filter(None, (source_text(context), past_text(context))), last),
         tool=propose_tool(context.sources.is_project, context.sources.main, context.objective),
-        index=questions_asked(context),
+        index=questions_asked(context) + len(context.in_hand),
     )
 
 
@@ -149,7 +152,20 @@ def to_explore(context: Context) -> Asked | None:
     """Return what to ask for instead of the next experiment; correcting a failure comes first."""
     if to_mend(context):
         return None
-    return asked_now(context.trials, context.pending, context.policy, context.objective.sense)
+    return asked_now(
+        context.trials,
+        context.pending,
+        context.policy,
+        context.objective.sense,
+        len(context.in_hand),
+    )
+
+
+def assigned_now(context: Context) -> Assignment | None:
+    """Return what a writer among several is to look for, where nothing else is asked of it."""
+    if to_mend(context) or to_explore(context):
+        return None
+    return context.assignment
 
 
 def _again(

@@ -24,12 +24,15 @@ def to_mend(context: Context) -> Trial | None:
     """Return the newest failed trial of this method that no question has asked to correct.
 
     One that was better and failed a check is worth a correction, too. A correction that failed is
-    not corrected again.
+    not corrected again. Of several writers the first that knows of a failure corrects it.
     """
     asked: set[int | None] = set()
     for proposal in context.proposals:
         asked |= {proposal.by.repairs, proposal.by.mend_asked}
-    for trial in reversed(context.trials[-MEND_WITHIN:]):
+    newest = list(enumerate(context.trials))[-MEND_WITHIN:]
+    for place, trial in reversed(newest):
+        if any(draft.known > place for draft in context.in_hand):
+            continue
         by = trial.proposal.by
         first_try = by.method == CODE and by.repairs is None
         broken_check = trial.result is not None and trial.result.failed_check is not None

@@ -1,7 +1,7 @@
 """Writes the coding agent's prompt: what stays the same first, others' text fenced and capped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -37,7 +37,7 @@ from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
 from agent.propose.views.text import fenced
 from agent.records.objective import VAL_BPB, Sense, score_text
-from agent.records.proposals import Asked, Proposal
+from agent.records.proposals import Asked, Assignment, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, shortened
@@ -64,10 +64,18 @@ DIGEST_FROM = 12
 NEWEST = 10
 CURVES_NEWEST = 4
 CURVES_BEST = 2
-MAX_PENDING = 8
+MAX_PENDING = 24
 PRIOR_BEST = 5
 EXAMPLES = {True: ("MATRIX_LR", "GPT.forward"), False: ("STEP_SIZE", "Solver.step")}
 """A constant and a definition to show the form of edits with: of the bundled workspace, or none."""
+ASSIGNED: Mapping[Assignment, str] = {
+    "exploit": "the most promising next step",
+    "bolder": "something bolder",
+    "combine": "a combination of near misses",
+    "simplify": "less code",
+    "constants": "constants only",
+}
+"""What the other writers were asked for."""
 SCALES = {
     "linear": "",
     "log": " It is the scatter of the score's logarithm: 0.01 is about 1 %.",
@@ -256,6 +264,14 @@ def explore_text(asked: Asked, context: Context) -> str:
 def _change(trial: Trial, context: Context) -> str:
     """Return a trial's change of the metric behind a blank, or ""."""
     return "" if trial.delta is None else f" {context.objective.sense.change_text(trial.delta)}"
+
+
+def assignment_text(context: Context, assignment: Assignment | None) -> str:
+    """Return what one of several writers is to look for, behind a blank line; "" for one alone."""
+    if assignment is None and not context.in_hand:
+        return ""
+    others = [ASSIGNED[draft.assignment] for draft in context.in_hand if draft.assignment]
+    return "\n\n" + rendered("assignment", assignment=assignment, others=others)
 
 
 def again_text(refusals: Sequence[Refusal], last: bool) -> str:

@@ -77,7 +77,7 @@ def test_each_bound_ends_the_looking_with_its_reason() -> None:
 
 def test_a_free_slot_that_waits_ends_it_before_it_begins() -> None:
     model = Asked(draft(DEEPER))
-    Code(model).propose(bounded(waited=0.1))
+    Code(model).propose(bounded(waited=0.1, wait=0))
     assert model.requests[0].only and "a slot is free" in model.requests[0].blocks[-1]
     patient = Asked(LOOK, draft(DEEPER))
     Code(patient).propose(bounded(waited=0.1, wait=5))
