@@ -46,6 +46,11 @@ MODELS = (*QUALITIES, SMALL)
 TOOK = ("keep", "simplify", "approved")
 CONTEXT = 8_192
 SHOWN = (5, 10, 20, 40)
+BASE = "base"
+STILL = ("--no-look",)
+ALONE = ("--writers", "1", "--fill", "none")
+PATIENT = "[look]\nwait = 600.0\nprobes = 0\n"
+"""Trials are shorter than any answer here: without it nothing could be looked up."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,6 @@ class Arm:
     """Further lines of autoresearch.toml."""
 
 
-BASE = "base"
-STILL = ("--no-look",)
-ALONE = ("--writers", "1", "--fill", "none")
-PATIENT = "[look]\nwait = 600.0\nprobes = 0\n"
-"""Trials are shorter than any answer here: without it nothing could be looked up."""
 ARMS = {
     BASE: Arm(),
     "ledgerless": Arm(forgetful=True),
