@@ -2,6 +2,7 @@
 
 Fault (1)                  sandbox/ground/fault.py: the harness or its surroundings failed
 ├── SandboxFault (4)       sandbox/ground/fault.py: this machine cannot isolate the run
+│   └── PlaceLost (4)      a place where trials ran is gone; what ran there runs again
 ├── UsageFault (2)         a flag, a setting or a tag makes no sense
 ├── ProjectFault (3)       there is no repository or train.py, or its data cannot be prepared
 ├── HistoryFault (3)       the branch cannot be read or written
@@ -10,6 +11,7 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
     ├── ModelUnavailable (5)   it did not answer in time; trying later may work
+    ├── ModelLimited (5)   its provider refuses questions until a limit lifts
     ├── MoneySpent (5)     the next question would cost more than the run may still spend
     └── NoneLeft (5)       the method has nothing more to propose
 
@@ -19,6 +21,7 @@ ends with exit code 70.
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sandbox.ground.fault import Fault, SandboxFault
 
@@ -52,9 +55,11 @@ __all__ = [
     "Fault",
     "HistoryFault",
     "ModelFault",
+    "ModelLimited",
     "ModelUnavailable",
     "MoneySpent",
     "NoneLeft",
+    "PlaceLost",
     "ProjectFault",
     "RunBusy",
     "SandboxFault",
@@ -63,6 +68,13 @@ __all__ = [
     "near_names",
     "unknown",
 ]
+
+
+class PlaceLost(SandboxFault):
+    """A place where trials ran is gone: its node died, was taken away or cannot be reached.
+
+    Never the doing of the candidate that trained there.
+    """
 
 
 class UsageFault(Fault):
@@ -105,6 +117,15 @@ class ModelFault(Fault):
 
 class ModelUnavailable(ModelFault):
     """The model did not answer within the deadline; trying later may work."""
+
+
+class ModelLimited(ModelFault):
+    """The model's provider refuses questions until a limit lifts; a run waits for that."""
+
+    def __init__(self, message: str, next_command: str, until: datetime) -> None:
+        super().__init__(message, next_command)
+        self.until = until
+        """When it lifts, as far as the provider says; aware."""
 
 
 class MoneySpent(ModelFault):

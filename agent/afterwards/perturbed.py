@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, replace
 
-from agent.evaluate.bench import Assignment, Measures
+from agent.evaluate.bench import Assignment, Measures, PlaceListener
 from agent.evaluate.slots import Slot
 from agent.evaluate.watch import Listener
 from agent.history.neutral import perturbed_order
@@ -23,6 +23,14 @@ class PerturbingBench:
     def slots(self) -> tuple[Slot, ...]:
         """The slots of the bench."""
         return self.bench.slots
+
+    def open(self, listen: PlaceListener) -> None:
+        """Open the bench."""
+        self.bench.open(listen)
+
+    def close(self) -> None:
+        """Close the bench."""
+        self.bench.close()
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event

@@ -16,9 +16,10 @@ from agent.edit.files import Sources
 from agent.edit.files.one import is_python
 from agent.errors import Fault, ProjectFault
 from agent.evaluate.bench import Measures, Plan
-from agent.evaluate.engines import find_engine
+from agent.evaluate.cluster.measures import Terms
+from agent.evaluate.engines import LOCAL, Where, find_engine
 from agent.evaluate.machine import total_memory
-from agent.evaluate.slots import Slot, this_machine
+from agent.evaluate.slots import Slot, make_slots, this_machine
 from agent.git.cache import cache_folders
 from agent.git.home import HOME, below
 from agent.history.history import History
@@ -44,9 +45,12 @@ from agent.space import Space, read_constants, read_space
 from sandbox.ground.devices import for_one_process
 from sandbox.score.evaluator.evaluation import Evaluation
 from sandbox.tiers.choose import Chosen, choose_runner
+from sandbox.tiers.plain import Plain
 
 MEMORY_SHARE = 0.8
 """The rest is left to the machine: a trial that takes the harness down takes the night."""
+OF_NODES = "of each node"
+"""What stands for the tier of a sandbox where none is needed on this machine."""
 PROOF = "a probe tries to get out of it, and the libraries of train.py are loaded inside"
 """Why a sandbox is not ready at once."""
 
@@ -73,12 +77,32 @@ class Kit:
 
     settings: Settings
     slots: tuple[Slot, ...]
+    """Of this machine; none where trials run elsewhere."""
     sandbox: Chosen
     """Proven on this machine."""
     data: Prepared | None
     """Of sealed scores only."""
     caps: Caps
     """The limits of one trial, resolved."""
+    elsewhere: "Elsewhere | None" = None
+    """Where trials run, if that is not this machine."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A cluster that the trials of a session run on, and what was typed for it."""
+
+    where: Where
+    workers: int | None
+    """How many trials may train at once; None for as many as there is room for."""
+    unsafe: bool
+    source: str
+    """The text of the files that edits may touch."""
+
+
+def elsewhere_of(where: Where, workers: int | None, unsafe: bool, source: str) -> Elsewhere | None:
+    """Return what a session needs to run its trials elsewhere; None where they run here."""
+    return None if where.is_local else Elsewhere(where, workers, unsafe, source)
 
 
 def find_place(where: Path) -> Place:
@@ -137,11 +161,34 @@ def proven(unsafe: bool, source: str, place: Place, slots: Sequence[Slot]) -> Ch
     interpreter = interpreter_of(project, place.settings)
     require_packages(project, source, interpreter)
     gpus = tuple(chain.from_iterable(slot.gpus for slot in slots))
-    imports = ("torch",) if "torch" in source and interpreter.has("torch") else ()
+    imports = imports_of(interpreter, source)
     with waiting("the sandbox to prove itself", PROOF):
         return choose_runner(
             unsafe, imports, for_one_process(gpus), proof_folder(project), interpreter.path
         )
+
+
+def proven_for(
+    where: Where, unsafe: bool, source: str, place: Place, slots: Sequence[Slot]
+) -> Chosen:
+    """Return the sandbox that a session needs on this machine; see proven.
+
+    Where trials run elsewhere, each node proves its own, and only the data of a sealed score is
+    made here.
+    """
+    if where.is_local or place.project.score == "sealed":
+        return proven(unsafe, source, place, slots)
+    return Chosen(Plain(), OF_NODES)
+
+
+def imports_of(interpreter: Interpreter, source: str) -> tuple[str, ...]:
+    """Return what a sandbox must let the trainings of `source` import."""
+    return ("torch",) if "torch" in source and interpreter.has("torch") else ()
+
+
+def slots_for(where: Where, workers: int) -> tuple[Slot, ...]:
+    """Return this machine's slots for a session; none where its trials run elsewhere."""
+    return make_slots(workers, *this_machine()) if where.is_local else ()
 
 
 def proof_folder(project: Project) -> Path:
@@ -208,10 +255,14 @@ def _data(
 def open_ledger(
     history: History, settings: Settings, caps: Caps, workers: int, cores: int | None = None
 ) -> Ledger:
-    """Return the ledger of a run, with the project's settings; opening it writes nothing."""
+    """Return the ledger of a run, with the project's settings; opening it writes nothing.
+
+    workers: how many share this machine; 0 where trials run elsewhere.
+    """
     protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
-    megabytes = _trial_memory(caps, workers) / 2**20
+    known = caps.memory is not None or workers
+    megabytes = trial_memory(caps, workers) / 2**20 if known else None
     fixed = _fixed(history.project, settings)
     return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
 
@@ -251,7 +302,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=history.run.budget,
         limit=history.run.goal.time_limit,
-        memory_bytes=_trial_memory(caps, len(kit.slots)),
+        memory_bytes=trial_memory(caps, max(1, len(kit.slots))),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
         output_bytes=caps.output,
@@ -273,7 +324,24 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
                 folder / "search", plan, kit.data, lambda room: history.export(history.tip, room)
             )
     whole = [history.export_whole] if plan.evaluation else []
-    return find_engine("local")(plan, kit.sandbox.runner, kit.slots, folder, history.export, *whole)
+    if kit.elsewhere is None:
+        runner = kit.sandbox.runner
+        return find_engine(LOCAL)(plan, runner, kit.slots, folder, history.export, *whole)
+    terms = terms_of(kit.elsewhere, caps, interpreter)
+    open_engine = find_engine(kit.elsewhere.where.engine)
+    return open_engine(plan, terms, folder, history.export, *whole)
+
+
+def terms_of(elsewhere: Elsewhere, caps: Caps, interpreter: Interpreter) -> Terms:
+    """Return what a session asks of the places that its trials run at."""
+    return Terms(
+        address=elsewhere.where.address,
+        workers=elsewhere.workers,
+        has_memory_limit=caps.memory is not None,
+        unsafe=elsewhere.unsafe,
+        imports=imports_of(interpreter, elsewhere.source),
+        own_python=not interpreter.is_own,
+    )
 
 
 def _evaluation(project: Project) -> Evaluation | None:
@@ -302,8 +370,8 @@ def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ..
     return (*own, *held_out(data.data, history.file_at(history.tip, prepare)))
 
 
-def _trial_memory(caps: Caps, workers: int) -> int:
-    """Bytes of main memory that one trial may use."""
+def trial_memory(caps: Caps, workers: int) -> int:
+    """Return the bytes of main memory that one trial may use."""
     if caps.memory is not None:
         return caps.memory
     return int(total_memory() * MEMORY_SHARE / workers)

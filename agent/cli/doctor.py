@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli import app, epilog
-from agent.cli.options import Json
+from agent.cli.options import Json, On
 from agent.display.format import open_console
 from agent.display.waiting import waiting
 from agent.errors import Fault, ModelFault, ProjectFault, SandboxFault, UsageFault
@@ -56,13 +56,20 @@ def doctor(
     as_json: Json = False,
     attack: Annotated[
         bool,
-        typer.Option("--attack", help="Also make all 41 attacks of the hostile suite; a minute."),
+        typer.Option("--attack", help="Also make all 48 attacks of the hostile suite; a minute."),
     ] = False,
+    on: On = None,
 ) -> None:
     """Check this machine, and try to break out of its isolation.
 
-    It says what is guaranteed here, what is missing, and what to type to improve it.
+    It says what is guaranteed here, what is missing, and what to type to improve it. With --on ray
+    or ray://HEAD:10001 every node of the cluster proves itself instead; nothing is started.
     """
+    if on is not None and on != "local":
+        from agent.cli.doctor_nodes import examine_nodes
+
+        examine_nodes(on, as_json)
+        return
     with waiting("the sandbox to prove itself", "every tier is tried until one passes"):
         isolation, chosen, reports = _isolation()
     with waiting("what is installed here", "torch takes long to load on a slow disk"):

@@ -74,6 +74,8 @@ class Chosen:
     """Where it begins, unless that is this folder's last commit."""
     told: tuple[str, ...] = ()
     """Who hears of it besides this terminal."""
+    where: str = ""
+    """Where trials run, as typed; empty for this machine."""
 
 
 def say_overview(chosen: Chosen, err: bool = False) -> None:
@@ -134,7 +136,10 @@ def rows(
     yield Row("constants", _constants(chosen), "autoresearch space")
     yield Row("method", options.method.value + _from(options.method), "--method")
     yield Row("model", _model(options, environment), "--model")
-    yield Row("device", _device(chosen.slots), "--workers")
+    if chosen.where:
+        yield Row("places", f"{chosen.where}; each proves itself before it trains", "--on")
+    else:
+        yield Row("device", _device(chosen.slots), "--workers")
     tier = "none: code runs with your rights" if chosen.tier == "none" else f"tier {chosen.tier}"
     yield Row("sandbox", tier, "autoresearch doctor")
     yield Row("bounds", _bounds(options), "--budget --limit --trials --hours --max-cost")

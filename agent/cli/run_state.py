@@ -5,15 +5,20 @@ from pathlib import Path
 
 from rich.text import Text
 
+from agent.cli.slurm import job_of
 from agent.display.format import formatter_for, open_console
+from agent.display.places import HERE, Places
+from agent.display.places_file import read_places
 from agent.display.status import status_page
 from agent.display.steering import state_lines
 from agent.display.table import warm_text
+from agent.display.waits import wait_words
 from agent.errors import Fault
 from agent.history.brief import brief_otherwise
 from agent.history.history import History
 from agent.history.lineage import parent_text
 from agent.history.runs import log_path
+from agent.history.waits import awaited_by
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
@@ -21,6 +26,7 @@ from agent.project.around import project_around
 from agent.project.objective import stated_otherwise
 from agent.project.program import read_program
 from agent.records.inputs import Admitted
+from agent.records.losses import Loss
 from agent.records.pace import pace_of
 from agent.records.results import Attempt, Trial
 from agent.records.spending import spending_of
@@ -40,6 +46,10 @@ class State(Record):
     model: str | None
     budget: str
     in_flight: tuple[Attempt, ...]
+    losses: dict[int, tuple[Loss, ...]]
+    """Places that were lost under runs of an attempt in flight, by its number."""
+    places: Places
+    """Where it trains what now; none where that is this machine alone."""
     counts: dict[str, int]
     """Trials by status."""
     metric: str
@@ -69,12 +79,18 @@ class State(Record):
     inputs: tuple[Admitted, ...]
     """What was said to the run, with the answers."""
     paused: bool
+    model_until: str | None
+    """Until when its model is not asked for a limit of the provider's; None if it is asked."""
+    model_reason: str | None
+    """What the provider says of the limit."""
     held: bool
     """Whether what would be kept waits for a human's word."""
     waiting: int
     """Inputs that no process has read yet."""
     log: str
     """The file of what the run's sessions on this machine said."""
+    job: str | None
+    """Its allocation on Slurm, while that waits or works."""
 
 
 def state_of(history: History) -> State:
@@ -85,6 +101,7 @@ def state_of(history: History) -> State:
     spending = spending_of(entry.proposal for entry in work)
     pace = pace_of(history.trials)
     steering = steering_of(history.inputs, len(history.trials))
+    awaited = awaited_by(history.project, history.tag) if history.owner else None
     return State(
         branch=history.branch,
         running=history.owner is not None,
@@ -93,6 +110,8 @@ def state_of(history: History) -> State:
         model=run.model,
         budget=run.allowance,
         in_flight=history.in_flight,
+        losses=_losses(history),
+        places=read_places(Path(history.project.root), history.tag) if history.owner else HERE,
         counts=dict(Counter(trial.status for trial in history.trials)),
         metric=run.goal.metric,
         direction=run.goal.direction,
@@ -110,10 +129,18 @@ def state_of(history: History) -> State:
         prior=len(history.prior),
         inputs=history.inputs,
         paused=steering.paused is not None,
+        model_until=awaited.until if awaited else None,
+        model_reason=awaited.reason if awaited else None,
         held=steering.held is not None,
         waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
+        job=job.text if (job := job_of(history.project, history.tag)) else None,
     )
+
+
+def _losses(history: History) -> dict[int, tuple[Loss, ...]]:
+    losses = {attempt.number: history.losses(attempt) for attempt in history.in_flight}
+    return {number: lost for number, lost in losses.items() if lost}
 
 
 def print_state(history: History, state: State) -> None:
@@ -122,7 +149,15 @@ def print_state(history: History, state: State) -> None:
     warm = warm_text(history.prior, state.warm) if state.warm else ""
     goal = history.run.goal
     page = status_page(
-        state.branch, state.pid, state.in_flight, history.trials, console, warm, goal
+        state.branch,
+        state.pid,
+        state.in_flight,
+        history.trials,
+        console,
+        warm,
+        goal,
+        state.losses,
+        state.places,
     )
     console.print(page)
     if state.parent:
@@ -130,8 +165,13 @@ def print_state(history: History, state: State) -> None:
         console.print(f"from    {parent}", soft_wrap=True)
     if Path(state.log).exists():
         console.print(f"log     {formatter_for(console).line(state.log)}", soft_wrap=True)
+    if state.job:
+        console.print(f"slurm   {formatter_for(console).line(state.job)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
+    if state.model_until and state.model_reason is not None:
+        words = formatter_for(console).line(wait_words(state.model_until, state.model_reason))
+        console.print(Text(f"model   {words}", "yellow"), soft_wrap=True)
     for line in state_lines(steering_of(history.inputs, len(history.trials))):
         console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
     if state.waiting:

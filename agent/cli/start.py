@@ -15,6 +15,8 @@ from agent.cli.options import (
     Detach,
     Disk,
     DryRun,
+    Effort,
+    Fill,
     Governs,
     Hours,
     JsonEvents,
@@ -25,6 +27,7 @@ from agent.cli.options import (
     Metric,
     Model,
     NotifyCommand,
+    On,
     Output,
     Prune,
     StartWorkers,
@@ -35,6 +38,18 @@ from agent.cli.options import (
     Unsafe,
     Verdict,
     Vram,
+    Writers,
+)
+from agent.cli.slurm_options import (
+    Account,
+    Constraint,
+    Cpus,
+    Driver,
+    Gpus,
+    OnSlurm,
+    Partition,
+    Qos,
+    Time,
 )
 from agent.judge.decide import LEAST_FALSE_KEEPS
 from agent.project.flags import Flags, read_flags
@@ -57,6 +72,18 @@ def start(
     hours: Hours = None,
     max_cost: MaxCost = None,
     workers: StartWorkers = None,
+    on: On = None,
+    partition: Partition = None,
+    gpus: Gpus = None,
+    account: Account = None,
+    qos: Qos = None,
+    constraint: Constraint = None,
+    cpus: Cpus = None,
+    time: Time = None,
+    driver: Driver = "outside",
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     tag: Tag = None,
     seed: Annotated[
         int | None,
@@ -115,11 +142,27 @@ def start(
             autocompletion=complete_runs,
         ),
     ] = None,
+    notes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with the notes that the model wrote in another run here.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
     prune: Annotated[
         Prune | None,
         typer.Option(
             help="median stops a training whose loss is far above the median of earlier ones. "
             "Default: off."
+        ),
+    ] = None,
+    look: Annotated[
+        bool | None,
+        typer.Option(
+            "--look/--no-look",
+            help="Whether a model may look at files, trials and logs, and run probes, before it "
+            "proposes; its bounds are in the table [look] of autoresearch.toml. Default: --look.",
         ),
     ] = None,
     metric: Metric = None,
@@ -158,11 +201,15 @@ def start(
         hours=hours,
         max_cost=max_cost,
         workers=workers,
+        writers=writers,
+        fill=fill,
+        effort=effort,
         seed=seed,
         baseline_repeats=baseline_repeats,
         verdict=verdict.value if verdict else None,
         false_keeps=false_keeps,
         prune=prune.value if prune else None,
+        look=look,
         metric=metric,
         direction=direction.value if direction else None,
         memory=memory,
@@ -176,7 +223,23 @@ def start(
         show_plan(flags, source, governs, warm, unsafe, as_json)
         return
     trackers = tuple(tracker or ())
-    _start(flags, tag, source, governs, warm, trackers, notify, trust, unsafe, detach, as_json)
+    slurm = OnSlurm(partition, account, qos, constraint, gpus, cpus, time, driver)
+    _start(
+        flags,
+        tag,
+        source,
+        governs,
+        warm,
+        notes,
+        trackers,
+        notify,
+        trust,
+        unsafe,
+        detach,
+        as_json,
+        on,
+        slurm,
+    )
 
 
 def _start(
@@ -185,15 +248,26 @@ def _start(
     source: str | None,
     governs: str | None,
     warm: str | None,
+    notes: str | None,
     tracker: tuple[str, ...],
     notify: str | None,
     trust: bool,
     unsafe: bool,
     detach: bool,
     as_json: bool,
+    on: str | None,
+    slurm: OnSlurm,
 ) -> None:
-    from agent.cli.build import Kit, prepared, proven, refuse_foreign_encodings
-    from agent.cli.choices import build_proposer
+    from agent.cli.build import (
+        Kit,
+        elsewhere_of,
+        prepared,
+        proven_for,
+        refuse_foreign_encodings,
+        slots_for,
+    )
+    from agent.cli.carried_notes import carry, notes_from
+    from agent.cli.choices import Asked, build_proposer, build_staff
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
@@ -202,9 +276,10 @@ def _start(
     from agent.cli.reach import agree_to_start, remember_run
     from agent.cli.run_log import RunLog
     from agent.cli.session import bounds_of, outliving, trackers_of, work
+    from agent.cli.slurm import place_of_trials, send_inside
     from agent.cli.warm import name_of, warm_start
     from agent.display.waiting import waiting
-    from agent.evaluate.slots import make_slots, this_machine
+    from agent.evaluate.engines import read_where
     from agent.history.history import History
     from agent.history.runs import next_tag, text_at
     from agent.history.sources import refuse_idle_globs, sources_in
@@ -214,6 +289,7 @@ def _start(
     from agent.propose import find_method
     from agent.run.bounds import Renewal
 
+    where = read_where(on)
     origin = find_origin(Path.cwd(), flags, source, governs)
     place = origin.place
     project = place.project
@@ -223,24 +299,29 @@ def _start(
     log = RunLog(project, tag)
     with outliving(log):
         options = origin.options(flags)
+        slurm.check(where, options.hours.value, options.workers.value)
         objective = origin.objective
         agree_to_start(project, place.settings, consent, options, tracker)
+        carried = notes_from(notes, project, consent) if notes else ()
         head = origin.settle()
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
         refuse_idle_globs(project, sources)
         states = (sources, *(sources_in(project, commit) for commit in origin.before))
         refuse_unknown_names(project, place.settings, origin.front_matter, states)
-        slots = make_slots(options.workers.value, *this_machine())
+        slots = slots_for(where, options.workers.value)
         chosen = find_method(options.method.value, typed=True)
         news = News()
-        proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
+        staff = build_staff(chosen, options.model.value, options)
+        asked = Asked(options.model.value, options.effort.value)
+        proposer = build_proposer(chosen, asked, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
-        sandbox = proven(unsafe, sources.code, place, slots)
+        sandbox = proven_for(where, unsafe, sources.code, place, slots)
         prepare = text_at(project, head, project.prepare) if project.prepare else ""
         seen = Chosen(place, options, slots, sandbox.tier, sources, prepare, objective, origin.rows)
-        say_overview(replace(seen, told=trackers.names), err=as_json)
+        away = "" if where.is_local else str(where)
+        say_overview(replace(seen, told=trackers.names, where=away), err=as_json)
         say_warnings(project, head, err=as_json)
         with prepared(place, head, sandbox, consent) as data:
             run = options.record(
@@ -256,30 +337,39 @@ def _start(
             with waiting("git to check out the run's branch"):
                 history = History.create(project, run, prior)
             again: Renewal | None = None
+            goes_inside = slurm.goes_inside(where)
             with history:
                 remember_run(consent, history)
-                if not detach:
-                    kit = Kit(place.settings, slots, sandbox, data, options.caps)
-                    bounds = bounds_of(options)
-                    again = work(
-                        history,
-                        kit,
-                        proposer,
-                        bounds,
-                        cancel,
-                        log,
-                        trackers,
-                        as_json=as_json,
-                        news=news,
-                    )
+                carry(history, carried, notes or "")
+                if not detach and not goes_inside:
+                    with place_of_trials(where, slurm, options, project, log) as there:
+                        elsewhere = elsewhere_of(there, flags.workers, unsafe, sources.code)
+                        kit = Kit(place.settings, slots, sandbox, data, options.caps, elsewhere)
+                        again = work(
+                            history,
+                            kit,
+                            proposer,
+                            bounds_of(options),
+                            cancel,
+                            log,
+                            trackers,
+                            as_json=as_json,
+                            news=news,
+                            staff=staff,
+                        )
         words = words_of(
             tracker=tracker,
             notify=notify,
             trust=trust,
             unsafe_no_sandbox=unsafe,
+            on=on,
+            **slurm.flags,
             method=flags.method if flags.method and ":" in flags.method else None,
         )
-        if detach:
+        if goes_inside:
+            request = slurm.request(where, options.hours.value, options.workers.value)
+            send_inside(request, project, log, words, as_json)
+        elif detach:
             go_on(log, words, as_json)
         elif again is not None:
             renew(log, again, [*words, *words_of(json=as_json)])

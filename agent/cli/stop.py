@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from agent.cli import app, epilog
+from agent.cli.slurm import driver_inside, end_inside, job_of
 from agent.display.format import formatter_for, open_console
 from agent.errors import UsageFault
+from agent.evaluate.slurm.commands import Job
 from agent.git.lock import holder, signal_holder
 from agent.history.history import History
 from agent.history.homes import Run, find_run, homes, runs_of
@@ -46,6 +48,10 @@ def stop(
         _say("No process works on a run of this repository.")
         return
     wanted = _what(run, now)
+    job = driver_inside(run.home, run.tag)
+    if job is not None:
+        _stop_inside(run, job, now)
+        return
     lock = lock_path(run.home, run.tag)
     pid = signal_holder(lock, lambda pid: signal.SIGTERM if now else _gentle(pid))
     if pid is None:
@@ -58,6 +64,15 @@ def stop(
     except KeyboardInterrupt:
         _say(f"It has not ended yet: `autoresearch status --watch {run.tag}` shows when it does.")
         raise
+    _say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
+
+
+def _stop_inside(run: Run, job: Job, now: bool) -> None:
+    """End the driver that works in a batch job of Slurm, and wait for that job's end."""
+    end_inside(job, now)
+    _say(f"Asked {job.text} to stop.")
+    while job_of(run.home, run.tag) is not None:
+        time.sleep(LOOK_SECONDS * 5)
     _say(f"{run.summary.branch} has stopped; `autoresearch resume {run.tag}` continues it.")
 
 

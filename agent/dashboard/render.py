@@ -41,7 +41,7 @@ from agent.display.format import (
 )
 from agent.display.held import guard_lines
 from agent.display.scores import WORDS
-from agent.display.show import conditions_met, measured, provenance
+from agent.display.show import conditions_met, looked, measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
@@ -331,6 +331,7 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
     yield from conditions_met(trial)
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
+    yield from looked(trial.proposal)
     commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
     yield from ((name, text) for name, text in commits.items() if text)
 

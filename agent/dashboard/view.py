@@ -9,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 from agent.display.format import Formatter
+from agent.display.places import HERE, Places, place_lines
+from agent.display.places_file import read_places
 from agent.display.scores import about_scores, axis_title, gain_of, share_of
 from agent.display.state import baseline_of
 from agent.display.steering import state_lines
@@ -21,6 +23,7 @@ from agent.judge.decide import incumbent_of
 from agent.judge.noise import Noise, noise_of
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted
+from agent.records.losses import Loss
 from agent.records.marks import starred
 from agent.records.pace import Pace, pace_of
 from agent.records.results import (
@@ -66,6 +69,10 @@ class View:
     """The state of another run that it began at, in words."""
     inputs: tuple[Admitted, ...] = ()
     """What was said to the run, oldest first."""
+    places: Places = HERE
+    """Where it trains what now; none where that is this machine alone."""
+    losses: Mapping[int, tuple[Loss, ...]] = field(default_factory=dict)
+    """Places that were lost under attempts in flight, by number."""
 
     @property
     def paused(self) -> bool:
@@ -81,6 +88,11 @@ class View:
     def state(self) -> list[str]:
         """Return what was said and holds now: a pause, a hold, remarks."""
         return state_lines(steering_of(self.inputs, len(self.trials)))
+
+    @cached_property
+    def where(self) -> list[str]:
+        """Return a line for each place of the run."""
+        return list(map(self.formatter.line, place_lines(self.places)))
 
     @cached_property
     def formatter(self) -> Formatter:
@@ -307,6 +319,8 @@ def read_view(history: History) -> View:
         history.begun(),
         parent_text(history.project, history.run),
         history.inputs,
+        read_places(Path(history.project.root), history.tag) if history.owner else HERE,
+        {attempt.number: history.losses(attempt) for attempt in history.in_flight},
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.dashboard.local import Local
 from agent.dashboard.usage import traces_in
 from agent.dashboard.view import View, log_paths, read_view, usage_paths
+from agent.display.places_file import places_path
 from agent.errors import HistoryFault
 from agent.git.home import checked
 from agent.git.lock import holder
@@ -50,7 +51,8 @@ class Watch:
             if line.endswith(f"/autoresearch/{tag}") or f" {FLIGHTS}{tag}/" in line
         ]
         worker = holder(lock_path(self._project, checked(tag)))
-        return "\n".join([*mine, str(worker)])
+        where = _changed(places_path(Path(self._project.root), tag))
+        return "\n".join([*mine, str(worker), where])
 
     def tags(self) -> list[str]:
         """Return the tags of the runs, the newest first."""
@@ -103,3 +105,11 @@ class Watch:
             self._runs[tag] = cached
         _, history, view = cached
         return history, view
+
+
+def _changed(path: Path) -> str:
+    """Return when a file was changed; empty where there is none."""
+    try:
+        return str(path.stat().st_mtime_ns)
+    except OSError:
+        return ""

@@ -22,10 +22,12 @@ from agent.display.format import (
     spread,
 )
 from agent.display.held import guard_lines
+from agent.display.places import brief_words, size_words
 from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
 from agent.display.steering import state_lines
+from agent.display.waits import wait_words
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
@@ -104,10 +106,11 @@ class Rank(IntEnum):
     STEERING = 6
     LOSSES = 7
     FACTS = 8
-    NOTE = 9
-    VERDICT = 10
-    HINT = 11
-    SPACE = 12
+    PLACES = 9
+    NOTE = 10
+    VERDICT = 11
+    HINT = 12
+    SPACE = 13
 
 
 class Line(NamedTuple):
@@ -168,13 +171,28 @@ class Frame:
             f"model {run.model or 'none'}",
             allowance_words(run.budget),
             f"sandbox tier {run.tier}",
-            "1 worker" if run.workers == 1 else f"{run.workers} workers",
+            self._workers(run.workers),
         )
         for line in self._wrapped("", facts):
             yield Line(Rank.FACTS, line)
+        yield from self._places()
         about = about_scores(self._state.trials, self._formatter)
         for line in self._wrapped("", about.split("; ") if about else ()):
             yield Line(Rank.SCORES, line)
+
+    def _workers(self, count: int) -> str:
+        places = self._state.places
+        if places.present or places.gone:
+            return size_words(places)
+        if not count:
+            return "no place yet"
+        return "1 worker" if count == 1 else f"{count} workers"
+
+    def _places(self) -> Iterator[Line]:
+        """Yield where trials run, if that is not this machine alone."""
+        words = brief_words(self._state.places)
+        for line in self._wrapped("at    ", words) if words else ():
+            yield Line(Rank.PLACES, line)
 
     def _joined(self, *parts: str) -> Text:
         return Text(self._dot.join(map(self._formatter.line, parts)))
@@ -212,7 +230,8 @@ class Frame:
         if trial.run > 1 or trial.role in ("baseline", "reference"):
             repeat = f"  run {trial.run}: {ROLES.get(trial.role, f'seed {trial.seed}')}"
         hypothesis = self._formatter.line(proposal.hypothesis)
-        title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat, "dim"))
+        place = f"  {self._formatter.line(trial.place)}" if trial.place else ""
+        title = Text.assemble((f"#{number} ", "bold"), hypothesis, (repeat + place, "dim"))
         yield Line(Rank.TRIAL, title)
         fraction = trial.fraction(self._now)
         bar = self._formatter.bar(fraction, max(10, min(60, self._width - 36)))
@@ -265,9 +284,14 @@ class Frame:
         return Line(Rank.NEXT, Text.assemble(("next  ", "bold"), self._next()))
 
     def _next(self) -> Text:
+        if self._state.model_until:
+            words = wait_words(*self._state.model_until)
+            return Text(self._formatter.line(words), style="yellow")
         if self._state.asked:
             method, since = self._state.asked
-            doing = self._formatter.line(f"{method} is proposing")
+            count = self._state.writing
+            drafts = f", {count} drafts in writing" if count > 1 else ""
+            doing = self._formatter.line(f"{method} is proposing{drafts}")
             return Text(f"{doing}  {duration(self._now - since)}")
         waiting = self._state.waiting
         if not waiting:

@@ -8,20 +8,26 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.display.format import Formatter, allowance_words, duration, formatter_for
+from agent.display.places import lost_line
 from agent.display.scores import about_scores
 from agent.display.steering import input_line
+from agent.display.waits import wait_words
 from agent.records.events import (
     Checking,
     Event,
     Heard,
     Judged,
+    ModelWaited,
     Note,
+    PlaceJoined,
+    PlaceLeft,
     Progress,
     Proposed,
     Proposing,
     RunFinished,
     RunStarted,
     Scoring,
+    TrainingLost,
     TrialStarted,
 )
 from agent.records.results import Trial
@@ -89,17 +95,21 @@ def describe(event: Event, formatter: Formatter) -> str:
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
                 f"model {event.model or 'none'}, {allowance_words(event.budget)}, "
-                f"sandbox tier {event.tier}, workers {event.workers}, "
+                f"sandbox tier {event.tier}, workers {event.workers or 'as places have slots'}, "
                 f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )
-        case Proposing(method):
-            return f"{method} is proposing"
+        case Proposing(method, writing):
+            others = f", {writing} drafts in writing" if writing > 1 else ""
+            return f"{method} is proposing{others}"
         case Proposed(proposal):
             return f"proposed: {proposal.hypothesis}"
-        case TrialStarted(attempt, slot, seed, run, role):
+        case ModelWaited(until, reason):
+            return wait_words(until, reason)
+        case TrialStarted(attempt, slot, seed, run, role, place):
             which = f", run {run}" if run > 1 else ""
             whose = OTHER_RUNS.get(role, "")
-            trains = f"#{attempt.number}{whose} trains in slot {slot} with seed {seed}{which}"
+            where = slot_words(slot, place)
+            trains = f"#{attempt.number}{whose} trains in {where} with seed {seed}{which}"
             return f"{trains}: {attempt.proposal.hypothesis}"
         case Progress(number, fraction, loss):
             return f"#{number} at {fraction:.0%}, loss {loss:.4f}"
@@ -111,10 +121,21 @@ def describe(event: Event, formatter: Formatter) -> str:
             return verdict_line(trial, formatter)
         case Heard(admitted):
             return input_line(admitted)
+        case PlaceJoined(place, slots):
+            return f"{place} joined, with {len(slots)} slot{'s' if len(slots) > 1 else ''}"
+        case PlaceLeft(place, why):
+            return f"{place} left: {why}"
+        case TrainingLost(attempt, slot, place, why):
+            return lost_line(attempt.number, slot_words(slot, place), why)
         case Note(text):
             return f"note: {text}"
         case RunFinished(reason):
             return f"finished: {reason}"
+
+
+def slot_words(slot: int, place: str) -> str:
+    """Return `slot 3`, or `slot 3 of node-b` where it is elsewhere."""
+    return f"slot {slot} of {place}" if place else f"slot {slot}"
 
 
 def verdict_line(trial: Trial, formatter: Formatter) -> str:

@@ -3,19 +3,23 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from agent.display.places import HERE, after, lost_line
 from agent.display.steering import input_line
 from agent.records.events import (
     Checking,
     Event,
     Heard,
     Judged,
+    ModelWaited,
     Note,
+    PlaceLeft,
     Progress,
     Proposed,
     Proposing,
     RunFinished,
     RunStarted,
     Scoring,
+    TrainingLost,
     TrialStarted,
 )
 from agent.records.inputs import Admitted
@@ -38,6 +42,7 @@ class Running:
         self.seed = event.seed
         self.run = event.run
         self.role = event.role
+        self.place = event.place
         self.curve: list[tuple[float, float]] = []
         self.began = now
         self.heard = now
@@ -98,7 +103,12 @@ class RunState:
         self.running: dict[int, Running] = {}
         self.asked: tuple[str, float] | None = None
         """The method that is writing a proposal, and since when."""
+        self.writing = 0
+        """How many drafts the method is writing."""
+        self.model_until: tuple[str, str] | None = None
+        """Until when the model is not asked, and why; None while it is asked."""
         self.waiting: list[Proposal] = []
+        self.places = HERE
         self.notes: deque[str] = deque(maxlen=NOTES)
         self.inputs: list[Admitted] = []
         """What was said to the run."""
@@ -111,6 +121,7 @@ class RunState:
     def handle(self, event: Event) -> None:
         """Take in one event."""
         now = self.clock()
+        self.places = after(self.places, event)
         match event:
             case RunStarted():
                 self.run = event
@@ -118,11 +129,16 @@ class RunState:
                 self.inputs = list(event.inputs)
                 self.planned = event.planned
                 self.began = now
-            case Proposing(method):
-                self.asked = (method, now)
-            case Proposed(proposal):
-                self.asked = None
+            case Proposing(method, writing):
+                since = self.asked[1] if self.asked and self.writing else now
+                self.asked = (method, since)
+                self.writing = writing
+            case Proposed(proposal, writing):
+                self._written(writing)
                 self.waiting.append(proposal)
+            case ModelWaited(until, reason):
+                self.asked = None
+                self.model_until = (until, reason) if until else None
             case TrialStarted(attempt):
                 self.running[attempt.number] = Running(event, self._budget(), now)
                 self._no_longer_waiting(attempt.proposal)
@@ -132,8 +148,8 @@ class RunState:
             case Scoring(number):
                 if number in self.running:
                     self.running[number].scoring_since = now
-            case Checking(attempt, slot, command):
-                self._check(TrialStarted(attempt, slot, 0, 1), command, now)
+            case Checking(attempt, slot, command, place):
+                self._check(TrialStarted(attempt, slot, 0, 1, place=place), command, now)
             case Judged(trial):
                 self._judge(trial)
             case Heard(admitted, planned):
@@ -142,6 +158,11 @@ class RunState:
                 self.notes.append(input_line(admitted))
             case Note(text):
                 self.notes.append(text)
+            case PlaceLeft(place, why):
+                self.notes.append(f"{place} left: {why}")
+            case TrainingLost(attempt, _, place, why):
+                self.running.pop(attempt.number, None)
+                self.notes.append(lost_line(attempt.number, place, why))
             case RunFinished():
                 self.asked = None
                 self.running.clear()
@@ -158,12 +179,18 @@ class RunState:
         running.scoring_since = now
         running.check = command
 
+    def _written(self, writing: int) -> None:
+        """Take in that a draft has arrived, and how many others are in writing."""
+        self.writing = writing
+        if not writing:
+            self.asked = None
+
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
         if self.running.pop(trial.number, None):
             self.judged += trial.proposal.by.origin != "baseline"
         elif trial.status == "refused":
-            self.asked = None
+            self._written(max(0, self.writing - 1))
         self._no_longer_waiting(trial.proposal)
 
     def _no_longer_waiting(self, proposal: Proposal) -> None:

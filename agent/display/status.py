@@ -1,13 +1,16 @@
 """What a run is doing and how far it is."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from agent.display.format import Formatter, formatter_for
+from agent.display.places import HERE, Places, place_lines
 from agent.display.table import outcome, trial_table
 from agent.records.curves import Curve
+from agent.records.losses import Loss
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.results import Attempt, Trial
 
@@ -23,10 +26,13 @@ def status_page(
     console: Console,
     warm: str = "",
     objective: Objective = VAL_BPB,
+    losses: Mapping[int, Sequence[Loss]] = {},
+    places: Places = HERE,
 ) -> RenderableType:
     """Return a page about the run on `branch`.
 
-    pid: the process that works on it, or None. warm: a line about its prior trials.
+    pid: the process that works on it, or None. warm: a line about its prior trials. losses: places
+    that were lost under the attempts in flight, by number. places: where it runs, if not here.
     """
     formatter = formatter_for(console, objective)
     running = pid is not None
@@ -40,6 +46,11 @@ def status_page(
         label = "now     " if running else "        "
         proposal = formatter.line(f"#{attempt.number} {attempt.proposal.hypothesis}")
         lines.append(Text(label + proposal))
+        for loss in losses.get(attempt.number, ()):
+            lines.append(Text(formatter.line(f"          lost with {loss}"), style="yellow"))
+    labels = chain(["places  "], repeat(" " * 8))
+    for label, line in zip(labels, place_lines(places) if running else (), strict=False):
+        lines.append(Text(label + formatter.line(line)))
     lines += outcome(trials, formatter, in_flight)
     if warm:
         lines.append(Text(formatter.line(f"warm    {warm}")))
@@ -61,10 +72,11 @@ def watch_page(
     console: Console,
     objective: Objective = VAL_BPB,
     said: Sequence[str] = (),
+    places: Places = HERE,
 ) -> RenderableType:
     """Return the status, the curve of each training so far, and the last verdicts.
 
-    said: what was said to the run and holds now.
+    said: what was said to the run and holds now. places: as in status_page.
     """
     formatter = formatter_for(console)
     progress = [
@@ -73,7 +85,7 @@ def watch_page(
         if curve
     ]
     return Group(
-        status_page(branch, pid, in_flight, trials, console, objective=objective),
+        status_page(branch, pid, in_flight, trials, console, objective=objective, places=places),
         *progress,
         *(Text(f"said    {formatter.line(line)}") for line in said),
         Text(""),

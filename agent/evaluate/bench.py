@@ -16,6 +16,7 @@ from agent.evaluate.folders import (
     put_texts,
     remove_logs,
 )
+from agent.evaluate.probe import Probe, Probed, put_files, run_probe
 from agent.evaluate.results import (
     Outcome,
     Pruned,
@@ -32,7 +33,7 @@ from agent.evaluate.smoke_run import foretold, pays, smoke_run_of
 from agent.evaluate.watch import Listener, Watch
 from agent.git.home import below
 from agent.records.curves import Curve
-from agent.records.events import Checking, TrialStarted
+from agent.records.events import Checking, PlaceJoined, PlaceLeft, TrialStarted
 from agent.records.guards import Check, Checks
 from agent.records.objective import LOWER, Sense
 from agent.records.results import Attempt, Order, Result
@@ -60,7 +61,7 @@ class Assignment:
     run: int
     """Which of the attempt's runs it is, from 1."""
     usual: Usual | None
-    """How long the baseline trains on this machine; None for a run that is to show it."""
+    """How long the baseline trains on the slot's machine; None for a run that is to show it."""
     baseline_speed: float | None = None
     """The baseline's steps a second; None while they are not known."""
     rivals: tuple[Curve, ...] = ()
@@ -72,24 +73,47 @@ class Assignment:
         return self.run == 1 and self.order.role == "candidate"
 
 
+PlaceListener = Callable[[PlaceJoined | PlaceLeft], None]
+"""Hears of places that come and go; may be called from any thread."""
+
+
 class Measures(Protocol):
     """What the loop needs of a bench."""
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """Where it measures."""
+        """Where it measures; of a bench whose places come and go, where it did when it opened."""
+        ...
+
+    def open(self, listen: PlaceListener) -> None:
+        """Get ready to measure, with at least one slot, and tell `listen` of every place.
+
+        Of those that are there at once, and of those that join or leave from then on.
+
+        Raise PlaceLost where there is no place to train.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the places; no run is under way."""
         ...
 
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Result | None:
-        """Train and score what is ordered, telling `listen` how it goes; None when cancelled."""
+        """Train and score what is ordered, telling `listen` how it goes; None when cancelled.
+
+        Raise PlaceLost where the place of the slot is gone.
+        """
         ...
 
     def check(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Checks | None:
-        """Run the checks that are ordered, up to the first that fails; None when cancelled."""
+        """Run the checks that are ordered, up to the first that fails; None when cancelled.
+
+        Raise PlaceLost where the place of the slot is gone.
+        """
         ...
 
 
@@ -118,6 +142,7 @@ class Plan(Record):
     environment: dict[str, str] = {}
     import_from: tuple[str, ...] = ()
     checkout: str | None = None
+    home: str | None = None
     evaluation: Evaluation | None = None
     metric: Metric = BITS_PER_BYTE
     sense: Sense = LOWER
@@ -153,6 +178,12 @@ class Bench:
         self._export = export
         self._export_whole = export_whole
 
+    def open(self, listen: PlaceListener) -> None:
+        """Do nothing: the slots of this machine are there, and stay."""
+
+    def close(self) -> None:
+        """Do nothing, likewise."""
+
     def run(
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Result | None:
@@ -161,8 +192,16 @@ class Bench:
         The failure of a smoke run is the result, and so is a pruned training.
         """
         order = assignment.order
-        slot = assignment.slot.number
-        listen(TrialStarted(assignment.attempt, slot, order.seed, assignment.run, order.role))
+        slot = assignment.slot
+        started = TrialStarted(
+            attempt=assignment.attempt,
+            slot=slot.number,
+            seed=order.seed,
+            run=assignment.run,
+            role=order.role,
+            place=slot.place,
+        )
+        listen(started)
         outcome: Outcome | None = self._smoke_test(assignment, cancel)
         if outcome is None:
             outcome = self._measure(assignment, listen, cancel)
@@ -184,11 +223,13 @@ class Bench:
         trains meanwhile: no timed training has them beside it.
         """
         home = self._home(assignment)
+        slot = assignment.slot
         done: list[Check] = []
         for number, command in enumerate(assignment.order.checks, 1):
-            listen(Checking(assignment.attempt, assignment.slot.number, command))
-            with exported(home / f"check-{number}", assignment.order.commit, self._export) as here:
-                job = self._job(here, home / f"check-{number}.log", assignment)
+            listen(Checking(assignment.attempt, slot.number, command, slot.place))
+            name = _named(f"check-{number}", slot)
+            with exported(home / name, assignment.order.commit, self._export) as here:
+                job = self._job(here, home / f"{name}.log", assignment)
                 limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
                 remove_logs(job.log)
                 job = job.model_copy(update={"limits": limits})
@@ -199,6 +240,17 @@ class Bench:
             if not done[-1].passed:
                 break
         return Checks(checks=tuple(done))
+
+    def probe(self, wanted: Probe, slot: Slot, cancel: threading.Event) -> Probed:
+        """Run code for a short time on training data, without a score; see probe.py."""
+        order = Order(commit=wanted.commit, seed=wanted.seed)
+        assignment = Assignment(wanted.attempt(), order, slot, run=1, usual=None)
+        home = below(self._folder, "probe")
+        with exported(home / f"probe-{slot.number}", wanted.commit, self._export) as here:
+            put_files(here / WORKSPACE, wanted)
+            job = self._job(here, home / f"probe-{slot.number}.log", assignment)
+            remove_logs(job.log)
+            return run_probe(job, wanted, self._runner, cancel)
 
     def _may_be_slow(self, assignment: Assignment) -> bool:
         """Return whether the machine may be to blame where a training took too long.
@@ -221,8 +273,8 @@ class Bench:
             case Unscored():
                 return failed_result(outcome, tier)
             case Scored():
-                cores = len(assignment.slot.cpus)
-                result = scored_result(outcome, assignment.order, cores, self._plan.budget, tier)
+                slot = assignment.slot
+                result = scored_result(outcome, assignment.order, slot, self._plan.budget, tier)
                 if assignment.attempt.proposal.by.origin == "baseline":
                     seeds = str(outcome.measured.seeding)
                     result = result.model_copy(update={"seeds": seeds})
@@ -239,8 +291,9 @@ class Bench:
         ):
             return None
         home = self._home(assignment)
-        with exported(home / "smoke", assignment.order.commit, self._export) as here:
-            full = self._job(here, home / "smoke.log", assignment)
+        name = _named("smoke", assignment.slot)
+        with exported(home / name, assignment.order.commit, self._export) as here:
+            full = self._job(here, home / f"{name}.log", assignment)
             job = smoke_run_of(full, here / "data", smoke_run_cap(plan.budget, assignment.usual))
             remove_logs(job.log)
             outcome = measure(job, self._runner, cancel)
@@ -250,7 +303,8 @@ class Bench:
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Outcome:
         order = assignment.order
-        name = f"train-{order.seed}" if order.role == "candidate" else f"{order.role}-{order.seed}"
+        role = "train" if order.role == "candidate" else order.role
+        name = _named(f"{role}-{order.seed}", assignment.slot)
         home = self._home(assignment)
         with (
             exported(home / name, order.commit, self._export) as here,
@@ -297,6 +351,7 @@ class Bench:
             environment=plan.environment,
             import_from=plan.import_from,
             checkout=plan.checkout,
+            home=plan.home,
             hidden=plan.hidden,
             budget=plan.budget,
             seed=assignment.order.seed,
@@ -309,6 +364,11 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _named(name: str, slot: Slot) -> str:
+    """Return the name of a run's files: on several machines one attempt may run twice at once."""
+    return f"{name}-slot{slot.number}" if slot.place else name
 
 
 def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:

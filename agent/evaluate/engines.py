@@ -1,17 +1,24 @@
-"""The table of engines: where the runs of trials happen. Today that is this machine alone."""
+"""The table of engines: where the runs of trials happen, here or on the nodes of a cluster."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.errors import UsageFault
 from agent.evaluate.bench import Bench, Measures
 from agent.plugins import installed, unknown
 
 Open = Callable[..., Measures]
-"""How an engine is opened: plan, sandbox, slots, its folder, and the export of a commit.
+"""How an engine is opened.
 
-Where the plan has an evaluation, also the export of the start commit with its hidden files.
+`local`: plan, sandbox, slots, its folder, and the export of a commit. Others: plan, Terms
+(agent/evaluate/cluster/measures.py), the folder and the export; they make slots of their own. Where
+the plan has an evaluation, also the export of the start commit with its hidden files.
 """
+LOCAL = "local"
+SLURM = "slurm"
+ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@\[\]-]{0,252}")
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,59 @@ class Engine:
     """Import what opens it, an `Open`."""
 
 
-ENGINES: Mapping[str, Engine] = {"local": Engine("this machine", lambda: Bench)}
+def _ray() -> Any:
+    from agent.evaluate.cluster.ray_cluster import open_on_ray
+
+    return open_on_ray
+
+
+ENGINES: Mapping[str, Engine] = {
+    LOCAL: Engine("this machine", lambda: Bench),
+    "ray": Engine("the nodes of a Ray cluster", _ray),
+    SLURM: Engine("the nodes of a Ray cluster in one allocation of Slurm", _ray),
+}
 """Our own engines. `find_engine` also knows those of installed packages."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where the trials of a session run, as it was typed: `local`, `ray`, `ray://head:10001`."""
+
+    engine: str = LOCAL
+    address: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether they run on this machine, in slots that the driver makes."""
+        return self.engine == LOCAL
+
+    def __str__(self) -> str:
+        """Return the words to type after --on."""
+        if "://" in self.address or not self.address:
+            return self.address or self.engine
+        return f"{self.engine}:{self.address}"
+
+
+def read_where(text: str | None) -> Where:
+    """Return where trials run by what was typed after --on. Raise UsageFault for nonsense.
+
+    `ray` is the cluster that this machine belongs to, `ray://head:10001` one that is reached
+    through its head's client server, and `ray:head:6379` one whose network this machine is in.
+    """
+    if text is None:
+        return Where()
+    name, _, address = text.partition(":")
+    if address.startswith("//"):
+        rest = address.removeprefix("//")
+        where = Where(name, text)
+    else:
+        rest = address
+        where = Where(name, address)
+    if (rest and not ADDRESS.fullmatch(rest)) or text.endswith(":"):
+        example = "autoresearch start --on ray://head:10001"
+        raise UsageFault(f"not an address of a cluster: {text[:200]!a}", example)
+    find_engine(name)
+    return where
 
 
 def find_engine(name: str) -> Open:

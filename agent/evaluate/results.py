@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.evaluate.machine import Conditions, machine_name
+from agent.evaluate.machine import Conditions
 from agent.records.guards import Check
 from agent.records.objective import Sense
 from agent.records.results import MAX_TAIL_CHARACTERS, Order, Result, Score, Trial
+from agent.records.slots import Slot
 from sandbox.ground.budget import Budget
 from sandbox.ground.text import one_line
 from sandbox.score.checking import Failed, Passed
@@ -73,25 +74,22 @@ def pruned_result(run: Pruned, tier: str) -> Result:
 
 
 def scored_result(
-    run: Scored, order: Order, cores: int, budget: Budget | None, tier: str
+    run: Scored, order: Order, slot: Slot, budget: Budget | None, tier: str
 ) -> Result:
-    """Return the result of a scored run.
-
-    cores: how many it had, 0 for no limit.
-    """
+    """Return the result of a run that was scored in `slot`."""
     measured = run.measured
     score = Score(
         value=measured.value,
         seed=order.seed,
         kind=measured.score,
         role=order.role,
-        machine=machine_name(),
+        machine=slot.machine,
         speed=_speed(measured, budget),
         clock=run.conditions.clock,
         celsius=run.conditions.celsius,
         seconds=round(measured.seconds, 2),
         startup=None if measured.startup is None else round(measured.startup, 2),
-        cores=cores or None,
+        cores=len(slot.cpus) or None,
         cut=measured.cut,
         also=measured.also,
         **_reading_fields(measured.reading),
@@ -155,6 +153,13 @@ def with_guarded(result: Result, metrics: Sequence[str]) -> Result:
                 update = {"status": "crash", "scores": (), "detail": detail}
                 return result.model_copy(update=update)
     return result
+
+
+def crashed(result: Result | None, why: str) -> Result:
+    """Return the result of an attempt that crashes, whatever it scored before."""
+    if result is None:
+        return Result(status="crash", detail=why)
+    return result.model_copy(update={"status": "crash", "scores": (), "detail": why})
 
 
 def in_unit(result: Result, trials: Sequence[Trial]) -> Result:

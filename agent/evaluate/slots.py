@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.errors import UsageFault
+from agent.records.slots import Slot
 from sandbox.ground.devices import (
     VARIABLES,
     Device,
@@ -13,18 +14,9 @@ from sandbox.ground.devices import (
     listed,
     visible_devices,
 )
-from sandbox.ground.record import Record
 from sandbox.walls.environment import available_cpus
 
-
-class Slot(Record):
-    """One place for one trial."""
-
-    number: int
-    cpus: tuple[int, ...]
-    """Its cores, by index."""
-    gpus: tuple[Device, ...] = ()
-    """Its accelerators."""
+__all__ = ["Slot", "make_slots", "share_out", "this_machine"]
 
 
 def make_slots(workers: int, cpus: tuple[int, ...], gpus: tuple[Device, ...]) -> tuple[Slot, ...]:

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from agent.errors import HistoryFault
 from agent.history import format1, format2
@@ -14,8 +14,9 @@ from agent.history.short import restored
 from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
-from agent.records.bounded import reason_of
+from agent.records.bounded import MAX_ITEMS, reason_of
 from agent.records.inputs import Admitted
+from agent.records.losses import Loss
 from agent.records.objective import Sense
 from agent.records.opening import Opening
 from agent.records.results import Attempt, Result, Trial
@@ -29,9 +30,17 @@ _NAME_ERRORS = frozenset({"literal_error", "union_tag_invalid"})
 
 
 class Measured(Record):
-    """A note on an attempt in flight: the result of its runs so far."""
+    """A note on an attempt in flight: the result of its runs so far, and the places it lost."""
 
-    result: Result
+    result: Result | None = None
+    """None before its first run has ended."""
+    losses: Annotated[tuple[Loss, ...], Field(max_length=MAX_ITEMS)] = ()
+
+    @model_validator(mode="after")
+    def _notes_something(self) -> Self:
+        if self.result is None and not self.losses:
+            raise ValueError("a note of nothing")
+        return self
 
 
 class NewData(Record):

@@ -11,6 +11,7 @@ from agent.history.commits import Commit, read_commits
 from agent.history.entries import Measured, Unknown, read_entry
 from agent.history.messages import attempt_message, measured_message
 from agent.history.runs import FLIGHTS, HEADS
+from agent.records.losses import Loss
 from agent.records.results import Attempt, Result
 
 
@@ -25,6 +26,15 @@ class Flight:
     attempt: Attempt
     measured: Result | None = None
     """The result of its runs so far."""
+    losses: tuple[Loss, ...] = ()
+    """The places that were lost under its runs."""
+
+    @property
+    def note(self) -> Measured | None:
+        """What is known of its runs; None before anything is."""
+        if self.measured is None and not self.losses:
+            return None
+        return Measured(result=self.measured, losses=self.losses)
 
 
 def readable_flights(git: Plumbing, tag: str) -> list[Flight]:
@@ -60,8 +70,8 @@ def read_flights(git: Plumbing, tag: str) -> tuple[list[Flight], list[Unknown]]:
         elif isinstance(entry, Unknown):
             unknown.append(entry)
         else:
-            measured = note.result if isinstance(note, Measured) else None
-            flights.append(Flight(reference, head, entry, measured))
+            known = (note.result, note.losses) if isinstance(note, Measured) else (None, ())
+            flights.append(Flight(reference, head, entry, *known))
     return flights, unknown
 
 
@@ -152,10 +162,23 @@ class Flights:
 
     def note(self, attempt: Attempt, result: Result) -> None:
         """Record the result of an attempt's runs so far, in a commit that its ref moves to."""
+        self._note(replace(self._flights[attempt.commit], measured=result))
+
+    def losses(self, attempt: Attempt) -> tuple[Loss, ...]:
+        """Return the places that were lost under the runs of an attempt."""
+        flight = self._flights.get(attempt.commit)
+        return flight.losses if flight else ()
+
+    def lose(self, attempt: Attempt, loss: Loss) -> None:
+        """Record likewise that a place was lost under a run of an attempt."""
         flight = self._flights[attempt.commit]
-        head = self._commit_note(attempt, result)
+        self._note(replace(flight, losses=(*flight.losses, loss)))
+
+    def _note(self, flight: Flight) -> None:
+        """Move the ref of a flight to a commit that holds what is known of its runs now."""
+        head = self._commit_note(flight)
         self._store.move([f"update {flight.reference} {head} {flight.head}"])
-        self._flights[attempt.commit] = replace(flight, head=head, measured=result)
+        self._flights[flight.attempt.commit] = replace(flight, head=head)
 
     def landing(self, attempt: Attempt) -> list[str]:
         """Return the steps of a transaction that ends a flight; none for what never flew."""
@@ -172,12 +195,13 @@ class Flights:
         message = attempt_message(number, old.proposal)
         commit = self._commit(f"{old.commit}^{{tree}}", old.parent, message)
         attempt = old.model_copy(update={"number": number, "commit": commit})
-        head = self._commit_note(attempt, flight.measured) if flight.measured else commit
         reference = flight_reference(self._tag, number)
+        renumbered = replace(flight, reference=reference, head=commit, attempt=attempt)
+        head = self._commit_note(renumbered)
         steps = [f"create {reference} {head}", f"delete {flight.reference} {flight.head}"]
         self._store.move(steps)
         self.forget(old)
-        self._flights[commit] = Flight(reference, head, attempt, flight.measured)
+        self._flights[commit] = replace(renumbered, head=head)
 
     def take_over(self, flights: Iterable[Flight]) -> None:
         """Make attempts of a run whose branch was renamed this run's, in one transaction."""
@@ -194,8 +218,12 @@ class Flights:
         if steps:
             self._store.move(steps)
 
-    def _commit_note(self, attempt: Attempt, result: Result) -> str:
-        message = measured_message(attempt, result)
+    def _commit_note(self, flight: Flight) -> str:
+        """Return a commit that holds what is known of an attempt's runs, if anything is."""
+        attempt = flight.attempt
+        if flight.note is None:
+            return attempt.commit
+        message = measured_message(attempt, flight.measured, flight.losses)
         return self._commit(f"{attempt.commit}^{{tree}}", attempt.commit, message)
 
     def _commit(self, tree: str, parent: str, message: str) -> str:

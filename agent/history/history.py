@@ -37,6 +37,7 @@ from agent.judge.suspicion import Rejection
 from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted, Brief
+from agent.records.losses import Loss
 from agent.records.opening import Opening
 from agent.records.proposals import Proposal
 from agent.records.results import KEPT, TAKEN, Attempt, PriorTrial, Result, Trial
@@ -148,6 +149,10 @@ class History(Reading):
     def note(self, attempt: Attempt, result: Result) -> None:
         """Record the result of an attempt's runs so far: a resume goes on from there."""
         self._flights.note(attempt, result)
+
+    def lose(self, attempt: Attempt, loss: Loss) -> None:
+        """Record that a place was lost under a run of an attempt: a resume knows of it."""
+        self._flights.lose(attempt, loss)
 
     def commit_verdict(self, attempt: Attempt, trial: Trial) -> Trial:
         """Merge the attempt into the branch, kept or not, and end its flight, at once.

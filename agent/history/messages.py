@@ -1,5 +1,6 @@
 """The commit messages of a run, in format 2: two or three lines for a human, then the record."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from agent.judge.comparison import Measurement
 from agent.judge.suspicion import Rejection
 from agent.project.settings import RunSettings
 from agent.records.inputs import Admitted, words_of
+from agent.records.losses import Loss
 from agent.records.objective import LOWER, Sense
 from agent.records.opening import Opening
 from agent.records.proposals import Proposal, Provenance
@@ -38,10 +40,18 @@ def attempt_message(number: int, proposal: Proposal) -> str:
     return write(subject, [body_of(proposal.rationale)], "attempt", fields)
 
 
-def measured_message(attempt: Attempt, result: Result) -> str:
-    """Return the message of a note on an attempt in flight: the result of its runs so far."""
-    subject = f"measured #{attempt.number}: {len(result.scores)} runs so far"
-    return write(subject, [], "measured", {"result": _result_fields(result)})
+def measured_message(attempt: Attempt, result: Result | None, losses: Sequence[Loss] = ()) -> str:
+    """Return the message of a note on an attempt in flight: its runs so far, and lost places."""
+    fields: dict[str, Any] = {}
+    runs = 0
+    if result is not None:
+        fields["result"] = _result_fields(result)
+        runs = len(result.scores)
+    if losses:
+        fields["losses"] = [_fields(loss) for loss in losses]
+    subject = f"measured #{attempt.number}: {runs} runs so far"
+    lines = [line_of(f"lost {loss}") for loss in losses]
+    return write(subject, lines, "measured", fields)
 
 
 def verdict_message(trial: Trial, sense: Sense = LOWER, base: Trial | None = None) -> str:

@@ -21,6 +21,7 @@ from agent.project.find import Project
 from agent.project.settings import RunSettings
 from agent.records.bounded import MAX_WHOLE
 from agent.records.inputs import Admitted
+from agent.records.losses import Loss
 from agent.records.opening import Opening
 from agent.records.results import Attempt, PriorTrial, Result, Trial
 from agent.records.sources import Sources
@@ -142,6 +143,10 @@ class Reading:
     def measured(self, attempt: Attempt) -> Result | None:
         """Return the result of the runs of an attempt in flight so far."""
         return self._flights.measured(attempt)
+
+    def losses(self, attempt: Attempt) -> tuple[Loss, ...]:
+        """Return the places that were lost under the runs of an attempt in flight."""
+        return self._flights.losses(attempt)
 
     @property
     def numbers(self) -> frozenset[int]:

@@ -6,6 +6,7 @@ from agent.records.inputs import Admitted
 from agent.records.objective import VAL_BPB, Objective
 from agent.records.proposals import Proposal
 from agent.records.results import Attempt, Role, Trial
+from agent.records.slots import Slot
 
 PATIENCE = 8
 """The published run's longest time without a keep was 26 trials; a third of that is no longer bad
@@ -42,6 +43,8 @@ class Proposing:
     """The method was asked for the next proposal."""
 
     method: str
+    writing: int = 1
+    """How many drafts it has in writing now."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,17 @@ class Proposed:
     """A proposal arrived and waits for a free slot."""
 
     proposal: Proposal
+    writing: int = 0
+    """How many more are in writing."""
+
+
+@dataclass(frozen=True)
+class ModelWaited:
+    """The model's provider refuses questions until a limit lifts; the run goes on without it."""
+
+    until: str
+    """When it is asked again, as ISO 8601; empty once it is."""
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,8 @@ class TrialStarted:
     seed: int
     run: int
     role: Role = "candidate"
+    place: str = ""
+    """Of the slot; empty for this machine."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,8 @@ class Checking:
     attempt: Attempt
     slot: int
     command: str
+    place: str = ""
+    """Of the slot; empty for this machine."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,33 @@ class Note:
 
 
 @dataclass(frozen=True)
+class PlaceJoined:
+    """A place has proved itself, and trials run in its slots from now on."""
+
+    place: str
+    """Its name as it is shown, unique among the places of the run."""
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class PlaceLeft:
+    """A place is gone, with all its slots."""
+
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
+class TrainingLost:
+    """A training ended because its place was lost; the attempt is first in line elsewhere."""
+
+    attempt: Attempt
+    slot: int
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run ended and can be resumed; `reason` is one line."""
 
@@ -124,6 +169,7 @@ Event = (
     RunStarted
     | Proposing
     | Proposed
+    | ModelWaited
     | TrialStarted
     | Progress
     | Scoring
@@ -131,5 +177,8 @@ Event = (
     | Judged
     | Heard
     | Note
+    | PlaceJoined
+    | PlaceLeft
+    | TrainingLost
     | RunFinished
 )

@@ -17,6 +17,7 @@ from agent.records.bounded import (
     Whole,
 )
 from agent.records.guards import MAX_GUARDS, Check, GuardResult
+from agent.records.losses import Loss
 from agent.records.proposals import Configuration, Proposal, Value
 from agent.records.target import TargetResult
 from sandbox.ground.outcome import Audit
@@ -73,12 +74,18 @@ class Score(Record):
     """Further metrics, which are not judged."""
 
 
+Across = tuple[Text, Text]
+"""The candidate's machine and the incumbent's, of a pair that was not made on one machine."""
+
+
 class Pair(Record):
-    """A candidate's and its incumbent's score under one seed, on one machine, at one speed."""
+    """A candidate's and its incumbent's score under one seed, at one speed."""
 
     seed: Whole
     candidate: Real
     incumbent: Real
+    across: Across | None = None
+    """None for a pair on one machine."""
 
 
 class Order(Record):
@@ -98,6 +105,8 @@ class Order(Record):
     run only: a neutral perturbation."""
     checks: tuple[str, ...] = ()
     """Commands that are run in place of a training."""
+    machine: str | None = None
+    """The machine where it has to run; None for any that may be compared."""
 
 
 class Change(Record):
@@ -303,6 +312,8 @@ class Trial(Record):
     """What was found of each guard, where the attempt came so far."""
     target: TargetResult | None = None
     """What its fresh-seed runs say of the run's target; None where it is not near."""
+    losses: Annotated[tuple[Loss, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Places that were lost under its runs, which were made again elsewhere."""
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_ITEMS)] = ()
     """Constants."""
     touched: Annotated[tuple[Touched, ...], Field(max_length=MAX_ITEMS)] = ()

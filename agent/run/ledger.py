@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.edit.files import Sources, following_renames
-from agent.errors import BranchMoved, ProjectFault
+from agent.edit.files import Sources
+from agent.errors import BranchMoved
 from agent.evaluate.bench import Assignment
-from agent.evaluate.results import add_run, in_unit
+from agent.evaluate.results import add_run, crashed, in_unit
 from agent.evaluate.slots import Slot
 from agent.history.history import History
 from agent.history.prior import as_prior
@@ -27,7 +27,6 @@ from agent.judge.decision import (
     Verdict,
 )
 from agent.judge.overtime import over_result
-from agent.judge.pairing import unsteady
 from agent.judge.pruning import rivals_of
 from agent.judge.suspicion import approved_by
 from agent.project.budgets import time_words
@@ -40,7 +39,9 @@ from agent.records.edits import Edit, Refused
 from agent.records.events import PATIENCE
 from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
+from agent.records.losses import loss_of, own_fault
 from agent.records.newest import kept_for_newest
+from agent.records.notes import notes_of
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -53,7 +54,10 @@ from agent.records.results import (
 )
 from agent.records.steering import Steering, steering_of
 from agent.run.admission import NOTHING_FIXED, Admission, Fixed
-from agent.run.assessment import Assessment
+from agent.run.advice import baseline_fault, unsteadiness
+from agent.run.assessment import Assessment, Step
+from agent.run.fleet import Fleet, Wait
+from agent.run.replaying import replay_of
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
@@ -67,7 +71,7 @@ class Settled:
 
     trial: Trial
     replay: Proposal | None
-    """The proposal to try again, where the tip has moved on since it was made."""
+    """The proposal to try again, where the tip has moved on since it was made; None after two."""
 
 
 class Ledger:
@@ -92,8 +96,9 @@ class Ledger:
         self._memory_mb = memory_mb
         self._protected = tuple(sorted(fixed.protected))
         self._admission = Admission(history, space_of, fixed)
-        self._timing = Timing(history, cores)
-        self._assessment = Assessment(history, self._timing)
+        self.fleet = Fleet()
+        self._timing = Timing(history, cores, self.fleet)
+        self._assessment = Assessment(history, self._timing, self.fleet)
 
     # ------------------------------------------------------------ reading
 
@@ -111,6 +116,11 @@ class Ledger:
         if incumbent is None or proof is None or not proof.reached:
             return None
         return f"{proof}, by #{incumbent.number}"
+
+    @property
+    def space(self) -> Space:
+        """The search space of the tip."""
+        return self._space_of(self.history.sources)
 
     @property
     def steering(self) -> Steering:
@@ -162,7 +172,7 @@ class Ledger:
         without a verdict. remaining, dollars: as in Context.
         """
         history = self.history
-        space = self._space_of(history.sources)
+        space = self.space
         program = read_program(history.program)
         steering = self.steering
         patience = steering.patience or program.front_matter.patience or PATIENCE
@@ -175,7 +185,7 @@ class Ledger:
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
             budget=self._timing.allowance,
             most_seconds=self._timing.most_seconds,
-            check=self._admission.check(pending, space),
+            check=self._admission.check(pending, space, writing=True),
             remaining=remaining,
             dollars=dollars,
             memory_mb=self._memory_mb,
@@ -187,6 +197,7 @@ class Ledger:
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
+            notes=notes_of(history.inputs),
         )
 
     # ------------------------------------------------------------ proposals
@@ -240,8 +251,8 @@ class Ledger:
             order=order,
             slot=slot,
             run=1 + sum(score.role != "baseline" for score in scores),
-            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt)),
-            baseline_speed=self._timing.speed,
+            usual=self._timing.usual_for(attempt, order, self._incumbent(attempt), slot.machine),
+            baseline_speed=self._timing.speed_on(slot.machine),
             rivals=self._rivals(attempt),
         )
 
@@ -268,28 +279,42 @@ class Ledger:
             self.history.note(attempt, measured.model_copy(update={"checks": run.checks}))
             return
         if order.role == "baseline" and run.status != "scored":
-            message = f"the baseline fails on this machine ({run.status}): {run.detail}"
-            next_command = "autoresearch start   # a new run, with a train.py that runs here"
-            raise ProjectFault(message, next_command)
+            raise baseline_fault(run)
         run = in_unit(run, self.history.trials)
         self.history.note(attempt, add_run(self.history.measured(attempt), run, order))
 
-    def next(self, attempt: Attempt) -> Order | Settled:
-        """Return the run that `attempt` needs next, or its verdict, recorded."""
+    def lose(self, run: Assignment, why: str) -> bool:
+        """Write down that a place was lost under a run; return whether that is its own fault."""
+        attempt = run.attempt
+        own = run.order.commit == attempt.commit
+        loss = loss_of(run.slot.machine, run.slot.place, why, own)
+        self.history.lose(attempt, loss)
+        return own_fault(self.history.losses(attempt)) is not None
+
+    def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
+        """Return the run that `attempt` needs next if that is on `machine`, or its verdict.
+
+        The verdict is recorded then. Wait, while it rests on runs that are under way.
+        """
         while True:
-            step = self._step(attempt)
-            if isinstance(step, Order):
+            step = self._step(attempt, machine)
+            if isinstance(step, Order | Wait):
                 return step
+            if self.fleet.runs_of(attempt.number):
+                return Wait()
             with suppress(BranchMoved):  # then it is judged anew, on the newest tip
                 return self._settle(attempt, step)
 
-    def _step(self, attempt: Attempt) -> Order | Verdict:
+    def _step(self, attempt: Attempt, machine: str) -> Step:
         """Return the run that `attempt` needs next, or the verdict on it."""
         history = self.history
         is_baseline = attempt.proposal.by.origin == "baseline"
         if is_baseline and not history.same_files(attempt.commit, history.tip):
             return Refusal(reason=MOVED_BASELINE)
-        step = self._assessment.next(attempt)
+        fault = own_fault(history.losses(attempt))
+        if fault:
+            return Failed(kind="crash", reason=fault)
+        step = self._assessment.next(attempt, machine)
         if not isinstance(step, Keep | Simplify):
             return step
         if self.steering.held is None or approved_by(attempt.proposal) is not None:
@@ -308,23 +333,8 @@ class Ledger:
 
     def advice(self, baseline: Trial) -> list[str]:
         """Return what is to be known after `baseline`, a line each."""
-        unsteadiness = self._unsteadiness(baseline)
-        return [*([unsteadiness] if unsteadiness else []), *self._assessment.advice(baseline)]
-
-    def _unsteadiness(self, baseline: Trial) -> str | None:
-        """Return what to do where the runs of `baseline` varied in speed, or None."""
-        result = baseline.result
-        if result is None or not self._timing.is_timed:
-            return None
-        steps = result.facts.get("num_steps")
-        sealed = all(score.kind == "sealed" for score in result.own)
-        share = unsteady(result.own)
-        if not sealed or share is None or not isinstance(steps, int):
-            return None
-        return (
-            f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
-            f"of this machine: --budget {steps}steps would not"
-        )
+        speed = unsteadiness(baseline) if self._timing.is_timed else None
+        return [*([speed] if speed else []), *self._assessment.advice(baseline)]
 
     def time_words(self) -> str | None:
         """Return which holds by the newest baseline, the budget or the limit; None for steps."""
@@ -339,6 +349,9 @@ class Ledger:
     def _settle(self, attempt: Attempt, verdict: Verdict) -> Settled:
         """Record a verdict; a gain on a state that is not the tip is tried again, never merged."""
         trial = trial_of(attempt, verdict, self._tried(attempt, verdict))
+        losses = self.history.losses(attempt)
+        if losses:
+            trial = trial.model_copy(update={"losses": losses})
         recorded = self.history.commit_verdict(attempt, trial)
         retry = isinstance(verdict, Discard | Refusal) and verdict.retry
         return Settled(recorded, self._replay(attempt) if retry else None)
@@ -349,6 +362,9 @@ class Ledger:
         if isinstance(verdict, Refusal):
             return None
         result = None if isinstance(verdict, Skipped) else history.measured(attempt)
+        fault = own_fault(history.losses(attempt))
+        if fault and isinstance(verdict, Failed):
+            result = crashed(result, fault)
         if result is None and not isinstance(verdict, Skipped):
             return None
         if result and isinstance(verdict, Failed) and verdict.kind == "over-limit":
@@ -356,7 +372,7 @@ class Ledger:
         incumbent = self._incumbent(attempt) if result else None
         pairs: tuple[Pair, ...] = ()
         if result and incumbent and isinstance(verdict, Compared):
-            pairs = self._assessment.pairs(result, incumbent)
+            pairs = self._assessment.pairs(attempt, result, incumbent)
         return Tried(
             result=result,
             before=history.sources_at(attempt.parent),
@@ -366,20 +382,10 @@ class Ledger:
             sense=history.run.sense,
         )
 
-    def _replay(self, attempt: Attempt) -> Proposal:
+    def _replay(self, attempt: Attempt) -> Proposal | None:
         """Return the attempt's edits as a new proposal: on another tip it is a new experiment."""
-        history = self.history
-        proposal = attempt.proposal
-        self._admission.forget(history.sources_at(attempt.commit))
-        before = history.sources_at(attempt.parent)
-        edits = following_renames(proposal.edits, before, history.sources)
-        by = Provenance(
-            method=proposal.by.method,
-            origin="replay",
-            model=proposal.by.model,
-            replays=attempt.number,
-        )
-        return proposal.model_copy(update={"by": by, "edits": edits})
+        self._admission.forget(self.history.sources_at(attempt.commit))
+        return replay_of(self.history, attempt)
 
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:

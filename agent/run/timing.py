@@ -9,6 +9,7 @@ from agent.judge.overtime import Clock, patient
 from agent.judge.pairing import Scores
 from agent.judge.yardstick import usual_of, yardstick_of
 from agent.records.results import KEPT, Attempt, Order, Result, Score, Trial
+from agent.run.fleet import Fleet
 from sandbox.ground.budget import Limit, allowance_text
 from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 
@@ -16,12 +17,13 @@ from sandbox.ground.deadline import Usual, allowed_seconds, is_limited
 class Timing:
     """The time and speed of the baseline's trainings, read from the ledger.
 
-    cores: how many cores a training has here, None for all of them.
+    cores: how many cores a training has, None for all of them; a slot of `fleet` says it itself.
     """
 
-    def __init__(self, history: History, cores: int | None) -> None:
+    def __init__(self, history: History, cores: int | None, fleet: Fleet | None = None) -> None:
         self._history = history
         self._cores = cores
+        self._fleet = fleet or Fleet()
         self._scores = Scores()
 
     @property
@@ -31,14 +33,21 @@ class Timing:
 
     @property
     def usual(self) -> Usual | None:
-        """How long the baseline trains here with as many cores; None where it has not run here."""
+        """How long the baseline trains on a machine of the run; None while no run shows it."""
+        times = [self.usual_on(machine) for machine in self._fleet.machines or (machine_name(),)]
+        return next(filter(None, times), None)
+
+    def usual_on(self, machine: str) -> Usual | None:
+        """Return how long it trains on `machine` with as many cores; None where it has not run."""
         history = self._history
         yardstick = self.yardstick
         if yardstick is None:
             return None
-        measured = [history.measured(attempt) for attempt in history.in_flight]
+        judged = (a for a in history.in_flight if a.proposal.by.origin != "baseline")
+        measured = [history.measured(attempt) for attempt in judged]
         under_way = [result for result in measured if result]
-        return usual_of(yardstick, history.trials, under_way, machine_name(), self._cores)
+        cores = self._fleet.cores_on(machine, self._cores)
+        return usual_of(yardstick, history.trials, under_way, machine, cores)
 
     @property
     def limit(self) -> Limit | None:
@@ -75,37 +84,39 @@ class Timing:
         budget = self._history.run.budget
         return budget is not None and budget.unit == "s" and self.limit is None
 
-    def usual_for(self, attempt: Attempt, order: Order, incumbent: Trial | None) -> Usual | None:
-        """Return what a run of `attempt` is timed by; None for a run that is to show it.
+    def usual_for(
+        self, attempt: Attempt, order: Order, incumbent: Trial | None, machine: str
+    ) -> Usual | None:
+        """Return what a run of `attempt` on `machine` is timed by; None for one that shows it.
 
         incumbent: None for a baseline.
         """
         if order.role == "baseline" or self._is_new_code(attempt):
             return None
-        usual = self.usual
+        usual = self.usual_on(machine)
         limit = self._limit_by(usual)
         if usual is None or limit is None:
             return usual
         if order.role != "candidate" or incumbent is None:
             return patient(usual, self._history.run.budget, limit)
         result = self._history.measured(attempt)
-        clock = self.clock(result, incumbent) if result else None
+        clock = self.clock(result, incumbent, machine) if result else None
         drift = clock.drift if clock else 1.0
         return usual.model_copy(update={"seconds": usual.seconds * drift})
 
-    def clock(self, result: Result, incumbent: Trial) -> Clock | None:
-        """Return what the time of a candidate is held against; None where no limit holds."""
+    def clock(self, result: Result, incumbent: Trial, machine: str) -> Clock | None:
+        """Return what a candidate's time on `machine` is held against; None without a limit."""
         if self._history.run.goal.limit is None:
             return None
-        usual = self.usual
+        usual = self.usual_on(machine)
         limit = self._limit_by(usual)
         if limit is None or usual is None:
             return None
         return Clock(
             limit=limit,
             usual=usual.seconds,
-            earlier=_seconds(self._scores.of(incumbent.number, self._history.trials)),
-            beside=_seconds(score for score in result.scores if score.role == "incumbent"),
+            earlier=_seconds(self._scores.of(incumbent.number, self._history.trials), machine),
+            beside=_seconds((s for s in result.scores if s.role == "incumbent"), machine),
         )
 
     def late_baseline(self, result: Result | None) -> str:
@@ -119,13 +130,16 @@ class Timing:
             return ""
         return f"trained {took:.1f} s, where the limit allows {limit}: state a longer one"
 
-    @property
-    def speed(self) -> float | None:
-        """Steps a second of the newest baseline's first run; None where they are not known."""
+    def speed_on(self, machine: str) -> float | None:
+        """Return the steps a second of the newest baseline's first run on `machine`.
+
+        None where they are not known.
+        """
         for trial in reversed(self._history.trials):
             if trial.status == "baseline":
                 own = trial.result.own if trial.result else ()
-                return own[0].speed if own else None
+                speeds = [score.speed for score in own if score.machine in ("", machine)]
+                return speeds[0] if speeds else None
         return None
 
     def _is_new_code(self, attempt: Attempt) -> bool:
@@ -137,11 +151,10 @@ class Timing:
         return not kept or kept[-1].fingerprint != fingerprint_of(sources)
 
 
-def _seconds(scores: Iterable[Score]) -> tuple[float, ...]:
-    """Return the training times of runs on this machine."""
-    here = machine_name()
+def _seconds(scores: Iterable[Score], machine: str) -> tuple[float, ...]:
+    """Return the training times of runs on `machine`."""
     return tuple(
         score.seconds
         for score in scores
-        if score.seconds is not None and score.machine in ("", here)
+        if score.seconds is not None and score.machine in ("", machine)
     )

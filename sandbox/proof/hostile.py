@@ -14,7 +14,7 @@ from sandbox.ground.leftovers import temporary_folder
 from sandbox.ground.outcome import Runner
 from sandbox.proof.guarantees import Attacked
 from sandbox.proof.stage import NotHere, Stage
-from sandbox.proof.stages import escape, evaluated, exhaust, forge, hide
+from sandbox.proof.stages import cluster, escape, evaluated, exhaust, forge, hide
 from sandbox.proof.traps import traps
 
 
@@ -113,16 +113,21 @@ ROWS = (
     Row("answers the evaluator by what is no frame", "no score", evaluated.poisons),
     Row("keeps notes from one candidate to the next", "finds none", evaluated.keeps_state),
     Row("rewrites its own source", "the committed files are called", evaluated.rewrites),
+    Row("looks for the cluster that its node belongs to", "finds nothing of it", cluster.reaches),
 )
 """In the order of the threat list, whose numbers start at 1."""
 
+LEFT = (
+    "a file that it makes, closes and leaves in the machine's own /dev/shm stays there, under its"
+    " name"
+)
 NOT_HELD = {
     "C": {5: "a socket file that this user may connect to can be reached"},
-    "C as a user": dict.fromkeys(
-        (24, 46),
-        "a file that it makes, closes and leaves in the machine's own /dev/shm stays there,"
-        " under its name",
-    ),
+    "C as a user": {
+        24: LEFT,
+        46: LEFT,
+        48: "a socket that this user may connect to can be reached; no node of a cluster may be so",
+    },
     "M": {
         13: "a process that left its parent and its group unseen survives",
         14: "there is no cap on one run's processes",

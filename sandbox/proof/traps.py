@@ -40,7 +40,7 @@ def traps(home: Path) -> Iterator[dict[str, Any]]:
             addresses.append("\0" + abstract)
         for address in addresses:
             trap = stack.enter_context(socket.socket(socket.AF_UNIX))
-            _bind(trap, address)
+            bind_to(trap, address)
             trap.listen()
         (home / "elsewhere/socket").chmod(0o777)
         environment = {**os.environ, KEY: value}
@@ -84,7 +84,7 @@ def _echo(port: int) -> Iterator[None]:
                 ended.set()
 
 
-def _bind(trap: socket.socket, address: str) -> None:
+def bind_to(trap: socket.socket, address: str) -> None:
     """Bind to an address, a path by way of a descriptor of its folder.
 
     A path may be longer than a socket's address can be.

@@ -32,6 +32,8 @@ class Job(Record):
     """Folders of the workspace that its packages are imported from, as an installation says."""
     checkout: str | None = None
     """The folder that the workspace is a copy of: what of it may be read is seen at its place."""
+    home: str | None = None
+    """The user's home, from which paths of read_only are seen; None for this process's."""
     scratch: str
     """Empty and writable."""
     log: str
@@ -82,7 +84,7 @@ def training_of(job: Job) -> RunSpec:
         environment["AUTORESEARCH_DATA"] = data
         read_only = (*read_only, data)
     if job.read_only:
-        home = home_in(Path(job.scratch), job.read_only)
+        home = home_in(Path(job.scratch), job.read_only, job.home)
         environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache"}
     if job.import_from:
         environment["PYTHONPATH"] = ":".join(f"{job.folder}/{path}" for path in job.import_from)

@@ -76,10 +76,13 @@ def _link(source: Path, target: Path) -> None:
         _link(entry, target / entry.name)
 
 
-def home_in(scratch: Path, read_only: Sequence[str]) -> str:
-    """Make a home in `scratch` whose `~/.cache/…` leads to what the user allowed to be read."""
+def home_in(scratch: Path, read_only: Sequence[str], own: str | None = None) -> str:
+    """Make a home in `scratch` whose `~/.cache/…` leads to what the user allowed to be read.
+
+    own: the user's home; default: this process's.
+    """
     home = scratch / "home"
-    real = Path.home()
+    real = Path(own) if own else Path.home()
     home.mkdir()
     # abspath, unlike resolve, leaves links as they are.
     allowed = sorted({Path(os.path.abspath(path)) for path in read_only})  # noqa: PTH100

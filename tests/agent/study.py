@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.evaluate.bench import Bench, Plan
+from agent.evaluate.machine import machine_name
 from agent.evaluate.slots import make_slots
 from agent.git.plumbing import Plumbing
 from agent.history.history import History
@@ -140,10 +141,11 @@ def loop_of(
     script: Script = train,
     trials: int | None = None,
     heard: bool = False,
+    machine: str | None = None,
 ) -> Loop:
     """Return a loop over `history` with a scripted runner in as many slots as there are workers.
 
-    heard: whether it reads the run's inbox.
+    heard: whether it reads the run's inbox. machine: where the slots are, by default here.
     """
     run = history.run
     plan = Plan(
@@ -158,6 +160,8 @@ def loop_of(
         limit=run.goal.time_limit,
     )
     slots = make_slots(run.workers, tuple(range(run.workers)), ())
+    if machine is not None:
+        slots = tuple(slot.model_copy(update={"machine": machine}) for slot in slots)
     folder = trials_folder(history.project, history.tag)
     bench = Bench(plan, ScriptedRunner(script), slots, folder, history.export)
     ledger = Ledger(history, read_space)
@@ -171,9 +175,11 @@ def work_on(
     script: Script = train,
     trials: int | None = None,
     looks_ahead: bool = False,
+    machine: str | None = None,
 ) -> list[Event]:
     """Return the events of a loop over `history` that tries these proposals."""
-    return list(loop_of(history, ListProposer(proposals, looks_ahead), script, trials).events())
+    proposer = ListProposer(proposals, looks_ahead)
+    return list(loop_of(history, proposer, script, trials, machine=machine).events())
 
 
 def commit_by_hand(worktree: Path) -> None:
@@ -196,9 +202,9 @@ def settle(ledger: Ledger, attempt: Attempt, result: Result) -> tuple[Trial, Pro
     The runs that it still lacks repeat the last score.
     """
     ledger.history.note(attempt, result)
-    step = ledger.next(attempt)
+    step = ledger.next(attempt, machine_name())
     while isinstance(step, Order):
         score = result.scores[-1].model_copy(update={"seed": step.seed, "role": step.role})
         ledger.record(attempt, step, result.model_copy(update={"scores": (score,)}))
-        step = ledger.next(attempt)
+        step = ledger.next(attempt, machine_name())
     return step.trial, step.replay

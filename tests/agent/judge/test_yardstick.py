@@ -98,14 +98,10 @@ def timed(seconds: Callable[[RunSpec], float]) -> Script:
     return script
 
 
-def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(tmp_path: Path) -> None:
     with study(tmp_path, budget=Budget(amount=3)) as history:
         work_on(history, [], timed(lambda spec: 4.0), trials=0)
         Ledger(history, read_space).begin(proposal(LR=0.3))
-    for module in ("agent.evaluate.results", "agent.run.assessment", "agent.run.timing"):
-        monkeypatch.setattr(f"{module}.machine_name", lambda: "a slower one")
     caps: list[tuple[str, float]] = []
 
     def slower(spec: RunSpec) -> float:
@@ -113,7 +109,7 @@ def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(
         return 9.0
 
     with History.open(project_of(tmp_path), "t") as history:
-        work_on(history, [], timed(slower), trials=1)
+        work_on(history, [], timed(slower), trials=1, machine="a slower one")
         judged = history.trials[1]
         assert judged.status == "keep"
         assert judged.result
@@ -122,23 +118,19 @@ def test_a_run_that_goes_on_elsewhere_times_the_baseline_there_first(
             ("candidate", 9.0),
         ]
         assert caps[:2] == [("LR = 0.1", 903.0), ("LR = 0.3", pytest.approx(3 + 6 + 1))]
-        assert Timing(history, None).usual == Usual(seconds=9.0)
+        assert Timing(history, None).usual_on("a slower one") == Usual(seconds=9.0)
         assert isinstance(Ledger(history, read_space).begin(proposal(LR=0.35)), Attempt)
         caps.clear()
-        work_on(history, [], timed(slower), trials=1)
+        work_on(history, [], timed(slower), trials=1, machine="a slower one")
         assert caps[0] == ("LR = 0.3", pytest.approx(10.0)), (
             "LR = 0.35: the baseline is timed once a machine"
         )
 
 
-def test_a_baseline_that_fails_elsewhere_is_nobodys_score(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_baseline_that_fails_elsewhere_is_nobodys_score(tmp_path: Path) -> None:
     with study(tmp_path) as history:
         work_on(history, [], trials=0)
         Ledger(history, read_space).begin(proposal(LR=0.3))
-    for module in ("agent.evaluate.results", "agent.run.assessment", "agent.run.timing"):
-        monkeypatch.setattr(f"{module}.machine_name", lambda: "without torch")
 
     def broken(spec: RunSpec) -> tuple[Outcome, str]:
         return Crashed(usage=Usage(seconds=1.0), exit_code=1), "ModuleNotFoundError: torch\n"
@@ -148,7 +140,7 @@ def test_a_baseline_that_fails_elsewhere_is_nobodys_score(
             ProjectFault,
             match=r"the baseline fails on this machine \(crash\): ModuleNotFoundError: torch",
         ):
-            work_on(history, [], broken, trials=1)
+            work_on(history, [], broken, trials=1, machine="without torch")
         assert [trial.status for trial in history.trials] == ["baseline"]
         assert len(history.in_flight) == 1, "the attempt waits for a machine that can train"
 
@@ -205,7 +197,7 @@ def test_an_order_says_why_the_baseline_is_run(tmp_path: Path) -> None:
         )
         attempt = ledger.begin(proposal(LR=0.3))
         assert isinstance(attempt, Attempt)
-        order = ledger.next(attempt)
+        order = ledger.next(attempt, machine_name())
         assert isinstance(order, Order)
         assert (order.role, order.commit) == ("baseline", history.trials[0].attempt)
         assert order.why == "how long does the baseline train on this machine?"

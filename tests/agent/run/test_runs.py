@@ -47,7 +47,7 @@ def begun(ledger: Ledger, wanted: Proposal) -> Attempt:
 
 
 def ordered(ledger: Ledger, attempt: Attempt) -> Order:
-    step = ledger.next(attempt)
+    step = ledger.next(attempt, machine_name())
     assert isinstance(step, Order), step
     return step
 
@@ -230,7 +230,7 @@ def test_a_slow_run_of_a_timed_trial_makes_the_incumbent_run_again(
         attempt = begun(ledger, proposal(LR=0.3))
         seed = ordered(ledger, attempt).seed
         history.note(attempt, result(score(1.2, seed, speed=speed)))
-        step = ledger.next(attempt)
+        step = ledger.next(attempt, machine_name())
         if wanted is None:
             assert not isinstance(step, Order), "it is worse, and that settles it"
             return
@@ -268,7 +268,7 @@ def test_a_jump_is_what_a_greedy_run_is_for(tmp_path: Path) -> None:
         ledger = measured(history)
         attempt = begun(ledger, proposal(LR=0.3))
         history.note(attempt, result(score(0.2, 0)))
-        assert not isinstance(ledger.next(attempt), Order)
+        assert not isinstance(ledger.next(attempt, machine_name()), Order)
         assert history.trials[-1].status == "keep"
 
 
@@ -333,7 +333,7 @@ def test_what_was_measured_on_the_old_data_is_refused_without_its_result(tmp_pat
         history.note(attempt, result(score(0.5)))
         other = history.draft_prepare("MAX_SEQ_LEN = 64\nOTHER = 1\n")
         history.change_data(other, "b" * 64, "why")
-        settled = Ledger(history, read_space).next(attempt)
+        settled = Ledger(history, read_space).next(attempt, machine_name())
         assert not isinstance(settled, Order)
         assert (settled.trial.status, settled.trial.result) == ("refused", None)
         assert settled.replay and settled.replay.edits == attempt.proposal.edits

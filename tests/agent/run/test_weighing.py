@@ -40,7 +40,7 @@ def weighed(ledger: Ledger, wanted: Proposal, differences: Sequence[float]) -> s
     attempt = begun(ledger, wanted)
     own = [score(1.0 + difference, seed) for seed, difference in enumerate(differences)]
     ledger.history.note(attempt, result(*own))
-    step = ledger.next(attempt)
+    step = ledger.next(attempt, machine_name())
     return "rerun" if isinstance(step, Order) else step.trial.status
 
 
@@ -93,7 +93,7 @@ def test_a_trial_is_weighed_on_the_machine_of_its_newest_run(tmp_path: Path) -> 
         attempt = begun(ledger, proposal(LR=0.3))
         runs = (score(0.9, 0, machine="elsewhere"), score(1.1, 1, machine=here))
         history.note(attempt, result(*runs))
-        step = ledger.next(attempt)
+        step = ledger.next(attempt, machine_name())
         assert not isinstance(step, Order)
         assert step.trial.status == "discard"
         assert step.trial.pairs == (Pair(seed=1, candidate=1.1, incumbent=1.0),)
@@ -108,7 +108,7 @@ def test_a_trial_has_at_most_fourteen_runs(tmp_path: Path) -> None:
         history.note(attempt, result(*runs[:13]))
         assert ordered(ledger, attempt).role == "incumbent"
         history.note(attempt, result(*runs))
-        step = ledger.next(attempt)
+        step = ledger.next(attempt, machine_name())
         assert not isinstance(step, Order)
         assert (step.trial.status, step.trial.delta) == ("discard", None)
         assert step.trial.reason.endswith("the runs differ too much in speed")
@@ -123,7 +123,7 @@ def test_an_incumbent_that_was_not_run_for_long_is_run_again(tmp_path: Path) -> 
             on_record(history, "discard", number)
         early = begun(ledger, proposal(LR=0.3))
         history.note(early, result(score(1.2, 0, speed=10.0)))
-        assert not isinstance(ledger.next(early), Order)
+        assert not isinstance(ledger.next(early, machine_name()), Order)
         late = begun(ledger, proposal(LR=0.4))
         history.note(late, result(score(1.2, 0, speed=10.0)))
         order = ordered(ledger, late)

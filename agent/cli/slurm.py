@@ -1,0 +1,136 @@
+"""`--on slurm`: options, the wait in the queue, and a driver that stays here or goes inside."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from agent.cli.detach import tell_ready
+from agent.cli.run_log import RunLog
+from agent.cli.slurm_options import OnSlurm
+from agent.display.format import formatter_for, open_console
+from agent.display.waiting import waiting
+from agent.errors import Fault
+from agent.evaluate.engines import SLURM, Where, read_where
+from agent.evaluate.slurm.allocation import (
+    allocated,
+    allocated_here,
+    is_inside,
+    read_allocation,
+    submit_with_driver,
+)
+from agent.evaluate.slurm.commands import Job, cancel, look
+from agent.evaluate.slurm.request import Request
+from agent.git.home import run_folder
+from agent.project.find import Project
+from agent.project.resolve import SessionOptions
+
+QUEUE = "the partition's other jobs come first; `squeue --me --start` has Slurm's own estimate"
+
+
+def record_path(project: Project, tag: str) -> Path:
+    """Return the file that tells of the run's allocation."""
+    return run_folder(Path(project.root), tag) / "allocation.json"
+
+
+@contextmanager
+def place_of_trials(
+    where: Where, slurm: OnSlurm, options: SessionOptions, project: Project, log: RunLog
+) -> Iterator[Where]:
+    """Yield where trials run: for Slurm, the Ray cluster of an allocation that ends behind it."""
+    if where.engine != SLURM:
+        yield where
+        return
+    request = slurm.request(where, options.hours.value, options.workers.value)
+    with cluster_on_slurm(request, project, log) as address:
+        yield read_where(address)
+
+
+@contextmanager
+def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterator[str]:
+    """Yield the address of a Ray cluster in an allocation, which ends with the block.
+
+    In the allocation's own batch job, it is that one's cluster. The wait in the queue is said on
+    the terminal and in the log, and ends with Ctrl-C or SIGTERM.
+    """
+    record = record_path(project, log.tag)
+    known = read_allocation(record)
+    cancelled = threading.Event()
+    last: list[str] = []
+    with ExitStack() as stack:
+        with _heeding(cancelled), waiting("Slurm", QUEUE) as wait:
+
+            def tell(text: str) -> None:
+                tell_ready()
+                wait.because(text)
+                if last != [text]:
+                    log.line(text)
+                    last[:] = [text]
+
+            if known is not None and is_inside(known):
+                cluster = allocated_here(known, cancelled, tell)
+            else:
+                cluster = allocated(request, log.tag, record, cancelled, tell)
+            head = stack.enter_context(cluster)
+        yield head.client
+
+
+def send_inside(
+    request: Request, project: Project, log: RunLog, words: Sequence[str], as_json: bool
+) -> None:
+    """Submit a job in which a driver resumes the run, and print how to follow it."""
+    command = (sys.executable, "-P", "-m", "autoresearch", "resume", "--on=slurm", *words, "--")
+    record = record_path(project, log.tag)
+    here = str(Path.cwd())
+    job, folder = submit_with_driver(request, log.tag, record, here, (*command, log.tag))
+    log.line(f"job {job} works on the run once it starts: {folder.batch}")
+    lines = {
+        "job     ": f"{job}, submitted with {folder.batch}",
+        "output  ": str(folder.log),
+        "watch   ": f"autoresearch status --watch {log.tag}",
+        "stop    ": f"autoresearch stop {log.tag}",
+    }
+    console = open_console(stderr=as_json)
+    formatter = formatter_for(console)
+    for label, text in lines.items():
+        console.print(label + formatter.line(text), soft_wrap=True)
+
+
+def job_of(project: Project, tag: str) -> Job | None:
+    """Return the job of a run, while Slurm knows of one that waits or works."""
+    allocation = read_allocation(record_path(project, tag))
+    if allocation is None:
+        return None
+    with suppress(Fault):
+        job = look(allocation.job)
+        if job.waits or job.works:
+            return job
+    return None
+
+
+def driver_inside(project: Project, tag: str) -> Job | None:
+    """Return the job in which the run's driver works, or will; None where there is none."""
+    allocation = read_allocation(record_path(project, tag))
+    if allocation is None or allocation.driver != "inside":
+        return None
+    return job_of(project, tag)
+
+
+def end_inside(job: Job, now: bool) -> None:
+    """Tell the driver in a batch job to finish the trials in training, or to stop at once."""
+    if job.waits:
+        cancel(job.number)
+    else:
+        cancel(job.number, "TERM" if now else "USR1")
+
+
+@contextmanager
+def _heeding(cancelled: threading.Event) -> Iterator[None]:
+    """Let SIGTERM end the wait of a block."""
+    before = signal.signal(signal.SIGTERM, lambda *_: cancelled.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,102 @@
+"""The options of `start` and `resume` that are Slurm's, each checked before anything is made."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from agent.cli.detach import Flag
+from agent.errors import UsageFault
+from agent.evaluate.engines import SLURM, Where
+from agent.evaluate.slurm.request import Request, request_of
+
+Partition = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Partition of the allocation. Default: Slurm's."),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Who is charged. Default: Slurm's."),
+]
+Qos = Annotated[
+    str | None,
+    typer.Option("--qos", metavar="NAME", help="Quality of service."),
+]
+Constraint = Annotated[
+    str | None,
+    typer.Option(metavar="FEATURES", help="Which nodes: a100, or a100&nvlink."),
+]
+Gpus = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[TYPE:]N",
+        help="GPUs of the allocation, over all nodes; a trial trains on each.",
+    ),
+]
+Cpus = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Cores of each trial. Default: Slurm's."),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="When Slurm ends the allocation: 8:30:00. Default: --hours and half an hour.",
+    ),
+]
+Driver = Annotated[
+    Literal["outside", "inside"],
+    typer.Option(
+        help="outside: this process stays here, with your repository and keys. inside: it works in "
+        "the batch job, where the nodes reach the model or need none.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class OnSlurm:
+    """What was typed for Slurm."""
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gpus: str | None = None
+    cpus: int | None = None
+    time: str | None = None
+    driver: Literal["outside", "inside"] = "outside"
+
+    def request(self, where: Where, hours: float | None, workers: int) -> Request:
+        """Return what is asked of Slurm for a session. Raise UsageFault for a bad word."""
+        return request_of(
+            hours=hours,
+            time=self.time,
+            partition=self.partition or where.address or None,
+            account=self.account,
+            qos=self.qos,
+            constraint=self.constraint,
+            gpus=self.gpus,
+            cpus=self.cpus,
+            workers=workers,
+        )
+
+    def check(self, where: Where, hours: float | None, workers: int) -> None:
+        """Raise UsageFault for a bad word, and for any where the run is not on Slurm."""
+        if where.engine == SLURM:
+            self.request(where, hours, workers)
+            return
+        for name, value in vars(self).items():
+            if value is not None and (name, value) != ("driver", "outside"):
+                raise UsageFault(
+                    f"--{name} is for a run on Slurm, and --on slurm is not given",
+                    "autoresearch start --on slurm --hours 8   # and the words of before",
+                )
+
+    def goes_inside(self, where: Where) -> bool:
+        """Return whether the driver is to work in the batch job."""
+        return where.engine == SLURM and self.driver == "inside"
+
+    @property
+    def flags(self) -> dict[str, Flag]:
+        """What `resume` is told when another process goes on with the same allocation's words."""
+        return {name: value for name, value in vars(self).items() if name != "driver"}

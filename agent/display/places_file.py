@@ -1,0 +1,62 @@
+"""A file that says where a run on several machines trains what, for `status` to read.
+
+It is written by the session that works on the run, and is useful, never needed.
+"""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.display.places import HERE, Places, after
+from agent.git.home import no_link, run_folder
+from agent.records.events import Event
+
+NAME = "places.json"
+MAX_BYTES = 2**22
+
+
+class PlacesFile:
+    """Listens to a run, and writes its places down; no file where it has none but this machine."""
+
+    def __init__(self, root: Path, tag: str) -> None:
+        """Begin anew. root: of the repository."""
+        self._path = places_path(root, tag)
+        self._places = HERE
+        with suppress(OSError):
+            self._path.unlink()  # of an earlier session
+
+    def handle(self, event: Event) -> None:
+        """Take in one event."""
+        places = after(self._places, event)
+        if places != self._places:
+            self._places = places
+            with suppress(OSError):
+                self._write(places.model_dump_json().encode())
+
+    def _write(self, data: bytes) -> None:
+        draft = self._path.with_name(f".{NAME}.{secrets.token_hex(4)}")
+        descriptor = no_link(str(draft), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            draft.replace(self._path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+def read_places(root: Path, tag: str) -> Places:
+    """Return where the process that works on a run trains what; nothing if it does not say."""
+    try:
+        with open(places_path(root, tag), "rb", opener=no_link) as file:
+            return Places.model_validate_json(file.read(MAX_BYTES))
+    except (OSError, ValidationError):
+        return HERE
+
+
+def places_path(root: Path, tag: str) -> Path:
+    """Return the file of a run of the repository at `root`."""
+    return run_folder(root, tag) / NAME

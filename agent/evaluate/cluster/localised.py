@@ -1,0 +1,122 @@
+"""The paths of a run's plan on a node: what was sent lies in the node's folders, out of sight."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from agent.errors import SandboxFault
+from agent.evaluate.cluster.cache import Cache
+from agent.evaluate.cluster.trees import Tree, make_tree, read_tree
+from agent.evaluate.cluster.wire import Needs
+from agent.evaluate.machine import total_memory
+from sandbox.score.evaluator.evaluation import Evaluation
+
+MEMORY_SHARE = 0.8
+"""Of the node's memory, for all its trials: Ray ends a worker near 95 %."""
+CHECKOUT = "checkout"
+HOME = "home"
+
+
+def is_below(path: str, folder: str | None) -> bool:
+    """Return whether a path is inside a folder, or the folder itself; by their names alone."""
+    return folder is not None and Path(path).is_relative_to(folder)
+
+
+def to_send(
+    paths: Mapping[str, str], hidden: Iterable[str], checkout: str | None
+) -> tuple[str, ...]:
+    """Return which paths a driver has to send, by path and digest there.
+
+    What is on this node at the same place with the same content, by a shared file system say, is
+    used there. Of a checkout, all or nothing: a training sees one.
+    """
+    absent = [path for path, digest in paths.items() if _digest(path, hidden) != digest]
+    if any(is_below(path, checkout) for path in absent):
+        absent += [path for path in paths if is_below(path, checkout)]
+    return tuple(dict.fromkeys(absent))
+
+
+def _digest(path: str, hidden: Iterable[str]) -> str:
+    try:
+        return read_tree(Path(path), hidden)[0].digest
+    except SandboxFault:
+        return ""
+
+
+def localised(needs: Needs, cache: Cache, folder: Path, workers: int) -> Needs:
+    """Return what a run needs with the paths of this node, after making what was sent.
+
+    folder: the place's own. Raise SandboxFault where a file has no place here, or did not come.
+    """
+    plan = needs.plan
+    stay = _Stay(plan.checkout, needs.home, folder, needs.sent)
+    for path in sorted(needs.sent, key=len):
+        _make(needs.sent[path], stay.place(path), cache)
+    memory = plan.memory_bytes
+    if not needs.has_memory_limit:
+        memory = int(total_memory() * MEMORY_SHARE / workers)
+    changes = {
+        "data": str(cache.shared(needs.data)) if needs.data else None,
+        "read_only": stay.places(plan.read_only),
+        "hidden": (*plan.hidden, *stay.hidden(plan.hidden), str(cache.root)),
+        "checkout": stay.checkout,
+        "home": stay.home,
+        "memory_bytes": memory,
+        "evaluation": _evaluation(plan.evaluation, stay),
+    }
+    return needs.model_copy(update={"plan": plan.model_copy(update=changes), "sent": {}})
+
+
+def _evaluation(evaluation: Evaluation | None, stay: "_Stay") -> Evaluation | None:
+    if evaluation is None:
+        return None
+    changes = {"hidden": stay.places(evaluation.hidden), "test": stay.places(evaluation.test)}
+    return evaluation.model_copy(update=changes)
+
+
+def _make(tree: Tree, target: Path, cache: Cache) -> None:
+    try:
+        make_tree(tree, target, cache.file, link=True)
+    except OSError as error:
+        raise SandboxFault(f"cannot make {target}: {error}", "df -h") from None
+
+
+class _Stay:
+    """Where the paths of the driver lie on this node."""
+
+    def __init__(
+        self, checkout: str | None, home: str, folder: Path, sent: Mapping[str, Tree]
+    ) -> None:
+        self._sent = sent
+        self._folder = folder
+        self._checkout = checkout
+        self._home = home
+        is_moved = any(is_below(path, checkout) for path in sent)
+        self.checkout = str(folder / CHECKOUT) if is_moved else checkout
+        moved_home = any(is_below(path, home) and not is_below(path, checkout) for path in sent)
+        self.home = str(folder / HOME) if moved_home else None
+
+    def places(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return where these lie here."""
+        return tuple(str(self.place(path)) if self._is_sent(path) else path for path in paths)
+
+    def hidden(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return where these would lie here, of those in a folder that was sent."""
+        moved = [path for path in paths if any(is_below(path, sent) for sent in self._sent)]
+        return tuple(str(self.place(path)) for path in moved)
+
+    def _is_sent(self, path: str) -> bool:
+        return path in self._sent
+
+    def place(self, path: str) -> Path:
+        """Return where a path that was sent lies here.
+
+        Raise SandboxFault for one outside the checkout and the user's home: it would have to be at
+        the same place, which is not ours to write.
+        """
+        if self._checkout and is_below(path, self._checkout):
+            return self._folder / CHECKOUT / os.path.relpath(path, self._checkout)
+        if is_below(path, self._home):
+            return self._folder / HOME / os.path.relpath(path, self._home)
+        message = f"{path}, which trainings read, is not here, or has another content"
+        raise SandboxFault(message, f"ls -l {path}   # copy it to the same path on every node")

@@ -1,0 +1,292 @@
+"""The driver's side of a place: asks its station, sends it files, and follows what runs there."""
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from agent.errors import SandboxFault
+from agent.evaluate.bench import Assignment
+from agent.evaluate.cluster.line import Gone, Line, Silent, Unfit
+from agent.evaluate.cluster.sending import Sending
+from agent.evaluate.cluster.trees import Tree
+from agent.evaluate.cluster.wire import (
+    MAX_BLOB,
+    MAX_JSON,
+    Absent,
+    Begin,
+    Empty,
+    Ending,
+    Follow,
+    Growth,
+    Hashes,
+    Needs,
+    News,
+    Paths,
+    Pieces,
+    Reply,
+    Seen,
+    Setup,
+    Standing,
+    Ticket,
+)
+from agent.evaluate.watch import Listener
+from agent.git.home import below, no_link, remove_file
+from agent.records.events import Checking, Event, Note, Progress, Scoring, TrialStarted
+from sandbox.ground.record import Record
+from sandbox.ground.text import one_line, printable
+
+POLL_SECONDS = 0.5
+"""How long a question after news waits for some; a cancelled run is told so late."""
+ANSWER_SECONDS = 20.0
+PROOF_SECONDS = 300.0
+"""Torch takes long to load on a cold disk."""
+QUARANTINE_SECONDS = 2.0
+"""What is waited before a silent place is asked anew."""
+OPEN = "its Ray asks nobody for a token, so whoever reaches it runs code there"
+MAX_LOG_BYTES = 1 << 30
+"""Of one run, all logs together."""
+
+Answer = TypeVar("Answer", bound=Record)
+
+
+class Place:
+    """One place; several threads may run something there at once."""
+
+    def __init__(self, name: str, line: Line, patience: float) -> None:
+        """Take the line to a station. patience: seconds of silence after which it is gone."""
+        self.name = name
+        self._line = line
+        self._patience = patience
+        self._sending = threading.Lock()
+        self._runs = 0
+        self._pinging = threading.Lock()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs there, so that nobody asks it anything."""
+        return self._runs == 0
+
+    def ask(
+        self,
+        name: str,
+        question: Record,
+        answer: type[Answer],
+        blobs: Sequence[bytes] = (),
+        seconds: float = ANSWER_SECONDS,
+    ) -> tuple[Answer, list[bytes]]:
+        """Return the answer to a question, which is asked anew while the place is silent.
+
+        Every question may come twice. Raise Gone once it is silent for too long, and Unfit for
+        what it says it cannot do.
+        """
+        text = question.model_dump_json()
+        silent_since: float | None = None
+        while True:
+            try:
+                reply, pieces = self._line.ask(name, text, blobs, seconds)
+                return self._believed(reply, pieces, answer)
+            except Silent as silence:
+                now = time.monotonic()
+                silent_since = silent_since or now - seconds
+                if now - silent_since > self._patience:
+                    raise Gone(f"it did not answer for {self._patience:g} s: {silence}") from None
+            time.sleep(min(QUARANTINE_SECONDS, self._patience / 4))
+
+    def _believed(
+        self, text: str, pieces: list[bytes], answer: type[Answer]
+    ) -> tuple[Answer, list[bytes]]:
+        """Return an answer that is what it should be; raise Unfit for any other."""
+        if len(text) > MAX_JSON or sum(map(len, pieces)) > MAX_BLOB:
+            raise Unfit("an answer is too long to be one")
+        try:
+            reply = Reply.model_validate_json(text)
+            if reply.fault:
+                raise Unfit(printable(reply.fault), one_line(reply.next_command) or None)
+            return answer.model_validate_json(reply.body), pieces
+        except ValidationError as error:
+            raise Unfit(f"an answer makes no sense: {one_line(str(error))}") from None
+
+    def prove(self, setup: Setup) -> Standing:
+        """Have it prove itself, and return what it says it is.
+
+        Raise Unfit for a node of a cluster on which anybody may run code.
+        """
+        standing, _ = self.ask("prove", setup, Standing, seconds=PROOF_SECONDS)
+        if standing.ray and standing.authentication != "token":
+            raise Unfit(OPEN, "RAY_AUTH_MODE=token ray start --head   # and so on every node")
+        return standing
+
+    def equip(self, needs: Needs, sending: Sending) -> None:
+        """Give it what all trials of the run need, as far as it has it not at its place.
+
+        needs: with everything in `sent` that trainings or the evaluator may read.
+        """
+        plan = needs.plan
+        digests = {path: tree.digest for path, tree in needs.sent.items()}
+        question = Paths(digests=digests, hidden=plan.hidden, checkout=plan.checkout)
+        absent, _ = self.ask("absent", question, Absent, seconds=PROOF_SECONDS)
+        sent = {path: needs.sent[path] for path in absent.paths if path in needs.sent}
+        trees = [*sent.values(), *([needs.data] if needs.data else [])]
+        self.send(trees, sending)
+        self.ask("plan", needs.model_copy(update={"sent": sent}), Empty, seconds=PROOF_SECONDS)
+
+    def send(self, trees: Sequence[Tree], sending: Sending) -> int:
+        """Send the files of trees that it does not have, and return how many bytes they were."""
+        hashes: dict[str, None] = {}
+        for tree in trees:
+            hashes |= dict.fromkeys(tree.hashes)
+        sent = 0
+        with self._sending:  # two runs that need a file do not send it both
+            missing, _ = self.ask("missing", Hashes(hashes=tuple(hashes)), Hashes)
+            wanted = [sha for sha in missing.hashes if sha in hashes]
+            for pieces, contents in sending.pieces(wanted):
+                self.ask("put", Pieces(pieces=pieces), Empty, contents, PROOF_SECONDS)
+                sent += sum(map(len, contents))
+        return sent
+
+    def run(
+        self,
+        assignment: Assignment,
+        sending: Sending,
+        listen: Listener,
+        cancel: threading.Event,
+        logs: Path,
+    ) -> Ending:
+        """Have it run what is ordered; what it prints comes into a folder of the attempt in `logs`.
+
+        Raise Gone or Unfit where it cannot be done there, SandboxFault where this machine fails.
+        """
+        self._runs += 1
+        try:
+            return self._run(assignment, sending, listen, cancel, logs)
+        finally:
+            self._runs -= 1
+
+    def _run(
+        self,
+        assignment: Assignment,
+        sending: Sending,
+        listen: Listener,
+        cancel: threading.Event,
+        logs: Path,
+    ) -> Ending:
+        order = assignment.order
+        files = sending.commit(order)
+        whole = sending.whole(order.split)
+        self.send([files, *([whole] if whole else [])], sending)
+        bare = order.model_copy(update={"texts": {}})  # the files have them
+        ticket = secrets.token_hex(8)
+        begin = Begin(
+            ticket=ticket, assignment=replace(assignment, order=bare), files=files, whole=whole
+        )
+        self.ask("begin", begin, Empty)
+        follower = _Follower(self, ticket, assignment, listen, logs)
+        ending = follower.follow(cancel)
+        self.ask("forget", Ticket(ticket=ticket), Empty, seconds=PROOF_SECONDS)
+        return ending
+
+    def ping(self) -> None:
+        """Ask whether it is there, unless somebody does already. Raise Gone if it is not."""
+        if not self._pinging.acquire(blocking=False):
+            return
+        try:
+            self.ask("ping", Empty(), Empty)
+        finally:
+            self._pinging.release()
+
+    def close(self, politely: bool) -> None:
+        """End it; politely: let it remove what it made."""
+        if politely:
+            with suppress(Gone, Silent):
+                self._line.ask("close", Empty().model_dump_json(), (), ANSWER_SECONDS)
+        self._line.close()
+
+
+class _Follower:
+    """Follows one run: tells of its events as the driver's own, and writes its logs."""
+
+    def __init__(
+        self,
+        place: Place,
+        ticket: str,
+        assignment: Assignment,
+        listen: Listener,
+        logs: Path,
+    ) -> None:
+        self._place = place
+        self._ticket = ticket
+        self._assignment = assignment
+        self._listen = listen
+        self._logs = logs
+        self._known: dict[str, tuple[int, int]] = {}
+        self._events = 0
+        self._bytes = 0
+
+    def follow(self, cancel: threading.Event) -> Ending:
+        """Return how the run ended."""
+        is_told = False
+        while True:
+            if cancel.is_set() and not is_told:
+                is_told = True
+                self._place.ask("cancel", Ticket(ticket=self._ticket), Empty)
+            asked = Follow(
+                ticket=self._ticket,
+                events=self._events,
+                logs=self._known,
+                seconds=POLL_SECONDS,
+            )
+            news, pieces = self._place.ask("follow", asked, News)
+            self._hear(news, pieces)
+            if news.ending is not None:
+                return news.ending
+
+    def _hear(self, news: News, pieces: list[bytes]) -> None:
+        for growth, piece in zip(news.logs, pieces, strict=False):
+            self._write(growth, piece)
+        for seen in news.events:
+            self._listen(_event(seen, self._assignment))
+        self._events += len(news.events)
+
+    def _write(self, growth: Growth, piece: bytes) -> None:
+        """Add bytes to a log, as far as they belong where the last ones ended."""
+        file, size = self._known.get(growth.log, (0, 0))
+        expected = size if file == growth.file else 0
+        self._bytes += len(piece)
+        if growth.offset != expected or self._bytes > MAX_LOG_BYTES:
+            raise Unfit(f"the log {growth.log} is not what it was")
+        folder = below(self._logs, f"{self._assignment.attempt.number:04d}", make=True)
+        if expected == 0:
+            remove_file(folder / growth.log)
+        try:
+            with open(folder / growth.log, "ab", opener=no_link) as log:
+                log.write(piece)
+        except OSError as error:
+            message = f"cannot write {folder / growth.log}: {error.strerror}"
+            raise SandboxFault(message, "df -h .") from None
+        self._known[growth.log] = (growth.file, expected + len(piece))
+
+
+def _event(seen: Seen, assignment: Assignment) -> Event:
+    """Return an event of a node as the driver's own: it alone knows attempt and slot."""
+    attempt = assignment.attempt
+    slot = assignment.slot
+    match seen.kind:
+        case "started":
+            order = assignment.order
+            return TrialStarted(
+                attempt, slot.number, order.seed, assignment.run, order.role, slot.place
+            )
+        case "progress":
+            return Progress(attempt.number, seen.fraction, seen.loss)
+        case "scoring":
+            return Scoring(attempt.number)
+        case "checking":
+            return Checking(attempt, slot.number, seen.text, slot.place)
+    return Note(f"{slot.place}: {one_line(seen.text)}")

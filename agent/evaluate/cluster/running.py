@@ -1,0 +1,138 @@
+"""One run on a node: its thread, what it told so far, and its logs as they grow."""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from agent.evaluate.bench import Assignment, Bench
+from agent.evaluate.cluster.wire import (
+    MAX_BLOB,
+    MAX_EVENTS,
+    Ending,
+    Follow,
+    Growth,
+    News,
+    Seen,
+)
+from agent.git.home import no_link
+from agent.records.events import Checking, Event, Note, Progress, Scoring, TrialStarted
+from agent.records.guards import Checks
+from sandbox.ground.fault import Fault
+from sandbox.ground.leftovers import remove_tree
+from sandbox.ground.text import one_line
+
+
+class Running:
+    """A run in a thread of its own, which outlives a connection that is down for a while."""
+
+    def __init__(self, bench: Bench, assignment: Assignment, folder: Path) -> None:
+        """Begin it. folder: where its logs come to lie, in a folder of this run alone."""
+        self._bench = bench
+        self._assignment = assignment
+        self._folder = folder
+        self._events: list[Seen] = []
+        self._ending: Ending | None = None
+        self._change = threading.Condition()
+        self._cancel = threading.Event()
+        name = f"run-{assignment.attempt.number}"
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End it; `news` then tells of its end."""
+        self._cancel.set()
+
+    def clear(self) -> None:
+        """Wait for its end, and remove what it left."""
+        self._cancel.set()
+        self._thread.join()
+        remove_tree(self._folder.parent)
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for its end."""
+        self._thread.join(seconds)
+
+    def news(self, asked: Follow) -> tuple[News, list[bytes]]:
+        """Return what happened since, after waiting for it, and the bytes of the logs."""
+        with self._change:
+            self._change.wait_for(
+                lambda: len(self._events) > asked.events or self._ending is not None,
+                asked.seconds,
+            )
+            events = tuple(self._events[asked.events : asked.events + MAX_EVENTS])
+            ending = self._ending
+        growths, pieces, more = self._grown(asked.logs)
+        told = ending if not more and len(events) < MAX_EVENTS else None
+        return News(events=events, logs=growths, more=more, ending=told), pieces
+
+    def _work(self) -> None:
+        ending = Ending()
+        try:
+            ending = self._measured()
+        except Fault as fault:
+            ending = Ending(fault=one_line(fault.message))
+        except BaseException as error:
+            ending = Ending(fault=one_line(f"{type(error).__name__}: {error}"))
+        with self._change:
+            self._ending = ending
+            self._change.notify_all()
+
+    def _measured(self) -> Ending:
+        work_on: Callable[..., object] = self._bench.run
+        if self._assignment.order.checks:
+            work_on = self._bench.check
+        outcome = work_on(self._assignment, self._hear, self._cancel)
+        if isinstance(outcome, Checks):
+            return Ending(checks=outcome)
+        return Ending.model_validate({"result": outcome})
+
+    def _hear(self, event: Event) -> None:
+        seen = _seen(event)
+        if seen is not None:
+            with self._change:
+                self._events.append(seen)
+                self._change.notify_all()
+
+    def _grown(
+        self, known: dict[str, tuple[int, int]]
+    ) -> tuple[tuple[Growth, ...], list[bytes], bool]:
+        """Return how the logs grew, the bytes, and whether there is more."""
+        growths: list[Growth] = []
+        pieces: list[bytes] = []
+        room = MAX_BLOB
+        more = False
+        for path in sorted(self._folder.glob("*.log")):
+            with suppress(OSError), open(path, "rb", opener=no_link) as log:
+                status = os.fstat(log.fileno())
+                file, offset = known.get(path.name, (0, 0))
+                if file != status.st_ino:
+                    offset = 0
+                log.seek(offset)
+                piece = log.read(room)
+                more = more or offset + len(piece) < status.st_size
+                if piece:
+                    growth = Growth(
+                        log=path.name, file=status.st_ino, offset=offset, size=len(piece)
+                    )
+                    growths.append(growth)
+                    pieces.append(piece)
+                    room -= len(piece)
+        return tuple(growths), pieces, more
+
+
+def _seen(event: Event) -> Seen | None:
+    """Return what of an event is told; the driver knows the rest."""
+    match event:
+        case TrialStarted():
+            return Seen(kind="started")
+        case Progress(_, fraction, loss):
+            return Seen(kind="progress", fraction=fraction, loss=loss)
+        case Scoring():
+            return Seen(kind="scoring")
+        case Checking(command=command):
+            return Seen(kind="checking", text=command)
+        case Note(text):
+            return Seen(kind="note", text=one_line(text))
+    return None

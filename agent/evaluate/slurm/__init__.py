@@ -1,0 +1,1 @@
+"""Slurm: one allocation in which a Ray cluster runs, from the queue to its end."""

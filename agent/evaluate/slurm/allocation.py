@@ -1,0 +1,192 @@
+"""Gets one allocation for a session: submits it, waits in the queue, ends it with the work."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from agent.errors import Fault, SandboxFault
+from agent.evaluate.slurm.commands import Job, cancel, look, submit
+from agent.evaluate.slurm.folder import MAX_BYTES, Folder, Head
+from agent.evaluate.slurm.request import Request
+from agent.evaluate.slurm.script import batch_file
+from agent.git.home import no_link, remove_file
+from sandbox.ground.record import Record
+from sandbox.ground.text import one_line
+
+FIRST_LOOK_SECONDS = 1.0
+LAST_LOOK_SECONDS = 30.0
+"""Between two questions to Slurm; the longer a job has waited, the rarer it is asked."""
+SILENT_SECONDS = 900.0
+"""A controller that is restarted answers again long before."""
+START_SECONDS = 300.0
+"""Ray is up on the first node after so long, or never."""
+
+Tell = Callable[[str], None]
+"""Hears how the wait goes, in one line."""
+
+
+class Allocation(Record):
+    """The job of a run, as a file in the run's folder tells other commands of it."""
+
+    job: int
+    folder: str
+    driver: Literal["outside", "inside"]
+
+
+def read_allocation(path: Path) -> Allocation | None:
+    """Return the allocation of a run whose file is `path`; None where there is none."""
+    try:
+        with open(path, "rb", opener=no_link) as file:
+            return Allocation.model_validate_json(file.read(MAX_BYTES))
+    except (OSError, ValidationError):
+        return None
+
+
+@contextmanager
+def allocated(
+    request: Request, tag: str, record: Path, cancelled: threading.Event, tell: Tell
+) -> Iterator[Head]:
+    """Yield where the head of a fresh cluster is; the job ends with the block.
+
+    record: the run's file of its allocation. cancelled: ends the wait. Raise Fault where Slurm
+    refuses, and SandboxFault where the job ends before its cluster is up.
+    """
+    number, folder = _submit(request, tag, record, ())
+    try:
+        head = _wait(folder, number, cancelled, tell)
+        with _environment(folder):
+            yield head
+    finally:
+        cancel(number)
+        remove_file(folder.token)
+        remove_file(record)
+
+
+@contextmanager
+def allocated_here(
+    allocation: Allocation, cancelled: threading.Event, tell: Tell
+) -> Iterator[Head]:
+    """Yield where the head of the cluster is in whose job this process runs."""
+    folder = Folder(Path(allocation.folder))
+    head = _wait(folder, allocation.job, cancelled, tell)
+    with _environment(folder):
+        yield head
+
+
+def submit_with_driver(
+    request: Request, tag: str, record: Path, checkout: str, command: tuple[str, ...]
+) -> tuple[int, Folder]:
+    """Submit a job in which `command` works on the run in the folder `checkout`."""
+    return _submit(request, tag, record, (checkout, *command))
+
+
+def _submit(
+    request: Request, tag: str, record: Path, driver: tuple[str, ...]
+) -> tuple[int, Folder]:
+    """Submit a job, note it in the run's file, and return its number and its folder."""
+    end_earlier(record)
+    folder = Folder.new(tag)
+    libraries = os.environ.get("LD_LIBRARY_PATH", "")
+    try:
+        text = batch_file(request, tag, folder.path, sys.executable, libraries, driver)
+        folder.write(folder.batch, text)
+        number = submit(folder.batch)
+    except BaseException:
+        remove_file(folder.token)
+        raise
+    where: Literal["outside", "inside"] = "inside" if driver else "outside"
+    remember(record, Allocation(job=number, folder=str(folder.path), driver=where))
+    return number, folder
+
+
+def is_inside(allocation: Allocation | None) -> bool:
+    """Return whether this process runs in the job of the allocation."""
+    job = os.environ.get("SLURM_JOB_ID", "")
+    return allocation is not None and job == str(allocation.job)
+
+
+def end_earlier(record: Path) -> None:
+    """End the job that an earlier session left, if its driver was killed.
+
+    Only for the process that holds the run's lock. Raise Fault where a driver inside it works.
+    """
+    earlier = read_allocation(record)
+    if earlier is None:
+        return
+    job = look(earlier.job)
+    if job.waits or job.works:
+        if earlier.driver == "inside":
+            raise Fault(f"{job.text}, and works on the run itself", "autoresearch stop")
+        cancel(earlier.job)
+    remove_file(Folder(Path(earlier.folder)).token)
+    remove_file(record)
+
+
+def remember(record: Path, allocation: Allocation) -> None:
+    """Write the run's file of its allocation."""
+    remove_file(record)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    descriptor = no_link(str(record), flags, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(allocation.model_dump_json())
+
+
+def _wait(folder: Folder, number: int, cancelled: threading.Event, tell: Tell) -> Head:
+    """Return the head once it can be reached. Raise KeyboardInterrupt when cancelled.
+
+    Raise SandboxFault where the job ends before, and Fault where Slurm is silent for long.
+    """
+    began = time.monotonic()
+    heard = began
+    up_since: float | None = None
+    while not (head := folder.reached()):
+        now = time.monotonic()
+        pause = (now - began) / 10
+        try:
+            job = look(number)
+            heard = now
+        except Fault as silence:
+            if now - heard > SILENT_SECONDS:
+                raise
+            tell(silence.message)
+        else:
+            tell(job.text)
+            if job.works:
+                up_since = up_since or now
+                pause = FIRST_LOOK_SECONDS
+            late = up_since is not None and now - up_since > START_SECONDS
+            if folder.ended.exists() or late or not (job.waits or job.works):
+                raise _not_up(folder, job)
+        if cancelled.wait(min(max(pause, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS)):
+            raise KeyboardInterrupt
+    return head
+
+
+def _not_up(folder: Folder, job: Job) -> SandboxFault:
+    said = folder.said().splitlines()[-5:]
+    lines = "".join(f"\n  {one_line(line)}" for line in said)
+    message = f"job {job.number} ended before its cluster was up ({job.state} {job.reason}){lines}"
+    return SandboxFault(message, f"cat {folder.log}")
+
+
+@contextmanager
+def _environment(folder: Folder) -> Iterator[None]:
+    """Let Ray in this process find the token; only its path is in the environment."""
+    names = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder.token)}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            with suppress(KeyError):
+                del os.environ[name]
+            if value is not None:
+                os.environ[name] = value

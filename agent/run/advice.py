@@ -1,0 +1,28 @@
+"""What a researcher should know of a baseline: that it fails here, or that its speed varies."""
+
+from agent.errors import ProjectFault
+from agent.judge.pairing import unsteady
+from agent.records.results import Result, Trial
+
+
+def unsteadiness(baseline: Trial) -> str | None:
+    """Return what to do where the runs of a timed `baseline` varied in speed, or None."""
+    result = baseline.result
+    if result is None:
+        return None
+    steps = result.facts.get("num_steps")
+    sealed = all(score.kind == "sealed" for score in result.own)
+    share = unsteady(result.own)
+    if not sealed or share is None or not isinstance(steps, int):
+        return None
+    return (
+        f"the baseline's runs differ by {share:.0%} in speed, so scores also measure the load "
+        f"of this machine: --budget {steps}steps would not"
+    )
+
+
+def baseline_fault(result: Result) -> ProjectFault:
+    """Return the fault of a machine on which a baseline fails that runs on another."""
+    message = f"the baseline fails on this machine ({result.status}): {result.detail}"
+    next_command = "autoresearch start   # a new run, with a train.py that runs here"
+    return ProjectFault(message, next_command)

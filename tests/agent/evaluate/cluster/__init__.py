@@ -1,0 +1,1 @@
+"""Tests of trials on the nodes of a cluster."""

@@ -1,0 +1,152 @@
+"""Trees and caches: what is made of a folder elsewhere is what the folder was, and nothing else."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from agent.errors import SandboxFault
+from agent.evaluate.cluster.cache import Cache
+from agent.evaluate.cluster.cores import claim
+from agent.evaluate.cluster.sending import Sending
+from agent.evaluate.cluster.trees import Leaf, Link, Tree, read_tree
+
+ODD = os.fsdecode(b"caf\xe9 \n.txt")
+
+
+def folder_with_everything(place: Path) -> Path:
+    (place / "sub/deep").mkdir(parents=True)
+    (place / "empty").mkdir()
+    (place / "sub/a.py").write_text("print(1)\n")
+    (place / "sub/deep" / ODD).write_bytes(b"\x00\xff")
+    (place / "run.sh").write_text("#!/bin/sh\n")
+    (place / "run.sh").chmod(0o755)
+    (place / "nothing").touch()
+    (place / "link").symlink_to("sub/a.py")
+    (place / "dangling").symlink_to("/nowhere/at all")
+    return place
+
+
+def listing(place: Path) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for path in sorted(place.rglob("*")):
+        name = str(path.relative_to(place))
+        if path.is_symlink():
+            found[name] = path.readlink()
+        elif path.is_dir():
+            found[name] = "folder"
+        else:
+            found[name] = (path.read_bytes(), bool(path.stat().st_mode & 0o100))
+    return found
+
+
+def sent(sending: Sending, cache: Cache, tree: Tree) -> None:
+    for pieces, contents in sending.pieces(cache.missing(tree.hashes)):
+        for piece, content in zip(pieces, contents, strict=True):
+            cache.put(piece.sha, piece.offset, content, piece.size)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_folder_arrives_as_it_was(tmp_path: Path, shared: bool) -> None:
+    source = folder_with_everything(tmp_path / "source")
+    sending = Sending(tmp_path, lambda *_: None, None)
+    cache = Cache(tmp_path / "cache")
+    tree = sending.folder(str(source))
+    # It crosses as JSON.
+    tree = Tree.model_validate_json(tree.model_dump_json())
+    sent(sending, cache, tree)
+    target = tmp_path / "target"
+    if shared:
+        target = cache.shared(tree)
+        assert cache.shared(tree) == target
+    else:
+        cache.make(tree, target)
+    assert listing(target) == listing(source)
+    assert cache.missing(tree.hashes) == []
+
+
+def test_a_large_file_arrives_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.evaluate.cluster.sending.PIECE", 1000)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/large").write_bytes(os.urandom(4321))
+    sending = Sending(tmp_path, lambda *_: None, None)
+    cache = Cache(tmp_path / "cache")
+    tree = sending.folder(str(tmp_path / "source"))
+    assert len(list(sending.pieces(tree.hashes))) == 5
+    sent(sending, cache, tree)
+    assert cache.file(tree.hashes[0]).read_bytes() == (tmp_path / "source/large").read_bytes()
+
+
+def test_one_file_and_hidden_paths(tmp_path: Path) -> None:
+    source = folder_with_everything(tmp_path / "source")
+    tree, _ = read_tree(source, (str(source / "sub"),))
+    assert [leaf.path for leaf in tree.leaves] == ["nothing", "run.sh"]
+    single, _ = read_tree(source / "run.sh")
+    assert [leaf.path for leaf in single.leaves] == ["."]
+
+
+def test_content_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    with pytest.raises(SandboxFault, match="came with another content"):
+        cache.put("0" * 64, 0, b"something", 9)
+    assert cache.missing(["0" * 64]) == ["0" * 64]
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../up", "a/../../b", "a//b", "./a", "a\0b"])
+def test_no_path_leads_out_of_a_tree(path: str) -> None:
+    with pytest.raises(ValidationError):
+        Leaf(path=path, sha="0" * 64, size=0)
+    with pytest.raises(ValidationError):
+        Link(path=path, target="x")
+    with pytest.raises(ValidationError):
+        Tree(folders=(path,))
+
+
+def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
+    """A link and a file below it cannot both be: the folder is not there yet."""
+    cache = Cache(tmp_path / "cache")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "f").write_text("x")
+    sending = Sending(tmp_path, lambda *_: None, None)
+    [leaf] = sending.folder(str(source)).leaves
+    sent(sending, cache, Tree(leaves=(leaf,)))
+    (tmp_path / "outside").mkdir()
+    tree = Tree(
+        leaves=(leaf.model_copy(update={"path": "out/f"}),),
+        links=(Link(path="out", target=str(tmp_path / "outside")),),
+    )
+    with pytest.raises(SandboxFault):
+        cache.make(tree, tmp_path / "target")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_cache_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "cache").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SandboxFault, match="belongs to somebody else"):
+        Cache(tmp_path / "cache")
+
+
+def test_what_nobody_used_for_long_is_removed(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    (tmp_path / "source").mkdir()
+    for name in ("old", "new"):
+        (tmp_path / "source" / name).write_text(name)
+    sending = Sending(tmp_path, lambda *_: None, None)
+    tree = sending.folder(str(tmp_path / "source"))
+    sent(sending, cache, tree)
+    old = next(leaf.sha for leaf in tree.leaves if leaf.path == "old")
+    os.utime(cache.file(old), (0, 0))
+    assert Cache(tmp_path / "cache").missing(tree.hashes) == [old]
+
+
+def test_two_places_of_a_node_take_different_cores(tmp_path: Path) -> None:
+    with ExitStack() as first, ExitStack() as second:
+        assert claim((3, 4, 5), 2, tmp_path, first) == (3, 4)
+        assert claim((3, 4, 5), 1, tmp_path, second) == (5,)
+        assert claim((3, 4, 5), 1, tmp_path, second) == (3,)
+        first.close()
+        assert claim((3, 4, 5), 1, tmp_path, second) == (3,)

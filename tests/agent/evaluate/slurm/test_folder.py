@@ -1,0 +1,112 @@
+"""The folder of an allocation, the commands, and what a node does with its environment."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from agent.errors import Fault, UsageFault
+from agent.evaluate.slurm import node
+from agent.evaluate.slurm.allocation import Allocation, read_allocation, remember
+from agent.evaluate.slurm.commands import Job, submit
+from agent.evaluate.slurm.folder import Folder, Head, allocations, write_json
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_token_is_for_the_user_alone_and_never_the_same() -> None:
+    before = os.umask(0)
+    try:
+        one = Folder.new("night")
+        two = Folder.new("night")
+    finally:
+        os.umask(before)
+    assert mode(one.token) == 0o600
+    assert mode(one.path) == 0o700
+    assert len(one.token.read_text()) == 64
+    assert one.token.read_text() != two.token.read_text()
+
+
+def test_a_folder_that_others_can_write_is_refused() -> None:
+    Folder.new("night")
+    allocations().chmod(0o777)
+    with pytest.raises(Fault, match="can be written by others"):
+        Folder.new("night")
+
+
+def test_the_head_is_read_once_it_is_written_whole() -> None:
+    folder = Folder.new("night")
+    assert folder.reached() is None
+    folder.head.write_text('{"client": "ray://10.0')
+    assert folder.reached() is None
+    head = Head(client="ray://10.0.0.7:1", cluster="10.0.0.7:2")
+    write_json(folder, folder.head, head)
+    assert folder.reached() == head
+
+
+def test_a_link_in_place_of_the_address_is_not_followed(tmp_path: Path) -> None:
+    folder = Folder.new("night")
+    (tmp_path / "other").write_text('{"client": "ray://evil:1", "cluster": "evil:2"}')
+    folder.head.symlink_to(tmp_path / "other")
+    assert folder.reached() is None
+
+
+def test_the_record_of_an_allocation_survives_a_second_and_torn_writes(tmp_path: Path) -> None:
+    path = tmp_path / "allocation.json"
+    assert read_allocation(path) is None
+    remember(path, Allocation(job=1, folder="/a", driver="outside"))
+    remember(path, Allocation(job=2, folder="/b", driver="inside"))
+    assert read_allocation(path) == Allocation(job=2, folder="/b", driver="inside")
+    path.write_text('{"job": 2')
+    assert read_allocation(path) is None
+
+
+def test_without_slurm_the_fault_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageFault, match="sbatch is not here"):
+        submit(tmp_path / "batch.sh")
+
+
+def test_a_job_in_the_queue_is_said_with_its_reason() -> None:
+    job = Job(number=7, state="PENDING", reason="Priority", starts="2026-11-30T03:00:00")
+    assert job.text == "job 7 waits in the queue: Priority, may start at 2026-11-30T03:00:00"
+    assert (job.waits, job.works) == (True, False)
+    unknown = Job(number=7, state="PENDING", reason="Resources", starts="N/A")
+    assert unknown.text == "job 7 waits in the queue: Resources"
+
+
+def test_nothing_of_the_users_environment_travels_to_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "secret")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    folder = Folder.new("night")
+    own = node.environment(folder)
+    assert "secret" not in own.values()
+    assert not [name for name in own if "KEY" in name or name.startswith("SLURM")]
+    assert own["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert own["RAY_AUTH_TOKEN_PATH"] == str(folder.token)
+    assert folder.token.read_text() not in own.values()
+
+
+def test_a_driver_is_seen_by_its_connection_and_missed_when_it_is_gone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert node.connections(port) == 0
+        with socket.create_connection(("127.0.0.1", port)) as driver:
+            accepted, _ = server.accept()
+            assert node.connections(port) == 1
+            driver.close()
+            accepted.close()
+        assert node.connections(port) == 0

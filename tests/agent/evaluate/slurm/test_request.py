@@ -1,0 +1,122 @@
+"""What may be asked of Slurm, and the batch file that says it."""
+
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import UsageFault
+from agent.evaluate.slurm.request import MARGIN_MINUTES, Request, request_of
+from agent.evaluate.slurm.script import batch_file
+
+PYTHON = "/opt/venv/bin/python"
+FOLDER = Path("/home/me/.local/state/autoresearch/slurm/night-1129-ab12")
+
+
+def written(request: Request, **more: Any) -> str:
+    return batch_file(request, "night", FOLDER, PYTHON, **more)
+
+
+def options(text: str) -> list[str]:
+    return [line.removeprefix("#SBATCH ") for line in text.splitlines() if "#SBATCH" in line]
+
+
+def test_sixteen_gpus_for_a_night() -> None:
+    request = request_of(
+        hours=8, partition="gpu", gpus="a100:16", account="my-lab", qos="normal", cpus=8
+    )
+    assert request.places == 16
+    assert options(written(request)) == [
+        "--job-name=autoresearch-night",
+        "--partition=gpu",
+        "--account=my-lab",
+        "--qos=normal",
+        "--gpus=a100:16",
+        "--cpus-per-gpu=8",
+        f"--time={8 * 60 + MARGIN_MINUTES}",
+        "--no-requeue",
+        "--no-kill",
+        "--export=NONE",
+        f"--chdir={FOLDER}",
+        f"--output={FOLDER}/job.log",
+    ]
+
+
+def test_cores_are_places_without_gpus() -> None:
+    request = request_of(hours=1, workers=2, cpus=4, memory="8G")
+    text = options(written(request))
+    assert {"--ntasks=2", "--cpus-per-task=4", "--mem-per-cpu=2048M"} <= set(text)
+
+
+@pytest.mark.parametrize(
+    ("time", "minutes"),
+    [("90", 90), ("90:30", 90), ("8:30:00", 510), ("1-12", 2160), ("1-12:30:00", 2190)],
+)
+def test_times_are_read_as_slurm_reads_them(time: str, minutes: int) -> None:
+    assert request_of(hours=None, time=time).minutes == minutes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"partition": "gpu\n#SBATCH --requeue"},
+        {"partition": "gpu --export=ALL"},
+        {"partition": ""},
+        {"account": "lab;reboot"},
+        {"account": "-A"},
+        {"qos": "$(id)"},
+        {"constraint": "a100 --uid=0"},
+        {"constraint": "`id`"},
+        {"constraint": "a\x00b"},
+        {"gpus": "0"},
+        {"gpus": "many"},
+        {"gpus": "1e3"},
+        {"gpus": "a100:4,h100:4"},
+        {"gpus": "１６"},
+        {"time": "8h"},
+        {"time": "0"},
+        {"time": "-5"},
+        {"cpus": 0},
+        {"memory": "lots"},
+    ],
+    ids=str,
+)
+def test_words_that_are_no_names_are_refused(words: dict[str, Any]) -> None:
+    with pytest.raises(UsageFault, match="Slurm would understand") as caught:
+        request_of(hours=1, **words)
+    assert caught.value.next_command.startswith("autoresearch start --on slurm")
+
+
+def test_an_allocation_without_an_end_is_refused() -> None:
+    with pytest.raises(UsageFault, match="needs an end"):
+        request_of(hours=None)
+
+
+@pytest.mark.parametrize("folder", ["/home/me/my %j", "/home/me/it's", "/home/a\nb", "relative"])
+def test_a_folder_that_sbatch_would_read_otherwise_is_refused(folder: str) -> None:
+    with pytest.raises(UsageFault, match="plain letters"):
+        batch_file(request_of(hours=1), "night", Path(folder), PYTHON)
+
+
+def test_a_tag_is_checked_again_before_it_is_written() -> None:
+    with pytest.raises(UsageFault, match="not a tag"):
+        batch_file(request_of(hours=1), "night\n#SBATCH --requeue", FOLDER, PYTHON)
+
+
+@pytest.mark.parametrize("driver", [(), ("/home/me/it's here", PYTHON, "-m", "autoresearch")])
+def test_bash_reads_the_file_as_it_was_meant(driver: tuple[str, ...]) -> None:
+    text = written(request_of(hours=1), libraries="/opt/lib dir", driver=driver)
+    checked = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "env 'LD_LIBRARY_PATH=/opt/lib dir' " in text
+    if driver:
+        assert f"cd {shlex.quote(driver[0])} || exit" in text
+
+
+def test_no_secret_and_no_variable_of_the_user_is_in_the_file() -> None:
+    text = written(request_of(hours=1))
+    assert "token" not in text
+    assert "ALL" not in text
+    assert "export " not in text

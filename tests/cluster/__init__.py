@@ -1,0 +1,1 @@
+"""Real clusters on loopback: Ray, and Slurm where its packages are installed."""
