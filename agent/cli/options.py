@@ -217,7 +217,8 @@ Writers = Annotated[
         metavar="N|auto",
         help=f"Drafts that the model writes at once, 1 to {MAX_WRITERS}, each with another "
         "assignment; auto for slots x answer time / trial time + 1. For the methods code and "
-        f"hybrid. Default: {DEFAULT_WRITERS}; for a resumed run as at the start.",
+        "hybrid. 0, with any method: it is not asked, and the run waits for `autoresearch try` and "
+        f"for agents. Default: {DEFAULT_WRITERS}; for a resumed run as at the start.",
     ),
 ]
 Fill = Annotated[

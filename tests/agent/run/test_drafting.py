@@ -11,10 +11,12 @@ import pytest
 from agent.errors import ModelLimited, ModelUnavailable, MoneySpent, UsageFault
 from agent.history.history import History
 from agent.propose import Context, Proposer, Unreadable, find_method
-from agent.records.events import ModelWaited, Note, Proposing, RunFinished, TrialStarted
+from agent.records.events import Judged, ModelWaited, Note, Proposing, RunFinished, TrialStarted
+from agent.records.inputs import Try
 from agent.records.proposals import Proposal
 from agent.run.bounds import Bounds
 from agent.run.drafting import Staff, latency_of, occupation_of, writers_for
+from agent.run.inbox import Inbox, new_input, send
 from agent.run.loop import Loop
 from tests.agent.study import (
     ListProposer,
@@ -77,6 +79,32 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a free slot wait for nobody."""
     monkeypatch.setattr("agent.run.drafting.GRACE_SECONDS", 0.0)
     monkeypatch.setattr("agent.run.loop.LOOK_SECONDS", 0.02)
+
+
+# ---------------------------------------------------------------- no writer
+
+
+def test_without_writers_only_people_are_waited_for(tmp_path: Path) -> None:
+    model = Answers(lambda number, _: proposal(LR=rate(number)))
+    with study(tmp_path) as history:
+        like = loop_of(history, ListProposer([]))
+        inbox = Inbox(history.project, history.tag)
+        bounds = Bounds(trials=1)
+        loop = Loop(
+            like._ledger,
+            like._workers._bench,
+            model,
+            bounds,
+            threading.Event(),
+            inbox=inbox,
+            staff=Staff(writers=0),
+        )
+        mine = Try(edits=proposal(LR=0.2).edits, hypothesis="mine")
+        for event in loop.events():
+            if isinstance(event, Judged) and event.trial.number == 0:
+                send(history.project, history.tag, new_input(mine, "ada"))
+        assert [trial.proposal.by.origin for trial in history.trials] == ["baseline", "human"]
+    assert not model.contexts
 
 
 # ---------------------------------------------------------------- several writers
