@@ -94,10 +94,13 @@ def test_few_machines_leave_few_degrees_of_freedom() -> None:
 
 
 def test_what_is_small_is_held_against_noise() -> None:
-    spread = Spread(effect=0.1, residual=0.3, machines=2)
+    spread = Spread(effect=0.1, residual=0.2, machines=2)
     assert spread.is_small(sqrt(0.02 / SMALL) + 1e-9)
     assert not spread.is_small(sqrt(0.02 / SMALL) - 1e-3)
-    assert spread.is_small(None), "beside the residual, while tau is not known"
+    assert not spread.is_small(None)
+    steady = Spread(effect=0.1, residual=0.3, machines=2)
+    assert steady.is_small(None), "beside the residual, while tau is not known"
+    assert steady.is_small(0.01), "or hardly known"
 
 
 def test_a_gain_across_machines_has_to_be_larger() -> None:
