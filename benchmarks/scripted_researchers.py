@@ -2,9 +2,9 @@
 
 A model of some `insight` sees an improvement where what it is shown gives it away; else it turns
 a constant, or changes code without effect. It proposes no improvement that the ledger in its
-question shows as tried. It does what it is asked for during a plateau, and where it is given tools
-it looks up what it has not seen and notes it. What such a model gains is an upper bound on what a
-question can give: a real one may not see what stands there.
+question shows as tried on this incumbent. It does what it is asked for during a plateau, and where
+it is given tools it looks up what it has not seen and notes it. What such a model gains is an upper
+bound on what a question can give: a real one may not see what stands there.
 """
 
 import json
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from itertools import repeat
+from threading import Lock
 from typing import Any
 
 from benchmarks.ladder import RUNGS, SIGNS
@@ -43,7 +44,7 @@ TURNED = {
 }
 """The constants, and between which values they are set."""
 COMBINE = "Combine these near misses"
-BOLDER = "change code instead"
+BOLDER = ("change code instead", "Your part: something bolder")
 BROKEN = "def start(count):\n    first = {}\n    return [first.value] * count\n"
 IDLE = "def start(count):\n    first = {}\n    return [first * 0.0 for _ in range(count)]\n"
 MODEL = "ladder"
@@ -74,14 +75,25 @@ QUALITIES = {
 class Researchers(OpenAIServer):
     """A provider of one scripted model; `looks` counts its answers that look something up."""
 
-    def __init__(self, quality: Quality, seed: int, forgetful: bool = False) -> None:
+    def __init__(
+        self,
+        quality: Quality,
+        seed: int,
+        forgetful: bool = False,
+        notes: bool = True,
+        seconds: float = 0.0,
+    ) -> None:
+        """seconds: of one answer."""
         super().__init__(models=[model(MODEL, 1)])
         self._steps = repeat(Text("unused"))
         self._quality = quality
         self._seed = seed
         self._forgetful = forgetful
+        self._notes = notes
+        self._seconds = seconds
         self.asked = 0
         self.looks = 0
+        self._counting = Lock()
 
     def answer(
         self,
@@ -90,15 +102,19 @@ class Researchers(OpenAIServer):
         step: ToolCall | Text | Truncated,
     ) -> None:
         """Answer a question by what it says."""
-        self.asked += 1
-        draw = random.Random(f"{self._seed} {self.asked}")
-        call = self._decide(body, draw)
-        self.looks += call.name not in ("", "propose")
+        self.over.wait(self._seconds)
+        with self._counting:
+            self.asked += 1
+            draw = random.Random(f"{self._seed} {self.asked}")
+            call = self._decide(body, draw)
+            self.looks += call.name != "propose"
         super().answer(request, body, call)
 
     def _decide(self, body: dict[str, Any], draw: random.Random) -> ToolCall:
         seen = "\n".join(_texts(body["messages"]))
         tools = {tool["function"]["name"] for tool in body.get("tools", ())}
+        if not self._notes:
+            tools -= {"note"}
         look = _next_look(seen, tools, json.dumps(body["messages"]))
         if look and draw.random() < max(LEAST_CURIOUS, self._quality.insight):
             return look
@@ -110,23 +126,35 @@ class Researchers(OpenAIServer):
         asked_for = seen.rpartition(COMBINE)
         if asked_for[1]:
             return "both near misses at once", _edits_in(asked_for[2])
-        ready = [name for name in EVIDENCE if self._is_open(name, seen)]
+        part = re.search(r"^Your part: (set constants only|remove code)", seen, re.MULTILINE)
+        if part and part[1] == "set constants only":
+            return "turn a constant", [_turn(draw)]
+        ready = [name for name in EVIDENCE if self._is_open(name, seen) and not part]
         if ready and draw.random() < self._quality.insight:
             name = draw.choice(ready)
             edits = [edit.model_dump(mode="json", exclude_none=True) for edit in RUNGS[name]]
             whole = draw.random() < self._quality.insight
             return f"rung {name}", edits if whole else edits[:1]
-        if BOLDER not in seen and draw.random() < self._quality.stubborn:
+        bolder = part or any(words in seen for words in BOLDER)
+        if not bolder and draw.random() < self._quality.stubborn:
             return "turn a constant", [_turn(draw)]
         template = BROKEN if draw.random() < CARELESS else IDLE
         code = template.format(draw.randrange(10**6))
         return "another start", [{"kind": "replace_definition", "name": "start", "code": code}]
 
     def _is_open(self, name: str, seen: str) -> bool:
-        """Return whether an improvement shows, is not made, and was not tried."""
-        shows = re.search(EVIDENCE[name], seen) and SIGNS[name] in seen
-        tried = f"rung {name}" in seen and not self._forgetful
-        return bool(shows) and not tried
+        """Return whether an improvement shows, is not made, and was not tried on this incumbent."""
+        shows = bool(re.search(EVIDENCE[name], seen)) and SIGNS[name] in seen
+        return shows and (self._forgetful or not _is_tried(f"rung {name}", seen))
+
+
+def _is_tried(idea: str, seen: str) -> bool:
+    """Return whether an idea waits for a verdict, or has one newer than the incumbent."""
+    if re.search(rf'^"{idea}": ', seen, re.MULTILINE):
+        return True
+    tries = [int(number) for number in re.findall(rf'^#(\d+) .*"{idea}"', seen, re.MULTILINE)]
+    incumbent = re.search(r"^The incumbent is #(\d+)", seen, re.MULTILINE)
+    return bool(tries) and max(tries) > (int(incumbent[1]) if incumbent else 0)
 
 
 def _texts(messages: list[Json]) -> Iterator[str]:

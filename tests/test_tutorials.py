@@ -34,6 +34,7 @@ EVERYWHERE = {
     "echo",
     "export",
     "git",
+    "llama-server",
     "mkdir",
     "npm",
     "npx",
@@ -43,6 +44,8 @@ EVERYWHERE = {
     "pytest",
     "python",
     "python3",
+    "ray",
+    "rsync",
     "sbatch",
     "scancel",
     "sed",
@@ -53,9 +56,6 @@ EVERYWHERE = {
     "sudo",
     "uv",
     "vllm",
-    "ray",
-    "rsync",
-    "llama-server",
 }
 """Programs that are not ours; what they are given is theirs to refuse."""
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -29,7 +29,7 @@ from agent.project.resolve import (
     start_options,
 )
 from agent.project.settings import RunSettings
-from agent.project.staffing import AUTO, NO_FILL
+from agent.project.staffing import AUTO, NO_FILL, NOBODY
 from agent.project.time_options import TimeInferred
 from agent.project.trust import REPLAY
 from agent.project.upstream import time_budget
@@ -122,6 +122,8 @@ def build_staff(method: Method, model: str | None, options: SessionOptions) -> S
 
     Without a model nothing is waited for. Raise UsageFault for a method that cannot fill in.
     """
+    if options.writers.value == NOBODY:
+        return Staff(writers=NOBODY)
     filler = _filler(options.fill)
     if model is None or model.startswith(REPLAY) or method.is_search:
         return Staff()

@@ -70,7 +70,17 @@ _RUN: Groups = {
     "What is measured": ("--metric", "--direction"),
     "What a model sees": ("--look", "--notes"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
-    "The machine": ("--workers", "--python", "--memory", "--vram", "--disk", "--output"),
+    "The machine": ("--on", "--workers", "--python", "--memory", "--vram", "--disk", "--output"),
+    "On Slurm": (
+        "--partition",
+        "--gpus",
+        "--cpus",
+        "--time",
+        "--account",
+        "--qos",
+        "--constraint",
+        "--driver",
+    ),
     "Who else hears of it": ("--notify", "--tracker", "--json"),
     "Permissions": ("--trust", "--unsafe-no-sandbox"),
 }

@@ -207,7 +207,8 @@ On = Annotated[
     typer.Option(
         metavar="WHERE",
         help="Where trials run: local, ray (the cluster that this machine belongs to, else one of "
-        "this machine alone) or ray://HEAD:10001. Default: local.",
+        "this machine alone), ray://HEAD:10001, or slurm, for an allocation of its own. Default: "
+        "local.",
     ),
 ]
 Writers = Annotated[
@@ -216,7 +217,8 @@ Writers = Annotated[
         metavar="N|auto",
         help=f"Drafts that the model writes at once, 1 to {MAX_WRITERS}, each with another "
         "assignment; auto for slots x answer time / trial time + 1. For the methods code and "
-        f"hybrid. Default: {DEFAULT_WRITERS}; for a resumed run as at the start.",
+        "hybrid. 0, with any method: it is not asked, and the run waits for `autoresearch try` and "
+        f"for agents. Default: {DEFAULT_WRITERS}; for a resumed run as at the start.",
     ),
 ]
 Fill = Annotated[

@@ -4,7 +4,7 @@ import threading
 from itertools import chain
 from pathlib import Path
 
-from agent.cli.build import Kit, trial_memory
+from agent.cli.build import Kit, Place, trial_memory
 from agent.history.history import History
 from agent.project.around import Around
 from agent.run.probing import Probing, probes_in
@@ -41,3 +41,16 @@ def research_of(history: History, kit: Kit, cancel: threading.Event) -> Research
         Repository(around), history.tag, bounds, machine, probing, f"the model {run.model}"
     )
     return Research(researcher.begin, probing, words, bounds.memory)
+
+
+def shown_research(place: Place, tag: str, looks: bool) -> Research:
+    """Return what a model is offered and told, for a question that is shown and not asked."""
+    bounds = place.settings.look
+    machine = about_machine(place.project, place.settings)
+    words = machine_words(machine)
+    if not looks:
+        return Research(machine=words, remembers=bounds.memory)
+    probing = Probing(threading.Event(), 0) if bounds.probes else None
+    around = Around(Path(place.project.root) / place.project.base, place.project, place.settings)
+    researcher = Researcher(Repository(around), tag, bounds, machine, probing, "nobody")
+    return Research(researcher.begin, None, words, bounds.memory)

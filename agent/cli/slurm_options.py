@@ -10,45 +10,38 @@ from agent.errors import UsageFault
 from agent.evaluate.engines import SLURM, Where
 from agent.evaluate.slurm.request import Request, request_of
 
-PANEL = "With --on slurm"
 Partition = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME", help="Slurm's partition. Default: Slurm's.", rich_help_panel=PANEL
-    ),
+    typer.Option(metavar="NAME", help="Partition of the allocation. Default: Slurm's."),
 ]
 Account = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Who is charged. Default: Slurm's.", rich_help_panel=PANEL),
+    typer.Option(metavar="NAME", help="Who is charged. Default: Slurm's."),
 ]
 Qos = Annotated[
     str | None,
-    typer.Option("--qos", metavar="NAME", help="Quality of service.", rich_help_panel=PANEL),
+    typer.Option("--qos", metavar="NAME", help="Quality of service."),
 ]
 Constraint = Annotated[
     str | None,
-    typer.Option(
-        metavar="FEATURES", help="Which nodes: a100, or a100&nvlink.", rich_help_panel=PANEL
-    ),
+    typer.Option(metavar="FEATURES", help="Which nodes: a100, or a100&nvlink."),
 ]
 Gpus = Annotated[
     str | None,
     typer.Option(
         metavar="[TYPE:]N",
         help="GPUs of the allocation, over all nodes; a trial trains on each.",
-        rich_help_panel=PANEL,
     ),
 ]
 Cpus = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Cores of each trial. Default: Slurm's.", rich_help_panel=PANEL),
+    typer.Option(metavar="N", help="Cores of each trial. Default: Slurm's."),
 ]
 Time = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
         help="When Slurm ends the allocation: 8:30:00. Default: --hours and half an hour.",
-        rich_help_panel=PANEL,
     ),
 ]
 Driver = Annotated[
@@ -56,7 +49,6 @@ Driver = Annotated[
     typer.Option(
         help="outside: this process stays here, with your repository and keys. inside: it works in "
         "the batch job, where the nodes reach the model or need none.",
-        rich_help_panel=PANEL,
     ),
 ]
 
@@ -97,7 +89,7 @@ class OnSlurm:
             if value is not None and (name, value) != ("driver", "outside"):
                 raise UsageFault(
                     f"--{name} is for a run on Slurm, and --on slurm is not given",
-                    f"autoresearch start --on slurm --{name} {value}",
+                    "autoresearch start --on slurm --hours 8   # and the words of before",
                 )
 
     def goes_inside(self, where: Where) -> bool:

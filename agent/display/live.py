@@ -184,6 +184,8 @@ class Frame:
         places = self._state.places
         if places.present or places.gone:
             return size_words(places)
+        if not count:
+            return "no place yet"
         return "1 worker" if count == 1 else f"{count} workers"
 
     def _places(self) -> Iterator[Line]:

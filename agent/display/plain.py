@@ -95,7 +95,7 @@ def describe(event: Event, formatter: Formatter) -> str:
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
                 f"model {event.model or 'none'}, {allowance_words(event.budget)}, "
-                f"sandbox tier {event.tier}, workers {event.workers}, "
+                f"sandbox tier {event.tier}, workers {event.workers or 'as places have slots'}, "
                 f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )
         case Proposing(method, writing):

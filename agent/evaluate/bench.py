@@ -227,8 +227,9 @@ class Bench:
         done: list[Check] = []
         for number, command in enumerate(assignment.order.checks, 1):
             listen(Checking(assignment.attempt, slot.number, command, slot.place))
-            with exported(home / f"check-{number}", assignment.order.commit, self._export) as here:
-                job = self._job(here, home / f"check-{number}.log", assignment)
+            name = _named(f"check-{number}", slot)
+            with exported(home / name, assignment.order.commit, self._export) as here:
+                job = self._job(here, home / f"{name}.log", assignment)
                 limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
                 remove_logs(job.log)
                 job = job.model_copy(update={"limits": limits})
@@ -290,8 +291,9 @@ class Bench:
         ):
             return None
         home = self._home(assignment)
-        with exported(home / "smoke", assignment.order.commit, self._export) as here:
-            full = self._job(here, home / "smoke.log", assignment)
+        name = _named("smoke", assignment.slot)
+        with exported(home / name, assignment.order.commit, self._export) as here:
+            full = self._job(here, home / f"{name}.log", assignment)
             job = smoke_run_of(full, here / "data", smoke_run_cap(plan.budget, assignment.usual))
             remove_logs(job.log)
             outcome = measure(job, self._runner, cancel)
@@ -301,7 +303,8 @@ class Bench:
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Outcome:
         order = assignment.order
-        name = f"train-{order.seed}" if order.role == "candidate" else f"{order.role}-{order.seed}"
+        role = "train" if order.role == "candidate" else order.role
+        name = _named(f"{role}-{order.seed}", assignment.slot)
         home = self._home(assignment)
         with (
             exported(home / name, order.commit, self._export) as here,
@@ -361,6 +364,11 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _named(name: str, slot: Slot) -> str:
+    """Return the name of a run's files: on several machines one attempt may run twice at once."""
+    return f"{name}-slot{slot.number}" if slot.place else name
 
 
 def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:

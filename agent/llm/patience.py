@@ -166,8 +166,10 @@ def _limited(error: Transient, seconds: float | None) -> ModelLimited:
     """Return the limit behind a failed attempt. seconds: until it lifts; None if it is unknown."""
     now = datetime.now(UTC)
     until = now + (AGAIN_AFTER if seconds is None else timedelta(seconds=seconds))
-    known = "" if seconds is None else f"; it answers again at {clock_text(until, now)}"
-    return ModelLimited(f"{error}{known}", "autoresearch resume   # once the limit lifts", until)
+    lifts = "once the limit lifts"
+    if seconds is not None:
+        lifts = f"the limit lifts at {clock_text(until, now)}"
+    return ModelLimited(str(error), f"autoresearch resume   # {lifts}", until)
 
 
 def _dead(error: Transient) -> ModelUnavailable:

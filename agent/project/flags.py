@@ -8,13 +8,12 @@ from agent.errors import UsageFault
 from agent.judge.decide import VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.llm.effort import Effort
+from agent.project.quantities import BudgetText, LimitText
 from agent.project.settings import (
-    BudgetText,
     Caps,
     Dollars,
     FalseKeeps,
     Hours,
-    LimitText,
     Repeats,
     TrialCount,
     Word,

@@ -5,7 +5,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -22,7 +22,7 @@ from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
 from agent.llm.effort import Effort
-from agent.project.sizes import size_in_bytes
+from agent.project.quantities import BudgetText, LimitText, size_in_bytes
 from agent.project.staffing import NO_FILL, WriterCount
 from agent.project.toml_text import line_of, plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
@@ -42,7 +42,7 @@ from agent.records.objective import (
     Sense,
 )
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget, Limit, allowance_text
+from sandbox.ground.budget import Budget, allowance_text
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
@@ -72,18 +72,8 @@ _QUOTED = re.compile(r"'([^']*)'")
 """A choice, as pydantic lists them."""
 
 
-def _budget(value: Any) -> Any:
-    return Budget.parse(value) if isinstance(value, str) else value
-
-
-def _limit(value: Any) -> Any:
-    return Limit.parse(value) if isinstance(value, str) else value
-
-
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
-BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
-LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]

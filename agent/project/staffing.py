@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 MAX_WRITERS = 8
+NOBODY = 0
 AUTO: Literal["auto"] = "auto"
 NO_FILL = "none"
 
@@ -14,6 +15,9 @@ def _count(value: object) -> object:
 
 
 WriterCount = Annotated[
-    Annotated[int, Field(ge=1, le=MAX_WRITERS)] | Literal["auto"], BeforeValidator(_count)
+    Annotated[int, Field(ge=0, le=MAX_WRITERS)] | Literal["auto"], BeforeValidator(_count)
 ]
-"""How many drafts a model writes at once; `auto` for as many as keep the slots busy."""
+"""How many drafts a model writes at once; `auto` for as many as keep the slots busy.
+
+With 0 the method is never asked: only what people and agents try is run.
+"""

@@ -42,7 +42,7 @@ class Staff:
     """Who writes the proposals of a session."""
 
     writers: int | None = 1
-    """How many at once; None for as many as keep the slots busy."""
+    """How many at once; None for as many as keep the slots busy, 0 to wait for people's trials."""
     filler: Proposer | None = None
     """Proposes for slots that would wait for the model; None to let them wait."""
 
@@ -102,9 +102,9 @@ class Drafting:
 
     @property
     def goes_on(self) -> bool:
-        """Whether something is being written, or will be once a limit has lifted."""
-        limited = self._limited_until is not None and not self._over(0)
-        return bool(self._writers.writing) or limited
+        """Whether something is being written, or will be: once a limit has lifted, or by people."""
+        awaits = self._limited_until is not None or self._staff.writers == 0
+        return bool(self._writers.writing) or (awaits and not self._over(0))
 
     # ------------------------------------------------------------ asking
 
@@ -139,6 +139,8 @@ class Drafting:
 
     def _most(self, demand: Demand) -> int:
         """Return how many drafts may be in writing at once."""
+        if self._staff.writers == 0:
+            return 0
         if self._alone or self._probing or not self._proposer.looks_ahead:
             return 1
         if self._staff.writers is not None:
@@ -238,7 +240,7 @@ class Drafting:
             yield Note(f"free slots wait for the model from now on: {error.message}")
         elif isinstance(error, ModelLimited):
             yield from self._wait(error)
-        elif isinstance(error, MoneySpent) and not self._alone and self._staff.writers != 1:
+        elif isinstance(error, MoneySpent) and failed.draft.context.assignment is not None:
             self._alone = True  # its share was too small; all that is left may do for one
         else:
             self.fault = self.fault or error

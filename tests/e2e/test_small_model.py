@@ -13,7 +13,8 @@ import pytest
 from tests.loopback.small_model import NAME, Served, is_installed, small_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
-TRIALS = 2
+BOUNDS = ("--trials", "2", "--hours", "0.1")
+"""Nonsense is refused, and what is refused is no trial: the hours end the night."""
 FIT = """RATE = 0.5  # [0.1 .. 2 log]
 
 print(f"test accuracy: {80 - (RATE - 1) ** 2:.2f}%")
@@ -58,7 +59,7 @@ def recorded(toy: Path, server: Served) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("method", ["code", "llm-hps"])
 def test_a_night_of_nonsense_is_told_honestly(toy: Path, server: Served, method: str) -> None:
-    words = ["--method", method, "--trials", str(TRIALS), "--budget", "1steps", "--trust"]
+    words = ["--method", method, *BOUNDS, "--budget", "1steps", "--trust"]
     night = typed(toy, server, "start", "--model", "local", *words)
     said = night.stdout + night.stderr
     print(said)

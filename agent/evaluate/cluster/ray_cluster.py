@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -13,11 +14,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from agent.errors import PlaceLost, UsageFault
+from agent.errors import Fault, PlaceLost, UsageFault
 from agent.evaluate.bench import Plan
 from agent.evaluate.cluster import door
 from agent.evaluate.cluster.line import Gone, Node, Silent
 from agent.evaluate.cluster.measures import ClusterBench, Terms
+from agent.evaluate.cluster.ray_door import refuse_open
 from agent.evaluate.cluster.station import SCRATCH
 from agent.evaluate.folders import Export
 from sandbox.ground.text import one_line
@@ -33,7 +35,6 @@ DEMANDED = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or the working folder would travel
     "RAY_DISABLE_DOCKER_CPU_WARNING": "1",
     PATIENT: "3600",  # a driver would end itself after a minute without a head
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_ENABLE_AUTO_CONNECT": "0",  # or a question to a lost cluster would start one here
 }
 INJECTED = ("RAY_JOB_CONFIG_JSON", "RAY_RUNTIME_ENV_HOOK")
@@ -48,6 +49,8 @@ CLIENT = "ray://"
 START_SECONDS = 60.0
 """How long a station may wait for its share of a node, and for Python to start."""
 CONNECT_SECONDS = 5.0
+JOIN_TRIES = 4
+JOIN_SECONDS = 3.0
 MIN_STORE_BYTES = 100 << 20
 CONCURRENCY = 64
 """Questions that one place answers at once."""
@@ -80,7 +83,6 @@ class RayCluster:
         self._unwanted = () if address.startswith(CLIENT) else _folders_of_driver()
 
     def _connect(self, address: str) -> None:
-        ray = self._ray
         options: dict[str, Any] = {
             "log_to_driver": False,
             "logging_level": "ERROR",
@@ -89,11 +91,28 @@ class RayCluster:
         try:
             known = _own_cluster() if address in ANY else address
             if known:
-                ray.init(known, **options)
+                refuse_open(known)
+                self._join(known, options)
             else:
                 self._start(options)
+        except Fault:
+            raise
         except Exception as error:
             raise _refusal(address, error) from None
+
+    def _join(self, known: str, options: Mapping[str, Any]) -> None:
+        """Connect to a cluster that is there: a head that has just come up refuses at first."""
+        for _ in range(JOIN_TRIES - 1):
+            try:
+                self._ray.init(known, **options)
+                return
+            except (ConnectionError, RuntimeError) as error:
+                if isinstance(_refusal(known, error), UsageFault):
+                    raise
+            with suppress(Exception):
+                self._ray.shutdown()
+            time.sleep(JOIN_SECONDS)
+        self._ray.init(known, **options)
 
     def _start(self, options: Mapping[str, Any]) -> None:
         """Start a cluster of this machine alone."""

@@ -23,6 +23,8 @@ from sandbox.ground.text import one_line
 FIRST_LOOK_SECONDS = 1.0
 LAST_LOOK_SECONDS = 30.0
 """Between two questions to Slurm; the longer a job has waited, the rarer it is asked."""
+SILENT_SECONDS = 900.0
+"""A controller that is restarted answers again long before."""
 START_SECONDS = 300.0
 """Ray is up on the first node after so long, or never."""
 
@@ -137,19 +139,31 @@ def remember(record: Path, allocation: Allocation) -> None:
 
 
 def _wait(folder: Folder, number: int, cancelled: threading.Event, tell: Tell) -> Head:
-    """Return the head once it can be reached. Raise KeyboardInterrupt when cancelled."""
+    """Return the head once it can be reached. Raise KeyboardInterrupt when cancelled.
+
+    Raise SandboxFault where the job ends before, and Fault where Slurm is silent for long.
+    """
     began = time.monotonic()
-    working: float | None = None
+    heard = began
+    up_since: float | None = None
     while not (head := folder.reached()):
-        job = look(number)
-        tell(job.text)
         now = time.monotonic()
-        if job.works and working is None:
-            working = now
-        late = working is not None and now - working > START_SECONDS
-        if folder.ended.exists() or late or not (job.waits or job.works):
-            raise _not_up(folder, job)
-        pause = FIRST_LOOK_SECONDS if job.works else (now - began) / 10
+        pause = (now - began) / 10
+        try:
+            job = look(number)
+            heard = now
+        except Fault as silence:
+            if now - heard > SILENT_SECONDS:
+                raise
+            tell(silence.message)
+        else:
+            tell(job.text)
+            if job.works:
+                up_since = up_since or now
+                pause = FIRST_LOOK_SECONDS
+            late = up_since is not None and now - up_since > START_SECONDS
+            if folder.ended.exists() or late or not (job.waits or job.works):
+                raise _not_up(folder, job)
         if cancelled.wait(min(max(pause, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS)):
             raise KeyboardInterrupt
     return head

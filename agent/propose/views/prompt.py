@@ -109,6 +109,7 @@ def system_text(context: Context) -> str:
         expected=expected_words(objective),
         span=span_of(context),
         ends_by_itself=context.ends_by_itself,
+        in_steps=context.budget.endswith("steps"),
         public=context.public,
         outputs=_outputs_text(context),
         program=context.program,
@@ -203,7 +204,7 @@ def ledger_text(context: Context) -> str:
     best = incumbent_of(trials)
     return _template("ledger").render(
         exact=objective.noise == "none",
-        noise=str(noise_of(trials, sense)),
+        noise=_noise_text(trials, sense),
         scale=SCALES[objective.scale],
         metric=metric_name(objective),
         sign=sign_words(objective),
@@ -226,6 +227,12 @@ def ledger_text(context: Context) -> str:
         remarks=told_lines(context),
         held=any(trial.status == "held" for trial in trials),
     )
+
+
+def _noise_text(trials: Sequence[Trial], sense: Sense) -> str:
+    """Return the noise in words; "" before anything is known of it."""
+    noise = noise_of(trials, sense)
+    return "" if noise.scatter is None else str(noise)
 
 
 def mend_text(trial: Trial) -> str:

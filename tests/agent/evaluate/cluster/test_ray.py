@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import PlaceLost
+from agent.errors import PlaceLost, UsageFault
 from agent.evaluate.cluster.measures import ClusterBench, Terms
 from agent.evaluate.cluster.ray_cluster import open_on_ray
+from agent.evaluate.cluster.ray_door import refuse_open
 from agent.records.events import Event, PlaceJoined, PlaceLeft, Progress
 from sandbox.canary.canary import prove
 from sandbox.ground.leftovers import temporary_folder
@@ -71,6 +72,8 @@ def test_both_nodes_run_and_add_little(cluster: Loopback, driver: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
     assert len(joined) == len(opened.slots) == 2
     assert len({slot.place for slot in opened.slots}) == 2
+    refuse_open(cluster.address)
+    refuse_open(f"ray://127.0.0.1:{cluster.client_port}")
     added: list[float] = []
     for number in range(3):
         for slot in opened.slots:
@@ -171,5 +174,8 @@ def test_a_cluster_that_asks_nobody_for_a_token_is_refused(
         use(open_cluster, monkeypatch)
         monkeypatch.setenv("RAY_AUTH_MODE", "token")
         opened = bench(open_cluster.address, tmp_path, Exporter())
-        with pytest.raises(PlaceLost, match="its Ray asks nobody for a token"):
+        with pytest.raises(UsageFault, match="asks nobody for a token"):
             opened.open(lambda _: None)
+        for address in (open_cluster.address, f"ray://127.0.0.1:{open_cluster.client_port}"):
+            with pytest.raises(UsageFault, match="asks nobody for a token"):
+                refuse_open(address)

@@ -1,0 +1,39 @@
+"""Asks a Ray cluster something without a token: one that answers would run anybody's code."""
+
+from typing import Any
+
+from agent.errors import UsageFault
+
+CLIENT = "ray://"
+HEAD = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+SERVER = "/ray.rpc.RayletDriver/ClusterInfo"
+"""Questions that change nothing, to a head and to its client server."""
+SECONDS = 10.0
+SILENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+
+
+def refuse_open(address: str) -> None:
+    """Raise UsageFault for a cluster that asks nobody for a token.
+
+    One that does not answer at all is left to whoever connects.
+    """
+    code = _ask(address.removeprefix(CLIENT), SERVER if address.startswith(CLIENT) else HEAD)
+    if code != "UNAUTHENTICATED" and code not in SILENT:
+        raise UsageFault(
+            f"the Ray cluster {address} asks nobody for a token: whoever reaches it runs code",
+            "ray stop; RAY_AUTH_MODE=token ray start --head   # and so on every node",
+        )
+
+
+def _ask(address: str, question: str) -> str:
+    """Return the name of the status that a question without a token ends with; OK if answered."""
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+        call: Any = channel.unary_unary(question)
+        try:
+            call(b"", timeout=SECONDS)
+        except grpc.RpcError as error:
+            status: Any = error
+            return str(status.code().name)
+    return "OK"
