@@ -214,6 +214,8 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
     refused = type_in(other, "start", *options, *more, HOME=somebody, **gateway)
     assert refused.returncode != 0 and "reads 1 note of autoresearch/t" in refused.stderr
     assert "--trust" in refused.stderr
+    resumed = type_in(other, "resume", "t", "--trials", "1", HOME=somebody, **gateway)
+    assert resumed.returncode != 0 and "reads 1 note of autoresearch/t" in resumed.stderr
 
 
 def told(body: dict[str, Any]) -> Step:
