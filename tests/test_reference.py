@@ -1,4 +1,4 @@
-"""docs/commands.md and docs/settings.md say what the program really accepts."""
+"""The pages of reference say what the program really accepts, reads and offers."""
 
 import re
 import tomllib
@@ -10,6 +10,7 @@ from agent.project.program import FrontMatter, read_program
 from agent.project.settings import FILE, Caps, Settings, read_settings
 from agent.records.events import PATIENCE
 from agent.records.proposals import EXPLORATIONS
+from docs.api import page as api_page
 from docs.commands import page
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -60,3 +61,18 @@ def test_every_limit_of_a_trial_is_a_flag_and_a_key() -> None:
     for name in Caps.model_fields:
         assert f"`--{name} SIZE`" in commands
         assert name in keys(FILE)
+
+
+def test_the_page_of_the_python_api_is_what_the_docstrings_say() -> None:
+    written = (DOCS / "api.md").read_text(encoding="utf-8")
+    assert written == api_page(), "write it again: python docs/commands.py"
+
+
+def test_the_page_of_variables_has_every_one_that_the_program_names() -> None:
+    written = (DOCS / "environment.md").read_text(encoding="utf-8")
+    named = set()
+    for room in ("agent", "sandbox", "workspace"):
+        for path in (DOCS.parent / room).rglob("*.py"):
+            named |= set(re.findall(r'"(AUTORESEARCH_[A-Z_]*[A-Z])"', path.read_text("utf-8")))
+    assert {"AUTORESEARCH_BUDGET", "AUTORESEARCH_CONTROL_TOKEN"} < named
+    assert [name for name in sorted(named) if f"`{name}`" not in written] == []

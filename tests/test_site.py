@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+needs_zensical = pytest.mark.skipif(
+    find_spec("zensical") is None, reason="pip install 'autoresearch[docs]'"
+)
 
 
 def pages_in(nav: list[dict[str, Any]]) -> Iterator[str]:
@@ -31,13 +34,41 @@ def test_every_page_has_one_place_in_the_site() -> None:
     assert set(placed) == {"index.md", *(path.name for path in (ROOT / "docs").glob("*.md"))}
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("zensical") is None, reason="pip install 'autoresearch[docs]'")
-def test_the_site_is_built_without_a_warning() -> None:
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The built site."""
     done = subprocess.run(
         [sys.executable, "docs/build.py"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    first = (ROOT / ".site" / "index.html").read_text(encoding="utf-8")
-    links = re.findall(r'href="([^"#:]+\.html)', first)
-    assert links and all((ROOT / ".site" / link).exists() for link in links)
+    return ROOT / ".site"
+
+
+@pytest.mark.slow
+@needs_zensical
+def test_no_link_of_the_site_leads_nowhere(site: Path) -> None:
+    pages = sorted(site.glob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for link in re.findall(r'(?:href|src|srcset)="([^":#?]+)(?:[#?][^"]*)?"', text):
+            assert (site / link.lstrip("/")).exists(), (page.name, link)
+
+
+@pytest.mark.slow
+@needs_zensical
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    for page in site.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|source|iframe)[^>]*(?:src|srcset)=\"http[^>]*", text)
+        loaded += re.findall(r'<link[^>]*rel="(?:stylesheet|preconnect)"[^>]*href="http[^>]*', text)
+        loaded += re.findall(r'<link[^>]*href="http[^>]*rel="(?:stylesheet|preconnect)', text)
+        assert loaded == [], page.name
+
+
+@pytest.mark.slow
+@needs_zensical
+def test_bars_in_the_code_of_tables_are_shown_without_backslashes(site: Path) -> None:
+    text = (site / "settings.html").read_text(encoding="utf-8")
+    assert "a &#124; b" in text or "a | b" in text
+    assert not re.search(r"<td>[^\n]*\\\|", text)

@@ -262,7 +262,7 @@ def open_ledger(
     protected = (*settings.protected, *read_program(history.program).front_matter.protected)
     settings = settings.model_copy(update={"protected": protected})
     known = caps.memory is not None or workers
-    megabytes = _trial_memory(caps, workers) / 2**20 if known else None
+    megabytes = trial_memory(caps, workers) / 2**20 if known else None
     fixed = _fixed(history.project, settings)
     return Ledger(history, space_reader(history, settings), fixed, megabytes, cores)
 
@@ -302,7 +302,7 @@ def bench_of(history: History | Standing, kit: Kit) -> Measures:
         read_only=shown(readable_paths(project, kit.settings), hidden),
         budget=history.run.budget,
         limit=history.run.goal.time_limit,
-        memory_bytes=_trial_memory(caps, max(1, len(kit.slots))),
+        memory_bytes=trial_memory(caps, max(1, len(kit.slots))),
         vram_bytes=caps.vram,
         disk_bytes=caps.disk,
         output_bytes=caps.output,
@@ -370,8 +370,8 @@ def _hidden(history: History | Standing, data: Prepared | None) -> tuple[str, ..
     return (*own, *held_out(data.data, history.file_at(history.tip, prepare)))
 
 
-def _trial_memory(caps: Caps, workers: int) -> int:
-    """Bytes of main memory that one trial may use."""
+def trial_memory(caps: Caps, workers: int) -> int:
+    """Return the bytes of main memory that one trial may use."""
     if caps.memory is not None:
         return caps.memory
     return int(total_memory() * MEMORY_SHARE / workers)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import dataclass
 
 import typer
 
@@ -12,20 +13,29 @@ from agent.display.waiting import waiting
 from agent.errors import UsageFault
 from agent.history.history import History
 from agent.history.runs import transcripts_of
+from agent.llm.effort import Effort
 from agent.llm.recorded import Recorded
 from agent.llm.resolve import default_model, open_model, sends_no_bill
 from agent.project.budgets import reads_budget
 from agent.project.find import Project
 from agent.project.flags import Flags
-from agent.project.option import Origin
+from agent.project.option import Option, Origin
 from agent.project.program import FrontMatter
-from agent.project.resolve import Inferred, ModelNeed, StartOptions, start_options
+from agent.project.resolve import (
+    Inferred,
+    ModelNeed,
+    SessionOptions,
+    StartOptions,
+    start_options,
+)
 from agent.project.settings import RunSettings
+from agent.project.staffing import AUTO, NO_FILL, NOBODY
 from agent.project.time_options import TimeInferred
 from agent.project.trust import REPLAY
 from agent.project.upstream import time_budget
 from agent.propose import Method, Proposer, find_method
 from agent.propose.replay import Replay
+from agent.run.drafting import Staff
 
 # An overloaded or unreachable model may be back after a while; only then does the run end.
 MODEL_DEADLINE_SECONDS = 30 * 60.0
@@ -99,9 +109,44 @@ def say_origins(options: StartOptions, err: bool = False) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The model that a run asks, and how."""
+
+    model: str | None
+    effort: Effort | None = None
+
+
+def build_staff(method: Method, model: str | None, options: SessionOptions) -> Staff:
+    """Return who writes the proposals of a session.
+
+    Without a model nothing is waited for. Raise UsageFault for a method that cannot fill in.
+    """
+    if options.writers.value == NOBODY:
+        return Staff(writers=NOBODY)
+    filler = _filler(options.fill)
+    if model is None or model.startswith(REPLAY) or method.is_search:
+        return Staff()
+    writers = options.writers.value
+    several = None if writers == AUTO else writers
+    return Staff(writers=several if method.several else 1, filler=filler)
+
+
+def _filler(fill: Option[str]) -> Proposer | None:
+    if fill.value == NO_FILL:
+        return None
+    method = find_method(fill.value, typed=fill.origin is Origin.FLAG)
+    if not method.is_search:
+        raise UsageFault(
+            f"The method {fill.value!r} is no search method: it cannot fill in for a model.",
+            "autoresearch methods",
+        )
+    return method.build(None)
+
+
 def build_proposer(
     method: Method,
-    model: str | None,
+    asked: Asked,
     project: Project,
     tag: str,
     cancel: threading.Event,
@@ -113,6 +158,7 @@ def build_proposer(
     Raise ModelFault for an
     unknown model or a missing key.
     """
+    model = asked.model
     if model is None:
         return method.build(None)
     if model.startswith(REPLAY):
@@ -128,5 +174,6 @@ def build_proposer(
             cancel,
             hidden=kept_from_models(project),
             tell=news,
+            effort=asked.effort,
         )
     return method.build(Recorded(opened, transcripts_of(project, tag)))

@@ -18,6 +18,7 @@ from agent.cli.origin import find_origin
 from agent.cli.overview import Chosen, rows, say_overview
 from agent.cli.question import first_context, first_question, last_commit
 from agent.cli.reach import kept_from_models
+from agent.cli.researching import shown_research
 from agent.cli.warm import warm_start
 from agent.display.format import Formatter, formatter_for, open_console
 from agent.display.waiting import waiting
@@ -33,6 +34,7 @@ from agent.project.names import refuse_unknown_names
 from agent.project.resolve import StartOptions
 from agent.project.trust import REPLAY
 from agent.propose import find_method
+from agent.propose.looking import never_awaited
 from agent.records.results import PriorTrial
 from agent.space import Space
 
@@ -96,7 +98,9 @@ def show_plan(
     tier = proven(unsafe, sources.code, place, slots).tier
     prepare = text_at(project, head, project.prepare) if project.prepare else ""
     chosen = Chosen(place, options, slots, tier, sources, prepare, objective, origin.rows)
+    research = shown_research(place, "", options.look.value)
     context = first_context(place, head, options, objective, prior)
+    context = research.told(context, never_awaited)
     model = options.model.value
     request = None
     if model and not model.startswith(REPLAY):

@@ -45,7 +45,15 @@ COMMANDS: Groups = {
 }
 
 _RUN: Groups = {
-    "What proposes": ("--model", "--method", "--warm", "--seed"),
+    "What proposes": (
+        "--model",
+        "--method",
+        "--effort",
+        "--writers",
+        "--fill",
+        "--warm",
+        "--seed",
+    ),
     "How long, for how much": ("--budget", "--limit", "--trials", "--hours", "--max-cost"),
     "Which run": (
         "--from",
@@ -60,6 +68,7 @@ _RUN: Groups = {
         "--dry-run",
     ),
     "What is measured": ("--metric", "--direction"),
+    "What a model sees": ("--look", "--notes"),
     "How trials are judged": ("--verdict", "--false-keeps", "--baseline-repeats", "--prune"),
     "The machine": ("--on", "--workers", "--python", "--memory", "--vram", "--disk", "--output"),
     "On Slurm": (

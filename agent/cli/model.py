@@ -13,7 +13,8 @@ from agent.cli import app, epilog
 from agent.cli.options import Json, WorkOn
 from agent.display.format import formatter_for, open_console
 from agent.display.waiting import waiting
-from agent.llm.model import Request
+from agent.errors import UsageFault
+from agent.llm.model import Request, Tool
 from agent.llm.patience import Patience
 from agent.llm.resolve import default_model
 from sandbox.ground.text import printable
@@ -24,28 +25,44 @@ NO_MODEL_HERE = (
 )
 
 
-@app.command(epilog=epilog("autoresearch prompt", "autoresearch prompt nov24 --json"))
+@app.command(epilog=epilog("autoresearch prompt", "autoresearch prompt --method llm-hps"))
 def prompt(
     branch: WorkOn = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose question. Default: the run's own method."),
+    ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the request as JSON, with the tool's schema.")
+        bool, typer.Option("--json", help="Print the messages and the tools as JSON.")
     ] = False,
 ) -> None:
-    """Show the next question to a model for an edit of code, word for word.
+    """Show every message of the next question to a model, word for word, with its tools.
 
     It is built from the run's branch, with its bounds as at the start; where there is no run yet,
-    from the last commit, as `autoresearch start` would ask first. No model is asked, and no key is
-    needed.
+    from the last commit, as `autoresearch start` would ask first. A method that asks no model shows
+    the question of `--method code`. No model is asked, and no key is needed.
     """
-    from agent.cli.question import next_context
+    from agent.cli.question import next_question
     from agent.llm.recorded import without_secrets
-    from agent.propose.code.code import request_of
 
-    context = next_context(branch)
-    request = without_secrets(request_of(context))
-    typer.echo(
-        json.dumps(request.model_dump(mode="json"), indent=2) if as_json else _readable(request)
-    )
+    question = next_question(branch, method)
+    name = question.method.name
+    if question.request is None:
+        raise UsageFault(
+            f"the method {name!r} asks no model for the next proposal",
+            "autoresearch prompt --method code",
+        )
+    request = without_secrets(question.request)
+    if not as_json:
+        typer.echo(_readable(request, question.after_refusal))
+        return
+    shown = {
+        "method": name,
+        **request.model_dump(mode="json"),
+        "after_refusal": question.after_refusal,
+        "tokens": request.tokens,
+    }
+    typer.echo(json.dumps(shown, indent=2))
 
 
 @app.command(epilog=epilog("autoresearch models"))
@@ -78,11 +95,18 @@ def models(as_json: Json = False) -> None:
     console.print(Text(f"\nwithout --model: {default}"))
 
 
-def _readable(request: Request) -> str:
+def _tool_text(tool: Tool) -> str:
+    return f"{tool.description}\n{json.dumps(tool.parameters, ensure_ascii=False)}"
+
+
+def _readable(request: Request, after_refusal: str | None) -> str:
     """Return the parts in the order in which they are sent, printable whoever wrote them."""
-    parts = [("system", request.system)]
+    parts = [(f"tool {tool.name}", _tool_text(tool)) for tool in (request.tool, *request.tools)]
+    parts.append(("system", request.system))
     for number, block in enumerate(request.blocks, 1):
         parts.append((f"user, part {number}", block))
+    if after_refusal:
+        parts.append(("user, only after a draft was refused", after_refusal))
     text = "\n\n".join(f"===== {name} =====\n{part}" for name, part in parts)
     end = f"===== about {request.tokens} tokens, with the tool {request.tool.name} ====="
     return f"{printable(text)}\n\n{end}"

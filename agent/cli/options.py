@@ -12,7 +12,15 @@ from agent.cli.completion import (
     complete_trackers,
     complete_trials,
 )
-from agent.project.resolve import DEFAULT_MAX_COST, DEFAULT_WORKERS, WITH_MODEL, WITHOUT_MODEL
+from agent.llm.effort import EFFORTS
+from agent.project.resolve import (
+    DEFAULT_MAX_COST,
+    DEFAULT_WORKERS,
+    DEFAULT_WRITERS,
+    WITH_MODEL,
+    WITHOUT_MODEL,
+)
+from agent.project.staffing import MAX_WRITERS
 
 # ---------------------------------------------------------------- which run, which trial
 
@@ -201,6 +209,33 @@ On = Annotated[
         help="Where trials run: local, ray (the cluster that this machine belongs to, else one of "
         "this machine alone), ray://HEAD:10001, or slurm, for an allocation of its own. Default: "
         "local.",
+    ),
+]
+Writers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|auto",
+        help=f"Drafts that the model writes at once, 1 to {MAX_WRITERS}, each with another "
+        "assignment; auto for slots x answer time / trial time + 1. For the methods code and "
+        "hybrid. 0, with any method: it is not asked, and the run waits for `autoresearch try` and "
+        f"for agents. Default: {DEFAULT_WRITERS}; for a resumed run as at the start.",
+    ),
+]
+Fill = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD|none",
+        help="Search method that proposes for a slot which would wait for the model; none lets it "
+        f"wait. Default: {WITHOUT_MODEL}; for a resumed run as at the start.",
+        autocompletion=complete_method,
+    ),
+]
+Effort = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEVEL",
+        help=f"How hard the model thinks: {', '.join(EFFORTS)}. Its answers may be longer for it. "
+        "Default: its own choice; for a resumed run as at the start.",
     ),
 ]
 PythonOfRun = Annotated[

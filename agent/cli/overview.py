@@ -24,6 +24,7 @@ from agent.project.interpreter import interpreter_of
 from agent.project.option import Option, Origin
 from agent.project.resolve import StartOptions, may_cost
 from agent.project.settings import ScoreKind
+from agent.project.staffing import NOBODY
 from agent.records.objective import VAL_BPB, Objective
 from agent.space import read_choices
 from sandbox.ground.devices import listed
@@ -117,6 +118,12 @@ def say_warnings(project: Project, commit: str, err: bool = False) -> None:
         console.print(Text(formatter.line(f"warning: {line}"), "yellow"), soft_wrap=True)
 
 
+def _method(options: StartOptions) -> str:
+    if options.writers.value == NOBODY:
+        return "none is asked: the run waits for `autoresearch try` and for agents"
+    return options.method.value + _from(options.method)
+
+
 def rows(
     chosen: Chosen, environment: Mapping[str, str], others: tuple[Session, ...]
 ) -> Iterator[Row]:
@@ -134,7 +141,7 @@ def rows(
     python = interpreter_of(project, place.settings)
     yield Row("python", _short(python.label), "toml: python")
     yield Row("constants", _constants(chosen), "autoresearch space")
-    yield Row("method", options.method.value + _from(options.method), "--method")
+    yield Row("method", _method(options), "--method --writers")
     yield Row("model", _model(options, environment), "--model")
     if chosen.where:
         yield Row("places", f"{chosen.where}; each proves itself before it trains", "--on")

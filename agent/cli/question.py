@@ -1,12 +1,14 @@
 """The first question that a start would put to a model, without starting anything."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from agent.cli.build import Place, find_place, open_ledger, place_around, space_of
 from agent.cli.choices import options_of
 from agent.cli.reach import front_matter_at
+from agent.cli.researching import shown_research
 from agent.cli.session import bounds_of
 from agent.errors import ProjectFault
 from agent.git.plumbing import Plumbing
@@ -14,16 +16,18 @@ from agent.history.history import History
 from agent.history.imported import imported_modules
 from agent.history.runs import brief_at, list_runs, public_at, text_at, tip_of, usual_run
 from agent.history.sources import sources_in
-from agent.llm.model import Reply, Request
+from agent.llm.model import LooksBy, Reply, Request
 from agent.project.find import Project
 from agent.project.flags import read_flags
 from agent.project.objective import objective_of
 from agent.project.program import read_program
 from agent.project.resolve import StartOptions, recorded_caps
-from agent.propose import Context, Method
-from agent.propose.code.code import Code, request_of
+from agent.propose import METHODS, Context, Method, find_method
+from agent.propose.code.code import Code
 from agent.propose.code.policy import Policy
 from agent.propose.hybrid import Hybrid
+from agent.propose.looking import never_awaited
+from agent.propose.views.prompt import Refusal, again_text
 from agent.records.events import PATIENCE
 from agent.records.objective import Objective
 from agent.records.results import PriorTrial
@@ -48,6 +52,7 @@ class _Nobody:
     """A model that answers nothing: its first question is what one wants to know."""
 
     name = "nobody"
+    looks: LooksBy = "calls"
     origin: Literal["llm", "scripted"] = "scripted"
 
     def estimate(self, request: Request) -> float | None:  # noqa: ARG002
@@ -57,8 +62,40 @@ class _Nobody:
         raise _Asked(request)
 
 
-def next_context(branch: str | None) -> Context:
-    """Return what the next question is made from: of a run, or of a start where none is yet."""
+@dataclass(frozen=True)
+class Question:
+    """The next question of a run or of a start, and whose it is."""
+
+    method: Method
+    context: Context
+    request: Request | None
+    """None where the method's next proposal asks no model."""
+
+    @property
+    def after_refusal(self) -> str | None:
+        """The message that follows a refused draft, its reason and draft in capitals."""
+        if self.method.name not in EDITING:
+            return None
+        refusal = Refusal(reason="THE REASON", draft="THE DRAFT", language="json")
+        return again_text([refusal], last=False)
+
+
+def next_question(branch: str | None, method: str | None) -> Question:
+    """Return the next question of a run, or the first of a start where there is no run yet.
+
+    method: whose question; the run's own without it. The coding agent's where a run's method asks
+    no model, or is none of ours.
+    """
+    context, own = _next_context(branch)
+    code = METHODS[Code.name]
+    found = find_method(method, typed=True) if method else METHODS.get(own, code)
+    if found.model == "none":
+        found = code
+    return Question(found, context, first_question(found, context))
+
+
+def _next_context(branch: str | None) -> tuple[Context, str]:
+    """Return what the next question is made from, and the method of the run or of the start."""
     place = place_around(Path.cwd())
     if branch is None and not list_runs(place.project):
         return _before_a_run()
@@ -72,17 +109,21 @@ def next_context(branch: str | None) -> Context:
         remaining = bounds.left(max(0, measured - 1), 0.0, cost)
         caps = recorded_caps(run, place.settings)
         ledger = open_ledger(history, place.settings, caps, run.workers)
-        return ledger.context(pending, remaining, bounds.dollars(cost))
+        context = ledger.context(pending, remaining, bounds.dollars(cost))
+        research = shown_research(place, history.tag, run.look)
+        return research.told(context, never_awaited), run.method
 
 
-def _before_a_run() -> Context:
+def _before_a_run() -> tuple[Context, str]:
     place = find_place(Path.cwd())
     project = place.project
     flags = read_flags("start")
     front_matter = front_matter_at(project, "HEAD")
     options = options_of(flags, place, front_matter)
     objective = objective_of(project, place.settings, front_matter, flags)
-    return first_context(place, last_commit(project), options, objective)
+    context = first_context(place, last_commit(project), options, objective)
+    research = shown_research(place, "", options.look.value)
+    return research.told(context, never_awaited), options.method.value
 
 
 def last_commit(project: Project) -> str:
@@ -138,10 +179,10 @@ def first_question(method: Method, context: Context) -> Request | None:
     """Return the first question of a method; None where it begins without asking a model."""
     if method.model == "none":
         return None
-    if method.name in EDITING:
-        return request_of(context)
+    nobody = _Nobody()
+    proposer = Code(nobody) if method.name in EDITING else method.build(nobody)
     try:
-        method.build(_Nobody()).propose(context)
+        proposer.propose(context)
     except _Asked as asked:
         return asked.request
     return None

@@ -28,8 +28,17 @@ from agent.project.resolve import StartOptions, may_cost, with_bounds
 from agent.project.run_python import settings_of_run
 from agent.project.settings import RunSettings, Settings
 from agent.project.template import PREPARE, beside_prepare, corpus_places
-from agent.project.trust import REPLAY, Asking, Item, Reach, check_readable, network_item
+from agent.project.trust import (
+    REPLAY,
+    Asking,
+    Item,
+    Reach,
+    check_readable,
+    network_item,
+    notes_item,
+)
 from agent.project.unseen import hidden_on_disk
+from agent.records.notes import notes_of
 from agent.records.steering import steering_of
 from agent.trackers.targets import config_file
 from sandbox.ground.devices import Device
@@ -134,7 +143,8 @@ def agreed_run(
         raised = not bound_typed and _is_raised(history)
         if asks and (raised or not consent.is_own(_first(history))):
             asking = _recorded(history, bound_typed)
-        consent.require(_reach(project, settings, trackers, asking).items())
+        items = _reach(project, settings, trackers, asking).items()
+        consent.require((*items, *(notes_wish(history, consent) if asks else ())))
     except BaseException:
         history.__exit__(None, None, None)
         raise
@@ -146,6 +156,14 @@ def remember_run(consent: Consent, history: History) -> None:
     """Remember that the record of this run says what the user said."""
     if history.run.model is not None:
         consent.remember_run(_first(history))
+
+
+def notes_wish(history: History, consent: Consent) -> tuple[Item, ...]:
+    """Return what the user must agree to before a model reads the notes of a run."""
+    texts = [note.text for note in notes_of(history.inputs)]
+    if not texts or consent.is_own(_first(history)):
+        return ()
+    return (notes_item(history.branch, texts),)
 
 
 def network_wish(source: Source, want: NetworkWanted, gpus: Sequence[Device]) -> tuple[Item, ...]:

@@ -7,6 +7,8 @@ from agent.cli import app, epilog
 from agent.cli.options import (
     Detach,
     Disk,
+    Effort,
+    Fill,
     Hours,
     JsonEvents,
     LeaveBranch,
@@ -24,6 +26,7 @@ from agent.cli.options import (
     Unsafe,
     Vram,
     WorkOn,
+    Writers,
 )
 from agent.cli.slurm_options import (
     Account,
@@ -56,6 +59,9 @@ def resume(
     cpus: Cpus = None,
     time: Time = None,
     driver: Driver = "outside",
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     memory: Memory = None,
     vram: Vram = None,
     disk: Disk = None,
@@ -83,7 +89,7 @@ def resume(
         refuse_foreign_encodings,
         slots_for,
     )
-    from agent.cli.choices import build_proposer, method_of
+    from agent.cli.choices import Asked, build_proposer, build_staff, method_of
     from agent.cli.consent import Consent
     from agent.cli.detach import Flag, go_on, renew, words_of
     from agent.cli.news import News
@@ -106,6 +112,9 @@ def resume(
         "hours": hours,
         "max_cost": max_cost,
         "workers": workers,
+        "writers": writers,
+        "fill": fill,
+        "effort": effort,
         "memory": memory,
         "vram": vram,
         "disk": disk,
@@ -151,7 +160,9 @@ def resume(
             slots = slots_for(where, options.workers.value)
             news = News()
             chosen = method_of(run, method)
-            proposer = build_proposer(chosen, run.model, history.project, run.tag, cancel, news)
+            staff = build_staff(chosen, run.model, options)
+            asked = Asked(run.model, options.effort.value)
+            proposer = build_proposer(chosen, asked, history.project, run.tag, cancel, news)
             trackers = trackers_of(project, run.tag, tracker, notify)
             sandbox = proven_for(where, unsafe, history.sources.code, place, slots)
             say_beside(err=as_json)
@@ -170,8 +181,12 @@ def resume(
                             trackers,
                             as_json=as_json,
                             news=news,
+                            staff=staff,
                         )
         others: dict[str, Flag] = {
+            "writers": writers,
+            "fill": fill,
+            "effort": effort,
             "memory": memory,
             "vram": vram,
             "disk": disk,

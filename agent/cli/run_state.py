@@ -12,11 +12,13 @@ from agent.display.places_file import read_places
 from agent.display.status import status_page
 from agent.display.steering import state_lines
 from agent.display.table import warm_text
+from agent.display.waits import wait_words
 from agent.errors import Fault
 from agent.history.brief import brief_otherwise
 from agent.history.history import History
 from agent.history.lineage import parent_text
 from agent.history.runs import log_path
+from agent.history.waits import awaited_by
 from agent.judge.comparison import Comparison, replication_of
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
@@ -77,6 +79,10 @@ class State(Record):
     inputs: tuple[Admitted, ...]
     """What was said to the run, with the answers."""
     paused: bool
+    model_until: str | None
+    """Until when its model is not asked for a limit of the provider's; None if it is asked."""
+    model_reason: str | None
+    """What the provider says of the limit."""
     held: bool
     """Whether what would be kept waits for a human's word."""
     waiting: int
@@ -95,6 +101,7 @@ def state_of(history: History) -> State:
     spending = spending_of(entry.proposal for entry in work)
     pace = pace_of(history.trials)
     steering = steering_of(history.inputs, len(history.trials))
+    awaited = awaited_by(history.project, history.tag) if history.owner else None
     return State(
         branch=history.branch,
         running=history.owner is not None,
@@ -122,6 +129,8 @@ def state_of(history: History) -> State:
         prior=len(history.prior),
         inputs=history.inputs,
         paused=steering.paused is not None,
+        model_until=awaited.until if awaited else None,
+        model_reason=awaited.reason if awaited else None,
         held=steering.held is not None,
         waiting=Inbox(history.project, history.tag).count(),
         log=str(log_path(history.project, history.tag)),
@@ -160,6 +169,9 @@ def print_state(history: History, state: State) -> None:
         console.print(f"slurm   {formatter_for(console).line(state.job)}", soft_wrap=True)
     if state.replicated:
         console.print(f"again   {state.replicated}, against the baseline")
+    if state.model_until and state.model_reason is not None:
+        words = formatter_for(console).line(wait_words(state.model_until, state.model_reason))
+        console.print(Text(f"model   {words}", "yellow"), soft_wrap=True)
     for line in state_lines(steering_of(history.inputs, len(history.trials))):
         console.print(f"said    {formatter_for(console).line(line)}", soft_wrap=True)
     if state.waiting:

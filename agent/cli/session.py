@@ -15,6 +15,7 @@ from rich.text import Text
 from agent.cli.build import Kit, bench_of, open_ledger
 from agent.cli.detach import tell_ready
 from agent.cli.news import News
+from agent.cli.researching import research_of
 from agent.cli.run_log import RunLog
 from agent.cli.stop import FINISH
 from agent.cli.streams import leave_terminal, terminals
@@ -26,6 +27,7 @@ from agent.errors import Fault
 from agent.evaluate.neighbours import session
 from agent.history.history import History
 from agent.history.runs import sinks_folder
+from agent.history.waits import Waits
 from agent.project.find import Project
 from agent.project.program import read_program
 from agent.project.resolve import SessionOptions
@@ -34,8 +36,9 @@ from agent.records.events import PATIENCE, Event, Note, RunStarted
 from agent.records.results import Trial
 from agent.records.steering import steering_of
 from agent.run.bounds import Bounds, Renewal
+from agent.run.drafting import Staff
 from agent.run.inbox import Inbox
-from agent.run.loop import Loop
+from agent.run.loop import ALONE, Loop
 from agent.trackers import Trackers, open_trackers
 from agent.trackers.targets import targets_of
 
@@ -115,19 +118,22 @@ def work(
     only_new: bool = False,
     as_json: bool = False,
     news: News | None = None,
+    staff: Staff = ALONE,
 ) -> Renewal | None:
     """Run the loop on `history` until a bound, Ctrl-C or a fault, then print a summary.
 
     log: hears all that is printed. only_new: leave attempts in flight to a later resume. as_json:
     print each event as a line of JSON, and nothing else. news: what the model's retries say, which
-    becomes notes of the run. Return what a session with other workers is to get, if one was asked
-    for (agent/cli/detach.py).
+    becomes notes of the run. staff: who writes the proposals. Return what a session with other
+    workers is to get, if one was asked for (agent/cli/detach.py).
     """
     trackers = trackers or Trackers()
     cores = len(kit.slots[0].cpus) or None if kit.slots else None
     ledger = open_ledger(history, kit.settings, kit.caps, len(kit.slots), cores)
     inbox = None if only_new else Inbox(history.project, history.tag)
-    loop = Loop(ledger, bench_of(history, kit), proposer, bounds, cancel, only_new, inbox)
+    bench = bench_of(history, kit)
+    research = research_of(history, kit, cancel)
+    loop = Loop(ledger, bench, proposer, bounds, cancel, only_new, inbox, research, staff)
     log.line(f"process {os.getpid()} works on {history.branch}: {shlex.join(sys.argv)}")
     if not as_json:
         open_console().print(Text(f"log: {log.path}", "dim"), soft_wrap=True)
@@ -135,10 +141,19 @@ def work(
         open_console().print(Text(talk_line(history.tag), "dim"), soft_wrap=True)
     news = news or News()
     here = session(history.project.root, history.branch)
+    kept = Waits(history.project, history.tag)
     try:
-        with here, news.to(loop.tell), trackers, _signals(loop), choose_display(as_json) as display:
+        with (
+            here,
+            news.to(loop.tell),
+            trackers,
+            _signals(loop),
+            kept as waits,
+            choose_display(as_json) as display,
+        ):
             places = PlacesFile(Path(history.project.root), history.tag)
-            _listen(loop, _started(history, kit, bounds), trackers, log, display, places)
+            started = _started(history, kit, bounds)
+            _listen(loop, started, trackers, log, display, places, waits)
     finally:
         _summarise(history, trackers, log, as_json)
     return loop.renewal
@@ -151,10 +166,12 @@ def _listen(
     log: RunLog,
     display: Display,
     places: PlacesFile,
+    waits: Waits,
 ) -> None:
     """Work, and tell every event to all that listen."""
 
     def hear(event: Event) -> None:
+        waits.hear(event)
         for each in (event, *map(Note, trackers.warnings())):
             log.handle(each)
             display.handle(each)

@@ -15,6 +15,8 @@ from agent.cli.options import (
     Detach,
     Disk,
     DryRun,
+    Effort,
+    Fill,
     Governs,
     Hours,
     JsonEvents,
@@ -36,6 +38,7 @@ from agent.cli.options import (
     Unsafe,
     Verdict,
     Vram,
+    Writers,
 )
 from agent.cli.slurm_options import (
     Account,
@@ -78,6 +81,9 @@ def start(
     cpus: Cpus = None,
     time: Time = None,
     driver: Driver = "outside",
+    writers: Writers = None,
+    fill: Fill = None,
+    effort: Effort = None,
     tag: Tag = None,
     seed: Annotated[
         int | None,
@@ -136,11 +142,27 @@ def start(
             autocompletion=complete_runs,
         ),
     ] = None,
+    notes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Begin with the notes that the model wrote in another run here.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
     prune: Annotated[
         Prune | None,
         typer.Option(
             help="median stops a training whose loss is far above the median of earlier ones. "
             "Default: off."
+        ),
+    ] = None,
+    look: Annotated[
+        bool | None,
+        typer.Option(
+            "--look/--no-look",
+            help="Whether a model may look at files, trials and logs, and run probes, before it "
+            "proposes; its bounds are in the table [look] of autoresearch.toml. Default: --look.",
         ),
     ] = None,
     metric: Metric = None,
@@ -179,11 +201,15 @@ def start(
         hours=hours,
         max_cost=max_cost,
         workers=workers,
+        writers=writers,
+        fill=fill,
+        effort=effort,
         seed=seed,
         baseline_repeats=baseline_repeats,
         verdict=verdict.value if verdict else None,
         false_keeps=false_keeps,
         prune=prune.value if prune else None,
+        look=look,
         metric=metric,
         direction=direction.value if direction else None,
         memory=memory,
@@ -204,6 +230,7 @@ def start(
         source,
         governs,
         warm,
+        notes,
         trackers,
         notify,
         trust,
@@ -221,6 +248,7 @@ def _start(
     source: str | None,
     governs: str | None,
     warm: str | None,
+    notes: str | None,
     tracker: tuple[str, ...],
     notify: str | None,
     trust: bool,
@@ -238,7 +266,8 @@ def _start(
         refuse_foreign_encodings,
         slots_for,
     )
-    from agent.cli.choices import build_proposer
+    from agent.cli.carried_notes import carry, notes_from
+    from agent.cli.choices import Asked, build_proposer, build_staff
     from agent.cli.consent import Consent
     from agent.cli.detach import go_on, renew, words_of
     from agent.cli.news import News
@@ -273,6 +302,7 @@ def _start(
         slurm.check(where, options.hours.value, options.workers.value)
         objective = origin.objective
         agree_to_start(project, place.settings, consent, options, tracker)
+        carried = notes_from(notes, project, consent) if notes else ()
         head = origin.settle()
         sources = sources_in(project, head)
         refuse_foreign_encodings(project, sources)
@@ -282,7 +312,9 @@ def _start(
         slots = slots_for(where, options.workers.value)
         chosen = find_method(options.method.value, typed=True)
         news = News()
-        proposer = build_proposer(chosen, options.model.value, project, tag, cancel, news)
+        staff = build_staff(chosen, options.model.value, options)
+        asked = Asked(options.model.value, options.effort.value)
+        proposer = build_proposer(chosen, asked, project, tag, cancel, news)
         prior = warm_start(warm, place, head, objective, err=as_json) if warm else ()
         trackers = trackers_of(project, tag, tracker, notify)
         sandbox = proven_for(where, unsafe, sources.code, place, slots)
@@ -308,6 +340,7 @@ def _start(
             goes_inside = slurm.goes_inside(where)
             with history:
                 remember_run(consent, history)
+                carry(history, carried, notes or "")
                 if not detach and not goes_inside:
                     with place_of_trials(where, slurm, options, project, log) as there:
                         elsewhere = elsewhere_of(there, flags.workers, unsafe, sources.code)
@@ -322,6 +355,7 @@ def _start(
                             trackers,
                             as_json=as_json,
                             news=news,
+                            staff=staff,
                         )
         words = words_of(
             tracker=tracker,

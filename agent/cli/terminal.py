@@ -13,8 +13,10 @@ from agent.dashboard.watch import Watch
 from agent.display.format import formatter_for, open_console
 from agent.display.screen import Screen
 from agent.display.status import watch_page
+from agent.display.waits import wait_words
 from agent.history.history import History
 from agent.history.runs import log_path
+from agent.history.waits import awaited_by
 
 WATCH_SECONDS = 1.0
 Page = Callable[[], RenderableType]
@@ -84,7 +86,9 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
         version = watch.version(tag)
         view = watch.view(tag)
         curves = watch.curves(tag)
-        state = (version, curves if console.is_terminal else None)
+        awaited = awaited_by(history.project, tag) if view.pid is not None else None
+        waits = (wait_words(awaited.until, awaited.reason),) if awaited else ()
+        state = (version, waits, curves if console.is_terminal else None)
         if state != last:
             page = partial(
                 watch_page,
@@ -95,7 +99,7 @@ def _pages(history: History, console: Console) -> Iterator[Page]:
                 curves,
                 console,
                 view.run.goal,
-                view.state,
+                (*waits, *view.state),
                 view.places,
             )
             yield partial(_with_hint, page, hint)

@@ -275,6 +275,11 @@ class Slice:
         return self._places[value] if self._places else float(value)
 
     @property
+    def named(self) -> bool:
+        """Return whether its values are names, which no scale orders."""
+        return self._places is not None
+
+    @property
     def ends(self) -> tuple[str, str]:
         """Return the labels of the left and the right end of its axis."""
         if self._places:

@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 from agent.dashboard.captions import command, conditions, hardware, seeds
 from agent.dashboard.charts import Curves, Overlay, Staircase, slices, title_of
+from agent.dashboard.data import hrefs_of
+from agent.dashboard.flights import Flight, curve_of, flights_of
 from agent.dashboard.highlight import diff_lines
 from agent.dashboard.importance import importances
 from agent.dashboard.metrics import MOST, clouds_of, series_of
@@ -38,20 +40,20 @@ from agent.display.format import (
 )
 from agent.display.held import guard_lines
 from agent.display.scores import WORDS
-from agent.display.show import conditions_met, measured, provenance
+from agent.display.show import conditions_met, looked, measured, provenance
 from agent.display.table import next_commands
 from agent.errors import UsageFault
 from agent.judge.comparison import afterwards
-from agent.records.curves import Curve, held_loss_at
+from agent.judge.pareto import axes_of
 from agent.records.inputs import words_of
 from agent.records.marks import marks_of
 from agent.records.objective import VAL_BPB
-from agent.records.results import Attempt, Trial, also_of
-from sandbox.score.printed import Point
+from agent.records.results import Trial, also_of
 
 FORMATTER = Formatter()
 # A question holds a train.py and a ledger; nobody reads more than this in a browser.
 MAX_CHARACTERS = 200_000
+SCRIPTS = ("curves.js", "contour.js", "zoom.js", "pair.js", "page.js")
 # Columns: key, heading ("" for the metric's name), and class (how it is sorted and aligned).
 COLUMNS = (
     ("number", "#", "num"),
@@ -85,47 +87,6 @@ class Row:
     method: str
     further: tuple[tuple[float | None, bool], ...]
     """The value of each further metric, and whether it breaks a guard."""
-
-
-@dataclass(frozen=True)
-class Flight:
-    """A trial in training, as far as its log tells."""
-
-    attempt: Attempt
-    curve: Curve = ()
-    incumbent: Curve = ()
-
-    @property
-    def curves(self) -> Curves | None:
-        """Return the chart of its losses, once there are any."""
-        return Curves(self.curve, self.incumbent) if self.curve else None
-
-    @property
-    def fraction(self) -> float:
-        """Return the used share of the budget."""
-        return self.curve[-1][0]
-
-    @property
-    def loss(self) -> float:
-        """Return the last loss that train.py printed."""
-        return self.curve[-1][1]
-
-    @property
-    def ahead(self) -> float | None:
-        """Return its loss minus the incumbent's at the same share; negative is better."""
-        if not self.incumbent:
-            return None
-        return self.loss - held_loss_at(self.incumbent, self.fraction)
-
-
-def flights_of(view: View, curves: Mapping[int, tuple[Point, ...]]) -> list[Flight]:
-    """Return the attempts in flight with their `curves` so far, which are given by number."""
-    best = _curve_of(view.best)
-    return [Flight(attempt, curves.get(attempt.number, ()), best) for attempt in view.in_flight]
-
-
-def _curve_of(trial: Trial | None) -> Curve:
-    return trial.result.curve if trial and trial.result else ()
 
 
 def report(view: View, diffs: Mapping[int, str]) -> str:
@@ -179,6 +140,8 @@ def run_page(
         parallel=Parallel(view, list(shares)),
         shares=shares,
         unimportant=unimportant,
+        directions=[axis.direction for axis in axes_of(view.run.goal)[: MOST + 1]],
+        data=hrefs_of(view, flights, embedded=details is not None),
     )
 
 
@@ -211,7 +174,7 @@ def trial_part(
 ) -> Markup:
     """Return one trial in full; `local` is None in a file that may be read on any machine."""
     incumbent = view.beaten_by(trial)
-    curve = _curve_of(trial)
+    curve = curve_of(trial)
     template = environment().get_template("trial.html")
     html = template.render(
         trial=trial,
@@ -223,7 +186,7 @@ def trial_part(
         beside=_beside(view, trial),
         diff=diff_lines(diff),
         logs=local.logs if local else (),
-        curves=Curves(curve, _curve_of(incumbent)) if curve else None,
+        curves=Curves(curve, curve_of(incumbent)) if curve else None,
         over=incumbent.number if incumbent else None,
         asked=trial.proposal.by.calls,
         exchanges=local.exchanges if local else (),
@@ -234,7 +197,9 @@ def trial_part(
 
 def page(template: str, nonce: str, standalone: bool, **names: Any) -> str:
     """Return a whole page of any kind; `names` are the variables of its template."""
-    scripts = (_asset(name) for name in ("curves.js", "pair.js", "page.js"))
+    scripts = (
+        _asset(name) for name in ("curves.js", "contour.js", "zoom.js", "pair.js", "page.js")
+    )
     assets = {"css": _asset("page.css"), "js": Markup("\n").join(scripts)}
     page = environment().get_template(template)
     return page.render(nonce=nonce, standalone=standalone, **assets, **names)
@@ -364,6 +329,7 @@ def _facts(view: View, trial: Trial) -> Iterator[tuple[str, str]]:
     yield from conditions_met(trial)
     yield from afterwards(view.measurements, trial.number)
     yield "proposed by", provenance(trial.proposal.by)
+    yield from looked(trial.proposal)
     commits = {"judged": when(trial.at), "attempt": trial.attempt, "verdict": trial.verdict}
     yield from ((name, text) for name, text in commits.items() if text)
 

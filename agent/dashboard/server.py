@@ -14,12 +14,13 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import BaseRoute, Route
 
 from agent.dashboard.control import Control, Outcome, Question
+from agent.dashboard.data import csv_of
+from agent.dashboard.flights import flights_of
 from agent.dashboard.guard import Guard, is_loopback
 from agent.dashboard.listening import listener
 from agent.dashboard.render import (
     Controls,
     compare_page,
-    flights_of,
     now_part,
     page,
     run_page,
@@ -64,6 +65,7 @@ class Dashboard:
             Route("/compare", self._page(self.compare)),
             Route("/run/{tag}", self._page(self.run)),
             Route("/run/{tag}/trial/{number}", self.trial),
+            Route("/run/{tag}/data/{name}.csv", self.data),
             Route("/run/{tag}/events", self.events),
             Route("/events", self.events),
         ]
@@ -107,6 +109,13 @@ class Dashboard:
         view, trial, diff, local = self._watch.trial(request.path_params["tag"], int(number))
         part = trial_part(view, trial, diff, local, self._controls(request))
         return HTMLResponse(part.encode("utf-8", "replace"))
+
+    def data(self, request: Request) -> Response:
+        """Return the data behind one figure, as CSV."""
+        tag = request.path_params["tag"]
+        view = self._watch.view(tag)
+        text = csv_of(request.path_params["name"], view, flights_of(view, self._watch.curves(tag)))
+        return Response(text.encode("utf-8", "replace"), media_type="text/csv; charset=utf-8")
 
     def _controls(self, request: Request) -> Controls | None:
         return Controls(self._control.sessions.secret(request)) if self._control else None

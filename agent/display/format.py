@@ -292,8 +292,9 @@ def noise_text(noise: Noise, formatter: Formatter = USUAL) -> str:
             parts.append(f"±{spread(noise.seeds)} between {between} ({noise.runs} runs)")
     elif noise.seeds is not None:
         parts.append(f"±{spread(noise.seeds)} between the baseline's {noise.runs} {between}")
-    if noise.machines is not None:
-        parts.append(f"±{spread(noise.machines)} between machines")
+    if noise.spread is not None:
+        count = noise.spread.machines
+        parts.append(f"±{spread(noise.spread.effect)} between {count} machines, noise apart")
     if noise.sd is None:
         return f"{', '.join(parts)}; no trial re-run yet"
     return ", ".join(parts)

@@ -27,6 +27,7 @@ from agent.display.scores import about_scores, gain_of
 from agent.display.screen import Screen
 from agent.display.state import Running, RunState, baseline_of
 from agent.display.steering import state_lines
+from agent.display.waits import wait_words
 from agent.judge.decide import incumbent_of
 from agent.judge.noise import noise_of
 from agent.records.curves import held_loss_at
@@ -183,6 +184,8 @@ class Frame:
         places = self._state.places
         if places.present or places.gone:
             return size_words(places)
+        if not count:
+            return "no place yet"
         return "1 worker" if count == 1 else f"{count} workers"
 
     def _places(self) -> Iterator[Line]:
@@ -281,9 +284,14 @@ class Frame:
         return Line(Rank.NEXT, Text.assemble(("next  ", "bold"), self._next()))
 
     def _next(self) -> Text:
+        if self._state.model_until:
+            words = wait_words(*self._state.model_until)
+            return Text(self._formatter.line(words), style="yellow")
         if self._state.asked:
             method, since = self._state.asked
-            doing = self._formatter.line(f"{method} is proposing")
+            count = self._state.writing
+            drafts = f", {count} drafts in writing" if count > 1 else ""
+            doing = self._formatter.line(f"{method} is proposing{drafts}")
             return Text(f"{doing}  {duration(self._now - since)}")
         waiting = self._state.waiting
         if not waiting:

@@ -11,11 +11,13 @@ from agent.display.format import Formatter, allowance_words, duration, formatter
 from agent.display.places import lost_line
 from agent.display.scores import about_scores
 from agent.display.steering import input_line
+from agent.display.waits import wait_words
 from agent.records.events import (
     Checking,
     Event,
     Heard,
     Judged,
+    ModelWaited,
     Note,
     PlaceJoined,
     PlaceLeft,
@@ -93,13 +95,16 @@ def describe(event: Event, formatter: Formatter) -> str:
             return (
                 f"run {event.tag} on {event.branch}: method {event.method}, "
                 f"model {event.model or 'none'}, {allowance_words(event.budget)}, "
-                f"sandbox tier {event.tier}, workers {event.workers}, "
+                f"sandbox tier {event.tier}, workers {event.workers or 'as places have slots'}, "
                 f"{len(event.trials)} trials so far" + (f", {about}" if about else "")
             )
-        case Proposing(method):
-            return f"{method} is proposing"
+        case Proposing(method, writing):
+            others = f", {writing} drafts in writing" if writing > 1 else ""
+            return f"{method} is proposing{others}"
         case Proposed(proposal):
             return f"proposed: {proposal.hypothesis}"
+        case ModelWaited(until, reason):
+            return wait_words(until, reason)
         case TrialStarted(attempt, slot, seed, run, role, place):
             which = f", run {run}" if run > 1 else ""
             whose = OTHER_RUNS.get(role, "")

@@ -18,6 +18,7 @@ from agent.records.results import Attempt, Claim, Pair, Result, Score, Trial
 
 CURVE_CELLS = 40
 FACTS = 12
+LOOKS = 20
 
 
 def trial_page(
@@ -183,10 +184,22 @@ def _named_facts(
     if flops:
         yield "compute", f"{flops:,.0f} FLOPs per token (6 x parameters)"
     yield "proposed by", provenance(trial.proposal.by)
+    yield from looked(trial.proposal)
     yield "judged", trial.at
     yield "attempt", trial.attempt
     yield "verdict", trial.verdict
     yield "log", log or "not on this machine"
+
+
+def looked(proposal: Proposal) -> Iterator[tuple[str, str]]:
+    """Yield what the proposer looked at, a line each, and what else it thought of."""
+    for look in proposal.by.looked[:LOOKS]:
+        seconds = f" ({duration(look.seconds)})" if look.seconds else ""
+        yield "looked at", f"{look}{seconds}"
+    if len(proposal.by.looked) > LOOKS:
+        yield "looked at", f"and {len(proposal.by.looked) - LOOKS} more"
+    for idea in proposal.alternatives:
+        yield "or else", idea
 
 
 def _claimed_elsewhere(claim: Claim) -> Iterator[tuple[str, str]]:
@@ -292,6 +305,8 @@ def provenance(by: Provenance) -> str:
         parts.append(f"{by.refused} drafts refused before it")
     if by.repairs is not None:
         parts.append(f"to repair #{by.repairs}")
+    if by.looked:
+        parts.append(f"after {len(by.looked)} look{'' if len(by.looked) == 1 else 's'}")
     if by.asked:
         asked = f"be {by.asked}" if by.asked.kind == "bolder" else str(by.asked)
         parts.append(f"asked to {asked}")

@@ -10,6 +10,7 @@ from agent.records.events import (
     Event,
     Heard,
     Judged,
+    ModelWaited,
     Note,
     PlaceLeft,
     Progress,
@@ -102,6 +103,10 @@ class RunState:
         self.running: dict[int, Running] = {}
         self.asked: tuple[str, float] | None = None
         """The method that is writing a proposal, and since when."""
+        self.writing = 0
+        """How many drafts the method is writing."""
+        self.model_until: tuple[str, str] | None = None
+        """Until when the model is not asked, and why; None while it is asked."""
         self.waiting: list[Proposal] = []
         self.places = HERE
         self.notes: deque[str] = deque(maxlen=NOTES)
@@ -124,11 +129,16 @@ class RunState:
                 self.inputs = list(event.inputs)
                 self.planned = event.planned
                 self.began = now
-            case Proposing(method):
-                self.asked = (method, now)
-            case Proposed(proposal):
-                self.asked = None
+            case Proposing(method, writing):
+                since = self.asked[1] if self.asked and self.writing else now
+                self.asked = (method, since)
+                self.writing = writing
+            case Proposed(proposal, writing):
+                self._written(writing)
                 self.waiting.append(proposal)
+            case ModelWaited(until, reason):
+                self.asked = None
+                self.model_until = (until, reason) if until else None
             case TrialStarted(attempt):
                 self.running[attempt.number] = Running(event, self._budget(), now)
                 self._no_longer_waiting(attempt.proposal)
@@ -169,12 +179,18 @@ class RunState:
         running.scoring_since = now
         running.check = command
 
+    def _written(self, writing: int) -> None:
+        """Take in that a draft has arrived, and how many others are in writing."""
+        self.writing = writing
+        if not writing:
+            self.asked = None
+
     def _judge(self, trial: Trial) -> None:
         self.trials.append(trial)
         if self.running.pop(trial.number, None):
             self.judged += trial.proposal.by.origin != "baseline"
         elif trial.status == "refused":
-            self.asked = None
+            self._written(max(0, self.writing - 1))
         self._no_longer_waiting(trial.proposal)
 
     def _no_longer_waiting(self, proposal: Proposal) -> None:

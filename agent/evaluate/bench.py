@@ -16,6 +16,7 @@ from agent.evaluate.folders import (
     put_texts,
     remove_logs,
 )
+from agent.evaluate.probe import Probe, Probed, put_files, run_probe
 from agent.evaluate.results import (
     Outcome,
     Pruned,
@@ -226,8 +227,9 @@ class Bench:
         done: list[Check] = []
         for number, command in enumerate(assignment.order.checks, 1):
             listen(Checking(assignment.attempt, slot.number, command, slot.place))
-            with exported(home / f"check-{number}", assignment.order.commit, self._export) as here:
-                job = self._job(here, home / f"check-{number}.log", assignment)
+            name = _named(f"check-{number}", slot)
+            with exported(home / name, assignment.order.commit, self._export) as here:
+                job = self._job(here, home / f"{name}.log", assignment)
                 limits = self._plan.limits(max(job.limits.wall_seconds, LEAST_CHECK_SECONDS))
                 remove_logs(job.log)
                 job = job.model_copy(update={"limits": limits})
@@ -238,6 +240,17 @@ class Bench:
             if not done[-1].passed:
                 break
         return Checks(checks=tuple(done))
+
+    def probe(self, wanted: Probe, slot: Slot, cancel: threading.Event) -> Probed:
+        """Run code for a short time on training data, without a score; see probe.py."""
+        order = Order(commit=wanted.commit, seed=wanted.seed)
+        assignment = Assignment(wanted.attempt(), order, slot, run=1, usual=None)
+        home = below(self._folder, "probe")
+        with exported(home / f"probe-{slot.number}", wanted.commit, self._export) as here:
+            put_files(here / WORKSPACE, wanted)
+            job = self._job(here, home / f"probe-{slot.number}.log", assignment)
+            remove_logs(job.log)
+            return run_probe(job, wanted, self._runner, cancel)
 
     def _may_be_slow(self, assignment: Assignment) -> bool:
         """Return whether the machine may be to blame where a training took too long.
@@ -278,8 +291,9 @@ class Bench:
         ):
             return None
         home = self._home(assignment)
-        with exported(home / "smoke", assignment.order.commit, self._export) as here:
-            full = self._job(here, home / "smoke.log", assignment)
+        name = _named("smoke", assignment.slot)
+        with exported(home / name, assignment.order.commit, self._export) as here:
+            full = self._job(here, home / f"{name}.log", assignment)
             job = smoke_run_of(full, here / "data", smoke_run_cap(plan.budget, assignment.usual))
             remove_logs(job.log)
             outcome = measure(job, self._runner, cancel)
@@ -289,7 +303,8 @@ class Bench:
         self, assignment: Assignment, listen: Listener, cancel: threading.Event
     ) -> Outcome:
         order = assignment.order
-        name = f"train-{order.seed}" if order.role == "candidate" else f"{order.role}-{order.seed}"
+        role = "train" if order.role == "candidate" else order.role
+        name = _named(f"{role}-{order.seed}", assignment.slot)
         home = self._home(assignment)
         with (
             exported(home / name, order.commit, self._export) as here,
@@ -349,6 +364,11 @@ class Bench:
             deadline=deadline,
             audit=assignment.order.audit,
         )
+
+
+def _named(name: str, slot: Slot) -> str:
+    """Return the name of a run's files: on several machines one attempt may run twice at once."""
+    return f"{name}-slot{slot.number}" if slot.place else name
 
 
 def _on_split(evaluation: Evaluation | None, split: Split) -> Evaluation | None:

@@ -157,10 +157,10 @@ def _cell(value: Any) -> Any:
 
 def _written(text: str) -> str:
     """Return `text`, whoever wrote it, as the cell of a table."""
-    return _inert(USUAL.line(text))
+    return inert(USUAL.line(text))
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """Return `text` with an apostrophe if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 

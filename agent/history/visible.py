@@ -67,7 +67,11 @@ class VisibleFiles:
 
     def change(self, commit: str) -> str:
         """Return the unified diff of a commit against its parent, of visible files only."""
-        states = (f"{commit}^", commit)
+        return self.between(f"{commit}^", commit)
+
+    def between(self, one: str, other: str) -> str:
+        """Return the unified diff of two states, of visible files only."""
+        states = (one, other)
         names = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-only", *states)
         seen = [path for path in names.split("\0") if path and self._shows(path)]
         return self._git("diff", *_PLAIN_DIFF, *states, "--", *seen) if seen else ""

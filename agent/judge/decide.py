@@ -42,10 +42,11 @@ from pydantic import Field, FiniteFloat
 from agent.judge.decision import Discard, Interval, Judgement, Keep, Rerun, Simplify
 from agent.judge.determinism import Repeats
 from agent.judge.luck import luck_of_look, luck_of_screen
+from agent.judge.machines import groups_of, offsets_in, pooled_degrees
 from agent.judge.noise import CONFIDENCE, Noise, critical, sum_of_squares
 from agent.judge.ties import ROUNDING
 from agent.records.objective import LOWER, Sense
-from agent.records.results import KEPT, Trial, on_newest_data
+from agent.records.results import KEPT, Across, Trial, on_newest_data
 from sandbox.ground.record import Record
 
 VerdictRule = Literal["sequential", "greedy"]
@@ -61,7 +62,8 @@ SCREEN_SHARE = 0.9
 # root of 2, one of them may be an outlier: a third one decides.
 DISAGREEMENT = 1.5
 BOOST = 5.0
-# Where tails are heavy.
+# Where tails are heavy; and where machines differ by more than noise: each has scores of the
+# incumbent of its own then, and few discarded trials show which of them are unlucky.
 HEAVY_BOOST = 2.5
 # Degrees of freedom at which a look is held to a quarter of its final level.
 SOBER = 10
@@ -120,6 +122,8 @@ class Case(Record):
     """Of the metric: reasons speak of its changes, not of losses."""
     allowance: FiniteFloat = 0.0
     """What a simplification may still cost, as a loss."""
+    across: tuple[Across | None, ...] = ()
+    """The machines of each pair, as in Pair; empty where all were made on one."""
 
     @property
     def estimate(self) -> float:
@@ -230,7 +234,8 @@ def _screen(case: Case, rule: Rule) -> Judgement:
     difference = case.differences[0]
     gain = -difference
     tau = case.noise.least
-    degrees = case.noise.degrees
+    if tau is not None:
+        tau, degrees = _error(case, tau, case.noise.degrees, case.across)
     if tau is None or degrees < MIN_DEGREES:
         if gain <= 0 and not case.simpler:
             return _discard(case, f"not better: {_words(case, difference)}")
@@ -252,7 +257,8 @@ def _look(case: Case, rule: Rule) -> Judgement:
     count = len(case.differences)
     looks = count - 1
     tau, degrees = _own_noise(case)
-    error = tau / sqrt(count)
+    error, degrees = _error(case, tau, degrees, case.across, count)
+    tau = error * sqrt(count)
     gain = -fmean(case.differences)
     z = _ratio(gain, error)
     pairs = "perturbed pairs" if case.repeats == "perturbations" else "seed pairs"
@@ -291,22 +297,44 @@ def _ratio(gain: float, error: float) -> float:
 
 def _level(case: Case, rule: Rule, degrees: int) -> float:
     """Return the chance that a look leaves to luck, where tau has so many degrees of freedom."""
-    boost = HEAVY_BOOST if case.noise.heavy else BOOST
+    spread = case.noise.spread
+    apart = spread is not None and not spread.is_small(case.noise.sd)
+    boost = HEAVY_BOOST if case.noise.heavy or apart else BOOST
     return min(0.25, boost * rule.alpha * (degrees / (degrees + SOBER)) ** 2)
 
 
 def _own_noise(case: Case) -> tuple[float, int]:
     """Return tau and its degrees of freedom, with this case's own pairs.
 
-    Its own tau alone counts where that is larger.
+    Its own tau alone counts where that is larger. Only pairs on the same machines tell of it.
     """
     before = case.noise.degrees
-    own = len(case.differences) - 1
-    squares = sum_of_squares(case.differences) + (case.noise.sd or 0.0) ** 2 * before
+    groups = groups_of(case.differences, case.across)
+    own = sum(len(group) - 1 for group in groups)
+    if not own + before:
+        return 0.0, 0
+    own_squares = sum(map(sum_of_squares, groups))
+    squares = own_squares + (case.noise.sd or 0.0) ** 2 * before
     tau = sqrt(squares / (own + before))
     if own > 1:
-        tau = max(tau, stdev(case.differences))
+        tau = max(tau, stdev(groups[0]) if len(groups) == 1 else sqrt(own_squares / own))
     return max(tau, ROUNDING * case.noise.step), own + before
+
+
+def _error(
+    case: Case, tau: float, degrees: int, across: Sequence[Across | None], count: int = 1
+) -> tuple[float, int]:
+    """Return the standard error of the mean over `count` pairs, and its degrees of freedom.
+
+    What machines do to scores adds to it where the runs of a pair were made on two of them.
+    """
+    spread = case.noise.spread
+    offsets = spread.effect**2 * offsets_in(across) if spread else 0.0
+    if spread is None or not offsets:
+        return tau / sqrt(count), degrees
+    noise = tau**2 / count
+    pooled = pooled_degrees(((noise, degrees), (offsets, spread.degrees)))
+    return sqrt(noise + offsets), min(degrees, pooled)
 
 
 def _in_errors(z: float) -> str:
@@ -350,5 +378,9 @@ def _interval(case: Case, delta: float) -> Interval | None:
         degrees = case.noise.degrees
     else:
         return None
-    half = critical((1 - CONFIDENCE) / 2, degrees) * tau / sqrt(max(1, confirming))
+    if not degrees:
+        return None
+    across = case.across[1:] if confirming else case.across
+    error, degrees = _error(case, tau, degrees, across, max(1, confirming))
+    half = critical((1 - CONFIDENCE) / 2, degrees) * error
     return delta - half, delta + half

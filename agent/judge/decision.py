@@ -10,7 +10,8 @@ from agent.records.target import TargetResult
 from sandbox.ground.record import Record
 
 Interval = tuple[FiniteFloat, FiniteFloat]
-MOVED_ON = "the tip has moved on: tried again on the new one"
+MOVED_ON = "the tip has moved on"
+TRIED_AGAIN = f"{MOVED_ON}: tried again on the new one"
 
 
 class Rerun(Record):
@@ -130,14 +131,21 @@ Judgement = Keep | Simplify | Discard | Rerun
 """The part of the union that compares a candidate with its incumbent."""
 
 
-def overtaken(judgement: Judgement) -> Discard:
-    """Return the verdict on a candidate whose incumbent is not the tip: a gain is tried again."""
+def overtaken(judgement: Judgement, undecided_too: bool = False) -> Discard:
+    """Return the verdict on a candidate whose incumbent is not the tip.
+
+    Only a gain that is decided is tried again on the tip. What is undecided is discarded: running
+    it again would cost a training for each, and few of them are kept. undecided_too: it is tried
+    again, for no other trial has overtaken it, or a person gave it.
+    """
     if isinstance(judgement, Discard):
         return judgement
+    if isinstance(judgement, Rerun) and undecided_too:
+        return Discard(reason=f"{judgement.reason}; {TRIED_AGAIN}", retry=True)
     if isinstance(judgement, Rerun):
-        return Discard(reason=f"{judgement.reason}; {MOVED_ON}", retry=True)
+        return Discard(reason=f"{judgement.reason}; {MOVED_ON}, so it is not run again")
     return Discard(
-        reason=f"{judgement.reason}, but {MOVED_ON}",
+        reason=f"{judgement.reason}, but {TRIED_AGAIN}",
         delta=judgement.delta,
         interval=judgement.interval,
         retry=True,

@@ -10,10 +10,12 @@ from statistics import fmean
 from pydantic import Field, FiniteFloat
 
 from agent.judge.determinism import independent, repeats_of
+from agent.judge.machines import Cells, Spread, groups_of, spread_of
+from agent.judge.owners import Owners
 from agent.judge.tails import is_heavy
 from agent.judge.ties import ROUNDING, step_between, step_of
 from agent.records.objective import Sense
-from agent.records.results import KEPT, Pair, Trial, on_newest_data
+from agent.records.results import KEPT, Across, Pair, Trial, on_newest_data
 from sandbox.ground.record import Record
 
 CONFIDENCE = 0.95
@@ -36,8 +38,8 @@ class Noise(Record):
     """Runs of baselines behind `seeds`."""
     perturbed: bool = False
     """Seeds move no score: runs differ by neutral perturbations of the code instead."""
-    machines: FiniteFloat | None = Field(default=None, ge=0)
-    """Standard deviation of one code's score between machines."""
+    spread: Spread | None = None
+    """What machines of one model differ by; None where no equal code was run on two of them."""
 
     @property
     def least(self) -> float | None:
@@ -56,8 +58,9 @@ class Noise(Record):
         if self.seeds is not None:
             what = "neutral perturbations" if self.perturbed else "seeds"
             parts.append(f"±{self.seeds:.2g} between the baseline's {self.runs} {what}")
-        if self.machines is not None:
-            parts.append(f"±{self.machines:.2g} between machines")
+        if self.spread is not None:
+            count = self.spread.machines
+            parts.append(f"±{self.spread.effect:.2g} between {count} machines, noise apart")
         if self.sd is None:
             parts.append("no trial re-run yet")
         return "; ".join(parts)
@@ -76,7 +79,7 @@ def noise_of(trials: Sequence[Trial], sense: Sense) -> Noise:
             "seeds": seeds,
             "runs": runs,
             "perturbed": repeats == "perturbations",
-            "machines": _spread_of_machines(trials, sense),
+            "spread": spread_of(cells_of(trials, sense), pooled.sd),
         }
     )
 
@@ -89,12 +92,26 @@ class Sample:
     """To its incumbent, one a seed; the first is the screen's."""
     kept: bool
     """Or would have been, but for a guard."""
+    across: tuple[Across | None, ...] = ()
+    """As in Pair, one a seed; empty where all were made on one machine."""
+
+    @property
+    def groups(self) -> tuple[tuple[float, ...], ...]:
+        """The differences of pairs on the same machines, together."""
+        return groups_of(self.differences, self.across)
 
 
 def sample_of(trial: Trial, sense: Sense) -> Sample:
     """Return what was measured of a trial that has pairs."""
     would_be_kept = trial.status in KEPT or trial.was_held_to_guards
-    return Sample(differences_of(trial.pairs, sense), would_be_kept)
+    across = across_of(trial.pairs)
+    return Sample(differences_of(trial.pairs, sense), would_be_kept, across)
+
+
+def across_of(pairs: Sequence[Pair]) -> tuple[Across | None, ...]:
+    """Return the machines of each pair, as in Pair; empty where all were made on one."""
+    across = tuple(pair.across for pair in pairs)
+    return across if any(across) else ()
 
 
 def noise_in(samples: Sequence[Sample]) -> Noise:
@@ -102,9 +119,10 @@ def noise_in(samples: Sequence[Sample]) -> Noise:
     squares = 0.0
     degrees = 0
     for sample in samples:
-        if len(sample.differences) > 1:
-            squares += sum_of_squares(sample.differences)
-            degrees += len(sample.differences) - 1
+        for group in sample.groups:
+            if len(group) > 1:
+                squares += sum_of_squares(group)
+                degrees += len(group) - 1
     return Noise(
         sd=sqrt(squares / degrees) if degrees else None,
         degrees=degrees,
@@ -155,8 +173,12 @@ def _spread_of_seeds(trials: Sequence[Trial], sense: Sense) -> tuple[float | Non
     runs = 0
     for trial in trials:
         repeats = independent(trial.result) if trial.result else ()
-        if trial.status == "baseline" and len(repeats) > 1:
-            values = [sense.loss(score.value) for score in repeats]
+        if trial.status != "baseline" or len(repeats) < 2:
+            continue
+        by_machine: defaultdict[str, list[float]] = defaultdict(list)
+        for score in repeats:
+            by_machine[score.machine].append(sense.loss(score.value))
+        for values in by_machine.values():
             squares += sum_of_squares(values)
             degrees += len(values) - 1
             runs += len(values)
@@ -173,20 +195,16 @@ def _step_of_baselines(trials: Sequence[Trial], sense: Sense) -> float:
     return 0.0
 
 
-def _spread_of_machines(trials: Sequence[Trial], sense: Sense) -> float | None:
-    """Return the standard deviation between machines that scored a code under one seed."""
-    values: defaultdict[tuple[int | None, int], defaultdict[str, list[float]]] = defaultdict(
+def cells_of(trials: Sequence[Trial], sense: Sense) -> Cells:
+    """Return the losses of each code under each seed, by machine."""
+    cells: defaultdict[tuple[int, int], defaultdict[str, list[float]]] = defaultdict(
         lambda: defaultdict(list)
     )
+    owners = Owners()
     for trial in trials:
+        owners.meet(trial)
         for score in trial.result.scores if trial.result else ():
-            if score.machine and score.role not in ("baseline", "neutral", "reference"):
-                code = trial.number if score.role in ("candidate", "fresh") else trial.against
-                values[code, score.seed][score.machine].append(sense.loss(score.value))
-    squares = 0.0
-    degrees = 0
-    for by_machine in values.values():
-        if len(by_machine) > 1:
-            squares += sum_of_squares([fmean(scores) for scores in by_machine.values()])
-            degrees += len(by_machine) - 1
-    return sqrt(squares / degrees) if degrees else None
+            code = owners.code(trial, score)
+            if score.machine and score.role != "neutral" and code is not None:
+                cells[code, score.seed][score.machine].append(sense.loss(score.value))
+    return cells

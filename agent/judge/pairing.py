@@ -1,12 +1,18 @@
-"""Which runs may be compared (one seed, one machine, one speed), and which one to make next."""
+"""Which runs may be compared, and which one to make next.
+
+Runs are compared under one seed, at one speed, and on one machine where that was run; else on two
+machines of one model that are known to differ by little (agent/judge/machines.py).
+"""
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count, islice, pairwise
 from math import log
 from statistics import median
 
+from agent.judge.machines import Speeds, linked, speed_ratio
+from agent.judge.owners import Owners
 from agent.records.results import Pair, Role, Score, Trial
 
 # A machine that trains the same code at less than this share of its earlier speed has changed:
@@ -33,13 +39,37 @@ class Scores:
         self._count = 0
         self._of: defaultdict[int, list[Score]] = defaultdict(list)
         self._steps: list[float] = []  # ascending
-        self._first: int | None = None
-        """The number of the first baseline on the data at hand."""
+        self._owners = Owners()
+        self._places: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+        """Where each code ran under each seed."""
+        self._links: set[tuple[str, str]] = set()
+        """Machines that ran equal code under an equal seed."""
+        self._speeds: Speeds = defaultdict(lambda: defaultdict(list))
 
     def of(self, number: int, trials: Sequence[Trial]) -> tuple[Score, ...]:
         """Return the scores of the code of trial `number`, oldest first."""
         self._read(trials)
         return tuple(self._of[number])
+
+    def reach(self, machine: str, trials: Sequence[Trial], timed: bool) -> frozenset[str]:
+        """Return the machines that scores on `machine` may be compared with, itself among them.
+
+        They have its model and its speed, and ran equal code under equal seeds. timed: trainings
+        end at a time, so that a machine whose speed is not known may be another one.
+        """
+        self._read(trials)
+        reached = linked(self._links, machine)
+        if len(reached) == 1:
+            return reached
+        tolerance = self.tolerance(trials)
+        near = (other for other in reached if self._is_as_fast(other, machine, tolerance, timed))
+        return frozenset(near)
+
+    def _is_as_fast(self, other: str, machine: str, tolerance: float, timed: bool) -> bool:
+        ratio = speed_ratio(self._speeds, other, machine)
+        if other == machine or (ratio is None and not timed):
+            return True
+        return ratio is not None and abs(log(ratio)) <= tolerance
 
     def tolerance(self, trials: Sequence[Trial], fresh: Sequence[Score] = ()) -> float:
         """Return how far apart the speeds of one machine may be, as a difference of logarithms.
@@ -56,18 +86,24 @@ class Scores:
     def _read(self, trials: Sequence[Trial]) -> None:
         for trial in trials[self._count :]:
             scores = trial.result.scores if trial.result else ()
-            if trial.status == "baseline" and (trial.new_data or self._first is None):
-                self._first = trial.number
+            self._owners.meet(trial)
             for score in scores:
-                own = score.role in ("candidate", "neutral", "fresh")
-                code = trial.number if own else trial.against
-                if score.role == "reference":
-                    code = self._first
-                if code is not None and score.role != "baseline":
-                    self._of[code].append(score)
+                code = self._owners.code(trial, score)
+                if code is not None:
+                    self._add(code, score)
             for step in _steps(scores):
                 insort(self._steps, step)
         self._count = len(trials)
+
+    def _add(self, code: int, score: Score) -> None:
+        self._of[code].append(score)
+        if score.speed:
+            self._speeds[code][score.machine].append(score.speed)
+        places = self._places[code, score.seed]
+        if score.role == "neutral" or score.machine in places:
+            return
+        self._links.update((score.machine, other) for other in places)
+        places.append(score.machine)
 
 
 def _steps(scores: Sequence[Score]) -> list[float]:
@@ -98,12 +134,36 @@ def _is_near(speed: float | None, newest: float, tolerance: float) -> bool:
     return bool(speed) and abs(log((speed or 0.0) / newest)) <= tolerance
 
 
-def pairs_of(own: dict[int, Score], other: dict[int, Score]) -> tuple[Pair, ...]:
+BySeed = dict[int, dict[str, Score]]
+"""The newest comparable score under each seed on each machine."""
+
+
+def by_seed(scores: Sequence[Score], machines: Collection[str], tolerance: float | None) -> BySeed:
+    """Return what may be compared of the scores on `machines`; tolerance as for `comparable`."""
+    found: BySeed = {}
+    here = {name: comparable(scores, name, tolerance) for name in machines}
+    for score in scores:
+        if score is here.get(score.machine, {}).get(score.seed):
+            found.setdefault(score.seed, {})[score.machine] = score
+    return found
+
+
+def pairs_of(own: Mapping[int, Score], other: BySeed) -> tuple[Pair, ...]:
     """Return the pairs of two sets of comparable scores, in the order of the candidate's runs."""
-    return tuple(
-        Pair(seed=seed, candidate=score.value, incumbent=other[seed].value)
-        for seed, score in own.items()
-        if seed in other
+    return tuple(_pair(score, other[seed]) for seed, score in own.items() if seed in other)
+
+
+def _pair(own: Score, others: Mapping[str, Score]) -> Pair:
+    """Return the pair on one machine; where there is none, with the newest run on another one."""
+    here = others.get(own.machine)
+    if here:
+        return Pair(seed=own.seed, candidate=own.value, incumbent=here.value)
+    newest = list(others.values())[-1]
+    return Pair(
+        seed=own.seed,
+        candidate=own.value,
+        incumbent=newest.value,
+        across=(own.machine, newest.machine),
     )
 
 
@@ -138,15 +198,16 @@ def fresh_seeds(
 
 
 def next_run(
-    own: dict[int, Score],
-    incumbent: dict[int, Score],
+    own: Collection[int],
+    incumbent: Collection[int],
     number: int,
     first: int,
     excluded: Sequence[int] = (),
 ) -> tuple[int, Role]:
     """Return seed and role of the run that completes a pair, or begins the next one.
 
-    Candidate and incumbent begin in turns. excluded: seeds that a new pair must not have.
+    Candidate and incumbent begin in turns. own, incumbent: the seeds of their comparable runs.
+    excluded: seeds that a new pair must not have.
     """
     for seed in own:
         if seed not in incumbent:

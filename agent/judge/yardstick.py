@@ -33,10 +33,11 @@ def usual_of(
 
     trials, under_way: where it was run again. cores: how many a run has, None for all of them.
     """
-    later = [trial.result for trial in trials if trial.number > yardstick.number and trial.result]
+    later = [trial.result for trial in trials if _may_time(trial, yardstick)]
     scores = list(_own(yardstick))
     for result in (*later, *under_way):
-        scores += [score for score in result.scores if score.role == "baseline"]
+        if result:
+            scores += [score for score in result.scores if score.role == "baseline"]
     here = [score for score in scores if _is_here(score, machine, cores)]
     seconds = [score.seconds for score in here if score.seconds is not None]
     if not seconds:
@@ -48,6 +49,16 @@ def usual_of(
     ]
     watched = len(stepping) == len(seconds)
     return Usual(seconds=max(seconds), stepping=max(stepping) if watched else None)
+
+
+def _may_time(trial: Trial, yardstick: Trial) -> bool:
+    """Return whether runs of a baseline that `trial` has are of the yardstick.
+
+    A later baseline has runs of its own code on other machines.
+    """
+    return trial.number == yardstick.number or (
+        trial.number > yardstick.number and trial.status != "baseline"
+    )
 
 
 def _own(yardstick: Trial) -> Iterator[Score]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.llm.model import Call
+
 _THOUGHTS = r"think|thinking|thought|reasoning"
 _THOUGHT = re.compile(rf"<({_THOUGHTS})>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _END_OF_THOUGHT = re.compile(rf"\A.*</(?:{_THOUGHTS})>", re.DOTALL | re.IGNORECASE)
@@ -40,6 +42,10 @@ class Answer:
     text: list[str] = field(default_factory=list)
     thought: bool = False
     """Whether the server sent thoughts beside the text."""
+    thoughts: list[str] = field(default_factory=list)
+    """Those that some servers want back in the next question of a conversation."""
+    tool: str = ""
+    """The one whose call is the answer; empty where there is no other."""
     calls: list[_Call] = field(default_factory=list)
     finish: str = ""
     model: str = ""
@@ -74,6 +80,7 @@ class Answer:
             self.length += len(text)
         if message.get("reasoning_content") or message.get("reasoning"):
             self.thought = True
+        self.thoughts.append(_text(message.get("reasoning_content")))
         calls = message.get("tool_calls")
         for place, call in enumerate(calls if isinstance(calls, list) else ()):
             if isinstance(call, dict):
@@ -105,8 +112,20 @@ class Answer:
     @property
     def arguments(self) -> dict[str, Any] | None:
         """The arguments of the first readable call; None if there is none."""
-        found = (call.arguments for call in self.calls)
+        found = (call.arguments for call in self.calls if self._answers(call))
         return next((arguments for arguments in found if arguments is not None), None)
+
+    @property
+    def looks(self) -> tuple[Call, ...]:
+        """The calls of tools that look something up."""
+        looks = [call for call in self.calls if not self._answers(call)]
+        return tuple(
+            Call(id=call.id or f"call_{place}", name=call.name, arguments=call.arguments or {})
+            for place, call in enumerate(looks)
+        )
+
+    def _answers(self, call: _Call) -> bool:
+        return not self.tool or call.name in ("", self.tool)
 
     @property
     def said(self) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import anthropic
@@ -9,9 +10,10 @@ import httpx2
 from anthropic import AsyncAnthropic
 from anthropic.types import Message, ModelInfo
 
-from agent.llm.faults import failed, fault_of, tidy
+from agent.llm.effort import EFFORTS, MOST_STRETCH, STRETCH, THINKING_SHARE, Effort
+from agent.llm.faults import failed, fault_of, is_unreached, tidy
 from agent.llm.limits import allowed_output
-from agent.llm.model import Reply, Request
+from agent.llm.model import Call, LooksBy, Reply, Request, Tool, Turn
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import reason_in, reason_of
@@ -26,52 +28,85 @@ PRICED_AS = "anthropic"
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 # Questions of a night come a training apart, which is more than the five minutes of the default.
 _CACHED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+# The turns of one proposal come seconds apart.
+_CACHED_SHORTLY = {"cache_control": {"type": "ephemeral"}}
+
+
+@dataclass(frozen=True)
+class _Able:
+    """How a model may think."""
+
+    thinking: _Thinking
+    efforts: frozenset[Effort] = frozenset()
+    """The levels of effort that it knows."""
 
 
 class Anthropic:
     """One model of Anthropic's by its full `name`."""
 
     origin: Literal["llm"] = "llm"
+    looks: LooksBy = "calls"
 
     def __init__(
-        self, name: str, key: str, patience: Patience, base_url: str | None = None
+        self,
+        name: str,
+        key: str,
+        patience: Patience,
+        base_url: str | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.name = name
         self._api = AnthropicApi(key, patience, base_url)
-        self._thinking: _Thinking | None = None
+        self._tell = patience.tell
+        self._able: _Able | None = None
+        self._effort = effort
+        self._stretch = STRETCH[effort]
+        """Times the output tokens of a question, for a model that spends them on thoughts."""
         self._most: int | None = None
         """The most output tokens that the model allows; None if it never said."""
 
     def estimate(self, request: Request) -> float | None:
         """See Model; the whole question may have to be written to the cache."""
         return cost_of(
-            self.name, PRICED_AS, fresh=0, write=request.tokens, output=request.max_output_tokens
+            self.name, PRICED_AS, fresh=0, write=request.tokens, output=self._tokens(request)
         )
 
     def complete(self, request: Request) -> Reply:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
+        if reply.cut_off and not reply.text and reply.arguments is None:
+            # It was still thinking: the next answer may be longer.
+            self._stretch = min(2 * self._stretch, MOST_STRETCH)
         return reply.model_copy(update={"seconds": time.monotonic() - began})
+
+    def _tokens(self, request: Request) -> int:
+        """Return the bound on output tokens: thoughts count as output."""
+        thinks = self._able is None or self._able.thinking != "not"
+        tokens = request.max_output_tokens * (self._stretch if thinks else 1)
+        return tokens if self._most is None else min(tokens, self._most)
 
     async def _ask(self, client: AsyncAnthropic, request: Request) -> Reply:
         """Ask, with fewer output tokens if the model refuses so many, and remember it."""
-        if self._thinking is None:
-            self._thinking = await _thinking_of(client, self.name)
+        if self._able is None:
+            self._able = await _ability_of(client, self.name)
+            if self._effort and self._effort not in self._able.efforts:
+                self._tell(f"{self.name} knows no effort {self._effort!r}, so none is asked for")
         while True:
-            tokens = request.max_output_tokens
-            asked = tokens if self._most is None else min(tokens, self._most)
+            asked = self._tokens(request)
             limited = request.model_copy(update={"max_output_tokens": asked})
             try:
-                return await self._stream(client, limited, self._thinking)
+                return await self._stream(client, limited, self._able)
             except anthropic.BadRequestError as error:
                 most = allowed_output(reason_in(error.response.text), asked)
                 if not most:
                     raise
                 self._most = most
 
-    async def _stream(self, client: AsyncAnthropic, request: Request, thinking: _Thinking) -> Reply:
-        arguments = _arguments(self.name, request, thinking)
+    async def _stream(self, client: AsyncAnthropic, request: Request, able: _Able) -> Reply:
+        arguments = _arguments(self.name, request, able.thinking, self._effort)
+        if self._effort in able.efforts:
+            arguments["output_config"] = {"effort": self._effort}
         async with client.messages.stream(**arguments) as stream:
             try:
                 message = await stream.get_final_message()
@@ -80,7 +115,7 @@ class Anthropic:
                 raise Transient(f"{PROVIDER}'s reply is not a message") from error
         if message.stop_reason is None:
             raise Transient(f"{PROVIDER}'s reply broke off")
-        return _reply(message)
+        return _reply(message, request)
 
 
 class AnthropicApi:
@@ -113,7 +148,8 @@ class AnthropicApi:
                 # No connection, or the body is not the API's JSON.
                 address = client.base_url.netloc.decode()
                 text = failed(PROVIDER, address, error, self._patience)
-                raise Transient(tidy(text, self._key)) from None
+                unreached = is_unreached(error)
+                raise Transient(tidy(text, self._key), unreached=unreached) from None
 
         return persist(PROVIDER, once, self._patience)
 
@@ -144,7 +180,7 @@ class AnthropicApi:
         )
 
 
-async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
+async def _ability_of(client: AsyncAnthropic, name: str) -> _Able:
     """Return how the model may think, by the provider's list.
 
     Servers that speak an older API list nothing.
@@ -152,17 +188,25 @@ async def _thinking_of(client: AsyncAnthropic, name: str) -> _Thinking:
     try:
         model = await client.models.retrieve(name)
     except anthropic.NotFoundError:
-        return "not"
+        return _Able("not")
     capabilities = getattr(model, "capabilities", None)
+    levels = getattr(capabilities, "effort", None)
+    efforts = frozenset(effort for effort in EFFORTS if _supports(levels, effort))
     kinds = getattr(getattr(capabilities, "thinking", None), "types", None)
-    if getattr(getattr(kinds, "adaptive", None), "supported", False):
-        return "adaptive"
-    if getattr(getattr(kinds, "enabled", None), "supported", False):
-        return "enabled"
-    return "not"
+    if _supports(kinds, "adaptive"):
+        return _Able("adaptive", efforts)
+    if _supports(kinds, "enabled"):
+        return _Able("enabled", efforts)
+    return _Able("not", efforts)
 
 
-def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, Any]:
+def _supports(capabilities: Any, name: str) -> bool:
+    return bool(getattr(getattr(capabilities, name, None), "supported", False))
+
+
+def _arguments(
+    name: str, request: Request, thinking: _Thinking, effort: Effort | None = None
+) -> dict[str, Any]:
     """Return the question as the API takes it.
 
     A model that thinks cannot be made to call a tool; the rules ask it to.
@@ -170,28 +214,64 @@ def _arguments(name: str, request: Request, thinking: _Thinking) -> dict[str, An
     *stable, last = request.blocks
     content: list[dict[str, Any]] = [{"type": "text", "text": text, **_CACHED} for text in stable]
     content.append({"type": "text", "text": last})
-    tool = {
-        "name": request.tool.name,
-        "description": request.tool.description,
-        "input_schema": request.tool.parameters,
-    }
     arguments: dict[str, Any] = {
         "model": name,
         "max_tokens": request.max_output_tokens,
         "system": [{"type": "text", "text": request.system, **_CACHED}],
-        "tools": [tool],
+        "tools": [_tool(tool) for tool in (request.tool, *request.tools)],
         "tool_choice": {"type": "auto"},
-        "messages": [{"role": "user", "content": content}],
+        "messages": [{"role": "user", "content": content}, *_turns(request)],
     }
     if thinking == "not":
-        arguments["tool_choice"] = {"type": "tool", "name": request.tool.name}
+        only = request.only or not request.tools
+        one = {"type": "tool", "name": request.tool.name}
+        arguments["tool_choice"] = one if only else {"type": "any"}
     elif thinking == "adaptive":
         arguments["thinking"] = {"type": "adaptive"}
     else:
-        budget = max(MIN_THINKING_TOKENS, request.max_output_tokens // 2)
+        share = THINKING_SHARE[effort]
+        budget = max(MIN_THINKING_TOKENS, int(request.max_output_tokens * share))
         arguments["thinking"] = {"type": "enabled", "budget_tokens": budget}
         arguments["max_tokens"] = max(request.max_output_tokens, budget + MIN_THINKING_TOKENS)
     return arguments
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": tool.parameters,
+    }
+
+
+def _turns(request: Request) -> list[dict[str, Any]]:
+    """Return what was looked up as messages: the answer as it was, and the results of its calls."""
+    messages: list[dict[str, Any]] = []
+    for turn in request.turns:
+        messages.append({"role": "assistant", "content": turn.native or _written(turn)})
+        results = [
+            {"type": "tool_result", "tool_use_id": call.id, "content": result}
+            for call, result in zip(turn.calls, turn.results, strict=True)
+        ]
+        messages.append({"role": "user", "content": results})
+    if messages:
+        last = messages[-1]["content"]
+        last[-1] = {**last[-1], **_CACHED_SHORTLY}
+        if request.closing:
+            last.append({"type": "text", "text": request.closing})
+    return messages
+
+
+def _written(turn: Turn) -> list[dict[str, Any]]:
+    """Return an answer of another provider's in this one's form."""
+    return [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
+        for call in turn.calls
+    ]
+
+
+def _call(id: str, name: str, arguments: object) -> Call:
+    return Call(id=id, name=name, arguments=arguments if isinstance(arguments, dict) else {})
 
 
 def _belongs(model: ModelInfo, family: str) -> bool:
@@ -204,18 +284,23 @@ def _belongs(model: ModelInfo, family: str) -> bool:
     return in_family and getattr(model, "lifecycle", None) in (None, "active")
 
 
-def _reply(message: Message) -> Reply:
+def _reply(message: Message, request: Request) -> Reply:
     usage = message.usage
     read = usage.cache_read_input_tokens or 0
     write = usage.cache_creation_input_tokens or 0
-    calls = [block.input for block in message.content if block.type == "tool_use"]
+    uses = [block for block in message.content if block.type == "tool_use"]
+    looks = [use for use in uses if request.tools and use.name != request.tool.name]
+    answers = [use.input for use in uses if use not in looks]
+    calls = [_call(use.id, use.name, use.input) for use in looks]
     text = "".join(block.text for block in message.content if block.type == "text")
     if not text and message.stop_reason == "refusal":
         text = "(the provider declined to answer this question)"
     return Reply(
         model=message.model,
         text=text,
-        arguments=calls[0] if calls and isinstance(calls[0], dict) else None,
+        arguments=answers[0] if answers and isinstance(answers[0], dict) else None,
+        calls=tuple(calls),
+        native=[block.to_dict() for block in message.content] if calls else None,
         cut_off=message.stop_reason in CUT_OFF,
         input_tokens=usage.input_tokens + read + write,
         cached_tokens=read,

@@ -1,9 +1,10 @@
 """Claude Code in print mode. Tried with the real client 2.1 against a loopback provider."""
 
 import json
+from pathlib import Path
 
-from agent.llm.dialects import Call, Dialect, count_in, failure_of
-from agent.llm.model import Reply
+from agent.llm.dialects import SERVER, Call, Dialect, count_in, failure_of
+from agent.llm.model import Door, Reply
 
 # No tools, no settings of the user's or the folder's, nothing kept.
 WITHOUT_TOOLS = (
@@ -19,10 +20,30 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
     request = call.request
     rules = f"{request.system}\n\nYour answer is the argument of `{request.tool.name}`."
     chosen = ("--model", call.model) if call.model else ()
+    effort = ("--effort", call.effort) if call.effort else ()
     form = ("-p", "--output-format", "json")
     schema = ("--json-schema", json.dumps(request.tool.parameters))
-    arguments = (*form, *WITHOUT_TOOLS, "--system-prompt", rules, *schema, *chosen)
+    looks = _looks(request.door, call.folder) if request.door else ()
+    options = (*form, *WITHOUT_TOOLS, *looks)
+    arguments = (*options, "--system-prompt", rules, *schema, *chosen, *effort)
     return arguments, "\n\n".join(request.blocks)
+
+
+def _looks(door: Door, folder: Path) -> tuple[str, ...]:
+    """Return the options that let the client look things up, and do nothing else.
+
+    The token is in a file of a folder of its own, and in no process's arguments.
+    """
+    server = {
+        "type": "http",
+        "url": door.url,
+        "headers": {"Authorization": f"Bearer {door.token}"},
+    }
+    file = folder / "mcp.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"mcpServers": {SERVER: server}}))
+    names = ",".join(f"mcp__{SERVER}__{tool}" for tool in door.tools)
+    return ("--mcp-config", str(file), "--allowedTools", names)
 
 
 def _read(out: str) -> Reply:
@@ -50,5 +71,11 @@ def _read(out: str) -> Reply:
 
 # It tries again for minutes by itself, also where a key is wrong: agent/llm/patience.py does that.
 # And it asks a second question for the title of a session that is not kept.
-ENVIRONMENT = {"CLAUDE_CODE_MAX_RETRIES": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+# Its tools are listed from the beginning, and may take as long as a probe.
+ENVIRONMENT = {
+    "CLAUDE_CODE_MAX_RETRIES": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "ENABLE_TOOL_SEARCH": "false",
+    "MCP_TOOL_TIMEOUT": "3600000",
+}
 CLAUDE_CODE = Dialect("claude", _call, _read, ENVIRONMENT)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.llm.dialects import Call, Dialect, count_in, failure_of
-from agent.llm.model import AS_JSON, Reply
+from agent.llm.dialects import SERVER, TOKEN, Call, Dialect, count_in, failure_of
+from agent.llm.model import AS_JSON, Door, Reply
 
 # No tool that runs a command or reads a file or a page, and none that a plug-in or an app brings.
 # Settings that a version does not know are ignored by it.
@@ -29,6 +29,10 @@ WITHOUT_TOOLS = (
 )
 
 
+STRONGEST = "xhigh"
+"""Codex knows no `max`."""
+
+
 def _call(call: Call) -> tuple[tuple[str, ...], str]:
     """Return a call in which our rules stand in the place of Codex's own instructions."""
     request = call.request
@@ -39,11 +43,29 @@ def _call(call: Call) -> tuple[tuple[str, ...], str]:
     servers = (f"mcp_servers.{name}.enabled=false" for name in _servers(call.environment))
     settings = (*WITHOUT_TOOLS, *servers, f"model_instructions_file={json.dumps(str(file))}")
     arguments = ["exec", "--json", "--sandbox", "read-only", "--skip-git-repo-check", "--ephemeral"]
-    for setting in settings:
+    for setting in (*settings, *_looks(request.door)):
         arguments += ["-c", setting]
     if call.model:
         arguments += ["--model", call.model]
+    if call.effort:
+        effort = STRONGEST if call.effort == "max" else call.effort
+        arguments += ["-c", f"model_reasoning_effort={json.dumps(effort)}"]
     return (*arguments, "-"), "\n\n".join(request.blocks)
+
+
+def _looks(door: Door | None) -> tuple[str, ...]:
+    """Return the settings that let it look things up behind a door."""
+    if door is None:
+        return ()
+    own = f"mcp_servers.{SERVER}"
+    return (
+        f"{own}.url={json.dumps(door.url)}",
+        f'{own}.bearer_token_env_var="{TOKEN}"',
+        f'{own}.default_tools_approval_mode="approve"',
+        f"{own}.tool_timeout_sec=3600",
+        f"{own}.startup_timeout_sec=60",
+        f"{own}.required=true",
+    )
 
 
 def _servers(environment: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Coding agents that people already pay for, as models: their commands in print mode.
 
-One process a question, without tools. `claude-code` and `codex` use the login that the command has;
+One process a question, without tools but those behind the door that a request may name (an MCP
+server of the run's, on loopback). `claude-code` and `codex` use the login that the command has;
 API keys in the environment are not passed on, so no question is billed to them, but the account of
 a cloud or gateway that Claude Code is told to use is. The process gets an empty folder of its own,
 and is killed with its children at the deadline. It is not sandboxed: it is the user's own program
@@ -25,8 +26,9 @@ from agent.errors import ModelFault, SandboxFault
 from agent.git.cache import cache_folders
 from agent.llm.claude_code import CLAUDE_CODE
 from agent.llm.codex import CODEX
-from agent.llm.dialects import Call, failure_of
-from agent.llm.model import Reply, Request
+from agent.llm.dialects import TOKEN, Call, failure_of
+from agent.llm.effort import Effort
+from agent.llm.model import LooksBy, Reply, Request
 from agent.llm.patience import Patience, Transient, persist
 from sandbox.ground.text import one_line
 from sandbox.walls.mask import check_mask, masked
@@ -92,6 +94,7 @@ class Command:
     """
 
     origin: Literal["llm"] = "llm"
+    looks: LooksBy = "door"
 
     def __init__(
         self,
@@ -99,11 +102,13 @@ class Command:
         environment: Mapping[str, str],
         patience: Patience,
         hidden: Sequence[Path] = (),
+        effort: Effort | None = None,
     ) -> None:
         kind, _, model = name.partition(":")
         self.name = name
         self._dialect = COMMANDS[kind]
         self._model = model or None
+        self._effort = effort
         self._patience = patience
         passed_on = passed_on_of(environment)
         self._environment = {**passed_on, **self._dialect.environment}
@@ -146,9 +151,10 @@ class Command:
             beside = Path(folder)
             work = beside / "work"
             work.mkdir()
-            call = Call(self._model, request, beside, self._environment)
+            call = Call(self._model, request, beside, self._environment, self._effort)
             arguments, question = self._dialect.call(call)
-            code, out, err = await self._run(arguments, question, work)
+            token = {TOKEN: request.door.token} if request.door else {}
+            code, out, err = await self._run(arguments, question, work, token)
         try:
             # Its own words come first: some commands end with an error code behind a full answer.
             return self._dialect.read(out)
@@ -171,13 +177,17 @@ class Command:
         return ModelFault(f"{message} to a key", fault.next_command)
 
     async def _run(
-        self, arguments: tuple[str, ...], question: str, folder: Path
+        self,
+        arguments: tuple[str, ...],
+        question: str,
+        folder: Path,
+        token: Mapping[str, str],
     ) -> tuple[int, str, str]:
         """Return the exit code, the output and the errors of the command."""
         process = await asyncio.create_subprocess_exec(
             *masked((self._path, *arguments), self._hidden),
             cwd=folder,
-            env=self._environment,
+            env={**self._environment, **token},
             start_new_session=True,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

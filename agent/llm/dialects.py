@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agent.errors import ModelFault
-from agent.llm.faults import NO_MONEY, PASSING
+from agent.llm.effort import Effort
+from agent.llm.faults import LIMITED, NO_MONEY, PASSING
+from agent.llm.lifting import lifts_by_words
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Transient
 from sandbox.ground.text import one_line
@@ -23,6 +26,10 @@ NOT_LOGGED_IN = (
     "unauthorized",
 )
 NOT_UNDERSTOOD = ("unknown option", "unexpected argument", "unrecognized", "invalid value")
+SERVER = "autoresearch_look"
+"""What the server is called behind which a command looks things up: a name no user gives."""
+TOKEN = "AUTORESEARCH_LOOK_TOKEN"
+"""The variable with the token of the door behind which a command looks things up."""
 _STATUS = re.compile(r"\bstatus (?:code )?(\d{3})\b")
 
 
@@ -37,6 +44,8 @@ class Call:
     """An empty folder for files that the command reads, beside the one it runs in."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the command is handed on."""
+    effort: Effort | None = None
+    """How hard the model is asked to think; None to leave that to the command."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,14 @@ def failure_of(
     lowered = message.lower()
     if status is None and (named := _STATUS.search(lowered)):
         status = int(named[1])
+    now = datetime.now(UTC)
+    lifts = lifts_by_words(message, now)
+    if lifts:
+        return Transient(text, (lifts - now).total_seconds(), limited=True)
     if status == 402 or any(sign in lowered for sign in NO_MONEY):
         return ModelFault(f"{text} (no credit left)", "autoresearch start --model none")
     if status is not None and (status in PASSING or status >= 500):
-        return Transient(text)
+        return Transient(text, limited=status == LIMITED)
     if status in (401, 403) or any(sign in lowered for sign in NOT_LOGGED_IN):
         return ModelFault(f"{text} (is it logged in?)", executable)
     if any(sign in lowered for sign in NOT_UNDERSTOOD):

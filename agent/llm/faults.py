@@ -3,8 +3,10 @@
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from agent.errors import ModelFault
+from agent.llm.lifting import lifts_at, lifts_by_words
 from agent.llm.limits import is_too_long
 from agent.llm.patience import Patience, Transient
 from sandbox.ground.text import one_line
@@ -13,6 +15,7 @@ MAX_MESSAGE_CHARACTERS = 300
 NO_MONEY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
 # Statuses after which another attempt may succeed, besides 500 and above.
 PASSING = frozenset({408, 409, 425, 429})
+LIMITED = 429
 
 
 def fault_of(
@@ -30,6 +33,10 @@ def fault_of(
     """
     text = f"{who or provider} answered {status}: {tidy(message, key)}"
     variable = f"{provider.upper()}_API_KEY"
+    now = datetime.now(UTC)
+    lifts = lifts_by_words(message, now)  # some providers say "quota" of a limit by the minute
+    if lifts:
+        return Transient(text, (lifts - now).total_seconds(), limited=True)
     if status == 402 or any(sign in message.lower() for sign in NO_MONEY):
         return ModelFault(
             f"{text} (the account has no credit left)", "autoresearch start --model none"
@@ -41,7 +48,9 @@ def fault_of(
             "autoresearch models",
         )
     if status in PASSING or status >= 500:
-        return Transient(text, _retry_after(headers))
+        lifts = lifts_at(message, headers, now)
+        seconds = (lifts - now).total_seconds() if lifts else None
+        return Transient(text, seconds, limited=status == LIMITED)
     if status in (401, 403):
         return ModelFault(f"{text} (is {variable} right?)", f"export {variable}=…")
     if status == 404:
@@ -75,6 +84,18 @@ def failed(provider: str, address: str, error: BaseException, patience: Patience
     return f"{provider}: {type(error).__name__}: {error} ({address})"
 
 
+def is_unreached(error: BaseException) -> bool:
+    """Return whether nobody answered at all: no such name, no route, or nobody who listens."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return False
+        if isinstance(cause, socket.gaierror | ConnectionRefusedError):
+            return True
+        if type(cause).__name__ == "ConnectTimeout":
+            return True
+    return False
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and what led to it, the last first."""
     cause: BaseException | None = error
@@ -88,12 +109,3 @@ def tidy(message: str, key: str) -> str:
     if key:
         message = message.replace(key, "***")
     return one_line(message, MAX_MESSAGE_CHARACTERS)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds in `retry-after`; None if it is missing, a date, or nonsense."""
-    try:
-        seconds = float(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < float("inf") else None

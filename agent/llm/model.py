@@ -17,12 +17,48 @@ There is no tool here. Answer only with a JSON object, the argument of `{name}`,
 
 
 class Tool(Record):
-    """The one function that the model must call."""
+    """A function that the model may call."""
 
     name: str
     description: str
     parameters: dict[str, Any]
     """A JSON schema."""
+
+
+class Call(Record):
+    """A model's call of a tool that looks something up."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+    @field_validator("arguments")
+    @classmethod
+    def _not_too_deep(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Drop arguments nested so deeply that copying or printing them would fail."""
+        return {} if deeper(arguments, MAX_JSON_DEPTH) else arguments
+
+
+class Turn(Record):
+    """An answer that looked things up, and what it was told."""
+
+    text: str = ""
+    calls: tuple[Call, ...] = Field(min_length=1)
+    results: tuple[str, ...]
+    """One a call."""
+    native: Any = None
+    """As in Reply."""
+    exchange: str = ""
+    """Its name in the transcript, if one is kept."""
+
+
+class Door(Record):
+    """Where a command may look things up by itself: an MCP server over HTTP, on loopback."""
+
+    url: str
+    token: str
+    tools: tuple[str, ...]
+    """Their names."""
 
 
 class Request(Record):
@@ -32,6 +68,17 @@ class Request(Record):
     blocks: tuple[str, ...] = Field(min_length=1)
     """All but the last stay the same between requests, so that a provider may cache them."""
     tool: Tool
+    """The one whose call is the answer."""
+    tools: tuple[Tool, ...] = ()
+    """Further ones, which look something up."""
+    turns: tuple[Turn, ...] = ()
+    """What was looked up so far, oldest first."""
+    closing: str = ""
+    """What is said behind the turns."""
+    only: bool = False
+    """Whether nothing more is looked up: the answer must be the call of `tool`."""
+    door: Door | None = Field(default=None, exclude=True, repr=False)
+    """For a model that calls tools by itself; its token is in no transcript."""
     index: int = Field(default=0, ge=0)
     """Counts the questions of a run from 0: all the state that a scripted model has."""
     max_output_tokens: int = Field(default=16_000, gt=0)
@@ -39,7 +86,10 @@ class Request(Record):
     @property
     def tokens(self) -> int:
         """The estimated length of the question, rather too long than too short."""
-        text = [self.system, *self.blocks, json.dumps(self.tool.parameters)]
+        text = [self.system, *self.blocks, self.closing]
+        text += [json.dumps(tool.parameters) for tool in (self.tool, *self.tools)]
+        for turn in self.turns:
+            text += [turn.text, *turn.results]
         return sum(len(part.encode("utf-8", "replace")) for part in text) // CHARACTERS_A_TOKEN
 
 
@@ -51,6 +101,10 @@ class Reply(Record):
     """The text around the call of the tool."""
     arguments: dict[str, Any] | None = None
     """The tool's; None if the model did not call it, or not in JSON."""
+    calls: tuple[Call, ...] = ()
+    """Of further tools."""
+    native: Any = None
+    """The answer as its provider wants it back with the results of its calls; None without any."""
     cut_off: bool = False
     """Whether the reply ended at the limit of output tokens."""
     input_tokens: int = Field(default=0, ge=0)
@@ -89,8 +143,21 @@ def _inside(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+LooksBy = Literal["calls", "door", "no"]
+"""How a model looks things up: it calls the tools of a request, or those behind a door itself."""
+
+
+def looks_by(model: "Model") -> LooksBy:
+    """Return how a model looks things up; one of a package may not say, and does not."""
+    ways: LooksBy = getattr(model, "looks", "no")
+    return ways
+
+
 class Model(Protocol):
-    """A language model, opened with a key, a deadline and a cancel event (agent/llm/resolve.py)."""
+    """A language model, opened with a key, a deadline and a cancel event (agent/llm/resolve.py).
+
+    One that looks things up says so in `looks`; see `looks_by`.
+    """
 
     @property
     def name(self) -> str:

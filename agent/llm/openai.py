@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,13 +23,15 @@ from openai.types.responses import (
 )
 
 from agent.llm.answers import ONLY_THOUGHT, Answer
-from agent.llm.faults import failed, fault_of, tidy
-from agent.llm.model import AS_JSON, Reply, Request
+from agent.llm.conversation import as_text, chat_messages, response_items
+from agent.llm.effort import STRETCH, Effort
+from agent.llm.faults import failed, fault_of, is_unreached, tidy
+from agent.llm.model import AS_JSON, LooksBy, Reply, Request, Tool
 from agent.llm.openai_reply import FAILED, PRICED_AS, reply_of, response_reply, take
 from agent.llm.patience import Patience, Transient, persist
 from agent.llm.pricing import cost_of
 from agent.llm.refusals import Refusal, reason_in, reason_of, status_of
-from agent.llm.ways import Ways, chat_arguments
+from agent.llm.ways import Limit, Ways, chat_arguments
 
 T = TypeVar("T")
 PROVIDER = "OpenAI"
@@ -62,15 +65,22 @@ class OpenAI:
     """One model by its `name`, at `base_url` or at OpenAI."""
 
     origin: Literal["llm"] = "llm"
+    looks: LooksBy = "calls"
 
     def __init__(
-        self, name: str, key: str, patience: Patience, base_url: str | None = None
+        self,
+        name: str,
+        key: str,
+        patience: Patience,
+        base_url: str | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.name = name
         self._url = base_url
         self._api = OpenAIApi(key, patience, base_url)
         # OpenAI's newer models refuse max_tokens; servers that imitate it often know nothing else.
-        self._ways = Ways("max_tokens" if base_url else "max_completion_tokens")
+        limit: Limit = "max_tokens" if base_url else "max_completion_tokens"
+        self._ways = Ways(limit, effort=effort, stretch=STRETCH[effort])
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -86,8 +96,7 @@ class OpenAI:
         """Ask once; see Model."""
         began = time.monotonic()
         reply = self._api.ask(lambda client: self._ask(client, request))
-        ignored_tool = self._ways.form == "tools" and reply.arguments is None
-        if ignored_tool and self._url and not reply.cut_off:
+        if self._url and self._ways.form == "tools" and _ignores_the_tool(reply):
             # The server took the tool, the model did not call it: the server must enforce the form.
             self._ways.form = "schema"
         if reply.cut_off and reply.text == ONLY_THOUGHT:
@@ -95,9 +104,13 @@ class OpenAI:
         return reply.model_copy(update={"seconds": time.monotonic() - began})
 
     async def _ask(self, client: AsyncOpenAI, request: Request) -> Reply:
-        """Ask in the first way that the server knows, and remember it."""
+        """Ask in the first way that the server knows, and remember it.
+
+        Another writer may have learnt meanwhile what this one was just refused for.
+        """
         ask = {"chat": self._chat, "responses": self._respond}
         while True:
+            asked = replace(self._ways)
             try:
                 return await ask[self._ways.api](client, request)
             except openai.APIStatusError as error:
@@ -110,13 +123,13 @@ class OpenAI:
                 refusal = Refusal(status_of(error.body, FAILED), reason_of(error.body), {})
             except Refusal as inside:
                 refusal = inside
-            if not self._ways.learn(refusal, request.max_output_tokens):
+            if self._ways == asked and not self._ways.learn(refusal, request.max_output_tokens):
                 raise refusal
 
     async def _chat(self, client: AsyncOpenAI, request: Request) -> Reply:
         create = client.chat.completions.with_streaming_response.create
         async with create(**self._chat_arguments(request)) as response:
-            answer = Answer()
+            answer = Answer(tool=_only_answer(request))
             if "event-stream" in response.headers.get("content-type", ""):
                 async for chunk in await response.parse():
                     take(answer, chunk.to_dict(warnings=False))
@@ -131,45 +144,72 @@ class OpenAI:
     def _chat_arguments(self, request: Request) -> dict[str, Any]:
         tool = request.tool
         system = request.system
+        question = list(request.blocks)
+        turns = chat_messages(request)
         if self._ways.form != "tools":
             system += f"\n\n{AS_JSON.format(name=tool.name)}\n{json.dumps(tool.parameters)}"
+            question += as_text(request)
+            turns = []
         return {
             "model": self.name,
             "messages": [
                 {"role": "system", "content": system},
-                {"role": "user", "content": "\n\n".join(request.blocks)},
+                {"role": "user", "content": "\n\n".join(question)},
+                *turns,
             ],
             self._ways.limit: self._ways.tokens(request.max_output_tokens),
-            **chat_arguments(self._ways, tool.model_dump()),
+            **chat_arguments(self._ways, *(tool.model_dump() for tool in _offered(request))),
         }
 
     async def _respond(self, client: AsyncOpenAI, request: Request) -> Reply:
         """Ask by the Responses API, which some models require for tools."""
-        tool = FunctionToolParam(
-            type="function",
-            strict=False,
-            name=request.tool.name,
-            description=request.tool.description,
-            parameters=request.tool.parameters,
-        )
+        tools = [
+            FunctionToolParam(
+                type="function",
+                strict=False,
+                name=tool.name,
+                description=tool.description,
+                parameters=tool.parameters,
+            )
+            for tool in _offered(request)
+        ]
         events = await client.responses.create(
             model=self.name,
             instructions=request.system,
-            input="\n\n".join(request.blocks),
-            tools=[tool],
+            input=response_items(request),
+            tools=tools,
             tool_choice="required",
             max_output_tokens=self._ways.tokens(request.max_output_tokens),
+            reasoning={"effort": self._ways.effort} if self._ways.effort else openai.omit,
             store=False,
             stream=True,
         )
         async for event in events:
             if isinstance(event, ResponseCompletedEvent | ResponseIncompleteEvent):
-                return response_reply(event.response, self.name, self._url)
+                tool = _only_answer(request)
+                return response_reply(event.response, self.name, self._url, tool)
             if isinstance(event, ResponseFailedEvent):
                 failure = event.response.error
                 reason = failure.message if failure else "the answer failed"
                 raise Refusal(FAILED, reason, {})
         raise Transient(f"{self._api.who}'s answer broke off")
+
+
+def _offered(request: Request) -> tuple[Tool, ...]:
+    """Return the tools of a question: one where it must be called, which each server can do."""
+    return (request.tool,) if request.only else (request.tool, *request.tools)
+
+
+def _only_answer(request: Request) -> str:
+    """Return the name of the tool that answers, or "" where every call does."""
+    return request.tool.name if request.tools else ""
+
+
+def _ignores_the_tool(reply: Reply) -> bool:
+    """Return whether the model wrote prose; a cut-off call or thought may have been a call."""
+    if reply.arguments is not None or reply.calls or reply.text == ONLY_THOUGHT:
+        return False
+    return not (reply.cut_off and reply.text.lstrip().startswith(("{", "<", "[")))
 
 
 class OpenAIApi:
@@ -201,7 +241,8 @@ class OpenAIApi:
             except (openai.APIError, httpx2.HTTPError, ValueError) as error:
                 # No connection, or the body is not the API's JSON.
                 text = failed(PROVIDER, client.base_url.netloc.decode(), error, self._patience)
-                raise Transient(tidy(text, self._key)) from None
+                unreached = is_unreached(error)
+                raise Transient(tidy(text, self._key), unreached=unreached) from None
 
         return persist(self.who, once, self._patience)
 

@@ -6,6 +6,7 @@ from typing import Any
 from openai.types.responses import Response
 
 from agent.llm.answers import Answer, call_in
+from agent.llm.conversation import native_message
 from agent.llm.model import Reply
 from agent.llm.patience import Transient
 from agent.llm.pricing import cost_of
@@ -32,10 +33,13 @@ def reply_of(answer: Answer, asked: str, tool: str, url: str | None) -> Reply:
     model = answer.model or asked
     text = answer.said
     arguments = answer.arguments or call_in(text, tool)
+    looks = answer.looks
     return Reply(
         model=model,
         text=text,
         arguments=arguments,
+        calls=looks,
+        native=native_message(looks, "".join(answer.thoughts), text) if looks else None,
         cut_off=answer.finish == "length",
         **_usage(answer.usage, model, url),
     )
@@ -66,9 +70,9 @@ def _count(value: Any) -> int:
     return value if is_count else 0
 
 
-def response_reply(response: Response, asked: str, url: str | None) -> Reply:
-    """Return what an answer of the Responses API says."""
-    answer = Answer()
+def response_reply(response: Response, asked: str, url: str | None, tool: str = "") -> Reply:
+    """Return what an answer of the Responses API says; tool: as in Answer."""
+    answer = Answer(tool=tool)
     for item in response.output:
         if item.type == "function_call":
             function = {"name": item.name, "arguments": item.arguments}
@@ -87,6 +91,7 @@ def response_reply(response: Response, asked: str, url: str | None) -> Reply:
         model=model,
         text=answer.said,
         arguments=answer.arguments,
+        calls=answer.looks,
         cut_off=response.status == "incomplete",
         **spent,
     )

@@ -1,4 +1,8 @@
-"""The one retry layer: backoff with jitter, the server's retry-after, one deadline, cancelling."""
+"""The one retry layer: backoff with jitter, the server's retry-after, one deadline, cancelling.
+
+A limit that lifts later than a question should wait is no failure of the question: whoever asked
+hears when to ask again (ModelLimited).
+"""
 
 import asyncio
 import threading
@@ -6,7 +10,8 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from tenacity import (
@@ -18,7 +23,8 @@ from tenacity import (
 )
 from tenacity.wait import wait_exponential_jitter
 
-from agent.errors import ModelUnavailable
+from agent.errors import ModelLimited, ModelUnavailable
+from agent.llm.lifting import AGAIN_AFTER, clock_text
 
 T = TypeVar("T")
 
@@ -29,6 +35,10 @@ LONGEST_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 10.0
 """A server that is there accepts a connection sooner: no route, or a wall that drops packets."""
+LONGEST_PAUSE_SECONDS = 120.0
+"""A question waits for a limit that lifts so soon; for a later one the run goes on without it."""
+DEAD_SECONDS = 15.0
+"""An address at which nobody has ever answered is given up so soon: it is a wrong one."""
 
 
 def _nobody(_: str) -> None:
@@ -38,10 +48,20 @@ def _nobody(_: str) -> None:
 class Transient(Exception):
     """This attempt failed; another may succeed."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        retry_after: float | None = None,
+        limited: bool = False,
+        unreached: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds, if the server named them."""
+        self.limited = limited
+        """Whether the server refuses for a limit, which lifts by itself."""
+        self.unreached = unreached
+        """Whether nobody answered at all."""
 
 
 class _OutOfTime(Transient):
@@ -60,6 +80,8 @@ class Patience:
     """Seconds before the first retry."""
     tell: Callable[[str], None] = _nobody
     """Is told, from the thread of the request, why an attempt failed and when the next follows."""
+    answered: threading.Event = field(default_factory=threading.Event)
+    """Set once anybody has answered."""
 
     @property
     def silence(self) -> float:
@@ -75,9 +97,11 @@ class Patience:
 def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Patience) -> T:
     """Return what `call` returns; if it raises Transient, call it again after a wait.
 
-    Raise ModelUnavailable at the deadline or when cancelled, and any other exception at once.
+    Raise ModelUnavailable at the deadline or when cancelled, ModelLimited for a limit that lifts
+    later than a question waits, and any other exception at once.
     """
-    end = time.monotonic() + patience.seconds
+    began = time.monotonic()
+    end = began + patience.seconds
     jittered = wait_exponential_jitter(
         multiplier=patience.first_wait, max=LONGEST_WAIT_SECONDS, jitter=patience.first_wait
     )
@@ -99,10 +123,24 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
             f"gives up in {_span(left)})"
         )
 
-    def attempt() -> T:
+    def once() -> T:
         with asyncio.Runner() as runner:
             runner.get_loop().set_default_executor(_Unawaited(1))
             return runner.run(_race(call(), end, patience.cancel))
+
+    def attempt() -> T:
+        try:
+            answer = once()
+        except Transient as error:
+            if (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
+                raise _limited(error, error.retry_after) from None
+            if not error.unreached and not isinstance(error, _OutOfTime):
+                patience.answered.set()
+            elif time.monotonic() - began > DEAD_SECONDS and not patience.answered.is_set():
+                raise _dead(error) from None
+            raise
+        patience.answered.set()
+        return answer
 
     retrying = Retrying(
         retry=retry_if_exception_type(Transient),
@@ -116,10 +154,29 @@ def persist(who: str, call: Callable[[], Coroutine[Any, Any, T]], patience: Pati
         return retrying(attempt)
     except Transient as last:
         reason = reasons[-1] if reasons and isinstance(last, _OutOfTime) else last
+        if isinstance(reason, Transient) and reason.limited:
+            raise _limited(reason, reason.retry_after) from None
         message = (
             f"{who} gave no answer within {patience.seconds:.0f} s; the last attempt: {reason}"
         )
         raise ModelUnavailable(message, "autoresearch resume") from None
+
+
+def _limited(error: Transient, seconds: float | None) -> ModelLimited:
+    """Return the limit behind a failed attempt. seconds: until it lifts; None if it is unknown."""
+    now = datetime.now(UTC)
+    until = now + (AGAIN_AFTER if seconds is None else timedelta(seconds=seconds))
+    lifts = "once the limit lifts"
+    if seconds is not None:
+        lifts = f"the limit lifts at {clock_text(until, now)}"
+    return ModelLimited(str(error), f"autoresearch resume   # {lifts}", until)
+
+
+def _dead(error: Transient) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"{error}; nobody has answered there since this command began, so it is not asked again",
+        "autoresearch models",
+    )
 
 
 class _Unawaited(ThreadPoolExecutor):

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from agent.errors import ModelFault
 from agent.git.home import no_link
-from agent.llm.model import Model, Reply, Request
+from agent.llm.model import LooksBy, Model, Reply, Request, Turn, looks_by
 from sandbox.ground.record import Record
 from sandbox.ground.redaction import redacted, redacted_data
 
@@ -34,8 +35,10 @@ class Recorded:
     def __init__(self, model: Model, folder: Path) -> None:
         self.name = model.name
         self.origin: Literal["llm", "scripted"] = model.origin
+        self.looks: LooksBy = looks_by(model)
         self._model = model
         self._path = folder / FILE
+        self._lock = threading.Lock()  # several writers ask at the same time
 
     def estimate(self, request: Request) -> float | None:
         """See Model."""
@@ -45,7 +48,7 @@ class Recorded:
         """Ask once; see Model."""
         request = without_secrets(request)
         name = secrets.token_hex(6)
-        self._write(name, "request", request.model_dump())
+        self._write(name, "request", _short(request).model_dump())
         try:
             reply = self._model.complete(request)
         except ModelFault as fault:
@@ -58,7 +61,7 @@ class Recorded:
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         entry = {"at": stamp, "id": name, part: redacted_data(content)}
         line = json.dumps(entry, ensure_ascii=False)
-        with suppress(OSError):  # a full disk must not cost an answer that was paid for
+        with self._lock, suppress(OSError):  # a full disk must not cost an answer that was paid for
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with open(self._path, "a", encoding="utf-8", errors=ESCAPED, opener=no_link) as file:
                 file.write(line + "\n")
@@ -67,7 +70,23 @@ class Recorded:
 def without_secrets(request: Request) -> Request:
     """Return the question without secrets of this environment and what looks like a key."""
     blocks = tuple(redacted(block) for block in request.blocks)
-    return request.model_copy(update={"system": redacted(request.system), "blocks": blocks})
+    turns = tuple(map(_without_secrets, request.turns))
+    changed = {"system": redacted(request.system), "blocks": blocks, "turns": turns}
+    return request.model_copy(update=changed)
+
+
+def _without_secrets(turn: Turn) -> Turn:
+    results = tuple(redacted(result) for result in turn.results)
+    return turn.model_copy(update={"results": results})
+
+
+def _short(request: Request) -> Request:
+    """Return what is written of a question: of one in a conversation what is new in it."""
+    if not request.turns or not request.turns[0].exchange:
+        return request
+    same = f"(as in the exchange {request.turns[0].exchange})"
+    changed = {"system": same, "blocks": (same,), "tools": (), "turns": request.turns[-1:]}
+    return request.model_copy(update=changed)
 
 
 class Exchange(Record):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from agent.errors import ModelFault, unknown
 from agent.llm.command import COMMANDS, Command
+from agent.llm.effort import Effort
 from agent.llm.keys import SERVICE, key_of, key_place
 from agent.llm.model import Model
 from agent.llm.patience import Patience
@@ -94,6 +95,7 @@ def open_model(
     cancel: threading.Event,
     hidden: Sequence[Path] = (),
     tell: Callable[[str], None] | None = None,
+    effort: Effort | None = None,
 ) -> Model:
     """Return the model that `name` means.
 
@@ -105,7 +107,8 @@ def open_model(
     deadline_seconds: how long one question may take in all, retries included. cancel: set from
     any thread, it ends a question within a second. hidden: what a command of the user's must not
     see; validation data is always among it. tell: is told of each failed attempt, from the thread
-    that asks. Raise ModelFault (no key, no such model) or
+    that asks. effort: how hard it is asked to think; None to leave that to it, as scripted models
+    and those of packages always do. Raise ModelFault (no key, no such model) or
     ModelUnavailable (the provider does not answer), and UsageFault for a broken plug-in.
     """
     patience = Patience(deadline_seconds, cancel)
@@ -115,22 +118,22 @@ def open_model(
     if provider == "scripted" and rest:
         return Scripted.read(Path(rest), cancel)
     if provider in COMMANDS:
-        return Command(name, environment, patience, hidden)
+        return Command(name, environment, patience, hidden, effort)
     if name in FAMILIES or name.startswith("claude-"):
-        return _anthropic(name, environment, patience)
+        return _anthropic(name, environment, patience, effort)
     if provider == "anthropic" and rest:
-        return _anthropic(rest, environment, patience)
+        return _anthropic(rest, environment, patience, effort)
     if provider == "openai" and rest:
-        return _openai(rest, environment, patience)
+        return _openai(rest, environment, patience, effort)
     if name == "gpt" or name.startswith("gpt-"):
-        return _openai(name, environment, patience)
+        return _openai(name, environment, patience, effort)
     plugins = plugin_providers()
     if provider in plugins:
         plugin = plugins[provider]
         with blaming(f"the provider {provider!r} ({plugin.origin})", "autoresearch models"):
             return cast(Provider, plugin.load())(rest, environment, patience)
     if name and environment.get("OPENAI_BASE_URL"):
-        return _openai(name, environment, patience)
+        return _openai(name, environment, patience, effort)
     choices = ", ".join([ACCEPTED, *(f"{added}:NAME" for added in plugins)])
     message = unknown("model", name, [*NAMES, *plugins], f"Choose one of {choices}.")
     raise ModelFault(message, "autoresearch models")
@@ -141,7 +144,9 @@ def plugin_providers() -> dict[str, Plugin]:
     return installed("providers", OWN_PROVIDERS)
 
 
-def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
+def _anthropic(
+    name: str, environment: Mapping[str, str], patience: Patience, effort: Effort | None
+) -> Model:
     # The SDK takes most of a second to import.
     from agent.llm.anthropic import Anthropic, AnthropicApi
 
@@ -150,10 +155,12 @@ def _anthropic(name: str, environment: Mapping[str, str], patience: Patience) ->
     if name in FAMILIES:
         api = AnthropicApi(key, _for_a_list(patience), base_url)
         name = api.newest(name) or _none_listed(name, "Anthropic")
-    return Anthropic(name, key, patience, base_url)
+    return Anthropic(name, key, patience, base_url, effort)
 
 
-def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Model:
+def _openai(
+    name: str, environment: Mapping[str, str], patience: Patience, effort: Effort | None
+) -> Model:
     # The SDK takes most of a second to import.
     from agent.llm.openai import OpenAI, OpenAIApi, strongest
 
@@ -167,7 +174,7 @@ def _openai(name: str, environment: Mapping[str, str], patience: Patience) -> Mo
     elif name == "local":
         listed = OpenAIApi(key, _for_a_list(patience), base_url).models()
         name = listed[0].id if listed else _none_listed("model", "OpenAI")
-    return OpenAI(name, key, patience, base_url)
+    return OpenAI(name, key, patience, base_url, effort)
 
 
 def _for_a_list(patience: Patience) -> Patience:

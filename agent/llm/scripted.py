@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.errors import ModelFault, ModelUnavailable
-from agent.llm.model import Reply, Request
+from agent.llm.model import Call, LooksBy, Reply, Request
 
 # Keys of a line about the answer; the others are the tool's arguments.
 ABOUT = frozenset(
     {"text", "seconds", "input_tokens", "cached_tokens", "output_tokens", "cost", "cut_off"}
 )
+LOOK = "look"
+"""The key of a line that looks something up, with the tool's name."""
 WITHOUT = "autoresearch start --model none"
 
 
@@ -22,10 +24,12 @@ class Scripted:
 
     An answer is a JSON object: the tool's arguments (`hypothesis`, `edits`, …), or `text` for an
     answer in prose. `seconds` makes it slow; `input_tokens`, `output_tokens` and `cost` are
-    recorded as they are.
+    recorded as they are. `look` makes it look something up before it answers with the next line:
+    `{"look": "trial", "number": 3}`.
     """
 
     origin: Literal["scripted"] = "scripted"
+    looks: LooksBy = "calls"
 
     def __init__(
         self,
@@ -70,6 +74,10 @@ class Scripted:
         about = {key: value for key, value in answer.items() if key in ABOUT}
         arguments = {key: value for key, value in answer.items() if key not in ABOUT}
         about["seconds"] = time.monotonic() - began
+        look = arguments.pop(LOOK, None)
+        if look is not None:
+            call = Call(id=f"look_{request.index}", name=str(look), arguments=arguments)
+            return Reply(model=self.name, calls=(call,), **about)
         return Reply(model=self.name, arguments=arguments or None, **about)
 
 

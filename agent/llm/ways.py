@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent.llm.effort import MOST_STRETCH, Effort, easier
 from agent.llm.limits import allowed_output
 from agent.llm.refusals import Refusal
 
@@ -20,7 +21,6 @@ _LACKS = re.compile(
 _WANTS_RESPONSES = re.compile(r"v1/responses|responses api", re.IGNORECASE)
 _REFUSES = frozenset({400, 404, 405, 415, 422, 500, 501})
 """Statuses with which servers say that they cannot do what was asked."""
-MOST_STRETCH = 4
 Limit = Literal["max_tokens", "max_completion_tokens"]
 OTHER: dict[Limit, Limit] = {
     "max_tokens": "max_completion_tokens",
@@ -43,6 +43,8 @@ class Ways:
     renamed: bool = False
     most: int | None = None
     """The most output tokens that the server allows; None if it never said."""
+    effort: Effort | None = None
+    """How hard the model is asked to think; None to leave that to it."""
     stretch: int = 1
     """Times the output tokens of a question, for a model that spends them on thoughts."""
 
@@ -69,6 +71,13 @@ def _api(ways: Ways, reason: str, _: int) -> bool:
     if ways.api == "responses" or not _WANTS_RESPONSES.search(reason):
         return False
     ways.api = "responses"
+    return True
+
+
+def _effort(ways: Ways, reason: str, _: int) -> bool:
+    if ways.effort is None or not re.search(r"effort|reasoning", reason, re.IGNORECASE):
+        return False
+    ways.effort = easier(ways.effort)
     return True
 
 
@@ -110,6 +119,7 @@ def _form(ways: Ways, reason: str, _: int) -> bool:
 
 _LESSONS: tuple[Callable[[Ways, str, int], bool], ...] = (
     _api,
+    _effort,
     _name_of_limit,
     _tokens,
     _streaming,
@@ -117,19 +127,21 @@ _LESSONS: tuple[Callable[[Ways, str, int], bool], ...] = (
 )
 
 
-def chat_arguments(ways: Ways, tool: dict[str, Any]) -> dict[str, Any]:
+def chat_arguments(ways: Ways, tool: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a chat question that say in which form it is answered.
 
-    The tool is required by that word: there is one tool, LM Studio knows no other way to require
-    it, and llama.cpp ignores the others.
+    A tool is required by that word: LM Studio knows no other way to require one, and llama.cpp
+    ignores the others. more: further tools, which only a server with tools gets.
     """
     arguments: dict[str, Any] = {}
+    if ways.effort:
+        arguments["reasoning_effort"] = ways.effort
     if ways.streamed:
         arguments["stream"] = True
         if ways.counted:
             arguments["stream_options"] = {"include_usage": True}
     if ways.form == "tools":
-        arguments["tools"] = [{"type": "function", "function": tool}]
+        arguments["tools"] = [{"type": "function", "function": each} for each in (tool, *more)]
         arguments["tool_choice"] = "required"
     elif ways.form == "schema":
         schema = {"name": tool["name"], "schema": tool["parameters"]}

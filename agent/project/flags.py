@@ -7,19 +7,20 @@ from pydantic import ValidationError
 from agent.errors import UsageFault
 from agent.judge.decide import VerdictRule
 from agent.judge.pruning import PruneRule
+from agent.llm.effort import Effort
+from agent.project.quantities import BudgetText, LimitText
 from agent.project.settings import (
-    BudgetText,
     Caps,
     Dollars,
     FalseKeeps,
     Hours,
-    LimitText,
     Repeats,
     TrialCount,
     Word,
     Workers,
     problem_of,
 )
+from agent.project.staffing import WriterCount
 from agent.records.bounded import Whole
 from agent.records.objective import Direction
 
@@ -31,6 +32,9 @@ EXAMPLES = {
     "hours": "8",
     "max_cost": "10",
     "workers": "1",
+    "writers": "4",
+    "fill": "none",
+    "effort": "high",
     "seed": "0",
     "baseline_repeats": "3",
     "false_keeps": "0.5",
@@ -54,11 +58,15 @@ class Flags(Caps):
     hours: Hours | None = None
     max_cost: Dollars | Literal["none"] | None = None
     workers: Workers | None = None
+    writers: WriterCount | None = None
+    fill: Word | None = None
+    effort: Effort | None = None
     seed: Whole | None = None
     baseline_repeats: Repeats | None = None
     verdict: VerdictRule | None = None
     false_keeps: FalseKeeps | None = None
     prune: PruneRule | None = None
+    look: bool | None = None
     metric: Word | None = None
     direction: Direction | None = None
 

@@ -7,13 +7,12 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from agent.errors import UsageFault, unknown
 from agent.judge.suspicion import Plausible
+from agent.project.quantities import BudgetText, LimitText
 from agent.project.settings import (
     NO_TARGETS,
     TELLS,
-    BudgetText,
     Dollars,
     Hours,
-    LimitText,
     TrialCount,
     Word,
     problem_of,

@@ -15,6 +15,7 @@ from agent.errors import UsageFault
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Interval
+from agent.llm.effort import Effort
 from agent.project.flags import Flags
 from agent.project.option import Option, Origin, first
 from agent.project.program import FrontMatter
@@ -24,6 +25,7 @@ from agent.project.settings import (
     ScoreKind,
     Settings,
 )
+from agent.project.staffing import AUTO
 from agent.project.time_options import KEEPS_A_BUDGET, TimeInferred, time_options
 from agent.project.trust import REPLAY, SCRIPTED
 from agent.records.inputs import Set
@@ -34,6 +36,7 @@ from sandbox.ground.budget import Budget, Limit
 T = TypeVar("T")
 
 DEFAULT_WORKERS = 1
+DEFAULT_WRITERS: int | Literal["auto"] = AUTO
 DEFAULT_SEED = 0
 DEFAULT_REPEATS = 3
 DEFAULT_VERDICT: VerdictRule = "sequential"
@@ -72,6 +75,12 @@ class SessionOptions:
     max_cost: Option[float | None]
     """Dollars of the whole run."""
     workers: Option[int]
+    writers: Option[int | Literal["auto"]]
+    """How many drafts a model writes at once."""
+    fill: Option[str]
+    """The search method that fills slots which would wait for the model, or `none`."""
+    effort: Option[Effort | None]
+    """How hard the model is asked to think."""
     memory: Option[int | None]
     """Bytes of main memory of a trial; so are the next three, of its GPUs, its disk and output."""
     vram: Option[int | None]
@@ -100,6 +109,8 @@ class StartOptions(SessionOptions):
     verdict: Option[VerdictRule]
     false_keeps: Option[float]
     prune: Option[PruneRule]
+    look: Option[bool]
+    """Whether a model may look before it proposes."""
     plausible: Option[Interval | None]
 
     def lines(self) -> Iterator[str]:
@@ -177,6 +188,9 @@ def start_options(
         hours=_bound("hours", flags, front_matter),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, DEFAULT_WORKERS),
+        writers=_typed_or(flags.writers, DEFAULT_WRITERS),
+        fill=_typed_or(flags.fill, WITHOUT_MODEL),
+        effort=_effort(flags, None),
         **_caps(flags, parent, settings),
         model=model,
         method=method,
@@ -187,6 +201,7 @@ def start_options(
         verdict=_alike("verdict", flags, parent, DEFAULT_VERDICT),
         false_keeps=_alike("false_keeps", flags, parent, LEAST_FALSE_KEEPS),
         prune=_alike("prune", flags, parent, DEFAULT_PRUNE),
+        look=_look(flags, settings),
         plausible=first(
             (front_matter.plausible, Origin.FRONT_MATTER), (settings.plausible, Origin.SETTINGS)
         ),
@@ -209,6 +224,9 @@ def resume_options(
         hours=first((flags.hours, Origin.FLAG), (record.hours, Origin.RECORD)),
         max_cost=max_cost,
         workers=_typed_or(flags.workers, record.workers, Origin.RECORD),
+        writers=_typed_or(flags.writers, record.writers, Origin.RECORD),
+        fill=_typed_or(flags.fill, record.fill, Origin.RECORD),
+        effort=_effort(flags, record),
         **_caps(flags, record, settings),
     )
 
@@ -286,11 +304,23 @@ def _refuse_paid(model: str | None, max_cost: float | None, command: str) -> Non
         )
 
 
+def _effort(flags: Flags, record: RunSettings | None) -> Option[Effort | None]:
+    if flags.effort is not None or record is None:
+        return Option(flags.effort, Origin.FLAG if flags.effort else Origin.DEFAULT)
+    return Option(record.effort, Origin.RECORD)
+
+
 def _alike(name: str, flags: Flags, parent: RunSettings | None, default: T) -> Option[T]:
     """Return an option by which trials are judged, as in the run that a new one begins at."""
     recorded = getattr(parent, name, default)
     origin = Origin.DEFAULT if recorded == default else Origin.PARENT
     return _typed_or(getattr(flags, name), recorded, origin)
+
+
+def _look(flags: Flags, settings: Settings) -> Option[bool]:
+    on = settings.look.on
+    origin = Origin.DEFAULT if on else Origin.SETTINGS
+    return _typed_or(flags.look, on, origin)
 
 
 def _caps(
@@ -335,6 +365,8 @@ def _in_words(name: str, value: object) -> str:
         return "none"
     if name == "max_cost":
         return f"${value:.2f}"
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, int) and name in Caps.model_fields:
         return f"{value / 2**30:.3g} GiB"
     return str(value)

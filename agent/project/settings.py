@@ -4,9 +4,8 @@ import os
 import re
 import shlex
 import tomllib
-from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -22,12 +21,16 @@ from agent.git.home import MAX_TAG, is_tag
 from agent.judge.decide import LEAST_FALSE_KEEPS, VerdictRule
 from agent.judge.pruning import PruneRule
 from agent.judge.suspicion import Plausible
-from agent.project.toml_text import plain_text, refuse_deep_names
+from agent.llm.effort import Effort
+from agent.project.quantities import BudgetText, LimitText, size_in_bytes
+from agent.project.staffing import NO_FILL, WriterCount
+from agent.project.toml_text import line_of, plain_text, refuse_deep_names
 from agent.project.variables import fault_of_variable
 from agent.records.bounded import MAX_QUANTITY, MAX_WHOLE, Natural, Quantity, Real, Whole
 from agent.records.evaluator import Evaluator
 from agent.records.guards import MAX_GUARDS, Guard
 from agent.records.lineage import Parent
+from agent.records.looks import LookBounds
 from agent.records.objective import (
     VAL_BPB,
     Direction,
@@ -39,7 +42,7 @@ from agent.records.objective import (
     Sense,
 )
 from agent.records.patterns import MAX_PATTERNS, fault_of_pattern
-from sandbox.ground.budget import Budget, Limit, allowance_text
+from sandbox.ground.budget import Budget, allowance_text
 from sandbox.ground.record import Record
 from sandbox.ground.text import is_plain
 
@@ -67,31 +70,10 @@ MAX_FALSE_KEEPS = 25
 
 _QUOTED = re.compile(r"'([^']*)'")
 """A choice, as pydantic lists them."""
-_UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-
-
-def size_in_bytes(value: Any) -> Any:
-    """Return `8GiB` or `500MB` in bytes, and anything but text as it is; raise ValueError."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?i?)b?\s*", value.lower(), re.ASCII)
-    if not match or match[2] not in _UNITS:
-        raise ValueError(f"not a size: {value!r} (write 8GiB or 500MB)")
-    return int(Decimal(match[1]) * _UNITS[match[2]])
-
-
-def _budget(value: Any) -> Any:
-    return Budget.parse(value) if isinstance(value, str) else value
-
-
-def _limit(value: Any) -> Any:
-    return Limit.parse(value) if isinstance(value, str) else value
 
 
 # The values that options of a run may have, wherever they are written.
 Word = Annotated[str, Field(max_length=MAX_WORD)]
-BudgetText = Annotated[Budget | None, BeforeValidator(_budget)]
-LimitText = Annotated[Limit | None, BeforeValidator(_limit)]
 TrialCount = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
 Hours = Annotated[FiniteFloat, Field(gt=0, le=MAX_QUANTITY)]
 Dollars = Annotated[FiniteFloat, Field(ge=0, le=MAX_QUANTITY)]
@@ -169,6 +151,8 @@ class Settings(Caps):
     """By the name of a constant: `0.01 .. 1 log`."""
     plausible: Plausible = None
     """`0.5 .. 9`: a val_bpb outside is measured again under the full audit."""
+    look: LookBounds = LookBounds()
+    """How much a model may look at before each proposal."""
 
     @property
     def stated_ranges(self) -> dict[str, str]:
@@ -283,6 +267,14 @@ class RunSettings(Record):
     """What is measured, and which way is better; None for val_bpb, lower is better."""
     interpreter: Python | None = None
     """What trainings run on; None in a run of an older version."""
+    look: bool = Field(default=True, exclude_if=lambda look: look)
+    """Whether a model may look at files, trials and logs before it proposes."""
+    writers: WriterCount = 1
+    """How many drafts a model writes at once; `auto` for as many as keep the slots busy."""
+    fill: Word = NO_FILL
+    """The search method that proposes for slots that would wait for the model, or `none`."""
+    effort: Effort | None = None
+    """How hard the model is asked to think; None to leave that to it."""
     machines: Annotated[tuple[Machine, ...], Field(max_length=MAX_WORKERS)] = ()
     """Those that measure for the run, as far as they are known at the start."""
 
@@ -371,23 +363,11 @@ def settings_in(text: str, folder: Path, title: str = "") -> Settings:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         where, problem = problem_of(error)
-        line = _line_of(error, text)
+        line = line_of(error, text)
         raise UsageFault(f"{path}{line}: {where}: {problem}", edit) from None
     # Symbolic links stay as written: a training follows them to its data.
     readable = tuple(os.path.abspath(folder / _expanded(name, path)) for name in settings.read_only)  # noqa: PTH100
     return settings.model_copy(update={"read_only": readable})
-
-
-def _line_of(error: ValidationError, text: str) -> str:
-    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
-    first = error.errors(include_url=False)[0]
-    item = first["input"]
-    if len(first["loc"]) < 2 or not isinstance(item, str):
-        return ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if item and item in line:
-            return f":{number}"
-    return ""
 
 
 def _expanded(name: str, file: str) -> Path:

@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from pydantic import ValidationError
+
 MAX_BYTES = 1 << 16
 """A larger file is no file of settings."""
 MAX_DOTS = 64
@@ -32,3 +34,15 @@ def refuse_deep_names(text: str) -> None:
     for line in text.splitlines():
         if any(part.count(".") > MAX_DOTS for part in line.split("=")):
             raise ValueError(f"a name of more than {MAX_DOTS} parts")
+
+
+def line_of(error: ValidationError, text: str) -> str:
+    """Return `:7`, the line of the item of a list that the first problem is about, or ""."""
+    first = error.errors(include_url=False)[0]
+    item = first["input"]
+    if len(first["loc"]) < 2 or not isinstance(item, str):
+        return ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if item and item in line:
+            return f":{number}"
+    return ""

@@ -26,7 +26,7 @@ REPLAY = "replay:"
 class Item(Record):
     """One thing that reaches out."""
 
-    kind: Literal["read", "variable", "model", "money", "program", "tracker", "network"]
+    kind: Literal["read", "variable", "model", "money", "program", "tracker", "network", "notes"]
     what: tuple[str, ...]
     """Its canonical form, which consent holds for."""
     line: str
@@ -89,6 +89,14 @@ def network_item(name: str, sha256: str, sources: Sequence[str], last_line: str)
         f"(sha256 {sha256[:16]}); {reason}"
     )
     return Item(kind="network", what=(sha256,), line=line)
+
+
+def notes_item(branch: str, texts: Sequence[str]) -> Item:
+    """Return the item of notes that a model reads, of a run that somebody else made."""
+    digest = hashlib.sha256("\n".join(texts).encode("utf-8", "replace")).hexdigest()
+    count = f"{len(texts)} note{'' if len(texts) == 1 else 's'}"
+    line = f"the model reads {count} of {branch}, a run that was not started here"
+    return Item(kind="notes", what=(branch, digest), line=line)
 
 
 def digest_of(root: Path, items: Sequence[Item]) -> str:

@@ -7,9 +7,11 @@ from typing import Literal, Protocol
 from agent.edit.files import Sources
 from agent.project.settings import ScoreKind
 from agent.propose.code.policy import USUAL, Policy
+from agent.propose.looking import Awaited, Look, never_awaited
 from agent.records.edits import Edit, Refused
+from agent.records.notes import ResearchNote
 from agent.records.objective import VAL_BPB, Objective
-from agent.records.proposals import Proposal, Provenance
+from agent.records.proposals import Assignment, Proposal, Provenance
 from agent.records.results import PriorTrial, Trial
 from agent.records.steering import Remark
 from agent.space import Space
@@ -18,6 +20,16 @@ from sandbox.ground.record import Record
 
 def _admit_all(_: Sequence[Edit]) -> Refused | None:
     return None
+
+
+@dataclass(frozen=True)
+class InHand:
+    """A draft that another writer has in hand."""
+
+    assignment: Assignment | None
+    """What it is to look for."""
+    known: int
+    """How many trials were over when it was begun."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,22 @@ class Context:
     """Names that the user protects: no edit may change them."""
     prior: tuple[PriorTrial, ...] = ()
     """Trials of other runs that this one started with."""
+    assignment: Assignment | None = None
+    """What this one of several writers is to look for; None for a writer that is alone."""
+    in_hand: tuple[InHand, ...] = ()
+    """What others are writing at the same time."""
     remarks: tuple[Remark, ...] = ()
     """What the run's owner, or an agent in his name, told the proposers."""
+    notes: tuple[ResearchNote, ...] = ()
+    """What the model wrote down in earlier questions."""
+    remembers: bool = True
+    """Whether rationales and alternatives of earlier answers come back."""
+    machine: str = ""
+    """What trials run on, in words."""
+    look: Look | None = None
+    """Begins the looks of a proposal; None where nothing is looked at."""
+    awaited: Awaited = never_awaited
+    """How long a free slot has waited for this proposal; safe to call from any thread."""
 
     @property
     def ends_by_itself(self) -> bool:

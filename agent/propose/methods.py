@@ -36,6 +36,8 @@ class Method:
     """What pip installs for it, beyond the dependencies of autoresearch."""
     origin: str = ""
     """Where a method that is not ours comes from."""
+    several: bool = False
+    """Whether several of its proposals may be written at the same time."""
 
     @property
     def needs_model(self) -> bool:
@@ -86,10 +88,13 @@ def _search(name: str, description: str, extra: str | None = None) -> Method:
     return Method(name, description, load, extra=extra)
 
 
-def _proposer(name: str, path: str, model: ModelUse, description: str) -> Method:
+def _proposer(
+    name: str, path: str, model: ModelUse, description: str, several: bool = False
+) -> Method:
     """Return a row for the class at `path`, a module and a class below this room."""
     module, _, class_name = path.rpartition(".")
-    return Method(name, description, _attribute(module, class_name), False, model)
+    load = _attribute(module, class_name)
+    return Method(name, description, load, False, model, several=several)
 
 
 _ROWS = (
@@ -112,12 +117,14 @@ _ROWS = (
         "code.code.Code",
         "needed",
         "a language model reads the brief, the code and the ledger, and proposes typed edits",
+        several=True,
     ),
     _proposer(
         "hybrid",
         "hybrid.Hybrid",
         "optional",
         "an optimizer on constants, a model on constants and code; a bandit shares the turns",
+        several=True,
     ),
     _proposer(
         "llm-hps",

@@ -74,7 +74,7 @@ class ReplaceText(_FileEdit):
 
 
 class RewriteFile(_FileEdit):
-    """The whole new file; differenced into the other kinds wherever they can express it."""
+    """Write the whole file anew; it is recorded as smaller edits where they express it."""
 
     kind: Literal["rewrite_file"] = "rewrite_file"
     code: Text

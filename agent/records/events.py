@@ -43,6 +43,8 @@ class Proposing:
     """The method was asked for the next proposal."""
 
     method: str
+    writing: int = 1
+    """How many drafts it has in writing now."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class Proposed:
     """A proposal arrived and waits for a free slot."""
 
     proposal: Proposal
+    writing: int = 0
+    """How many more are in writing."""
+
+
+@dataclass(frozen=True)
+class ModelWaited:
+    """The model's provider refuses questions until a limit lifts; the run goes on without it."""
+
+    until: str
+    """When it is asked again, as ISO 8601; empty once it is."""
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,7 @@ Event = (
     RunStarted
     | Proposing
     | Proposed
+    | ModelWaited
     | TrialStarted
     | Progress
     | Scoring

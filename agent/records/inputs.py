@@ -14,6 +14,8 @@ _ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 InputId = Annotated[str, Field(pattern=_ID)]
 MAX_REMARK = 4_000
 """Characters of a remark."""
+MAX_NOTE = 1_000
+"""Characters of a note of the researcher."""
 MAX_BRIEF = 100_000
 """Characters of a program.md."""
 MAX_SENDER = 200
@@ -141,6 +143,22 @@ class Comment(Record):
     number: Natural | None = None
 
 
+class Remember(Record):
+    """A note of the researcher, which its later questions see; with older ones that it drops."""
+
+    kind: Literal["remember"] = "remember"
+    text: Text = Field(default="", max_length=MAX_NOTE)
+    """Empty where it only drops notes."""
+    drop: Annotated[tuple[Natural, ...], Field(max_length=100)] = ()
+    """Numbers of notes that no longer hold."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.text and not self.drop:
+            raise ValueError("it neither writes nor drops a note")
+        return self
+
+
 class Star(Record):
     """A mark on a trial, set or taken away."""
 
@@ -163,6 +181,7 @@ Ask = Annotated[
     | Approve
     | Reject
     | Comment
+    | Remember
     | Star,
     Field(discriminator="kind"),
 ]
@@ -223,6 +242,9 @@ def words_of(ask: Ask, limit: int = SHOWN_CHARACTERS) -> str:
         case Comment(text=text, number=number):
             where = "" if number is None else f" on #{number}"
             return shortened(f"note{where}: {text}", limit)
+        case Remember(text=text, drop=drop):
+            dropped = f" (drops {', '.join(map(str, drop))})" if drop else ""
+            return shortened(f"remember{dropped}: {text}", limit)
         case Star(number=number, on=on):
             return f"{'star' if on else 'no star'} on #{number}"
         case _:

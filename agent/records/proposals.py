@@ -15,6 +15,7 @@ from agent.records.bounded import (
 )
 from agent.records.edits import Edit
 from agent.records.inputs import InputId
+from agent.records.looks import Looks
 from sandbox.ground.record import Record
 
 Value = Annotated[bool | int | float | str, BeforeValidator(small_enough)]
@@ -22,6 +23,9 @@ Configuration = Annotated[dict[str, Value], Field(max_length=MAX_ITEMS)]
 """The searchable constants of a train.py by name, as Python values."""
 
 
+Assignment = Literal["exploit", "bolder", "combine", "simplify", "constants"]
+ASSIGNMENTS: tuple[Assignment, ...] = ("exploit", "bolder", "combine", "simplify", "constants")
+"""What one of several writers is to look for."""
 Exploration = Literal["bolder", "combine", "undo", "remove"]
 EXPLORATIONS: tuple[Exploration, ...] = ("bolder", "combine", "undo", "remove")
 
@@ -62,14 +66,20 @@ class Provenance(Record):
     """Number of the trial whose edits this proposal repeats on a newer tip."""
     repairs: Whole | None = None
     """Number of the failed trial that this proposal mends."""
+    mend_asked: Whole | None = None
+    """Number of the failed trial that this proposal was asked to mend, whatever it does."""
     adopts: Text | None = None
     """The trial of another run whose edits this proposal repeats: `nov25#4`."""
     asked: Asked | None = None
     """The kind of change asked for; None for just the next one."""
+    assigned: Assignment | None = None
+    """What it was to look for, as one of several writers."""
     exchanges: Annotated[tuple[str, ...], Field(max_length=MAX_ITEMS)] = ()
     """Names of the requests to a model, in the transcript of the machine that sent them."""
     inputs: Annotated[tuple[InputId, ...], Field(max_length=MAX_ITEMS)] = ()
     """Ids of the inputs that the proposer knew."""
+    looked: Looks = ()
+    """What the model looked at before it proposed."""
 
 
 class Proposal(Record):
@@ -82,5 +92,7 @@ class Proposal(Record):
     """The change of val_bpb that the proposer predicts; negative is better."""
     edits: Annotated[tuple[Edit, ...], Field(max_length=MAX_ITEMS)] = ()
     by: Provenance
+    alternatives: Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)] = ()
+    """Hypotheses of the same reply that were not tried."""
     then: Annotated[tuple[Configuration, ...], Field(max_length=MAX_ITEMS)] = ()
     """The rest of the same reply, proposed next without asking again (a batch)."""

@@ -74,12 +74,18 @@ class Score(Record):
     """Further metrics, which are not judged."""
 
 
+Across = tuple[Text, Text]
+"""The candidate's machine and the incumbent's, of a pair that was not made on one machine."""
+
+
 class Pair(Record):
-    """A candidate's and its incumbent's score under one seed, on one machine, at one speed."""
+    """A candidate's and its incumbent's score under one seed, at one speed."""
 
     seed: Whole
     candidate: Real
     incumbent: Real
+    across: Across | None = None
+    """None for a pair on one machine."""
 
 
 class Order(Record):

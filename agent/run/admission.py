@@ -37,8 +37,21 @@ class _Admitted:
     """What it makes of them."""
 
 
+@dataclass(frozen=True)
+class _Marked:
+    """A proposal without a verdict, with the fingerprint of what it makes of the tip."""
+
+    proposal: Proposal
+    mark: str
+    """Empty where it does not apply to the tip."""
+
+
 class Admission:
-    """Admits proposals to the tip of a run, and remembers by fingerprint what was tried already."""
+    """Admits proposals to the tip of a run, and remembers by fingerprint what was tried already.
+
+    What pending proposals make of the tip is computed once for each tip: a run with many slots asks
+    for that at each of its questions.
+    """
 
     def __init__(
         self, history: History, space_of: Callable[[Sources], Space], fixed: Fixed
@@ -51,6 +64,8 @@ class Admission:
             fingerprint_of(history.sources_at(attempt.commit)) for attempt in history.in_flight
         }
         self._waiting: list[_Admitted] = []
+        self._marked: dict[int, _Marked] = {}  # by the identity of the proposal, for one tip
+        self._marked_tip: Sources | None = None
 
     def admit(self, proposal: Proposal) -> Sources | Refused:
         """Return the files that `proposal` makes of the tip's, or why it is refused."""
@@ -60,6 +75,7 @@ class Admission:
         result = _admitted(sources, proposal.edits, space, self._fixed, self._tried - repeated)
         if isinstance(result, Sources):
             self._waiting.append(_Admitted(proposal, sources, result))
+            self._mark(proposal, sources, fingerprint_of(result))
         return result
 
     def begin(self, proposal: Proposal) -> Sources | Refused:
@@ -80,25 +96,44 @@ class Admission:
         return result
 
     def check(
-        self, pending: Sequence[Proposal], space: Space
+        self, pending: Sequence[Proposal], space: Space, writing: bool = False
     ) -> Callable[[Sequence[Edit]], Refused | None]:
         """Return the question whether edits would be admitted to the tip as it is now.
 
-        pending: proposals that count as tried. space: the tip's.
+        pending: proposals that count as tried. space: the tip's. writing: whether a writer asks,
+        from a thread of its own: what others write in the meantime counts as tried, too.
         """
         sources = self._history.sources
         fixed = self._fixed
-        tried = set(self._tried)
-        for proposal in pending:
-            applied = apply_edits(sources, proposal.edits)
-            if isinstance(applied, Sources):
-                tried.add(fingerprint_of(applied))
+        marks = {self._mark_of(proposal, sources) for proposal in pending}
 
         def refusal_of(edits: Sequence[Edit]) -> Refused | None:
+            tried = marks | self._tried | (self._marks_of(sources) if writing else set())
             admitted = _admitted(sources, edits, space, fixed, tried)
             return admitted if isinstance(admitted, Refused) else None
 
         return refusal_of
+
+    def _mark_of(self, proposal: Proposal, sources: Sources) -> str:
+        """Return the fingerprint of what a proposal makes of the tip; "" if it does not apply."""
+        known = self._marked.get(id(proposal)) if self._marked_tip is sources else None
+        if known is not None and known.proposal is proposal:
+            return known.mark
+        applied = apply_edits(sources, proposal.edits)
+        mark = fingerprint_of(applied) if isinstance(applied, Sources) else ""
+        self._mark(proposal, sources, mark)
+        return mark
+
+    def _marks_of(self, sources: Sources) -> set[str]:
+        """Return the fingerprints of what is pending on a state; safe to call from any thread."""
+        marked = tuple(self._marked.values()) if self._marked_tip is sources else ()
+        return {each.mark for each in marked}
+
+    def _mark(self, proposal: Proposal, sources: Sources, mark: str) -> None:
+        if self._marked_tip is not sources:
+            self._marked_tip = sources
+            self._marked.clear()
+        self._marked[id(proposal)] = _Marked(proposal, mark)
 
     def forget(self, sources: Sources) -> None:
         """Let files be tried again."""

@@ -18,6 +18,7 @@ from agent.records.inputs import (
     Pause,
     Reject,
     Release,
+    Remember,
     Set,
     Skip,
     Star,
@@ -25,6 +26,7 @@ from agent.records.inputs import (
     Try,
     Withdraw,
 )
+from agent.records.notes import fault_of, notes_of, written
 from agent.run.awaiting import awaiting
 from agent.run.ledger import Ledger
 
@@ -193,6 +195,15 @@ def _mark(asked: Input, ledger: Ledger) -> Answer:
     return _yes("")
 
 
+def _remember(asked: Input, ledger: Ledger) -> Answer:
+    assert isinstance(asked.ask, Remember)
+    inputs = ledger.history.inputs
+    refused = fault_of(asked.ask, notes_of(inputs))
+    if refused:
+        return _no(refused)
+    return _yes(f"note {written(inputs) + 1}" if asked.ask.text else "")
+
+
 _ANSWERS: dict[type[Ask], Callable[[Input, Ledger], Answer]] = {
     Tell: _tell,
     Withdraw: _withdraw,
@@ -207,6 +218,7 @@ _ANSWERS: dict[type[Ask], Callable[[Input, Ledger], Answer]] = {
     Approve: _approve,
     Reject: _reject,
     Comment: _mark,
+    Remember: _remember,
     Star: _mark,
 }
 

@@ -1,14 +1,13 @@
 """What an attempt in flight needs next: another run, of it or of its incumbent, or its verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.edit.files import code_lines_of
 from agent.errors import HistoryFault
 from agent.history.history import History
-from agent.history.neutral import perturbed_order, texts_of
+from agent.history.neutral import perturbed_order
 from agent.judge.decide import LOOKS, Case, Rule, allowance_of, decide, incumbent_of
 from agent.judge.decision import (
-    Baseline,
     Discard,
     Failed,
     Judgement,
@@ -20,33 +19,21 @@ from agent.judge.decision import (
     Verdict,
     overtaken,
 )
-from agent.judge.determinism import (
-    NEUTRAL_RUNS,
-    declared_exact,
-    equal_scores,
-    is_continuous,
-    is_deterministic,
-    neutral_scores,
-    repeats_of,
-)
+from agent.judge.determinism import is_continuous, repeats_of
 from agent.judge.luck import luck_of
-from agent.judge.noise import differences_of, noise_of
+from agent.judge.noise import across_of, differences_of, noise_of
 from agent.judge.overtime import judge_time, over_reason
 from agent.judge.pace import is_hopeless, is_suspicious, share_of_work
-from agent.judge.pairing import (
-    Scores,
-    comparable,
-    next_run,
-    next_seed,
-    overdue,
-)
+from agent.judge.pairing import Scores, next_run, next_seed, overdue
 from agent.judge.suspicion import approved_by, implausible, is_suspect
 from agent.records.results import Attempt, Order, Pair, Result, Score, Trial
 from agent.run.admission import suspect_of
-from agent.run.evidence import Evidence
+from agent.run.baselining import Baselining
+from agent.run.evidence import Evidence, Evidences
 from agent.run.fleet import Fleet, Wait
 from agent.run.guarding import Guarding
 from agent.run.proving import Proving
+from agent.run.replaying import replayed_by
 from agent.run.timing import Timing
 from sandbox.ground.outcome import Audit
 
@@ -65,41 +52,69 @@ class Assessment:
         self._scores = Scores()
         self._guarding = Guarding(history, self._scores)
         self._proving = Proving(history)
+        self._evidences = Evidences(history, self._scores)
+        self._baselining = Baselining(history, timing, fleet, self._guarding, self._proving)
 
     def next(self, attempt: Attempt, machine: str) -> Step:
         """Return the run that `attempt` needs next if that happens on `machine`, or the verdict.
 
         Wait, while it needs what a run under way will give.
         """
-        if self._fleet.runs_of(attempt.number):
+        if attempt.proposal.by.origin == "baseline":
+            step: Step = self._baselining.next(attempt, machine)
+        elif self._fleet.runs_of(attempt.number):
             return Wait()
-        step = self._step(attempt, machine)
+        else:
+            step = self._step(attempt, machine)
         return perturbed_order(self._history, step) if isinstance(step, Order) else step
 
     def _step(self, attempt: Attempt, machine: str) -> Step:
         history = self._history
         result = history.measured(attempt)
-        if attempt.proposal.by.origin == "baseline":
-            return self._next_of_baseline(attempt, result)
         if history.on_other_data(attempt.parent):
             return Refusal(reason="proposed before the run was given other data", retry=True)
         incumbent = self.incumbent(attempt)
         if result and result.status != "scored":
             failed = Failed(kind=result.status, reason=result.detail)
             return self._overtime(attempt, result, incumbent, machine) or failed
-        yardstick = self._timing.yardstick
-        if yardstick and self._timing.usual_on(machine) is None:
-            # The baseline has not run on this machine, or with another share of its cores.
-            return Order(
-                commit=yardstick.attempt,
-                seed=history.run.seed,
-                role="baseline",
-                why="how long does the baseline train on this machine?",
-            )
+        timed = self._timed(machine)
+        if timed:
+            return timed
         if result is None or not result.own:
             seed = self._screening_seed(attempt, incumbent, machine)
             return Order(commit=attempt.commit, seed=seed, audit=_audit(attempt))
-        return self._weigh(attempt, self._evidence(result, incumbent), machine)
+        evidence = self._evidence(attempt, result, incumbent, machine)
+        step = self._weigh(attempt, evidence, machine)
+        if isinstance(step, Order) and machine != evidence.machine:
+            return step.model_copy(update={"machine": evidence.machine})
+        return step
+
+    def _timed(self, machine: str) -> Order | Wait | None:
+        """Return a run of the baseline on a machine that it has not run on.
+
+        Nor with as many cores. Wait while it runs there; None where it has run.
+        """
+        yardstick = self._timing.yardstick
+        if yardstick is None or self._timing.usual_on(machine) is not None:
+            return None
+        order = Order(
+            commit=yardstick.attempt,
+            seed=self._history.run.seed,
+            role="baseline",
+            why="how long does the baseline train on this machine?",
+        )
+        return Wait() if self._is_under_way(order, frozenset((machine,))) else order
+
+    def _is_under_way(self, order: Order, machines: Collection[str]) -> bool:
+        """Return whether another attempt's run of equal code trains, where it counts for `order`.
+
+        machines: those where it does.
+        """
+        for run in self._fleet.running.values():
+            same = (run.order.commit, run.order.seed) == (order.commit, order.seed)
+            if same and run.order.role == order.role and run.slot.machine in machines:
+                return True
+        return False
 
     def incumbent(self, attempt: Attempt) -> Trial:
         """Return the trial that made the state under `attempt`, which it has to beat."""
@@ -112,52 +127,11 @@ class Assessment:
         message = f"attempt #{attempt.number} stands before any baseline"
         raise HistoryFault(message, "autoresearch log")
 
-    def pairs(self, result: Result, incumbent: Trial) -> tuple[Pair, ...]:
+    def pairs(self, attempt: Attempt, result: Result, incumbent: Trial) -> tuple[Pair, ...]:
         """Return the comparable pairs of a scored attempt and its incumbent."""
-        return self._evidence(result, incumbent).pairs
-
-    # ------------------------------------------------------------ the first runs
-
-    def _next_of_baseline(self, attempt: Attempt, result: Result | None) -> Step:
-        run = self._history.run
-        if result and result.status != "scored":
-            return Failed(kind=result.status, reason=result.detail)
-        late = self._timing.late_baseline(result)
-        if late:
-            return Failed(kind="over-limit", reason=late)
-        checks = self._guarding.checks_of_baseline(attempt, result) if result else None
-        if checks:
-            return checks
-        done = len(result.own) if result else 0
-        if result is None or done < run.baseline_repeats:
-            return Order(commit=attempt.commit, seed=run.seed + done)
-        if self._is_exact:
-            reason = declared_exact(result)
-        elif not is_deterministic(result.own):
-            reason = f"{done} runs under different seeds"
-        else:
-            order = self._neutral_run(attempt, result)
-            if order:
-                return order
-            seeds = result.seeds or "no seeding call of the project could be shifted"
-            reason = f"{equal_scores(result)} ({seeds})"
-        step = self._guarding.baseline(result, Baseline(reason=reason))
-        if isinstance(step, Baseline):
-            return self._proving.step(attempt, result, step, None)
-        return step
-
-    def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
-        """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
-
-        None after NEUTRAL_RUNS, or where none is possible: one failed, or no float is searched.
-        """
-        done = len(neutral_scores(result))
-        if done >= NEUTRAL_RUNS or result.detail:
-            return None
-        seed = self._history.run.seed + done + 1
-        why = "every seed gave exactly the same score: what does a change of a millionth do?"
-        order = Order(commit=attempt.commit, seed=seed, role="neutral", why=why)
-        return order if texts_of(self._history, order) else None
+        if not result.own:
+            return ()
+        return self._evidence(attempt, result, incumbent, result.own[-1].machine).pairs
 
     @property
     def _is_exact(self) -> bool:
@@ -170,24 +144,21 @@ class Assessment:
         excluded = self._excluded_seeds(attempt)
         if run.verdict == "greedy" and not excluded:
             return run.seed
-        scores = self._scores.of(incumbent.number, self._history.trials)
-        measured = comparable(scores, machine, self._tolerance())
-        return next_seed(excluded, tuple(measured), attempt.number, run.seed)
+        measured = self._evidences.seeds_to_screen(
+            incumbent, attempt.number, machine, self._tolerance()
+        )
+        return next_seed(excluded, measured, attempt.number, run.seed)
 
     # ------------------------------------------------------------ weighing
 
-    def _evidence(self, result: Result, incumbent: Trial) -> Evidence:
-        machine = result.own[-1].machine
+    def _evidence(
+        self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
+    ) -> Evidence:
+        """Return what may be compared: where the attempt ran, or on `machine` if that is gone."""
+        own = result.own[-1].machine
+        home = own if own in self._fleet.machines else machine
         tolerance = self._tolerance(result.scores)
-        reruns = [score for score in result.scores if score.role == "incumbent"]
-        earlier = self._scores.of(incumbent.number, self._history.trials)
-        return Evidence(
-            result=result,
-            incumbent=incumbent,
-            own=comparable(result.own, machine, tolerance),
-            other=comparable((*earlier, *reruns), machine, tolerance),
-            tolerance=tolerance,
-        )
+        return self._evidences.of(attempt, result, incumbent, home, tolerance)
 
     def _weigh(self, attempt: Attempt, evidence: Evidence, machine: str) -> Step:
         """Return the verdict on a scored attempt, or one more run of it or of the incumbent."""
@@ -209,7 +180,7 @@ class Assessment:
         if late and not isinstance(judgement, Discard):
             return late
         if self.is_stale(attempt):
-            return overtaken(judgement)
+            return overtaken(judgement, self._is_tried_again(attempt))
         match judgement:
             case Keep() | Simplify():
                 return self._admitted(attempt, evidence, judgement)
@@ -281,7 +252,7 @@ class Assessment:
         """Return whether a slow machine may be why a first run did so little and scored so."""
         result = evidence.result
         incumbent = evidence.incumbent.result
-        newest = next(reversed(evidence.other.values()), None)
+        newest = evidence.newest_other
         if incumbent is None or newest is None or result.parameters != incumbent.parameters:
             return False
         share = share_of_work(result, incumbent, newest, attempt.proposal.edits)
@@ -308,6 +279,7 @@ class Assessment:
             continuous=is_continuous(history.comparable),
             simpler=code_lines_of(after) < code_lines_of(before),
             allowance=allowance_of(history.comparable, noise),
+            across=across_of(pairs),
         )
         rule = Rule(
             verdict=history.run.verdict,
@@ -316,7 +288,7 @@ class Assessment:
         )
         return decide(case, rule)
 
-    def _rerun(self, attempt: Attempt, evidence: Evidence, why: str) -> Order | Discard:
+    def _rerun(self, attempt: Attempt, evidence: Evidence, why: str) -> Order | Wait | Discard:
         compared = [s for s in evidence.result.scores if s.role in ("candidate", "incumbent")]
         if len(compared) >= MAX_RUNS:
             return Discard(reason=f"{why}; the runs differ too much in speed")
@@ -328,7 +300,9 @@ class Assessment:
             self._excluded_seeds(attempt),
         )
         commit = attempt.commit if role == "candidate" else evidence.incumbent.attempt
-        return Order(commit=commit, seed=seed, role=role, why=why, audit=_audit(attempt))
+        order = Order(commit=commit, seed=seed, role=role, why=why, audit=_audit(attempt))
+        shared = role == "incumbent" and self._is_under_way(order, evidence.machines)
+        return Wait() if shared else order
 
     # ------------------------------------------------------------ the run's state
 
@@ -343,6 +317,16 @@ class Assessment:
         """Return whether the tip has moved on since `attempt` was proposed."""
         return not self._history.same_files(attempt.parent, self._history.tip)
 
+    def _is_tried_again(self, attempt: Attempt) -> bool:
+        """Return whether a stale attempt is tried again though it is undecided.
+
+        A person gave it, or the tip moved on by hand.
+        """
+        newest = incumbent_of(self._history.trials)
+        by_hand = newest is None or newest.status == "baseline"
+        is_human = attempt.proposal.by.origin == "human"
+        return is_human or by_hand or bool(self._history.foreign_commits)
+
     @property
     def is_timed(self) -> bool:
         """Whether the machine's speed moves scores."""
@@ -353,9 +337,14 @@ class Assessment:
         return self._scores.tolerance(self._history.trials, fresh) if self.is_timed else None
 
     def _excluded_seeds(self, attempt: Attempt) -> tuple[int, ...]:
-        """Return the seeds of a suspect, which its approved repetition must not have."""
+        """Return the seeds of the trials that this one repeats: it must be measured under others.
+
+        They are those of a suspect that was approved, or of a winner that is tried again.
+        """
+        history = self._history
         seeds: list[int] = []
-        for trial in suspect_of(self._history, attempt.proposal):
+        proposal = attempt.proposal
+        for trial in (*suspect_of(history, proposal), *replayed_by(history, proposal)):
             if trial.result:
                 seeds += [score.seed for score in trial.result.scores]
         return tuple(seeds)

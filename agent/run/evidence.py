@@ -1,9 +1,14 @@
-"""What was measured of an attempt that ran, and what it is compared with."""
+"""What was measured of an attempt that ran, and what it may be compared with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.judge.pairing import pairs_of
-from agent.records.results import Pair, Result, Score, Trial
+from agent.history.history import History
+from agent.judge.decide import incumbent_of
+from agent.judge.machines import model_of
+from agent.judge.noise import Noise, noise_of
+from agent.judge.pairing import BySeed, Scores, by_seed, pairs_of
+from agent.records.results import Attempt, Pair, Result, Score, Trial
 
 
 @dataclass(frozen=True)
@@ -12,14 +17,119 @@ class Evidence:
 
     result: Result
     incumbent: Trial
+    machine: str
+    """Where the attempt runs: its pairs are made there, or on machines that compare with it."""
     own: dict[int, Score]
     """The attempt's comparable scores, by seed."""
-    other: dict[int, Score]
+    other: BySeed
     """The incumbent's."""
     tolerance: float | None = None
     """How far compared runs may differ in speed; None where speed moves no score."""
+    machines: frozenset[str] = frozenset()
+    """Those whose scores may be compared with what runs on `machine`."""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
         """The comparable pairs, in the order of the attempt's runs."""
         return pairs_of(self.own, self.other)
+
+    @property
+    def here(self) -> dict[int, Score]:
+        """The attempt's comparable scores on the machine where it runs."""
+        return {seed: score for seed, score in self.own.items() if score.machine == self.machine}
+
+    @property
+    def newest_other(self) -> Score | None:
+        """The incumbent's newest comparable score, on the machine where there is one."""
+        newest: Score | None = None
+        for scores in self.other.values():
+            newest = scores.get(self.machine, newest)
+        if newest or not self.other:
+            return newest
+        return list(list(self.other.values())[-1].values())[-1]
+
+
+class Evidences:
+    """Gathers what may be compared, from verdicts and from attempts in flight."""
+
+    def __init__(self, history: History, scores: Scores) -> None:
+        self._history = history
+        self._scores = scores
+        self._incumbents: dict[int, int | None] = {}
+
+    @property
+    def noise(self) -> Noise:
+        """The noise of the run."""
+        return noise_of(self._history.comparable, self._history.run.sense)
+
+    def of(
+        self,
+        attempt: Attempt,
+        result: Result,
+        incumbent: Trial,
+        machine: str,
+        tolerance: float | None,
+    ) -> Evidence:
+        """Return what there is on an attempt that has scores, for pairs on `machine`."""
+        machines = self.machines(machine, tolerance is not None)
+        reruns = [score for score in result.scores if score.role == "incumbent"]
+        other = (*self.of_incumbent(incumbent, attempt.number), *reruns)
+        own = by_seed(result.own, machines, tolerance)
+        return Evidence(
+            result=result,
+            incumbent=incumbent,
+            machine=machine,
+            own={seed: list(scores.values())[-1] for seed, scores in own.items()},
+            other=by_seed(other, machines, tolerance),
+            tolerance=tolerance,
+            machines=machines,
+        )
+
+    def of_incumbent(self, incumbent: Trial, attempt: int) -> tuple[Score, ...]:
+        """Return all scores of an incumbent, but those that attempt number `attempt` ordered.
+
+        Runs of it that other attempts in flight ordered are among them.
+        """
+        history = self._history
+        shared: list[Score] = []
+        for other in history.in_flight:
+            result = history.measured(other)
+            if other.number == attempt or result is None:
+                continue
+            reruns = [score for score in result.scores if score.role == "incumbent"]
+            if reruns and self._incumbent(other) == incumbent.number:
+                shared += reruns
+        return (*self._scores.of(incumbent.number, history.trials), *shared)
+
+    def seeds_to_screen(
+        self, incumbent: Trial, attempt: int, machine: str, tolerance: float | None
+    ) -> Sequence[int]:
+        """Return the seeds under which a run on `machine` has something to be compared with.
+
+        Where none has: those that the incumbent ran under on other machines of the same model,
+        for runs of equal code under equal seeds show how far machines differ.
+        """
+        scores = self.of_incumbent(incumbent, attempt)
+        machines = self.machines(machine, tolerance is not None)
+        model = model_of(machine)
+        elsewhere = (score.seed for score in scores if model_of(score.machine) == model)
+        return tuple(by_seed(scores, machines, tolerance) or dict.fromkeys(elsewhere))
+
+    def machines(self, machine: str, timed: bool) -> frozenset[str]:
+        """Return the machines whose scores may be compared with those on `machine`, one of them.
+
+        timed: trainings end at a time, so that a machine's speed moves scores.
+        """
+        reached = self._scores.reach(machine, self._history.trials, timed)
+        if len(reached) == 1:
+            return reached
+        noise = self.noise
+        is_small = noise.spread is not None and noise.spread.is_small(noise.sd)
+        return reached if is_small else frozenset((machine,))
+
+    def _incumbent(self, attempt: Attempt) -> int | None:
+        """Return the number of the trial that an attempt in flight has to beat."""
+        if attempt.number not in self._incumbents:
+            incumbent = incumbent_of(self._history.trials_at(attempt.parent))
+            self._incumbents[attempt.number] = incumbent.number if incumbent else None
+        return self._incumbents[attempt.number]

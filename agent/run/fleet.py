@@ -93,6 +93,19 @@ class Fleet:
                 return slot
         return None
 
+    def take_here(self) -> Slot | None:
+        """Return a free slot of this machine for a probe; None where there is none."""
+        for slot in self.free:
+            if not slot.place:
+                self.free.remove(slot)
+                return slot
+        return None
+
+    def give_back(self, slot: Slot) -> None:
+        """Let a slot be free again, if it is still there."""
+        if slot.number in self._slots:
+            self.free.appendleft(self._slots[slot.number])
+
     def begin(self, assignment: Assignment) -> None:
         """Note that a run is under way in the slot that was taken for it."""
         self.running[assignment.slot.number] = assignment
@@ -100,9 +113,9 @@ class Fleet:
 
     def end(self, slot: Slot) -> None:
         """Note that the run in a slot has ended; the slot is free then, if it is still there."""
-        del self.running[slot.number], self._begun[slot.number]
-        if slot.number in self._slots:
-            self.free.appendleft(self._slots[slot.number])
+        del self.running[slot.number]
+        del self._begun[slot.number]
+        self.give_back(slot)
 
     def lose(self, slot: Slot) -> None:
         """Note that the place of a run in `slot` is lost, with every slot that it had.

@@ -40,7 +40,7 @@ class Guarding:
         if not self._guards:
             return self._checked(attempt, evidence.result, judgement)
         reference = self._reference_for(evidence)
-        results = self._results(evidence.own, reference)
+        results = self._results(evidence.here, reference)
         broken = [found for found in results if found.finding == "outside"]
         if broken:
             return _guarded(judgement, f"it breaks {broken[0]}{_else_kept(judgement)}", results)
@@ -56,7 +56,7 @@ class Guarding:
         """Return the verdict on an attempt that may be better, where it breaks a guard already."""
         if not self._guards:
             return None
-        results = self._results(evidence.own, self._reference_for(evidence))
+        results = self._results(evidence.here, self._reference_for(evidence))
         for found in results:
             if found.finding == "outside":
                 reason = f"it breaks {found}; of its score: {rerun.reason}"
@@ -71,7 +71,7 @@ class Guarding:
         Only relative guards need one.
         """
         relative = next((guard for guard in self._guards if guard.is_relative), None)
-        lacking = [seed for seed in evidence.own if seed not in reference]
+        lacking = [seed for seed in evidence.here if seed not in reference]
         done = sum(score.role == "reference" for score in evidence.result.scores)
         if relative is None or not lacking or self._is_greedy or done >= MAX_REFERENCES:
             return None
@@ -91,7 +91,7 @@ class Guarding:
     ) -> Order | Discard:
         """Return one more run of the attempt, or the end of it where it has had them all."""
         history = self._history
-        own = evidence.own
+        own = evidence.here
         undecided = next((f for f in results if f.finding == "undecided"), None)
         if len(evidence.result.own) >= LOOKS or self._is_greedy:
             what = str(undecided) if undecided else "its guards: no run could be compared"
@@ -203,8 +203,7 @@ class Guarding:
         if evidence.incumbent.number == first:
             roles.add("incumbent")
         fresh = [score for score in evidence.result.scores if score.role in roles]
-        machine = evidence.result.own[-1].machine
-        return comparable((*self._earlier(), *fresh), machine, evidence.tolerance)
+        return comparable((*self._earlier(), *fresh), evidence.machine, evidence.tolerance)
 
     def _earlier(self) -> tuple[Score, ...]:
         return self._scores.of(self._first_baseline.number, self._history.trials)

@@ -36,11 +36,13 @@ from agent.history.runs import FLIGHTS, HEADS, lock_path, tip_of
 from agent.project.find import Project
 from agent.records.bounded import reason_of
 from agent.records.inputs import (
+    MAX_NOTE,
     MAX_REMARK,
     Admitted,
     Ask,
     Comment,
     Input,
+    Remember,
     Skip,
     Tell,
     Try,
@@ -249,6 +251,8 @@ def _without_secrets(asked: Input) -> Input:
     match ask:
         case Tell(text=text) | Comment(text=text):
             ask = ask.model_copy(update={"text": redacted(text)[:MAX_REMARK]})
+        case Remember(text=text):
+            ask = ask.model_copy(update={"text": redacted(text)[:MAX_NOTE]})
         case Try(hypothesis=text):
             ask = ask.model_copy(update={"hypothesis": redacted(text)[:MAX_REMARK]})
     return asked.model_copy(update={"ask": ask})

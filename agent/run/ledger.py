@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.edit.files import Sources, following_renames
+from agent.edit.files import Sources
 from agent.errors import BranchMoved
 from agent.evaluate.bench import Assignment
 from agent.evaluate.results import add_run, crashed, in_unit
@@ -41,6 +41,7 @@ from agent.records.guards import Checks
 from agent.records.inputs import Approve, Input, Skip, Try
 from agent.records.losses import loss_of, own_fault
 from agent.records.newest import kept_for_newest
+from agent.records.notes import notes_of
 from agent.records.proposals import Proposal, Provenance
 from agent.records.results import (
     KEPT,
@@ -56,6 +57,7 @@ from agent.run.admission import NOTHING_FIXED, Admission, Fixed
 from agent.run.advice import baseline_fault, unsteadiness
 from agent.run.assessment import Assessment, Step
 from agent.run.fleet import Fleet, Wait
+from agent.run.replaying import replay_of
 from agent.run.timing import Timing
 from agent.run.verdicts import Tried, trial_of
 from agent.space import Space
@@ -69,7 +71,7 @@ class Settled:
 
     trial: Trial
     replay: Proposal | None
-    """The proposal to try again, where the tip has moved on since it was made."""
+    """The proposal to try again, where the tip has moved on since it was made; None after two."""
 
 
 class Ledger:
@@ -114,6 +116,11 @@ class Ledger:
         if incumbent is None or proof is None or not proof.reached:
             return None
         return f"{proof}, by #{incumbent.number}"
+
+    @property
+    def space(self) -> Space:
+        """The search space of the tip."""
+        return self._space_of(self.history.sources)
 
     @property
     def steering(self) -> Steering:
@@ -165,7 +172,7 @@ class Ledger:
         without a verdict. remaining, dollars: as in Context.
         """
         history = self.history
-        space = self._space_of(history.sources)
+        space = self.space
         program = read_program(history.program)
         steering = self.steering
         patience = steering.patience or program.front_matter.patience or PATIENCE
@@ -178,7 +185,7 @@ class Ledger:
             seed=history.run.seed * 1_000_003 + len(history.trials) + len(pending),
             budget=self._timing.allowance,
             most_seconds=self._timing.most_seconds,
-            check=self._admission.check(pending, space),
+            check=self._admission.check(pending, space, writing=True),
             remaining=remaining,
             dollars=dollars,
             memory_mb=self._memory_mb,
@@ -190,6 +197,7 @@ class Ledger:
             policy=Policy(patience=patience, kinds=program.front_matter.explore),
             prior=(*history.prior, *_on_other_data(history.incomparable)),
             remarks=steering.remarks,
+            notes=notes_of(history.inputs),
         )
 
     # ------------------------------------------------------------ proposals
@@ -364,7 +372,7 @@ class Ledger:
         incumbent = self._incumbent(attempt) if result else None
         pairs: tuple[Pair, ...] = ()
         if result and incumbent and isinstance(verdict, Compared):
-            pairs = self._assessment.pairs(result, incumbent)
+            pairs = self._assessment.pairs(attempt, result, incumbent)
         return Tried(
             result=result,
             before=history.sources_at(attempt.parent),
@@ -374,20 +382,10 @@ class Ledger:
             sense=history.run.sense,
         )
 
-    def _replay(self, attempt: Attempt) -> Proposal:
+    def _replay(self, attempt: Attempt) -> Proposal | None:
         """Return the attempt's edits as a new proposal: on another tip it is a new experiment."""
-        history = self.history
-        proposal = attempt.proposal
-        self._admission.forget(history.sources_at(attempt.commit))
-        before = history.sources_at(attempt.parent)
-        edits = following_renames(proposal.edits, before, history.sources)
-        by = Provenance(
-            method=proposal.by.method,
-            origin="replay",
-            model=proposal.by.model,
-            replays=attempt.number,
-        )
-        return proposal.model_copy(update={"by": by, "edits": edits})
+        self._admission.forget(self.history.sources_at(attempt.commit))
+        return replay_of(self.history, attempt)
 
 
 def _on_other_data(trials: Sequence[Trial]) -> list[PriorTrial]:

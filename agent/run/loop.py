@@ -1,17 +1,16 @@
 """The loop: propose, commit, train, judge, record. A generator of events; displays only listen.
 
-One worker or many, it is the same loop: trials train in slots, and the next proposal is written
-meanwhile (agent/run/workers.py). Only the generator's own thread touches the ledger.
+One worker or many, it is the same loop: trials train in slots (agent/run/trainings.py), and the
+next proposals are written meanwhile (agent/run/drafting.py). Only the generator's own thread
+touches the ledger.
 """
 
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 
-from agent.errors import ModelFault, MoneySpent, NoneLeft, ProjectFault
+from agent.errors import MoneySpent, NoneLeft, ProjectFault
 from agent.evaluate.bench import Measures
-from agent.propose import Proposer, Unreadable
-from agent.records.edits import Refused
+from agent.propose import Proposer
 from agent.records.events import (
     Event,
     Heard,
@@ -20,7 +19,6 @@ from agent.records.events import (
     PlaceJoined,
     PlaceLeft,
     Proposed,
-    Proposing,
     RunFinished,
 )
 from agent.records.inputs import Admitted, Approve, Go, Pause, Set, Skip, Try
@@ -30,32 +28,27 @@ from agent.records.spending import spending_of
 from agent.run.answers import measured_count
 from agent.run.bounds import Bounds, Meter, Renewal
 from agent.run.by_hand import ByHand
+from agent.run.drafting import Demand, Drafting, Staff
 from agent.run.hearing import LOOK_SECONDS, Hearing
 from agent.run.inbox import Inbox
 from agent.run.ledger import Ledger, Settled
 from agent.run.line import Line
+from agent.run.probe_slot import ProbeSlot
+from agent.run.research import NO_RESEARCH, Research
 from agent.run.stopwatch import Stopwatch
 from agent.run.trainings import Trainings
-from agent.run.workers import (
-    Drafted,
-    DraftFailed,
-    Lost,
-    Message,
-    Trained,
-    TrainingFailed,
-    Workers,
-)
+from agent.run.workers import Lost, Message, ProbeEnded, Trained, TrainingFailed, Workers
+from agent.run.writers import Drafted, DraftFailed, Writers
 
-# A method that is refused this often in a row has run out of proposals; going on would only spend
-# tokens.
-MAX_REFUSALS_IN_A_ROW = 10
+ALONE = Staff()
+"""One writer, and slots that wait for it."""
 
 
 class Loop:
     """One session of work on one run. `stop` and `abort` may be called from a signal handler.
 
     only_new: leave attempts in flight to a later resume. inbox: what people and agents say to the
-    run; None to hear nobody.
+    run; None to hear nobody. research: what a model may look at. staff: who writes the proposals.
     """
 
     def __init__(
@@ -67,21 +60,31 @@ class Loop:
         cancel: threading.Event,
         only_new: bool = False,
         inbox: Inbox | None = None,
+        research: Research = NO_RESEARCH,
+        staff: Staff = ALONE,
     ) -> None:
         self._ledger = ledger
-        self._proposer = proposer
         self._meter = Meter(bounds)
         self._cancel = cancel
         self._fleet = ledger.fleet
-        self._workers = Workers(bench, proposer, cancel, self._fleet)
+        self._workers = Workers(bench, cancel, self._fleet)
+        self._writers = Writers(self._workers.tell, cancel)
         self._line = Line(() if only_new else ledger.history.in_flight, self._fleet)
         self._trainings = Trainings(ledger, self._workers, self._line, cancel, lambda: self._paused)
         self._hearing = Hearing(ledger, inbox) if inbox else None
         self._by_hand = ByHand(ledger)
-        self._staged: deque[Proposal] = deque(ledger.human_proposals if inbox else ())
-        self._told: tuple[str, ...] = ()
+        self._probe_slot = ProbeSlot(research, self._workers, ledger)
+        self._drafting = Drafting(
+            ledger,
+            proposer,
+            self._writers,
+            staff,
+            self._meter,
+            given=ledger.human_proposals if inbox else (),
+            over=self._over,
+            told=self._probe_slot.told,
+        )
         self._workers_wanted: int | None = None
-        self._refusals = 0
         self._stopwatch = Stopwatch()
         self._ending: str | None = None
         self._fault: BaseException | None = None
@@ -106,12 +109,15 @@ class Loop:
 
         A fault is raised once every thread is at rest and all results are recorded.
         """
-        with self._workers as workers:
+        with self._workers as workers, self._writers:
             yield from self._remind()
             while True:
                 yield from self._hear()
+                self._probe_slot.start(self._ending is not None or self._paused)
                 yield from self._start_ready()
                 yield from self._ask_ahead()
+                ready = len(self._drafting.staged) + self._line.ready
+                self._probe_slot.look(ready > 0 or self._paused)
                 if self._is_done:
                     last_words = list(self._hear(at_once=True))
                     yield from last_words
@@ -141,7 +147,7 @@ class Loop:
             return False
         if self._ending:
             return True
-        return not self._workers.is_drafting and (not self._paused or self._over() is not None)
+        return not self._drafting.goes_on and (not self._paused or self._over() is not None)
 
     # ------------------------------------------------------------ hearing
 
@@ -208,8 +214,7 @@ class Loop:
         if not admitted.accepted:
             yield Judged(self._ledger.refuse(proposal, admitted.why))
             return
-        place = sum(staged.by.origin == "human" for staged in self._staged)
-        self._staged.insert(place, proposal)
+        self._drafting.put_before(proposal)
         yield Proposed(proposal)
 
     # ------------------------------------------------------------ starting
@@ -224,12 +229,14 @@ class Loop:
         if self._ledger.needs_baseline:
             yield from self._start_baseline()
             return
+        if self._probe_slot.bars:
+            return
         while fleet.free and not self._over(len(fleet.attempts)):
             waiting = self._line.take()
             if waiting:
                 yield from self._follow(self._trainings.advance(*waiting))
-            elif self._staged:
-                yield from self._begin(self._staged.popleft())
+            elif self._drafting.staged:
+                yield from self._begin(self._drafting.staged.popleft())
             else:
                 return
 
@@ -243,45 +250,44 @@ class Loop:
     def _begin(self, proposal: Proposal) -> Iterator[Event]:
         begun = self._ledger.begin(proposal)
         if isinstance(begun, Trial):
-            yield from self._refused(begun)
+            yield from self._drafting.refused(begun)
+            self._end_without_proposals()
         else:
             machine = self._fleet.free[0].machine
             yield from self._follow(self._trainings.advance(begun, machine))
 
     def _ask_ahead(self) -> Iterator[Event]:
-        """Keep a proposal in stock for each free slot, and one more where proposing takes long."""
-        workers = self._workers
-        looks_ahead = self._proposer.looks_ahead
-        if self._paused or workers.is_drafting or (self._ledger.needs_baseline and not looks_ahead):
+        """Have proposals written for the slots that are free or will be."""
+        if self._paused:
             return
-        ready = len(self._staged) + self._line.ready
-        wanted = len(self._fleet.free) + (1 if looks_ahead else 0)
-        begun = len(self._fleet.attempts) + len(self._line)
-        if ready >= wanted or self._over(begun + len(self._staged)):
-            return
-        under_way = len(self._fleet.attempts) + len(self._staged)
-        remaining, dollars = self._meter.left(under_way, self._cost())
-        context = self._ledger.context(self._pending(), remaining, dollars)
-        self._told = tuple(remark.id for remark in context.remarks)
-        workers.draft(context)
-        yield Proposing(self._proposer.name)
+        fleet = self._fleet
+        demand = Demand(
+            slots=len(fleet.slots),
+            free=len(fleet.free),
+            ready=self._line.ready,
+            begun=self._begun(),
+            training=len(fleet.attempts),
+            cost=self._cost(),
+        )
+        yield from self._drafting.ask(demand)
 
     # ------------------------------------------------------------ handling
 
     def _handle(self, message: Message) -> Iterator[Event]:
         match message:
-            case Drafted(proposal):
-                yield from self._stage(proposal)
+            case Drafted():
+                yield from self._drafting.take(message)
+                self._end_without_proposals()
+            case DraftFailed():
+                yield from self._drafting.fail(message)
+                self._end_without_proposals()
             case Trained() | Lost() | PlaceJoined() | PlaceLeft():
                 yield from self._follow(self._trainings.take(message))
-            case DraftFailed((MoneySpent() | NoneLeft()) as over):
-                self._end(over.message)
-            case DraftFailed(error):
-                if not self._cancel.is_set():  # a question that was called off is no fault
-                    self._break(error)
             case TrainingFailed(_, error):
                 self._cancel.set()
                 self._break(error)
+            case ProbeEnded():
+                return
             case _:
                 yield message
 
@@ -293,37 +299,6 @@ class Loop:
             else:
                 yield told
 
-    def _stage(self, proposal: Proposal | Unreadable) -> Iterator[Event]:
-        """Put an admitted proposal in stock, or record its refusal."""
-        if isinstance(proposal, Unreadable):
-            yield from self._refused(self._ledger.refuse(proposal, proposal.reason))
-            return
-        proposal = self._knowing(proposal)
-        admitted = self._ledger.admit(proposal)
-        if isinstance(admitted, Refused):
-            yield from self._refused(self._ledger.refuse(proposal, admitted))
-            return
-        self._refusals = 0
-        self._staged.append(proposal)
-        yield Proposed(proposal)
-
-    def _knowing(self, proposal: Proposal) -> Proposal:
-        """Return a model's proposal with the remarks that it was asked with."""
-        if not proposal.by.calls or not self._told:
-            return proposal
-        by = proposal.by.model_copy(update={"inputs": self._told})
-        return proposal.model_copy(update={"by": by})
-
-    def _refused(self, trial: Trial) -> Iterator[Event]:
-        yield Judged(trial)
-        if trial.proposal.by.origin in ("human", "adopted"):
-            return
-        self._refusals += 1
-        if self._refusals >= MAX_REFUSALS_IN_A_ROW:
-            times = f"{self._proposer.name} was refused {self._refusals} times in a row"
-            message = f"{times}; the last time: {trial.reason}"
-            self._break(ModelFault(message, f"autoresearch show {trial.number}"))
-
     def _settled(self, settled: Settled) -> Iterator[Event]:
         trial = settled.trial
         yield Judged(trial)
@@ -332,7 +307,7 @@ class Loop:
         elif trial.result is not None:
             self._meter.measured += 1
         if settled.replay:
-            self._staged.appendleft(settled.replay)
+            self._drafting.staged.appendleft(settled.replay)
             why = "improved on an older state" if trial.result else "was proposed on other data"
             yield Note(f"#{trial.number} {why}; it will be tried again on the newest one")
 
@@ -352,10 +327,10 @@ class Loop:
 
     # ------------------------------------------------------------ bounds and ending
 
-    def _pending(self) -> tuple[Proposal, ...]:
-        """Return the proposals that have no verdict yet."""
+    def _begun(self) -> tuple[Proposal, ...]:
+        """Return the proposals of attempts that have no verdict yet."""
         begun = (*self._fleet.attempts.values(), *self._line)
-        return (*(attempt.proposal for attempt in begun), *self._staged)
+        return tuple(attempt.proposal for attempt in begun)
 
     def _over(self, under_way: int = 0) -> str | None:
         """Return why nothing more is started, with `under_way` trials counted as measured."""
@@ -365,7 +340,7 @@ class Loop:
     def _cost(self) -> float:
         """Return the dollars spent on proposals so far, those without a verdict included."""
         judged = [trial.proposal for trial in self._ledger.history.trials]
-        return spending_of([*judged, *self._pending()]).dollars
+        return spending_of([*judged, *self._begun(), *self._drafting.staged]).dollars
 
     def _end(self, reason: str) -> None:
         self._ending = reason
@@ -381,7 +356,16 @@ class Loop:
         if self._trainings.fault and not self._over():
             self._break(self._trainings.fault)
 
+    def _end_without_proposals(self) -> None:
+        fault = self._drafting.fault
+        if isinstance(fault, MoneySpent | NoneLeft):
+            self._end(fault.message)
+        elif fault and not self._cancel.is_set():  # a question that was called off is no fault
+            self._break(fault)
+        self._drafting.fault = None
+
     def _keep_for_resume(self) -> None:
         """Commit proposals that were paid for and not trained: resume begins with them."""
-        while self._staged and not self._ledger.needs_baseline:
-            self._ledger.begin(self._staged.popleft())
+        staged = self._drafting.staged
+        while staged and not self._ledger.needs_baseline:
+            self._ledger.begin(staged.popleft())

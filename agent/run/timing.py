@@ -43,7 +43,8 @@ class Timing:
         yardstick = self.yardstick
         if yardstick is None:
             return None
-        measured = [history.measured(attempt) for attempt in history.in_flight]
+        judged = (a for a in history.in_flight if a.proposal.by.origin != "baseline")
+        measured = [history.measured(attempt) for attempt in judged]
         under_way = [result for result in measured if result]
         cores = self._fleet.cores_on(machine, self._cores)
         return usual_of(yardstick, history.trials, under_way, machine, cores)

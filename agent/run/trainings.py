@@ -35,6 +35,8 @@ class Trainings:
         self._line = line
         self._cancel = cancel
         self._is_paused = is_paused
+        # Which place was lost last, and why.
+        self._last = ""
 
     # ------------------------------------------------------------ starting
 
@@ -84,11 +86,13 @@ class Trainings:
             case Trained(run, result):
                 yield from self._ended(run, result)
             case Lost(run, why):
+                self._last = f": {why}"
                 yield from self._lost(run, why)
             case PlaceJoined(_, slots):
                 self._fleet.join(slots)
                 yield news
-            case PlaceLeft(place):
+            case PlaceLeft(place, why):
+                self._last = f"; the last one, {place}, left: {why}"
                 self._fleet.leave(place)
                 yield news
 
@@ -154,4 +158,4 @@ class Trainings:
         """Why nothing can train any more; None while there is a place, or something trains."""
         if self._fleet.slots or self._fleet.running:
             return None
-        return PlaceLost("no place to train is left", "autoresearch resume")
+        return PlaceLost(f"no place to train is left{self._last}", "autoresearch resume")

@@ -1,7 +1,7 @@
-"""The threads of a session: a trainer for each run, and one that asks for proposals.
+"""The threads that train, one for each run, and the inbox of a session.
 
-Whatever they report comes through one inbox, read by the loop's own thread, so that nothing else
-touches the ledger.
+Whatever they and the writers (agent/run/writers.py) report comes through one inbox, read by the
+loop's own thread, so that nothing else touches the ledger.
 """
 
 import queue
@@ -12,26 +12,14 @@ from typing import Self
 
 from agent.errors import PlaceLost
 from agent.evaluate.bench import Assignment, Measures
-from agent.propose import Context, Proposer, Unreadable
+from agent.evaluate.probe import Probe, Probed
 from agent.records.events import Event
 from agent.records.guards import Checks
-from agent.records.proposals import Proposal
 from agent.records.results import Result
+from agent.records.slots import Slot
 from agent.run.fleet import Fleet
-
-
-@dataclass(frozen=True)
-class Drafted:
-    """The method has answered."""
-
-    proposal: Proposal | Unreadable
-
-
-@dataclass(frozen=True)
-class DraftFailed:
-    """Asking the method raised an exception."""
-
-    error: BaseException
+from agent.run.probing import NotProbed, Probes, Waiting
+from agent.run.writers import Drafted, DraftFailed
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,14 @@ class Lost:
     why: str
 
 
-Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost
+@dataclass(frozen=True)
+class ProbeEnded:
+    """A probe gives its slot back; its answer is with who asked."""
+
+    slot: Slot
+
+
+Message = Event | Drafted | DraftFailed | Trained | TrainingFailed | Lost | ProbeEnded
 
 MOST_THREADS = 4096
 """Of runs at once; a thread is made when a run needs one, so slots may come at any time."""
@@ -76,21 +71,17 @@ class _Stop(threading.Event):
 
 
 class Workers:
-    """A context manager whose threads train attempts and draft proposals, until all are at rest."""
+    """A context manager whose threads train attempts, until all are at rest."""
 
-    def __init__(
-        self, bench: Measures, proposer: Proposer, cancel: threading.Event, fleet: Fleet
-    ) -> None:
+    def __init__(self, bench: Measures, cancel: threading.Event, fleet: Fleet) -> None:
         self._bench = bench
         self._fleet = fleet
-        self._proposer = proposer
         self._cancel = cancel
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._stops: dict[int, _Stop] = {}  # by the number of the slot
-        self.is_drafting = False
-        """True while the method is asked for a proposal."""
+        self.is_probing = False
+        """True while a probe has a slot."""
         self._trainers = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="trial")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="propose")
 
     def __enter__(self) -> Self:
         self._bench.open(self._inbox.put)
@@ -99,7 +90,6 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         self._cancel.set()
-        self._writer.shutdown()
         self._trainers.shutdown()
         self._bench.close()
 
@@ -127,21 +117,26 @@ class Workers:
         for run in self._fleet.runs_of(number):
             self._stops[run.slot.number].set()
 
-    def draft(self, context: Context) -> None:
-        """Ask the method for its next proposal."""
-        self.is_drafting = True
+    def probe(self, waiting: Waiting, wanted: Probe, slot: Slot) -> None:
+        """Run a probe in a slot; a fault of it is the answer, and ends no run."""
+        self.is_probing = True
+        bench = self._bench
 
         def work() -> Message:
+            answer: Probed | NotProbed = NotProbed("there are no probes where trials run")
             try:
-                return Drafted(self._proposer.propose(context))
-            except BaseException as error:
-                return DraftFailed(error)
+                if isinstance(bench, Probes):
+                    answer = bench.probe(wanted, slot, self._cancel)
+            except Exception as error:
+                answer = NotProbed(str(error))
+            waiting.answer.set_result(answer)
+            return ProbeEnded(slot)
 
-        self._writer.submit(lambda: self._inbox.put(work()))
+        self._trainers.submit(lambda: self._inbox.put(work()))
 
-    def tell(self, event: Event) -> None:
-        """Put an event into the inbox; may be called from a signal handler."""
-        self._inbox.put(event)
+    def tell(self, message: Message) -> None:
+        """Put a message into the inbox; may be called from any thread and a signal handler."""
+        self._inbox.put(message)
 
     def receive(self, seconds: float) -> Message | None:
         """Wait for the next message, and keep count of what still runs; None after `seconds`."""
@@ -150,12 +145,13 @@ class Workers:
         except queue.Empty:
             return None
         match message:
-            case Drafted() | DraftFailed():
-                self.is_drafting = False
             case Trained(run) | TrainingFailed(run):
                 del self._stops[run.slot.number]
                 self._fleet.end(run.slot)
             case Lost(run):
                 del self._stops[run.slot.number]
                 self._fleet.lose(run.slot)
+            case ProbeEnded(slot):
+                self.is_probing = False
+                self._fleet.give_back(slot)
         return message

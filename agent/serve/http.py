@@ -49,7 +49,11 @@ class TokenGuard:
 
 def serve_http(server: MCPServer[Any], listener: socket.socket, token: str) -> None:
     """Serve on a socket that listens on loopback, until Ctrl-C."""
-    port = listener.getsockname()[1]
+    http_server(server, listener.getsockname()[1], token).run(sockets=[listener])
+
+
+def http_server(server: MCPServer[Any], port: int, token: str) -> uvicorn.Server:
+    """Return what serves on a port of loopback, once it is run."""
     security = TransportSecuritySettings(
         allowed_hosts=[f"{name}:{port}" for name in NAMES],
         allowed_origins=[f"http://{name}:{port}" for name in NAMES],
@@ -63,4 +67,4 @@ def serve_http(server: MCPServer[Any], listener: socket.socket, token: str) -> N
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)

@@ -150,7 +150,11 @@ class ReadTools:
             int, Field(ge=0, le=10**9, description="Only trials from this number on.")
         ] = 0,
         words: Annotated[
-            str, Field(max_length=NAME, description="Only trials whose hypothesis has these words.")
+            str,
+            Field(
+                max_length=NAME,
+                description="Only trials whose hypothesis, rationale or reason has these words.",
+            ),
         ] = "",
         order: Annotated[Order, Field(description="Which trials come first.")] = "newest",
         offset: Offset = 0,
@@ -163,7 +167,7 @@ class ReadTools:
                 for trial in served.view.trials
                 if trial.number >= since
                 and (not statuses or trial.status in statuses)
-                and words.casefold() in trial.proposal.hypothesis.casefold()
+                and words.casefold() in _words(trial)
             ]
             ordered = _ordered(chosen, order, served)
             page = ordered[offset : offset + limit]
@@ -293,6 +297,12 @@ class ReadTools:
         with self._repository.reading(run) as served:
             program = BriefText(program=block(served.history.program))
             return Brief(run=served.tag, untrusted=program)
+
+
+def _words(trial: Trial) -> str:
+    """Return what a trial is searched by."""
+    proposal = trial.proposal
+    return "\n".join((proposal.hypothesis, proposal.rationale, trial.reason)).casefold()
 
 
 def _ordered(trials: list[Trial], order: Order, served: Served) -> list[Trial]:

@@ -38,8 +38,12 @@ class Mouth:
 
     def say(self, run: str | None, ask: Ask, client: str | None, id: str | None = None) -> Said:
         """Send an input, and return its answer, or that it waits. Raise UsageFault if it cannot."""
+        return self.say_as(run, ask, sender_of(client), id)
+
+    def say_as(self, run: str | None, ask: Ask, sender: str, id: str | None = None) -> Said:
+        """Do the same. sender: who says it."""
         target = self.home(run)
-        asked = new_input(ask, sender_of(client), id)
+        asked = new_input(ask, sender, id)
         sent = send(target.home, target.tag, asked)
         if isinstance(sent, NotSent):
             raise UsageFault(sent.reason, sent.next_command)

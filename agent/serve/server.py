@@ -14,6 +14,7 @@ from mcp.types import ToolAnnotations
 
 from agent.errors import Fault
 from agent.serve.grants import Grant
+from agent.serve.look import LookTools
 from agent.serve.quoted import RULE, line
 from agent.serve.read import ReadTools
 from agent.serve.saying import Mouth
@@ -66,6 +67,7 @@ def build_server(repository: Repository, grant: Grant) -> MCPServer[Any]:
 
 def _tools(repository: Repository, grant: Grant) -> Iterator[ServedTool]:
     reading = ReadTools(repository, grant)
+    looking = LookTools(repository)
     mouth = Mouth(repository)
     trying = TryTools(repository, mouth)
     steering = SteerTools(repository, mouth)
@@ -76,7 +78,11 @@ def _tools(repository: Repository, grant: Grant) -> Iterator[ServedTool]:
             "ledger": reading.ledger,
             "trial": reading.trial,
             "compare": reading.compare,
+            "compare_trials": looking.compare_trials,
             "constants": reading.constants,
+            "constant": looking.constant,
+            "notes": looking.notes,
+            "machine": looking.machine,
             "list_files": reading.list_files,
             "read_file": reading.read_file,
             "brief": reading.brief,

@@ -73,7 +73,8 @@ def _completion(body: dict[str, Any], step: ToolCall | Text | Truncated) -> dict
             usage = step
             written = arguments if isinstance(arguments, str) else json.dumps(arguments)
             if "tools" in body:
-                call = {"name": body["tools"][0]["function"]["name"], "arguments": written}
+                name = step.name or body["tools"][0]["function"]["name"]
+                call = {"name": name, "arguments": written}
                 message |= {
                     "content": text or None,
                     "tool_calls": [{"id": "call_1", "type": "function", "function": call}],

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -72,6 +72,8 @@ class Events:
 
 
 Step = ToolCall | Text | Status | Hang | Truncated | Nonsense | Events
+Thinking = Callable[[dict[str, Any]], Step]
+"""A step that depends on the question."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,10 @@ class Loopback:
     Each question gets the next step; after the last one, status 500.
     """
 
-    def __init__(self, steps: Iterable[Step] = (), models: Iterable[dict[str, Any]] = ()) -> None:
-        self._steps = iter(tuple(steps))
+    def __init__(
+        self, steps: Iterable[Step | Thinking] = (), models: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        self._steps = iter(steps)
         self.models = list(models)
         self.refuse: Status | None = None
         """The answer to every GET, in place of a list of models."""
@@ -170,7 +174,8 @@ class Loopback:
         if request.command == "GET":
             send_json(request, 200, self.list_models(request.path))
             return
-        match next(self._steps, Status(500, "the script is over")):
+        step = next(self._steps, Status(500, "the script is over"))
+        match step(body) if callable(step) else step:
             case Status() as step:
                 send_json(request, step.code, self.error_body(step), step.headers)
             case Hang(seconds):

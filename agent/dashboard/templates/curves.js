@@ -43,7 +43,8 @@ const curves = (() => {
     const room = from > to ? 0.05 * (high - low) || 0.5 : 0;
     low -= room; high += room;
     const place = (value) => from + ((log ? Math.log10(value) : value) - low) / (high - low || 1) * (to - from);
-    return { place, ticks: () => log ? powers(low, high) : rounds(low, high), log };
+    const at = (spot) => { const value = low + (spot - from) / (to - from) * (high - low); return log ? 10 ** value : value; };
+    return { place, at, ticks: () => log ? powers(low, high) : rounds(low, high), log };
   }
 
   function rounds(low, high) {
@@ -126,6 +127,8 @@ const curves = (() => {
     if (!losses.length) return svg;
     const x = scale(logx ? points.map(([share]) => share) : [0, 100], LEFT, right, logx), y = scale(losses, BOTTOM, TOP, logy);
     axes(svg, x, y, right);
+    const scaled = (one, from, to) => [one.at(from), one.at(to), from, to, one.log ? 1 : 0].join(" ");
+    Object.assign(svg.dataset, { frame: [LEFT, TOP, right, BOTTOM].join(" "), x: scaled(x, LEFT, right), y: scaled(y, BOTTOM, TOP), unit: " %" });
     const clip = `clip${++clips}`;
     make("rect", { x: LEFT, y: TOP, width: right - LEFT, height: BOTTOM - TOP }, make("clipPath", { id: clip }, svg));
     const inner = make("g", { "clip-path": `url(#${clip})` }, svg);
@@ -182,12 +185,18 @@ const curves = (() => {
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "region");
     scroll.setAttribute("aria-label", "Training curves");
-    if (numbers.length) scroll.append(picture(numbers, place, { smooth, logx, logy }));
+    if (numbers.length) {
+      const svg = picture(numbers, place, { smooth, logx, logy });
+      svg.dataset.figure = "curves";
+      svg.setAttribute("tabindex", "0");
+      scroll.append(svg);
+    }
     else html("p", "empty", scroll, "No curve is chosen.");
-    const old = $("#drawn .scroll"), at = old ? old.scrollLeft : 0;
+    const old = $("#drawn .scroll"), at = old ? old.scrollLeft : 0, focused = document.activeElement?.matches("#drawn svg");
     place.replaceChildren(scroll, legend(numbers));
     scroll.scrollLeft = at;
+    if (focused) $("#drawn svg")?.focus({ preventScroll: true });
   }
 
-  return { read, draw, chosen, kept, toggled, picture, has: (number) => all.has(number) };
+  return { read, draw, chosen, kept, toggled, picture, rounds, powers, has: (number) => all.has(number) };
 })();

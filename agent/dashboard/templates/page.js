@@ -23,6 +23,8 @@
     filter(state.get("q") || "", state.get("status"));
     colour(state.get("colour") || "score");
     curves.draw(state);
+    contour.show(state);
+    zoom.show(state);
     const numbers = (state.get("pair") ?? "").match(/\d+/g) ?? [];
     open(numbers.length === 2 ? numbers : [state.get("trial")].filter((number) => number !== null));
   }
@@ -129,6 +131,7 @@
     }
     shownParts = parts.join();
     curves.draw(asked());
+    zoom.show(asked());
     if (opened) panel.focus({ preventScroll: true });
   }
 
@@ -193,6 +196,7 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.name === "colour") ask({ colour: event.target.value === "score" ? null : event.target.value });
+    if (["across", "up", "by"].includes(event.target.id)) ask({ [event.target.id]: event.target.value });
     if (event.target.name === "curve") ask({ lines: curves.toggled(asked(), event.target.value) });
     if (event.target.id === "logx" || event.target.id === "logy") ask({ [event.target.id]: event.target.checked ? "1" : null });
     if (event.target.name !== "status") return;
@@ -216,7 +220,7 @@
     event.target.dataset.sent = "1";
   });
   addEventListener("pageshow", () => $$("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
-  addEventListener("resize", () => curves.draw(asked()));
+  addEventListener("resize", () => { curves.draw(asked()); zoom.show(asked()); });
   addEventListener("popstate", show);
   addEventListener("hashchange", show);
 
@@ -245,6 +249,7 @@
     renewTable(fresh);
     read();
     curves.read();
+    contour.watch(asked);
     sorted = "";
     show();
   }
@@ -275,5 +280,7 @@
   }
   read();
   curves.read();
+  contour.watch(asked);
+  zoom.init(ask, asked);
   show();
 })();

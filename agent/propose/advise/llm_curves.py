@@ -77,7 +77,7 @@ def curves_text(history: Sequence[Observation], space: Space, sense: Sense) -> s
         lines.append(observation_line(trial, space, sense))
         lines.append(f"  loss {points}")
         lines.append(f"  {', '.join(signals(trial, best))}")
-    title = "Curves (fraction of the budget: training loss), newest last:\n"
+    title = "Curves (share of the training: training loss), newest last:\n"
     return title + fenced("\n".join(lines), "text")
 
 

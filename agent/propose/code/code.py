@@ -11,14 +11,18 @@ from collections.abc import Sequence
 from agent.edit.files import Sources, apply_edits, fingerprint_of
 from agent.errors import MoneySpent
 from agent.llm.model import Model, Reply, Request
+from agent.propose.code.looking import Looking
+from agent.propose.code.mending import mends, to_mend
 from agent.propose.code.policy import asked_now
 from agent.propose.code.reply import Draft, read_reply
 from agent.propose.code.tool import propose_tool
 from agent.propose.context import Context, Unreadable
 from agent.propose.questions import provenance_of, questions_asked
+from agent.propose.views.memory import memory_text
 from agent.propose.views.prompt import (
     Refusal,
     again_text,
+    assignment_text,
     explore_text,
     ledger_text,
     mend_text,
@@ -28,7 +32,7 @@ from agent.propose.views.prompt import (
 )
 from agent.propose.views.text import fenced
 from agent.records.edits import Refused
-from agent.records.proposals import Asked, Proposal, Provenance
+from agent.records.proposals import Asked, Assignment, Proposal, Provenance
 from agent.records.results import Trial
 from sandbox.ground.text import shortened
 
@@ -37,11 +41,6 @@ MAX_HYPOTHESIS_CHARACTERS = 200
 # How often one proposal may go back to the model: after two corrections it is better to show it the
 # next ledger.
 MAX_SENT_BACK = 2
-# Failures whose traceback or reason is enough to correct them, a training that did not end in time
-# among them; out of memory is the price of the idea.
-MENDABLE = frozenset({"crash", "invalid"})
-# After so many further trials a failure is no longer worth correcting.
-MEND_WITHIN = 5
 # The least that an answer needs, if there is not enough money for a long one.
 SHORT_OUTPUT_TOKENS = 4_000
 
@@ -61,32 +60,40 @@ class Code:
 
     def propose(self, context: Context) -> Proposal | Unreadable:
         """Return the model's first draft that the ledger would accept."""
-        first = request_of(context)
+        looking = Looking(context, self._model)
+        with looking.offered(request_of(context)) as first:
+            return self._converse(first, context, looking)
+
+    def _converse(
+        self, first: Request, context: Context, looking: Looking
+    ) -> Proposal | Unreadable:
         request = first
         replies: list[Reply] = []
         refused = 0
+        sent_back = 0
         while True:
             reply = self._ask(request, context, replies)
             replies.append(reply)
+            if looking.wants(reply):
+                request = looking.answered(request, reply)
+                continue
             drafts = read_reply(reply, context.sources, context.objective.sense)
-            last = len(replies) > MAX_SENT_BACK
+            last = sent_back >= MAX_SENT_BACK
             if isinstance(drafts, Refused):
                 if last:
-                    by = self._provenance(replies, refused, context)
+                    by = self._provenance(replies, refused, context, looking)
                     return _unreadable(reply, drafts, by)
                 refusals = [Refusal(reason=str(drafts), draft=_text_of(reply), language="text")]
             else:
                 reasons = [_reason(draft, context) for draft in drafts]
-                if None in reasons:
-                    chosen = reasons.index(None)
-                    by = self._provenance(replies, refused + chosen, context)
-                    return _proposal(drafts[chosen], by)
-                if last:
-                    by = self._provenance(replies, refused, context)
-                    return _proposal(drafts[0], by)
+                if last or None in reasons:
+                    chosen = reasons.index(None) if None in reasons else 0
+                    by = self._provenance(replies, refused + chosen, context, looking)
+                    return _proposal(drafts, chosen, by, context)
                 refusals = _refusals(drafts, reasons)
             refused += len(refusals)
-            request = _again(first, refusals, len(replies))
+            sent_back += 1
+            request = _again(first, request, refusals, len(replies), sent_back)
 
     def _ask(self, request: Request, context: Context, before: Sequence[Reply]) -> Reply:
         """Return the answer, a shorter one if money is short; raise MoneySpent without enough."""
@@ -106,15 +113,19 @@ class Code:
             "autoresearch resume --max-cost DOLLARS",
         )
 
-    def _provenance(self, replies: Sequence[Reply], refused: int, context: Context) -> Provenance:
+    def _provenance(
+        self, replies: Sequence[Reply], refused: int, context: Context, looking: Looking
+    ) -> Provenance:
         seconds = sum(reply.seconds for reply in replies)
         by = provenance_of(self.name, self._model, replies, seconds)
         failed = to_mend(context)
         return by.model_copy(
             update={
                 "refused": refused,
-                "repairs": failed.number if failed else None,
+                "mend_asked": failed.number if failed else None,
                 "asked": to_explore(context),
+                "assigned": assigned_now(context),
+                "looked": looking.looked,
             }
         )
 
@@ -123,50 +134,53 @@ def request_of(context: Context) -> Request:
     """Return the question for the next proposal; what stays the same for longest comes first."""
     failed = to_mend(context)
     asked = to_explore(context)
-    last = ledger_text(context)
+    last = "\n\n".join(filter(None, (context.machine, memory_text(context), ledger_text(context))))
     if failed:
         last += f"\n\n{mend_text(failed)}"
     elif asked:
         last += f"\n\n{explore_text(asked, context)}"
+    last += assignment_text(context, assigned_now(context))
     return Request(
         system=system_text(context),
         blocks=(*filter(None, (source_text(context), past_text(context))), last),
         tool=propose_tool(context.sources.is_project, context.sources.main, context.objective),
-        index=questions_asked(context),
+        index=questions_asked(context) + len(context.in_hand),
     )
-
-
-def to_mend(context: Context) -> Trial | None:
-    """Return the newest failed trial of this method that nothing was proposed to correct.
-
-    One that was better and failed a check is worth a correction, too. A correction that failed is
-    not corrected again.
-    """
-    corrected = {proposal.by.repairs for proposal in context.proposals}
-    for trial in reversed(context.trials[-MEND_WITHIN:]):
-        by = trial.proposal.by
-        first_try = by.method == Code.name and by.repairs is None
-        broken_check = trial.result is not None and trial.result.failed_check is not None
-        mendable = trial.status in MENDABLE or broken_check
-        if mendable and first_try and trial.number not in corrected:
-            return trial
-    return None
 
 
 def to_explore(context: Context) -> Asked | None:
     """Return what to ask for instead of the next experiment; correcting a failure comes first."""
     if to_mend(context):
         return None
-    return asked_now(context.trials, context.pending, context.policy, context.objective.sense)
+    return asked_now(
+        context.trials,
+        context.pending,
+        context.policy,
+        context.objective.sense,
+        len(context.in_hand),
+    )
 
 
-def _again(first: Request, refusals: Sequence[Refusal], asked: int) -> Request:
-    """Return the first question of a proposal with the last refusals after it.
+def assigned_now(context: Context) -> Assignment | None:
+    """Return what a writer among several is to look for, where nothing else is asked of it."""
+    if to_mend(context) or to_explore(context):
+        return None
+    return context.assignment
 
-    asked: how often it was asked. The prefix stays, and is read from the provider's cache.
+
+def _again(
+    first: Request, newest: Request, refusals: Sequence[Refusal], asked: int, sent_back: int
+) -> Request:
+    """Return the question of a proposal with the last refusals after it.
+
+    asked: how often it was asked. The prefix stays, and is read from the provider's cache; so does
+    what was looked at.
     """
-    text = again_text(refusals, last=asked == MAX_SENT_BACK)
-    return first.model_copy(update={"blocks": (*first.blocks, text), "index": first.index + asked})
+    text = again_text(refusals, last=sent_back == MAX_SENT_BACK)
+    index = first.index + asked
+    if newest.turns:
+        return newest.model_copy(update={"closing": text, "index": index})
+    return first.model_copy(update={"blocks": (*first.blocks, text), "index": index})
 
 
 def _refusals(drafts: Sequence[Draft], reasons: Sequence[str | None]) -> list[Refusal]:
@@ -195,13 +209,19 @@ def _same_trial(draft: Draft, context: Context) -> Trial | None:
     return next((trial for trial in context.trials if trial.fingerprint == mark), None)
 
 
-def _proposal(draft: Draft, by: Provenance) -> Proposal:
+def _proposal(drafts: Sequence[Draft], chosen: int, by: Provenance, context: Context) -> Proposal:
+    draft = drafts[chosen]
+    failed = to_mend(context)
+    if failed and mends(draft.edits, failed, context.sources.main):
+        by = by.model_copy(update={"repairs": failed.number})
+    others = [other.hypothesis for other in drafts if other is not draft]
     return Proposal(
         hypothesis=draft.hypothesis,
         rationale=draft.rationale,
         expected=draft.expected,
         edits=draft.edits,
         by=by,
+        alternatives=tuple(others),
     )
 
 

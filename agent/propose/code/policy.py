@@ -49,16 +49,23 @@ USUAL = Policy()
 
 
 def asked_now(
-    trials: Sequence[Trial], pending: Sequence[Proposal], policy: Policy, sense: Sense
+    trials: Sequence[Trial],
+    pending: Sequence[Proposal],
+    policy: Policy,
+    sense: Sense,
+    writing: int = 0,
 ) -> Asked | None:
-    """Return what to ask the next proposal for; None if the run does well."""
+    """Return what to ask the next proposal for; None if the run does well.
+
+    writing: how many others are asked at the same time.
+    """
     plateau = plateau_of(trials)
     over = len(plateau) - policy.patience
     if over < 0 or not policy.kinds:
         return None
     proposals = [*(trial.proposal for trial in trials), *pending]
     before = [proposal.by.asked for proposal in proposals if proposal.by.asked]
-    turn = over + sum(proposal.by.asked is not None for proposal in pending)
+    turn = over + writing + sum(proposal.by.asked is not None for proposal in pending)
     for offset in range(len(policy.kinds)):
         kind = policy.kinds[(turn + offset) % len(policy.kinds)]
         numbers = _NAMED[kind](trials, before, sense)

@@ -1,7 +1,7 @@
 """Writes the coding agent's prompt: what stays the same first, others' text fenced and capped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -37,7 +37,7 @@ from agent.propose.views.signatures import outlines_of
 from agent.propose.views.tables import best_of, observation_line
 from agent.propose.views.text import fenced
 from agent.records.objective import VAL_BPB, Sense, score_text
-from agent.records.proposals import Asked, Proposal
+from agent.records.proposals import Asked, Assignment, Proposal
 from agent.records.results import KEPT, TAKEN, Trial
 from sandbox.ground.record import Record
 from sandbox.ground.text import one_line, shortened
@@ -64,10 +64,18 @@ DIGEST_FROM = 12
 NEWEST = 10
 CURVES_NEWEST = 4
 CURVES_BEST = 2
-MAX_PENDING = 8
+MAX_PENDING = 24
 PRIOR_BEST = 5
 EXAMPLES = {True: ("MATRIX_LR", "GPT.forward"), False: ("STEP_SIZE", "Solver.step")}
 """A constant and a definition to show the form of edits with: of the bundled workspace, or none."""
+ASSIGNED: Mapping[Assignment, str] = {
+    "exploit": "the most promising next step",
+    "bolder": "something bolder",
+    "combine": "a combination of near misses",
+    "simplify": "less code",
+    "constants": "constants only",
+}
+"""What the other writers were asked for."""
 SCALES = {
     "linear": "",
     "log": " It is the scatter of the score's logarithm: 0.01 is about 1 %.",
@@ -101,6 +109,7 @@ def system_text(context: Context) -> str:
         expected=expected_words(objective),
         span=span_of(context),
         ends_by_itself=context.ends_by_itself,
+        in_steps=context.budget.endswith("steps"),
         public=context.public,
         outputs=_outputs_text(context),
         program=context.program,
@@ -195,7 +204,7 @@ def ledger_text(context: Context) -> str:
     best = incumbent_of(trials)
     return _template("ledger").render(
         exact=objective.noise == "none",
-        noise=str(noise_of(trials, sense)),
+        noise=_noise_text(trials, sense),
         scale=SCALES[objective.scale],
         metric=metric_name(objective),
         sign=sign_words(objective),
@@ -218,6 +227,12 @@ def ledger_text(context: Context) -> str:
         remarks=told_lines(context),
         held=any(trial.status == "held" for trial in trials),
     )
+
+
+def _noise_text(trials: Sequence[Trial], sense: Sense) -> str:
+    """Return the noise in words; "" before anything is known of it."""
+    noise = noise_of(trials, sense)
+    return "" if noise.scatter is None else str(noise)
 
 
 def mend_text(trial: Trial) -> str:
@@ -249,6 +264,14 @@ def explore_text(asked: Asked, context: Context) -> str:
 def _change(trial: Trial, context: Context) -> str:
     """Return a trial's change of the metric behind a blank, or ""."""
     return "" if trial.delta is None else f" {context.objective.sense.change_text(trial.delta)}"
+
+
+def assignment_text(context: Context, assignment: Assignment | None) -> str:
+    """Return what one of several writers is to look for, behind a blank line; "" for one alone."""
+    if assignment is None and not context.in_hand:
+        return ""
+    others = [ASSIGNED[draft.assignment] for draft in context.in_hand if draft.assignment]
+    return "\n\n" + rendered("assignment", assignment=assignment, others=others)
 
 
 def again_text(refusals: Sequence[Refusal], last: bool) -> str:
@@ -311,6 +334,11 @@ def _best_scored(trials: Sequence[Trial], sense: Sense) -> list[Trial]:
 
 def _edits_json(proposal: Proposal) -> str:
     return json.dumps([edit.model_dump(exclude_none=True) for edit in proposal.edits], indent=1)
+
+
+def rendered(name: str, **values: object) -> str:
+    """Return the prompt of this name with its values."""
+    return _template(name).render(**values).strip()
 
 
 def _template(name: str) -> Template:

@@ -210,7 +210,7 @@ EARLY: tuple[Kind, ...] = (
         "(rand_?aug\\w*|aug\\w*|ra)_(m|mag|magnitude)", within(1, 15), "an augmentation's strength"
     ),
     kind("(rand_?aug\\w*|aug\\w*|ra)_(n|num_ops)", within(1, 4), "a number of augmentations"),
-    kind("rotat(e|ion)(_\\w+)? degrees? (max_)?angle", within(0, 45), "degrees of a rotation"),
+    kind("rotat(e|ion)(_\\w+)? degrees (max_)?angle", within(0, 45), "degrees of a rotation"),
     kind("cut_?out(_?(len(gth)?|size))?", whole_number(2), "the size of a cut-out: half to twice"),
     kind("(random_?)?(crop_?)padding pad_crop", whole_number(4, 2), "pixels of a random crop"),
     kind(
@@ -221,7 +221,8 @@ EARLY: tuple[Kind, ...] = (
     ),
     # Models
     kind(
-        """\\w*drop_?(out|path|connect|block|edge|token|layer)\\w* p_?drop drop(_?(rate|prob|p))?
+        """\\w*drop_?(out|path|connect|block|edge|node|token|layer)\\w* p_?drop
+        \\w*drop(_?(rate|prob|p))?
         (attn|attention|resid|residual|embd|emb|ffn|hidden|classifier|fc|proj|cfg)_?(p|pdrop|drop)
         stochastic_depth\\w* layer_?drop cond_drop\\w* uncond_(p|prob) p_uncond word_dropout""",
         dropout,

@@ -127,7 +127,7 @@ FIXED: Rules = (
             r"|num_?class(?:es)?|n_?class(?:es)?|nclass|circles|agents|tasks|speakers|actors"
             r"|stocks|tickers|instances|documents|docs|sentences|files|shards|problems|queries"
             r"|relations|entities|edges|graphs|keypoints|anchors|way|ways|shots?|documents|batches"
-            r"|pairs|sequences|(?:real|fake|pos|neg|ignore)_label|is_\w+|videos|voters|languages|domains|datasets|digits|dimensions|obs)$"
+            r"|pairs|sequences|(?:real|fake|pos|neg|ignore)_label|is_\w+|videos|voters|languages|domains|datasets|digits|dimensions?|n_?dims|obs)$"
         ),
         "it is the size of the problem",
     ),
@@ -143,6 +143,7 @@ FIXED: Rules = (
             r"|n_?inputs?|n_?outputs?|num_(?:inputs?|outputs?|channels_in|channels_out)|d_?in|d_?out"
             r"|(?:up|down)_?sampl\w*(?<!channel)(?<!layers)|(?:dilation|stride|padding)\w*"
             r"|attention_resolutions|d_?feats?|latent_(?:height|width|shape)|padding|strides?|dilation|hz|crop|in_?planes|n_?in|n_?out"
+            r"|dim_(?:\w+_)?(?:in|out)|(?:k|kernel|ker|win|window|pool|tile|cell)_[wh]"
             r"|(?:enc|dec|c)_(?:in|out)|(?:in|out|input|output|n|num|img)_?chans?|preemphasis|top_db|ref_db|max_db|min_db|(?:num|n)_freqs?"
             r"|filter_length|interpolation|segment_size|bits|bit_depth|n_?bits|quantization_channels|\w+_px|modulus|prime)(?:_\d+)*$|^(?:size|dim_[xyz]|img|image|h|w|(?:\w+_)?capacity|target|data|\w+_data)$"
         ),
@@ -206,6 +207,7 @@ FIXED: Rules = (
             capturable non_blocking channels_last chunk tile(s|_size)? load_in_\\w+
             tensor_?cores quanti[sz]e\\w* bnb\\w* 4bit 8bit paged threading tensor_parallel\\w*
             pipeline_parallel\\w* data_parallel use_multi\\w*
+            (tp|pp|dp|cp|ep|fsdp|mesh)_?(size|degree|dim)
             shuffle_?(buffer|size|buffer_size) buffer_shuffle max_queue_size queue_max_?size
             max_?size loader\\w*"""
         ),
@@ -224,7 +226,7 @@ FIXED: Rules = (
         re.compile(
             r"(?:^|_)(?:n?epoch\w*|epoch_\w+|\w+_epoch_\w+|train(?:ing)?_loops?|iters?|iterations?|rounds?|episodes?|generations?|gens?|updates?"
             r"|total_?timesteps|time_?steps|steps?|frames|num_?batches|passes|nepochs?|trials?|runs?"
-            r"|num_(?:train_)?(?:epochs?|steps|iters)|max_evals?|evaluations|sweeps|repeats?"
+            r"|num_(?:train_)?(?:epochs?|steps|iters)|max_evals?|evaluations|sweeps|repeats?(?:_?(?:num|n|count|times))?"
             r"|max_(?:updates?|epochs?|steps|iter\w*|batches|train\w*)|niters?|nsteps|n_?iter|niter"
             r"|end_step|start_step|last_epoch|t_max|total_?steps|early_stop\w*|stopping_rounds"
             r"|max_?it|num_it|itr|repetitions|restarts|warm_?start|bootstraps?|replications?|phases)$"
@@ -260,7 +262,8 @@ FIXED: Rules = (
             max_corpus\\w* max_chars
             (mean|std|mask|nan|na|fill|missing|null|invalid|default|pad)_value sentinel
             sample_?(frac\\w*|ratio|share|pct|fraction) shards? shard_size
-            max_(train|rows|items|samples|examples) limit nrows frac_data
+            max_(train|rows|items|samples?|examples?|docs?) limit nrows frac_data
+            (docs?|samples?|rows?|items?)_cap
             data_(frac\\w*|ratio|pct|percent\\w*|share) imbalance\\w* outlier\\w* missing\\w*
             label_noise\\w* noise_ratio contamination batch_first mean pixel_(mean|std)
             norm_(mean|std) x_(mean|std|min|max) image_(mean|std)

@@ -128,7 +128,7 @@ LEARNING: tuple[Kind, ...] = (
         "a share that is masked",
     ),
     kind(
-        "gae_?(lambda|lam|tau)?  (gae|td)_?lambda trace_decay",
+        "gae_?(lambda|lam|tau)?  (gae|td|q|v|retrace|returns?)_?(lambda|lam) trace_decay",
         first_of(within(0.8, 1.0), share(1.0)),
         "the mix of returns",
     ),
@@ -192,7 +192,7 @@ LEARNING: tuple[Kind, ...] = (
         "a temperature",
     ),
     kind(
-        """(init|initiali[sz]er)_?(std|range|scale|gain|stddev|sigma|val\\w*)?
+        """(init(?!_?(dim|size|ch|width|hidden|feat|filters))|initiali[sz]er)_?(std|range|scale|gain|stddev|sigma|val\\w*)?
         (embed|weight|w|param)_(std|init|scale) std sigma stddev""",
         factor(5),
         "a spread: a fifth to five times",

@@ -22,7 +22,7 @@ UNKNOWN = "a switch whose name does not say that it is part of the model: state 
 
 _NEVER = anywhere(
     """data(set)? datasets subset swanlab slurm aim neptune clearml csv json hdf5 lmdb ram dali ray
-    webdataset tensorrt onnx horovod multi_?process\\w* small tiny full all"""
+    webdataset tensorrt onnx horovod multi_?process\\w* small tiny full all \\w*_loss"""
 )
 
 

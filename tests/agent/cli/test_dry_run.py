@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.cli.dry_run import RUNS_A_TRIAL, Price, forecast_of
+from agent.errors import UsageFault
 from agent.project.flags import read_flags
 from agent.project.program import FrontMatter
 from agent.project.resolve import Inferred, StartOptions, start_options
@@ -106,6 +107,25 @@ def test_prompt_before_any_run_is_the_first_question_of_a_start(toy: Path) -> No
     assert "val_bpb" not in shown and "language model" not in shown
     asked = json.loads(typed("prompt", "--json"))
     assert asked["index"] == 0 and asked["tool"]["name"] == "propose"
+
+
+def test_prompt_shows_every_message_of_a_turn_and_of_any_method(toy: Path) -> None:
+    shown = typed("prompt")
+    parts = [line.strip("= ") for line in shown.splitlines() if line.startswith("=====")]
+    assert parts[:2] == ["tool propose", "tool list_files"] and "tool probe" in parts
+    messages = ["system", "user, part 1", "user, part 2", "user, only after a draft was refused"]
+    assert parts[-5:-1] == messages and "How to look" in shown
+    assert '"replace_text"' in shown and "Refused: ```text\nTHE REASON" in shown
+    code = json.loads(typed("prompt", "--json"))
+    assert code["method"] == "code" and code["tokens"] > 1_000
+    assert "refused before any training" in code["after_refusal"]
+    constants = json.loads(typed("prompt", "--method", "llm-hps", "--json"))
+    assert constants["method"] == "llm-hps" and constants["after_refusal"] is None
+    assert "You tune the constants of a program" in constants["system"]
+    assert "configuration" in constants["tool"]["parameters"]["properties"]
+    done = CliRunner().invoke(app, ["prompt", "--method", "centaur"])
+    assert isinstance(done.exception, UsageFault)
+    assert "asks no model for the next proposal" in done.exception.message
 
 
 def test_a_dry_run_runs_no_program_of_the_repository(toy: Path) -> None:

@@ -197,7 +197,7 @@ def test_noise_is_pooled_over_the_run() -> None:
     noise = noise_of(trials, LOWER)
     assert (noise.degrees, noise.sd) == (2, pytest.approx(stdev((0.01, 0.03))))
     assert (noise.runs, noise.seeds) == (3, pytest.approx(0.1))
-    assert noise.machines is None
+    assert noise.spread is None
     assert str(noise) == "±0.014 per paired comparison (2 df); ±0.1 between the baseline's 3 seeds"
     assert str(noise_of([], LOWER)) == "no trial re-run yet"
     assert (
@@ -222,7 +222,9 @@ def test_noise_between_machines_is_told_apart() -> None:
             )
         }
     )  # type: ignore[union-attr]
-    assert noise_of([first, second], LOWER).machines == pytest.approx(stdev((1.0, 1.02)))
+    spread = noise_of([first, second], LOWER).spread
+    assert spread is not None
+    assert (spread.effect, spread.machines) == (pytest.approx(stdev((1.0, 1.02))), 2)
 
 
 def test_the_incumbent_is_the_newest_kept() -> None:

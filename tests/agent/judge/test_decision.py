@@ -6,6 +6,7 @@ import pytest
 
 from agent.judge.decision import (
     MOVED_ON,
+    TRIED_AGAIN,
     Discard,
     Judgement,
     Keep,
@@ -35,19 +36,25 @@ def test_every_verdict_is_a_status_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("judgement", "verdict"),
     [
-        (Rerun(reason="why"), Discard(reason=f"why; {MOVED_ON}", retry=True)),
+        (Rerun(reason="why"), Discard(reason=f"why; {MOVED_ON}, so it is not run again")),
         (Discard(reason="why", delta=0.1), Discard(reason="why", delta=0.1)),
         (
             Keep(reason="why", delta=-0.1, interval=(-0.2, -0.05)),
-            Discard(reason=f"why, but {MOVED_ON}", delta=-0.1, interval=(-0.2, -0.05), retry=True),
+            Discard(
+                reason=f"why, but {TRIED_AGAIN}", delta=-0.1, interval=(-0.2, -0.05), retry=True
+            ),
         ),
         (
             Simplify(reason="why", delta=0.0, charge=0.1),
-            Discard(reason=f"why, but {MOVED_ON}", delta=0.0, retry=True),
+            Discard(reason=f"why, but {TRIED_AGAIN}", delta=0.0, retry=True),
         ),
     ],
 )
-def test_a_gain_on_a_state_that_is_not_the_tip_is_tried_again(
+def test_only_a_decided_gain_on_a_state_that_is_not_the_tip_is_tried_again(
     judgement: Judgement, verdict: Discard
 ) -> None:
     assert overtaken(judgement) == verdict
+
+
+def test_what_no_trial_has_overtaken_is_tried_again_undecided() -> None:
+    assert overtaken(Rerun(reason="why"), True) == Discard(reason=f"why; {TRIED_AGAIN}", retry=True)

@@ -68,7 +68,7 @@ def test_the_noise_of_equal_scores_is_that_of_perturbations(
     noise = noise_of(trials, LOWER)
     assert noise.seeds == (None if sd is None else pytest.approx(sd))
     assert noise.perturbed == (repeats == "perturbations")
-    assert noise.machines is None, "a perturbation is no other machine"
+    assert noise.spread is None, "a perturbation is no other machine"
     told = "neutral perturbations" in str(noise)
     assert told == noise.perturbed
 

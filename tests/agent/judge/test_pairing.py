@@ -94,7 +94,7 @@ def test_only_runs_of_equal_code_on_one_machine_tell_how_unsteady_it_is() -> Non
 
 def test_pairs_are_of_common_seeds_in_the_candidates_order() -> None:
     own = {2: score(2.0, 2), 0: score(1.0, 0), 9: score(9.0, 9)}
-    other = {0: score(1.5, 0), 2: score(2.5, 2)}
+    other = {0: {"m": score(1.5, 0)}, 2: {"m": score(2.5, 2)}}
     assert pairs_of(own, other) == (
         Pair(seed=2, candidate=2.0, incumbent=2.5),
         Pair(seed=0, candidate=1.0, incumbent=1.5),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ModelFault, ModelUnavailable
+from agent.errors import ModelFault, ModelLimited, ModelUnavailable
 from agent.llm.anthropic import Anthropic
 from agent.llm.model import Model, Reply, Request, Tool
 from agent.llm.openai import OpenAI
@@ -123,7 +123,7 @@ def test_retry_after_is_honoured(provider: Provider) -> None:
 
 def test_a_retry_after_beyond_the_deadline_ends_the_wait_at_once(provider: Provider) -> None:
     began = time.monotonic()
-    with pytest.raises(ModelUnavailable, match="429"):
+    with pytest.raises(ModelLimited, match="429"):
         provider.ask(Status(429, "tomorrow", "rate_limit_error", {"retry-after": "86400"}), GOOD)
     assert time.monotonic() - began < 5
 

@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.errors import ModelFault
+from agent.errors import ModelFault, ModelLimited
 from agent.llm.command import Command
 from agent.llm.model import Reply, Request
 from agent.llm.patience import Patience
@@ -66,6 +68,40 @@ def test_claude_codes_refusals_end_at_once_in_its_words(
         assert len(server.questions) <= 4
     assert type(caught.value) is ModelFault
     assert "{" not in caught.value.message and "claude-code" in caught.value.message
+
+
+def test_the_end_of_a_subscriptions_window_is_a_limit_with_its_time(tmp_path: Path) -> None:
+    needs("claude")
+    lifts = str(int(time.time()) + 7200)
+    window = {
+        "anthropic-ratelimit-unified-status": "rejected",
+        "anthropic-ratelimit-unified-reset": lifts,
+        "anthropic-ratelimit-unified-representative-claim": "five_hour",
+        "anthropic-ratelimit-unified-5h-status": "rejected",
+        "anthropic-ratelimit-unified-5h-reset": lifts,
+    }
+    limit = Status(429, "Please try again later.", "rate_limit_error", window)
+    with AnthropicServer([limit] * 4) as server, pytest.raises(ModelLimited) as caught:
+        subscription = {"ANTHROPIC_AUTH_TOKEN": "", "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-x"}
+        ask("claude-code", {"ANTHROPIC_BASE_URL": server.url, **subscription}, tmp_path)
+    assert 3600 < (caught.value.until - datetime.now(UTC)).total_seconds() < 3 * 3600
+    assert "session limit" in caught.value.message
+
+
+class Limited(OpenAIServer):
+    """Refuses as ChatGPT does at the end of a window."""
+
+    def error_body(self, step: Status) -> dict[str, Any]:
+        at = int(time.time()) + 3 * 86_400
+        return {"error": {"type": "usage_limit_reached", "message": "limit", "resets_at": at}}
+
+
+def test_the_end_of_codexs_window_is_a_limit_with_its_time(tmp_path: Path) -> None:
+    needs("codex")
+    with Limited([Status(429)] * 4) as server, pytest.raises(ModelLimited) as caught:
+        codex(server.url, tmp_path)
+    assert 2 < (caught.value.until - datetime.now(UTC)).total_seconds() / 86_400 < 4
+    assert "usage limit" in caught.value.message
 
 
 def codex(url: str, home: Path, more: str = "") -> Reply:

@@ -7,15 +7,17 @@ import pytest
 
 from agent.edit.files import Sources, apply_edits
 from agent.errors import HistoryFault
+from agent.evaluate.machine import machine_name
 from agent.history.history import History
 from agent.judge.noise import noise_of
 from agent.propose import Unreadable
 from agent.records.edits import DeleteDefinition, Edit, Refused, ReplaceStatements
 from agent.records.objective import LOWER
 from agent.records.proposals import Proposal, Provenance
-from agent.records.results import Attempt, Result, Score, Trial
+from agent.records.results import Attempt, Order, Result, Score, Trial
 from agent.run.admission import Fixed
 from agent.run.ledger import Ledger
+from agent.run.replaying import replayed_by
 from agent.run.timing import Timing
 from agent.space import read_constants, read_space
 from sandbox.ground.budget import Budget
@@ -208,6 +210,37 @@ def test_an_improvement_on_an_older_state_is_tried_again_not_merged(ledger: Ledg
         "DEPTH": 8,
         "SEED": 1,
     }
+
+
+def test_a_winner_that_is_overtaken_again_is_tried_at_most_twice_more(ledger: Ledger) -> None:
+    wanted: Proposal | None = proposal(DEPTH=8)
+    winners = []
+    for round_, rate in enumerate((0.2, 0.3, 0.4, 0.5)):
+        assert wanted is not None
+        other = begun(ledger, proposal(LR=rate))
+        winner = begun(ledger, wanted)
+        settle(ledger, other, scored(0.9 - round_ / 10))
+        trial, wanted = settle(ledger, winner, scored(0.7 - round_ / 10))
+        assert "tried again" in trial.reason
+        winners.append(trial)
+        if wanted is None:
+            break
+    assert [trial.proposal.by.origin for trial in winners] == ["scripted", "replay", "replay"]
+    assert [trial.number for trial in replayed_by(ledger.history, winners[-1].proposal)] == [
+        winners[1].number,
+        winners[0].number,
+    ]
+
+
+def test_a_winner_is_tried_again_under_seeds_that_did_not_choose_it(ledger: Ledger) -> None:
+    first = begun(ledger, proposal(LR=0.3))
+    second = begun(ledger, proposal(DEPTH=8))
+    settle(ledger, first, scored(0.9))
+    trial, replay = settle(ledger, second, scored(0.8))
+    assert replay is not None and trial.result is not None
+    order = ledger.next(begun(ledger, replay), machine_name())
+    assert isinstance(order, Order)
+    assert order.seed not in {score.seed for score in trial.result.scores}
 
 
 def test_an_attempt_on_an_older_state_is_judged_against_that_state(ledger: Ledger) -> None:

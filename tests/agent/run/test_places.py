@@ -13,7 +13,10 @@ from agent.records.events import Event, Judged, PlaceJoined, PlaceLeft, Training
 from agent.records.losses import MOST_LOSSES
 from agent.records.results import Attempt, Order, Trial
 from agent.records.slots import Slot
-from agent.run.ledger import Ledger
+from agent.run.bounds import Bounds
+from agent.run.fleet import Wait
+from agent.run.ledger import Ledger, Settled
+from agent.run.loop import Loop
 from agent.space import read_space
 from sandbox.ground.budget import Budget
 from sandbox.ground.outcome import Crashed, Outcome, RunSpec, Usage
@@ -235,3 +238,48 @@ def test_an_abort_counts_no_loss(tmp_path: Path) -> None:
     with History.open(project_of(tmp_path), "t") as history:
         events = events_of(history, Nodes(bench_of(history), {"a": 1}), (), trials=1)
         assert [e.trial.status for e in events if isinstance(e, Judged)] == ["keep"]
+
+
+class Everywhere(Ledger):
+    """Orders a run of the baseline on every machine, and runs of #1 on one of them."""
+
+    def next(self, attempt: Attempt, machine: str) -> Order | Wait | Settled:
+        """Return what the assessment orders, but that."""
+        if attempt.proposal.by.origin == "baseline":
+            result = self.history.measured(attempt)
+            ran = {score.machine for score in result.own} if result else set()
+            under_way = {run.slot.machine for run in self.fleet.runs_of(attempt.number)}
+            if machine not in ran | under_way:
+                return Order(commit=attempt.commit, seed=len(ran))
+            if under_way:
+                return Wait()
+        step = super().next(attempt, machine)
+        if isinstance(step, Order) and attempt.number == 1:
+            return step.model_copy(update={"machine": MACHINES["c"]})
+        return step
+
+
+MACHINES = {"a": "aa00aa00 x86_64", "b": "bb00bb00 x86_64", "c": "cc00cc00 x86_64"}
+
+
+def test_the_baseline_runs_on_every_machine_at_once_and_an_order_may_name_one(
+    tmp_path: Path,
+) -> None:
+    together = threading.Barrier(3, timeout=60)
+
+    def decide(_: Nodes, assignment: Assignment) -> None:
+        if assignment.attempt.number == 0:
+            together.wait()
+
+    with study(tmp_path) as history:
+        nodes = Nodes(bench_of(history), dict.fromkeys("abc", 1), decide, MACHINES)
+        rates = [proposal(LR=rate) for rate in (WORSE, 0.06, 0.07)]
+        ledger = Everywhere(history, read_space)
+        loop = Loop(ledger, nodes, ListProposer(rates), Bounds(trials=3), threading.Event())
+        list(loop.events())
+        baseline = history.trials[0]
+        assert baseline.result
+        assert {score.machine for score in baseline.result.own} == set(MACHINES.values())
+        assert sorted(trial.number for trial in history.trials) == [0, 1, 2, 3]
+    own = {place for number, place, role in nodes.done if number == 1 and role == "candidate"}
+    assert own == {"c"}

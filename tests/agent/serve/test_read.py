@@ -25,7 +25,11 @@ READ = (
     "ledger",
     "trial",
     "compare",
+    "compare_trials",
     "constants",
+    "constant",
+    "notes",
+    "machine",
     "list_files",
     "read_file",
     "brief",
@@ -36,7 +40,10 @@ EVERYTHING: tuple[Call, ...] = (
     ("ledger", {"limit": 50}),
     *(("trial", {"number": number}) for number in range(15)),
     ("compare", {"runs": ["t", "t"]}),
+    ("compare_trials", {"first": 0, "second": 1}),
     ("constants", {"searched": False}),
+    ("notes", {}),
+    ("machine", {}),
     ("list_files", {}),
     ("read_file", {"path": "notes.txt"}),
     ("brief", {}),
@@ -207,7 +214,10 @@ def test_what_an_evaluator_hides_reaches_no_agent(tmp_path: Path) -> None:
     calls: list[Call] = [
         ("status", {}),
         ("ledger", {}),
+        ("compare_trials", {"first": 0, "second": 1}),
         ("constants", {"searched": False}),
+        ("notes", {}),
+        ("machine", {}),
         ("brief", {}),
     ]
     for state in ({}, {"trial": 0}, {"trial": 1}):
@@ -217,7 +227,7 @@ def test_what_an_evaluator_hides_reaches_no_agent(tmp_path: Path) -> None:
     results = inside(tmp_path, calls, "steer").results
     seen = json.dumps([result.structured_content for result in results])
     assert SECRET not in seen
-    listing = data(results[4])["untrusted"]["paths"]
+    listing = data(results[7])["untrusted"]["paths"]
     assert listing == ["EVAL.md", "autoresearch.toml", "fit.py", "lib/net.py"]
     refused = sum(bool(result.is_error) for result in results)
     assert refused == 3 * len(set(FILES) - set(listing))

@@ -76,7 +76,8 @@ def test_a_run_comes_back_with_score_events_and_log(opened: ClusterBench, tmp_pa
     started = events[0]
     assert isinstance(started, TrialStarted)
     assert (started.place, started.slot) == ("n0", slot.number)
-    log = (tmp_path / "trials/0007/train-3.log").read_text()
+    [path] = (tmp_path / "trials/0007").glob("train-3-slot*.log")
+    log = path.read_text()
     assert "accuracy: 81.25" in log and "'run.sh'" in log
 
 
@@ -218,7 +219,8 @@ def test_what_trainings_read_is_sent_without_what_is_hidden(
     shutil.rmtree(checkout)
     result = bench.run(assignment(bench.slots[0]), lambda _: None, threading.Event())
     assert result is not None and result.value == 50
-    assert "numbers 1 2 3 ['numbers']" in (tmp_path / "trials/0007/train-3.log").read_text()
+    [log] = (tmp_path / "trials/0007").glob("train-3-slot*.log")
+    assert "numbers 1 2 3 ['numbers']" in log.read_text()
     bench.close()
 
 

@@ -7,13 +7,8 @@ import pytest
 
 from agent.errors import MoneySpent
 from agent.llm.model import Request
-from agent.propose.code.code import (
-    MEND_WITHIN,
-    SHORT_OUTPUT_TOKENS,
-    Code,
-    request_of,
-    to_mend,
-)
+from agent.propose.code.code import SHORT_OUTPUT_TOKENS, Code, request_of
+from agent.propose.code.mending import MEND_WITHIN, to_mend
 from agent.records.guards import Check
 from agent.records.proposals import Proposal
 from agent.records.results import Result, Score, Trial
@@ -49,6 +44,16 @@ def test_a_crash_goes_back_once_with_its_edits_and_the_end_of_its_log() -> None:
     assert to_mend(judging(BASELINE, failed(1), failed(2, repairs=1))) is None, (
         "a correction that fails is left alone"
     )
+
+
+def test_a_proposal_corrects_a_failure_only_where_it_touches_the_same_place() -> None:
+    crashed = judging(BASELINE, failed(1))
+    other = Code(Asked(draft(constant("MATRIX_LR", "0.2"), hypothesis="another idea"))).propose(
+        crashed
+    )
+    assert isinstance(other, Proposal)
+    assert (other.by.mend_asked, other.by.repairs) == (1, None)
+    assert to_mend(judging(BASELINE, failed(1), pending=(other,))) is None, "it was asked for once"
 
 
 def test_a_failed_check_goes_back_with_what_it_printed() -> None:

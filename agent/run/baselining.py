@@ -1,0 +1,129 @@
+"""The runs of a baseline: under a few seeds, on every machine of the run at once.
+
+Its own scores are those of the first machine that ran it. What the others score under the same
+seeds shows how far machines differ, and how fast each of them is.
+"""
+
+from agent.history.history import History
+from agent.history.neutral import texts_of
+from agent.judge.decision import Baseline, Failed, Guarded, Keep, Simplify
+from agent.judge.determinism import (
+    NEUTRAL_RUNS,
+    declared_exact,
+    equal_scores,
+    is_deterministic,
+    neutral_scores,
+)
+from agent.records.results import Attempt, Order, Result
+from agent.run.fleet import Fleet, Wait
+from agent.run.guarding import Guarding
+from agent.run.proving import Proving
+from agent.run.timing import Timing
+
+Step = Order | Wait | Baseline | Failed | Guarded | Keep | Simplify
+
+
+class Baselining:
+    """Orders the runs of a baseline, and gives its verdict when all machines have run it."""
+
+    def __init__(
+        self, history: History, timing: Timing, fleet: Fleet, guarding: Guarding, proving: Proving
+    ) -> None:
+        self._history = history
+        self._timing = timing
+        self._fleet = fleet
+        self._guarding = guarding
+        self._proving = proving
+
+    def next(self, attempt: Attempt, machine: str) -> Step:
+        """Return what the baseline `attempt` needs next, if that happens on `machine`."""
+        result = self._history.measured(attempt)
+        if result and result.status != "scored":
+            return Failed(kind=result.status, reason=result.detail)
+        late = self._timing.late_baseline(result)
+        if late:
+            return Failed(kind="over-limit", reason=late)
+        checks = self._checks(attempt, result)
+        if checks:
+            return checks
+        order = self._repeat(attempt, result, machine)
+        if order:
+            return order
+        if result is None or self._fleet.runs_of(attempt.number):
+            return Wait()
+        return self._measured(attempt, result)
+
+    def _checks(self, attempt: Attempt, result: Result | None) -> Order | Guarded | None:
+        """Return the project's checks, right after the first run; None while they run."""
+        if result is None or any(run.order.checks for run in self._fleet.runs_of(attempt.number)):
+            return None
+        return self._guarding.checks_of_baseline(attempt, result)
+
+    def _repeat(self, attempt: Attempt, result: Result | None, machine: str) -> Order | None:
+        """Return a run under a seed that `machine` lacks; None where it has them all."""
+        run = self._history.run
+        places: set[tuple[str, int]] = set()
+        for score in result.scores if result else ():
+            if score.role in ("candidate", "baseline"):
+                places.add((score.machine, score.seed))
+        for training in self._fleet.runs_of(attempt.number):
+            if not training.order.checks:
+                places.add((training.slot.machine, training.order.seed))
+        is_home = machine == self._home(attempt, result, machine)
+        for seed in range(run.seed, run.seed + run.baseline_repeats):
+            if (machine, seed) in places:
+                continue
+            if is_home:
+                return Order(commit=attempt.commit, seed=seed)
+            return Order(
+                commit=attempt.commit,
+                seed=seed,
+                role="baseline",
+                why="how far do the machines differ?",
+            )
+        return None
+
+    def _home(self, attempt: Attempt, result: Result | None, machine: str) -> str:
+        """Return the machine whose scores are the baseline's own: `machine` where none has any."""
+        own = [score.machine for score in result.own] if result else []
+        for training in self._fleet.runs_of(attempt.number):
+            if training.order.role == "candidate" and not training.order.checks:
+                own.append(training.slot.machine)
+        return next((name for name in own if name in self._fleet.machines), machine)
+
+    def _measured(self, attempt: Attempt, result: Result) -> Step:
+        """Return the verdict on a baseline that every machine has run, or what it needs still."""
+        done = len(result.own)
+        if self._history.run.goal.noise == "none":
+            reason = declared_exact(result)
+        elif not is_deterministic(result.own):
+            reason = f"{done} runs under different seeds"
+        else:
+            order = self._neutral_run(attempt, result)
+            if order:
+                return order
+            seeds = result.seeds or "no seeding call of the project could be shifted"
+            reason = f"{equal_scores(result)} ({seeds})"
+        step = self._guarding.baseline(result, Baseline(reason=reason))
+        if isinstance(step, Baseline):
+            return self._proving.step(attempt, result, step, None)
+        return step
+
+    def _neutral_run(self, attempt: Attempt, result: Result) -> Order | None:
+        """Return the next neutral perturbation of a baseline that no seed moves, if there is one.
+
+        None after NEUTRAL_RUNS, or where none is possible: one failed, or no float is searched.
+        """
+        done = len(neutral_scores(result))
+        if done >= NEUTRAL_RUNS or result.detail:
+            return None
+        seed = self._history.run.seed + done + 1
+        why = "every seed gave exactly the same score: what does a change of a millionth do?"
+        order = Order(
+            commit=attempt.commit,
+            seed=seed,
+            role="neutral",
+            why=why,
+            machine=result.own[-1].machine or None,
+        )
+        return order if texts_of(self._history, order) else None

@@ -1,0 +1,93 @@
+"""The threads that ask methods for proposals, several at once where several are wanted."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+from agent.propose import Context, Proposer, Unreadable
+from agent.records.proposals import Proposal
+
+MOST_WRITERS = 8
+"""More drafts at once know too little of each other."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A proposal in writing."""
+
+    number: int
+    """Counts the drafts of a session."""
+    context: Context
+    """What it is written from."""
+    fills: bool = False
+    """Whether a search method writes it, for a slot that would wait for the model."""
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A method has answered."""
+
+    draft: Draft
+    proposal: Proposal | Unreadable
+
+
+@dataclass(frozen=True)
+class DraftFailed:
+    """Asking a method raised an exception."""
+
+    draft: Draft
+    error: BaseException
+
+
+class Writers:
+    """A context manager whose threads ask for proposals, until all are at rest.
+
+    put: takes what they report, from any thread.
+    """
+
+    def __init__(
+        self, put: Callable[[Drafted | DraftFailed], None], cancel: threading.Event
+    ) -> None:
+        self._put = put
+        self._cancel = cancel
+        self._asked = 0
+        self.writing: dict[int, Draft] = {}
+        """Drafts under way, by number."""
+        self._pool = ThreadPoolExecutor(MOST_WRITERS + 1, thread_name_prefix="propose")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cancel.set()
+        self._pool.shutdown()
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """The drafts that the method writes, the oldest first."""
+        return tuple(draft for draft in self.writing.values() if not draft.fills)
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a draft for a waiting slot is under way."""
+        return any(draft.fills for draft in self.writing.values())
+
+    def ask(self, proposer: Proposer, context: Context, fills: bool = False) -> None:
+        """Ask a method for its next proposal."""
+        draft = Draft(self._asked, context, fills)
+        self._asked += 1
+        self.writing[draft.number] = draft
+
+        def work() -> Drafted | DraftFailed:
+            try:
+                return Drafted(draft, proposer.propose(context))
+            except BaseException as error:
+                return DraftFailed(draft, error)
+
+        self._pool.submit(lambda: self._put(work()))
+
+    def end(self, draft: Draft) -> None:
+        """Note that a draft is no longer under way."""
+        del self.writing[draft.number]

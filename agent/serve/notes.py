@@ -1,0 +1,35 @@
+"""The tool with which a researcher writes notes for its later questions, and drops old ones."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from agent.errors import UsageFault
+from agent.records.inputs import MAX_NOTE, Remember
+from agent.serve.answers import Said
+from agent.serve.read import Run
+from agent.serve.saying import Mouth
+
+
+class NoteTools:
+    """What a researcher may write: notes, which are commits on the run's branch."""
+
+    def __init__(self, mouth: Mouth, author: str) -> None:
+        self._mouth = mouth
+        self._author = author
+
+    def note(
+        self,
+        text: Annotated[
+            str, Field(max_length=MAX_NOTE, description="What you learnt, in a sentence or two.")
+        ] = "",
+        drop: Annotated[
+            list[int],
+            Field(max_length=100, description="Numbers of notes that no longer hold."),
+        ] = [],  # noqa: B006 -- pydantic copies it
+        run: Run = None,
+    ) -> Said:
+        """Write a note that your later questions show; drop notes that are wrong or of no use."""
+        if not text and not drop:
+            raise UsageFault("There is nothing to note: give text, or numbers to drop.")
+        return self._mouth.say_as(run, Remember(text=text, drop=tuple(drop)), self._author)

@@ -1,0 +1,65 @@
+"""Probes: code that runs for a moment, shows what it prints, and has no score."""
+
+import threading
+from pathlib import Path
+
+from agent.evaluate.probe import LEFT_OUT, Probe
+from agent.evaluate.slots import Slot
+from sandbox.ground.outcome import Crashed, Outcome, RunSpec, TimedOut, Usage
+from tests.agent.evaluate.test_bench import bench_of, finished
+
+PRINTED = "\n".join(
+    (
+        "step 00003 (50.0%) | loss: 2.5 |",
+        "tokens a second: 9000",
+        "val_bpb: 0.987654",
+        "Validation accuracy 71.2",
+        "evaluation strategy is fine",
+        "---",
+    )
+)
+SLOT = Slot(number=0, cpus=(0,))
+
+
+def wanted(**more: object) -> Probe:
+    return Probe.model_validate({"commit": "c1", "seed": 1_500_000_001, "seconds": 20.0, **more})
+
+
+def test_a_probe_runs_the_files_it_was_given_within_its_seconds(tmp_path: Path) -> None:
+    specs: list[RunSpec] = []
+    texts: list[str] = []
+
+    def script(spec: RunSpec) -> tuple[Outcome, str]:
+        specs.append(spec)
+        texts.append(Path(spec.folder, "train.py").read_text())
+        texts.append(Path(spec.folder, "net", "new.py").read_text())
+        return finished(3.0), PRINTED
+
+    bench = bench_of(tmp_path, script)
+    changed = {"train.py": "LR = 2\n", "net/new.py": "DEPTH = 3\n"}
+    probed = bench.probe(wanted(texts=changed), SLOT, threading.Event())
+    assert texts == ["LR = 2\n", "DEPTH = 3\n"]
+    [spec] = specs
+    assert spec.limits.wall_seconds == 20.0
+    assert spec.environment["AUTORESEARCH_BUDGET"] == "10s"
+    assert spec.environment["AUTORESEARCH_SEED"] == "1500000001"
+    assert (probed.ended, probed.seconds, probed.peak_memory_mb) == ("it ended by itself", 3.0, 1.0)
+    assert not (tmp_path / "probe" / "probe-0").exists(), "nothing of it stays but its log"
+
+
+def test_lines_about_held_out_data_are_left_out(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, lambda spec: (finished(), PRINTED))
+    shown = bench.probe(wanted(), SLOT, threading.Event()).tail
+    assert "0.98" not in shown and "71.2" not in shown
+    assert shown.count(LEFT_OUT) == 2
+    assert "tokens a second: 9000" in shown and "evaluation strategy" in shown
+
+
+def test_a_probe_that_fails_or_takes_too_long_says_so_in_words(tmp_path: Path) -> None:
+    usage = Usage(seconds=20.0)
+    ends: list[Outcome] = [TimedOut(usage=usage), Crashed(usage=usage, exit_code=1)]
+    words = []
+    for outcome in ends:
+        bench = bench_of(tmp_path, lambda spec, end=outcome: (end, "ValueError: val_bpb is nan"))
+        words.append(bench.probe(wanted(), SLOT, threading.Event()).ended)
+    assert words == ["it was ended after 20 s", LEFT_OUT]

