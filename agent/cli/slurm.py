@@ -70,7 +70,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
                     last[:] = [text]
 
             if known is not None and is_inside(known):
-                cluster = allocated_here(known, cancelled, tell)
+                cluster = allocated_here(known, record, cancelled, tell)
             else:
                 cluster = allocated(request, log.tag, record, cancelled, tell)
             head = stack.enter_context(cluster)
