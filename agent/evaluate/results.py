@@ -211,6 +211,8 @@ def add_run(before: Result | None, run: Result, order: Order) -> Result:
     """
     if before is None:
         return run
+    if before.status not in ("scored", "over-limit"):  # another run of it was under way
+        return before.model_copy(update={"seconds": round(before.seconds + run.seconds, 2)})
     if order.role == "candidate" and not before.own:
         return _first_own_run(before, run)
     spent: dict[str, object] = {

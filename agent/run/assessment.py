@@ -85,7 +85,7 @@ class Assessment:
             return Order(commit=attempt.commit, seed=seed, audit=_audit(attempt))
         evidence = self._evidence(attempt, result, incumbent, machine)
         step = self._weigh(attempt, evidence, machine)
-        if isinstance(step, Order) and machine != evidence.machine:
+        if isinstance(step, Order) and machine != evidence.machine in self._fleet.machines:
             return step.model_copy(update={"machine": evidence.machine})
         return step
 
@@ -154,9 +154,10 @@ class Assessment:
     def _evidence(
         self, attempt: Attempt, result: Result, incumbent: Trial, machine: str
     ) -> Evidence:
-        """Return what may be compared: where the attempt ran, or on `machine` if that is gone."""
+        """Return what may be compared where the attempt ran, or on `machine` if that is gone."""
         own = result.own[-1].machine
-        home = own if own in self._fleet.machines else machine
+        is_gone = bool(self._fleet.machines) and own not in self._fleet.machines
+        home = machine if is_gone else own
         tolerance = self._tolerance(result.scores)
         return self._evidences.of(attempt, result, incumbent, home, tolerance)
 

@@ -34,6 +34,7 @@ LOOK_SECONDS = 3.0
 AGAIN_SECONDS = 60.0
 """A node that was refused is tried again after this, and after twice as long each time."""
 OPEN_SECONDS = 600.0
+NEVER = float("inf")
 RESUME = "autoresearch resume"
 
 
@@ -57,9 +58,11 @@ class Terms:
 
 @dataclass
 class _Member:
-    """A node that is a place, or was refused."""
+    """A node that is a place, may become one, or was refused."""
 
     node: Node
+    name: str
+    """As it is shown, unique among the nodes of the run."""
     place: Place | None = None
     slots: tuple[Slot, ...] = ()
     share: int = 0
@@ -92,9 +95,9 @@ class ClusterBench:
         self._members: dict[str, _Member] = {}
         self._places: dict[str, _Member] = {}
         self._proving: set[Place] = set()
-        self._names: set[str] = set()
         self._numbers = itertools.count()
         self._lock = threading.RLock()
+        self._replacing = threading.RLock()
         self._closed = threading.Event()
         self._stack = ExitStack()
         self._listen: PlaceListener = lambda _: None
@@ -150,7 +153,7 @@ class ClusterBench:
         self._stack.close()
 
     def _nobody(self) -> PlaceLost:
-        reasons = [f"  {m.node.name}: {m.refused}" for m in self._members.values() if m.refused]
+        reasons = [f"  {m.name}: {m.refused}" for m in self._members.values() if m.refused]
         if not reasons:
             return PlaceLost("the cluster has no node with a CPU to train on", "ray status")
         listing = "\n".join(reasons)
@@ -197,16 +200,17 @@ class ClusterBench:
         now = time.monotonic()
         fresh: list[Node] = []
         with self._lock:
-            for key in [key for key in self._members if key not in alive]:
-                self._lose(self._members.pop(key), "its node is gone")
+            gone = [self._members.pop(key) for key in [*self._members] if key not in alive]
             for key, node in alive.items():
                 member = self._members.get(key)
                 if member is None:
-                    self._members[key] = _Member(node, again_at=float("inf"))
+                    self._members[key] = _Member(node, self._name(node), again_at=NEVER)
                     fresh.append(node)
                 elif member.place is None and now >= member.again_at:
-                    member.again_at = float("inf")
+                    member.again_at = NEVER
                     fresh.append(node)
+        for member in gone:
+            self._lose(member, "its node is gone")
         return fresh
 
     def _ping(self, member: _Member) -> None:
@@ -241,7 +245,7 @@ class ClusterBench:
         gpus = min(node.gpus, member.share)
         cpus = max(1, node.cpus * gpus // node.gpus) if node.gpus else node.cpus
         line = self._cluster.line(node, cpus, gpus)
-        place = Place(self._name(node), line, self._terms.patience)
+        place = Place(member.name, line, self._terms.patience)
         with self._lock:
             self._proving.add(place)
         try:
@@ -291,15 +295,14 @@ class ClusterBench:
         return max(0, min(most, workers - sum(others)))
 
     def _name(self, node: Node) -> str:
-        """Return a name that no place of the run had."""
-        with self._lock:
-            name = node.name
-            for number in itertools.count(2):
-                if name not in self._names:
-                    break
-                name = f"{node.name}-{number}"
-            self._names.add(name)
-            return name
+        """Return a name that no other node has now: its host, with a number if need be."""
+        taken = {member.name for member in self._members.values()}
+        name = node.name
+        for number in itertools.count(2):
+            if name not in taken:
+                break
+            name = f"{node.name}-{number}"
+        return name
 
     def _refuse(self, member: _Member, why: str) -> None:
         is_news = why != member.refused
@@ -308,7 +311,7 @@ class ClusterBench:
         member.tries += 1
         member.again_at = time.monotonic() + AGAIN_SECONDS * 2 ** min(member.tries - 1, 6)
         if is_news:
-            self._listen(PlaceLeft(member.node.name, f"refused: {why}"))
+            self._listen(PlaceLeft(member.name, f"refused: {why}"))
 
     def _lose(self, member: _Member, why: str) -> None:
         """Drop a place, once; its node may prove itself anew."""
@@ -322,9 +325,25 @@ class ClusterBench:
             member.tries += 1
             member.again_at = time.monotonic() + AGAIN_SECONDS
             self._places.pop(place.name, None)
-        self._listen(PlaceLeft(place.name, why))
         with suppress(Gone):
             place.close(politely=False)
+        with self._replacing:
+            self._listen(PlaceLeft(place.name, why))
+            if not self._places and not self._closed.is_set():
+                self._replace()
+
+    def _replace(self) -> None:
+        """Have every node that there is prove itself at once, for there is no place left.
+
+        A run that lost the last place waits for this, so that the session ends only if none is fit.
+        """
+        with suppress(Gone):
+            for node in self._cluster.nodes():
+                member = self._members.get(node.key)
+                if member is not None and member.place is None and not self._places:
+                    member.again_at = NEVER
+                    with suppress(Exception):
+                        self._join(node)
 
     # ------------------------------------------------------------ runs
 
@@ -344,7 +363,7 @@ class ClusterBench:
         slot = assignment.slot
         member = self._places.get(slot.place)
         place = member.place if member else None
-        if member is None or place is None:
+        if member is None or place is None or slot not in member.slots:
             raise PlaceLost(f"{slot.place} is gone", RESUME)
         try:
             ending = place.run(assignment, self._sending, listen, cancel, self._folder)
@@ -353,6 +372,8 @@ class ClusterBench:
             _refuse_foreign(ending, assignment)
         except (Gone, Unfit) as error:
             self._lose(member, str(error))
+            with self._replacing:
+                pass
             raise PlaceLost(f"{slot.place} is lost: {error}", RESUME) from None
         return ending
 
