@@ -82,9 +82,7 @@ def test_three_losses_of_one_attempt_are_its_own_fault(tmp_path: Path) -> None:
         trials = history.trials
         _, crash, fine = by_number(history)
         assert (crash.status, fine.status) == ("crash", "keep")
-        assert crash.reason == (
-            f"takes its machine down: 3 were lost under it; the last, a: a is gone: {WHY}"
-        )
+        assert crash.reason == (f"takes its machine down: 3 were lost under it; the last, a: {WHY}")
         assert len(crash.losses) == MOST_LOSSES
         assert crash.result and crash.result.status == "crash" and not crash.result.scores
     with History.open(project_of(tmp_path), "t") as history:
