@@ -69,7 +69,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
     cancelled = threading.Event()
     last: list[str] = []
     with ExitStack() as stack:
-        with _heeding(cancelled), waiting("Slurm", QUEUE) as wait:
+        with _told(log), _heeding(cancelled), waiting("Slurm", QUEUE) as wait:
 
             def tell(text: str) -> None:
                 tell_ready()
@@ -79,7 +79,7 @@ def cluster_on_slurm(request: Request, project: Project, log: RunLog) -> Iterato
                     last[:] = [text]
 
             if known is not None and is_inside(known):
-                cluster = allocated_here(known, cancelled, tell)
+                cluster = allocated_here(known, record, cancelled, tell)
             else:
                 cluster = allocated(request, log.tag, record, cancelled, tell)
             head = stack.enter_context(cluster)
@@ -133,6 +133,19 @@ def end_inside(job: Job, now: bool) -> None:
         cancel(job.number)
     else:
         cancel(job.number, "TERM" if now else "USR1")
+
+
+@contextmanager
+def _told(log: RunLog) -> Iterator[None]:
+    """Say how to go on where the wait of a block is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        line = f"the job is cancelled; `autoresearch resume {log.tag} --on slurm` asks for another"
+        console = open_console(stderr=True)
+        console.print(formatter_for(console).line(line), soft_wrap=True)
+        log.line(line)
+        raise
 
 
 @contextmanager
