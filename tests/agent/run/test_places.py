@@ -287,6 +287,13 @@ def test_a_baseline_that_fails_under_one_seed_fails(tmp_path: Path) -> None:
         assert history.in_flight == ()
 
 
+def test_an_engine_without_a_slot_ends_the_run_at_once(tmp_path: Path) -> None:
+    with study(tmp_path) as history:
+        with pytest.raises(PlaceLost, match="no place to train is left"):
+            events_of(history, Nodes(bench_of(history), {}), (0.2,))
+        assert not history.trials and not history.in_flight
+
+
 def test_an_abort_counts_no_loss(tmp_path: Path) -> None:
     with study(tmp_path) as history:
 
