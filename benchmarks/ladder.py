@@ -185,7 +185,7 @@ SIGNS = {
     "square": "parts = [1.0, setting]\n",
     "scale": "    return reading\n",
     "pair": "LAG = 0 ",
-    "unit": "    return float(value)\n\n\ndef features",
+    "unit": "unit = text.split()\n    return float(value)\n",
     "season": "PERIOD = 0\n",
 }
 """What train.py says where an improvement has not been made."""
