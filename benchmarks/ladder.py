@@ -50,7 +50,7 @@ def celsius(texts: list[str]) -> list[float]:
 def error(predicted: list[float], true: list[float]) -> float:
     """Return the mean absolute error of the logarithm."""
     pairs = zip(predicted, true, strict=True)
-    return sum(abs(math.log(max(a, 0.01) / b)) for a, b in pairs) / len(true)
+    return sum(abs(math.log(max(a, 2.0) / b)) for a, b in pairs) / len(true)
 '''
 TRAIN = '''"""Learns to predict the readings of a station from its setting."""
 
@@ -62,7 +62,7 @@ import prepare
 RATE = 0.03  # [0.003 .. 1 log]
 STEPS = 120
 DECAY = 0.0  # [0 .. 0.1]
-SHARE = 0.9  # [0.5 .. 1]
+SHARE = 0.95  # [0.5 .. 1]
 SMOOTH = 0.0  # [0 .. 0.2]
 PERIOD = 0
 LAG = 0  # [0 .. 4]
@@ -115,7 +115,7 @@ def predict(weights, rows, readings):
     for when, setting, _ in rows:
         value = sum(w * p for w, p in zip(weights, features(when, setting)))
         values.append(value * (1 - SMOOTH) + SMOOTH * (values[-1] if values else value))
-    guesses = [max(0.01, decode(value)) for value in values]
+    guesses = [max(2.0, decode(value)) for value in values]
     if not LAG:
         return guesses
     ratios = [1.0] * LAG + [reading / guess for reading, guess in zip(readings, guesses)]

@@ -121,18 +121,22 @@ class Trainings:
     def _record(self, run: Assignment, result: Result | Checks) -> None:
         """Record the result of a training.
 
-        Raise ProjectFault where the baseline fails on a machine, and was scored on another.
+        Raise ProjectFault where the baseline fails on a machine, and another may train it.
         """
         attempt = run.attempt
         if isinstance(result, Result) and result.status != "scored" and is_baseline(attempt):
             before = self._ledger.history.measured(attempt)
-            own = before.own if before else ()
-            if any(score.machine != run.slot.machine for score in own):
+            machines = {score.machine for score in before.scores} if before else set()
+            machines |= {other.slot.machine for other in self._fleet.runs_of(attempt.number)}
+            if machines - {run.slot.machine}:
                 raise baseline_fault(result)
         self._ledger.record(attempt, run.order, result)
 
     def _unfit(self, run: Assignment, fault: ProjectFault) -> Iterator[Event]:
-        """Drop a machine on which the baseline fails; raise `fault` where there is no other."""
+        """Drop a machine on which the baseline fails; raise `fault` where there is no other.
+
+        Where it fails on all of them, the last one's failure is the run's.
+        """
         machine = run.slot.machine
         if set(self._fleet.machines) <= {machine}:
             raise fault
