@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.llm.recorded import read_exchanges
 from tests.agent.llm.test_real_commands import PATHS
 from tests.e2e.researcher import TRAIN, git, ledger, miniature, type_in
 from tests.e2e.test_code_agent import KEY, OPUSES, anthropic, openai
@@ -120,6 +121,11 @@ def test_a_keep_is_made_by_looking_at_a_log(tmp_path: Path, provider: Callable[.
     assert FACT in transcript and KEY not in transcript
 
 
+def kept_by(home: Path) -> list[dict[str, Any]]:
+    """Return who proposed what was kept."""
+    return [trial["proposal"]["by"] for trial in ledger(home, "t") if trial["status"] == "keep"]
+
+
 def two_keeps_by_looking(home: Path) -> None:
     kept = [trial for trial in ledger(home, "t") if trial["status"] == "keep"]
     told = [t for t in kept if t["proposal"]["hypothesis"].endswith("as the log says")]
@@ -144,6 +150,11 @@ def test_a_night_of_claude_code_ends_with_keeps_made_by_looking(tmp_path: Path) 
     assert not tools & {"Bash", "Read", "Write", "Edit"}, tools
     everything = git(home, "log", "--all", "--format=%B") + transcript_of(home)
     assert KEY not in everything and "Bearer" not in everything
+    assert "minimum at DEPTH 8" in transcript_of(home), "what the client was shown is there"
+    first = next(by for by in kept_by(home) if by.get("looked"))
+    folder = next(home.rglob("transcript.jsonl")).parent
+    [exchange] = read_exchanges(folder, first["exchanges"])
+    assert exchange.looked[0]["tool"] == "trial" and FACT in exchange.looked[0]["answer"]
 
 
 def test_a_night_of_codex_ends_with_keeps_made_by_looking(tmp_path: Path) -> None:
@@ -214,6 +225,8 @@ def test_notes_and_probes_of_a_night_and_its_notes_in_the_next(tmp_path: Path) -
     refused = type_in(other, "start", *options, *more, HOME=somebody, **gateway)
     assert refused.returncode != 0 and "reads 1 note of autoresearch/t" in refused.stderr
     assert "--trust" in refused.stderr
+    resumed = type_in(other, "resume", "t", "--trials", "1", HOME=somebody, **gateway)
+    assert resumed.returncode != 0 and "reads 1 note of autoresearch/t" in resumed.stderr
 
 
 def told(body: dict[str, Any]) -> Step:
